@@ -1,0 +1,61 @@
+// Bundles ts-src into resources/slipway.cjs. `--check` fails when the committed bundle differs from what would be
+// written, or when an import goes the wrong way (main → verbs → read, plan, render, run → io → model; plan and render see model alone).
+import { build } from 'esbuild';
+import { readFileSync, readdirSync, writeFileSync, chmodSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(fileURLToPath(import.meta.url));
+const target = join(root, 'resources', 'slipway.cjs');
+const check = process.argv.includes('--check');
+
+const layers = { main: ['verbs'], verbs: ['read', 'plan', 'render', 'run', 'io', 'model'], read: ['io', 'model'], plan: ['model'], render: ['model'], run: ['io', 'model'], io: ['model'], model: [] };
+const impure = /\b(?:Date\.now|new Date\(\)|Math\.random|process\.|node:fs|node:child_process|node:os)\b/;
+
+function wrongImports() {
+  const faults = [];
+  const source = join(root, 'ts-src');
+  for (const entry of readdirSync(source, { recursive: true })) {
+    if (!entry.endsWith('.ts')) continue;
+    const file = join(source, entry);
+    const layer = entry.includes('/') ? entry.split('/')[0] : 'main';
+    const text = readFileSync(file, 'utf8');
+    for (const [, spec] of text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)) {
+      const to = relative(source, resolve(dirname(file), spec));
+      const other = to.startsWith('..') ? 'resources' : to.includes('/') ? to.split('/')[0] : 'main';
+      if (other === layer || other === 'resources') continue;
+      if (!layers[layer].includes(other)) faults.push(`${relative(root, file)}: ${layer} must not import ${other} (${spec})`);
+    }
+    if (layer !== 'plan' && layer !== 'render' && layer !== 'model') continue;
+    const found = impure.exec(text);
+    if (found) faults.push(`${relative(root, file)}: ${layer} is pure, but it uses ${found[0]}`);
+  }
+  return faults;
+}
+
+const faults = wrongImports();
+if (faults.length) {
+  console.error(faults.join('\n'));
+  process.exit(1);
+}
+const result = await build({
+  entryPoints: [join(root, 'ts-src', 'main.ts')],
+  bundle: true, platform: 'node', target: 'node18.19', format: 'cjs', write: false, legalComments: 'none', charset: 'utf8',
+  minifySyntax: true, minifyWhitespace: true, minifyIdentifiers: false, lineLimit: 400, mainFields: ['module', 'main'],
+  loader: { '.mustache': 'text', '.sh': 'text', '.css': 'text', '.client': 'text' },
+  banner: { js: '#!/usr/bin/env node\n// Slipway, made by build.mjs from ts-src: change that, not this.' },
+  define: { SLIPWAY_VERSION: JSON.stringify(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version) },
+  absWorkingDir: root,
+});
+const text = result.outputFiles[0].text;
+if (check) {
+  let committed = '';
+  try { committed = readFileSync(target, 'utf8'); } catch { /* reported below */ }
+  if (committed !== text) {
+    console.error('resources/slipway.cjs is not what build.mjs makes from ts-src: run `npm run build` and commit the result');
+    process.exit(1);
+  }
+} else {
+  writeFileSync(target, text);
+  chmodSync(target, 0o755);
+}

@@ -1,0 +1,54 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { closeSync, createReadStream, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** Writes a file that appears whole or not at all, and survives a crash of the machine. */
+export function writeWhole(path: string, data: string | Buffer): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = temporaryBeside(path);
+  const handle = openSync(temporary, 'wx');
+  try {
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+    for (let written = 0; written < bytes.length; ) written += writeSync(handle, bytes, written);
+    fsyncSync(handle);
+  } catch (e) {
+    closeSync(handle);
+    rmSync(temporary, { force: true });
+    throw e;
+  }
+  closeSync(handle);
+  renameSync(temporary, path);
+}
+
+/** A name in the same folder, so that renaming is atomic. What a killed process leaves is swept by its prefix. */
+export const temporaryBeside = (path: string): string => join(dirname(path), `.tmp-${process.pid}-${randomBytes(6).toString('hex')}`);
+
+export function readIf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (e) {
+    if ((e as NodeJS.ErrnoException).code === 'ENOENT' || (e as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
+    throw e;
+  }
+}
+
+/** JSON of a file of ours; undefined where it is not there or was damaged. */
+export function readJson<T>(path: string): T | undefined {
+  const text = readIf(path);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    return undefined;
+  }
+}
+
+export const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex');
+
+export async function sha256File(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}
+
+export const exists = existsSync;

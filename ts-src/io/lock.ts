@@ -1,0 +1,33 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/**
+ * Holds a lock between processes while `work` runs. The kernel keeps it (flock(1), which ends when its standard input does),
+ * so a killed process leaves none behind.
+ */
+export async function withLock<T>(path: string, work: () => Promise<T>, waiting?: () => void): Promise<T> {
+  mkdirSync(dirname(path), { recursive: true });
+  const release = await acquire(path, waiting);
+  try {
+    return await work();
+  } finally {
+    release();
+  }
+}
+
+function acquire(path: string, waiting?: () => void): Promise<() => void> {
+  return new Promise((resolve, reject) => {
+    const holder = spawn('flock', ['--exclusive', '--no-fork', path, 'sh', '-c', 'echo held; exec cat >/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'], detached: true });
+    const timer = waiting && setTimeout(waiting, 1000);
+    holder.on('error', reject);
+    holder.on('exit', (code) => reject(new Error(`flock ended with ${code}`)));
+    holder.stdin.on('error', () => undefined);
+    holder.stdout.once('data', () => {
+      clearTimeout(timer);
+      holder.removeAllListeners('exit');
+      holder.unref();
+      resolve(() => void holder.stdin.end());
+    });
+  });
+}

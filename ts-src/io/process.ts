@@ -1,0 +1,73 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+
+export interface Outcome { code: number; signal: NodeJS.Signals | null; stdout: string; stderr: string }
+export interface RunOptions {
+  cwd?: string;
+  /** The whole environment where given; else ours. */
+  env?: NodeJS.ProcessEnv;
+  input?: string | Buffer;
+  /** Both outputs go to the end of this file instead of into the outcome. */
+  log?: string;
+  signal?: AbortSignal | undefined;
+  /** Most bytes of each output that are kept. */
+  limit?: number;
+  /** How standard output becomes text; `latin1` keeps every byte. */
+  encoding?: 'utf8' | 'latin1';
+  /** Outputs go to where ours go. */
+  inherit?: boolean;
+}
+
+const running = new Set<ChildProcess>();
+
+/** Runs a program by its name and arguments: never a shell line. A program that is not there gives code 127. */
+export function run(command: string, args: string[], options: RunOptions = {}): Promise<Outcome> {
+  const limit = options.limit ?? 256 << 20;
+  return new Promise((resolve, reject) => {
+    if (options.signal?.aborted) return resolve({ code: 130, signal: 'SIGTERM', stdout: '', stderr: 'stopped' });
+    const log = options.log === undefined ? undefined : openSync(options.log, 'a');
+    const output = options.inherit ? 'inherit' : (log ?? 'pipe');
+    const child = spawn(command, args, { cwd: options.cwd, env: options.env ?? process.env, stdio: [options.input === undefined ? 'ignore' : 'pipe', output, output] });
+    running.add(child);
+    const gathered: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
+    for (const name of ['stdout', 'stderr'] as const) {
+      let size = 0;
+      child[name]?.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size <= limit) gathered[name].push(chunk);
+      });
+    }
+    const stop = () => child.kill('SIGTERM');
+    options.signal?.addEventListener('abort', stop, { once: true });
+    const settle = (outcome: Outcome) => {
+      running.delete(child);
+      options.signal?.removeEventListener('abort', stop);
+      if (log !== undefined) closeSync(log);
+      resolve(outcome);
+    };
+    child.on('error', (e: NodeJS.ErrnoException) => {
+      if (e.code === 'ENOENT' || e.code === 'EACCES') settle({ code: 127, signal: null, stdout: '', stderr: `${command}: ${e.code === 'ENOENT' ? 'not found' : 'not allowed'}` });
+      else reject(e);
+    });
+    child.on('close', (code, signal) => settle({ code: code ?? 128, signal, stdout: Buffer.concat(gathered.stdout).toString(options.encoding ?? 'utf8'), stderr: Buffer.concat(gathered.stderr).toString('utf8') }));
+    if (options.input !== undefined) {
+      child.stdin!.on('error', () => undefined);
+      child.stdin!.end(options.input);
+    }
+  });
+}
+
+/** Ends what still runs; for the way out. */
+export function killAll(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
+/** Runs `work` over all items, at most `width` at once; results in the items' order. */
+export async function parallel<T, R>(items: readonly T[], width: number, work: (item: T, index: number) => Promise<R>): Promise<R[]> {
+  const results = new Array<R>(items.length);
+  let next = 0;
+  await Promise.all(Array.from({ length: Math.min(width, items.length) }, async () => {
+    for (let i = next++; i < items.length; i = next++) results[i] = await work(items[i]!, i);
+  }));
+  return results;
+}

@@ -1,0 +1,83 @@
+/** What a person is told about a fault in what they gave us. A fault of ours is an exception instead. */
+export interface Diagnostic {
+  severity: 'error' | 'warning';
+  /** A stable name, documented in docs/diagnostics.md. */
+  code: string;
+  message: string;
+  /** Path as the person gave it, relative to the distro repository where it lies there. */
+  file?: string;
+  /** First line is 1. */
+  line?: number;
+  /** What to do about it. */
+  hint?: string;
+}
+
+/** A value, or the reasons why there is none. Diagnostics of a good value are warnings. */
+export type Result<T> = { ok: true; value: T; diagnostics: Diagnostic[] } | { ok: false; diagnostics: Diagnostic[] };
+
+export const good = <T>(value: T, diagnostics: Diagnostic[] = []): Result<T> => ({ ok: true, value, diagnostics });
+export const bad = (...diagnostics: Diagnostic[]): Result<never> => ({ ok: false, diagnostics });
+export const isError = (d: Diagnostic): boolean => d.severity === 'error';
+
+export function error(code: string, message: string, where: { file?: string | undefined; line?: number | undefined; hint?: string | undefined } = {}): Diagnostic {
+  return diagnostic('error', code, message, where);
+}
+
+export function warning(code: string, message: string, where: { file?: string | undefined; line?: number | undefined; hint?: string | undefined } = {}): Diagnostic {
+  return diagnostic('warning', code, message, where);
+}
+
+function diagnostic(severity: 'error' | 'warning', code: string, message: string, where: { file?: string | undefined; line?: number | undefined; hint?: string | undefined }): Diagnostic {
+  const d: Diagnostic = { severity, code, message };
+  if (where.file !== undefined) d.file = where.file;
+  if (where.line !== undefined) d.line = where.line;
+  if (where.hint !== undefined) d.hint = where.hint;
+  return d;
+}
+
+/** Errors first, then by file, line and text; the same fault said twice is said once. */
+export function sorted(diagnostics: Diagnostic[]): Diagnostic[] {
+  const seen = new Map<string, Diagnostic>();
+  for (const d of diagnostics) seen.set(JSON.stringify([d.severity, d.code, d.file, d.line, d.message]), d);
+  const rank = (d: Diagnostic) => (d.severity === 'error' ? 0 : 1);
+  return [...seen.values()].sort((a, b) => rank(a) - rank(b) || compare(a.file ?? '', b.file ?? '') || (a.line ?? 0) - (b.line ?? 0) || compare(a.message, b.message));
+}
+
+/** Order by code unit, the same in every locale. */
+export const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** The known name nearest to a mistyped one, if any is near (Damerau-Levenshtein distance at most a third of its length, at least 1). */
+export function nearest(name: string, known: Iterable<string>): string | undefined {
+  return nearestNames(name, known, 1)[0];
+}
+
+export function nearestNames(name: string, known: Iterable<string>, most: number): string[] {
+  const limit = Math.max(1, Math.floor(name.length / 3));
+  const found: [number, string][] = [];
+  const wanted = name.toLowerCase();
+  for (const candidate of known) {
+    if (Math.abs(candidate.length - name.length) > limit) continue;
+    const d = distance(wanted, candidate.toLowerCase(), limit);
+    if (d <= limit) found.push([d, candidate]);
+  }
+  return found.sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).slice(0, most).map(([, n]) => n);
+}
+
+function distance(a: string, b: string, limit: number): number {
+  let before: number[] = [];
+  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    let least = i;
+    for (let j = 1; j <= b.length; j++) {
+      let d = Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) d = Math.min(d, before[j - 2]! + 1);
+      row.push(d);
+      if (d < least) least = d;
+    }
+    if (least > limit) return limit + 1;
+    before = previous;
+    previous = row;
+  }
+  return previous[b.length]!;
+}

@@ -1,0 +1,50 @@
+/** A package.xml as written (REP 127, 140, 149), conditions not yet evaluated. */
+export interface Manifest {
+  name: string;
+  version: string;
+  /** What `<version compatibility>` says, the oldest ABI-compatible version. */
+  compatibility?: string;
+  format: 1 | 2 | 3;
+  /** The inner XML of `<description>`, white space at its ends removed. */
+  description: string;
+  maintainers: Person[];
+  authors: Person[];
+  licenses: License[];
+  urls: Url[];
+  dependencies: Dependency[];
+  memberOfGroups: Conditional[];
+  /** `<build_type>` entries of `<export>` in order. */
+  buildTypes: Conditional[];
+  /** Names of the other elements in `<export>`, with their attributes and text. */
+  exports: { name: string; attributes: Record<string, string>; text: string }[];
+}
+
+export interface Person { name: string; email?: string }
+export interface License { name: string; file?: string }
+export interface Url { url: string; type: string }
+export interface Conditional { name: string; condition?: string; line: number }
+
+/** The kinds that a manifest's tags stand for; `depend` and format 1's `run_depend` are several at once. */
+export const dependencyKinds = ['build', 'buildtool', 'build_export', 'buildtool_export', 'exec', 'test', 'doc', 'group', 'conflict', 'replace'] as const;
+export type DependencyKind = (typeof dependencyKinds)[number];
+
+export interface Dependency extends Conditional {
+  kinds: DependencyKind[];
+  tag: string;
+  versions: VersionRange;
+}
+
+/** `version_lt="2.0.0"` and the rest: operator to version. */
+export type VersionRange = Partial<Record<'lt' | 'lte' | 'eq' | 'gte' | 'gt', string>>;
+
+/** A manifest after its conditions were evaluated in one context. */
+export interface Package {
+  name: string;
+  version: string;
+  buildType: string;
+  dependencies: Dependency[];
+  memberOfGroups: string[];
+  manifest: Manifest;
+  /** File of the manifest, for diagnostics. */
+  file: string;
+}

@@ -1,0 +1,91 @@
+import type { Manifest } from './manifest.ts';
+
+/** Where a package's files come from. `tree` identifies their content (git's tree object of the package's folder). */
+export interface PackageSource {
+  url: string;
+  /** Commit (git) or SHA-256 (archive); undefined where only manifests are known (a cache). */
+  commit?: string;
+  tree?: string;
+  /** The package's folder in its repository, '' for its root. */
+  path: string;
+}
+
+export interface SourcePackage {
+  name: string;
+  repository: string;
+  manifest: Manifest;
+  /** For diagnostics: where package.xml lies. */
+  file: string;
+  source: PackageSource;
+  /** Upstream version with the Debian increment, for `release` entries. */
+  released?: string;
+}
+
+/** All that is known of one distribution before it is planned for a platform. */
+export interface DistributionInput {
+  name: string;
+  rosVersion: 1 | 2;
+  pythonVersion: 2 | 3;
+  packages: Map<string, SourcePackage>;
+}
+
+/** System a task runs on. */
+export interface Target { platform: string; os: 'debian' | 'ubuntu'; release: string; architecture: string; variant: string }
+
+/** Where a dependency comes from. */
+export type Origin = 'built' | 'underlay' | 'system';
+
+export interface PlannedPackage {
+  name: string;
+  repository: string;
+  /** Upstream's version. */
+  version: string;
+  buildType: BuildType;
+  source: PackageSource;
+  /** Debian name of the binary package. */
+  debian: string;
+  why: { named: true } | { neededBy: string };
+  /** Names of packages of this plan, sorted: needed to build it, and at run time (or by whoever builds against it). */
+  build: string[];
+  run: string[];
+  test: string[];
+  /** System (and underlay) packages by apt name, sorted. */
+  systemBuild: string[];
+  systemRun: string[];
+  systemTest: string[];
+  /** Version bounds on packages of this plan, as Debian relations by package name. */
+  bounds: Record<string, string[]>;
+  /** Why it can't be built; the diagnostics tell more. */
+  blocked?: string;
+  /** Not to be built in this run: it must be in the store (`--only`). */
+  held?: true;
+  /** While planning: it lies on a cycle. */
+  onCycle?: true;
+  /** Longest chain of builds below it, in packages. */
+  depth: number;
+}
+
+export const buildTypes = ['catkin', 'ament_cmake', 'ament_python', 'cmake'] as const;
+export type BuildType = (typeof buildTypes)[number];
+
+/** One distribution on one platform. Its tasks are `packages` × `targets`. */
+export interface Scope {
+  distribution: string;
+  platform: string;
+  rosVersion: 1 | 2;
+  prefix: string;
+  /** Prefixes of the underlays, nearest first. */
+  underlayPrefixes: string[];
+  targets: Target[];
+  /** Sorted so that what a package needs comes before it. */
+  packages: PlannedPackage[];
+}
+
+/** Everything that a run needs to know; plain data with a published JSON schema. */
+export interface Plan {
+  schema: 'slipway-plan-1';
+  organization: string;
+  /** UTC, YYYYMMDDHHMMSS: an input, part of the versions and SOURCE_DATE_EPOCH of what is built. */
+  stamp: string;
+  scopes: Scope[];
+}

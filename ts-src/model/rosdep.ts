@@ -1,0 +1,14 @@
+export interface OsTarget { os: string; release: string }
+
+/** rosdep's database, one after another: the first file that has an entry of the key for the OS wins. */
+export interface RosdepDatabase {
+  files: string[];
+  /** key → os → rule as written, and which file it came from. */
+  rules: Map<string, Map<string, { rule: unknown; file: number }>>;
+}
+
+export type RosdepResolution =
+  | { kind: 'packages'; installer: string; packages: string[]; depends: string[]; file: string }
+  | { kind: 'no-key' }
+  /** There is a rule, but none for this OS or release, or it says null. */
+  | { kind: 'not-here'; file: string; reason: string };

@@ -1,0 +1,40 @@
+/** One source repository of a distribution, from distribution.yaml (REP 143) or a .repos file. */
+export interface Repository {
+  name: string;
+  /** What is developed: a branch, tag or commit. */
+  source?: SourceEntry;
+  /** What is released (bloom): packages, version with its Debian increment, the tag of each. */
+  release?: ReleaseEntry;
+  /** Where the entry stands. */
+  file: string;
+  line?: number;
+}
+
+export interface SourceEntry {
+  type: 'git' | 'tar' | 'zip' | 'hg' | 'svn';
+  url: string;
+  /** Branch, tag or commit; undefined: the remote's HEAD. */
+  version?: string;
+  /** SHA-256 in hex, of an archive. */
+  sha256?: string;
+}
+
+export interface ReleaseEntry {
+  url: string;
+  version?: string;
+  packages: string[];
+  /** A pattern with {package} and {version}. */
+  tag?: string;
+}
+
+export interface DistributionFile {
+  name: string;
+  repositories: Repository[];
+  /** os → code names. */
+  releasePlatforms: Record<string, string[]>;
+  rosVersion: 1 | 2;
+  pythonVersion: 2 | 3;
+  /** Manifests of released packages, as text by package (the rosdistro cache). */
+  manifests?: Record<string, string>;
+  files: string[];
+}

@@ -1,0 +1,94 @@
+import { Graph, alg } from '@dagrejs/graphlib';
+
+/** A graph of numbered nodes: `edges[n]` are the nodes that n needs. */
+export type Edges = readonly (readonly number[])[];
+
+/**
+ * Kahn's order: what a node needs comes before it, and among those that are ready the smallest number first, so equal graphs
+ * have one order. What lies on a cycle or above one is left over. O(nodes · log nodes + edges).
+ */
+export function order(edges: Edges): { order: number[]; left: number[] } {
+  const missing = edges.map((e) => e.length);
+  const dependents: number[][] = edges.map(() => []);
+  edges.forEach((e, n) => e.forEach((d) => dependents[d]!.push(n)));
+  const heap = new Heap();
+  missing.forEach((m, n) => m === 0 && heap.push(n));
+  const result: number[] = [];
+  for (let n = heap.pop(); n !== undefined; n = heap.pop()) {
+    result.push(n);
+    for (const d of dependents[n]!) if (--missing[d]! === 0) heap.push(d);
+  }
+  const left: number[] = [];
+  if (result.length < edges.length) missing.forEach((m, n) => m > 0 && left.push(n));
+  return { order: result, left };
+}
+
+/** A binary heap of numbers, smallest first. */
+class Heap {
+  private readonly items: number[] = [];
+  push(value: number): void {
+    const a = this.items;
+    let i = a.push(value) - 1;
+    while (i > 0) {
+      const parent = (i - 1) >> 1;
+      if (a[parent]! <= value) break;
+      a[i] = a[parent]!;
+      i = parent;
+    }
+    a[i] = value;
+  }
+  pop(): number | undefined {
+    const a = this.items;
+    const top = a[0];
+    const last = a.pop();
+    if (last === undefined || a.length === 0) return top;
+    let i = 0;
+    for (;;) {
+      let child = 2 * i + 1;
+      if (child >= a.length) break;
+      if (child + 1 < a.length && a[child + 1]! < a[child]!) child++;
+      if (a[child]! >= last) break;
+      a[i] = a[child]!;
+      i = child;
+    }
+    a[i] = last;
+    return top;
+  }
+}
+
+/** Sets of nodes that need each other, each sorted; single nodes only where they need themselves. Tarjan, by graphlib. */
+export function cycles(edges: Edges, nodes: Iterable<number>): number[][] {
+  const graph = new Graph({ directed: true });
+  const inside = new Set(nodes);
+  for (const n of inside) graph.setNode(String(n));
+  for (const n of inside) for (const d of edges[n]!) if (inside.has(d)) graph.setEdge(String(n), String(d));
+  return alg.tarjan(graph)
+    .map((c: string[]) => c.map(Number).sort((a, b) => a - b))
+    .filter((c: number[]) => c.length > 1 || edges[c[0]!]!.includes(c[0]!))
+    .sort((a: number[], b: number[]) => a[0]! - b[0]!);
+}
+
+/** A shortest cycle through the smallest node of the set: the same trail whatever the order of the input. */
+export function trail(edges: Edges, set: readonly number[]): number[] {
+  const start = Math.min(...set);
+  const inside = new Set(set);
+  const from = new Map<number, number>();
+  let front = [start];
+  while (front.length) {
+    const next: number[] = [];
+    for (const n of front) {
+      for (const d of [...edges[n]!].sort((a, b) => a - b)) {
+        if (d === start) {
+          const path = [n];
+          for (let at = n; at !== start; at = from.get(at)!) path.unshift(from.get(at)!);
+          return [...path, start];
+        }
+        if (!inside.has(d) || from.has(d)) continue;
+        from.set(d, n);
+        next.push(d);
+      }
+    }
+    front = next;
+  }
+  return [start];
+}

@@ -1,0 +1,46 @@
+/** Compares Debian versions (policy 5.6.12): below 0, 0 or above 0. */
+export function compareDebianVersions(a: string, b: string): number {
+  const [ea, ua, ra] = split(a);
+  const [eb, ub, rb] = split(b);
+  return ea - eb || compareParts(ua, ub) || compareParts(ra, rb);
+}
+
+function split(version: string): [number, string, string] {
+  const colon = version.indexOf(':');
+  const rest = version.slice(colon + 1);
+  const dash = rest.lastIndexOf('-');
+  return [colon < 0 ? 0 : Number(version.slice(0, colon)), dash < 0 ? rest : rest.slice(0, dash), dash < 0 ? '0' : rest.slice(dash + 1)];
+}
+
+/** `~` sorts before the end, letters before other characters, digits as numbers. */
+function compareParts(a: string, b: string): number {
+  const order = (c: string | undefined) => (c === undefined || /[0-9]/.test(c) ? 0 : c === '~' ? -1 : /[A-Za-z]/.test(c) ? c.charCodeAt(0) : c.charCodeAt(0) + 256);
+  let i = 0;
+  let j = 0;
+  while (i < a.length || j < b.length) {
+    while ((i < a.length && !/[0-9]/.test(a[i]!)) || (j < b.length && !/[0-9]/.test(b[j]!))) {
+      const d = order(a[i]) - order(b[j]);
+      if (d) return d;
+      i++;
+      j++;
+    }
+    const [na, nb] = [/^[0-9]*/.exec(a.slice(i))![0], /^[0-9]*/.exec(b.slice(j))![0]];
+    const [da, db] = [na.replace(/^0+/, ''), nb.replace(/^0+/, '')];
+    if (da.length !== db.length) return da.length - db.length;
+    if (da !== db) return da < db ? -1 : 1;
+    i += na.length;
+    j += nb.length;
+  }
+  return 0;
+}
+
+/** Versions of package.xml: numbers joined by dots, compared one by one; undefined where one of them is none. */
+export function compareReleases(a: string, b: string): number | undefined {
+  if (!/^\d+(\.\d+)*$/.test(a) || !/^\d+(\.\d+)*$/.test(b)) return undefined;
+  const [x, y] = [a, b].map((v) => v.split('.').map(Number)) as [number[], number[]];
+  for (let i = 0; i < Math.max(x.length, y.length); i++) {
+    const d = (x[i] ?? 0) - (y[i] ?? 0);
+    if (d) return d;
+  }
+  return 0;
+}

@@ -1,0 +1,213 @@
+import { SaxesParser } from 'saxes';
+import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import type { Conditional, Dependency, DependencyKind, Manifest, Person, Url, VersionRange } from '../model/manifest.ts';
+
+interface Element { name: string; attributes: Record<string, string>; text: string; children: Element[]; line: number; start: number; inner: string }
+
+/** Tags of each format and what each dependency tag stands for (REP 127, REP 140, REP 149). */
+const kindsOfTag: Record<1 | 2 | 3, Record<string, DependencyKind[]>> = {
+  1: { build_depend: ['build'], buildtool_depend: ['buildtool'], run_depend: ['build_export', 'exec'], test_depend: ['test'], conflict: ['conflict'], replace: ['replace'] },
+  2: {
+    depend: ['build', 'build_export', 'exec'], build_depend: ['build'], build_export_depend: ['build_export'], buildtool_depend: ['buildtool'], buildtool_export_depend: ['buildtool_export'],
+    exec_depend: ['exec'], test_depend: ['test'], doc_depend: ['doc'], conflict: ['conflict'], replace: ['replace'],
+  },
+  3: {},
+};
+kindsOfTag[3] = { ...kindsOfTag[2], group_depend: ['group'] };
+const plainTags = new Set(['name', 'version', 'description', 'maintainer', 'license', 'url', 'author', 'export']);
+const versionAttributes = ['version_lt', 'version_lte', 'version_eq', 'version_gte', 'version_gt'] as const;
+const urlTypes = ['website', 'bugtracker', 'repository'];
+const maximumSize = 4 << 20;
+const maximumDepth = 200;
+
+/**
+ * Reads one package.xml. Every breach of the format's rules is reported, as catkin_pkg does, with its line.
+ * A manifest with a document type declaration is refused: entities are how hostile XML grows, and no released manifest has one.
+ */
+export function parseManifest(text: string, file: string): Result<Manifest> {
+  const parsed = parseXml(text, file);
+  if (!parsed.ok) return parsed;
+  const root = parsed.value;
+  const diagnostics: Diagnostic[] = [];
+  const fault = (message: string, line: number, hint?: string) => void diagnostics.push(error('manifest-invalid', message, { file, line, hint }));
+  if (root.name !== 'package') return bad(error('manifest-invalid', `the root element is <${root.name}>, not <package>`, { file, line: root.line }));
+  const format = (root.attributes.format ?? '1').trim();
+  if (format !== '1' && format !== '2' && format !== '3') return bad(error('manifest-format', `package format '${format}' is not known`, { file, line: root.line, hint: 'use format="3" (REP 149), "2" (REP 140) or leave it out for 1 (REP 127)' }));
+  const f = Number(format) as 1 | 2 | 3;
+  const tags = kindsOfTag[f];
+  const allowed = (e: Element, names: readonly string[]) => {
+    for (const a in e.attributes) if (!names.includes(a) && !a.startsWith('xmlns')) fault(`<${e.name}> must not have the attribute '${a}'${f < 3 && (a === 'condition' || a === 'file') ? ` in format ${f}` : ''}`, e.line, a === 'condition' ? 'conditions need format="3"' : undefined);
+  };
+  const leaf = (e: Element) => {
+    for (const c of e.children) fault(`<${e.name}> must not contain <${c.name}>`, c.line);
+    return e.text.trim();
+  };
+  const condition = f === 3 ? ['condition'] : [];
+  allowed(root, ['format']);
+
+  const found = new Map<string, Element[]>();
+  const dependencies: Dependency[] = [];
+  const memberOfGroups: Conditional[] = [];
+  const conditional = (e: Element, name: string): Conditional => (e.attributes.condition === undefined ? { name, line: e.line } : { name, line: e.line, condition: e.attributes.condition });
+  for (const e of root.children) {
+    const kinds = Object.hasOwn(tags, e.name) ? tags[e.name] : undefined;
+    if (kinds) {
+      allowed(e, e.name === 'group_depend' ? condition : [...versionAttributes, ...condition]);
+      const versions: VersionRange = {};
+      for (const a of versionAttributes) if (e.attributes[a] !== undefined) versions[a.slice(8) as keyof VersionRange] = e.attributes[a]!;
+      dependencies.push({ ...conditional(e, leaf(e)), kinds, tag: e.name, versions });
+    } else if (e.name === 'member_of_group' && f === 3) {
+      allowed(e, condition);
+      memberOfGroups.push(conditional(e, leaf(e)));
+    } else if (plainTags.has(e.name)) {
+      found.get(e.name)?.push(e) ?? found.set(e.name, [e]);
+    } else {
+      const hint = e.name === 'run_depend' ? 'use <exec_depend> from format 2 on' : e.name.endsWith('depend') || e.name === 'member_of_group' ? 'is the format attribute of <package> what it should be?' : undefined;
+      fault(`<${e.name}> is not an element of package format ${f}`, e.line, hint);
+    }
+  }
+
+  const one = (tag: string): Element | undefined => {
+    const all = found.get(tag) ?? [];
+    if (all.length !== 1) fault(`the manifest must contain exactly one <${tag}>, it has ${all.length}`, all[1]?.line ?? root.line);
+    return all[0];
+  };
+  const nameElement = one('name');
+  const name = nameElement ? leaf(nameElement) : '';
+  if (nameElement) {
+    allowed(nameElement, []);
+    if (!/^[a-zA-Z0-9][a-zA-Z0-9_-]*$/.test(name)) fault(`package name '${name}' is not allowed`, nameElement.line, 'lower case letters, digits and underscores, a letter first');
+    else if (!/^[a-z][a-z0-9_-]*$/.test(name)) diagnostics.push(warning('manifest-name', `package name '${name}' does not follow REP 144`, { file, line: nameElement.line, hint: 'lower case letters, digits and underscores, a letter first' }));
+  }
+  const versionElement = one('version');
+  const version = versionElement ? leaf(versionElement) : '';
+  const isVersion = (v: string) => /^[0-9]+\.[0-9]+\.[0-9]+$/.test(v);
+  if (versionElement) {
+    allowed(versionElement, ['compatibility']);
+    if (!isVersion(version)) fault(`version '${version}' is not three numbers`, versionElement.line, 'for example 1.2.0');
+    else if (/(^|\.)0[0-9]/.test(version)) diagnostics.push(warning('manifest-version', `version '${version}' has a leading zero`, { file, line: versionElement.line }));
+    const c = versionElement.attributes.compatibility;
+    if (c !== undefined && !isVersion(c)) fault(`compatibility version '${c}' is not three numbers`, versionElement.line);
+  }
+  const descriptionElement = one('description');
+  const description = descriptionElement ? descriptionElement.inner.trim() : '';
+  if (descriptionElement && description === '') fault('<description> must not be empty', descriptionElement.line);
+  if (descriptionElement) allowed(descriptionElement, []);
+
+  const person = (e: Element): Person => {
+    allowed(e, ['email']);
+    const email = e.attributes.email;
+    if (email !== undefined && !/^[-a-zA-Z0-9_%+]+(\.[-a-zA-Z0-9_%+]+)*@[-a-zA-Z0-9%]+(\.[-a-zA-Z0-9%]+)*\.[a-zA-Z]{2,}$/.test(email)) fault(`'${email}' is not an email address`, e.line);
+    const p: Person = { name: leaf(e) };
+    return email === undefined ? p : { ...p, email };
+  };
+  const maintainers = (found.get('maintainer') ?? []).map((e) => {
+    if (e.attributes.email === undefined) fault('<maintainer> must have the attribute \'email\'', e.line);
+    return person(e);
+  });
+  if (!maintainers.length) fault('the manifest must have at least one <maintainer>', root.line);
+  const licenses = (found.get('license') ?? []).map((e) => {
+    allowed(e, f === 3 ? ['file'] : []);
+    const text = leaf(e);
+    if (!text) fault('<license> must not be empty', e.line);
+    return e.attributes.file === undefined ? { name: text } : { name: text, file: e.attributes.file };
+  });
+  if (!licenses.length) fault('the manifest must have at least one <license>', root.line, 'for example <license>Apache-2.0</license>');
+  const urls = (found.get('url') ?? []).map((e): Url => {
+    allowed(e, ['type']);
+    const type = e.attributes.type ?? 'website';
+    if (!urlTypes.includes(type)) diagnostics.push(warning('manifest-url', `url type '${type}' is not one of ${urlTypes.join(', ')}`, { file, line: e.line }));
+    return { url: leaf(e), type };
+  });
+
+  const buildTypes: Conditional[] = [];
+  const exports: Manifest['exports'] = [];
+  const exportElements = found.get('export') ?? [];
+  if (exportElements.length > 1) fault('the manifest must not contain more than one <export>', exportElements[1]!.line);
+  for (const e of exportElements[0]?.children ?? []) {
+    if (e.name === 'build_type') buildTypes.push(conditional(e, e.text.trim()));
+    exports.push({ name: e.name, attributes: e.attributes, text: e.text.trim() });
+  }
+
+  for (const d of dependencies) {
+    if (d.name !== name || d.kinds[0] === 'group') continue;
+    fault(`package '${name}' must not depend on itself (<${d.tag}>)`, d.line);
+  }
+  redundant(dependencies, f, fault);
+  for (const g of dependencies) if (g.kinds[0] === 'group' && memberOfGroups.some((m) => m.name === g.name)) fault(`the package depends on the group '${g.name}' and is a member of it`, g.line);
+
+  if (diagnostics.some((d) => d.severity === 'error')) return { ok: false, diagnostics };
+  const manifest: Manifest = { name, version, format: f, description, maintainers, authors: (found.get('author') ?? []).map(person), licenses, urls, dependencies, memberOfGroups, buildTypes, exports };
+  if (diagnostics.some((d) => d.severity === 'error')) return { ok: false, diagnostics };
+  const compatibility = versionElement?.attributes.compatibility;
+  if (compatibility !== undefined) manifest.compatibility = compatibility;
+  return good(manifest, diagnostics);
+}
+
+/** `<depend>` beside a tag that it already stands for (REP 140), format 1's `<test_depend>` beside `<build_depend>`; same version and condition. */
+function redundant(dependencies: Dependency[], format: number, fault: (message: string, line: number) => void): void {
+  const id = (d: Dependency) => JSON.stringify([d.name, d.versions, d.condition]);
+  const seen = new Map<string, Set<string>>();
+  for (const d of dependencies) {
+    const tags = seen.get(id(d)) ?? new Set<string>();
+    if (d.tag === 'depend' && tags.has('depend')) tags.add('depend twice');
+    tags.add(d.tag);
+    seen.set(id(d), tags);
+  }
+  for (const d of dependencies) {
+    const tags = seen.get(id(d))!;
+    const others = d.tag === 'depend' ? ['build_depend', 'build_export_depend', 'exec_depend', 'depend twice'] : d.tag === 'test_depend' && format === 1 ? ['build_depend', 'run_depend'] : [];
+    const clash = others.filter((t) => tags.has(t)).map((t) => (t === 'depend twice' ? 'depend' : t));
+    if (clash.length) fault(`<${d.tag}>${d.name}</${d.tag}> says again what <${clash.join('>, <')}> says`, d.line);
+  }
+}
+
+/** A namespace-aware, strict parse into a tree; the errors of expat are its errors. */
+function parseXml(source: string, file: string): Result<Element> {
+  if (source.length > maximumSize) return bad(error('manifest-invalid', `the manifest is larger than ${maximumSize >> 20} MiB`, { file }));
+  const text = source.charCodeAt(0) === 0xfeff ? source.slice(1) : source;
+  const parser = new SaxesParser({ xmlns: false, position: true });
+  const stack: Element[] = [];
+  let root: Element | undefined;
+  let failed: Diagnostic | undefined;
+  const fail = (message: string, line: number) => void (failed ??= error('manifest-xml', `not well-formed XML: ${message}`, { file, line }));
+  parser.on('error', (e) => fail(e.message.replace(/^[^:]*:?\d+:\d+: /, ''), parser.line));
+  parser.on('doctype', () => fail('a document type declaration is refused', parser.line));
+  parser.on('opentag', (tag) => {
+    const element: Element = { name: tag.name, attributes: tag.attributes as Record<string, string>, text: '', children: [], line: parser.line, start: parser.position, inner: '' };
+    if (tag.name.includes(':') || /:/.test(Object.keys(tag.attributes).join(''))) checkPrefixes(tag.name, element.attributes, stack, (m) => fail(m, parser.line));
+    if (stack.length > maximumDepth) fail(`elements are nested more than ${maximumDepth} deep`, parser.line);
+    if (failed) return;
+    stack[stack.length - 1]?.children.push(element);
+    root ??= element;
+    stack.push(element);
+  });
+  const characters = (t: string) => {
+    const top = stack[stack.length - 1];
+    if (top) top.text += t;
+  };
+  parser.on('text', characters);
+  parser.on('cdata', characters);
+  parser.on('closetag', (tag) => {
+    const e = stack.pop();
+    if (e?.name === 'description' && stack.length === 1 && !tag.isSelfClosing) e.inner = text.slice(e.start, text.lastIndexOf('</', parser.position - 1));
+  });
+  try {
+    parser.write(text).close();
+  } catch (e) {
+    fail((e as Error).message, parser.line);
+  }
+  if (failed) return bad(failed);
+  return root ? good(root) : bad(error('manifest-xml', 'not well-formed XML: it is empty', { file, line: 1 }));
+}
+
+function checkPrefixes(name: string, attributes: Record<string, string>, stack: Element[], fail: (message: string) => void): void {
+  for (const qualified of [name, ...Object.keys(attributes)]) {
+    const colon = qualified.indexOf(':');
+    if (colon < 0) continue;
+    const prefix = qualified.slice(0, colon);
+    if (prefix === 'xml' || prefix === 'xmlns') continue;
+    const declared = `xmlns:${prefix}` in attributes || stack.some((e) => `xmlns:${prefix}` in e.attributes);
+    if (!declared) fail(`the namespace prefix '${prefix}' is not declared`);
+  }
+}

@@ -1,0 +1,102 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { readFileSync } from 'node:fs';
+import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import type { Platform, Underlay } from '../model/distro.ts';
+import { exists, readIf, sha256, sha256File, temporaryBeside, writeWhole } from '../io/files.ts';
+import { run } from '../io/process.ts';
+import { download } from './git.ts';
+import type { Workspace } from './inputs.ts';
+
+export type Underlays = Record<string, Record<string, Map<string, string> | undefined>>;
+
+/** What each underlay with a repository of its own holds; one that names none is the platform's archive, of which only `packages` is taken. */
+export async function readUnderlays(workspace: Workspace): Promise<Result<Underlays>> {
+  const diagnostics: Diagnostic[] = [];
+  const result: Underlays = {};
+  for (const [platformName, platform] of Object.entries(workspace.distro.platforms)) {
+    for (const [name, underlay] of Object.entries(platform.underlays)) {
+      const held = (result[platformName] ??= {});
+      held[name] = undefined;
+      if (!underlay.uri) continue;
+      const read = await readRepository(workspace, platform, underlay);
+      if (read.ok) held[name] = read.value;
+      else diagnostics.push(...read.diagnostics.map((d) => ({ ...d, message: `underlay '${name}' of platform '${platformName}': ${d.message}`, file: workspace.file })));
+    }
+  }
+  return diagnostics.length ? { ok: false, diagnostics } : good(result);
+}
+
+/** An apt repository's packages with their versions: InRelease, its signature checked by gpgv, then the index it names, by digest. */
+async function readRepository(workspace: Workspace, platform: Platform, underlay: Underlay): Promise<Result<Map<string, string>>> {
+  const base = `${underlay.uri!.replace(/\/$/, '')}/dists/${underlay.suite!}`;
+  const folder = join(workspace.state, 'underlays', sha256(`${base} ${underlay.key ?? ''}`).slice(0, 24));
+  mkdirSync(folder, { recursive: true });
+  const inRelease = temporaryBeside(join(folder, 'InRelease'));
+  try {
+    const got = await download(`${base}/InRelease`, inRelease);
+    if (!got.ok) return got;
+    const key = underlay.key ? join(workspace.root, underlay.key) : undefined;
+    if (key) {
+      if (!exists(key)) return bad(error('file-missing', `its key ${underlay.key} is not there`));
+      const ring = `${inRelease}.gpg`;
+      const bytes = readFileSync(key);
+      const dearmored = bytes.toString('latin1').includes('-----BEGIN PGP') ? await run('gpg', ['--batch', '--yes', '--dearmor', '--output', ring, key]) : await run('cp', [key, ring]);
+      const checked = dearmored.code === 0 ? await run('gpgv', ['--keyring', ring, inRelease]) : dearmored;
+      rmSync(ring, { force: true });
+      if (checked.code !== 0) return bad(error('underlay-signature', `the signature of ${base}/InRelease is not good: ${checked.stderr.trim().split('\n').pop()}`, { hint: `is ${underlay.key} the right key?` }));
+    }
+    const release = readFileSync(inRelease, 'utf8');
+    const architecture = platform.architectures[0]!;
+    const versions = new Map<string, string>();
+    for (const component of underlay.components) {
+      const index = await readIndex(base, release, `${component}/binary-${architecture}`, folder);
+      if (!index.ok) return index;
+      let name = '';
+      for (const line of index.value.split('\n')) {
+        if (line.startsWith('Package: ')) name = line.slice(9).trim();
+        else if (name && line.startsWith('Version: ')) {
+          versions.set(name, line.slice(9).trim());
+          name = '';
+        }
+      }
+    }
+    return good(versions);
+  } finally {
+    rmSync(inRelease, { force: true });
+  }
+}
+
+async function readIndex(base: string, release: string, path: string, folder: string): Promise<Result<string>> {
+  const digests = new Map<string, string>();
+  let inside = false;
+  for (const line of release.split('\n')) {
+    if (/^SHA256:/.test(line)) inside = true;
+    else if (!line.startsWith(' ')) inside = false;
+    else if (inside) {
+      const [digest, , name] = line.trim().split(/\s+/);
+      if (digest && name) digests.set(name, digest);
+    }
+  }
+  for (const ending of ['.xz', '.gz', '']) {
+    const name = `${path}/Packages${ending}`;
+    const digest = digests.get(name);
+    if (!digest) continue;
+    const kept = join(folder, digest);
+    const text = readIf(kept);
+    if (text !== undefined) return good(text);
+    const file = temporaryBeside(kept);
+    try {
+      const got = await download(`${base}/${name}`, file);
+      if (!got.ok) continue;
+      if ((await sha256File(file)) !== digest) return bad(error('underlay-digest', `${base}/${name} is not what InRelease says`, { hint: 'it may be in the middle of an update: try again' }));
+      const unpacked = ending === '.gz' ? gunzipSync(readFileSync(file)).toString('utf8') : ending === '.xz' ? (await run('xz', ['--decompress', '--stdout', file])).stdout : readFileSync(file, 'utf8');
+      writeWhole(kept, unpacked);
+      return good(unpacked);
+    } finally {
+      rmSync(file, { force: true });
+    }
+  }
+  return bad(error('underlay-index', `${base} has no index of ${path}`));
+}

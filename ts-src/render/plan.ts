@@ -1,0 +1,23 @@
+import type { Plan, PlannedPackage, Scope } from '../model/plan.ts';
+import { plural } from './diagnostics.ts';
+
+/** What a person reads of a plan: for each scope its packages in order, on what they wait and why they are there. */
+export function renderPlan(plan: Plan, states?: (scope: Scope, p: PlannedPackage) => string | undefined): string {
+  const lines: string[] = [];
+  for (const scope of plan.scopes) {
+    const building = scope.packages.filter((p) => !p.blocked && !p.held);
+    const targets = scope.targets.map((t) => `${t.platform} (${t.os} ${t.release}) ${t.architecture}${t.variant === 'default' ? '' : `, ${t.variant}`}`);
+    lines.push(`${scope.distribution} on ${targets.join('; ') || scope.platform}: ${plural(building.length, 'package')} from ${plural(new Set(building.map((p) => p.repository)).size, 'repository').replace('repositorys', 'repositories')} into ${scope.prefix}`);
+    const width = Math.min(40, Math.max(...scope.packages.map((p) => p.name.length), 7));
+    for (const [i, p] of scope.packages.entries()) {
+      const why = 'named' in p.why ? 'named' : `for ${p.why.neededBy}`;
+      const needs = [...p.build, ...p.systemBuild];
+      const state = p.blocked ? `blocked: ${p.blocked}` : p.held ? 'from the store' : (states?.(scope, p) ?? '');
+      lines.push(`${String(i + 1).padStart(5)}  ${p.name.padEnd(width)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs.length ? `; needs ${shorten(needs)}` : ''}${state ? `; ${state}` : ''}`);
+    }
+    lines.push('');
+  }
+  return lines.join('\n');
+}
+
+const shorten = (names: string[]): string => (names.length > 6 ? `${names.slice(0, 5).join(', ')} and ${names.length - 5} more` : names.join(', '));

@@ -1,0 +1,5 @@
+import type { Verb } from './common.ts';
+import { plan, validate } from './plan.ts';
+
+/** Every verb, in the order that help lists them. */
+export const verbs: Record<string, Verb> = { validate, plan };

@@ -1,0 +1,32 @@
+import { isError } from '../model/diagnostics.ts';
+import { countFaults } from '../render/diagnostics.ts';
+import { renderPlan } from '../render/plan.ts';
+import { complain, distroOptions, exit, print, readAndPlan, selectionOptions, showDiagnostics, type Verb } from './common.ts';
+
+export const plan: Verb = {
+  summary: 'show what would be built, on what, in which order and why',
+  usage: 'plan [PACKAGE|GLOB ...]',
+  details: 'Names and globs select packages; what they need comes with them. Nothing is built or written but what was read of the sources.',
+  options: { ...distroOptions, ...selectionOptions, json: { type: 'boolean', help: 'the plan as data (its JSON schema: `slipway schema plan`)' } },
+  async run(values, packages) {
+    const planned = await readAndPlan(values, packages);
+    showDiagnostics(planned.diagnostics);
+    if (!planned.ok) return exit.failed;
+    print(values.json ? `${JSON.stringify(planned.value.plan)}\n` : renderPlan(planned.value.plan));
+    return planned.diagnostics.some(isError) ? exit.failed : exit.ok;
+  },
+};
+
+export const validate: Verb = {
+  summary: 'check the distro repository: every fault at once, nothing is built',
+  usage: 'validate',
+  options: { ...distroOptions },
+  async run(values) {
+    const planned = await readAndPlan(values, []);
+    showDiagnostics(planned.diagnostics);
+    if (!planned.ok || planned.diagnostics.some(isError)) return exit.failed;
+    const tasks = planned.value.plan.scopes.reduce((n, s) => n + s.packages.length * s.targets.length, 0);
+    complain(`${planned.value.workspace.file} is good: ${tasks} builds in ${planned.value.plan.scopes.length} scopes${planned.diagnostics.length ? ` (${countFaults(planned.diagnostics)})` : ''}\n`);
+    return exit.ok;
+  },
+};
