@@ -1,5 +1,6 @@
 import type { Verb } from './common.ts';
+import { build } from './build.ts';
 import { plan, validate } from './plan.ts';
 
 /** Every verb, in the order that help lists them. */
-export const verbs: Record<string, Verb> = { validate, plan };
+export const verbs: Record<string, Verb> = { validate, plan, build };

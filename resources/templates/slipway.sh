@@ -1,0 +1,154 @@
+# Builds and packs one package, as its `debian/rules` asks: sh -e debian/slipway.sh build|binary
+# The steps are those of debhelper that a package of robot software needs; a Perl start for each of the others would
+# double the time of a small package.
+set -e
+here=$PWD
+stage=$here/debian/tmp-root
+object=$here/../obj
+jobs=${SLIPWAY_JOBS:-1}
+
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/build/home TZ=UTC
+unset PYTHONPATH CMAKE_PREFIX_PATH AMENT_PREFIX_PATH LD_LIBRARY_PATH PKG_CONFIG_PATH ROS_PACKAGE_PATH
+. debian/slipway.env
+export SOURCE_DATE_EPOCH=$source_date_epoch
+export MAKEFLAGS=-j$jobs CMAKE_BUILD_PARALLEL_LEVEL=$jobs NINJAFLAGS=-j$jobs
+export DEB_BUILD_OPTIONS="parallel=$jobs nocheck" DEB_RULES_REQUIRES_ROOT=no PYTHONHASHSEED=0
+export ROS_OS_OVERRIDE=${ROS_OS_OVERRIDE:-}
+[ -n "$ROS_OS_OVERRIDE" ] || unset ROS_OS_OVERRIDE
+mkdir -p "$HOME"
+
+python=$(readlink -f /usr/bin/python3 2>/dev/null || :)
+python=${python##*/}
+triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch)
+
+# add VARIABLE PATH: before what it has
+add() { eval "export $1=\"\$2\${$1:+:\$$1}\""; }
+
+# What an installed prefix offers before it has a setup.sh, and what its setup.sh leaves out.
+offer() {
+  add PATH "$1/bin"
+  add LD_LIBRARY_PATH "$1/lib/$triplet"
+  add LD_LIBRARY_PATH "$1/lib"
+  add PKG_CONFIG_PATH "$1/share/pkgconfig"
+  add PKG_CONFIG_PATH "$1/lib/$triplet/pkgconfig"
+  add PKG_CONFIG_PATH "$1/lib/pkgconfig"
+  if [ -n "$python" ]; then
+    add PYTHONPATH "$1/lib/python3/dist-packages"
+    add PYTHONPATH "$1/lib/$python/site-packages"
+  fi
+  add CMAKE_PREFIX_PATH "$1"
+  add AMENT_PREFIX_PATH "$1"
+}
+for underlay in $underlays; do
+  if [ "$underlay" = /usr ]; then export AMENT_PREFIX_PATH=/usr; continue; fi
+  offer "$underlay"
+  if [ -f "$underlay/setup.sh" ]; then set +e; . "$underlay/setup.sh"; set -e; fi
+done
+offer "$prefix"
+if [ -f "$prefix/setup.sh" ]; then set +e; . "$prefix/setup.sh"; set -e; fi
+# catkin looks for COMPONENTS nowhere but here, so what the system offers must be on it.
+case ":$CMAKE_PREFIX_PATH:" in *":$prefix:"*) ;; *) add CMAKE_PREFIX_PATH "$prefix" ;; esac
+export CMAKE_PREFIX_PATH="$CMAKE_PREFIX_PATH:/usr"
+case ":$AMENT_PREFIX_PATH:" in *":$prefix:"*) ;; *) add AMENT_PREFIX_PATH "$prefix" ;; esac
+cd "$here"
+
+map=/usr/src/$package
+flags() {
+  eval "$(DEB_BUILD_MAINT_OPTIONS=reproducible=-fixfilepath dpkg-buildflags --export=sh)"
+  CFLAGS="$CFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"
+  CXXFLAGS="$CXXFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"
+  export CFLAGS CXXFLAGS
+}
+
+cmake_configure() {
+  cmake -S "$here" -B "$object" -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_BUILD_TYPE=None -DCMAKE_INSTALL_RPATH_USE_LINK_PATH=OFF -DCMAKE_SKIP_INSTALL_ALL_DEPENDENCY=ON \
+    -DCMAKE_EXPORT_NO_PACKAGE_REGISTRY=ON -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF -DFETCHCONTENT_FULLY_DISCONNECTED=ON "$@"
+}
+
+options_run() {
+  case $build_type in
+    catkin) cmake_configure -DCATKIN_BUILD_BINARY_PACKAGE="$binary_package" -DCATKIN_ENABLE_TESTING=OFF -DPYTHON_EXECUTABLE=/usr/bin/python3 "$@" ;;
+    ament_cmake) cmake_configure -DBUILD_TESTING=OFF -DPython3_EXECUTABLE=/usr/bin/python3 "$@" ;;
+    cmake) cmake_configure -DBUILD_TESTING=OFF "$@" ;;
+  esac
+}
+
+install_python() {
+  python3 setup.py --quiet build --build-base "$object" \
+    install --root "$stage" --prefix "$prefix" --install-lib "$prefix/lib/$python/site-packages" --single-version-externally-managed --record "$object/installed" "$@"
+}
+
+case $1 in
+  build)
+    flags
+    mkdir -p "$object"
+    if [ "$build_type" = ament_python ]; then exit 0; fi
+    set_options
+    cmake --build "$object"
+    ;;
+  binary)
+    rm -rf "$stage"
+    if [ "$build_type" = ament_python ]; then
+      flags
+      set_options() { install_python; }
+      set_options
+    else
+      DESTDIR="$stage" cmake --install "$object"
+    fi
+    rm -f "$stage$prefix"/lib/"$python"/site-packages/easy-install.pth
+    mkdir -p "$stage"
+    outside=$(cd "$stage" && find . ! -type d | sed 's/^\.//' | while IFS= read -r f; do case $f in "$prefix"/*) ;; *) echo "$f" ;; esac; done)
+    if [ -n "$outside" ]; then
+      echo "slipway: error: these files would be installed outside $prefix:" >&2
+      echo "$outside" | head -20 >&2
+      exit 1
+    fi
+    # Build paths in what was installed would make the bytes depend on nothing good, and lead nowhere.
+    find "$stage" -name '*.pyc' -delete
+    find "$stage" -depth -name __pycache__ -type d -exec rmdir {} +
+    if [ -n "$python" ] && [ -n "$(find "$stage" -name '*.py' -print -quit)" ]; then
+      for where in "$stage$prefix/lib/$python/site-packages" "$stage$prefix/lib/python3/dist-packages"; do
+        if [ -d "$where" ]; then "$python" -m compileall -q -d "${where#"$stage"}" --invalidation-mode unchecked-hash "$where" || :; fi
+      done
+    fi
+    pack=$here/debian/$package
+    rm -rf "$pack"
+    mv "$stage" "$pack"
+    documents=$pack/usr/share/doc/$package
+    mkdir -p "$documents"
+    install -m 644 debian/copyright "$documents/copyright"
+    gzip -9nc debian/changelog > "$documents/changelog.Debian.gz"
+    for log in CHANGELOG.rst CHANGELOG.md; do
+      if [ -f "$log" ]; then gzip -9nc "$log" > "$documents/changelog.gz"; break; fi
+    done
+    chmod -R u+rwX,go+rX,go-w,a-s "$pack"
+    : > debian/elf
+    find "$pack" -type f \( -perm /111 -o -name '*.so*' -o -name '*.a' -o -name '*.o' \) -exec sh -c 'for f; do case $(head -c 7 "$f" | tr -d "\000\001\002") in *ELF*|"!<arch>"*) echo "$f" ;; esac; done' sh {} + > debian/elf
+    : > "debian/$package.substvars"
+    if [ -s debian/elf ]; then
+      dh_strip
+      if find "$pack" -name '*.so.*' -print -quit | grep -q .; then dh_makeshlibs -n --no-scripts; fi
+      libraries=
+      for p in $prefix $underlays; do
+        for l in "$p/lib" "$p/lib/$triplet"; do if [ -d "$l" ] || [ -d "$pack$l" ]; then libraries="$libraries:$pack$l:$l"; fi; done
+      done
+      dh_shlibdeps ${libraries:+"-l${libraries#:}"} -- --ignore-missing-info
+      needed=$(while IFS= read -r f; do case $f in *.a|*.o) ;; *) readelf -d "$f" 2>/dev/null | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' ;; esac; done < debian/elf | sort -u)
+      own=
+      for n in $needed; do
+        for l in "$prefix/lib" "$prefix/lib/$triplet"; do if [ -e "$l/$n" ]; then own="$own $l/$n"; fi; done
+      done
+      if [ -n "$own" ]; then
+        # Most libraries here have no version in their soname, for which shlibs tell nothing.
+        own=$(dpkg-query -S $own 2>/dev/null | sed 's/:.*//' | sort -u | grep -vx "$package" | sed ':a;N;$!ba;s/\n/, /g' || :)
+        if [ -n "$own" ]; then echo "slipway:Depends=$own" >> "debian/$package.substvars"; fi
+      fi
+    fi
+    grep -q '^slipway:Depends=' "debian/$package.substvars" || echo 'slipway:Depends=' >> "debian/$package.substvars"
+    grep -q '^shlibs:Depends=' "debian/$package.substvars" || echo 'shlibs:Depends=' >> "debian/$package.substvars"
+    grep -q '^misc:Depends=' "debian/$package.substvars" || echo 'misc:Depends=' >> "debian/$package.substvars"
+    dh_gencontrol
+    dh_md5sums
+    dh_builddeb -- -Z"${SLIPWAY_COMPRESSION:-xz}" -z"${SLIPWAY_COMPRESSION_LEVEL:-1}"
+    ;;
+esac

@@ -1,0 +1,94 @@
+import changelogTemplate from '../../resources/templates/changelog.mustache';
+import controlTemplate from '../../resources/templates/control.mustache';
+import copyrightTemplate from '../../resources/templates/copyright.mustache';
+import environmentTemplate from '../../resources/templates/environment.mustache';
+import rulesTemplate from '../../resources/templates/rules.mustache';
+import buildScript from '../../resources/templates/slipway.sh';
+import type { Manifest } from '../model/manifest.ts';
+import { stampSeconds } from '../model/names.ts';
+import type { PlannedPackage } from '../model/plan.ts';
+import { renderTemplate, shellQuote } from './template.ts';
+
+export interface Recipe {
+  package: PlannedPackage;
+  manifest: Manifest;
+  /** Debian version that it gets. */
+  version: string;
+  stamp: string;
+  release: string;
+  prefix: string;
+  underlayPrefixes: string[];
+  cmakeArgs: string[];
+  environment: Record<string, string>;
+  /** Debian relations. */
+  buildDepends: string[];
+  depends: string[];
+  conflicts: string[];
+  replaces: string[];
+  maintainer: string | undefined;
+  /** Text of the package's own licence file. */
+  licenseText: string | undefined;
+}
+
+/** Changes whenever the templates do, so that what they made is not taken for what they would make now. */
+export const packagingText = [controlTemplate, changelogTemplate, copyrightTemplate, rulesTemplate, environmentTemplate, buildScript].join('\0');
+
+/** The files of `debian/`: path below it → text. */
+export function renderDebian(recipe: Recipe): Record<string, string> {
+  const { package: p, manifest } = recipe;
+  const person = manifest.maintainers[0]!;
+  const maintainer = recipe.maintainer ?? `${oneLine(person.name).replace(/[<>,]/g, '') || p.name} <${person.email}>`;
+  const description = plain(manifest.description);
+  const homepage = manifest.urls.find((u) => u.type === 'website' && /^https?:\/\/[^\s]+$/.test(u.url))?.url;
+  const summary = summaryOf(description) || p.name;
+  const date = new Date(stampSeconds(recipe.stamp) * 1000).toUTCString().replace('GMT', '+0000');
+  const source = p.debian;
+  return {
+    control: renderTemplate(controlTemplate, {
+      source, package: p.debian, maintainer, buildDepends: recipe.buildDepends, depends: recipe.depends, homepage: homepage ? [{ homepage }] : false, summary,
+      description: paragraphs(description), conflicts: recipe.conflicts.length ? [recipe.conflicts.join(', ')] : [], replaces: recipe.replaces.length ? [recipe.replaces.join(', ')] : [],
+    }),
+    changelog: renderTemplate(changelogTemplate, { source, version: recipe.version, release: recipe.release, name: p.name, upstream: p.version, repository: oneLine(p.source.url.replace(/\/\/[^@/]*@/, '//')), commit: p.source.commit ? [{ commit: p.source.commit }] : false, maintainer, date }),
+    copyright: renderTemplate(copyrightTemplate, {
+      name: p.name, url: oneLine(p.source.url.replace(/\/\/[^@/]*@/, '//')), holders: [...manifest.authors, ...manifest.maintainers].map((a) => oneLine(a.name)).filter((n, i, all) => n && all.indexOf(n) === i).join(', ') || 'see the source',
+      license: manifest.licenses.map((l) => oneLine(l.name)).join(', '), licenseText: recipe.licenseText ? recipe.licenseText.split('\n').map((l) => l.trimEnd() || '.') : [],
+    }),
+    rules: renderTemplate(rulesTemplate, {}),
+    'slipway.sh': buildScript,
+    'slipway.env': renderTemplate(environmentTemplate, {
+      name: shellQuote(p.name), package: shellQuote(p.debian), buildType: shellQuote(p.buildType), prefix: shellQuote(recipe.prefix), underlays: shellQuote([...recipe.underlayPrefixes].reverse().join(' ')),
+      epoch: String(stampSeconds(recipe.stamp)), binaryPackage: p.name === 'catkin' ? '0' : '1', cmakeArgs: recipe.cmakeArgs.map(shellQuote).join(' '),
+      environment: Object.entries(recipe.environment).sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => `${k}=${shellQuote(v)}`),
+    }),
+  };
+}
+
+const oneLine = (text: string): string => text.replace(/[\0-\x1f\x7f]+/g, ' ').replace(/\s+/g, ' ').trim();
+
+/** Text of a description: markup taken off, entities read. */
+const plain = (xml: string): string => xml.replace(/<[^>]*>/g, ' ').replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"').replaceAll('&apos;', '\'').replaceAll('&amp;', '&').replace(/[\0-\x08\x0b-\x1f\x7f]/g, ' ');
+
+/** Debian wants a first line of less than 80 characters (policy 3.4.1). */
+function summaryOf(text: string): string {
+  const first = oneLine(text).split(/(?<=[.!?])\s/)[0]!.replace(/\.$/, '');
+  return first.length <= 78 ? first : `${first.slice(0, 75).replace(/\s+\S*$/, '')}...`;
+}
+
+/** The extended description's lines without their leading space (policy 5.6.13). */
+function paragraphs(text: string): string[] {
+  const lines: string[] = [];
+  for (const paragraph of text.split(/\n\s*\n/)) {
+    const words = oneLine(paragraph).split(' ').filter(Boolean);
+    if (!words.length) continue;
+    if (lines.length) lines.push('.');
+    let line = '';
+    for (const w of words) {
+      if (line && line.length + w.length > 76) {
+        lines.push(line);
+        line = w;
+      } else line = line ? `${line} ${w}` : w;
+    }
+    lines.push(line);
+  }
+  return lines.map((l) => (l.startsWith('.') && l !== '.' ? ` ${l}` : l));
+}

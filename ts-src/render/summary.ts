@@ -1,0 +1,36 @@
+import type { TaskResult, TaskState } from '../model/result.ts';
+import { plural } from './diagnostics.ts';
+
+export const duration = (milliseconds: number): string => {
+  const s = Math.round(milliseconds / 1000);
+  return s < 60 ? `${s} s` : s < 3600 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+};
+
+const words: Record<TaskState, string> = { failed: 'failed', stopped: 'stopped', blocked: 'blocked', built: 'built', kept: 'kept', waiting: 'waiting' };
+
+/** The end of a run: failures first, each with the part of its log that tells why, then what they stopped, then counts. */
+export function renderSummary(results: readonly TaskResult[], tails: (t: TaskResult) => string[], milliseconds: number): string {
+  const lines: string[] = [];
+  for (const t of results.filter((r) => r.state === 'failed')) {
+    const [reason, ...more] = t.reason.split('\n');
+    lines.push(`FAILED ${t.id}: ${reason}`, ...more.map((m) => `    ${m}`));
+    const tail = tails(t);
+    if (tail.length) lines.push(...tail.map((l) => `  | ${l}`));
+    if (t.log) lines.push(`    whole log: ${t.log}`);
+    lines.push('');
+  }
+  for (const t of results.filter((r) => r.state === 'blocked')) lines.push(`blocked ${t.id}: ${t.reason}`);
+  const stopped = results.filter((r) => r.state === 'stopped');
+  for (const t of stopped.slice(0, 20)) lines.push(`stopped ${t.id}: ${t.reason}`);
+  if (stopped.length > 20) lines.push(`stopped: and ${stopped.length - 20} more`);
+  const counts = (['failed', 'stopped', 'blocked', 'built', 'kept'] as const).map((s) => [s, results.filter((r) => r.state === s).length] as const).filter(([, n]) => n > 0).map(([s, n]) => `${n} ${words[s]}`);
+  lines.push(`${plural(results.length, 'package')} in ${duration(milliseconds)}: ${counts.join(', ') || 'nothing to do'}`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** One line of a run without a terminal. */
+export function renderEvent(t: TaskResult, done: number, total: number): string {
+  const took = t.started !== undefined && t.finished !== undefined ? ` in ${duration(t.finished - t.started)}` : '';
+  const reason = t.state === 'built' || t.state === 'kept' ? '' : `: ${t.reason.split('\n')[0]}`;
+  return `[${String(done).padStart(String(total).length)}/${total}] ${words[t.state]} ${t.id}${t.version ? ` ${t.version}` : ''}${took}${reason}\n`;
+}

@@ -1,0 +1,4 @@
+declare module '*.sh' { const text: string; export default text }
+declare module '*.mustache' { const text: string; export default text }
+declare module '*.css' { const text: string; export default text }
+declare module '*.client' { const text: string; export default text }

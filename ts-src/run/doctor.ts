@@ -1,0 +1,70 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { userInfo } from 'node:os';
+import { error, type Diagnostic } from '../model/diagnostics.ts';
+import type { Plan } from '../model/plan.ts';
+import { readIf } from '../io/files.ts';
+import { run } from '../io/process.ts';
+
+interface Tool { command: string; package: string; why: string }
+
+const always: Tool[] = [
+  { command: 'git', package: 'git', why: 'fetches sources' },
+  { command: 'mmdebstrap', package: 'mmdebstrap', why: 'makes the base systems' },
+  { command: 'dpkg-deb', package: 'dpkg', why: 'unpacks packages' },
+  { command: 'aptly', package: 'aptly', why: 'makes the apt repository' },
+  { command: 'gpg', package: 'gnupg', why: 'signs it' },
+  { command: 'flock', package: 'util-linux', why: 'locks' },
+  { command: 'unshare', package: 'util-linux', why: 'makes hermetic roots' },
+  { command: 'setpriv', package: 'util-linux', why: 'makes hermetic roots' },
+];
+const keyrings = { debian: { file: '/usr/share/keyrings/debian-archive-keyring.gpg', package: 'debian-archive-keyring' }, ubuntu: { file: '/usr/share/keyrings/ubuntu-archive-keyring.gpg', package: 'ubuntu-keyring' } };
+
+const inPath = (command: string): boolean => [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'].some((d) => d && existsSync(join(d, command)));
+
+export interface Finding { what: string; package?: string; fix?: string }
+
+/** What this machine lacks for builds with a driver, and what brings it. */
+export async function examine(driver: 'unshare' | 'docker', systems: Iterable<'debian' | 'ubuntu'>): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const plain = process.getuid!() !== 0;
+  const tools = [...always];
+  if (driver === 'docker') tools.push({ command: 'docker', package: 'docker.io', why: 'runs builds with --driver docker' });
+  if (plain) tools.push({ command: 'newuidmap', package: 'uidmap', why: 'lets a plain user make roots' });
+  for (const t of tools) if (!inPath(t.command)) findings.push({ what: `${t.command} (${t.why}) is not installed`, package: t.package });
+  for (const os of new Set(systems)) {
+    const ring = keyrings[os];
+    if (!existsSync(ring.file)) findings.push({ what: `the keyring of ${os}'s archive is not installed`, package: ring.package });
+  }
+  if (plain && driver === 'unshare') {
+    const name = userInfo().username;
+    const has = (file: string) => (readIf(file) ?? '').split('\n').some((l) => (l.startsWith(`${name}:`) || l.startsWith(`${process.getuid!()}:`)) && Number(l.split(':')[2]) >= 65536);
+    if (!has('/etc/subuid') || !has('/etc/subgid')) findings.push({ what: `${name} has no subordinate ids`, fix: `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${name}` });
+    if (readIf('/proc/sys/kernel/apparmor_restrict_unprivileged_userns')?.trim() === '1') findings.push({ what: 'AppArmor keeps plain users from making user namespaces (Ubuntu 24.04 does)', fix: 'echo kernel.apparmor_restrict_unprivileged_userns=0 | sudo tee /etc/sysctl.d/60-slipway.conf && sudo sysctl --system' });
+    if (readIf('/proc/sys/kernel/unprivileged_userns_clone')?.trim() === '0') findings.push({ what: 'plain users may not make user namespaces', fix: 'echo kernel.unprivileged_userns_clone=1 | sudo tee /etc/sysctl.d/60-slipway.conf && sudo sysctl --system' });
+  }
+  if (!findings.length && driver === 'unshare') {
+    const user = plain ? ['--user', '--map-auto', '--map-root-user'] : [];
+    const tried = await run('unshare', [...user, '--mount', '--propagation', 'private', '--pid', '--fork', '--net', 'sh', '-c', 'd=/tmp/slipway-doctor-$$; mkdir $d && mount -t tmpfs tmpfs $d && mkdir $d/l $d/u $d/w $d/m && mount -t overlay overlay -o lowerdir=$d/l,upperdir=$d/u,workdir=$d/w$1 $d/m; r=$?; umount $d/m $d 2>/dev/null; rmdir $d; exit $r', 'sh', plain ? ',userxattr' : '']);
+    if (tried.code !== 0) findings.push({ what: `this machine does not let roots be made: ${tried.stderr.trim().split('\n').pop()}`, fix: 'in a container it needs --privileged (or CAP_SYS_ADMIN); else use --driver docker' });
+  }
+  return findings;
+}
+
+/** The same as diagnostics; nothing where all is there. Asks no more than files, so that a build pays nothing for it. */
+export async function missingTools(driver: 'unshare' | 'docker', plan: Plan): Promise<Diagnostic[]> {
+  const plain = process.getuid!() !== 0;
+  const lacking = [...always, ...(plain ? [{ command: 'newuidmap', package: 'uidmap', why: 'lets a plain user make roots' }] : []), ...(driver === 'docker' ? [{ command: 'docker', package: 'docker.io', why: 'runs builds' }] : [])].filter((t) => !inPath(t.command));
+  const systems = plan.scopes.flatMap((s) => s.targets.map((t) => t.os));
+  const rings = [...new Set(systems)].filter((os) => !existsSync(keyrings[os].file)).map((os) => keyrings[os].package);
+  const names = [...new Set([...lacking.map((t) => t.package), ...rings])].sort();
+  return names.length ? [error('tool-missing', `this machine lacks ${names.join(', ')}`, { hint: `${plain ? 'sudo ' : ''}apt-get install -y ${names.join(' ')}    (slipway doctor tells more)` })] : [];
+}
+
+export const isDebianLike = (): boolean => {
+  try {
+    return /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(readFileSync('/etc/os-release', 'utf8'));
+  } catch {
+    return false;
+  }
+};

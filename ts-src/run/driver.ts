@@ -1,0 +1,34 @@
+import type { Outcome } from '../io/process.ts';
+
+export interface Bind { from: string; to: string; readOnly?: boolean }
+
+/** A root to run in: folders of files, topmost first; the base is the last. */
+export interface Root {
+  layers: string[];
+  /** Where what is written is kept; left out: thrown away. */
+  keep?: string;
+}
+
+export interface Entry {
+  root: Root;
+  command: string[];
+  network: boolean;
+  user: 'root' | 'builder';
+  binds: Bind[];
+  env: Record<string, string>;
+  /** Folder of this call alone. */
+  work: string;
+  log?: string;
+  signal?: AbortSignal | undefined;
+}
+
+/** How processes are put into a hermetic root. Two kinds: `unshare` (namespaces and overlay, no daemon) and `docker`. */
+export interface Driver {
+  name: 'unshare' | 'docker';
+  /** Runs a command in a root; its processes and mounts are gone when it returns, and when we are killed. */
+  enter(entry: Entry): Promise<Outcome>;
+  /** Unpacks a root's tar with its owners. */
+  unpack(tar: string, folder: string): Promise<Outcome>;
+  /** Removes a folder whatever owners its files have. */
+  remove(folder: string): Promise<void>;
+}

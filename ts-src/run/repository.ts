@@ -1,0 +1,105 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import type { StoredFile } from '../model/result.ts';
+import { readJson, sha256, writeWhole } from '../io/files.ts';
+import { withLock } from '../io/lock.ts';
+import { run, type Outcome } from '../io/process.ts';
+import type { Store } from './store.ts';
+
+/** One suite of the repository: what is in it after publishing, nothing else. */
+export interface Suite { name: string; architecture: string; files: StoredFile[] }
+
+interface Published { files: string; fingerprint: string }
+
+/** A signed apt repository in a folder, made by aptly. */
+export class Repository {
+  private readonly aptly: string;
+  private readonly home: string;
+  constructor(private readonly state: string, private readonly store: Store, private readonly folder: string, private readonly organization: string, private readonly key: string | undefined) {
+    this.aptly = join(state, 'aptly');
+    this.home = key ? (process.env.GNUPGHOME ?? join(process.env.HOME ?? '/root', '.gnupg')) : join(state, 'gnupg');
+  }
+
+  private gpg = (args: string[], input?: string): Promise<Outcome> => run('gpg', ['--batch', '--yes', '--homedir', this.home, ...args], input === undefined ? {} : { input });
+
+  /** The signing key's fingerprint: the one that was named, or one made on first use and kept beside the state. */
+  private async fingerprint(): Promise<Result<string>> {
+    if (!this.key) mkdirSync(this.home, { recursive: true, mode: 0o700 });
+    const list = async () => /^fpr:+([0-9A-F]+):/m.exec((await this.gpg(['--with-colons', '--list-secret-keys', ...(this.key ? [this.key] : [])])).stdout)?.[1];
+    const there = await list();
+    if (there) return good(there);
+    if (this.key) return bad(error('signing-key', `the secret key ${this.key} is not in ${this.home}`, { hint: 'import it, or leave signing_key out: then a key is made' }));
+    const made = await this.gpg(['--passphrase', '', '--pinentry-mode', 'loopback', '--quick-generate-key', `${this.organization} packages (slipway)`, 'rsa3072', 'sign', 'never']);
+    const fingerprint = made.code === 0 ? await list() : undefined;
+    return fingerprint ? good(fingerprint) : bad(error('signing-key', `gpg could not make a key: ${made.stderr.trim().split('\n').pop()}`, made.code === 127 ? { hint: 'slipway doctor says what this machine lacks' } : {}));
+  }
+
+  /** Brings the repository to hold just these suites' files (other suites stay as they are). Does nothing where it does already. */
+  async publish(suites: Suite[]): Promise<Result<{ changed: boolean; keyFile: string }>> {
+    const keyFile = join(this.folder, 'key.asc');
+    return withLock(join(this.state, 'publish.lock'), async () => {
+      const fingerprint = await this.fingerprint();
+      if (!fingerprint.ok) return fingerprint;
+      const memory = join(this.folder, 'slipway.json');
+      const published = readJson<Record<string, Published>>(memory) ?? {};
+      let changed = false;
+      const aptlyOrFail = async (...args: string[]): Promise<Outcome> => {
+        const o = await run('aptly', [`-config=${join(this.aptly, 'aptly.conf')}`, ...args], { env: { ...process.env, GNUPGHOME: this.home } });
+        if (o.code !== 0) throw Object.assign(new Error(`${o.stdout}${o.stderr}`.trim().split('\n').filter((l) => l.startsWith('ERROR')).pop() ?? `aptly ended with ${o.code}: ${o.stderr.trim()}`), { aptly: o.code });
+        return o;
+      };
+      try {
+        for (const suite of suites) {
+          const files = sha256(JSON.stringify(suite.files.map((f) => [f.name, f.sha256]).sort()));
+          const before = published[suite.name];
+          if (before?.files === files && before.fingerprint === fingerprint.value && existsSync(join(this.folder, 'dists', suite.name, 'InRelease')) && existsSync(keyFile)) continue;
+          changed = true;
+          this.configure();
+          const incoming = join(this.state, 'incoming', suite.name);
+          mkdirSync(incoming, { recursive: true });
+          const paths: string[] = [];
+          for (const f of suite.files) {
+            const target = join(incoming, f.name);
+            if (!(await this.store.place(f, target))) return bad(error('store-damaged', `the store lost ${f.name}, or it was damaged`, { hint: 'run the same command again: it will be rebuilt' }));
+            paths.push(target);
+          }
+          const local = await run('aptly', [`-config=${join(this.aptly, 'aptly.conf')}`, 'repo', 'show', suite.name]);
+          if (local.code === 127) return bad(error('tool-missing', 'aptly is not installed', { hint: 'slipway doctor says what this machine lacks' }));
+          if (local.code !== 0) await aptlyOrFail('repo', 'create', '-component=main', `-distribution=${suite.name}`, suite.name);
+          else await aptlyOrFail('repo', 'remove', suite.name, 'Name (~ .)').catch(() => undefined);
+          if (paths.length) await aptlyOrFail('repo', 'add', '-force-replace', suite.name, ...paths);
+          const isPublished = existsSync(join(this.folder, 'dists', suite.name)) && (await aptlyOrFail('publish', 'list', '-raw')).stdout.includes(` ${suite.name}\n`);
+          const gpg = [`-gpg-key=${fingerprint.value}`, '-batch'];
+          if (isPublished) await aptlyOrFail('publish', 'update', '-force-overwrite', ...gpg, suite.name, 'filesystem:out:.');
+          else {
+            await run('aptly', [`-config=${join(this.aptly, 'aptly.conf')}`, 'publish', 'drop', '-force-drop', suite.name, 'filesystem:out:.']);
+            await aptlyOrFail('publish', 'repo', '-force-overwrite', ...gpg, '-component=main', `-distribution=${suite.name}`, `-architectures=${suite.architecture}`, `-origin=${this.organization}`, `-label=${this.organization}`, suite.name, 'filesystem:out:.');
+          }
+          published[suite.name] = { files, fingerprint: fingerprint.value };
+        }
+      } catch (e) {
+        if ((e as { aptly?: number }).aptly !== undefined) return bad(error('publish-failed', (e as Error).message));
+        throw e;
+      }
+      if (changed || !existsSync(keyFile)) {
+        const exported = await this.gpg(['--armor', '--export', fingerprint.value]);
+        writeWhole(keyFile, exported.stdout);
+        writeWhole(memory, `${JSON.stringify(published, undefined, 1)}\n`);
+      }
+      return good({ changed, keyFile });
+    });
+  }
+
+  private configure(): void {
+    mkdirSync(this.aptly, { recursive: true });
+    const config = {
+      rootDir: this.aptly, downloadConcurrency: 4, architectures: [], gpgDisableSign: false, gpgDisableVerify: false, gpgProvider: 'gpg', dependencyFollowSuggests: false,
+      skipContentsPublishing: true, FileSystemPublishEndpoints: { out: { rootDir: this.folder, linkMethod: 'copy', verifyMethod: 'md5' } },
+    };
+    const file = join(this.aptly, 'aptly.conf');
+    const text = `${JSON.stringify(config, undefined, 1)}\n`;
+    if (!existsSync(file) || readFileSync(file, 'utf8') !== text) writeFileSync(file, text);
+    mkdirSync(this.folder, { recursive: true });
+  }
+}

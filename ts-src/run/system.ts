@@ -1,0 +1,204 @@
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { exists, readJson, sha256, writeWhole } from '../io/files.ts';
+import { withLock } from '../io/lock.ts';
+import { aptCache, aptEnvironment, type Base } from './base.ts';
+import type { Driver } from './driver.ts';
+import { newWork } from './work.ts';
+
+/** System packages that a set of names brings onto a base: `name=version`, sorted. */
+export type SystemSet = string[];
+
+interface Layer { set: SystemSet; parent?: string }
+
+const aptOptions = ['-o', 'APT::Sandbox::User=root', '-o', 'APT::Install-Recommends=false', '-o', 'Dpkg::Options::=--force-unsafe-io', '-o', 'Dpkg::Use-Pty=0', '-o', 'Acquire::Retries=3', '-o', 'Dir::Cache::pkgcache=/tmp/pkgcache.bin', '-o', 'Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin', '-q'];
+const copyCaches = 'cp /aptcache/*.bin /tmp/; ';
+
+/**
+ * System packages of one base: which versions a set of names takes (apt decides, remembered by the archive's state), and
+ * folders that hold them, each upon a smaller one where there is one.
+ */
+export class System {
+  private readonly resolved: Map<string, SystemSet | string>;
+  private readonly memory: string;
+  private readonly layers = new Map<string, Layer>();
+  private pending: { names: string[]; done: (r: SystemSet | string) => void }[] = [];
+  private asking = false;
+  private readonly making = new Map<string, Promise<Result<string[]>>>();
+
+  constructor(private readonly driver: Driver, private readonly state: string, readonly base: Base, private readonly proxy: string | undefined, private readonly log: string) {
+    this.memory = join(base.folder, 'resolved.json');
+    this.resolved = new Map(Object.entries(readJson<Record<string, SystemSet>>(this.memory) ?? {}));
+  }
+
+  /** What apt would install for these names; the text of its complaint where it can't. */
+  async resolve(names: string[]): Promise<SystemSet | string> {
+    if (!names.length) return [];
+    const known = this.resolved.get(names.join(' '));
+    if (known) return known;
+    return new Promise((done, failed) => {
+      this.pending.push({ names, done });
+      if (!this.asking) {
+        this.asking = true;
+        this.ask().catch(failed);
+      }
+    });
+  }
+
+  /** Questions that come together are asked in one entry. */
+  private async ask(): Promise<void> {
+    try {
+      while (this.pending.length) {
+        const batch = this.pending;
+        this.pending = [];
+        const sets = [...new Set(batch.map((b) => b.names.join(' ')))].filter((s) => !this.resolved.has(s));
+        if (sets.length) {
+          const work = newWork(this.state);
+          writeWhole(join(work, 'sets'), `${sets.join('\n')}\n`);
+          const out = await this.driver.enter({
+            root: { layers: [this.base.root] }, network: false, user: 'root', work, env: aptEnvironment(undefined),
+            binds: [...this.lists(), { from: join(work, 'sets'), to: '/sets', readOnly: true }],
+            command: ['sh', '-c', `${copyCaches}while read -r set; do echo "= $set"; apt-get ${aptOptions.join(' ')} --simulate install $set 2>&1 </dev/null | grep -E '^(Inst|E:| )' || :; done < /sets`],
+          });
+          let current = '';
+          const found = new Map<string, { set: string[]; faults: string[] }>();
+          for (const line of out.stdout.split('\n')) {
+            if (line.startsWith('= ')) found.set((current = line.slice(2)), { set: [], faults: [] });
+            else if (line.startsWith('Inst ')) {
+              const m = /^Inst (\S+) (?:\[[^\]]*\] )?\((\S+)/.exec(line);
+              if (m) found.get(current)!.set.push(`${m[1]!.replace(/:.*/, '')}=${m[2]}`);
+            } else if (line.trim()) found.get(current)?.faults.push(line.trim());
+          }
+          for (const set of sets) {
+            const f = found.get(set);
+            const faults = f?.faults.filter((t) => t.startsWith('E:')) ?? [`apt could not be asked: ${out.stderr.trim().split('\n').pop()}`];
+            this.resolved.set(set, faults.length ? [...(f?.faults ?? faults)].join('; ') : f!.set.sort());
+          }
+          writeWhole(this.memory, JSON.stringify(Object.fromEntries([...this.resolved].filter(([, v]) => typeof v !== 'string').sort(([a], [b]) => (a < b ? -1 : 1)))));
+        }
+        for (const b of batch) b.done(this.resolved.get(b.names.join(' '))!);
+      }
+    } finally {
+      this.asking = false;
+    }
+  }
+
+  /** apt's lists, and its caches of them, which it may not rename: `apt` below copies them to where it may. */
+  private lists(): { from: string; to: string; readOnly: true }[] {
+    return [{ from: this.base.lists, to: '/var/lib/apt/lists', readOnly: true }, { from: aptCache(this.base), to: '/aptcache', readOnly: true }];
+  }
+
+  /** Folders of a root with this set, topmost first, the base last. Made where it is not there yet. */
+  async root(set: SystemSet): Promise<Result<string[]>> {
+    if (!set.length) return good([this.base.root]);
+    const id = sha256(JSON.stringify([this.base.digest, set])).slice(0, 24);
+    let making = this.making.get(id);
+    if (!making) {
+      making = this.make(id, set).finally(() => this.making.delete(id));
+      this.making.set(id, making);
+    }
+    return making;
+  }
+
+  private folder = (id: string): string => join(this.state, 'layers', id);
+
+  private chain(id: string): string[] | undefined {
+    const chain: string[] = [];
+    for (let at: string | undefined = id; at; at = this.layers.get(at)!.parent) {
+      if (!this.layers.has(at)) {
+        const layer = readJson<Layer>(join(this.folder(at), 'layer.json'));
+        if (!layer) return undefined;
+        this.layers.set(at, layer);
+      }
+      chain.push(join(this.folder(at), 'root'));
+    }
+    return [...chain, this.base.root];
+  }
+
+  private async make(id: string, set: SystemSet): Promise<Result<string[]>> {
+    const there = this.chain(id);
+    if (there) return good(there);
+    return withLock(join(this.state, 'layers', `${id}.lock`), async () => {
+      const other = this.chain(id);
+      if (other) return good(other);
+      const parent = this.nearestBelow(set);
+      const missing = set.filter((s) => !parent?.set.includes(s));
+      const fetched = await this.fetch(missing);
+      if (!fetched.ok) return fetched;
+      const work = newWork(this.state);
+      const keep = join(work, 'kept');
+      const lower = parent ? this.chain(parent.id)! : [this.base.root];
+      const made = await this.driver.enter({
+        root: { layers: lower, keep }, network: false, user: 'root', work, env: aptEnvironment(undefined), log: this.log,
+        binds: [...this.lists(), { from: this.archives(), to: '/var/cache/apt/archives' }],
+        command: ['sh', '-ec', copyCaches + 'apt-get "$@"; rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old', 'apt-get', ...aptOptions, '-o', 'Debug::NoLocking=1', '-y', '--no-download', '--allow-downgrades', 'install', ...missing],
+      });
+      if (made.code !== 0) return bad(error('system-install', `apt could not install ${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ` and ${missing.length - 5} more` : ''}`, { file: this.log, hint: 'the end of that log tells why' }));
+      const layer: Layer = parent ? { set, parent: parent.id } : { set };
+      mkdirSync(join(this.state, 'layers'), { recursive: true });
+      const staged = join(work, 'layer');
+      mkdirSync(staged);
+      rmSync(join(keep, 'aptcache'), { recursive: true, force: true });
+      renameSync(keep, join(staged, 'root'));
+      writeWhole(join(staged, 'layer.json'), JSON.stringify(layer));
+      if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
+      renameSync(staged, this.folder(id));
+      this.layers.set(id, layer);
+      return good(this.chain(id)!);
+    });
+  }
+
+  /** The largest set at hand that this one contains; of equals the first by name. */
+  private nearestBelow(set: SystemSet): (Layer & { id: string }) | undefined {
+    const wanted = new Set(set);
+    let best: (Layer & { id: string }) | undefined;
+    let names: string[] = [];
+    try {
+      names = readdirSync(join(this.state, 'layers')).filter((n) => !n.includes('.')).sort();
+    } catch { /* none yet */ }
+    for (const id of names) {
+      const chain = this.chain(id);
+      const layer = this.layers.get(id);
+      if (!chain || !layer || chain.length > 24 || layer.set.length <= (best?.set.length ?? 0) || sha256(JSON.stringify([this.base.digest, layer.set])).slice(0, 24) !== id) continue;
+      if (layer.set.every((s) => wanted.has(s))) best = { ...layer, id };
+    }
+    return best;
+  }
+
+  private archives(): string {
+    const folder = join(this.state, 'archives');
+    mkdirSync(join(folder, 'partial'), { recursive: true });
+    return folder;
+  }
+
+  /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
+  async fetch(packages: string[]): Promise<Result<true>> {
+    const file = (p: string) => {
+      const [name, version] = p.split('=') as [string, string];
+      return `${name}_${version.replaceAll(':', '%3a')}_`;
+    };
+    return withLock(join(this.state, 'archives.lock'), async () => {
+      const held = readdirSync(this.archives());
+      const missing = packages.filter((p) => !held.some((h) => h.startsWith(file(p))));
+      if (!missing.length) return good(true);
+      const work = newWork(this.state);
+      const got = await this.driver.enter({
+        root: { layers: [this.base.root] }, network: true, user: 'root', work, env: aptEnvironment(this.proxy), log: this.log,
+        binds: [...this.lists(), { from: this.archives(), to: '/fetched' }],
+        command: ['sh', '-ec', copyCaches + 'mkdir /tmp/new; cd /tmp/new; apt-get "$@"; mv ./*.deb /fetched/', 'apt-get', ...aptOptions, 'download', ...missing],
+      });
+      if (got.code === 0) return good(true);
+      return bad(error('system-fetch', `apt could not fetch ${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ` and ${missing.length - 5} more` : ''}`, { file: this.log, hint: 'if the archive no longer has these versions, make the base anew with --renew-base' }));
+    });
+  }
+
+  /** dpkg's status of a root with this set, as text. */
+  status(layers: string[]): string | undefined {
+    return layers.map((l) => join(l, 'var/lib/dpkg/status')).find(exists);
+  }
+
+  forget(): void {
+    rmSync(this.memory, { force: true });
+  }
+}

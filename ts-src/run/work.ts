@@ -1,0 +1,49 @@
+import { randomBytes } from 'node:crypto';
+import { spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from '../io/process.ts';
+import type { Driver } from './driver.ts';
+
+let session: string | undefined;
+
+/**
+ * Opens this run's folder under `state/work` and removes those of runs that died: a living one holds a lock on its own,
+ * which the kernel lets go of however it ends.
+ */
+export async function openWork(state: string, driver: Driver): Promise<void> {
+  const all = join(state, 'work');
+  mkdirSync(all, { recursive: true });
+  for (const name of readdirSync(all)) {
+    if (name.endsWith('.lock')) continue;
+    const free = await run('flock', ['--exclusive', '--nonblock', join(all, `${name}.lock`), 'true']);
+    if (free.code !== 0) continue;
+    await driver.remove(join(all, name));
+    rmSync(join(all, `${name}.lock`), { force: true });
+  }
+  const name = `${process.pid}-${randomBytes(4).toString('hex')}`;
+  await new Promise<void>((resolve, reject) => {
+    const holder = spawn('flock', ['--exclusive', '--no-fork', join(all, `${name}.lock`), 'sh', '-c', 'echo held; exec cat >/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'], detached: true });
+    holder.on('error', reject);
+    holder.stdin.on('error', () => undefined);
+    holder.stdout.once('data', () => {
+      holder.unref();
+      (holder.stdout as unknown as { unref(): void }).unref();
+      (holder.stdin as unknown as { unref(): void }).unref();
+      resolve();
+    });
+  });
+  session = join(all, name);
+  mkdirSync(session, { recursive: true });
+}
+
+/** A folder of its own for one entry into a root; gone when the run is. */
+export function newWork(state: string): string {
+  const folder = join(session ?? join(state, 'work', `single-${process.pid}`), randomBytes(6).toString('hex'));
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+export async function closeWork(driver: Driver): Promise<void> {
+  if (session) await driver.remove(session);
+}
