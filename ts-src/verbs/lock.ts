@@ -1,0 +1,24 @@
+import { isError } from '../model/diagnostics.ts';
+import { stampOf } from '../model/names.ts';
+import { makeLock } from '../read/inputs.ts';
+import { renderLock } from '../render/lock.ts';
+import { writeWhole } from '../io/files.ts';
+import { complain, distroOptions, exit, print, readAndPlan, showDiagnostics, type Verb } from './common.ts';
+
+export const lock: Verb = {
+  summary: 'pin every repository to a commit, in a file made for review',
+  usage: 'lock',
+  details: 'A build with --lock takes the same commits and the same stamp, and so makes the same bytes while the archive serves the same system packages.',
+  options: { distro: distroOptions.distro, state: distroOptions.state, output: { type: 'string', short: 'o', value: 'FILE', help: 'write it there (default: standard output)' } },
+  async run(values) {
+    const planned = await readAndPlan(values, []);
+    showDiagnostics(planned.diagnostics);
+    if (!planned.ok) return exit.failed;
+    const text = renderLock(makeLock(stampOf(Date.now()), planned.value.distributions));
+    if (typeof values.output === 'string') {
+      writeWhole(values.output, text);
+      complain(`wrote ${values.output}\n`);
+    } else print(text);
+    return planned.diagnostics.some(isError) ? exit.failed : exit.ok;
+  },
+};
