@@ -75,6 +75,8 @@ package_settings: ${JSON.stringify(options.settings ?? {})}
 export const noeticSettings = {
   geneus: { skip: true }, gennodejs: { skip: true },
   message_generation: { patches: ['patches/message_generation.patch'] },
+  xmlrpcpp: { patches: ['patches/xmlrpcpp.patch'], build_depends: ['libb64-dev'] },
+  roslz4: { build_depends: ['python3-dev'] },
   rosconsole: { cmake_args: ['-DROSCONSOLE_BACKEND=print'] },
 };
 

@@ -14,6 +14,8 @@ export interface RunOptions {
   limit?: number;
   /** How standard output becomes text; `latin1` keeps every byte. */
   encoding?: 'utf8' | 'latin1';
+  /** Standard input is a pipe that closes when we end. */
+  keepInput?: boolean;
   /** Outputs go to where ours go. */
   inherit?: boolean;
 }
@@ -27,7 +29,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     if (options.signal?.aborted) return resolve({ code: 130, signal: 'SIGTERM', stdout: '', stderr: 'stopped' });
     const log = options.log === undefined ? undefined : openSync(options.log, 'a');
     const output = options.inherit ? 'inherit' : (log ?? 'pipe');
-    const child = spawn(command, args, { cwd: options.cwd, env: options.env ?? process.env, stdio: [options.input === undefined ? 'ignore' : 'pipe', output, output] });
+    const child = spawn(command, args, { cwd: options.cwd, env: options.env ?? process.env, stdio: [options.input === undefined && !options.keepInput ? 'ignore' : 'pipe', output, output] });
     running.add(child);
     const gathered: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
     for (const name of ['stdout', 'stderr'] as const) {
@@ -45,13 +47,14 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       if (log !== undefined) closeSync(log);
       resolve(outcome);
     };
+    child.stdin?.on('error', () => undefined);
+    child.on('exit', () => options.keepInput && child.stdin?.destroy());
     child.on('error', (e: NodeJS.ErrnoException) => {
       if (e.code === 'ENOENT' || e.code === 'EACCES') settle({ code: 127, signal: null, stdout: '', stderr: `${command}: ${e.code === 'ENOENT' ? 'not found' : 'not allowed'}` });
       else reject(e);
     });
     child.on('close', (code, signal) => settle({ code: code ?? 128, signal, stdout: Buffer.concat(gathered.stdout).toString(options.encoding ?? 'utf8'), stderr: Buffer.concat(gathered.stderr).toString('utf8') }));
     if (options.input !== undefined) {
-      child.stdin!.on('error', () => undefined);
       child.stdin!.end(options.input);
     }
   });

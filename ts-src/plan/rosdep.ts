@@ -10,7 +10,7 @@ const installers = ['apt', 'pip', 'gem', 'source', 'cargo', 'npm', 'snap', 'flat
 export function resolveRosdep(database: RosdepDatabase, key: string, target: OsTarget): RosdepResolution {
   const byOs = database.rules.get(key);
   if (!byOs) return { kind: 'no-key' };
-  const entry = byOs.get(target.os);
+  const entry = byOs.get(target.os) ?? byOs.get('*');
   if (!entry) return { kind: 'not-here', file: database.files[[...byOs.values()][0]?.file ?? 0] ?? '', reason: `it has a rule for ${[...byOs.keys()].sort().join(', ') || 'no system'}, not for ${target.os}` };
   const file = database.files[entry.file]!;
   const installer = defaultInstaller[target.os] ?? 'apt';

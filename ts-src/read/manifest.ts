@@ -36,7 +36,7 @@ export function parseManifest(text: string, file: string): Result<Manifest> {
   const f = Number(format) as 1 | 2 | 3;
   const tags = kindsOfTag[f];
   const allowed = (e: Element, names: readonly string[]) => {
-    for (const a in e.attributes) if (!names.includes(a) && !a.startsWith('xmlns')) fault(`<${e.name}> must not have the attribute '${a}'${f < 3 && (a === 'condition' || a === 'file') ? ` in format ${f}` : ''}`, e.line, a === 'condition' ? 'conditions need format="3"' : undefined);
+    for (const a in e.attributes) if (!names.includes(a) && a !== 'xmlns' && !a.includes(':')) fault(`<${e.name}> must not have the attribute '${a}'${f < 3 && (a === 'condition' || a === 'file') ? ` in format ${f}` : ''}`, e.line, a === 'condition' ? 'conditions need format="3"' : undefined);
   };
   const leaf = (e: Element) => {
     for (const c of e.children) fault(`<${e.name}> must not contain <${c.name}>`, c.line);

@@ -21,6 +21,8 @@ export function knownCause(log: string): { cause: string; hint: string } | undef
   }
   const config = /(?:provided by|By not providing) "([A-Za-z0-9_.+-]+?)(?:Config\.cmake|\.cmake)?"/.exec(log)?.[1]?.replace(/^Find/, '');
   if (config) return { cause: `CMake did not find '${config}'`, hint: `its package must be a dependency in package.xml: only declared dependencies are in the root` };
+  const module_ = /Could NOT find ([A-Za-z0-9_]+)/.exec(log)?.[1];
+  if (module_) return { cause: `CMake could not find ${module_}`, hint: 'what has it must be a dependency in package.xml, or be named in package_settings (build_depends): only declared dependencies are in the root' };
   const header = /fatal error: ([^:\s]+): No such file or directory/.exec(log)?.[1];
   if (header) return { cause: `the header ${printable(header)} is not there`, hint: 'the package that has it must be a <build_depend> or <depend> in package.xml, or a <build_export_depend> of what includes it' };
   const module = /(?:ModuleNotFoundError|ImportError): No module named '?([A-Za-z0-9_.]+)/.exec(log)?.[1];

@@ -36,12 +36,12 @@ const earliest = '315619200';
  * Two runs that want it at once make it once.
  */
 export async function ensureBase(driver: Driver, state: string, distroRoot: string, name: string, platform: Platform, architecture: string, now: number, log: string, progress: (text: string) => void, pinned?: string): Promise<Result<Base>> {
-  const folder = join(state, 'bases', `${name}-${architecture}`);
+  const folder = join(state, 'bases', `${name}-${architecture}${driver.name === 'docker' ? '-docker' : ''}`);
   const sources = baseSources(platform, distroRoot);
   const wanted = sha256(JSON.stringify([platform.os, platform.release, architecture, platform.include, sources.lines]));
   const current = (): Base | undefined => {
     const base = readJson<Base & { wanted: string }>(join(folder, 'current.json'));
-    if (!base || base.wanted !== wanted || !exists(join(base.root, 'usr/bin/dpkg')) || !exists(base.lists)) return undefined;
+    if (!base || base.wanted !== wanted || !exists(join(base.root, 'var/lib/dpkg/status')) || !exists(base.lists)) return undefined;
     if (pinned) return base.digest === pinned ? base : undefined;
     return now / 1000 - base.made < platform.renew_days * 86400 ? base : undefined;
   };

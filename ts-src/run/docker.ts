@@ -1,5 +1,93 @@
-import type { Driver } from './driver.ts';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { exists, readIf, sha256, sha256File } from '../io/files.ts';
+import { run, type Outcome } from '../io/process.ts';
+import type { Driver, Entry } from './driver.ts';
 
-export function dockerDriver(_state: string): Driver {
-  throw new Error('not yet');
+/** A folder of this driver stands for an image: it holds the image's name, and dpkg's status as it is in it. */
+const marker = '.docker-image';
+
+/** Ends all processes of a container when our end of its standard input closes, which it does however we end. */
+const guarded = '"$@" </dev/null & work=$!; { cat >/dev/null; kill -9 -1; } & wait $work';
+const asBuilder = 'chown -R 2000:2000 /build; exec setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"';
+
+/** Containers by the docker command. Roots are images; what lies over an image (our own packages) is copied into the container. */
+export function dockerDriver(state: string): Driver {
+  const label = `slipway.state=${sha256(state).slice(0, 16)}`;
+  const docker = (args: string[], options: Parameters<typeof run>[2] = {}): Promise<Outcome> => run('docker', args, options);
+  const imageOf = (folder: string): string | undefined => readIf(join(folder, marker))?.trim();
+  let swept: Promise<void> | undefined;
+  const sweep = async (): Promise<void> => {
+    const old = await docker(['ps', '--all', '--quiet', '--filter', `label=${label}`]);
+    const alive = (pid: string) => exists(`/proc/${pid}`);
+    for (const id of old.stdout.split('\n').filter(Boolean)) {
+      const owner = (await docker(['inspect', '--format', '{{index .Config.Labels "slipway.pid"}}', id])).stdout.trim();
+      if (!alive(owner)) await docker(['rm', '--force', id]);
+    }
+  };
+
+  async function enter(entry: Entry): Promise<Outcome> {
+    await (swept ??= sweep());
+    mkdirSync(entry.work, { recursive: true });
+    const at = entry.root.layers.findIndex((l) => imageOf(l) !== undefined);
+    if (at < 0) return { code: 125, signal: null, stdout: '', stderr: 'the base image of this root is not there: run with --renew-base' };
+    const image = imageOf(entry.root.layers[at]!)!;
+    const name = `slipway-${process.pid}-${randomBytes(6).toString('hex')}`;
+    const command = entry.user === 'root' ? entry.command : ['sh', '-ec', asBuilder, 'sh', ...entry.command];
+    const created = await docker([
+      'create', '--interactive', '--name', name, '--label', label, '--label', `slipway.pid=${process.pid}`, '--hostname', 'slipway', '--network', entry.network ? 'host' : 'none', '--init',
+      ...entry.binds.flatMap((b) => ['--volume', `${b.from}:${b.to}${b.readOnly ? ':ro' : ''}`]), '--tmpfs', '/tmp:exec,mode=1777',
+      ...Object.entries(entry.env).flatMap(([k, v]) => ['--env', `${k}=${v}`]), image, 'sh', '-c', guarded, 'sh', ...command,
+    ]);
+    if (created.code !== 0) return created;
+    try {
+      // Our own packages lie over the image: nearest last, so that they win.
+      for (const layer of entry.root.layers.slice(0, at).reverse()) {
+        const archive = join(entry.work, 'over.tar');
+        const packed = await run('tar', ['-c', '--owner=0', '--group=0', '-f', archive, '-C', layer, '.']);
+        const copied = packed.code === 0 ? await run('sh', ['-c', 'docker cp - "$1:/" < "$2"', 'sh', name, archive]) : packed;
+        rmSync(archive, { force: true });
+        if (copied.code !== 0) return copied;
+      }
+      const { log, signal } = entry;
+      const stop = () => void docker(['kill', name]);
+      signal?.addEventListener('abort', stop, { once: true });
+      const outcome = await run('setpriv', ['--pdeathsig', 'KILL', 'docker', 'start', '--attach', '--interactive', name], { keepInput: true, ...(log ? { log } : {}), ...(signal ? { signal } : {}) });
+      signal?.removeEventListener('abort', stop);
+      if (outcome.code === 0 && entry.root.keep) {
+        mkdirSync(join(entry.root.keep, 'var/lib/dpkg'), { recursive: true });
+        const tag = `slipway-layer:${sha256(`${entry.root.keep}${name}`).slice(0, 24)}`;
+        const committed = await docker(['commit', '--change', 'CMD ["sh"]', name, tag]);
+        if (committed.code !== 0) return committed;
+        const status = await docker(['cp', `${name}:/var/lib/dpkg/status`, join(entry.root.keep, 'var/lib/dpkg/status')]);
+        if (status.code !== 0) return status;
+        writeFileSync(join(entry.root.keep, marker), `${tag}\n`);
+      }
+      return outcome;
+    } finally {
+      await docker(['rm', '--force', name]);
+    }
+  }
+
+  return {
+    name: 'docker',
+    enter,
+    async unpack(tar, folder) {
+      const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
+      const imported = await docker(['import', tar, tag]);
+      if (imported.code !== 0) return imported;
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(join(folder, marker), `${tag}\n`);
+      return run('tar', ['-x', '--no-same-owner', '-f', tar, '-C', folder, './var/lib/dpkg/status']);
+    },
+    async remove(folder) {
+      if (!exists(folder)) return;
+      const own = await run('rm', ['-rf', '--one-file-system', '--', folder]);
+      if (own.code === 0) return;
+      // Files of the build's user, which a plain user may not remove: a container may.
+      const image = (await docker(['images', '--quiet', 'slipway-base'])).stdout.split('\n')[0];
+      if (image) await docker(['run', '--rm', '--network', 'none', '--volume', `${dirname(folder)}:/parent`, image, 'rm', '-rf', `/parent/${basename(folder)}`]);
+    },
+  };
 }

@@ -101,7 +101,8 @@ export class System {
     return making;
   }
 
-  private folder = (id: string): string => join(this.state, 'layers', id);
+  private all = (): string => join(this.state, this.driver.name === 'docker' ? 'layers-docker' : 'layers');
+  private folder = (id: string): string => join(this.all(), id);
 
   private chain(id: string): string[] | undefined {
     const chain: string[] = [];
@@ -119,7 +120,7 @@ export class System {
   private async make(id: string, set: SystemSet): Promise<Result<string[]>> {
     const there = this.chain(id);
     if (there) return good(there);
-    return withLock(join(this.state, 'layers', `${id}.lock`), async () => {
+    return withLock(join(this.all(), `${id}.lock`), async () => {
       const other = this.chain(id);
       if (other) return good(other);
       const parent = this.nearestBelow(set);
@@ -136,7 +137,7 @@ export class System {
       });
       if (made.code !== 0) return bad(error('system-install', `apt could not install ${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ` and ${missing.length - 5} more` : ''}`, { file: this.log, hint: 'the end of that log tells why' }));
       const layer: Layer = parent ? { set, parent: parent.id } : { set };
-      mkdirSync(join(this.state, 'layers'), { recursive: true });
+      mkdirSync(this.all(), { recursive: true });
       const staged = join(work, 'layer');
       mkdirSync(staged);
       rmSync(join(keep, 'aptcache'), { recursive: true, force: true });
@@ -155,7 +156,7 @@ export class System {
     let best: (Layer & { id: string }) | undefined;
     let names: string[] = [];
     try {
-      names = readdirSync(join(this.state, 'layers')).filter((n) => !n.includes('.')).sort();
+      names = readdirSync(this.all()).filter((n) => !n.includes('.')).sort();
     } catch { /* none yet */ }
     for (const id of names) {
       const chain = this.chain(id);

@@ -128,7 +128,7 @@ async function buildAll(values: Values, planned: Planned, driver: Driver, output
   if (publishing.diagnostics.length) showDiagnostics(publishing.diagnostics);
   writeOutputs(plan, planned, runs, results, output, begun);
   const failed = results.some((t) => t.state !== 'built' && t.state !== 'kept') || publishing.diagnostics.some(isError) || planned.diagnostics.some(isError);
-  const tails = (t: TaskResult): string[] => (t.log ? tellingPart((readIf(join(output, t.log)) ?? '').slice(-400_000)) : []);
+  const tails = (t: TaskResult): string[] => (t.log ? tellingPart((readIf(t.log) ?? '').slice(-400_000)) : []);
   complain(renderSummary(results.map((t) => (t.log ? { ...t, log: join(output, t.log) } : t)), tails, Date.now() - begun));
   for (const w of waiting) complain(`${w}\n`);
   if (planned.diagnostics.some(isError)) complain(`the distro repository has faults (${countFaults(planned.diagnostics)}), told above: they count as a failed build\n`);

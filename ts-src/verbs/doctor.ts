@@ -23,7 +23,7 @@ export const doctor: Verb = {
     const packages = [...new Set(findings.flatMap((f) => f.package ?? []))].sort();
     const sudo = process.getuid!() === 0 ? [] : ['sudo'];
     if (packages.length && values.install) {
-      const command = [...sudo, 'apt-get', 'install', '-y', '--no-install-recommends', ...packages];
+      const command = [...sudo, 'apt-get', 'install', '-y', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=300', ...packages];
       complain(`this machine lacks ${packages.join(', ')}; running: ${command.join(' ')}\n`);
       const updated = await run([...sudo, 'apt-get'][0]!, [...sudo, 'apt-get', 'update', '-q'].slice(1), { inherit: true });
       const installed = updated.code === 0 ? await run(command[0]!, command.slice(1), { inherit: true }) : updated;

@@ -1,0 +1,7 @@
+import { defineConfig } from 'vitest/config';
+import { textFiles } from './vitest.config.mjs';
+
+export default defineConfig({
+  plugins: [textFiles],
+  test: { root: new URL('..', import.meta.url).pathname, include: ['test/large/*.test.ts'], testTimeout: 3_600_000, hookTimeout: 3_600_000, fileParallelism: false, globalSetup: ['test/setup.mjs'] },
+});
