@@ -9,6 +9,7 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['test/unit/**/*.test.ts', 'test/oracle/**/*.test.ts', 'test/e2e/*.test.ts'],
-    testTimeout: 600_000, hookTimeout: 1_200_000, fileParallelism: false, globalSetup: ['test/setup.mjs'],
+    testTimeout: 600_000, hookTimeout: 1_200_000, fileParallelism: false,
+    reporters: process.env.SLIPWAY_JSON_REPORT ? ['default', ['json', { outputFile: process.env.SLIPWAY_JSON_REPORT }]] : ['default'], globalSetup: ['test/setup.mjs'],
   },
 });

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, realpathSync, renameSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { Platform } from '../model/distro.ts';
@@ -36,7 +36,8 @@ const earliest = '315619200';
  * Two runs that want it at once make it once.
  */
 export async function ensureBase(driver: Driver, state: string, distroRoot: string, name: string, platform: Platform, architecture: string, now: number, log: string, progress: (text: string) => void, pinned?: string): Promise<Result<Base>> {
-  const folder = join(state, 'bases', `${name}-${architecture}${driver.name === 'docker' ? '-docker' : ''}`);
+  mkdirSync(join(state, 'bases'), { recursive: true });
+  const folder = join(realpathSync(join(state, 'bases')), `${name}-${architecture}${driver.name === 'docker' ? '-docker' : ''}`);
   const sources = baseSources(platform, distroRoot);
   const wanted = sha256(JSON.stringify([platform.os, platform.release, architecture, platform.include, sources.lines]));
   const current = (): Base | undefined => {

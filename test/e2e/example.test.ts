@@ -1,0 +1,254 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { debs, discard, example, installAndRun, mountsUnder, processesIn, resultOf, slipway, sources, start, states, type Ran } from './helpers.ts';
+
+const all = ['acme_drive', 'acme_math', 'acme_msgs', 'acme_teleop', 'ament_cmake_core', 'ament_package', 'classic_math', 'classic_tool', 'ros_workspace', 'rosidl_default_generators'];
+const field = (deb: string, name: string): string => execFileSync('dpkg-deb', ['-f', deb, name], { encoding: 'utf8' }).trim();
+
+describe('the example, from its repositories to packages that run', () => {
+  let folder: string;
+  let first: Ran;
+  beforeAll(() => {
+    folder = example('example');
+    first = slipway(['build'], folder);
+  });
+  afterAll(() => discard(folder));
+  const deb = (name: string) => debs(folder).find((d) => new RegExp(`/${name}_`).test(d))!;
+
+  it('builds every package', () => {
+    expect(first.stderr).toContain('10 packages in');
+    expect(first.code, first.stderr).toBe(0);
+    expect(Object.keys(states(folder)).sort()).toEqual(all);
+    expect(new Set(Object.values(states(folder)))).toEqual(new Set(['built']));
+  });
+
+  it('prints sources with which apt installs into a fresh root, and what is installed runs', () => {
+    const script = '. /opt/acme/mini/setup.sh\ndrive 4\n/opt/acme/mini/lib/acme_teleop/teleop 0.25\n/opt/acme/classic/lib/classic_tool/gear 8\n';
+    const ran = installAndRun('bookworm', first.stdout, ['acme-mini-acme-drive', 'acme-mini-acme-teleop', 'acme-mini-ros-workspace', 'acme-classic-classic-tool'], script);
+    expect(ran.stderr).toBe('');
+    expect(ran.stdout).toBe('<twist frame="base" angular="-2.2831853071795862"/>\nangular: 0.0\nframe: base\nlinear: 0.25\n2\n');
+    expect(ran.code).toBe(0);
+  });
+
+  it('makes proper Debian packages', () => {
+    const math = deb('acme-mini-acme-math');
+    expect(field(math, 'Depends')).toMatch(/^(?=.*\bacme-mini-ros-workspace\b)(?=.*\blibc6 \(>= [\d.]+\))/);
+    expect(field(math, 'Version')).toMatch(/^1\.2\.0-0bookworm\.\d{8}\.\d{6}$/);
+    expect(field(math, 'Maintainer')).toBe('Acme Robots <robots@example.org>');
+    // The consumer links the library and says so, though only package.xml names it: its soname has no version.
+    expect(field(deb('acme-mini-acme-drive'), 'Depends')).toMatch(/acme-mini-acme-math.*acme-mini-acme-msgs|acme-mini-acme-msgs.*acme-mini-acme-math/);
+    expect(field(deb('acme-mini-acme-drive'), 'Depends')).toMatch(/libtinyxml2-9/);
+    for (const d of debs(folder)) {
+      const paths = execFileSync('sh', ['-c', 'dpkg-deb --fsys-tarfile "$1" | tar -t', 'sh', d], { encoding: 'utf8' }).split('\n').filter((p) => p && !p.endsWith('/'));
+      expect(paths.filter((p) => !/^\.\/(opt\/acme\/(mini|classic)|usr\/share\/doc|usr\/lib\/debug)\//.test(p)), d).toEqual([]);
+      const control = execFileSync('sh', ['-c', 'dpkg-deb --ctrl-tarfile "$1" | tar -t', 'sh', d], { encoding: 'utf8' });
+      expect(control, d).toContain('md5sums');
+    }
+    const list = execFileSync('dpkg-deb', ['-c', math], { encoding: 'utf8' });
+    expect(list).toMatch(/usr\/share\/doc\/acme-mini-acme-math\/copyright/);
+    expect(list).toMatch(/usr\/share\/doc\/acme-mini-acme-math\/changelog\.Debian\.gz/);
+    expect(field(deb('acme-mini-acme-math-dbgsym'), 'Auto-Built-Package')).toBe('debug-symbols');
+  });
+
+  it('builds nothing when nothing changed', () => {
+    const again = slipway(['build'], folder);
+    expect(again.code, again.stderr).toBe(0);
+    expect(new Set(Object.values(states(folder)))).toEqual(new Set(['kept']));
+    expect(again.stdout).toBe(first.stdout);
+  });
+
+  it('shows everything in a report that works from a file', () => {
+    const dom = spawnSync('chromium', ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--virtual-time-budget=5000', `--user-data-dir=${join(folder, 'chromium')}`, '--dump-dom', `file://${join(folder, 'out/report.html')}`], { encoding: 'utf8' });
+    for (const name of all) expect(dom.stdout).toContain(`<b>${name}</b>`);
+    expect(dom.stdout).toContain('10 kept');
+  });
+
+  it('rebuilds what a change reaches, at a higher version', () => {
+    const before = Object.fromEntries(resultOf(folder).map((r) => [r.name, r.version!]));
+    appendFileSync(join(folder, 'src/robot/acme_math/src/angle.cpp'), '// a change\n');
+    sources(folder);
+    const ran = slipway(['build'], folder);
+    expect(ran.code, ran.stderr).toBe(0);
+    const now = states(folder);
+    expect(Object.keys(now).filter((n) => now[n] === 'built').sort()).toEqual(['acme_drive', 'acme_math']);
+    const after = resultOf(folder).find((r) => r.name === 'acme_math')!.version!;
+    expect(spawnSync('dpkg', ['--compare-versions', after, 'gt', before.acme_math!]).status).toBe(0);
+  });
+
+  it('never publishes a lower version: content of before is packed anew, an epoch where upstream goes down', () => {
+    const versions = () => Object.fromEntries(resultOf(folder).map((r) => [r.name, r.version!]));
+    const second = versions().acme_math!;
+    const file = join(folder, 'src/robot/acme_math/src/angle.cpp');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('// a change\n', ''));
+    sources(folder);
+    expect(slipway(['build'], folder).code).toBe(0);
+    const third = versions().acme_math!;
+    expect(spawnSync('dpkg', ['--compare-versions', third, 'gt', second]).status).toBe(0);
+    const manifest = join(folder, 'src/robot/acme_math/package.xml');
+    writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('<version>1.2.0<', '<version>1.1.0<'));
+    sources(folder);
+    expect(slipway(['build', 'acme_math'], folder).code).toBe(0);
+    expect(versions().acme_math).toMatch(/^1:1\.1\.0-0bookworm\./);
+    expect(debs(folder).some((d) => d.includes('acme-mini-acme-teleop'))).toBe(true);
+  });
+
+  it('tells why a package failed, stops only what needs it, and keeps the rest', () => {
+    const manifest = join(folder, 'src/robot/acme_drive/package.xml');
+    const text = readFileSync(manifest, 'utf8');
+    writeFileSync(manifest, text.replace('  <depend>tinyxml2</depend>\n', ''));
+    sources(folder);
+    const ran = slipway(['build', '--distribution', 'mini'], folder);
+    expect(ran.code).toBe(1);
+    expect(states(folder)).toMatchObject({ acme_drive: 'failed', acme_math: 'kept', acme_teleop: 'kept' });
+    expect(ran.stderr).toContain('FAILED mini/bookworm-amd64/acme_drive: the header tinyxml2.h is not there\n    the package that has it must be a <build_depend> or <depend> in package.xml');
+    expect(ran.stderr).toMatch(/\| .*fatal error: tinyxml2\.h: No such file or directory/);
+    expect(readFileSync(join(folder, 'out/logs/mini/bookworm-amd64/acme_drive.log'), 'utf8')).toContain('tinyxml2.h');
+    writeFileSync(manifest, text);
+    sources(folder);
+    expect(slipway(['build', '--distribution', 'mini'], folder).code).toBe(0);
+  });
+
+  it('names the package that tried to reach the network', () => {
+    const cmake = join(folder, 'src/robot/acme_math/CMakeLists.txt');
+    const text = readFileSync(cmake, 'utf8');
+    writeFileSync(cmake, `${text}execute_process(COMMAND git clone https://example.org/vendor.git RESULT_VARIABLE r)\nif(r)\nmessage(FATAL_ERROR "no vendor")\nendif()\n`);
+    writeFileSync(join(folder, 'distro.yaml'), `${readFileSync(join(folder, 'distro.yaml'), 'utf8')}package_settings:\n  acme_math: {build_depends: [git]}\n`);
+    sources(folder);
+    const ran = slipway(['build', 'acme_math'], folder);
+    expect(ran.code).toBe(1);
+    expect(ran.stderr).toContain('it tried to fetch https://example.org/vendor.git while building, and the network is off');
+    expect(ran.stderr).toContain('let the platform provide it: package_settings');
+    writeFileSync(cmake, text);
+    sources(folder);
+  });
+
+  it('reports two packages that ship one file before apt would fail', () => {
+    const cmake = join(folder, 'src/robot/acme_drive/CMakeLists.txt');
+    const text = readFileSync(cmake, 'utf8');
+    writeFileSync(cmake, `${text}install(FILES package.xml DESTINATION share/acme_math)\n`);
+    sources(folder);
+    const ran = slipway(['build', '--distribution', 'mini'], folder);
+    expect(ran.code).toBe(1);
+    expect(ran.stderr).toContain('acme_drive: it ships /opt/acme/mini/share/acme_math/package.xml, which \'acme_math\' ships too');
+    writeFileSync(cmake, text);
+    sources(folder);
+  });
+
+  it('leaves nothing behind', () => {
+    expect(mountsUnder(folder)).toEqual([]);
+    expect(processesIn(folder)).toEqual([]);
+    expect(readdirSync(join(folder, '.slipway/work')).filter((f) => !f.endsWith('.lock'))).toEqual([]);
+  });
+});
+
+describe('a build that is killed', () => {
+  it('goes on where it was, leaves no mounts and no processes', async () => {
+    const folder = example('killed');
+    try {
+      const child = start(['build', '--distribution', 'mini', '-w', '1'], folder);
+      let text = '';
+      child.stderr!.on('data', (d: Buffer) => { text += d.toString(); });
+      while (!/built mini\/bookworm-amd64\/ament_cmake_core/.test(text) && child.exitCode === null) await sleep(50);
+      await sleep(700);
+      child.kill('SIGKILL');
+      await child.ended;
+      await sleep(500);
+      expect(processesIn(folder)).toEqual([]);
+      expect(mountsUnder(folder)).toEqual([]);
+      const ran = slipway(['build', '--distribution', 'mini'], folder);
+      expect(ran.code, ran.stderr).toBe(0);
+      expect(states(folder)).toMatchObject({ ament_package: 'kept', ament_cmake_core: 'kept', acme_drive: 'built' });
+      expect(readdirSync(join(folder, '.slipway/work')).filter((f) => !f.endsWith('.lock'))).toEqual([]);
+    } finally {
+      discard(folder);
+    }
+  });
+
+  it('by Ctrl-C it says what it keeps and ends with 1', async () => {
+    const folder = example('stopped');
+    try {
+      const child = start(['build', '--distribution', 'mini', '-w', '1'], folder);
+      let text = '';
+      child.stderr!.on('data', (d: Buffer) => { text += d.toString(); });
+      while (!/building mini\/bookworm-amd64\/ament_cmake_core/.test(text) && child.exitCode === null) await sleep(50);
+      child.kill('SIGINT');
+      expect(await child.ended).toBe(1);
+      expect(text).toContain('stopping: what was finished is kept');
+      expect(processesIn(folder)).toEqual([]);
+      expect(readdirSync(join(folder, '.slipway/work')).filter((f) => !f.endsWith('.lock'))).toEqual([]);
+    } finally {
+      discard(folder);
+    }
+  });
+});
+
+it('two builds in one place share the work and do no harm', async () => {
+  const folder = example('two');
+  try {
+    const [a, b] = [start(['build', '--distribution', 'mini', '--output', join(folder, 'a')], folder), start(['build', '--distribution', 'mini', '--output', join(folder, 'b')], folder)];
+    a.stderr!.resume();
+    b.stderr!.resume();
+    expect(await Promise.all([a.ended, b.ended])).toEqual([0, 0]);
+    const of = (o: string) => (JSON.parse(readFileSync(join(folder, o, 'result.json'), 'utf8')) as { results: { name: string; state: string }[] }).results;
+    const built = [...of('a'), ...of('b')].filter((r) => r.state === 'built').map((r) => r.name).sort();
+    expect(built).toEqual([...new Set(built)]);
+    expect(built.length).toBe(8);
+  } finally {
+    discard(folder);
+  }
+});
+
+it('the same lock gives the same bytes from an empty store', () => {
+  const [a, b] = [example('lock-a'), example('lock-b')];
+  try {
+    expect(slipway(['build'], a).code).toBe(0);
+    // The other place has the same repositories: a lock names their commits.
+    rmSync(join(b, 'repositories'), { recursive: true });
+    execFileSync('cp', ['-a', join(a, 'repositories'), b]);
+    const ran = slipway(['build', '--lock', join(a, 'out/lock.yaml'), '-w', '1', '-j', '1'], b);
+    expect(ran.code, ran.stderr).toBe(0);
+    const bytes = (folder: string) => Object.fromEntries(resultOf(folder).flatMap((r) => r.debs!.map((d) => [d.name, d.sha256])));
+    expect(bytes(b)).toEqual(bytes(a));
+  } finally {
+    discard(a);
+    discard(b);
+  }
+});
+
+it('a full disk fails clearly, and the next run goes on', () => {
+  const folder = example('full');
+  const disk = join(folder, 'disk');
+  mkdirSync(disk);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=36k', 'tmpfs', disk]);
+  try {
+    writeFileSync(join(folder, 'distro.yaml'), `${readFileSync(join(folder, 'distro.yaml'), 'utf8')}store: file:disk/store\n`);
+    const ran = slipway(['build', '--distribution', 'mini'], folder);
+    expect(ran.code).toBe(1);
+    expect(ran.stderr).toContain('the disk is full: make room and run the same command again, it goes on where it was');
+    execFileSync('mount', ['-o', 'remount,size=64m', disk]);
+    const again = slipway(['build', '--distribution', 'mini'], folder);
+    expect(again.code, again.stderr).toBe(0);
+    expect(Object.values(states(folder))).toContain('kept');
+  } finally {
+    execFileSync('umount', ['-l', disk]);
+    discard(folder);
+  }
+});
+
+it('init makes a distro repository that builds as it is', () => {
+  const folder = example('init');
+  try {
+    const made = join(folder, 'made');
+    expect(slipway(['init', made, '--organization', 'acme'], folder).code).toBe(0);
+    expect(existsSync(join(made, 'Jenkinsfile'))).toBe(true);
+    const ran = slipway(['build', '--state', join(folder, '.slipway')], made);
+    expect(ran.code, ran.stderr).toBe(0);
+    expect(debs(made).length).toBe(2);
+  } finally {
+    discard(folder);
+  }
+});
+

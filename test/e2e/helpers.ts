@@ -1,0 +1,88 @@
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export const root = join(__dirname, '../..');
+export const bundle = join(root, 'resources/slipway.cjs');
+/** Where bases and downloads are shared by all tests of a machine: not in /tmp, which may be a small tmpfs. */
+export const cache = '/var/tmp/slipway-tests';
+
+export interface Ran { code: number; stdout: string; stderr: string }
+
+export function slipway(args: string[], cwd: string, options: { env?: NodeJS.ProcessEnv; prefix?: string[] } = {}): Ran {
+  const [command, ...rest] = [...(options.prefix ?? []), 'node', bundle, ...args];
+  const r = spawnSync(command!, rest, { cwd, encoding: 'utf8', maxBuffer: 64 << 20, env: { ...process.env, ...options.env } });
+  return { code: r.status ?? 128, stdout: r.stdout, stderr: r.stderr };
+}
+
+export const start = (args: string[], cwd: string): ChildProcess & { ended: Promise<number> } => {
+  const child = spawn('node', [bundle, ...args], { cwd, stdio: ['ignore', 'ignore', 'pipe'] }) as unknown as ChildProcess & { ended: Promise<number> };
+  child.ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve(code ?? (signal ? 128 : 0))));
+  return child;
+};
+
+/** A folder that is kept while the tests run; its state shares bases, layers and downloads with the others. */
+export function workspace(name: string): string {
+  mkdirSync(cache, { recursive: true });
+  const folder = mkdtempSync(join(cache, `${name}-`));
+  shareState(join(folder, '.slipway'));
+  return folder;
+}
+
+export function shareState(state: string, from = cache): void {
+  mkdirSync(state, { recursive: true });
+  for (const part of ['bases', 'archives', 'layers']) {
+    mkdirSync(join(from, 'shared', part), { recursive: true });
+    symlinkSync(join(from, 'shared', part), join(state, part));
+  }
+}
+
+export function example(name: string): string {
+  const folder = workspace(name);
+  cpSync(join(root, 'examples/robot'), folder, { recursive: true, filter: (f) => !/examples\/robot\/(\.slipway|out|repositories)(\/|$)/.test(f) });
+  execFileSync('./repositories.sh', { cwd: folder });
+  return folder;
+}
+
+export const sources = (folder: string): void => void execFileSync('./repositories.sh', { cwd: folder });
+
+export function discard(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+export interface Result { id: string; name: string; state: string; reason: string; version?: string; debs?: { name: string; sha256: string }[] }
+export const resultOf = (folder: string): Result[] => (JSON.parse(readFileSync(join(folder, 'out/result.json'), 'utf8')) as { results: Result[] }).results;
+export const states = (folder: string): Record<string, string> => Object.fromEntries(resultOf(folder).map((r) => [r.name, r.state]));
+export const debs = (folder: string): string[] => (existsSync(join(folder, 'out/apt/pool')) ? readdirSync(join(folder, 'out/apt/pool'), { recursive: true }).map(String).filter((f) => f.endsWith('.deb')).map((f) => join(folder, 'out/apt/pool', f)).sort() : []);
+
+/** Installs packages with apt into a fresh root, from the sources as slipway printed them, and runs a script in it. */
+export function installAndRun(release: string, printed: string, packages: string[], script: string): Ran {
+  const folder = mkdtempSync(join(cache, 'root-'));
+  try {
+    const list = join(folder, 'slipway.sources');
+    writeFileSync(list, printed);
+    writeFileSync(join(folder, 'script.sh'), script);
+    const r = spawnSync('mmdebstrap', ['--variant=apt', '--quiet', `--include=${packages.join(',')}`, `--customize-hook=cp ${join(folder, 'script.sh')} "$1/script.sh" && chroot "$1" bash -e /script.sh > ${join(folder, 'output')} 2>&1`, release, '/dev/null', ...mirrorOf(release), list], { encoding: 'utf8', cwd: '/' });
+    return { code: r.status ?? 128, stdout: existsSync(join(folder, 'output')) ? readFileSync(join(folder, 'output'), 'utf8') : '', stderr: r.stderr };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** This machine's own mirror of its release, as a `deb` line; mmdebstrap needs one beside a further repository. */
+function mirrorOf(release: string): string[] {
+  const targets = execFileSync('apt-get', ['indextargets', '--format', '$(SITE) $(ORIGIN) $(LABEL)', 'Created-By: Packages'], { encoding: 'utf8' });
+  const site = targets.split('\n').find((l) => l.endsWith(' Debian Debian'))?.split(' ')[0];
+  if (!site) throw new Error('the tests install into fresh Debian roots: this machine\'s apt has no Debian mirror (apt-get update first)');
+  return [`deb ${site} ${release} main`];
+}
+
+export const mountsUnder = (folder: string): string[] => readFileSync('/proc/mounts', 'utf8').split('\n').filter((l) => l.includes(realpathSync(folder)));
+export const processesIn = (folder: string): string[] => readdirSync('/proc').filter((p) => /^\d+$/.test(p)).flatMap((p) => {
+  try {
+    const text = readFileSync(`/proc/${p}/cmdline`, 'utf8').replaceAll('\0', ' ');
+    return text.includes(folder) && Number(p) !== process.pid ? [text] : [];
+  } catch {
+    return [];
+  }
+});
