@@ -48,7 +48,8 @@ offer "$prefix"
 if [ -f "$prefix/setup.sh" ]; then set +e; . "$prefix/setup.sh"; set -e; fi
 # catkin looks for COMPONENTS nowhere but here, so what the system offers must be on it.
 case ":$CMAKE_PREFIX_PATH:" in *":$prefix:"*) ;; *) add CMAKE_PREFIX_PATH "$prefix" ;; esac
-export CMAKE_PREFIX_PATH="$CMAKE_PREFIX_PATH:/usr"
+case ":$CMAKE_PREFIX_PATH:" in *:/usr:*) ;; *) CMAKE_PREFIX_PATH=$CMAKE_PREFIX_PATH:/usr ;; esac
+export CMAKE_PREFIX_PATH
 case ":$AMENT_PREFIX_PATH:" in *":$prefix:"*) ;; *) add AMENT_PREFIX_PATH "$prefix" ;; esac
 cd "$here"
 

@@ -82,7 +82,7 @@ export const noeticSettings = {
 
 /** Packages of the large set: those whose dependencies Debian or the set itself has. */
 export const largePackages = [
-  'actionlib', 'bond_core', 'camera_calibration_parsers', 'catkin', 'cmake_modules', 'common_msgs', 'diagnostic_updater', 'self_test', 'eigen_conversions', 'kdl_conversions', 'eigen_stl_containers',
+  'actionlib', 'bond_core', 'camera_calibration_parsers', 'catkin', 'cmake_modules', 'common_msgs', 'diagnostic_updater', 'eigen_conversions', 'kdl_conversions', 'eigen_stl_containers',
   'geometry2', 'tf2_bullet', 'tf2_eigen', 'joint_state_publisher', 'map_msgs', 'move_base_msgs', 'pcl_msgs', 'random_numbers', 'resource_retriever', 'mk', 'rosbuild', 'roslang', 'roslib', 'rosunit', 'rosbash',
   'rosboost_cfg', 'rosclean', 'roscreate', 'rosmake', 'rosconsole_bridge', 'roscpp', 'roscpp_core', 'ros_environment', 'rosgraph', 'rosmaster', 'roslaunch', 'rosout', 'rosparam', 'rospy', 'rostest', 'roslz4',
   'std_msgs', 'std_srvs', 'rosgraph_msgs', 'message_filters', 'message_generation', 'smclib', 'bondpy', 'xmlrpcpp',

@@ -1,0 +1,153 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { distroSchema, type Distro } from '../../ts-src/model/distro.ts';
+import type { DistributionInput, SourcePackage } from '../../ts-src/model/plan.ts';
+import { parsePlan } from '../../ts-src/model/plan-schema.ts';
+import { closuresOf } from '../../ts-src/plan/closure.ts';
+import { makePlan, type Selection } from '../../ts-src/plan/plan.ts';
+import { compareDebianVersions } from '../../ts-src/plan/versions.ts';
+import { parseManifest } from '../../ts-src/read/manifest.ts';
+import { layerRosdep } from '../../ts-src/read/rosdep.ts';
+import { renderDiagnostics } from '../../ts-src/render/diagnostics.ts';
+import { renderPlan } from '../../ts-src/render/plan.ts';
+
+const distro = (extra: object = {}): Distro => distroSchema.parse({ organization: 'acme', distributions: { jazzy: { platforms: ['bookworm'], repos: ['x'], ros_version: 2 } }, platforms: { bookworm: { os: 'debian', release: 'bookworm' } }, ...extra });
+
+function sourcePackage(name: string, tags: [string, string][], version = '1.0.0', extra = ''): SourcePackage {
+  const xml = `<package format="3"><name>${name}</name><version>${version}</version><description>d</description><maintainer email="a@b.org">m</maintainer><license>BSD</license>\n${tags.map(([t, n]) => `<${t}>${n}</${t.split(' ')[0]}>\n`).join('')}${extra}<export><build_type>cmake</build_type></export></package>`;
+  const read = parseManifest(xml, `${name}/package.xml`);
+  if (!read.ok) throw new Error(read.diagnostics[0]!.message);
+  return { name, repository: name, manifest: read.value, file: `${name}/package.xml`, source: { url: 'u', path: '', tree: 'a'.repeat(40), commit: 'b'.repeat(40) } };
+}
+
+function planOf(packages: SourcePackage[], options: { distro?: Distro; rosdep?: string; selection?: Selection; underlays?: Record<string, Record<string, Map<string, string> | undefined>> } = {}) {
+  const rosdep = layerRosdep([{ file: 'rosdep.yaml', text: options.rosdep ?? 'zlib: {debian: [zlib1g-dev]}\n' }]);
+  if (!rosdep.ok) throw new Error('rosdep');
+  const distribution: DistributionInput = { name: 'jazzy', rosVersion: 2, pythonVersion: 3, packages: new Map(packages.map((p) => [p.name, p])) };
+  return makePlan({ distro: options.distro ?? distro(), distroFile: 'distro.yaml', stamp: '20261123140000', distributions: [distribution], rosdep: rosdep.value, underlays: options.underlays ?? {}, selection: options.selection ?? {} });
+}
+const names = (p: ReturnType<typeof planOf>): string[] => p.plan.scopes[0]!.packages.map((q) => q.name);
+
+describe('a plan', () => {
+  it('reads well', () => {
+    const { plan } = planOf([sourcePackage('app', [['depend', 'lib'], ['depend', 'zlib']]), sourcePackage('lib', [])]);
+    expect(renderPlan(plan)).toBe(`jazzy on bookworm (debian bookworm) amd64: 2 packages from 2 repositories into /opt/acme/jazzy
+    1  lib      1.0.0     cmake        named
+    2  app      1.0.0     cmake        named; needs lib, zlib1g-dev
+`);
+  });
+
+  it('follows its published schema', () => {
+    const { plan } = planOf([sourcePackage('app', [['depend', 'lib'], ['depend', 'nothing_like_it']]), sourcePackage('lib', [])]);
+    expect(parsePlan(JSON.parse(JSON.stringify(plan)))).toEqual(plan);
+  });
+
+  it('takes named packages with what they need, and says why each is there', () => {
+    const { plan } = planOf([sourcePackage('app', [['depend', 'lib']]), sourcePackage('lib', [['depend', 'base']]), sourcePackage('base', []), sourcePackage('other', [])], { selection: { packages: ['a*'] } });
+    expect(plan.scopes[0]!.packages.map((p) => [p.name, p.why])).toEqual([['base', { neededBy: 'lib' }], ['lib', { neededBy: 'app' }], ['app', { named: true }]]);
+  });
+
+  it('holds back what --only does not name', () => {
+    const { plan } = planOf([sourcePackage('app', [['depend', 'lib']]), sourcePackage('lib', [])], { selection: { packages: ['app'], only: true } });
+    expect(plan.scopes[0]!.packages.map((p) => [p.name, p.held])).toEqual([['lib', true], ['app', undefined]]);
+  });
+
+  it('tells of all that does not resolve, where, and what is near', () => {
+    const { diagnostics, plan } = planOf([
+      sourcePackage('app', [['depend', 'libb'], ['test_depend', 'gtset']]), sourcePackage('lib', [['exec_depend', 'from_pip'], ['build_depend', 'nowhere']]), sourcePackage('above', [['depend', 'app']]), sourcePackage('fine', []),
+    ], { rosdep: 'gtest: {debian: [libgtest-dev]}\nfrom_pip: {debian: {pip: {packages: [thing]}}}\nnowhere: {ubuntu: [x], debian: {trixie: [x]}}\n' });
+    expect(renderDiagnostics(diagnostics)).toBe(`app/package.xml:2: error: 'app' needs 'libb' (<depend>), which is no package of jazzy, of an underlay, and no rosdep key [dependency-unresolved]
+    did you mean 'lib'?
+lib/package.xml:3: error: 'lib' needs 'nowhere' (<build_depend>), which rosdep does not have for debian bookworm: it has a rule for debian trixie, not for bookworm [rosdep-platform]
+    rosdep.yaml: add a rule for debian bookworm
+app/package.xml:3: warning: 'app' needs 'gtset' (<test_depend>), which is no package of jazzy, of an underlay, and no rosdep key [dependency-unresolved]
+    did you mean 'gtest'?
+lib/package.xml:2: warning: 'lib' needs 'from_pip' (<exec_depend>), which rosdep gives by pip on debian bookworm: thing [rosdep-installer]
+    only apt packages can be installed into a hermetic root: add an apt rule to your rosdep files, or name system packages for it in package_settings
+`);
+    expect(plan.scopes[0]!.packages.filter((p) => p.blocked).map((p) => p.name).sort()).toEqual(['above', 'app', 'lib']);
+  });
+
+  it('reports a cycle with its trail, blocks it and what needs it, and goes on', () => {
+    const { diagnostics, plan } = planOf([sourcePackage('a', [['depend', 'b']]), sourcePackage('b', [['build_depend', 'c']]), sourcePackage('c', [['buildtool_depend', 'a']]), sourcePackage('d', [['depend', 'a']]), sourcePackage('e', [])]);
+    expect(renderDiagnostics(diagnostics)).toBe('a/package.xml:2: error: packages need each other to be built: a → b (depend), b → c (build_depend), c → a (buildtool_depend) [cycle]\n    one of these dependencies must go\n');
+    expect(plan.scopes[0]!.packages.filter((p) => p.blocked).map((p) => p.name).sort()).toEqual(['a', 'b', 'c', 'd']);
+    expect(plan.scopes[0]!.packages.length).toBe(5);
+  });
+
+  it('builds packages that need each other only to run', () => {
+    const p = planOf([sourcePackage('a', [['exec_depend', 'b']]), sourcePackage('b', [['exec_depend', 'a']]), sourcePackage('c', [['depend', 'a']])]);
+    expect(p.diagnostics).toEqual([]);
+    expect(names(p)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('leaves out the edge of a group that closes a cycle, and says so', () => {
+    const p = planOf([sourcePackage('gen', [['group_depend', 'plugins']]), sourcePackage('plugin', [['depend', 'gen']], '1.0.0', '<member_of_group>plugins</member_of_group>')]);
+    expect(p.diagnostics.map((d) => [d.severity, d.code])).toEqual([['warning', 'cycle-group']]);
+    expect(names(p)).toEqual(['gen', 'plugin']);
+    expect(p.plan.scopes[0]!.packages.some((q) => q.blocked)).toBe(false);
+  });
+
+  it('adds what ROS 2 leaves unsaid: ros_workspace, and the type supports of interface packages', () => {
+    const { plan } = planOf([
+      sourcePackage('ament_package', []), sourcePackage('ament_cmake_core', [['build_depend', 'ament_package']]), sourcePackage('ros_workspace', [['build_depend', 'ament_cmake_core']]),
+      sourcePackage('rosidl_typesupport_fastrtps_c', []), sourcePackage('rosidl_typesupport_fastrtps_cpp', []), sourcePackage('msgs', [], '1.0.0', '<member_of_group>rosidl_interface_packages</member_of_group>'),
+    ]);
+    const of = (n: string) => plan.scopes[0]!.packages.find((p) => p.name === n)!;
+    expect(of('ament_cmake_core').build).toEqual(['ament_package']);
+    expect(of('msgs').build).toEqual(['ros_workspace', 'rosidl_typesupport_fastrtps_c', 'rosidl_typesupport_fastrtps_cpp']);
+    expect(of('msgs').run).toEqual(['ros_workspace']);
+  });
+
+  it('resolves in order: what packages names, the underlay, the rest of the distribution, rosdep', () => {
+    const d = distro({
+      distributions: { jazzy: { platforms: ['bookworm'], repos: ['x'], ros_version: 2, packages: ['app', 'mine'], underlay: ['ros2'] } },
+      platforms: { bookworm: { os: 'debian', release: 'bookworm', underlays: { ros2: { uri: 'http://x/y', suite: 'z', package: 'ros-{name}' } } } },
+    });
+    const { plan } = planOf([sourcePackage('app', [['depend', 'mine'], ['depend', 'their_own'], ['depend', 'rest'], ['depend', 'zlib']]), sourcePackage('mine', []), sourcePackage('their_own', []), sourcePackage('rest', [])], { distro: d, underlays: { bookworm: { ros2: new Map([['ros-mine', '1.0.0-1'], ['ros-their-own', '1.0.0-1']]) } } });
+    const app = plan.scopes[0]!.packages.find((p) => p.name === 'app')!;
+    expect([app.build, app.systemBuild]).toEqual([['mine', 'rest'], ['ros-their-own', 'zlib1g-dev']]);
+  });
+
+  it('checks version bounds and carries them into the package', () => {
+    const p = planOf([sourcePackage('app', [['depend version_gte="1.0.0"', 'lib'], ['exec_depend version_lt="1.0.0"', 'tool']]), sourcePackage('lib', []), sourcePackage('tool', [])]);
+    expect(p.diagnostics.map((d) => d.message)).toEqual(['\'app\' needs \'tool\' << 1.0.0, but it is 1.0.0']);
+    expect(p.plan.scopes[0]!.packages.find((q) => q.name === 'app')!.bounds).toEqual({ lib: ['>= 1.0.0'] });
+  });
+
+  it('takes packages named constructor and __proto__-like for what they are', () => {
+    const p = planOf([sourcePackage('constructor', []), sourcePackage('hasOwnProperty', [['depend', 'constructor']]), sourcePackage('z', [['depend', 'toString']])]);
+    expect(names(p)).toEqual(['constructor', 'hasOwnProperty', 'z']);
+    expect(p.diagnostics.map((d) => d.code)).toEqual(['dependency-unresolved']);
+  });
+});
+
+describe('any graph', () => {
+  const graphs = fc.array(fc.tuple(fc.nat(11), fc.nat(11), fc.constantFrom('build_depend', 'exec_depend', 'depend', 'build_export_depend')), { maxLength: 30 });
+  const build = (edges: [number, number, string][]) => Array.from({ length: 12 }, (_, i) => sourcePackage(`p${i}`, [...new Map(edges.filter(([a, b]) => a === i && b !== i).map(([, b, t]) => [`p${b}`, [t, `p${b}`] as [string, string]])).values()]));
+
+  it('is planned to the same bytes whatever the order of the input', () => {
+    fc.assert(fc.property(graphs, fc.infiniteStream(fc.nat()), (edges, random) => {
+      const packages = build(edges);
+      const shuffled = packages.map((p) => [random.next().value as number, p] as const).sort((a, b) => a[0] - b[0]).map(([, p]) => p);
+      expect(JSON.stringify(planOf(shuffled))).toBe(JSON.stringify(planOf(packages)));
+    }), { numRuns: 200 });
+  });
+
+  it('is ordered so that what can be built has its whole root before it', () => {
+    fc.assert(fc.property(graphs, (edges) => {
+      const { plan } = planOf(build(edges));
+      const scope = plan.scopes[0]!;
+      expect(scope.packages.length).toBe(12);
+      const closures = closuresOf(scope);
+      scope.packages.forEach((p, n) => {
+        if (!p.blocked) for (const d of closures.root(n)) expect(d, `${scope.packages[d]!.name} before ${p.name}`).toBeLessThan(n);
+      });
+    }), { numRuns: 300 });
+  });
+});
+
+it('compares versions as dpkg does', () => {
+  const order = ['1.0~rc1-1', '1.0-1', '1.0-1+b1', '1.0-2', '1.0.1-1', '1.2.0-0bookworm.20261123.141500', '1.2.0-0bookworm.20261124.090000', '1.10-1', '1:0.1-1'];
+  for (let i = 0; i < order.length; i++) for (let j = 0; j < order.length; j++) expect(Math.sign(compareDebianVersions(order[i]!, order[j]!)), `${order[i]} ${order[j]}`).toBe(Math.sign(i - j));
+});
