@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSyn
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { debs, discard, example, installAndRun, mountsUnder, processesIn, resultOf, slipway, sources, start, states, type Ran } from './helpers.ts';
+import { debs, discard, example, execute, installAndRun, mountsUnder, processesIn, resultOf, slipway, sources, start, states, type Ran } from './helpers.ts';
 
 const all = ['acme_drive', 'acme_math', 'acme_msgs', 'acme_teleop', 'ament_cmake_core', 'ament_package', 'classic_math', 'classic_tool', 'ros_workspace', 'rosidl_default_generators'];
 const field = (deb: string, name: string): string => execFileSync('dpkg-deb', ['-f', deb, name], { encoding: 'utf8' }).trim();
@@ -11,29 +11,29 @@ const field = (deb: string, name: string): string => execFileSync('dpkg-deb', ['
 describe('the example, from its repositories to packages that run', () => {
   let folder: string;
   let first: Ran;
-  beforeAll(() => {
+  beforeAll(async () => {
     folder = example('example');
-    first = slipway(['build'], folder);
+    first = await slipway(['build'], folder);
   });
   afterAll(() => discard(folder));
   const deb = (name: string) => debs(folder).find((d) => new RegExp(`/${name}_`).test(d))!;
 
-  it('builds every package', () => {
+  it('builds every package', async () => {
     expect(first.stderr).toContain('10 packages in');
     expect(first.code, first.stderr).toBe(0);
     expect(Object.keys(states(folder)).sort()).toEqual(all);
     expect(new Set(Object.values(states(folder)))).toEqual(new Set(['built']));
   });
 
-  it('prints sources with which apt installs into a fresh root, and what is installed runs', () => {
+  it('prints sources with which apt installs into a fresh root, and what is installed runs', async () => {
     const script = '. /opt/acme/mini/setup.sh\ndrive 4\n/opt/acme/mini/lib/acme_teleop/teleop 0.25\n/opt/acme/classic/lib/classic_tool/gear 8\n';
-    const ran = installAndRun('bookworm', first.stdout, ['acme-mini-acme-drive', 'acme-mini-acme-teleop', 'acme-mini-ros-workspace', 'acme-classic-classic-tool'], script);
+    const ran = await installAndRun('bookworm', first.stdout, ['acme-mini-acme-drive', 'acme-mini-acme-teleop', 'acme-mini-ros-workspace', 'acme-classic-classic-tool'], script);
     expect(ran.stderr).toBe('');
     expect(ran.stdout).toBe('<twist frame="base" angular="-2.2831853071795862"/>\nangular: 0.0\nframe: base\nlinear: 0.25\n2\n');
     expect(ran.code).toBe(0);
   });
 
-  it('makes proper Debian packages', () => {
+  it('makes proper Debian packages', async () => {
     const math = deb('acme-mini-acme-math');
     expect(field(math, 'Depends')).toMatch(/^(?=.*\bacme-mini-ros-workspace\b)(?=.*\blibc6 \(>= [\d.]+\))/);
     expect(field(math, 'Version')).toMatch(/^1\.2\.0-0bookworm\.\d{8}\.\d{6}$/);
@@ -53,24 +53,24 @@ describe('the example, from its repositories to packages that run', () => {
     expect(field(deb('acme-mini-acme-math-dbgsym'), 'Auto-Built-Package')).toBe('debug-symbols');
   });
 
-  it('builds nothing when nothing changed', () => {
-    const again = slipway(['build'], folder);
+  it('builds nothing when nothing changed', async () => {
+    const again = await slipway(['build'], folder);
     expect(again.code, again.stderr).toBe(0);
     expect(new Set(Object.values(states(folder)))).toEqual(new Set(['kept']));
     expect(again.stdout).toBe(first.stdout);
   });
 
-  it('shows everything in a report that works from a file', () => {
-    const dom = spawnSync('chromium', ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--virtual-time-budget=5000', `--user-data-dir=${join(folder, 'chromium')}`, '--dump-dom', `file://${join(folder, 'out/report.html')}`], { encoding: 'utf8' });
+  it('shows everything in a report that works from a file', async () => {
+    const dom = await execute('chromium', ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--virtual-time-budget=5000', `--user-data-dir=${join(folder, 'chromium')}`, '--dump-dom', `file://${join(folder, 'out/report.html')}`]);
     for (const name of all) expect(dom.stdout).toContain(`<b>${name}</b>`);
     expect(dom.stdout).toContain('10 kept');
   });
 
-  it('rebuilds what a change reaches, at a higher version', () => {
+  it('rebuilds what a change reaches, at a higher version', async () => {
     const before = Object.fromEntries(resultOf(folder).map((r) => [r.name, r.version!]));
     appendFileSync(join(folder, 'src/robot/acme_math/src/angle.cpp'), '// a change\n');
     sources(folder);
-    const ran = slipway(['build'], folder);
+    const ran = await slipway(['build'], folder);
     expect(ran.code, ran.stderr).toBe(0);
     const now = states(folder);
     expect(Object.keys(now).filter((n) => now[n] === 'built').sort()).toEqual(['acme_drive', 'acme_math']);
@@ -78,29 +78,29 @@ describe('the example, from its repositories to packages that run', () => {
     expect(spawnSync('dpkg', ['--compare-versions', after, 'gt', before.acme_math!]).status).toBe(0);
   });
 
-  it('never publishes a lower version: content of before is packed anew, an epoch where upstream goes down', () => {
+  it('never publishes a lower version: content of before is packed anew, an epoch where upstream goes down', async () => {
     const versions = () => Object.fromEntries(resultOf(folder).map((r) => [r.name, r.version!]));
     const second = versions().acme_math!;
     const file = join(folder, 'src/robot/acme_math/src/angle.cpp');
     writeFileSync(file, readFileSync(file, 'utf8').replace('// a change\n', ''));
     sources(folder);
-    expect(slipway(['build'], folder).code).toBe(0);
+    expect((await slipway(['build'], folder)).code).toBe(0);
     const third = versions().acme_math!;
     expect(spawnSync('dpkg', ['--compare-versions', third, 'gt', second]).status).toBe(0);
     const manifest = join(folder, 'src/robot/acme_math/package.xml');
     writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('<version>1.2.0<', '<version>1.1.0<'));
     sources(folder);
-    expect(slipway(['build', 'acme_math'], folder).code).toBe(0);
+    expect((await slipway(['build', 'acme_math'], folder)).code).toBe(0);
     expect(versions().acme_math).toMatch(/^1:1\.1\.0-0bookworm\./);
     expect(debs(folder).some((d) => d.includes('acme-mini-acme-teleop'))).toBe(true);
   });
 
-  it('tells why a package failed, stops only what needs it, and keeps the rest', () => {
+  it('tells why a package failed, stops only what needs it, and keeps the rest', async () => {
     const manifest = join(folder, 'src/robot/acme_drive/package.xml');
     const text = readFileSync(manifest, 'utf8');
     writeFileSync(manifest, text.replace('  <depend>tinyxml2</depend>\n', ''));
     sources(folder);
-    const ran = slipway(['build', '--distribution', 'mini'], folder);
+    const ran = await slipway(['build', '--distribution', 'mini'], folder);
     expect(ran.code).toBe(1);
     expect(states(folder)).toMatchObject({ acme_drive: 'failed', acme_math: 'kept', acme_teleop: 'kept' });
     expect(ran.stderr).toContain('FAILED mini/bookworm-amd64/acme_drive: the header tinyxml2.h is not there\n    the package that has it must be a <build_depend> or <depend> in package.xml');
@@ -108,16 +108,16 @@ describe('the example, from its repositories to packages that run', () => {
     expect(readFileSync(join(folder, 'out/logs/mini/bookworm-amd64/acme_drive.log'), 'utf8')).toContain('tinyxml2.h');
     writeFileSync(manifest, text);
     sources(folder);
-    expect(slipway(['build', '--distribution', 'mini'], folder).code).toBe(0);
+    expect((await slipway(['build', '--distribution', 'mini'], folder)).code).toBe(0);
   });
 
-  it('names the package that tried to reach the network', () => {
+  it('names the package that tried to reach the network', async () => {
     const cmake = join(folder, 'src/robot/acme_math/CMakeLists.txt');
     const text = readFileSync(cmake, 'utf8');
     writeFileSync(cmake, `${text}execute_process(COMMAND git clone https://example.org/vendor.git RESULT_VARIABLE r)\nif(r)\nmessage(FATAL_ERROR "no vendor")\nendif()\n`);
     writeFileSync(join(folder, 'distro.yaml'), `${readFileSync(join(folder, 'distro.yaml'), 'utf8')}package_settings:\n  acme_math: {build_depends: [git]}\n`);
     sources(folder);
-    const ran = slipway(['build', 'acme_math'], folder);
+    const ran = await slipway(['build', 'acme_math'], folder);
     expect(ran.code).toBe(1);
     expect(ran.stderr).toContain('it tried to fetch https://example.org/vendor.git while building, and the network is off');
     expect(ran.stderr).toContain('let the platform provide it: package_settings');
@@ -125,19 +125,19 @@ describe('the example, from its repositories to packages that run', () => {
     sources(folder);
   });
 
-  it('reports two packages that ship one file before apt would fail', () => {
+  it('reports two packages that ship one file before apt would fail', async () => {
     const cmake = join(folder, 'src/robot/acme_drive/CMakeLists.txt');
     const text = readFileSync(cmake, 'utf8');
     writeFileSync(cmake, `${text}install(FILES package.xml DESTINATION share/acme_math)\n`);
     sources(folder);
-    const ran = slipway(['build', '--distribution', 'mini'], folder);
+    const ran = await slipway(['build', '--distribution', 'mini'], folder);
     expect(ran.code).toBe(1);
     expect(ran.stderr).toContain('acme_drive: it ships /opt/acme/mini/share/acme_math/package.xml, which \'acme_math\' ships too');
     writeFileSync(cmake, text);
     sources(folder);
   });
 
-  it('leaves nothing behind', () => {
+  it('leaves nothing behind', async () => {
     expect(mountsUnder(folder)).toEqual([]);
     expect(processesIn(folder)).toEqual([]);
     expect(readdirSync(join(folder, '.slipway/work')).filter((f) => !f.endsWith('.lock'))).toEqual([]);
@@ -158,7 +158,7 @@ describe('a build that is killed', () => {
       await sleep(500);
       expect(processesIn(folder)).toEqual([]);
       expect(mountsUnder(folder)).toEqual([]);
-      const ran = slipway(['build', '--distribution', 'mini'], folder);
+      const ran = await slipway(['build', '--distribution', 'mini'], folder);
       expect(ran.code, ran.stderr).toBe(0);
       expect(states(folder)).toMatchObject({ ament_package: 'kept', ament_cmake_core: 'kept', acme_drive: 'built' });
       expect(readdirSync(join(folder, '.slipway/work')).filter((f) => !f.endsWith('.lock'))).toEqual([]);
@@ -201,14 +201,14 @@ it('two builds in one place share the work and do no harm', async () => {
   }
 });
 
-it('the same lock gives the same bytes from an empty store', () => {
+it('the same lock gives the same bytes from an empty store', async () => {
   const [a, b] = [example('lock-a'), example('lock-b')];
   try {
-    expect(slipway(['build'], a).code).toBe(0);
+    expect((await slipway(['build'], a)).code).toBe(0);
     // The other place has the same repositories: a lock names their commits.
     rmSync(join(b, 'repositories'), { recursive: true });
     execFileSync('cp', ['-a', join(a, 'repositories'), b]);
-    const ran = slipway(['build', '--lock', join(a, 'out/lock.yaml'), '-w', '1', '-j', '1'], b);
+    const ran = await slipway(['build', '--lock', join(a, 'out/lock.yaml'), '-w', '1', '-j', '1'], b);
     expect(ran.code, ran.stderr).toBe(0);
     const bytes = (folder: string) => Object.fromEntries(resultOf(folder).flatMap((r) => r.debs!.map((d) => [d.name, d.sha256])));
     expect(bytes(b)).toEqual(bytes(a));
@@ -218,18 +218,18 @@ it('the same lock gives the same bytes from an empty store', () => {
   }
 });
 
-it('a full disk fails clearly, and the next run goes on', () => {
+it('a full disk fails clearly, and the next run goes on', async () => {
   const folder = example('full');
   const disk = join(folder, 'disk');
   mkdirSync(disk);
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=36k', 'tmpfs', disk]);
   try {
     writeFileSync(join(folder, 'distro.yaml'), `${readFileSync(join(folder, 'distro.yaml'), 'utf8')}store: file:disk/store\n`);
-    const ran = slipway(['build', '--distribution', 'mini'], folder);
+    const ran = await slipway(['build', '--distribution', 'mini'], folder);
     expect(ran.code).toBe(1);
     expect(ran.stderr).toContain('the disk is full: make room and run the same command again, it goes on where it was');
     execFileSync('mount', ['-o', 'remount,size=64m', disk]);
-    const again = slipway(['build', '--distribution', 'mini'], folder);
+    const again = await slipway(['build', '--distribution', 'mini'], folder);
     expect(again.code, again.stderr).toBe(0);
     expect(Object.values(states(folder))).toContain('kept');
   } finally {
@@ -238,13 +238,13 @@ it('a full disk fails clearly, and the next run goes on', () => {
   }
 });
 
-it('init makes a distro repository that builds as it is', () => {
+it('init makes a distro repository that builds as it is', async () => {
   const folder = example('init');
   try {
     const made = join(folder, 'made');
-    expect(slipway(['init', made, '--organization', 'acme'], folder).code).toBe(0);
+    expect((await slipway(['init', made, '--organization', 'acme'], folder)).code).toBe(0);
     expect(existsSync(join(made, 'Jenkinsfile'))).toBe(true);
-    const ran = slipway(['build', '--state', join(folder, '.slipway')], made);
+    const ran = await slipway(['build', '--state', join(folder, '.slipway')], made);
     expect(ran.code, ran.stderr).toBe(0);
     expect(debs(made).length).toBe(2);
   } finally {

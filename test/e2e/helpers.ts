@@ -1,5 +1,5 @@
-import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export const root = join(__dirname, '../..');
@@ -9,11 +9,22 @@ export const cache = '/var/tmp/slipway-tests';
 
 export interface Ran { code: number; stdout: string; stderr: string }
 
-export function slipway(args: string[], cwd: string, options: { env?: NodeJS.ProcessEnv; prefix?: string[] } = {}): Ran {
-  const [command, ...rest] = [...(options.prefix ?? []), 'node', bundle, ...args];
-  const r = spawnSync(command!, rest, { cwd, encoding: 'utf8', maxBuffer: 64 << 20, env: { ...process.env, ...options.env } });
-  return { code: r.status ?? 128, stdout: r.stdout, stderr: r.stderr };
+/** Runs a program to its end without holding up the test runner. */
+export function execute(command: string, args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: options.cwd ?? '/', env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const ran: Ran = { code: 128, stdout: '', stderr: '' };
+    child.stdout.setEncoding('utf8').on('data', (d: string) => { ran.stdout += d; });
+    child.stderr.setEncoding('utf8').on('data', (d: string) => { ran.stderr += d; });
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ ...ran, code: code ?? 128 }));
+  });
 }
+
+export const slipway = (args: string[], cwd: string, options: { env?: NodeJS.ProcessEnv; prefix?: string[] } = {}): Promise<Ran> => {
+  const [command, ...rest] = [...(options.prefix ?? []), 'node', bundle, ...args];
+  return execute(command!, rest, { cwd, ...(options.env ? { env: options.env } : {}) });
+};
 
 export const start = (args: string[], cwd: string): ChildProcess & { ended: Promise<number> } => {
   const child = spawn('node', [bundle, ...args], { cwd, stdio: ['ignore', 'ignore', 'pipe'] }) as unknown as ChildProcess & { ended: Promise<number> };
@@ -25,6 +36,7 @@ export const start = (args: string[], cwd: string): ChildProcess & { ended: Prom
 export function workspace(name: string): string {
   mkdirSync(cache, { recursive: true });
   const folder = mkdtempSync(join(cache, `${name}-`));
+  chmodSync(folder, 0o755);
   shareState(join(folder, '.slipway'));
   return folder;
 }
@@ -56,14 +68,16 @@ export const states = (folder: string): Record<string, string> => Object.fromEnt
 export const debs = (folder: string): string[] => (existsSync(join(folder, 'out/apt/pool')) ? readdirSync(join(folder, 'out/apt/pool'), { recursive: true }).map(String).filter((f) => f.endsWith('.deb')).map((f) => join(folder, 'out/apt/pool', f)).sort() : []);
 
 /** Installs packages with apt into a fresh root, from the sources as slipway printed them, and runs a script in it. */
-export function installAndRun(release: string, printed: string, packages: string[], script: string): Ran {
+export async function installAndRun(release: string, printed: string, packages: string[], script: string): Promise<Ran> {
   const folder = mkdtempSync(join(cache, 'root-'));
   try {
     const list = join(folder, 'slipway.sources');
-    writeFileSync(list, printed);
+    // mmdebstrap's dpkg runs inside the new root, where a file: repository is not: `copy:` is apt's word for it.
+    writeFileSync(list, printed.replaceAll('URIs: file:', 'URIs: copy:'));
     writeFileSync(join(folder, 'script.sh'), script);
-    const r = spawnSync('mmdebstrap', ['--variant=apt', '--quiet', `--include=${packages.join(',')}`, `--customize-hook=cp ${join(folder, 'script.sh')} "$1/script.sh" && chroot "$1" bash -e /script.sh > ${join(folder, 'output')} 2>&1`, release, '/dev/null', ...mirrorOf(release), list], { encoding: 'utf8', cwd: '/' });
-    return { code: r.status ?? 128, stdout: existsSync(join(folder, 'output')) ? readFileSync(join(folder, 'output'), 'utf8') : '', stderr: r.stderr };
+    chmodSync(folder, 0o755);
+    const r = await execute('mmdebstrap', ['--variant=apt', '--quiet', `--include=${packages.join(',')}`, `--customize-hook=cp ${join(folder, 'script.sh')} "$1/script.sh" && chroot "$1" bash -e /script.sh > ${join(folder, 'output')} 2>&1`, release, '/dev/null', ...mirrorOf(release), list]);
+    return { code: r.code, stdout: existsSync(join(folder, 'output')) ? readFileSync(join(folder, 'output'), 'utf8') : '', stderr: r.stderr };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

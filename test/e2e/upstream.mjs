@@ -20,7 +20,7 @@ export const large = {
   resource_retriever: 'ros-resource-retriever', pcl_msgs: 'ros-pcl-msgs', random_numbers: 'ros-random-numbers', joint_state_publisher: 'ros-joint-state-publisher', cmake_modules: 'ros-cmake-modules',
   eigen_stl_containers: 'ros-eigen-stl-containers', ros_environment: 'ros-ros-environment', rosconsole_bridge: 'ros-rosconsole-bridge',
 };
-export const ament = { rcutils: 'ros2-rcutils', rcpputils: 'ros2-rcpputils', rosidl: 'ros2-rosidl' };
+export const ament = { ament_cmake_ros: 'ros2-ament-cmake-ros', angles: 'ros-angles', test_interface_files: 'ros2-test-interface-files', rcutils: 'ros2-rcutils', rcpputils: 'ros2-rcpputils', rosidl: 'ros2-rosidl' };
 
 /** Downloads the upstream tarballs with apt, from the suites of the machine's own Debian mirror; returns repository → file. */
 export function fetchTarballs(set, folder) {
@@ -87,3 +87,16 @@ export const largePackages = [
   'rosboost_cfg', 'rosclean', 'roscreate', 'rosmake', 'rosconsole_bridge', 'roscpp', 'roscpp_core', 'ros_environment', 'rosgraph', 'rosmaster', 'roslaunch', 'rosout', 'rosparam', 'rospy', 'rostest', 'roslz4',
   'std_msgs', 'std_srvs', 'rosgraph_msgs', 'message_filters', 'message_generation', 'smclib', 'bondpy', 'xmlrpcpp',
 ];
+
+/** The ROS 2 packages that build on Debian's own ament-cmake, and how Debian names what they take from it. */
+export const amentPackages = [
+  'ament_cmake_ros', 'domain_coordinator', 'rcutils', 'rcpputils', 'rosidl_adapter', 'rosidl_cli', 'rosidl_cmake', 'rosidl_generator_c', 'rosidl_generator_cpp', 'rosidl_parser', 'rosidl_pycommon', 'rosidl_runtime_c',
+  'rosidl_runtime_cpp', 'rosidl_typesupport_interface', 'rosidl_typesupport_introspection_c', 'rosidl_typesupport_introspection_cpp', 'test_interface_files',
+];
+export const debianAment = {
+  packages: {
+    ament_package: 'python3-ament-package', ament_index_python: 'python3-ament-index', ament_cmake: 'ament-cmake', ament_cmake_core: 'ament-cmake-core', ament_cmake_python: 'ament-cmake-python',
+    ament_cmake_gen_version_h: 'ament-cmake', ament_cmake_export_dependencies: 'ament-cmake', ament_cmake_libraries: 'ament-cmake', ament_cmake_test: 'python3-ament-cmake-test', ament_cmake_gtest: 'ament-cmake-googletest',
+    ament_cmake_gmock: 'ament-cmake-googletest', ament_cmake_pytest: 'ament-cmake-pytest', ament_index_cpp: 'libament-index-cpp-dev',
+  },
+};

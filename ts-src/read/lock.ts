@@ -14,7 +14,7 @@ export function readLock(file: string): Result<Lock> {
   const lock: Lock = { schema: 'slipway-lock-1', stamp: String(root.stamp), distributions: {} };
   for (const [distribution, repositories] of Object.entries(asMap(root.distributions) ?? {})) {
     lock.distributions[distribution] = {};
-    for (const [name, raw] of Object.entries(asMap(repositories) ?? {})) {
+    for (const [name, raw] of Object.entries(asMap(asMap(repositories)?.repositories) ?? {})) {
       const r = asMap(raw);
       const commit = String(r?.commit);
       if (!r || !/^[0-9a-f]{40,64}$/.test(commit)) return bad(error('lock-invalid', `the entry '${name}' has no commit`, { file }));

@@ -48,9 +48,9 @@ export function renderDebian(recipe: Recipe): Record<string, string> {
       source, package: p.debian, maintainer, buildDepends: recipe.buildDepends, depends: recipe.depends, homepage: homepage ? [{ homepage }] : false, summary,
       description: paragraphs(description), conflicts: recipe.conflicts.length ? [recipe.conflicts.join(', ')] : [], replaces: recipe.replaces.length ? [recipe.replaces.join(', ')] : [],
     }),
-    changelog: renderTemplate(changelogTemplate, { source, version: recipe.version, release: recipe.release, name: p.name, upstream: p.version, repository: oneLine(p.source.url.replace(/\/\/[^@/]*@/, '//')), commit: p.source.commit ? [{ commit: p.source.commit }] : false, maintainer, date }),
+    changelog: renderTemplate(changelogTemplate, { source, version: recipe.version, release: recipe.release, name: p.name, upstream: p.version, repository: p.repository, commit: p.source.commit ? [{ commit: p.source.commit }] : false, maintainer, date }),
     copyright: renderTemplate(copyrightTemplate, {
-      name: p.name, url: oneLine(p.source.url.replace(/\/\/[^@/]*@/, '//')), holders: [...manifest.authors, ...manifest.maintainers].map((a) => oneLine(a.name)).filter((n, i, all) => n && all.indexOf(n) === i).join(', ') || 'see the source',
+      name: p.name, url: publicUrl(p), holders: [...manifest.authors, ...manifest.maintainers].map((a) => oneLine(a.name)).filter((n, i, all) => n && all.indexOf(n) === i).join(', ') || 'see the source',
       license: manifest.licenses.map((l) => oneLine(l.name)).join(', '), licenseText: recipe.licenseText ? recipe.licenseText.split('\n').map((l) => l.trimEnd() || '.') : [],
     }),
     rules: renderTemplate(rulesTemplate, {}),
@@ -62,6 +62,9 @@ export function renderDebian(recipe: Recipe): Record<string, string> {
     }),
   };
 }
+
+/** Where the source is for others: never a user's name or password, nor a path of the machine that built it. */
+const publicUrl = (p: PlannedPackage): string => (/^(https?|ssh|git):\/\//.test(p.source.url) ? oneLine(p.source.url.replace(/\/\/[^@/]*@/, '//')) : p.repository);
 
 const oneLine = (text: string): string => text.replace(/[\0-\x1f\x7f]+/g, ' ').replace(/\s+/g, ' ').trim();
 

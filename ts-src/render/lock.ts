@@ -4,14 +4,13 @@ import type { Lock } from '../model/lock.ts';
 export function renderLock(lock: Lock): string {
   const lines = [`schema: ${lock.schema}`, `stamp: "${lock.stamp}"`, 'distributions:'];
   for (const distribution of Object.keys(lock.distributions).sort()) {
-    lines.push(`  ${distribution}:`);
     const repositories = lock.distributions[distribution]!;
-    for (const name of Object.keys(repositories).sort()) {
-      const r = repositories[name]!;
-      lines.push(`    ${name}: {commit: "${r.commit}", url: ${JSON.stringify(r.url)}, packages: {`);
-      for (const p of Object.keys(r.packages).sort()) lines.push(`      ${p}: {version: ${r.packages[p]!.version}, tree: "${r.packages[p]!.tree}", path: ${JSON.stringify(r.packages[p]!.path)}},`);
-      lines.push('    }}');
-    }
+    const names = Object.keys(repositories).sort();
+    lines.push(`  ${distribution}:`, '    repositories:');
+    for (const name of names) lines.push(`      ${name}: {commit: "${repositories[name]!.commit}", url: ${JSON.stringify(repositories[name]!.url)}}`);
+    lines.push('    packages:');
+    const packages = names.flatMap((r) => Object.entries(repositories[r]!.packages).map(([p, e]) => [p, r, e] as const)).sort(([a], [b]) => (a < b ? -1 : 1));
+    for (const [p, r, e] of packages) lines.push(`      ${p}: {version: ${e.version}, repository: ${r}, path: ${JSON.stringify(e.path)}, tree: "${e.tree}"}`);
   }
   return `${lines.join('\n')}\n`;
 }

@@ -16,7 +16,7 @@ export function tellingPart(log: string, most = 25): string[] {
 export function knownCause(log: string): { cause: string; hint: string } | undefined {
   const net = network.exec(log);
   if (net) {
-    const url = /(?:https?|git|ssh):\/\/[^\s'"),\]]+/.exec(log.slice(Math.max(0, net.index - 2000), net.index + 500))?.[0];
+    const url = /(?:https?|git|ssh):\/\/[^\s'"),\]]+/.exec(log.slice(Math.max(0, net.index - 2000), net.index + 500))?.[0].replace(/[/.:]+$/, '');
     return { cause: `it tried to fetch ${url ? printable(url) : 'something'} while building, and the network is off`, hint: 'let the platform provide it: package_settings, `system: [its Debian packages]`; or give its build what it looks for by build_depends and cmake_args' };
   }
   const config = /(?:provided by|By not providing) "([A-Za-z0-9_.+-]+?)(?:Config\.cmake|\.cmake)?"/.exec(log)?.[1]?.replace(/^Find/, '');

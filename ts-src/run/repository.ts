@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { StoredFile } from '../model/result.ts';
@@ -15,17 +16,21 @@ interface Published { files: string; fingerprint: string }
 /** A signed apt repository in a folder, made by aptly. */
 export class Repository {
   private readonly aptly: string;
-  private readonly home: string;
+  /** GnuPG's folder; while publishing a short link to it, for its sockets' names may have 107 characters at most. */
+  private home: string;
   constructor(private readonly state: string, private readonly store: Store, private readonly folder: string, private readonly organization: string, private readonly key: string | undefined) {
     this.aptly = join(state, 'aptly');
     this.home = key ? (process.env.GNUPGHOME ?? join(process.env.HOME ?? '/root', '.gnupg')) : join(state, 'gnupg');
   }
 
-  private gpg = (args: string[], input?: string): Promise<Outcome> => run('gpg', ['--batch', '--yes', '--homedir', this.home, ...args], input === undefined ? {} : { input });
+  private asked = false;
+  private gpg = (args: string[]): Promise<Outcome> => {
+    this.asked = true;
+    return run('gpg', ['--batch', '--yes', '--homedir', this.home, ...args]);
+  };
 
   /** The signing key's fingerprint: the one that was named, or one made on first use and kept beside the state. */
   private async fingerprint(): Promise<Result<string>> {
-    if (!this.key) mkdirSync(this.home, { recursive: true, mode: 0o700 });
     const list = async () => /^fpr:+([0-9A-F]+):/m.exec((await this.gpg(['--with-colons', '--list-secret-keys', ...(this.key ? [this.key] : [])])).stdout)?.[1];
     const there = await list();
     if (there) return good(there);
@@ -38,7 +43,7 @@ export class Repository {
   /** Brings the repository to hold just these suites' files (other suites stay as they are). Does nothing where it does already. */
   async publish(suites: Suite[]): Promise<Result<{ changed: boolean; keyFile: string }>> {
     const keyFile = join(this.folder, 'key.asc');
-    return withLock(join(this.state, 'publish.lock'), async () => {
+    return withLock(join(this.state, 'publish.lock'), () => this.withShortHome(async () => {
       const fingerprint = await this.fingerprint();
       if (!fingerprint.ok) return fingerprint;
       const memory = join(this.folder, 'slipway.json');
@@ -88,7 +93,23 @@ export class Repository {
         writeWhole(memory, `${JSON.stringify(published, undefined, 1)}\n`);
       }
       return good({ changed, keyFile });
-    });
+    }));
+  }
+
+  private async withShortHome<T>(work: () => Promise<T>): Promise<T> {
+    if (this.key) return work();
+    const long = this.home;
+    mkdirSync(long, { recursive: true, mode: 0o700 });
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-'));
+    this.home = join(folder, 'g');
+    symlinkSync(long, this.home);
+    try {
+      return await work();
+    } finally {
+      if (this.asked) await run('gpgconf', ['--homedir', this.home, '--kill', 'all']);
+      this.home = long;
+      rmSync(folder, { recursive: true, force: true });
+    }
   }
 
   private configure(): void {

@@ -1,9 +1,9 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { availableParallelism, freemem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { error, isError, type Diagnostic } from '../model/diagnostics.ts';
 import { aptSuite, debianPackage } from '../model/names.ts';
-import type { Plan, Scope, Target } from '../model/plan.ts';
+import type { Plan, Scope } from '../model/plan.ts';
 import type { StoredFile, TaskResult } from '../model/result.ts';
 import { readIf, readJson, writeWhole } from '../io/files.ts';
 import { matcher } from '../plan/globs.ts';
@@ -137,6 +137,8 @@ async function buildAll(values: Values, planned: Planned, driver: Driver, output
     complain(`report: ${join(output, 'report.html')}\n`);
     complain('\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n');
     print(publishing.sources.join('\n'));
+    const closed = notForAll(join(output, 'apt'));
+    if (closed) complain(`\nnote: apt reads as the user _apt, who may not enter ${closed}: chmod o+x it, or give --output a folder that all may read\n`);
   }
   return failed ? exit.failed : exit.ok;
 }
@@ -236,4 +238,8 @@ function writeOutputs(plan: Plan, planned: Planned, runs: ScopeRun[], results: T
   }));
 }
 
-export type { Target };
+/** The first folder on the way to a path that others may not enter. */
+function notForAll(path: string): string | undefined {
+  const parts = path.split('/');
+  return parts.map((_, i) => parts.slice(0, i + 1).join('/') || '/').find((p) => (statSync(p).mode & 0o001) === 0);
+}
