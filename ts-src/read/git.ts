@@ -86,7 +86,8 @@ async function fetchInto(gitDir: string, url: string, commit: string, depth: num
     if (m) entries.set(m[1]!, { ...entries.get(m[1]!), [m[2]!]: m[3]! });
   }
   const index = join(gitDir, `slipway-index-${process.pid}-${sha256(`${url}${commit}${Math.random()}`).slice(0, 8)}`);
-  const env = { GIT_INDEX_FILE: index };
+  // A work tree that is never written to: read-tree --prefix asks for one.
+  const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: gitDir };
   try {
     await git(['read-tree', commit], { gitDir, env });
     for (const link of links) {

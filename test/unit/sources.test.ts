@@ -1,0 +1,109 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { checkout, fetchArchive, fetchCommit, resolveRef } from '../../ts-src/read/git.ts';
+import { isRefName, parseDistributionFile, parseRepos } from '../../ts-src/read/rosdistro.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-sources-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const env = { ...process.env, GIT_AUTHOR_NAME: 'a', GIT_AUTHOR_EMAIL: 'a@b.org', GIT_COMMITTER_NAME: 'a', GIT_COMMITTER_EMAIL: 'a@b.org', GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'protocol.file.allow', GIT_CONFIG_VALUE_0: 'always' };
+const git = (cwd: string, ...args: string[]): string => execFileSync('git', args, { cwd, env, encoding: 'utf8' }).trim();
+
+function repository(name: string, files: Record<string, string>): string {
+  const path = join(folder, name);
+  mkdirSync(path, { recursive: true });
+  git(path, 'init', '-q', '-b', 'main');
+  for (const [f, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(path, f)), { recursive: true });
+    writeFileSync(join(path, f), text);
+  }
+  git(path, 'add', '-A');
+  git(path, 'commit', '-qm', 'x');
+  return path;
+}
+const value = <T>(r: { ok: true; value: T } | { ok: false; diagnostics: { message: string }[] }): T => {
+  if (!r.ok) throw new Error(r.diagnostics.map((d) => d.message).join('; '));
+  return r.value;
+};
+
+describe('sources by git', () => {
+  it('are found at a branch, a tag (peeled), a commit and HEAD', async () => {
+    const path = repository('refs', { a: '1' });
+    const first = git(path, 'rev-parse', 'HEAD');
+    git(path, 'tag', '-a', 'v1', '-m', 'v1');
+    writeFileSync(join(path, 'a'), '2');
+    git(path, 'commit', '-qam', 'y');
+    const second = git(path, 'rev-parse', 'HEAD');
+    expect(value(await resolveRef(path, 'main'))).toBe(second);
+    expect(value(await resolveRef(`file://${path}`, 'v1'))).toBe(first);
+    expect(value(await resolveRef(path, undefined))).toBe(second);
+    expect(value(await resolveRef(path, first))).toBe(first);
+    const missing = await resolveRef(path, 'nowhere');
+    expect(missing.ok || missing.diagnostics[0]!.message).toBe(`${path} has no branch or tag 'nowhere'`);
+    // A commit that is no tip any more can be had too.
+    const state = join(folder, 'state-refs');
+    const old = value(await fetchCommit(path, first, state));
+    value(await checkout(old, old.tree, join(folder, 'out-refs')));
+    expect(readFileSync(join(folder, 'out-refs/a'), 'utf8')).toBe('1');
+  });
+
+  it('have their submodules in place, relative URLs and nested ones too', async () => {
+    repository('inner', { 'i.txt': 'inner' });
+    const middle = repository('middle', { 'm.txt': 'middle' });
+    git(middle, 'submodule', '--quiet', 'add', '../inner', 'in');
+    git(middle, 'commit', '-qm', 'sub');
+    const outer = repository('outer', { 'o.txt': 'outer' });
+    git(outer, 'submodule', '--quiet', 'add', '../middle', 'deep/mid');
+    git(outer, 'commit', '-qm', 'sub');
+    const snapshot = value(await fetchCommit(outer, git(outer, 'rev-parse', 'HEAD'), join(folder, 'state-sub')));
+    value(await checkout(snapshot, snapshot.tree, join(folder, 'out-sub')));
+    expect(readFileSync(join(folder, 'out-sub/deep/mid/in/i.txt'), 'utf8')).toBe('inner');
+    expect(readFileSync(join(folder, 'out-sub/deep/mid/m.txt'), 'utf8')).toBe('middle');
+  });
+
+  it('keep modes and links', async () => {
+    const path = repository('modes', { 'run.sh': '#!/bin/sh\n' });
+    execFileSync('chmod', ['755', join(path, 'run.sh')]);
+    symlinkSync('run.sh', join(path, 'link'));
+    git(path, 'add', '-A');
+    git(path, 'commit', '-qm', 'm');
+    const snapshot = value(await fetchCommit(path, git(path, 'rev-parse', 'HEAD'), join(folder, 'state-modes')));
+    value(await checkout(snapshot, snapshot.tree, join(folder, 'out-modes')));
+    expect(lstatSync(join(folder, 'out-modes/run.sh')).mode & 0o111).toBe(0o111);
+    expect(lstatSync(join(folder, 'out-modes/link')).isSymbolicLink()).toBe(true);
+  });
+
+  it('take no hostile names', () => {
+    for (const bad of ['--upload-pack=x', 'a..b', 'a b', 'x\ny', 'a~1', '@{u}', '', '-b', 'a.lock', '/a', 'a:b']) expect(bad === '' || !isRefName(bad), bad).toBe(true);
+    for (const good of ['main', 'feature/x', 'v1.2.3', '1.0.0', 'release/jazzy/pkg/1.0.0-1']) expect(isRefName(good), good).toBe(true);
+    const read = parseDistributionFile('repositories:\n  a: {source: {type: git, url: "--upload-pack=touch /tmp/x", version: main}}\n  b: {source: {type: git, url: "ext::sh -c id", version: main}}\n  "../c": {source: {type: git, url: u, version: main}}\n  d: {source: {type: git, url: u, version: "--x"}}\ntype: distribution\nversion: 2\n', 'distribution.yaml');
+    expect(read.diagnostics.map((d) => `${d.line}: ${d.message}`)).toEqual([
+      '2: source of \'a\': the url "--upload-pack=touch /tmp/x" is not allowed', '3: source of \'b\': the url "ext::sh -c id" is not allowed', '4: the repository name "../c" is not allowed', '5: source of \'d\': the version "--x" is no branch, tag or commit',
+    ]);
+  });
+});
+
+describe('sources by archive', () => {
+  it.each(['tar', 'zip'] as const)('%s: unpacked after its checksum was found right', async (type) => {
+    const content = join(folder, `content-${type}`, 'top-1.0');
+    mkdirSync(content, { recursive: true });
+    writeFileSync(join(content, 'package.xml'), '<package/>');
+    const file = join(folder, `a.${type}`);
+    if (type === 'tar') execFileSync('tar', ['czf', file, '-C', dirname(content), 'top-1.0']);
+    else execFileSync('python3', ['-c', 'import shutil,sys; shutil.make_archive(sys.argv[1], "zip", sys.argv[2])', file.replace(/\.zip$/, ''), dirname(content)]);
+    const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex');
+    const state = join(folder, `state-${type}`);
+    const snapshot = value(await fetchArchive({ type, url: file, sha256 }, file, state));
+    value(await checkout(snapshot, snapshot.tree, join(folder, `out-${type}`)));
+    expect(existsSync(join(folder, `out-${type}`, 'package.xml'))).toBe(true);
+    const wrong = await fetchArchive({ type, url: file, sha256: '0'.repeat(64) }, `file://${file}`, state);
+    expect(wrong.ok || wrong.diagnostics[0]!.message).toBe(`file://${file} has the SHA-256 ${sha256}, not ${'0'.repeat(64)}`);
+  });
+
+  it('need a checksum', () => {
+    expect(parseRepos('repositories:\n  x: {type: tar, url: "https://example.org/x.tar.gz"}\n', 'a.repos').diagnostics.map((d) => [d.line, d.message, d.hint])).toEqual([[2, '\'x\': an archive needs its checksum', 'add sha256: (of the file, in hex)']]);
+  });
+});
