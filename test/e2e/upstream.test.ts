@@ -30,9 +30,9 @@ g++ -I/opt/acme/noetic/include /tmp/t.cpp -o /tmp/t -L/opt/acme/noetic/lib -lros
 /tmp/t
 `;
     const installed = await installAndRun('bookworm', ran.stdout, ['acme-noetic-std-msgs', 'acme-noetic-roscpp-core', 'acme-noetic-catkin', 'g++'], script);
-    expect(installed.stderr).toBe('');
     // A string of five and its length; the checksum is the one that every ROS installation has for std_msgs/Header.
     expect(installed.stdout).toBe('robot 2176decaecbce78abc3b96ef049fabed\n13 1\n');
+    expect(installed.stderr).toBe('');
   });
 });
 
@@ -65,7 +65,7 @@ LD_LIBRARY_PATH=$p/lib /tmp/t
 PYTHONPATH=$p/lib/python3.11/site-packages python3 -c 'from rosidl_parser.definition import BasicType; print(BasicType("uint8").typename)'
 `;
     const installed = await installAndRun('bookworm', ran.stdout, ['acme-jazzy-rcpputils', 'acme-jazzy-rosidl-parser', 'g++'], script);
-    expect(installed.stderr).toBe('');
     expect(installed.stdout).toBe('a-b-c\nuint8\n');
+    expect(installed.stderr).toBe('');
   });
 });

@@ -146,6 +146,8 @@ export function parseManifest(text: string, file: string): Result<Manifest> {
 
 /** `<depend>` beside a tag that it already stands for (REP 140), format 1's `<test_depend>` beside `<build_depend>`; same version and condition. */
 function redundant(dependencies: Dependency[], format: number, fault: (message: string, line: number) => void): void {
+  // Nearly every manifest names each dependency once, and then nothing can be redundant.
+  if (new Set(dependencies.map((d) => d.name)).size === dependencies.length) return;
   const id = (d: Dependency) => JSON.stringify([d.name, d.versions, d.condition]);
   const seen = new Map<string, Set<string>>();
   for (const d of dependencies) {

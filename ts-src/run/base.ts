@@ -51,15 +51,19 @@ export async function ensureBase(driver: Driver, state: string, distroRoot: stri
   return withLock(join(folder, 'lock'), async () => {
     const other = current();
     if (other) return good(other);
-    progress(`making the base system of ${name} (${platform.os} ${platform.release} ${architecture}) with mmdebstrap: about a minute`);
+    
     for (const entry of readdirSync(folder)) if (entry.startsWith('new-')) await driver.remove(join(folder, entry));
     const work = join(folder, `new-${process.pid}`);
     const lists = join(work, 'lists');
     mkdirSync(lists, { recursive: true });
     const tar = join(work, 'base.tar');
     const proxy = platform.proxy ?? (await hostProxy());
+    // The other driver's base serves as well: the same tar has the same digest, and so the same keys.
+    const sibling = driver.name === 'docker' ? readJson<Base & { wanted: string }>(join(realpathSync(join(state, 'bases')), `${name}-${architecture}`, 'current.json')) : undefined;
+    const shared = sibling && sibling.wanted === wanted && platform.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : undefined;
     const command = mmdebstrapCommand(platform, architecture, sources, tar, lists, { plain: process.getuid!() !== 0 });
-    const made = await run('mmdebstrap', command.args, {
+    if (!shared) progress(`making the base system of ${name} (${platform.os} ${platform.release} ${architecture}) with mmdebstrap: about a minute`);
+    const made = shared ? await run('cp', ['-a', shared.tar, tar]) : await run('mmdebstrap', command.args, {
       log, cwd: '/', env: { ...process.env, SOURCE_DATE_EPOCH: earliest, ...(proxy ? { http_proxy: proxy } : {}) }, ...(command.input === undefined ? {} : { input: command.input }),
     });
     if (made.code !== 0) {
@@ -75,13 +79,17 @@ export async function ensureBase(driver: Driver, state: string, distroRoot: stri
       await driver.remove(work);
       return bad(error('base-failed', `can't unpack the base of '${name}': ${unpacked.stderr.trim().split('\n').pop()}`));
     }
+    if (shared && basename(shared.lists) === 'lists') {
+      await run('rm', ['-rf', lists]);
+      await run('cp', ['-a', shared.lists, lists]);
+    }
     const listFiles = findLists(lists);
     const archive = sha256(JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [basename(f), await sha256File(f)]))));
     const final = join(folder, `${digest.slice(0, 16)}-${archive.slice(0, 8)}`);
     if (exists(final)) await driver.remove(final);
     renameSync(work, final);
     const base: Base & { wanted: string } = {
-      digest, archive, wanted, folder: final, root: join(final, 'root'), lists: join(final, 'lists', 'lists'), tar: join(final, 'base.tar'), packages: [], made: Math.floor(now / 1000), sources: sources.from,
+      digest, archive, wanted, folder: final, root: join(final, 'root'), lists: join(final, 'lists', 'lists'), tar: join(final, 'base.tar'), packages: [], made: shared?.made ?? Math.floor(now / 1000), sources: sources.from,
     };
     if (!exists(base.lists)) base.lists = join(final, 'lists');
     // The same base with the same archive state gives apt's caches once, for every later question.

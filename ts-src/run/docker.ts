@@ -9,7 +9,7 @@ import type { Driver, Entry } from './driver.ts';
 const marker = '.docker-image';
 
 /** Ends all processes of a container when our end of its standard input closes, which it does however we end. */
-const guarded = '"$@" </dev/null & work=$!; { cat >/dev/null; kill -9 -1; } & wait $work';
+const guarded = 'exec 3<&0; "$@" </dev/null 3<&- & work=$!; { cat <&3 >/dev/null; kill -9 -1; } & wait $work';
 const asBuilder = 'chown -R 2000:2000 /build; exec setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"';
 
 /** Containers by the docker command. Roots are images; what lies over an image (our own packages) is copied into the container. */

@@ -1,0 +1,109 @@
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { appendFileSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bundle, cache, debs, discard, example, execute, installAndRun, slipway, states } from './helpers.ts';
+
+const mini = ['acme_drive', 'acme_math', 'acme_msgs', 'acme_teleop', 'ament_cmake_core', 'ament_package', 'ros_workspace', 'rosidl_default_generators'];
+
+it('a live view on a terminal: what runs, how far, how long', async () => {
+  const folder = example('live');
+  try {
+    const ran = await execute('script', ['-qfec', `node ${bundle} build --distribution mini`, '/dev/null'], { cwd: folder, env: { TERM: 'xterm', COLUMNS: '100' } });
+    expect(ran.code, ran.stdout).toBe(0);
+    expect(ran.stdout).toMatch(/\[#+\.+\] \d\/8 done, 1 running/);
+    expect(ran.stdout).toMatch(/\x1b\[\d+A\x1b\[J/);
+    expect(ran.stdout).toMatch(/building mini\/bookworm-amd64\/[a-z_]+ {2}\d+ s/);
+    expect(ran.stdout).toContain('8 packages in');
+  } finally {
+    discard(folder);
+  }
+});
+
+it('the same packages on trixie', async () => {
+  const folder = example('trixie');
+  try {
+    const file = join(folder, 'distro.yaml');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('platforms: [bookworm]', 'platforms: [trixie]'));
+    const ran = await slipway(['build', '--distribution', 'mini'], folder);
+    expect(ran.code, ran.stderr).toBe(0);
+    const installed = await installAndRun('trixie', ran.stdout, ['acme-mini-acme-drive', 'acme-mini-acme-teleop'], '. /opt/acme/mini/setup.sh\ndrive 4\n/opt/acme/mini/lib/acme_teleop/teleop 0.25\n');
+    expect(installed.stdout).toContain('angular="-2.2831853071795862"');
+    expect(installed.stdout).toContain('linear: 0.25');
+    expect(installed.stderr).toBe('');
+  } finally {
+    discard(folder);
+  }
+});
+
+describe('as a plain user', () => {
+  const user = 'slipway-test';
+  const home = '/var/tmp/slipway-tests-user';
+  const as = (...command: string[]) => execute('setpriv', ['--reuid', user, '--regid', user, '--init-groups', 'env', `HOME=${home}`, ...command], { cwd: home });
+  beforeAll(() => {
+    if (spawnSync('id', [user]).status !== 0) execFileSync('useradd', ['--create-home', '--home-dir', home, user]);
+    if (!readFileSync('/etc/subuid', 'utf8').includes(`${user}:`)) execFileSync('usermod', ['--add-subuids', '300000-365535', '--add-subgids', '300000-365535', user]);
+    mkdirSync(home, { recursive: true });
+    execFileSync('chown', [`${user}:`, home]);
+  });
+  afterAll(async () => {
+    await as('unshare', '--user', '--map-auto', '--map-root-user', 'rm', '-rf', join(home, 'robot/.slipway'));
+    rmSync(join(home, 'robot'), { recursive: true, force: true });
+  });
+
+  it('builds in user namespaces, with subordinate ids and no privileges', async () => {
+    const from = example('plain');
+    const folder = join(home, 'robot');
+    rmSync(folder, { recursive: true, force: true });
+    rmSync(join(from, '.slipway'), { recursive: true });
+    cpSync(from, folder, { recursive: true });
+    discard(from);
+    copyFileSync(bundle, join(home, 'slipway.cjs'));
+    execFileSync('chown', ['-R', `${user}:`, folder]);
+    const build = (...more: string[]) => as('sh', '-c', 'cd "$1" && shift && exec node ../slipway.cjs build --distribution mini "$@"', 'sh', folder, ...more);
+    const ran = await build();
+    expect(ran.code, ran.stderr).toBe(0);
+    expect(Object.keys(states(folder)).sort()).toEqual(mini);
+    expect(debs(folder).length).toBe(10);
+    execFileSync('setpriv', ['--reuid', user, '--regid', user, '--init-groups', 'sh', '-c', 'echo "// more" >> src/robot/acme_math/src/angle.cpp; HOME=$PWD ./repositories.sh'], { cwd: folder });
+    const again = await build();
+    expect(again.code, again.stderr).toBe(0);
+    expect(states(folder)).toMatchObject({ acme_math: 'built', acme_drive: 'built', acme_teleop: 'kept' });
+  });
+});
+
+describe('with docker', () => {
+  let daemon: ChildProcess;
+  const data = join(cache, 'docker');
+  const socket = join(cache, 'docker.sock');
+  const env = { DOCKER_HOST: `unix://${socket}` };
+  beforeAll(async () => {
+    mkdirSync(data, { recursive: true });
+    daemon = spawn('dockerd', ['--storage-driver', 'vfs', '--iptables=false', '--bridge=none', '--data-root', data, '--exec-root', join(cache, 'docker-run'), '--pidfile', join(cache, 'docker.pid'), '-H', env.DOCKER_HOST], { stdio: 'ignore' });
+    for (let i = 0; i < 120 && spawnSync('docker', ['info'], { env: { ...process.env, ...env } }).status !== 0; i++) await sleep(500);
+  });
+  afterAll(async () => {
+    daemon.kill('SIGTERM');
+    for (let i = 0; i < 60 && existsSync(join(cache, 'docker.pid')); i++) await sleep(500);
+    rmSync(data, { recursive: true, force: true });
+  });
+
+  it('builds the same bytes as without it, and leaves no container behind', async () => {
+    const folder = example('docker');
+    try {
+      const first = await slipway(['build', 'ament_cmake_core', '--distribution', 'mini'], folder);
+      expect(first.code, first.stderr).toBe(0);
+      const bytes = () => Object.fromEntries((JSON.parse(readFileSync(join(folder, 'out/result.json'), 'utf8')) as { results: { debs?: { name: string; sha256: string }[] }[] }).results.flatMap((r) => (r.debs ?? []).map((d) => [d.name, d.sha256])));
+      const plain = bytes();
+      copyFileSync(join(folder, 'out/lock.yaml'), join(folder, 'lock.yaml'));
+      appendFileSync(join(folder, 'distro.yaml'), 'store: file:.slipway/store-docker\n');
+      const ran = await slipway(['build', 'ament_cmake_core', '--distribution', 'mini', '--driver', 'docker', '--lock', 'lock.yaml'], folder, { env });
+      expect(ran.code, ran.stderr).toBe(0);
+      expect(bytes()).toEqual(plain);
+      expect(execFileSync('docker', ['ps', '--all', '--quiet'], { env: { ...process.env, ...env }, encoding: 'utf8' })).toBe('');
+    } finally {
+      discard(folder);
+    }
+  });
+});
