@@ -62,7 +62,7 @@ EOF
 p=/opt/acme/jazzy
 g++ -std=c++17 -I$p/include/rcutils -I$p/include/rcpputils -I$p/include /tmp/t.cpp -o /tmp/t -L$p/lib -lrcutils -lrcpputils
 LD_LIBRARY_PATH=$p/lib /tmp/t
-PYTHONPATH=$p/lib/python3.11/site-packages python3 -c 'from rosidl_parser.definition import BasicType; print(BasicType("uint8").typename)'
+PYTHONPATH=$p/lib/python3.11/site-packages:$p/lib/python3/dist-packages python3 -c 'from rosidl_parser.definition import BasicType; print(BasicType("uint8").typename)'
 `;
     const installed = await installAndRun('bookworm', ran.stdout, ['acme-jazzy-rcpputils', 'acme-jazzy-rosidl-parser', 'g++'], script);
     expect(installed.stdout).toBe('a-b-c\nuint8\n');

@@ -11,9 +11,10 @@ const packageName = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]*$/, 'a package n
 const glob = z.string().regex(/^[a-zA-Z0-9_*?-]+$/, 'a package name or a glob with * and ?');
 const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of an environment variable');
 const value = z.union([z.string(), z.number(), z.boolean()]).transform(String).refine((v) => !/[\n\r\0]/.test(v), 'one line');
-const relativePath = z.string().min(1).refine((p) => !p.startsWith('/') && !p.split('/').includes('..') && !p.includes('\0'), 'a path inside the distro repository');
+const relativePath = z.string().min(1).refine((p) => !p.startsWith('/') && !p.split('/').includes('..') && !/[\0-\x1f\x7f]/.test(p), 'a path inside the distro repository');
+const keyPath = relativePath.refine((p) => /^[A-Za-z0-9._+/-]+$/.test(p), 'a path of letters, digits, ".", "_", "+", "-" and "/"');
 const absolutePath = z.string().regex(/^\/[A-Za-z0-9_+./-]*$/, 'an absolute path').refine((p) => !p.split('/').includes('..'), 'no ".." in a path');
-const archiveUri = z.string().regex(/^(https?|file|copy):\/\/?[^\s\]]+$/, 'an http, https, file or copy URI');
+const archiveUri = z.string().regex(/^(https?|file|copy):\/\/?[^\s\]'"$`\\]+$/, 'an http, https, file or copy URI');
 const suite = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._\/-]*$/, 'a suite of an apt repository');
 const component = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._\/-]*$/, 'a component of an apt repository');
 export const architectureNames = ['amd64', 'arm64', 'armhf', 'i386', 'ppc64el', 'riscv64', 's390x'] as const;
@@ -34,7 +35,7 @@ const underlay = z.strictObject({
   uri: archiveUri.optional().describe('The apt repository; left out: the platform\'s own archive'),
   suite: suite.optional(),
   components: z.array(component).default(['main']),
-  key: relativePath.optional().describe('Its public key (.asc or .gpg), a file of the distro repository'),
+  key: keyPath.optional().describe('Its public key (.asc or .gpg), a file of the distro repository'),
   package: z.string().regex(/^[a-z0-9+.{}-]+$/).default('{name}').describe('How it names the Debian package of a package; {name} has "-" for "_"'),
   packages: z.record(packageName, debianName).default({}).describe('Names that the rule does not give'),
   prefix: absolutePath.default('/usr').describe('Where it installs'),
@@ -44,7 +45,7 @@ const platform = z.strictObject({
   os: z.enum(['debian', 'ubuntu']),
   release: z.string().regex(/^[a-z]+$/, 'a code name such as bookworm or noble'),
   architectures: z.array(architecture).min(1).default(['amd64']),
-  mirror: z.strictObject({ uri: archiveUri, suites: z.array(suite).min(1).optional(), components: z.array(component).min(1).default(['main']), key: relativePath.optional().describe('Its public key; left out: the system\'s archive keyring'), trusted: z.boolean().default(false).describe('Take it unsigned: for a mirror on this machine') }).optional().describe('Where its packages come from; left out: the host\'s own apt sources where the host is that system, else the official archive'),
+  mirror: z.strictObject({ uri: archiveUri, suites: z.array(suite).min(1).optional(), components: z.array(component).min(1).default(['main']), key: keyPath.optional().describe('Its public key; left out: the system\'s archive keyring'), trusted: z.boolean().default(false).describe('Take it unsigned: for a mirror on this machine') }).optional().describe('Where its packages come from; left out: the host\'s own apt sources where the host is that system, else the official archive'),
   proxy: z.string().regex(/^https?:\/\/[^\s]+$/).optional().describe('HTTP proxy for its archive; left out: as the host has it'),
   include: z.array(debianName).default([]).describe('System packages of the base beside build-essential, cmake and debhelper'),
   renew_days: z.number().min(0).default(14).describe('A base older than this is made anew'),

@@ -17,7 +17,7 @@ const planSchema = z.strictObject({
     targets: z.array(z.strictObject({ platform: z.string(), os: z.enum(['debian', 'ubuntu']), release: z.string(), architecture: z.string(), variant: z.string() })),
     packages: z.array(z.strictObject({
       name: z.string(), repository: z.string(), version: z.string(), buildType: z.string() as unknown as z.ZodType<(typeof buildTypes)[number]>,
-      source: z.strictObject({ url: z.string(), commit: z.string().optional(), tree: z.string().optional(), path: z.string() }),
+      source: z.strictObject({ url: z.string(), commit: z.string().optional(), tree: z.string().optional(), ref: z.string().optional(), path: z.string() }),
       debian: z.string(),
       why: z.union([z.strictObject({ named: z.literal(true) }), z.strictObject({ neededBy: z.string() })]),
       build: names, run: names, test: names, systemBuild: names, systemRun: names, systemTest: names,

@@ -6,6 +6,8 @@ export interface PackageSource {
   /** Commit (git) or SHA-256 (archive); undefined where only manifests are known (a cache). */
   commit?: string;
   tree?: string;
+  /** Tag of a released package, while no commit is known. */
+  ref?: string;
   /** The package's folder in its repository, '' for its root. */
   path: string;
 }

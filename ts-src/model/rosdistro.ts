@@ -5,6 +5,8 @@ export interface Repository {
   source?: SourceEntry;
   /** What is released (bloom): packages, version with its Debian increment, the tag of each. */
   release?: ReleaseEntry;
+  /** What is documented. */
+  doc?: SourceEntry;
   /** Where the entry stands. */
   file: string;
   line?: number;

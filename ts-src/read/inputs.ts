@@ -4,7 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import { bad, error, good, isError, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { Distribution, Distro } from '../model/distro.ts';
 import type { Lock } from '../model/lock.ts';
-import type { DistributionInput, SourcePackage } from '../model/plan.ts';
+import type { DistributionInput, PackageSource, SourcePackage } from '../model/plan.ts';
 import type { Repository } from '../model/rosdistro.ts';
 import type { RosdepDatabase } from '../model/rosdep.ts';
 import { readIf, readJson, writeWhole } from '../io/files.ts';
@@ -140,17 +140,31 @@ export async function readDistribution(workspace: Workspace, name: string, lock:
     if (!other) packages.set(p.name, p);
     else diagnostics.push(error('package-twice', `the package '${p.name}' is in '${other.repository}' (${other.file}) and in '${repository.name}' (${p.file})`, { file: repository.file, line: repository.line, hint: 'leave it in one of them, or mark one with COLCON_IGNORE' }));
   };
-  if (settings.sources === 'release' && manifests) {
-    for (const repository of repositories) {
-      for (const packageName of repository.release?.version ? repository.release.packages : []) {
-        const text = Object.hasOwn(manifests, packageName) ? manifests[packageName] : undefined;
-        if (typeof text !== 'string') continue;
-        const read = parseManifest(text, `${cacheFile}:${packageName}`);
-        diagnostics.push(...read.diagnostics);
-        if (!read.ok) continue;
-        if (read.value.name !== packageName) diagnostics.push(error('package-name', `the manifest of '${packageName}' says it is '${read.value.name}'`, { file: repository.file, line: repository.line, hint: 'the entry and package.xml must agree' }));
-        add({ name: read.value.name, repository: repository.name, manifest: read.value, file: `${cacheFile}:${packageName}`, source: { url: repository.release!.url, path: '' }, released: repository.release!.version! }, repository);
+  if (settings.sources === 'release') {
+    const released = repositories.flatMap((repository) => (repository.release?.version ? repository.release.packages.map((packageName) => ({ repository, release: repository.release!, packageName })) : []));
+    const read = await parallel(released, fetchWidth, async ({ repository, release, packageName }) => {
+      const source: PackageSource = { url: absoluteUrl(release.url, workspace.root), path: '', ref: (release.tag ?? 'release/{package}/{version}').replaceAll('{package}', packageName).replaceAll('{version}', release.version!) };
+      const text = manifests && Object.hasOwn(manifests, packageName) ? manifests[packageName] : undefined;
+      if (typeof text === 'string') {
+        const file = `${cacheFile}:${packageName}`;
+        return { repository, packageName, file, source, manifest: parseManifest(text, file) };
       }
+      if (manifests) return undefined;
+      progress(`reading ${packageName}`);
+      const pinned = await pinReleased(workspace, source);
+      const file = `${repository.name}:${packageName}/package.xml`;
+      const found = pinned.ok ? await readPackages(workspace, packageName, pinned.value.snapshot) : pinned;
+      if (!found.ok) return { repository, packageName, file, source, manifest: { ok: false as const, diagnostics: found.diagnostics.map((d) => ({ file: repository.file, ...d })) } };
+      const one = found.value.packages[0];
+      return { repository, packageName, file, source: pinned.ok ? pinned.value.source : source, manifest: one ? good(one.manifest, found.diagnostics) : bad(error('package-name', `the release of '${packageName}' has no package.xml at its root`, { file: repository.file, line: repository.line })) };
+    });
+    for (const r of read) {
+      if (!r) continue;
+      for (const d of r.manifest.diagnostics) diagnostics.push(d);
+      if (!r.manifest.ok) continue;
+      const manifest = r.manifest.value;
+      if (manifest.name !== r.packageName) diagnostics.push(error('package-name', `the manifest of '${r.packageName}' says it is '${manifest.name}'`, { file: r.repository.file, line: r.repository.line, hint: 'the entry and package.xml must agree' }));
+      add({ name: manifest.name, repository: r.repository.name, manifest, file: r.file, source: r.source, released: r.repository.release!.version! }, r.repository);
     }
   } else {
     const wanted = repositories.filter((r) => r.source).sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -186,6 +200,14 @@ async function readRepository(workspace: Workspace, repository: Repository, url:
   if (remembered?.schema === 1) return parsePackages(repository.name, remembered);
   const snapshot = await fetchCommit(url, commit.value, workspace.state);
   return snapshot.ok ? readPackages(workspace, repository.name, snapshot.value) : snapshot;
+}
+
+/** The commit and tree of a released package's tag. */
+export async function pinReleased(workspace: Pick<Workspace, 'state'>, source: PackageSource): Promise<Result<{ source: PackageSource; snapshot: Snapshot }>> {
+  const commit = await resolveRef(source.url, source.ref);
+  if (!commit.ok) return commit;
+  const snapshot = await fetchCommit(source.url, commit.value, workspace.state);
+  return snapshot.ok ? good({ source: { ...source, commit: commit.value, tree: snapshot.value.tree }, snapshot: snapshot.value }) : snapshot;
 }
 
 /** What is kept of a repository at a commit, so that planning again reads nothing of it. */

@@ -65,6 +65,11 @@ export function parseDistributionFile(text: string, file: string, value?: unknow
       const read = sourceEntry(source, (m, key, hint) => fault(`source of '${name}': ${m}`, key ? [...path, 'source', key] : [...path, 'source'], hint));
       if (read) repository.source = read;
     }
+    const doc = asMap(entry.doc);
+    if (doc && doc.type !== undefined && doc.url !== undefined) {
+      const read = sourceEntry({ ...doc, sha256: undefined }, () => undefined);
+      if (read) repository.doc = read;
+    }
     const release = asMap(entry.release);
     if (entry.release !== undefined && !release) fault(`release of '${name}' must be a map`, [...path, 'release']);
     if (release) {

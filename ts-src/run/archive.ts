@@ -65,11 +65,17 @@ export function baseSources(platform: Platform, distroRoot: string, hostRoot = '
   return host.length ? { from: 'host', lines: host.map(line) } : { from: 'official', lines: [] };
 }
 
+/** `sources.list` lines of a platform's underlays that have repositories of their own. */
+export const underlaySources = (platform: Platform, distroRoot: string): string[] => Object.entries(platform.underlays).sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, u]) =>
+  u.uri ? [`deb [${u.key ? `signed-by=${join(distroRoot, u.key)}` : 'trusted=yes'}] ${u.uri} ${u.suite} ${u.components.join(' ')}`] : []);
+
 /** The command that makes a platform's base system as a tar: text that tests compare for platforms that can't be reached. */
-export function mmdebstrapCommand(platform: Platform, architecture: string, sources: { lines: string[] }, target: string, lists: string, options: { plain: boolean }): { args: string[]; input: string | undefined } {
+export function mmdebstrapCommand(platform: Platform, architecture: string, sources: { lines: string[]; underlays?: string[] }, target: string, lists: string, options: { plain: boolean }): { args: string[]; input: string | undefined } {
   const include = ['build-essential', 'ca-certificates', 'cmake', 'debhelper', ...platform.include];
   const args = [
     '--variant=buildd', `--mode=${options.plain ? 'unshare' : 'root'}`, `--architectures=${architecture}`, `--include=${include.join(',')}`, '--quiet', '--format=tar',
+    // Beside the archive, so that the archive itself may still be the one that mmdebstrap knows. The line holds no quote: see its schema.
+    ...(sources.underlays ?? []).map((line) => `--setup-hook=echo '${line}' >> "$1/etc/apt/sources.list.d/underlays.list"`),
     // No service starts in a root, and builds run as a user of no privileges.
     '--customize-hook=printf "#!/bin/sh\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d" && chmod 755 "$1/usr/sbin/policy-rc.d"',
     '--customize-hook=echo builder:x:2000:2000::/build/home:/bin/sh >> "$1/etc/passwd" && echo builder:x:2000: >> "$1/etc/group"',

@@ -5,7 +5,7 @@ import type { Platform } from '../model/distro.ts';
 import { exists, readJson, sha256, sha256File, writeWhole } from '../io/files.ts';
 import { withLock } from '../io/lock.ts';
 import { run } from '../io/process.ts';
-import { baseSources, mmdebstrapCommand } from './archive.ts';
+import { baseSources, mmdebstrapCommand, underlaySources } from './archive.ts';
 import type { Driver } from './driver.ts';
 import { newWork } from './work.ts';
 
@@ -38,8 +38,8 @@ const earliest = '315619200';
 export async function ensureBase(driver: Driver, state: string, distroRoot: string, name: string, platform: Platform, architecture: string, now: number, log: string, progress: (text: string) => void, pinned?: string): Promise<Result<Base>> {
   mkdirSync(join(state, 'bases'), { recursive: true });
   const folder = join(realpathSync(join(state, 'bases')), `${name}-${architecture}${driver.name === 'docker' ? '-docker' : ''}`);
-  const sources = baseSources(platform, distroRoot);
-  const wanted = sha256(JSON.stringify([platform.os, platform.release, architecture, platform.include, sources.lines]));
+  const sources = { ...baseSources(platform, distroRoot), underlays: underlaySources(platform, distroRoot) };
+  const wanted = sha256(JSON.stringify([platform.os, platform.release, architecture, platform.include, sources.lines, sources.underlays]));
   const current = (): Base | undefined => {
     const base = readJson<Base & { wanted: string }>(join(folder, 'current.json'));
     if (!base || base.wanted !== wanted || !exists(join(base.root, 'var/lib/dpkg/status')) || !exists(base.lists)) return undefined;

@@ -45,7 +45,7 @@ export async function examine(driver: 'unshare' | 'docker', systems: Iterable<'d
   }
   if (!findings.length && driver === 'unshare') {
     const user = plain ? ['--user', '--map-auto', '--map-root-user'] : [];
-    const tried = await run('unshare', [...user, '--mount', '--propagation', 'private', '--pid', '--fork', '--net', 'sh', '-c', 'd=/tmp/slipway-doctor-$$; mkdir $d && mount -t tmpfs tmpfs $d && mkdir $d/l $d/u $d/w $d/m && mount -t overlay overlay -o lowerdir=$d/l,upperdir=$d/u,workdir=$d/w$1 $d/m; r=$?; umount $d/m $d 2>/dev/null; rmdir $d; exit $r', 'sh', plain ? ',userxattr' : '']);
+    const tried = await run('unshare', [...user, '--mount', '--propagation', 'unchanged', '--pid', '--fork', '--net', 'sh', '-c', 'd=/tmp/slipway-doctor-$$; mkdir $d && mount -t tmpfs tmpfs $d && mkdir $d/l $d/u $d/w $d/m && mount -t overlay overlay -o lowerdir=$d/l,upperdir=$d/u,workdir=$d/w$1 $d/m; r=$?; umount $d/m $d 2>/dev/null; rmdir $d; exit $r', 'sh', plain ? ',userxattr' : '']);
     if (tried.code !== 0) findings.push({ what: `this machine does not let roots be made: ${tried.stderr.trim().split('\n').pop()}`, fix: 'in a container it needs --privileged (or CAP_SYS_ADMIN); else use --driver docker' });
   }
   return findings;

@@ -6,8 +6,9 @@ import { aptSuite, debianPackage } from '../model/names.ts';
 import type { Plan, Scope } from '../model/plan.ts';
 import type { StoredFile, TaskResult } from '../model/result.ts';
 import { readIf, readJson, writeWhole } from '../io/files.ts';
+import { parallel } from '../io/process.ts';
 import { matcher } from '../plan/globs.ts';
-import { makeLock } from '../read/inputs.ts';
+import { makeLock, pinReleased } from '../read/inputs.ts';
 import { countFaults } from '../render/diagnostics.ts';
 import { renderLock } from '../render/lock.ts';
 import { tellingPart } from '../render/log.ts';
@@ -105,6 +106,16 @@ async function buildAll(values: Values, planned: Planned, driver: Driver, output
     return exit.failed;
   }
   const { runs, waiting } = prepared;
+  const unpinned = [...new Map(plan.scopes.flatMap((s) => s.packages).filter((p) => !p.source.tree && p.source.ref && !p.blocked).map((p) => [`${p.source.url} ${p.source.ref}`, p.source])).values()];
+  const pins = await parallel(unpinned, 8, (source) => pinReleased(workspace, source));
+  const unreachable = pins.flatMap((p) => (p.ok ? [] : p.diagnostics));
+  showDiagnostics(unreachable);
+  const pinned = new Map(unpinned.map((source, i) => [`${source.url} ${source.ref}`, pins[i]!]));
+  for (const p of plan.scopes.flatMap((s) => s.packages)) {
+    const pin = pinned.get(`${p.source.url} ${p.source.ref}`);
+    if (pin?.ok) p.source = pin.value.source;
+    else if (pin) p.blocked = 'its released sources can\'t be had';
+  }
   const channelFile = join(workspace.state, 'channel.json');
   const channel = readJson<Record<string, Record<string, string>>>(channelFile) ?? {};
   const rebuild = Array.isArray(values.rebuild) ? matcher(values.rebuild as string[]) : () => false;

@@ -39,8 +39,22 @@ export async function main(args: string[]): Promise<number> {
     print(helpOf(name, verb));
     return exit.ok;
   }
-  return verb.run(parsed.values as Parameters<Verb['run']>[0], parsed.positionals);
+  try {
+    return await verb.run(parsed.values as Parameters<Verb['run']>[0], parsed.positionals);
+  } catch (e) {
+    const { code, path } = e as NodeJS.ErrnoException;
+    const words = code === undefined ? undefined : environmentFaults[code];
+    if (!words) throw e;
+    complain(`slipway ${name}: ${path ? `${path}: ` : ''}${words}\n`);
+    return exit.failed;
+  }
 }
+
+/** What the machine refuses is no fault of ours. */
+const environmentFaults: Record<string, string> = {
+  ENOSPC: 'the disk is full: make room and run the same command again', EDQUOT: 'the disk quota is used up: make room and run the same command again', EROFS: 'the file system is read-only',
+  EACCES: 'permission denied', EPERM: 'not permitted', EMFILE: 'too many open files: raise the limit (ulimit -n)',
+};
 
 function overview(): string {
   const width = Math.max(...Object.keys(verbs).map((v) => v.length));

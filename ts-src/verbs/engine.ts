@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { compare } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
@@ -314,7 +314,9 @@ export class Engine {
       return cause ? `${cause.cause}\n${cause.hint}` : outcome.code === 127 && outcome.stderr ? outcome.stderr : `its build ended with ${outcome.signal ?? outcome.code}`;
     }
     const main = debFile(p.debian, version, r.target.architecture);
-    const made = readdirSync(build).filter((f) => f.endsWith('.deb') || f.endsWith('.ddeb')).sort((a, b) => Number(b === main) - Number(a === main) || compare(a, b));
+    // Ubuntu's debhelper calls debug symbols .ddeb; they are ordinary packages.
+    for (const f of readdirSync(build)) if (f.endsWith('.ddeb')) renameSync(join(build, f), join(build, f.replace(/\.ddeb$/, '.deb')));
+    const made = readdirSync(build).filter((f) => f.endsWith('.deb')).sort((a, b) => Number(b === main) - Number(a === main) || compare(a, b));
     if (made[0] !== main) return `it made no ${main}`;
     const debs = [];
     for (const f of made) debs.push(await options.store.put(join(build, f)));
