@@ -131,7 +131,7 @@ case $1 in
       if find "$pack" -name '*.so.*' -print -quit | grep -q .; then dh_makeshlibs -n --no-scripts; fi
       libraries=
       for p in $prefix $underlays; do
-        for l in "$p/lib" "$p/lib/$triplet"; do if [ -d "$l" ] || [ -d "$pack$l" ]; then libraries="$libraries:$pack$l:$l"; fi; done
+        for l in "$p/lib" "$p/lib/$triplet" "$p"/opt/*/lib "$pack$p"/opt/*/lib; do l=${l#"$pack"}; if [ -d "$l" ] || [ -d "$pack$l" ]; then libraries="$libraries:$pack$l:$l"; fi; done
       done
       dh_shlibdeps ${libraries:+"-l${libraries#:}"} -- --ignore-missing-info
       needed=$(while IFS= read -r f; do case $f in *.a|*.o) ;; *) readelf -d "$f" 2>/dev/null | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' ;; esac; done < debian/elf | sort -u)

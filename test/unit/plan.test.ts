@@ -88,6 +88,14 @@ lib/package.xml:2: warning: 'lib' needs 'from_pip' (<exec_depend>), which rosdep
     expect(p.plan.scopes[0]!.packages.some((q) => q.blocked)).toBe(false);
   });
 
+  it('goes without a member of a group that can\'t be built, and says so', () => {
+    const member = '<member_of_group>rmw</member_of_group>';
+    const p = planOf([sourcePackage('impl', [['group_depend', 'rmw']]), sourcePackage('rmw_good', [], '1.0.0', member), sourcePackage('rmw_closed', [['depend', 'vendor-sdk']], '1.0.0', member), sourcePackage('app', [['depend', 'impl']])]);
+    expect(p.diagnostics.map((d) => [d.severity, d.code])).toEqual([['error', 'dependency-unresolved'], ['warning', 'group-member']]);
+    expect(p.plan.scopes[0]!.packages.filter((q) => q.blocked).map((q) => q.name)).toEqual(['rmw_closed']);
+    expect(p.plan.scopes[0]!.packages.find((q) => q.name === 'impl')!.build).toEqual(['rmw_good']);
+  });
+
   it('adds what ROS 2 leaves unsaid: ros_workspace, and the type supports of interface packages', () => {
     const { plan } = planOf([
       sourcePackage('ament_package', []), sourcePackage('ament_cmake_core', [['build_depend', 'ament_package']]), sourcePackage('ros_workspace', [['build_depend', 'ament_cmake_core']]),

@@ -6,7 +6,7 @@ const recipeVersion = '1';
 
 /** Everything that can change what a build makes, by part; what `explain` shows. The commit is no part of it, the tree is. */
 export function keyInputs(parts: {
-  scope: Scope; target: Target; package: PlannedPackage; distro: Distro; settings: Partial<PackageSettings>; variant: Variant | undefined;
+  scope: Scope; target: Target; package: PlannedPackage; distro: Distro; settings: Partial<PackageSettings>; environment: Record<string, string>; variant: Variant | undefined;
   /** Digest of the packaging templates, of the patches, of the evaluated manifest. */
   templates: string; patches: string; manifest: string;
   base: string;
@@ -22,7 +22,7 @@ export function keyInputs(parts: {
     source: p.source.tree ?? '',
     manifest: parts.manifest,
     package: JSON.stringify([p.name, p.version, p.buildType, p.debian, scope.prefix, scope.underlayPrefixes, p.build, p.run, p.systemBuild, p.systemRun, p.bounds]),
-    settings: JSON.stringify([settings.cmake_args ?? [], settings.environment ?? {}, variant?.cmake_args ?? [], variant?.environment ?? {}, variant?.build_depends ?? [], parts.distro.maintainer ?? '']),
+    settings: JSON.stringify([settings.cmake_args ?? [], variant?.cmake_args ?? [], parts.environment, variant?.build_depends ?? [], parts.distro.maintainer ?? '']),
     patches: parts.patches,
     platform: JSON.stringify([target.os, target.release, target.architecture, target.variant]),
     base: parts.base,

@@ -190,7 +190,7 @@ class ScopePlanner {
       }
       if (r.from === 'built' && (roles.build || roles.run)) {
         const edge = `${p.name}\0${r.name}`;
-        if (!this.tags.has(edge) || roles.build) this.tags.set(edge, tag);
+        if (!this.tags.has(edge) || this.tags.get(edge) === 'group_depend' || (roles.build && tag !== 'group_depend')) this.tags.set(edge, tag);
         if (d) this.checkVersion(planned, p, d, this.evaluated.all.get(r.name)!.version, r.name, roles);
       } else if (r.from === 'system' && r.underlay !== undefined && d) this.checkUnderlayVersion(planned, p, d, r.packages[0]!, r.underlay);
     };
@@ -335,6 +335,11 @@ class ScopePlanner {
     for (const p of result) {
       const needs = [...p.build, ...p.run].flatMap((n) => this.planned.get(n) ?? []);
       for (const d of needs) {
+        if (d.blocked && this.tags.get(`${p.name}\0${d.name}`) === 'group_depend') {
+          this.leaveOut(p, d.name);
+          this.diagnostics.push(warning('group-member', `'${p.name}' goes without '${d.name}' of its group: ${d.blocked}`, { file: this.evaluated.all.get(p.name)!.file }));
+          continue;
+        }
         p.depth = Math.max(p.depth, d.depth + 1);
         if (d.blocked) p.blocked ??= `'${d.name}' is blocked`;
       }
@@ -352,12 +357,16 @@ class ScopePlanner {
         const p = this.planned.get(from)!;
         for (const to of [...p.build].sort(compare)) {
           if (!members.has(to) || !this.groupEdges.has(`${from}\0${to}`) || this.tags.get(`${from}\0${to}`) !== 'group_depend') continue;
-          p.build = p.build.filter((n) => n !== to);
-          p.run = p.run.filter((n) => n !== to);
+          this.leaveOut(p, to);
           this.diagnostics.push(warning('cycle-group', `'${from}' needs '${to}' only as a member of a group, and '${to}' needs '${from}': that edge is left out`, { file: this.evaluated.all.get(from)!.file, hint: 'give the membership or the group dependency a condition' }));
         }
       }
     }
+  }
+
+  private leaveOut(p: PlannedPackage, name: string): void {
+    p.build = p.build.filter((n) => n !== name);
+    p.run = p.run.filter((n) => n !== name);
   }
 
   private reportCycle(names: string[], edges: number[][], set: number[], count: number): void {

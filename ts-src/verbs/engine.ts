@@ -9,6 +9,7 @@ import { sha256 } from '../io/files.ts';
 import { withLock } from '../io/lock.ts';
 import { run } from '../io/process.ts';
 import { closuresOf, remainingPaths, type Closures } from '../plan/closure.ts';
+import { conditionContext } from '../plan/evaluate.ts';
 import { keyInputs } from '../plan/keys.ts';
 import { settingsFor } from '../plan/plan.ts';
 import { compareDebianVersions } from '../plan/versions.ts';
@@ -182,7 +183,7 @@ export class Engine {
     const settings = settingsFor(distro, p.name);
     const manifest = this.options.distributions.find((d) => d.name === r.scope.distribution)!.packages.get(p.name)!.manifest;
     const inputs = keyInputs({
-      scope: r.scope, target: r.target, package: p, distro, settings, variant, templates: templatesDigest, base: r.base.digest, system: set,
+      scope: r.scope, target: r.target, package: p, distro, settings, variant, environment: this.environment(r, p), templates: templatesDigest, base: r.base.digest, system: set,
       manifest: sha256(JSON.stringify([manifest.name, manifest.version, manifest.description, manifest.maintainers, manifest.licenses, manifest.urls])),
       patches: (settings.patches ?? []).map((f) => sha256(readFileSync(join(this.options.distroRoot, f)))).join(' '),
       roots: roots.map((d) => [r.scope.packages[d]!.name, r.records[d]!.key]),
@@ -295,7 +296,7 @@ export class Engine {
     rmSync(join(source, 'debian'), { recursive: true, force: true });
     const files = renderDebian({
       package: p, manifest: input.manifest, version, stamp: options.plan.stamp, release: r.target.release, prefix: r.scope.prefix, underlayPrefixes: r.scope.underlayPrefixes,
-      cmakeArgs: [...(variant?.cmake_args ?? []), ...(settings.cmake_args ?? [])], environment: { ...variant?.environment, ...settings.environment },
+      cmakeArgs: [...(variant?.cmake_args ?? []), ...(settings.cmake_args ?? [])], environment: this.environment(r, p),
       buildDepends: [...new Set([...debianNames(p.build), ...p.systemBuild, ...(variant?.build_depends ?? [])])].sort(compare), depends: [...new Set([...debianNames(p.run), ...p.systemRun])].sort(compare),
       conflicts: relation('conflict'), replaces: relation('replace'), maintainer: distro.maintainer, licenseText: licenseText(source, input.manifest.licenses),
     });
@@ -327,6 +328,13 @@ export class Engine {
     record.systemDepends = systemDepends(unpacked.status, new Set(r.scope.packages.map((q) => q.debian)));
     record.milliseconds = Math.round(options.now() - begun);
     return this.clash(r, p, record) ?? record;
+  }
+
+  /** Variables of a build: those of the conditions (catkin and ament read package.xml again), the variant's, the package's own. */
+  private environment(r: ScopeRun, p: PlannedPackage): Record<string, string> {
+    const { distro } = this.options;
+    const input = this.options.distributions.find((d) => d.name === r.scope.distribution)!;
+    return { ...conditionContext(input, distro.distributions[r.scope.distribution]!.conditions), ...distro.variants[r.target.variant]?.environment, ...settingsFor(distro, p.name).environment };
   }
 
   /** Upstream's version with the stamp; an epoch more where upstream is below what the channel holds. */
