@@ -1408,12 +1408,12 @@ test(log))return{cause:"the disk is full",hint:"make room and run the same comma
     const to = Math.max(...ran.map((t) => t.finished));
     const lanes = [];
     const rows = ran.map((t) => { let l = lanes.findIndex((end) => end <= t.started); if (l < 0) l = lanes.length; lanes[l] = t.finished; return l; });
-    const width = Math.max(900, ran.length * 14);
+    const width = Math.max(1160, ran.length * 14);
     const x = (ms) => ((ms - from) / Math.max(1, to - from)) * (width - 20) + 10;
     const s = svg('svg', { width, height: lanes.length * 30 + 40, role: 'img', 'aria-label': 'what ran when' });
-    for (let i = 0; i <= 10; i++) {
-      const at = from + ((to - from) * i) / 10;
-      s.append(svg('line', { x1: x(at), x2: x(at), y1: 20, y2: lanes.length * 30 + 24, stroke: '#8883' }), svg('text', { x: x(at), y: 14, 'text-anchor': i === 10 ? 'end' : 'start' }, time(at - from)));
+    for (let i = 0; i <= 8; i++) {
+      const at = from + ((to - from) * i) / 8;
+      s.append(svg('line', { x1: x(at), x2: x(at), y1: 20, y2: lanes.length * 30 + 24, stroke: '#8883' }), svg('text', { x: x(at), y: 14, 'text-anchor': i === 8 ? 'end' : 'start' }, time(at - from)));
     }
     ran.forEach((t, i) => {
       const w = Math.max(2, x(t.finished) - x(t.started) - 1);
@@ -1437,7 +1437,15 @@ test(log))return{cause:"the disk is full",hint:"make room and run the same comma
       columns.forEach((c, i) => c.forEach((t, j) => place.set(t.name, [i * 210 + 10, j * 26 + 10])));
       const s = svg('svg', { width: columns.length * 210 + 20, height: Math.max(...columns.map((c) => c.length)) * 26 + 30, role: 'img', 'aria-label': \`what needs what in \${scope}\` });
       const edges = [];
-      for (const t of here) for (const n of t.needs) {
+      // What another need brings along is not drawn again.
+      const below = new Map();
+      for (const t of here) {
+        const all = new Set();
+        for (const n of t.needs) { all.add(n); for (const d of below.get(n) ?? []) all.add(d); }
+        below.set(t.name, all);
+      }
+      const drawn = (t) => t.needs.filter((n) => !t.needs.some((m) => m !== n && below.get(m)?.has(n) && !below.get(n)?.has(m)));
+      for (const t of here) for (const n of drawn(t)) {
         if (!place.has(n) || !place.has(t.name)) continue;
         const [x1, y1] = place.get(n), [x2, y2] = place.get(t.name);
         const e = svg('path', { class: 'edge', d: \`M\${x1 + 180},\${y1 + 10} C\${x1 + 200},\${y1 + 10} \${x2 - 20},\${y2 + 10} \${x2},\${y2 + 10}\` });
@@ -1495,7 +1503,7 @@ th { text-align: left; font-weight: 600; }
 th, td { padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td .why { opacity: .8; white-space: pre-line; }
-pre { background: #8882; padding: .5rem; overflow-x: auto; margin: .4rem 0; max-width: 70rem; }
+pre { background: #8882; padding: .5rem; white-space: pre-wrap; overflow-wrap: anywhere; margin: .4rem 0; }
 a { color: inherit; }
 svg text { font: 11px system-ui, sans-serif; fill: currentColor; }
 .scroll { overflow: auto; max-height: 80vh; border: 1px solid var(--line); margin-top: .6rem; }
