@@ -63,7 +63,7 @@ flags() {
 
 cmake_configure() {
   cmake -S "$here" -B "$object" -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_BUILD_TYPE=None -DCMAKE_INSTALL_RPATH_USE_LINK_PATH=OFF -DCMAKE_SKIP_INSTALL_ALL_DEPENDENCY=ON \
-    -DCMAKE_EXPORT_NO_PACKAGE_REGISTRY=ON -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF -DFETCHCONTENT_FULLY_DISCONNECTED=ON "$@"
+    -DCMAKE_EXPORT_NO_PACKAGE_REGISTRY=ON -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF "$@"
 }
 
 options_run() {
@@ -75,8 +75,9 @@ options_run() {
 }
 
 install_python() {
-  python3 setup.py --quiet build --build-base "$object" \
-    install --root "$stage" --prefix "$prefix" --install-lib "$prefix/lib/$python/site-packages" --single-version-externally-managed --record "$object/installed" "$@"
+  # Debian's Python would put data and scripts below `local`; where setup.cfg says a place for scripts, that one is taken.
+  DEB_PYTHON_INSTALL_LAYOUT=deb python3 setup.py --quiet build --build-base "$object" \
+    install --root "$stage" --prefix "$prefix" --install-data "$prefix" --install-lib "$prefix/lib/$python/site-packages" --single-version-externally-managed --record "$object/installed" "$@"
 }
 
 case $1 in

@@ -51,6 +51,10 @@ describe('the example, from its repositories to packages that run', () => {
     const list = execFileSync('dpkg-deb', ['-c', math], { encoding: 'utf8' });
     expect(list).toMatch(/usr\/share\/doc\/acme-mini-acme-math\/copyright/);
     expect(list).toMatch(/usr\/share\/doc\/acme-mini-acme-math\/changelog\.Debian\.gz/);
+    // A Python package without setup.cfg: its program, its data and its modules where ament looks for them.
+    const python = execFileSync('dpkg-deb', ['-c', deb('acme-mini-ament-package')], { encoding: 'utf8' });
+    for (const path of ['bin/ament-hook', 'share/ament_index/resource_index/packages/ament_package', 'lib/python3.11/site-packages/ament_package/__init__.py']) expect(python).toContain(`./opt/acme/mini/${path}\n`);
+    expect(execFileSync('dpkg-deb', ['-c', deb('acme-mini-acme-teleop')], { encoding: 'utf8' })).toContain('./opt/acme/mini/lib/acme_teleop/teleop\n');
     expect(field(deb('acme-mini-acme-math-dbgsym'), 'Auto-Built-Package')).toBe('debug-symbols');
   });
 

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
@@ -60,6 +60,9 @@ export async function fetchCommit(url: string, commit: string, state: string): P
       const made = await git(['init', '--quiet', '--bare', gitDir]);
       if (made.code !== 0) return bad(error('source-store', `can't make ${gitDir}: ${lastLine(made)}`));
     }
+    // A machine that died may have left git's own lock; nobody else writes here while we hold ours.
+    const stale = join(gitDir, 'shallow.lock');
+    if (exists(stale) && Date.now() - statSync(stale).mtimeMs > 600_000) rmSync(stale);
     const fetched = await fetchInto(gitDir, url, commit, 0);
     if (!fetched.ok) return fetched;
     mkdirSync(join(gitDir, 'slipway'), { recursive: true });

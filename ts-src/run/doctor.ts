@@ -43,6 +43,7 @@ export async function examine(driver: 'unshare' | 'docker', systems: Iterable<'d
     if (readIf('/proc/sys/kernel/apparmor_restrict_unprivileged_userns')?.trim() === '1') findings.push({ what: 'AppArmor keeps plain users from making user namespaces (Ubuntu 24.04 does)', fix: 'echo kernel.apparmor_restrict_unprivileged_userns=0 | sudo tee /etc/sysctl.d/60-slipway.conf && sudo sysctl --system' });
     if (readIf('/proc/sys/kernel/unprivileged_userns_clone')?.trim() === '0') findings.push({ what: 'plain users may not make user namespaces', fix: 'echo kernel.unprivileged_userns_clone=1 | sudo tee /etc/sysctl.d/60-slipway.conf && sudo sysctl --system' });
   }
+  if (!findings.length && driver === 'docker' && (await run('docker', ['info'])).code !== 0) findings.push({ what: 'the docker daemon does not answer', fix: `${plain ? 'sudo ' : ''}systemctl start docker${plain ? `; sudo usermod -aG docker ${userInfo().username}` : ''}` });
   if (!findings.length && driver === 'unshare') {
     const user = plain ? ['--user', '--map-auto', '--map-root-user'] : [];
     const tried = await run('unshare', [...user, '--mount', '--propagation', 'unchanged', '--pid', '--fork', '--net', 'sh', '-c', 'd=/tmp/slipway-doctor-$$; mkdir $d && mount -t tmpfs tmpfs $d && mkdir $d/l $d/u $d/w $d/m && mount -t overlay overlay -o lowerdir=$d/l,upperdir=$d/u,workdir=$d/w$1 $d/m; r=$?; umount $d/m $d 2>/dev/null; rmdir $d; exit $r', 'sh', plain ? ',userxattr' : '']);

@@ -59,8 +59,16 @@ export class Packages {
       rmSync(control, { recursive: true });
       const unpacked: Unpacked = { package: name, status: fields.replace(/^(Package: .*)$/m, '$1\nStatus: install ok installed'), files };
       writeFileSync(join(staged, 'unpacked.json'), JSON.stringify(unpacked));
-      rmSync(target, { recursive: true, force: true });
-      renameSync(staged, target);
+      try {
+        renameSync(staged, target);
+      } catch (e) {
+        // Another slipway was first; a half one, which only a crash of the machine leaves, is replaced.
+        if ((e as NodeJS.ErrnoException).code !== 'ENOTEMPTY' && (e as NodeJS.ErrnoException).code !== 'EEXIST') throw e;
+        if (!readJson<Unpacked>(join(target, 'unpacked.json'))) {
+          rmSync(target, { recursive: true, force: true });
+          renameSync(staged, target);
+        }
+      }
       return unpacked;
     } finally {
       rmSync(staged, { recursive: true, force: true });

@@ -6,6 +6,7 @@ import { aptSuite, debianPackage } from '../model/names.ts';
 import type { Plan, Scope } from '../model/plan.ts';
 import type { StoredFile, TaskResult } from '../model/result.ts';
 import { readIf, readJson, writeWhole } from '../io/files.ts';
+import { withLock } from '../io/lock.ts';
 import { parallel } from '../io/process.ts';
 import { matcher } from '../plan/globs.ts';
 import { makeLock, pinReleased } from '../read/inputs.ts';
@@ -135,7 +136,7 @@ async function buildAll(values: Values, planned: Planned, driver: Driver, output
   writeWhole(historyFile, JSON.stringify(Object.fromEntries(Object.entries(history).sort())));
 
   const results = runs.flatMap((r) => r.results);
-  const publishing = await publish(planned, runs, store, output, channel, channelFile);
+  const publishing = await withLock(join(workspace.state, 'suites.lock'), () => publish(planned, runs, store, output, channelFile));
   if (publishing.diagnostics.length) showDiagnostics(publishing.diagnostics);
   writeOutputs(plan, planned, runs, results, output, begun);
   const failed = results.some((t) => t.state !== 'built' && t.state !== 'kept') || publishing.diagnostics.some(isError) || planned.diagnostics.some(isError);
@@ -189,8 +190,9 @@ async function prepareScopes(values: Values, planned: Planned, driver: Driver, l
 }
 
 /** Publishes what is complete: a package whose run dependencies are not all there would only break apt. */
-async function publish(planned: Planned, runs: ScopeRun[], store: Store, output: string, channel: Record<string, Record<string, string>>, channelFile: string): Promise<{ sources: string[]; diagnostics: Diagnostic[] }> {
+async function publish(planned: Planned, runs: ScopeRun[], store: Store, output: string, channelFile: string): Promise<{ sources: string[]; diagnostics: Diagnostic[] }> {
   const { workspace } = planned;
+  const channel = readJson<Record<string, Record<string, string>>>(channelFile) ?? {};
   const suites: Suite[] = [];
   const diagnostics: Diagnostic[] = [];
   const sources: string[] = [];

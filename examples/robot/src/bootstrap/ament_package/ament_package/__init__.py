@@ -4,3 +4,7 @@
 def environment_hook(prefix, name):
     """The line that says where a package was installed."""
     return '# %s in %s\n' % (name, prefix)
+
+
+def main():
+    print(environment_hook('/opt', 'example'), end='')
