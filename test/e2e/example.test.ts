@@ -162,6 +162,19 @@ describe('the example, from its repositories to packages that run', () => {
     sources(folder);
   });
 
+  it('builds just what is named with --only, on what the store holds', async () => {
+    appendFileSync(join(folder, 'src/robot/acme_drive/src/drive.cpp'), '// more\n');
+    sources(folder);
+    const ran = await slipway(['build', 'acme_drive', '--only', '--distribution', 'mini'], folder);
+    expect(ran.code, ran.stderr).toBe(0);
+    expect(states(folder)).toMatchObject({ acme_drive: 'built', acme_math: 'kept' });
+    appendFileSync(join(folder, 'src/robot/acme_math/src/angle.cpp'), '// more\n');
+    sources(folder);
+    const lacking = await slipway(['build', 'acme_drive', '--only', '--distribution', 'mini'], folder);
+    expect(lacking.code).toBe(1);
+    expect(lacking.stderr).toContain('acme_math: it was not built before: leave out --only, or build it first');
+  });
+
   it('leaves nothing behind', async () => {
     expect(mountsUnder(folder)).toEqual([]);
     expect(processesIn(folder)).toEqual([]);
