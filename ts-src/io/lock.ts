@@ -7,8 +7,7 @@ import { dirname } from 'node:path';
  * so a killed process leaves none behind.
  */
 export async function withLock<T>(path: string, work: () => Promise<T>, waiting?: () => void): Promise<T> {
-  mkdirSync(dirname(path), { recursive: true });
-  const release = await acquire(path, waiting);
+  const release = await holdLock(path, waiting);
   try {
     return await work();
   } finally {
@@ -16,7 +15,9 @@ export async function withLock<T>(path: string, work: () => Promise<T>, waiting?
   }
 }
 
-function acquire(path: string, waiting?: () => void): Promise<() => void> {
+/** Takes the lock; it is let go by what this gives, or when we end. Holding it keeps nothing running. */
+export function holdLock(path: string, waiting?: () => void): Promise<() => void> {
+  mkdirSync(dirname(path), { recursive: true });
   return new Promise((resolve, reject) => {
     const holder = spawn('flock', ['--exclusive', '--no-fork', path, 'sh', '-c', 'echo held; exec cat >/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'], detached: true });
     const timer = waiting && setTimeout(waiting, 1000);
@@ -27,6 +28,7 @@ function acquire(path: string, waiting?: () => void): Promise<() => void> {
       clearTimeout(timer);
       holder.removeAllListeners('exit');
       holder.unref();
+      for (const pipe of [holder.stdin, holder.stdout]) (pipe as unknown as { unref(): void }).unref();
       resolve(() => void holder.stdin.end());
     });
   });

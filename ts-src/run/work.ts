@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { holdLock } from '../io/lock.ts';
 import { run } from '../io/process.ts';
 import type { Driver } from './driver.ts';
 
@@ -22,17 +22,7 @@ export async function openWork(state: string, driver: Driver): Promise<void> {
     rmSync(join(all, `${name}.lock`), { force: true });
   }
   const name = `${process.pid}-${randomBytes(4).toString('hex')}`;
-  await new Promise<void>((resolve, reject) => {
-    const holder = spawn('flock', ['--exclusive', '--no-fork', join(all, `${name}.lock`), 'sh', '-c', 'echo held; exec cat >/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'], detached: true });
-    holder.on('error', reject);
-    holder.stdin.on('error', () => undefined);
-    holder.stdout.once('data', () => {
-      holder.unref();
-      (holder.stdout as unknown as { unref(): void }).unref();
-      (holder.stdin as unknown as { unref(): void }).unref();
-      resolve();
-    });
-  });
+  await holdLock(join(all, `${name}.lock`));
   session = join(all, name);
   mkdirSync(session, { recursive: true });
 }
