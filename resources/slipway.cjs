@@ -1587,8 +1587,8 @@ return words3("uris").flatMap(uri=>words3("suites").map(suite2=>({uri,suite:suit
 components.join(" ")}`},{mirror}=platform2;if(mirror){let signedBy=mirror.key?(0,import_node_path7.join)(distroRoot,mirror.key):mirror.trusted?void 0:keyrings[platform2.os];return{from:"mirror",lines:(mirror.suites??[platform2.release]).map(suite2=>line({uri:mirror.uri,suite:suite2,components:mirror.components,trusted:mirror.trusted,...signedBy?{signedBy}:{}}))}}let host=hostSources(platform2,hostRoot);
 return host.length?{from:"host",lines:host.map(line)}:{from:"official",lines:[]}}var underlaySources=(platform2,distroRoot)=>Object.entries(platform2.underlays).sort(([a],[b2])=>a<b2?-1:1).flatMap(([,u])=>u.uri?[`deb [${u.key?`signed-by=${(0,import_node_path7.join)(distroRoot,u.key)}`:"trusted=yes"}] ${u.uri} ${u.suite} ${u.components.join(" ")}`]:[]);function mmdebstrapCommand(platform2,architecture2,sources,target,lists,options){
 let include=["build-essential","ca-certificates","cmake","debhelper",...platform2.include],args=["--variant=buildd",`--mode=${options.plain?"unshare":"root"}`,`--architectures=${architecture2}`,`--include=${include.join(",")}`,"--quiet","--format=tar",...(sources.underlays??[]).map(line=>`--setup-hook=echo '${line}' >> "$1/etc/apt/sources.list.d/underlays.list"`),'--customize-hook=printf "#!/bin/s\
-h\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d" && chmod 755 "$1/usr/sbin/policy-rc.d"','--customize-hook=echo builder:x:2000:2000::/build/home:/bin/sh >> "$1/etc/passwd" && echo builder:x:2000: >> "$1/etc/group"',`--customize-hook=copy-out /var/lib/apt/lists ${lists}`,...platform2.os==="ubuntu"?["--components=main,universe"]:[],platform2.release,target];return sources.lines.length?{args:[...args,"-"],
-input:`${sources.lines.join(`
+h\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d" && chmod 755 "$1/usr/sbin/policy-rc.d"','--customize-hook=echo builder:x:2000:2000::/build/home:/bin/sh >> "$1/etc/passwd" && echo builder:x:2000: >> "$1/etc/group"',`--customize-hook=copy-out /var/lib/apt/lists '${lists.replaceAll("'","'\\''")}'`,...platform2.os==="ubuntu"?["--components=main,universe"]:[],platform2.release,target];return sources.lines.
+length?{args:[...args,"-"],input:`${sources.lines.join(`
 `)}
 `}:{args,input:void 0}}var import_node_crypto2=require("node:crypto"),import_node_fs10=require("node:fs"),import_node_path8=require("node:path");var session;async function openWork(state,driver){let all=(0,import_node_path8.join)(state,"work");(0,import_node_fs10.mkdirSync)(all,{recursive:!0});for(let name3 of(0,import_node_fs10.readdirSync)(all))name3.endsWith(".lock")||(await run("flock",["--exclusive","--nonblock",(0,import_node_path8.join)(all,`${name3}.lock`),"true"])).code!==0||(await driver.remove((0,import_node_path8.join)(all,name3)),
 (0,import_node_fs10.rmSync)((0,import_node_path8.join)(all,`${name3}.lock`),{force:!0}));let name2=`${process.pid}-${(0,import_node_crypto2.randomBytes)(4).toString("hex")}`;await holdLock((0,import_node_path8.join)(all,`${name2}.lock`)),session=(0,import_node_path8.join)(all,name2),(0,import_node_fs10.mkdirSync)(session,{recursive:!0})}function newWork(state){let folder=(0,import_node_path8.join)(
@@ -1606,7 +1606,7 @@ final,"lists"));let prepared=await driver.enter({root:{layers:[base.root]},netwo
 code!==0?bad(error("base-failed",`can't enter the base of '${name2}': ${prepared.stderr.trim().split(`
 `).pop()}`,{hint:"slipway doctor tells whether this machine can make roots"})):(base.packages=prepared.stdout.trim().split(`
 `).sort(),writeWhole((0,import_node_path9.join)(folder,"current.json"),JSON.stringify(base)),good(base))},()=>progress(`waiting for another slipway that makes the base of ${name2}`))}var cacheOf=base=>{let folder=(0,import_node_path9.join)(base.folder,"cache");return(0,import_node_fs11.mkdirSync)(folder,{recursive:!0}),folder};var findLists=folder=>(0,import_node_fs11.readdirSync)(folder,{recursive:!0}).map(String).map(f=>(0,import_node_path9.join)(folder,f)).filter(f=>/_(Packages|InRelease|Release)(\.\w+)?$/.test(f)&&(0,import_node_fs11.statSync)(f).isFile());async function hostProxy(){if(process.env.http_proxy)return process.env.http_proxy;let asked=await run("apt-config",["shell","P","Acquire::http::Proxy"]);return/^P='([^']+)'/.
-exec(asked.stdout)?.[1]}var aptEnvironment=proxy=>({DEBIAN_FRONTEND:"noninteractive",LC_ALL:"C.UTF-8",HOME:"/root",...proxy?{http_proxy:proxy}:{}});var import_node_crypto3=require("node:crypto"),import_node_fs12=require("node:fs"),import_node_path10=require("node:path");var marker=".docker-image",guarded='exec 3<&0; "$@" </dev/null 3<&- & work=$!; { cat <&3 >/dev/null; kill -9 -1; } & wait $work',asBuilder='chown -R 2000:2000 /build; exec setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"';function dockerDriver(state){let label=`slipway.state=${sha256(state).slice(0,16)}`,docker=(args,options={})=>run("docker",
+exec(asked.stdout)?.[1]}var aptEnvironment=proxy=>({DEBIAN_FRONTEND:"noninteractive",LC_ALL:"C.UTF-8",HOME:"/root",...proxy?{http_proxy:proxy,https_proxy:process.env.https_proxy??proxy}:{},...process.env.no_proxy?{no_proxy:process.env.no_proxy}:{}});var import_node_crypto3=require("node:crypto"),import_node_fs12=require("node:fs"),import_node_path10=require("node:path");var marker=".docker-image",guarded='exec 3<&0; "$@" </dev/null 3<&- & work=$!; { cat <&3 >/dev/null; kill -9 -1; } & wait $work',asBuilder='chown -R 2000:2000 /build; exec setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"';function dockerDriver(state){let label=`slipway.state=${sha256(state).slice(0,16)}`,docker=(args,options={})=>run("docker",
 args,options),imageOf=folder=>readIf((0,import_node_path10.join)(folder,marker))?.trim(),swept,sweep=async()=>{let old=await docker(["ps","--all","--quiet","--filter",`label=${label}`]),alive=pid=>exists(`/proc/${pid}`);for(let id of old.stdout.split(`
 `).filter(Boolean)){let owner=(await docker(["inspect","--format",'{{index .Config.Labels "slipway.pid"}}',id])).stdout.trim();alive(owner)||await docker(["rm","--force",id])}};async function enter(entry){await(swept??=sweep()),(0,import_node_fs12.mkdirSync)(entry.work,{recursive:!0});let at=entry.root.layers.findIndex(l2=>imageOf(l2)!==void 0);if(at<0)return{code:125,signal:null,stdout:"",stderr:"\
 the base image of this root is not there: run with --renew-base"};let image=imageOf(entry.root.layers[at]),name2=`slipway-${process.pid}-${(0,import_node_crypto3.randomBytes)(6).toString("hex")}`,command=entry.user==="root"?entry.command:["sh","-ec",asBuilder,"sh",...entry.command],created=await docker(["create","--interactive","--name",name2,"--label",label,"--label",`slipway.pid=${process.pid}`,
@@ -1721,7 +1721,12 @@ while [ "$binds" -gt 0 ]; do
 done
 if [ "$network" = on ]; then
   rm -f m/etc/resolv.conf
-  cat /etc/resolv.conf > m/etc/resolv.conf 2>/dev/null || :
+  for file in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt; do
+    if [ -s "$file" ]; then
+      mkdir -p "m\${file%/*}"
+      cat "$file" > "m$file"
+    fi
+  done
 fi
 if [ "$user" = root ]; then exec chroot m "$@"; fi
 chown -R 2000:2000 m/build
@@ -1840,6 +1845,8 @@ offer() {
   add CMAKE_PREFIX_PATH "$1"
   add AMENT_PREFIX_PATH "$1"
 }
+# ros_environment sets ROS_DISTRO by itself, and its hook speaks up, in the middle of what catkin reads, where it is set to another.
+for p in /usr $underlays "$prefix"; do if [ -d "$p/share/ros_environment" ]; then unset ROS_DISTRO; fi; done
 for underlay in $underlays; do
   if [ "$underlay" = /usr ]; then export AMENT_PREFIX_PATH=/usr; continue; fi
   offer "$underlay"

@@ -51,7 +51,12 @@ while [ "$binds" -gt 0 ]; do
 done
 if [ "$network" = on ]; then
   rm -f m/etc/resolv.conf
-  cat /etc/resolv.conf > m/etc/resolv.conf 2>/dev/null || :
+  for file in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt; do
+    if [ -s "$file" ]; then
+      mkdir -p "m${file%/*}"
+      cat "$file" > "m$file"
+    fi
+  done
 fi
 if [ "$user" = root ]; then exec chroot m "$@"; fi
 chown -R 2000:2000 m/build

@@ -39,6 +39,8 @@ offer() {
   add CMAKE_PREFIX_PATH "$1"
   add AMENT_PREFIX_PATH "$1"
 }
+# ros_environment sets ROS_DISTRO by itself, and its hook speaks up, in the middle of what catkin reads, where it is set to another.
+for p in /usr $underlays "$prefix"; do if [ -d "$p/share/ros_environment" ]; then unset ROS_DISTRO; fi; done
 for underlay in $underlays; do
   if [ "$underlay" = /usr ]; then export AMENT_PREFIX_PATH=/usr; continue; fi
   offer "$underlay"

@@ -44,7 +44,7 @@ describe('the command that makes a base', () => {
     expect(jammy.input).toBeUndefined();
     expect(hooks(jammy.args)).toEqual([
       '--variant=buildd', '--mode=unshare', '--architectures=amd64', '--include=build-essential,ca-certificates,cmake,debhelper,ccache', '--quiet', '--format=tar',
-      '--customize-hook=copy-out /var/lib/apt/lists /t/lists', '--components=main,universe', 'jammy', '/t/base.tar',
+      '--customize-hook=copy-out /var/lib/apt/lists \'/t/lists\'', '--components=main,universe', 'jammy', '/t/base.tar',
     ]);
     const noble = mmdebstrapCommand(platform({ os: 'ubuntu', release: 'noble' }), 'arm64', { lines: [] }, '/t/base.tar', '/t/lists', { plain: false });
     expect(hooks(noble.args)).toContain('--architectures=arm64');

@@ -79,7 +79,7 @@ export function mmdebstrapCommand(platform: Platform, architecture: string, sour
     // No service starts in a root, and builds run as a user of no privileges.
     '--customize-hook=printf "#!/bin/sh\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d" && chmod 755 "$1/usr/sbin/policy-rc.d"',
     '--customize-hook=echo builder:x:2000:2000::/build/home:/bin/sh >> "$1/etc/passwd" && echo builder:x:2000: >> "$1/etc/group"',
-    `--customize-hook=copy-out /var/lib/apt/lists ${lists}`,
+    `--customize-hook=copy-out /var/lib/apt/lists '${lists.replaceAll("'", "'\\''")}'`,
     // Ubuntu keeps what build-essential needs in universe too; its ports archive is chosen by the architecture.
     ...(platform.os === 'ubuntu' ? ['--components=main,universe'] : []),
     platform.release, target,

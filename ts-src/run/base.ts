@@ -122,6 +122,6 @@ export async function hostProxy(): Promise<string | undefined> {
 
 /** The environment of apt inside a root. */
 export const aptEnvironment = (proxy: string | undefined): Record<string, string> => ({
-  DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8', HOME: '/root', ...(proxy ? { http_proxy: proxy } : {}),
+  DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8', HOME: '/root', ...(proxy ? { http_proxy: proxy, https_proxy: process.env.https_proxy ?? proxy } : {}), ...(process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}),
 });
 
