@@ -120,8 +120,7 @@ async function buildAll(values: Values, planned: Planned, driver: Driver, output
   const channelFile = join(workspace.state, 'channel.json');
   const channel = readJson<Record<string, Record<string, string>>>(channelFile) ?? {};
   const rebuild = Array.isArray(values.rebuild) ? matcher(values.rebuild as string[]) : () => false;
-  const total = runs.reduce((n, r) => n + r.results.length, 0);
-  const progress = makeProgress(total, process.stderr.isTTY === true && !values.json, values.verbose === true, (t) => history[t.name] ?? 15000, workers, Date.now);
+  const progress = makeProgress(runs.flatMap((r) => r.results), process.stderr.isTTY === true && !values.json, values.verbose === true, (t) => history[t.name] ?? 15000, workers, Date.now);
   const engine = new Engine({
     plan, distro: workspace.distro, distroRoot: workspace.root, distributions: planned.distributions, driver, state: workspace.state, store, output, jobs, workers,
     failFast: values['fail-fast'] === true, rebuild, history: (name) => history[name], progress, signal, now: Date.now,

@@ -3,12 +3,14 @@ import { duration, renderEvent } from '../render/summary.ts';
 import type { Progress } from './engine.ts';
 
 /** A live view at the bottom of a terminal, plain lines elsewhere. */
-export function makeProgress(total: number, live: boolean, verbose: boolean, expected: (t: TaskResult) => number, workers: number, now: () => number): Progress & { close(): void } {
+export function makeProgress(tasks: readonly TaskResult[], live: boolean, verbose: boolean, expected: (t: TaskResult) => number, workers: number, now: () => number): Progress & { close(): void } {
   const write = (text: string) => void process.stderr.write(text);
   const running = new Map<string, TaskResult>();
   let done = 0;
   let shown = 0;
-  let left = 0;
+  const total = tasks.length;
+  // Work that is still to be done, in milliseconds of one worker; what runs counts whole until it is done.
+  let left = tasks.reduce((sum, t) => sum + expected(t), 0);
   let note = '';
   const begun = now();
   const clear = () => {
@@ -19,7 +21,8 @@ export function makeProgress(total: number, live: boolean, verbose: boolean, exp
     clear();
     const width = process.stderr.columns ?? 80;
     const lines = [...running.values()].map((t) => `  building ${t.id}  ${duration(now() - t.started!)}`);
-    const remaining = Math.max(0, left) / workers;
+    const spent = [...running.values()].reduce((sum, t) => sum + Math.min(expected(t), now() - t.started!), 0);
+    const remaining = Math.max(0, left - spent) / workers;
     const bar = Math.round((done / Math.max(1, total)) * 20);
     lines.unshift(`[${'#'.repeat(bar)}${'.'.repeat(20 - bar)}] ${done}/${total} done, ${running.size} running, ${duration(now() - begun)}${remaining > 1000 ? `, about ${duration(remaining)} left` : ''}${note ? `  ${note}` : ''}`);
     for (const l of lines) write(`${l.slice(0, width - 1)}\n`);
@@ -30,12 +33,12 @@ export function makeProgress(total: number, live: boolean, verbose: boolean, exp
   return {
     started(t) {
       running.set(t.id, t);
-      left += expected(t);
       if (live) draw();
       else write(`building ${t.id}\n`);
     },
     finished(t) {
-      if (running.delete(t.id)) left -= expected(t);
+      running.delete(t.id);
+      left -= expected(t);
       done++;
       if (live) clear();
       if (t.state !== 'kept' || verbose) write(renderEvent(t, done, total));
