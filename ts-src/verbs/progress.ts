@@ -19,7 +19,7 @@ export function makeProgress(tasks: readonly TaskResult[], live: boolean, verbos
   };
   const draw = () => {
     clear();
-    const width = process.stderr.columns ?? 80;
+    const width = process.stderr.columns || 80;
     const lines = [...running.values()].map((t) => `  building ${t.id}  ${duration(now() - t.started!)}`);
     const spent = [...running.values()].reduce((sum, t) => sum + Math.min(expected(t), now() - t.started!), 0);
     const remaining = Math.max(0, left - spent) / workers;
