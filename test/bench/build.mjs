@@ -107,6 +107,8 @@ function coldChain(note) {
   const system = [...new Set(plan.packages.flatMap((p) => [...p.systemBuild, ...p.systemRun]))];
   const tool = join(cache, 'colcon');
   if (!existsSync(join(tool, 'bin/colcon'))) execFileSync('python3', ['-m', 'pip', 'install', '--quiet', '--target', tool, 'colcon-core', 'colcon-ros', 'colcon-cmake', 'colcon-output', 'colcon-parallel-executor', 'colcon-recursive-crawl', 'colcon-package-selection', 'colcon-metadata', 'setuptools<80'], { stdio: 'inherit' });
+  // The packages' generators and colcon itself take the system's EmPy: a newer one would break genmsg.
+  for (const f of readdirSync(tool)) if (/^(em|emlib|emhelp|emdoc)\.py$|^empy/.test(f)) rmSync(join(tool, f), { recursive: true });
   note(`colcon builds ${plan.packages.length} packages`);
   const theirs = withRoot(folder, (at, base, inside) => {
     for (const [from, to] of [[base.lists, 'var/lib/apt/lists'], [join(folder, '.slipway/archives'), 'var/cache/apt/archives']]) execFileSync('mount', ['--bind', from, join(at, to)]);
