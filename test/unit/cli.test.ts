@@ -52,7 +52,10 @@ describe('the telling part of a log', () => {
     expect(tellingPart('== build\nx: error: \x1b[31mred\x1b[0m \x1b]0;title\x07\n')).toEqual(['== build', 'x: error: red \\x1b]0;title\\x07']);
   });
   it('knows causes', () => {
-    expect(knownCause('Could not find a package configuration file provided by "acme_math" with')!.cause).toBe('CMake did not find \'acme_math\'');
+    expect(knownCause('CMake Error at CMakeLists.txt:5 (find_package):\n  By not providing "Findacme_math.cmake" in CMAKE_MODULE_PATH')!.cause).toBe('CMake did not find \'acme_math\'');
+    expect(knownCause('CMake Error at x.cmake:230 (message):\n  Could NOT find PythonLibs (missing: A)')!.cause).toBe('CMake did not find \'PythonLibs\'');
+    // Something optional that is missing is not why the compiler failed.
+    expect(knownCause('CMake Warning at x:1 (find_package):\n  By not providing "FindLTTNG.cmake"\n-- Could NOT find Doxygen\na.cpp:1:10: fatal error: zlib.h: No such file or directory')!.cause).toBe('the header zlib.h is not there');
     expect(knownCause('fatal: unable to access \'https://example.org/x.git/\': Could not resolve host: example.org')!.cause).toBe('it tried to fetch https://example.org/x.git while building, and the network is off');
     expect(knownCause('all is well')).toBeUndefined();
   });

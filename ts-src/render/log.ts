@@ -19,10 +19,9 @@ export function knownCause(log: string): { cause: string; hint: string } | undef
     const url = /(?:https?|git|ssh):\/\/[^\s'"),\]]+/.exec(log.slice(Math.max(0, net.index - 2000), net.index + 500))?.[0].replace(/[/.:]+$/, '');
     return { cause: `it tried to fetch ${url ? printable(url) : 'something'} while building, and the network is off`, hint: 'let the platform provide it: package_settings, `system: [its Debian packages]`; or give its build what it looks for by build_depends and cmake_args' };
   }
-  const config = /(?:provided by|By not providing) "([A-Za-z0-9_.+-]+?)(?:Config\.cmake|\.cmake)?"/.exec(log)?.[1]?.replace(/^Find/, '');
-  if (config) return { cause: `CMake did not find '${config}'`, hint: `its package must be a dependency in package.xml: only declared dependencies are in the root` };
-  const module_ = /Could NOT find ([A-Za-z0-9_]+)/.exec(log)?.[1];
-  if (module_) return { cause: `CMake could not find ${module_}`, hint: 'what has it must be a dependency in package.xml, or be named in package_settings (build_depends): only declared dependencies are in the root' };
+  // CMake says the same of what is optional, as a warning: only what it calls an error is the cause.
+  const config = /CMake Error at [^\n]*\n\s+(?:By not providing "Find([A-Za-z0-9_.+-]+)\.cmake"|Could not find a package configuration file provided by\s+"([A-Za-z0-9_.+-]+)"|Could NOT find ([A-Za-z0-9_]+))/.exec(log);
+  if (config) return { cause: `CMake did not find '${config[1] ?? config[2] ?? config[3]}'`, hint: 'what has it must be a dependency in package.xml, or be named in package_settings (build_depends): only declared dependencies are in the root' };
   const header = /fatal error: ([^:\s]+): No such file or directory/.exec(log)?.[1];
   if (header) return { cause: `the header ${printable(header)} is not there`, hint: 'the package that has it must be a <build_depend> or <depend> in package.xml, or a <build_export_depend> of what includes it' };
   const module = /(?:ModuleNotFoundError|ImportError): No module named '?([A-Za-z0-9_.]+)/.exec(log)?.[1];
