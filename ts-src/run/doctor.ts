@@ -44,12 +44,23 @@ export async function examine(driver: 'unshare' | 'docker', systems: Iterable<'d
     if (readIf('/proc/sys/kernel/unprivileged_userns_clone')?.trim() === '0') findings.push({ what: 'plain users may not make user namespaces', fix: 'echo kernel.unprivileged_userns_clone=1 | sudo tee /etc/sysctl.d/60-slipway.conf && sudo sysctl --system' });
   }
   if (!findings.length && driver === 'docker' && (await run('docker', ['info'])).code !== 0) findings.push({ what: 'the docker daemon does not answer', fix: `${plain ? 'sudo ' : ''}systemctl start docker${plain ? `; sudo usermod -aG docker ${userInfo().username}` : ''}` });
+  const refused = !findings.length && plain && driver === 'unshare' ? await refusedNamespaces() : undefined;
+  if (refused) findings.push({ what: `plain users can't make user namespaces here: ${refused}`, fix: 'run as root, or outside of the chroot or container that this is' });
   if (!findings.length && driver === 'unshare') {
     const user = plain ? ['--user', '--map-auto', '--map-root-user'] : [];
     const tried = await run('unshare', [...user, '--mount', '--propagation', 'unchanged', '--pid', '--fork', '--net', 'sh', '-c', 'd=/tmp/slipway-doctor-$$; mkdir $d && mount -t tmpfs tmpfs $d && mkdir $d/l $d/u $d/w $d/m && mount -t overlay overlay -o lowerdir=$d/l,upperdir=$d/u,workdir=$d/w$1 $d/m; r=$?; umount $d/m $d 2>/dev/null; rmdir $d; exit $r', 'sh', plain ? ',userxattr' : '']);
     if (tried.code !== 0) findings.push({ what: `this machine does not let roots be made: ${tried.stderr.trim().split('\n').pop()}`, fix: 'in a container it needs --privileged (or CAP_SYS_ADMIN); else use --driver docker' });
   }
   return findings;
+}
+
+/**
+ * Whether a plain user can make user namespaces at all. Asked without subordinate ids: with them unshare(1) leaves a helper
+ * waiting for ever where the kernel refuses, as it does in a chroot.
+ */
+async function refusedNamespaces(): Promise<string | undefined> {
+  const tried = await run('unshare', ['--user', '--map-root-user', 'true']);
+  return tried.code === 0 ? undefined : (tried.stderr.trim().split('\n').pop() ?? `unshare ended with ${tried.code}`);
 }
 
 /** The same as diagnostics; nothing where all is there. Asks no more than files, so that a build pays nothing for it. */
@@ -59,6 +70,8 @@ export async function missingTools(driver: 'unshare' | 'docker', plan: Plan): Pr
   const systems = plan.scopes.flatMap((s) => s.targets.map((t) => t.os));
   const rings = [...new Set(systems)].filter((os) => !existsSync(keyrings[os].file)).map((os) => keyrings[os].package);
   const names = [...new Set([...lacking.map((t) => t.package), ...rings])].sort();
+  const refused = !names.length && plain && driver === 'unshare' ? await refusedNamespaces() : undefined;
+  if (refused) return [error('roots-refused', `plain users can't make user namespaces here: ${refused}`, { hint: 'slipway doctor tells more' })];
   return names.length ? [error('tool-missing', `this machine lacks ${names.join(', ')}`, { hint: `${plain ? 'sudo ' : ''}apt-get install -y ${names.join(' ')}    (slipway doctor tells more)` })] : [];
 }
 
