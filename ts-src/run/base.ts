@@ -47,10 +47,10 @@ export async function ensureBase(driver: Driver, state: string, distroRoot: stri
     return now / 1000 - base.made < platform.renew_days * 86400 ? base : undefined;
   };
   const there = current();
-  if (there) return good(there);
+  if (there && (await driver.ready(there.root))) return good(there);
   return withLock(join(folder, 'lock'), async () => {
     const other = current();
-    if (other) return good(other);
+    if (other && (await driver.ready(other.root))) return good(other);
     
     for (const entry of readdirSync(folder)) if (entry.startsWith('new-')) await driver.remove(join(folder, entry));
     const work = join(folder, `new-${process.pid}`);

@@ -81,6 +81,11 @@ export function dockerDriver(state: string): Driver {
       writeFileSync(join(folder, marker), `${tag}\n`);
       return run('tar', ['-x', '--no-same-owner', '-f', tar, '-C', folder, './var/lib/dpkg/status']);
     },
+    // Images may be pruned, or the daemon be another one than before.
+    async ready(folder) {
+      const image = imageOf(folder);
+      return image !== undefined && (await docker(['image', 'inspect', '--format', '{{.Id}}', image])).code === 0;
+    },
     async remove(folder) {
       if (!exists(folder)) return;
       const own = await run('rm', ['-rf', '--one-file-system', '--', folder]);

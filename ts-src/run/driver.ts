@@ -29,6 +29,8 @@ export interface Driver {
   enter(entry: Entry): Promise<Outcome>;
   /** Unpacks a root's tar with its owners. */
   unpack(tar: string, folder: string): Promise<Outcome>;
+  /** Whether what a folder of a root stands for is still there. */
+  ready(folder: string): Promise<boolean>;
   /** Removes a folder whatever owners its files have. */
   remove(folder: string): Promise<void>;
 }

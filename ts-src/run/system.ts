@@ -25,6 +25,7 @@ export class System {
   private readonly layers = new Map<string, Layer>();
   private pending: { names: string[]; done: (r: SystemSet | string) => void }[] = [];
   private asking = false;
+  private readonly known = new Set<string>();
   private readonly making = new Map<string, Promise<Result<string[]>>>();
 
   constructor(private readonly driver: Driver, private readonly state: string, readonly base: Base, private readonly proxy: string | undefined, private readonly log: string) {
@@ -119,11 +120,12 @@ export class System {
 
   private async make(id: string, set: SystemSet): Promise<Result<string[]>> {
     const there = this.chain(id);
-    if (there) return good(there);
+    if (there && (await this.sound(there))) return good(there);
     return withLock(join(this.all(), `${id}.lock`), async () => {
       const other = this.chain(id);
-      if (other) return good(other);
-      const parent = this.nearestBelow(set);
+      if (other && (await this.sound(other))) return good(other);
+      let parent = this.nearestBelow(set);
+      if (parent && !(await this.sound(this.chain(parent.id)!))) parent = undefined;
       const missing = set.filter((s) => !parent?.set.includes(s));
       const fetched = await this.fetch(missing);
       if (!fetched.ok) return fetched;
@@ -148,6 +150,12 @@ export class System {
       this.layers.set(id, layer);
       return good(this.chain(id)!);
     });
+  }
+
+  private async sound(chain: string[]): Promise<boolean> {
+    for (const folder of chain) if (!this.known.has(folder) && !(await this.driver.ready(folder))) return false;
+    for (const folder of chain) this.known.add(folder);
+    return true;
   }
 
   /** The largest set at hand that this one contains; of equals the first by name. */

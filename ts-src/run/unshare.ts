@@ -48,6 +48,7 @@ export function unshareDriver(): Driver {
       mkdirSync(folder, { recursive: true });
       return inside([], ['tar', '-x', '--numeric-owner', '--exclude', './dev/*', '-f', tar, '-C', folder], {});
     },
+    ready: (folder) => Promise.resolve(exists(folder)),
     async remove(folder) {
       if (!exists(folder)) return;
       await unmount(folder);
