@@ -98,7 +98,7 @@ export default async function bench({ runs, cold, note }) {
 function coldChain(note) {
   const folder = join(cache, 'chain');
   writeDistro(folder, 'noetic', fetchTarballs(large, join(cache, 'sources')), { settings: noeticSettings, distribution: { packages: largePackages } });
-  mkdirSync(join(folder, '.slipway'), { recursive: true });
+  mkdirSync(join(folder, '.slipway/archives/partial'), { recursive: true });
   if (!existsSync(join(folder, '.slipway/bases/bookworm-amd64/current.json'))) {
     note('making the base');
     slipway(folder, 'build', 'catkin');
