@@ -1,10 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { userInfo } from 'node:os';
 import { error, type Diagnostic } from '../model/diagnostics.ts';
 import type { Plan } from '../model/plan.ts';
 import { readIf } from '../io/files.ts';
 import { run } from '../io/process.ts';
+import { keyrings as archiveKeyrings } from './archive.ts';
 
 interface Tool { command: string; package: string; why: string }
 
@@ -18,7 +19,12 @@ const always: Tool[] = [
   { command: 'unshare', package: 'util-linux', why: 'makes hermetic roots' },
   { command: 'setpriv', package: 'util-linux', why: 'makes hermetic roots' },
 ];
-const keyrings = { debian: { file: '/usr/share/keyrings/debian-archive-keyring.gpg', package: 'debian-archive-keyring' }, ubuntu: { file: '/usr/share/keyrings/ubuntu-archive-keyring.gpg', package: 'ubuntu-keyring' } };
+const toolsFor = (driver: 'unshare' | 'docker', plain: boolean): Tool[] => [
+  ...always,
+  ...(driver === 'docker' ? [{ command: 'docker', package: 'docker.io', why: 'runs builds with --driver docker' }] : []),
+  ...(plain ? [{ command: 'newuidmap', package: 'uidmap', why: 'lets a plain user make roots' }] : []),
+];
+const keyrings = { debian: { file: archiveKeyrings.debian, package: 'debian-archive-keyring' }, ubuntu: { file: archiveKeyrings.ubuntu, package: 'ubuntu-keyring' } };
 
 const inPath = (command: string): boolean => [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'].some((d) => d && existsSync(join(d, command)));
 
@@ -28,10 +34,7 @@ export interface Finding { what: string; package?: string; fix?: string }
 export async function examine(driver: 'unshare' | 'docker', systems: Iterable<'debian' | 'ubuntu'>): Promise<Finding[]> {
   const findings: Finding[] = [];
   const plain = process.getuid!() !== 0;
-  const tools = [...always];
-  if (driver === 'docker') tools.push({ command: 'docker', package: 'docker.io', why: 'runs builds with --driver docker' });
-  if (plain) tools.push({ command: 'newuidmap', package: 'uidmap', why: 'lets a plain user make roots' });
-  for (const t of tools) if (!inPath(t.command)) findings.push({ what: `${t.command} (${t.why}) is not installed`, package: t.package });
+  for (const t of toolsFor(driver, plain)) if (!inPath(t.command)) findings.push({ what: `${t.command} (${t.why}) is not installed`, package: t.package });
   for (const os of new Set(systems)) {
     const ring = keyrings[os];
     if (!existsSync(ring.file)) findings.push({ what: `the keyring of ${os}'s archive is not installed`, package: ring.package });
@@ -66,7 +69,7 @@ async function refusedNamespaces(): Promise<string | undefined> {
 /** The same as diagnostics; nothing where all is there. Asks no more than files, so that a build pays nothing for it. */
 export async function missingTools(driver: 'unshare' | 'docker', plan: Plan): Promise<Diagnostic[]> {
   const plain = process.getuid!() !== 0;
-  const lacking = [...always, ...(plain ? [{ command: 'newuidmap', package: 'uidmap', why: 'lets a plain user make roots' }] : []), ...(driver === 'docker' ? [{ command: 'docker', package: 'docker.io', why: 'runs builds' }] : [])].filter((t) => !inPath(t.command));
+  const lacking = toolsFor(driver, plain).filter((t) => !inPath(t.command));
   const systems = plan.scopes.flatMap((s) => s.targets.map((t) => t.os));
   const rings = [...new Set(systems)].filter((os) => !existsSync(keyrings[os].file)).map((os) => keyrings[os].package);
   const names = [...new Set([...lacking.map((t) => t.package), ...rings])].sort();
@@ -74,11 +77,3 @@ export async function missingTools(driver: 'unshare' | 'docker', plan: Plan): Pr
   if (refused) return [error('roots-refused', `plain users can't make user namespaces here: ${refused}`, { hint: 'slipway doctor tells more' })];
   return names.length ? [error('tool-missing', `this machine lacks ${names.join(', ')}`, { hint: `${plain ? 'sudo ' : ''}apt-get install -y ${names.join(' ')}    (slipway doctor tells more)` })] : [];
 }
-
-export const isDebianLike = (): boolean => {
-  try {
-    return /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(readFileSync('/etc/os-release', 'utf8'));
-  } catch {
-    return false;
-  }
-};

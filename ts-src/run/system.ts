@@ -206,8 +206,4 @@ export class System {
   status(layers: string[]): string | undefined {
     return layers.map((l) => join(l, 'var/lib/dpkg/status')).find(exists);
   }
-
-  forget(): void {
-    rmSync(this.memory, { force: true });
-  }
 }
