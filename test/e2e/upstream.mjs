@@ -71,11 +71,12 @@ package_settings: ${JSON.stringify(options.settings ?? {})}
 `);
 }
 
-/** What the ROS 1 sources need said: languages that Debian has not, and what Debian patches. */
+/** What the ROS 1 sources need said: languages that Debian has not, and what its compilers and Python are too new for. */
 export const noeticSettings = {
   geneus: { skip: true }, gennodejs: { skip: true },
   message_generation: { patches: ['patches/message_generation.patch'] },
   xmlrpcpp: { patches: ['patches/xmlrpcpp.patch'], build_depends: ['libb64-dev'] },
+  rosgraph: { patches: ['patches/rosgraph.patch'] },
   roslz4: { build_depends: ['python3-dev'] },
   rosconsole: { cmake_args: ['-DROSCONSOLE_BACKEND=print'] },
 };

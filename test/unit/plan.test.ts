@@ -4,7 +4,8 @@ import { distroSchema, type Distro } from '../../ts-src/model/distro.ts';
 import type { DistributionInput, SourcePackage } from '../../ts-src/model/plan.ts';
 import { parsePlan } from '../../ts-src/model/plan-schema.ts';
 import { closuresOf } from '../../ts-src/plan/closure.ts';
-import { makePlan, type Selection } from '../../ts-src/plan/plan.ts';
+import { makePlan } from '../../ts-src/plan/plan.ts';
+import type { Selection } from '../../ts-src/plan/select.ts';
 import { compareDebianVersions } from '../../ts-src/plan/versions.ts';
 import { parseManifest } from '../../ts-src/read/manifest.ts';
 import { layerRosdep } from '../../ts-src/read/rosdep.ts';
@@ -88,6 +89,35 @@ lib/package.xml:2: warning: 'lib' needs 'from_pip' (<exec_depend>), which rosdep
     expect(p.plan.scopes[0]!.packages.some((q) => q.blocked)).toBe(false);
   });
 
+  it('warns where only a test dependency closes a cycle, names that edge, and builds all', () => {
+    const p = planOf([sourcePackage('a', [['test_depend', 'b']]), sourcePackage('b', [['depend', 'a'], ['test_depend', 'c']]), sourcePackage('c', [])]);
+    expect(renderDiagnostics(p.diagnostics)).toBe('a/package.xml:2: warning: \'a\' needs \'b\' to be tested (test_depend), and \'b\' needs \'a\': no build waits for that edge, the tests of \'a\' do [cycle-test]\n');
+    expect(names(p)).toEqual(['a', 'c', 'b']);
+    expect(p.plan.scopes[0]!.packages.map((q) => [q.name, q.test])).toEqual([['a', ['b']], ['c', []], ['b', ['c']]]);
+  });
+
+  it('takes a cycle of twenty thousand packages, and a chain as long', () => {
+    const many = Array.from({ length: 20_000 }, (_, i) => sourcePackage(`p${i}`, [['depend', `p${i + 1}`]]));
+    const ring = planOf([...many.slice(0, -1), sourcePackage('p19999', [['depend', 'p0']])]);
+    expect(ring.diagnostics.map((d) => d.code)).toEqual(['cycle']);
+    const chain = planOf([...many.slice(0, -1), sourcePackage('p19999', [])]);
+    expect([names(chain)[0], chain.plan.scopes[0]!.packages[19_999]!.depth]).toEqual(['p19999', 19_999]);
+  });
+
+  it('selects by what lies above, by repository and by what changed, all at once', () => {
+    const chain = [sourcePackage('base', []), sourcePackage('lib', [['depend', 'base']]), sourcePackage('app', [['exec_depend', 'lib']]), sourcePackage('check', [['test_depend', 'lib']]), sourcePackage('other', [['depend', 'missing']])];
+    chain[2]!.repository = 'apps';
+    const chosen = (selection: Selection) => planOf(chain, { selection }).plan.scopes[0]!.packages.filter((p) => 'named' in p.why).map((p) => p.name);
+    expect(chosen({ above: ['lib'] })).toEqual(['lib', 'app', 'check']);
+    expect(chosen({ repositories: ['app*'] })).toEqual(['app']);
+    expect(chosen({ above: ['lib'], repositories: ['check', 'base'] })).toEqual(['check']);
+    expect(chosen({ changed: { jazzy: ['app', 'base'] }, above: ['lib'] })).toEqual(['app']);
+    expect(chosen({ packages: ['a*', 'base'], above: ['base'] })).toEqual(['base', 'app']);
+    const p = planOf(chain, { selection: { repositories: ['apps'] } });
+    expect([names(p), p.diagnostics]).toEqual([['base', 'lib', 'app'], []]);
+    expect(planOf(chain, { selection: { above: ['lbi'], repositories: ['apsp'] } }).diagnostics.map((d) => [d.message, d.hint])).toEqual([['\'apsp\' names no repository', 'did you mean \'apps\'?'], ['\'lbi\' names no package', 'did you mean \'lib\'?']]);
+  });
+
   it('goes without a member of a group that can\'t be built, and says so', () => {
     const member = '<member_of_group>rmw</member_of_group>';
     const p = planOf([sourcePackage('impl', [['group_depend', 'rmw']]), sourcePackage('rmw_good', [], '1.0.0', member), sourcePackage('rmw_closed', [['depend', 'vendor-sdk']], '1.0.0', member), sourcePackage('app', [['depend', 'impl']])]);
@@ -131,24 +161,33 @@ lib/package.xml:2: warning: 'lib' needs 'from_pip' (<exec_depend>), which rosdep
 });
 
 describe('any graph', () => {
-  const graphs = fc.array(fc.tuple(fc.nat(11), fc.nat(11), fc.constantFrom('build_depend', 'exec_depend', 'depend', 'build_export_depend')), { maxLength: 30 });
-  const build = (edges: [number, number, string][]) => Array.from({ length: 12 }, (_, i) => sourcePackage(`p${i}`, [...new Map(edges.filter(([a, b]) => a === i && b !== i).map(([, b, t]) => [`p${b}`, [t, `p${b}`] as [string, string]])).values()]));
+  const graphs = fc.array(fc.tuple(fc.nat(11), fc.nat(11), fc.constantFrom('build_depend', 'exec_depend', 'depend', 'build_export_depend', 'test_depend', 'group_depend', 'buildtool_export_depend')), { maxLength: 30 });
+  // A group holds three packages; one that depends on it is no member.
+  const build = (edges: [number, number, string][]) => Array.from({ length: 12 }, (_, i) => {
+    const mine = edges.filter(([a, b]) => a === i && b !== i);
+    const groups = new Set(mine.filter(([, , t]) => t === 'group_depend').map(([, b]) => b % 4));
+    const tags = [...new Map(mine.filter(([, , t]) => t !== 'group_depend').map(([, b, t]) => [`p${b}`, [t, `p${b}`] as [string, string]])).values()];
+    return sourcePackage(`p${i}`, [...tags, ...[...groups].map((g) => ['group_depend', `g${g}`] as [string, string])], '1.0.0', groups.has(i % 4) ? '' : `<member_of_group>g${i % 4}</member_of_group>`);
+  });
 
   it('is planned to the same bytes whatever the order of the input', () => {
     fc.assert(fc.property(graphs, fc.infiniteStream(fc.nat()), (edges, random) => {
       const packages = build(edges);
       const shuffled = packages.map((p) => [random.next().value as number, p] as const).sort((a, b) => a[0] - b[0]).map(([, p]) => p);
-      expect(JSON.stringify(planOf(shuffled))).toBe(JSON.stringify(planOf(packages)));
+      const [a, b] = [planOf(shuffled), planOf(packages)];
+      expect(JSON.stringify([a.plan, a.diagnostics])).toBe(JSON.stringify([b.plan, b.diagnostics]));
     }), { numRuns: 200 });
   });
 
   it('is ordered so that what can be built has its whole root before it', () => {
     fc.assert(fc.property(graphs, (edges) => {
-      const { plan } = planOf(build(edges));
+      const { plan, diagnostics } = planOf(build(edges));
       const scope = plan.scopes[0]!;
       expect(scope.packages.length).toBe(12);
       const closures = closuresOf(scope);
       scope.packages.forEach((p, n) => {
+        // Whatever is blocked says why, and only errors block.
+        if (p.blocked) expect(diagnostics.some((d) => d.severity === 'error')).toBe(true);
         if (!p.blocked) for (const d of closures.root(n)) expect(d, `${scope.packages[d]!.name} before ${p.name}`).toBeLessThan(n);
       });
     }), { numRuns: 300 });

@@ -55,12 +55,29 @@ export function nearestNames(name: string, known: Iterable<string>, most: number
   const limit = Math.max(1, Math.floor(name.length / 3));
   const found: [number, string][] = [];
   const wanted = name.toLowerCase();
+  const letters = lettersOf(wanted);
   for (const candidate of known) {
     if (Math.abs(candidate.length - name.length) > limit) continue;
-    const d = distance(wanted, candidate.toLowerCase(), limit);
+    const other = candidate.toLowerCase();
+    // One edit changes at most two of the letters that a word has.
+    if (bits(letters ^ lettersOf(other)) > 2 * limit) continue;
+    const d = distance(wanted, other, limit);
     if (d <= limit) found.push([d, candidate]);
   }
   return found.sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).slice(0, most).map(([, n]) => n);
+}
+
+/** Which characters a word has, one bit for each, or for several that share one. */
+function lettersOf(word: string): number {
+  let set = 0;
+  for (let i = 0; i < word.length; i++) set |= 1 << (word.charCodeAt(i) & 31);
+  return set;
+}
+
+function bits(set: number): number {
+  let n = 0;
+  for (let rest = set; rest !== 0; rest &= rest - 1) n++;
+  return n;
 }
 
 function distance(a: string, b: string, limit: number): number {

@@ -22,7 +22,7 @@ const planSchema = z.strictObject({
       why: z.union([z.strictObject({ named: z.literal(true) }), z.strictObject({ neededBy: z.string() })]),
       build: names, run: names, test: names, systemBuild: names, systemRun: names, systemTest: names,
       bounds: z.record(z.string(), names),
-      blocked: z.string().optional(), held: z.literal(true).optional(), onCycle: z.literal(true).optional(),
+      blocked: z.string().optional(), held: z.literal(true).optional(),
       depth: z.number().int(),
     })),
   })),

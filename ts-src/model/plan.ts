@@ -61,8 +61,6 @@ export interface PlannedPackage {
   blocked?: string;
   /** Not to be built in this run: it must be in the store (`--only`). */
   held?: true;
-  /** While planning: it lies on a cycle. */
-  onCycle?: true;
   /** Longest chain of builds below it, in packages. */
   depth: number;
 }

@@ -1,5 +1,3 @@
-import { Graph, alg } from '@dagrejs/graphlib';
-
 /** A graph of numbered nodes: `edges[n]` are the nodes that n needs. */
 export type Edges = readonly (readonly number[])[];
 
@@ -56,16 +54,51 @@ class Heap {
   }
 }
 
-/** Sets of nodes that need each other, each sorted; single nodes only where they need themselves. Tarjan, by graphlib. */
-export function cycles(edges: Edges, nodes: Iterable<number>): number[][] {
-  const graph = new Graph({ directed: true });
-  const inside = new Set(nodes);
-  for (const n of inside) graph.setNode(String(n));
-  for (const n of inside) for (const d of edges[n]!) if (inside.has(d)) graph.setEdge(String(n), String(d));
-  return alg.tarjan(graph)
-    .map((c: string[]) => c.map(Number).sort((a, b) => a - b))
-    .filter((c: number[]) => c.length > 1 || edges[c[0]!]!.includes(c[0]!))
-    .sort((a: number[], b: number[]) => a[0]! - b[0]!);
+/**
+ * Sets of nodes that need each other, each sorted; single nodes only where they need themselves. Tarjan's algorithm (1972) with a
+ * stack of its own, since a chain of packages may be longer than the call stack is deep. O(nodes + edges).
+ */
+export function cycles(edges: Edges): number[][] {
+  const count = edges.length;
+  const index = new Int32Array(count).fill(-1);
+  const low = new Int32Array(count);
+  const next = new Int32Array(count);
+  const onStack = new Uint8Array(count);
+  const stack: number[] = [];
+  const found: number[][] = [];
+  let counter = 0;
+  for (let root = 0; root < count; root++) {
+    if (index[root] !== -1) continue;
+    const path = [root];
+    while (path.length) {
+      const n = path[path.length - 1]!;
+      if (index[n] === -1) {
+        index[n] = low[n] = counter++;
+        stack.push(n);
+        onStack[n] = 1;
+      }
+      const needs = edges[n]!;
+      if (next[n]! < needs.length) {
+        const d = needs[next[n]!++]!;
+        if (index[d] === -1) path.push(d);
+        else if (onStack[d]) low[n] = Math.min(low[n]!, index[d]!);
+        continue;
+      }
+      path.pop();
+      const parent = path[path.length - 1];
+      if (parent !== undefined) low[parent] = Math.min(low[parent]!, low[n]!);
+      if (low[n] !== index[n]) continue;
+      const set: number[] = [];
+      for (;;) {
+        const d = stack.pop()!;
+        onStack[d] = 0;
+        set.push(d);
+        if (d === n) break;
+      }
+      if (set.length > 1 || needs.includes(n)) found.push(set.sort((a, b) => a - b));
+    }
+  }
+  return found.sort((a, b) => a[0]! - b[0]!);
 }
 
 /** A shortest cycle through the smallest node of the set: the same trail whatever the order of the input. */

@@ -36,6 +36,7 @@ export function parseManifest(text: string, file: string): Result<Manifest> {
   const f = Number(format) as 1 | 2 | 3;
   const tags = kindsOfTag[f];
   const allowed = (e: Element, names: readonly string[]) => {
+    // for…in, since nearly every element has no attribute.
     for (const a in e.attributes) if (!names.includes(a) && a !== 'xmlns' && !a.includes(':')) fault(`<${e.name}> must not have the attribute '${a}'${f < 3 && (a === 'condition' || a === 'file') ? ` in format ${f}` : ''}`, e.line, a === 'condition' ? 'conditions need format="3"' : undefined);
   };
   const leaf = (e: Element) => {
@@ -43,19 +44,24 @@ export function parseManifest(text: string, file: string): Result<Manifest> {
     return e.text.trim();
   };
   const condition = f === 3 ? ['condition'] : [];
+  const ofDependency = [...versionAttributes, ...condition];
   allowed(root, ['format']);
 
   const found = new Map<string, Element[]>();
   const dependencies: Dependency[] = [];
   const memberOfGroups: Conditional[] = [];
   const conditional = (e: Element, name: string): Conditional => (e.attributes.condition === undefined ? { name, line: e.line } : { name, line: e.line, condition: e.attributes.condition });
+  let twice = false;
+  const seen = new Set<string>();
   for (const e of root.children) {
     const kinds = Object.hasOwn(tags, e.name) ? tags[e.name] : undefined;
     if (kinds) {
-      allowed(e, e.name === 'group_depend' ? condition : [...versionAttributes, ...condition]);
-      const versions: VersionRange = {};
-      for (const a of versionAttributes) if (e.attributes[a] !== undefined) versions[a.slice(8) as keyof VersionRange] = e.attributes[a]!;
-      dependencies.push({ ...conditional(e, leaf(e)), kinds, tag: e.name, versions });
+      allowed(e, e.name === 'group_depend' ? condition : ofDependency);
+      const d: Dependency = { name: leaf(e), line: e.line, kinds, tag: e.name, versions: versionsOf(e) };
+      if (e.attributes.condition !== undefined) d.condition = e.attributes.condition;
+      dependencies.push(d);
+      if (seen.has(d.name)) twice = true;
+      else seen.add(d.name);
     } else if (e.name === 'member_of_group' && f === 3) {
       allowed(e, condition);
       memberOfGroups.push(conditional(e, leaf(e)));
@@ -129,12 +135,9 @@ export function parseManifest(text: string, file: string): Result<Manifest> {
     exports.push({ name: e.name, attributes: e.attributes, text: e.text.trim() });
   }
 
-  for (const d of dependencies) {
-    if (d.name !== name || d.kinds[0] === 'group') continue;
-    fault(`package '${name}' must not depend on itself (<${d.tag}>)`, d.line);
-  }
-  redundant(dependencies, f, fault);
-  for (const g of dependencies) if (g.kinds[0] === 'group' && memberOfGroups.some((m) => m.name === g.name)) fault(`the package depends on the group '${g.name}' and is a member of it`, g.line);
+  if (seen.has(name)) for (const d of dependencies) if (d.name === name && d.kinds[0] !== 'group') fault(`package '${name}' must not depend on itself (<${d.tag}>)`, d.line);
+  if (twice) redundant(dependencies, f, fault);
+  for (const m of memberOfGroups) for (const g of dependencies) if (g.kinds[0] === 'group' && g.name === m.name) fault(`the package depends on the group '${g.name}' and is a member of it`, g.line);
 
   if (diagnostics.some((d) => d.severity === 'error')) return { ok: false, diagnostics };
   const manifest: Manifest = { name, version, format: f, description, maintainers, authors: (found.get('author') ?? []).map(person), licenses, urls, dependencies, memberOfGroups, buildTypes, exports };
@@ -144,10 +147,16 @@ export function parseManifest(text: string, file: string): Result<Manifest> {
   return good(manifest, diagnostics);
 }
 
+const noVersions: VersionRange = Object.freeze({});
+
+function versionsOf(e: Element): VersionRange {
+  let versions: VersionRange | undefined;
+  for (const a in e.attributes) if (a.startsWith('version_')) (versions ??= {})[a.slice(8) as keyof VersionRange] = e.attributes[a]!;
+  return versions ?? noVersions;
+}
+
 /** `<depend>` beside a tag that it already stands for (REP 140), format 1's `<test_depend>` beside `<build_depend>`; same version and condition. */
 function redundant(dependencies: Dependency[], format: number, fault: (message: string, line: number) => void): void {
-  // Nearly every manifest names each dependency once, and then nothing can be redundant.
-  if (new Set(dependencies.map((d) => d.name)).size === dependencies.length) return;
   const id = (d: Dependency) => JSON.stringify([d.name, d.versions, d.condition]);
   const seen = new Map<string, Set<string>>();
   for (const d of dependencies) {
@@ -177,7 +186,9 @@ function parseXml(source: string, file: string): Result<Element> {
   parser.on('doctype', () => fail('a document type declaration is refused', parser.line));
   parser.on('opentag', (tag) => {
     const element: Element = { name: tag.name, attributes: tag.attributes as Record<string, string>, text: '', children: [], line: parser.line, start: parser.position, inner: '' };
-    if (tag.name.includes(':') || /:/.test(Object.keys(tag.attributes).join(''))) checkPrefixes(tag.name, element.attributes, stack, (m) => fail(m, parser.line));
+    let prefixed = tag.name.includes(':');
+    for (const a in tag.attributes) if (a.includes(':')) prefixed = true;
+    if (prefixed) checkPrefixes(tag.name, element.attributes, stack, (m) => fail(m, parser.line));
     if (stack.length > maximumDepth) fail(`elements are nested more than ${maximumDepth} deep`, parser.line);
     if (failed) return;
     stack[stack.length - 1]?.children.push(element);

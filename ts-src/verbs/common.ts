@@ -4,7 +4,8 @@ import { bad, error, isError, sorted, type Diagnostic, type Result } from '../mo
 import type { Lock } from '../model/lock.ts';
 import { stampOf } from '../model/names.ts';
 import type { DistributionInput, Plan } from '../model/plan.ts';
-import { makePlan, type Selection } from '../plan/plan.ts';
+import { makePlan } from '../plan/plan.ts';
+import type { Selection } from '../plan/select.ts';
 import { readDistribution, readRosdep, readWorkspace, type Workspace } from '../read/inputs.ts';
 import { readLock } from '../read/lock.ts';
 import { readUnderlays } from '../read/underlay.ts';

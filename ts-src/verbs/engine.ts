@@ -11,7 +11,7 @@ import { run } from '../io/process.ts';
 import { closuresOf, remainingPaths, type Closures } from '../plan/closure.ts';
 import { conditionContext } from '../plan/evaluate.ts';
 import { keyInputs } from '../plan/keys.ts';
-import { settingsFor } from '../plan/plan.ts';
+import { settingsFinder, type SettingsOf } from '../plan/settings.ts';
 import { compareDebianVersions } from '../plan/versions.ts';
 import { checkout, fetchCommit } from '../read/git.ts';
 import { packagingText, renderDebian } from '../render/debian.ts';
@@ -81,6 +81,7 @@ const templatesDigest = sha256(packagingText);
  */
 export class Engine {
   private readonly packages: Packages;
+  private readonly settingsOf: SettingsOf;
   private readonly ready: { run: ScopeRun; n: number; key: string; inputs: Record<string, string>; set: string[] }[] = [];
   private settling = 0;
   private building = 0;
@@ -90,6 +91,7 @@ export class Engine {
 
   constructor(private readonly options: EngineOptions, readonly runs: ScopeRun[]) {
     this.packages = new Packages(options.state, options.store);
+    this.settingsOf = settingsFinder(options.distro);
   }
 
   static prepare(scope: Scope, target: Target, base: Base, system: System, history: (name: string) => number | undefined): ScopeRun {
@@ -180,7 +182,7 @@ export class Engine {
     }
     const set = await r.system.resolve([...names].sort(compare));
     if (typeof set === 'string') return this.finish(r, n, 'failed', `apt can't install what it needs: ${set}`);
-    const settings = settingsFor(distro, p.name);
+    const settings = this.settingsOf(p.name);
     const manifest = this.options.distributions.find((d) => d.name === r.scope.distribution)!.packages.get(p.name)!.manifest;
     const inputs = keyInputs({
       scope: r.scope, target: r.target, package: p, distro, settings, variant, environment: this.environment(r, p), templates: templatesDigest, base: r.base.digest, system: set,
@@ -264,7 +266,7 @@ export class Engine {
     const { options } = this;
     const p = r.scope.packages[n]!;
     const { distro } = options;
-    const settings = settingsFor(distro, p.name);
+    const settings = this.settingsOf(p.name);
     const variant = distro.variants[r.target.variant];
     const begun = options.now();
     mkdirSync(dirname(log), { recursive: true });
@@ -334,7 +336,7 @@ export class Engine {
   private environment(r: ScopeRun, p: PlannedPackage): Record<string, string> {
     const { distro } = this.options;
     const input = this.options.distributions.find((d) => d.name === r.scope.distribution)!;
-    return { ...conditionContext(input, distro.distributions[r.scope.distribution]!.conditions), ...distro.variants[r.target.variant]?.environment, ...settingsFor(distro, p.name).environment };
+    return { ...conditionContext(input, distro.distributions[r.scope.distribution]!.conditions), ...distro.variants[r.target.variant]?.environment, ...this.settingsOf(p.name).environment };
   }
 
   /** Upstream's version with the stamp; an epoch more where upstream is below what the channel holds. */

@@ -1,0 +1,74 @@
+import type { Distribution, Distro, Platform } from '../model/distro.ts';
+import { underlayPackage } from '../model/names.ts';
+import type { RosdepDatabase, RosdepResolution } from '../model/rosdep.ts';
+import { matcher } from './globs.ts';
+import type { Evaluated } from './needs.ts';
+import { resolveRosdep } from './rosdep.ts';
+import type { SettingsOf } from './settings.ts';
+
+/** Where a name comes from on one platform. */
+export type Resolution =
+  | { from: 'built'; number: number }
+  /** `key`: by rosdep; otherwise distro.yaml's package_settings say so. */
+  | { from: 'system'; packages: string[]; key?: string }
+  | { from: 'underlay'; packages: string[]; underlay: string; version?: string | undefined }
+  | { from: 'nowhere'; rosdep: RosdepResolution };
+
+/** Platform → underlay → its Debian packages with their versions; undefined where it is the platform's own archive. */
+export type UnderlayPackages = Record<string, Record<string, Map<string, string> | undefined>>;
+
+/** Resolves names for one distribution on one platform, each once. */
+export class Resolver {
+  private readonly known = new Map<string, Resolution>();
+  private readonly seeds: (name: string) => boolean;
+  readonly platform: Platform;
+
+  constructor(
+    readonly evaluated: Evaluated, private readonly settings: Distribution, distro: Distro, readonly platformName: string,
+    private readonly rosdep: RosdepDatabase, private readonly underlays: UnderlayPackages, readonly settingsOf: SettingsOf,
+  ) {
+    this.platform = distro.platforms[platformName]!;
+    this.seeds = matcher(settings.packages);
+  }
+
+  /** As product.md says: what `packages` names is built, then the underlay, then the rest of the distribution, then rosdep. */
+  resolve(name: string): Resolution {
+    let r = this.known.get(name);
+    if (!r) this.known.set(name, (r = this.find(name)));
+    return r;
+  }
+
+  private find(name: string): Resolution {
+    const settings = this.settingsOf(name);
+    if (settings.system) return { from: 'system', packages: settings.system };
+    if (settings.skip) return { from: 'system', packages: [] };
+    const number = this.evaluated.number.get(name);
+    if (number !== undefined && this.seeds(name)) return { from: 'built', number };
+    const underlay = this.underlayOf(name);
+    if (underlay) return underlay;
+    if (number !== undefined) return { from: 'built', number };
+    const rule = this.rosdepRule(name);
+    return rule.kind === 'packages' && rule.installer === 'apt' ? { from: 'system', packages: rule.packages, key: name } : { from: 'nowhere', rosdep: rule };
+  }
+
+  /** Every name that a dependency can have here, for what was mistyped. */
+  knownNames(): string[] {
+    return [...this.evaluated.names, ...this.rosdep.rules.keys()];
+  }
+
+  rosdepRule(key: string): RosdepResolution {
+    return resolveRosdep(this.rosdep, key, { os: this.platform.os, release: this.platform.release });
+  }
+
+  underlayOf(name: string): Extract<Resolution, { from: 'underlay' }> | undefined {
+    for (const u of this.settings.underlay) {
+      if (!Object.hasOwn(this.platform.underlays, u)) continue;
+      const underlay = this.platform.underlays[u]!;
+      const explicit = Object.hasOwn(underlay.packages, name) ? underlay.packages[name] : undefined;
+      const debian = explicit ?? underlayPackage(underlay.package, name);
+      const held = this.underlays[this.platformName]?.[u];
+      if (held ? held.has(debian) : explicit !== undefined) return { from: 'underlay', packages: [debian], underlay: u, version: held?.get(debian) };
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,66 @@
+import { error, nearest, type Diagnostic } from '../model/diagnostics.ts';
+import { matcher } from './globs.ts';
+import { above, type Evaluated } from './needs.ts';
+
+/**
+ * What of a distro repository is wanted. Each part narrows the choice: what is chosen fits all that are given, and what that needs
+ * comes with it.
+ */
+export interface Selection {
+  /** Names and globs. Default: what distro.yaml says. */
+  packages?: string[];
+  /** Names and globs: these and what needs them to build, run or test. */
+  above?: string[];
+  /** Names and globs of repositories. */
+  repositories?: string[];
+  /** Distribution → packages, as a comparison with an earlier state found them. */
+  changed?: Record<string, readonly string[]>;
+  /** Build just the chosen; what they need must have been built before. */
+  only?: boolean;
+  distributions?: string[];
+  platforms?: string[];
+  architectures?: string[];
+  variants?: string[];
+}
+
+/** Whether a package is chosen, by all that narrows the choice beside `packages`; undefined where nothing does. */
+export function narrowing(selection: Selection, evaluated: Evaluated): ((name: string) => boolean) | undefined {
+  const tests: ((name: string) => boolean)[] = [];
+  if (selection.above) {
+    const upward = above(evaluated, evaluated.names.filter(matcher(selection.above)));
+    tests.push((name) => upward.has(name));
+  }
+  if (selection.repositories) {
+    const repository = matcher(selection.repositories);
+    tests.push((name) => repository(evaluated.input.packages.get(name)!.repository));
+  }
+  if (selection.changed) {
+    const changed = new Set(Object.hasOwn(selection.changed, evaluated.input.name) ? selection.changed[evaluated.input.name] : []);
+    tests.push((name) => changed.has(name));
+  }
+  return tests.length ? (name) => tests.every((t) => t(name)) : undefined;
+}
+
+/** Patterns of a selection that fit nothing at all. */
+export function checkPatterns(selection: Selection, all: readonly Evaluated[], diagnostics: Diagnostic[]): void {
+  const packages = all.flatMap((e) => e.names);
+  const repositories = [...new Set(all.flatMap((e) => [...e.input.packages.values()].map((p) => p.repository)))];
+  const check = (what: string, patterns: readonly string[] | undefined, known: readonly string[]) => {
+    for (const pattern of patterns ?? []) {
+      if (known.some(matcher([pattern]))) continue;
+      const near = nearest(pattern, known);
+      diagnostics.push(error('selection', `'${pattern}' names no ${what}`, { hint: near ? `did you mean '${near}'?` : undefined }));
+    }
+  };
+  check('package', selection.packages, packages);
+  check('package', selection.above, packages);
+  check('repository', selection.repositories, repositories);
+}
+
+export function checkNames(what: string, wanted: string[] | undefined, known: string[], diagnostics: Diagnostic[]): void {
+  for (const name of wanted ?? []) {
+    if (known.includes(name)) continue;
+    const near = nearest(name, known);
+    diagnostics.push(error('selection', `there is no ${what} '${name}'`, { hint: near ? `did you mean '${near}'?` : `there are ${known.sort().join(', ')}` }));
+  }
+}
