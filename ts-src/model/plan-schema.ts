@@ -1,36 +1,37 @@
 import * as z from 'zod';
 import { buildTypes, type Plan } from './plan.ts';
 
-const names = z.array(z.string());
-
 /** The published schema of a plan. The type is `Plan`; that the two agree is checked by the compiler below. */
-const planSchema = z.strictObject({
-  schema: z.literal('slipway-plan-1'),
-  organization: z.string(),
-  stamp: z.string().regex(/^\d{14}$/),
-  scopes: z.array(z.strictObject({
-    distribution: z.string(),
-    platform: z.string(),
-    rosVersion: z.union([z.literal(1), z.literal(2)]),
-    prefix: z.string(),
-    underlayPrefixes: names,
-    targets: z.array(z.strictObject({ platform: z.string(), os: z.enum(['debian', 'ubuntu']), release: z.string(), architecture: z.string(), variant: z.string() })),
-    packages: z.array(z.strictObject({
-      name: z.string(), repository: z.string(), version: z.string(), buildType: z.string() as unknown as z.ZodType<(typeof buildTypes)[number]>,
-      source: z.strictObject({ url: z.string(), commit: z.string().optional(), tree: z.string().optional(), ref: z.string().optional(), path: z.string() }),
-      debian: z.string(),
-      why: z.union([z.strictObject({ named: z.literal(true) }), z.strictObject({ neededBy: z.string() })]),
-      build: names, run: names, test: names, systemBuild: names, systemRun: names, systemTest: names,
-      bounds: z.record(z.string(), names),
-      blocked: z.string().optional(), held: z.literal(true).optional(),
-      depth: z.number().int(),
+const planSchema = () => {
+  const names = z.array(z.string());
+  return z.strictObject({
+    schema: z.literal('slipway-plan-1'),
+    organization: z.string(),
+    stamp: z.string().regex(/^\d{14}$/),
+    scopes: z.array(z.strictObject({
+      distribution: z.string(),
+      platform: z.string(),
+      rosVersion: z.union([z.literal(1), z.literal(2)]),
+      prefix: z.string(),
+      underlayPrefixes: names,
+      targets: z.array(z.strictObject({ platform: z.string(), os: z.enum(['debian', 'ubuntu']), release: z.string(), architecture: z.string(), variant: z.string() })),
+      packages: z.array(z.strictObject({
+        name: z.string(), repository: z.string(), version: z.string(), buildType: z.string() as unknown as z.ZodType<(typeof buildTypes)[number]>,
+        source: z.strictObject({ url: z.string(), commit: z.string().optional(), tree: z.string().optional(), ref: z.string().optional(), path: z.string() }),
+        debian: z.string(),
+        why: z.union([z.strictObject({ named: z.literal(true) }), z.strictObject({ neededBy: z.string() })]),
+        build: names, run: names, test: names, systemBuild: names, systemRun: names, systemTest: names,
+        bounds: z.record(z.string(), names),
+        blocked: z.string().optional(), held: z.literal(true).optional(),
+        depth: z.number().int(),
+      })),
     })),
-  })),
-});
+  });
+};
 
 type Loose<T> = T extends (infer U)[] ? Loose<U>[] : T extends object ? { [K in keyof T]: Loose<T[K]> | undefined } : T;
-const agrees = (plan: Plan): Loose<z.output<typeof planSchema>> => plan;
+const agrees = (plan: Plan): Loose<z.output<ReturnType<typeof planSchema>>> => plan;
 void agrees;
 
-export const planJsonSchema = (): unknown => z.toJSONSchema(planSchema, { unrepresentable: 'any' });
-export const parsePlan = (value: unknown): Plan => planSchema.parse(value) as Plan;
+export const planJsonSchema = (): unknown => z.toJSONSchema(planSchema(), { unrepresentable: 'any' });
+export const parsePlan = (value: unknown): Plan => planSchema().parse(value) as Plan;

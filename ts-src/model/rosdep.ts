@@ -5,6 +5,8 @@ export interface RosdepDatabase {
   files: string[];
   /** key → os → rule as written, and which file it came from. */
   rules: Map<string, Map<string, { rule: unknown; file: number }>>;
+  /** All keys that there are; `rules` may have been read for some of them alone. */
+  keys: string[];
 }
 
 export type RosdepResolution =

@@ -8,7 +8,7 @@ export type Edges = readonly (readonly number[])[];
 export function order(edges: Edges): { order: number[]; left: number[] } {
   const missing = edges.map((e) => e.length);
   const dependents: number[][] = edges.map(() => []);
-  edges.forEach((e, n) => e.forEach((d) => dependents[d]!.push(n)));
+  for (let n = 0; n < edges.length; n++) for (const d of edges[n]!) dependents[d]!.push(n);
   const heap = new Heap();
   missing.forEach((m, n) => m === 0 && heap.push(n));
   const result: number[] = [];

@@ -16,10 +16,12 @@ const uses: Record<DependencyKind, number> = {
 /** One thing that a package needs; each member of a group by itself. */
 export interface Need {
   name: string;
+  /** The package's number, or one above all packages for other names: the same for the same name. */
+  id: number;
   roles: number;
   dependency: Dependency;
   /** It is needed as a member of this group alone. */
-  group?: string;
+  group: string | undefined;
   versioned: boolean;
 }
 
@@ -28,6 +30,8 @@ export interface Evaluated {
   input: DistributionInput;
   names: string[];
   number: Map<string, number>;
+  /** How many names there are, packages and others that packages need. */
+  ids: number;
   packages: Package[];
   needs: Need[][];
   groups: Map<string, string[]>;
@@ -49,22 +53,30 @@ export function evaluateAll(input: DistributionInput, settings: Distribution, di
     }
     return p;
   });
-  return { input, names, number, packages, groups, needs: packages.map((p) => needsOf(p, groups)) };
+  const others = new Map<string, number>();
+  const idOf = (name: string): number => {
+    const n = number.get(name) ?? others.get(name);
+    if (n !== undefined) return n;
+    others.set(name, names.length + others.size);
+    return names.length + others.size - 1;
+  };
+  const needs = packages.map((p) => needsOf(p, groups, idOf));
+  return { input, names, number, ids: names.length + others.size, packages, groups, needs };
 }
 
-function needsOf(p: Package, groups: Map<string, string[]>): Need[] {
+function needsOf(p: Package, groups: Map<string, string[]>, idOf: (name: string) => number): Need[] {
   const needs: Need[] = [];
   for (const d of p.dependencies) {
     let roles = 0;
-    for (const k of d.kinds) roles |= uses[k];
+    for (let i = 0; i < d.kinds.length; i++) roles |= uses[d.kinds[i]!];
     if (!roles) continue;
     if (d.kinds[0] === 'group') {
-      for (const member of groups.get(d.name) ?? []) if (member !== p.name) needs.push({ name: member, roles, dependency: d, group: d.name, versioned: false });
+      for (const member of groups.get(d.name) ?? []) if (member !== p.name) needs.push({ name: member, id: idOf(member), roles, dependency: d, group: d.name, versioned: false });
       continue;
     }
     let versioned = false;
     for (const _ in d.versions) versioned = true;
-    needs.push({ name: d.name, roles, dependency: d, versioned });
+    needs.push({ name: d.name, id: idOf(d.name), roles, dependency: d, group: undefined, versioned });
   }
   return needs;
 }
@@ -76,10 +88,7 @@ function needsOf(p: Package, groups: Map<string, string[]>): Need[] {
 export function above(evaluated: Evaluated, names: Iterable<string>): Set<string> {
   const dependents: string[][] = evaluated.names.map(() => []);
   evaluated.needs.forEach((needs, n) => {
-    for (const need of needs) {
-      const d = evaluated.number.get(need.name);
-      if (d !== undefined) dependents[d]!.push(evaluated.names[n]!);
-    }
+    for (const need of needs) dependents[need.id]?.push(evaluated.names[n]!);
   });
   const found = new Set<string>();
   const stack = [...names];

@@ -28,15 +28,21 @@ const essentialTag = 'every package of ROS 2 needs it';
 export function ordered(evaluated: Evaluated, nodes: readonly Node[], diagnostics: Diagnostic[]): Node[] {
   const local = new Int32Array(evaluated.names.length).fill(-1);
   nodes.forEach((n, i) => (local[n.number] = i));
-  const within = (list: readonly number[]) => list.map((d) => local[d]!).filter((d) => d >= 0);
-  const needed = nodes.map((n) => within([...n.build, ...n.run]));
-  const tested = nodes.map((n) => within(n.test));
-  const everything = order(needed.map((e, i) => [...e, ...tested[i]!]));
+  const within = (...lists: (readonly number[])[]): number[] => {
+    const result: number[] = [];
+    for (const list of lists) {
+      for (const d of list) if (local[d]! >= 0) result.push(local[d]!);
+    }
+    return result;
+  };
+  const everything = order(nodes.map((n) => within(n.build, n.run, n.test)));
   if (!everything.left.length) return everything.order.map((i) => nodes[i]!);
 
+  const needed = nodes.map((n) => within(n.build, n.run));
+  const tested = nodes.map((n) => within(n.test));
   const reach = new Cycles(evaluated, nodes, local, diagnostics);
   const built = order(needed).left.length ? reach.settle() : needed;
-  const joined = nodes.map((n, i) => (built.length > nodes.length ? built[i]! : within([...n.build, ...n.run])));
+  const joined = nodes.map((n, i) => (built.length > nodes.length ? built[i]! : within(n.build, n.run)));
   const kept = reach.withoutTestCycles(built, tested);
   const final = order([...joined.map((e, i) => [...e, ...kept[i]!]), ...built.slice(nodes.length)]);
   return final.order.filter((i) => i < nodes.length).map((i) => nodes[i]!);

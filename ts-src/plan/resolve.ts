@@ -19,7 +19,7 @@ export type UnderlayPackages = Record<string, Record<string, Map<string, string>
 
 /** Resolves names for one distribution on one platform, each once. */
 export class Resolver {
-  private readonly known = new Map<string, Resolution>();
+  private readonly known: (Resolution | undefined)[];
   private readonly seeds: (name: string) => boolean;
   readonly platform: Platform;
 
@@ -29,16 +29,15 @@ export class Resolver {
   ) {
     this.platform = distro.platforms[platformName]!;
     this.seeds = matcher(settings.packages);
+    this.known = new Array<Resolution | undefined>(evaluated.ids).fill(undefined);
   }
 
   /** As product.md says: what `packages` names is built, then the underlay, then the rest of the distribution, then rosdep. */
-  resolve(name: string): Resolution {
-    let r = this.known.get(name);
-    if (!r) this.known.set(name, (r = this.find(name)));
-    return r;
+  resolve(need: { name: string; id: number }): Resolution {
+    return (this.known[need.id] ??= this.find(need.name));
   }
 
-  private find(name: string): Resolution {
+  find(name: string): Resolution {
     const settings = this.settingsOf(name);
     if (settings.system) return { from: 'system', packages: settings.system };
     if (settings.skip) return { from: 'system', packages: [] };
@@ -53,7 +52,7 @@ export class Resolver {
 
   /** Every name that a dependency can have here, for what was mistyped. */
   knownNames(): string[] {
-    return [...this.evaluated.names, ...this.rosdep.rules.keys()];
+    return [...this.evaluated.names, ...this.rosdep.keys];
   }
 
   rosdepRule(key: string): RosdepResolution {

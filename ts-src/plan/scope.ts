@@ -35,9 +35,10 @@ class ScopePlanner {
   private readonly evaluated: Evaluated;
   private readonly resolver: Resolver;
   private readonly nodes: (Node | undefined)[];
-  private readonly essential: string[];
+  /** What every package needs, and every package of messages, though none says so. */
+  private readonly essential: Resolution[];
   private readonly beforeEssential = new Set<string>();
-  private readonly typesupport: string[];
+  private readonly typesupport: Resolution[];
   /** Roles of what one package needs, while its needs are gone through. */
   private readonly marks: Uint8Array;
 
@@ -48,9 +49,10 @@ class ScopePlanner {
     this.marks = new Uint8Array(this.evaluated.names.length);
     const { settings } = input;
     const there = (name: string) => this.evaluated.number.has(name) || this.resolver.underlayOf(name) !== undefined;
-    this.essential = (settings.build_essential.length ? settings.build_essential : this.evaluated.input.rosVersion === 2 ? ['ros_workspace'] : []).filter(there);
-    this.typesupport = ['rosidl_typesupport_fastrtps_c', 'rosidl_typesupport_fastrtps_cpp'].filter(there);
-    for (const e of this.essential) this.collectBelow(e);
+    const essential = (settings.build_essential.length ? settings.build_essential : this.evaluated.input.rosVersion === 2 ? ['ros_workspace'] : []).filter(there);
+    this.essential = essential.map((e) => this.resolver.find(e));
+    this.typesupport = ['rosidl_typesupport_fastrtps_c', 'rosidl_typesupport_fastrtps_cpp'].filter(there).map((t) => this.resolver.find(t));
+    for (const e of essential) this.collectBelow(e);
   }
 
   plan(): Scope {
@@ -146,16 +148,17 @@ class ScopePlanner {
     const { marks } = this;
     const touched: number[] = [];
     const system = new Map<string, number>();
+    const requires = (s: string, roles: number) => void system.set(s, (system.get(s) ?? 0) | roles);
     const take = (r: Exclude<Resolution, { from: 'nowhere' }>, roles: number) => {
       if (r.from !== 'built') {
-        for (const s of r.packages) system.set(s, (system.get(s) ?? 0) | roles);
+        for (const s of r.packages) requires(s, roles);
       } else if (r.number !== number) {
         if (marks[r.number] === 0) touched.push(r.number);
         marks[r.number]! |= roles;
       }
     };
     for (const need of this.evaluated.needs[number]!) {
-      const r = this.resolver.resolve(need.name);
+      const r = this.resolver.resolve(need);
       if (r.from === 'nowhere') {
         this.unresolved(node, p, need, r);
         continue;
@@ -163,17 +166,13 @@ class ScopePlanner {
       take(r, need.roles);
       if (need.versioned) this.checkVersion(node, p, need, r);
     }
-    const imply = (name: string, roles: number) => {
-      const r = this.resolver.resolve(name);
-      if (r.from !== 'nowhere') take(r, roles);
-    };
-    if (!this.beforeEssential.has(p.name)) for (const e of this.essential) imply(e, forBuild | forRun);
-    if (p.memberOfGroups.includes('rosidl_interface_packages')) for (const t of this.typesupport) imply(t, forBuild);
+    if (!this.beforeEssential.has(p.name)) for (const r of this.essential) if (r.from !== 'nowhere') take(r, forBuild | forRun);
+    if (p.memberOfGroups.includes('rosidl_interface_packages')) for (const r of this.typesupport) if (r.from !== 'nowhere') take(r, forBuild);
     const settings = this.resolver.settingsOf(p.name);
-    for (const s of settings.build_depends ?? []) system.set(s, (system.get(s) ?? 0) | forBuild);
-    for (const s of settings.depends ?? []) system.set(s, (system.get(s) ?? 0) | forRun);
+    for (const s of settings.build_depends ?? []) requires(s, forBuild);
+    for (const s of settings.depends ?? []) requires(s, forRun);
 
-    touched.sort((a, b) => a - b);
+    if (touched.length > 1) touched.sort((a, b) => a - b);
     for (const d of touched) {
       const roles = marks[d]!;
       marks[d] = 0;
@@ -181,7 +180,7 @@ class ScopePlanner {
       if (roles & forRun) node.run.push(d);
       if (roles & forTest) node.test.push(d);
     }
-    for (const s of [...system.keys()].sort()) {
+    if (system.size) for (const s of [...system.keys()].sort()) {
       const roles = system.get(s)!;
       if (roles & forBuild) planned.systemBuild.push(s);
       if (roles & forRun) planned.systemRun.push(s);

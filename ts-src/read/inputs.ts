@@ -5,7 +5,7 @@ import { bad, error, good, isError, type Diagnostic, type Result } from '../mode
 import type { Distribution, Distro } from '../model/distro.ts';
 import type { Lock } from '../model/lock.ts';
 import type { DistributionInput, PackageSource, SourcePackage } from '../model/plan.ts';
-import type { Repository } from '../model/rosdistro.ts';
+import type { ReleaseEntry, Repository } from '../model/rosdistro.ts';
 import type { RosdepDatabase } from '../model/rosdep.ts';
 import { readIf, readJson, writeWhole } from '../io/files.ts';
 import { parallel, run } from '../io/process.ts';
@@ -29,16 +29,24 @@ export function readWorkspace(file: string, state: string | undefined): Result<W
   return good({ root, file, state: state ?? join(root, '.slipway'), distro: parsed.value });
 }
 
-export function readRosdep(workspace: Workspace): Result<RosdepDatabase> {
+/** rosdep's rules, of all keys or of the wanted ones. */
+export function readRosdep(workspace: Workspace, wanted?: ReadonlySet<string>): Result<RosdepDatabase> {
   const diagnostics: Diagnostic[] = [];
   const files = workspace.distro.rosdep.flatMap((file) => {
     const text = readIf(join(workspace.root, file));
     if (text === undefined) diagnostics.push(error('file-missing', `'rosdep' names ${file}, which is not there`, { file: workspace.file }));
     return text === undefined ? [] : [{ file, text }];
   });
-  const layered = layerRosdep(files);
+  const layered = layerRosdep(files, wanted);
   if (diagnostics.length) return bad(...diagnostics, ...layered.diagnostics);
   return layered;
+}
+
+/** Every name that a package of these distributions depends on, whatever its conditions. */
+export function neededNames(distributions: readonly DistributionInput[]): Set<string> {
+  const names = new Set<string>();
+  for (const d of distributions) for (const p of d.packages.values()) for (const dependency of p.manifest.dependencies) names.add(dependency.name);
+  return names;
 }
 
 interface Entries { repositories: Repository[]; rosVersion: 1 | 2; pythonVersion: 2 | 3; manifests?: Record<string, string>; cacheFile?: string }
@@ -142,14 +150,13 @@ export async function readDistribution(workspace: Workspace, name: string, lock:
   };
   if (settings.sources === 'release') {
     const released = repositories.flatMap((repository) => (repository.release?.version ? repository.release.packages.map((packageName) => ({ repository, release: repository.release!, packageName })) : []));
-    const read = await parallel(released, fetchWidth, async ({ repository, release, packageName }) => {
-      const source: PackageSource = { url: absoluteUrl(release.url, workspace.root), path: '', ref: (release.tag ?? 'release/{package}/{version}').replaceAll('{package}', packageName).replaceAll('{version}', release.version!) };
-      const text = manifests && Object.hasOwn(manifests, packageName) ? manifests[packageName] : undefined;
-      if (typeof text === 'string') {
-        const file = `${cacheFile}:${packageName}`;
-        return { repository, packageName, file, source, manifest: parseManifest(text, file) };
-      }
-      if (manifests) return undefined;
+    const sourceOf = (release: ReleaseEntry, packageName: string): PackageSource => ({ url: absoluteUrl(release.url, workspace.root), path: '', ref: (release.tag ?? 'release/{package}/{version}').replaceAll('{package}', packageName).replaceAll('{version}', release.version!) });
+    const read = manifests ? released.flatMap(({ repository, release, packageName }) => {
+      const text = Object.hasOwn(manifests, packageName) ? manifests[packageName] : undefined;
+      const file = `${cacheFile}:${packageName}`;
+      return typeof text === 'string' ? [{ repository, packageName, file, source: sourceOf(release, packageName), manifest: parseManifest(text, file) }] : [];
+    }) : await parallel(released, fetchWidth, async ({ repository, release, packageName }) => {
+      const source = sourceOf(release, packageName);
       progress(`reading ${packageName}`);
       const pinned = await pinReleased(workspace, source);
       const file = `${repository.name}:${packageName}/package.xml`;
@@ -159,7 +166,6 @@ export async function readDistribution(workspace: Workspace, name: string, lock:
       return { repository, packageName, file, source: pinned.ok ? pinned.value.source : source, manifest: one ? good(one.manifest, found.diagnostics) : bad(error('package-name', `the release of '${packageName}' has no package.xml at its root`, { file: repository.file, line: repository.line })) };
     });
     for (const r of read) {
-      if (!r) continue;
       for (const d of r.manifest.diagnostics) diagnostics.push(d);
       if (!r.manifest.ok) continue;
       const manifest = r.manifest.value;

@@ -2,20 +2,33 @@ import { SaxesParser } from 'saxes';
 import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { Conditional, Dependency, DependencyKind, Manifest, Person, Url, VersionRange } from '../model/manifest.ts';
 
-interface Element { name: string; attributes: Record<string, string>; text: string; children: Element[]; line: number; start: number; inner: string }
+/** What stands in <package>, and in its <export>: nothing lies deeper but what is a fault or of no interest. */
+interface Element {
+  name: string;
+  /** Undefined where it has none, as nearly all. */
+  attributes: Record<string, string> | undefined;
+  text: string;
+  line: number;
+  children: Element[] | undefined;
+  /** XML between its tags, of <description> alone. */
+  inner: string;
+}
 
 /** Tags of each format and what each dependency tag stands for (REP 127, REP 140, REP 149). */
-const kindsOfTag: Record<1 | 2 | 3, Record<string, DependencyKind[]>> = {
+const kindsOfTag: Record<1 | 2, Record<string, DependencyKind[]>> = {
   1: { build_depend: ['build'], buildtool_depend: ['buildtool'], run_depend: ['build_export', 'exec'], test_depend: ['test'], conflict: ['conflict'], replace: ['replace'] },
   2: {
     depend: ['build', 'build_export', 'exec'], build_depend: ['build'], build_export_depend: ['build_export'], buildtool_depend: ['buildtool'], buildtool_export_depend: ['buildtool_export'],
     exec_depend: ['exec'], test_depend: ['test'], doc_depend: ['doc'], conflict: ['conflict'], replace: ['replace'],
   },
-  3: {},
 };
-kindsOfTag[3] = { ...kindsOfTag[2], group_depend: ['group'] };
+const tagsOfFormat = { 1: new Map(Object.entries(kindsOfTag[1])), 2: new Map(Object.entries(kindsOfTag[2])), 3: new Map(Object.entries({ ...kindsOfTag[2], group_depend: ['group'] as DependencyKind[] })) };
+const attributesOfDependency = { 1: versionAttributesOf([]), 2: versionAttributesOf([]), 3: versionAttributesOf(['condition']) };
 const plainTags = new Set(['name', 'version', 'description', 'maintainer', 'license', 'url', 'author', 'export']);
-const versionAttributes = ['version_lt', 'version_lte', 'version_eq', 'version_gte', 'version_gt'] as const;
+function versionAttributesOf(more: string[]): string[] {
+  return ['version_lt', 'version_lte', 'version_eq', 'version_gte', 'version_gt', ...more];
+}
+const emailAddress = /^[-a-zA-Z0-9_%+]+(\.[-a-zA-Z0-9_%+]+)*@[-a-zA-Z0-9%]+(\.[-a-zA-Z0-9%]+)*\.[a-zA-Z]{2,}$/;
 const urlTypes = ['website', 'bugtracker', 'repository'];
 const maximumSize = 4 << 20;
 const maximumDepth = 200;
@@ -31,37 +44,39 @@ export function parseManifest(text: string, file: string): Result<Manifest> {
   const diagnostics: Diagnostic[] = [];
   const fault = (message: string, line: number, hint?: string) => void diagnostics.push(error('manifest-invalid', message, { file, line, hint }));
   if (root.name !== 'package') return bad(error('manifest-invalid', `the root element is <${root.name}>, not <package>`, { file, line: root.line }));
-  const format = (root.attributes.format ?? '1').trim();
+  const format = (root.attributes?.format ?? '1').trim();
   if (format !== '1' && format !== '2' && format !== '3') return bad(error('manifest-format', `package format '${format}' is not known`, { file, line: root.line, hint: 'use format="3" (REP 149), "2" (REP 140) or leave it out for 1 (REP 127)' }));
   const f = Number(format) as 1 | 2 | 3;
-  const tags = kindsOfTag[f];
+  const tags = tagsOfFormat[f];
   const allowed = (e: Element, names: readonly string[]) => {
-    // for…in, since nearly every element has no attribute.
-    for (const a in e.attributes) if (!names.includes(a) && a !== 'xmlns' && !a.includes(':')) fault(`<${e.name}> must not have the attribute '${a}'${f < 3 && (a === 'condition' || a === 'file') ? ` in format ${f}` : ''}`, e.line, a === 'condition' ? 'conditions need format="3"' : undefined);
+    if (e.attributes) for (const a in e.attributes) if (!names.includes(a) && a !== 'xmlns' && !a.includes(':')) fault(`<${e.name}> must not have the attribute '${a}'${f < 3 && (a === 'condition' || a === 'file') ? ` in format ${f}` : ''}`, e.line, a === 'condition' ? 'conditions need format="3"' : undefined);
   };
   const leaf = (e: Element) => {
-    for (const c of e.children) fault(`<${e.name}> must not contain <${c.name}>`, c.line);
+    if (e.children) for (const c of e.children) fault(`<${e.name}> must not contain <${c.name}>`, c.line);
     return e.text.trim();
   };
   const condition = f === 3 ? ['condition'] : [];
-  const ofDependency = [...versionAttributes, ...condition];
+  const ofDependency = attributesOfDependency[f];
   allowed(root, ['format']);
 
   const found = new Map<string, Element[]>();
   const dependencies: Dependency[] = [];
   const memberOfGroups: Conditional[] = [];
-  const conditional = (e: Element, name: string): Conditional => (e.attributes.condition === undefined ? { name, line: e.line } : { name, line: e.line, condition: e.attributes.condition });
+  const conditional = (e: Element, name: string): Conditional => (e.attributes?.condition === undefined ? { name, line: e.line } : { name, line: e.line, condition: e.attributes.condition });
+  // Only these tags can say again what another says.
+  let wide = false;
   let twice = false;
   const seen = new Set<string>();
-  for (const e of root.children) {
-    const kinds = Object.hasOwn(tags, e.name) ? tags[e.name] : undefined;
+  for (const e of root.children ?? []) {
+    const kinds = tags.get(e.name);
     if (kinds) {
       allowed(e, e.name === 'group_depend' ? condition : ofDependency);
       const d: Dependency = { name: leaf(e), line: e.line, kinds, tag: e.name, versions: versionsOf(e) };
-      if (e.attributes.condition !== undefined) d.condition = e.attributes.condition;
+      if (e.attributes?.condition !== undefined) d.condition = e.attributes.condition;
       dependencies.push(d);
       if (seen.has(d.name)) twice = true;
       else seen.add(d.name);
+      if (e.name === 'depend' || (f === 1 && e.name === 'test_depend')) wide = true;
     } else if (e.name === 'member_of_group' && f === 3) {
       allowed(e, condition);
       memberOfGroups.push(conditional(e, leaf(e)));
@@ -92,7 +107,7 @@ export function parseManifest(text: string, file: string): Result<Manifest> {
     allowed(versionElement, ['compatibility']);
     if (!isVersion(version)) fault(`version '${version}' is not three numbers`, versionElement.line, 'for example 1.2.0');
     else if (/(^|\.)0[0-9]/.test(version)) diagnostics.push(warning('manifest-version', `version '${version}' has a leading zero`, { file, line: versionElement.line }));
-    const c = versionElement.attributes.compatibility;
+    const c = versionElement.attributes?.compatibility;
     if (c !== undefined && !isVersion(c)) fault(`compatibility version '${c}' is not three numbers`, versionElement.line);
   }
   const descriptionElement = one('description');
@@ -102,13 +117,12 @@ export function parseManifest(text: string, file: string): Result<Manifest> {
 
   const person = (e: Element): Person => {
     allowed(e, ['email']);
-    const email = e.attributes.email;
-    if (email !== undefined && !/^[-a-zA-Z0-9_%+]+(\.[-a-zA-Z0-9_%+]+)*@[-a-zA-Z0-9%]+(\.[-a-zA-Z0-9%]+)*\.[a-zA-Z]{2,}$/.test(email)) fault(`'${email}' is not an email address`, e.line);
-    const p: Person = { name: leaf(e) };
-    return email === undefined ? p : { ...p, email };
+    const email = e.attributes?.email;
+    if (email !== undefined && !emailAddress.test(email)) fault(`'${email}' is not an email address`, e.line);
+    return email === undefined ? { name: leaf(e) } : { name: leaf(e), email };
   };
   const maintainers = (found.get('maintainer') ?? []).map((e) => {
-    if (e.attributes.email === undefined) fault('<maintainer> must have the attribute \'email\'', e.line);
+    if (e.attributes?.email === undefined) fault('<maintainer> must have the attribute \'email\'', e.line);
     return person(e);
   });
   if (!maintainers.length) fault('the manifest must have at least one <maintainer>', root.line);
@@ -116,12 +130,12 @@ export function parseManifest(text: string, file: string): Result<Manifest> {
     allowed(e, f === 3 ? ['file'] : []);
     const text = leaf(e);
     if (!text) fault('<license> must not be empty', e.line);
-    return e.attributes.file === undefined ? { name: text } : { name: text, file: e.attributes.file };
+    return e.attributes?.file === undefined ? { name: text } : { name: text, file: e.attributes.file };
   });
   if (!licenses.length) fault('the manifest must have at least one <license>', root.line, 'for example <license>Apache-2.0</license>');
   const urls = (found.get('url') ?? []).map((e): Url => {
     allowed(e, ['type']);
-    const type = e.attributes.type ?? 'website';
+    const type = e.attributes?.type ?? 'website';
     if (!urlTypes.includes(type)) diagnostics.push(warning('manifest-url', `url type '${type}' is not one of ${urlTypes.join(', ')}`, { file, line: e.line }));
     return { url: leaf(e), type };
   });
@@ -132,17 +146,17 @@ export function parseManifest(text: string, file: string): Result<Manifest> {
   if (exportElements.length > 1) fault('the manifest must not contain more than one <export>', exportElements[1]!.line);
   for (const e of exportElements[0]?.children ?? []) {
     if (e.name === 'build_type') buildTypes.push(conditional(e, e.text.trim()));
-    exports.push({ name: e.name, attributes: e.attributes, text: e.text.trim() });
+    exports.push({ name: e.name, attributes: e.attributes ?? {}, text: e.text.trim() });
   }
 
   if (seen.has(name)) for (const d of dependencies) if (d.name === name && d.kinds[0] !== 'group') fault(`package '${name}' must not depend on itself (<${d.tag}>)`, d.line);
-  if (twice) redundant(dependencies, f, fault);
+  if (twice && wide) redundant(dependencies, f, fault);
   for (const m of memberOfGroups) for (const g of dependencies) if (g.kinds[0] === 'group' && g.name === m.name) fault(`the package depends on the group '${g.name}' and is a member of it`, g.line);
 
   if (diagnostics.some((d) => d.severity === 'error')) return { ok: false, diagnostics };
   const manifest: Manifest = { name, version, format: f, description, maintainers, authors: (found.get('author') ?? []).map(person), licenses, urls, dependencies, memberOfGroups, buildTypes, exports };
   if (diagnostics.some((d) => d.severity === 'error')) return { ok: false, diagnostics };
-  const compatibility = versionElement?.attributes.compatibility;
+  const compatibility = versionElement?.attributes?.compatibility;
   if (compatibility !== undefined) manifest.compatibility = compatibility;
   return good(manifest, diagnostics);
 }
@@ -150,6 +164,7 @@ export function parseManifest(text: string, file: string): Result<Manifest> {
 const noVersions: VersionRange = Object.freeze({});
 
 function versionsOf(e: Element): VersionRange {
+  if (!e.attributes) return noVersions;
   let versions: VersionRange | undefined;
   for (const a in e.attributes) if (a.startsWith('version_')) (versions ??= {})[a.slice(8) as keyof VersionRange] = e.attributes[a]!;
   return versions ?? noVersions;
@@ -157,15 +172,18 @@ function versionsOf(e: Element): VersionRange {
 
 /** `<depend>` beside a tag that it already stands for (REP 140), format 1's `<test_depend>` beside `<build_depend>`; same version and condition. */
 function redundant(dependencies: Dependency[], format: number, fault: (message: string, line: number) => void): void {
-  const id = (d: Dependency) => JSON.stringify([d.name, d.versions, d.condition]);
+  const counts = new Map<string, number>();
+  for (const d of dependencies) counts.set(d.name, (counts.get(d.name) ?? 0) + 1);
+  const repeated = dependencies.filter((d) => counts.get(d.name)! > 1);
+  const id = (d: Dependency) => (d.versions === noVersions && d.condition === undefined ? d.name : JSON.stringify([d.name, d.versions, d.condition]));
   const seen = new Map<string, Set<string>>();
-  for (const d of dependencies) {
+  for (const d of repeated) {
     const tags = seen.get(id(d)) ?? new Set<string>();
     if (d.tag === 'depend' && tags.has('depend')) tags.add('depend twice');
     tags.add(d.tag);
     seen.set(id(d), tags);
   }
-  for (const d of dependencies) {
+  for (const d of repeated) {
     const tags = seen.get(id(d))!;
     const others = d.tag === 'depend' ? ['build_depend', 'build_export_depend', 'exec_depend', 'depend twice'] : d.tag === 'test_depend' && format === 1 ? ['build_depend', 'run_depend'] : [];
     const clash = others.filter((t) => tags.has(t)).map((t) => (t === 'depend twice' ? 'depend' : t));
@@ -173,37 +191,59 @@ function redundant(dependencies: Dependency[], format: number, fault: (message: 
   }
 }
 
+const noAttributes: Record<string, string> = Object.freeze({});
+
 /** A namespace-aware, strict parse into a tree; the errors of expat are its errors. */
 function parseXml(source: string, file: string): Result<Element> {
   if (source.length > maximumSize) return bad(error('manifest-invalid', `the manifest is larger than ${maximumSize >> 20} MiB`, { file }));
   const text = source.charCodeAt(0) === 0xfeff ? source.slice(1) : source;
   const parser = new SaxesParser({ xmlns: false, position: true });
-  const stack: Element[] = [];
   let root: Element | undefined;
   let failed: Diagnostic | undefined;
   const fail = (message: string, line: number) => void (failed ??= error('manifest-xml', `not well-formed XML: ${message}`, { file, line }));
   parser.on('error', (e) => fail(e.message.replace(/^[^:]*:?\d+:\d+: /, ''), parser.line));
   parser.on('doctype', () => fail('a document type declaration is refused', parser.line));
+  // The way down to where the parser is; elements below <export>'s are passed over, and counted.
+  const stack: Element[] = [];
+  let below = 0;
+  let start = 0;
+  const scopes: Record<string, string>[] = [];
   parser.on('opentag', (tag) => {
-    const element: Element = { name: tag.name, attributes: tag.attributes as Record<string, string>, text: '', children: [], line: parser.line, start: parser.position, inner: '' };
+    let attributes: Record<string, string> | undefined;
     let prefixed = tag.name.includes(':');
-    for (const a in tag.attributes) if (a.includes(':')) prefixed = true;
-    if (prefixed) checkPrefixes(tag.name, element.attributes, stack, (m) => fail(m, parser.line));
-    if (stack.length > maximumDepth) fail(`elements are nested more than ${maximumDepth} deep`, parser.line);
+    for (const a in tag.attributes) {
+      attributes = tag.attributes as Record<string, string>;
+      if (a.includes(':')) prefixed = true;
+    }
+    scopes.push(attributes ?? noAttributes);
+    if (prefixed) checkPrefixes(tag.name, attributes ?? noAttributes, scopes, (m) => fail(m, parser.line));
+    if (scopes.length > maximumDepth) fail(`elements are nested more than ${maximumDepth} deep`, parser.line);
     if (failed) return;
-    stack[stack.length - 1]?.children.push(element);
-    root ??= element;
+    const depth = stack.length;
+    if (below > 0 || depth > 2) {
+      below++;
+      return;
+    }
+    const element: Element = { name: tag.name, attributes, text: '', line: parser.line, children: undefined, inner: '' };
+    if (depth === 0) root = element;
+    else (stack[depth - 1]!.children ??= []).push(element);
+    if (depth === 1 && tag.name === 'description') start = parser.position;
     stack.push(element);
   });
   const characters = (t: string) => {
     const top = stack[stack.length - 1];
-    if (top) top.text += t;
+    if (top && below === 0) top.text += t;
   };
   parser.on('text', characters);
   parser.on('cdata', characters);
   parser.on('closetag', (tag) => {
+    scopes.pop();
+    if (below > 0) {
+      below--;
+      return;
+    }
     const e = stack.pop();
-    if (e?.name === 'description' && stack.length === 1 && !tag.isSelfClosing) e.inner = text.slice(e.start, text.lastIndexOf('</', parser.position - 1));
+    if (stack.length === 1 && e?.name === 'description' && !tag.isSelfClosing) e.inner = text.slice(start, text.lastIndexOf('</', parser.position - 1));
   });
   try {
     parser.write(text).close();
@@ -214,13 +254,13 @@ function parseXml(source: string, file: string): Result<Element> {
   return root ? good(root) : bad(error('manifest-xml', 'not well-formed XML: it is empty', { file, line: 1 }));
 }
 
-function checkPrefixes(name: string, attributes: Record<string, string>, stack: Element[], fail: (message: string) => void): void {
+function checkPrefixes(name: string, attributes: Record<string, string>, scopes: Record<string, string>[], fail: (message: string) => void): void {
   for (const qualified of [name, ...Object.keys(attributes)]) {
     const colon = qualified.indexOf(':');
     if (colon < 0) continue;
     const prefix = qualified.slice(0, colon);
     if (prefix === 'xml' || prefix === 'xmlns') continue;
-    const declared = `xmlns:${prefix}` in attributes || stack.some((e) => `xmlns:${prefix}` in e.attributes);
+    const declared = scopes.some((a) => `xmlns:${prefix}` in a);
     if (!declared) fail(`the namespace prefix '${prefix}' is not declared`);
   }
 }

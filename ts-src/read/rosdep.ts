@@ -1,13 +1,22 @@
-import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { RosdepDatabase } from '../model/rosdep.ts';
-import { asMap, parseYaml } from './yaml.ts';
+import { Locator, asMap, parseYaml } from './yaml.ts';
 
-/** Layers rosdep files (REP 111); keys are merged by OS name, earlier files win. */
-export function layerRosdep(files: { file: string; text: string }[]): Result<RosdepDatabase> {
-  const database: RosdepDatabase = { files: files.map((f) => f.file), rules: new Map() };
-  const diagnostics = [];
+export interface RosdepFile { file: string; text: string }
+
+/**
+ * Layers rosdep files (REP 111); keys are merged by OS name, earlier files win. Of `wanted` keys alone where those are given: most
+ * of the time that reading a distribution takes would else go into keys that nothing needs. A fault in the others is then not
+ * found; `validate` reads all.
+ */
+export function layerRosdep(files: RosdepFile[], wanted?: ReadonlySet<string>): Result<RosdepDatabase> {
+  const database: RosdepDatabase = { files: files.map((f) => f.file), rules: new Map(), keys: [] };
+  const diagnostics: Diagnostic[] = [];
+  const keys = new Set<string>();
   for (const [index, { file, text }] of files.entries()) {
-    const parsed = parseYaml(text, file);
+    const parts = wanted && splitKeys(text);
+    let parsed = parseYaml(parts ? textOf(parts, wanted) : text, file);
+    if (parts && !parsed.ok) parsed = parseYaml(text, file);
     if (!parsed.ok) {
       diagnostics.push(...parsed.diagnostics);
       continue;
@@ -17,10 +26,11 @@ export function layerRosdep(files: { file: string; text: string }[]): Result<Ros
       diagnostics.push(error('rosdep-invalid', 'a rosdep file must be a map of keys', { file, line: 1 }));
       continue;
     }
+    for (const key of parts ? parts.map((p) => p.key) : Object.keys(root)) keys.add(key);
     for (const key of Object.keys(root)) {
       const byOs = asMap(root[key]);
       if (!byOs) {
-        diagnostics.push(error('rosdep-invalid', `the rule of '${key}' must be a map of operating systems`, { file, hint: `for example ${key}: {debian: [${key}]}` }));
+        diagnostics.push(error('rosdep-invalid', `the rule of '${key}' must be a map of operating systems`, { file, line: new Locator(text).line([key]), hint: `for example ${key}: {debian: [${key}]}` }));
         continue;
       }
       let rules = database.rules.get(key);
@@ -28,5 +38,39 @@ export function layerRosdep(files: { file: string; text: string }[]): Result<Ros
       for (const os of Object.keys(byOs)) if (!rules.has(os)) rules.set(os, { rule: byOs[os], file: index });
     }
   }
+  database.keys = [...keys];
   return diagnostics.length ? bad(...diagnostics) : good(database);
 }
+
+/**
+ * The text of each top-level key, where the file is so plain that lines say where one begins: each line at the left margin is
+ * a comment or `key:`, and no key stands twice. Undefined for any other file.
+ */
+function splitKeys(text: string): { key: string; text: string }[] | undefined {
+  if (/[\t\r\u0085\u2028\u2029\ufeff]/.test(text)) return undefined;
+  const parts: { key: string; text: string }[] = [];
+  const seen = new Set<string>();
+  const margin = /^[^ \n][^\n]*$/gm;
+  let begun = -1;
+  for (let m = margin.exec(text); m; m = margin.exec(text)) {
+    const line = m[0];
+    if (line.startsWith('#')) continue;
+    const key = /^([A-Za-z][A-Za-z0-9_.+-]*):(?: |$)/.exec(line)?.[1];
+    if (key === undefined || seen.has(key) || notText.test(key)) return undefined;
+    if (begun >= 0) parts[parts.length - 1]!.text = text.slice(begun, m.index);
+    begun = m.index;
+    seen.add(key);
+    parts.push({ key, text: '' });
+  }
+  if (begun >= 0) parts[parts.length - 1]!.text = text.slice(begun);
+  return parts;
+}
+
+/** The wanted keys' text; where one of them refers to another place, with all that could be such a place. */
+function textOf(parts: { key: string; text: string }[], wanted: ReadonlySet<string>): string {
+  const refers = parts.some((p) => wanted.has(p.key) && /[\s,[{:-]\*[^\s'"]/.test(p.text));
+  return parts.filter((p) => wanted.has(p.key) || (refers && /[\s,[{:-]&[^\s'"]/.test(p.text))).map((p) => p.text).join('');
+}
+
+/** What YAML 1.1 takes for something else than a text. */
+const notText = /^(?:y|n|yes|no|on|off|true|false|null)$/i;

@@ -1,5 +1,5 @@
 import * as fastYaml from 'js-yaml';
-import { LineCounter, isMap, isScalar, isSeq, parseDocument, type Document } from 'yaml';
+import type { Document, LineCounter } from 'yaml';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 
 const maximumSize = 64 << 20;
@@ -18,14 +18,19 @@ export function parseYaml(text: string, file: string): Result<unknown> {
   }
 }
 
+/** The parser that knows positions: large, slow, and loaded only where a fault is to be shown. */
+const positions = (): typeof import('yaml') => require('yaml') as typeof import('yaml');
+
 /** Lines of a YAML file's entries, found by a slower parse only when a fault has to be shown. */
 export class Locator {
   private document: Document | undefined;
-  private readonly lines = new LineCounter();
+  private lines: LineCounter | undefined;
   constructor(private readonly text: string) {}
 
   /** The line of the deepest entry on `path` that is there. */
   line(path: readonly PropertyKey[], key = false): number | undefined {
+    const { LineCounter, isMap, isScalar, isSeq, parseDocument } = positions();
+    this.lines ??= new LineCounter();
     this.document ??= parseDocument(this.text, { lineCounter: this.lines, version: '1.1', uniqueKeys: false, strict: false });
     let node: unknown = this.document.contents;
     let offset = 0;

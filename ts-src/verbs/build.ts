@@ -66,7 +66,7 @@ async function runBuild(values: Values, packages: string[]): Promise<number> {
     complain('slipway build: --driver is unshare or docker\n');
     return exit.usage;
   }
-  const planned = await readAndPlan(values, packages, () => undefined);
+  const planned = await readAndPlan(values, packages);
   showDiagnostics(planned.diagnostics);
   if (!planned.ok) return exit.failed;
   const { workspace, plan } = planned.value;

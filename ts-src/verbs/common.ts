@@ -6,7 +6,7 @@ import { stampOf } from '../model/names.ts';
 import type { DistributionInput, Plan } from '../model/plan.ts';
 import { makePlan } from '../plan/plan.ts';
 import type { Selection } from '../plan/select.ts';
-import { readDistribution, readRosdep, readWorkspace, type Workspace } from '../read/inputs.ts';
+import { neededNames, readDistribution, readRosdep, readWorkspace, type Workspace } from '../read/inputs.ts';
 import { readLock } from '../read/lock.ts';
 import { readUnderlays } from '../read/underlay.ts';
 import { countFaults, renderDiagnostics } from '../render/diagnostics.ts';
@@ -74,26 +74,31 @@ export function selectionOf(values: Values, packages: string[]): Selection {
 
 export interface Planned { workspace: Workspace; plan: Plan; distributions: DistributionInput[]; diagnostics: Diagnostic[]; lock: Lock | undefined }
 
+export interface ReadOptions {
+  progress?: (text: string) => void;
+  /** rosdep's keys are all read and checked, needed or not. */
+  everyKey?: boolean;
+}
+
 /** Reads all that a plan needs and makes it. Fails only where there is nothing to plan; other faults are in its diagnostics. */
-export async function readAndPlan(values: Values, packages: string[], progress: (text: string) => void = () => undefined): Promise<Result<Planned>> {
+export async function readAndPlan(values: Values, packages: string[], options: ReadOptions = {}): Promise<Result<Planned>> {
   const read = readWorkspace(findDistro(values), typeof values.state === 'string' ? resolve(values.state) : undefined);
   if (!read.ok) return read;
   const workspace = { ...read.value, root: resolve(read.value.root), state: resolve(read.value.state) };
   const diagnostics: Diagnostic[] = [];
   const lock = typeof values.lock === 'string' ? readLock(values.lock) : undefined;
   if (lock && !lock.ok) return lock;
-  const rosdep = readRosdep(workspace);
-  diagnostics.push(...rosdep.diagnostics);
   const selection = selectionOf(values, packages);
   const distributions: DistributionInput[] = [];
   for (const name of Object.keys(workspace.distro.distributions).sort()) {
     if (selection.distributions && !selection.distributions.includes(name)) continue;
-    const input = await readDistribution(workspace, name, lock?.value, progress);
+    const input = await readDistribution(workspace, name, lock?.value, options.progress ?? (() => undefined));
     diagnostics.push(...input.diagnostics);
     if (input.ok) distributions.push(input.value);
   }
   const underlays = await readUnderlays(workspace);
-  diagnostics.push(...underlays.diagnostics);
+  const rosdep = readRosdep(workspace, options.everyKey ? undefined : neededNames(distributions));
+  diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics);
   if (!rosdep.ok || !underlays.ok) return bad(...sorted(diagnostics));
   if (!distributions.length && diagnostics.some(isError)) return bad(...sorted(diagnostics));
   const stamp = lock?.value.stamp ?? stampOf(Date.now());

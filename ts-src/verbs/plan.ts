@@ -22,7 +22,7 @@ export const validate: Verb = {
   usage: 'validate',
   options: { ...distroOptions },
   async run(values) {
-    const planned = await readAndPlan(values, []);
+    const planned = await readAndPlan(values, [], { everyKey: true });
     showDiagnostics(planned.diagnostics);
     if (!planned.ok || planned.diagnostics.some(isError)) return exit.failed;
     const tasks = planned.value.plan.scopes.reduce((n, s) => n + s.packages.length * s.targets.length, 0);
