@@ -46,25 +46,38 @@ export function sorted(diagnostics: Diagnostic[]): Diagnostic[] {
 /** Order by code unit, the same in every locale. */
 export const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** The known name nearest to a mistyped one, if any is near (Damerau-Levenshtein distance at most a third of its length, at least 1). */
+/** The known name nearest to a mistyped one, if any is near. */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
-  return nearestNames(name, known, 1)[0];
+  return new NearNames(known).of(name, 1)[0];
 }
 
-export function nearestNames(name: string, known: Iterable<string>, most: number): string[] {
-  const limit = Math.max(1, Math.floor(name.length / 3));
-  const found: [number, string][] = [];
-  const wanted = name.toLowerCase();
-  const letters = lettersOf(wanted);
-  for (const candidate of known) {
-    if (Math.abs(candidate.length - name.length) > limit) continue;
-    const other = candidate.toLowerCase();
-    // One edit changes at most two of the letters that a word has.
-    if (bits(letters ^ lettersOf(other)) > 2 * limit) continue;
-    const d = distance(wanted, other, limit);
-    if (d <= limit) found.push([d, candidate]);
+/** Finds known names near to mistyped ones: Damerau-Levenshtein distance at most a third of the name's length, at least 1 and at most 3. */
+export class NearNames {
+  private readonly byLength: { name: string; lower: string; letters: number }[][] = [];
+
+  constructor(known: Iterable<string>) {
+    for (const name of known) {
+      const lower = name.toLowerCase();
+      (this.byLength[name.length] ??= []).push({ name, lower, letters: lettersOf(lower) });
+    }
   }
-  return found.sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).slice(0, most).map(([, n]) => n);
+
+  /** The nearest first, at most `most`. */
+  of(name: string, most: number): string[] {
+    const limit = Math.min(3, Math.max(1, Math.floor(name.length / 3)));
+    const found: [number, string][] = [];
+    const wanted = name.toLowerCase();
+    const letters = lettersOf(wanted);
+    for (let length = Math.max(0, name.length - limit); length <= name.length + limit; length++) {
+      for (const candidate of this.byLength[length] ?? []) {
+        // One edit changes at most two of the letters that a word has.
+        if (bits(letters ^ candidate.letters) > 2 * limit) continue;
+        const d = distance(wanted, candidate.lower, limit);
+        if (d <= limit) found.push([d, candidate.name]);
+      }
+    }
+    return found.sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).slice(0, most).map(([, n]) => n);
+  }
 }
 
 /** Which characters a word has, one bit for each, or for several that share one. */

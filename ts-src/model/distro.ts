@@ -1,5 +1,8 @@
 import * as z from 'zod';
 
+// Compiling checks for one file to be read takes longer than checking it.
+z.config({ jitless: true });
+
 /**
  * The one definition of distro.yaml: its types, defaults, checks and the JSON schema for editors come from here.
  * What a person writes is `WrittenDistro` (z.input), what the rest of the program sees is `Distro`.

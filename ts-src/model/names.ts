@@ -8,7 +8,12 @@ const fill = (pattern: string, values: Record<string, string>): string => patter
 /** A package's name as Debian allows it (policy 5.6.1): lower case, `-` for `_`. */
 export const debianize = (name: string): string => name.toLowerCase().replaceAll('_', '-');
 
-export const debianPackage = (distro: Distro, distribution: string, name: string): string => fill(distro.naming.package, { organization: distro.organization, distribution: debianize(distribution), name: debianize(name) });
+/** The Debian names of a distribution's packages: its pattern is filled once but for the name. */
+export function debianNames(distro: Distro, distribution: string): (name: string) => string {
+  const parts = fill(distro.naming.package, { organization: distro.organization, distribution: debianize(distribution) }).split('{name}');
+  return (name) => parts.join(debianize(name));
+}
+export const debianPackage = (distro: Distro, distribution: string, name: string): string => debianNames(distro, distribution)(name);
 export const installPrefix = (distro: Distro, distribution: string): string => fill(distro.naming.prefix, { organization: distro.organization, distribution });
 export const underlayPackage = (pattern: string, name: string): string => fill(pattern, { name: debianize(name) });
 

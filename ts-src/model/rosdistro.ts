@@ -9,7 +9,7 @@ export interface Repository {
   doc?: SourceEntry;
   /** Where the entry stands. */
   file: string;
-  line?: number;
+  line?: number | undefined;
 }
 
 export interface SourceEntry {

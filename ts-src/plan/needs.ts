@@ -13,17 +13,19 @@ const uses: Record<DependencyKind, number> = {
   build: forBuild, buildtool: forBuild, build_export: forRun, buildtool_export: forRun, exec: forRun, test: forTest, doc: 0, group: forBuild | forRun, conflict: 0, replace: 0,
 };
 
-/** One thing that a package needs; each member of a group by itself. */
+/** One thing that a package says it needs; each member of a group by itself. */
 export interface Need {
   name: string;
   /** The package's number, or one above all packages for other names: the same for the same name. */
   id: number;
   roles: number;
   dependency: Dependency;
-  /** It is needed as a member of this group alone. */
+  /** It is needed as a member of this group. */
   group: string | undefined;
-  versioned: boolean;
 }
+
+/** Packages of the distribution that one needs, by number and by name, sorted, itself left out. */
+export interface Inside { build: number[]; run: number[]; test: number[]; names: { build: string[]; run: string[]; test: string[] } }
 
 /** A distribution with its conditions evaluated: what is the same on every platform. Numbers count the packages by name, sorted. */
 export interface Evaluated {
@@ -33,9 +35,24 @@ export interface Evaluated {
   /** How many names there are, packages and others that packages need. */
   ids: number;
   packages: Package[];
-  needs: Need[][];
   groups: Map<string, string[]>;
+  /** Packages that depend on a group. */
+  withGroups: Set<number>;
+  /** What each needs of the distribution, with what ROS 2 leaves unsaid. */
+  inside: Inside[];
+  /** What each needs beside: names of the underlay or of rosdep. */
+  outside: Need[][];
+  /** Those of its needs that have version bounds. */
+  bounded: Need[][];
+  /** Packages that all others need though none says so, and those that these need themselves. */
+  essential: string[];
+  beforeEssential: Set<number>;
+  /** All that a package says it needs, in its order. */
+  needs(number: number): Need[];
 }
+
+const typesupport = ['rosidl_typesupport_fastrtps_c', 'rosidl_typesupport_fastrtps_cpp'];
+const none: Need[] = [];
 
 export function evaluateAll(input: DistributionInput, settings: Distribution, diagnostics: Diagnostic[]): Evaluated {
   const evaluate = manifestEvaluator(conditionContext(input, settings.conditions));
@@ -60,8 +77,83 @@ export function evaluateAll(input: DistributionInput, settings: Distribution, di
     others.set(name, names.length + others.size);
     return names.length + others.size - 1;
   };
-  const needs = packages.map((p) => needsOf(p, groups, idOf));
-  return { input, names, number, ids: names.length + others.size, packages, groups, needs };
+  const essential = settings.build_essential.length ? settings.build_essential : input.rosVersion === 2 ? ['ros_workspace'] : [];
+  const evaluated: Evaluated = {
+    input, names, number, ids: 0, packages, groups, withGroups: new Set(), inside: [], outside: [], bounded: [], essential, beforeEssential: new Set(),
+    needs: (n) => needsOf(packages[n]!, groups, idOf),
+  };
+  collectBelow(evaluated);
+  const essentialNumbers = essential.flatMap((e) => number.get(e) ?? []);
+  const typesupportNumbers = typesupport.flatMap((t) => number.get(t) ?? []);
+  const marks = new Uint8Array(names.length);
+  for (let n = 0; n < packages.length; n++) {
+    let outside = none;
+    let bounded = none;
+    const touched: number[] = [];
+    const mark = (d: number, roles: number) => {
+      if (d === n) return;
+      if (marks[d] === 0) touched.push(d);
+      marks[d]! |= roles;
+    };
+    for (const need of evaluated.needs(n)) {
+      if (need.id < names.length) mark(need.id, need.roles);
+      else if (outside === none) outside = [need];
+      else outside.push(need);
+      if (need.group !== undefined) evaluated.withGroups.add(n);
+      else if (hasBounds(need.dependency)) {
+        if (bounded === none) bounded = [];
+        bounded.push(need);
+      }
+    }
+    if (!evaluated.beforeEssential.has(n)) for (const e of essentialNumbers) mark(e, forBuild | forRun);
+    if (isInterface(packages[n]!)) for (const t of typesupportNumbers) mark(t, forBuild);
+    evaluated.inside.push(insideOf(touched, marks, names));
+    evaluated.outside.push(outside);
+    evaluated.bounded.push(bounded);
+  }
+  evaluated.ids = names.length + others.size;
+  return evaluated;
+}
+
+function insideOf(touched: number[], marks: Uint8Array, names: readonly string[]): Inside {
+  const inside: Inside = { build: [], run: [], test: [], names: { build: [], run: [], test: [] } };
+  touched.sort((a, b) => a - b);
+  for (const d of touched) {
+    const roles = marks[d]!;
+    marks[d] = 0;
+    if (roles & forBuild) {
+      inside.build.push(d);
+      inside.names.build.push(names[d]!);
+    }
+    if (roles & forRun) {
+      inside.run.push(d);
+      inside.names.run.push(names[d]!);
+    }
+    if (roles & forTest) {
+      inside.test.push(d);
+      inside.names.test.push(names[d]!);
+    }
+  }
+  return inside;
+}
+
+/** Packages of messages are built by generators that their package.xml doesn't name. */
+export const isInterface = (p: Package): boolean => p.memberOfGroups.includes('rosidl_interface_packages');
+export { typesupport };
+
+function hasBounds(d: Dependency): boolean {
+  for (const _ in d.versions) return true;
+  return false;
+}
+
+/** What the essential packages need themselves can't need them. */
+function collectBelow(evaluated: Evaluated): void {
+  const stack = evaluated.essential.flatMap((e) => evaluated.number.get(e) ?? []);
+  for (let n = stack.pop(); n !== undefined; n = stack.pop()) {
+    if (evaluated.beforeEssential.has(n)) continue;
+    evaluated.beforeEssential.add(n);
+    for (const need of evaluated.needs(n)) if (need.roles & (forBuild | forRun) && need.group === undefined && need.id < evaluated.names.length) stack.push(need.id);
+  }
 }
 
 function needsOf(p: Package, groups: Map<string, string[]>, idOf: (name: string) => number): Need[] {
@@ -71,12 +163,8 @@ function needsOf(p: Package, groups: Map<string, string[]>, idOf: (name: string)
     for (let i = 0; i < d.kinds.length; i++) roles |= uses[d.kinds[i]!];
     if (!roles) continue;
     if (d.kinds[0] === 'group') {
-      for (const member of groups.get(d.name) ?? []) if (member !== p.name) needs.push({ name: member, id: idOf(member), roles, dependency: d, group: d.name, versioned: false });
-      continue;
-    }
-    let versioned = false;
-    for (const _ in d.versions) versioned = true;
-    needs.push({ name: d.name, id: idOf(d.name), roles, dependency: d, group: undefined, versioned });
+      for (const member of groups.get(d.name) ?? []) if (member !== p.name) needs.push({ name: member, id: idOf(member), roles, dependency: d, group: d.name });
+    } else needs.push({ name: d.name, id: idOf(d.name), roles, dependency: d, group: undefined });
   }
   return needs;
 }
@@ -87,8 +175,8 @@ function needsOf(p: Package, groups: Map<string, string[]>, idOf: (name: string)
  */
 export function above(evaluated: Evaluated, names: Iterable<string>): Set<string> {
   const dependents: string[][] = evaluated.names.map(() => []);
-  evaluated.needs.forEach((needs, n) => {
-    for (const need of needs) dependents[need.id]?.push(evaluated.names[n]!);
+  evaluated.inside.forEach((inside, n) => {
+    for (const list of [inside.build, inside.run, inside.test]) for (const d of list) dependents[d]!.push(evaluated.names[n]!);
   });
   const found = new Set<string>();
   const stack = [...names];

@@ -52,15 +52,14 @@ export function ordered(evaluated: Evaluated, nodes: readonly Node[], diagnostic
 export function edgeOf(evaluated: Evaluated, from: number, to: number, roles = forBuild | forRun): { tag: string; group?: string; line?: number } {
   const name = evaluated.names[to]!;
   const rank = (n: Need) => (n.group !== undefined ? 2 : n.roles & forBuild ? 0 : 1);
-  const need = evaluated.needs[from]!.filter((n) => n.name === name && n.roles & roles).sort((a, b) => rank(a) - rank(b))[0];
+  const need = evaluated.needs(from).filter((n) => n.name === name && n.roles & roles).sort((a, b) => rank(a) - rank(b))[0];
   if (!need) return { tag: essentialTag };
   return { tag: need.dependency.tag, line: need.dependency.line, ...(need.group === undefined ? {} : { group: need.group }) };
 }
 
 /** The group through which alone one package needs another. */
 export function groupOf(evaluated: Evaluated, from: number, to: number): string | undefined {
-  const needs = evaluated.needs[from]!;
-  return needs.some((n) => n.group !== undefined) ? edgeOf(evaluated, from, to).group : undefined;
+  return evaluated.withGroups.has(from) ? edgeOf(evaluated, from, to).group : undefined;
 }
 
 class Cycles {

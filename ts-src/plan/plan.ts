@@ -1,6 +1,6 @@
-import { compare, sorted, type Diagnostic } from '../model/diagnostics.ts';
+import { NearNames, compare, sorted, type Diagnostic } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
-import { debianPackage } from '../model/names.ts';
+import { debianNames } from '../model/names.ts';
 import type { DistributionInput, Plan, Scope } from '../model/plan.ts';
 import type { RosdepDatabase } from '../model/rosdep.ts';
 import { evaluateAll, type Evaluated } from './needs.ts';
@@ -39,8 +39,8 @@ export function makePlan(input: PlanInput): Made {
     if (selection.distributions && !selection.distributions.includes(distribution.name)) continue;
     const settings = distro.distributions[distribution.name]!;
     const evaluated = evaluateAll(distribution, settings, diagnostics);
-    const near = new Map<string, string[]>();
-    const debian = evaluated.names.map((name) => debianPackage(distro, distribution.name, name));
+    const near = nearNames(() => [...evaluated.names, ...input.rosdep.keys]);
+    const debian = evaluated.names.map(debianNames(distro, distribution.name));
     all.push(evaluated);
     for (const platform of chosen(settings.platforms, selection.platforms)) {
       const resolver = new Resolver(evaluated, settings, distro, platform, input.rosdep, input.underlays, settingsOf);
@@ -55,4 +55,15 @@ export function makePlan(input: PlanInput): Made {
   }
   checkPatterns(selection, all, diagnostics);
   return { plan: { schema: 'slipway-plan-1', organization: distro.organization, stamp: input.stamp, scopes }, diagnostics: sorted(diagnostics), resolvers };
+}
+
+/** Finds near names for whoever asks, and knows them again; the index is made for the first question. */
+function nearNames(known: () => string[]): (name: string) => string[] {
+  let index: NearNames | undefined;
+  const found = new Map<string, string[]>();
+  return (name) => {
+    let near = found.get(name);
+    if (!near) found.set(name, (near = (index ??= new NearNames(known())).of(name, 3)));
+    return near;
+  };
 }

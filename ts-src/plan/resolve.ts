@@ -50,9 +50,9 @@ export class Resolver {
     return rule.kind === 'packages' && rule.installer === 'apt' ? { from: 'system', packages: rule.packages, key: name } : { from: 'nowhere', rosdep: rule };
   }
 
-  /** Every name that a dependency can have here, for what was mistyped. */
-  knownNames(): string[] {
-    return [...this.evaluated.names, ...this.rosdep.keys];
+  /** Whether a package of the distribution can come from anywhere but a build: a quick no spares asking for each. */
+  mayBeElsewhere(): boolean {
+    return this.settings.underlay.some((u) => Object.hasOwn(this.platform.underlays, u)) || this.settingsOf.any;
   }
 
   rosdepRule(key: string): RosdepResolution {

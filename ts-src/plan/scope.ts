@@ -1,10 +1,10 @@
-import { error, nearest, nearestNames, warning, type Diagnostic } from '../model/diagnostics.ts';
+import { error, nearest, warning, type Diagnostic } from '../model/diagnostics.ts';
 import type { Distribution, Distro } from '../model/distro.ts';
 import type { Package } from '../model/manifest.ts';
 import { installPrefix } from '../model/names.ts';
 import { buildTypes, type BuildType, type PlannedPackage, type Scope } from '../model/plan.ts';
 import { matcher } from './globs.ts';
-import { forBuild, forRun, forTest, type Evaluated, type Need } from './needs.ts';
+import { forBuild, forRun, forTest, isInterface, typesupport, type Evaluated, type Need } from './needs.ts';
 import { edgeOf, groupOf, leaveOut, ordered, type Node } from './order.ts';
 import type { Resolution, Resolver } from './resolve.ts';
 import { narrowing, type Selection } from './select.ts';
@@ -18,8 +18,8 @@ export interface ScopeInput {
   selection: Selection;
   /** Debian names, by number. */
   debian: readonly string[];
-  /** Near names of what resolves nowhere, found once for all platforms. */
-  near: Map<string, string[]>;
+  /** Names near to one that resolves nowhere. */
+  near: (name: string) => string[];
 }
 
 /** One distribution on one platform, its targets not yet filled in. */
@@ -35,24 +35,23 @@ class ScopePlanner {
   private readonly evaluated: Evaluated;
   private readonly resolver: Resolver;
   private readonly nodes: (Node | undefined)[];
-  /** What every package needs, and every package of messages, though none says so. */
+  /** Packages of the distribution that are not built here, with what stands for them; undefined where all are built. */
+  private readonly elsewhere: (Resolution | undefined)[] | undefined;
+  /** What ROS 2 leaves unsaid and only an underlay has: for every package, and for packages of messages. */
   private readonly essential: Resolution[];
-  private readonly beforeEssential = new Set<string>();
   private readonly typesupport: Resolution[];
-  /** Roles of what one package needs, while its needs are gone through. */
-  private readonly marks: Uint8Array;
 
   constructor(private readonly input: ScopeInput, private readonly diagnostics: Diagnostic[]) {
     this.resolver = input.resolver;
-    this.evaluated = input.resolver.evaluated;
-    this.nodes = new Array<Node | undefined>(this.evaluated.names.length).fill(undefined);
-    this.marks = new Uint8Array(this.evaluated.names.length);
-    const { settings } = input;
-    const there = (name: string) => this.evaluated.number.has(name) || this.resolver.underlayOf(name) !== undefined;
-    const essential = (settings.build_essential.length ? settings.build_essential : this.evaluated.input.rosVersion === 2 ? ['ros_workspace'] : []).filter(there);
-    this.essential = essential.map((e) => this.resolver.find(e));
-    this.typesupport = ['rosidl_typesupport_fastrtps_c', 'rosidl_typesupport_fastrtps_cpp'].filter(there).map((t) => this.resolver.find(t));
-    for (const e of essential) this.collectBelow(e);
+    const evaluated = (this.evaluated = input.resolver.evaluated);
+    this.nodes = new Array<Node | undefined>(evaluated.names.length).fill(undefined);
+    if (this.resolver.mayBeElsewhere()) {
+      const elsewhere = evaluated.names.map((name, id) => this.resolver.resolve({ name, id })).map((r) => (r.from === 'built' ? undefined : r));
+      if (elsewhere.some((r) => r)) this.elsewhere = elsewhere;
+    }
+    const beside = (names: readonly string[]) => names.filter((n) => !evaluated.number.has(n)).flatMap((n) => this.resolver.underlayOf(n) ?? []);
+    this.essential = beside(evaluated.essential);
+    this.typesupport = beside(typesupport);
   }
 
   plan(): Scope {
@@ -101,7 +100,8 @@ class ScopePlanner {
     for (let i = 0; i < queue.length; i++) {
       const node = queue[i]!;
       this.needsOf(node);
-      for (const d of merged(node.build, node.run)) add(d, { neededBy: node.planned.name });
+      for (const d of node.build) add(d, { neededBy: node.planned.name });
+      for (const d of node.run) add(d, { neededBy: node.planned.name });
     }
     return queue.sort((a, b) => a.number - b.number);
   }
@@ -115,7 +115,7 @@ class ScopePlanner {
       kept.add(n);
     }
     for (let i = 0; i < queue.length; i++) {
-      for (const d of merged(queue[i]!.build, queue[i]!.run)) {
+      for (const d of [...queue[i]!.build, ...queue[i]!.run]) {
         const node = this.nodes[d]!;
         if (kept.has(node)) continue;
         node.planned.why = { neededBy: queue[i]!.planned.name };
@@ -144,43 +144,44 @@ class ScopePlanner {
 
   private needsOf(node: Node): void {
     const { number, planned } = node;
-    const p = this.evaluated.packages[number]!;
-    const { marks } = this;
-    const touched: number[] = [];
-    const system = new Map<string, number>();
-    const requires = (s: string, roles: number) => void system.set(s, (system.get(s) ?? 0) | roles);
-    const take = (r: Exclude<Resolution, { from: 'nowhere' }>, roles: number) => {
-      if (r.from !== 'built') {
-        for (const s of r.packages) requires(s, roles);
-      } else if (r.number !== number) {
-        if (marks[r.number] === 0) touched.push(r.number);
-        marks[r.number]! |= roles;
-      }
+    const { evaluated, elsewhere } = this;
+    const p = evaluated.packages[number]!;
+    let system: Map<string, number> | undefined;
+    const requires = (packages: readonly string[], roles: number) => {
+      system ??= new Map();
+      for (const s of packages) system.set(s, (system.get(s) ?? 0) | roles);
     };
-    for (const need of this.evaluated.needs[number]!) {
+    const inside = evaluated.inside[number]!;
+    if (elsewhere) {
+      const built = (list: readonly number[], role: number) => list.filter((d) => {
+        const r = elsewhere[d];
+        if (r && r.from !== 'built' && r.from !== 'nowhere') requires(r.packages, role);
+        return r === undefined;
+      });
+      node.build = built(inside.build, forBuild);
+      node.run = built(inside.run, forRun);
+      node.test = built(inside.test, forTest);
+    } else {
+      node.build = inside.build;
+      node.run = inside.run;
+      node.test = inside.test;
+    }
+    for (const need of evaluated.outside[number]!) {
       const r = this.resolver.resolve(need);
-      if (r.from === 'nowhere') {
-        this.unresolved(node, p, need, r);
-        continue;
-      }
-      take(r, need.roles);
-      if (need.versioned) this.checkVersion(node, p, need, r);
+      if (r.from === 'nowhere') this.unresolved(node, p, need, r);
+      else if (r.from !== 'built') requires(r.packages, need.roles);
     }
-    if (!this.beforeEssential.has(p.name)) for (const r of this.essential) if (r.from !== 'nowhere') take(r, forBuild | forRun);
-    if (p.memberOfGroups.includes('rosidl_interface_packages')) for (const r of this.typesupport) if (r.from !== 'nowhere') take(r, forBuild);
+    for (const need of evaluated.bounded[number]!) {
+      const r = this.resolver.resolve(need);
+      if (r.from !== 'nowhere') this.checkVersion(node, p, need, r);
+    }
+    if (this.essential.length && !evaluated.beforeEssential.has(number)) for (const r of this.essential) if (r.from === 'underlay') requires(r.packages, forBuild | forRun);
+    if (this.typesupport.length && isInterface(p)) for (const r of this.typesupport) if (r.from === 'underlay') requires(r.packages, forBuild);
     const settings = this.resolver.settingsOf(p.name);
-    for (const s of settings.build_depends ?? []) requires(s, forBuild);
-    for (const s of settings.depends ?? []) requires(s, forRun);
-
-    if (touched.length > 1) touched.sort((a, b) => a - b);
-    for (const d of touched) {
-      const roles = marks[d]!;
-      marks[d] = 0;
-      if (roles & forBuild) node.build.push(d);
-      if (roles & forRun) node.run.push(d);
-      if (roles & forTest) node.test.push(d);
-    }
-    if (system.size) for (const s of [...system.keys()].sort()) {
+    if (settings.build_depends) requires(settings.build_depends, forBuild);
+    if (settings.depends) requires(settings.depends, forRun);
+    if (!system) return;
+    for (const s of [...system.keys()].sort()) {
       const roles = system.get(s)!;
       if (roles & forBuild) planned.systemBuild.push(s);
       if (roles & forRun) planned.systemRun.push(s);
@@ -205,8 +206,7 @@ class ScopePlanner {
     } else if (rule.kind === 'not-here') {
       node.faults.push(say('rosdep-platform', `${text}, which rosdep does not have for ${where}: ${rule.reason}`, { ...at, hint: `${rule.file}: add a rule for ${where}` }));
     } else {
-      let near = this.input.near.get(d.name);
-      if (!near) this.input.near.set(d.name, (near = nearestNames(d.name, this.resolver.knownNames(), 3)));
+      const near = this.input.near(d.name);
       node.faults.push(say('dependency-unresolved', `${text}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`, { ...at, hint: near.length ? `did you mean ${near.map((n) => `'${n}'`).join(' or ')}?` : 'add its repository to the distribution file, or a rosdep rule' }));
     }
     if (needed) node.planned.blocked ??= `'${d.name}' is not to be had on ${where}`;
@@ -231,66 +231,52 @@ class ScopePlanner {
     }
   }
 
-  /** What `build_essential` packages need themselves can't need them. */
-  private collectBelow(name: string): void {
-    const stack = [name];
-    for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
-      if (this.beforeEssential.has(at)) continue;
-      this.beforeEssential.add(at);
-      const n = this.evaluated.number.get(at);
-      if (n !== undefined) for (const need of this.evaluated.needs[n]!) if (need.roles & (forBuild | forRun) && need.group === undefined && this.evaluated.number.has(need.name)) stack.push(need.name);
-    }
-  }
-
   /** Names for numbers, how deep each lies, and what is blocked with what it needs. */
   private finish(sequence: readonly Node[]): PlannedPackage[] {
-    const { names, packages } = this.evaluated;
-    const causes = new Map(sequence.filter((n) => n.planned.blocked !== undefined).map((n) => [n, `'${n.planned.name}' is blocked: ${n.planned.blocked!}`]));
-    for (let again = true; again;) {
-      again = false;
-      for (const node of sequence) {
-        const p = node.planned;
-        for (const d of merged(node.build, node.run)) {
-          const other = this.nodes[d];
-          if (!other) continue;
-          if (other.planned.blocked === undefined) continue;
-          const group = groupOf(this.evaluated, node.number, d);
-          if (group !== undefined) {
-            leaveOut(node, d);
-            this.diagnostics.push(warning('group-member', `'${p.name}' goes without '${names[d]!}' of the group '${group}': ${other.planned.blocked}`, { file: packages[node.number]!.file, line: edgeOf(this.evaluated, node.number, d).line }));
-            again = true;
-          } else if (p.blocked === undefined) {
-            causes.set(node, (p.blocked = causes.get(other)!));
-            again = true;
-          }
-        }
-      }
-    }
+    const { names, inside: all } = this.evaluated;
+    if (sequence.some((n) => n.planned.blocked !== undefined)) this.block(sequence);
+    const depth = new Int32Array(names.length).fill(-1);
     for (const node of sequence) {
       const p = node.planned;
-      for (const d of node.build) p.depth = Math.max(p.depth, (this.nodes[d]?.planned.depth ?? -1) + 1);
-      for (const d of node.run) p.depth = Math.max(p.depth, (this.nodes[d]?.planned.depth ?? -1) + 1);
-      p.build = node.build.map((d) => names[d]!);
-      p.run = node.run.map((d) => names[d]!);
-      p.test = node.test.map((d) => names[d]!);
+      const inside = all[node.number]!;
+      let below = 0;
+      for (const d of node.build) if (depth[d]! >= below) below = depth[d]! + 1;
+      for (const d of node.run) if (depth[d]! >= below) below = depth[d]! + 1;
+      p.depth = depth[node.number] = below;
+      p.build = node.build === inside.build ? inside.names.build : node.build.map((d) => names[d]!);
+      p.run = node.run === inside.run ? inside.names.run : node.run.map((d) => names[d]!);
+      p.test = node.test === inside.test ? inside.names.test : node.test.map((d) => names[d]!);
       const bounded = Object.keys(p.bounds);
       if (bounded.length > 1) p.bounds = Object.fromEntries(bounded.sort().map((k) => [k, p.bounds[k]!]));
     }
     return sequence.map((n) => n.planned);
   }
-}
 
-/** Both lists as one, sorted, each number once. */
-function merged(a: readonly number[], b: readonly number[]): number[] {
-  if (!b.length) return a as number[];
-  if (!a.length) return b as number[];
-  const result: number[] = [];
-  for (let i = 0, j = 0; i < a.length || j < b.length;) {
-    const x = i < a.length ? a[i]! : Infinity;
-    const y = j < b.length ? b[j]! : Infinity;
-    result.push(Math.min(x, y));
-    if (x <= y) i++;
-    if (y <= x) j++;
+  /** What needs a blocked package is blocked; what needs it only as a member of a group goes without it. */
+  private block(sequence: readonly Node[]): void {
+    const { names, packages } = this.evaluated;
+    /** By number, what is told of whoever needs it. */
+    const causes: (string | undefined)[] = [];
+    for (const n of sequence) if (n.planned.blocked !== undefined) causes[n.number] = `'${n.planned.name}' is blocked: ${n.planned.blocked}`;
+    const blockedBy = (node: Node): number | undefined => {
+      for (const list of [node.build, node.run]) {
+        for (const d of list) if (causes[d] !== undefined && (causes[node.number] === undefined || groupOf(this.evaluated, node.number, d) !== undefined)) return d;
+      }
+      return undefined;
+    };
+    for (let again = true; again;) {
+      again = false;
+      for (const node of sequence) {
+        for (let d = blockedBy(node); d !== undefined; d = blockedBy(node)) {
+          again = true;
+          const group = groupOf(this.evaluated, node.number, d);
+          if (group === undefined) node.planned.blocked = causes[node.number] = causes[d]!;
+          else {
+            leaveOut(node, d);
+            this.diagnostics.push(warning('group-member', `'${node.planned.name}' goes without '${names[d]!}' of the group '${group}': ${this.nodes[d]!.planned.blocked!}`, { file: packages[node.number]!.file, line: edgeOf(this.evaluated, node.number, d).line }));
+          }
+        }
+      }
+    }
   }
-  return result;
 }

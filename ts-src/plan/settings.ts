@@ -2,16 +2,17 @@ import { compare } from '../model/diagnostics.ts';
 import type { Distro, PackageSettings } from '../model/distro.ts';
 import { matcher } from './globs.ts';
 
-export type SettingsOf = (name: string) => Partial<PackageSettings>;
+/** Settings of a package by its name; `any`: there are some at all. */
+export type SettingsOf = ((name: string) => Partial<PackageSettings>) & { any: boolean };
 
 const nothing: Partial<PackageSettings> = Object.freeze({});
 
 /** What distro.yaml's package_settings say of single packages: globs first, the exact name last. */
 export function settingsFinder(distro: Distro): SettingsOf {
   const entries = Object.entries(distro.package_settings).map(([pattern, settings]) => ({ pattern, settings, matches: matcher([pattern]) }));
-  if (!entries.length) return () => nothing;
+  if (!entries.length) return Object.assign(() => nothing, { any: false });
   const known = new Map<string, Partial<PackageSettings>>();
-  return (name) => {
+  return Object.assign((name: string) => {
     let found = known.get(name);
     if (!found) {
       const matching = entries.filter((e) => e.matches(name)).sort((a, b) => Number(a.pattern === name) - Number(b.pattern === name) || compare(a.pattern, b.pattern));
@@ -21,5 +22,5 @@ export function settingsFinder(distro: Distro): SettingsOf {
       }), nothing)));
     }
     return found;
-  };
+  }, { any: true });
 }

@@ -196,62 +196,94 @@ const noAttributes: Record<string, string> = Object.freeze({});
 /** A namespace-aware, strict parse into a tree; the errors of expat are its errors. */
 function parseXml(source: string, file: string): Result<Element> {
   if (source.length > maximumSize) return bad(error('manifest-invalid', `the manifest is larger than ${maximumSize >> 20} MiB`, { file }));
-  const text = source.charCodeAt(0) === 0xfeff ? source.slice(1) : source;
-  const parser = new SaxesParser({ xmlns: false, position: true });
-  let root: Element | undefined;
-  let failed: Diagnostic | undefined;
-  const fail = (message: string, line: number) => void (failed ??= error('manifest-xml', `not well-formed XML: ${message}`, { file, line }));
-  parser.on('error', (e) => fail(e.message.replace(/^[^:]*:?\d+:\d+: /, ''), parser.line));
-  parser.on('doctype', () => fail('a document type declaration is refused', parser.line));
-  // The way down to where the parser is; elements below <export>'s are passed over, and counted.
-  const stack: Element[] = [];
-  let below = 0;
-  let start = 0;
-  const scopes: Record<string, string>[] = [];
-  parser.on('opentag', (tag) => {
+  reader ??= new TreeReader();
+  const read = reader.read(source.charCodeAt(0) === 0xfeff ? source.slice(1) : source);
+  if (read.root) return good(read.root);
+  reader = undefined;
+  return bad(error('manifest-xml', `not well-formed XML: ${read.message}`, { file, line: read.line }));
+}
+
+/** One parser for all manifests: making one for each costs as much as what it reads. After a fault its state is not to be trusted. */
+let reader: TreeReader | undefined;
+
+class TreeReader {
+  private readonly parser = new SaxesParser({ xmlns: false, position: true });
+  private text = '';
+  private root: Element | undefined;
+  private failed: { message: string; line: number } | undefined;
+  /** The way down to where the parser is; elements below <export>'s are passed over, and counted. */
+  private readonly stack: Element[] = [];
+  private below = 0;
+  /** Attributes of all elements that are open, for namespaces. */
+  private readonly scopes: Record<string, string>[] = [];
+  /** Where the text of <description> begins. */
+  private start = 0;
+
+  constructor() {
+    const { parser } = this;
+    parser.on('error', (e) => this.fail(e.message.replace(/^[^:]*:?\d+:\d+: /, '')));
+    parser.on('doctype', () => this.fail('a document type declaration is refused'));
+    parser.on('opentag', (tag) => this.open(tag.name, tag.attributes as Record<string, string>));
+    parser.on('text', (t) => this.characters(t));
+    parser.on('cdata', (t) => this.characters(t));
+    parser.on('closetag', (tag) => this.close(tag.isSelfClosing));
+  }
+
+  /** The root element, or what is wrong and where. A reader that found a fault can't be used again. */
+  read(text: string): { root: Element } | { root?: undefined; message: string; line: number } {
+    this.text = text;
+    this.root = undefined;
+    try {
+      this.parser.write(text).close();
+    } catch (e) {
+      this.fail((e as Error).message);
+    }
+    if (this.failed) return this.failed;
+    return this.root ? { root: this.root } : { message: 'it is empty', line: 1 };
+  }
+
+  private fail(message: string): void {
+    this.failed ??= { message, line: this.parser.line };
+  }
+
+  private open(name: string, all: Record<string, string>): void {
+    const { stack, scopes } = this;
     let attributes: Record<string, string> | undefined;
-    let prefixed = tag.name.includes(':');
-    for (const a in tag.attributes) {
-      attributes = tag.attributes as Record<string, string>;
+    let prefixed = name.includes(':');
+    for (const a in all) {
+      attributes = all;
       if (a.includes(':')) prefixed = true;
     }
     scopes.push(attributes ?? noAttributes);
-    if (prefixed) checkPrefixes(tag.name, attributes ?? noAttributes, scopes, (m) => fail(m, parser.line));
-    if (scopes.length > maximumDepth) fail(`elements are nested more than ${maximumDepth} deep`, parser.line);
-    if (failed) return;
+    if (prefixed) checkPrefixes(name, attributes ?? noAttributes, scopes, (m) => this.fail(m));
+    if (scopes.length > maximumDepth) this.fail(`elements are nested more than ${maximumDepth} deep`);
+    if (this.failed) return;
     const depth = stack.length;
-    if (below > 0 || depth > 2) {
-      below++;
+    if (this.below > 0 || depth > 2) {
+      this.below++;
       return;
     }
-    const element: Element = { name: tag.name, attributes, text: '', line: parser.line, children: undefined, inner: '' };
-    if (depth === 0) root = element;
+    const element: Element = { name, attributes, text: '', line: this.parser.line, children: undefined, inner: '' };
+    if (depth === 0) this.root = element;
     else (stack[depth - 1]!.children ??= []).push(element);
-    if (depth === 1 && tag.name === 'description') start = parser.position;
+    if (depth === 1 && name === 'description') this.start = this.parser.position;
     stack.push(element);
-  });
-  const characters = (t: string) => {
-    const top = stack[stack.length - 1];
-    if (top && below === 0) top.text += t;
-  };
-  parser.on('text', characters);
-  parser.on('cdata', characters);
-  parser.on('closetag', (tag) => {
-    scopes.pop();
-    if (below > 0) {
-      below--;
+  }
+
+  private characters(t: string): void {
+    const top = this.stack[this.stack.length - 1];
+    if (top && this.below === 0) top.text += t;
+  }
+
+  private close(isSelfClosing: boolean): void {
+    this.scopes.pop();
+    if (this.below > 0) {
+      this.below--;
       return;
     }
-    const e = stack.pop();
-    if (stack.length === 1 && e?.name === 'description' && !tag.isSelfClosing) e.inner = text.slice(start, text.lastIndexOf('</', parser.position - 1));
-  });
-  try {
-    parser.write(text).close();
-  } catch (e) {
-    fail((e as Error).message, parser.line);
+    const e = this.stack.pop();
+    if (this.stack.length === 1 && e?.name === 'description' && !isSelfClosing) e.inner = this.text.slice(this.start, this.text.lastIndexOf('</', this.parser.position - 1));
   }
-  if (failed) return bad(failed);
-  return root ? good(root) : bad(error('manifest-xml', 'not well-formed XML: it is empty', { file, line: 1 }));
 }
 
 function checkPrefixes(name: string, attributes: Record<string, string>, scopes: Record<string, string>[], fail: (message: string) => void): void {

@@ -28,6 +28,17 @@ export function parseIndex(text: string, file: string, distribution: string): Re
   return good(result);
 }
 
+/** A repository whose line is looked up when it is asked for. */
+class Located implements Repository {
+  source?: SourceEntry;
+  release?: ReleaseEntry;
+  doc?: SourceEntry;
+  constructor(readonly name: string, readonly file: string, private readonly locate: () => number | undefined) {}
+  get line(): number | undefined {
+    return this.locate();
+  }
+}
+
 /** One distribution file (REP 143, version 1 and 2); `value` is given where it came with a cache. */
 export function parseDistributionFile(text: string, file: string, value?: unknown): Result<Pick<DistributionFile, 'repositories' | 'releasePlatforms'>> {
   const parsed = value === undefined ? parseYaml(text, file) : good(value);
@@ -57,8 +68,7 @@ export function parseDistributionFile(text: string, file: string, value?: unknow
       fault(`the repository '${name}' must be a map`, path);
       continue;
     }
-    const repository: Repository = { name, file };
-    Object.defineProperty(repository, 'line', { get: () => line(path), enumerable: false });
+    const repository: Repository = new Located(name, file, () => line(path));
     const source = asMap(entry.source);
     if (entry.source !== undefined && !source) fault(`source of '${name}' must be a map`, [...path, 'source']);
     if (source) {
@@ -97,9 +107,11 @@ export function parseRepos(text: string, file: string): Result<Repository[]> {
     else if (!entry) fault('must be a map');
     else {
       const source = sourceEntry(entry, fault);
-      const repository: Repository = { name: path, file };
-      Object.defineProperty(repository, 'line', { get: () => locator.line(['repositories', path]), enumerable: false });
-      if (source) repositories.push({ ...repository, source });
+      const repository: Repository = new Located(path, file, () => locator.line(['repositories', path]));
+      if (source) {
+        repository.source = source;
+        repositories.push(repository);
+      }
     }
   }
   return diagnostics.some(isError) ? { ok: false, diagnostics } : good(repositories, diagnostics);

@@ -1,5 +1,4 @@
 import * as fastYaml from 'js-yaml';
-import type { Document, LineCounter } from 'yaml';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 
 const maximumSize = 64 << 20;
@@ -18,35 +17,62 @@ export function parseYaml(text: string, file: string): Result<unknown> {
   }
 }
 
-/** The parser that knows positions: large, slow, and loaded only where a fault is to be shown. */
-const positions = (): typeof import('yaml') => require('yaml') as typeof import('yaml');
-
-/** Lines of a YAML file's entries, found by a slower parse only when a fault has to be shown. */
+/** Lines of a YAML file's entries, found by another look at its text only when a fault has to be shown. */
 export class Locator {
-  private document: Document | undefined;
-  private lines: LineCounter | undefined;
+  private events: fastYaml.Event[] | undefined;
   constructor(private readonly text: string) {}
 
-  /** The line of the deepest entry on `path` that is there. */
-  line(path: readonly PropertyKey[], key = false): number | undefined {
-    const { LineCounter, isMap, isScalar, isSeq, parseDocument } = positions();
-    this.lines ??= new LineCounter();
-    this.document ??= parseDocument(this.text, { lineCounter: this.lines, version: '1.1', uniqueKeys: false, strict: false });
-    let node: unknown = this.document.contents;
+  /** The line of the deepest entry on `path` that is there; 1 where the text is no YAML. */
+  line(path: readonly PropertyKey[]): number {
     let offset = 0;
+    let at = 1;
     for (const step of path) {
-      if (isMap(node)) {
-        const pair = node.items.find((p) => String(isScalar(p.key) ? p.key.value : p.key) === String(step));
-        if (!pair) break;
-        if (isScalar(pair.key) && pair.key.range) offset = pair.key.range[0];
-        node = pair.value;
-      } else if (isSeq(node)) {
-        node = node.items[Number(step)];
-      } else break;
-      const range = (node as { range?: [number, number, number] } | null)?.range;
-      if (range && !key && (isScalar(node) || isMap(node)) && !isMap(node)) offset = range[0];
+      const found = this.child(at, String(step));
+      if (!found) break;
+      ({ at, offset } = found);
     }
-    return this.lines.linePos(offset).line;
+    let line = 1;
+    for (let i = this.text.indexOf('\n'); i >= 0 && i < offset; i = this.text.indexOf('\n', i + 1)) line++;
+    return line;
+  }
+
+  /** An entry of the map or list whose event is at `at`: its own event, and where it stands in the text. */
+  private child(at: number, step: string): { at: number; offset: number } | undefined {
+    const events = (this.events ??= eventsOf(this.text));
+    const { MAPPING, SEQUENCE, SCALAR, POP } = fastYaml.EVENT_ID;
+    const kind = events[at]?.type;
+    for (let i = at + 1, n = 0; kind === MAPPING || kind === SEQUENCE; n++) {
+      const e = events[i];
+      if (!e || e.type === POP) return undefined;
+      if (kind === SEQUENCE) {
+        if (n === Number(step)) return { at: i, offset: 'start' in e ? e.start : 'valueStart' in e ? e.valueStart : 0 };
+        i = this.after(events, i);
+      } else {
+        const value = this.after(events, i);
+        if (e.type === SCALAR && fastYaml.getScalarValue(this.text, e) === step) return { at: value, offset: e.valueStart };
+        i = this.after(events, value);
+      }
+    }
+    return undefined;
+  }
+
+  /** The event after a node and all that it holds. */
+  private after(events: readonly fastYaml.Event[], at: number): number {
+    const { MAPPING, SEQUENCE, POP } = fastYaml.EVENT_ID;
+    for (let depth = 0; ; at++) {
+      const type = events[at]?.type;
+      if (type === MAPPING || type === SEQUENCE) depth++;
+      else if (type === POP) depth--;
+      if (depth <= 0 || type === undefined) return at + 1;
+    }
+  }
+}
+
+function eventsOf(text: string): fastYaml.Event[] {
+  try {
+    return fastYaml.parseEvents(text, {});
+  } catch {
+    return [];
   }
 }
 
