@@ -97,7 +97,7 @@ rosdistro/d/distribution.yaml:2: error: can't read ${folder}/repositories/gone: 
 rosdistro/d/distribution.yaml:6: error: 'old' is a hg repository, which Slipway does not read [source-type]
     git, tar and zip are read: mirror it into git
 rosdistro/d/distribution.yaml:8: error: the package 'b' is in 'many' (many/deep/er/b/package.xml) and in 'twice' (twice/package.xml) [package-twice]
-    leave it in one of them, or mark one with COLCON_IGNORE
+    leave it in one of them, or mark one with COLCON_IGNORE; 'many' is at rosdistro/d/distribution.yaml:4
 4 errors, 0 warnings
 `);
     expect(slipway('validate').status).toBe(1);

@@ -3,5 +3,5 @@ export interface Lock {
   schema: 'slipway-lock-1';
   /** UTC, YYYYMMDDHHMMSS. */
   stamp: string;
-  distributions: Record<string, Record<string, { url: string; commit: string; tree: string; packages: Record<string, { version: string; path: string; tree: string }> }>>;
+  distributions: Record<string, Record<string, { url: string; commit: string; tree: string; packages: Record<string, { version: string; path: string; tree: string; commit?: string }> }>>;
 }

@@ -29,6 +29,8 @@ export interface DistributionInput {
   rosVersion: 1 | 2;
   pythonVersion: 2 | 3;
   packages: Map<string, SourcePackage>;
+  /** Its repositories, those without packages too. */
+  repositories: string[];
 }
 
 /** System a task runs on. */

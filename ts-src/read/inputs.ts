@@ -1,22 +1,32 @@
 import { dirname, join, relative } from 'node:path';
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { bad, error, good, isError, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { bad, compare, error, good, isError, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { Distribution, Distro } from '../model/distro.ts';
 import type { Lock } from '../model/lock.ts';
 import type { DistributionInput, PackageSource, SourcePackage } from '../model/plan.ts';
-import type { ReleaseEntry, Repository } from '../model/rosdistro.ts';
+import type { Manifest } from '../model/manifest.ts';
+import type { Repository } from '../model/rosdistro.ts';
 import type { RosdepDatabase } from '../model/rosdep.ts';
-import { readIf, readJson, writeWhole } from '../io/files.ts';
-import { parallel, run } from '../io/process.ts';
+import { readIf, writeWhole } from '../io/files.ts';
+import { parallel } from '../io/process.ts';
 import { parseDistro } from './distro.ts';
-import { absoluteUrl, download, fetchArchive, fetchCommit, git, resolveRef, type Snapshot } from './git.ts';
+import { absoluteUrl, download, fetchArchive, fetchCommits, resolveRef, resolveRefs, snapshotFolder, type Reporter, type Snapshot } from './git.ts';
 import { parseManifest } from './manifest.ts';
+import { resolveRequest, type Override, type Overrides } from './override.ts';
+import { readPackages, recall, type RepositoryPackages } from './packages.ts';
 import { parseCache, parseDistributionFile, parseIndex, parseRepos } from './rosdistro.ts';
 import { layerRosdep } from './rosdep.ts';
 
 /** A distro repository on disk and where its state is kept. */
-export interface Workspace { root: string; file: string; state: string; distro: Distro }
+export interface Workspace {
+  root: string;
+  file: string;
+  state: string;
+  distro: Distro;
+  /** What relative URLs of repositories are relative to: the root, also where an earlier commit's files are read from elsewhere. */
+  urlBase: string;
+}
 
 const fetchWidth = 8;
 
@@ -26,7 +36,7 @@ export function readWorkspace(file: string, state: string | undefined): Result<W
   const parsed = parseDistro(text, file);
   if (!parsed.ok) return parsed;
   const root = dirname(file);
-  return good({ root, file, state: state ?? join(root, '.slipway'), distro: parsed.value });
+  return good({ root, file, state: state ?? join(root, '.slipway'), distro: parsed.value, urlBase: root });
 }
 
 /** rosdep's rules, of all keys or of the wanted ones. */
@@ -136,146 +146,142 @@ async function readCache(workspace: Workspace, settings: Distribution, url: stri
 }
 
 /** Reads every package of a distribution: from its cache, or from its repositories at their heads or at the lock's commits. */
-export async function readDistribution(workspace: Workspace, name: string, lock: Lock | undefined, progress: (text: string) => void): Promise<Result<DistributionInput>> {
+export async function readDistribution(workspace: Workspace, name: string, lock: Lock | undefined, overrides: Overrides, reporter: Reporter): Promise<Result<DistributionInput>> {
   const entries = await readEntries(workspace, name);
   if (!entries.ok) return entries;
-  const { repositories, rosVersion, pythonVersion, manifests, cacheFile } = entries.value;
-  const settings = workspace.distro.distributions[name]!;
+  const { repositories, rosVersion, pythonVersion } = entries.value;
+  const locked = lock && (Object.hasOwn(lock.distributions, name) ? lock.distributions[name] : undefined);
+  if (lock && !locked) return bad(error('lock-distribution', `the lock has no distribution '${name}'`));
   const diagnostics: Diagnostic[] = [...entries.diagnostics];
   const packages = new Map<string, SourcePackage>();
+  const places = new Map<string, Repository>();
   const add = (p: SourcePackage, repository: Repository) => {
     const other = packages.get(p.name);
-    if (!other) packages.set(p.name, p);
-    else diagnostics.push(error('package-twice', `the package '${p.name}' is in '${other.repository}' (${other.file}) and in '${repository.name}' (${p.file})`, { file: repository.file, line: repository.line, hint: 'leave it in one of them, or mark one with COLCON_IGNORE' }));
+    if (!other) {
+      packages.set(p.name, p);
+      places.set(p.name, repository);
+      return;
+    }
+    const first = places.get(p.name)!;
+    diagnostics.push(error('package-twice', `the package '${p.name}' is in '${other.repository}' (${other.file}) and in '${repository.name}' (${p.file})`, { file: repository.file, line: repository.line, hint: first === repository ? 'leave one, or mark one with COLCON_IGNORE' : `leave it in one of them, or mark one with COLCON_IGNORE; '${first.name}' is at ${first.file}${first.line === undefined ? '' : `:${first.line}`}` }));
   };
-  if (settings.sources === 'release') {
-    const released = repositories.flatMap((repository) => (repository.release?.version ? repository.release.packages.map((packageName) => ({ repository, release: repository.release!, packageName })) : []));
-    const sourceOf = (release: ReleaseEntry, packageName: string): PackageSource => ({ url: absoluteUrl(release.url, workspace.root), path: '', ref: (release.tag ?? 'release/{package}/{version}').replaceAll('{package}', packageName).replaceAll('{version}', release.version!) });
-    const read = manifests ? released.flatMap(({ repository, release, packageName }) => {
-      const text = Object.hasOwn(manifests, packageName) ? manifests[packageName] : undefined;
-      const file = `${cacheFile}:${packageName}`;
-      return typeof text === 'string' ? [{ repository, packageName, file, source: sourceOf(release, packageName), manifest: parseManifest(text, file) }] : [];
-    }) : await parallel(released, fetchWidth, async ({ repository, release, packageName }) => {
-      const source = sourceOf(release, packageName);
-      progress(`reading ${packageName}`);
-      const pinned = await pinReleased(workspace, source);
-      const file = `${repository.name}:${packageName}/package.xml`;
-      const found = pinned.ok ? await readPackages(workspace, packageName, pinned.value.snapshot) : pinned;
-      if (!found.ok) return { repository, packageName, file, source, manifest: { ok: false as const, diagnostics: found.diagnostics.map((d) => ({ file: repository.file, ...d })) } };
-      const one = found.value.packages[0];
-      return { repository, packageName, file, source: pinned.ok ? pinned.value.source : source, manifest: one ? good(one.manifest, found.diagnostics) : bad(error('package-name', `the release of '${packageName}' has no package.xml at its root`, { file: repository.file, line: repository.line })) };
-    });
+  const released = workspace.distro.distributions[name]!.sources === 'release';
+  const developed = repositories.filter((r) => overrides.has(r.name) || (!released && r.source)).sort((a, b) => compare(a.name, b.name));
+  if (released) {
+    const rest = repositories.filter((r) => !overrides.has(r.name));
+    const read = entries.value.manifests ? cachedPackages(workspace, rest, entries.value.manifests, entries.value.cacheFile!) : await releasedPackages(workspace, rest, locked, reporter);
     for (const r of read) {
       for (const d of r.manifest.diagnostics) diagnostics.push(d);
       if (!r.manifest.ok) continue;
       const manifest = r.manifest.value;
       if (manifest.name !== r.packageName) diagnostics.push(error('package-name', `the manifest of '${r.packageName}' says it is '${manifest.name}'`, { file: r.repository.file, line: r.repository.line, hint: 'the entry and package.xml must agree' }));
-      add({ name: manifest.name, repository: r.repository.name, manifest, file: r.file, source: r.source, released: r.repository.release!.version! }, r.repository);
-    }
-  } else {
-    const wanted = repositories.filter((r) => r.source).sort((a, b) => (a.name < b.name ? -1 : 1));
-    const locked = lock?.distributions[name];
-    if (lock && !locked) return bad(error('lock-distribution', `the lock has no distribution '${name}'`));
-    const read = await parallel(wanted, fetchWidth, async (repository) => {
-      const url = absoluteUrl(repository.source!.url, workspace.root);
-      progress(`reading ${repository.name}`);
-      const found = await readRepository(workspace, repository, url, locked?.[repository.name]?.commit, lock !== undefined);
-      const at = <T>(d: T): T => ({ file: repository.file, line: repository.line, ...d });
-      return { repository, url, found: found.ok ? found : { ...found, diagnostics: found.diagnostics.map(at) } };
-    });
-    for (const { repository, url, found } of read) {
-      diagnostics.push(...found.diagnostics);
-      if (!found.ok) continue;
-      for (const p of found.value.packages) add({ name: p.manifest.name, repository: repository.name, manifest: p.manifest, file: p.file, source: { url, commit: found.value.commit, tree: p.tree, path: p.path } }, repository);
+      const pin = locked?.[r.repository.name]?.packages[r.packageName];
+      add({ name: manifest.name, repository: r.repository.name, manifest, file: r.file, source: pin?.commit ? { ...r.source, commit: pin.commit, ...(pin.tree ? { tree: pin.tree } : {}) } : r.source, released: r.repository.release!.version! }, r.repository);
     }
   }
-  return diagnostics.some((d) => isError(d) && d.code === 'lock-repository') ? { ok: false, diagnostics } : good({ name, rosVersion, pythonVersion, packages }, diagnostics);
+  const read = await parallel(developed, fetchWidth, async (repository) => {
+    reporter.reading?.(repository.name);
+    const found = await readRepository(workspace, repository, locked?.[repository.name]?.commit, lock !== undefined, overrides.get(repository.name), reporter);
+    const at = <T>(d: T): T => ({ file: repository.file, line: repository.line, ...d });
+    return { repository, found: found.ok ? found : { ...found, diagnostics: found.diagnostics.map(at) } };
+  });
+  for (const { repository, found } of read) {
+    diagnostics.push(...found.diagnostics);
+    if (!found.ok) continue;
+    for (const p of found.value.packages) add({ name: p.manifest.name, repository: repository.name, manifest: p.manifest, file: p.file, source: { url: found.value.url, commit: found.value.commit, tree: p.tree, path: p.path } }, repository);
+  }
+  return diagnostics.some((d) => isError(d) && d.code === 'lock-repository') ? { ok: false, diagnostics } : good({ name, rosVersion, pythonVersion, packages, repositories: repositories.map((r) => r.name) }, diagnostics);
 }
 
-async function readRepository(workspace: Workspace, repository: Repository, url: string, pinned: string | undefined, locked: boolean): Promise<Result<RepositoryPackages>> {
-  const source = repository.source!;
-  if (locked && !pinned) return bad(error('lock-repository', `the lock has no repository '${repository.name}'`, { hint: 'make the lock anew with `slipway lock`' }));
+interface Released { repository: Repository; packageName: string; file: string; source: PackageSource; manifest: Result<Manifest> }
+
+/** Of each repository's release its packages, with where their sources are. */
+function releasesOf(workspace: Workspace, repositories: readonly Repository[]): { repository: Repository; packages: { packageName: string; source: PackageSource }[] }[] {
+  return repositories.flatMap((repository) => {
+    const { release } = repository;
+    if (!release?.version) return [];
+    const url = absoluteUrl(release.url, workspace.urlBase);
+    const tag = (release.tag ?? 'release/{package}/{version}').replaceAll('{version}', release.version);
+    return [{ repository, packages: release.packages.map((packageName) => ({ packageName, source: { url, path: '', ref: tag.replaceAll('{package}', packageName) } })) }];
+  });
+}
+
+function cachedPackages(workspace: Workspace, repositories: readonly Repository[], manifests: Record<string, string>, cacheFile: string): Released[] {
+  const read: Released[] = [];
+  for (const { repository, packages } of releasesOf(workspace, repositories)) {
+    for (const { packageName, source } of packages) {
+      const text = Object.hasOwn(manifests, packageName) ? manifests[packageName] : undefined;
+      const file = `${cacheFile}:${packageName}`;
+      if (typeof text === 'string') read.push({ repository, packageName, file, source, manifest: parseManifest(text, file) });
+    }
+  }
+  return read;
+}
+
+/** Without a cache: one question to each release repository for all its tags, and of the tagged trees the manifests alone. */
+async function releasedPackages(workspace: Workspace, repositories: readonly Repository[], locked: Lock['distributions'][string] | undefined, reporter: Reporter): Promise<Released[]> {
+  const read = await parallel(releasesOf(workspace, repositories), fetchWidth, async ({ repository, packages }): Promise<Released[]> => {
+    reporter.reading?.(repository.name);
+    const pinned = await pinReleased(workspace, packages.map((p) => ({ ...p.source, ...(locked?.[repository.name]?.packages[p.packageName]?.commit ? { commit: locked[repository.name]!.packages[p.packageName]!.commit! } : {}) })), 'trees', reporter);
+    return Promise.all(packages.map(async ({ packageName, source }, i): Promise<Released> => {
+      const pin = pinned[i]!;
+      const file = `${repository.name}:${packageName}/package.xml`;
+      const at = (diagnostics: readonly Diagnostic[]) => ({ ok: false as const, diagnostics: diagnostics.map((d) => ({ file: repository.file, line: repository.line!, ...d })) });
+      if (!pin.ok) return { repository, packageName, file, source, manifest: at(pin.diagnostics) };
+      const remembered = recall(workspace.state, pin.value.source.commit!, packageName);
+      const found = remembered ?? (await readPackages(workspace.state, packageName, pin.value.snapshot!, source.url, reporter));
+      if (!found.ok) return { repository, packageName, file, source, manifest: at(found.diagnostics) };
+      const one = found.value.packages[0];
+      return { repository, packageName, file, source: { ...pin.value.source, ...(one ? { tree: one.tree } : {}) }, manifest: one ? good(one.manifest, found.diagnostics) : bad(error('package-name', `the release of '${packageName}' has no package.xml at its root`, { file: repository.file, line: repository.line })) };
+    }));
+  });
+  return read.flat();
+}
+
+async function readRepository(workspace: Workspace, repository: Repository, pinned: string | undefined, locked: boolean, override: Override | undefined, reporter: Reporter): Promise<Result<RepositoryPackages & { url: string }>> {
+  const { state } = workspace;
+  const found = async (url: string, snapshot: Result<Snapshot>) => {
+    const read = snapshot.ok ? await readPackages(state, repository.name, snapshot.value, url, reporter) : snapshot;
+    return read.ok ? good({ ...read.value, url }, read.diagnostics) : read;
+  };
+  if (override && 'folder' in override) return found(override.folder, await snapshotFolder(override.folder, state));
+  const { source } = repository;
+  if (!source) return bad(error('override-invalid', `'${repository.name}' has no source entry, so there is no branch or pull request to take`, { hint: 'a folder can stand for it: NAME=FOLDER' }));
+  if (locked && !pinned && !override) return bad(error('lock-repository', `the lock has no repository '${repository.name}'`, { hint: 'make the lock anew with `slipway lock`' }));
+  const url = absoluteUrl(source.url, workspace.urlBase);
   if (source.type === 'hg' || source.type === 'svn') return bad(error('source-type', `'${repository.name}' is a ${source.type} repository, which Slipway does not read`, { hint: 'git, tar and zip are read: mirror it into git' }));
   if (source.type === 'tar' || source.type === 'zip') {
-    const snapshot = await fetchArchive(source, url, workspace.state);
-    return snapshot.ok ? readPackages(workspace, repository.name, snapshot.value) : snapshot;
+    if (override) return bad(error('override-invalid', `'${repository.name}' is an archive, which has no branches or pull requests`, { hint: 'a folder can stand for it: NAME=FOLDER' }));
+    const remembered = recall(state, source.sha256!, repository.name);
+    return remembered ? good({ ...remembered.value, url }, remembered.diagnostics) : found(url, await fetchArchive(source, url, state));
   }
-  const commit = pinned ? good(pinned) : await resolveRef(url, source.version);
+  const commit = override ? ('request' in override ? await resolveRequest(url, override.request, reporter) : await resolveRef(url, override.ref, reporter)) : pinned ? good(pinned) : await resolveRef(url, source.version, reporter);
   if (!commit.ok) return commit;
-  const remembered = readJson<RepositoryText>(memory(workspace, commit.value));
-  if (remembered?.schema === 1) return parsePackages(repository.name, remembered);
-  const snapshot = await fetchCommit(url, commit.value, workspace.state);
-  return snapshot.ok ? readPackages(workspace, repository.name, snapshot.value) : snapshot;
+  const remembered = recall(state, commit.value, repository.name);
+  if (remembered) return good({ ...remembered.value, url }, remembered.diagnostics);
+  const snapshots = await fetchCommits(url, [commit.value], state, 'trees', reporter);
+  return found(url, snapshots.ok ? good(snapshots.value[0]!) : snapshots);
 }
 
-/** The commit and tree of a released package's tag. */
-export async function pinReleased(workspace: Pick<Workspace, 'state'>, source: PackageSource): Promise<Result<{ source: PackageSource; snapshot: Snapshot }>> {
-  const commit = await resolveRef(source.url, source.ref);
-  if (!commit.ok) return commit;
-  const snapshot = await fetchCommit(source.url, commit.value, workspace.state);
-  return snapshot.ok ? good({ source: { ...source, commit: commit.value, tree: snapshot.value.tree }, snapshot: snapshot.value }) : snapshot;
-}
-
-/** What is kept of a repository at a commit, so that planning again reads nothing of it. */
-interface RepositoryText { schema: 1; commit: string; tree: string; packages: { path: string; tree: string; xml: string }[] }
-interface RepositoryPackages { commit: string; packages: { path: string; tree: string; file: string; manifest: SourcePackage['manifest'] }[] }
-
-const memory = (workspace: Workspace, commit: string): string => join(workspace.state, 'manifests', `${commit}.json`);
-
-async function readPackages(workspace: Workspace, name: string, snapshot: Snapshot): Promise<Result<RepositoryPackages>> {
-  const listed = await git(['ls-tree', '-r', '-t', '-z', '--full-tree', snapshot.tree], { gitDir: snapshot.gitDir });
-  if (listed.code !== 0) return bad(error('source-store', `can't list ${name}: ${listed.stderr.trim()}`));
-  const trees = new Map<string, string>([['', snapshot.tree]]);
-  const found: { path: string; blob: string }[] = [];
-  const ignored = new Set<string>();
-  for (const line of listed.stdout.split('\0')) {
-    const tab = line.indexOf('\t');
-    if (tab < 0) continue;
-    const [, type, object] = line.slice(0, tab).split(' ') as [string, string, string];
-    const path = line.slice(tab + 1);
-    const folder = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '';
-    const base = path.slice(folder ? folder.length + 1 : 0);
-    if (type === 'tree') trees.set(path, object);
-    else if (base === 'package.xml') found.push({ path: folder, blob: object });
-    else if (base === 'CATKIN_IGNORE' || base === 'AMENT_IGNORE' || base === 'COLCON_IGNORE') ignored.add(folder);
-  }
-  const above = (path: string): string[] => path.split('/').map((_, i, parts) => parts.slice(0, i).join('/'));
-  const roots = new Set(found.map((f) => f.path));
-  const kept = found.filter(({ path }) => {
-    const parents = path === '' ? [] : above(path);
-    return !ignored.has(path) && !parents.some((p) => ignored.has(p) || roots.has(p)) && !path.split('/').some((part) => part.startsWith('.'));
+/**
+ * Commit and tree of released packages of one repository, by their tags or by commits that are known already; its files with
+ * `all`. Each may fail by itself. No snapshot where the manifests at that commit are remembered.
+ */
+export async function pinReleased(workspace: Pick<Workspace, 'state'>, sources: readonly PackageSource[], what: 'all' | 'trees', reporter: Reporter = {}): Promise<Result<{ source: PackageSource; snapshot?: Snapshot }>[]> {
+  if (!sources.length) return [];
+  const { url } = sources[0]!;
+  const unknown = sources.filter((s) => !s.commit);
+  const resolved = unknown.length ? await resolveRefs(url, unknown.map((s) => s.ref), reporter) : good([]);
+  if (!resolved.ok) return sources.map(() => resolved);
+  const commits = sources.map((s): Result<string> => (s.commit ? good(s.commit) : resolved.value[unknown.indexOf(s)]!));
+  const lacking = commits.flatMap((c) => (c.ok && (what === 'all' || !recall(workspace.state, c.value, '')) ? [c.value] : []));
+  const snapshots = lacking.length ? await fetchCommits(url, lacking, workspace.state, what, reporter) : good([]);
+  if (!snapshots.ok) return sources.map(() => snapshots);
+  return commits.map((commit, i) => {
+    if (!commit.ok) return commit;
+    const snapshot = snapshots.value.find((s) => s.commit === commit.value);
+    return good({ source: { ...sources[i]!, commit: commit.value, ...(snapshot ? { tree: snapshot.tree } : {}) }, ...(snapshot ? { snapshot } : {}) });
   });
-  const blobs = await readBlobs(snapshot.gitDir, kept.map((k) => k.blob));
-  const text: RepositoryText = { schema: 1, commit: snapshot.commit, tree: snapshot.tree, packages: kept.map((k, i) => ({ path: k.path, tree: trees.get(k.path)!, xml: blobs[i]! })) };
-  writeWhole(memory(workspace, snapshot.commit), JSON.stringify(text));
-  return parsePackages(name, text);
-}
-
-function parsePackages(repository: string, text: RepositoryText): Result<RepositoryPackages> {
-  const diagnostics: Diagnostic[] = [];
-  const packages: RepositoryPackages['packages'] = [];
-  for (const { path, tree, xml } of text.packages) {
-    const file = `${repository}/${path ? `${path}/` : ''}package.xml`;
-    const read = parseManifest(xml, file);
-    diagnostics.push(...read.diagnostics);
-    if (read.ok) packages.push({ path, tree, file, manifest: read.value });
-  }
-  return good({ commit: text.commit, packages }, diagnostics);
-}
-
-async function readBlobs(gitDir: string, blobs: string[]): Promise<string[]> {
-  if (!blobs.length) return [];
-  const out = await run('git', ['--git-dir', gitDir, 'cat-file', '--batch'], { input: `${blobs.join('\n')}\n`, encoding: 'latin1' });
-  const bytes = Buffer.from(out.stdout, 'latin1');
-  const texts: string[] = [];
-  let at = 0;
-  for (let i = 0; i < blobs.length; i++) {
-    const end = bytes.indexOf(10, at);
-    const size = Number(bytes.subarray(at, end).toString().split(' ')[2]);
-    texts.push(bytes.subarray(end + 1, end + 1 + size).toString('utf8'));
-    at = end + 2 + size;
-  }
-  return texts;
 }
 
 /** Where everything that was read stands now, in a stable order. */

@@ -1,15 +1,15 @@
 import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { availableParallelism, freemem } from 'node:os';
 import { join, resolve } from 'node:path';
-import { error, isError, type Diagnostic } from '../model/diagnostics.ts';
+import { error, isError, sorted, type Diagnostic } from '../model/diagnostics.ts';
 import { aptSuite, debianPackage } from '../model/names.ts';
-import type { Plan, Scope } from '../model/plan.ts';
+import type { PackageSource, Plan, Scope } from '../model/plan.ts';
 import type { StoredFile, TaskResult } from '../model/result.ts';
 import { readIf, readJson, writeWhole } from '../io/files.ts';
 import { withLock } from '../io/lock.ts';
 import { parallel } from '../io/process.ts';
 import { matcher } from '../plan/globs.ts';
-import { makeLock, pinReleased } from '../read/inputs.ts';
+import { makeLock, pinReleased, type Workspace } from '../read/inputs.ts';
 import { countFaults } from '../render/diagnostics.ts';
 import { renderLock } from '../render/lock.ts';
 import { tellingPart } from '../render/log.ts';
@@ -25,7 +25,8 @@ import { Store } from '../run/store.ts';
 import { System } from '../run/system.ts';
 import { unshareDriver } from '../run/unshare.ts';
 import { closeWork, openWork } from '../run/work.ts';
-import { complain, distroOptions, exit, print, readAndPlan, selectionOptions, showDiagnostics, type Planned, type Values, type Verb } from './common.ts';
+import { complain, distroOptions, exit, print, selectionOptions, showDiagnostics, type Values, type Verb } from './common.ts';
+import { readAndPlan, reporter, type Planned } from './planning.ts';
 import { Engine, type ScopeRun } from './engine.ts';
 import { makeProgress } from './progress.ts';
 
@@ -107,16 +108,7 @@ async function buildAll(values: Values, planned: Planned, driver: Driver, output
     return exit.failed;
   }
   const { runs, waiting } = prepared;
-  const unpinned = [...new Map(plan.scopes.flatMap((s) => s.packages).filter((p) => !p.source.tree && p.source.ref && !p.blocked).map((p) => [`${p.source.url} ${p.source.ref}`, p.source])).values()];
-  const pins = await parallel(unpinned, 8, (source) => pinReleased(workspace, source));
-  const unreachable = pins.flatMap((p) => (p.ok ? [] : p.diagnostics));
-  showDiagnostics(unreachable);
-  const pinned = new Map(unpinned.map((source, i) => [`${source.url} ${source.ref}`, pins[i]!]));
-  for (const p of plan.scopes.flatMap((s) => s.packages)) {
-    const pin = pinned.get(`${p.source.url} ${p.source.ref}`);
-    if (pin?.ok) p.source = pin.value.source;
-    else if (pin) p.blocked = 'its released sources can\'t be had';
-  }
+  showDiagnostics(await pinSources(workspace, plan));
   const channelFile = join(workspace.state, 'channel.json');
   const channel = readJson<Record<string, Record<string, string>>>(channelFile) ?? {};
   const rebuild = Array.isArray(values.rebuild) ? matcher(values.rebuild as string[]) : () => false;
@@ -152,6 +144,31 @@ async function buildAll(values: Values, planned: Planned, driver: Driver, output
     if (closed) complain(`\nnote: apt reads as the user _apt, who may not enter ${closed}: chmod o+x it, or give --output a folder that all may read\n`);
   }
   return failed ? exit.failed : exit.ok;
+}
+
+/** Brings the sources of released packages, of which only tags are known so far: one request to each repository. */
+async function pinSources(workspace: Workspace, plan: Plan): Promise<Diagnostic[]> {
+  const unpinned = plan.scopes.flatMap((s) => s.packages).filter((p) => !p.source.tree && p.source.ref && !p.blocked);
+  const byUrl = new Map<string, Map<string, PackageSource>>();
+  for (const { source } of unpinned) {
+    const ofUrl = byUrl.get(source.url) ?? new Map<string, PackageSource>();
+    byUrl.set(source.url, ofUrl.set(source.ref!, source));
+  }
+  const diagnostics: Diagnostic[] = [];
+  const pinned = new Map<string, PackageSource>();
+  await parallel([...byUrl.values()], 8, async (sources) => {
+    const pins = await pinReleased(workspace, [...sources.values()], 'all', reporter);
+    for (const pin of pins) {
+      if (pin.ok) pinned.set(`${pin.value.source.url} ${pin.value.source.ref!}`, pin.value.source);
+      else diagnostics.push(...pin.diagnostics);
+    }
+  });
+  for (const p of unpinned) {
+    const source = pinned.get(`${p.source.url} ${p.source.ref!}`);
+    if (source) p.source = source;
+    else p.blocked = 'its released sources can\'t be had';
+  }
+  return sorted(diagnostics);
 }
 
 /** Bases and system packages for every target that this machine can run. */

@@ -1,15 +1,8 @@
 import { existsSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
-import { bad, error, isError, sorted, type Diagnostic, type Result } from '../model/diagnostics.ts';
-import type { Lock } from '../model/lock.ts';
-import { stampOf } from '../model/names.ts';
-import type { DistributionInput, Plan } from '../model/plan.ts';
-import { makePlan } from '../plan/plan.ts';
-import type { Selection } from '../plan/select.ts';
-import { neededNames, readDistribution, readRosdep, readWorkspace, type Workspace } from '../read/inputs.ts';
-import { readLock } from '../read/lock.ts';
-import { readUnderlays } from '../read/underlay.ts';
+import type { Diagnostic } from '../model/diagnostics.ts';
 import { countFaults, renderDiagnostics } from '../render/diagnostics.ts';
+import type { Selection } from '../plan/select.ts';
 
 /** Exit codes: fine; the user's fault or a failed build; usage; ours. */
 export const exit = { ok: 0, failed: 1, usage: 2, internal: 70 } as const;
@@ -29,9 +22,13 @@ export const distroOptions = {
   distro: { type: 'string', short: 'd', value: 'FILE', help: 'the distro file (default: distro.yaml here or above)' },
   state: { type: 'string', value: 'DIR', help: 'where sources, roots and the store are kept (default: .slipway beside the distro file)' },
   lock: { type: 'string', value: 'FILE', help: 'take repositories at the commits of this lock' },
+  override: { type: 'string', multiple: true, value: 'NAME=DIR', help: 'take repository NAME from a folder as it is; NAME@REF from another branch, tag or commit; NAME#N from the merge commit of pull request N (may be given again)' },
 } as const satisfies Record<string, Option>;
 
 export const selectionOptions = {
+  above: { type: 'string', multiple: true, value: 'GLOB', help: 'only these and what needs them to build, run or test (may be given again)' },
+  repository: { type: 'string', multiple: true, value: 'GLOB', help: 'only packages of these repositories (may be given again)' },
+  'changed-since': { type: 'string', value: 'COMMIT', help: 'only what this commit of the distro repository would plan otherwise' },
   distribution: { type: 'string', multiple: true, value: 'NAME', help: 'only this distribution (may be given again)' },
   platform: { type: 'string', multiple: true, value: 'NAME', help: 'only this platform (may be given again)' },
   architecture: { type: 'string', multiple: true, value: 'NAME', help: 'only this architecture (may be given again)' },
@@ -65,47 +62,9 @@ export function selectionOf(values: Values, packages: string[]): Selection {
   const selection: Selection = {};
   if (packages.length) selection.packages = packages;
   if (values.only) selection.only = true;
-  for (const [option, key] of [['distribution', 'distributions'], ['platform', 'platforms'], ['architecture', 'architectures'], ['variant', 'variants']] as const) {
+  for (const [option, key] of [['above', 'above'], ['repository', 'repositories'], ['distribution', 'distributions'], ['platform', 'platforms'], ['architecture', 'architectures'], ['variant', 'variants']] as const) {
     const wanted = list(values[option]);
     if (wanted) selection[key] = wanted;
   }
   return selection;
 }
-
-export interface Planned { workspace: Workspace; plan: Plan; distributions: DistributionInput[]; diagnostics: Diagnostic[]; lock: Lock | undefined }
-
-export interface ReadOptions {
-  progress?: (text: string) => void;
-  /** rosdep's keys are all read and checked, needed or not. */
-  everyKey?: boolean;
-}
-
-/** Reads all that a plan needs and makes it. Fails only where there is nothing to plan; other faults are in its diagnostics. */
-export async function readAndPlan(values: Values, packages: string[], options: ReadOptions = {}): Promise<Result<Planned>> {
-  const read = readWorkspace(findDistro(values), typeof values.state === 'string' ? resolve(values.state) : undefined);
-  if (!read.ok) return read;
-  const workspace = { ...read.value, root: resolve(read.value.root), state: resolve(read.value.state) };
-  const diagnostics: Diagnostic[] = [];
-  const lock = typeof values.lock === 'string' ? readLock(values.lock) : undefined;
-  if (lock && !lock.ok) return lock;
-  const selection = selectionOf(values, packages);
-  const distributions: DistributionInput[] = [];
-  for (const name of Object.keys(workspace.distro.distributions).sort()) {
-    if (selection.distributions && !selection.distributions.includes(name)) continue;
-    const input = await readDistribution(workspace, name, lock?.value, options.progress ?? (() => undefined));
-    diagnostics.push(...input.diagnostics);
-    if (input.ok) distributions.push(input.value);
-  }
-  const underlays = await readUnderlays(workspace);
-  const rosdep = readRosdep(workspace, options.everyKey ? undefined : neededNames(distributions));
-  diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics);
-  if (!rosdep.ok || !underlays.ok) return bad(...sorted(diagnostics));
-  if (!distributions.length && diagnostics.some(isError)) return bad(...sorted(diagnostics));
-  const stamp = lock?.value.stamp ?? stampOf(Date.now());
-  const made = makePlan({ distro: workspace.distro, distroFile: workspace.file, stamp, distributions, rosdep: rosdep.value, underlays: underlays.value, selection });
-  const all = sorted([...diagnostics, ...made.diagnostics]);
-  if (made.diagnostics.some((d) => d.code === 'selection')) return bad(...all);
-  return { ok: true, value: { workspace, plan: made.plan, distributions, diagnostics: all, lock: lock?.value }, diagnostics: all };
-}
-
-export const failure = (message: string, hint?: string): Diagnostic => error('failed', message, { hint });

@@ -374,7 +374,7 @@ function licenseText(source: string, licenses: { file?: string }[]): string | un
 /** The repository that holds a package's tree. */
 async function gitDirOf(state: string, p: PlannedPackage): Promise<string | undefined> {
   const own = join(state, 'git', `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own, join(state, 'git', 'archives.git')]) {
+  for (const dir of [own, join(state, 'git', 'archives.git'), join(state, 'git', 'folders.git')]) {
     if (existsSync(dir) && (await run('git', ['--git-dir', dir, 'cat-file', '-e', `${p.source.tree}^{tree}`])).code === 0) return dir;
   }
   const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : undefined;

@@ -3,7 +3,8 @@ import { stampOf } from '../model/names.ts';
 import { makeLock } from '../read/inputs.ts';
 import { renderLock } from '../render/lock.ts';
 import { writeWhole } from '../io/files.ts';
-import { complain, distroOptions, exit, print, readAndPlan, showDiagnostics, type Verb } from './common.ts';
+import { complain, distroOptions, exit, print, showDiagnostics, type Verb } from './common.ts';
+import { readAndPlan } from './planning.ts';
 
 export const lock: Verb = {
   summary: 'pin every repository to a commit, in a file made for review',

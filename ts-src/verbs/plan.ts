@@ -1,7 +1,8 @@
 import { isError } from '../model/diagnostics.ts';
 import { countFaults } from '../render/diagnostics.ts';
 import { renderPlan } from '../render/plan.ts';
-import { complain, distroOptions, exit, print, readAndPlan, selectionOptions, showDiagnostics, type Verb } from './common.ts';
+import { complain, distroOptions, exit, print, selectionOptions, showDiagnostics, type Verb } from './common.ts';
+import { readAndPlan } from './planning.ts';
 
 export const plan: Verb = {
   summary: 'show what would be built, on what, in which order and why',

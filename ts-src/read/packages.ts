@@ -1,0 +1,61 @@
+import { join } from 'node:path';
+import { bad, error, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import type { SourcePackage } from '../model/plan.ts';
+import { readJson, writeWhole } from '../io/files.ts';
+import { git, readFiles, type Reporter, type Snapshot } from './git.ts';
+import { parseManifest } from './manifest.ts';
+
+/** What is kept of a repository at a commit, so that planning again reads nothing of it. */
+interface RepositoryText { schema: 1; commit: string; tree: string; packages: { path: string; tree: string; xml: string }[] }
+export interface RepositoryPackages { commit: string; packages: { path: string; tree: string; file: string; manifest: SourcePackage['manifest'] }[] }
+
+const memory = (state: string, commit: string): string => join(state, 'manifests', `${commit}.json`);
+
+/** The packages of a repository at a commit that was read before. */
+export function recall(state: string, commit: string, name: string): (Result<RepositoryPackages> & { ok: true }) | undefined {
+  const remembered = readJson<RepositoryText>(memory(state, commit));
+  return remembered?.schema === 1 ? parsePackages(name, remembered) : undefined;
+}
+
+/** Finds and reads the packages of a repository, and remembers them by its commit. */
+export async function readPackages(state: string, name: string, snapshot: Snapshot, url: string, reporter: Reporter): Promise<Result<RepositoryPackages>> {
+  const listed = await git(['-c', 'remote.origin.promisor=false', 'ls-tree', '-r', '-t', '-z', '--full-tree', snapshot.tree], { gitDir: snapshot.gitDir });
+  if (listed.code !== 0) return bad(error('source-store', `can't list ${name}: ${listed.stderr.trim()}`));
+  const trees = new Map<string, string>([['', snapshot.tree]]);
+  const found: { path: string; blob: string }[] = [];
+  const ignored = new Set<string>();
+  for (const line of listed.stdout.split('\0')) {
+    const tab = line.indexOf('\t');
+    if (tab < 0) continue;
+    const [, type, object] = line.slice(0, tab).split(' ') as [string, string, string];
+    const path = line.slice(tab + 1);
+    const folder = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '';
+    const base = path.slice(folder ? folder.length + 1 : 0);
+    if (type === 'tree') trees.set(path, object);
+    else if (base === 'package.xml') found.push({ path: folder, blob: object });
+    else if (base === 'CATKIN_IGNORE' || base === 'AMENT_IGNORE' || base === 'COLCON_IGNORE') ignored.add(folder);
+  }
+  const above = (path: string): string[] => path.split('/').map((_, i, parts) => parts.slice(0, i).join('/'));
+  const roots = new Set(found.map((f) => f.path));
+  const kept = found.filter(({ path }) => {
+    const parents = path === '' ? [] : above(path);
+    return !ignored.has(path) && !parents.some((p) => ignored.has(p) || roots.has(p)) && !path.split('/').some((part) => part.startsWith('.'));
+  });
+  const blobs = await readFiles(snapshot, url, kept.map((k) => k.blob), reporter);
+  if (!blobs.ok) return blobs;
+  const text: RepositoryText = { schema: 1, commit: snapshot.commit, tree: snapshot.tree, packages: kept.map((k, i) => ({ path: k.path, tree: trees.get(k.path)!, xml: blobs.value[i]! })) };
+  writeWhole(memory(state, snapshot.commit), JSON.stringify(text));
+  return parsePackages(name, text);
+}
+
+function parsePackages(repository: string, text: RepositoryText): Result<RepositoryPackages> & { ok: true } {
+  const diagnostics: Diagnostic[] = [];
+  const packages: RepositoryPackages['packages'] = [];
+  for (const { path, tree, xml } of text.packages) {
+    const file = `${repository}/${path ? `${path}/` : ''}package.xml`;
+    const read = parseManifest(xml, file);
+    diagnostics.push(...read.diagnostics);
+    if (read.ok) packages.push({ path, tree, file, manifest: read.value });
+  }
+  return { ok: true, value: { commit: text.commit, packages }, diagnostics };
+}

@@ -1,0 +1,120 @@
+import { join, relative, resolve } from 'node:path';
+import { bad, error, good, isError, nearest, sorted, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import type { Lock } from '../model/lock.ts';
+import { stampOf } from '../model/names.ts';
+import type { DistributionInput, Plan } from '../model/plan.ts';
+import { exists } from '../io/files.ts';
+import { comparePlans } from '../plan/compare.ts';
+import { makePlan } from '../plan/plan.ts';
+import type { Resolver } from '../plan/resolve.ts';
+import type { Selection } from '../plan/select.ts';
+import { checkoutRef, type Reporter } from '../read/git.ts';
+import { neededNames, readDistribution, readRosdep, readWorkspace, type Workspace } from '../read/inputs.ts';
+import { readLock } from '../read/lock.ts';
+import { parseOverrides, type Overrides } from '../read/override.ts';
+import { readUnderlays } from '../read/underlay.ts';
+import { complain, findDistro, selectionOf, type Values } from './common.ts';
+
+export interface Planned { workspace: Workspace; plan: Plan; resolvers: Resolver[]; distributions: DistributionInput[]; diagnostics: Diagnostic[]; lock: Lock | undefined }
+
+export interface ReadOptions {
+  /** rosdep's keys are all read and checked, needed or not. */
+  everyKey?: boolean;
+}
+
+/** Tells of waits, which a person must know of, and on a terminal of what is being read. */
+export const reporter: Reporter = {
+  reading(name) {
+    if (process.stderr.isTTY) complain(`\r\x1b[Kreading ${name}\r`);
+  },
+  waiting: (text) => complain(`${text}\n`),
+};
+
+/** The workspace that a verb works in, with absolute paths. */
+export function openWorkspace(values: Values): Result<Workspace> {
+  const read = readWorkspace(findDistro(values), typeof values.state === 'string' ? resolve(values.state) : undefined);
+  if (!read.ok) return read;
+  const root = resolve(read.value.root);
+  return good({ ...read.value, root, state: resolve(read.value.state), urlBase: root });
+}
+
+/** Reads all that a plan needs and makes it. Fails only where there is nothing to plan; other faults are in its diagnostics. */
+export async function readAndPlan(values: Values, packages: string[], options: ReadOptions = {}): Promise<Result<Planned>> {
+  const workspace = openWorkspace(values);
+  if (!workspace.ok) return workspace;
+  const lock = typeof values.lock === 'string' ? readLock(values.lock) : undefined;
+  if (lock && !lock.ok) return lock;
+  const overrides = parseOverrides(Array.isArray(values.override) ? (values.override as string[]) : []);
+  if (!overrides.ok) return overrides;
+  const selection = selectionOf(values, packages);
+  if (typeof values['changed-since'] === 'string') {
+    const changed = await changedSince(workspace.value, values['changed-since'], lock?.value, overrides.value);
+    if (!changed.ok) return changed;
+    selection.changed = changed.value;
+  }
+  return planWorkspace(workspace.value, lock?.value, overrides.value, selection, options);
+}
+
+export async function planWorkspace(workspace: Workspace, lock: Lock | undefined, overrides: Overrides, selection: Selection, options: ReadOptions = {}): Promise<Result<Planned>> {
+  const diagnostics: Diagnostic[] = [];
+  const distributions: DistributionInput[] = [];
+  for (const name of Object.keys(workspace.distro.distributions).sort()) {
+    if (selection.distributions && !selection.distributions.includes(name)) continue;
+    const input = await readDistribution(workspace, name, lock, overrides, reporter);
+    diagnostics.push(...input.diagnostics);
+    if (input.ok) distributions.push(input.value);
+  }
+  if (process.stderr.isTTY) complain('\r\x1b[K');
+  const underlays = await readUnderlays(workspace);
+  const rosdep = readRosdep(workspace, options.everyKey ? undefined : neededNames(distributions));
+  diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics);
+  if (!rosdep.ok || !underlays.ok) return bad(...sorted(diagnostics));
+  if (!distributions.length && diagnostics.some(isError)) return bad(...sorted(diagnostics));
+  const known = distributions.flatMap((d) => d.repositories);
+  for (const name of overrides.keys()) {
+    if (known.includes(name)) continue;
+    const near = nearest(name, known);
+    diagnostics.push(error('selection', `--override names the repository '${name}', which no distribution has`, { hint: near ? `did you mean '${near}'?` : undefined }));
+  }
+  const stamp = lock?.stamp ?? stampOf(Date.now());
+  const made = makePlan({ distro: workspace.distro, distroFile: workspace.file, stamp, distributions, rosdep: rosdep.value, underlays: underlays.value, selection });
+  const all = sorted([...diagnostics, ...made.diagnostics]);
+  if (all.some((d) => d.code === 'selection')) return bad(...all);
+  return good({ workspace, plan: made.plan, resolvers: made.resolvers, distributions, diagnostics: all, lock }, all);
+}
+
+const nothing: Overrides = new Map();
+
+/** The plan of the distro repository as it was at a commit, with the lock that was committed beside it where there is one. */
+export async function planAt(workspace: Workspace, ref: string, selection: Selection): Promise<Result<Planned>> {
+  const folder = await checkoutRef(workspace.root, ref, workspace.state);
+  if (!folder.ok) return folder;
+  const file = join(folder.value.folder, relative(folder.value.top, workspace.root), relative(workspace.root, resolve(workspace.file)));
+  const read = readWorkspace(file, workspace.state);
+  if (!read.ok) return read;
+  const then: Workspace = { ...read.value, urlBase: workspace.urlBase };
+  const lockFile = join(then.root, 'lock.yaml');
+  const lock = exists(lockFile) ? readLock(lockFile) : undefined;
+  if (lock && !lock.ok) return lock;
+  return planWorkspace(then, lock?.value, nothing, selection);
+}
+
+/** The plan with the lock of a file. */
+export async function planFromLock(workspace: Workspace, file: string, selection: Selection): Promise<Result<Planned>> {
+  const lock = readLock(file);
+  return lock.ok ? planWorkspace(workspace, lock.value, nothing, selection) : lock;
+}
+
+/** Distribution → packages that are new or other than at a commit of the distro repository. */
+async function changedSince(workspace: Workspace, ref: string, lock: Lock | undefined, overrides: Overrides): Promise<Result<Record<string, string[]>>> {
+  const before = await planAt(workspace, ref, {});
+  if (!before.ok) return before;
+  const after = await planWorkspace(workspace, lock, overrides, {});
+  if (!after.ok) return after;
+  const changed: Record<string, Set<string>> = {};
+  for (const d of comparePlans(before.value.plan, after.value.plan)) {
+    const names = (changed[d.distribution] ??= new Set());
+    for (const p of d.packages) if (p.change !== 'removed' && p.change !== 'rebuilt') names.add(p.name);
+  }
+  return good(Object.fromEntries(Object.entries(changed).map(([d, names]) => [d, [...names].sort()])));
+}
