@@ -1,15 +1,8 @@
+import type { Change, PackageChange, ScopeChange } from '../model/answers.ts';
 import { compare } from '../model/diagnostics.ts';
 import type { Plan, PlannedPackage, Scope } from '../model/plan.ts';
 import { closuresOf } from './closure.ts';
 import { compareReleases } from './versions.ts';
-
-export type Change = 'added' | 'removed' | 'up' | 'down' | 'changed' | 'rebuilt';
-
-/** One package that is not as it was. `why`: what of it changed, or for whom it is rebuilt. */
-export interface PackageChange { name: string; change: Change; before?: string; after?: string; why?: string }
-
-/** What differs between two plans on one distribution and platform, sorted by change and name. */
-export interface ScopeChange { distribution: string; platform: string; packages: PackageChange[] }
 
 const order: Change[] = ['added', 'removed', 'up', 'down', 'changed', 'rebuilt'];
 

@@ -59,7 +59,7 @@ export function neededNames(distributions: readonly DistributionInput[]): Set<st
   return names;
 }
 
-interface Entries { repositories: Repository[]; rosVersion: 1 | 2; pythonVersion: 2 | 3; manifests?: Record<string, string>; cacheFile?: string }
+export interface Entries { repositories: Repository[]; rosVersion: 1 | 2; pythonVersion: 2 | 3; manifests?: Record<string, string>; cacheFile?: string }
 
 /** The repositories of a distribution: index, distribution files (later ones win, as rosdistro merges them), .repos files, cache. */
 export async function readEntries(workspace: Workspace, name: string): Promise<Result<Entries>> {
@@ -285,14 +285,41 @@ export async function pinReleased(workspace: Pick<Workspace, 'state'>, sources: 
 }
 
 /** Where everything that was read stands now, in a stable order. */
-export const makeLock = (stamp: string, distributions: DistributionInput[]): Lock => {
-  const lock: Lock = { schema: 'slipway-lock-1', stamp, distributions: {} };
+export const makeLock = (stamp: string, distributions: readonly DistributionInput[], platforms: Lock['platforms']): Lock => {
+  const lock: Lock = { schema: 'slipway-lock-1', stamp, distributions: {}, platforms };
   for (const d of distributions) {
     const repositories: Lock['distributions'][string] = (lock.distributions[d.name] = {});
-    for (const p of [...d.packages.values()].sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      const r = (repositories[p.repository] ??= { url: p.source.url, commit: p.source.commit ?? '', tree: '', packages: {} });
-      r.packages[p.name] = { version: p.manifest.version, path: p.source.path, tree: p.source.tree ?? '' };
+    for (const p of [...d.packages.values()].sort((a, b) => compare(a.name, b.name))) {
+      const { url, commit, tree, path } = p.source;
+      const r = (repositories[p.repository] ??= { url, packages: {}, ...(p.released === undefined ? (commit === undefined ? {} : { commit }) : { release: p.released }) });
+      r.packages[p.name] = { version: p.manifest.version, path, ...(p.released !== undefined && commit !== undefined ? { commit } : {}), ...(tree === undefined ? {} : { tree }) };
     }
   }
   return lock;
 };
+
+/** Finds the commits of released packages of which only the tags are known: one question to each repository. */
+export async function pinCommits(distributions: readonly DistributionInput[], reporter: Reporter): Promise<Diagnostic[]> {
+  const byUrl = new Map<string, SourcePackage[]>();
+  for (const d of distributions) {
+    for (const p of d.packages.values()) {
+      if (p.source.commit !== undefined || p.source.ref === undefined) continue;
+      const list = byUrl.get(p.source.url);
+      if (list) list.push(p);
+      else byUrl.set(p.source.url, [p]);
+    }
+  }
+  const diagnostics: Diagnostic[] = [];
+  await parallel([...byUrl], fetchWidth, async ([url, packages]) => {
+    reporter.reading?.(url);
+    const refs = await resolveRefs(url, packages.map((p) => p.source.ref), reporter);
+    if (!refs.ok) diagnostics.push(...refs.diagnostics);
+    else {
+      refs.value.forEach((r, i) => {
+        if (r.ok) packages[i]!.source = { ...packages[i]!.source, commit: r.value };
+        else diagnostics.push(...r.diagnostics);
+      });
+    }
+  });
+  return diagnostics;
+}

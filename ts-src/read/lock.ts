@@ -1,25 +1,45 @@
+import * as z from 'zod';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { Lock } from '../model/lock.ts';
 import { readIf } from '../io/files.ts';
-import { asMap, parseYaml } from './yaml.ts';
+import { isRefName } from './rosdistro.ts';
+import { Locator, parseYaml } from './yaml.ts';
 
-/** A lock file as `slipway lock` writes it: YAML with one line for each repository and package. */
+const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._+/-]*$/);
+const object = z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/);
+const url = z.string().refine((u) => !u.startsWith('-') && !/[\0-\x20\x7f]/.test(u) && !u.startsWith('ext::'));
+const path = z.string().refine((p) => !p.startsWith('/') && !p.split('/').includes('..') && !/[\0-\x1f\x7f]/.test(p));
+/** A lock is written by a program, but it comes from a repository: nothing of it is taken unchecked. */
+const schema = () => z.object({
+  schema: z.literal('slipway-lock-1'),
+  stamp: z.string().regex(/^\d{14}$/),
+  distributions: z.record(name, z.object({
+    repositories: z.record(name, z.object({ url, commit: object.optional(), release: z.string().refine(isRefName).optional() })),
+    packages: z.record(name, z.object({ version: z.string().regex(/^\d+(\.\d+)*$/), repository: name, path, commit: object.optional(), tree: object.optional() })),
+  })),
+  platforms: z.record(name, z.object({ base: z.string().regex(/^[0-9a-f]{64}$/), archive: z.string().regex(/^[0-9a-f]{64}$/), packages: z.record(z.string(), z.string()) })).default({}),
+});
+
+/** A lock file as `slipway lock` writes it. */
 export function readLock(file: string): Result<Lock> {
   const text = readIf(file);
   if (text === undefined) return bad(error('file-missing', 'there is no such lock', { file, hint: 'make one with `slipway lock`' }));
   const parsed = parseYaml(text, file);
   if (!parsed.ok) return parsed;
-  const root = asMap(parsed.value);
-  if (root?.schema !== 'slipway-lock-1' || !/^\d{14}$/.test(String(root.stamp))) return bad(error('lock-invalid', 'not a lock of this version', { file, line: 1, hint: 'make one with `slipway lock`' }));
-  const lock: Lock = { schema: 'slipway-lock-1', stamp: String(root.stamp), distributions: {} };
-  for (const [distribution, repositories] of Object.entries(asMap(root.distributions) ?? {})) {
-    lock.distributions[distribution] = {};
-    for (const [name, raw] of Object.entries(asMap(asMap(repositories)?.repositories) ?? {})) {
-      const r = asMap(raw);
-      const commit = String(r?.commit);
-      if (!r || !/^[0-9a-f]{40,64}$/.test(commit)) return bad(error('lock-invalid', `the entry '${name}' has no commit`, { file }));
-      lock.distributions[distribution]![name] = { url: String(r.url), commit, tree: '', packages: {} };
+  const checked = schema().safeParse(parsed.value);
+  if (!checked.success) {
+    const locator = new Locator(text);
+    return bad(...checked.error.issues.slice(0, 20).map((i) => error('lock-invalid', `${i.path.map(String).join('.') || 'the file'} is not what a lock of this version holds`, { file, line: locator.line(i.path), hint: 'make it with `slipway lock`' })));
+  }
+  const lock: Lock = { schema: 'slipway-lock-1', stamp: checked.data.stamp, distributions: {}, platforms: checked.data.platforms };
+  for (const [distribution, { repositories, packages }] of Object.entries(checked.data.distributions)) {
+    const all: Lock['distributions'][string] = {};
+    for (const [n, r] of Object.entries(repositories)) all[n] = { url: r.url, packages: {}, ...(r.commit === undefined ? {} : { commit: r.commit }), ...(r.release === undefined ? {} : { release: r.release }) };
+    for (const [n, p] of Object.entries(packages)) {
+      if (!Object.hasOwn(all, p.repository)) return bad(error('lock-invalid', `'${n}' is of the repository '${p.repository}', which the lock does not have`, { file }));
+      all[p.repository]!.packages[n] = { version: p.version, path: p.path, ...(p.commit === undefined ? {} : { commit: p.commit }), ...(p.tree === undefined ? {} : { tree: p.tree }) };
     }
+    lock.distributions[distribution] = all;
   }
   return good(lock);
 }

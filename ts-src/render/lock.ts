@@ -1,16 +1,22 @@
 import type { Lock } from '../model/lock.ts';
 
-/** A lock for review: sorted, a line for each repository and each package. */
+const q = (text: string): string => JSON.stringify(text);
+const sorted = <T>(map: Record<string, T>): [string, T][] => Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1));
+
+/** A lock for review: sorted, a line for each repository, each package and each system package. */
 export function renderLock(lock: Lock): string {
   const lines = [`schema: ${lock.schema}`, `stamp: "${lock.stamp}"`, 'distributions:'];
-  for (const distribution of Object.keys(lock.distributions).sort()) {
-    const repositories = lock.distributions[distribution]!;
-    const names = Object.keys(repositories).sort();
+  for (const [distribution, repositories] of sorted(lock.distributions)) {
     lines.push(`  ${distribution}:`, '    repositories:');
-    for (const name of names) lines.push(`      ${name}: {commit: "${repositories[name]!.commit}", url: ${JSON.stringify(repositories[name]!.url)}}`);
+    for (const [name, r] of sorted(repositories)) lines.push(`      ${name}: {${r.commit === undefined ? '' : `commit: ${q(r.commit)}, `}${r.release === undefined ? '' : `release: ${q(r.release)}, `}url: ${q(r.url)}}`);
     lines.push('    packages:');
-    const packages = names.flatMap((r) => Object.entries(repositories[r]!.packages).map(([p, e]) => [p, r, e] as const)).sort(([a], [b]) => (a < b ? -1 : 1));
-    for (const [p, r, e] of packages) lines.push(`      ${p}: {version: ${e.version}, repository: ${r}, path: ${JSON.stringify(e.path)}, tree: "${e.tree}"}`);
+    const packages = sorted(repositories).flatMap(([r, { packages: all }]) => Object.entries(all).map(([p, e]) => [p, r, e] as const)).sort(([a], [b]) => (a < b ? -1 : 1));
+    for (const [p, r, e] of packages) lines.push(`      ${p}: {version: ${q(e.version)}, repository: ${r}, path: ${q(e.path)}${e.commit === undefined ? '' : `, commit: ${q(e.commit)}`}${e.tree === undefined ? '' : `, tree: ${q(e.tree)}`}}`);
+  }
+  if (Object.keys(lock.platforms).length) lines.push('platforms:');
+  for (const [platform, p] of sorted(lock.platforms)) {
+    lines.push(`  ${platform}:`, `    base: ${q(p.base)}`, `    archive: ${q(p.archive)}`, '    packages:');
+    for (const [name, version] of sorted(p.packages)) lines.push(`      ${name}: ${q(version)}`);
   }
   return `${lines.join('\n')}\n`;
 }

@@ -1,10 +1,14 @@
 import type { Verb } from './common.ts';
 import { build } from './build.ts';
+import { compare } from './compare.ts';
 import { doctor } from './doctor.ts';
+import { explain } from './explain.ts';
+import { graph } from './graph.ts';
 import { init } from './init.ts';
 import { lock } from './lock.ts';
 import { plan, validate } from './plan.ts';
+import { query } from './query.ts';
 import { schema } from './schema.ts';
 
 /** Every verb, in the order that help lists them. */
-export const verbs: Record<string, Verb> = { init, validate, plan, build, lock, schema, doctor };
+export const verbs: Record<string, Verb> = { init, validate, plan, explain, query, graph, compare, build, lock, schema, doctor };

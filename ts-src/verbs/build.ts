@@ -3,7 +3,7 @@ import { availableParallelism, freemem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { error, isError, sorted, type Diagnostic } from '../model/diagnostics.ts';
 import { aptSuite, debianPackage } from '../model/names.ts';
-import type { PackageSource, Plan, Scope } from '../model/plan.ts';
+import type { DistributionInput, PackageSource, Plan, Scope } from '../model/plan.ts';
 import type { StoredFile, TaskResult } from '../model/result.ts';
 import { readIf, readJson, writeWhole } from '../io/files.ts';
 import { withLock } from '../io/lock.ts';
@@ -28,6 +28,7 @@ import { closeWork, openWork } from '../run/work.ts';
 import { complain, distroOptions, exit, print, selectionOptions, showDiagnostics, type Values, type Verb } from './common.ts';
 import { readAndPlan, reporter, type Planned } from './planning.ts';
 import { Engine, type ScopeRun } from './engine.ts';
+import { moved, platformsOf } from './system-lock.ts';
 import { makeProgress } from './progress.ts';
 
 export const build: Verb = {
@@ -191,7 +192,7 @@ async function prepareScopes(values: Values, planned: Planned, driver: Driver, l
       let system = systems.get(id);
       if (!system) {
         const platform = { ...workspace.distro.platforms[target.platform]!, ...(values['renew-base'] ? { renew_days: 0 } : {}) };
-        const base = await ensureBase(driver, workspace.state, workspace.root, target.platform, platform, target.architecture, Date.now(), log, (text) => complain(`${text}\n`));
+        const base = await ensureBase(driver, workspace.state, workspace.root, target.platform, platform, target.architecture, Date.now(), log, (text) => complain(`${text}\n`), planned.lock?.platforms[id]?.base);
         if (!base.ok) {
           diagnostics.push(...base.diagnostics);
           continue;
@@ -256,7 +257,9 @@ const stillThere = (planned: Planned, scope: Scope, debian: string): boolean => 
 };
 
 function writeOutputs(plan: Plan, planned: Planned, runs: ScopeRun[], results: TaskResult[], output: string, begun: number): void {
-  writeWhole(join(output, 'lock.yaml'), renderLock(makeLock(plan.stamp, planned.distributions)));
+  const platforms = platformsOf(planned.workspace, runs);
+  if (planned.lock) showDiagnostics(moved(planned.lock, platforms));
+  writeWhole(join(output, 'lock.yaml'), renderLock(makeLock(plan.stamp, locked(planned), platforms)));
   writeWhole(join(output, 'result.json'), `${JSON.stringify({ stamp: plan.stamp, results }, undefined, 1)}\n`);
   writeWhole(join(output, 'report.html'), renderReport({
     organization: plan.organization, stamp: plan.stamp, begun, finished: Date.now(),
@@ -265,6 +268,12 @@ function writeOutputs(plan: Plan, planned: Planned, runs: ScopeRun[], results: T
       tail: t.state === 'failed' && t.log ? tellingPart(readFileSync(join(output, t.log), 'utf8').slice(-400_000)) : [],
     }))),
   }));
+}
+
+/** The distributions with the commits that were found for released packages when their sources were fetched. */
+function locked(planned: Planned): DistributionInput[] {
+  const sources = new Map(planned.plan.scopes.flatMap((s) => s.packages.map((p) => [`${s.distribution} ${p.name}`, p.source] as const)));
+  return planned.distributions.map((d) => ({ ...d, packages: new Map([...d.packages].map(([name, p]) => [name, { ...p, source: sources.get(`${d.name} ${name}`) ?? p.source }])) }));
 }
 
 /** The first folder on the way to a path that others may not enter. */

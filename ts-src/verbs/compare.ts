@@ -1,0 +1,38 @@
+import { existsSync } from 'node:fs';
+import { isError, sorted } from '../model/diagnostics.ts';
+import { comparePlans } from '../plan/compare.ts';
+import { renderComparison } from '../render/compare.ts';
+import { complain, distroOptions, exit, print, selectionOf, selectionOptions, showDiagnostics, type Verb } from './common.ts';
+import { openWorkspace, planAt, planFromLock, readAndPlan } from './planning.ts';
+
+export const compare: Verb = {
+  summary: 'show two states of the distro repository side by side: added, removed, up, down, rebuilt',
+  usage: 'compare BEFORE [AFTER]',
+  details: `Each is a commit, branch or tag of the distro repository, or a lock file; AFTER left out: the files as they are now. A commit
+that holds lock.yaml beside its distro file is planned from it.`,
+  options: { distro: distroOptions.distro, state: distroOptions.state, distribution: selectionOptions.distribution, platform: selectionOptions.platform, json: { type: 'boolean', help: 'as data' } },
+  async run(values, [before, after, ...more]) {
+    if (before === undefined || more.length) {
+      complain('slipway compare: name one or two states\n');
+      return exit.usage;
+    }
+    const workspace = openWorkspace(values);
+    if (!workspace.ok) {
+      showDiagnostics(workspace.diagnostics);
+      return exit.failed;
+    }
+    const selection = selectionOf(values, []);
+    const plan = (state: string) => (existsSync(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection));
+    const one = await plan(before);
+    const two = after === undefined ? await readAndPlan(values, []) : await plan(after);
+    if (!one.ok || !two.ok) {
+      showDiagnostics(sorted([...(one.ok ? [] : one.diagnostics), ...(two.ok ? [] : two.diagnostics)]));
+      return exit.failed;
+    }
+    const changes = comparePlans(one.value.plan, two.value.plan);
+    print(values.json ? `${JSON.stringify(changes)}\n` : renderComparison(changes));
+    const faults = two.value.diagnostics.filter(isError).length;
+    if (faults) complain(`the state after has faults: ${faults} (slipway validate tells them)\n`);
+    return exit.ok;
+  },
+};

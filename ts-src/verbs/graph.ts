@@ -1,0 +1,43 @@
+import { drawingOf, renderDot, renderSvg } from '../render/graph.ts';
+import { writeWhole } from '../io/files.ts';
+import { complain, distroOptions, exit, print, selectionOptions, showDiagnostics, type Verb } from './common.ts';
+import { readAndPlan } from './planning.ts';
+
+/** A picture of more packages than this shows nothing; repositories are then drawn. */
+const manyPackages = 300;
+
+export const graph: Verb = {
+  summary: 'draw what needs what, as SVG or in Graphviz\' language',
+  usage: 'graph [PACKAGE|GLOB ...]',
+  details: `Arrows go from what is needed to what needs it; one that a longer way implies is left out. More than ${manyPackages} packages are drawn by
+repository, unless --by package is given. Where several platforms are selected the first is drawn.`,
+  options: {
+    ...distroOptions, ...selectionOptions,
+    format: { type: 'string', value: 'dot|svg', help: 'default: by the ending of --output, else dot' },
+    by: { type: 'string', value: 'package|repository', help: 'what a box is' },
+    output: { type: 'string', short: 'o', value: 'FILE', help: 'write it there (default: standard output)' },
+  },
+  async run(values, packages) {
+    const output = typeof values.output === 'string' ? values.output : undefined;
+    const format = values.format ?? (output?.endsWith('.svg') ? 'svg' : 'dot');
+    const by = values.by;
+    if ((format !== 'dot' && format !== 'svg') || (by !== undefined && by !== 'package' && by !== 'repository')) {
+      complain('slipway graph: --format is dot or svg, --by is package or repository\n');
+      return exit.usage;
+    }
+    const planned = await readAndPlan(values, packages);
+    const scope = planned.ok ? planned.value.plan.scopes[0] : undefined;
+    if (!scope) {
+      showDiagnostics(planned.diagnostics);
+      return exit.failed;
+    }
+    const drawing = drawingOf(scope, by ?? (scope.packages.length > manyPackages ? 'repository' : 'package'));
+    const text = format === 'svg' ? renderSvg(drawing) : renderDot(drawing);
+    if (output === undefined) print(text);
+    else {
+      writeWhole(output, text);
+      complain(`wrote ${output}: ${drawing.title}, ${drawing.nodes.length} boxes\n`);
+    }
+    return exit.ok;
+  },
+};
