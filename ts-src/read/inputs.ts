@@ -1,7 +1,7 @@
 import { dirname, join, relative } from 'node:path';
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { bad, compare, error, good, isError, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { bad, compare, error, good, isError, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { Distribution, Distro } from '../model/distro.ts';
 import type { Lock } from '../model/lock.ts';
 import type { DistributionInput, PackageSource, SourcePackage } from '../model/plan.ts';
@@ -212,7 +212,8 @@ function cachedPackages(workspace: Workspace, repositories: readonly Repository[
     for (const { packageName, source } of packages) {
       const text = Object.hasOwn(manifests, packageName) ? manifests[packageName] : undefined;
       const file = `${cacheFile}:${packageName}`;
-      if (typeof text === 'string') read.push({ repository, packageName, file, source, manifest: parseManifest(text, file) });
+      const manifest = typeof text === 'string' ? parseManifest(text, file) : { ok: false as const, diagnostics: [warning('cache-manifest', `'${packageName}' is released, but the cache has no manifest of it: it is left out`, { file: cacheFile, hint: `its entry is in '${repository.name}'; a newer cache may have it` })] };
+      read.push({ repository, packageName, file, source, manifest });
     }
   }
   return read;
