@@ -1,8 +1,9 @@
-import { abandon, main } from './verbs/cli.ts';
+import { abandon, finish, main } from './verbs/cli.ts';
 
 main(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;
+    finish();
   },
   (e: unknown) => {
     abandon();

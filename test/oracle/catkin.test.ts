@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { isError, type Diagnostic } from '../../ts-src/model/diagnostics.ts';
-import type { Package } from '../../ts-src/model/manifest.ts';
+import { kindsOfTag, type Package } from '../../ts-src/model/manifest.ts';
 import { conditionEvaluator } from '../../ts-src/plan/conditions.ts';
 import { conditionContext, manifestEvaluator } from '../../ts-src/plan/evaluate.ts';
 import { parseManifest } from '../../ts-src/read/manifest.ts';
@@ -85,7 +85,7 @@ interface Theirs { format: number; version: string; build_type: string; depends?
 function plain(p: Package): unknown {
   const depends: Record<string, string[]> = {};
   const theirNames: Record<string, string> = { conflict: 'conflicts', replace: 'replaces' };
-  for (const d of p.dependencies) for (const k of d.kinds) if (k !== 'group') (depends[theirNames[k] ?? k] ??= []).push(d.name);
+  for (const d of p.dependencies) for (const k of kindsOfTag[d.tag]) if (k !== 'group') (depends[theirNames[k] ?? k] ??= []).push(d.name);
   for (const k of Object.keys(depends)) depends[k]!.sort();
   return { format: p.manifest.format, version: p.version, build_type: p.buildType, depends, groups: [...p.memberOfGroups].sort() };
 }

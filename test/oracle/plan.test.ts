@@ -148,7 +148,7 @@ describe.runIf(present)('agreement with rosdep', () => {
   });
 
   it('on what the live distribution file of jazzy releases', async () => {
-    const workspace = openWorkspace({ distro: join(folder, 'jazzy/distro.yaml') });
+    const workspace = await openWorkspace({ distro: join(folder, 'jazzy/distro.yaml') });
     if (!workspace.ok) throw new Error('the workspace');
     const { distro } = workspace.value;
     // Without a cache the distribution file itself is read.

@@ -2,15 +2,15 @@ import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, createReadStream, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** Writes a file that appears whole or not at all, and survives a crash of the machine. */
-export function writeWhole(path: string, data: string | Buffer): void {
+/** Writes a file that appears whole or not at all, and survives a crash of the machine; `sync: false` for what is only a copy. */
+export function writeWhole(path: string, data: string | Buffer, options: { sync?: boolean } = {}): void {
   mkdirSync(dirname(path), { recursive: true });
   const temporary = temporaryBeside(path);
   const handle = openSync(temporary, 'wx');
   try {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data;
     for (let written = 0; written < bytes.length; ) written += writeSync(handle, bytes, written);
-    fsyncSync(handle);
+    if (options.sync !== false) fsyncSync(handle);
   } catch (e) {
     closeSync(handle);
     rmSync(temporary, { force: true });

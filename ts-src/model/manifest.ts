@@ -24,14 +24,19 @@ export interface License { name: string; file?: string }
 export interface Url { url: string; type: string }
 export interface Conditional { name: string; condition?: string; line: number }
 
-/** The kinds that a manifest's tags stand for; `depend` and format 1's `run_depend` are several at once. */
-export const dependencyKinds = ['build', 'buildtool', 'build_export', 'buildtool_export', 'exec', 'test', 'doc', 'group', 'conflict', 'replace'] as const;
-export type DependencyKind = (typeof dependencyKinds)[number];
+/** What a dependency can be for. */
+export type DependencyKind = 'build' | 'buildtool' | 'build_export' | 'buildtool_export' | 'exec' | 'test' | 'doc' | 'group' | 'conflict' | 'replace';
+
+/** What each dependency tag stands for (REP 127, REP 140, REP 149); `run_depend` is of format 1 alone, `group_depend` of 3. */
+export const kindsOfTag = {
+  depend: ['build', 'build_export', 'exec'], build_depend: ['build'], build_export_depend: ['build_export'], buildtool_depend: ['buildtool'], buildtool_export_depend: ['buildtool_export'],
+  exec_depend: ['exec'], run_depend: ['build_export', 'exec'], test_depend: ['test'], doc_depend: ['doc'], group_depend: ['group'], conflict: ['conflict'], replace: ['replace'],
+} as const satisfies Record<string, readonly DependencyKind[]>;
+export type DependencyTag = keyof typeof kindsOfTag;
 
 export interface Dependency extends Conditional {
-  kinds: DependencyKind[];
-  tag: string;
-  versions: VersionRange;
+  tag: DependencyTag;
+  versions?: VersionRange;
 }
 
 /** `version_lt="2.0.0"` and the rest: operator to version. */

@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../model/diagnostics.ts';
 import type { Distribution } from '../model/distro.ts';
-import type { Dependency, DependencyKind, Package } from '../model/manifest.ts';
+import { kindsOfTag, type Dependency, type DependencyKind, type Package } from '../model/manifest.ts';
 import type { DistributionInput } from '../model/plan.ts';
 import { conditionContext, manifestEvaluator } from './evaluate.ts';
 
@@ -12,6 +12,8 @@ export const forTest = 4;
 const uses: Record<DependencyKind, number> = {
   build: forBuild, buildtool: forBuild, build_export: forRun, buildtool_export: forRun, exec: forRun, test: forTest, doc: 0, group: forBuild | forRun, conflict: 0, replace: 0,
 };
+
+const rolesOfTag: ReadonlyMap<string, number> = new Map(Object.entries(kindsOfTag).map(([tag, kinds]) => [tag, (kinds as readonly DependencyKind[]).reduce((roles, k) => roles | uses[k], 0)]));
 
 /** One thing that a package says it needs; each member of a group by itself. */
 export interface Need {
@@ -47,6 +49,8 @@ export interface Evaluated {
   /** Packages that all others need though none says so, and those that these need themselves. */
   essential: string[];
   beforeEssential: Set<number>;
+  /** The order of all packages, all built here, where it has been found: the same on every platform. */
+  order: readonly number[] | undefined;
   /** All that a package says it needs, in its order. */
   needs(number: number): Need[];
 }
@@ -79,7 +83,7 @@ export function evaluateAll(input: DistributionInput, settings: Distribution, di
   };
   const essential = settings.build_essential.length ? settings.build_essential : input.rosVersion === 2 ? ['ros_workspace'] : [];
   const evaluated: Evaluated = {
-    input, names, number, ids: 0, packages, groups, withGroups: new Set(), inside: [], outside: [], bounded: [], essential, beforeEssential: new Set(),
+    input, names, number, ids: 0, packages, groups, withGroups: new Set(), inside: [], outside: [], bounded: [], essential, beforeEssential: new Set(), order: undefined,
     needs: (n) => needsOf(packages[n]!, groups, idOf),
   };
   collectBelow(evaluated);
@@ -95,15 +99,26 @@ export function evaluateAll(input: DistributionInput, settings: Distribution, di
       if (marks[d] === 0) touched.push(d);
       marks[d]! |= roles;
     };
-    for (const need of evaluated.needs(n)) {
-      if (need.id < names.length) mark(need.id, need.roles);
+    for (const d of packages[n]!.dependencies) {
+      const roles = rolesOfTag.get(d.tag)!;
+      if (!roles) continue;
+      if (d.tag === 'group_depend') {
+        evaluated.withGroups.add(n);
+        for (const member of groups.get(d.name) ?? []) mark(number.get(member)!, roles);
+        continue;
+      }
+      const inside = number.get(d.name);
+      if (inside !== undefined && !d.versions) {
+        mark(inside, roles);
+        continue;
+      }
+      const need: Need = { name: d.name, id: inside ?? idOf(d.name), roles, dependency: d, group: undefined };
+      if (inside !== undefined) mark(inside, roles);
       else if (outside === none) outside = [need];
       else outside.push(need);
-      if (need.group !== undefined) evaluated.withGroups.add(n);
-      else if (hasBounds(need.dependency)) {
-        if (bounded === none) bounded = [];
-        bounded.push(need);
-      }
+      if (!d.versions) continue;
+      if (bounded === none) bounded = [need];
+      else bounded.push(need);
     }
     if (!evaluated.beforeEssential.has(n)) for (const e of essentialNumbers) mark(e, forBuild | forRun);
     if (isInterface(packages[n]!)) for (const t of typesupportNumbers) mark(t, forBuild);
@@ -141,11 +156,6 @@ function insideOf(touched: number[], marks: Uint8Array, names: readonly string[]
 export const isInterface = (p: Package): boolean => p.memberOfGroups.includes('rosidl_interface_packages');
 export { typesupport };
 
-function hasBounds(d: Dependency): boolean {
-  for (const _ in d.versions) return true;
-  return false;
-}
-
 /** What the essential packages need themselves can't need them. */
 function collectBelow(evaluated: Evaluated): void {
   const stack = evaluated.essential.flatMap((e) => evaluated.number.get(e) ?? []);
@@ -159,10 +169,9 @@ function collectBelow(evaluated: Evaluated): void {
 function needsOf(p: Package, groups: Map<string, string[]>, idOf: (name: string) => number): Need[] {
   const needs: Need[] = [];
   for (const d of p.dependencies) {
-    let roles = 0;
-    for (let i = 0; i < d.kinds.length; i++) roles |= uses[d.kinds[i]!];
+    const roles = rolesOfTag.get(d.tag)!;
     if (!roles) continue;
-    if (d.kinds[0] === 'group') {
+    if (d.tag === 'group_depend') {
       for (const member of groups.get(d.name) ?? []) if (member !== p.name) needs.push({ name: member, id: idOf(member), roles, dependency: d, group: d.name });
     } else needs.push({ name: d.name, id: idOf(d.name), roles, dependency: d, group: undefined });
   }

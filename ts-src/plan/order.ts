@@ -26,6 +26,8 @@ const essentialTag = 'every package of ROS 2 needs it';
  * out of the plan. Any other cycle is an error, and its packages are blocked.
  */
 export function ordered(evaluated: Evaluated, nodes: readonly Node[], diagnostics: Diagnostic[]): Node[] {
+  const whole = nodes.length === evaluated.names.length && nodes.every((n) => n.build === evaluated.inside[n.number]!.build && n.run === evaluated.inside[n.number]!.run);
+  if (whole && evaluated.order) return evaluated.order.map((i) => nodes[i]!);
   const local = new Int32Array(evaluated.names.length).fill(-1);
   nodes.forEach((n, i) => (local[n.number] = i));
   const within = (...lists: (readonly number[])[]): number[] => {
@@ -36,7 +38,10 @@ export function ordered(evaluated: Evaluated, nodes: readonly Node[], diagnostic
     return result;
   };
   const everything = order(nodes.map((n) => within(n.build, n.run, n.test)));
-  if (!everything.left.length) return everything.order.map((i) => nodes[i]!);
+  if (!everything.left.length) {
+    if (whole) evaluated.order = everything.order;
+    return everything.order.map((i) => nodes[i]!);
+  }
 
   const needed = nodes.map((n) => within(n.build, n.run));
   const tested = nodes.map((n) => within(n.test));

@@ -1,7 +1,7 @@
 import type { OsTarget, RosdepDatabase, RosdepResolution } from '../model/rosdep.ts';
 
 const defaultInstaller: Record<string, string> = { debian: 'apt', ubuntu: 'apt' };
-const installers = ['apt', 'pip', 'gem', 'source', 'cargo', 'npm', 'snap', 'flatpak', 'dnf', 'yum', 'zypper', 'pacman', 'portage', 'brew', 'macports', 'apk', 'opkg', 'slackpkg', 'cygwin', 'freebsd', 'nix'];
+const installers: ReadonlySet<string> = new Set(['apt', 'pip', 'gem', 'source', 'cargo', 'npm', 'snap', 'flatpak', 'dnf', 'yum', 'zypper', 'pacman', 'portage', 'brew', 'macports', 'apk', 'opkg', 'slackpkg', 'cygwin', 'freebsd', 'nix']);
 
 /**
  * Resolves one key on one platform as rosdep does: os → (release, or `*`) → installer → packages, where each level may be left out.
@@ -15,8 +15,9 @@ export function resolveRosdep(database: RosdepDatabase, key: string, target: OsT
   const file = database.files[entry.file]!;
   const installer = defaultInstaller[target.os] ?? 'apt';
   let rule = entry.rule;
+  if (Array.isArray(rule)) return { kind: 'packages', installer, packages: words(rule), depends: [], file };
   const isMap = (v: unknown): v is Record<string, unknown> => typeof v === 'object' && v !== null && !Array.isArray(v);
-  if (isMap(rule) && !Object.keys(rule).some((k) => installers.includes(k))) {
+  if (isMap(rule) && !Object.keys(rule).some((k) => installers.has(k))) {
     const found = Object.hasOwn(rule, target.release) ? rule[target.release] : Object.hasOwn(rule, '*') ? rule['*'] : undefined;
     if (found === undefined) return { kind: 'not-here', file, reason: `it has a rule for ${target.os} ${Object.keys(rule).sort().join(', ')}, not for ${target.release}` };
     rule = found;
@@ -25,7 +26,7 @@ export function resolveRosdep(database: RosdepDatabase, key: string, target: OsT
   let name = installer;
   let depends: string[] = [];
   if (isMap(rule)) {
-    const used = Object.keys(rule).filter((k) => installers.includes(k));
+    const used = Object.keys(rule).filter((k) => installers.has(k));
     if (used.length !== 1) return { kind: 'not-here', file, reason: used.length ? `its rule for ${target.os} ${target.release} names several installers` : `its rule for ${target.os} ${target.release} names no installer that is known` };
     name = used[0]!;
     const inner = rule[name];

@@ -215,7 +215,7 @@ class ScopePlanner {
   private checkVersion(node: Node, p: Package, need: Need, r: Exclude<Resolution, { from: 'nowhere' }>): void {
     const { planned, faults } = node;
     const d = need.dependency;
-    for (const [operator, bound] of Object.entries(d.versions) as [Operator, string][]) {
+    for (const [operator, bound] of Object.entries(d.versions ?? {}) as [Operator, string][]) {
       if (r.from === 'built') {
         const { name, version } = this.evaluated.packages[r.number]!;
         const c = compareReleases(version, bound);

@@ -43,10 +43,12 @@ export function narrowing(selection: Selection, evaluated: Evaluated): ((name: s
 
 /** Patterns of a selection that fit nothing at all. */
 export function checkPatterns(selection: Selection, all: readonly Evaluated[], diagnostics: Diagnostic[]): void {
-  const packages = all.flatMap((e) => e.names);
-  const repositories = [...new Set(all.flatMap((e) => [...e.input.packages.values()].map((p) => p.repository)))];
-  const check = (what: string, patterns: readonly string[] | undefined, known: readonly string[]) => {
-    for (const pattern of patterns ?? []) {
+  const packages = () => all.flatMap((e) => e.names);
+  const repositories = () => [...new Set(all.flatMap((e) => [...e.input.packages.values()].map((p) => p.repository)))];
+  const check = (what: string, patterns: readonly string[] | undefined, all: () => readonly string[]) => {
+    if (!patterns) return;
+    const known = all();
+    for (const pattern of patterns) {
       if (known.some(matcher([pattern]))) continue;
       const near = nearest(pattern, known);
       diagnostics.push(error('selection', `'${pattern}' names no ${what}`, { hint: near ? `did you mean '${near}'?` : undefined }));

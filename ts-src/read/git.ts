@@ -326,15 +326,15 @@ async function treeOfFolder(gitDir: string, folder: string, depth: number): Prom
   }
 }
 
-/** A file by http, https, file or path. */
-export async function download(url: string, file: string): Promise<Result<string>> {
+/** A file by http, https, file or path. Where `since` is given and the server has nothing newer than it, nothing is written. */
+export async function download(url: string, file: string, since?: string): Promise<Result<string>> {
   const local = url.startsWith('file://') ? decodeURIComponent(new URL(url).pathname) : /^[a-z+]+:\/\//.test(url) ? undefined : url;
   try {
     if (local !== undefined) {
       copyFileSync(local, file);
       return good(file);
     }
-    const got = await run('curl', ['--silent', '--show-error', '--fail', '--location', '--proto', '=http,https', '--output', file, '--', url]);
+    const got = await run('curl', ['--silent', '--show-error', '--fail', '--location', '--proto', '=http,https', '--remote-time', ...(since === undefined ? [] : ['--time-cond', since]), '--output', file, '--', url]);
     if (got.code === 127) {
       const response = await fetch(url);
       if (!response.ok) return bad(error('source-unreachable', `can't fetch ${url}: HTTP ${response.status}`));

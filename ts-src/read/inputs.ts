@@ -1,21 +1,19 @@
-import { dirname, join, relative } from 'node:path';
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
+import { dirname, join } from 'node:path';
 import { bad, compare, error, good, isError, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
-import type { Distribution, Distro } from '../model/distro.ts';
+import type { Distro } from '../model/distro.ts';
 import type { Lock } from '../model/lock.ts';
 import type { DistributionInput, PackageSource, SourcePackage } from '../model/plan.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { Repository } from '../model/rosdistro.ts';
 import type { RosdepDatabase } from '../model/rosdep.ts';
-import { readIf, writeWhole } from '../io/files.ts';
+import { readIf } from '../io/files.ts';
 import { parallel } from '../io/process.ts';
-import { parseDistro } from './distro.ts';
-import { absoluteUrl, download, fetchArchive, fetchCommits, resolveRef, resolveRefs, snapshotFolder, type Reporter, type Snapshot } from './git.ts';
-import { parseManifest } from './manifest.ts';
+import { absoluteUrl, fetchArchive, fetchCommits, resolveRef, resolveRefs, snapshotFolder, type Reporter, type Snapshot } from './git.ts';
 import { resolveRequest, type Override, type Overrides } from './override.ts';
+import { Memory, digest } from './memory.ts';
 import { readPackages, recall, type RepositoryPackages } from './packages.ts';
-import { parseCache, parseDistributionFile, parseIndex, parseRepos } from './rosdistro.ts';
+import { readCache, type Cache } from './cache.ts';
+import { parseDistributionFile, parseIndex, parseRepos } from './rosdistro.ts';
 import { layerRosdep } from './rosdep.ts';
 
 /** A distro repository on disk and where its state is kept. */
@@ -30,13 +28,24 @@ export interface Workspace {
 
 const fetchWidth = 8;
 
-export function readWorkspace(file: string, state: string | undefined): Result<Workspace> {
+/** Reads the distro file; one that is as it was when it was found good is not checked again. */
+export async function readWorkspace(file: string, given: string | undefined): Promise<Result<Workspace>> {
   const text = readIf(file);
   if (text === undefined) return bad(error('distro-missing', 'there is no such file', { file, hint: 'run slipway in a distro repository, name its file with --distro, or make one with `slipway init`' }));
-  const parsed = parseDistro(text, file);
-  if (!parsed.ok) return parsed;
   const root = dirname(file);
-  return good({ root, file, state: state ?? join(root, '.slipway'), distro: parsed.value, urlBase: root });
+  const state = given ?? join(root, '.slipway');
+  const memory = new Memory<Distro>(state, 'distro.json');
+  const id = digest(text);
+  let distro = memory.get(id);
+  if (!distro) {
+    // The schema is half of what the program has to load.
+    const { parseDistro } = await import('./distro.ts');
+    const parsed = parseDistro(text, file);
+    if (!parsed.ok) return parsed;
+    distro = parsed.value;
+    memory.put(id, distro);
+  }
+  return good({ root, file, state, distro, urlBase: root });
 }
 
 /** rosdep's rules, of all keys or of the wanted ones. */
@@ -47,7 +56,7 @@ export function readRosdep(workspace: Workspace, wanted?: ReadonlySet<string>): 
     if (text === undefined) diagnostics.push(error('file-missing', `'rosdep' names ${file}, which is not there`, { file: workspace.file }));
     return text === undefined ? [] : [{ file, text }];
   });
-  const layered = layerRosdep(files, wanted);
+  const layered = layerRosdep(files, wanted, wanted && new Memory(workspace.state, 'rosdep.json'));
   if (diagnostics.length) return bad(...diagnostics, ...layered.diagnostics);
   return layered;
 }
@@ -59,7 +68,7 @@ export function neededNames(distributions: readonly DistributionInput[]): Set<st
   return names;
 }
 
-export interface Entries { repositories: Repository[]; rosVersion: 1 | 2; pythonVersion: 2 | 3; manifests?: Record<string, string>; cacheFile?: string }
+export interface Entries { repositories: Repository[]; rosVersion: 1 | 2; pythonVersion: 2 | 3; cache?: Cache }
 
 /** The repositories of a distribution: index, distribution files (later ones win, as rosdistro merges them), .repos files, cache. */
 export async function readEntries(workspace: Workspace, name: string): Promise<Result<Entries>> {
@@ -78,7 +87,7 @@ export async function readEntries(workspace: Workspace, name: string): Promise<R
   };
   let rosVersion = settings.ros_version;
   let pythonVersion = settings.python_version;
-  let cache: { manifests: Record<string, string>; file: string } | undefined;
+  let cache: Cache | undefined;
   if (distro.index) {
     const indexText = text(distro.index, workspace.file);
     const index = indexText === undefined ? undefined : parseIndex(indexText, distro.index, name);
@@ -90,9 +99,9 @@ export async function readEntries(workspace: Workspace, name: string): Promise<R
         const read = await readCache(workspace, settings, index.value.cache);
         diagnostics.push(...read.diagnostics);
         if (read.ok && read.value) {
-          cache = { manifests: read.value.manifests, file: read.value.file };
+          cache = read.value;
           // One consistent snapshot: the distribution files that the cache was made from.
-          for (const value of read.value.distributionFiles) merge(parseDistributionFile('', read.value.file, value));
+          merge(good({ repositories: cache.repositories }));
         }
       }
       if (!cache) {
@@ -112,37 +121,7 @@ export async function readEntries(workspace: Workspace, name: string): Promise<R
   }
   if (rosVersion === undefined && !diagnostics.some(isError)) diagnostics.push(error('distro-ros-version', `distributions.${name}.ros_version is missing`, { file: workspace.file, hint: 'the index has no distribution_type for it: say ros_version: 1 or 2' }));
   if (diagnostics.some(isError)) return { ok: false, diagnostics };
-  return good({ repositories: [...repositories.values()], rosVersion: rosVersion!, pythonVersion: pythonVersion ?? 3, ...(cache ? { manifests: cache.manifests, cacheFile: cache.file } : {}) }, diagnostics);
-}
-
-async function readCache(workspace: Workspace, settings: Distribution, url: string | undefined): Promise<Result<{ manifests: Record<string, string>; distributionFiles: unknown[]; file: string } | undefined>> {
-  let file = settings.cache && join(workspace.root, settings.cache);
-  if (!file && url) {
-    if (/^https?:\/\//.test(url)) {
-      file = join(workspace.state, 'caches', url.replace(/[^A-Za-z0-9.-]+/g, '_'));
-      if (readIf(file) === undefined) {
-        writeWhole(file, '');
-        const got = await download(url, file);
-        if (!got.ok) return got;
-      }
-    } else file = join(workspace.root, dirname(workspace.distro.index!), url.replace(/^file:\/\//, ''));
-  }
-  if (!file) return good(undefined);
-  const shown = relative(workspace.root, file);
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(file);
-  } catch {
-    return settings.cache ? bad(error('file-missing', `${settings.cache} is not there`, { file: workspace.file })) : good(undefined);
-  }
-  let text: string;
-  try {
-    text = (file.endsWith('.gz') ? gunzipSync(bytes, { maxOutputLength: 512 << 20 }) : bytes).toString('utf8');
-  } catch (e) {
-    return bad(error('cache-invalid', `can't unpack it: ${(e as Error).message}`, { file: shown }));
-  }
-  const parsed = parseCache(text, shown);
-  return parsed.ok ? good({ ...parsed.value, file: shown }, parsed.diagnostics) : parsed;
+  return good({ repositories: [...repositories.values()], rosVersion: rosVersion!, pythonVersion: pythonVersion ?? 3, ...(cache ? { cache } : {}) }, diagnostics);
 }
 
 /** Reads every package of a distribution: from its cache, or from its repositories at their heads or at the lock's commits. */
@@ -169,7 +148,7 @@ export async function readDistribution(workspace: Workspace, name: string, lock:
   const developed = repositories.filter((r) => overrides.has(r.name) || (!released && r.source)).sort((a, b) => compare(a.name, b.name));
   if (released) {
     const rest = repositories.filter((r) => !overrides.has(r.name));
-    const read = entries.value.manifests ? cachedPackages(workspace, rest, entries.value.manifests, entries.value.cacheFile!) : await releasedPackages(workspace, rest, locked, reporter);
+    const read = entries.value.cache ? cachedPackages(workspace, rest, entries.value.cache) : await releasedPackages(workspace, rest, locked, reporter);
     for (const r of read) {
       for (const d of r.manifest.diagnostics) diagnostics.push(d);
       if (!r.manifest.ok) continue;
@@ -206,14 +185,12 @@ function releasesOf(workspace: Workspace, repositories: readonly Repository[]): 
   });
 }
 
-function cachedPackages(workspace: Workspace, repositories: readonly Repository[], manifests: Record<string, string>, cacheFile: string): Released[] {
+function cachedPackages(workspace: Workspace, repositories: readonly Repository[], cache: Cache): Released[] {
   const read: Released[] = [];
   for (const { repository, packages } of releasesOf(workspace, repositories)) {
     for (const { packageName, source } of packages) {
-      const text = Object.hasOwn(manifests, packageName) ? manifests[packageName] : undefined;
-      const file = `${cacheFile}:${packageName}`;
-      const manifest = typeof text === 'string' ? parseManifest(text, file) : { ok: false as const, diagnostics: [warning('cache-manifest', `'${packageName}' is released, but the cache has no manifest of it: it is left out`, { file: cacheFile, hint: `its entry is in '${repository.name}'; a newer cache may have it` })] };
-      read.push({ repository, packageName, file, source, manifest });
+      const manifest = cache.manifest(packageName) ?? { ok: false as const, diagnostics: [warning('cache-manifest', `'${packageName}' is released, but the cache has no manifest of it: it is left out`, { file: cache.file, hint: `its entry is in '${repository.name}'; a newer cache may have it` })] };
+      read.push({ repository, packageName, file: `${cache.file}:${packageName}`, source, manifest });
     }
   }
   return read;

@@ -1,6 +1,6 @@
 import { SaxesParser } from 'saxes';
 import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
-import type { Conditional, Dependency, DependencyKind, Manifest, Person, Url, VersionRange } from '../model/manifest.ts';
+import type { Conditional, Dependency, DependencyTag, Manifest, Person, Url, VersionRange } from '../model/manifest.ts';
 
 /** What stands in <package>, and in its <export>: nothing lies deeper but what is a fault or of no interest. */
 interface Element {
@@ -14,17 +14,13 @@ interface Element {
   inner: string;
 }
 
-/** Tags of each format and what each dependency tag stands for (REP 127, REP 140, REP 149). */
-const kindsOfTag: Record<1 | 2, Record<string, DependencyKind[]>> = {
-  1: { build_depend: ['build'], buildtool_depend: ['buildtool'], run_depend: ['build_export', 'exec'], test_depend: ['test'], conflict: ['conflict'], replace: ['replace'] },
-  2: {
-    depend: ['build', 'build_export', 'exec'], build_depend: ['build'], build_export_depend: ['build_export'], buildtool_depend: ['buildtool'], buildtool_export_depend: ['buildtool_export'],
-    exec_depend: ['exec'], test_depend: ['test'], doc_depend: ['doc'], conflict: ['conflict'], replace: ['replace'],
-  },
-};
-const tagsOfFormat = { 1: new Map(Object.entries(kindsOfTag[1])), 2: new Map(Object.entries(kindsOfTag[2])), 3: new Map(Object.entries({ ...kindsOfTag[2], group_depend: ['group'] as DependencyKind[] })) };
+/** The dependency tags of each format (REP 127, REP 140, REP 149). */
+const common = ['build_depend', 'buildtool_depend', 'test_depend', 'conflict', 'replace'] as const;
+const later = [...common, 'depend', 'build_export_depend', 'buildtool_export_depend', 'exec_depend', 'doc_depend'] as const;
+const tagsOfFormat: Record<1 | 2 | 3, ReadonlySet<string>> = { 1: new Set<DependencyTag>([...common, 'run_depend']), 2: new Set<DependencyTag>(later), 3: new Set<DependencyTag>([...later, 'group_depend']) };
 const attributesOfDependency = { 1: versionAttributesOf([]), 2: versionAttributesOf([]), 3: versionAttributesOf(['condition']) };
-const plainTags = new Set(['name', 'version', 'description', 'maintainer', 'license', 'url', 'author', 'export']);
+type PlainTag = 'name' | 'version' | 'description' | 'maintainer' | 'license' | 'url' | 'author' | 'export';
+const plainTags: ReadonlySet<string> = new Set<PlainTag>(['name', 'version', 'description', 'maintainer', 'license', 'url', 'author', 'export']);
 function versionAttributesOf(more: string[]): string[] {
   return ['version_lt', 'version_lte', 'version_eq', 'version_gte', 'version_gt', ...more];
 }
@@ -59,7 +55,7 @@ export function parseManifest(text: string, file: string): Result<Manifest> {
   const ofDependency = attributesOfDependency[f];
   allowed(root, ['format']);
 
-  const found = new Map<string, Element[]>();
+  const found: Record<PlainTag, Element[]> = { name: [], version: [], description: [], maintainer: [], license: [], url: [], author: [], export: [] };
   const dependencies: Dependency[] = [];
   const memberOfGroups: Conditional[] = [];
   const conditional = (e: Element, name: string): Conditional => (e.attributes?.condition === undefined ? { name, line: e.line } : { name, line: e.line, condition: e.attributes.condition });
@@ -68,11 +64,14 @@ export function parseManifest(text: string, file: string): Result<Manifest> {
   let twice = false;
   const seen = new Set<string>();
   for (const e of root.children ?? []) {
-    const kinds = tags.get(e.name);
-    if (kinds) {
+    if (tags.has(e.name)) {
       allowed(e, e.name === 'group_depend' ? condition : ofDependency);
-      const d: Dependency = { name: leaf(e), line: e.line, kinds, tag: e.name, versions: versionsOf(e) };
-      if (e.attributes?.condition !== undefined) d.condition = e.attributes.condition;
+      const d: Dependency = { name: leaf(e), line: e.line, tag: e.name as DependencyTag };
+      if (e.attributes) {
+        const versions = versionsOf(e.attributes);
+        if (versions) d.versions = versions;
+        if (e.attributes.condition !== undefined) d.condition = e.attributes.condition;
+      }
       dependencies.push(d);
       if (seen.has(d.name)) twice = true;
       else seen.add(d.name);
@@ -81,15 +80,15 @@ export function parseManifest(text: string, file: string): Result<Manifest> {
       allowed(e, condition);
       memberOfGroups.push(conditional(e, leaf(e)));
     } else if (plainTags.has(e.name)) {
-      found.get(e.name)?.push(e) ?? found.set(e.name, [e]);
+      found[e.name as PlainTag].push(e);
     } else {
       const hint = e.name === 'run_depend' ? 'use <exec_depend> from format 2 on' : e.name.endsWith('depend') || e.name === 'member_of_group' ? 'is the format attribute of <package> what it should be?' : undefined;
       fault(`<${e.name}> is not an element of package format ${f}`, e.line, hint);
     }
   }
 
-  const one = (tag: string): Element | undefined => {
-    const all = found.get(tag) ?? [];
+  const one = (tag: PlainTag): Element | undefined => {
+    const all = found[tag];
     if (all.length !== 1) fault(`the manifest must contain exactly one <${tag}>, it has ${all.length}`, all[1]?.line ?? root.line);
     return all[0];
   };
@@ -121,19 +120,19 @@ export function parseManifest(text: string, file: string): Result<Manifest> {
     if (email !== undefined && !emailAddress.test(email)) fault(`'${email}' is not an email address`, e.line);
     return email === undefined ? { name: leaf(e) } : { name: leaf(e), email };
   };
-  const maintainers = (found.get('maintainer') ?? []).map((e) => {
+  const maintainers = found.maintainer.map((e) => {
     if (e.attributes?.email === undefined) fault('<maintainer> must have the attribute \'email\'', e.line);
     return person(e);
   });
   if (!maintainers.length) fault('the manifest must have at least one <maintainer>', root.line);
-  const licenses = (found.get('license') ?? []).map((e) => {
+  const licenses = found.license.map((e) => {
     allowed(e, f === 3 ? ['file'] : []);
     const text = leaf(e);
     if (!text) fault('<license> must not be empty', e.line);
     return e.attributes?.file === undefined ? { name: text } : { name: text, file: e.attributes.file };
   });
   if (!licenses.length) fault('the manifest must have at least one <license>', root.line, 'for example <license>Apache-2.0</license>');
-  const urls = (found.get('url') ?? []).map((e): Url => {
+  const urls = found.url.map((e): Url => {
     allowed(e, ['type']);
     const type = e.attributes?.type ?? 'website';
     if (!urlTypes.includes(type)) diagnostics.push(warning('manifest-url', `url type '${type}' is not one of ${urlTypes.join(', ')}`, { file, line: e.line }));
@@ -142,32 +141,29 @@ export function parseManifest(text: string, file: string): Result<Manifest> {
 
   const buildTypes: Conditional[] = [];
   const exports: Manifest['exports'] = [];
-  const exportElements = found.get('export') ?? [];
+  const exportElements = found.export;
   if (exportElements.length > 1) fault('the manifest must not contain more than one <export>', exportElements[1]!.line);
   for (const e of exportElements[0]?.children ?? []) {
     if (e.name === 'build_type') buildTypes.push(conditional(e, e.text.trim()));
     exports.push({ name: e.name, attributes: e.attributes ?? {}, text: e.text.trim() });
   }
 
-  if (seen.has(name)) for (const d of dependencies) if (d.name === name && d.kinds[0] !== 'group') fault(`package '${name}' must not depend on itself (<${d.tag}>)`, d.line);
+  if (seen.has(name)) for (const d of dependencies) if (d.name === name && d.tag !== 'group_depend') fault(`package '${name}' must not depend on itself (<${d.tag}>)`, d.line);
   if (twice && wide) redundant(dependencies, f, fault);
-  for (const m of memberOfGroups) for (const g of dependencies) if (g.kinds[0] === 'group' && g.name === m.name) fault(`the package depends on the group '${g.name}' and is a member of it`, g.line);
+  for (const m of memberOfGroups) for (const g of dependencies) if (g.tag === 'group_depend' && g.name === m.name) fault(`the package depends on the group '${g.name}' and is a member of it`, g.line);
 
   if (diagnostics.some((d) => d.severity === 'error')) return { ok: false, diagnostics };
-  const manifest: Manifest = { name, version, format: f, description, maintainers, authors: (found.get('author') ?? []).map(person), licenses, urls, dependencies, memberOfGroups, buildTypes, exports };
+  const manifest: Manifest = { name, version, format: f, description, maintainers, authors: found.author.map(person), licenses, urls, dependencies, memberOfGroups, buildTypes, exports };
   if (diagnostics.some((d) => d.severity === 'error')) return { ok: false, diagnostics };
   const compatibility = versionElement?.attributes?.compatibility;
   if (compatibility !== undefined) manifest.compatibility = compatibility;
   return good(manifest, diagnostics);
 }
 
-const noVersions: VersionRange = Object.freeze({});
-
-function versionsOf(e: Element): VersionRange {
-  if (!e.attributes) return noVersions;
+function versionsOf(attributes: Record<string, string>): VersionRange | undefined {
   let versions: VersionRange | undefined;
-  for (const a in e.attributes) if (a.startsWith('version_')) (versions ??= {})[a.slice(8) as keyof VersionRange] = e.attributes[a]!;
-  return versions ?? noVersions;
+  for (const a in attributes) if (a.startsWith('version_')) (versions ??= {})[a.slice(8) as keyof VersionRange] = attributes[a]!;
+  return versions;
 }
 
 /** `<depend>` beside a tag that it already stands for (REP 140), format 1's `<test_depend>` beside `<build_depend>`; same version and condition. */
@@ -175,7 +171,7 @@ function redundant(dependencies: Dependency[], format: number, fault: (message: 
   const counts = new Map<string, number>();
   for (const d of dependencies) counts.set(d.name, (counts.get(d.name) ?? 0) + 1);
   const repeated = dependencies.filter((d) => counts.get(d.name)! > 1);
-  const id = (d: Dependency) => (d.versions === noVersions && d.condition === undefined ? d.name : JSON.stringify([d.name, d.versions, d.condition]));
+  const id = (d: Dependency) => (d.versions === undefined && d.condition === undefined ? d.name : JSON.stringify([d.name, d.versions, d.condition]));
   const seen = new Map<string, Set<string>>();
   for (const d of repeated) {
     const tags = seen.get(id(d)) ?? new Set<string>();
@@ -197,11 +193,15 @@ const noAttributes: Record<string, string> = Object.freeze({});
 function parseXml(source: string, file: string): Result<Element> {
   if (source.length > maximumSize) return bad(error('manifest-invalid', `the manifest is larger than ${maximumSize >> 20} MiB`, { file }));
   reader ??= new TreeReader();
-  const read = reader.read(source.charCodeAt(0) === 0xfeff ? source.slice(1) : source);
+  const text = source.charCodeAt(0) === 0xfeff ? source.slice(1) : source;
+  // The instruction that names the schema is an eighth of most manifests, and of no use here.
+  const read = reader.read(text.replace(schemaInstruction, '$1'));
   if (read.root) return good(read.root);
   reader = undefined;
   return bad(error('manifest-xml', `not well-formed XML: ${read.message}`, { file, line: read.line }));
 }
+
+const schemaInstruction = /^(<\?xml [^<>?\n\r]*\?>\s*)<\?xml-model [^<>?\n\r&]*\?>/;
 
 /** One parser for all manifests: making one for each costs as much as what it reads. After a fault its state is not to be trusted. */
 let reader: TreeReader | undefined;

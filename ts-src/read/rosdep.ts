@@ -1,5 +1,6 @@
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { RosdepDatabase } from '../model/rosdep.ts';
+import { digest, type Memory } from './memory.ts';
 import { Locator, asMap, parseYaml } from './yaml.ts';
 
 export interface RosdepFile { file: string; text: string }
@@ -9,13 +10,13 @@ export interface RosdepFile { file: string; text: string }
  * of the time that reading a distribution takes would else go into keys that nothing needs. A fault in the others is then not
  * found; `validate` reads all.
  */
-export function layerRosdep(files: RosdepFile[], wanted?: ReadonlySet<string>): Result<RosdepDatabase> {
+export function layerRosdep(files: RosdepFile[], wanted?: ReadonlySet<string>, memory?: Memory<unknown>): Result<RosdepDatabase> {
   const database: RosdepDatabase = { files: files.map((f) => f.file), rules: new Map(), keys: [] };
   const diagnostics: Diagnostic[] = [];
   const keys = new Set<string>();
   for (const [index, { file, text }] of files.entries()) {
     const parts = wanted && splitKeys(text);
-    let parsed = parseYaml(parts ? textOf(parts, wanted) : text, file);
+    let parsed = parts ? parseParts(parts.filter((p) => wanted.has(p.key)), parts, file, memory) : parseYaml(text, file);
     if (parts && !parsed.ok) parsed = parseYaml(text, file);
     if (!parsed.ok) {
       diagnostics.push(...parsed.diagnostics);
@@ -46,9 +47,9 @@ export function layerRosdep(files: RosdepFile[], wanted?: ReadonlySet<string>): 
  * The text of each top-level key, where the file is so plain that lines say where one begins: each line at the left margin is
  * a comment or `key:`, and no key stands twice. Undefined for any other file.
  */
-function splitKeys(text: string): { key: string; text: string }[] | undefined {
+function splitKeys(text: string): Part[] | undefined {
   if (/[\t\r\u0085\u2028\u2029\ufeff]/.test(text)) return undefined;
-  const parts: { key: string; text: string }[] = [];
+  const parts: Part[] = [];
   const seen = new Set<string>();
   const margin = /^[^ \n][^\n]*$/gm;
   let begun = -1;
@@ -66,10 +67,35 @@ function splitKeys(text: string): { key: string; text: string }[] | undefined {
   return parts;
 }
 
-/** The wanted keys' text; where one of them refers to another place, with all that could be such a place. */
-function textOf(parts: { key: string; text: string }[], wanted: ReadonlySet<string>): string {
-  const refers = parts.some((p) => wanted.has(p.key) && /[\s,[{:-]\*[^\s'"]/.test(p.text));
-  return parts.filter((p) => wanted.has(p.key) || (refers && /[\s,[{:-]&[^\s'"]/.test(p.text))).map((p) => p.text).join('');
+interface Part { key: string; text: string }
+
+/** The rules of some keys, those that are not remembered read now. */
+function parseParts(wanted: readonly Part[], all: readonly Part[], file: string, memory: Memory<unknown> | undefined): Result<unknown> {
+  const known: [string, unknown][] = [];
+  const unknown = new Map<string, { part: Part; digest: string }>();
+  for (const part of wanted) {
+    const id = memory ? digest(part.text) : '';
+    const kept = memory?.get(id);
+    if (kept === undefined) unknown.set(part.key, { part, digest: id });
+    else known.push([part.key, kept]);
+  }
+  if (!unknown.size) return good(Object.fromEntries(known));
+  // Where one of them refers to another place, all that could be such a place comes too.
+  const refers = [...unknown.values()].some(({ part }) => /[\s,[{:-]\*[^\s'"]/.test(part.text));
+  const read = all.filter((p) => unknown.has(p.key) || (refers && /[\s,[{:-]&[^\s'"]/.test(p.text)));
+  const parsed = parseYaml(read.map((p) => p.text).join(''), file);
+  const root = parsed.ok ? asMap(parsed.value) : undefined;
+  if (!parsed.ok || !root) return parsed;
+  for (const { part, digest: id } of unknown.values()) if (!/[\s,[{:-][*&][^\s'"]/.test(part.text) && isPlain(root[part.key])) memory?.put(id, root[part.key]);
+  return good({ ...root, ...Object.fromEntries(known) });
+}
+
+/** Whether JSON gives the same value back. */
+function isPlain(value: unknown): boolean {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (Array.isArray(value)) return value.every(isPlain);
+  return typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype && Object.values(value).every(isPlain);
 }
 
 /** What YAML 1.1 takes for something else than a text. */

@@ -170,3 +170,51 @@ export function parseCache(text: string, file: string): Result<{ name: string; d
   const files = Array.isArray(root.distribution_file) ? root.distribution_file : [root.distribution_file];
   return good({ name: String(root.name), distributionFiles: files, manifests: manifests as Record<string, string> }, diagnostics);
 }
+
+/** A cache's text in pieces: each manifest's entry by its package, and all the rest with none of them. */
+export interface CachePieces { rest: string; entries: Map<string, string> }
+
+const manifestsKey = 'release_package_xmls:\n';
+
+/**
+ * Takes a cache's text apart where its lines show how: below `release_package_xmls:` each line with an indentation of two begins
+ * an entry, deeper ones go on with it, and none stands twice. Undefined where it is written otherwise.
+ */
+export function splitCache(text: string): CachePieces | undefined {
+  const begin = text.startsWith(manifestsKey) ? 0 : text.indexOf(`\n${manifestsKey}`) + 1;
+  if ((begin === 0 && !text.startsWith(manifestsKey)) || text.includes('\t') || text.includes('\r')) return undefined;
+  const entries = new Map<string, string>();
+  const first = begin + manifestsKey.length;
+  let at = first;
+  let name: string | undefined;
+  let started = at;
+  const line = /  (?:([A-Za-z][A-Za-z0-9_-]*):(?= |\n)| )|\n/y;
+  for (; at < text.length; at = next(text, at)) {
+    line.lastIndex = at;
+    const m = line.exec(text);
+    if (!m) break;
+    if (m[1] === undefined) {
+      if (name === undefined && m[0] !== '\n') return undefined;
+      continue;
+    }
+    if (name !== undefined) entries.set(name, text.slice(started, at));
+    name = m[1];
+    started = at;
+    if (entries.has(name)) return undefined;
+  }
+  if (name !== undefined) entries.set(name, text.slice(started, at));
+  if (at < text.length && !/[A-Za-z_]/.test(text[at]!)) return undefined;
+  return { rest: text.slice(0, begin) + text.slice(at), entries };
+}
+
+const next = (text: string, at: number): number => {
+  const end = text.indexOf('\n', at);
+  return end < 0 ? text.length : end + 1;
+};
+
+/** The manifests of some entries of a cache that was taken apart. */
+export function parseEntries(entries: readonly string[], file: string): Result<Record<string, unknown>> {
+  const parsed = parseYaml(manifestsKey + entries.join(''), file);
+  if (!parsed.ok) return parsed;
+  return good(asMap(asMap(parsed.value)?.release_package_xmls) ?? {});
+}

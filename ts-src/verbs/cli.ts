@@ -3,6 +3,7 @@ import { nearest } from '../model/diagnostics.ts';
 import { complain, exit, print, type Verb } from './common.ts';
 import { verbs } from './all.ts';
 
+export { finishLater as finish } from '../io/later.ts';
 export { killAll as abandon } from '../io/process.ts';
 
 declare const SLIPWAY_VERSION: string;

@@ -16,7 +16,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       complain('slipway compare: name one or two states\n');
       return exit.usage;
     }
-    const workspace = openWorkspace(values);
+    const workspace = await openWorkspace(values);
     if (!workspace.ok) {
       showDiagnostics(workspace.diagnostics);
       return exit.failed;

@@ -17,7 +17,7 @@ export const doctor: Verb = {
       complain('slipway doctor: --driver is unshare or docker\n');
       return exit.usage;
     }
-    const workspace = readWorkspace(findDistro(values), undefined);
+    const workspace = await readWorkspace(findDistro(values), undefined);
     const systems = workspace.ok ? Object.values(workspace.value.distro.platforms).map((p) => p.os) : [];
     let findings = await examine(driver, systems);
     const packages = [...new Set(findings.flatMap((f) => f.package ?? []))].sort();

@@ -290,7 +290,7 @@ export class Engine {
       if (applied.code !== 0) return `the patch ${patch} does not apply: ${applied.stderr.trim().split('\n')[0]}`;
     }
     const version = this.version(r, p);
-    const relation = (kind: 'conflict' | 'replace') => input.manifest.dependencies.filter((d) => d.kinds[0] === kind && /^[A-Za-z0-9_-]+$/.test(d.name)).map((d) => debianPackage(distro, r.scope.distribution, d.name));
+    const relation = (kind: 'conflict' | 'replace') => input.manifest.dependencies.filter((d) => d.tag === kind && /^[A-Za-z0-9_-]+$/.test(d.name)).map((d) => debianPackage(distro, r.scope.distribution, d.name));
     const debianNames = (names: string[]) => names.flatMap((d) => {
       const q = r.scope.packages[r.closures.index.get(d) ?? -1];
       return q ? (p.bounds[d] ?? ['']).map((b) => (b ? `${q.debian} (${b})` : q.debian)) : [];

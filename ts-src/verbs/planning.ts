@@ -10,7 +10,6 @@ import type { Resolver } from '../plan/resolve.ts';
 import type { Selection } from '../plan/select.ts';
 import { checkoutRef, type Reporter } from '../read/git.ts';
 import { neededNames, readDistribution, readRosdep, readWorkspace, type Workspace } from '../read/inputs.ts';
-import { readLock } from '../read/lock.ts';
 import { parseOverrides, type Overrides } from '../read/override.ts';
 import { readUnderlays } from '../read/underlay.ts';
 import { complain, findDistro, selectionOf, type Values } from './common.ts';
@@ -22,6 +21,9 @@ export interface ReadOptions {
   everyKey?: boolean;
 }
 
+/** Locks are read by a schema, which costs time to load. */
+const readLock = async (file: string): Promise<Result<Lock>> => (await import('../read/lock.ts')).readLock(file);
+
 /** Tells of waits, which a person must know of, and on a terminal of what is being read. */
 export const reporter: Reporter = {
   reading(name) {
@@ -31,8 +33,8 @@ export const reporter: Reporter = {
 };
 
 /** The workspace that a verb works in, with absolute paths. */
-export function openWorkspace(values: Values): Result<Workspace> {
-  const read = readWorkspace(findDistro(values), typeof values.state === 'string' ? resolve(values.state) : undefined);
+export async function openWorkspace(values: Values): Promise<Result<Workspace>> {
+  const read = await readWorkspace(findDistro(values), typeof values.state === 'string' ? resolve(values.state) : undefined);
   if (!read.ok) return read;
   const root = resolve(read.value.root);
   return good({ ...read.value, root, state: resolve(read.value.state), urlBase: root });
@@ -40,9 +42,9 @@ export function openWorkspace(values: Values): Result<Workspace> {
 
 /** Reads all that a plan needs and makes it. Fails only where there is nothing to plan; other faults are in its diagnostics. */
 export async function readAndPlan(values: Values, packages: string[], options: ReadOptions = {}): Promise<Result<Planned>> {
-  const workspace = openWorkspace(values);
+  const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const lock = typeof values.lock === 'string' ? readLock(values.lock) : undefined;
+  const lock = typeof values.lock === 'string' ? await readLock(values.lock) : undefined;
   if (lock && !lock.ok) return lock;
   const overrides = parseOverrides(Array.isArray(values.override) ? (values.override as string[]) : []);
   if (!overrides.ok) return overrides;
@@ -90,18 +92,18 @@ export async function planAt(workspace: Workspace, ref: string, selection: Selec
   const folder = await checkoutRef(workspace.root, ref, workspace.state);
   if (!folder.ok) return folder;
   const file = join(folder.value.folder, relative(folder.value.top, workspace.root), relative(workspace.root, resolve(workspace.file)));
-  const read = readWorkspace(file, workspace.state);
+  const read = await readWorkspace(file, workspace.state);
   if (!read.ok) return read;
   const then: Workspace = { ...read.value, urlBase: workspace.urlBase };
   const lockFile = join(then.root, 'lock.yaml');
-  const lock = exists(lockFile) ? readLock(lockFile) : undefined;
+  const lock = exists(lockFile) ? await readLock(lockFile) : undefined;
   if (lock && !lock.ok) return lock;
   return planWorkspace(then, lock?.value, nothing, selection);
 }
 
 /** The plan with the lock of a file. */
 export async function planFromLock(workspace: Workspace, file: string, selection: Selection): Promise<Result<Planned>> {
-  const lock = readLock(file);
+  const lock = await readLock(file);
   return lock.ok ? planWorkspace(workspace, lock.value, nothing, selection) : lock;
 }
 

@@ -1,8 +1,6 @@
-import { distroJsonSchema } from '../model/distro.ts';
-import { planJsonSchema } from '../model/plan-schema.ts';
 import { complain, exit, print, type Verb } from './common.ts';
 
-const schemas: Record<string, () => unknown> = { distro: distroJsonSchema, plan: planJsonSchema };
+const schemas: Record<string, () => Promise<unknown>> = { distro: async () => (await import('../model/distro.ts')).distroJsonSchema(), plan: async () => (await import('../model/plan-schema.ts')).planJsonSchema() };
 
 export const schema: Verb = {
   summary: 'print a JSON schema: of distro.yaml (for editors) or of the plan',
@@ -14,7 +12,7 @@ export const schema: Verb = {
       complain(`slipway schema: name one of ${Object.keys(schemas).join(', ')}\n`);
       return exit.usage;
     }
-    print(`${JSON.stringify(make(), undefined, 2)}\n`);
+    print(`${JSON.stringify(await make(), undefined, 2)}\n`);
     return exit.ok;
   },
 };
