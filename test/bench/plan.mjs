@@ -1,64 +1,168 @@
-// Planning all of Jazzy beside the floor and beside ros_buildfarm's planning parts, whole processes on the same files.
+// Planning all of Jazzy beside the floor and beside the peers: whole processes on the same files, in turns.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { bundle, median, root, timed } from './common.mjs';
 
 const cache = '/var/tmp/slipway-bench';
 const shared = process.env.SLIPWAY_SHARED ?? join(root, '../shared');
+const pinned = ['catkin_pkg==1.1.1', 'rosdistro==1.1.0', 'ros_buildfarm==4.1.0', 'colcon-core==0.21.3', 'colcon-ros==0.5.0', 'colcon-package-information', 'colcon-package-selection', 'colcon-recursive-crawl', 'colcon-cmake', 'colcon-output', 'setuptools<80'];
 
-export default async function bench({ runs, note }) {
-  if (!existsSync(join(shared, 'peers'))) throw new Error(`the peers' scripts and the data are not at ${shared}: set SLIPWAY_SHARED`);
-  const folder = join(cache, 'jazzy');
-  mkdirSync(folder, { recursive: true });
-  const data = join(folder, 'rosdistro');
-  if (!existsSync(data)) symlinkSync(join(shared, 'rosdistro'), data);
-  writeFileSync(join(folder, 'distro.yaml'), `organization: acme
+const settings = (distributions) => `organization: acme
 index: rosdistro/index-v4.yaml
-distributions:
-  jazzy: {platforms: [noble, bookworm], sources: release, cache: rosdistro/jazzy/jazzy-cache.yaml.gz}
+distributions: ${JSON.stringify(distributions)}
 platforms:
   noble: {os: ubuntu, release: noble}
   bookworm: {os: debian, release: bookworm}
 rosdep: [rosdistro/rosdep/base.yaml, rosdistro/rosdep/python.yaml]
-`);
+`;
+
+/** A distro repository over the shared data, with no state. */
+function workspace(name, distributions) {
+  const folder = join(cache, name);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  symlinkSync(join(shared, 'rosdistro'), join(folder, 'rosdistro'));
+  writeFileSync(join(folder, 'distro.yaml'), settings(distributions));
+  return folder;
+}
+
+/** One plan as a whole process: seconds, the most memory in MB, and what it printed. Some packages can't be had on these platforms: it ends with 1. */
+function plan(folder, scopes, options = {}) {
+  if (options.fresh) rmSync(join(folder, '.slipway'), { recursive: true, force: true });
+  if (options.state) mkdirSync(join(folder, '.slipway'), { recursive: true });
+  const begun = process.hrtime.bigint();
+  const r = spawnSync('/usr/bin/env', ['node', bundle, 'plan', '--json'], { cwd: folder, encoding: 'utf8', maxBuffer: 1 << 30, env: process.env });
+  const seconds = Number(process.hrtime.bigint() - begun) / 1e9;
+  const printed = r.stdout;
+  if (JSON.parse(printed).scopes.length !== scopes) throw new Error(`the plan of ${folder} has not ${scopes} scopes: ${r.stderr.slice(-500)}`);
+  return { seconds, printed };
+}
+
+/** The most memory that a plan takes, in MB. */
+function memory(folder) {
+  const r = spawnSync('node', ['-e', 'process.on("exit", () => process.stderr.write(`\\n${process.resourceUsage().maxRSS}`)); process.argv.splice(1, 0, "slipway"); require(process.env.BUNDLE)', 'plan', '--json'], { cwd: folder, env: { ...process.env, BUNDLE: bundle }, encoding: 'utf8', maxBuffer: 1 << 30 });
+  return Number(r.stderr.split('\n').pop()) / 1024;
+}
+
+const cacheText = (distribution) => gunzipSync(readFileSync(join(shared, `rosdistro/${distribution}/${distribution}-cache.yaml.gz`))).toString('utf8');
+
+/** The cache with every package ten times, its own names in each copy. */
+function tenfold(folder, load) {
+  const data = load(cacheText('jazzy'));
+  const names = Object.keys(data.release_package_xmls);
+  const known = new Set(names);
+  const xmls = {};
+  const repositories = {};
+  for (let i = 0; i < 10; i++) {
+    const rename = (n) => (known.has(n) && i ? `${n}_c${i}` : n);
+    for (const n of names) xmls[rename(n)] = data.release_package_xmls[n].replace(/(<(name|[a-z_]*depend)(?: [^>]*)?>)([^<]+)(<)/g, (_, open, tag, name, close) => `${open}${rename(name.trim())}${close}`);
+    for (const [r, e] of Object.entries(data.distribution_file[0].repositories)) {
+      if (!e.release?.version) continue;
+      repositories[i ? `${r}_c${i}` : r] = { release: { ...e.release, packages: (e.release.packages ?? [r]).map(rename) } };
+    }
+  }
+  const text = JSON.stringify({ distribution_file: [{ ...data.distribution_file[0], repositories }], name: 'jazzy', release_package_xmls: xmls, type: 'cache', version: 2 });
+  writeFileSync(join(folder, 'cache.yaml'), text);
+}
+
+export default async function bench({ runs, note }) {
+  if (!existsSync(join(shared, 'peers'))) throw new Error(`the peers' scripts and the data are not at ${shared}: set SLIPWAY_SHARED`);
+  const { load, YAML11_SCHEMA } = await import('js-yaml');
+  const yaml = (text) => load(text, { schema: YAML11_SCHEMA });
+  const jazzy = (more) => ({ jazzy: { platforms: ['noble', 'bookworm'], sources: 'release', ...more } });
+  const folder = workspace('jazzy', jazzy({ cache: 'rosdistro/jazzy/jazzy-cache.yaml.gz' }));
   // The floor runs where its two libraries are.
   const floor = join(folder, 'floor');
   mkdirSync(floor, { recursive: true });
   writeFileSync(join(floor, 'floor.mjs'), readFileSync(join(shared, 'peers/floor.mjs')));
-  if (!existsSync(join(floor, 'node_modules'))) symlinkSync(join(root, 'node_modules'), join(floor, 'node_modules'));
-  const venv = join(cache, 'venv');
+  symlinkSync(join(root, 'node_modules'), join(floor, 'node_modules'));
+  const venv = join(cache, 'venv-plan');
   const python = join(venv, 'bin/python');
-  if (!existsSync(python)) {
+  if (!existsSync(join(venv, 'made'))) {
     note('making a virtual environment with the peers');
+    rmSync(venv, { recursive: true, force: true });
     execFileSync('python3', ['-m', 'venv', venv]);
-    execFileSync(python, ['-m', 'pip', 'install', '--quiet', 'ros_buildfarm==4.1.0', 'rosdistro==1.1.0', 'catkin_pkg==1.1.1', 'setuptools<80'], { stdio: 'inherit' });
+    execFileSync(python, ['-m', 'pip', 'install', '--quiet', ...pinned], { stdio: 'inherit' });
+    writeFileSync(join(venv, 'made'), '');
   }
   const farm = join(folder, 'farm');
-  mkdirSync(farm, { recursive: true });
-  execFileSync('sh', ['-c', 'cp -r "$1/." "$2" && chmod -R u+w "$2"', 'sh', join(shared, 'peers/farm'), farm]);
+  cpSync(join(shared, 'peers/farm'), farm, { recursive: true });
+  execFileSync('chmod', ['-R', 'u+w', farm]);
   const index = join(folder, 'index-v4.yaml');
   writeFileSync(index, readFileSync(join(shared, 'peers/index-v4.yaml'), 'utf8').replaceAll('PATH', join(shared, 'rosdistro')));
   writeFileSync(join(farm, 'index.yaml'), readFileSync(join(farm, 'index.yaml'), 'utf8').replace(/^rosdistro_index_url:.*$/m, `rosdistro_index_url: file://${index}`));
+  const rosEnvironment = { ...process.env, ROS_VERSION: '2', ROS_DISTRO: 'jazzy', ROS_PYTHON_VERSION: '3', ROSDISTRO_INDEX_URL: `file://${index}`, PATH: `${join(venv, 'bin')}:${process.env.PATH}`, COLCON_LOG_PATH: '/dev/null' };
+  const peers = {
+    floor: () => timed('node', ['floor.mjs', 'jazzy', 'js-yaml', 'saxes', '0'], { cwd: floor, env: { ...process.env, CACHE: join(shared, 'rosdistro/jazzy/jazzy-cache.yaml.gz') } }).seconds,
+    ros_buildfarm: () => timed(python, [join(shared, 'peers/e_farm_parts.py'), `file://${join(farm, 'index.yaml')}`, 'jazzy'], { env: rosEnvironment }).seconds,
+    job_generation: () => timed(python, [join(venv, 'bin/generate_release_jobs.py'), `file://${join(farm, 'index.yaml')}`, 'jazzy', 'default', '--groovy-script', join(folder, 'jobs.groovy'), '--dry-run'], { env: rosEnvironment }).seconds,
+  };
 
-  const ours = [];
-  const floors = [];
-  const theirs = [];
-  let memory = 0;
+  const seconds = { ours: [], first: [], second: [], disk: [], ten: [], floor: [], ros_buildfarm: [], job_generation: [], colcon: [], catkin_pkg: [] };
+  note('the cache: ours, the floor, ros_buildfarm\'s planning parts, its job generation');
   for (let i = 0; i < runs; i++) {
-    // Some packages of Jazzy can't be had on these platforms: those faults are found and told, and the exit code is 1.
-    const begun = process.hrtime.bigint();
-    const r = spawnSync('node', ['-e', 'process.on("exit", () => process.stderr.write(`\\n${process.resourceUsage().maxRSS}`)); process.argv.splice(1, 0, "slipway"); require(process.env.BUNDLE)', 'plan', '--json'], { cwd: folder, env: { ...process.env, BUNDLE: bundle }, encoding: 'utf8', maxBuffer: 256 << 20 });
-    ours.push(Number(process.hrtime.bigint() - begun) / 1e9);
-    if ((JSON.parse(r.stdout)).scopes.length !== 2) throw new Error('the plan has not two scopes');
-    memory = Math.max(memory, Number(r.stderr.split('\n').pop()) / 1024);
-    floors.push(timed('node', ['floor.mjs', 'jazzy', 'js-yaml', 'saxes', '0'], { cwd: floor, env: { ...process.env, CACHE: join(data, 'jazzy/jazzy-cache.yaml.gz') } }).seconds);
-    theirs.push(timed(python, [join(shared, 'peers/e_farm_parts.py'), `file://${join(farm, 'index.yaml')}`, 'jazzy'], { env: { ...process.env, ROSDISTRO_INDEX_URL: `file://${index}` } }).seconds);
+    for (let j = 0; j < 3; j++) {
+      seconds.ours.push(plan(folder, 2, { fresh: true }).seconds);
+      seconds.floor.push(peers.floor());
+    }
+    seconds.ros_buildfarm.push(peers.ros_buildfarm());
+    if (i < 2) seconds.job_generation.push(peers.job_generation());
   }
-  note(`ours ${median(ours).toFixed(2)} s, the floor ${median(floors).toFixed(2)} s, ros_buildfarm's planning parts ${median(theirs).toFixed(2)} s`);
+  const megabytes = memory(folder);
+
+  note('the second plan, after a dependency of ament_cmake_core changed');
+  const changing = workspace('jazzy-changing', jazzy({ cache: 'cache.yaml.gz' }));
+  const text = cacheText('jazzy');
+  const changed = text.replace(/(\n {2}ament_cmake_core: .*?)(<export>)/, '$1<depend>ament_package</depend>$2');
+  if (changed === text) throw new Error('ament_cmake_core was not found in the cache');
+  for (let i = 0; i < 3 * runs; i++) {
+    writeFileSync(join(changing, 'cache.yaml.gz'), gzipSync(text));
+    seconds.first.push(plan(changing, 2, { fresh: true, state: true }).seconds);
+    writeFileSync(join(changing, 'cache.yaml.gz'), gzipSync(changed));
+    const second = plan(changing, 2);
+    seconds.second.push(second.seconds);
+    const bytes = (printed) => printed.replace(/"stamp":"\d+"/, '');
+    if (i === 0 && bytes(plan(changing, 2, { fresh: true }).printed) !== bytes(second.printed)) throw new Error('the second plan is not what a cold plan gives');
+  }
+
+  note('ten times Jazzy');
+  const ten = workspace('jazzy-ten', jazzy({ cache: 'cache.yaml' }));
+  tenfold(ten, yaml);
+  const one = workspace('jazzy-one', jazzy({ cache: 'cache.yaml' }));
+  writeFileSync(join(one, 'cache.yaml'), JSON.stringify(yaml(text)));
+  const single = [];
+  for (let i = 0; i < runs; i++) {
+    seconds.ten.push(plan(ten, 2, { fresh: true }).seconds);
+    single.push(plan(one, 2, { fresh: true }).seconds);
+  }
+
+  note('package.xml files on disk: ours, colcon list, catkin_pkg');
+  const disk = workspace('jazzy-disk', { jazzy: { platforms: ['noble', 'bookworm'], folders: ['src'], ros_version: 2 } });
+  writeFileSync(join(disk, 'distro.yaml'), readFileSync(join(disk, 'distro.yaml'), 'utf8').replace(/^index:.*\n/m, ''));
+  const data = yaml(text);
+  const repositoryOf = new Map(Object.entries(data.distribution_file[0].repositories).flatMap(([r, e]) => (e.release?.packages ?? [r]).map((p) => [p, r])));
+  for (const [name, xml] of Object.entries(data.release_package_xmls)) {
+    const at = join(disk, 'src', repositoryOf.get(name) ?? name, name);
+    mkdirSync(at, { recursive: true });
+    writeFileSync(join(at, 'package.xml'), xml);
+  }
+  for (let i = 0; i < runs; i++) {
+    seconds.disk.push(plan(disk, 2, { fresh: true }).seconds, plan(disk, 2, { fresh: true }).seconds);
+    seconds.catkin_pkg.push(timed(python, [join(shared, 'peers/a_catkin.py'), join(disk, 'src')], { env: rosEnvironment }).seconds);
+    if (i < 2) seconds.colcon.push(timed(join(venv, 'bin/colcon'), ['list', '--topological-order', '--base-paths', join(disk, 'src')], { env: rosEnvironment }).seconds);
+  }
+  const m = Object.fromEntries(Object.entries(seconds).map(([k, v]) => [k, median(v)]));
+  note(Object.entries(m).map(([k, v]) => `${k} ${v.toFixed(2)} s`).join(', '));
   return [
-    { name: 'plan.jazzy.vs_floor', value: median(ours) / median(floors), meaning: 'times the floor: Jazzy\'s cache to a plan for two platforms with every rosdep key resolved' },
-    { name: 'plan.jazzy.vs_ros_buildfarm', value: median(theirs) / median(ours), meaning: 'times as fast as ros_buildfarm\'s planning parts (one platform, no rosdep)' },
-    { name: 'plan.memory_mb', value: memory, meaning: 'MB at the most' },
+    { name: 'plan.jazzy.vs_floor', value: m.ours / m.floor, meaning: 'times the floor: Jazzy\'s cache to a plan for two platforms with every rosdep key resolved (at most 1.5)' },
+    { name: 'plan.jazzy.vs_ros_buildfarm', value: m.ros_buildfarm / m.ours, meaning: 'times as fast as ros_buildfarm\'s planning parts, which are for one platform and without rosdep (at least 8)' },
+    { name: 'plan.jazzy.vs_job_generation', value: m.job_generation / m.ours, meaning: 'times as fast as its job generation (at least 30)' },
+    { name: 'plan.disk.vs_colcon', value: m.colcon / m.disk, meaning: 'times as fast from 2,150 package.xml files as colcon list --topological-order (at least 30)' },
+    { name: 'plan.disk.vs_catkin_pkg', value: m.catkin_pkg / m.disk, meaning: 'times as fast as catkin_pkg\'s crawl and order (at least 5)' },
+    { name: 'plan.memory_mb', value: megabytes, meaning: 'MB at the most (300)' },
+    { name: 'plan.scale10', value: m.ten / median(single), meaning: 'times as long for ten times Jazzy, in the same form (at most 12)' },
+    { name: 'plan.second_vs_first', value: m.second / m.first, meaning: 'of the first plan\'s time for the second, after one dependency changed (at most 0.5)' },
   ];
 }

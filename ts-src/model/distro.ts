@@ -68,6 +68,7 @@ const distribution = z.strictObject({
   sources: z.enum(['source', 'release']).default('source').describe('`source`: branch heads; `release`: released versions'),
   underlay: z.array(name).default([]),
   cache: relativePath.optional().describe('A rosdistro cache (.yaml or .yaml.gz); left out: what the index names'),
+  folders: z.array(relativePath).default([]).describe('Folders of packages on this disk (a colcon workspace\'s src), taken as they are'),
   repos: z.array(relativePath).default([]).describe('.repos files, read beside the distribution file'),
   ros_version: z.union([z.literal(1), z.literal(2)]).optional().describe('Left out: from distribution_type of the index'),
   python_version: z.union([z.literal(2), z.literal(3)]).optional().describe('Left out: from the index, else 3'),

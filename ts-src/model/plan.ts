@@ -1,6 +1,6 @@
 import type { Manifest } from './manifest.ts';
 
-/** Where a package's files come from. `tree` identifies their content (git's tree object of the package's folder). */
+/** Where a package's files come from: a repository, or a folder of this disk (no commit, no ref). `tree` identifies their content (git's tree object of the package's folder). */
 export interface PackageSource {
   url: string;
   /** Commit (git) or SHA-256 (archive); undefined where only manifests are known (a cache). */

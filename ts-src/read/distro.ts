@@ -85,7 +85,7 @@ function references(distro: Distro, locator: Locator, file: string): Diagnostic[
       const of = new Set(d.platforms.flatMap((p) => (Object.hasOwn(distro.platforms, p) ? Object.keys(distro.platforms[p]!.underlays) : [])));
       known('underlay', u, [...of], ['distributions', name, 'underlay', i]);
     });
-    if (!distro.index && !d.repos.length) diagnostics.push(error('distro-no-sources', `distributions.${name} has nothing to build from`, { file, line: locator.line(['distributions', name]), hint: 'name an index (rosdistro) or .repos files' }));
+    if (!distro.index && !d.repos.length && !d.folders.length) diagnostics.push(error('distro-no-sources', `distributions.${name} has nothing to build from`, { file, line: locator.line(['distributions', name]), hint: 'name an index (rosdistro), .repos files or folders' }));
     if (!distro.index && d.ros_version === undefined) diagnostics.push(error('distro-ros-version', `distributions.${name}.ros_version is missing`, { file, line: locator.line(['distributions', name]), hint: 'without an index say ros_version: 1 or 2' }));
   }
   for (const [name, p] of Object.entries(distro.platforms)) {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { bad, compare, error, good, isError, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
@@ -10,6 +11,7 @@ import { readIf } from '../io/files.ts';
 import { parallel } from '../io/process.ts';
 import { absoluteUrl, fetchArchive, fetchCommits, resolveRef, resolveRefs, snapshotFolder, type Reporter, type Snapshot } from './git.ts';
 import { resolveRequest, type Override, type Overrides } from './override.ts';
+import { readFolder } from './folders.ts';
 import { Memory, digest } from './memory.ts';
 import { readPackages, recall, type RepositoryPackages } from './packages.ts';
 import { readCache, type Cache } from './cache.ts';
@@ -56,7 +58,7 @@ export function readRosdep(workspace: Workspace, wanted?: ReadonlySet<string>): 
     if (text === undefined) diagnostics.push(error('file-missing', `'rosdep' names ${file}, which is not there`, { file: workspace.file }));
     return text === undefined ? [] : [{ file, text }];
   });
-  const layered = layerRosdep(files, wanted, wanted && new Memory(workspace.state, 'rosdep.json'));
+  const layered = layerRosdep(files, wanted, wanted && existsSync(workspace.state) ? new Memory(workspace.state, 'rosdep.json') : undefined);
   if (diagnostics.length) return bad(...diagnostics, ...layered.diagnostics);
   return layered;
 }
@@ -168,6 +170,13 @@ export async function readDistribution(workspace: Workspace, name: string, lock:
     diagnostics.push(...found.diagnostics);
     if (!found.ok) continue;
     for (const p of found.value.packages) add({ name: p.manifest.name, repository: repository.name, manifest: p.manifest, file: p.file, source: { url: found.value.url, commit: found.value.commit, tree: p.tree, path: p.path } }, repository);
+  }
+  for (const folder of workspace.distro.distributions[name]!.folders) {
+    const read = readFolder(workspace.root, folder);
+    diagnostics.push(...read.diagnostics.map((d) => ({ file: workspace.file, ...d })));
+    if (!read.ok) continue;
+    const url = join(workspace.root, folder);
+    for (const p of read.value) add({ name: p.manifest.name, repository: p.repository, manifest: p.manifest, file: p.file, source: { url, path: p.path } }, { name: p.repository, file: p.file });
   }
   return diagnostics.some((d) => isError(d) && d.code === 'lock-repository') ? { ok: false, diagnostics } : good({ name, rosVersion, pythonVersion, packages, repositories: repositories.map((r) => r.name) }, diagnostics);
 }

@@ -9,6 +9,7 @@ import { readIf, readJson, writeWhole } from '../io/files.ts';
 import { withLock } from '../io/lock.ts';
 import { parallel } from '../io/process.ts';
 import { matcher } from '../plan/globs.ts';
+import { pinFolder } from '../read/folders.ts';
 import { makeLock, pinReleased, type Workspace } from '../read/inputs.ts';
 import { countFaults } from '../render/diagnostics.ts';
 import { renderLock } from '../render/lock.ts';
@@ -147,30 +148,39 @@ async function buildAll(values: Values, planned: Planned, driver: Driver, output
   return failed ? exit.failed : exit.ok;
 }
 
-/** Brings the sources of released packages, of which only tags are known so far: one request to each repository. */
+/** Brings the sources of released packages, of which only tags are known so far, one request to each repository; and of folders. */
 async function pinSources(workspace: Workspace, plan: Plan): Promise<Diagnostic[]> {
-  const unpinned = plan.scopes.flatMap((s) => s.packages).filter((p) => !p.source.tree && p.source.ref && !p.blocked);
+  const unpinned = plan.scopes.flatMap((s) => s.packages).filter((p) => !p.source.tree && !p.blocked);
   const byUrl = new Map<string, Map<string, PackageSource>>();
   for (const { source } of unpinned) {
     const ofUrl = byUrl.get(source.url) ?? new Map<string, PackageSource>();
-    byUrl.set(source.url, ofUrl.set(source.ref!, source));
+    byUrl.set(source.url, ofUrl.set(placeOf(source), source));
   }
   const diagnostics: Diagnostic[] = [];
   const pinned = new Map<string, PackageSource>();
   await parallel([...byUrl.values()], 8, async (sources) => {
-    const pins = await pinReleased(workspace, [...sources.values()], 'all', reporter);
-    for (const pin of pins) {
-      if (pin.ok) pinned.set(`${pin.value.source.url} ${pin.value.source.ref!}`, pin.value.source);
+    const all = [...sources.values()];
+    if (all[0]!.ref === undefined) {
+      const trees = await pinFolder(all, workspace.state);
+      if (trees.ok) for (const source of trees.value) pinned.set(`${source.url} ${placeOf(source)}`, source);
+      else diagnostics.push(...trees.diagnostics);
+      return;
+    }
+    for (const pin of await pinReleased(workspace, all, 'all', reporter)) {
+      if (pin.ok) pinned.set(`${pin.value.source.url} ${placeOf(pin.value.source)}`, pin.value.source);
       else diagnostics.push(...pin.diagnostics);
     }
   });
   for (const p of unpinned) {
-    const source = pinned.get(`${p.source.url} ${p.source.ref!}`);
+    const source = pinned.get(`${p.source.url} ${placeOf(p.source)}`);
     if (source) p.source = source;
-    else p.blocked = 'its released sources can\'t be had';
+    else p.blocked = 'its sources can\'t be had';
   }
   return sorted(diagnostics);
 }
+
+/** A tag of a release repository, or a path in a folder. */
+const placeOf = (source: PackageSource): string => source.ref ?? source.path;
 
 /** Bases and system packages for every target that this machine can run. */
 async function prepareScopes(values: Values, planned: Planned, driver: Driver, log: string, history: (name: string) => number | undefined, signal: AbortSignal): Promise<{ runs: ScopeRun[]; waiting: string[] } | { diagnostics: Diagnostic[] }> {

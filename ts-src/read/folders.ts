@@ -1,0 +1,56 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { bad, error, good, isError, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import type { PackageSource } from '../model/plan.ts';
+import type { Manifest } from '../model/manifest.ts';
+import { git, snapshotFolder } from './git.ts';
+import { parseManifest } from './manifest.ts';
+
+/** A package that lies on this disk, as colcon finds it: the path of its folder and of the repository above it. */
+export interface FolderPackage { repository: string; path: string; file: string; manifest: Manifest }
+
+const ignoring = new Set(['CATKIN_IGNORE', 'AMENT_IGNORE', 'COLCON_IGNORE']);
+const maximumDepth = 100;
+
+/**
+ * Packages below a folder: none inside another, none below an ignore marker or a name that begins with a dot. What lies directly
+ * below the folder names the repository. Links to folders are not followed.
+ */
+export function readFolder(root: string, folder: string): Result<FolderPackage[]> {
+  const diagnostics: Diagnostic[] = [];
+  const packages: FolderPackage[] = [];
+  const stack: { path: string; depth: number }[] = [{ path: '', depth: 0 }];
+  for (let at = stack.pop(); at; at = stack.pop()) {
+    const { path, depth } = at;
+    let entries;
+    try {
+      entries = readdirSync(join(root, folder, path), { withFileTypes: true });
+    } catch (e) {
+      if (depth === 0) return bad(error('file-missing', `the folder ${folder} can't be read`, { hint: (e as Error).message }));
+      continue;
+    }
+    if (entries.some((e) => ignoring.has(e.name))) continue;
+    if (entries.some((e) => e.name === 'package.xml' && e.isFile())) {
+      const file = join(folder, path, 'package.xml');
+      const read = parseManifest(readFileSync(join(root, file), 'utf8'), file);
+      for (const d of read.diagnostics) diagnostics.push(d);
+      if (read.ok) packages.push({ repository: repositoryName(path, folder), path, file, manifest: read.value });
+      continue;
+    }
+    if (depth < maximumDepth) for (const e of entries) if (e.isDirectory() && !e.name.startsWith('.')) stack.push({ path: path ? `${path}/${e.name}` : e.name, depth: depth + 1 });
+  }
+  return diagnostics.some(isError) && !packages.length ? { ok: false, diagnostics } : good(packages.sort((a, b) => (a.path < b.path ? -1 : 1)), diagnostics);
+}
+
+const repositoryName = (path: string, folder: string): string => (path.split('/')[0]! || folder.split('/').pop()!).replace(/[^A-Za-z0-9._+-]/g, '_');
+
+/** The trees of packages in a folder as its files are now, each in its source; what .gitignore leaves out is left out. */
+export async function pinFolder(sources: readonly PackageSource[], state: string): Promise<Result<PackageSource[]>> {
+  const folder = sources[0]!.url;
+  const snapshot = await snapshotFolder(folder, state);
+  if (!snapshot.ok) return snapshot;
+  const asked = await git(['rev-parse', ...sources.map((s) => `${snapshot.value.tree}:${s.path}`)], { gitDir: snapshot.value.gitDir });
+  const trees = asked.stdout.trim().split('\n');
+  if (asked.code !== 0 || trees.length !== sources.length) return bad(error('source-folder', `packages of ${folder} are left out by its .gitignore: ${asked.stderr.trim().split('\n')[0]}`));
+  return good(sources.map((s, i) => ({ ...s, commit: snapshot.value.commit, tree: trees[i]! })));
+}
