@@ -31,6 +31,10 @@ const relations = { lt: '<<', lte: '<=', eq: '=', gte: '>=', gt: '>>' } as const
 type Operator = keyof typeof relations;
 const holds = (operator: Operator, c: number): boolean => ({ lt: c < 0, lte: c <= 0, eq: c === 0, gte: c >= 0, gt: c > 0 })[operator];
 
+/** Replaced when a package's needs are known; never added to. */
+const none: string[] = [];
+const nobody: number[] = [];
+
 class ScopePlanner {
   private readonly evaluated: Evaluated;
   private readonly resolver: Resolver;
@@ -90,18 +94,14 @@ class ScopePlanner {
   /** The named packages and all that they need to be built and to run, by number. */
   private closure(roots: readonly string[]): Node[] {
     const queue: Node[] = [];
-    const add = (number: number, why: PlannedPackage['why']) => {
-      if (this.nodes[number]) return;
-      const node = this.newNode(number, why);
-      this.nodes[number] = node;
-      queue.push(node);
-    };
+    const { nodes } = this;
+    const add = (number: number, why: PlannedPackage['why']) => void queue.push((nodes[number] = this.newNode(number, why)));
     for (const name of roots) add(this.evaluated.number.get(name)!, { named: true });
     for (let i = 0; i < queue.length; i++) {
       const node = queue[i]!;
       this.needsOf(node);
-      for (const d of node.build) add(d, { neededBy: node.planned.name });
-      for (const d of node.run) add(d, { neededBy: node.planned.name });
+      for (const d of node.build) if (nodes[d] === undefined) add(d, { neededBy: node.planned.name });
+      for (const d of node.run) if (nodes[d] === undefined) add(d, { neededBy: node.planned.name });
     }
     return queue.sort((a, b) => a.number - b.number);
   }
@@ -132,9 +132,9 @@ class ScopePlanner {
     const source = this.evaluated.input.packages.get(p.name)!;
     const planned: PlannedPackage = {
       name: p.name, repository: source.repository, version: p.version, buildType: p.buildType as BuildType, source: source.source,
-      debian: this.input.debian[number]!, why, build: [], run: [], test: [], systemBuild: [], systemRun: [], systemTest: [], bounds: {}, depth: 0,
+      debian: this.input.debian[number]!, why, build: none, run: none, test: none, systemBuild: none, systemRun: none, systemTest: none, bounds: {}, depth: 0,
     };
-    const node: Node = { number, planned, build: [], run: [], test: [], faults: [] };
+    const node: Node = { number, planned, build: nobody, run: nobody, test: nobody, faults: [] };
     if (!(buildTypes as readonly string[]).includes(p.buildType)) {
       node.faults.push(error('build-type', `'${p.name}' has the build type '${p.buildType}', which is not known`, { file: p.file, line: p.manifest.buildTypes[0]?.line, hint: `${buildTypes.join(', ')} are; or say in package_settings that the platform provides it` }));
       planned.blocked = `its build type '${p.buildType}' is not known`;
@@ -181,12 +181,11 @@ class ScopePlanner {
     if (settings.build_depends) requires(settings.build_depends, forBuild);
     if (settings.depends) requires(settings.depends, forRun);
     if (!system) return;
-    for (const s of [...system.keys()].sort()) {
-      const roles = system.get(s)!;
-      if (roles & forBuild) planned.systemBuild.push(s);
-      if (roles & forRun) planned.systemRun.push(s);
-      if (roles & forTest) planned.systemTest.push(s);
-    }
+    const names = [...system.keys()].sort();
+    const having = (role: number) => names.filter((s) => system!.get(s)! & role);
+    planned.systemBuild = having(forBuild);
+    planned.systemRun = having(forRun);
+    planned.systemTest = having(forTest);
   }
 
   private unresolved(node: Node, p: Package, need: Need, r: Extract<Resolution, { from: 'nowhere' }>): void {
@@ -256,12 +255,13 @@ class ScopePlanner {
   private block(sequence: readonly Node[]): void {
     const { names, packages } = this.evaluated;
     /** By number, what is told of whoever needs it. */
-    const causes: (string | undefined)[] = [];
+    const causes = new Array<string | undefined>(names.length).fill(undefined);
     for (const n of sequence) if (n.planned.blocked !== undefined) causes[n.number] = `'${n.planned.name}' is blocked: ${n.planned.blocked}`;
     const blockedBy = (node: Node): number | undefined => {
-      for (const list of [node.build, node.run]) {
-        for (const d of list) if (causes[d] !== undefined && (causes[node.number] === undefined || groupOf(this.evaluated, node.number, d) !== undefined)) return d;
-      }
+      const settled = causes[node.number] !== undefined;
+      const group = (d: number) => groupOf(this.evaluated, node.number, d) !== undefined;
+      for (const d of node.build) if (causes[d] !== undefined && (!settled || group(d))) return d;
+      for (const d of node.run) if (causes[d] !== undefined && (!settled || group(d))) return d;
       return undefined;
     };
     for (let again = true; again;) {
