@@ -6,6 +6,7 @@ export const textFiles = { name: 'text', load: (id) => (/\.(mustache|sh|css|clie
 
 export default defineConfig({
   plugins: [textFiles],
+  define: { SLIPWAY_VERSION: '"test"' },
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['test/unit/**/*.test.ts', 'test/oracle/**/*.test.ts', 'test/e2e/*.test.ts'],
