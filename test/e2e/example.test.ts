@@ -64,6 +64,19 @@ describe('the example, from its repositories to packages that run', () => {
     expect(again.stdout).toBe(first.stdout);
   });
 
+  it('builds from folders on this disk, which are the same sources, and from a changed checkout in a repository\'s place', async () => {
+    writeFileSync(join(folder, 'folders.yaml'), `organization: acme\ndistributions: {mini: {platforms: [bookworm], folders: [src/bootstrap, src/messages, src/robot], ros_version: 2}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\nrosdep: [rosdep.yaml]\n`);
+    const fromFolders = await slipway(['build', '--distro', 'folders.yaml', '--output', 'out-folders'], folder);
+    expect(fromFolders.code, fromFolders.stderr).toBe(0);
+    const statesOf = (output: string) => Object.fromEntries((JSON.parse(readFileSync(join(folder, output, 'result.json'), 'utf8')) as { results: { name: string; state: string }[] }).results.map((r) => [r.name, r.state]));
+    expect(new Set(Object.values(statesOf('out-folders')))).toEqual(new Set(['kept']));
+    execFileSync('cp', ['-r', join(folder, 'repositories/robot'), join(folder, 'checkout')]);
+    appendFileSync(join(folder, 'checkout/acme_teleop/package.xml'), '<!-- not committed -->\n');
+    const overridden = await slipway(['build', '--override', 'robot=checkout', '--output', 'out-override', '--distribution', 'mini'], folder);
+    expect(overridden.code, overridden.stderr).toBe(0);
+    expect(Object.entries(statesOf('out-override')).filter(([, state]) => state === 'built').map(([name]) => name)).toEqual(['acme_teleop']);
+  });
+
   it('shows everything in a report that works from a file', async () => {
     const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
     try {

@@ -8,17 +8,15 @@ import type { Resolution, Resolver } from './resolve.ts';
 /** Everything about one name, a package or a key; undefined where nothing has or needs it. */
 export function explain(plan: Plan, resolvers: readonly Resolver[], name: string): Explanation | undefined {
   const explanation: Explanation = { name, conditional: [], scopes: [] };
-  let known = false;
   plan.scopes.forEach((scope, i) => {
     const resolver = resolvers[i]!;
     const { evaluated } = resolver;
     const number = evaluated.number.get(name);
     if (number !== undefined && !explanation.package) describe(explanation, evaluated, number);
     const e = explainScope(scope, resolver, name);
-    if (number !== undefined || e.neededBy.length) known = true;
-    explanation.scopes.push(e);
+    if (number !== undefined || e.neededBy.length) explanation.scopes.push(e);
   });
-  return known ? explanation : undefined;
+  return explanation.scopes.length ? explanation : undefined;
 }
 
 function describe(explanation: Explanation, evaluated: Evaluated, number: number): void {
