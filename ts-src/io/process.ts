@@ -39,10 +39,16 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
         if (size <= limit) gathered[name].push(chunk);
       });
     }
-    const stop = () => child.kill('SIGTERM');
+    let last: NodeJS.Timeout | undefined;
+    // unshare(1) does not hear the first; the second ends all that it holds.
+    const stop = () => {
+      child.kill('SIGTERM');
+      last = setTimeout(() => child.kill('SIGKILL'), 3000);
+    };
     options.signal?.addEventListener('abort', stop, { once: true });
     const settle = (outcome: Outcome) => {
       running.delete(child);
+      clearTimeout(last);
       options.signal?.removeEventListener('abort', stop);
       if (log !== undefined) closeSync(log);
       resolve(outcome);

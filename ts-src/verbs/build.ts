@@ -45,6 +45,7 @@ The output folder gets apt/ (the repository), logs/, report.html, lock.yaml and 
     output: { type: 'string', short: 'o', value: 'DIR', help: 'where repository, logs and report go (default: out beside the distro file)' },
     jobs: { type: 'string', short: 'j', value: 'N', help: 'compilers of one package at once (default: cores, as memory allows 1.5 GiB each)' },
     workers: { type: 'string', short: 'w', value: 'N', help: 'packages at once (default: cores, at most 8)' },
+    timeout: { type: 'string', value: 'MINUTES', help: 'longest time that a package may build (default: 180)' },
     driver: { type: 'string', value: 'NAME', help: 'unshare (default) or docker' },
     rebuild: { type: 'string', multiple: true, value: 'GLOB', help: 'build these anew though the store has them (may be given again)' },
     'renew-base': { type: 'boolean', help: 'make the platforms\' base systems anew' },
@@ -61,8 +62,9 @@ async function runBuild(values: Values, packages: string[]): Promise<number> {
   const cores = availableParallelism();
   const workers = count(values.workers, Math.min(cores, 8));
   const jobs = count(values.jobs, Math.max(1, Math.min(cores, Math.floor(freemem() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1)));
-  if (!workers || !jobs) {
-    complain('slipway build: --jobs and --workers take a whole number from 1 on\n');
+  const minutes = count(values.timeout, 180);
+  if (!workers || !jobs || !minutes) {
+    complain('slipway build: --jobs, --workers and --timeout take a whole number from 1 on\n');
     return exit.usage;
   }
   if (values.driver !== undefined && values.driver !== 'unshare' && values.driver !== 'docker') {
@@ -89,14 +91,14 @@ async function runBuild(values: Values, packages: string[]): Promise<number> {
   mkdirSync(workspace.state, { recursive: true });
   await openWork(workspace.state, driver);
   try {
-    return await buildAll(values, planned.value, driver, output, jobs, workers, abort.signal);
+    return await buildAll(values, planned.value, driver, output, { jobs, workers, minutes }, abort.signal);
   } finally {
     await closeWork(driver);
     for (const s of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(s, stop);
   }
 }
 
-async function buildAll(values: Values, planned: Planned, driver: Driver, output: string, jobs: number, workers: number, signal: AbortSignal): Promise<number> {
+async function buildAll(values: Values, planned: Planned, driver: Driver, output: string, limits: { jobs: number; workers: number; minutes: number }, signal: AbortSignal): Promise<number> {
   const { workspace, plan } = planned;
   const begun = Date.now();
   const store = new Store(resolve(workspace.root, workspace.distro.store.slice('file:'.length)));
@@ -114,9 +116,9 @@ async function buildAll(values: Values, planned: Planned, driver: Driver, output
   const channelFile = join(workspace.state, 'channel.json');
   const channel = readJson<Record<string, Record<string, string>>>(channelFile) ?? {};
   const rebuild = Array.isArray(values.rebuild) ? matcher(values.rebuild as string[]) : () => false;
-  const progress = makeProgress(runs.flatMap((r) => r.results), process.stderr.isTTY === true && !values.json, values.verbose === true, (t) => history[t.name] ?? 15000, workers, Date.now);
+  const progress = makeProgress(runs.flatMap((r) => r.results), process.stderr.isTTY === true && !values.json, values.verbose === true, (t) => history[t.name] ?? 15000, limits.workers, Date.now);
   const engine = new Engine({
-    plan, distro: workspace.distro, distroRoot: workspace.root, distributions: planned.distributions, driver, state: workspace.state, store, output, jobs, workers,
+    plan, distro: workspace.distro, distroRoot: workspace.root, distributions: planned.distributions, driver, state: workspace.state, store, output, ...limits,
     failFast: values['fail-fast'] === true, rebuild, history: (name) => history[name], progress, signal, now: Date.now,
     held: (scope, target, debian) => channel[aptSuite(scope.distribution, target)]?.[debian],
   }, runs);
@@ -222,7 +224,6 @@ async function publish(planned: Planned, runs: ScopeRun[], store: Store, output:
   const channel = readJson<Record<string, Record<string, string>>>(channelFile) ?? {};
   const suites: Suite[] = [];
   const diagnostics: Diagnostic[] = [];
-  const sources: string[] = [];
   const partial = planned.plan.scopes.some((s) => s.packages.length < (planned.distributions.find((d) => d.name === s.distribution)?.packages.size ?? 0));
   for (const r of runs) {
     const files: StoredFile[] = [];
@@ -251,14 +252,15 @@ async function publish(planned: Planned, runs: ScopeRun[], store: Store, output:
     suites.push({ name, architecture: r.target.architecture, files: Object.values(now).flatMap((h) => h.files) });
     channel[name] = { ...channel[name], ...Object.fromEntries(Object.entries(now).map(([k, v]) => [k, v.version])) };
     writeWhole(join(workspace.state, 'suites', `${name}.json`), JSON.stringify(now));
-    sources.push(renderSources({ uri: `file://${encodeURI(join(output, 'apt'))}`, suite: name, architecture: r.target.architecture, keyFile: join(output, 'apt', 'key.asc') }));
   }
-  if (!suites.length) return { sources, diagnostics };
+  if (!suites.length) return { sources: [], diagnostics };
   const repository = new Repository(workspace.state, store, join(output, 'apt'), workspace.distro.organization, workspace.distro.signing_key);
   const published = await repository.publish(suites);
   if (!published.ok) return { sources: [], diagnostics: [...diagnostics, ...published.diagnostics] };
   writeWhole(channelFile, JSON.stringify(channel));
-  return { sources, diagnostics };
+  const keyFile = join(output, 'apt', 'key.asc');
+  const key = readIf(keyFile) ?? '';
+  return { sources: suites.map((s) => renderSources({ uri: `file://${encodeURI(join(output, 'apt'))}`, suite: s.name, architecture: s.architecture, keyFile, key })), diagnostics };
 }
 
 const stillThere = (planned: Planned, scope: Scope, debian: string): boolean => {

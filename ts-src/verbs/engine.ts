@@ -9,6 +9,7 @@ import { sha256 } from '../io/files.ts';
 import { withLock } from '../io/lock.ts';
 import { run } from '../io/process.ts';
 import { closuresOf, remainingPaths, type Closures } from '../plan/closure.ts';
+import { conditionEvaluator } from '../plan/conditions.ts';
 import { conditionContext } from '../plan/evaluate.ts';
 import { keyInputs } from '../plan/keys.ts';
 import { settingsFinder, type SettingsOf } from '../plan/settings.ts';
@@ -54,6 +55,8 @@ export interface EngineOptions {
   held: (scope: Scope, target: Target, debian: string) => string | undefined;
   progress: Progress;
   signal: AbortSignal;
+  /** Longest time that a package may build. */
+  minutes: number;
   now: () => number;
 }
 
@@ -290,7 +293,8 @@ export class Engine {
       if (applied.code !== 0) return `the patch ${patch} does not apply: ${applied.stderr.trim().split('\n')[0]}`;
     }
     const version = this.version(r, p);
-    const relation = (kind: 'conflict' | 'replace') => input.manifest.dependencies.filter((d) => d.tag === kind && /^[A-Za-z0-9_-]+$/.test(d.name)).map((d) => debianPackage(distro, r.scope.distribution, d.name));
+    const holds = conditionEvaluator(conditionContext(options.distributions.find((d) => d.name === r.scope.distribution)!, distro.distributions[r.scope.distribution]!.conditions));
+    const relation = (kind: 'conflict' | 'replace') => input.manifest.dependencies.filter((d) => d.tag === kind && holds(d.condition) && /^[A-Za-z0-9_-]+$/.test(d.name)).map((d) => debianPackage(distro, r.scope.distribution, d.name));
     const debianNames = (names: string[]) => names.flatMap((d) => {
       const q = r.scope.packages[r.closures.index.get(d) ?? -1];
       return q ? (p.bounds[d] ?? ['']).map((b) => (b ? `${q.debian} (${b})` : q.debian)) : [];
@@ -306,13 +310,16 @@ export class Engine {
     for (const [name, text] of Object.entries(files)) writeFileSync(join(source, 'debian', name), text, { mode: name === 'rules' ? 0o755 : 0o644 });
 
     const old = ['focal', 'bionic', 'buster', 'bullseye'].includes(r.target.release);
+    const limit = timeLimit(options.signal, options.minutes);
     const outcome = await options.driver.enter({
-      root: { layers: [own, ...layers.value] }, network: false, user: 'builder', work: join(work, 'root'), log, signal: options.signal,
+      root: { layers: [own, ...layers.value] }, network: false, user: 'builder', work: join(work, 'root'), log, signal: limit.signal,
       binds: [{ from: build, to: '/build' }],
       env: { SLIPWAY_JOBS: String(options.jobs), SLIPWAY_COMPRESSION: old ? 'xz' : 'zstd', SLIPWAY_COMPRESSION_LEVEL: old ? '1' : '3' },
       command: ['sh', '-ec', 'cd "$1"; echo "== build"; sh -e debian/slipway.sh build; echo "== package"; sh -e debian/slipway.sh binary', 'sh', `/build/${p.name}`],
     });
+    limit.done();
     if (outcome.code !== 0) {
+      if (limit.signal.aborted && !options.signal.aborted) return `it did not end in ${options.minutes} minutes, and was stopped (--timeout gives it longer)`;
       const cause = knownCause(readFileSync(log, 'utf8').slice(-200_000));
       return cause ? `${cause.cause}\n${cause.hint}` : outcome.code === 127 && outcome.stderr ? outcome.stderr : `its build ended with ${outcome.signal ?? outcome.code}`;
     }
@@ -369,6 +376,22 @@ function licenseText(source: string, licenses: { file?: string }[]): string | un
     } catch { /* it is not there */ }
   }
   return undefined;
+}
+
+/** A signal that also comes when the time is up; `done` once nothing waits for it. */
+function timeLimit(parent: AbortSignal, minutes: number): { signal: AbortSignal; done(): void } {
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  const timer = setTimeout(abort, minutes * 60_000);
+  parent.addEventListener('abort', abort, { once: true });
+  if (parent.aborted) abort();
+  return {
+    signal: controller.signal,
+    done() {
+      clearTimeout(timer);
+      parent.removeEventListener('abort', abort);
+    },
+  };
 }
 
 /** The repository that holds a package's tree. */
