@@ -6,18 +6,31 @@ export type Edges = readonly (readonly number[])[];
  * have one order. What lies on a cycle or above one is left over. O(nodes · log nodes + edges).
  */
 export function order(edges: Edges): { order: number[]; left: number[] } {
-  const missing = edges.map((e) => e.length);
-  const dependents: number[][] = edges.map(() => []);
-  for (let n = 0; n < edges.length; n++) for (const d of edges[n]!) dependents[d]!.push(n);
+  const count = edges.length;
+  // Who waits for whom, as one list with where each node's part of it begins.
+  const missing = new Int32Array(count);
+  const begins = new Int32Array(count + 1);
+  for (let n = 0; n < count; n++) {
+    const needs = edges[n]!;
+    missing[n] = needs.length;
+    for (let i = 0; i < needs.length; i++) begins[needs[i]! + 1]!++;
+  }
+  for (let n = 0; n < count; n++) begins[n + 1]! += begins[n]!;
+  const dependents = new Int32Array(begins[count]!);
+  const filled = begins.slice();
+  for (let n = 0; n < count; n++) {
+    const needs = edges[n]!;
+    for (let i = 0; i < needs.length; i++) dependents[filled[needs[i]!]!++] = n;
+  }
   const heap = new Heap();
-  missing.forEach((m, n) => m === 0 && heap.push(n));
+  for (let n = 0; n < count; n++) if (missing[n] === 0) heap.push(n);
   const result: number[] = [];
   for (let n = heap.pop(); n !== undefined; n = heap.pop()) {
     result.push(n);
-    for (const d of dependents[n]!) if (--missing[d]! === 0) heap.push(d);
+    for (let i = begins[n]!; i < begins[n + 1]!; i++) if (--missing[dependents[i]!]! === 0) heap.push(dependents[i]!);
   }
   const left: number[] = [];
-  if (result.length < edges.length) missing.forEach((m, n) => m > 0 && left.push(n));
+  if (result.length < count) for (let n = 0; n < count; n++) if (missing[n]! > 0) left.push(n);
   return { order: result, left };
 }
 

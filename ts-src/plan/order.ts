@@ -10,7 +10,8 @@ export interface Node {
   build: number[];
   run: number[];
   test: number[];
-  faults: Diagnostic[];
+  /** Undefined where there are none, as for nearly all. */
+  faults: Diagnostic[] | undefined;
 }
 
 /** Why every package needs what `build_essential` names. */
@@ -37,7 +38,8 @@ export function ordered(evaluated: Evaluated, nodes: readonly Node[], diagnostic
     }
     return result;
   };
-  const everything = order(nodes.map((n) => within(n.build, n.run, n.test)));
+  const all = nodes.length === evaluated.names.length;
+  const everything = order(nodes.map((n) => (all ? n.build.concat(n.run, n.test) : within(n.build, n.run, n.test))));
   if (!everything.left.length) {
     if (whole) evaluated.order = everything.order;
     return everything.order.map((i) => nodes[i]!);

@@ -1,4 +1,4 @@
-import { error, nearest, warning, type Diagnostic } from '../model/diagnostics.ts';
+import { compare, error, nearest, warning, type Diagnostic } from '../model/diagnostics.ts';
 import type { Distribution, Distro } from '../model/distro.ts';
 import type { Package } from '../model/manifest.ts';
 import { installPrefix } from '../model/names.ts';
@@ -31,9 +31,13 @@ const relations = { lt: '<<', lte: '<=', eq: '=', gte: '>=', gt: '>>' } as const
 type Operator = keyof typeof relations;
 const holds = (operator: Operator, c: number): boolean => ({ lt: c < 0, lte: c <= 0, eq: c === 0, gte: c >= 0, gt: c > 0 })[operator];
 
-/** Replaced when a package's needs are known; never added to. */
-const none: string[] = [];
-const nobody: number[] = [];
+/** Shared by all that have none: replaced where there are some, never added to. */
+const none = Object.freeze([]) as unknown as string[];
+const nobody = Object.freeze([]) as unknown as number[];
+const unbounded: Record<string, string[]> = Object.freeze({});
+const named: PlannedPackage['why'] = Object.freeze({ named: true });
+
+const fault = (node: Node, d: Diagnostic): void => void (node.faults ??= []).push(d);
 
 class ScopePlanner {
   private readonly evaluated: Evaluated;
@@ -68,7 +72,7 @@ class ScopePlanner {
     const narrow = narrowing(selection, evaluated);
     const explicit = selection.packages ? matcher(selection.packages) : () => true;
     if (narrow) nodes = this.narrowed(nodes, (name) => explicit(name) && narrow(name));
-    for (const n of nodes) this.diagnostics.push(...n.faults);
+    for (const n of nodes) if (n.faults) this.diagnostics.push(...n.faults);
     if (selection.only) for (const n of nodes) if (!('named' in n.planned.why)) n.planned.held = true;
     return {
       distribution: evaluated.input.name, platform: this.resolver.platformName, rosVersion: evaluated.input.rosVersion,
@@ -96,7 +100,7 @@ class ScopePlanner {
     const queue: Node[] = [];
     const { nodes } = this;
     const add = (number: number, why: PlannedPackage['why']) => void queue.push((nodes[number] = this.newNode(number, why)));
-    for (const name of roots) add(this.evaluated.number.get(name)!, { named: true });
+    for (const name of roots) add(this.evaluated.number.get(name)!, named);
     for (let i = 0; i < queue.length; i++) {
       const node = queue[i]!;
       this.needsOf(node);
@@ -132,11 +136,11 @@ class ScopePlanner {
     const source = this.evaluated.input.packages.get(p.name)!;
     const planned: PlannedPackage = {
       name: p.name, repository: source.repository, version: p.version, buildType: p.buildType as BuildType, source: source.source,
-      debian: this.input.debian[number]!, why, build: none, run: none, test: none, systemBuild: none, systemRun: none, systemTest: none, bounds: {}, depth: 0,
+      debian: this.input.debian[number]!, why, build: none, run: none, test: none, systemBuild: none, systemRun: none, systemTest: none, bounds: unbounded, depth: 0,
     };
-    const node: Node = { number, planned, build: nobody, run: nobody, test: nobody, faults: [] };
+    const node: Node = { number, planned, build: nobody, run: nobody, test: nobody, faults: undefined };
     if (!(buildTypes as readonly string[]).includes(p.buildType)) {
-      node.faults.push(error('build-type', `'${p.name}' has the build type '${p.buildType}', which is not known`, { file: p.file, line: p.manifest.buildTypes[0]?.line, hint: `${buildTypes.join(', ')} are; or say in package_settings that the platform provides it` }));
+      fault(node, error('build-type', `'${p.name}' has the build type '${p.buildType}', which is not known`, { file: p.file, line: p.manifest.buildTypes[0]?.line, hint: `${buildTypes.join(', ')} are; or say in package_settings that the platform provides it` }));
       planned.blocked = `its build type '${p.buildType}' is not known`;
     }
     return node;
@@ -200,31 +204,34 @@ class ScopePlanner {
     if (rule.kind === 'packages') {
       const what = `${text}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(', ')}` : ''}`;
       const blocks = (need.roles & forBuild) !== 0;
-      node.faults.push((blocks ? error : warning)('rosdep-installer', what, { ...at, hint: 'only apt packages can be installed into a hermetic root: add an apt rule to your rosdep files, or name system packages for it in package_settings' }));
+      fault(node, (blocks ? error : warning)('rosdep-installer', what, { ...at, hint: 'only apt packages can be installed into a hermetic root: add an apt rule to your rosdep files, or name system packages for it in package_settings' }));
       if (!blocks) return;
     } else if (rule.kind === 'not-here') {
-      node.faults.push(say('rosdep-platform', `${text}, which rosdep does not have for ${where}: ${rule.reason}`, { ...at, hint: `${rule.file}: add a rule for ${where}` }));
+      fault(node, say('rosdep-platform', `${text}, which rosdep does not have for ${where}: ${rule.reason}`, { ...at, hint: `${rule.file}: add a rule for ${where}` }));
     } else {
       const near = this.input.near(d.name);
-      node.faults.push(say('dependency-unresolved', `${text}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`, { ...at, hint: near.length ? `did you mean ${near.map((n) => `'${n}'`).join(' or ')}?` : 'add its repository to the distribution file, or a rosdep rule' }));
+      fault(node, say('dependency-unresolved', `${text}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`, { ...at, hint: near.length ? `did you mean ${near.map((n) => `'${n}'`).join(' or ')}?` : 'add its repository to the distribution file, or a rosdep rule' }));
     }
     if (needed) node.planned.blocked ??= `'${d.name}' is not to be had on ${where}`;
   }
 
   private checkVersion(node: Node, p: Package, need: Need, r: Exclude<Resolution, { from: 'nowhere' }>): void {
-    const { planned, faults } = node;
+    const { planned } = node;
     const d = need.dependency;
     for (const [operator, bound] of Object.entries(d.versions ?? {}) as [Operator, string][]) {
       if (r.from === 'built') {
         const { name, version } = this.evaluated.packages[r.number]!;
         const c = compareReleases(version, bound);
         if (c === undefined || !holds(operator, c)) {
-          faults.push(error('version-unmet', `'${p.name}' needs '${name}' ${relations[operator]} ${bound}, but it is ${version}`, { file: p.file, line: d.line, hint: `raise or lower one of them; version_${operator} is in <${d.tag}>` }));
+          fault(node, error('version-unmet', `'${p.name}' needs '${name}' ${relations[operator]} ${bound}, but it is ${version}`, { file: p.file, line: d.line, hint: `raise or lower one of them; version_${operator} is in <${d.tag}>` }));
           planned.blocked ??= `'${name}' ${version} is not ${relations[operator]} ${bound}`;
-        } else if (need.roles & forRun && (operator === 'gte' || operator === 'gt')) (planned.bounds[name] ??= []).push(`${relations[operator]} ${bound}`);
+        } else if (need.roles & forRun && (operator === 'gte' || operator === 'gt')) {
+          if (planned.bounds === unbounded) planned.bounds = {};
+          (planned.bounds[name] ??= []).push(`${relations[operator]} ${bound}`);
+        }
       } else if (r.from === 'underlay' && r.version !== undefined) {
         if (holds(operator, compareDebianVersions(r.version.replace(/^\d+:/, '').replace(/-.*/, ''), bound))) continue;
-        faults.push(error('underlay-version', `'${p.name}' needs '${d.name}' version_${operator} ${bound}, but the underlay '${r.underlay}' has ${r.packages[0]!} ${r.version}`, { file: p.file, line: d.line, hint: `name '${d.name}' in packages to build it, or take another underlay` }));
+        fault(node, error('underlay-version', `'${p.name}' needs '${d.name}' version_${operator} ${bound}, but the underlay '${r.underlay}' has ${r.packages[0]!} ${r.version}`, { file: p.file, line: d.line, hint: `name '${d.name}' in packages to build it, or take another underlay` }));
         planned.blocked ??= `the underlay's ${r.packages[0]!} ${r.version} does not fit`;
       }
     }
@@ -245,8 +252,7 @@ class ScopePlanner {
       p.build = node.build === inside.build ? inside.names.build : node.build.map((d) => names[d]!);
       p.run = node.run === inside.run ? inside.names.run : node.run.map((d) => names[d]!);
       p.test = node.test === inside.test ? inside.names.test : node.test.map((d) => names[d]!);
-      const bounded = Object.keys(p.bounds);
-      if (bounded.length > 1) p.bounds = Object.fromEntries(bounded.sort().map((k) => [k, p.bounds[k]!]));
+      if (p.bounds !== unbounded) p.bounds = Object.fromEntries(Object.entries(p.bounds).sort(([x], [y]) => compare(x, y)));
     }
     return sequence.map((n) => n.planned);
   }
@@ -257,11 +263,13 @@ class ScopePlanner {
     /** By number, what is told of whoever needs it. */
     const causes = new Array<string | undefined>(names.length).fill(undefined);
     for (const n of sequence) if (n.planned.blocked !== undefined) causes[n.number] = `'${n.planned.name}' is blocked: ${n.planned.blocked}`;
+    const isBlocked = new Uint8Array(names.length);
+    for (const n of sequence) if (n.planned.blocked !== undefined) isBlocked[n.number] = 1;
     const blockedBy = (node: Node): number | undefined => {
-      const settled = causes[node.number] !== undefined;
-      const group = (d: number) => groupOf(this.evaluated, node.number, d) !== undefined;
-      for (const d of node.build) if (causes[d] !== undefined && (!settled || group(d))) return d;
-      for (const d of node.run) if (causes[d] !== undefined && (!settled || group(d))) return d;
+      const settled = isBlocked[node.number] === 1;
+      const counts = (d: number) => !settled || groupOf(this.evaluated, node.number, d) !== undefined;
+      for (const d of node.build) if (isBlocked[d] === 1 && counts(d)) return d;
+      for (const d of node.run) if (isBlocked[d] === 1 && counts(d)) return d;
       return undefined;
     };
     for (let again = true; again;) {
@@ -270,8 +278,10 @@ class ScopePlanner {
         for (let d = blockedBy(node); d !== undefined; d = blockedBy(node)) {
           again = true;
           const group = groupOf(this.evaluated, node.number, d);
-          if (group === undefined) node.planned.blocked = causes[node.number] = causes[d]!;
-          else {
+          if (group === undefined) {
+            node.planned.blocked = causes[node.number] = causes[d]!;
+            isBlocked[node.number] = 1;
+          } else {
             leaveOut(node, d);
             this.diagnostics.push(warning('group-member', `'${node.planned.name}' goes without '${names[d]!}' of the group '${group}': ${this.nodes[d]!.planned.blocked!}`, { file: packages[node.number]!.file, line: edgeOf(this.evaluated, node.number, d).line }));
           }

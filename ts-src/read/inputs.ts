@@ -15,7 +15,7 @@ import { readFolder } from './folders.ts';
 import { Memory, digest } from './memory.ts';
 import { readPackages, recall, type RepositoryPackages } from './packages.ts';
 import { readCache, type Cache } from './cache.ts';
-import { parseDistributionFile, parseIndex, parseRepos } from './rosdistro.ts';
+import { parseDistributionFile, parseIndex, parseRepos, type IndexEntry } from './rosdistro.ts';
 import { layerRosdep } from './rosdep.ts';
 
 /** A distro repository on disk and where its state is kept. */
@@ -72,6 +72,16 @@ export function neededNames(distributions: readonly DistributionInput[]): Set<st
 
 export interface Entries { repositories: Repository[]; rosVersion: 1 | 2; pythonVersion: 2 | 3; cache?: Cache }
 
+function readIndex(state: string, text: string, file: string, name: string): Result<IndexEntry> {
+  const memory = new Memory<IndexEntry>(state, `index-${name}.json`);
+  const id = digest(text);
+  const kept = memory.get(id);
+  if (kept) return good(kept);
+  const parsed = parseIndex(text, file, name);
+  if (parsed.ok && !parsed.diagnostics.length) memory.put(id, parsed.value);
+  return parsed;
+}
+
 /** The repositories of a distribution: index, distribution files (later ones win, as rosdistro merges them), .repos files, cache. */
 export async function readEntries(workspace: Workspace, name: string): Promise<Result<Entries>> {
   const { distro, root } = workspace;
@@ -92,7 +102,7 @@ export async function readEntries(workspace: Workspace, name: string): Promise<R
   let cache: Cache | undefined;
   if (distro.index) {
     const indexText = text(distro.index, workspace.file);
-    const index = indexText === undefined ? undefined : parseIndex(indexText, distro.index, name);
+    const index = indexText === undefined ? undefined : readIndex(workspace.state, indexText, distro.index, name);
     if (index && !index.ok) diagnostics.push(...index.diagnostics);
     if (index?.ok) {
       rosVersion ??= index.value.rosVersion;
