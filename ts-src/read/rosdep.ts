@@ -86,7 +86,7 @@ function parseParts(wanted: readonly Part[], all: readonly Part[], file: string,
   const parsed = parseYaml(read.map((p) => p.text).join(''), file);
   const root = parsed.ok ? asMap(parsed.value) : undefined;
   if (!parsed.ok || !root) return parsed;
-  for (const { part, digest: id } of unknown.values()) if (!/[\s,[{:-][*&][^\s'"]/.test(part.text) && isPlain(root[part.key])) memory?.put(id, root[part.key]);
+  if (memory) for (const { part, digest: id } of unknown.values()) if (!/[\s,[{:-][*&][^\s'"]/.test(part.text) && isPlain(root[part.key])) memory.put(id, root[part.key]);
   return good({ ...root, ...Object.fromEntries(known) });
 }
 
