@@ -73,7 +73,7 @@ export class NearNames {
         // One edit changes at most two of the letters that a word has.
         if (bits(letters ^ candidate.letters) > 2 * limit) continue;
         const d = distance(wanted, candidate.lower, limit);
-        if (d <= limit) found.push([d, candidate.name]);
+        if (d <= limit && d < wanted.length) found.push([d, candidate.name]);
       }
     }
     return found.sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).slice(0, most).map(([, n]) => n);

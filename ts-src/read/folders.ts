@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { bad, error, good, isError, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { bad, error, good, isError, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { PackageSource } from '../model/plan.ts';
 import type { Manifest } from '../model/manifest.ts';
 import { git, snapshotFolder } from './git.ts';
@@ -27,6 +27,7 @@ export function readFolder(root: string, folder: string): Result<FolderPackage[]
       entries = readdirSync(join(root, folder, path), { withFileTypes: true });
     } catch (e) {
       if (depth === 0) return bad(error('file-missing', `the folder ${folder} can't be read`, { hint: (e as Error).message }));
+      diagnostics.push(warning('file-missing', `${join(folder, path)} can't be read: packages in it are not seen`, { hint: (e as Error).message }));
       continue;
     }
     if (entries.some((e) => ignoring.has(e.name))) continue;

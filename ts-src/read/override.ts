@@ -1,6 +1,6 @@
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
-import { exists } from '../io/files.ts';
 import { resolveRefs, type Reporter } from './git.ts';
 import { isRefName } from './rosdistro.ts';
 
@@ -23,7 +23,7 @@ export function parseOverrides(texts: readonly string[]): Result<Overrides> {
     if (overrides.has(name)) fault(text, `'${name}' is overridden twice`);
     else if (kind === '=') {
       const folder = resolve(value);
-      if (exists(folder)) overrides.set(name, { folder });
+      if (isFolder(folder)) overrides.set(name, { folder });
       else fault(text, 'there is no such folder');
     } else if (kind === '@') {
       if (isRefName(value)) overrides.set(name, { ref: value });
@@ -33,6 +33,8 @@ export function parseOverrides(texts: readonly string[]): Result<Overrides> {
   }
   return diagnostics.length ? bad(...diagnostics) : good(overrides);
 }
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 /** The merge commit of a pull request, under the names that GitHub and Gitea, GitLab and Bitbucket give it. */
 export async function resolveRequest(url: string, number: number, reporter: Reporter): Promise<Result<string>> {

@@ -1,4 +1,4 @@
-import { isError, sorted } from '../model/diagnostics.ts';
+import { isError, sorted, warning } from '../model/diagnostics.ts';
 import { stampOf } from '../model/names.ts';
 import { makeLock, pinCommits } from '../read/inputs.ts';
 import { renderLock } from '../render/lock.ts';
@@ -18,6 +18,7 @@ export const lock: Verb = {
     if (!planned.ok) return exit.failed;
     const { workspace, distributions, diagnostics } = planned.value;
     const unpinned = sorted(await pinCommits(distributions, reporter));
+    for (const [name, d] of Object.entries(workspace.distro.distributions)) if (d.folders.length) unpinned.push(warning('lock-folder', `distributions.${name}: packages of ${d.folders.join(', ')} are taken as they lie on the disk; a lock can't pin them`, { file: workspace.file, hint: 'put them into git repositories to have them locked' }));
     showDiagnostics(unpinned);
     const text = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
     if (typeof values.output === 'string') {
