@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -264,4 +264,55 @@ it('a distribution of releases without a cache is read from its release reposito
   expect(slipway('plan').stderr).toContain('has no branch or tag \'release/lib/0.9.0-1\' [source-ref]');
   const locked = slipway('plan', '--lock', '../release.yaml');
   expect([locked.status, locked.stdout.split('\n').length], locked.stderr).toEqual([0, 4]);
+});
+
+describe('what a plan remembers', () => {
+  const cache = (versions: Record<string, string>): string => `distribution_file:
+- repositories:
+    all:
+      release: {url: ../core-release, version: 1.0.0-1, packages: [${Object.keys(versions).join(', ')}], tags: {release: "r/{package}"}}
+  type: distribution
+  version: 2
+name: d
+release_package_xmls:
+${Object.entries(versions).map(([n, v], i) => `  ${n}: ${JSON.stringify(manifest(n, i ? `<depend>p${i - 1}</depend>\n<depend>zlib</depend>\n` : '', v))}`).join('\n')}
+type: cache
+version: 2
+`;
+  const versions = (changed: Record<string, string> = {}) => ({ ...Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`p${i}`, '1.0.0'])), ...changed });
+  const plan = (where: string) => spawnSync('node', [bundle, 'plan', '--json'], { cwd: join(folder, where), encoding: 'utf8' });
+  const bytes = (ran: { stdout: string; stderr: string }) => [ran.stdout.replace(/"stamp":"\d+"/, ''), ran.stderr];
+  const remembered = () => readdirSync(join(folder, 'remembering/.slipway/parsed')).sort();
+
+  it('is nothing where there is no state; else the next plan reads what changed, to the same bytes, whatever happened to it', () => {
+    const files = { 'distro.yaml': 'organization: acme\nindex: index-v4.yaml\ndistributions: {d: {platforms: [bookworm], sources: release, cache: cache.yaml}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\nrosdep: [rosdep.yaml]\n', 'index-v4.yaml': 'distributions:\n  d: {distribution: [d.yaml], distribution_type: ros2, python_version: 3}\ntype: index\nversion: 4\n', 'rosdep.yaml': 'zlib: {debian: [zlib1g-dev]}\nother: {debian: [x]}\n' };
+    for (const where of ['remembering', 'forgetting']) for (const [name, text] of Object.entries(files)) write(`${where}/${name}`, text);
+    const both = (text: string) => {
+      for (const where of ['remembering', 'forgetting']) write(`${where}/cache.yaml`, text);
+      const [a, b] = [plan('remembering'), plan('forgetting')];
+      expect(bytes(a)).toEqual(bytes(b));
+      return a;
+    };
+    expect(both(cache(versions())).status).toBe(0);
+    expect(existsSync(join(folder, 'remembering/.slipway'))).toBe(false);
+    mkdirSync(join(folder, 'remembering/.slipway'));
+    both(cache(versions()));
+    expect(remembered()).toEqual([expect.stringMatching(/^[0-9a-f]{16}-[0-9a-f]{32}\.yaml$/), expect.stringMatching(/^[0-9a-f]{16}\.json$/), 'distro.json', 'index-d.json', 'rosdep.json']);
+    expect(both(cache(versions())).status).toBe(0);
+    expect(both(cache(versions({ p3: '2.0.0' }))).stdout).toContain('"version":"2.0.0"');
+    both(cache(versions({ p8: '1.0.0' })));
+    // A fault is told again each time, and one that is mended is gone.
+    expect(both(cache(versions({ p3: 'x' }))).stderr).toContain('version \'x\' is not three numbers');
+    expect(both(cache(versions({ p3: 'x' }))).stderr).toContain('version \'x\' is not three numbers');
+    expect(both(cache(versions())).status).toBe(0);
+    for (const name of remembered()) {
+      const path = join(folder, 'remembering/.slipway/parsed', name);
+      writeFileSync(path, readFileSync(path).subarray(0, 40));
+      expect(both(cache(versions({ p2: '1.5.0' }))).status).toBe(0);
+      both(cache(versions()));
+    }
+    write('remembering/rosdep.yaml', 'zlib: {debian: [zlib1g-dev, more]}\nother: {debian: [x]}\n');
+    write('forgetting/rosdep.yaml', 'zlib: {debian: [zlib1g-dev, more]}\nother: {debian: [x]}\n');
+    expect(both(cache(versions())).stdout).toContain('"more"');
+  });
 });

@@ -10,7 +10,7 @@ import { later } from '../io/later.ts';
 import { download } from './git.ts';
 import type { Workspace } from './inputs.ts';
 import { parseManifest } from './manifest.ts';
-import { digest, form } from './memory.ts';
+import { form } from './memory.ts';
 import { parseCache, parseDistributionFile, parseEntries, splitCache, type CachePieces } from './rosdistro.ts';
 
 /** A rosdistro cache: the distribution files that it was made from, merged, and the manifests of what they release. */
@@ -68,7 +68,7 @@ async function refreshed(url: string, file: string): Promise<Result<string>> {
 }
 
 /** What is kept of a cache: beside a copy of its file, what was read of it. */
-interface Kept { form: string; raw: string; length: number; repositories: Repository[] | undefined; manifests: Record<string, Manifest> }
+interface Kept { form: string; copy: string; repositories: Repository[] | undefined; manifests: Record<string, Manifest> }
 interface Before { kept: Kept; pieces: CachePieces }
 
 function parse(workspace: Workspace, file: string, shown: string, text: string): Result<Cache> {
@@ -83,7 +83,7 @@ function parse(workspace: Workspace, file: string, shown: string, text: string):
   const manifests: Record<string, Manifest> = {};
   let changed = !before || !pieces || pieces.rest !== before.pieces.rest || Object.keys(before.kept.manifests).some((name) => !same.has(name));
   later(() => {
-    if (pieces && changed && existsSync(workspace.state)) remember(memory, text, { form, raw: digest(text), length: text.length, repositories: read.diagnostics.length ? undefined : repositories, manifests });
+    if (pieces && changed && existsSync(workspace.state)) remember(memory, text, { form, repositories: read.diagnostics.length ? undefined : repositories, manifests });
   });
   return good({
     file: shown, repositories,
@@ -102,18 +102,24 @@ function parse(workspace: Workspace, file: string, shown: string, text: string):
   }, read.diagnostics);
 }
 
-/** What the run before kept, where both its files are whole. */
+/** What the run before kept. The copy of the text is named by its digest, and appears whole or not at all. */
 function recall(memory: string): Before | undefined {
   const kept = readJson<Kept>(`${memory}.json`);
-  const text = kept?.form === form ? readIf(`${memory}.yaml`) : undefined;
-  const pieces = text !== undefined && text.length === kept!.length && digest(text) === kept!.raw ? splitCache(text) : undefined;
+  const text = kept?.form === form && isCopy(kept.copy) ? readIf(copyOf(memory, kept.copy)) : undefined;
+  const pieces = text === undefined ? undefined : splitCache(text);
   return pieces && { kept: kept!, pieces };
 }
 
-function remember(memory: string, text: string, kept: Kept): void {
-  writeWhole(`${memory}.yaml`, text, { sync: false });
-  writeWhole(`${memory}.json`, JSON.stringify(kept), { sync: false });
+function remember(memory: string, text: string, kept: Omit<Kept, 'copy'>): void {
+  const copy = sha256(text).slice(0, 32);
+  writeWhole(copyOf(memory, copy), text, { sync: false });
+  const old = readJson<Kept>(`${memory}.json`)?.copy;
+  writeWhole(`${memory}.json`, JSON.stringify({ ...kept, copy } satisfies Kept), { sync: false });
+  if (old !== undefined && isCopy(old) && old !== copy) rmSync(copyOf(memory, old), { force: true });
 }
+
+const isCopy = (name: unknown): boolean => typeof name === 'string' && /^[0-9a-f]{32}$/.test(name);
+const copyOf = (memory: string, copy: string): string => `${memory}-${copy}.yaml`;
 
 /** A cache's text, packed or not. */
 const unpack = (bytes: Buffer): string => (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes, { maxOutputLength: 512 << 20 }) : bytes).toString('utf8');
