@@ -5,7 +5,7 @@ import { error, isError, sorted, type Diagnostic } from '../model/diagnostics.ts
 import { aptSuite, debianPackage } from '../model/names.ts';
 import type { DistributionInput, PackageSource, Plan, Scope } from '../model/plan.ts';
 import type { StoredFile, TaskResult } from '../model/result.ts';
-import { readIf, readJson, writeWhole } from '../io/files.ts';
+import { readIf, readJson, sha256, writeWhole } from '../io/files.ts';
 import { withLock } from '../io/lock.ts';
 import { parallel } from '../io/process.ts';
 import { matcher } from '../plan/globs.ts';
@@ -113,7 +113,8 @@ async function buildAll(values: Values, planned: Planned, driver: Driver, output
   }
   const { runs, waiting } = prepared;
   showDiagnostics(await pinSources(workspace, plan));
-  const channelFile = join(workspace.state, 'channel.json');
+  const published = publishedState(planned, output);
+  const channelFile = join(published, 'channel.json');
   const channel = readJson<Record<string, Record<string, string>>>(channelFile) ?? {};
   const rebuild = Array.isArray(values.rebuild) ? matcher(values.rebuild as string[]) : () => false;
   const progress = makeProgress(runs.flatMap((r) => r.results), process.stderr.isTTY === true && !values.json, values.verbose === true, (t) => history[t.name] ?? 15000, limits.workers, Date.now);
@@ -131,7 +132,7 @@ async function buildAll(values: Values, planned: Planned, driver: Driver, output
   writeWhole(historyFile, JSON.stringify(Object.fromEntries(Object.entries(history).sort())));
 
   const results = runs.flatMap((r) => r.results);
-  const publishing = await withLock(join(workspace.state, 'suites.lock'), () => publish(planned, runs, store, output, channelFile));
+  const publishing = await withLock(join(workspace.state, 'suites.lock'), () => publish(planned, runs, store, output, published));
   if (publishing.diagnostics.length) showDiagnostics(publishing.diagnostics);
   writeOutputs(plan, planned, runs, results, output, begun);
   const failed = results.some((t) => t.state !== 'built' && t.state !== 'kept') || publishing.diagnostics.some(isError) || planned.diagnostics.some(isError);
@@ -218,8 +219,12 @@ async function prepareScopes(values: Values, planned: Planned, driver: Driver, l
   return diagnostics.length ? { diagnostics } : { runs, waiting };
 }
 
+/** Where it is kept what an output's repository holds: each output is a channel of its own, which never goes down. */
+const publishedState = ({ workspace }: Planned, output: string): string => (output === join(workspace.root, 'out') ? workspace.state : join(workspace.state, 'outputs', sha256(output).slice(0, 16)));
+
 /** Publishes what is complete: a package whose run dependencies are not all there would only break apt. */
-async function publish(planned: Planned, runs: ScopeRun[], store: Store, output: string, channelFile: string): Promise<{ sources: string[]; diagnostics: Diagnostic[] }> {
+async function publish(planned: Planned, runs: ScopeRun[], store: Store, output: string, state: string): Promise<{ sources: string[]; diagnostics: Diagnostic[] }> {
+  const channelFile = join(state, 'channel.json');
   const { workspace } = planned;
   const channel = readJson<Record<string, Record<string, string>>>(channelFile) ?? {};
   const suites: Suite[] = [];
@@ -241,7 +246,7 @@ async function publish(planned: Planned, runs: ScopeRun[], store: Store, output:
     });
     const name = aptSuite(r.scope.distribution, r.target);
     // A run of some packages leaves the others of the suite as they were.
-    const before = readJson<Record<string, { version: string; files: StoredFile[] }>>(join(workspace.state, 'suites', `${name}.json`)) ?? {};
+    const before = readJson<Record<string, { version: string; files: StoredFile[] }>>(join(state, 'suites', `${name}.json`)) ?? {};
     const now: typeof before = {};
     if (partial || r.records.some((record) => !record)) for (const [debian, held] of Object.entries(before)) if (stillThere(planned, r.scope, debian)) now[debian] = held;
     r.records.forEach((record, n) => {
@@ -251,7 +256,7 @@ async function publish(planned: Planned, runs: ScopeRun[], store: Store, output:
     if (!Object.keys(now).length) continue;
     suites.push({ name, architecture: r.target.architecture, files: Object.values(now).flatMap((h) => h.files) });
     channel[name] = { ...channel[name], ...Object.fromEntries(Object.entries(now).map(([k, v]) => [k, v.version])) };
-    writeWhole(join(workspace.state, 'suites', `${name}.json`), JSON.stringify(now));
+    writeWhole(join(state, 'suites', `${name}.json`), JSON.stringify(now));
   }
   if (!suites.length) return { sources: [], diagnostics };
   const repository = new Repository(workspace.state, store, join(output, 'apt'), workspace.distro.organization, workspace.distro.signing_key);
