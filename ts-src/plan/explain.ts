@@ -36,6 +36,7 @@ function explainScope(scope: Scope, resolver: Resolver, name: string): ScopeExpl
   const number = evaluated.number.get(name);
   const place = scope.packages.findIndex((p) => p.name === name);
   const p = scope.packages[place];
+  const dependents = p ? dependentsOf(scope) : [];
   const direct = scope.packages.filter((q) => q.build.includes(name) || q.run.includes(name) || q.test.includes(name) || evaluated.needs(evaluated.number.get(q.name)!).some((n) => n.name === name)).map((q) => q.name).sort(compare);
   return {
     distribution: scope.distribution, platform: scope.platform, count: scope.packages.length,
@@ -44,8 +45,8 @@ function explainScope(scope: Scope, resolver: Resolver, name: string): ScopeExpl
     ...(p?.blocked === undefined ? {} : { blocked: p.blocked }), ...(p?.held ? { held: true as const } : {}),
     why: p ? whyChain(scope, name) : [],
     needs: number === undefined ? [] : needsOf(resolver, number),
-    neededBy: direct, neededByAll: p ? closureUp(scope, place) : 0,
-    longest: p ? longestThrough(scope, place) : [],
+    neededBy: direct, neededByAll: p ? closureUp(dependents, place) : 0,
+    longest: p ? longestThrough(scope, dependents, place) : [],
   };
 }
 
@@ -98,8 +99,7 @@ function dependentsOf(scope: Scope): number[][] {
   return dependents;
 }
 
-function closureUp(scope: Scope, place: number): number {
-  const dependents = dependentsOf(scope);
+function closureUp(dependents: readonly number[][], place: number): number {
   const seen = new Set([place]);
   const stack = [place];
   for (let n = stack.pop(); n !== undefined; n = stack.pop()) {
@@ -112,7 +112,7 @@ function closureUp(scope: Scope, place: number): number {
   return seen.size - 1;
 }
 
-function longestThrough(scope: Scope, place: number): string[] {
+function longestThrough(scope: Scope, dependents: readonly number[][], place: number): string[] {
   const { packages } = scope;
   const index = new Map(packages.map((p, i) => [p.name, i]));
   const chain = [packages[place]!.name];
@@ -122,7 +122,6 @@ function longestThrough(scope: Scope, place: number): string[] {
     chain.unshift(below.name);
     p = below;
   }
-  const dependents = dependentsOf(scope);
   const height = new Int32Array(packages.length);
   for (let n = packages.length - 1; n >= 0; n--) for (const d of dependents[n]!) if (d > n) height[n] = Math.max(height[n]!, height[d]! + 1);
   for (let n = place; height[n]! > 0;) {

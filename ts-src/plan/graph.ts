@@ -114,6 +114,18 @@ export function cycles(edges: Edges): number[][] {
   return found.sort((a, b) => a[0]! - b[0]!);
 }
 
+/**
+ * Two nodes for each package: building it (its number), which takes that what it builds on is usable, and being usable (its number
+ * and the count of all), which takes that it is built and what it needs to run is usable.
+ */
+export function doubled(builds: Edges, runs: Edges): number[][] {
+  const count = builds.length;
+  return [...builds.map((e) => e.map((d) => d + count)), ...runs.map((e, n) => [n, ...e.map((d) => d + count)])];
+}
+
+/** The trail of a set of such nodes, by packages, each once in a row. */
+export const packageTrail = (edges: Edges, set: readonly number[], count: number): number[] => trail(edges, set).map((n) => n % count).filter((n, i, a) => n !== a[i - 1]);
+
 /** A shortest cycle through the smallest node of the set: the same trail whatever the order of the input. */
 export function trail(edges: Edges, set: readonly number[]): number[] {
   const start = Math.min(...set);

@@ -37,7 +37,6 @@ export interface Evaluated {
   /** How many names there are, packages and others that packages need. */
   ids: number;
   packages: Package[];
-  groups: Map<string, string[]>;
   /** Packages that depend on a group. */
   withGroups: Set<number>;
   /** What each needs of the distribution, with what ROS 2 leaves unsaid. */
@@ -83,7 +82,7 @@ export function evaluateAll(input: DistributionInput, settings: Distribution, di
   };
   const essential = settings.build_essential.length ? settings.build_essential : input.rosVersion === 2 ? ['ros_workspace'] : [];
   const evaluated: Evaluated = {
-    input, names, number, ids: 0, packages, groups, withGroups: new Set(), inside: [], outside: [], bounded: [], essential, beforeEssential: new Set(), order: undefined,
+    input, names, number, ids: 0, packages, withGroups: new Set(), inside: [], outside: [], bounded: [], essential, beforeEssential: new Set(), order: undefined,
     needs: (n) => needsOf(packages[n]!, groups, idOf),
   };
   collectBelow(evaluated);

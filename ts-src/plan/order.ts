@@ -1,6 +1,6 @@
 import { error, warning, type Diagnostic } from '../model/diagnostics.ts';
 import type { PlannedPackage } from '../model/plan.ts';
-import { cycles, order, trail } from './graph.ts';
+import { cycles, doubled, order, packageTrail } from './graph.ts';
 import { forBuild, forRun, forTest, type Evaluated, type Need } from './needs.ts';
 
 /** A package while it is planned; what it needs by the numbers of the distribution, sorted. */
@@ -31,15 +31,8 @@ export function ordered(evaluated: Evaluated, nodes: readonly Node[], diagnostic
   if (whole && evaluated.order) return evaluated.order.map((i) => nodes[i]!);
   const local = new Int32Array(evaluated.names.length).fill(-1);
   nodes.forEach((n, i) => (local[n.number] = i));
-  const within = (...lists: (readonly number[])[]): number[] => {
-    const result: number[] = [];
-    for (const list of lists) {
-      for (const d of list) if (local[d]! >= 0) result.push(local[d]!);
-    }
-    return result;
-  };
-  const all = nodes.length === evaluated.names.length;
-  const everything = order(nodes.map((n) => (all ? n.build.concat(n.run, n.test) : within(n.build, n.run, n.test))));
+  const within = (...lists: (readonly number[])[]) => placesOf(local, lists);
+  const everything = order(nodes.map((n) => within(n.build, n.run, n.test)));
   if (!everything.left.length) {
     if (whole) evaluated.order = everything.order;
     return everything.order.map((i) => nodes[i]!);
@@ -49,10 +42,18 @@ export function ordered(evaluated: Evaluated, nodes: readonly Node[], diagnostic
   const tested = nodes.map((n) => within(n.test));
   const reach = new Cycles(evaluated, nodes, local, diagnostics);
   const built = order(needed).left.length ? reach.settle() : needed;
-  const joined = nodes.map((n, i) => (built.length > nodes.length ? built[i]! : within(n.build, n.run)));
   const kept = reach.withoutTestCycles(built, tested);
-  const final = order([...joined.map((e, i) => [...e, ...kept[i]!]), ...built.slice(nodes.length)]);
+  const final = order(built.map((e, i) => (i < nodes.length ? [...e, ...kept[i]!] : e)));
   return final.order.filter((i) => i < nodes.length).map((i) => nodes[i]!);
+}
+
+/** Where those of some packages stand that are among the nodes. */
+function placesOf(local: Int32Array, lists: readonly (readonly number[])[]): number[] {
+  const places: number[] = [];
+  for (const list of lists) {
+    for (const d of list) if (local[d]! >= 0) places.push(local[d]!);
+  }
+  return places;
 }
 
 /** What is told of one edge: the tag that makes it, the strongest where there are several. */
@@ -78,9 +79,7 @@ class Cycles {
 
   /** Edges of building (the first half) and of being usable (the second), each by place among the nodes. */
   private doubled(): number[][] {
-    const count = this.nodes.length;
-    const within = (list: readonly number[]) => list.map((d) => this.local[d]!).filter((d) => d >= 0);
-    return [...this.nodes.map((n) => within(n.build).map((d) => d + count)), ...this.nodes.map((n, i) => [i, ...within(n.run).map((d) => d + count)])];
+    return doubled(this.nodes.map((n) => placesOf(this.local, [n.build])), this.nodes.map((n) => placesOf(this.local, [n.run])));
   }
 
   /** Leaves out or reports what makes cycles of builds; the edges that remain, which have none. */
@@ -124,7 +123,7 @@ class Cycles {
 
   private report(edges: number[][], set: number[]): void {
     const count = this.nodes.length;
-    const path = trail(edges, set).map((n) => n % count).filter((n, i, a) => n !== a[i - 1]);
+    const path = packageTrail(edges, set, count);
     const number = (i: number) => this.nodes[path[i]!]!.number;
     const text = path.slice(0, -1).map((n, i) => `${this.name(n)} → ${this.name(path[i + 1]!)} (${edgeOf(this.evaluated, number(i), number(i + 1)).tag})`);
     const first = path.length > 1 ? edgeOf(this.evaluated, number(0), number(1)) : undefined;

@@ -1,17 +1,17 @@
 import { compare } from '../model/diagnostics.ts';
 import type { Package, Person } from '../model/manifest.ts';
-import { cycles, trail } from './graph.ts';
+import { cycles, doubled, packageTrail } from './graph.ts';
 import { edgeOf, groupOf } from './order.ts';
 import { forBuild, forRun, forTest, type Evaluated } from './needs.ts';
 
-/** Edges of a distribution by number: what each needs to be built or to run, and to be tested where asked. */
-function edgesOf(evaluated: Evaluated, tests: boolean): number[][] {
-  return evaluated.inside.map((i) => [...new Set([...i.build, ...i.run, ...(tests ? i.test : [])])].sort((a, b) => a - b));
+/** Edges of a distribution by number: what each needs to be built, to run or to be tested. */
+function edgesOf(evaluated: Evaluated): number[][] {
+  return evaluated.inside.map((i) => [...new Set([...i.build, ...i.run, ...i.test])].sort((a, b) => a - b));
 }
 
 /** Names that a package needs (or, `up`, that need it), through others, with the least number of steps to each. Sorted by that. */
 export function reach(evaluated: Evaluated, name: string, up: boolean): { name: string; steps: number }[] {
-  const forward = edgesOf(evaluated, true);
+  const forward = edgesOf(evaluated);
   let edges = forward;
   if (up) {
     edges = forward.map(() => []);
@@ -41,7 +41,7 @@ export interface Edge { from: string; to: string; tag: string }
 export function pathBetween(evaluated: Evaluated, from: string, to: string): Edge[] {
   const [start, goal] = [evaluated.number.get(from), evaluated.number.get(to)];
   if (start === undefined || goal === undefined) return [];
-  const edges = edgesOf(evaluated, true);
+  const edges = edgesOf(evaluated);
   const before = new Map<number, number>();
   for (let front = [start]; front.length && !before.has(goal);) {
     const next: number[] = [];
@@ -74,23 +74,20 @@ export const cycleMeaning: Record<Cycle['kind'], string> = {
 /** Sets of packages that need each other, each with a shortest trail through its first. */
 export function findCycles(evaluated: Evaluated): Cycle[] {
   const count = evaluated.names.length;
-  const doubled = (keep: (from: number, to: number) => boolean): number[][] => [
-    ...evaluated.inside.map((e, n) => e.build.filter((d) => keep(n, d)).map((d) => d + count)),
-    ...evaluated.inside.map((e, n) => [n, ...e.run.filter((d) => keep(n, d)).map((d) => d + count)]),
-  ];
+  const alone = (d: number, n: number) => groupOf(evaluated, n, d) === undefined;
   const packagesOf = (set: readonly number[]) => [...new Set(set.map((n) => n % count))].sort((a, b) => a - b);
   const found: Cycle[] = [];
   const covered = new Map<number, number>();
   const add = (kind: Cycle['kind'], edges: readonly (readonly number[])[], set: readonly number[]) => {
-    const path = trail(edges, set).map((n) => n % count).filter((n, i, a) => n !== a[i - 1]);
+    const path = packageTrail(edges, set, count);
     const roles = kind === 'test' ? forBuild | forRun | forTest : forBuild | forRun;
     for (const n of packagesOf(set)) covered.set(n, found.length);
     found.push({ kind, packages: packagesOf(set).map((n) => evaluated.names[n]!), trail: path.slice(0, -1).map((n, i) => ({ from: evaluated.names[n]!, to: evaluated.names[path[i + 1]!]!, tag: edgeOf(evaluated, n, path[i + 1]!, roles).tag })) });
   };
-  const all = doubled(() => true);
-  const strict = new Set(cycles(doubled((a, b) => groupOf(evaluated, a, b) === undefined)).filter((s) => s.some((n) => n < count)).flat());
+  const all = doubled(evaluated.inside.map((e) => e.build), evaluated.inside.map((e) => e.run));
+  const strict = new Set(cycles(doubled(evaluated.inside.map((e, n) => e.build.filter((d) => alone(d, n))), evaluated.inside.map((e, n) => e.run.filter((d) => alone(d, n))))).filter((s) => s.some((n) => n < count)).flat());
   for (const set of cycles(all)) add(set.some((n) => n < count) ? (set.some((n) => strict.has(n)) ? 'build' : 'group') : 'run', all, set);
-  const tested = edgesOf(evaluated, true);
+  const tested = edgesOf(evaluated);
   for (const set of cycles(tested)) if (new Set(set.map((n) => covered.get(n) ?? -1 - n)).size > 1) add('test', tested, set);
   return found;
 }

@@ -14,6 +14,8 @@ export type Resolution =
   | { from: 'underlay'; packages: string[]; underlay: string; version?: string | undefined }
   | { from: 'nowhere'; rosdep: RosdepResolution };
 
+export type Underlaid = Extract<Resolution, { from: 'underlay' }>;
+
 /** Platform → underlay → its Debian packages with their versions; undefined where it is the platform's own archive. */
 export type UnderlayPackages = Record<string, Record<string, Map<string, string> | undefined>>;
 
@@ -59,7 +61,7 @@ export class Resolver {
     return resolveRosdep(this.rosdep, key, { os: this.platform.os, release: this.platform.release });
   }
 
-  underlayOf(name: string): Extract<Resolution, { from: 'underlay' }> | undefined {
+  underlayOf(name: string): Underlaid | undefined {
     for (const u of this.settings.underlay) {
       if (!Object.hasOwn(this.platform.underlays, u)) continue;
       const underlay = this.platform.underlays[u]!;

@@ -6,7 +6,7 @@ import { buildTypes, type BuildType, type PlannedPackage, type Scope } from '../
 import { matcher } from './globs.ts';
 import { forBuild, forRun, forTest, isInterface, typesupport, type Evaluated, type Need } from './needs.ts';
 import { edgeOf, groupOf, leaveOut, ordered, type Node } from './order.ts';
-import type { Resolution, Resolver } from './resolve.ts';
+import type { Resolution, Resolver, Underlaid } from './resolve.ts';
 import { narrowing, type Selection } from './select.ts';
 import { compareDebianVersions, compareReleases } from './versions.ts';
 
@@ -46,8 +46,8 @@ class ScopePlanner {
   /** Packages of the distribution that are not built here, with what stands for them; undefined where all are built. */
   private readonly elsewhere: (Resolution | undefined)[] | undefined;
   /** What ROS 2 leaves unsaid and only an underlay has: for every package, and for packages of messages. */
-  private readonly essential: Resolution[];
-  private readonly typesupport: Resolution[];
+  private readonly essential: Underlaid[];
+  private readonly typesupport: Underlaid[];
 
   constructor(private readonly input: ScopeInput, private readonly diagnostics: Diagnostic[]) {
     this.resolver = input.resolver;
@@ -115,7 +115,7 @@ class ScopePlanner {
     const kept = new Set<Node>();
     const queue = nodes.filter((n) => chosen(n.planned.name));
     for (const n of queue) {
-      n.planned.why = { named: true };
+      n.planned.why = named;
       kept.add(n);
     }
     for (let i = 0; i < queue.length; i++) {
@@ -179,8 +179,8 @@ class ScopePlanner {
       const r = this.resolver.resolve(need);
       if (r.from !== 'nowhere') this.checkVersion(node, p, need, r);
     }
-    if (this.essential.length && !evaluated.beforeEssential.has(number)) for (const r of this.essential) if (r.from === 'underlay') requires(r.packages, forBuild | forRun);
-    if (this.typesupport.length && isInterface(p)) for (const r of this.typesupport) if (r.from === 'underlay') requires(r.packages, forBuild);
+    if (this.essential.length && !evaluated.beforeEssential.has(number)) for (const r of this.essential) requires(r.packages, forBuild | forRun);
+    if (this.typesupport.length && isInterface(p)) for (const r of this.typesupport) requires(r.packages, forBuild);
     const settings = this.resolver.settingsOf(p.name);
     if (settings.build_depends) requires(settings.build_depends, forBuild);
     if (settings.depends) requires(settings.depends, forRun);
@@ -263,13 +263,11 @@ class ScopePlanner {
     /** By number, what is told of whoever needs it. */
     const causes = new Array<string | undefined>(names.length).fill(undefined);
     for (const n of sequence) if (n.planned.blocked !== undefined) causes[n.number] = `'${n.planned.name}' is blocked: ${n.planned.blocked}`;
-    const isBlocked = new Uint8Array(names.length);
-    for (const n of sequence) if (n.planned.blocked !== undefined) isBlocked[n.number] = 1;
     const blockedBy = (node: Node): number | undefined => {
-      const settled = isBlocked[node.number] === 1;
+      const settled = causes[node.number] !== undefined;
       const counts = (d: number) => !settled || groupOf(this.evaluated, node.number, d) !== undefined;
-      for (const d of node.build) if (isBlocked[d] === 1 && counts(d)) return d;
-      for (const d of node.run) if (isBlocked[d] === 1 && counts(d)) return d;
+      for (const d of node.build) if (causes[d] !== undefined && counts(d)) return d;
+      for (const d of node.run) if (causes[d] !== undefined && counts(d)) return d;
       return undefined;
     };
     for (let again = true; again;) {
@@ -278,10 +276,8 @@ class ScopePlanner {
         for (let d = blockedBy(node); d !== undefined; d = blockedBy(node)) {
           again = true;
           const group = groupOf(this.evaluated, node.number, d);
-          if (group === undefined) {
-            node.planned.blocked = causes[node.number] = causes[d]!;
-            isBlocked[node.number] = 1;
-          } else {
+          if (group === undefined) node.planned.blocked = causes[node.number] = causes[d]!;
+          else {
             leaveOut(node, d);
             this.diagnostics.push(warning('group-member', `'${node.planned.name}' goes without '${names[d]!}' of the group '${group}': ${this.nodes[d]!.planned.blocked!}`, { file: packages[node.number]!.file, line: edgeOf(this.evaluated, node.number, d).line }));
           }

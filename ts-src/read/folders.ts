@@ -5,11 +5,11 @@ import type { PackageSource } from '../model/plan.ts';
 import type { Manifest } from '../model/manifest.ts';
 import { git, snapshotFolder } from './git.ts';
 import { parseManifest } from './manifest.ts';
+import { ignoreMarkers } from './packages.ts';
 
 /** A package that lies on this disk, as colcon finds it: the path of its folder and of the repository above it. */
 export interface FolderPackage { repository: string; path: string; file: string; manifest: Manifest }
 
-const ignoring = new Set(['CATKIN_IGNORE', 'AMENT_IGNORE', 'COLCON_IGNORE']);
 const maximumDepth = 100;
 
 /**
@@ -30,7 +30,7 @@ export function readFolder(root: string, folder: string): Result<FolderPackage[]
       diagnostics.push(warning('file-missing', `${join(folder, path)} can't be read: packages in it are not seen`, { hint: (e as Error).message }));
       continue;
     }
-    if (entries.some((e) => ignoring.has(e.name))) continue;
+    if (entries.some((e) => ignoreMarkers.has(e.name))) continue;
     if (entries.some((e) => e.name === 'package.xml' && e.isFile())) {
       const file = join(folder, path, 'package.xml');
       const read = parseManifest(readFileSync(join(root, file), 'utf8'), file);

@@ -92,7 +92,7 @@ const lastLine = (o: Outcome): string => {
 };
 
 /** Where git must not ask a server by itself for each object that is not there. */
-const local = ['-c', 'remote.origin.promisor=false'];
+export const local = ['-c', 'remote.origin.promisor=false'];
 
 const hasTree = async (gitDir: string, object: string): Promise<boolean> => (await git([...local, 'cat-file', '-e', `${object}^{tree}`], { gitDir })).code === 0;
 
@@ -250,6 +250,16 @@ function submoduleUrl(parent: string, url: string): string {
   }
 }
 
+/** A repository of our own for files that come without one, taken byte for byte. */
+async function ensureContentRepository(gitDir: string): Promise<void> {
+  if (!exists(join(gitDir, 'HEAD'))) {
+    mkdirSync(gitDir, { recursive: true });
+    await git(['init', '--quiet', '--bare', gitDir]);
+  }
+  mkdirSync(join(gitDir, 'info'), { recursive: true });
+  writeFileSync(join(gitDir, 'info', 'attributes'), '* -text -ident -filter\n');
+}
+
 /** A tar or zip archive, checked against its SHA-256, as a tree in a repository under `state`; one folder around everything is taken off. */
 export async function fetchArchive(entry: SourceEntry, url: string, state: string): Promise<Result<Snapshot>> {
   const commit = entry.sha256!;
@@ -271,12 +281,7 @@ export async function fetchArchive(entry: SourceEntry, url: string, state: strin
     const top = readdirSync(content, { withFileTypes: true });
     const root = top.length === 1 && top[0]!.isDirectory() ? join(content, top[0]!.name) : content;
     return await withLock(`${gitDir}.lock`, async () => {
-      if (!exists(join(gitDir, 'HEAD'))) {
-        mkdirSync(gitDir, { recursive: true });
-        await git(['init', '--quiet', '--bare', gitDir]);
-      }
-      mkdirSync(join(gitDir, 'info'), { recursive: true });
-      writeFileSync(join(gitDir, 'info', 'attributes'), '* -text -ident -filter\n');
+      await ensureContentRepository(gitDir);
       const env = { GIT_INDEX_FILE: join(folder, 'index') };
       const added = await git(['--work-tree', root, 'add', '--all', '--force', '.'], { gitDir, env, cwd: root });
       if (added.code !== 0) return bad(error('source-archive', `can't read ${url}: ${lastLine(added)}`));
@@ -297,11 +302,7 @@ export async function fetchArchive(entry: SourceEntry, url: string, state: strin
 export async function snapshotFolder(folder: string, state: string): Promise<Result<Snapshot>> {
   const gitDir = join(state, 'git', 'folders.git');
   return withLock(`${gitDir}.lock`, async () => {
-    if (!exists(join(gitDir, 'HEAD'))) {
-      mkdirSync(join(gitDir, 'info'), { recursive: true });
-      await git(['init', '--quiet', '--bare', gitDir]);
-      writeFileSync(join(gitDir, 'info', 'attributes'), '* -text -ident -filter\n');
-    }
+    await ensureContentRepository(gitDir);
     const tree = await treeOfFolder(gitDir, folder, 0);
     return tree.ok ? good({ gitDir, commit: tree.value, tree: tree.value }) : tree;
   });

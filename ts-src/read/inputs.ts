@@ -13,7 +13,7 @@ import { absoluteUrl, fetchArchive, fetchCommits, resolveRef, resolveRefs, snaps
 import { resolveRequest, type Override, type Overrides } from './override.ts';
 import { readFolder } from './folders.ts';
 import { Memory, digest } from './memory.ts';
-import { readPackages, recall, type RepositoryPackages } from './packages.ts';
+import { readPackages, recall, remembers, type RepositoryPackages } from './packages.ts';
 import { readCache, type Cache } from './cache.ts';
 import { parseDistributionFile, parseIndex, parseRepos, type IndexEntry } from './rosdistro.ts';
 import { layerRosdep } from './rosdep.ts';
@@ -271,7 +271,7 @@ export async function pinReleased(workspace: Pick<Workspace, 'state'>, sources: 
   const resolved = unknown.length ? await resolveRefs(url, unknown.map((s) => s.ref), reporter) : good([]);
   if (!resolved.ok) return sources.map(() => resolved);
   const commits = sources.map((s): Result<string> => (s.commit ? good(s.commit) : resolved.value[unknown.indexOf(s)]!));
-  const lacking = commits.flatMap((c) => (c.ok && (what === 'all' || !recall(workspace.state, c.value, '')) ? [c.value] : []));
+  const lacking = commits.flatMap((c) => (c.ok && (what === 'all' || !remembers(workspace.state, c.value)) ? [c.value] : []));
   const snapshots = lacking.length ? await fetchCommits(url, lacking, workspace.state, what, reporter) : good([]);
   if (!snapshots.ok) return sources.map(() => snapshots);
   return commits.map((commit, i) => {

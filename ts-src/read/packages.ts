@@ -2,24 +2,34 @@ import { join } from 'node:path';
 import { bad, error, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { SourcePackage } from '../model/plan.ts';
 import { readJson, writeWhole } from '../io/files.ts';
-import { git, readFiles, type Reporter, type Snapshot } from './git.ts';
+import { git, local, readFiles, type Reporter, type Snapshot } from './git.ts';
 import { parseManifest } from './manifest.ts';
 
 /** What is kept of a repository at a commit, so that planning again reads nothing of it. */
 interface RepositoryText { schema: 1; commit: string; tree: string; packages: { path: string; tree: string; xml: string }[] }
 export interface RepositoryPackages { commit: string; packages: { path: string; tree: string; file: string; manifest: SourcePackage['manifest'] }[] }
 
+/** Files that keep the packages of a folder from being found. */
+export const ignoreMarkers: ReadonlySet<string> = new Set(['CATKIN_IGNORE', 'AMENT_IGNORE', 'COLCON_IGNORE']);
+
 const memory = (state: string, commit: string): string => join(state, 'manifests', `${commit}.json`);
+
+function textOf(state: string, commit: string): RepositoryText | undefined {
+  const remembered = readJson<RepositoryText>(memory(state, commit));
+  return remembered?.schema === 1 ? remembered : undefined;
+}
+
+export const remembers = (state: string, commit: string): boolean => textOf(state, commit) !== undefined;
 
 /** The packages of a repository at a commit that was read before. */
 export function recall(state: string, commit: string, name: string): (Result<RepositoryPackages> & { ok: true }) | undefined {
-  const remembered = readJson<RepositoryText>(memory(state, commit));
-  return remembered?.schema === 1 ? parsePackages(name, remembered) : undefined;
+  const remembered = textOf(state, commit);
+  return remembered && parsePackages(name, remembered);
 }
 
 /** Finds and reads the packages of a repository, and remembers them by its commit. */
 export async function readPackages(state: string, name: string, snapshot: Snapshot, url: string, reporter: Reporter): Promise<Result<RepositoryPackages>> {
-  const listed = await git(['-c', 'remote.origin.promisor=false', 'ls-tree', '-r', '-t', '-z', '--full-tree', snapshot.tree], { gitDir: snapshot.gitDir });
+  const listed = await git([...local, 'ls-tree', '-r', '-t', '-z', '--full-tree', snapshot.tree], { gitDir: snapshot.gitDir });
   if (listed.code !== 0) return bad(error('source-store', `can't list ${name}: ${listed.stderr.trim()}`));
   const trees = new Map<string, string>([['', snapshot.tree]]);
   const found: { path: string; blob: string }[] = [];
@@ -33,7 +43,7 @@ export async function readPackages(state: string, name: string, snapshot: Snapsh
     const base = path.slice(folder ? folder.length + 1 : 0);
     if (type === 'tree') trees.set(path, object);
     else if (base === 'package.xml') found.push({ path: folder, blob: object });
-    else if (base === 'CATKIN_IGNORE' || base === 'AMENT_IGNORE' || base === 'COLCON_IGNORE') ignored.add(folder);
+    else if (ignoreMarkers.has(base)) ignored.add(folder);
   }
   const above = (path: string): string[] => path.split('/').map((_, i, parts) => parts.slice(0, i).join('/'));
   const roots = new Set(found.map((f) => f.path));

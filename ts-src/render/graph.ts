@@ -1,5 +1,6 @@
 import dagre from '@dagrejs/dagre';
 import type { Scope } from '../model/plan.ts';
+import { plural } from './diagnostics.ts';
 
 /** What is drawn: boxes, and arrows from what is needed to what needs it, those left out that others imply. */
 export interface Drawing { title: string; nodes: { id: string; label: string; note: string; blocked: boolean; named: boolean }[]; edges: [from: string, to: string][] }
@@ -19,7 +20,7 @@ export function drawingOf(scope: Scope, by: 'package' | 'repository'): Drawing {
   const order = [...place.keys()];
   const nodes = order.map((name) => {
     const mine = scope.packages.filter((p) => p.repository === name);
-    return { id: name, label: name, note: mine.length === 1 ? '1 package' : `${mine.length} packages`, blocked: mine.some((p) => p.blocked !== undefined), named: mine.some((p) => 'named' in p.why) };
+    return { id: name, label: name, note: plural(mine.length, 'package'), blocked: mine.some((p) => p.blocked !== undefined), named: mine.some((p) => 'named' in p.why) };
   });
   const forward: Set<number>[] = order.map(() => new Set());
   const back = new Set<string>();

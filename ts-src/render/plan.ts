@@ -1,5 +1,6 @@
 import type { Plan, PlannedPackage, Scope } from '../model/plan.ts';
 import { plural } from './diagnostics.ts';
+import { someOf } from './table.ts';
 
 /** What a person reads of a plan: for each scope its packages in order, on what they wait and why they are there. */
 export function renderPlan(plan: Plan, states?: (scope: Scope, p: PlannedPackage) => string | undefined): string {
@@ -13,11 +14,9 @@ export function renderPlan(plan: Plan, states?: (scope: Scope, p: PlannedPackage
       const why = 'named' in p.why ? 'named' : `for ${p.why.neededBy}`;
       const needs = [...p.build, ...p.systemBuild];
       const state = p.blocked ? `blocked: ${p.blocked}` : p.held ? 'from the store' : (states?.(scope, p) ?? '');
-      lines.push(`${String(i + 1).padStart(5)}  ${p.name.padEnd(width)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs.length ? `; needs ${shorten(needs)}` : ''}${state ? `; ${state}` : ''}`);
+      lines.push(`${String(i + 1).padStart(5)}  ${p.name.padEnd(width)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs.length ? `; needs ${someOf(needs, 5)}` : ''}${state ? `; ${state}` : ''}`);
     }
     lines.push('');
   }
   return lines.join('\n');
 }
-
-const shorten = (names: string[]): string => (names.length > 6 ? `${names.slice(0, 5).join(', ')} and ${names.length - 5} more` : names.join(', '));

@@ -3,6 +3,7 @@ import { bad, error, good, isError, nearest, sorted, type Diagnostic, type Resul
 import type { Lock } from '../model/lock.ts';
 import { stampOf } from '../model/names.ts';
 import type { DistributionInput, Plan } from '../model/plan.ts';
+import type { RosdepDatabase } from '../model/rosdep.ts';
 import { exists } from '../io/files.ts';
 import { comparePlans } from '../plan/compare.ts';
 import { makePlan } from '../plan/plan.ts';
@@ -11,7 +12,7 @@ import type { Selection } from '../plan/select.ts';
 import { checkoutRef, type Reporter } from '../read/git.ts';
 import { neededNames, readDistribution, readRosdep, readWorkspace, type Workspace } from '../read/inputs.ts';
 import { parseOverrides, type Overrides } from '../read/override.ts';
-import { readUnderlays } from '../read/underlay.ts';
+import { readUnderlays, type Underlays } from '../read/underlay.ts';
 import { complain, findDistro, selectionOf, type Values } from './common.ts';
 
 export interface Planned { workspace: Workspace; plan: Plan; resolvers: Resolver[]; distributions: DistributionInput[]; diagnostics: Diagnostic[]; lock: Lock | undefined }
@@ -49,19 +50,24 @@ export async function readAndPlan(values: Values, packages: string[], options: R
   const overrides = parseOverrides(Array.isArray(values.override) ? (values.override as string[]) : []);
   if (!overrides.ok) return overrides;
   const selection = selectionOf(values, packages);
+  const inputs = await readInputs(workspace.value, lock?.value, overrides.value, selection.distributions, options);
+  if (!inputs.ok) return inputs;
   if (typeof values['changed-since'] === 'string') {
-    const changed = await changedSince(workspace.value, values['changed-since'], lock?.value, overrides.value);
+    const changed = await changedSince(inputs.value, values['changed-since']);
     if (!changed.ok) return changed;
     selection.changed = changed.value;
   }
-  return planWorkspace(workspace.value, lock?.value, overrides.value, selection, options);
+  return planInputs(inputs.value, selection);
 }
 
-export async function planWorkspace(workspace: Workspace, lock: Lock | undefined, overrides: Overrides, selection: Selection, options: ReadOptions = {}): Promise<Result<Planned>> {
+/** All that was read for a plan, whatever is selected of it; its faults are no reason not to plan the rest. */
+interface Inputs { workspace: Workspace; lock: Lock | undefined; distributions: DistributionInput[]; rosdep: RosdepDatabase; underlays: Underlays; diagnostics: Diagnostic[] }
+
+async function readInputs(workspace: Workspace, lock: Lock | undefined, overrides: Overrides, wanted: string[] | undefined, options: ReadOptions = {}): Promise<Result<Inputs>> {
   const diagnostics: Diagnostic[] = [];
   const distributions: DistributionInput[] = [];
   for (const name of Object.keys(workspace.distro.distributions).sort()) {
-    if (selection.distributions && !selection.distributions.includes(name)) continue;
+    if (wanted && !wanted.includes(name)) continue;
     const input = await readDistribution(workspace, name, lock, overrides, reporter);
     diagnostics.push(...input.diagnostics);
     if (input.ok) distributions.push(input.value);
@@ -78,11 +84,20 @@ export async function planWorkspace(workspace: Workspace, lock: Lock | undefined
     const near = nearest(name, known);
     diagnostics.push(error('selection', `--override names the repository '${name}', which no distribution has`, { hint: near ? `did you mean '${near}'?` : undefined }));
   }
+  return good({ workspace, lock, distributions, rosdep: rosdep.value, underlays: underlays.value, diagnostics });
+}
+
+function planInputs({ workspace, lock, distributions, rosdep, underlays, diagnostics }: Inputs, selection: Selection): Result<Planned> {
   const stamp = lock?.stamp ?? stampOf(Date.now());
-  const made = makePlan({ distro: workspace.distro, distroFile: workspace.file, stamp, distributions, rosdep: rosdep.value, underlays: underlays.value, selection });
+  const made = makePlan({ distro: workspace.distro, distroFile: workspace.file, stamp, distributions, rosdep, underlays, selection });
   const all = sorted([...diagnostics, ...made.diagnostics]);
   if (all.some((d) => d.code === 'selection')) return bad(...all);
   return good({ workspace, plan: made.plan, resolvers: made.resolvers, distributions, diagnostics: all, lock }, all);
+}
+
+async function planWorkspace(workspace: Workspace, lock: Lock | undefined, selection: Selection): Promise<Result<Planned>> {
+  const inputs = await readInputs(workspace, lock, nothing, selection.distributions);
+  return inputs.ok ? planInputs(inputs.value, selection) : inputs;
 }
 
 const nothing: Overrides = new Map();
@@ -98,20 +113,20 @@ export async function planAt(workspace: Workspace, ref: string, selection: Selec
   const lockFile = join(then.root, 'lock.yaml');
   const lock = exists(lockFile) ? await readLock(lockFile) : undefined;
   if (lock && !lock.ok) return lock;
-  return planWorkspace(then, lock?.value, nothing, selection);
+  return planWorkspace(then, lock?.value, selection);
 }
 
 /** The plan with the lock of a file. */
 export async function planFromLock(workspace: Workspace, file: string, selection: Selection): Promise<Result<Planned>> {
   const lock = await readLock(file);
-  return lock.ok ? planWorkspace(workspace, lock.value, nothing, selection) : lock;
+  return lock.ok ? planWorkspace(workspace, lock.value, selection) : lock;
 }
 
 /** Distribution → packages that are new or other than at a commit of the distro repository. */
-async function changedSince(workspace: Workspace, ref: string, lock: Lock | undefined, overrides: Overrides): Promise<Result<Record<string, string[]>>> {
-  const before = await planAt(workspace, ref, {});
+async function changedSince(inputs: Inputs, ref: string): Promise<Result<Record<string, string[]>>> {
+  const before = await planAt(inputs.workspace, ref, {});
   if (!before.ok) return before;
-  const after = await planWorkspace(workspace, lock, overrides, {});
+  const after = planInputs(inputs, {});
   if (!after.ok) return after;
   const changed: Record<string, Set<string>> = {};
   for (const d of comparePlans(before.value.plan, after.value.plan)) {
