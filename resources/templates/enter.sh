@@ -4,7 +4,7 @@
 #   FOLDER  work folder with the lower layers as links, cwd of the mounts (so that no path needs quoting in mount options)
 #   LOWER   names of the links, topmost first, joined by colons
 #   UPPER   `tmpfs`, or a folder's name under FOLDER that keeps what is written
-#   NETWORK `on` or `off`
+#   NETWORK `on`, `off`, or `loopback`: off, but for what one process says to another on this machine
 #   USER    `root`, or `builder`: no privileges and none to gain
 #   BINDS   number of bind mounts, each two further arguments: SOURCE and TARGET, `ro:` before TARGET where it may not be written
 set -eu
@@ -49,6 +49,8 @@ while [ "$binds" -gt 0 ]; do
   mount --bind "$source" "m$target"
   if [ -n "$option" ]; then mount -o remount,bind,ro "m$target" 2>/dev/null || mount -o remount,bind,ro,nosuid,nodev "m$target"; fi
 done
+# SIOCSIFFLAGS, IFF_UP: iproute2 is not on every machine, perl is.
+if [ "$network" = loopback ]; then perl -e 'socket(S, 2, 2, 0) && ioctl(S, 0x8914, pack("a16 s x14", "lo", 1))' || :; fi
 if [ "$network" = on ]; then
   rm -f m/etc/resolv.conf
   for file in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt; do

@@ -1,4 +1,5 @@
-# Builds and packs one package, as its `debian/rules` asks: sh -e debian/slipway.sh build|binary
+# Builds, tests and packs one package: sh -e debian/slipway.sh build|binary|test, as its `debian/rules` asks too.
+# `binary` is `stage` and `pack`; slipway calls these two by themselves, and looks between them at what will be packed.
 # The steps are those of debhelper that a package of robot software needs; a Perl start for each of the others would
 # double the time of a small package.
 set -e
@@ -68,11 +69,13 @@ cmake_configure() {
     -DCMAKE_EXPORT_NO_PACKAGE_REGISTRY=ON -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF "$@"
 }
 
+testing=OFF
+results=$here/../results/current
 options_run() {
   case $build_type in
-    catkin) cmake_configure -DCATKIN_BUILD_BINARY_PACKAGE="$binary_package" -DCATKIN_ENABLE_TESTING=OFF -DPYTHON_EXECUTABLE=/usr/bin/python3 "$@" ;;
-    ament_cmake) cmake_configure -DBUILD_TESTING=OFF -DPython3_EXECUTABLE=/usr/bin/python3 "$@" ;;
-    cmake) cmake_configure -DBUILD_TESTING=OFF "$@" ;;
+    catkin) cmake_configure -DCATKIN_BUILD_BINARY_PACKAGE="$binary_package" -DCATKIN_ENABLE_TESTING=$testing -DCATKIN_TEST_RESULTS_DIR="$results" -DPYTHON_EXECUTABLE=/usr/bin/python3 "$@" ;;
+    ament_cmake) cmake_configure -DBUILD_TESTING=$testing -DAMENT_TEST_RESULTS_DIR="$results" -DPython3_EXECUTABLE=/usr/bin/python3 "$@" ;;
+    cmake) cmake_configure -DBUILD_TESTING=$testing "$@" ;;
   esac
 }
 
@@ -82,77 +85,131 @@ install_python() {
     install --root "$stage" --prefix "$prefix" --install-data "$prefix" --install-lib "$prefix/lib/$python/site-packages" --single-version-externally-managed --record "$object/installed" "$@"
 }
 
-case $1 in
-  build)
+build() {
+  flags
+  mkdir -p "$object"
+  if [ "$build_type" = ament_python ]; then return 0; fi
+  set_options
+  cmake --build "$object"
+}
+
+# One run of all tests; its exit code counts where no result file tells of a failure.
+run_tests() {
+  mkdir -p "$results"
+  case $build_type in
+    catkin) cmake --build "$object" --target run_tests -- -k ;;
+    ament_python)
+      code=0
+      # Nothing in the test's folder may hide what is installed: pytest's cache and its byte code stay out of it.
+      python3 -B -m pytest -q -p no:cacheprovider --junit-xml="$results/pytest.xml" || code=$?
+      if [ "$code" -eq 5 ]; then rm -f "$results/pytest.xml"; return 0; fi
+      return "$code"
+      ;;
+    *)
+      set --
+      if ctest --help | grep -q output-junit; then set -- --output-junit "$results/ctest.xml"; fi
+      (cd "$object" && ctest --output-on-failure --timeout "${SLIPWAY_TEST_TIMEOUT:-600}" "$@")
+      ;;
+  esac
+}
+
+run_all_tests() {
+  testing=ON
+  unset DEB_BUILD_OPTIONS
+  build
+  if [ "$build_type" = catkin ]; then cmake --build "$object" --target tests; fi
+  echo "== tests"
+  attempt=1
+  while :; do
+    failed=0
+    run_tests || failed=1
+    if [ "$build_type" != ament_python ] && [ ! -f "$results/ctest.xml" ]; then
+      for f in "$object"/Testing/*/Test.xml; do if [ -f "$f" ]; then cp "$f" "$results/ctest-Test.xml"; fi; done
+    fi
+    if grep -rqsE --include='*.xml' '<(failure|error)\b|Status="failed"' "$results"; then failed=1; fi
+    echo "$failed" > "$results/exit"
+    mv "$results" "$here/../results/$attempt"
+    if [ "$failed" -eq 0 ] || [ "$attempt" -gt "${SLIPWAY_TEST_RETRIES:-0}" ]; then break; fi
+    attempt=$((attempt + 1))
+    echo "== tests failed; attempt $attempt"
+  done
+}
+
+stage() {
+  rm -rf "$stage"
+  if [ "$build_type" = ament_python ]; then
     flags
-    mkdir -p "$object"
-    if [ "$build_type" = ament_python ]; then exit 0; fi
+    set_options() { install_python; }
     set_options
-    cmake --build "$object"
-    ;;
-  binary)
-    rm -rf "$stage"
-    if [ "$build_type" = ament_python ]; then
-      flags
-      set_options() { install_python; }
-      set_options
-    else
-      DESTDIR="$stage" cmake --install "$object"
-    fi
-    rm -f "$stage$prefix"/lib/"$python"/site-packages/easy-install.pth
-    mkdir -p "$stage"
-    outside=$(cd "$stage" && find . ! -type d | sed 's/^\.//' | while IFS= read -r f; do case $f in "$prefix"/*) ;; *) echo "$f" ;; esac; done)
-    if [ -n "$outside" ]; then
-      echo "slipway: error: these files would be installed outside $prefix:" >&2
-      echo "$outside" | head -20 >&2
-      exit 1
-    fi
-    # Build paths in what was installed would make the bytes depend on nothing good, and lead nowhere.
-    find "$stage" -name '*.pyc' -delete
-    find "$stage" -depth -name __pycache__ -type d -exec rmdir {} +
-    if [ -n "$python" ] && [ -n "$(find "$stage" -name '*.py' -print -quit)" ]; then
-      for where in "$stage$prefix/lib/$python/site-packages" "$stage$prefix/lib/python3/dist-packages"; do
-        if [ -d "$where" ]; then "$python" -m compileall -q -d "${where#"$stage"}" --invalidation-mode unchecked-hash "$where" || :; fi
-      done
-    fi
-    pack=$here/debian/$package
-    rm -rf "$pack"
-    mv "$stage" "$pack"
-    documents=$pack/usr/share/doc/$package
-    mkdir -p "$documents"
-    install -m 644 debian/copyright "$documents/copyright"
-    gzip -9nc debian/changelog > "$documents/changelog.Debian.gz"
-    for log in CHANGELOG.rst CHANGELOG.md; do
-      if [ -f "$log" ]; then gzip -9nc "$log" > "$documents/changelog.gz"; break; fi
+  else
+    DESTDIR="$stage" cmake --install "$object"
+  fi
+  rm -f "$stage$prefix"/lib/"$python"/site-packages/easy-install.pth
+  mkdir -p "$stage"
+  outside=$(cd "$stage" && find . ! -type d | sed 's/^\.//' | while IFS= read -r f; do case $f in "$prefix"/*) ;; *) echo "$f" ;; esac; done)
+  if [ -n "$outside" ]; then
+    echo "slipway: error: these files would be installed outside $prefix:" >&2
+    echo "$outside" | head -20 >&2
+    exit 1
+  fi
+  # Build paths in what was installed would make the bytes depend on nothing good, and lead nowhere.
+  find "$stage" -name '*.pyc' -delete
+  find "$stage" -depth -name __pycache__ -type d -exec rmdir {} +
+  if [ -n "$python" ] && [ -n "$(find "$stage" -name '*.py' -print -quit)" ]; then
+    for where in "$stage$prefix/lib/$python/site-packages" "$stage$prefix/lib/python3/dist-packages"; do
+      if [ -d "$where" ]; then "$python" -m compileall -q -d "${where#"$stage"}" --invalidation-mode unchecked-hash "$where" || :; fi
     done
-    chmod -R u+rwX,go+rX,go-w,a-s "$pack"
-    : > debian/elf
-    find "$pack" -type f \( -perm /111 -o -name '*.so*' -o -name '*.a' -o -name '*.o' \) -exec sh -c 'for f; do case $(head -c 7 "$f" | tr -d "\000\001\002") in *ELF*|"!<arch>"*) echo "$f" ;; esac; done' sh {} + > debian/elf
-    : > "debian/$package.substvars"
-    if [ -s debian/elf ]; then
-      dh_strip
-      if find "$pack" -name '*.so.*' -print -quit | grep -q .; then dh_makeshlibs -n --no-scripts; fi
-      libraries=
-      for p in $prefix $underlays; do
-        for l in "$p/lib" "$p/lib/$triplet" "$p"/opt/*/lib "$pack$p"/opt/*/lib; do l=${l#"$pack"}; if [ -d "$l" ] || [ -d "$pack$l" ]; then libraries="$libraries:$pack$l:$l"; fi; done
-      done
-      dh_shlibdeps ${libraries:+"-l${libraries#:}"} -- --ignore-missing-info
-      needed=$(while IFS= read -r f; do case $f in *.a|*.o) ;; *) readelf -d "$f" 2>/dev/null | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' ;; esac; done < debian/elf | sort -u)
-      own=
-      for n in $needed; do
-        for l in "$prefix/lib" "$prefix/lib/$triplet"; do if [ -e "$l/$n" ]; then own="$own $l/$n"; fi; done
-      done
-      if [ -n "$own" ]; then
-        # Most libraries here have no version in their soname, for which shlibs tell nothing.
-        own=$(dpkg-query -S $own 2>/dev/null | sed 's/:.*//' | sort -u | grep -vx "$package" | sed ':a;N;$!ba;s/\n/, /g' || :)
-        if [ -n "$own" ]; then echo "slipway:Depends=$own" >> "debian/$package.substvars"; fi
-      fi
+  fi
+  pack=$here/debian/$package
+  rm -rf "$pack"
+  mv "$stage" "$pack"
+  documents=$pack/usr/share/doc/$package
+  mkdir -p "$documents"
+  install -m 644 debian/copyright "$documents/copyright"
+  gzip -9nc debian/changelog > "$documents/changelog.Debian.gz"
+  for log in CHANGELOG.rst CHANGELOG.md; do
+    if [ -f "$log" ]; then gzip -9nc "$log" > "$documents/changelog.gz"; break; fi
+  done
+  chmod -R u+rwX,go+rX,go-w,a-s "$pack"
+  : > debian/elf
+  find "$pack" -type f \( -perm /111 -o -name '*.so*' -o -name '*.a' -o -name '*.o' \) -exec sh -c 'for f; do case $(head -c 7 "$f" | tr -d "\000\001\002") in *ELF*|"!<arch>"*) echo "$f" ;; esac; done' sh {} + > debian/elf
+  : > "debian/$package.substvars"
+  if [ -s debian/elf ]; then
+    dh_strip
+    if find "$pack" -name '*.so.*' -print -quit | grep -q .; then dh_makeshlibs -n --no-scripts; fi
+    libraries=
+    for p in $prefix $underlays; do
+      for l in "$p/lib" "$p/lib/$triplet" "$p"/opt/*/lib "$pack$p"/opt/*/lib; do l=${l#"$pack"}; if [ -d "$l" ] || [ -d "$pack$l" ]; then libraries="$libraries:$pack$l:$l"; fi; done
+    done
+    dh_shlibdeps ${libraries:+"-l${libraries#:}"} -- --ignore-missing-info
+    needed=$(while IFS= read -r f; do case $f in *.a|*.o) ;; *) readelf -d "$f" 2>/dev/null | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' ;; esac; done < debian/elf | sort -u)
+    own=
+    for n in $needed; do
+      for l in "$prefix/lib" "$prefix/lib/$triplet"; do if [ -e "$l/$n" ]; then own="$own $l/$n"; fi; done
+    done
+    if [ -n "$own" ]; then
+      # Most libraries here have no version in their soname, for which shlibs tell nothing.
+      own=$(dpkg-query -S $own 2>/dev/null | sed 's/:.*//' | sort -u | grep -vx "$package" | sed ':a;N;$!ba;s/\n/, /g' || :)
+      if [ -n "$own" ]; then echo "slipway:Depends=$own" >> "debian/$package.substvars"; fi
     fi
-    grep -q '^slipway:Depends=' "debian/$package.substvars" || echo 'slipway:Depends=' >> "debian/$package.substvars"
-    grep -q '^shlibs:Depends=' "debian/$package.substvars" || echo 'shlibs:Depends=' >> "debian/$package.substvars"
-    grep -q '^misc:Depends=' "debian/$package.substvars" || echo 'misc:Depends=' >> "debian/$package.substvars"
-    dh_gencontrol
-    dh_md5sums
-    dh_builddeb -- -Z"${SLIPWAY_COMPRESSION:-xz}" -z"${SLIPWAY_COMPRESSION_LEVEL:-1}"
-    ;;
+  fi
+}
+
+pack() {
+  grep -q '^slipway:Depends=' "debian/$package.substvars" || echo 'slipway:Depends=' >> "debian/$package.substvars"
+  echo "slipway:Abi=${SLIPWAY_ABI:-}" >> "debian/$package.substvars"
+  echo "slipway:Requires=${SLIPWAY_REQUIRES:-}" >> "debian/$package.substvars"
+  grep -q '^shlibs:Depends=' "debian/$package.substvars" || echo 'shlibs:Depends=' >> "debian/$package.substvars"
+  grep -q '^misc:Depends=' "debian/$package.substvars" || echo 'misc:Depends=' >> "debian/$package.substvars"
+  dh_gencontrol
+  dh_md5sums
+  dh_builddeb -- -Z"${SLIPWAY_COMPRESSION:-xz}" -z"${SLIPWAY_COMPRESSION_LEVEL:-1}"
+}
+
+case $1 in
+  build) build ;;
+  stage) stage ;;
+  pack) pack ;;
+  binary) stage; pack ;;
+  test) run_all_tests ;;
 esac

@@ -99,7 +99,14 @@ export const distroSchema = z.strictObject({
     package: z.string().regex(/^[a-z0-9+.{}-]+$/).refine((p) => p.includes('{name}'), '{name} must be in it').default('{organization}-{distribution}-{name}'),
     prefix: z.string().regex(/^\/[A-Za-z0-9_+./{}-]*$/).default('/opt/{organization}/{distribution}'),
   }).default({ package: '{organization}-{distribution}-{name}', prefix: '/opt/{organization}/{distribution}' }),
-  store: z.string().regex(/^file:.+$/, 'file:PATH').default('file:.slipway/store'),
+  store: z.string().regex(/^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/, 'file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME').default('file:.slipway/store'),
+  reuse: z.enum(['interface', 'full']).default('interface').describe('`interface`: what depends on a package is rebuilt where what the package shows has changed; `full`: where any byte of it has'),
+  tests: z.strictObject({
+    retries: z.number().int().min(0).max(10).default(0).describe('How often a package\'s failing tests are tried again; what passes then is flaky'),
+    minutes: z.number().min(1).default(60).describe('Longest time that the tests of one package may take'),
+    stop_dependents: z.boolean().default(false).describe('A failing test stops what depends on its package'),
+    skip: z.array(glob).default([]).describe('Packages whose tests are not run'),
+  }).default({ retries: 0, minutes: 60, stop_dependents: false, skip: [] }),
   signing_key: z.string().regex(/^[0-9A-Fa-f]{16,40}$/, 'the fingerprint of a GnuPG key').optional().describe('Left out: one is made on first use'),
 });
 

@@ -25,6 +25,10 @@ export const debFile = (name: string, version: string, architecture: string): st
 
 /** The same in every run, in paths and logs: no part of it holds a slash. */
 export const scopeId = (distribution: string, target: Target): string => `${distribution}/${target.platform}-${target.architecture}${target.variant === 'default' ? '' : `-${target.variant}`}`;
+/** The ABI name of a package: exactly what its dependents were built against (a virtual package, policy 3.6). */
+export const abiName = (debian: string, hash: string): string => `${debian}-abi-${hash.slice(0, 16)}`;
+
+export const testTaskId = (distribution: string, target: Target, name: string): string => `${taskId(distribution, target, name)}:test`;
 export const taskId = (distribution: string, target: Target, name: string): string => `${scopeId(distribution, target)}/${name}`;
 
 /** apt's suite of what one scope publishes. */

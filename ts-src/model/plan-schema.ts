@@ -20,7 +20,7 @@ const planSchema = () => {
         source: z.strictObject({ url: z.string(), commit: z.string().optional(), tree: z.string().optional(), ref: z.string().optional(), path: z.string() }),
         debian: z.string(),
         why: z.union([z.strictObject({ named: z.literal(true) }), z.strictObject({ neededBy: z.string() })]),
-        build: names, run: names, test: names, systemBuild: names, systemRun: names, systemTest: names,
+        build: names, run: names, test: names, tools: names, systemBuild: names, systemRun: names, systemTest: names,
         bounds: z.record(z.string(), names),
         blocked: z.string().optional(), held: z.literal(true).optional(),
         depth: z.number().int(),

@@ -53,6 +53,8 @@ export interface PlannedPackage {
   build: string[];
   run: string[];
   test: string[];
+  /** Those of `build` whose programs the build runs (buildtool dependencies, generators of messages). */
+  tools: string[];
   /** System (and underlay) packages by apt name, sorted. */
   systemBuild: string[];
   systemRun: string[];

@@ -5,6 +5,8 @@ export interface Closures {
   index: Map<string, number>;
   /** For each package the packages in its build root, by number in plan order, sorted. Built when asked for. */
   root(n: number): number[];
+  /** The packages in the root of its tests: that of its build, what its tests need, and itself, with what they need to run. */
+  testRoot(n: number): number[];
   /** What must be installed with a package: its run dependencies, theirs, and so on; itself left out. */
   run(n: number): number[];
 }
@@ -43,6 +45,7 @@ export function closuresOf(scope: Pick<Scope, 'packages'>): Closures {
       if (!r) roots.set(n, (r = reach(numbers(packages[n]!.build)).filter((d) => d !== n)));
       return r;
     },
+    testRoot: (n) => reach([n, ...numbers(packages[n]!.build), ...numbers(packages[n]!.test)]),
   };
 }
 

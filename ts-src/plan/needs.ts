@@ -4,13 +4,14 @@ import { kindsOfTag, type Dependency, type DependencyKind, type Package } from '
 import type { DistributionInput } from '../model/plan.ts';
 import { conditionContext, manifestEvaluator } from './evaluate.ts';
 
-/** What a dependency is for: to build, to run (or to build against the package), to test. Bits, joined by `|`. */
+/** What a dependency is for: to build, to run (or to build against the package), to test, to be run by the build. Bits, joined by `|`. */
 export const forBuild = 1;
 export const forRun = 2;
 export const forTest = 4;
+export const forTool = 8;
 
 const uses: Record<DependencyKind, number> = {
-  build: forBuild, buildtool: forBuild, build_export: forRun, buildtool_export: forRun, exec: forRun, test: forTest, doc: 0, group: forBuild | forRun, conflict: 0, replace: 0,
+  build: forBuild, buildtool: forBuild | forTool, build_export: forRun, buildtool_export: forRun, exec: forRun, test: forTest, doc: 0, group: forBuild | forRun, conflict: 0, replace: 0,
 };
 
 const rolesOfTag: ReadonlyMap<string, number> = new Map(Object.entries(kindsOfTag).map(([tag, kinds]) => [tag, (kinds as readonly DependencyKind[]).reduce((roles, k) => roles | uses[k], 0)]));
@@ -27,7 +28,7 @@ export interface Need {
 }
 
 /** Packages of the distribution that one needs, by number and by name, sorted, itself left out. */
-export interface Inside { build: number[]; run: number[]; test: number[]; names: { build: string[]; run: string[]; test: string[] } }
+export interface Inside { build: number[]; run: number[]; test: number[]; tools: number[]; names: { build: string[]; run: string[]; test: string[]; tools: string[] } }
 
 /** A distribution with its conditions evaluated: what is the same on every platform. Numbers count the packages by name, sorted. */
 export interface Evaluated {
@@ -120,7 +121,7 @@ export function evaluateAll(input: DistributionInput, settings: Distribution, di
       else bounded.push(need);
     }
     if (!evaluated.beforeEssential.has(n)) for (const e of essentialNumbers) mark(e, forBuild | forRun);
-    if (isInterface(packages[n]!)) for (const t of typesupportNumbers) mark(t, forBuild);
+    if (isInterface(packages[n]!)) for (const t of typesupportNumbers) mark(t, forBuild | forTool);
     evaluated.inside.push(insideOf(touched, marks, names));
     evaluated.outside.push(outside);
     evaluated.bounded.push(bounded);
@@ -130,7 +131,7 @@ export function evaluateAll(input: DistributionInput, settings: Distribution, di
 }
 
 function insideOf(touched: number[], marks: Uint8Array, names: readonly string[]): Inside {
-  const inside: Inside = { build: [], run: [], test: [], names: { build: [], run: [], test: [] } };
+  const inside: Inside = { build: [], run: [], test: [], tools: [], names: { build: [], run: [], test: [], tools: [] } };
   touched.sort((a, b) => a - b);
   for (const d of touched) {
     const roles = marks[d]!;
@@ -146,6 +147,10 @@ function insideOf(touched: number[], marks: Uint8Array, names: readonly string[]
     if (roles & forTest) {
       inside.test.push(d);
       inside.names.test.push(names[d]!);
+    }
+    if (roles & forTool) {
+      inside.tools.push(d);
+      inside.names.tools.push(names[d]!);
     }
   }
   return inside;

@@ -136,7 +136,7 @@ class ScopePlanner {
     const source = this.evaluated.input.packages.get(p.name)!;
     const planned: PlannedPackage = {
       name: p.name, repository: source.repository, version: p.version, buildType: p.buildType as BuildType, source: source.source,
-      debian: this.input.debian[number]!, why, build: none, run: none, test: none, systemBuild: none, systemRun: none, systemTest: none, bounds: unbounded, depth: 0,
+      debian: this.input.debian[number]!, why, build: none, run: none, test: none, tools: none, systemBuild: none, systemRun: none, systemTest: none, bounds: unbounded, depth: 0,
     };
     const node: Node = { number, planned, build: nobody, run: nobody, test: nobody, faults: undefined };
     if (!(buildTypes as readonly string[]).includes(p.buildType)) {
@@ -252,6 +252,7 @@ class ScopePlanner {
       p.build = node.build === inside.build ? inside.names.build : node.build.map((d) => names[d]!);
       p.run = node.run === inside.run ? inside.names.run : node.run.map((d) => names[d]!);
       p.test = node.test === inside.test ? inside.names.test : node.test.map((d) => names[d]!);
+      p.tools = node.build === inside.build ? inside.names.tools : inside.tools.filter((d) => node.build.includes(d)).map((d) => names[d]!);
       if (p.bounds !== unbounded) p.bounds = Object.fromEntries(Object.entries(p.bounds).sort(([x], [y]) => compare(x, y)));
     }
     return sequence.map((n) => n.planned);

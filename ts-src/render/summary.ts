@@ -6,7 +6,7 @@ export const duration = (milliseconds: number): string => {
   return s < 60 ? `${s} s` : s < 3600 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 };
 
-const words: Record<TaskState, string> = { failed: 'failed', stopped: 'stopped', blocked: 'blocked', built: 'built', kept: 'kept', waiting: 'waiting' };
+const words: Record<TaskState, string> = { failed: 'failed', stopped: 'stopped', blocked: 'blocked', built: 'built', passed: 'passed', kept: 'kept', waiting: 'waiting' };
 
 /** The end of a run: failures first, each with the part of its log that tells why, then what they stopped, then counts. */
 export function renderSummary(results: readonly TaskResult[], tails: (t: TaskResult) => string[], milliseconds: number): string {
@@ -23,14 +23,21 @@ export function renderSummary(results: readonly TaskResult[], tails: (t: TaskRes
   const stopped = results.filter((r) => r.state === 'stopped');
   for (const t of stopped.slice(0, 20)) lines.push(`stopped ${t.id}: ${t.reason}`);
   if (stopped.length > 20) lines.push(`stopped: and ${stopped.length - 20} more`);
-  const counts = (['failed', 'stopped', 'blocked', 'built', 'kept'] as const).map((s) => [s, results.filter((r) => r.state === s).length] as const).filter(([, n]) => n > 0).map(([s, n]) => `${n} ${words[s]}`);
-  lines.push(`${plural(results.length, 'package')} in ${duration(milliseconds)}: ${counts.join(', ') || 'nothing to do'}`);
+  const counts = (['failed', 'stopped', 'blocked', 'built', 'passed', 'kept'] as const).map((s) => [s, results.filter((r) => r.state === s).length] as const).filter(([, n]) => n > 0).map(([s, n]) => `${n} ${words[s]}`);
+  const builds = results.filter((t) => t.kind === 'build').length;
+  const tests = results.length - builds;
+  lines.push(`${plural(builds, 'package')}${tests ? ` and the tests of ${plural(tests, 'package')}` : ''} in ${duration(milliseconds)}: ${counts.join(', ') || 'nothing to do'}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** What a run has before it: what is kept, what must be done, and what is known only when that is done. */
+export function renderOutlook({ kept, todo, open }: { kept: number; todo: number; open: number }): string {
+  return `${kept} kept, ${todo} to do${open ? `, ${open} that depend on what these turn out to be` : ''}`;
 }
 
 /** One line of a run without a terminal. */
 export function renderEvent(t: TaskResult, done: number, total: number): string {
   const took = t.started !== undefined && t.finished !== undefined ? ` in ${duration(t.finished - t.started)}` : '';
-  const reason = t.state === 'built' || t.state === 'kept' ? '' : `: ${t.reason.split('\n')[0]}`;
+  const reason = t.state === 'built' || t.state === 'kept' || (t.state === 'passed' && !t.reason.startsWith('flaky')) ? '' : `: ${t.reason.split('\n')[0]}`;
   return `[${String(done).padStart(String(total).length)}/${total}] ${words[t.state]} ${t.id}${t.version ? ` ${t.version}` : ''}${took}${reason}\n`;
 }

@@ -92,17 +92,23 @@ export async function ensureBase(driver: Driver, state: string, distroRoot: stri
       digest, archive, wanted, folder: final, root: join(final, 'root'), lists: join(final, 'lists', 'lists'), tar: join(final, 'base.tar'), packages: [], made: shared?.made ?? Math.floor(now / 1000), sources: sources.from,
     };
     if (!exists(base.lists)) base.lists = join(final, 'lists');
-    // The same base with the same archive state gives apt's caches once, for every later question.
-    const prepared = await driver.enter({
-      root: { layers: [base.root] }, network: false, user: 'root', work: newWork(state), env: aptEnvironment(undefined),
-      binds: [{ from: base.lists, to: '/var/lib/apt/lists', readOnly: true }, { from: cacheOf(base), to: '/var/cache/apt' }],
-      command: ['sh', '-ec', 'mkdir -p /var/cache/apt/archives/partial; apt-cache gencaches >&2; dpkg-query -W -f \'${Package}=${Version}\\n\''],
-    });
-    if (prepared.code !== 0) return bad(error('base-failed', `can't enter the base of '${name}': ${prepared.stderr.trim().split('\n').pop()}`, { hint: 'slipway doctor tells whether this machine can make roots' }));
-    base.packages = prepared.stdout.trim().split('\n').sort();
+    const prepared = await prepareBase(driver, state, base);
+    if (!prepared.ok) return prepared;
+    base.packages = prepared.value;
     writeWhole(join(folder, 'current.json'), JSON.stringify(base));
     return good(base);
   }, () => progress(`waiting for another slipway that makes the base of ${name}`));
+}
+
+/** Makes apt's caches once, for every later question; gives the packages that the base holds (`name=version`, sorted). */
+export async function prepareBase(driver: Driver, state: string, base: Base): Promise<Result<string[]>> {
+  const prepared = await driver.enter({
+    root: { layers: [base.root] }, network: false, user: 'root', work: newWork(state), env: aptEnvironment(undefined),
+    binds: [{ from: base.lists, to: '/var/lib/apt/lists', readOnly: true }, { from: cacheOf(base), to: '/var/cache/apt' }],
+    command: ['sh', '-ec', 'mkdir -p /var/cache/apt/archives/partial; apt-cache gencaches >&2; dpkg-query -W -f \'${Package}=${Version}\\n\''],
+  });
+  if (prepared.code !== 0) return bad(error('base-failed', `can't enter the base ${base.digest.slice(0, 12)}: ${prepared.stderr.trim().split('\n').pop()}`, { hint: 'slipway doctor tells whether this machine can make roots' }));
+  return good(prepared.stdout.trim().split('\n').sort());
 }
 
 const cacheOf = (base: Base): string => {

@@ -36,7 +36,7 @@ export function dockerDriver(state: string): Driver {
     const name = `slipway-${process.pid}-${randomBytes(6).toString('hex')}`;
     const command = entry.user === 'root' ? entry.command : ['sh', '-ec', asBuilder, 'sh', ...entry.command];
     const created = await docker([
-      'create', '--interactive', '--name', name, '--label', label, '--label', `slipway.pid=${process.pid}`, '--hostname', 'slipway', '--network', entry.network ? 'host' : 'none', '--init',
+      'create', '--interactive', '--name', name, '--label', label, '--label', `slipway.pid=${process.pid}`, '--hostname', 'slipway', '--network', entry.network === true ? 'host' : 'none', '--init',
       ...entry.binds.flatMap((b) => ['--volume', `${b.from}:${b.to}${b.readOnly ? ':ro' : ''}`]), '--tmpfs', '/tmp:exec,mode=1777',
       ...Object.entries(entry.env).flatMap(([k, v]) => ['--env', `${k}=${v}`]), image, 'sh', '-c', guarded, 'sh', ...command,
     ]);

@@ -12,7 +12,8 @@ export interface Root {
 export interface Entry {
   root: Root;
   command: string[];
-  network: boolean;
+  /** `loopback`: nothing but the machine itself, for tests whose processes speak to each other. */
+  network: boolean | 'loopback';
   user: 'root' | 'builder';
   binds: Bind[];
   env: Record<string, string>;

@@ -2,8 +2,8 @@ import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { exists, readJson, temporaryBeside } from '../io/files.ts';
 import { run } from '../io/process.ts';
-import type { BuildRecord } from '../model/result.ts';
-import type { Store } from './store.ts';
+import type { StoredFile } from '../model/result.ts';
+import type { Store } from './store/store.ts';
 
 interface Unpacked { package: string; status: string; files: string[] }
 
@@ -18,8 +18,7 @@ export class Packages {
   private folder = (digest: string): string => join(this.state, 'unpacked', digest);
 
   /** Undefined where the store's file is gone or damaged. */
-  async unpack(record: BuildRecord): Promise<Unpacked | undefined> {
-    const deb = record.debs[0]!;
+  async unpack(deb: StoredFile): Promise<Unpacked | undefined> {
     const there = this.known.get(deb.sha256) ?? readJson<Unpacked>(join(this.folder(deb.sha256), 'unpacked.json'));
     if (there) {
       this.known.set(deb.sha256, there);
@@ -75,22 +74,24 @@ export class Packages {
     }
   }
 
-  /** A folder with all of them, by hard links, and dpkg's status extended by them. Undefined where one is gone from the store. */
-  async compose(records: BuildRecord[], status: string, target: string): Promise<string | undefined> {
+  /** A folder with all of them, by hard links, and dpkg's status extended by them. Gives the digests of those that the store lost: then there is no folder. */
+  async compose(debs: StoredFile[], status: string, target: string): Promise<string[]> {
     const all: Unpacked[] = [];
-    for (const r of records) {
-      const u = await this.unpack(r);
-      if (!u) return undefined;
-      all.push(u);
+    const lost: string[] = [];
+    for (const deb of debs) {
+      const u = await this.unpack(deb);
+      if (u) all.push(u);
+      else lost.push(deb.sha256);
     }
+    if (lost.length) return lost;
     mkdirSync(target, { recursive: true });
-    if (records.length) {
-      const linked = await run('cp', ['-al', '--target-directory', target, ...records.map((r) => `${this.folder(r.debs[0]!.sha256)}/.`)]);
+    if (debs.length) {
+      const linked = await run('cp', ['-al', '--target-directory', target, ...debs.map((d) => `${this.folder(d.sha256)}/.`)]);
       if (linked.code !== 0) throw Object.assign(new Error(`can't put the root together: ${linked.stderr.trim().split('\n').pop()}`), { code: /No space/.test(linked.stderr) ? 'ENOSPC' : 'ELINK' });
       rmSync(join(target, 'unpacked.json'), { force: true });
     }
     mkdirSync(join(target, 'var/lib/dpkg'), { recursive: true });
     writeFileSync(join(target, 'var/lib/dpkg/status'), `${readFileSync(status, 'utf8').trimEnd()}\n\n${all.map((u) => `${u.status}\n`).join('\n')}`);
-    return target;
+    return [];
   }
 }

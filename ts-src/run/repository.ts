@@ -6,7 +6,7 @@ import type { StoredFile } from '../model/result.ts';
 import { readJson, sha256, writeWhole } from '../io/files.ts';
 import { withLock } from '../io/lock.ts';
 import { run, type Outcome } from '../io/process.ts';
-import type { Store } from './store.ts';
+import type { Store } from './store/store.ts';
 
 /** One suite of the repository: what is in it after publishing, nothing else. */
 export interface Suite { name: string; architecture: string; files: StoredFile[] }
@@ -40,8 +40,11 @@ export class Repository {
     return fingerprint ? good(fingerprint) : bad(error('signing-key', `gpg could not make a key: ${made.stderr.trim().split('\n').pop()}`, made.code === 127 ? { hint: 'slipway doctor says what this machine lacks' } : {}));
   }
 
-  /** Brings the repository to hold just these suites' files (other suites stay as they are). Does nothing where it does already. */
-  async publish(suites: Suite[]): Promise<Result<{ changed: boolean; keyFile: string }>> {
+  /**
+   * Brings the repository to hold just these suites' files (other suites stay as they are). Does nothing where it does already, nor
+   * where the store lost files: `lost` are their digests.
+   */
+  async publish(suites: Suite[]): Promise<Result<{ changed: boolean; keyFile: string; lost: string[] }>> {
     const keyFile = join(this.folder, 'key.asc');
     return withLock(join(this.state, 'publish.lock'), () => this.withShortHome(async () => {
       const fingerprint = await this.fingerprint();
@@ -63,12 +66,9 @@ export class Repository {
           this.configure();
           const incoming = join(this.state, 'incoming', suite.name);
           mkdirSync(incoming, { recursive: true });
-          const paths: string[] = [];
-          for (const f of suite.files) {
-            const target = join(incoming, f.name);
-            if (!(await this.store.place(f, target))) return bad(error('store-damaged', `the store lost ${f.name}, or it was damaged`, { hint: 'run the same command again: it will be rebuilt' }));
-            paths.push(target);
-          }
+          const paths = suite.files.map((f) => join(incoming, f.name));
+          const lost = (await this.store.many(suite.files, async (f) => ((await this.store.place(f, join(incoming, f.name))) ? [] : [f.sha256]))).flat();
+          if (lost.length) return good({ changed: false, keyFile, lost });
           const local = await run('aptly', [`-config=${join(this.aptly, 'aptly.conf')}`, 'repo', 'show', suite.name]);
           if (local.code === 127) return bad(error('tool-missing', 'aptly is not installed', { hint: 'slipway doctor says what this machine lacks' }));
           if (local.code !== 0) await aptlyOrFail('repo', 'create', '-component=main', `-distribution=${suite.name}`, suite.name);
@@ -92,7 +92,7 @@ export class Repository {
         writeWhole(keyFile, exported.stdout);
         writeWhole(memory, `${JSON.stringify(published, undefined, 1)}\n`);
       }
-      return good({ changed, keyFile });
+      return good({ changed, keyFile, lost: [] });
     }));
   }
 

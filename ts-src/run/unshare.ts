@@ -37,10 +37,10 @@ export function unshareDriver(): Driver {
         upper = 'k';
       }
       const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? 'ro:' : ''}${b.to}`]);
-      const namespaces = ['--mount', '--propagation', (await isPrivate()) ? 'private' : 'unchanged', '--pid', '--ipc', '--uts', ...(entry.network ? [] : ['--net'])];
+      const namespaces = ['--mount', '--propagation', (await isPrivate()) ? 'private' : 'unchanged', '--pid', '--ipc', '--uts', ...(entry.network === true ? [] : ['--net'])];
       const env = { ...entry.env, PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...(plain ? { SLIPWAY_OVERLAY: ',userxattr' } : {}) };
       const { log, signal } = entry;
-      const outcome = await inside(namespaces, ['sh', '-c', enterScript, 'enter', entry.work, links.join(':'), upper, entry.network ? 'on' : 'off', entry.user, String(entry.binds.length), ...binds, ...entry.command], { env, signal, ...(log ? { log } : {}) });
+      const outcome = await inside(namespaces, ['sh', '-c', enterScript, 'enter', entry.work, links.join(':'), upper, entry.network === true ? 'on' : entry.network || 'off', entry.user, String(entry.binds.length), ...binds, ...entry.command], { env, signal, ...(log ? { log } : {}) });
       await unmount(entry.work);
       return outcome;
     },

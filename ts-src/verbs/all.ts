@@ -1,5 +1,5 @@
 import type { Verb } from './common.ts';
-import { build } from './build.ts';
+import { build, test } from './build.ts';
 import { compare } from './compare.ts';
 import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
@@ -11,4 +11,4 @@ import { query } from './query.ts';
 import { schema } from './schema.ts';
 
 /** Every verb, in the order that help lists them. */
-export const verbs: Record<string, Verb> = { init, validate, plan, explain, query, graph, compare, build, lock, schema, doctor };
+export const verbs: Record<string, Verb> = { init, validate, plan, explain, query, graph, compare, build, test, lock, schema, doctor };

@@ -20,7 +20,7 @@ export function makeProgress(tasks: readonly TaskResult[], live: boolean, verbos
   const draw = () => {
     clear();
     const width = process.stderr.columns || 80;
-    const lines = [...running.values()].map((t) => `  building ${t.id}  ${duration(now() - t.started!)}`);
+    const lines = [...running.values()].map((t) => `  ${t.kind === 'test' ? 'testing' : 'building'} ${t.id}  ${duration(now() - t.started!)}`);
     const spent = [...running.values()].reduce((sum, t) => sum + Math.min(expected(t), now() - t.started!), 0);
     const remaining = Math.max(0, left - spent) / workers;
     const bar = Math.round((done / Math.max(1, total)) * 20);
@@ -34,7 +34,7 @@ export function makeProgress(tasks: readonly TaskResult[], live: boolean, verbos
     started(t) {
       running.set(t.id, t);
       if (live) draw();
-      else write(`building ${t.id}\n`);
+      else write(`${t.kind === 'test' ? 'testing' : 'building'} ${t.id}\n`);
     },
     finished(t) {
       running.delete(t.id);

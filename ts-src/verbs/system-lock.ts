@@ -3,7 +3,7 @@ import { warning, type Diagnostic } from '../model/diagnostics.ts';
 import type { Lock, LockedPlatform } from '../model/lock.ts';
 import { readJson, writeWhole } from '../io/files.ts';
 import type { Workspace } from '../read/inputs.ts';
-import type { ScopeRun } from './engine.ts';
+import type { ScopeRun } from './scope-run.ts';
 
 const file = (workspace: Workspace): string => join(workspace.state, 'platforms.json');
 
@@ -18,7 +18,7 @@ export function platformsOf(workspace: Workspace, runs: readonly ScopeRun[]): Lo
   const platforms: Record<string, LockedPlatform> = {};
   for (const r of runs) {
     const locked = (platforms[`${r.target.platform}-${r.target.architecture}`] ??= { base: r.base.digest, archive: r.base.archive, packages: {} });
-    for (const p of [...r.base.packages, ...r.records.flatMap((record) => record?.inputs.system?.split(' ').filter(Boolean) ?? [])]) {
+    for (const p of [...r.base.packages, ...r.sets.flatMap((set, n) => (set && r.records[n] ? set : []))]) {
       const at = p.indexOf('=');
       locked.packages[p.slice(0, at)] = p.slice(at + 1);
     }

@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto';
+import { lstatSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { sha256 } from '../io/files.ts';
+import type { Interface } from '../model/result.ts';
+import { readElf } from './elf.ts';
+
+/**
+ * One file of a package as others see it. `shown` and `tool` are undefined where it is no part of what a dependent, or whoever runs
+ * the package in a build, can see. `symbols`: of a shared library, what it exports.
+ */
+export interface Part { path: string; content: string; shown: string | undefined; tool: string | undefined; symbols?: string[] }
+
+/** What is in a package, file by file, sorted; and whether it has something that runs. */
+export interface Description { parts: Part[]; loads: boolean; offers: boolean }
+
+/** Folders of a package's `share` that only programs read when they run: no compiler, no CMake and no generator of a dependent. */
+const dataFolders = /\/share\/[^/]+\/(launch|config|params?|rviz|maps?|worlds?|models|meshes|media|images|docs?|test|tests|scripts_doc)\//;
+
+/**
+ * The rules of early cut-off, each with the reason why it is safe. A file that no rule names counts with every byte: where in doubt,
+ * dependents are rebuilt.
+ *
+ * - A shared library (not a Python extension) counts by its soname, what it needs, and its exported dynamic symbols with type,
+ *   binding, version and, for data, size. Linking and loading see nothing else of it; what a compiler sees are headers, which
+ *   count whole. Its code does not reach a dependent's files.
+ * - A program outside of `bin` counts by its name, unless a CMake file of the package names it: nothing else in a dependent's build
+ *   knows of it. One in `bin`, or named in CMake, may be run by a dependent's build: it counts whole, and so does all that it could
+ *   load (`offers`).
+ * - `package.xml` counts without comments, description, people, licences and links: plans take dependencies from the package's own
+ *   manifest, and tools read of another's only its name, version, dependencies and exports.
+ * - Byte code of Python counts by its source beside it.
+ * - `share/NAME/launch`, `config` and the like (see `dataFolders`) don't count: they are read by programs when they run.
+ * - `usr/share/doc` does not count: nothing reads it in a build.
+ *
+ * Whoever runs the package in its build (a build tool) sees all files, but of shared libraries' code only what is loaded: if neither
+ * the tool nor what it needs has a program or a Python extension, or calls foreign code from Python (`loads`), nothing loads one.
+ */
+export function describe(stage: string): Description {
+  const files: { path: string; full: string; mode: number; link?: string }[] = [];
+  const walk = (folder: string, shown: string): void => {
+    for (const entry of readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const full = join(folder, entry.name);
+      const path = `${shown}/${entry.name}`;
+      if (shown === '' && entry.name === 'DEBIAN') continue;
+      if (path === '/usr/share/doc') continue;
+      if (entry.isDirectory()) walk(full, path);
+      else if (entry.isSymbolicLink()) files.push({ path, full, mode: 0, link: readlinkSync(full) });
+      else if (entry.isFile()) files.push({ path, full, mode: lstatSync(full).mode & 0o111 ? 1 : 0 });
+    }
+  };
+  walk(stage, '');
+  const cmakeText = files.filter((f) => f.path.endsWith('.cmake') && f.link === undefined).map((f) => readFileSync(f.full, 'utf8')).join('\n');
+  const sources = new Set(files.map((f) => f.path));
+  let loads = false;
+  let offers = false;
+  const parts = files.map((f): Part => {
+    const whole = (text: string) => `${f.mode} ${text}`;
+    if (f.link !== undefined) return { path: f.path, content: whole(`-> ${f.link}`), shown: whole(`-> ${f.link}`), tool: whole(`-> ${f.link}`) };
+    const data = readFileSync(f.full);
+    const content = whole(sha256(data));
+    const part = (shown: string | undefined, tool: string | undefined = content): Part => ({ path: f.path, content, shown, tool });
+    const elf = readElf(data);
+    const python = /\/(site|dist)-packages\//.test(f.path);
+    if (elf?.kind === 'library' && !python) {
+      const text = whole(sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
+      return { ...part(text, text), symbols: [`soname ${elf.soname ?? 'none'}`, ...elf.needed.map((n) => `needs ${n}`), ...elf.exports] };
+    }
+    if (elf?.kind === 'library') {
+      loads = true;
+      return part(content);
+    }
+    if (elf?.kind === 'program') {
+      loads = true;
+      if (/^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || names(cmakeText, basename(f.path))) {
+        offers = true;
+        return part(content);
+      }
+      return part(whole('a program'));
+    }
+    if (f.path.endsWith('.py') || (f.mode && data.subarray(0, 2).toString() === '#!')) {
+      if (/\b(ctypes|cffi|cppyy)\b/.test(data.toString('utf8'))) loads = true;
+    }
+    if (f.path.endsWith('.pyc')) {
+      const source = f.path.replace(/__pycache__\/([^/.]+)\.[^/]*\.pyc$/, '$1.py');
+      return sources.has(source) ? part(undefined, undefined) : part(content);
+    }
+    if (/\/share\/[^/]+\/package\.xml$/.test(f.path)) return part(whole(sha256(plainManifest(data.toString('utf8')))));
+    if (dataFolders.test(f.path)) return part(undefined);
+    return part(content);
+  });
+  return { parts, loads, offers };
+}
+
+/** Digests of what a package shows. */
+export function interfaceOf({ parts, loads, offers }: Description): Interface {
+  const digest = (of: (p: Part) => string | undefined) => {
+    const hash = createHash('sha256');
+    for (const p of parts) {
+      const text = of(p);
+      if (text !== undefined) hash.update(`${p.path}\0${text}\n`);
+    }
+    return hash.digest('hex');
+  };
+  return { shown: digest((p) => p.shown), tool: digest((p) => p.tool), content: digest((p) => p.content), loads, offers };
+}
+
+const names = (text: string, name: string): boolean => {
+  for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
+    if (!/[\w.-]/.test(text[at - 1] ?? ' ') && !/[\w.-]/.test(text[at + name.length] ?? ' ')) return true;
+  }
+  return false;
+};
+
+/** A manifest less what only people read. Comments first: they may hold anything. */
+const plainManifest = (xml: string): string => xml.replace(/<!--[^]*?-->/g, '').replace(/<(description|maintainer|author|license|url)\b[^>]*?(\/>|>[^]*?<\/\1\s*>)/g, '').replace(/\s+/g, ' ').trim();

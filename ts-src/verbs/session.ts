@@ -1,0 +1,159 @@
+import { availableParallelism, freemem } from 'node:os';
+import { join } from 'node:path';
+import { error, type Diagnostic } from '../model/diagnostics.ts';
+import type { Distro } from '../model/distro.ts';
+import type { Lock } from '../model/lock.ts';
+import { scopeId } from '../model/names.ts';
+import type { DistributionInput, Plan, PlannedPackage } from '../model/plan.ts';
+import type { BriefRecord } from '../model/result.ts';
+import { readJson, writeWhole } from '../io/files.ts';
+import { matcher } from '../plan/globs.ts';
+import { ensureBase, hostProxy, type Base } from '../run/base.ts';
+import { dockerDriver } from '../run/docker.ts';
+import type { Driver } from '../run/driver.ts';
+import { keptBase } from '../run/kept-base.ts';
+import { openStore, type Store } from '../run/store/store.ts';
+import { System } from '../run/system.ts';
+import { unshareDriver } from '../run/unshare.ts';
+import { Builder } from './builder.ts';
+import { complain, type Option, type Values } from './common.ts';
+import { prepareRun, type ScopeRun } from './scope-run.ts';
+import { Settler } from './settle.ts';
+
+/** What a run is made of, wherever it runs: on the machine that planned, or on an agent that got it from the store. */
+export interface RunInput {
+  plan: Plan;
+  distro: Distro;
+  distroRoot: string;
+  state: string;
+  distributions: DistributionInput[];
+  lock: Lock | undefined;
+  /** Name of the place of an untrusted run in the store. */
+  untrusted: string | undefined;
+  /** Whose tests are tasks. */
+  tested: (p: PlannedPackage) => boolean;
+  /** By platform and architecture (`bookworm-amd64`): the base that the plan was made with. */
+  bases: Record<string, { digest: string; archive: string }>;
+}
+
+export const runOptions = {
+  jobs: { type: 'string', short: 'j', value: 'N', help: 'compilers of one package at once (default: cores, as memory allows 1.5 GiB each)' },
+  timeout: { type: 'string', value: 'MINUTES', help: 'longest time that a package may build (default: 180)' },
+  driver: { type: 'string', value: 'NAME', help: 'unshare (default) or docker' },
+} as const satisfies Record<string, Option>;
+
+export interface Limits { workers: number; jobs: number; minutes: number }
+
+const count = (v: unknown, fallback: number): number | undefined => (v === undefined ? fallback : typeof v === 'string' && /^[1-9]\d{0,3}$/.test(v) ? Number(v) : undefined);
+
+/** Undefined, after a word, where one is no number. */
+export function limitsOf(verb: string, values: Values): Limits | undefined {
+  const cores = availableParallelism();
+  const workers = count(values.workers, Math.min(cores, 8));
+  const jobs = count(values.jobs, Math.max(1, Math.min(cores, Math.floor(freemem() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1)));
+  const minutes = count(values.timeout, 180);
+  if (workers && jobs && minutes) {
+    if (values.driver === undefined || values.driver === 'unshare' || values.driver === 'docker') return { workers, jobs, minutes };
+    complain(`slipway ${verb}: --driver is unshare or docker\n`);
+    return undefined;
+  }
+  complain(`slipway ${verb}: --jobs, --workers and --timeout take a whole number from 1 on\n`);
+  return undefined;
+}
+
+export const driverOf = (values: Values, state: string): Driver => (values.driver === 'docker' ? dockerDriver(state) : unshareDriver());
+
+/** Durations of earlier runs on this machine, in milliseconds by task. */
+export class History {
+  private readonly file: string;
+  private readonly known: Record<string, number>;
+  constructor(state: string) {
+    this.file = join(state, 'durations.json');
+    this.known = readJson<Record<string, number>>(this.file) ?? {};
+  }
+  get = (name: string): number | undefined => this.known[name];
+  learn(runs: readonly ScopeRun[]): void {
+    for (const r of runs) {
+      for (const record of r.records) if (record && record.milliseconds > 0) this.known[record.package] = record.milliseconds;
+      for (const record of r.tests) if (record && record.milliseconds > 0) this.known[`${record.package} test`] = record.milliseconds;
+    }
+    writeWhole(this.file, JSON.stringify(Object.fromEntries(Object.entries(this.known).sort())));
+  }
+}
+
+/** A run that is ready: everything but the scheduling. */
+export interface Session {
+  input: RunInput;
+  driver: Driver;
+  store: Store;
+  settler: Settler;
+  builder: Builder;
+  runs: ScopeRun[];
+  /** What no machine here can do. */
+  waiting: string[];
+  history: History;
+  hints: Map<string, BriefRecord>;
+  held: (scope: Plan['scopes'][number], target: ScopeRun['target'], debian: string) => string | undefined;
+}
+
+export const ownArchitecture = (): string | undefined => ({ x64: 'amd64', arm64: 'arm64', arm: 'armhf', ia32: 'i386', ppc64: 'ppc64el', riscv64: 'riscv64', s390x: 's390x' } as Record<string, string>)[process.arch];
+
+export interface SessionOptions { driver: Driver; limits: Limits; renewBase: boolean; signal: AbortSignal; held: Session['held']; store?: Store | undefined; retries?: number }
+
+/** Opens the store, makes or fetches the bases, and reads what is known of earlier runs. */
+export async function openSession(input: RunInput, options: SessionOptions): Promise<Session | { diagnostics: Diagnostic[] }> {
+  const { state, distro } = input;
+  const store = options.store ?? (await openStore(distro.store, input.distroRoot, state, input.untrusted));
+  store.sweep();
+  const history = new History(state);
+  const settler = new Settler(distro, input.distroRoot, input.distributions);
+  const builder = new Builder({
+    stamp: input.plan.stamp, distro, distroRoot: input.distroRoot, driver: options.driver, state, store, settler, jobs: options.limits.jobs, minutes: options.limits.minutes,
+    retries: options.retries ?? distro.tests.retries, held: options.held, signal: options.signal, now: Date.now,
+  });
+  const prepared = await prepareScopes(input, options, store, history);
+  if ('diagnostics' in prepared) return prepared;
+  const hints = new Map<string, BriefRecord>();
+  for (const index of await Promise.all(prepared.runs.map((r) => store.readIndex(scopeId(r.scope.distribution, r.target))))) for (const [key, record] of index) hints.set(key, record);
+  return { input, driver: options.driver, store, settler, builder, ...prepared, history, hints, held: options.held };
+}
+
+/** Bases and system packages for every target that this machine can run. */
+async function prepareScopes(input: RunInput, options: SessionOptions, store: Store, history: History): Promise<{ runs: ScopeRun[]; waiting: string[] } | { diagnostics: Diagnostic[] }> {
+  const { plan, distro, state } = input;
+  const own = ownArchitecture();
+  const log = join(state, 'slipway.log');
+  const diagnostics: Diagnostic[] = [];
+  const waiting: string[] = [];
+  const systems = new Map<string, System>();
+  const runs: ScopeRun[] = [];
+  const proxy = await hostProxy();
+  const skipped = matcher(distro.tests.skip);
+  for (const scope of plan.scopes) {
+    for (const target of scope.targets) {
+      if (target.architecture !== own) {
+        waiting.push(`waiting for a machine of ${target.architecture}: ${scope.packages.length} packages of ${scope.distribution} on ${target.platform}`);
+        continue;
+      }
+      if (options.signal.aborted) return { diagnostics: [error('stopped', 'stopped before anything was built')] };
+      const id = `${target.platform}-${target.architecture}`;
+      let system = systems.get(id);
+      if (!system) {
+        const platform = { ...distro.platforms[target.platform]!, ...(options.renewBase ? { renew_days: 0 } : {}) };
+        const say = (text: string) => complain(`${text}\n`);
+        const planned = input.bases[id];
+        const base = planned
+          ? await keptBase(options.driver, store, state, target.platform, target.architecture, planned, say)
+          : await ensureBase(options.driver, state, input.distroRoot, target.platform, platform, target.architecture, Date.now(), log, say, input.lock?.platforms[id]?.base);
+        if (!base.ok) {
+          diagnostics.push(...base.diagnostics);
+          continue;
+        }
+        system = new System(options.driver, state, base.value satisfies Base, platform.proxy ?? proxy, log);
+        systems.set(id, system);
+      }
+      runs.push(prepareRun(scope, target, system.base, system, distro.reuse === 'full', history.get, (p) => !p.blocked && input.tested(p) && !skipped(p.name)));
+    }
+  }
+  return diagnostics.length ? { diagnostics } : { runs, waiting };
+}
