@@ -30,6 +30,19 @@ export function renderSummary(results: readonly TaskResult[], tails: (t: TaskRes
   return `${lines.join('\n')}\n`;
 }
 
+/** One line that says what happened, for a build's description. */
+export function renderHeadline(title: string, results: readonly TaskResult[], faults: number): string {
+  const count = (kind: TaskResult['kind'], ...states: TaskState[]) => results.filter((t) => t.kind === kind && states.includes(t.state)).length;
+  const failed = results.filter((t) => t.state === 'failed');
+  const parts = [
+    ...(failed.length ? [`failed: ${failed.slice(0, 3).map((t) => (t.kind === 'test' ? `tests of ${t.name}` : t.name)).join(', ')}${failed.length > 3 ? ` and ${failed.length - 3} more` : ''}`] : []),
+    ...(faults ? [`${plural(faults, 'fault')} in the distro repository`] : []),
+    ...([['built', count('build', 'built')], ['kept', count('build', 'kept')], ['stopped', results.filter((t) => t.state === 'stopped' || t.state === 'blocked').length]] as const).filter(([, n]) => n > 0).map(([what, n]) => `${n} ${what}`),
+    ...(count('test', 'passed', 'kept') ? [`tests of ${plural(count('test', 'passed', 'kept'), 'package')} passed`] : []),
+  ];
+  return `${title}: ${parts.join(', ') || 'nothing to do'}\n`;
+}
+
 /** What a run has before it: what is kept, what must be done, and what is known only when that is done. */
 export function renderOutlook({ kept, todo, open }: { kept: number; todo: number; open: number }): string {
   return `${kept} kept, ${todo} to do${open ? `, ${open} that depend on what these turn out to be` : ''}`;

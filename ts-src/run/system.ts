@@ -25,12 +25,25 @@ export class System {
   private readonly layers = new Map<string, Layer>();
   private pending: { names: string[]; done: (r: SystemSet | string) => void }[] = [];
   private asking = false;
+  private learned = 0;
   private readonly known = new Set<string>();
   private readonly making = new Map<string, Promise<Result<string[]>>>();
 
   constructor(private readonly driver: Driver, private readonly state: string, readonly base: Base, private readonly proxy: string | undefined, private readonly log: string) {
     this.memory = join(base.folder, 'resolved.json');
     this.resolved = new Map(Object.entries(readJson<Record<string, SystemSet>>(this.memory) ?? {}));
+  }
+
+  /** What another machine's apt said of the same base and the same lists holds here too. */
+  learn(sets: Readonly<Record<string, SystemSet>> | undefined): void {
+    for (const [names, set] of Object.entries(sets ?? {})) if (!this.resolved.has(names)) this.resolved.set(names, set);
+    this.learned = this.resolved.size;
+  }
+
+  /** All that is known, where it is more than was learned from others. */
+  news(): Record<string, SystemSet> | undefined {
+    if (this.resolved.size <= this.learned) return undefined;
+    return Object.fromEntries([...this.resolved].filter((e): e is [string, SystemSet] => typeof e[1] !== 'string').sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
   /** What apt would install for these names; the text of its complaint where it can't. */

@@ -7,8 +7,11 @@ import { graph } from './graph.ts';
 import { init } from './init.ts';
 import { lock } from './lock.ts';
 import { plan, validate } from './plan.ts';
+import { prepare } from './farm/prepare.ts';
+import { publish, report } from './farm/end.ts';
+import { settle, work } from './farm/work.ts';
 import { query } from './query.ts';
 import { schema } from './schema.ts';
 
 /** Every verb, in the order that help lists them. */
-export const verbs: Record<string, Verb> = { init, validate, plan, explain, query, graph, compare, build, test, lock, schema, doctor };
+export const verbs: Record<string, Verb> = { init, validate, plan, explain, query, graph, compare, build, test, lock, prepare, settle, work, publish, report, schema, doctor };

@@ -65,8 +65,14 @@ export class Engine {
   private failure: unknown;
   private wake: () => void = () => undefined;
 
-  constructor(private readonly options: EngineOptions, readonly runs: ScopeRun[]) {
+  /** `alone`: nothing is scheduled here, each task is asked for. */
+  constructor(private readonly options: EngineOptions, readonly runs: ScopeRun[], alone = false) {
     for (const r of runs) {
+      if (alone) {
+        this.waits.set(r, r.results.map(() => Infinity));
+        this.dependents.set(r, r.results.map(() => []));
+        continue;
+      }
       const dependents: number[][] = r.results.map(() => []);
       this.waits.set(r, r.results.map((t, task) => {
         if (!t) return 0;
@@ -178,6 +184,25 @@ export class Engine {
       t.reason = record ? (goesDown ? `packed anew: the channel holds ${held}` : 'asked for') : 'its key is not in the store';
     }
     this.ready.push({ run: r, task, settled });
+  }
+
+  /** Settles one task whose root is known and takes it from the store, where it is there: for whoever schedules. */
+  async recall(r: ScopeRun, task: number): Promise<boolean> {
+    if (r.results[task]?.state === 'waiting') {
+      await this.settleNow(r, task);
+      this.ready.length = 0;
+      return r.results[task].state !== 'waiting';
+    }
+    return isDone(r.results[task]?.state ?? 'waiting');
+  }
+
+  /** Does one task whose root is known, for whoever schedules. */
+  async perform(r: ScopeRun, task: number): Promise<void> {
+    if (await this.recall(r, task)) return;
+    if (r.results[task]?.state !== 'waiting') return;
+    const settled = await this.options.settler.settle(r, task);
+    if (typeof settled === 'string') this.finish(r, task, 'failed', settled);
+    else await this.runTask(r, task, settled);
   }
 
   private async lookUp(key: string): Promise<BriefRecord | undefined> {

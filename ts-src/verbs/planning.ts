@@ -43,6 +43,12 @@ export async function openWorkspace(values: Values): Promise<Result<Workspace>> 
 
 /** Reads all that a plan needs and makes it. Fails only where there is nothing to plan; other faults are in its diagnostics. */
 export async function readAndPlan(values: Values, packages: string[], options: ReadOptions = {}): Promise<Result<Planned>> {
+  const inputs = await readValues(values, packages, options);
+  return inputs.ok ? planInputs(inputs.value.inputs, inputs.value.selection) : inputs;
+}
+
+/** What `readAndPlan` plans, for whoever plans more than once from it. */
+export async function readValues(values: Values, packages: string[], options: ReadOptions = {}): Promise<Result<{ inputs: Inputs; selection: Selection }>> {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
   const lock = typeof values.lock === 'string' ? await readLock(values.lock) : undefined;
@@ -57,11 +63,11 @@ export async function readAndPlan(values: Values, packages: string[], options: R
     if (!changed.ok) return changed;
     selection.changed = changed.value;
   }
-  return planInputs(inputs.value, selection);
+  return good({ inputs: inputs.value, selection });
 }
 
 /** All that was read for a plan, whatever is selected of it; its faults are no reason not to plan the rest. */
-interface Inputs { workspace: Workspace; lock: Lock | undefined; distributions: DistributionInput[]; rosdep: RosdepDatabase; underlays: Underlays; diagnostics: Diagnostic[] }
+export interface Inputs { workspace: Workspace; lock: Lock | undefined; distributions: DistributionInput[]; rosdep: RosdepDatabase; underlays: Underlays; diagnostics: Diagnostic[] }
 
 async function readInputs(workspace: Workspace, lock: Lock | undefined, overrides: Overrides, wanted: string[] | undefined, options: ReadOptions = {}): Promise<Result<Inputs>> {
   const diagnostics: Diagnostic[] = [];
@@ -87,7 +93,7 @@ async function readInputs(workspace: Workspace, lock: Lock | undefined, override
   return good({ workspace, lock, distributions, rosdep: rosdep.value, underlays: underlays.value, diagnostics });
 }
 
-function planInputs({ workspace, lock, distributions, rosdep, underlays, diagnostics }: Inputs, selection: Selection): Result<Planned> {
+export function planInputs({ workspace, lock, distributions, rosdep, underlays, diagnostics }: Inputs, selection: Selection): Result<Planned> {
   const stamp = lock?.stamp ?? stampOf(Date.now());
   const made = makePlan({ distro: workspace.distro, distroFile: workspace.file, stamp, distributions, rosdep, underlays, selection });
   const all = sorted([...diagnostics, ...made.diagnostics]);

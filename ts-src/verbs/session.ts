@@ -13,7 +13,7 @@ import { dockerDriver } from '../run/docker.ts';
 import type { Driver } from '../run/driver.ts';
 import { keptBase } from '../run/kept-base.ts';
 import { openStore, type Store } from '../run/store/store.ts';
-import { System } from '../run/system.ts';
+import { System, type SystemSet } from '../run/system.ts';
 import { unshareDriver } from '../run/unshare.ts';
 import { Builder } from './builder.ts';
 import { complain, type Option, type Values } from './common.ts';
@@ -72,6 +72,10 @@ export class History {
     this.known = readJson<Record<string, number>>(this.file) ?? {};
   }
   get = (name: string): number | undefined => this.known[name];
+  /** What another machine measured counts where this one knows nothing. */
+  hint(records: Iterable<BriefRecord>): void {
+    for (const r of records) if (r.milliseconds > 0) this.known[r.package] ??= r.milliseconds;
+  }
   learn(runs: readonly ScopeRun[]): void {
     for (const r of runs) {
       for (const record of r.records) if (record && record.milliseconds > 0) this.known[record.package] = record.milliseconds;
@@ -96,6 +100,16 @@ export interface Session {
   held: (scope: Plan['scopes'][number], target: ScopeRun['target'], debian: string) => string | undefined;
 }
 
+const resolvedName = (base: Base): string => `resolved/${base.digest.slice(0, 24)}-${base.archive.slice(0, 16)}.json`;
+
+/** Leaves for other machines what apt was asked here: the same base and lists give the same answers. */
+export async function shareResolved({ runs, store }: Pick<Session, 'runs' | 'store'>): Promise<void> {
+  for (const system of new Set(runs.map((r) => r.system))) {
+    const news = system.news();
+    if (news) await store.writeJson(resolvedName(system.base), { ...(await store.readJson<Record<string, SystemSet>>(resolvedName(system.base))), ...news });
+  }
+}
+
 export const ownArchitecture = (): string | undefined => ({ x64: 'amd64', arm64: 'arm64', arm: 'armhf', ia32: 'i386', ppc64: 'ppc64el', riscv64: 'riscv64', s390x: 's390x' } as Record<string, string>)[process.arch];
 
 export interface SessionOptions { driver: Driver; limits: Limits; renewBase: boolean; signal: AbortSignal; held: Session['held']; store?: Store | undefined; retries?: number }
@@ -111,10 +125,12 @@ export async function openSession(input: RunInput, options: SessionOptions): Pro
     stamp: input.plan.stamp, distro, distroRoot: input.distroRoot, driver: options.driver, state, store, settler, jobs: options.limits.jobs, minutes: options.limits.minutes,
     retries: options.retries ?? distro.tests.retries, held: options.held, signal: options.signal, now: Date.now,
   });
+  const hints = new Map<string, BriefRecord>();
+  const scopes = input.plan.scopes.flatMap((s) => s.targets.map((t) => scopeId(s.distribution, t)));
+  for (const index of await store.many(scopes, (id) => store.readIndex(id))) for (const [key, record] of index) hints.set(key, record);
+  history.hint(hints.values());
   const prepared = await prepareScopes(input, options, store, history);
   if ('diagnostics' in prepared) return prepared;
-  const hints = new Map<string, BriefRecord>();
-  for (const index of await Promise.all(prepared.runs.map((r) => store.readIndex(scopeId(r.scope.distribution, r.target))))) for (const [key, record] of index) hints.set(key, record);
   return { input, driver: options.driver, store, settler, builder, ...prepared, history, hints, held: options.held };
 }
 
@@ -149,7 +165,8 @@ async function prepareScopes(input: RunInput, options: SessionOptions, store: St
           diagnostics.push(...base.diagnostics);
           continue;
         }
-        system = new System(options.driver, state, base.value satisfies Base, platform.proxy ?? proxy, log);
+        system = new System(options.driver, state, base.value, platform.proxy ?? proxy, log);
+        system.learn(await store.readJson(resolvedName(base.value)));
         systems.set(id, system);
       }
       runs.push(prepareRun(scope, target, system.base, system, distro.reuse === 'full', history.get, (p) => !p.blocked && input.tested(p) && !skipped(p.name)));

@@ -5,16 +5,16 @@ import { readJson, writeWhole } from '../io/files.ts';
 import type { Workspace } from '../read/inputs.ts';
 import type { ScopeRun } from './scope-run.ts';
 
-const file = (workspace: Workspace): string => join(workspace.state, 'platforms.json');
+const file = (workspace: Pick<Workspace, 'state'>): string => join(workspace.state, 'platforms.json');
 
 /** The systems that builds of this workspace had last. */
-export function knownPlatforms(workspace: Workspace): Lock['platforms'] {
+export function knownPlatforms(workspace: Pick<Workspace, 'state' | 'distro'>): Lock['platforms'] {
   const known = readJson<Lock['platforms']>(file(workspace)) ?? {};
   return Object.fromEntries(Object.entries(known).filter(([id]) => Object.entries(workspace.distro.platforms).some(([name, p]) => p.architectures.some((a) => id === `${name}-${a}`))));
 }
 
 /** What a run's roots held, by platform and architecture; it is remembered for `slipway lock`. */
-export function platformsOf(workspace: Workspace, runs: readonly ScopeRun[]): Lock['platforms'] {
+export function platformsOf(workspace: Pick<Workspace, 'state' | 'distro'>, runs: readonly ScopeRun[]): Lock['platforms'] {
   const platforms: Record<string, LockedPlatform> = {};
   for (const r of runs) {
     const locked = (platforms[`${r.target.platform}-${r.target.architecture}`] ??= { base: r.base.digest, archive: r.base.archive, packages: {} });

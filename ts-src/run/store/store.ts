@@ -168,6 +168,19 @@ export class Store {
 
   private indexName = (scope: string): string => `index/${scope.replaceAll('/', '_')}.json.gz`;
 
+  async putBlob(name: string, data: Buffer): Promise<void> {
+    await this.blobs.put(this.own(name), data);
+  }
+
+  getBlob = (name: string): Promise<Buffer | undefined> => this.first(name);
+
+  /** Names below a folder of the own place. */
+  async names(folder: string): Promise<string[]> {
+    const found: string[] = [];
+    for await (const { name } of this.blobs.list(this.own(folder))) found.push(name.slice(this.places[0]!.length));
+    return found;
+  }
+
   /** Any thing of our own by name, in JSON. */
   async readJson<T>(name: string): Promise<T | undefined> {
     return unsealed<T>(await this.first(name));

@@ -1,0 +1,174 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { isError } from '../../model/diagnostics.ts';
+import { isDone, type TaskResult } from '../../model/result.ts';
+import { writeWhole } from '../../io/files.ts';
+import { makeLock } from '../../read/inputs.ts';
+import { renderLock } from '../../render/lock.ts';
+import { tellingPart } from '../../render/log.ts';
+import { renderHeadline, renderSummary } from '../../render/summary.ts';
+import { closeWork } from '../../run/work.ts';
+import { openChannel, publishChannel } from '../channel.ts';
+import { complain, exit, print, showDiagnostics, type Values, type Verb } from '../common.ts';
+import { judgeTests, resultsOf, writeOutputs } from '../outputs.ts';
+import { recordRun } from '../runs.ts';
+import type { ScopeRun } from '../scope-run.ts';
+import { limitsOf, runOptions, type Session } from '../session.ts';
+import { platformsOf } from '../system-lock.ts';
+import { resultName, type Loaded } from './bundle.ts';
+import { lockName } from './prepare.ts';
+import { farmOptions, openRun, untilStopped, type KeptResult } from './work.ts';
+
+/** What agents did, told in the session: results and records of all tasks. Logs of what failed are brought to `output`. */
+async function gather(session: Session, loaded: Loaded, output: string): Promise<void> {
+  const { store } = session;
+  for (const r of session.runs) {
+    for (const part of loaded.parts) {
+      if (part.architecture !== r.target.architecture) continue;
+      part.records[r.id]?.forEach((record, n) => record && (r.records[n] = record));
+      part.tests[r.id]?.forEach((record, n) => record && (r.tests[n] = record));
+      for (const t of part.results[r.id] ?? []) place(r, t);
+    }
+  }
+  const there = new Set(await store.names(`runs/${loaded.bundle.id}/results`));
+  const numbers = loaded.parts.flatMap((part) => part.tasks.map(([run, task], i) => ({ number: part.first + i, run: session.runs.find((r) => r.id === run), task }))).filter((t) => t.run && there.has(resultName(loaded.bundle.id, t.number)));
+  await store.many(numbers, async ({ number, run, task }) => {
+    const kept = await store.readJson<KeptResult>(resultName(loaded.bundle.id, number));
+    if (!kept) return;
+    place(run!, kept.result);
+    const { key } = kept.result;
+    if (key !== undefined && task < run!.count && isDone(kept.result.state)) run!.records[task] = await store.get(key);
+    if (key !== undefined && task >= run!.count) run!.tests[task - run!.count] = await store.getTest(key);
+    if (kept.log && kept.result.log !== undefined && kept.result.state === 'failed') {
+      const text = await store.readText(kept.log);
+      if (text !== undefined) writeWhole(join(output, kept.result.log), text, { sync: false });
+    }
+  });
+  for (const r of session.runs) {
+    for (const t of r.results) {
+      if (t?.state !== 'waiting') continue;
+      const p = r.scope.packages.find((q) => q.name === t.name)!;
+      const because = [...p.build, ...p.run].find((d) => ['failed', 'stopped', 'blocked'].includes(r.results[r.closures.index.get(d) ?? -1]?.state ?? ''));
+      Object.assign(t, { state: 'stopped', reason: because === undefined ? 'the run ended before it' : `'${because}' failed or was stopped` });
+    }
+  }
+}
+
+function place(r: ScopeRun, t: TaskResult): void {
+  const task = r.results.findIndex((own) => own?.id === t.id);
+  if (task >= 0) r.results[task] = t;
+}
+
+const outputOption = { output: { type: 'string', short: 'o', value: 'DIR', help: 'where it goes (default: out)' } } as const;
+const outputOf = (values: Values): string => resolve(typeof values.output === 'string' ? values.output : 'out');
+
+export const publish: Verb = {
+  summary: 'publish what a prepared run built to its channel',
+  usage: 'publish --run ID --store URI --output DIR',
+  details: `The repository in the folder is brought to what the run holds: atomically for each suite, refused where another run was quicker.
+SLIPWAY_SIGNING_KEY_FILE in the environment names a file with the secret key to sign with; SLIPWAY_SIGNING_PASSPHRASE its passphrase.
+An untrusted run publishes nothing.`,
+  options: { ...farmOptions, ...runOptions, ...outputOption },
+  async run(values) {
+    const limits = limitsOf('publish', values);
+    if (!limits) return exit.usage;
+    const stop = untilStopped();
+    const opened = await openRun('publish', values, limits, stop.signal);
+    if (!opened) return exit.failed;
+    const { session, loaded } = opened;
+    const { bundle } = loaded;
+    try {
+      if (bundle.untrusted !== undefined || bundle.pipeline.channel === undefined) {
+        complain(`slipway publish: the run ${bundle.id} is not trusted: it publishes nothing\n`);
+        return exit.failed;
+      }
+      const output = outputOf(values);
+      await gather(session, loaded, output);
+      const failed = resultsOf(session.runs).some((t) => t.kind === 'build' && !isDone(t.state)) || bundle.faults.length > 0;
+      if (failed && bundle.pipeline.strict) {
+        complain('this track is strict: nothing is published of a run that has a failure\n');
+        return exit.failed;
+      }
+      const channel = await openChannel(session.store, bundle.pipeline.channel);
+      const published = await publishChannel(channel, {
+        runs: session.runs, store: session.store, state: session.input.state, folder: output, organization: bundle.distro.organization, signingKey: bundle.distro.signing_key, partial: bundle.partial,
+        belongs: (scope, debian) => bundle.distributions.find((d) => d.name === scope.distribution)?.debian.includes(debian) === true,
+      });
+      showDiagnostics(published.diagnostics);
+      for (const key of published.lost) await session.store.forget(key);
+      if (published.lost.length) complain(`the store lost ${published.lost.length} packages of this run, or they were damaged: run the pipeline again, and they are built again\n`);
+      print(published.sources.join('\n'));
+      const bad = published.diagnostics.some(isError) || published.lost.length > 0;
+      if (!bad && !failed) {
+        const platforms = platformsOf({ state: session.input.state, distro: bundle.distro }, session.runs);
+        await session.store.writeJson(lockName(channel.name), { lock: renderLock(makeLock(bundle.plan.stamp, session.input.distributions, platforms)) });
+      }
+      return bad ? exit.failed : exit.ok;
+    } finally {
+      await closeWork(session.driver);
+      stop.done();
+    }
+  },
+};
+
+export const report: Verb = {
+  summary: 'gather what a prepared run came to: report, results, JUnit, lock, logs of failures',
+  usage: 'report --run ID --store URI',
+  details: 'Standard output is one line for people. The exit code is 1 where anything failed.',
+  options: { ...farmOptions, ...runOptions, ...outputOption },
+  async run(values) {
+    const limits = limitsOf('report', values);
+    if (!limits) return exit.usage;
+    const stop = untilStopped();
+    const opened = await openRun('report', values, limits, stop.signal, false);
+    if (!opened) return exit.failed;
+    const { session, loaded } = opened;
+    try {
+      return await tell(session, loaded, outputOf(values));
+    } finally {
+      await closeWork(session.driver);
+      stop.done();
+    }
+  },
+};
+
+async function tell(session: Session, loaded: Loaded, output: string): Promise<number> {
+  const { bundle } = loaded;
+  await gather(session, loaded, output);
+  const results = resultsOf(session.runs);
+  const verdicts = await judgeTests(session.runs, session.store, bundle.plan.stamp);
+  for (const t of results) {
+    const verdict = verdicts.get(t.id);
+    if (verdict) t.reason += `\n${verdict}`;
+  }
+  if (bundle.subject) await tellBefore(session, loaded);
+  const platforms = platformsOf({ state: session.input.state, distro: bundle.distro }, session.runs);
+  showDiagnostics(await writeOutputs(bundle.plan, session.input.distributions, platforms, session.runs, session.store, output, bundle.begun));
+  await recordRun(session);
+  const tails = (t: TaskResult): string[] => (t.log === undefined ? [] : tellingPart(readLog(join(output, t.log))));
+  complain(renderSummary(results.map((t) => (t.log === undefined ? t : { ...t, log: join(output, t.log) })), tails, Date.now() - bundle.begun));
+  const failed = results.some((t) => !isDone(t.state)) || bundle.faults.length > 0;
+  print(renderHeadline(bundle.title, results, bundle.faults.length));
+  return failed ? exit.failed : exit.ok;
+}
+
+/** Of packages downstream that failed: whether they were good before, as the trusted store knows them. */
+async function tellBefore(session: Session, { bundle }: Loaded): Promise<void> {
+  const { downstream } = bundle.subject!;
+  for (const r of session.runs) {
+    const index = await session.store.readIndex(r.id);
+    const good = new Set([...index.values()].map((record) => record.package));
+    for (const t of r.results) {
+      if (t?.state !== 'failed' || !downstream.includes(t.name)) continue;
+      t.reason += `\nthis change broke it${good.has(t.name) ? ': it was good in the last run without the change' : ', or it was broken before: no good build of it is known'}`;
+    }
+  }
+}
+
+function readLog(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').slice(-400_000);
+  } catch {
+    return '';
+  }
+}

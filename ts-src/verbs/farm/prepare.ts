@@ -1,0 +1,195 @@
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { error, isError, sorted, warning, type Diagnostic } from '../../model/diagnostics.ts';
+import { exists, writeWhole } from '../../io/files.ts';
+import { comparePlans } from '../../plan/compare.ts';
+import { pipelineOf, type Pipeline } from '../../plan/track.ts';
+import { renderComparison } from '../../render/compare.ts';
+import { missingTools } from '../../run/doctor.ts';
+import { openStore, type Store } from '../../run/store/store.ts';
+import { closeWork, openWork } from '../../run/work.ts';
+import { isPartial, pinSources } from '../build.ts';
+import { heldIn, openChannel } from '../channel.ts';
+import { complain, distroOptions, exit, print, selectionOptions, showDiagnostics, type Option, type Values, type Verb } from '../common.ts';
+import { openWorkspace, planAt, planInputs, readValues, type Inputs, type Planned } from '../planning.ts';
+import { driverOf, limitsOf, openSession, ownArchitecture, runOptions, shareResolved, type RunInput } from '../session.ts';
+import { distributionsOf, filesOf, firstOf, newRunId, placeName, saveBundle, savePart, type Bundle } from './bundle.ts';
+import { downstreamOf, repositoryOf } from './change.ts';
+import { makePart, scheduleOf } from './part.ts';
+
+const options = {
+  ...distroOptions, ...selectionOptions, ...runOptions,
+  branch: { type: 'string', value: 'NAME', help: 'the branch of the distro repository that this is' },
+  primary: { type: 'boolean', help: 'that branch is the default one: its run is the nightly' },
+  tag: { type: 'string', value: 'NAME', help: 'the tag that this is' },
+  request: { type: 'string', value: 'ID', help: 'the pull request that this is: nothing of it is trusted or published' },
+  target: { type: 'string', value: 'REF', help: 'of a pull request on the distro repository: what it would be merged into; the difference is shown, and only that is built' },
+  change: { type: 'string', value: 'DIR', help: 'a checkout of a package repository: its packages are built and tested, with the rest as in the last good nightly' },
+  'change-name': { type: 'string', value: 'NAME', help: 'what that repository is called in the distribution (default: found by its address)' },
+  downstream: { type: 'string', value: 'HOW', help: 'what depends on it and is built too: none (default), direct or all' },
+  budget: { type: 'string', value: 'N', help: 'at most so many packages downstream (default: 50)' },
+  like: { type: 'string', value: 'CHANNEL', help: 'take what is not overridden as the last good run of this channel had it (default with --change: nightly)' },
+  channel: { type: 'string', value: 'NAME', help: 'publish there (default: as the tracks of distro.yaml say)' },
+  'no-test': { type: 'boolean', help: 'build only' },
+  retest: { type: 'boolean', help: 'run tests again that failed before, though nothing changed' },
+  'renew-base': { type: 'boolean', help: 'make the platforms\' base systems anew' },
+  title: { type: 'string', value: 'TEXT', help: 'what people call this run' },
+  output: { type: 'string', short: 'o', value: 'FILE', help: 'write the schedule there (default: standard output)' },
+} as const satisfies Record<string, Option>;
+
+export const prepare: Verb = {
+  summary: 'plan a run for many machines: into the store goes all that agents need, out comes a schedule',
+  usage: 'prepare [PACKAGE|GLOB ...]',
+  details: `Pins every repository, finds what the store has already, puts sources and base systems into the store, and writes the schedule:
+numbered tasks, the most urgent first, each with what it waits for. \`slipway work\` does tasks of it on any machine that shares the
+store, \`slipway publish\` and \`slipway report\` end the run. Jenkins' steps call these; so can anything else that starts processes.`,
+  options,
+  run: runPrepare,
+};
+
+async function runPrepare(values: Values, packages: string[]): Promise<number> {
+  const limits = limitsOf('prepare', values);
+  if (!limits) return exit.usage;
+  if (values.downstream !== undefined && !['none', 'direct', 'all'].includes(String(values.downstream))) {
+    complain('slipway prepare: --downstream is none, direct or all\n');
+    return exit.usage;
+  }
+  const workspace = await openWorkspace(values);
+  if (!workspace.ok) {
+    showDiagnostics(workspace.diagnostics);
+    return exit.failed;
+  }
+  const { distro, state, root } = workspace.value;
+  const text = (name: string) => (typeof values[name] === 'string' && values[name] !== '' ? (values[name] as string) : undefined);
+  const isChange = text('change') !== undefined;
+  const pipeline: Pipeline = isChange ? { kind: 'request', channel: undefined, locked: false, strict: false, keep: undefined } : pipelineOf(distro, { branch: text('branch'), tag: text('tag'), request: text('request') }, values.primary === true ? true : undefined);
+  if (text('channel') !== undefined && pipeline.kind !== 'request') pipeline.channel = text('channel');
+  // What a change makes is not trusted, whatever it is of: it lies in a place of its own.
+  const place = pipeline.kind === 'request' ? placeName(text('request') ?? text('title') ?? text('change') ?? 'change') : undefined;
+  const store = await openStore(distro.store, root, state, place);
+  const readable = await withLock(values, store, pipeline, root, state, isChange);
+  if ('code' in readable) {
+    showDiagnostics([readable]);
+    return exit.failed;
+  }
+  const read = await planOf(readable.values, packages, pipeline);
+  if ('diagnostics' in read) {
+    showDiagnostics(sorted(read.diagnostics));
+    return exit.failed;
+  }
+  const { planned, subject, difference } = read;
+  const { files, diagnostics: lacking } = filesOf(distro, root);
+  const all = sorted([...planned.diagnostics, ...readable.notes, ...lacking]);
+  showDiagnostics(all);
+  const strict = pipeline.strict && all.some(isError);
+  if (strict) complain('this track is strict: nothing is built while the distro repository has faults\n');
+  if (strict || lacking.length) return exit.failed;
+  if (difference !== undefined) complain(`\nwhat this changes:\n${difference}\n`);
+  showDiagnostics(await pinSources(planned.workspace, planned.plan));
+
+  const driver = driverOf(values, state);
+  const tools = await missingTools(driver.name, planned.plan);
+  if (tools.length) {
+    showDiagnostics(tools);
+    return exit.failed;
+  }
+  mkdirSync(state, { recursive: true });
+  await openWork(state, driver);
+  try {
+    const own = ownArchitecture() ?? '';
+    const architectures = [...new Set(planned.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
+    const channel = await openChannel(store, pipeline.channel ?? 'none');
+    const testable = (name: string, named: boolean) => values['no-test'] !== true && named && (!subject || subject.own.includes(name) || subject.downstream.includes(name));
+    const bundle: Bundle = {
+      schema: 1, id: newRunId(planned.plan.stamp), plan: planned.plan, distro, files, distributions: distributionsOf(planned.plan, distro, planned.distributions), lock: planned.lock, untrusted: place,
+      tested: planned.plan.scopes.map((s) => s.packages.filter((p) => testable(p.name, 'named' in p.why)).map((p) => p.name)), partial: isPartial(planned) || isChange,
+      faults: all.filter(isError).map((d) => d.message), pipeline, title: text('title') ?? text('tag') ?? text('branch') ?? 'run', subject,
+      channel: { name: channel.name, held: channel.value.versions }, architectures, begun: Date.now(),
+    };
+    await saveBundle(store, bundle);
+    const tested = new Set(planned.plan.scopes.flatMap((s, i) => bundle.tested[i]!.flatMap((name) => s.packages.filter((p) => p.name === name))));
+    const input: RunInput = { plan: planned.plan, distro, distroRoot: root, state, distributions: planned.distributions, lock: planned.lock, untrusted: place, tested: (p) => tested.has(p), bases: {} };
+    const session = await openSession(input, { driver, limits, renewBase: values['renew-base'] === true, signal: new AbortController().signal, held: heldIn(channel), store });
+    if ('diagnostics' in session) {
+      showDiagnostics(session.diagnostics);
+      return exit.failed;
+    }
+    const { part, outlook } = await makePart(session, own, firstOf(architectures, own), values.retest === true, new AbortController().signal);
+    await savePart(store, bundle.id, part);
+    await shareResolved(session);
+    const schedule = scheduleOf(session, bundle.id, part, outlook, distro.tests.stop_dependents);
+    complain(`run ${bundle.id}${pipeline.channel === undefined ? '' : ` for the channel ${pipeline.channel}`}: ${outlook.kept} kept, ${outlook.todo} to do, ${outlook.open} that depend on what these turn out to be\n`);
+    for (const w of session.waiting) complain(`${w}\n`);
+    // What other architectures have to do is found out on a machine of theirs.
+    const header = `kind ${pipeline.kind}\nchannel ${pipeline.channel ?? ''}\nplace ${place ?? ''}\narchitectures ${architectures.filter((a) => a !== own).join(' ')}\n`.replace(/ +$/gm, '');
+    if (text('output') === undefined) print(header + schedule);
+    else writeWhole(resolve(text('output')!), header + schedule);
+    return exit.ok;
+  } finally {
+    await closeWork(driver);
+  }
+}
+
+/** The lock that this run is to take: a locked track's, the one that was named, or that of a channel's last good run. */
+async function withLock(values: Values, store: Store, pipeline: Pipeline, root: string, state: string, isChange: boolean): Promise<{ values: Values; notes: Diagnostic[] } | Diagnostic> {
+  if (typeof values.lock === 'string') return { values, notes: [] };
+  if (pipeline.locked) {
+    const file = join(root, 'lock.yaml');
+    if (exists(file)) return { values: { ...values, lock: file }, notes: [] };
+    return error('lock-missing', 'a tag is built from the lock that was committed at it, and there is no lock.yaml beside distro.yaml', { file, hint: 'slipway lock -o lock.yaml, commit it and tag that commit; or say `locked: false` in the track' });
+  }
+  const like = typeof values.like === 'string' ? values.like : isChange ? 'nightly' : undefined;
+  if (like === undefined) return { values, notes: [] };
+  const text = await store.readJson<{ lock: string }>(lockName(like));
+  if (!text) return { values, notes: [warning('channel-empty', `the channel '${like}' has had no good run: sources are taken at their branches' heads`, { hint: 'run the distro pipeline once' })] };
+  const file = join(state, 'cache', `lock-${placeName(like)}.yaml`);
+  writeWhole(file, text.lock);
+  return { values: { ...values, lock: file }, notes: [] };
+}
+
+export const lockName = (channel: string): string => `locks/${channel}.json`;
+
+interface Read { planned: Planned; subject: Bundle['subject']; difference: string | undefined }
+
+/** The plan: of everything, of what a pull request on the distro repository changes, or of one repository's packages with what is downstream. */
+async function planOf(values: Values, packages: string[], pipeline: Pipeline): Promise<Read | { diagnostics: Diagnostic[] }> {
+  if (typeof values.change === 'string') return planChange(values, values.change);
+  if (pipeline.kind === 'request' && typeof values.target === 'string') {
+    const read = await readValues({ ...values, 'changed-since': values.target }, packages);
+    if (!read.ok) return read;
+    const { inputs, selection } = read.value;
+    const whole = planInputs(inputs, {});
+    const before = await planAt(inputs.workspace, values.target, {});
+    const planned = planInputs(inputs, selection);
+    if (!planned.ok) return planned;
+    return { planned: planned.value, subject: undefined, difference: whole.ok && before.ok ? renderComparison(comparePlans(before.value.plan, whole.value.plan)) : undefined };
+  }
+  const read = await readValues(values, packages);
+  if (!read.ok) return read;
+  const planned = planInputs(read.value.inputs, read.value.selection);
+  return planned.ok ? { planned: planned.value, subject: undefined, difference: undefined } : planned;
+}
+
+async function planChange(values: Values, change: string): Promise<Read | { diagnostics: Diagnostic[] }> {
+  const workspace = await openWorkspace(values);
+  if (!workspace.ok) return workspace;
+  const folder = resolve(change);
+  const chosen = Array.isArray(values.distribution) ? (values.distribution as string[]) : Object.keys(workspace.value.distro.distributions);
+  const repository = await repositoryOf(workspace.value, folder, typeof values['change-name'] === 'string' && values['change-name'] ? values['change-name'] : undefined, chosen.filter((d) => Object.hasOwn(workspace.value.distro.distributions, d)));
+  if (!repository.ok) return repository;
+  const others = Array.isArray(values.override) ? (values.override as string[]) : [];
+  const read = await readValues({ ...values, override: [...others, `${repository.value}=${folder}`] }, []);
+  if (!read.ok) return read;
+  const { inputs, selection } = read.value;
+  const whole = planInputs(inputs, selection);
+  if (!whole.ok) return whole;
+  const own = new Set(ownPackages(inputs, repository.value));
+  if (!own.size) return { diagnostics: [...inputs.diagnostics, error('selection', `${folder} has no packages`, { hint: 'a package has a package.xml' })] };
+  const budget = typeof values.budget === 'string' && /^\d+$/.test(values.budget) ? Number(values.budget) : 50;
+  const downstream = downstreamOf(whole.value.plan, own, (values.downstream ?? 'none') as 'none' | 'direct' | 'all', budget);
+  if (downstream.left) complain(`${downstream.left} more packages downstream are over the budget of ${budget}, and are not built\n`);
+  const planned = planInputs(inputs, { ...selection, packages: [...own, ...downstream.names] });
+  return planned.ok ? { planned: planned.value, subject: { repository: repository.value, own: [...own].sort(), downstream: downstream.names }, difference: undefined } : planned;
+}
+
+const ownPackages = (inputs: Inputs, repository: string): string[] => inputs.distributions.flatMap((d) => [...d.packages.values()].filter((p) => p.repository === repository).map((p) => p.name));
