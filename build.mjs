@@ -1,6 +1,7 @@
-// Bundles ts-src into resources/slipway.cjs. `--check` fails when the committed bundle differs from what would be
+// Bundles ts-src into resources/slipway.cjs, with its SHA-256 in slipway.digest beside it. `--check` fails when the committed bundle differs from what would be
 // written, or when an import goes the wrong way (main → verbs → read, plan, render, run → io → model; plan and render see model alone).
 import { build } from 'esbuild';
+import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync, writeFileSync, chmodSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -48,14 +49,16 @@ const result = await build({
   absWorkingDir: root,
 });
 const text = result.outputFiles[0].text;
+const digest = `${createHash('sha256').update(text).digest('hex')}\n`;
+const digestFile = join(root, 'resources', 'slipway.digest');
 if (check) {
-  let committed = '';
-  try { committed = readFileSync(target, 'utf8'); } catch { /* reported below */ }
-  if (committed !== text) {
+  const read = (file) => { try { return readFileSync(file, 'utf8'); } catch { return ''; } };
+  if (read(target) !== text || read(digestFile) !== digest) {
     console.error('resources/slipway.cjs is not what build.mjs makes from ts-src: run `npm run build` and commit the result');
     process.exit(1);
   }
 } else {
   writeFileSync(target, text);
   chmodSync(target, 0o755);
+  writeFileSync(digestFile, digest);
 }

@@ -16,9 +16,16 @@ export interface Snapshot {
   tree: string;
 }
 
+/** Settings of ours for git, after those that the environment has already (its credentials). */
+const settings: [string, string][] = [['core.autocrlf', 'false'], ['gc.auto', '0'], ['protocol.version', '2'], ['advice.detachedHead', 'false']];
+function configuration(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const first = Number(env.GIT_CONFIG_COUNT ?? 0) || 0;
+  const added = settings.flatMap(([key, value], i) => [[`GIT_CONFIG_KEY_${first + i}`, key], [`GIT_CONFIG_VALUE_${first + i}`, value]]);
+  return { ...Object.fromEntries(added), GIT_CONFIG_COUNT: String(first + settings.length) };
+}
+
 const environment = (): NodeJS.ProcessEnv => ({
-  ...process.env, LC_ALL: 'C.UTF-8', GIT_ALLOW_PROTOCOL: 'file:git:http:https:ssh', GIT_CONFIG_COUNT: '4', GIT_CONFIG_KEY_0: 'core.autocrlf', GIT_CONFIG_VALUE_0: 'false',
-  GIT_CONFIG_KEY_1: 'gc.auto', GIT_CONFIG_VALUE_1: '0', GIT_CONFIG_KEY_2: 'protocol.version', GIT_CONFIG_VALUE_2: '2', GIT_CONFIG_KEY_3: 'advice.detachedHead', GIT_CONFIG_VALUE_3: 'false',
+  ...process.env, LC_ALL: 'C.UTF-8', GIT_ALLOW_PROTOCOL: 'file:git:http:https:ssh', ...configuration(process.env),
   ...(process.stdin.isTTY ? {} : { GIT_TERMINAL_PROMPT: '0', GIT_SSH_COMMAND: process.env.GIT_SSH_COMMAND ?? 'ssh -o BatchMode=yes' }),
 });
 

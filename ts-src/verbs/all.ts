@@ -11,7 +11,8 @@ import { prepare } from './farm/prepare.ts';
 import { publish, report } from './farm/end.ts';
 import { settle, work } from './farm/work.ts';
 import { query } from './query.ts';
+import { simulate } from './simulate.ts';
 import { schema } from './schema.ts';
 
 /** Every verb, in the order that help lists them. */
-export const verbs: Record<string, Verb> = { init, validate, plan, explain, query, graph, compare, build, test, lock, prepare, settle, work, publish, report, schema, doctor };
+export const verbs: Record<string, Verb> = { init, validate, plan, explain, query, graph, compare, build, test, lock, prepare, settle, work, publish, report, simulate, schema, doctor };

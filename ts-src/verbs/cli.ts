@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { nearest } from '../model/diagnostics.ts';
 import { complain, exit, print, type Verb } from './common.ts';
@@ -10,6 +11,7 @@ declare const SLIPWAY_VERSION: string;
 
 /** Finds the verb, reads its options, runs it; the exit code is what the process ends with. */
 export async function main(args: string[]): Promise<number> {
+  if (process.env.SLIPWAY_ERRORS_FILE) rmSync(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name, ...rest] = args;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     if (name === 'help' && rest[0] !== undefined) return main([rest[0], '--help']);

@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
-import type { Diagnostic } from '../model/diagnostics.ts';
+import { isError, type Diagnostic } from '../model/diagnostics.ts';
 import { countFaults, renderDiagnostics } from '../render/diagnostics.ts';
 import type { Selection } from '../plan/select.ts';
 
@@ -40,7 +40,12 @@ export const print = (text: string): void => void process.stdout.write(text);
 export const complain = (text: string): void => void process.stderr.write(text);
 
 export function showDiagnostics(diagnostics: readonly Diagnostic[]): void {
-  if (diagnostics.length) complain(`${renderDiagnostics(diagnostics)}${countFaults(diagnostics)}\n`);
+  if (!diagnostics.length) return;
+  complain(`${renderDiagnostics(diagnostics)}${countFaults(diagnostics)}\n`);
+  // For whoever started us and has to say in a line why we failed: Jenkins' step.
+  const file = process.env.SLIPWAY_ERRORS_FILE;
+  const errors = diagnostics.filter(isError);
+  if (file !== undefined && file !== '' && errors.length) appendFileSync(file, renderDiagnostics(errors.slice(0, 20)));
 }
 
 /** The distro file: named, or distro.yaml in this folder or one above it. */

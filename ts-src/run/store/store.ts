@@ -210,6 +210,9 @@ export class Store {
   }
 }
 
+/** The same as distro.yaml's schema has it. */
+export const isStoreUri = (uri: string): boolean => /^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/.test(uri);
+
 /** The store that a distro file names. */
 export async function openStore(uri: string, root: string, state: string, untrusted: string | undefined): Promise<Store> {
   const use: StoreUse = { cache: join(state, 'cache/objects'), ...(untrusted === undefined ? {} : { untrusted }) };

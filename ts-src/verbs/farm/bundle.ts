@@ -55,12 +55,17 @@ export interface Part {
   tasks: [string, number][];
   /** Tasks that came to an end without running, or were found blocked. */
   results: Record<string, TaskResult[]>;
+  /** What each is thought to take, and the longest chain of tasks from it on. */
   seconds: number[];
+  paths: number[];
 }
 
 /** How far apart the numbers of architectures' tasks are. */
 const span = 1_000_000;
 export const firstOf = (architectures: readonly string[], architecture: string): number => architectures.indexOf(architecture) * span;
+
+/** The lock of a channel's last good run. */
+export const lockName = (channel: string): string => `locks/${channel}.json`;
 
 export const newRunId = (stamp: string): string => `${stamp}-${randomBytes(4).toString('hex')}`;
 export const isRunId = (text: string): boolean => /^\d{14}-[0-9a-f]{8}$/.test(text);

@@ -15,8 +15,7 @@ import { recordRun } from '../runs.ts';
 import type { ScopeRun } from '../scope-run.ts';
 import { limitsOf, runOptions, type Session } from '../session.ts';
 import { platformsOf } from '../system-lock.ts';
-import { resultName, type Loaded } from './bundle.ts';
-import { lockName } from './prepare.ts';
+import { lockName, resultName, type Loaded } from './bundle.ts';
 import { farmOptions, openRun, untilStopped, type KeptResult } from './work.ts';
 
 /** What agents did, told in the session: results and records of all tasks. Logs of what failed are brought to `output`. */

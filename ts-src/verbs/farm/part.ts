@@ -25,7 +25,7 @@ export async function makePart(session: Session, architecture: string, first: nu
     rebuild: () => false, retest: (record) => retest && record.outcome === 'failed', held: session.held, hints: session.hints, progress: quiet, signal, now: Date.now,
   }, runs);
   const outlook = await engine.start();
-  const part: Part = { schema: 1, architecture, first, bases: {}, records: {}, tests: {}, tasks: [], results: {}, seconds: [] };
+  const part: Part = { schema: 1, architecture, first, bases: {}, records: {}, tests: {}, tasks: [], results: {}, seconds: [], paths: [] };
   const work = newWork(input.state);
   const left: { run: number; task: number; priority: number; seconds: number }[] = [];
   for (const [i, r] of runs.entries()) {
@@ -46,6 +46,7 @@ export async function makePart(session: Session, architecture: string, first: nu
   }
   left.sort((a, b) => b.priority - a.priority || a.run - b.run || a.task - b.task);
   for (const t of left) {
+    part.paths.push(Math.max(t.seconds, Math.round(t.priority / 1000)));
     part.tasks.push([runs[t.run]!.id, t.task]);
     part.seconds.push(t.seconds);
   }
@@ -83,7 +84,7 @@ export function scheduleOf(session: Pick<Session, 'runs'>, id: string, part: Par
     });
     return [r.id, reduceNeeds(r.results.length, (task) => needs[task]!)] as const;
   }));
-  const tasks = part.tasks.map(([run, task], i): ScheduledTask => ({ number: part.first + i, group: runs.findIndex((r) => r.id === run), seconds: part.seconds[i]!, waits: waits.get(run)![task]!.map((d) => numbers.get(`${run} ${d}`)!) }));
+  const tasks = part.tasks.map(([run, task], i): ScheduledTask => ({ number: part.first + i, group: runs.findIndex((r) => r.id === run), seconds: part.seconds[i]!, path: part.paths[i]!, waits: waits.get(run)![task]!.map((d) => numbers.get(`${run} ${d}`)!) }));
   return renderSchedule(id, outlook, groups, tasks);
 }
 

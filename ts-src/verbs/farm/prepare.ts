@@ -1,24 +1,30 @@
 import { mkdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { error, isError, sorted, warning, type Diagnostic } from '../../model/diagnostics.ts';
-import { exists, writeWhole } from '../../io/files.ts';
+import { isAbsolute, join, resolve } from 'node:path';
+import { bad, error, good, isError, sorted, warning, type Diagnostic, type Result } from '../../model/diagnostics.ts';
+import { exists, readIf, writeWhole } from '../../io/files.ts';
 import { comparePlans } from '../../plan/compare.ts';
 import { pipelineOf, type Pipeline } from '../../plan/track.ts';
+import { checkout, fetchCommit, git, resolveRef } from '../../read/git.ts';
+import { useGitCredentials } from '../../read/git-credentials.ts';
+import { isRefName } from '../../read/rosdistro.ts';
 import { renderComparison } from '../../render/compare.ts';
 import { missingTools } from '../../run/doctor.ts';
-import { openStore, type Store } from '../../run/store/store.ts';
+import { isStoreUri, openStore, type Store } from '../../run/store/store.ts';
 import { closeWork, openWork } from '../../run/work.ts';
 import { isPartial, pinSources } from '../build.ts';
 import { heldIn, openChannel } from '../channel.ts';
 import { complain, distroOptions, exit, print, selectionOptions, showDiagnostics, type Option, type Values, type Verb } from '../common.ts';
-import { openWorkspace, planAt, planInputs, readValues, type Inputs, type Planned } from '../planning.ts';
+import { openWorkspace, planAt, planInputs, readValues, reporter, type Inputs, type Planned } from '../planning.ts';
 import { driverOf, limitsOf, openSession, ownArchitecture, runOptions, shareResolved, type RunInput } from '../session.ts';
-import { distributionsOf, filesOf, firstOf, newRunId, placeName, saveBundle, savePart, type Bundle } from './bundle.ts';
+import { farmState } from './work.ts';
+import { distributionsOf, filesOf, firstOf, lockName, newRunId, placeName, saveBundle, savePart, type Bundle } from './bundle.ts';
 import { downstreamOf, repositoryOf } from './change.ts';
 import { makePart, scheduleOf } from './part.ts';
 
 const options = {
   ...distroOptions, ...selectionOptions, ...runOptions,
+  'distro-url': { type: 'string', value: 'URL[#REF]', help: 'the distro repository, which is cloned; file:PATH names a file whose first line is such a URL' },
+  store: { type: 'string', value: 'URI', help: 'the store (default: as distro.yaml says)' },
   branch: { type: 'string', value: 'NAME', help: 'the branch of the distro repository that this is' },
   primary: { type: 'boolean', help: 'that branch is the default one: its run is the nightly' },
   tag: { type: 'string', value: 'NAME', help: 'the tag that this is' },
@@ -47,26 +53,38 @@ store, \`slipway publish\` and \`slipway report\` end the run. Jenkins' steps ca
   run: runPrepare,
 };
 
-async function runPrepare(values: Values, packages: string[]): Promise<number> {
-  const limits = limitsOf('prepare', values);
+async function runPrepare(given: Values, packages: string[]): Promise<number> {
+  const limits = limitsOf('prepare', given);
   if (!limits) return exit.usage;
-  if (values.downstream !== undefined && !['none', 'direct', 'all'].includes(String(values.downstream))) {
+  if (given.downstream !== undefined && !['none', 'direct', 'all'].includes(String(given.downstream))) {
     complain('slipway prepare: --downstream is none, direct or all\n');
     return exit.usage;
   }
+  useGitCredentials(process.env);
+  const found = await withDistro({ ...given, ...(given.state === undefined && (process.env.SLIPWAY_STATE ?? process.env.WORKSPACE_TMP) ? { state: farmState(given) } : {}) });
+  if (!found.ok) {
+    showDiagnostics(found.diagnostics);
+    return exit.failed;
+  }
+  const values = found.value;
   const workspace = await openWorkspace(values);
   if (!workspace.ok) {
     showDiagnostics(workspace.diagnostics);
     return exit.failed;
   }
   const { distro, state, root } = workspace.value;
+  const storeUri = typeof values.store === 'string' ? values.store : distro.store;
+  if (!isStoreUri(storeUri)) {
+    complain('slipway prepare: --store is file:PATH or s3://BUCKET/PREFIX\n');
+    return exit.usage;
+  }
   const text = (name: string) => (typeof values[name] === 'string' && values[name] !== '' ? (values[name] as string) : undefined);
   const isChange = text('change') !== undefined;
   const pipeline: Pipeline = isChange ? { kind: 'request', channel: undefined, locked: false, strict: false, keep: undefined } : pipelineOf(distro, { branch: text('branch'), tag: text('tag'), request: text('request') }, values.primary === true ? true : undefined);
   if (text('channel') !== undefined && pipeline.kind !== 'request') pipeline.channel = text('channel');
   // What a change makes is not trusted, whatever it is of: it lies in a place of its own.
   const place = pipeline.kind === 'request' ? placeName(text('request') ?? text('title') ?? text('change') ?? 'change') : undefined;
-  const store = await openStore(distro.store, root, state, place);
+  const store = await openStore(storeUri, root, state, place);
   const readable = await withLock(values, store, pipeline, root, state, isChange);
   if ('code' in readable) {
     showDiagnostics([readable]);
@@ -121,7 +139,7 @@ async function runPrepare(values: Values, packages: string[]): Promise<number> {
     complain(`run ${bundle.id}${pipeline.channel === undefined ? '' : ` for the channel ${pipeline.channel}`}: ${outlook.kept} kept, ${outlook.todo} to do, ${outlook.open} that depend on what these turn out to be\n`);
     for (const w of session.waiting) complain(`${w}\n`);
     // What other architectures have to do is found out on a machine of theirs.
-    const header = `kind ${pipeline.kind}\nchannel ${pipeline.channel ?? ''}\nplace ${place ?? ''}\narchitectures ${architectures.filter((a) => a !== own).join(' ')}\n`.replace(/ +$/gm, '');
+    const header = `kind ${pipeline.kind}\nstore ${absoluteStore(storeUri, root)}\nchannel ${pipeline.channel ?? ''}\nplace ${place ?? ''}\narchitectures ${architectures.filter((a) => a !== own).join(' ')}\n`.replace(/ +$/gm, '');
     if (text('output') === undefined) print(header + schedule);
     else writeWhole(resolve(text('output')!), header + schedule);
     return exit.ok;
@@ -147,19 +165,52 @@ async function withLock(values: Values, store: Store, pipeline: Pipeline, root: 
   return { values: { ...values, lock: file }, notes: [] };
 }
 
-export const lockName = (channel: string): string => `locks/${channel}.json`;
 
 interface Read { planned: Planned; subject: Bundle['subject']; difference: string | undefined }
+
+/** The values with the distro repository at hand that `--distro-url` names. */
+async function withDistro(values: Values): Promise<Result<Values>> {
+  let url = typeof values['distro-url'] === 'string' ? values['distro-url'] : '';
+  if (!url) return good(values);
+  if (url.startsWith('file:')) {
+    const file = url.slice('file:'.length);
+    if (!isAbsolute(file) || !exists(join(file, '.git'))) {
+      const line = readIf(file)?.split('\n')[0]?.trim();
+      if (!line) return bad(error('distro-missing', 'it is not known which distro repository this package belongs to', { file, hint: 'say packagePipeline(distro: \'URL#BRANCH\'), or set SLIPWAY_DISTRO in the environment of the folder (slipway jobs does), or write the URL into .slipway-distro' }));
+      url = line;
+    }
+  }
+  const [address, ref] = url.split('#') as [string, string | undefined];
+  if (address.startsWith('-') || /[\0-\x20\x7f]/.test(url) || address.startsWith('ext::') || (ref !== undefined && !isRefName(ref))) return bad(error('distro-missing', `'${url}' is no address of a git repository`, { hint: 'URL#BRANCH' }));
+  const state = farmState(values);
+  const commit = await resolveRef(address, ref, reporter);
+  if (!commit.ok) return commit;
+  const snapshot = await fetchCommit(address, commit.value, state, reporter);
+  if (!snapshot.ok) return snapshot;
+  const folder = join(state, 'distro', commit.value);
+  if (!exists(join(folder, 'distro.yaml'))) {
+    const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
+    if (!out.ok) return out;
+  }
+  return good({ ...values, state, distro: join(folder, typeof values.distro === 'string' ? values.distro : 'distro.yaml') });
+}
+
+/** What a store is called on other machines: a folder by its whole path. */
+const absoluteStore = (uri: string, root: string): string => (uri.startsWith('file:') && !uri.startsWith('file:/') ? `file:${resolve(root, uri.slice('file:'.length))}` : uri);
 
 /** The plan: of everything, of what a pull request on the distro repository changes, or of one repository's packages with what is downstream. */
 async function planOf(values: Values, packages: string[], pipeline: Pipeline): Promise<Read | { diagnostics: Diagnostic[] }> {
   if (typeof values.change === 'string') return planChange(values, values.change);
   if (pipeline.kind === 'request' && typeof values.target === 'string') {
-    const read = await readValues({ ...values, 'changed-since': values.target }, packages);
+    const workspace = await openWorkspace(values);
+    if (!workspace.ok) return workspace;
+    const target = await targetCommit(workspace.value.root, values.target);
+    if (typeof target !== 'string') return { diagnostics: [target] };
+    const read = await readValues({ ...values, 'changed-since': target }, packages);
     if (!read.ok) return read;
     const { inputs, selection } = read.value;
     const whole = planInputs(inputs, {});
-    const before = await planAt(inputs.workspace, values.target, {});
+    const before = await planAt(inputs.workspace, target, {});
     const planned = planInputs(inputs, selection);
     if (!planned.ok) return planned;
     return { planned: planned.value, subject: undefined, difference: whole.ok && before.ok ? renderComparison(comparePlans(before.value.plan, whole.value.plan)) : undefined };
@@ -168,6 +219,18 @@ async function planOf(values: Values, packages: string[], pipeline: Pipeline): P
   if (!read.ok) return read;
   const planned = planInputs(read.value.inputs, read.value.selection);
   return planned.ok ? { planned: planned.value, subject: undefined, difference: undefined } : planned;
+}
+
+/** The commit of a pull request's target branch: as the checkout has it, else fetched from where the checkout came from. */
+async function targetCommit(root: string, name: string): Promise<string | Diagnostic> {
+  if (!isRefName(name)) return error('history', `'${name}' is no name of a branch`);
+  for (const ref of [`refs/remotes/origin/${name}`, name]) {
+    const found = await git(['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`], { cwd: root });
+    if (found.code === 0) return found.stdout.trim();
+  }
+  const fetched = await git(['fetch', '--quiet', '--depth=1', 'origin', `refs/heads/${name}`], { cwd: root });
+  const found = fetched.code === 0 ? await git(['rev-parse', '--verify', '--quiet', 'FETCH_HEAD^{commit}'], { cwd: root }) : fetched;
+  return found.code === 0 ? found.stdout.trim() : error('history', `the target branch '${name}' can't be had: ${fetched.stderr.trim().split('\n').pop() ?? ''}`, { hint: 'let the checkout fetch it too' });
 }
 
 async function planChange(values: Values, change: string): Promise<Read | { diagnostics: Diagnostic[] }> {

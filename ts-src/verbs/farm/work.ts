@@ -19,8 +19,11 @@ export const farmOptions = {
   run: { type: 'string', value: 'ID', help: 'the run, as prepare named it' },
   store: { type: 'string', value: 'URI', help: 'the store, file:PATH or s3://BUCKET/PREFIX' },
   place: { type: 'string', value: 'NAME', help: 'of an untrusted run: its place in the store, as prepare named it' },
-  state: { type: 'string', value: 'DIR', help: 'where this machine keeps bases and copies (default: .slipway here)' },
+  state: { type: 'string', value: 'DIR', help: 'where this machine keeps bases and copies (default: SLIPWAY_STATE, else beside Jenkins\' workspace, else .slipway here)' },
 } as const satisfies Record<string, Option>;
+
+/** Where a machine of the farm keeps its state: not in a workspace, which checkouts clean. */
+export const farmState = (values: Values): string => resolve(typeof values.state === 'string' ? values.state : process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? join(process.env.WORKSPACE_TMP, 'slipway') : '.slipway'));
 
 /** A run and a session on it, on this machine; undefined after its faults were told. */
 export async function openRun(verb: string, values: Values, limits: Limits, signal: AbortSignal, work = true): Promise<{ loaded: Loaded; session: Session } | undefined> {
@@ -28,7 +31,7 @@ export async function openRun(verb: string, values: Values, limits: Limits, sign
     complain(`slipway ${verb}: --run and --store are needed\n`);
     return undefined;
   }
-  const state = resolve(typeof values.state === 'string' ? values.state : '.slipway');
+  const state = farmState(values);
   const loaded = await loadRun(values.run, values.store, process.cwd(), state, typeof values.place === 'string' && values.place ? values.place : undefined);
   if (!loaded.ok) {
     showDiagnostics(loaded.diagnostics);

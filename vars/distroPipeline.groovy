@@ -1,0 +1,20 @@
+/** The pipeline of a distro repository; see distroPipeline.txt. */
+void call(Map given = [:]) {
+    Map o = slipway.options('distroPipeline', [
+        distro: null, label: 'slipway', labels: [:], lanes: 10, cron: 'H 1 * * *', store: null, state: null, hours: 24, arguments: [], tests: true,
+        publish: true, publishLabel: null, repository: 'out', signingKey: null, signingPassphrase: null, sourceCredentials: [], notify: null, keep: 30,
+    ], given)
+    boolean primary = env.BRANCH_IS_PRIMARY == 'true' || !env.BRANCH_NAME
+    properties([
+        disableConcurrentBuilds(abortPrevious: env.CHANGE_ID != null), buildDiscarder(logRotator(numToKeepStr: o.keep.toString())), durabilityHint('PERFORMANCE_OPTIMIZED'),
+        pipelineTriggers(o.cron && primary && !env.CHANGE_ID ? [cron(o.cron)] : []),
+    ])
+    List<String> words = []
+    if (env.CHANGE_ID) { words += ['--request', env.CHANGE_ID, '--target', env.CHANGE_TARGET] }
+    else if (env.TAG_NAME) { words += ['--tag', env.TAG_NAME] }
+    else if (env.BRANCH_NAME) { words += ['--branch', env.BRANCH_NAME] }
+    else { words += ['--branch', 'main'] }
+    if (primary && !env.CHANGE_ID && !env.TAG_NAME) { words += ['--primary'] }
+    if (!o.tests) { words += ['--no-test'] }
+    slipwayRun(o, words, [distro: o.distro])
+}

@@ -1,0 +1,20 @@
+/** The pipeline of a repository of packages; see packagePipeline.txt. */
+void call(Map given = [:]) {
+    Map o = slipway.options('packagePipeline', [
+        distro: null, distributions: [], repository: null, downstream: 'direct', budget: 50, label: 'slipway', labels: [:], lanes: 4, store: null, state: null, hours: 12,
+        arguments: [], tests: true, like: 'nightly', sourceCredentials: [], trigger: true, quietPeriod: 300, notify: null, keep: 30,
+    ], given)
+    properties([disableConcurrentBuilds(abortPrevious: env.CHANGE_ID != null), buildDiscarder(logRotator(numToKeepStr: o.keep.toString())), durabilityHint('PERFORMANCE_OPTIMIZED')])
+    String distro = o.distro ?: env.SLIPWAY_DISTRO ?: ''
+    // Without the option or the folder's environment a file of the repository says it: .slipway-distro.
+    List<String> words = ['--change', '.', '--like', o.like, '--title', (env.JOB_NAME ?: 'package').toString(), '--budget', o.budget.toString(), '--downstream', env.CHANGE_ID ? o.downstream : 'none']
+    if (o.repository) { words += ['--change-name', o.repository] }
+    if (env.CHANGE_ID) { words += ['--request', "${env.JOB_NAME ?: ''} ${env.CHANGE_ID}".toString()] }
+    for (int i = 0; i < o.distributions.size(); i++) { words += ['--distribution', o.distributions[i]] }
+    if (!o.tests) { words += ['--no-test'] }
+    boolean good = slipwayRun(o + [publish: false, publishLabel: null, signingKey: null, signingPassphrase: null], words, [distroUrl: distro ?: 'file:.slipway-distro'])
+    // Twenty merges within the quiet period make one nightly: Jenkins joins equal builds that wait.
+    if (good && o.trigger && env.SLIPWAY_DISTRO_JOB && env.BRANCH_IS_PRIMARY == 'true' && !env.CHANGE_ID) {
+        build(job: env.SLIPWAY_DISTRO_JOB, wait: false, quietPeriod: o.quietPeriod)
+    }
+}

@@ -1,0 +1,14 @@
+/** Publishes a run to its channel from the agent at hand; see slipwayPublish.txt. */
+void call(Map farm, Map given = [:]) {
+    Map o = slipway.options('slipwayPublish', [repository: 'out', state: null, signingKey: null, signingPassphrase: null], given)
+    if (farm.place || !farm.channel) {
+        echo('slipway: this run is of a change: it publishes nothing')
+        return
+    }
+    List bindings = []
+    if (o.signingKey) { bindings.add(file(credentialsId: o.signingKey, variable: 'SLIPWAY_SIGNING_KEY_FILE')) }
+    if (o.signingPassphrase) { bindings.add(string(credentialsId: o.signingPassphrase, variable: 'SLIPWAY_SIGNING_PASSPHRASE')) }
+    withCredentials(bindings) {
+        slipway(['publish', '--run', farm.run, '--store', farm.store, '--output', "${o.repository}/${farm.channel}".toString()] + slipway.stateOf(o.state))
+    }
+}
