@@ -5,7 +5,8 @@ void call(Map given = [:]) {
         arguments: [], tests: true, like: 'nightly', sourceCredentials: [], trigger: true, quietPeriod: 300, notify: null, keep: 30,
     ], given)
     properties([disableConcurrentBuilds(abortPrevious: env.CHANGE_ID != null), buildDiscarder(logRotator(numToKeepStr: o.keep.toString())), durabilityHint('PERFORMANCE_OPTIMIZED')])
-    String distro = o.distro ?: env.SLIPWAY_DISTRO ?: ''
+    String distro = o.distro ?: env.SLIPWAY_DISTRO ?: ofFolder('SLIPWAY_DISTRO')
+    String distroJob = env.SLIPWAY_DISTRO_JOB ?: ofFolder('SLIPWAY_DISTRO_JOB')
     // Without the option or the folder's environment a file of the repository says it: .slipway-distro.
     List<String> words = ['--change', '.', '--like', o.like, '--title', (env.JOB_NAME ?: 'package').toString(), '--budget', o.budget.toString(), '--downstream', env.CHANGE_ID ? o.downstream : 'none']
     if (o.repository) { words += ['--change-name', o.repository] }
@@ -14,7 +15,20 @@ void call(Map given = [:]) {
     if (!o.tests) { words += ['--no-test'] }
     boolean good = slipwayRun(o + [publish: false, publishLabel: null, signingKey: null, signingPassphrase: null], words, [distroUrl: distro ?: 'file:.slipway-distro'])
     // Twenty merges within the quiet period make one nightly: Jenkins joins equal builds that wait.
-    if (good && o.trigger && env.SLIPWAY_DISTRO_JOB && env.BRANCH_IS_PRIMARY == 'true' && !env.CHANGE_ID) {
-        build(job: env.SLIPWAY_DISTRO_JOB, wait: false, quietPeriod: o.quietPeriod)
+    if (good && o.trigger && distroJob && env.BRANCH_IS_PRIMARY == 'true' && !env.CHANGE_ID) {
+        build(job: distroJob, wait: false, quietPeriod: o.quietPeriod)
     }
+}
+
+/** A property of the folder, where the plugin for them is there. */
+String ofFolder(String name) {
+    String value = ''
+    try {
+        withFolderProperties {
+            value = env.getProperty(name) ?: ''
+        }
+    } catch (NoSuchMethodError e) {
+        value = ''
+    }
+    return value
 }

@@ -39,3 +39,6 @@ export interface Explanation {
   conditional: { name: string; tag: string; condition: string }[];
   scopes: ScopeExplained[];
 }
+
+/** What a key was made of, and what of it is other than in an earlier build of the same package. */
+export interface KeyExplained { scope: string; key: string; version: string; parts: [string, string][]; before?: { key: string; version: string; changes: string[] } }

@@ -1,4 +1,4 @@
-import type { Explanation, ScopeExplained } from '../model/answers.ts';
+import type { Explanation, KeyExplained, ScopeExplained } from '../model/answers.ts';
 import { plural, printable } from './diagnostics.ts';
 import { renderTable, someOf } from './table.ts';
 
@@ -34,4 +34,14 @@ function scopeLines(e: Explanation, s: ScopeExplained): string[] {
   fact('needed by', neededBy.length ? `${plural(neededBy.length, 'package')}${s.neededByAll > neededBy.length ? `, ${s.neededByAll} with those above them` : ''}: ${someOf(neededBy, 8)}` : 'nothing');
   if (s.longest.length > 1) fact('longest path', `${plural(s.longest.length, 'build')}: ${s.longest.join(' → ')}`);
   return lines;
+}
+
+/** The key of the last build, by its parts, and what of it differs from the build before: why it was built again. */
+export function renderKeys(builds: readonly KeyExplained[]): string {
+  const lines: string[] = [];
+  for (const b of builds) {
+    lines.push('', `built on ${b.scope}: ${b.version}, key ${b.key.slice(0, 16)}`, ...b.parts.map(([part, value]) => `  ${part.padEnd(24)} ${printable(value)}`));
+    if (b.before) lines.push(`  built again, for in ${b.before.version} (key ${b.before.key.slice(0, 16)}) there differed`, ...b.before.changes.map((c) => `    ${printable(c)}`));
+  }
+  return lines.length ? `${lines.join('\n')}\n` : '';
 }

@@ -1,4 +1,6 @@
 import type { Verb } from './common.ts';
+import { abi } from './abi.ts';
+import { jobs } from './jobs.ts';
 import { build, test } from './build.ts';
 import { compare } from './compare.ts';
 import { doctor } from './doctor.ts';
@@ -12,7 +14,8 @@ import { publish, report } from './farm/end.ts';
 import { settle, work } from './farm/work.ts';
 import { query } from './query.ts';
 import { simulate } from './simulate.ts';
+import { store } from './store.ts';
 import { schema } from './schema.ts';
 
 /** Every verb, in the order that help lists them. */
-export const verbs: Record<string, Verb> = { init, validate, plan, explain, query, graph, compare, build, test, lock, prepare, settle, work, publish, report, simulate, schema, doctor };
+export const verbs: Record<string, Verb> = { init, validate, plan, explain, query, graph, compare, build, test, lock, prepare, settle, work, publish, report, simulate, store, abi, jobs, schema, doctor };

@@ -1,8 +1,9 @@
 import { error, isError, nearest } from '../model/diagnostics.ts';
 import { explain as explainName } from '../plan/explain.ts';
-import { renderExplanation } from '../render/explain.ts';
+import { renderExplanation, renderKeys } from '../render/explain.ts';
 import { complain, distroOptions, exit, print, selectionOptions, showDiagnostics, type Verb } from './common.ts';
 import { readAndPlan } from './planning.ts';
+import { lastBuilds } from './why.ts';
 
 export const explain: Verb = {
   summary: 'tell everything about one package: why it is there, what it needs and where from, what needs it',
@@ -31,7 +32,8 @@ export const explain: Verb = {
     }
     const own = diagnostics.filter((d) => d.message.includes(`'${name}'`));
     showDiagnostics(own);
-    print(values.json ? `${JSON.stringify(found)}\n` : renderExplanation(found));
+    const builds = found.package ? await lastBuilds(planned.value.workspace, plan, name) : [];
+    print(values.json ? `${JSON.stringify({ ...found, builds })}\n` : `${renderExplanation(found)}${renderKeys(builds)}`);
     return own.some(isError) ? exit.failed : exit.ok;
   },
 };

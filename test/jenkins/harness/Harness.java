@@ -18,6 +18,7 @@ public final class Harness {
     static String home, resources, scmUrl, scmRef, jobFolder, varsFolder, jenkinsfile;
     static long hurry = 1;
     static Map<String, Object> credentials = new HashMap<>();
+    static Map<String, Object> folderProperties = new HashMap<>();
     static Simulated simulated;
     static Program.Line running;
     static PrintStream logFile;
@@ -44,6 +45,7 @@ public final class Harness {
         jobFolder = (String) request.getOrDefault("job", "job");
         hurry = ((Number) request.getOrDefault("hurry", 1)).longValue();
         credentials = (Map<String, Object>) request.getOrDefault("credentials", new HashMap<>());
+        folderProperties = (Map<String, Object>) request.getOrDefault("folderProperties", new HashMap<>());
         if (request.get("simulated") != null) { simulated = new Simulated((Map<String, Object>) request.get("simulated")); keepLog = false; }
         int checkEvery = ((Number) request.getOrDefault("checkEvery", 1)).intValue();
         List<Map<String, Object>> events = new ArrayList<>((List<Map<String, Object>>) request.getOrDefault("events", new ArrayList<>()));

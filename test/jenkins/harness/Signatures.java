@@ -40,6 +40,7 @@ final class Signatures {
             "waitUntil {} initialRecurrencePeriod quiet",
             "withCredentials {} bindings",
             "withEnv {} overrides",
+            "withFolderProperties {}",
             "writeFile file text encoding",
         };
         String[] symbols = {

@@ -91,6 +91,12 @@ abstract class Step implements Serializable {
                     body(new Program.Context(here().agent, here().folder, env, here().secrets));
                     break;
                 }
+                case "withFolderProperties": {
+                    Map<String, String> env = new LinkedHashMap<>(here().env);
+                    Harness.folderProperties.forEach((k, v) -> env.put(k, v.toString()));
+                    body(new Program.Context(here().agent, here().folder, env, here().secrets));
+                    break;
+                }
                 case "catchError": body(here()); break;
                 default: throw new UnsupportedOperationException("the harness has no step " + call.name);
             }

@@ -124,6 +124,18 @@ export class Store {
     return true;
   }
 
+  /** Whether an object is what its name says; a damaged one is removed. */
+  async check(name: string, folder: string): Promise<boolean> {
+    const digest = basename(name);
+    const local = this.blobs.local(name);
+    const copy = local ?? join(folder, digest);
+    if (!local && !(await this.blobs.fetch(name, copy))) return false;
+    const sound = (await sha256File(copy)) === digest;
+    if (!local) rmSync(copy, { force: true });
+    if (!sound) await this.blobs.remove(name);
+    return sound;
+  }
+
   async putRecord(record: BuildRecord): Promise<void> {
     await this.blobs.put(this.own(this.named('tasks', record.key)), sealed(record));
   }
