@@ -9,7 +9,7 @@ export default defineConfig({
   define: { SLIPWAY_VERSION: '"test"' },
   test: {
     root: new URL('..', import.meta.url).pathname,
-    include: ['test/unit/**/*.test.ts', 'test/oracle/**/*.test.ts', 'test/e2e/*.test.ts'],
+    include: ['test/unit/**/*.test.ts', 'test/oracle/**/*.test.ts', 'test/e2e/*.test.ts', 'test/jenkins/*.test.ts'],
     testTimeout: 600_000, hookTimeout: 1_200_000, fileParallelism: false,
     reporters: process.env.SLIPWAY_JSON_REPORT ? ['default', ['json', { outputFile: process.env.SLIPWAY_JSON_REPORT }]] : ['default'], globalSetup: ['test/setup.mjs'],
   },

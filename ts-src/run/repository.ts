@@ -11,6 +11,9 @@ import type { Store } from './store/store.ts';
 /** One suite of the repository: what is in it after publishing, nothing else. */
 export interface Suite { name: string; architecture: string; files: StoredFile[] }
 
+/** A secret key in a file, with its passphrase: it is held in a keyring of its own while publishing, and nowhere after. */
+export interface SigningSecret { file: string; passphrase: string | undefined }
+
 interface Published { files: string; fingerprint: string }
 
 /** A signed apt repository in a folder, made by aptly. */
@@ -18,7 +21,8 @@ export class Repository {
   private readonly aptly: string;
   /** GnuPG's folder; while publishing a short link to it, for its sockets' names may have 107 characters at most. */
   private home: string;
-  constructor(private readonly state: string, private readonly store: Store, private readonly folder: string, private readonly organization: string, private readonly key: string | undefined) {
+  private passphraseFile: string | undefined;
+  constructor(private readonly state: string, private readonly store: Store, private readonly folder: string, private readonly organization: string, private readonly key: string | undefined, private readonly secret?: SigningSecret) {
     this.aptly = join(state, 'aptly');
     this.home = key ? (process.env.GNUPGHOME ?? join(process.env.HOME ?? '/root', '.gnupg')) : join(state, 'gnupg');
   }
@@ -46,7 +50,7 @@ export class Repository {
    */
   async publish(suites: Suite[]): Promise<Result<{ changed: boolean; keyFile: string; lost: string[] }>> {
     const keyFile = join(this.folder, 'key.asc');
-    return withLock(join(this.state, 'publish.lock'), () => this.withShortHome(async () => {
+    return withLock(join(this.state, 'publish.lock'), () => this.withShortHome<{ changed: boolean; keyFile: string; lost: string[] }>(async () => {
       const fingerprint = await this.fingerprint();
       if (!fingerprint.ok) return fingerprint;
       const memory = join(this.folder, 'slipway.json');
@@ -75,7 +79,7 @@ export class Repository {
           else await aptlyOrFail('repo', 'remove', suite.name, 'Name (~ .)').catch(() => undefined);
           if (paths.length) await aptlyOrFail('repo', 'add', '-force-replace', suite.name, ...paths);
           const isPublished = existsSync(join(this.folder, 'dists', suite.name)) && (await aptlyOrFail('publish', 'list', '-raw')).stdout.includes(` ${suite.name}\n`);
-          const gpg = [`-gpg-key=${fingerprint.value}`, '-batch'];
+          const gpg = [`-gpg-key=${fingerprint.value}`, '-batch', ...(this.passphraseFile === undefined ? [] : [`-passphrase-file=${this.passphraseFile}`])];
           if (isPublished) await aptlyOrFail('publish', 'update', '-force-overwrite', ...gpg, suite.name, 'filesystem:out:.');
           else {
             await run('aptly', [`-config=${join(this.aptly, 'aptly.conf')}`, 'publish', 'drop', '-force-drop', suite.name, 'filesystem:out:.']);
@@ -96,7 +100,8 @@ export class Repository {
     }));
   }
 
-  private async withShortHome<T>(work: () => Promise<T>): Promise<T> {
+  private async withShortHome<T>(work: () => Promise<Result<T>>): Promise<Result<T>> {
+    if (this.secret) return this.withSecret(this.secret, work);
     if (this.key) return work();
     const long = this.home;
     mkdirSync(long, { recursive: true, mode: 0o700 });
@@ -108,6 +113,20 @@ export class Repository {
     } finally {
       if (this.asked) await run('gpgconf', ['--homedir', this.home, '--kill', 'all']);
       this.home = long;
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  private async withSecret<T>({ file, passphrase }: SigningSecret, work: () => Promise<Result<T>>): Promise<Result<T>> {
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-'));
+    try {
+      this.home = join(folder, 'g');
+      mkdirSync(this.home, { mode: 0o700 });
+      if (passphrase !== undefined) writeFileSync((this.passphraseFile = join(folder, 'p')), passphrase, { mode: 0o600 });
+      const imported = await this.gpg(['--pinentry-mode', 'loopback', ...(this.passphraseFile === undefined ? [] : ['--passphrase-file', this.passphraseFile]), '--import', file]);
+      return imported.code === 0 ? await work() : bad(error('signing-key', `gpg can't read the secret key: ${imported.stderr.trim().split('\n').pop()}`, { hint: 'gpg --armor --export-secret-keys makes such a file' }));
+    } finally {
+      await run('gpgconf', ['--homedir', this.home, '--kill', 'all']);
       rmSync(folder, { recursive: true, force: true });
     }
   }

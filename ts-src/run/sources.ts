@@ -25,7 +25,8 @@ export async function restoreSource(store: Store, tree: string, folder: string):
   const archive = stored && (await store.path(stored));
   if (archive === undefined) return false;
   mkdirSync(folder, { recursive: true });
-  const out = await run('tar', ['-x', '-z', '--no-same-owner', '-f', archive, '-C', folder]);
+  // With the times of now, as a checkout has them: older ones would stay in the packages.
+  const out = await run('tar', ['-x', '-z', '--touch', '--no-same-owner', '-f', archive, '-C', folder]);
   if (out.code === 0) return true;
   rmSync(folder, { recursive: true, force: true });
   return false;

@@ -5,7 +5,7 @@ import type { Scope, Target } from '../model/plan.ts';
 import type { StoredFile } from '../model/result.ts';
 import { readIf, sha256 } from '../io/files.ts';
 import { renderSources } from '../render/sources.ts';
-import { Repository, type Suite } from '../run/repository.ts';
+import { Repository, type SigningSecret, type Suite } from '../run/repository.ts';
 import type { Store } from '../run/store/store.ts';
 import type { ScopeRun } from './scope-run.ts';
 
@@ -38,6 +38,7 @@ export interface PublishInput {
   folder: string;
   organization: string;
   signingKey: string | undefined;
+  signingSecret?: SigningSecret | undefined;
   /** Not all packages of the distribution were planned: the others stay as they are in the suite. */
   partial: boolean;
   /** Whether a package that is not in this run still belongs to the distribution. */
@@ -68,7 +69,7 @@ export async function publishChannel(channel: OpenChannel, input: PublishInput):
   if (JSON.stringify(next) !== JSON.stringify(channel.value) && !(await store.replaceJson(fileOf(channel.name), next, channel.tag))) {
     return { sources: [], lost: [], diagnostics: [...diagnostics, error('channel-moved', `another run published to the channel '${channel.name}' since this one was planned`, { hint: 'run the same command again: it goes on from what was published' })] };
   }
-  const repository = new Repository(input.state, store, join(input.folder, 'apt'), input.organization, input.signingKey);
+  const repository = new Repository(input.state, store, join(input.folder, 'apt'), input.organization, input.signingKey, input.signingSecret);
   const published = await repository.publish(suites);
   if (!published.ok) return { sources: [], diagnostics: [...diagnostics, ...published.diagnostics], lost: [] };
   if (published.value.lost.length) {

@@ -47,7 +47,7 @@ async function gather(session: Session, loaded: Loaded, output: string): Promise
     for (const t of r.results) {
       if (t?.state !== 'waiting') continue;
       const p = r.scope.packages.find((q) => q.name === t.name)!;
-      const because = [...p.build, ...p.run].find((d) => ['failed', 'stopped', 'blocked'].includes(r.results[r.closures.index.get(d) ?? -1]?.state ?? ''));
+      const because = [...(t.kind === 'test' ? [p.name] : []), ...p.build, ...p.run, ...(t.kind === 'test' ? p.test : [])].find((d) => ['failed', 'stopped', 'blocked'].includes(r.results[r.closures.index.get(d) ?? -1]?.state ?? ''));
       Object.assign(t, { state: 'stopped', reason: because === undefined ? 'the run ended before it' : `'${because}' failed or was stopped` });
     }
   }
@@ -90,7 +90,7 @@ An untrusted run publishes nothing.`,
       }
       const channel = await openChannel(session.store, bundle.pipeline.channel);
       const published = await publishChannel(channel, {
-        runs: session.runs, store: session.store, state: session.input.state, folder: output, organization: bundle.distro.organization, signingKey: bundle.distro.signing_key, partial: bundle.partial,
+        runs: session.runs, store: session.store, state: session.input.state, folder: output, organization: bundle.distro.organization, signingKey: bundle.distro.signing_key, signingSecret: secretOf(process.env), partial: bundle.partial,
         belongs: (scope, debian) => bundle.distributions.find((d) => d.name === scope.distribution)?.debian.includes(debian) === true,
       });
       showDiagnostics(published.diagnostics);
@@ -109,6 +109,9 @@ An untrusted run publishes nothing.`,
     }
   },
 };
+
+/** What the step that publishes was given to sign with. */
+const secretOf = (env: NodeJS.ProcessEnv) => (env.SLIPWAY_SIGNING_KEY_FILE ? { file: env.SLIPWAY_SIGNING_KEY_FILE, passphrase: env.SLIPWAY_SIGNING_PASSPHRASE } : undefined);
 
 export const report: Verb = {
   summary: 'gather what a prepared run came to: report, results, JUnit, lock, logs of failures',
@@ -144,7 +147,7 @@ async function tell(session: Session, loaded: Loaded, output: string): Promise<n
   const platforms = platformsOf({ state: session.input.state, distro: bundle.distro }, session.runs);
   showDiagnostics(await writeOutputs(bundle.plan, session.input.distributions, platforms, session.runs, session.store, output, bundle.begun));
   await recordRun(session);
-  const tails = (t: TaskResult): string[] => (t.log === undefined ? [] : tellingPart(readLog(join(output, t.log))));
+  const tails = (t: TaskResult): string[] => (t.log === undefined ? [] : tellingPart(readLog(t.log)));
   complain(renderSummary(results.map((t) => (t.log === undefined ? t : { ...t, log: join(output, t.log) })), tails, Date.now() - bundle.begun));
   const failed = results.some((t) => !isDone(t.state)) || bundle.faults.length > 0;
   print(renderHeadline(bundle.title, results, bundle.faults.length));

@@ -1,0 +1,228 @@
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { discard, example, mountsUnder, processesIn, shareState, slipway, sources } from '../e2e/helpers.ts';
+// @ts-expect-error plain JavaScript, shared with the benchmarks
+import { jenkins as runJenkins } from './harness.mjs';
+
+interface Built {
+  result: string; failure: string | null; description: string; steps: number; flowNodes: number; logBytes: number; programBytes: number; serialisations: number; junit: string[]; log: string; home: string; trace: string;
+  triggered: { job: string; wait: boolean; quietPeriod: number }[]; mails: { to: string; subject: string }[]; properties: Record<string, unknown>[];
+}
+const jenkins = runJenkins as (folder: string, name: string, build: Record<string, unknown>) => Promise<Built>;
+const git = (cwd: string, ...args: string[]) => execFileSync('git', ['-c', 'user.name=Acme', '-c', 'user.email=robots@example.org', ...args], { cwd, encoding: 'utf8' });
+interface Task { id: string; name: string; kind: string; state: string; reason: string; debs?: { name: string; sha256: string }[] }
+
+/** The example's distro repository and package repositories, and two agents that share nothing but the store. */
+describe('the pipelines on Jenkins\' interpreter, end to end', () => {
+  let folder: string;
+  let agents: { name: string; labels: string }[];
+  let count = 0;
+  const distro = (build: Record<string, unknown>) => {
+    const { env, ...rest } = build;
+    return jenkins(folder, `${++count}`, { jenkinsfile: 'distroPipeline(lanes: 2)', scmUrl: join(folder, 'distro'), scmRef: 'refs/heads/main', job: 'distro', agents, env: { BRANCH_NAME: 'main', BRANCH_IS_PRIMARY: 'true', JOB_NAME: 'acme/distro/main', ...(env as object) }, ...rest });
+  };
+  const robot = (build: Record<string, unknown>) => {
+    const { env, ...rest } = build;
+    return jenkins(folder, `${++count}`, { jenkinsfile: 'packagePipeline(lanes: 2, quietPeriod: 60)', scmUrl: join(folder, 'distro/repositories/robot'), scmRef: 'refs/heads/main', job: 'robot', agents, env: { BRANCH_NAME: 'main', BRANCH_IS_PRIMARY: 'true', JOB_NAME: 'acme/robot/main', SLIPWAY_DISTRO: `${join(folder, 'distro')}#main`, SLIPWAY_DISTRO_JOB: '/acme/distro/main', ...(env as object) }, ...rest });
+  };
+  const resultsOf = (b: Built) => (JSON.parse(readFileSync(join(b.home, 'artifacts/slipway-report/result.json'), 'utf8')) as { results: Task[] }).results;
+  const built = (b: Built) => resultsOf(b).filter((t) => t.state === 'built').map((t) => t.name).sort();
+  const good = (b: Built) => expect(b.result, `${b.failure}\n${b.trace}\n${b.log.slice(-4000)}`).toBe('SUCCESS');
+
+  beforeAll(() => {
+    const made = example('jenkins');
+    folder = made;
+    const d = join(folder, 'distro');
+    mkdirSync(d);
+    for (const f of readdirSync(folder)) if (!['distro', '.slipway'].includes(f)) execFileSync('mv', [join(folder, f), d]);
+    for (const name of ['mini', 'classic']) {
+      const file = join(d, 'rosdistro', name, 'distribution.yaml');
+      writeFileSync(file, readFileSync(file, 'utf8').replaceAll('./repositories', join(d, 'repositories')));
+    }
+    // One distribution is enough for most of this; its packages get tests.
+    writeFileSync(join(d, 'distro.yaml'), readFileSync(join(d, 'distro.yaml'), 'utf8').replace(/ {2}classic:[^]*?\n(?=platforms:)/, '') + `store: file:${join(folder, 'store')}\n`);
+    const math = join(d, 'src/robot/acme_math');
+    appendFileSync(join(math, 'CMakeLists.txt'), '\nif(BUILD_TESTING)\n  enable_testing()\n  add_executable(test_angle test/test_angle.cpp)\n  target_link_libraries(test_angle acme_math)\n  add_test(NAME angle COMMAND test_angle)\nendif()\n');
+    mkdirSync(join(math, 'test'));
+    writeFileSync(join(math, 'test/test_angle.cpp'), '#include <acme_math/angle.hpp>\n#include <cmath>\nint main() { return std::fabs(acme_math::normalize(7.0) - 0.716814692820414) < 1e-9 ? 0 : 1; }\n');
+    sources(d);
+    git(d, 'init', '-q', '-b', 'main', '.');
+    writeFileSync(join(d, '.gitignore'), 'repositories\nsrc\n.slipway\n');
+    git(d, 'add', '.');
+    git(d, 'commit', '-qm', 'distro');
+    agents = [{ name: 'one', labels: 'slipway amd64 linux' }, { name: 'two', labels: 'slipway amd64 linux' }];
+    for (const a of agents) for (const job of ['distro', 'robot']) shareState(join(folder, 'agents', a.name, 'workspace', `${job}@tmp`, 'slipway'));
+  });
+  afterAll(() => discard(folder));
+
+  let first: Built;
+  it('a nightly builds, tests and publishes everything over two agents; the program survives being written out at every step', async () => {
+    first = await distro({ credentials: { key: { content: 'unused' } } });
+    good(first);
+    expect(first.description).toBe('main: 8 built, tests of 8 packages passed');
+    expect(built(first)).toHaveLength(8);
+    expect(first.serialisations).toBe(first.steps);
+    expect(new Set(first.log.match(/^Running on \w+/gm))).toEqual(new Set(['Running on one', 'Running on two']));
+    expect(readFileSync(join(first.home, 'junit/slipway-report/junit/mini/bookworm-amd64/acme_math.xml'), 'utf8')).toContain('<testcase classname="acme_math.angle" name="angle"');
+    expect(JSON.stringify(first.properties)).toContain('H 1 * * *');
+    expect(existsSync(join(folder, 'agents/one/workspace/distro/out/nightly/apt/dists/bookworm-mini/InRelease')) || existsSync(join(folder, 'agents/two/workspace/distro/out/nightly/apt/dists/bookworm-mini/InRelease'))).toBe(true);
+  });
+
+  it('makes the same bytes as slipway build on a laptop', async () => {
+    const lock = join(first.home, 'artifacts/slipway-report/lock.yaml');
+    const d = join(folder, 'laptop');
+    execFileSync('git', ['clone', '-q', join(folder, 'distro'), d]);
+    writeFileSync(join(d, 'distro.yaml'), readFileSync(join(d, 'distro.yaml'), 'utf8').replace(/^store: .*$/m, ''));
+    shareState(join(d, '.slipway'));
+    const ran = await slipway(['build', '--lock', lock], d);
+    expect(ran.code, ran.stderr).toBe(0);
+    const bytes = (results: Task[]) => Object.fromEntries(results.flatMap((r) => (r.debs ?? []).map((x) => [x.name, x.sha256])));
+    expect(bytes((JSON.parse(readFileSync(join(d, 'out/result.json'), 'utf8')) as { results: Task[] }).results)).toEqual(bytes(resultsOf(first)));
+  });
+
+  it('a second nightly where nothing changed takes one agent, once', async () => {
+    const b = await distro({});
+    good(b);
+    expect(b.description).toBe('main: 8 kept, tests of 8 packages passed');
+    expect(b.log.match(/^Running on /gm)).toHaveLength(1);
+  });
+
+  it('a commit in a package repository builds and tests it with the rest as in the last nightly, publishes nothing, and triggers the nightly, coalesced', async () => {
+    appendFileSync(join(folder, 'distro/src/robot/acme_math/src/angle.cpp'), '// a change\n');
+    sources(join(folder, 'distro'));
+    const channel = readFileSync(join(folder, 'store/channels/nightly.json'), 'utf8');
+    const b = await robot({});
+    good(b);
+    expect(built(b)).toEqual(['acme_math']);
+    expect(resultsOf(b).filter((t) => t.kind === 'test').map((t) => t.name).sort()).toEqual(['acme_drive', 'acme_math', 'acme_teleop']);
+    expect(b.triggered).toEqual([{ job: '/acme/distro/main', wait: false, quietPeriod: 60 }]);
+    expect(readFileSync(join(folder, 'store/channels/nightly.json'), 'utf8')).toBe(channel);
+    // What a change built lies in a place of its own, and no trusted run takes it from there.
+    expect(readdirSync(join(folder, 'store/untrusted')).length).toBe(1);
+    const plan = await distro({ env: { BRANCH_NAME: 'main' } });
+    good(plan);
+    expect(built(plan)).toEqual(['acme_math']);
+  });
+
+  it('a pull request builds what is downstream too, and says that it broke what was good before', async () => {
+    const repository = join(folder, 'distro/repositories/robot');
+    git(repository, 'checkout', '-q', '-b', 'break');
+    const header = join(repository, 'acme_math/include/acme_math/angle.hpp');
+    const source = join(repository, 'acme_math/src/angle.cpp');
+    for (const f of [header, source, join(repository, 'acme_math/test/test_angle.cpp')]) writeFileSync(f, readFileSync(f, 'utf8').replaceAll('normalize', 'normalise'));
+    git(repository, 'commit', '-qam', 'rename');
+    git(repository, 'checkout', '-q', 'main');
+    const b = await robot({ scmRef: 'refs/heads/break', env: { CHANGE_ID: '7', CHANGE_TARGET: 'main', BRANCH_NAME: 'PR-7', BRANCH_IS_PRIMARY: '' } });
+    expect(b.result).toBe('FAILURE');
+    expect(b.description).toContain('failed: acme_drive');
+    expect(b.triggered).toEqual([]);
+    const drive = resultsOf(b).find((t) => t.name === 'acme_drive' && t.kind === 'build')!;
+    expect(drive.state).toBe('failed');
+    expect(b.log).toMatch(/error: 'normalize' is not a member of 'acme_math'/);
+  });
+
+  it('a pull request on the distro repository shows the difference and publishes nothing', async () => {
+    const d = join(folder, 'distro');
+    git(d, 'checkout', '-q', '-b', 'settings');
+    appendFileSync(join(d, 'distro.yaml'), 'package_settings:\n  acme_teleop: {environment: {TELEOP: "1"}}\n');
+    git(d, 'commit', '-qam', 'settings');
+    git(d, 'checkout', '-q', 'main');
+    const b = await distro({ scmRef: 'refs/heads/settings', env: { CHANGE_ID: '3', CHANGE_TARGET: 'main', BRANCH_NAME: 'PR-3', BRANCH_IS_PRIMARY: '' } });
+    expect(b.log).toContain('what this changes:');
+    expect(b.log).not.toContain('{ (Publish)');
+    expect(b.result, b.log).not.toBe('FAILURE');
+  });
+
+  it('a tag without a lock is refused with what to do; with one it is a release of its own channel', async () => {
+    const d = join(folder, 'distro');
+    git(d, 'tag', 'v1');
+    const refused = await distro({ scmRef: 'refs/tags/v1', env: { TAG_NAME: 'v1', BRANCH_NAME: 'v1', BRANCH_IS_PRIMARY: '' } });
+    expect(refused.result).toBe('FAILURE');
+    expect(refused.failure).toContain('a tag is built from the lock that was committed at it, and there is no lock.yaml beside distro.yaml');
+    writeFileSync(join(d, 'lock.yaml'), readFileSync(join(first.home, 'artifacts/slipway-report/lock.yaml')));
+    git(d, 'add', 'lock.yaml');
+    git(d, 'commit', '-qm', 'lock');
+    git(d, 'tag', 'v2');
+    const b = await distro({ scmRef: 'refs/tags/v2', env: { TAG_NAME: 'v2', BRANCH_NAME: 'v2', BRANCH_IS_PRIMARY: '' } });
+    good(b);
+    expect(b.description).toBe('v2: 8 kept, tests of 8 packages passed');
+    expect(existsSync(join(folder, 'store/channels/release/v2.json'))).toBe(true);
+    git(d, 'rm', '-q', 'lock.yaml');
+    git(d, 'commit', '-qm', 'no lock');
+  });
+
+  it('an experiment branch goes into its own channel; a hostile name of it goes nowhere else', async () => {
+    const d = join(folder, 'distro');
+    const name = 'experiment/../..;touch $(id)';
+    git(d, 'checkout', '-q', '-b', 'experiment');
+    git(d, 'checkout', '-q', 'main');
+    const b = await distro({ scmRef: 'refs/heads/experiment', env: { BRANCH_NAME: name, BRANCH_IS_PRIMARY: '' } });
+    good(b);
+    const channels = execFileSync('find', [join(folder, 'store/channels'), '-name', '*.json'], { encoding: 'utf8' });
+    expect(channels).toMatch(/channels\/experiment\/experiment-[.-]+touch-id-+[0-9a-f]{6}\.json/);
+  });
+
+  it('an agent that is killed in the middle of a task costs that task alone, which runs again elsewhere', async () => {
+    appendFileSync(join(folder, 'distro/src/bootstrap/ament_package/setup.py'), '# a change of the build tool\n');
+    appendFileSync(join(folder, 'distro/src/bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'), '# a change of the build tool\n');
+    sources(join(folder, 'distro'));
+    const b = await distro({ events: [{ when: 'building mini/bookworm-amd64/ament_cmake_core\n', wait: 300, do: 'kill-agent' }] });
+    good(b);
+    expect(b.log).toMatch(/Agent \w+ went away/);
+    expect(b.log.match(/^building mini\/bookworm-amd64\/ament_cmake_core$/gm)).toHaveLength(2);
+    expect(b.log.match(/^building mini\/bookworm-amd64\/acme_drive$/gm)).toHaveLength(1);
+  });
+
+  it('a controller that is restarted in the middle goes on with what runs', async () => {
+    appendFileSync(join(folder, 'distro/src/bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'), '# another change\n');
+    sources(join(folder, 'distro'));
+    const b = await distro({ events: [{ when: 'building mini/bookworm-amd64/ament_cmake_core\n', wait: 200, do: 'restart' }, { when: 'building mini/bookworm-amd64/acme_math\n', do: 'restart' }] });
+    good(b);
+    expect(b.log.match(/Resuming build after Jenkins restart/g)).toHaveLength(2);
+    expect(b.log.match(/^building mini\/bookworm-amd64\/ament_cmake_core$/gm)).toHaveLength(1);
+  });
+
+  it('an abort stops the processes on the agents, leaves no mount, and loses nothing that was done', async () => {
+    appendFileSync(join(folder, 'distro/src/bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'), '# a third change\n');
+    sources(join(folder, 'distro'));
+    const b = await distro({ events: [{ when: 'building mini/bookworm-amd64/ros_workspace\n', wait: 300, do: 'abort' }] });
+    expect(b.result).toBe('ABORTED');
+    expect(processesIn(folder)).toEqual([]);
+    expect(mountsUnder(folder)).toEqual([]);
+    const next = await distro({});
+    good(next);
+    expect(built(next)).not.toContain('ament_cmake_core');
+  });
+
+  it('a publication signs with a key from Jenkins\' credentials, which is in no log and no file that stays', async () => {
+    const home = join(folder, 'gpg');
+    mkdirSync(home, { mode: 0o700 });
+    execFileSync('gpg', ['--homedir', home, '--batch', '--pinentry-mode', 'loopback', '--passphrase', 'open sesame', '--quick-generate-key', 'Acme releases', 'rsa3072', 'sign', 'never'], { stdio: 'ignore' });
+    const secret = execFileSync('gpg', ['--homedir', home, '--batch', '--pinentry-mode', 'loopback', '--passphrase', 'open sesame', '--armor', '--export-secret-keys'], { encoding: 'utf8' });
+    execFileSync('gpgconf', ['--homedir', home, '--kill', 'all']);
+    const b = await distro({ jenkinsfile: 'distroPipeline(lanes: 1, signingKey: "key", signingPassphrase: "pass", repository: "signed")', credentials: { key: { content: secret }, pass: { secret: 'open sesame' } } });
+    good(b);
+    expect(b.log).not.toContain('open sesame');
+    const keys = execFileSync('sh', ['-c', `find ${folder}/agents -path '*signed/nightly/apt/key.asc' | head -1`], { encoding: 'utf8' }).trim();
+    expect(execFileSync('gpg', ['--show-keys', keys], { encoding: 'utf8' })).toContain('Acme releases');
+    expect(execFileSync('sh', ['-c', `grep -rl 'open sesame\\|PRIVATE KEY' ${folder}/agents ${folder}/store 2>/dev/null || true`], { encoding: 'utf8' })).toBe('');
+  });
+
+  it('says what is wrong where options or the distro repository are wrong', async () => {
+    const unknown = await distro({ jenkinsfile: 'distroPipeline(lane: 2)' });
+    expect(unknown.result).toBe('FAILURE');
+    expect(unknown.failure).toContain('distroPipeline: there is no option \'lane\'; did you mean \'lanes\'?');
+    const lost = await robot({ env: { SLIPWAY_DISTRO: '' } });
+    expect(lost.failure).toContain('it is not known which distro repository this package belongs to');
+    const d = join(folder, 'distro');
+    git(d, 'checkout', '-q', '-b', 'broken');
+    writeFileSync(join(d, 'distro.yaml'), readFileSync(join(d, 'distro.yaml'), 'utf8').replace('organization:', 'organisation:'));
+    git(d, 'commit', '-qam', 'broken');
+    git(d, 'checkout', '-q', 'main');
+    const broken = await distro({ scmRef: 'refs/heads/broken', env: { BRANCH_NAME: 'broken', BRANCH_IS_PRIMARY: '' } });
+    expect(broken.failure).toMatch(/slipway prepare: faults in the input or a failed build:\n.*distro\.yaml:2: error: .*organisation/s);
+    rmSync(join(folder, 'laptop'), { recursive: true, force: true });
+  });
+});

@@ -1,0 +1,157 @@
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { PlannedPackage } from '../../ts-src/model/plan.ts';
+import type { Interface } from '../../ts-src/model/result.ts';
+import { Identities } from '../../ts-src/plan/identity.ts';
+import { readElf } from '../../ts-src/run/elf.ts';
+import { describe as describeStage, interfaceOf } from '../../ts-src/run/interface.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-interface-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const compile = (source: string, out: string, ...args: string[]) => {
+  writeFileSync(join(folder, 'a.c'), source);
+  execFileSync('cc', [...args, '-o', out, join(folder, 'a.c')], { stdio: ['ignore', 'ignore', 'inherit'] });
+};
+
+describe('what a shared library shows', () => {
+  const library = (source: string, ...args: string[]) => {
+    const out = join(folder, 'lib.so');
+    compile(source, out, '-shared', '-fPIC', '-Wl,-soname,libx.so.1', ...args);
+    return readElf(readFileSync(out))!;
+  };
+
+  it('is its soname and its exported symbols, as nm tells them; not its code', () => {
+    const source = 'int shown(int a) { return a + 1; }\nint data[4];\n__attribute__((weak)) void soft(void) {}\n__attribute__((visibility("hidden"))) int inner(void) { return 2; }\nstatic int own(void) { return 3; }\nint (*keep)(void) = own;\n';
+    const elf = library(source);
+    expect(elf).toMatchObject({ kind: 'library', soname: 'libx.so.1' });
+    expect(elf.exports).toEqual(['data object global 16', 'keep object global 8', 'shown func global', 'soft func weak']);
+    const nm = execFileSync('nm', ['-D', '--defined-only', join(folder, 'lib.so')], { encoding: 'utf8' }).split('\n').filter(Boolean).map((l) => l.split(' ')[2]!).sort();
+    expect(elf.exports.map((e) => e.split(' ')[0])).toEqual(nm);
+    expect(library(source.replace('a + 1', 'a + 2'))).toEqual(elf);
+    expect(library(source.replace('data[4]', 'data[5]'))).not.toEqual(elf);
+    expect(library(`${source}void more(void) {}\n`)).not.toEqual(elf);
+  });
+
+  it('tells symbol versions apart', () => {
+    writeFileSync(join(folder, 'map'), 'V1 { global: f; local: *; };\n');
+    const elf = library('void f(void) {}\nvoid g(void) {}\n', `-Wl,--version-script=${join(folder, 'map')}`);
+    expect(elf.exports).toContain('f@@V1 func global');
+    expect(elf.exports.some((e) => e.startsWith('g'))).toBe(false);
+  });
+
+  it('knows a program, an object and a damaged file', () => {
+    compile('int main(void) { return 0; }', join(folder, 'program'));
+    expect(readElf(readFileSync(join(folder, 'program')))!.kind).toBe('program');
+    compile('int f(void) { return 0; }', join(folder, 'object.o'), '-c');
+    expect(readElf(readFileSync(join(folder, 'object.o')))!.kind).toBe('object');
+    library('void f(void) {}');
+    const whole = readFileSync(join(folder, 'lib.so'));
+    for (let size = 0; size < whole.length; size += 97) expect(() => readElf(whole.subarray(0, size))).not.toThrow();
+    for (let at = 16; at < 2000; at += 13) {
+      const broken = Buffer.from(whole);
+      broken[at] = 0xff;
+      broken[at + 1] = 0xff;
+      expect(() => readElf(broken)).not.toThrow();
+    }
+    expect(readElf(Buffer.from('#!/bin/sh\n'))).toBeUndefined();
+  });
+});
+
+describe('the rules of the cut-off', () => {
+  const stage = join(folder, 'stage');
+  const prefix = '/opt/acme/mini';
+  const put = (path: string, text: string, mode = 0o644) => {
+    const file = join(stage, prefix, path);
+    mkdirSync(join(file, '..'), { recursive: true });
+    writeFileSync(file, text);
+    chmodSync(file, mode);
+  };
+  const make = () => {
+    rmSync(stage, { recursive: true, force: true });
+    put('include/p/p.h', 'int f(int);\n');
+    put('share/p/cmake/pConfig.cmake', 'set(p_LIBRARIES p)\n');
+    put('share/p/package.xml', '<package format="3"><name>p</name><version>1.0.0</version><description>old</description><maintainer email="a@b.c">A</maintainer><depend>q</depend></package>\n');
+    put('share/p/launch/p.launch', '<launch/>\n');
+    put('share/p/msg/P.msg', 'int32 a\n');
+    put('lib/python3.11/site-packages/p/__init__.py', 'x = 1\n');
+    put('lib/pkgconfig/p.pc', 'Libs: -lp\n');
+    mkdirSync(join(stage, prefix, 'lib/p'), { recursive: true });
+    compile('int f(int a) { return a; }', join(stage, prefix, 'lib/libp.so'), '-shared', '-fPIC', '-Wl,-soname,libp.so');
+    compile('int main(void) { return 0; }', join(stage, prefix, 'lib/p/node'));
+    mkdirSync(join(stage, 'usr/share/doc/p'), { recursive: true });
+    writeFileSync(join(stage, 'usr/share/doc/p/changelog'), 'stamp\n');
+  };
+  const seen = () => interfaceOf(describeStage(stage));
+  const changed = (change: () => void) => {
+    make();
+    const before = seen();
+    change();
+    const after = seen();
+    return { shown: before.shown !== after.shown, tool: before.tool !== after.tool, content: before.content !== after.content };
+  };
+
+  it('rebuilds dependents where what they can see has changed, and for nothing else', () => {
+    const at = (path: string) => join(stage, prefix, path);
+    const all = { shown: true, tool: true, content: true };
+    expect(changed(() => appendFileSync(at('include/p/p.h'), '// a comment\n'))).toEqual(all);
+    expect(changed(() => appendFileSync(at('share/p/cmake/pConfig.cmake'), '#\n'))).toEqual(all);
+    expect(changed(() => appendFileSync(at('lib/pkgconfig/p.pc'), '#\n'))).toEqual(all);
+    expect(changed(() => put('share/p/msg/P.msg', 'int64 a\n'))).toEqual(all);
+    expect(changed(() => put('lib/python3.11/site-packages/p/__init__.py', 'x = 2\n'))).toEqual(all);
+    expect(changed(() => chmodSync(at('share/p/cmake/pConfig.cmake'), 0o755))).toEqual(all);
+    expect(changed(() => compile('int f(int a) { return a; }\nint g(void) { return 0; }', at('lib/libp.so'), '-shared', '-fPIC', '-Wl,-soname,libp.so'))).toEqual(all);
+    expect(changed(() => compile('int f(int a) { return -a; }', at('lib/libp.so'), '-shared', '-fPIC', '-Wl,-soname,libp.so'))).toEqual({ shown: false, tool: false, content: true });
+    expect(changed(() => compile('int main(void) { return 1; }', at('lib/p/node')))).toEqual({ shown: false, tool: true, content: true });
+    expect(changed(() => put('share/p/launch/p.launch', '<launch><!-- --></launch>\n'))).toEqual({ shown: false, tool: true, content: true });
+    expect(changed(() => writeFileSync(join(stage, 'usr/share/doc/p/changelog'), 'another stamp\n'))).toEqual({ shown: false, tool: false, content: false });
+    expect(changed(() => put('share/p/package.xml', readFileSync(at('share/p/package.xml'), 'utf8').replace('old', 'new')))).toEqual({ shown: false, tool: true, content: true });
+    expect(changed(() => put('share/p/package.xml', readFileSync(at('share/p/package.xml'), 'utf8').replace('<depend>q', '<depend>r')))).toEqual(all);
+  });
+
+  it('knows what may run in a dependent\'s build', () => {
+    make();
+    expect(seen()).toMatchObject({ loads: true, offers: false });
+    put('share/p/cmake/pConfig.cmake', 'add_executable(p::node IMPORTED)\nset_property(TARGET p::node PROPERTY IMPORTED_LOCATION lib/p/node)\n');
+    expect(seen().offers).toBe(true);
+    rmSync(join(stage, prefix, 'lib/p'), { recursive: true });
+    expect(seen()).toMatchObject({ loads: false, offers: false });
+    put('lib/python3.11/site-packages/p/load.py', 'import ctypes\n');
+    expect(seen().loads).toBe(true);
+  });
+});
+
+describe('what stands for a package in the keys of others', () => {
+  const planned = (name: string, run: string[], build: string[] = run, tools: string[] = []): PlannedPackage => ({ name, run, build, tools }) as unknown as PlannedPackage;
+  const face = (id: string, more: Partial<Interface> = {}): Interface => ({ shown: `s${id}`, tool: `t${id}`, content: `c${id}`, loads: false, offers: false, ...more });
+  const identities = (packages: PlannedPackage[], faces: Interface[], full = false) => new Identities(packages, new Map(packages.map((p, i) => [p.name, i])), (n) => faces[n]!, full);
+
+  const packages = [planned('base', []), planned('library', ['base']), planned('user', ['library'])];
+  const of = (faces: Interface[], tool = false, full = false) => identities(packages, faces, full).ofBuild(1, tool);
+  const plain = [face('1'), face('2'), face('3')];
+
+  it('a library counts by what it and all below it show', () => {
+    expect(of([face('1', { content: 'other', tool: 'other' }), face('2'), face('3')])).toBe(of(plain));
+    expect(of([face('1', { shown: 'other' }), face('2'), face('3')])).not.toBe(of(plain));
+  });
+  it('a tool counts by code too, where something below it loads code', () => {
+    const changed = (loads: boolean) => [face('1', { content: 'other' }), face('2', { loads }), face('3')];
+    expect(of(changed(false), true)).toBe(of(plain, true));
+    expect(of(changed(true), true)).not.toBe(of([face('1'), face('2', { loads: true }), face('3')], true));
+  });
+  it('a program that a library offers counts with all that it could load', () => {
+    const faces = (content: string) => [face('1', { content }), face('2', { offers: true, loads: true }), face('3')];
+    expect(of(faces('a'))).not.toBe(of(faces('b')));
+  });
+  it('reuse: full counts every byte', () => {
+    expect(of([face('1', { content: 'other' }), face('2'), face('3')], false, true)).not.toBe(of(plain, false, true));
+  });
+  it('packages that need each other to run stand together', () => {
+    const circle = [planned('a', ['b'], []), planned('b', ['a', 'c'], []), planned('c', [], [])];
+    const id = (faces: Interface[], n: number) => identities(circle, faces).of(n, 'shown');
+    expect(id(plain, 0)).toBe(id(plain, 1));
+    expect(id([face('1'), face('2'), face('9')], 0)).not.toBe(id(plain, 0));
+  });
+});
