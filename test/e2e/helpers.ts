@@ -64,7 +64,7 @@ export function discard(folder: string): void {
 
 export interface Result { id: string; name: string; state: string; reason: string; version?: string; debs?: { name: string; sha256: string }[] }
 export const resultOf = (folder: string): Result[] => (JSON.parse(readFileSync(join(folder, 'out/result.json'), 'utf8')) as { results: Result[] }).results;
-export const states = (folder: string): Record<string, string> => Object.fromEntries(resultOf(folder).map((r) => [r.name, r.state]));
+export const states = (folder: string): Record<string, string> => Object.fromEntries(resultOf(folder).filter((r) => !r.id.endsWith(':test')).map((r) => [r.name, r.state]));
 export const debs = (folder: string): string[] => (existsSync(join(folder, 'out/apt/pool')) ? readdirSync(join(folder, 'out/apt/pool'), { recursive: true }).map(String).filter((f) => f.endsWith('.deb')).map((f) => join(folder, 'out/apt/pool', f)).sort() : []);
 
 /** Installs packages with apt into a fresh root, from the sources as slipway printed them, and runs a script in it. */

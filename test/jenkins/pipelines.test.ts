@@ -53,7 +53,7 @@ describe('the pipelines on Jenkins\' interpreter, end to end', () => {
     git(d, 'add', '.');
     git(d, 'commit', '-qm', 'distro');
     agents = [{ name: 'one', labels: 'slipway amd64 linux' }, { name: 'two', labels: 'slipway amd64 linux' }];
-    for (const a of agents) for (const job of ['distro', 'robot']) shareState(join(folder, 'agents', a.name, 'workspace', `${job}@tmp`, 'slipway'));
+    for (const a of agents) for (const job of ['distro', 'messages', 'robot']) shareState(join(folder, 'agents', a.name, 'workspace', `${job}@tmp`, 'slipway'));
   });
   afterAll(() => discard(folder));
 
@@ -107,20 +107,20 @@ describe('the pipelines on Jenkins\' interpreter, end to end', () => {
   });
 
   it('a pull request builds what is downstream too, and says that it broke what was good before', async () => {
-    const repository = join(folder, 'distro/repositories/robot');
+    const repository = join(folder, 'distro/repositories/messages');
     git(repository, 'checkout', '-q', '-b', 'break');
-    const header = join(repository, 'acme_math/include/acme_math/angle.hpp');
-    const source = join(repository, 'acme_math/src/angle.cpp');
-    for (const f of [header, source, join(repository, 'acme_math/test/test_angle.cpp')]) writeFileSync(f, readFileSync(f, 'utf8').replaceAll('normalize', 'normalise'));
+    const message = join(repository, 'acme_msgs/msg/Twist.msg');
+    writeFileSync(message, readFileSync(message, 'utf8').replace('angular', 'turning'));
     git(repository, 'commit', '-qam', 'rename');
     git(repository, 'checkout', '-q', 'main');
-    const b = await robot({ scmRef: 'refs/heads/break', env: { CHANGE_ID: '7', CHANGE_TARGET: 'main', BRANCH_NAME: 'PR-7', BRANCH_IS_PRIMARY: '' } });
+    const b = await robot({ scmUrl: repository, scmRef: 'refs/heads/break', job: 'messages', env: { CHANGE_ID: '7', CHANGE_TARGET: 'main', BRANCH_NAME: 'PR-7', BRANCH_IS_PRIMARY: '' } });
     expect(b.result).toBe('FAILURE');
     expect(b.description).toContain('failed: acme_drive');
     expect(b.triggered).toEqual([]);
-    const drive = resultsOf(b).find((t) => t.name === 'acme_drive' && t.kind === 'build')!;
-    expect(drive.state).toBe('failed');
-    expect(b.log).toMatch(/error: 'normalize' is not a member of 'acme_math'/);
+    expect(built(b)).toEqual(['acme_msgs']);
+    expect(resultsOf(b).find((t) => t.name === 'acme_drive' && t.kind === 'build')!.state).toBe('failed');
+    expect(b.log).toMatch(/FAILED mini\/bookworm-amd64\/acme_drive: .*\n {4}this change broke it: it was good in the last run without the change/);
+    expect(b.log).toMatch(/error: .*has no member named .angular/);
   });
 
   it('a pull request on the distro repository shows the difference and publishes nothing', async () => {

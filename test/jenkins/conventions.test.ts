@@ -1,0 +1,65 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { root } from '../e2e/helpers.ts';
+// @ts-expect-error plain JavaScript, shared with the benchmarks
+import { prepareHarness } from './harness.mjs';
+
+const vars = join(root, 'vars');
+const names = readdirSync(vars).filter((f) => f.endsWith('.groovy')).map((f) => f.replace('.groovy', '')).sort();
+const text = (name: string) => readFileSync(join(vars, `${name}.groovy`), 'utf8');
+
+/** Steps, and the plugins that have them; docs/jenkins.md lists these. */
+const steps: Record<string, string[]> = {
+  'Pipeline (workflow-aggregator)': ['checkout', 'dir', 'echo', 'error', 'fileExists', 'libraryResource', 'mail', 'node', 'parallel', 'properties', 'pwd', 'readFile', 'retry', 'sh', 'sleep', 'stage', 'stash', 'timeout', 'unstash', 'withEnv', 'writeFile', 'archiveArtifacts', 'build'],
+  'JUnit (junit)': ['junit'], 'Credentials Binding (credentials-binding)': ['withCredentials'], 'Lockable Resources (lockable-resources)': ['lock'], 'Folder Properties (folder-properties), optional': ['withFolderProperties'],
+};
+const symbols = ['agent', 'nonresumable', 'usernamePassword', 'string', 'file', 'sshUserPrivateKey', 'disableConcurrentBuilds', 'buildDiscarder', 'logRotator', 'durabilityHint', 'pipelineTriggers', 'cron'];
+
+/** What vars call beyond steps: all on the Script Security plugin's list of what a sandboxed script may call. */
+const allowed = new Set([
+  'add', 'addAll', 'append', 'asList', 'call', 'contains', 'containsKey', 'get', 'getProperty', 'indexOf', 'intValue', 'isEmpty', 'keySet', 'length', 'matches', 'min', 'put', 'putAll', 'remove', 'replace', 'size', 'split', 'startsWith', 'substring', 'toInteger', 'toString', 'trim',
+]);
+
+describe('the vars', () => {
+  it('each have help that gives their call and an example', () => {
+    for (const name of names) {
+      const help = readFileSync(join(vars, `${name}.txt`), 'utf8');
+      expect(help.startsWith(name), name).toBe(true);
+      expect(help, name).toMatch(new RegExp(`^ {4}.*${name}`, 'm'));
+    }
+    expect(readdirSync(vars).filter((f) => f.endsWith('.txt')).map((f) => f.replace('.txt', '')).sort()).toEqual(names);
+  });
+
+  it('explain every option of the pipelines in their help', () => {
+    for (const name of ['distroPipeline', 'packagePipeline', 'slipwayPlan', 'slipwayBuild', 'slipwayPublish', 'slipwayReport']) {
+      const options = /slipway\.options\('\w+', \[([^]*?)\n? *\], given\)/.exec(text(name))![1]!;
+      const help = readFileSync(join(vars, `${name}.txt`), 'utf8');
+      for (const [, option] of options.matchAll(/(\w+):/g)) expect(help, `${name}: ${option}`).toMatch(new RegExp(`(^|[ ,])${option}\\b`, 'm'));
+    }
+  });
+
+  it('use these steps and no others', () => {
+    const known = new Set([...Object.values(steps).flat(), ...symbols]);
+    const used = new Set<string>();
+    for (const name of names) {
+      const plain = text(name).replace(/^ *(\/\*\*| \*|\/\/).*$/gm, '').replace(/'(?:[^'\\\n]|\\.)*'/g, '\'\'').replace(/"(?:[^"\\\n]|\\.)*"/g, '""').replace(/\/\/.*$/gm, '');
+      const own = new Set([...plain.matchAll(/^(?:\w+ )+(\w+)\(/gm)].map((m) => m[1]!));
+      for (const [, word] of plain.matchAll(/(?<![.\w])([a-z]\w*)(?=\(| \{)/g)) if (!own.has(word!) && !names.includes(word!) && !['if', 'for', 'while', 'catch', 'return', 'switch', 'else', 'try', 'new', 'finally', 'body'].includes(word!)) used.add(word!);
+    }
+    expect([...used].filter((u) => !known.has(u)).sort()).toEqual([]);
+    expect([...known].filter((k) => !used.has(k) && !['call'].includes(k)).sort()).toEqual([]);
+  });
+
+  it('call nothing that the sandbox would refuse: seen in the compiled code', () => {
+    const classes = prepareHarness() as string;
+    const listed = execFileSync('java', ['--add-opens', 'java.base/java.lang=ALL-UNNAMED', '-cp', classes, 'Calls', vars], { encoding: 'utf8' });
+    const own = new Set<string>();
+    for (const name of names) for (const [, method] of text(name).matchAll(/^(?:\w+ )+(\w+)\(/gm)) own.add(method!);
+    const known = new Set([...Object.values(steps).flat(), ...symbols, ...names, ...own, ...allowed, 'resolve']);
+    const calls = listed.trim().split('\n');
+    expect(calls.length).toBeGreaterThan(20);
+    expect(calls.filter((c) => !known.has(c.replace(/^new /, '')) && !['new java.util.ArrayList'].includes(c)).sort()).toEqual([]);
+  });
+});
