@@ -1,7 +1,7 @@
 // Installs what the tests need, once, as the root that CI is. Elsewhere it says in one line what is missing.
 import { execFileSync, spawnSync } from 'node:child_process';
 
-const tools = { mmdebstrap: 'mmdebstrap', aptly: 'aptly', gpg: 'gnupg', newuidmap: 'uidmap', git: 'git', xz: 'xz-utils', unzip: 'unzip', chromium: 'chromium', dockerd: 'docker.io', make: 'make', 'dpkg-deb': 'dpkg', 'apt-ftparchive': 'apt-utils' };
+const tools = { mmdebstrap: 'mmdebstrap', aptly: 'aptly', gpg: 'gnupg', newuidmap: 'uidmap', git: 'git', xz: 'xz-utils', unzip: 'unzip', chromium: 'chromium', dockerd: 'docker.io', make: 'make', 'dpkg-deb': 'dpkg', 'apt-ftparchive': 'apt-utils', javac: 'default-jdk-headless', mvn: 'maven', abidiff: 'abigail-tools' };
 
 export default function setup() {
   const missing = Object.entries(tools).filter(([t]) => spawnSync('sh', ['-c', `PATH=$PATH:/usr/sbin:/sbin command -v ${t}`]).status !== 0).map(([, p]) => p);
