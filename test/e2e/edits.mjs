@@ -8,11 +8,11 @@ import { join } from 'node:path';
 
 const change = (file, from, to) => writeFileSync(file, readFileSync(file, 'utf8').replace(from, to));
 
-/** `packages`: those that are edited; they are rebuilt whatever comes out. */
+/** `packages`: those that are edited; they are rebuilt whatever comes out. `inside`: nobody else can see the change. */
 export const editsOf = [
-  { name: 'code of a library', packages: ['acme_math'], apply: (s, n) => appendFileSync(join(s, 'robot/acme_math/src/angle.cpp'), `\nnamespace { [[maybe_unused]] int inner${n}() { return ${n}; } }\n`) },
-  { name: 'a comment in code', packages: ['acme_math'], apply: (s, n) => appendFileSync(join(s, 'robot/acme_math/src/angle.cpp'), `// ${n}\n`) },
-  { name: 'a README', packages: ['acme_math'], apply: (s, n) => appendFileSync(join(s, 'robot/acme_math/README.md'), `${n}\n`) },
+  { name: 'code of a library', packages: ['acme_math'], inside: true, apply: (s, n) => appendFileSync(join(s, 'robot/acme_math/src/angle.cpp'), `\nnamespace { [[maybe_unused]] int inner${n}() { return ${n}; } }\n`) },
+  { name: 'a comment in code', packages: ['acme_math'], inside: true, apply: (s, n) => appendFileSync(join(s, 'robot/acme_math/src/angle.cpp'), `// ${n}\n`) },
+  { name: 'a README', packages: ['acme_math'], inside: true, apply: (s, n) => appendFileSync(join(s, 'robot/acme_math/README.md'), `${n}\n`) },
   { name: 'a new exported function', packages: ['acme_math'], apply: (s, n) => {
     change(join(s, 'robot/acme_math/include/acme_math/angle.hpp'), /\n} {2}\/\/ namespace/, `\nint more${n}();\n}  // namespace`);
     appendFileSync(join(s, 'robot/acme_math/src/angle.cpp'), `\nint acme_math::more${n}() { return ${n}; }\n`);
@@ -23,12 +23,12 @@ export const editsOf = [
   } },
   { name: 'a message', packages: ['acme_msgs'], apply: (s, n) => appendFileSync(join(s, 'messages/acme_msgs/msg/Twist.msg'), `float64 more${n}\n`) },
   { name: 'a generator', packages: ['rosidl_default_generators'], apply: (s, n) => appendFileSync(join(s, 'messages/rosidl_default_generators/generate.py'), `# ${n}\n`) },
-  { name: 'a program', packages: ['acme_drive'], apply: (s, n) => appendFileSync(join(s, 'robot/acme_drive/src/drive.cpp'), `\nnamespace { [[maybe_unused]] int own${n} = ${n}; }\n`) },
-  { name: 'a Python module', packages: ['acme_teleop'], apply: (s, n) => appendFileSync(join(s, 'robot/acme_teleop/acme_teleop/main.py'), `\n# ${n}\n`) },
+  { name: 'a program', packages: ['acme_drive'], inside: true, apply: (s, n) => appendFileSync(join(s, 'robot/acme_drive/src/drive.cpp'), `\nnamespace { [[maybe_unused]] int own${n} = ${n}; }\n`) },
+  { name: 'a Python module', packages: ['acme_teleop'], inside: true, apply: (s, n) => appendFileSync(join(s, 'robot/acme_teleop/acme_teleop/main.py'), `\n# ${n}\n`) },
   { name: 'a build tool', packages: ['ament_cmake_core'], apply: (s, n) => appendFileSync(join(s, 'bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'), `# ${n}\n`) },
   { name: 'a version', packages: ['acme_drive'], apply: (s, n) => change(join(s, 'robot/acme_drive/package.xml'), /<version>[\d.]+</, `<version>1.3.${n}<`) },
-  { name: 'a description', packages: ['acme_math'], apply: (s, n) => change(join(s, 'robot/acme_math/package.xml'), /<description>[^<]*</, `<description>Angles ${n}<`) },
-  { name: 'a mode', packages: ['acme_teleop'], apply: (s) => {
+  { name: 'a description', packages: ['acme_math'], inside: true, apply: (s, n) => change(join(s, 'robot/acme_math/package.xml'), /<description>[^<]*</, `<description>Angles ${n}<`) },
+  { name: 'a mode', packages: ['acme_teleop'], inside: true, apply: (s) => {
     const file = join(s, 'robot/acme_teleop/acme_teleop/main.py');
     chmodSync(file, statSync(file).mode & 0o111 ? 0o644 : 0o755);
   } },
