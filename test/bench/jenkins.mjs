@@ -2,14 +2,13 @@
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { bundle, root } from './common.mjs';
+import { bundle, median, root } from './common.mjs';
 import { jenkins } from '../jenkins/harness.mjs';
 import { noopNightly } from './farm.mjs';
 
 const cache = '/var/tmp/slipway-bench';
 const shared = process.env.SLIPWAY_SHARED ?? join(root, '../shared');
 const lanes = [10, 20, 50, 100];
-const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
 export default async function bench({ runs, note }) {
   const folder = join(cache, 'jenkins');

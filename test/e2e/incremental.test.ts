@@ -2,9 +2,10 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { randoms } from '../../ts-src/plan/simulate.ts';
 import { cache, debs, discard, example, execute, installAndRun, resultOf, shareState, slipway, sources, states } from './helpers.ts';
 // @ts-expect-error plain JavaScript, shared with the benchmarks
-import { contentsOf, editsOf, randoms } from './edits.mjs';
+import { contentsOf, editsOf } from './edits.mjs';
 
 interface Edit { name: string; packages: string[]; inside?: true; apply: (source: string, n: number) => void }
 const contents = contentsOf as (folder: string) => Record<string, string>;
@@ -17,7 +18,7 @@ describe('incremental builds of the example through random edits', () => {
 
   it('hold at every step what a build from nothing holds, and rebuild one package where a change stays inside it', async () => {
     expect((await slipway(['build', '--distribution', 'mini'], folder)).code).toBe(0);
-    const random = (randoms as (seed: number) => () => number)(20261125);
+    const random = randoms(20261125);
     const edits = editsOf as Edit[];
     let before = contents(folder);
     for (let i = 0; i < 24; i++) {

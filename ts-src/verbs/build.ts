@@ -112,7 +112,7 @@ async function buildAll(values: Values, planned: Planned, wanted: Wanted): Promi
   const lost = new Set<string>();
   for (let attempt = 0; ; attempt++) {
     const channel = await openChannel(store, folderChannel(output));
-    const session = await openSession(input, { driver: driverOf(values, workspace.state), limits: wanted.limits, renewBase: values['renew-base'] === true && !attempt, signal, held: heldIn(channel), store, ...(values.retries === undefined ? {} : { retries: Number(values.retries) }) });
+    const session = await openSession(input, { driver: driverOf(values, workspace.state), limits: wanted.limits, renewBase: values['renew-base'] === true && !attempt, signal, held: heldIn(channel.value.versions), store, ...(values.retries === undefined ? {} : { retries: Number(values.retries) }) });
     if ('diagnostics' in session) {
       showDiagnostics(session.diagnostics);
       return exit.failed;

@@ -28,7 +28,8 @@ export async function openChannel(store: Store, name: string): Promise<OpenChann
   return { name, value: value ?? { schema: 1, suites: {}, versions: {} }, tag };
 }
 
-export const heldIn = ({ value }: OpenChannel) => (scope: Scope, target: Target, debian: string): string | undefined => value.versions[aptSuite(scope.distribution, target)]?.[debian];
+/** Finds what a channel holds at the highest, by suite and Debian package. */
+export const heldIn = (versions: Channel['versions']) => (scope: Scope, target: Target, debian: string): string | undefined => versions[aptSuite(scope.distribution, target)]?.[debian];
 
 export interface PublishInput {
   runs: readonly ScopeRun[];

@@ -11,6 +11,7 @@ import type { BriefRecord, TaskResult, TestRecord } from '../../model/result.ts'
 import { exists, sha256, writeWhole } from '../../io/files.ts';
 import type { Pipeline } from '../../plan/track.ts';
 import { openStore, type Store } from '../../run/store/store.ts';
+import type { ScopeRun } from '../scope-run.ts';
 import type { RunInput } from '../session.ts';
 
 /**
@@ -146,3 +147,16 @@ export const distributionsOf = (plan: Plan, distro: Distro, distributions: reado
 
 /** A name for a place in the store from what comes from outside: a pull request's, a job's. */
 export const placeName = (text: string): string => `${text.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[.-]+/, '').slice(0, 60) || 'change'}-${sha256(text).slice(0, 8)}`;
+
+/** What became of a task, told in a run on this machine. */
+export function placeResult(r: ScopeRun, t: TaskResult): void {
+  const task = r.results.findIndex((own) => own?.id === t.id);
+  if (task >= 0) r.results[task] = { ...t };
+}
+
+/** What was known before anything ran, told in a run on this machine. */
+export function takePart(r: ScopeRun, part: Part): void {
+  part.records[r.id]?.forEach((record, n) => record && (r.records[n] = record));
+  part.tests[r.id]?.forEach((record, n) => record && (r.tests[n] = record));
+  for (const t of part.results[r.id] ?? []) placeResult(r, t);
+}

@@ -12,10 +12,9 @@ import { openChannel, publishChannel } from '../channel.ts';
 import { complain, exit, print, showDiagnostics, type Values, type Verb } from '../common.ts';
 import { judgeTests, resultsOf, writeOutputs } from '../outputs.ts';
 import { recordRun } from '../runs.ts';
-import type { ScopeRun } from '../scope-run.ts';
 import { limitsOf, runOptions, type Session } from '../session.ts';
 import { platformsOf } from '../system-lock.ts';
-import { lockName, resultName, type Loaded } from './bundle.ts';
+import { lockName, placeResult, resultName, takePart, type Loaded } from './bundle.ts';
 import { farmOptions, openRun, untilStopped, type KeptResult } from './work.ts';
 
 /** What agents did, told in the session: results and records of all tasks. Logs of what failed are brought to `output`. */
@@ -23,10 +22,7 @@ async function gather(session: Session, loaded: Loaded, output: string): Promise
   const { store } = session;
   for (const r of session.runs) {
     for (const part of loaded.parts) {
-      if (part.architecture !== r.target.architecture) continue;
-      part.records[r.id]?.forEach((record, n) => record && (r.records[n] = record));
-      part.tests[r.id]?.forEach((record, n) => record && (r.tests[n] = record));
-      for (const t of part.results[r.id] ?? []) place(r, t);
+      if (part.architecture === r.target.architecture) takePart(r, part);
     }
   }
   const there = new Set(await store.names(`runs/${loaded.bundle.id}/results`));
@@ -34,7 +30,7 @@ async function gather(session: Session, loaded: Loaded, output: string): Promise
   await store.many(numbers, async ({ number, run, task }) => {
     const kept = await store.readJson<KeptResult>(resultName(loaded.bundle.id, number));
     if (!kept) return;
-    place(run!, kept.result);
+    placeResult(run!, kept.result);
     const { key } = kept.result;
     if (key !== undefined && task < run!.count && isDone(kept.result.state)) run!.records[task] = await store.get(key);
     if (key !== undefined && task >= run!.count) run!.tests[task - run!.count] = await store.getTest(key);
@@ -51,11 +47,6 @@ async function gather(session: Session, loaded: Loaded, output: string): Promise
       Object.assign(t, { state: 'stopped', reason: because === undefined ? 'the run ended before it' : `'${because}' failed or was stopped` });
     }
   }
-}
-
-function place(r: ScopeRun, t: TaskResult): void {
-  const task = r.results.findIndex((own) => own?.id === t.id);
-  if (task >= 0) r.results[task] = t;
 }
 
 const outputOption = { output: { type: 'string', short: 'o', value: 'DIR', help: 'where it goes (default: out)' } } as const;

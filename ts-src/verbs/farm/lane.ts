@@ -2,7 +2,7 @@ import { isDone, type TaskResult } from '../../model/result.ts';
 import type { Engine } from '../engine.ts';
 import { needsOfTask, type ScopeRun } from '../scope-run.ts';
 import type { Session } from '../session.ts';
-import type { Loaded } from './bundle.ts';
+import { takePart, type Loaded } from './bundle.ts';
 
 /** The tasks of a run as a lane sees them: their numbers, and what is known of each on this machine. */
 export class Lane {
@@ -16,12 +16,7 @@ export class Lane {
       this.numberOf.set(r, numbers);
       for (const part of parts) {
         if (part.architecture !== r.target.architecture) continue;
-        part.records[r.id]?.forEach((record, n) => record && (r.records[n] = record));
-        part.tests[r.id]?.forEach((record, n) => record && (r.tests[n] = record));
-        for (const t of part.results[r.id] ?? []) {
-          const task = r.results.findIndex((own) => own?.id === t.id);
-          if (task >= 0) r.results[task] = { ...t };
-        }
+        takePart(r, part);
         part.tasks.forEach(([run, task], i) => {
           if (run !== r.id) return;
           numbers.set(task, part.first + i);

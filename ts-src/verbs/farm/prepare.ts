@@ -127,7 +127,7 @@ async function runPrepare(given: Values, packages: string[]): Promise<number> {
     await saveBundle(store, bundle);
     const tested = new Set(planned.plan.scopes.flatMap((s, i) => bundle.tested[i]!.flatMap((name) => s.packages.filter((p) => p.name === name))));
     const input: RunInput = { plan: planned.plan, distro, distroRoot: root, state, distributions: planned.distributions, lock: planned.lock, untrusted: place, tested: (p) => tested.has(p), bases: {} };
-    const session = await openSession(input, { driver, limits, renewBase: values['renew-base'] === true, signal: new AbortController().signal, held: heldIn(channel), store });
+    const session = await openSession(input, { driver, limits, renewBase: values['renew-base'] === true, signal: new AbortController().signal, held: heldIn(channel.value.versions), store });
     if ('diagnostics' in session) {
       showDiagnostics(session.diagnostics);
       return exit.failed;

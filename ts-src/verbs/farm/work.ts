@@ -5,6 +5,7 @@ import { exists } from '../../io/files.ts';
 import { renderEvent } from '../../render/summary.ts';
 import { missingTools } from '../../run/doctor.ts';
 import { closeWork, openWork } from '../../run/work.ts';
+import { heldIn } from '../channel.ts';
 import { complain, exit, print, showDiagnostics, type Option, type Values, type Verb } from '../common.ts';
 import { Engine, type Progress } from '../engine.ts';
 import { driverOf, limitsOf, openSession, runOptions, shareResolved, type Limits, type Session } from '../session.ts';
@@ -45,7 +46,7 @@ export async function openRun(verb: string, values: Values, limits: Limits, sign
     return undefined;
   }
   await openWork(state, driver);
-  const session = await openSession(input, { driver, limits, renewBase: false, signal, store, held: (scope, target, debian) => bundle.channel.held[`${target.release}-${scope.distribution}${target.variant === 'default' ? '' : `-${target.variant}`}`]?.[debian] });
+  const session = await openSession(input, { driver, limits, renewBase: false, signal, store, held: heldIn(bundle.channel.held) });
   if ('diagnostics' in session) {
     showDiagnostics(session.diagnostics);
     await closeWork(driver);
