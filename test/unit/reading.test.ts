@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { kindsOfTag } from '../../ts-src/model/manifest.ts';
 import { parseManifest } from '../../ts-src/read/manifest.ts';
+import { packManifest, unpackManifest } from '../../ts-src/read/packed-manifest.ts';
 import { renderDiagnostics } from '../../ts-src/render/diagnostics.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-reading-'));
@@ -60,6 +61,17 @@ r/package.xml:10: error: <depend>c</depend> says again what <exec_depend> says [
     expect(kinds('', '<build_depend>a1</build_depend><run_depend>b1</run_depend><test_depend>c1</test_depend>')).toEqual({ a1: 'build', b1: 'build_export exec', c1: 'test' });
     expect(kinds('format="2"', '<depend>a1</depend><build_export_depend>b1</build_export_depend><doc_depend>c1</doc_depend>')).toEqual({ a1: 'build build_export exec', b1: 'build_export', c1: 'doc' });
     expect(kinds('format="3"', '<group_depend>g</group_depend><buildtool_export_depend version_gte="1.0.0">b1</buildtool_export_depend>')).toEqual({ g: 'group', b1: 'buildtool_export' });
+  });
+
+  it('is the same after it was kept, whatever stands in it', () => {
+    const all = ['name', 'version', 'format', 'compatibility', 'description', 'maintainers', 'authors', 'licenses', 'urls', 'dependencies', 'memberOfGroups', 'buildTypes', 'exports'] as const;
+    for (const tags of ['', '<depend>a1</depend><depend>b\tc\n d</depend><build_depend version_gte="1.0.0" version_lt="2" condition="$A == \'&#9;\'">e</build_depend><test_depend></test_depend>', '<group_depend>g</group_depend><member_of_group condition="$ROS_VERSION == 2">h</member_of_group><author email="e@b.org">é</author><url type="repository">u</url>', '<exec_depend>{"x":1}</exec_depend><exec_depend>日本</exec_depend>']) {
+      const read = parseManifest(manifest('a', tags).replace('<version>', '<version compatibility="1.0.0">'), 'p');
+      const before = read.ok ? read.value : undefined;
+      const after = before && unpackManifest(JSON.parse(JSON.stringify(packManifest(before))));
+      expect(before && all.map((k) => before[k])).toBeDefined();
+      expect(after && all.map((k) => after[k])).toEqual(before && all.map((k) => before[k]));
+    }
   });
 
   it('that is hostile is refused quickly', () => {

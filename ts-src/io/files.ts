@@ -23,9 +23,9 @@ export function writeWhole(path: string, data: string | Buffer, options: { sync?
 /** A name in the same folder, so that renaming is atomic. What a killed process leaves is swept by its prefix. */
 export const temporaryBeside = (path: string): string => join(dirname(path), `.tmp-${process.pid}-${randomBytes(6).toString('hex')}`);
 
-export function readIf(path: string): string | undefined {
+export function readIf(path: string, encoding: 'utf8' | 'latin1' = 'utf8'): string | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return readFileSync(path, encoding);
   } catch (e) {
     if ((e as NodeJS.ErrnoException).code === 'ENOENT' || (e as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
     throw e;
@@ -33,8 +33,8 @@ export function readIf(path: string): string | undefined {
 }
 
 /** JSON of a file of ours; undefined where it is not there or was damaged. */
-export function readJson<T>(path: string): T | undefined {
-  const text = readIf(path);
+export function readJson<T>(path: string, encoding: 'utf8' | 'latin1' = 'utf8'): T | undefined {
+  const text = readIf(path, encoding);
   if (text === undefined) return undefined;
   try {
     return JSON.parse(text) as T;

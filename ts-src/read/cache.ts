@@ -5,12 +5,12 @@ import { bad, error, good, warning, type Diagnostic, type Result } from '../mode
 import type { Distribution } from '../model/distro.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { Repository } from '../model/rosdistro.ts';
-import { readIf, readJson, sha256, temporaryBeside, writeWhole } from '../io/files.ts';
-import { later } from '../io/later.ts';
+import { sha256, temporaryBeside } from '../io/files.ts';
 import { download } from './git.ts';
 import type { Workspace } from './inputs.ts';
 import { parseManifest } from './manifest.ts';
-import { form } from './memory.ts';
+import { Memory, digest } from './memory.ts';
+import { packManifest, unpackManifest, type PackedManifest } from './packed-manifest.ts';
 import { parseCache, parseDistributionFile, parseEntries, splitCache, type CachePieces } from './rosdistro.ts';
 
 /** A rosdistro cache: the distribution files that it was made from, merged, and the manifests of what they release. */
@@ -67,70 +67,47 @@ async function refreshed(url: string, file: string): Promise<Result<string>> {
   return good(file, [warning('cache-old', `${got.diagnostics[0]!.message}: the copy of before is taken`, { hint: 'it may lack what was released since' })]);
 }
 
-/** What is kept of a cache: beside a copy of its file, what was read of it. */
-interface Kept { form: string; copy: string; repositories: Repository[] | undefined; manifests: Record<string, Manifest> }
-interface Before { kept: Kept; pieces: CachePieces }
-
 function parse(workspace: Workspace, file: string, shown: string, text: string): Result<Cache> {
-  const memory = join(workspace.state, 'parsed', sha256(file).slice(0, 16));
+  const memory = new Memory<Repository[] | PackedManifest>(workspace.state, `cache-${sha256(file).slice(0, 16)}.json`);
   const pieces = splitCache(text);
-  const before = pieces && recall(memory);
-  const same = new Set<string>();
-  if (before && pieces) for (const [name, entry] of pieces.entries) if (Object.hasOwn(before.kept.manifests, name) && before.pieces.entries.get(name) === entry) same.add(name);
-  const read = (before && pieces && partly(before, pieces, same, shown)) ?? wholly(text, shown);
+  const known = new Map<string, PackedManifest>();
+  if (pieces && !memory.isEmpty) {
+    for (const [name, entry] of pieces.entries) {
+      const kept = memory.get(digest(entry));
+      if (kept && !Array.isArray(kept) && kept.name === name) known.set(name, kept);
+    }
+  }
+  const rest = pieces && !memory.isEmpty ? memory.get(digest(pieces.rest)) : undefined;
+  const kept = Array.isArray(rest) ? rest : undefined;
+  const read = (kept && partly(kept, pieces!, known, shown)) ?? wholly(text, shown);
   if (!read.ok) return read;
   const { repositories, texts } = read.value;
-  const manifests: Record<string, Manifest> = {};
-  let changed = !before || !pieces || pieces.rest !== before.pieces.rest || Object.keys(before.kept.manifests).some((name) => !same.has(name));
-  later(() => {
-    if (pieces && changed && existsSync(workspace.state)) remember(memory, text, { form, repositories: read.diagnostics.length ? undefined : repositories, manifests });
-  });
+  if (!kept && pieces && !read.diagnostics.length) memory.put(() => [digest(pieces.rest), repositories]);
   return good({
     file: shown, repositories,
     manifest(name) {
-      if (same.has(name)) return good((manifests[name] = before!.kept.manifests[name]!));
+      const before = known.get(name);
+      if (before) return good(unpackManifest(before));
       const xml = Object.hasOwn(texts, name) ? texts[name] : undefined;
       if (typeof xml !== 'string') return undefined;
       const parsed = parseManifest(xml, `${shown}:${name}`);
       // What had a word said about it is read again each time.
-      if (parsed.ok && !parsed.diagnostics.length) {
-        manifests[name] = parsed.value;
-        changed = true;
-      }
+      const entry = pieces?.entries.get(name);
+      if (entry !== undefined && parsed.ok && !parsed.diagnostics.length && parsed.value.name === name) memory.put(() => [digest(entry), packManifest(parsed.value)]);
       return parsed;
     },
   }, read.diagnostics);
 }
-
-/** What the run before kept. The copy of the text is named by its digest, and appears whole or not at all. */
-function recall(memory: string): Before | undefined {
-  const kept = readJson<Kept>(`${memory}.json`);
-  const text = kept?.form === form && isCopy(kept.copy) ? readIf(copyOf(memory, kept.copy)) : undefined;
-  const pieces = text === undefined ? undefined : splitCache(text);
-  return pieces && { kept: kept!, pieces };
-}
-
-function remember(memory: string, text: string, kept: Omit<Kept, 'copy'>): void {
-  const copy = sha256(text).slice(0, 32);
-  writeWhole(copyOf(memory, copy), text, { sync: false });
-  const old = readJson<Kept>(`${memory}.json`)?.copy;
-  writeWhole(`${memory}.json`, JSON.stringify({ ...kept, copy } satisfies Kept), { sync: false });
-  if (old !== undefined && isCopy(old) && old !== copy) rmSync(copyOf(memory, old), { force: true });
-}
-
-const isCopy = (name: unknown): boolean => typeof name === 'string' && /^[0-9a-f]{32}$/.test(name);
-const copyOf = (memory: string, copy: string): string => `${memory}-${copy}.yaml`;
 
 /** A cache's text, packed or not. */
 const unpack = (bytes: Buffer): string => (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes, { maxOutputLength: 512 << 20 }) : bytes).toString('utf8');
 
 interface Parsed { repositories: Repository[]; texts: Record<string, unknown> }
 
-/** Only what is not as it was; undefined where that is not enough, or is most of it. */
-function partly(before: Before, pieces: CachePieces, same: ReadonlySet<string>, shown: string): Result<Parsed> | undefined {
-  const { repositories } = before.kept;
-  if (!repositories || pieces.rest !== before.pieces.rest || same.size * 2 < pieces.entries.size) return undefined;
-  const entries = parseEntries([...pieces.entries].filter(([name]) => !same.has(name)).map(([, entry]) => entry), shown);
+/** Only what is not known; undefined where that is most of it. */
+function partly(repositories: Repository[], pieces: CachePieces, known: ReadonlyMap<string, unknown>, shown: string): Result<Parsed> | undefined {
+  if (known.size * 2 < pieces.entries.size) return undefined;
+  const entries = parseEntries([...pieces.entries].filter(([name]) => !known.has(name)).map(([, entry]) => entry), shown);
   return entries.ok ? good({ repositories, texts: entries.value }) : undefined;
 }
 

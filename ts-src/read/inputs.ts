@@ -45,7 +45,8 @@ export async function readWorkspace(file: string, given: string | undefined): Pr
     const parsed = parseDistro(text, file);
     if (!parsed.ok) return parsed;
     distro = parsed.value;
-    memory.put(id, distro);
+    const value = distro;
+    memory.put(() => [id, value]);
   }
   return good({ root, file, state, distro, urlBase: root });
 }
@@ -78,7 +79,7 @@ function readIndex(state: string, text: string, file: string, name: string): Res
   const kept = memory.get(id);
   if (kept) return good(kept);
   const parsed = parseIndex(text, file, name);
-  if (parsed.ok && !parsed.diagnostics.length) memory.put(id, parsed.value);
+  if (parsed.ok && !parsed.diagnostics.length) memory.put(() => [id, parsed.value]);
   return parsed;
 }
 

@@ -72,21 +72,20 @@ interface Part { key: string; text: string }
 /** The rules of some keys, those that are not remembered read now. */
 function parseParts(wanted: readonly Part[], all: readonly Part[], file: string, memory: Memory<unknown> | undefined): Result<unknown> {
   const known: [string, unknown][] = [];
-  const unknown = new Map<string, { part: Part; digest: string }>();
+  const unknown = new Map<string, Part>();
   for (const part of wanted) {
-    const id = memory ? digest(part.text) : '';
-    const kept = memory?.get(id);
-    if (kept === undefined) unknown.set(part.key, { part, digest: id });
+    const kept = memory && !memory.isEmpty ? memory.get(digest(part.text)) : undefined;
+    if (kept === undefined) unknown.set(part.key, part);
     else known.push([part.key, kept]);
   }
   if (!unknown.size) return good(Object.fromEntries(known));
   // Where one of them refers to another place, all that could be such a place comes too.
-  const refers = [...unknown.values()].some(({ part }) => /[\s,[{:-]\*[^\s'"]/.test(part.text));
+  const refers = [...unknown.values()].some((part) => /[\s,[{:-]\*[^\s'"]/.test(part.text));
   const read = all.filter((p) => unknown.has(p.key) || (refers && /[\s,[{:-]&[^\s'"]/.test(p.text)));
   const parsed = parseYaml(read.map((p) => p.text).join(''), file);
   const root = parsed.ok ? asMap(parsed.value) : undefined;
   if (!parsed.ok || !root) return parsed;
-  if (memory) for (const { part, digest: id } of unknown.values()) if (!/[\s,[{:-][*&][^\s'"]/.test(part.text) && isPlain(root[part.key])) memory.put(id, root[part.key]);
+  if (memory) for (const part of unknown.values()) if (!/[\s,[{:-][*&][^\s'"]/.test(part.text) && isPlain(root[part.key])) memory.put(() => [digest(part.text), root[part.key]]);
   return good({ ...root, ...Object.fromEntries(known) });
 }
 
