@@ -157,6 +157,26 @@ error: --override apps#x: a pull request is a number [override-invalid]
 });
 
 describe('slipway compare', () => {
+  it('sees what changed in folders of the distro repository itself, committed or not', () => {
+    write('single/distro.yaml', 'organization: acme\ndistributions: {d: {platforms: [bookworm], folders: [src], ros_version: 2}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\n');
+    write('single/.gitignore', '.slipway\n');
+    write('single/src/r/one/package.xml', manifest('one'));
+    write('single/src/r/two/package.xml', manifest('two', '<depend>one</depend>'));
+    write('single/src/r/two/two.cpp', 'int two;\n');
+    execFileSync('git', ['init', '-q', '-b', 'main', join(folder, 'single')]);
+    git('single', 'add', '-A');
+    git('single', 'commit', '-qm', 'x');
+    const single = (...args: string[]) => spawnSync('node', [bundle, ...args], { cwd: join(folder, 'single'), encoding: 'utf8' }).stdout;
+    expect(single('compare', 'HEAD')).toBe('d on bookworm: no difference\n');
+    write('single/src/r/two/two.cpp', 'int two = 2;\n');
+    const text = 'd on bookworm:\nchanged, version as it was (1)\n  two  1.0.0  source\n';
+    expect(single('compare', 'HEAD')).toBe(text);
+    expect((JSON.parse(single('plan', '--changed-since', 'HEAD', '--only', '--json')) as { scopes: { packages: { name: string; why: object }[] }[] }).scopes[0]!.packages.flatMap((p) => ('named' in p.why ? [p.name] : []))).toEqual(['two']);
+    git('single', 'commit', '-qam', 'y');
+    expect(single('compare', 'HEAD')).toBe('d on bookworm: no difference\n');
+    expect(single('compare', 'HEAD~1', 'HEAD')).toBe(text);
+  });
+
   it('shows commits, locks and the files as they are side by side, and plan --changed-since selects by it', () => {
     expect(slipway('lock', '-o', 'lock.yaml').status).toBe(0);
     git('distro', 'add', '-A');

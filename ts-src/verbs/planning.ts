@@ -9,6 +9,7 @@ import { comparePlans } from '../plan/compare.ts';
 import { makePlan } from '../plan/plan.ts';
 import type { Resolver } from '../plan/resolve.ts';
 import type { Selection } from '../plan/select.ts';
+import { pinFolder } from '../read/folders.ts';
 import { checkoutRef, type Reporter } from '../read/git.ts';
 import { neededNames, readDistribution, readRosdep, readWorkspace, type Workspace } from '../read/inputs.ts';
 import { parseOverrides, type Overrides } from '../read/override.ts';
@@ -103,7 +104,24 @@ export function planInputs({ workspace, lock, distributions, rosdep, underlays, 
 
 async function planWorkspace(workspace: Workspace, lock: Lock | undefined, selection: Selection): Promise<Result<Planned>> {
   const inputs = await readInputs(workspace, lock, nothing, selection.distributions);
-  return inputs.ok ? planInputs(inputs.value, selection) : inputs;
+  if (!inputs.ok) return inputs;
+  const planned = planInputs(inputs.value, selection);
+  if (planned.ok) await pinFolders(planned.value);
+  return planned;
+}
+
+/**
+ * Gives packages in folders, which have no commit, the trees of their files as they are now, for who compares plans; where the
+ * folder is a copy of an earlier state, its package stands under the folder that it was copied from. What can't be read stays as
+ * it is: a build says why.
+ */
+export async function pinFolders({ workspace, plan }: Pick<Planned, 'workspace' | 'plan'>): Promise<void> {
+  const inFolders = plan.scopes.flatMap((s) => s.packages).filter(({ source }) => source.ref === undefined && source.tree === undefined);
+  for (const folder of new Set(inFolders.map((p) => p.source.url))) {
+    const packages = inFolders.filter((p) => p.source.url === folder);
+    const pinned = await pinFolder(packages.map((p) => p.source), workspace.state);
+    packages.forEach((p, i) => (p.source = { ...p.source, ...(pinned.ok ? { tree: pinned.value[i]!.tree! } : {}), url: join(workspace.urlBase, relative(workspace.root, folder)) }));
+  }
 }
 
 const nothing: Overrides = new Map();
@@ -134,6 +152,7 @@ async function changedSince(inputs: Inputs, ref: string): Promise<Result<Record<
   if (!before.ok) return before;
   const after = planInputs(inputs, {});
   if (!after.ok) return after;
+  await pinFolders(after.value);
   const changed: Record<string, Set<string>> = {};
   for (const d of comparePlans(before.value.plan, after.value.plan)) {
     const names = (changed[d.distribution] ??= new Set());
