@@ -96,8 +96,13 @@ describe('the rules of the cut-off', () => {
   it('rebuilds dependents where what they can see has changed, and for nothing else', () => {
     const at = (path: string) => join(stage, prefix, path);
     const all = { shown: true, tool: true, content: true };
-    expect(changed(() => appendFileSync(at('include/p/p.h'), '// a comment\n'))).toEqual(all);
-    expect(changed(() => appendFileSync(at('share/p/cmake/pConfig.cmake'), '#\n'))).toEqual(all);
+    const bytes = { shown: false, tool: false, content: true };
+    expect(changed(() => appendFileSync(at('include/p/p.h'), '// a comment\n'))).toEqual(bytes);
+    expect(changed(() => put('include/p/p.h', '\nint f(int);\n'))).toEqual(all);
+    expect(changed(() => put('include/p/p.h', 'int f(long);\n'))).toEqual(all);
+    expect(changed(() => appendFileSync(at('share/p/cmake/pConfig.cmake'), '#\n'))).toEqual(bytes);
+    expect(changed(() => appendFileSync(at('share/p/cmake/pConfig.cmake'), 'set(x)\n'))).toEqual(all);
+    expect(changed(() => put('lib/python3.11/site-packages/p/__init__.py', '# why\nx = 1\n'))).toEqual(bytes);
     expect(changed(() => appendFileSync(at('lib/pkgconfig/p.pc'), '#\n'))).toEqual(all);
     expect(changed(() => put('share/p/msg/P.msg', 'int64 a\n'))).toEqual(all);
     expect(changed(() => put('lib/python3.11/site-packages/p/__init__.py', 'x = 2\n'))).toEqual(all);
@@ -125,7 +130,7 @@ describe('the rules of the cut-off', () => {
 
 describe('what stands for a package in the keys of others', () => {
   const planned = (name: string, run: string[], build: string[] = run, tools: string[] = []): PlannedPackage => ({ name, run, build, tools }) as unknown as PlannedPackage;
-  const face = (id: string, more: Partial<Interface> = {}): Interface => ({ shown: `s${id}`, tool: `t${id}`, content: `c${id}`, loads: false, offers: false, ...more });
+  const face = (id: string, more: Partial<Interface> = {}): Interface => ({ shown: `s${id}`, tool: `t${id}`, code: `d${id}`, content: `c${id}`, loads: false, offers: false, ...more });
   const identities = (packages: PlannedPackage[], faces: Interface[], full = false) => new Identities(packages, new Map(packages.map((p, i) => [p.name, i])), (n) => faces[n]!, full);
 
   const packages = [planned('base', []), planned('library', ['base']), planned('user', ['library'])];
@@ -133,16 +138,16 @@ describe('what stands for a package in the keys of others', () => {
   const plain = [face('1'), face('2'), face('3')];
 
   it('a library counts by what it and all below it show', () => {
-    expect(of([face('1', { content: 'other', tool: 'other' }), face('2'), face('3')])).toBe(of(plain));
+    expect(of([face('1', { code: 'other', content: 'other', tool: 'other' }), face('2'), face('3')])).toBe(of(plain));
     expect(of([face('1', { shown: 'other' }), face('2'), face('3')])).not.toBe(of(plain));
   });
   it('a tool counts by code too, where something below it loads code', () => {
-    const changed = (loads: boolean) => [face('1', { content: 'other' }), face('2', { loads }), face('3')];
+    const changed = (loads: boolean) => [face('1', { code: 'other', content: 'other' }), face('2', { loads }), face('3')];
     expect(of(changed(false), true)).toBe(of(plain, true));
     expect(of(changed(true), true)).not.toBe(of([face('1'), face('2', { loads: true }), face('3')], true));
   });
   it('a program that a library offers counts with all that it could load', () => {
-    const faces = (content: string) => [face('1', { content }), face('2', { offers: true, loads: true }), face('3')];
+    const faces = (code: string) => [face('1', { code }), face('2', { offers: true, loads: true }), face('3')];
     expect(of(faces('a'))).not.toBe(of(faces('b')));
   });
   it('reuse: full counts every byte', () => {

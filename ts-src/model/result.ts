@@ -4,11 +4,12 @@ export interface StoredFile { name: string; sha256: string; size: number }
 /**
  * What a package shows to others, as SHA-256 of its files, sorted: `run/interface.ts` says what counts and why.
  * `shown`: what a dependent's build can see of a library; `tool`: the same for whoever runs the package in its build, all of it
- * but the code in shared libraries; `content`: every byte.
+ * but the code in shared libraries; `code`: that code too, sources without comments; `content`: every byte.
  */
 export interface Interface {
   shown: string;
   tool: string;
+  code: string;
   content: string;
   /** It has programs or Python extensions: something that loads shared libraries. */
   loads: boolean;

@@ -3,8 +3,8 @@ import type { PlannedPackage } from '../model/plan.ts';
 import type { Interface } from '../model/result.ts';
 import { cycles } from './graph.ts';
 
-/** How a package is seen: as a library to build against, as a tool that the build runs, or with every byte. */
-export type Mode = 'shown' | 'tool' | 'content';
+/** How a package is seen: as a library to build against, as a tool that the build runs, as a tool that loads libraries, or with every byte. */
+export type Mode = 'shown' | 'tool' | 'code' | 'content';
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
 
@@ -17,7 +17,7 @@ export class Identities {
   private readonly runs: number[][];
   /** For a package on a cycle of run dependencies all packages of that cycle. */
   private readonly together = new Map<number, number[]>();
-  private readonly known: Record<Mode, Map<number, string>> = { shown: new Map(), tool: new Map(), content: new Map() };
+  private readonly known: Record<Mode, Map<number, string>> = { shown: new Map(), tool: new Map(), code: new Map(), content: new Map() };
   private readonly loading = new Map<number, boolean>();
 
   constructor(packages: readonly PlannedPackage[], index: ReadonlyMap<string, number>, private readonly interfaceOf: (n: number) => Interface, private readonly full: boolean) {
@@ -28,7 +28,7 @@ export class Identities {
   /** As a dependency of a build: a tool by all of it where something of it loads code, a library by what it shows. */
   ofBuild(n: number, isTool: boolean): string {
     if (this.full) return this.of(n, 'content');
-    return isTool ? this.of(n, this.loads(n) ? 'content' : 'tool') : this.of(n, 'shown');
+    return isTool ? this.of(n, this.loads(n) ? 'code' : 'tool') : this.of(n, 'shown');
   }
 
   /** A package and its run closure. Every interface in it must be known. */
@@ -37,7 +37,7 @@ export class Identities {
     if (there !== undefined) return there;
     const members = this.together.get(n) ?? [n];
     // A program that it offers may load anything of its closure.
-    if (mode === 'shown' && members.some((m) => this.interfaceOf(m).offers)) return this.keep(members, mode, this.of(n, 'content'));
+    if (mode === 'shown' && members.some((m) => this.interfaceOf(m).offers)) return this.keep(members, mode, this.of(n, 'code'));
     const below = new Set(members.flatMap((m) => this.runs[m]!).filter((d) => !members.includes(d)));
     return this.keep(members, mode, digest(`${mode} ${members.map((m) => this.interfaceOf(m)[mode]).sort().join(' ')} / ${[...below].map((d) => this.of(d, mode)).sort().join(' ')}`));
   }

@@ -2,7 +2,7 @@ import type { Distro, PackageSettings, Variant } from '../model/distro.ts';
 import type { PlannedPackage, Scope, Target } from '../model/plan.ts';
 
 /** Raised when a build's recipe changes in a way that its templates don't show. */
-const recipeVersion = '2';
+const recipeVersion = '3';
 
 /** What is the same for a build and the tests of one package. */
 export interface KeyParts {

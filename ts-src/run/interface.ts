@@ -3,13 +3,15 @@ import { lstatSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { sha256 } from '../io/files.ts';
 import type { Interface } from '../model/result.ts';
+import { withoutComments } from './comments.ts';
 import { readElf } from './elf.ts';
 
 /**
- * One file of a package as others see it. `shown` and `tool` are undefined where it is no part of what a dependent, or whoever runs
- * the package in a build, can see. `symbols`: of a shared library, what it exports.
+ * One file of a package as others see it. `content`: every byte; `code`: without comments, where it is a source. `shown` and `tool`
+ * are undefined where it is no part of what a dependent, or whoever runs the package in a build, can see. `symbols`: of a shared
+ * library, what it exports.
  */
-export interface Part { path: string; content: string; shown: string | undefined; tool: string | undefined; symbols?: string[] }
+export interface Part { path: string; content: string; code: string; shown: string | undefined; tool: string | undefined; symbols?: string[] }
 
 /** What is in a package, file by file, sorted; and whether it has something that runs. */
 export interface Description { parts: Part[]; loads: boolean; offers: boolean }
@@ -27,6 +29,8 @@ const dataFolders = /\/share\/[^/]+\/(launch|config|params?|rviz|maps?|worlds?|m
  * - A program outside of `bin` counts by its name, unless a CMake file of the package names it: nothing else in a dependent's build
  *   knows of it. One in `bin`, or named in CMake, may be run by a dependent's build: it counts whole, and so does all that it could
  *   load (`offers`).
+ * - A C or C++ header, a CMake file and a Python source count without comments, where taking those out leaves each token in its
+ *   line and, in a header, its column (`withoutComments`): compilers, CMake and Python give the same for them.
  * - `package.xml` counts without comments, description, people, licences and links: plans take dependencies from the package's own
  *   manifest, and tools read of another's only its name, version, dependencies and exports.
  * - Byte code of Python counts by its source beside it.
@@ -56,11 +60,16 @@ export function describe(stage: string): Description {
   let offers = false;
   const parts = files.map((f): Part => {
     const whole = (text: string) => `${f.mode} ${text}`;
-    if (f.link !== undefined) return { path: f.path, content: whole(`-> ${f.link}`), shown: whole(`-> ${f.link}`), tool: whole(`-> ${f.link}`) };
+    if (f.link !== undefined) {
+      const link = whole(`-> ${f.link}`);
+      return { path: f.path, content: link, code: link, shown: link, tool: link };
+    }
     const data = readFileSync(f.full);
     const content = whole(sha256(data));
-    const part = (shown: string | undefined, tool: string | undefined = content): Part => ({ path: f.path, content, shown, tool });
     const elf = readElf(data);
+    const plain = elf ? undefined : withoutComments(f.path, data.toString('latin1'));
+    const code = plain === undefined ? content : whole(sha256(`without comments ${plain}`));
+    const part = (shown: string | undefined, tool: string | undefined = code): Part => ({ path: f.path, content, code, shown, tool });
     const python = /\/(site|dist)-packages\//.test(f.path);
     if (elf?.kind === 'library' && !python) {
       const text = whole(sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
@@ -68,13 +77,13 @@ export function describe(stage: string): Description {
     }
     if (elf?.kind === 'library') {
       loads = true;
-      return part(content);
+      return part(code);
     }
     if (elf?.kind === 'program') {
       loads = true;
       if (/^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || names(cmakeText, basename(f.path))) {
         offers = true;
-        return part(content);
+        return part(code);
       }
       return part(whole('a program'));
     }
@@ -83,11 +92,11 @@ export function describe(stage: string): Description {
     }
     if (f.path.endsWith('.pyc')) {
       const source = f.path.replace(/__pycache__\/([^/.]+)\.[^/]*\.pyc$/, '$1.py');
-      return sources.has(source) ? part(undefined, undefined) : part(content);
+      return sources.has(source) ? { ...part(undefined), tool: undefined } : part(code);
     }
     if (/\/share\/[^/]+\/package\.xml$/.test(f.path)) return part(whole(sha256(plainManifest(data.toString('utf8')))));
     if (dataFolders.test(f.path)) return part(undefined);
-    return part(content);
+    return part(code);
   });
   return { parts, loads, offers };
 }
@@ -102,7 +111,7 @@ export function interfaceOf({ parts, loads, offers }: Description): Interface {
     }
     return hash.digest('hex');
   };
-  return { shown: digest((p) => p.shown), tool: digest((p) => p.tool), content: digest((p) => p.content), loads, offers };
+  return { shown: digest((p) => p.shown), tool: digest((p) => p.tool), code: digest((p) => p.code), content: digest((p) => p.content), loads, offers };
 }
 
 const names = (text: string, name: string): boolean => {
