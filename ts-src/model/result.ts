@@ -71,6 +71,12 @@ export interface TestRecord {
   milliseconds: number;
 }
 
+/** As much of it as an index holds. */
+export type BriefTest = Omit<TestRecord, 'inputs'>;
+
+/** What an index says of a scope's last runs, by key. */
+export interface Hints { builds: Map<string, BriefRecord>; tests: Map<string, BriefTest> }
+
 export type TaskKind = 'build' | 'test';
 export type TaskState = 'kept' | 'built' | 'passed' | 'failed' | 'stopped' | 'blocked' | 'waiting';
 

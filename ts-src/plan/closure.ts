@@ -11,41 +11,51 @@ export interface Closures {
   run(n: number): number[];
 }
 
+/** A set of numbers below a count, a bit for each: what lies below packages is joined a word at a time. */
+type Bits = Uint32Array;
+
+const numbersIn = (bits: Bits): number[] => {
+  const numbers: number[] = [];
+  for (let w = 0; w < bits.length; w++) {
+    for (let word = bits[w]!; word !== 0; word &= word - 1) numbers.push(w * 32 + 31 - Math.clz32(word & -word));
+  }
+  return numbers;
+};
+
 export function closuresOf(scope: Pick<Scope, 'packages'>): Closures {
   const { packages } = scope;
   const index = new Map(packages.map((p, i) => [p.name, i]));
-  const runs = new Map<number, number[]>();
-  const roots = new Map<number, number[]>();
   const numbers = (names: string[]) => names.flatMap((n) => index.get(n) ?? []);
-  const reach = (from: number[]): number[] => {
-    const seen = new Set<number>();
+  const direct = packages.map((p) => numbers(p.run));
+  /** What each brings with it, itself left in where it is on a cycle. */
+  const runs: (Bits | undefined)[] = packages.map(() => undefined);
+  const reach = (from: readonly number[]): Bits => {
+    const seen = new Uint32Array((packages.length + 31) >> 5);
     const stack = [...from];
     for (let n = stack.pop(); n !== undefined; n = stack.pop()) {
-      if (seen.has(n)) continue;
-      seen.add(n);
-      const known = runs.get(n);
-      if (known) for (const d of known) seen.add(d);
-      else stack.push(...numbers(packages[n]!.run));
+      if (seen[n >> 5]! & (1 << (n & 31))) continue;
+      seen[n >> 5]! |= 1 << (n & 31);
+      const known = runs[n];
+      if (known) for (let w = 0; w < seen.length; w++) seen[w]! |= known[w]!;
+      else for (const d of direct[n]!) stack.push(d);
     }
-    return [...seen].sort((a, b) => a - b);
+    return seen;
   };
-  const run = (n: number): number[] => {
-    let r = runs.get(n);
-    if (!r) {
-      r = reach(numbers(packages[n]!.run)).filter((d) => d !== n);
-      runs.set(n, r);
-    }
-    return r;
+  packages.forEach((_, n) => (runs[n] = reach(direct[n]!)));
+  const roots = new Map<number, number[]>();
+  const without = (bits: Bits, n: number): number[] => {
+    bits[n >> 5]! &= ~(1 << (n & 31));
+    return numbersIn(bits);
   };
-  packages.forEach((_, n) => run(n));
   return {
-    index, run,
+    index,
+    run: (n) => without(runs[n]!.slice(), n),
     root(n) {
       let r = roots.get(n);
-      if (!r) roots.set(n, (r = reach(numbers(packages[n]!.build)).filter((d) => d !== n)));
+      if (!r) roots.set(n, (r = without(reach(numbers(packages[n]!.build)), n)));
       return r;
     },
-    testRoot: (n) => reach([n, ...numbers(packages[n]!.build), ...numbers(packages[n]!.test)]),
+    testRoot: (n) => numbersIn(reach([n, ...numbers(packages[n]!.build), ...numbers(packages[n]!.test)])),
   };
 }
 

@@ -48,6 +48,12 @@ export function renderOutlook({ kept, todo, open }: { kept: number; todo: number
   return `${kept} kept, ${todo} to do${open ? `, ${open} that depend on what these turn out to be` : ''}`;
 }
 
+/** Before a run: a line for each task that must be done, or that can't be; those that depend on others counted. */
+export function renderForetold(results: readonly TaskResult[]): string {
+  const lines = results.flatMap((t) => (t.state === 'waiting' && t.key !== undefined ? [`${t.kind === 'test' ? 'test ' : 'build'}  ${t.id}: ${t.reason}`] : t.state === 'failed' || t.state === 'blocked' ? [`${words[t.state]}  ${t.id}: ${t.reason.split('\n')[0]}`] : []));
+  return lines.map((l) => `${l}\n`).join('');
+}
+
 /** One line of a run without a terminal. */
 export function renderEvent(t: TaskResult, done: number, total: number): string {
   const took = t.started !== undefined && t.finished !== undefined ? ` in ${duration(t.finished - t.started)}` : '';

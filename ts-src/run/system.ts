@@ -7,10 +7,20 @@ import { aptCache, aptEnvironment, type Base } from './base.ts';
 import type { Driver } from './driver.ts';
 import { newWork } from './work.ts';
 
-/** System packages that a set of names brings onto a base: `name=version`, sorted. */
-export type SystemSet = string[];
+/** System packages that some names bring onto a base. */
+export interface SystemSet {
+  /** SHA-256 of the packages, by a space. */
+  digest: string;
+  /** `name=version`, sorted; text where apt has to be asked anew and can't say. Read when asked for: keys need the digest alone. */
+  packages(): Promise<string[] | string>;
+}
 
-interface Layer { set: SystemSet; parent?: string }
+/** What apt said of one base: names, by a space → digest of the set that they bring. */
+export type Resolved = Record<string, string>;
+
+const noPackages: SystemSet = { digest: sha256(''), packages: () => Promise.resolve([]) };
+
+interface Layer { set: string[]; parent?: string }
 
 const aptOptions = ['-o', 'APT::Sandbox::User=root', '-o', 'APT::Install-Recommends=false', '-o', 'Dpkg::Options::=--force-unsafe-io', '-o', 'Dpkg::Use-Pty=0', '-o', 'Acquire::Retries=3', '-o', 'Dir::Cache::pkgcache=/tmp/pkgcache.bin', '-o', 'Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin', '-q'];
 const copyCaches = 'cp /aptcache/*.bin /tmp/; ';
@@ -20,53 +30,94 @@ const copyCaches = 'cp /aptcache/*.bin /tmp/; ';
  * folders that hold them, each upon a smaller one where there is one.
  */
 export class System {
-  private readonly resolved: Map<string, SystemSet | string>;
+  /** Names → digest of their set; those that apt refuses → its words. */
+  private readonly resolved: Map<string, string>;
+  private readonly refused = new Map<string, string>();
+  private readonly handles = new Map<string, SystemSet>();
   private readonly memory: string;
   private readonly layers = new Map<string, Layer>();
-  private pending: { names: string[]; done: (r: SystemSet | string) => void }[] = [];
+  private pending: { names: string; done: () => void; failed: (e: unknown) => void }[] = [];
   private asking = false;
   private learned = 0;
+  private elsewhere: (digest: string) => Promise<string[] | undefined> = () => Promise.resolve(undefined);
   private readonly known = new Set<string>();
   private readonly making = new Map<string, Promise<Result<string[]>>>();
 
   constructor(private readonly driver: Driver, private readonly state: string, readonly base: Base, private readonly proxy: string | undefined, private readonly log: string) {
-    this.memory = join(base.folder, 'resolved.json');
-    this.resolved = new Map(Object.entries(readJson<Record<string, SystemSet>>(this.memory) ?? {}));
+    this.memory = join(base.folder, 'answers.json');
+    this.resolved = new Map(Object.entries(readJson<Resolved>(this.memory) ?? {}));
   }
 
-  /** What another machine's apt said of the same base and the same lists holds here too. */
-  learn(sets: Readonly<Record<string, SystemSet>> | undefined): void {
-    for (const [names, set] of Object.entries(sets ?? {})) if (!this.resolved.has(names)) this.resolved.set(names, set);
+  /** What another machine's apt said of the same base and the same lists holds here too; `sets` finds a set of it. */
+  learn(resolved: Readonly<Resolved> | undefined, sets: (digest: string) => Promise<string[] | undefined>): void {
+    this.elsewhere = sets;
+    for (const [names, digest] of Object.entries(resolved ?? {})) if (!this.resolved.has(names)) this.resolved.set(names, digest);
     this.learned = this.resolved.size;
   }
 
   /** All that is known, where it is more than was learned from others. */
-  news(): Record<string, SystemSet> | undefined {
-    if (this.resolved.size <= this.learned) return undefined;
-    return Object.fromEntries([...this.resolved].filter((e): e is [string, SystemSet] => typeof e[1] !== 'string').sort(([a], [b]) => (a < b ? -1 : 1)));
+  news(): Resolved | undefined {
+    return this.resolved.size > this.learned ? Object.fromEntries(this.resolved) : undefined;
   }
 
-  /** What apt would install for these names; the text of its complaint where it can't. */
-  async resolve(names: string[]): Promise<SystemSet | string> {
-    if (!names.length) return [];
-    const known = this.resolved.get(names.join(' '));
-    if (known) return known;
+  /** What apt would install for these names, sorted; the text of its complaint where it can't. */
+  async resolve(names: readonly string[]): Promise<SystemSet | string> {
+    if (!names.length) return noPackages;
+    const text = names.join(' ');
+    if (!this.resolved.has(text)) await this.asked(text);
+    return this.refused.get(text) ?? this.handle(text, this.resolved.get(text)!);
+  }
+
+  private asked(names: string): Promise<void> {
     return new Promise((done, failed) => {
-      this.pending.push({ names, done });
+      this.pending.push({ names, done, failed });
       if (!this.asking) {
         this.asking = true;
-        this.ask().catch(failed);
+        void this.ask();
       }
     });
   }
 
+  private handle(names: string, digest: string): SystemSet {
+    let handle = this.handles.get(digest);
+    if (!handle) this.handles.set(digest, (handle = { digest, packages: () => this.packagesOf(names, digest) }));
+    return handle;
+  }
+
+  private setFile = (digest: string): string => join(this.base.folder, 'sets', `${digest}.json`);
+
+  private async packagesOf(names: string, digest: string): Promise<string[] | string> {
+    const sound = (set: unknown): set is string[] => Array.isArray(set) && sha256(set.join(' ')) === digest;
+    const here = readJson<string[]>(this.setFile(digest));
+    if (sound(here)) return here;
+    const there = await this.elsewhere(digest);
+    if (sound(there)) {
+      writeWhole(this.setFile(digest), JSON.stringify(there), { sync: false });
+      return there;
+    }
+    this.resolved.delete(names);
+    await this.asked(names);
+    return this.refused.get(names) ?? readJson<string[]>(this.setFile(this.resolved.get(names)!)) ?? 'its answer could not be kept';
+  }
+
+  /** Keeps what apt said: the set first, so that whoever knows its digest can have it. */
+  remember(answers: ReadonlyMap<string, string[]>, save = true): void {
+    for (const [names, set] of answers) {
+      const digest = sha256(set.join(' '));
+      if (!exists(this.setFile(digest))) writeWhole(this.setFile(digest), JSON.stringify(set), { sync: false });
+      this.resolved.set(names, digest);
+    }
+    if (save) writeWhole(this.memory, JSON.stringify(Object.fromEntries([...this.resolved].sort(([a], [b]) => (a < b ? -1 : 1)))));
+  }
+
   /** Questions that come together are asked in one entry. */
   private async ask(): Promise<void> {
+    let batch: System['pending'] = [];
     try {
       while (this.pending.length) {
-        const batch = this.pending;
+        batch = this.pending;
         this.pending = [];
-        const sets = [...new Set(batch.map((b) => b.names.join(' ')))].filter((s) => !this.resolved.has(s));
+        const sets = [...new Set(batch.map((b) => b.names))].filter((s) => !this.resolved.has(s));
         if (sets.length) {
           const work = newWork(this.state);
           writeWhole(join(work, 'sets'), `${sets.join('\n')}\n`);
@@ -84,15 +135,19 @@ export class System {
               if (m) found.get(current)!.set.push(`${m[1]!.replace(/:.*/, '')}=${m[2]}`);
             } else if (line.trim()) found.get(current)?.faults.push(line.trim());
           }
+          const answers = new Map<string, string[]>();
           for (const set of sets) {
             const f = found.get(set);
             const faults = f?.faults.filter((t) => t.startsWith('E:')) ?? [`apt could not be asked: ${out.stderr.trim().split('\n').pop()}`];
-            this.resolved.set(set, faults.length ? [...(f?.faults ?? faults)].join('; ') : f!.set.sort());
+            if (faults.length) this.refused.set(set, [...(f?.faults ?? faults)].join('; '));
+            else answers.set(set, f!.set.sort());
           }
-          writeWhole(this.memory, JSON.stringify(Object.fromEntries([...this.resolved].filter(([, v]) => typeof v !== 'string').sort(([a], [b]) => (a < b ? -1 : 1)))));
+          this.remember(answers);
         }
-        for (const b of batch) b.done(this.resolved.get(b.names.join(' '))!);
+        for (const b of batch) b.done();
       }
+    } catch (e) {
+      for (const b of batch) b.failed(e);
     } finally {
       this.asking = false;
     }
@@ -104,7 +159,7 @@ export class System {
   }
 
   /** Folders of a root with this set, topmost first, the base last. Made where it is not there yet. */
-  async root(set: SystemSet): Promise<Result<string[]>> {
+  async root(set: string[]): Promise<Result<string[]>> {
     if (!set.length) return good([this.base.root]);
     const id = sha256(JSON.stringify([this.base.digest, set])).slice(0, 24);
     let making = this.making.get(id);
@@ -131,7 +186,7 @@ export class System {
     return [...chain, this.base.root];
   }
 
-  private async make(id: string, set: SystemSet): Promise<Result<string[]>> {
+  private async make(id: string, set: string[]): Promise<Result<string[]>> {
     const there = this.chain(id);
     if (there && (await this.sound(there))) return good(there);
     return withLock(join(this.all(), `${id}.lock`), async () => {
@@ -172,7 +227,7 @@ export class System {
   }
 
   /** The largest set at hand that this one contains; of equals the first by name. */
-  private nearestBelow(set: SystemSet): (Layer & { id: string }) | undefined {
+  private nearestBelow(set: string[]): (Layer & { id: string }) | undefined {
     const wanted = new Set(set);
     let best: (Layer & { id: string }) | undefined;
     let names: string[] = [];

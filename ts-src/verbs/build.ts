@@ -11,13 +11,13 @@ import { pinFolder } from '../read/folders.ts';
 import { pinReleased, type Workspace } from '../read/inputs.ts';
 import { countFaults } from '../render/diagnostics.ts';
 import { tellingPart } from '../render/log.ts';
-import { renderOutlook, renderSummary } from '../render/summary.ts';
+import { renderForetold, renderOutlook, renderSummary } from '../render/summary.ts';
 import { missingTools } from '../run/doctor.ts';
 import { openStore } from '../run/store/store.ts';
 import { closeWork, openWork } from '../run/work.ts';
 import { folderChannel, heldIn, openChannel, publishChannel, type Published } from './channel.ts';
 import { complain, distroOptions, exit, print, selectionOptions, showDiagnostics, type Option, type Values, type Verb } from './common.ts';
-import { Engine } from './engine.ts';
+import { Engine, type Progress } from './engine.ts';
 import { judgeTests, resultsOf, writeOutputs } from './outputs.ts';
 import { readAndPlan, reporter, type Planned } from './planning.ts';
 import { makeProgress } from './progress.ts';
@@ -34,6 +34,7 @@ const options = {
   retries: { type: 'string', value: 'N', help: 'try failing tests again so often; what passes then is flaky (default: as distro.yaml says)' },
   untrusted: { type: 'string', value: 'NAME', help: 'write what is made to a place of its own in the store, from which no trusted run reads, and publish nothing' },
   'renew-base': { type: 'boolean', help: 'make the platforms\' base systems anew' },
+  'dry-run': { type: 'boolean', short: 'n', help: 'say what is kept, what must be done, and what depends on what that turns out to be; do nothing' },
   'fail-fast': { type: 'boolean', help: 'stop at the first failure' },
   verbose: { type: 'boolean', short: 'v', help: 'name what is kept, too' },
   json: { type: 'boolean', help: 'the result as data on standard output' },
@@ -81,7 +82,7 @@ async function runBuild(verb: 'build' | 'test', values: Values, packages: string
   };
   for (const s of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(s, stop);
   const driver = driverOf(values, workspace.state);
-  const lacking = await missingTools(driver.name, plan);
+  const lacking = values['dry-run'] === true ? [] : await missingTools(driver.name, plan);
   if (lacking.length) {
     showDiagnostics(lacking);
     return exit.failed;
@@ -117,7 +118,8 @@ async function buildAll(values: Values, planned: Planned, wanted: Wanted): Promi
       showDiagnostics(session.diagnostics);
       return exit.failed;
     }
-    for (const key of lost) session.hints.delete(key);
+    for (const key of lost) session.hints.builds.delete(key);
+    if (values['dry-run'] === true) return foretell(values, session, wanted, rebuild);
     await runEngine(values, session, wanted, attempt ? () => false : rebuild);
     const published = wanted.publishes
       ? await publishChannel(channel, { runs: session.runs, store, state: workspace.state, folder: output, organization: workspace.distro.organization, signingKey: workspace.distro.signing_key, partial: isPartial(planned), belongs: (scope, debian) => belongs(planned, scope.distribution, debian) })
@@ -131,15 +133,34 @@ async function buildAll(values: Values, planned: Planned, wanted: Wanted): Promi
   }
 }
 
-async function runEngine(values: Values, session: Session, wanted: Wanted, rebuild: (name: string) => boolean): Promise<void> {
-  const { input, runs } = session;
-  const results = resultsOf(runs);
-  const expected = (t: TaskResult) => session.history.get(t.kind === 'test' ? `${t.name} test` : t.name) ?? 15000;
-  const progress = makeProgress(results, process.stderr.isTTY === true && !values.json, values.verbose === true, expected, wanted.limits.workers, Date.now);
-  const engine = new Engine({
+/** What a run would do, as far as that is known before it. Bases are made and apt is asked: keys need them. */
+async function foretell(values: Values, session: Session, wanted: Wanted, rebuild: (name: string) => boolean): Promise<number> {
+  const outlook = await engineOf(values, session, wanted, rebuild, quiet).start();
+  const results = resultsOf(session.runs);
+  if (values.json) print(`${JSON.stringify({ ...outlook, results })}\n`);
+  else {
+    print(renderForetold(results));
+    complain(`${renderOutlook(outlook)}\n`);
+  }
+  for (const w of session.waiting) complain(`${w}\n`);
+  return results.some((t) => t.state === 'failed' || t.state === 'blocked') ? exit.failed : exit.ok;
+}
+
+const quiet: Progress = { started: () => undefined, finished: () => undefined, note: () => undefined };
+
+function engineOf(values: Values, session: Session, wanted: Wanted, rebuild: (name: string) => boolean, progress: Progress): Engine {
+  const { input } = session;
+  return new Engine({
     driver: session.driver, state: input.state, store: session.store, settler: session.settler, builder: session.builder, output: wanted.output, workers: wanted.limits.workers, failFast: values['fail-fast'] === true,
     testsStop: input.distro.tests.stop_dependents, rebuild, retest: (record) => values.retest === true && record.outcome === 'failed', held: session.held, hints: session.hints, progress, signal: wanted.signal, now: Date.now,
-  }, runs);
+  }, session.runs);
+}
+
+async function runEngine(values: Values, session: Session, wanted: Wanted, rebuild: (name: string) => boolean): Promise<void> {
+  const { runs } = session;
+  const expected = (t: TaskResult) => session.history.get(t.kind === 'test' ? `${t.name} test` : t.name) ?? 15000;
+  const progress = makeProgress(resultsOf(runs), process.stderr.isTTY === true && !values.json, values.verbose === true, expected, wanted.limits.workers, Date.now);
+  const engine = engineOf(values, session, wanted, rebuild, progress);
   try {
     const outlook = await engine.start();
     progress.note(renderOutlook(outlook));
@@ -156,7 +177,7 @@ async function finish(values: Values, planned: Planned, session: Session, wanted
   const { runs, store } = session;
   const results = resultsOf(runs);
   if (published.diagnostics.length) showDiagnostics(published.diagnostics);
-  const platforms = platformsOf(workspace, runs);
+  const platforms = await platformsOf(workspace, runs);
   if (planned.lock) showDiagnostics(moved(planned.lock, platforms));
   const verdicts = await judgeTests(runs, store, plan.stamp);
   for (const t of results) {

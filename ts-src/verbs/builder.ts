@@ -46,7 +46,7 @@ export interface BuilderOptions {
 /** What a task came to: its record, why there is none, or packages of its root that the store lost. */
 export type Made<T> = { record: T } | { fault: string } | { lost: number[] };
 
-interface Room { source: string; build: string; layers: string[]; own: string }
+interface Room { source: string; build: string; system: string[]; layers: string[]; own: string }
 
 /** Builds and tests one package at a time, each in a root of its own. */
 export class Builder {
@@ -86,7 +86,7 @@ export class Builder {
     const own = new Set(r.scope.packages.map((q) => q.debian));
     const record: BuildRecord = {
       schema: 3, key: settled.key, package: p.name, version, debs, files: await options.store.putText('files.json', JSON.stringify(unpacked.files)), systemDepends: systemDepends(unpacked.status, own),
-      interface: shown, abi: abi.name, requires: abi.requires, inputs: settled.inputs, system: settled.set, roots: rootsOf(r, n, roots), milliseconds: Math.round(options.now() - begun),
+      interface: shown, abi: abi.name, requires: abi.requires, inputs: settled.inputs, system: room.system, roots: rootsOf(r, n, roots), milliseconds: Math.round(options.now() - begun),
     };
     const clash = await this.clash(r, n, unpacked.files);
     return clash === undefined ? { record } : { fault: clash };
@@ -143,7 +143,9 @@ export class Builder {
     const { options } = this;
     mkdirSync(dirname(log), { recursive: true });
     writeFileSync(log, `== ${p.name} ${p.version} on ${r.id}, key ${settled.key}\n`);
-    const layers = await r.system.root(settled.set);
+    const system = await settled.set.packages();
+    if (typeof system === 'string') return { fault: `apt can't install what it needs: ${system}` };
+    const layers = await r.system.root(system);
     if (!layers.ok) return { fault: `${layers.diagnostics[0]!.message} (${layers.diagnostics[0]!.file})` };
     const lost = await this.packages.compose(roots.map((d) => r.records[d]!.debs[0]!), r.system.status(layers.value)!, join(work, 'own'));
     if (lost.length) return { lost: roots.filter((d) => lost.includes(r.records[d]!.debs[0]!.sha256)) };
@@ -155,7 +157,7 @@ export class Builder {
       const applied = await run('git', ['apply', '-p1', '--whitespace=nowarn', join(options.distroRoot, patch)], { cwd: source, env: { ...process.env, GIT_CEILING_DIRECTORIES: build } });
       if (applied.code !== 0) return { fault: `the patch ${patch} does not apply: ${applied.stderr.trim().split('\n')[0]}` };
     }
-    return { source, build, layers: layers.value, own: join(work, 'own') };
+    return { source, build, system, layers: layers.value, own: join(work, 'own') };
   }
 
   private async bringSource(p: PlannedPackage, source: string): Promise<string | undefined> {

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Scope, Target } from '../model/plan.ts';
-import { isDone, type BriefRecord, type TaskResult, type TestRecord } from '../model/result.ts';
+import { isDone, type BriefRecord, type BriefTest, type Hints, type TaskResult } from '../model/result.ts';
 import { withLock } from '../io/lock.ts';
 import { compareDebianVersions } from '../plan/versions.ts';
 import type { Driver } from '../run/driver.ts';
@@ -35,11 +35,11 @@ export interface EngineOptions {
   testsStop: boolean;
   /** Do these anew even though the store has them; tests that failed where that was asked for. */
   rebuild: (name: string) => boolean;
-  retest: (record: TestRecord) => boolean;
+  retest: (record: BriefTest) => boolean;
   /** Version that the channel holds, by Debian package. */
   held: (scope: Scope, target: Target, debian: string) => string | undefined;
   /** Brief records by key, as the last run's index has them. */
-  hints: ReadonlyMap<string, BriefRecord>;
+  hints: Hints;
   progress: Progress;
   signal: AbortSignal;
   now: () => number;
@@ -172,7 +172,9 @@ export class Engine {
     t.key = settled.key;
     const p = packageOf(r, task);
     if (kindOf(r, task) === 'test') {
-      const there = await options.store.getTest(settled.key);
+      const hint = options.hints.tests.get(settled.key);
+      // One that failed may have passed since.
+      const there = hint && hint.outcome !== 'failed' ? hint : await options.store.getTest(settled.key);
       if (there && !options.rebuild(p.name) && !options.retest(there)) return this.keepTest(r, task, there, 'kept');
       t.reason = there ? 'asked for' : 'its key is not in the store';
     } else {
@@ -206,7 +208,7 @@ export class Engine {
   }
 
   private async lookUp(key: string): Promise<BriefRecord | undefined> {
-    const hint = this.options.hints.get(key);
+    const hint = this.options.hints.builds.get(key);
     return hint && this.options.store.holds(hint.debs) ? hint : this.options.store.get(key);
   }
 
@@ -220,7 +222,7 @@ export class Engine {
     Object.assign(r.results[n]!, { version: record.version, debs: record.debs });
   }
 
-  private keepTest(r: ScopeRun, task: number, record: TestRecord, how: 'kept' | 'passed'): void {
+  private keepTest(r: ScopeRun, task: number, record: BriefTest, how: 'kept' | 'passed'): void {
     const n = task - r.count;
     r.tests[n] = record;
     const t = r.results[task]!;

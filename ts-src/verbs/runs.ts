@@ -15,13 +15,19 @@ export async function recordRun({ store, runs, input, hints }: Session): Promise
     for (const record of r.records) for (const f of record ? [...record.debs, record.files] : []) objects.add(f.sha256);
   }
   const changed = runs.some((r) => r.results.some((t) => t && t.state !== 'kept'));
-  const fresh = runs.filter((r) => r.records.some((record) => record && !hints.has(record.key)));
+  // What killed runs left half written; where nothing changes, nothing is worth the look.
+  if (changed) store.sweep();
+  const fresh = runs.filter((r) => r.records.some((record) => record && !hints.builds.has(record.key)) || r.tests.some((t) => t && hints.tests.get(t.key)?.outcome !== t.outcome));
   for (const r of fresh) {
-    const there = r.records.flatMap((record) => record ?? []);
     const known = await store.readIndex(scopeId(r.scope.distribution, r.target));
-    const names = new Set(there.map((record) => record.package));
-    // A run of some packages leaves the others' entries.
-    await store.writeIndex(scopeId(r.scope.distribution, r.target), [...there, ...[...known.values()].filter((record) => !names.has(record.package))]);
+    await store.writeIndex(scopeId(r.scope.distribution, r.target), merged(r.records, known.builds), merged(r.tests, known.tests));
   }
   if (changed || fresh.length) await store.writeJson(runName(input.plan.stamp, String(process.pid)), { schema: 1, stamp: input.plan.stamp, finished: Date.now(), tasks, objects: [...objects].sort() } satisfies RunRecord);
+}
+
+/** A run of some packages leaves the others' entries. */
+function merged<T extends { package: string }>(now: readonly (T | undefined)[], known: ReadonlyMap<string, T>): T[] {
+  const there = now.flatMap((record) => record ?? []);
+  const names = new Set(there.map((record) => record.package));
+  return [...there, ...[...known.values()].filter((record) => !names.has(record.package))];
 }

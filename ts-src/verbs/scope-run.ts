@@ -1,6 +1,6 @@
 import { scopeId, taskId, testTaskId } from '../model/names.ts';
 import type { PlannedPackage, Scope, Target } from '../model/plan.ts';
-import type { BriefRecord, TaskKind, TaskResult, TestRecord } from '../model/result.ts';
+import type { BriefRecord, BriefTest, TaskKind, TaskResult } from '../model/result.ts';
 import { closuresOf, remainingPaths, type Closures } from '../plan/closure.ts';
 import { Identities } from '../plan/identity.ts';
 import type { Base } from '../run/base.ts';
@@ -22,7 +22,7 @@ export interface ScopeRun {
   results: (TaskResult | undefined)[];
   /** By package: what its build made, and its tests gave. */
   records: (BriefRecord | undefined)[];
-  tests: (TestRecord | undefined)[];
+  tests: (BriefTest | undefined)[];
   /** By package, the system packages of its root, once they are known. */
   sets: (SystemSet | undefined)[];
   /** By task: milliseconds of the longest chain of tasks that waits for it, itself counted. */

@@ -5,7 +5,7 @@ import type { Distro } from '../model/distro.ts';
 import type { Lock } from '../model/lock.ts';
 import { scopeId } from '../model/names.ts';
 import type { DistributionInput, Plan, PlannedPackage } from '../model/plan.ts';
-import type { BriefRecord } from '../model/result.ts';
+import type { BriefRecord, Hints } from '../model/result.ts';
 import { readJson, writeWhole } from '../io/files.ts';
 import { matcher } from '../plan/globs.ts';
 import { ensureBase, hostProxy, type Base } from '../run/base.ts';
@@ -13,7 +13,7 @@ import { dockerDriver } from '../run/docker.ts';
 import type { Driver } from '../run/driver.ts';
 import { keptBase } from '../run/kept-base.ts';
 import { openStore, type Store } from '../run/store/store.ts';
-import { System, type SystemSet } from '../run/system.ts';
+import { System, type Resolved } from '../run/system.ts';
 import { unshareDriver } from '../run/unshare.ts';
 import { Builder } from './builder.ts';
 import { complain, type Option, type Values } from './common.ts';
@@ -96,17 +96,27 @@ export interface Session {
   /** What no machine here can do. */
   waiting: string[];
   history: History;
-  hints: Map<string, BriefRecord>;
+  hints: Hints;
   held: (scope: Plan['scopes'][number], target: ScopeRun['target'], debian: string) => string | undefined;
 }
 
 const resolvedName = (base: Base): string => `resolved/${base.digest.slice(0, 24)}-${base.archive.slice(0, 16)}.json`;
+const setName = (digest: string): string => `sets/${digest.slice(0, 2)}/${digest}.json`;
 
 /** Leaves for other machines what apt was asked here: the same base and lists give the same answers. */
 export async function shareResolved({ runs, store }: Pick<Session, 'runs' | 'store'>): Promise<void> {
   for (const system of new Set(runs.map((r) => r.system))) {
     const news = system.news();
-    if (news) await store.writeJson(resolvedName(system.base), { ...(await store.readJson<Record<string, SystemSet>>(resolvedName(system.base))), ...news });
+    if (!news) continue;
+    const there = (await store.readJson<Resolved>(resolvedName(system.base))) ?? {};
+    const known = new Set(Object.values(there));
+    const fresh = Object.entries(news).filter(([, digest]) => !known.has(digest) && known.add(digest));
+    await store.many(fresh, async ([names, digest]) => {
+      const set = await system.resolve(names.split(' '));
+      const packages = typeof set === 'string' ? undefined : await set.packages();
+      if (Array.isArray(packages)) await store.writeJson(setName(digest), packages);
+    });
+    await store.writeJson(resolvedName(system.base), { ...there, ...news });
   }
 }
 
@@ -118,17 +128,19 @@ export interface SessionOptions { driver: Driver; limits: Limits; renewBase: boo
 export async function openSession(input: RunInput, options: SessionOptions): Promise<Session | { diagnostics: Diagnostic[] }> {
   const { state, distro } = input;
   const store = options.store ?? (await openStore(distro.store, input.distroRoot, state, input.untrusted));
-  store.sweep();
   const history = new History(state);
   const settler = new Settler(distro, input.distroRoot, input.distributions);
   const builder = new Builder({
     stamp: input.plan.stamp, distro, distroRoot: input.distroRoot, driver: options.driver, state, store, settler, jobs: options.limits.jobs, minutes: options.limits.minutes,
     retries: options.retries ?? distro.tests.retries, held: options.held, signal: options.signal, now: Date.now,
   });
-  const hints = new Map<string, BriefRecord>();
+  const hints: Hints = { builds: new Map(), tests: new Map() };
   const scopes = input.plan.scopes.flatMap((s) => s.targets.map((t) => scopeId(s.distribution, t)));
-  for (const index of await store.many(scopes, (id) => store.readIndex(id))) for (const [key, record] of index) hints.set(key, record);
-  history.hint(hints.values());
+  for (const index of await store.many(scopes, (id) => store.readIndex(id))) {
+    for (const [key, record] of index.builds) hints.builds.set(key, record);
+    for (const [key, record] of index.tests) hints.tests.set(key, record);
+  }
+  history.hint(hints.builds.values());
   const prepared = await prepareScopes(input, options, store, history);
   if ('diagnostics' in prepared) return prepared;
   return { input, driver: options.driver, store, settler, builder, ...prepared, history, hints, held: options.held };
@@ -166,7 +178,7 @@ async function prepareScopes(input: RunInput, options: SessionOptions, store: St
           continue;
         }
         system = new System(options.driver, state, base.value, platform.proxy ?? proxy, log);
-        system.learn(await store.readJson(resolvedName(base.value)));
+        system.learn(await store.readJson<Resolved>(resolvedName(base.value)), (digest) => store.readJson<string[]>(setName(digest)));
         systems.set(id, system);
       }
       runs.push(prepareRun(scope, target, system.base, system, distro.reuse === 'full', history.get, (p) => !p.blocked && input.tested(p) && !skipped(p.name)));

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { compare } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
 import type { DistributionInput, PlannedPackage } from '../model/plan.ts';
 import { sha256 } from '../io/files.ts';
@@ -24,7 +23,6 @@ export interface Settled { key: string; inputs: Record<string, string>; set: Sys
 /** Finds the keys of tasks whose roots are known. */
 export class Settler {
   readonly settingsOf: SettingsOf;
-  private readonly setDigests = new WeakMap<SystemSet, string>();
   private readonly byScope = new Map<string, DistributionInput>();
   private readonly systemNames = new Map<ScopeRun, (ReadonlySet<string> | undefined)[]>();
   private readonly manifests = new Map<string, string>();
@@ -49,20 +47,20 @@ export class Settler {
     const names = new Set([...p.systemBuild, ...(variant?.build_depends ?? []), ...implied[p.buildType]]);
     if (isTest) for (const s of [...p.systemTest, ...impliedByTests[p.buildType]]) names.add(s);
     const numbers = (list: readonly string[]) => list.flatMap((n) => r.closures.index.get(n) ?? []);
-    const direct = isTest ? [task - r.count, ...numbers(p.build), ...numbers(p.test)] : numbers(p.build);
+    const direct = [...new Set(isTest ? [task - r.count, ...numbers(p.build), ...numbers(p.test)] : numbers(p.build))];
     for (const d of direct) for (const s of this.namesOf(r, d)) names.add(s);
-    const set = await r.system.resolve([...names].sort(compare));
+    const set = await r.system.resolve([...names].sort());
     if (typeof set === 'string') return `apt can't install what it needs: ${set}`;
     const n = task % r.count;
     if (!isTest) r.sets[n] = set;
     const settings = this.settingsOf(p.name);
     const tools = new Set(p.tools);
-    const dependencies = direct.filter((d, i) => direct.indexOf(d) === i).map((d): [string, string] => {
+    const dependencies = direct.map((d): [string, string] => {
       const q = r.scope.packages[d]!;
       return [q.name, isTest ? r.identities.of(d, 'content') : r.identities.ofBuild(d, tools.has(q.name))];
     });
     const parts: KeyParts = {
-      scope: r.scope, target: r.target, package: p, distro: this.distro, settings, variant, environment: this.environment(r, p), templates: templatesDigest, base: r.base.digest, system: this.setDigest(set),
+      scope: r.scope, target: r.target, package: p, distro: this.distro, settings, variant, environment: this.environment(r, p), templates: templatesDigest, base: r.base.digest, system: set.digest,
       manifest: this.manifestDigest(r, p.name), patches: (settings.patches ?? []).map((f) => sha256(readFileSync(join(this.distroRoot, f)))).join(' '), dependencies,
     };
     const inputs = isTest ? testKeyInputs(parts) : keyInputs(parts);
@@ -71,12 +69,6 @@ export class Settler {
 
   /** Whether all that a task's key needs is known. */
   canSettle = (r: ScopeRun, task: number): boolean => needsOfTask(r, task).every((d) => r.records[d] !== undefined);
-
-  private setDigest(set: SystemSet): string {
-    let digest = this.setDigests.get(set);
-    if (digest === undefined) this.setDigests.set(set, (digest = sha256(set.join(' '))));
-    return digest;
-  }
 
   private manifestDigest(r: ScopeRun, name: string): string {
     const id = `${r.scope.distribution} ${name}`;

@@ -100,7 +100,8 @@ async function collect(opened: Store, days: number, dry: boolean): Promise<numbe
     }
   }
   for await (const { name } of opened.blobs.list('index')) {
-    for (const record of (await opened.readIndex(name.slice('index/'.length).replace(/\.json\.gz$/, ''))).values()) keys.add(record.key);
+    const index = await opened.readIndex(name.slice('index/'.length).replace(/\.json\.gz$/, ''));
+    for (const key of [...index.builds.keys(), ...index.tests.keys()]) keys.add(key);
   }
   const remove: { name: string; size: number }[] = [];
   const records = async (kind: 'tasks' | 'tests') => {

@@ -14,11 +14,12 @@ export function knownPlatforms(workspace: Pick<Workspace, 'state' | 'distro'>): 
 }
 
 /** What a run's roots held, by platform and architecture; it is remembered for `slipway lock`. */
-export function platformsOf(workspace: Pick<Workspace, 'state' | 'distro'>, runs: readonly ScopeRun[]): Lock['platforms'] {
+export async function platformsOf(workspace: Pick<Workspace, 'state' | 'distro'>, runs: readonly ScopeRun[]): Promise<Lock['platforms']> {
   const platforms: Record<string, LockedPlatform> = {};
   for (const r of runs) {
     const locked = (platforms[`${r.target.platform}-${r.target.architecture}`] ??= { base: r.base.digest, archive: r.base.archive, packages: {} });
-    for (const p of [...r.base.packages, ...r.sets.flatMap((set, n) => (set && r.records[n] ? set : []))]) {
+    const sets = await Promise.all([...new Set(r.sets.filter((set, n) => set && r.records[n]))].map((set) => set!.packages()));
+    for (const p of [...r.base.packages, ...sets.flatMap((set) => (typeof set === 'string' ? [] : set))]) {
       const at = p.indexOf('=');
       locked.packages[p.slice(0, at)] = p.slice(at + 1);
     }

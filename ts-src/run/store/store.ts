@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { exists, sha256, sha256File } from '../../io/files.ts';
 import { parallel } from '../../io/process.ts';
-import type { BriefRecord, BuildRecord, StoredFile, TestRecord } from '../../model/result.ts';
+import type { BriefRecord, BriefTest, BuildRecord, Hints, StoredFile, TestRecord } from '../../model/result.ts';
 import type { Blobs } from './blobs.ts';
 import { FileBlobs } from './file-blobs.ts';
 
@@ -166,16 +166,18 @@ export class Store {
     await this.blobs.remove(this.own(this.named('tasks', key)));
   }
 
-  /** Brief records of a scope's last run by key: one request for all its packages. Only a hint: what it lacks is looked up. */
-  async readIndex(scope: string): Promise<Map<string, BriefRecord>> {
+  /** Brief records of a scope's last runs: one request for all its packages. Only a hint: what it lacks is looked up. */
+  async readIndex(scope: string): Promise<Hints> {
     const data = await this.blobs.get(this.indexName(scope));
-    const index = data && unsealed<{ schema: 3; records: BriefRecord[] }>(unzipped(data));
-    return new Map(index?.schema === 3 ? index.records.map((r) => [r.key, r]) : []);
+    const read = data && unsealed<{ schema: 4; records: BriefRecord[]; tests: BriefTest[] }>(unzipped(data));
+    const index = read?.schema === 4 ? read : { records: [], tests: [] };
+    return { builds: new Map(index.records.map((r) => [r.key, r])), tests: new Map(index.tests.map((r) => [r.key, r])) };
   }
 
-  async writeIndex(scope: string, records: readonly BriefRecord[]): Promise<void> {
+  async writeIndex(scope: string, records: readonly BriefRecord[], tests: readonly BriefTest[]): Promise<void> {
+    const given = [...tests].sort((a, b) => (a.key < b.key ? -1 : 1)).map((t) => ({ ...t, inputs: undefined }));
     const brief = [...records].sort((a, b) => (a.key < b.key ? -1 : 1)).map((r) => ({ schema: r.schema, key: r.key, package: r.package, version: r.version, debs: r.debs, files: r.files, systemDepends: r.systemDepends, interface: r.interface, abi: r.abi, requires: r.requires, milliseconds: r.milliseconds }));
-    await this.blobs.put(this.own(this.indexName(scope)), gzipSync(sealed({ schema: 3, records: brief }), { level: 1 }));
+    await this.blobs.put(this.own(this.indexName(scope)), gzipSync(sealed({ schema: 4, records: brief, tests: given }), { level: 1 }));
   }
 
   private indexName = (scope: string): string => `index/${scope.replaceAll('/', '_')}.json.gz`;

@@ -7,7 +7,7 @@ import type { Distro } from '../../model/distro.ts';
 import type { Lock } from '../../model/lock.ts';
 import { debianPackage } from '../../model/names.ts';
 import type { DistributionInput, Plan, SourcePackage } from '../../model/plan.ts';
-import type { BriefRecord, TaskResult, TestRecord } from '../../model/result.ts';
+import type { BriefRecord, BriefTest, TaskResult } from '../../model/result.ts';
 import { exists, sha256, writeWhole } from '../../io/files.ts';
 import type { Pipeline } from '../../plan/track.ts';
 import { openStore, type Store } from '../../run/store/store.ts';
@@ -51,7 +51,7 @@ export interface Part {
   bases: Record<string, { digest: string; archive: string }>;
   /** By scope run: what is kept, by package; tests that are kept. */
   records: Record<string, (BriefRecord | null)[]>;
-  tests: Record<string, (TestRecord | null)[]>;
+  tests: Record<string, (BriefTest | null)[]>;
   /** Of the tasks that are left: scope run and task. */
   tasks: [string, number][];
   /** Tasks that came to an end without running, or were found blocked. */

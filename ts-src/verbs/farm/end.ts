@@ -90,7 +90,7 @@ An untrusted run publishes nothing.`,
       print(published.sources.join('\n'));
       const bad = published.diagnostics.some(isError) || published.lost.length > 0;
       if (!bad && !failed) {
-        const platforms = platformsOf({ state: session.input.state, distro: bundle.distro }, session.runs);
+        const platforms = await platformsOf({ state: session.input.state, distro: bundle.distro }, session.runs);
         await session.store.writeJson(lockName(channel.name), { lock: renderLock(makeLock(bundle.plan.stamp, session.input.distributions, platforms)) });
       }
       return bad ? exit.failed : exit.ok;
@@ -135,7 +135,7 @@ async function tell(session: Session, loaded: Loaded, output: string): Promise<n
     if (verdict) t.reason += `\n${verdict}`;
   }
   if (bundle.subject) await tellBefore(session, loaded);
-  const platforms = platformsOf({ state: session.input.state, distro: bundle.distro }, session.runs);
+  const platforms = await platformsOf({ state: session.input.state, distro: bundle.distro }, session.runs);
   showDiagnostics(await writeOutputs(bundle.plan, session.input.distributions, platforms, session.runs, session.store, output, bundle.begun));
   await recordRun(session);
   const tails = (t: TaskResult): string[] => (t.log === undefined ? [] : tellingPart(readLog(t.log)));
@@ -150,7 +150,7 @@ async function tellBefore(session: Session, { bundle }: Loaded): Promise<void> {
   const { downstream } = bundle.subject!;
   for (const r of session.runs) {
     const index = await session.store.readIndex(r.id);
-    const good = new Set([...index.values()].map((record) => record.package));
+    const good = new Set([...index.builds.values()].map((record) => record.package));
     for (const t of r.results) {
       if (t?.state !== 'failed' || !downstream.includes(t.name)) continue;
       t.reason += `\nthis change broke it${good.has(t.name) ? ': it was good in the last run without the change' : ', or it was broken before: no good build of it is known'}`;

@@ -1,0 +1,111 @@
+// Fills a store as if all of a plan had been built and tested: records and objects as builds write them, with what a compiler and
+// apt would say made up. Run in a distro repository: `node fill.cjs DISTRO LOCK`.
+import { createHash } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { stampOf } from '../../ts-src/model/names.ts';
+import type { BuildRecord, TestRecord } from '../../ts-src/model/result.ts';
+import { sha256 } from '../../ts-src/io/files.ts';
+import { finishLater } from '../../ts-src/io/later.ts';
+import { makeLock } from '../../ts-src/read/inputs.ts';
+import { renderLock } from '../../ts-src/render/lock.ts';
+import { baseSources, underlaySources } from '../../ts-src/run/archive.ts';
+import { unshareDriver } from '../../ts-src/run/unshare.ts';
+import { needsOfTask } from '../../ts-src/verbs/scope-run.ts';
+import { readAndPlan } from '../../ts-src/verbs/planning.ts';
+import { recordRun } from '../../ts-src/verbs/runs.ts';
+import { openSession, shareResolved } from '../../ts-src/verbs/session.ts';
+
+const [distro, lockFile] = process.argv.slice(2) as [string, string];
+const sha1 = (text: string) => createHash('sha1').update(text).digest('hex');
+
+/** A base that nothing enters: its digests are what keys need. */
+function makeBase(state: string, id: string, wanted: string): void {
+  const folder = join(state, 'bases', id);
+  const root = join(folder, 'made', 'root');
+  mkdirSync(join(root, 'var/lib/dpkg'), { recursive: true });
+  mkdirSync(join(folder, 'made', 'lists'), { recursive: true });
+  writeFileSync(join(root, 'var/lib/dpkg/status'), '');
+  const packages = Array.from({ length: 160 }, (_, i) => `base-package-${i}=1.${i}-1`);
+  writeFileSync(join(folder, 'current.json'), JSON.stringify({ digest: sha256(id), archive: sha256(`${id} lists`), wanted, folder: join(folder, 'made'), root, lists: join(folder, 'made', 'lists'), tar: join(folder, 'made', 'base.tar'), packages, made: Math.floor(Date.now() / 1000), sources: '' }));
+}
+
+/** What apt brings for some names: as many packages as it does for those of real ones, about 60 and 4 more a name. */
+function systemSet(names: readonly string[]): string[] {
+  const set = new Set(Array.from({ length: 60 }, (_, i) => `compiler-part-${i}=12.2.0-14+deb12u${i % 3}`));
+  for (const n of names) {
+    set.add(`${n}=1.2.3-1`);
+    for (let i = 0; i < 4; i++) set.add(`library-${parseInt(sha1(`${n} ${i}`).slice(0, 6), 16) % 3000}=2.4.${i}-1+b1`);
+  }
+  return [...set].sort();
+}
+
+async function fill(): Promise<void> {
+  const unlocked = await readAndPlan({ distro }, []);
+  if (!unlocked.ok) throw new Error(JSON.stringify(unlocked.diagnostics.slice(0, 5)));
+  for (const d of unlocked.value.distributions) for (const p of d.packages.values()) p.source = { ...p.source, commit: sha1(p.repository), tree: sha1(p.name) };
+  writeFileSync(lockFile, renderLock(makeLock(stampOf(Date.now()), unlocked.value.distributions, {})));
+
+  const planned = await readAndPlan({ distro, lock: lockFile }, []);
+  if (!planned.ok) throw new Error('the locked plan failed');
+  const { workspace, plan, distributions, lock } = planned.value;
+  const state = resolve(workspace.state);
+  for (const target of plan.scopes.flatMap((s) => s.targets)) {
+    const platform = workspace.distro.platforms[target.platform]!;
+    const sources = { ...baseSources(platform, workspace.root), underlays: underlaySources(platform, workspace.root) };
+    makeBase(state, `${target.platform}-${target.architecture}`, sha256(JSON.stringify([platform.os, platform.release, target.architecture, platform.include, sources.lines, sources.underlays])));
+  }
+  const session = await openSession(
+    { plan, distro: workspace.distro, distroRoot: workspace.root, state, distributions, lock, untrusted: undefined, tested: () => true, bases: {} },
+    { driver: unshareDriver(), limits: { workers: 1, jobs: 1, minutes: 1 }, renewBase: false, signal: new AbortController().signal, held: () => undefined },
+  );
+  if ('diagnostics' in session) throw new Error(JSON.stringify(session.diagnostics));
+  const { store, runs, settler } = session;
+  for (const system of new Set(runs.map((r) => r.system))) {
+    const resolve = system.resolve.bind(system);
+    const asked = new Map<string, string[]>();
+    system.resolve = (names) => {
+      const text = names.join(' ');
+      if (names.length && !asked.has(text)) {
+        asked.set(text, systemSet(names));
+        system.remember(new Map([[text, asked.get(text)!]]), false);
+      }
+      return resolve(names);
+    };
+  }
+  const object = join(state, 'object');
+  mkdirSync(dirname(object), { recursive: true });
+  const put = (name: string, text: string) => store.putText(name, text);
+  for (const r of runs) {
+    for (const [n, p] of r.scope.packages.entries()) {
+      if (p.blocked !== undefined || needsOfTask(r, n).some((d) => !r.records[d])) continue;
+      const settled = await settler.settle(r, n);
+      if (typeof settled === 'string') throw new Error(settled);
+      const id = `${r.id} ${p.name}`;
+      const face = (what: string) => sha256(`${id} ${what}`);
+      const record: BuildRecord = {
+        schema: 3, key: settled.key, package: p.name, version: `${p.version}-0acme${plan.stamp}`, debs: [await put(`${p.debian}_1_amd64.deb`, `deb of ${id}`)], files: await put('files.json', `["${id}"]`),
+        systemDepends: [], interface: { shown: face('shown'), tool: face('tool'), code: face('code'), content: face('content'), loads: n % 3 === 0, offers: n % 10 === 0 }, abi: face('abi').slice(0, 16), requires: [],
+        inputs: settled.inputs, system: [], roots: {}, milliseconds: 10_000,
+      };
+      await store.putRecord(record);
+      r.records[n] = record;
+    }
+    const log = await put('log', 'log');
+    for (const [n, p] of r.scope.packages.entries()) {
+      if (needsOfTask(r, r.count + n).some((d) => !r.records[d])) continue;
+      const settled = await settler.settle(r, r.count + n);
+      if (typeof settled === 'string') throw new Error(settled);
+      const record: TestRecord = { schema: 3, key: settled.key, package: p.name, outcome: 'passed', tests: 3, failures: 0, skipped: 0, failed: [], flaky: [], attempts: 1, log, inputs: settled.inputs, milliseconds: 5000 };
+      await store.putTest(record);
+      r.tests[n] = record;
+    }
+  }
+  for (const system of new Set(runs.map((r) => r.system))) system.remember(new Map());
+  await shareResolved(session);
+  await recordRun(session);
+  finishLater();
+  console.log(runs.map((r) => `${r.id}: ${r.records.filter(Boolean).length} builds, ${r.tests.filter(Boolean).length} tests`).join('\n'));
+}
+
+await fill();
