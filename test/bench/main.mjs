@@ -1,7 +1,7 @@
 // npm run bench -- NAME [--json] [options]: a table for people; with --json one JSON object on the last line.
 import { parseArgs } from 'node:util';
 
-const names = { build: './build.mjs', jenkins: './jenkins.mjs', plan: './plan.mjs' };
+const names = { build: './build.mjs', incremental: './incremental.mjs', jenkins: './jenkins.mjs', plan: './plan.mjs' };
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' }, runs: { type: 'string', default: '3' }, cold: { type: 'boolean' } } });
 const module = names[positionals[0]];
 if (!module) {

@@ -22,10 +22,13 @@ export const editsOf = [
     appendFileSync(join(s, 'robot/acme_drive/src/drive.cpp'), `\nint used${n}() { return acme_math::inlined${n}(); }\n`);
   } },
   { name: 'a message', packages: ['acme_msgs'], apply: (s, n) => appendFileSync(join(s, 'messages/acme_msgs/msg/Twist.msg'), `float64 more${n}\n`) },
-  { name: 'a generator', packages: ['rosidl_default_generators'], apply: (s, n) => appendFileSync(join(s, 'messages/rosidl_default_generators/generate.py'), `# ${n}\n`) },
+  { name: 'a comment in a generator', packages: ['rosidl_default_generators'], inside: true, apply: (s, n) => appendFileSync(join(s, 'messages/rosidl_default_generators/generate.py'), `# ${n}\n`) },
+  { name: 'what a generator writes', packages: ['rosidl_default_generators'], apply: (s, n) => change(join(s, 'messages/rosidl_default_generators/generate.py'), /#pragma once\\n(?:struct made\d+;\\n)?/, `#pragma once\\nstruct made${n};\\n`) },
+  { name: 'a comment in a header', packages: ['acme_math'], inside: true, apply: (s, n) => appendFileSync(join(s, 'robot/acme_math/include/acme_math/angle.hpp'), `// ${n}\n`) },
   { name: 'a program', packages: ['acme_drive'], inside: true, apply: (s, n) => appendFileSync(join(s, 'robot/acme_drive/src/drive.cpp'), `\nnamespace { [[maybe_unused]] int own${n} = ${n}; }\n`) },
   { name: 'a Python module', packages: ['acme_teleop'], inside: true, apply: (s, n) => appendFileSync(join(s, 'robot/acme_teleop/acme_teleop/main.py'), `\n# ${n}\n`) },
-  { name: 'a build tool', packages: ['ament_cmake_core'], apply: (s, n) => appendFileSync(join(s, 'bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'), `# ${n}\n`) },
+  { name: 'a comment in a build tool', packages: ['ament_cmake_core'], inside: true, apply: (s, n) => appendFileSync(join(s, 'bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'), `# ${n}\n`) },
+  { name: 'what a build tool does', packages: ['ament_cmake_core'], apply: (s, n) => change(join(s, 'bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'), /(install\(FILES package\.xml DESTINATION share\/\$\{PROJECT_NAME\})(?:\/made\d+)?\)/, `$1/made${n})`) },
   { name: 'a version', packages: ['acme_drive'], apply: (s, n) => change(join(s, 'robot/acme_drive/package.xml'), /<version>[\d.]+</, `<version>1.3.${n}<`) },
   { name: 'a description', packages: ['acme_math'], inside: true, apply: (s, n) => change(join(s, 'robot/acme_math/package.xml'), /<description>[^<]*</, `<description>Angles ${n}<`) },
   { name: 'a mode', packages: ['acme_teleop'], inside: true, apply: (s) => {

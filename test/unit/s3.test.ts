@@ -1,63 +1,28 @@
-import { createServer, request, type Server } from 'node:http';
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../ts-src/run/store/store.ts';
+// @ts-expect-error plain JavaScript, shared with the benchmarks
+import { s3Server } from '../e2e/s3.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-s3-'));
-const venv = '/var/tmp/slipway-tests/moto';
+interface Server { erring: number; requests: number; endpoint: string; stop: () => void }
 
-/** A real S3 API server on loopback (moto, from PyPI in an environment of its own). */
 describe('a store in a bucket', () => {
-  let moto: ChildProcess;
-  let proxy: Server;
-  let port = 0;
-  let erring = 0;
+  let server: Server;
   beforeAll(async () => {
-    if (!existsSync(join(venv, 'bin/moto_server'))) {
-      execFileSync('python3', ['-m', 'venv', venv], { stdio: 'ignore' });
-      execFileSync(join(venv, 'bin/pip'), ['install', '--quiet', 'moto[server,s3]==5.2.5'], { stdio: ['ignore', 'ignore', 'inherit'] });
-    }
-    process.env.AWS_ACCESS_KEY_ID = 'test';
-    process.env.AWS_SECRET_ACCESS_KEY = 'secret';
-    const behind = 20_000 + (process.pid % 20_000);
-    moto = spawn(join(venv, 'bin/moto_server'), ['-H', '127.0.0.1', '-p', String(behind)], { stdio: 'ignore' });
-    // Between us and it: half of the answers are errors or broken connections, where that is asked for.
-    proxy = createServer((from, to) => {
-      const dice = Math.random();
-      if (dice < erring / 2) return void from.socket.destroy();
-      if (dice < erring) {
-        from.resume();
-        return void to.writeHead(500).end('<Error><Code>InternalError</Code></Error>');
-      }
-      from.pipe(request({ host: '127.0.0.1', port: behind, path: from.url, method: from.method, headers: from.headers }, (r) => {
-        to.writeHead(r.statusCode!, r.headers);
-        r.pipe(to);
-      }).on('error', () => to.destroy()));
-    });
-    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-    port = (proxy.address() as { port: number }).port;
-    for (let i = 0; i < 100; i++) {
-      try {
-        if ((await fetch(`http://127.0.0.1:${behind}/bucket`, { method: 'PUT', headers: { authorization: 'AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request' } })).ok) return;
-      } catch { /* not there yet */ }
-      await sleep(200);
-    }
-    throw new Error('moto did not start');
+    server = await (s3Server as () => Promise<Server>)();
   });
   afterAll(() => {
-    moto.kill('SIGKILL');
-    proxy.close();
+    server.stop();
     rmSync(folder, { recursive: true, force: true });
   });
-  const open = (cache: string, untrusted?: string) => openStore(`s3://bucket/farm?endpoint=http://127.0.0.1:${port}`, folder, join(folder, cache), untrusted);
+  const open = (cache: string, untrusted?: string) => openStore(`s3://bucket/farm?endpoint=${server.endpoint}`, folder, join(folder, cache), untrusted);
 
   for (const rate of [0, 0.5]) {
     it(`keeps and gives back what was put, whole and checked, where ${rate * 100} % of the answers are errors`, async () => {
-      erring = rate;
+      server.erring = rate;
       const store = await open(`a${rate}`);
       const file = join(folder, `file${rate}`);
       writeFileSync(file, `content ${rate} ${'x'.repeat(100_000)}`);
@@ -75,7 +40,7 @@ describe('a store in a bucket', () => {
   }
 
   it('refuses a writer that did not read the last state', async () => {
-    erring = 0;
+    server.erring = 0;
     const store = await open('c');
     const { tag } = await store.readTagged('channels/x.json');
     expect(await store.replaceJson('channels/x.json', { n: 1 }, tag)).toBe(true);

@@ -1,0 +1,175 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { randoms } from '../../ts-src/plan/simulate.ts';
+import { bundle, cache, discard, slipway, states, workspace } from './helpers.ts';
+// @ts-expect-error plain JavaScript, shared with the benchmarks
+import { s3Server } from './s3.mjs';
+
+/** Two packages: `upper` takes the text of `lower` into its own file, so whether they fit together can be read. */
+function small(name: string, more = ''): string {
+  const folder = workspace(name);
+  writeFileSync(join(folder, 'distro.yaml'), `organization: acme\ndistributions: {d: {platforms: [bookworm], folders: [src], ros_version: 1}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\nrosdep: [rosdep.yaml]\n${more}`);
+  writeFileSync(join(folder, 'rosdep.yaml'), 'cmake: {debian: [cmake]}\n');
+  for (const p of ['lower', 'upper']) {
+    mkdirSync(join(folder, 'src', p), { recursive: true });
+    writeFileSync(join(folder, 'src', p, 'package.xml'), `<package format="2"><name>${p}</name><version>1.0.0</version><description>d</description><maintainer email="a@b.org">a</maintainer><license>BSD</license><buildtool_depend>cmake</buildtool_depend>${p === 'upper' ? '<depend>lower</depend>' : ''}<export><build_type>cmake</build_type></export></package>\n`);
+  }
+  writeFileSync(join(folder, 'src/lower/CMakeLists.txt'), 'cmake_minimum_required(VERSION 3.10)\nproject(lower NONE)\ninstall(FILES text DESTINATION share/lower)\n');
+  writeFileSync(join(folder, 'src/upper/CMakeLists.txt'), 'cmake_minimum_required(VERSION 3.10)\nproject(upper NONE)\nfile(READ /opt/acme/d/share/lower/text text)\nfile(WRITE ${CMAKE_BINARY_DIR}/copy "${text}")\ninstall(FILES ${CMAKE_BINARY_DIR}/copy DESTINATION share/upper)\n');
+  edit(folder, 0);
+  return folder;
+}
+
+const edit = (folder: string, n: number): void => writeFileSync(join(folder, 'src/lower/text'), `text ${n}\n`);
+
+/** What apt would be served: signed, each file as its index says, and both packages of one make. Undefined where nothing is yet. */
+function served(folder: string): string | undefined {
+  const suite = join(folder, 'out/apt/dists/bookworm-d');
+  if (!existsSync(join(suite, 'InRelease'))) return undefined;
+  const home = mkdtempSync(join(cache, 'gpg-'));
+  try {
+    execFileSync('gpg', ['--homedir', home, '--quiet', '--batch', '--import', join(folder, 'out/apt/key.asc')], { stdio: 'ignore' });
+    const release = execFileSync('gpg', ['--homedir', home, '--quiet', '--batch', '--decrypt', join(suite, 'InRelease')], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    const packages = readFileSync(join(suite, 'main/binary-amd64/Packages'));
+    const digest = (data: Buffer) => createHash('sha256').update(data).digest('hex');
+    expect(release).toContain(` ${digest(packages)} `);
+    const texts = packages.toString('utf8').split('\n\n').filter((p) => p.trim()).map((p) => {
+      const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(p)![1]!;
+      const file = join(folder, 'out/apt', field('Filename'));
+      expect(digest(readFileSync(file))).toBe(field('SHA256'));
+      const at = field('Package') === 'acme-d-lower' ? 'share/lower/text' : 'share/upper/copy';
+      return execFileSync('sh', ['-c', 'dpkg-deb --fsys-tarfile "$1" | tar -xO "./opt/acme/d/$2"', 'sh', file, at], { encoding: 'utf8' });
+    });
+    expect(texts.length).toBe(2);
+    expect(texts[0]).toBe(texts[1]);
+    return texts[0]!.trim();
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+/** A run to its end: everything is there, and as it should be. */
+async function whole(folder: string, n: number): Promise<void> {
+  const ran = await slipway(['build'], folder);
+  expect(ran.code, ran.stderr).toBe(0);
+  expect(served(folder)).toBe(`text ${n}`);
+  const sound = await slipway(['store', 'verify'], folder);
+  expect(sound.code, sound.stdout + sound.stderr).toBe(0);
+}
+
+/** Every process below one, itself first. */
+function below(pid: number): number[] {
+  const children = new Map<number, number[]>();
+  for (const entry of readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    try {
+      const parent = Number(/^\d+ \(.*\) \S (\d+)/s.exec(readFileSync(`/proc/${entry}/stat`, 'utf8'))![1]);
+      children.set(parent, [...(children.get(parent) ?? []), Number(entry)]);
+    } catch { /* it has ended */ }
+  }
+  const all = [pid];
+  for (let i = 0; i < all.length; i++) all.push(...(children.get(all[i]!) ?? []));
+  return all;
+}
+
+describe('kill -9', () => {
+  const folder = small('kill');
+  let n = 0;
+  let seconds = 4;
+  afterAll(() => discard(folder));
+  beforeAll(async () => {
+    await whole(folder, n);
+    edit(folder, ++n);
+    const begun = Date.now();
+    await whole(folder, n);
+    seconds = (Date.now() - begun) / 1000;
+  });
+
+  it('at each boundary between two writes loses nothing and serves nothing wrong', async () => {
+    let last = n;
+    let at = 0;
+    for (let code: number | null = null; code !== 0;) {
+      edit(folder, ++n);
+      at++;
+      const child = spawn('node', ['--require', join(__dirname, 'kill-at.cjs'), bundle, 'build'], { cwd: folder, stdio: 'ignore', env: { ...process.env, KILL_AT: String(at) } });
+      code = await new Promise((resolve) => child.on('exit', (c) => resolve(c)));
+      expect(code === null || code === 0).toBe(true);
+      const now = served(folder);
+      expect([`text ${last}`, `text ${n}`]).toContain(now);
+      if (now === `text ${n}`) last = n;
+      if (at % 10 === 0 || code === 0) {
+        await whole(folder, n);
+        last = n;
+      }
+    }
+    // It has more than the records, objects and indexes of two packages to write.
+    expect(at).toBeGreaterThan(12);
+  });
+
+  it('of any process of a run, at 100 instants, loses nothing and serves nothing wrong', async () => {
+    const random = randoms(20261125);
+    const made = new Set([`text ${n}`]);
+    for (let i = 0; i < 100; i++) {
+      edit(folder, ++n);
+      made.add(`text ${n}`);
+      const child = spawn('node', [bundle, 'build'], { cwd: folder, stdio: 'ignore' });
+      let ended = false;
+      const end = new Promise<void>((resolve) => child.on('exit', () => resolve(void (ended = true))));
+      await sleep(random() * seconds * 1000);
+      const all = ended ? [] : below(child.pid!);
+      // Slipway itself, or something that it runs, which it then tells of.
+      const victim = all[random() < 0.6 ? 0 : Math.floor(random() * all.length)];
+      try {
+        if (victim !== undefined) process.kill(victim, 'SIGKILL');
+      } catch { /* it has ended */ }
+      await end;
+      expect([...made]).toContain(served(folder));
+      if (i % 20 === 19) await whole(folder, n);
+    }
+  });
+});
+
+it('a truncated or lost object is built again, and said, in the same run', async () => {
+  const folder = small('truncated');
+  try {
+    await whole(folder, 0);
+    const objects = () => readdirSync(join(folder, '.slipway/store/objects'), { recursive: true }).map(String).filter((f) => /\/[0-9a-f]{64}$/.test(f)).map((f) => join(folder, '.slipway/store/objects', f));
+    const deb = objects().find((f) => readFileSync(f).subarray(0, 7).toString() === '!<arch>' && execFileSync('dpkg-deb', ['--field', f, 'Package'], { encoding: 'utf8' }) === 'acme-d-lower\n')!;
+    truncateSync(deb, 100);
+    writeFileSync(join(folder, 'src/upper/README.md'), 'so that it is built\n');
+    const ran = await slipway(['build'], folder);
+    expect(ran.code, ran.stderr).toBe(0);
+    expect(states(folder)).toEqual({ lower: 'built', upper: 'built' });
+    expect(served(folder)).toBe('text 0');
+    for (const f of objects()) rmSync(f);
+    const again = await slipway(['build'], folder);
+    expect(again.code, again.stderr).toBe(0);
+    await whole(folder, 0);
+  } finally {
+    discard(folder);
+  }
+});
+
+it('a store in a bucket, half of whose answers are errors, gives the same as a folder', async () => {
+  const server = await (s3Server as () => Promise<{ erring: number; requests: number; endpoint: string; stop: () => void }>)();
+  const folder = small('bucket', `store: "s3://bucket/farm?endpoint=${server.endpoint}"\n`);
+  try {
+    server.erring = 0.5;
+    await whole(folder, 0);
+    server.erring = 0;
+    const before = server.requests;
+    const noop = await slipway(['build', '--dry-run'], folder);
+    expect(noop.stderr).toContain('2 kept, 0 to do\n');
+    expect(server.requests - before).toBeLessThan(8);
+    edit(folder, 1);
+    server.erring = 0.5;
+    await whole(folder, 1);
+  } finally {
+    server.stop();
+    discard(folder);
+  }
+});

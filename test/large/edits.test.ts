@@ -1,0 +1,50 @@
+import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { randoms } from '../../ts-src/plan/simulate.ts';
+import { cache, discard, installAndRun, resultOf, shareState, slipway, workspace } from '../e2e/helpers.ts';
+// @ts-expect-error plain JavaScript, shared with the benchmarks
+import { chainEdits, commitChain, makeChain } from '../e2e/chain.mjs';
+// @ts-expect-error plain JavaScript, shared with the benchmarks
+import { contentsOf } from '../e2e/edits.mjs';
+
+interface Edit { name: string; packages: string[]; inside?: true; apply: (source: string, n: number) => void }
+const contents = contentsOf as (folder: string) => Record<string, string>;
+const built = (folder: string) => resultOf(folder).filter((r) => r.state === 'built').map((r) => r.name).sort();
+
+const folder = workspace('chain');
+const whole = join(folder, 'whole');
+afterAll(() => discard(folder));
+
+it('the real chain through random edits holds at every step what a build from nothing holds', async () => {
+  (makeChain as (folder: string, sources: string) => void)(folder, join(cache, 'sources'));
+  expect((await slipway(['build'], folder)).code).toBe(0);
+  const random = randoms(20261125);
+  const edits = chainEdits as Edit[];
+  let before = contents(folder);
+  let printed = '';
+  for (let i = 0; i < 24; i++) {
+    const edit = edits[i < edits.length ? i : Math.floor(random() * edits.length)]!;
+    edit.apply(join(folder, 'src'), i);
+    (commitChain as (folder: string) => void)(folder);
+    const ran = await slipway(['build'], folder);
+    expect(ran.code, `${edit.name}: ${ran.stderr}`).toBe(0);
+    printed = ran.stdout;
+    const now = contents(folder);
+    if (edit.inside) expect(built(folder), edit.name).toEqual(edit.packages);
+    for (const name of Object.keys(now).filter((n) => now[n] !== before[n])) expect(built(folder), `${edit.name}: ${name} is not as it was`).toContain(name);
+    before = now;
+    if (i % 4 !== 3) continue;
+    // From nothing: another place, another store, the same sources.
+    rmSync(whole, { recursive: true, force: true });
+    mkdirSync(whole);
+    for (const part of ['distro.yaml', 'rosdep.yaml', 'rosdistro', 'patches']) cpSync(join(folder, part), join(whole, part), { recursive: true });
+    shareState(join(whole, '.slipway'));
+    const fresh = await slipway(['build'], whole);
+    expect(fresh.code, fresh.stderr).toBe(0);
+    expect(contents(whole), `after ${edit.name}`).toEqual(now);
+  }
+  const installed = await installAndRun('bookworm', printed, ['acme-noetic-std-msgs', 'acme-noetic-roscpp-core', 'acme-noetic-catkin'], '. /opt/acme/noetic/setup.sh\npython3 -c "from std_msgs.msg import ColorRGBA; print(hasattr(ColorRGBA(), \'more4\'))"\n');
+  expect(installed.stdout).toBe('True\n');
+  expect(installed.code, installed.stderr).toBe(0);
+});
