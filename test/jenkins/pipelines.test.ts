@@ -121,6 +121,8 @@ describe('the pipelines on Jenkins\' interpreter, end to end', () => {
     expect(resultsOf(b).find((t) => t.name === 'acme_drive' && t.kind === 'build')!.state).toBe('failed');
     expect(b.log).toMatch(/FAILED mini\/bookworm-amd64\/acme_drive: .*\n {4}this change broke it: it was good in the last run without the change/);
     expect(b.log).toMatch(/error: .*has no member named .angular/);
+    expect(b.log).toMatch(/acme_msgs on bookworm amd64: this changes the ABI \([0-9a-f]+ → [0-9a-f]+\); rebuilt for it: acme_drive(?:, \S+)*\n\d+ files? that others see differ/);
+    expect(b.description).toContain('ABI of acme_msgs changes');
   });
 
   it('a pull request on the distro repository shows the difference and publishes nothing', async () => {
@@ -166,7 +168,7 @@ describe('the pipelines on Jenkins\' interpreter, end to end', () => {
 
   it('an agent that is killed in the middle of a task costs that task alone, which runs again elsewhere', async () => {
     appendFileSync(join(folder, 'distro/src/bootstrap/ament_package/setup.py'), '# a change of the build tool\n');
-    appendFileSync(join(folder, 'distro/src/bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'), '# a change of the build tool\n');
+    appendFileSync(join(folder, 'distro/src/bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'), 'set(ament_change 1)\n');
     sources(join(folder, 'distro'));
     const b = await distro({ events: [{ when: 'building mini/bookworm-amd64/ament_cmake_core\n', wait: 300, do: 'kill-agent' }] });
     good(b);
@@ -176,7 +178,7 @@ describe('the pipelines on Jenkins\' interpreter, end to end', () => {
   });
 
   it('a controller that is restarted in the middle goes on with what runs', async () => {
-    appendFileSync(join(folder, 'distro/src/bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'), '# another change\n');
+    appendFileSync(join(folder, 'distro/src/bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'), 'set(ament_change 2)\n');
     sources(join(folder, 'distro'));
     const b = await distro({ events: [{ when: 'building mini/bookworm-amd64/ament_cmake_core\n', wait: 200, do: 'restart' }, { when: 'building mini/bookworm-amd64/acme_math\n', do: 'restart' }] });
     good(b);
@@ -185,7 +187,7 @@ describe('the pipelines on Jenkins\' interpreter, end to end', () => {
   });
 
   it('an abort stops the processes on the agents, leaves no mount, and loses nothing that was done', async () => {
-    appendFileSync(join(folder, 'distro/src/bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'), '# a third change\n');
+    appendFileSync(join(folder, 'distro/src/bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'), 'set(ament_change 3)\n');
     sources(join(folder, 'distro'));
     const b = await distro({ events: [{ when: 'building mini/bookworm-amd64/ros_workspace\n', wait: 300, do: 'abort' }] });
     expect(b.result).toBe('ABORTED');

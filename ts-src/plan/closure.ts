@@ -59,6 +59,18 @@ export function closuresOf(scope: Pick<Scope, 'packages'>): Closures {
   };
 }
 
+/** For each of some packages, all that are built with it in their root, by name, whatever the scope: what is rebuilt where it shows something else. */
+export function usersOf(scopes: readonly Scope[], wanted: ReadonlySet<string>): Record<string, string[]> {
+  const users = new Map<string, Set<string>>([...wanted].sort().map((name) => [name, new Set()]));
+  for (const scope of scopes) {
+    const closures = closuresOf(scope);
+    scope.packages.forEach((p, n) => {
+      for (const d of closures.root(n)) users.get(scope.packages[d]!.name)?.add(p.name);
+    });
+  }
+  return Object.fromEntries([...users].map(([name, all]) => [name, [...all].sort()]));
+}
+
 /** For each package the length in milliseconds of the longest chain of builds that waits for it, itself counted. */
 export function remainingPaths(packages: readonly PlannedPackage[], milliseconds: (p: PlannedPackage) => number): number[] {
   const index = new Map(packages.map((p, i) => [p.name, i]));

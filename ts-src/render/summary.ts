@@ -31,7 +31,7 @@ export function renderSummary(results: readonly TaskResult[], tails: (t: TaskRes
 }
 
 /** One line that says what happened, for a build's description. */
-export function renderHeadline(title: string, results: readonly TaskResult[], faults: number): string {
+export function renderHeadline(title: string, results: readonly TaskResult[], faults: number, abi: readonly string[] = []): string {
   const count = (kind: TaskResult['kind'], ...states: TaskState[]) => results.filter((t) => t.kind === kind && states.includes(t.state)).length;
   const failed = results.filter((t) => t.state === 'failed');
   const parts = [
@@ -39,6 +39,7 @@ export function renderHeadline(title: string, results: readonly TaskResult[], fa
     ...(faults ? [`${plural(faults, 'fault')} in the distro repository`] : []),
     ...([['built', count('build', 'built')], ['kept', count('build', 'kept')], ['stopped', results.filter((t) => t.state === 'stopped' || t.state === 'blocked').length]] as const).filter(([, n]) => n > 0).map(([what, n]) => `${n} ${what}`),
     ...(count('test', 'passed', 'kept') ? [`tests of ${plural(count('test', 'passed', 'kept'), 'package')} passed`] : []),
+    ...(abi.length ? [`ABI of ${abi.slice(0, 3).join(', ')}${abi.length > 3 ? ` and ${abi.length - 3} more` : ''} changes`] : []),
   ];
   return `${title}: ${parts.join(', ') || 'nothing to do'}\n`;
 }

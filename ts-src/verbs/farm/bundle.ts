@@ -38,6 +38,8 @@ export interface Bundle {
   title: string;
   /** Packages of the repository that a package's pipeline is about, and those downstream of it; undefined elsewhere. */
   subject: { repository: string; own: string[]; downstream: string[] } | undefined;
+  /** Of packages that a change is about: who is built with them in its root, in the whole distribution. */
+  users: Record<string, string[]>;
   channel: { name: string; held: Record<string, Record<string, string>> };
   architectures: string[];
   begun: number;

@@ -1,14 +1,16 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isError } from '../../model/diagnostics.ts';
 import { isDone, type TaskResult } from '../../model/result.ts';
 import { writeWhole } from '../../io/files.ts';
 import { makeLock } from '../../read/inputs.ts';
+import { renderAbi } from '../../render/abi.ts';
 import { renderLock } from '../../render/lock.ts';
 import { tellingPart } from '../../render/log.ts';
 import { renderHeadline, renderSummary } from '../../render/summary.ts';
-import { closeWork } from '../../run/work.ts';
+import { closeWork, newWork } from '../../run/work.ts';
 import { openChannel, publishChannel } from '../channel.ts';
+import { compareBuilds } from '../compare-builds.ts';
 import { complain, exit, print, showDiagnostics, type Values, type Verb } from '../common.ts';
 import { judgeTests, resultsOf, writeOutputs } from '../outputs.ts';
 import { recordRun } from '../runs.ts';
@@ -135,13 +137,14 @@ async function tell(session: Session, loaded: Loaded, output: string): Promise<n
     if (verdict) t.reason += `\n${verdict}`;
   }
   if (bundle.subject) await tellBefore(session, loaded);
+  const abi = bundle.untrusted === undefined ? [] : await tellAbi(session, loaded, output);
   const platforms = await platformsOf({ state: session.input.state, distro: bundle.distro }, session.runs);
   showDiagnostics(await writeOutputs(bundle.plan, session.input.distributions, platforms, session.runs, session.store, output, bundle.begun));
   await recordRun(session);
   const tails = (t: TaskResult): string[] => (t.log === undefined ? [] : tellingPart(readLog(t.log)));
   complain(renderSummary(results.map((t) => (t.log === undefined ? t : { ...t, log: join(output, t.log) })), tails, Date.now() - bundle.begun));
   const failed = results.some((t) => !isDone(t.state)) || bundle.faults.length > 0;
-  print(renderHeadline(bundle.title, results, bundle.faults.length));
+  print(renderHeadline(bundle.title, results, bundle.faults.length, abi));
   return failed ? exit.failed : exit.ok;
 }
 
@@ -156,6 +159,34 @@ async function tellBefore(session: Session, { bundle }: Loaded): Promise<void> {
       t.reason += `\nthis change broke it${good.has(t.name) ? ': it was good in the last run without the change' : ', or it was broken before: no good build of it is known'}`;
     }
   }
+}
+
+/**
+ * What a change does to the ABI: of each package that it built, what others see and did not see before, and who is rebuilt for it
+ * once it is merged; in the log, and in `abi.txt` beside the report. Returns the packages.
+ */
+async function tellAbi(session: Session, { bundle }: Loaded, output: string): Promise<string[]> {
+  const texts: string[] = [];
+  const changed = new Set<string>();
+  for (const r of session.runs) {
+    const before = new Map([...(await session.store.readIndex(r.id)).builds.values()].map((record) => [record.package, record]));
+    for (const [n, t] of r.results.slice(0, r.count).entries()) {
+      const [old, now] = [before.get(t!.name), r.records[n]];
+      if (t?.state !== 'built' || !old || !now || old.abi === now.abi || !Object.hasOwn(bundle.users, t.name)) continue;
+      changed.add(t.name);
+      const users = bundle.users[t.name]!;
+      const paths = await Promise.all([old, now].map(async (record) => (await Promise.all(record.debs.map((d) => session.store.path(d)))).filter((p) => p !== undefined)));
+      const folder = newWork(session.input.state);
+      const compared = await compareBuilds(paths[0]!, paths[1]!, folder);
+      texts.push(`${t.name} on ${r.target.platform} ${r.target.architecture}: this changes the ABI (${old.abi} → ${now.abi}); ${users.length ? `rebuilt for it: ${users.join(', ')}` : 'nothing is built on it'}\n${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0]!.message}\n`}`);
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+  if (texts.length) {
+    complain(`\n${texts.join('\n')}\n`);
+    writeWhole(join(output, 'abi.txt'), texts.join('\n'));
+  }
+  return [...changed].sort();
 }
 
 function readLog(file: string): string {

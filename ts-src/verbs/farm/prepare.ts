@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { bad, error, good, isError, sorted, warning, type Diagnostic, type Result } from '../../model/diagnostics.ts';
 import { exists, readIf, writeWhole } from '../../io/files.ts';
+import { usersOf } from '../../plan/closure.ts';
 import { comparePlans } from '../../plan/compare.ts';
 import { pipelineOf, type Pipeline } from '../../plan/track.ts';
 import { checkout, fetchCommit, git, resolveRef } from '../../read/git.ts';
@@ -95,7 +96,7 @@ async function runPrepare(given: Values, packages: string[]): Promise<number> {
     showDiagnostics(sorted(read.diagnostics));
     return exit.failed;
   }
-  const { planned, subject, difference } = read;
+  const { planned, subject, difference, users } = read;
   const { files, diagnostics: lacking } = filesOf(distro, root);
   const all = sorted([...planned.diagnostics, ...readable.notes, ...lacking]);
   showDiagnostics(all);
@@ -121,7 +122,7 @@ async function runPrepare(given: Values, packages: string[]): Promise<number> {
     const bundle: Bundle = {
       schema: 1, id: newRunId(planned.plan.stamp), plan: planned.plan, distro, files, distributions: distributionsOf(planned.plan, distro, planned.distributions), lock: planned.lock, untrusted: place,
       tested: planned.plan.scopes.map((s) => s.packages.filter((p) => testable(p.name, 'named' in p.why)).map((p) => p.name)), partial: isPartial(planned) || isChange,
-      faults: all.filter(isError).map((d) => d.message), pipeline, title: text('title') ?? text('tag') ?? text('branch') ?? 'run', subject,
+      faults: all.filter(isError).map((d) => d.message), pipeline, title: text('title') ?? text('tag') ?? text('branch') ?? 'run', subject, users,
       channel: { name: channel.name, held: channel.value.versions }, architectures, begun: Date.now(),
     };
     await saveBundle(store, bundle);
@@ -166,7 +167,7 @@ async function withLock(values: Values, store: Store, pipeline: Pipeline, root: 
 }
 
 
-interface Read { planned: Planned; subject: Bundle['subject']; difference: string | undefined }
+interface Read { planned: Planned; subject: Bundle['subject']; difference: string | undefined; users: Bundle['users'] }
 
 /** The values with the distro repository at hand that `--distro-url` names. */
 async function withDistro(values: Values): Promise<Result<Values>> {
@@ -213,12 +214,13 @@ async function planOf(values: Values, packages: string[], pipeline: Pipeline): P
     const before = await planAt(inputs.workspace, target, {});
     const planned = planInputs(inputs, selection);
     if (!planned.ok) return planned;
-    return { planned: planned.value, subject: undefined, difference: whole.ok && before.ok ? renderComparison(comparePlans(before.value.plan, whole.value.plan)) : undefined };
+    const named = new Set(planned.value.plan.scopes.flatMap((s) => s.packages.filter((p) => 'named' in p.why).map((p) => p.name)));
+    return { planned: planned.value, subject: undefined, difference: whole.ok && before.ok ? renderComparison(comparePlans(before.value.plan, whole.value.plan)) : undefined, users: whole.ok ? usersOf(whole.value.plan.scopes, named) : {} };
   }
   const read = await readValues(values, packages);
   if (!read.ok) return read;
   const planned = planInputs(read.value.inputs, read.value.selection);
-  return planned.ok ? { planned: planned.value, subject: undefined, difference: undefined } : planned;
+  return planned.ok ? { planned: planned.value, subject: undefined, difference: undefined, users: {} } : planned;
 }
 
 /** The commit of a pull request's target branch: as the checkout has it, else fetched from where the checkout came from. */
@@ -251,8 +253,9 @@ async function planChange(values: Values, change: string): Promise<Read | { diag
   const budget = typeof values.budget === 'string' && /^\d+$/.test(values.budget) ? Number(values.budget) : 50;
   const downstream = downstreamOf(whole.value.plan, own, (values.downstream ?? 'none') as 'none' | 'direct' | 'all', budget);
   if (downstream.left) complain(`${downstream.left} more packages downstream are over the budget of ${budget}, and are not built\n`);
+  const users = usersOf(whole.value.plan.scopes, own);
   const planned = planInputs(inputs, { ...selection, packages: [...own, ...downstream.names] });
-  return planned.ok ? { planned: planned.value, subject: { repository: repository.value, own: [...own].sort(), downstream: downstream.names }, difference: undefined } : planned;
+  return planned.ok ? { planned: planned.value, subject: { repository: repository.value, own: [...own].sort(), downstream: downstream.names }, difference: undefined, users } : planned;
 }
 
 const ownPackages = (inputs: Inputs, repository: string): string[] => inputs.distributions.flatMap((d) => [...d.packages.values()].filter((p) => p.repository === repository).map((p) => p.name));
