@@ -28,7 +28,7 @@ export const editsOf = [
   { name: 'a program', packages: ['acme_drive'], inside: true, apply: (s, n) => appendFileSync(join(s, 'robot/acme_drive/src/drive.cpp'), `\nnamespace { [[maybe_unused]] int own${n} = ${n}; }\n`) },
   { name: 'a Python module', packages: ['acme_teleop'], inside: true, apply: (s, n) => appendFileSync(join(s, 'robot/acme_teleop/acme_teleop/main.py'), `\n# ${n}\n`) },
   { name: 'a comment in a build tool', packages: ['ament_cmake_core'], inside: true, apply: (s, n) => appendFileSync(join(s, 'bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'), `# ${n}\n`) },
-  { name: 'what a build tool does', packages: ['ament_cmake_core'], apply: (s, n) => change(join(s, 'bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'), /(install\(FILES package\.xml DESTINATION share\/\$\{PROJECT_NAME\})(?:\/made\d+)?\)/, `$1/made${n})`) },
+  { name: 'what a build tool does', packages: ['ament_cmake_core'], apply: (s, n) => change(join(s, 'bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'), /(DESTINATION share\/\$\{PROJECT_NAME\}\)\n)(?: {2}file\(WRITE.*\n.*\n)?/, `$1  file(WRITE \${CMAKE_CURRENT_BINARY_DIR}/made "${n}")\n  install(FILES \${CMAKE_CURRENT_BINARY_DIR}/made DESTINATION share/\${PROJECT_NAME})\n`) },
   { name: 'a version', packages: ['acme_drive'], apply: (s, n) => change(join(s, 'robot/acme_drive/package.xml'), /<version>[\d.]+</, `<version>1.3.${n}<`) },
   { name: 'a description', packages: ['acme_math'], inside: true, apply: (s, n) => change(join(s, 'robot/acme_math/package.xml'), /<description>[^<]*</, `<description>Angles ${n}<`) },
   { name: 'a mode', packages: ['acme_teleop'], inside: true, apply: (s) => {

@@ -26,7 +26,7 @@ export interface ScopeRun {
   /** By package, the system packages of its root, once they are known. */
   sets: (SystemSet | undefined)[];
   /** By task: milliseconds of the longest chain of tasks that waits for it, itself counted. */
-  priority: number[];
+  readonly priority: number[];
   /** Paths of files → the package that ships them, of packages built in this run and, once one was built, of all. */
   owners: Map<string, string>;
 }
@@ -39,11 +39,14 @@ export function prepareRun(scope: Scope, target: Target, base: Base, system: Sys
   const { packages } = scope;
   const closures = closuresOf(scope);
   const records: (BriefRecord | undefined)[] = packages.map(() => undefined);
-  const builds = remainingPaths(packages, (p) => history(p.name) ?? 15000);
+  let priority: number[] | undefined;
   return {
     id: scopeId(scope.distribution, target), scope, target, base, system, closures, count: packages.length, records, tests: packages.map(() => undefined), sets: packages.map(() => undefined), owners: new Map(),
     identities: new Identities(packages, closures.index, (n) => records[n]!.interface, full),
-    priority: [...builds, ...packages.map((p) => history(`${p.name} test`) ?? 15000)],
+    // Who does tasks that others schedule has no use for it.
+    get priority() {
+      return (priority ??= [...remainingPaths(packages, (p) => history(p.name) ?? 15000), ...packages.map((p) => history(`${p.name} test`) ?? 15000)]);
+    },
     results: [
       ...packages.map((p): TaskResult => ({ id: taskId(scope.distribution, target, p.name), name: p.name, kind: 'build', state: 'waiting', reason: '' })),
       ...packages.map((p): TaskResult | undefined => (tested(p) ? { id: testTaskId(scope.distribution, target, p.name), name: p.name, kind: 'test', state: 'waiting', reason: '' } : undefined)),

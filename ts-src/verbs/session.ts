@@ -122,7 +122,8 @@ export async function shareResolved({ runs, store }: Pick<Session, 'runs' | 'sto
 
 export const ownArchitecture = (): string | undefined => ({ x64: 'amd64', arm64: 'arm64', arm: 'armhf', ia32: 'i386', ppc64: 'ppc64el', riscv64: 'riscv64', s390x: 's390x' } as Record<string, string>)[process.arch];
 
-export interface SessionOptions { driver: Driver; limits: Limits; renewBase: boolean; signal: AbortSignal; held: Session['held']; store?: Store | undefined; retries?: number }
+/** `hinted`: what is kept of earlier runs is read at once; without it each task is asked for. */
+export interface SessionOptions { driver: Driver; hinted?: boolean; limits: Limits; renewBase: boolean; signal: AbortSignal; held: Session['held']; store?: Store | undefined; retries?: number }
 
 /** Opens the store, makes or fetches the bases, and reads what is known of earlier runs. */
 export async function openSession(input: RunInput, options: SessionOptions): Promise<Session | { diagnostics: Diagnostic[] }> {
@@ -136,7 +137,7 @@ export async function openSession(input: RunInput, options: SessionOptions): Pro
   });
   const hints: Hints = { builds: new Map(), tests: new Map() };
   const scopes = input.plan.scopes.flatMap((s) => s.targets.map((t) => scopeId(s.distribution, t)));
-  for (const index of await store.many(scopes, (id) => store.readIndex(id))) {
+  if (options.hinted !== false) for (const index of await store.many(scopes, (id) => store.readIndex(id))) {
     for (const [key, record] of index.builds) hints.builds.set(key, record);
     for (const [key, record] of index.tests) hints.tests.set(key, record);
   }

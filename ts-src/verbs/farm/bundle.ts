@@ -150,15 +150,18 @@ export const distributionsOf = (plan: Plan, distro: Distro, distributions: reado
 /** A name for a place in the store from what comes from outside: a pull request's, a job's. */
 export const placeName = (text: string): string => `${text.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[.-]+/, '').slice(0, 60) || 'change'}-${sha256(text).slice(0, 8)}`;
 
-/** What became of a task, told in a run on this machine. */
-export function placeResult(r: ScopeRun, t: TaskResult): void {
-  const task = r.results.findIndex((own) => own?.id === t.id);
-  if (task >= 0) r.results[task] = { ...t };
+/** What became of tasks, told in a run on this machine. */
+export function placeResults(r: ScopeRun, tasks: readonly TaskResult[]): void {
+  const places = new Map(r.results.map((own, task) => [own?.id, task]));
+  for (const t of tasks) {
+    const task = places.get(t.id);
+    if (task !== undefined) r.results[task] = { ...t };
+  }
 }
 
 /** What was known before anything ran, told in a run on this machine. */
 export function takePart(r: ScopeRun, part: Part): void {
   part.records[r.id]?.forEach((record, n) => record && (r.records[n] = record));
   part.tests[r.id]?.forEach((record, n) => record && (r.tests[n] = record));
-  for (const t of part.results[r.id] ?? []) placeResult(r, t);
+  placeResults(r, part.results[r.id] ?? []);
 }

@@ -16,7 +16,7 @@ import { judgeTests, resultsOf, writeOutputs } from '../outputs.ts';
 import { recordRun } from '../runs.ts';
 import { limitsOf, runOptions, type Session } from '../session.ts';
 import { platformsOf } from '../system-lock.ts';
-import { lockName, placeResult, resultName, takePart, type Loaded } from './bundle.ts';
+import { lockName, resultName, takePart, type Loaded } from './bundle.ts';
 import { farmOptions, openRun, untilStopped, type KeptResult } from './work.ts';
 
 /** What agents did, told in the session: results and records of all tasks. Logs of what failed are brought to `output`. */
@@ -32,7 +32,7 @@ async function gather(session: Session, loaded: Loaded, output: string): Promise
   await store.many(numbers, async ({ number, run, task }) => {
     const kept = await store.readJson<KeptResult>(resultName(loaded.bundle.id, number));
     if (!kept) return;
-    placeResult(run!, kept.result);
+    if (run!.results[task]?.id === kept.result.id) run!.results[task] = kept.result;
     const { key } = kept.result;
     if (key !== undefined && task < run!.count && isDone(kept.result.state)) run!.records[task] = await store.get(key);
     if (key !== undefined && task >= run!.count) run!.tests[task - run!.count] = await store.getTest(key);

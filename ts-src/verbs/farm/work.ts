@@ -1,7 +1,10 @@
+import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { error } from '../../model/diagnostics.ts';
+import { scopeId } from '../../model/names.ts';
+import type { Plan } from '../../model/plan.ts';
 import type { StoredFile, TaskResult } from '../../model/result.ts';
-import { exists } from '../../io/files.ts';
+import { exists, writeWhole } from '../../io/files.ts';
 import { renderEvent } from '../../render/summary.ts';
 import { missingTools } from '../../run/doctor.ts';
 import { closeWork, openWork } from '../../run/work.ts';
@@ -27,7 +30,7 @@ export const farmOptions = {
 export const farmState = (values: Values): string => resolve(typeof values.state === 'string' ? values.state : process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? join(process.env.WORKSPACE_TMP, 'slipway') : '.slipway'));
 
 /** A run and a session on it, on this machine; undefined after its faults were told. */
-export async function openRun(verb: string, values: Values, limits: Limits, signal: AbortSignal, work = true): Promise<{ loaded: Loaded; session: Session } | undefined> {
+export async function openRun(verb: string, values: Values, limits: Limits, signal: AbortSignal, work = true, numbers?: readonly number[]): Promise<{ loaded: Loaded; session: Session } | undefined> {
   if (typeof values.run !== 'string' || typeof values.store !== 'string') {
     complain(`slipway ${verb}: --run and --store are needed\n`);
     return undefined;
@@ -38,21 +41,39 @@ export async function openRun(verb: string, values: Values, limits: Limits, sign
     showDiagnostics(loaded.diagnostics);
     return undefined;
   }
-  const { input, store, bundle } = loaded.value;
+  const { store, bundle } = loaded.value;
+  const input = numbers ? { ...loaded.value.input, plan: planOf(loaded.value, numbers) } : loaded.value.input;
   const driver = driverOf(values, state);
-  const lacking = work ? await missingTools(driver.name, input.plan) : [];
+  const lacking = work && !lately(join(state, `sound-${driver.name}`)) ? await missingTools(driver.name, input.plan) : [];
   if (lacking.length) {
     showDiagnostics(lacking);
     return undefined;
   }
+  if (work && !lately(join(state, `sound-${driver.name}`))) writeWhole(join(state, `sound-${driver.name}`), '', { sync: false });
   await openWork(state, driver);
-  const session = await openSession(input, { driver, limits, renewBase: false, signal, store, held: heldIn(bundle.channel.held) });
+  const session = await openSession(input, { driver, limits, renewBase: false, signal, store, hinted: numbers === undefined, held: heldIn(bundle.channel.held) });
   if ('diagnostics' in session) {
     showDiagnostics(session.diagnostics);
     await closeWork(driver);
     return undefined;
   }
   return { loaded: loaded.value, session };
+}
+
+/** The plan of those scopes and targets alone that some tasks belong to: a call for one task reads little of a large run. */
+function planOf({ input, parts }: Loaded, numbers: readonly number[]): Plan {
+  const runs = new Set(parts.flatMap((part) => numbers.flatMap((n) => part.tasks[n - part.first]?.[0] ?? [])));
+  const scopes = input.plan.scopes.map((s) => ({ ...s, targets: s.targets.filter((t) => runs.has(scopeId(s.distribution, t))) }));
+  return { ...input.plan, scopes: scopes.filter((s) => s.targets.length) };
+}
+
+/** Whether this machine was found to have what builds need within the hour: calls come every few seconds. */
+function lately(file: string): boolean {
+  try {
+    return Date.now() - statSync(file).mtimeMs < 3_600_000;
+  } catch {
+    return false;
+  }
 }
 
 /** A signal that comes when this process is told to stop. */
@@ -77,11 +98,12 @@ The last line is "end". The exit code is 0 also where a task failed.`,
       return exit.usage;
     }
     const stop = untilStopped();
-    const opened = await openRun('work', values, limits, stop.signal);
+    const numbers = values.tasks.split(',').map(Number);
+    const opened = await openRun('work', values, limits, stop.signal, true, numbers);
     if (!opened) return exit.failed;
     const { session, loaded } = opened;
     try {
-      return await doTasks(values, session, loaded, values.tasks.split(',').map(Number), stop.signal);
+      return await doTasks(values, session, loaded, numbers, stop.signal);
     } finally {
       await closeWork(session.driver);
       stop.done();
