@@ -1,0 +1,150 @@
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { channelPart, pipelineOf } from '../../ts-src/plan/track.ts';
+import { usersOf } from '../../ts-src/plan/closure.ts';
+import { useGitCredentials } from '../../ts-src/read/git-credentials.ts';
+import { jobNames } from '../../ts-src/render/jobs.ts';
+import { parseResults } from '../../ts-src/run/junit.ts';
+import { plainUrl } from '../../ts-src/verbs/farm/change.ts';
+import type { Scope } from '../../ts-src/model/plan.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-farm-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const bundle = join(__dirname, '../../resources/slipway.cjs');
+const write = (path: string, text: string): void => {
+  mkdirSync(dirname(join(folder, path)), { recursive: true });
+  writeFileSync(join(folder, path), text);
+};
+const git = (cwd: string, ...args: string[]) => execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b.org', ...args], { cwd: join(folder, cwd), encoding: 'utf8' });
+
+describe('what a ref is', () => {
+  const of = (ref: Parameters<typeof pipelineOf>[1], tracks: unknown[] = [], primary?: boolean) => {
+    const p = pipelineOf({ tracks: tracks as never }, ref, primary);
+    return [p.kind, p.channel, p.locked];
+  };
+  it('follows from its name, and from the tracks of the distro file', () => {
+    expect(of({ branch: 'main' })).toEqual(['nightly', 'nightly', false]);
+    expect(of({ branch: 'main' }, [], false)[0]).toBe('experiment');
+    expect(of({ branch: 'devel' }, [], true)).toEqual(['nightly', 'nightly', false]);
+    expect(of({ tag: 'v1.0' })).toEqual(['release', 'release/v1.0', true]);
+    expect(of({ branch: 'main', request: '7' })).toEqual(['request', undefined, false]);
+    const tracks = [{ branch: 'release/*', channel: 'candidate/{name}', locked: true, strict: true, keep: 3 }];
+    expect(of({ branch: 'release/2' }, tracks)).toEqual(['experiment', `candidate/${channelPart('release/2')}`, true]);
+    expect(of({ branch: 'released' }, tracks)[1]).toBe('experiment/released');
+  });
+  it('of a hostile name stays one part of a channel, and two names never share one', () => {
+    const names = ['a/b', 'a-b', 'A-b', '../../x', '..', '.x', '$(id)', 'a b', 'ä', ''];
+    const parts = names.map(channelPart);
+    expect(new Set(parts).size).toBe(names.length);
+    for (const p of parts) expect(p).toMatch(/^(?!\.)(?!.*\.\.)[a-z0-9._-]*$/);
+  });
+});
+
+it('a repository is known under all its addresses', () => {
+  const all = ['https://example.org/team/robot.git', 'http://user:secret@example.org/team/robot', 'git@example.org:team/robot.git', 'ssh://git@example.org:2222/team/robot.git/', 'ssh://git@example.org/team/robot/'];
+  expect([...new Set(all.map(plainUrl))]).toEqual(['example.org/team/robot']);
+});
+
+it('who is rebuilt for a package are those that have it in the root of their build', () => {
+  const packages = [['a', [], []], ['b', [], ['a']], ['c', ['b'], []], ['d', [], ['c']]].map(([name, build, run]) => ({ name, build, run, test: [] }));
+  expect(usersOf([{ packages } as unknown as Scope], new Set(['a', 'd']))).toEqual({ a: ['c'], d: [] });
+});
+
+describe('test results', () => {
+  it('of every runner are cases; what is no result file, or hostile, is none', () => {
+    const gtest = '<testsuites tests="2"><testsuite name="S" tests="2"><testcase name="a" status="run" time="0.5" classname="S"/><testcase name="b" classname="S"><failure message="1 &lt; 2" type=""><![CDATA[text]]></failure></testcase></testsuite></testsuites>';
+    expect(parseResults(gtest, 'x')!.map((c) => [c.suite, c.name, c.result, c.seconds])).toEqual([['S', 'a', 'passed', 0.5], ['S', 'b', 'failed', 0]]);
+    const ctest = '<Site><Testing><TestList/><Test Status="passed"><Name>t</Name></Test><Test Status="failed"><Name>u</Name></Test><Test Status="notrun"><Name>v</Name></Test></Testing></Site>';
+    expect(parseResults(ctest, 'x')!.map((c) => [c.name, c.result])).toEqual([['t', 'passed'], ['u', 'failed'], ['v', expect.stringMatching(/failed|skipped/)]]);
+    expect(parseResults('<html/>', 'x')).toBeUndefined();
+    expect(parseResults('<testsuite><testcase name="a">', 'x')).toBeUndefined();
+    const bomb = `<!DOCTYPE t [<!ENTITY a "ha">${Array.from({ length: 20 }, (_, i) => `<!ENTITY a${i} "${`&a${i ? i - 1 : ''};`.repeat(10)}">`).join('')}]><testsuite><testcase name="&a19;"/></testsuite>`;
+    const begun = Date.now();
+    const read = parseResults(bomb, 'x');
+    expect(Date.now() - begun).toBeLessThan(20_000);
+    expect((read?.[0]?.name ?? '').length).toBeLessThan(1_000_000);
+  });
+});
+
+describe('slipway jobs', () => {
+  it('writes a job for each repository, whatever its name and address, as a script and as code', () => {
+    write('jobs/distro.yaml', 'organization: acme\ndistributions: {d: {platforms: [bookworm], repos: [a.repos], ros_version: 2}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\n');
+    write('jobs/a.repos', 'repositories:\n  core: {type: git, url: "https://github.com/acme/core.git", version: main}\n  tools: {type: git, url: "ssh://git@example.org/it\'s/${x}.git", version: main}\n');
+    const jobs = (...args: string[]) => spawnSync('node', [bundle, 'jobs', '--distro-url', 'https://example.org/distro.git#main', ...args], { cwd: join(folder, 'jobs'), encoding: 'utf8' });
+    const script = jobs('--credentials', 'reader');
+    expect(script.status, script.stderr).toBe(0);
+    expect(script.stdout.match(/^multibranchPipelineJob\('acme\/(\w+)'\)/gm)).toEqual(['multibranchPipelineJob(\'acme/distro\')', 'multibranchPipelineJob(\'acme/core\')', 'multibranchPipelineJob(\'acme/tools\')']);
+    expect(script.stdout).toContain('repoOwner(\'acme\')');
+    expect(script.stdout).toContain('remote(\'ssh://git@example.org/it\\\'s/${x}.git\')');
+    expect(script.stdout).toContain('key(\'SLIPWAY_DISTRO\')');
+    expect(script.stdout).toContain('credentialsId(\'reader\')');
+    const casc = jobs('--format', 'casc');
+    expect(casc.stdout).toMatch(/^jobs:\n/m);
+    expect(jobs('--format', 'xml').status).toBe(2);
+    expect(jobNames(['a/b', 'a-b', 'A-B', '..', 'distro'])).toEqual(['a-b', 'a-b-2', 'A-B-3', 'repository', 'distro']);
+  });
+});
+
+describe('credentials of git', () => {
+  it('fetch what needs a login, from their host alone, and stand in no command line', async () => {
+    write('private/p/package.xml', '<package format="3"><name>p</name><version>1.0.0</version><description>d</description><maintainer email="a@b.org">m</maintainer><license>BSD</license></package>');
+    git('private', 'init', '-q', '-b', 'main');
+    git('private', 'add', '-A');
+    git('private', 'commit', '-qm', 'x');
+    const seen: string[] = [];
+    const server = createServer((request, response) => {
+      seen.push(request.headers.authorization ?? 'none');
+      if (request.headers.authorization !== `Basic ${Buffer.from('robot:top secret').toString('base64')}`) {
+        response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+        return;
+      }
+      const url = new URL(request.url!, 'http://x');
+      const cgi = spawn('git', ['http-backend'], { env: { ...process.env, GIT_PROJECT_ROOT: folder, GIT_HTTP_EXPORT_ALL: '1', PATH_INFO: url.pathname, QUERY_STRING: url.search.slice(1), REQUEST_METHOD: request.method!, CONTENT_TYPE: request.headers['content-type'] ?? '', HTTP_CONTENT_ENCODING: request.headers['content-encoding'] ?? '', GIT_PROTOCOL: String(request.headers['git-protocol'] ?? ''), REMOTE_ADDR: '127.0.0.1' } });
+      request.pipe(cgi.stdin);
+      const out: Buffer[] = [];
+      cgi.stdout.on('data', (d: Buffer) => out.push(d));
+      cgi.on('close', () => {
+        const all = Buffer.concat(out);
+        const end = all.indexOf('\r\n\r\n');
+        const headers = Object.fromEntries(all.subarray(0, end).toString().split('\r\n').map((l) => [l.slice(0, l.indexOf(':')), l.slice(l.indexOf(':') + 1).trim()]));
+        response.writeHead(Number((headers.Status ?? '200').split(' ')[0]), headers).end(all.subarray(end + 4));
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const remote = `http://${host}/private/.git`;
+    const ls = (env: NodeJS.ProcessEnv) => new Promise<{ code: number; text: string }>((resolve) => {
+      const child = spawn('git', ['ls-remote', remote, 'main'], { env: { ...env, GIT_TERMINAL_PROMPT: '0', GIT_TRACE: '1' } });
+      let text = '';
+      child.stdout.on('data', (d: Buffer) => (text += d.toString()));
+      child.stderr.on('data', (d: Buffer) => (text += d.toString()));
+      child.on('close', (code) => resolve({ code: code ?? 1, text }));
+    });
+    try {
+      expect((await ls(process.env)).code).not.toBe(0);
+      const env: NodeJS.ProcessEnv = { ...process.env, SLIPWAY_GIT_0_HOST: host, SLIPWAY_GIT_0_USER: 'robot', SLIPWAY_GIT_0_PASSWORD: 'top secret' };
+      useGitCredentials(env);
+      const got = await ls(env);
+      expect(got.code, got.text).toBe(0);
+      expect(got.text).toMatch(/refs\/heads\/main/);
+      expect(got.text).not.toContain('top secret');
+      const other: NodeJS.ProcessEnv = { ...process.env, SLIPWAY_GIT_0_HOST: 'example.org', SLIPWAY_GIT_0_USER: 'robot', SLIPWAY_GIT_0_PASSWORD: 'top secret' };
+      useGitCredentials(other);
+      seen.length = 0;
+      expect((await ls(other)).code).not.toBe(0);
+      expect(seen.every((s) => s === 'none')).toBe(true);
+      const hostile: NodeJS.ProcessEnv = { SLIPWAY_GIT_0_HOST: 'a;touch x', SLIPWAY_GIT_0_PASSWORD: 'p' };
+      useGitCredentials(hostile);
+      expect(hostile.GIT_CONFIG_COUNT).toBeUndefined();
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
+    expect(readFileSync(join(folder, 'private/.git/config'), 'utf8')).not.toContain('secret');
+  });
+});
