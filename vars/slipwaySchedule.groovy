@@ -82,7 +82,7 @@ String take(Map farm, int label, String lane) {
     List hand = []
     String numbers = ''
     int seconds = 0
-    int most = ready.isEmpty() ? 0 : Math.min(30, ((farm.work[label] / farm.lanes[label] - farm.path[ready[0]]) / 5).intValue())
+    int most = ready.isEmpty() ? 0 : Math.min(60, ((farm.work[label] / farm.lanes[label] - farm.path[ready[0]]) / 2).intValue())
     while (!ready.isEmpty() && hand.size() < 20 && (hand.isEmpty() || (seconds + farm.seconds[ready[0]] <= most && ready.size() > farm.lanes[label]))) {
         int task = ready[0]
         ready.remove(0)

@@ -51,8 +51,8 @@ export const pauses = [2, 3, 4, 5, 7, 9, 12, 16, 22, 30, 40, 45] as const;
  * Several tasks are taken at once where more are ready than there are lanes, up to so many seconds, and up to a part of the first
  * one's slack: what is left for each lane less the path above the task. What is urgent is taken alone.
  */
-const batchSeconds = 30;
-const slackPart = 0.2;
+const batchSeconds = 60;
+const slackPart = 0.5;
 const batchMost = 20;
 
 /**
