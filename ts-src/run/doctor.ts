@@ -18,6 +18,7 @@ const always: Tool[] = [
   { command: 'flock', package: 'util-linux', why: 'locks' },
   { command: 'unshare', package: 'util-linux', why: 'makes hermetic roots' },
   { command: 'setpriv', package: 'util-linux', why: 'makes hermetic roots' },
+  { command: 'mount', package: 'mount', why: 'makes hermetic roots' },
 ];
 const toolsFor = (driver: 'unshare' | 'docker', plain: boolean): Tool[] => [
   ...always,

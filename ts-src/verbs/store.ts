@@ -122,6 +122,8 @@ async function collect(opened: Store, days: number, dry: boolean): Promise<numbe
       else if (value) keep('tar' in value ? [value.tar, value.lists] : [value]);
     }
   }
+  // What apt said of bases is asked again where it is wanted.
+  for (const kind of ['resolved', 'sets']) for await (const { name, size, modified } of opened.blobs.list(kind)) if (now - modified > Math.max(grace, days * 86_400_000)) remove.push({ name, size });
   for (const name of [...roots, ...old]) {
     if (!name.includes('/results/')) continue;
     const log = (await opened.readJson<{ log?: StoredFile }>(name))?.log;
