@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { gitBackend } from '../e2e/git-backend.ts';
 import { channelPart, pipelineOf } from '../../ts-src/plan/track.ts';
 import { usersOf } from '../../ts-src/plan/closure.ts';
 import { useGitCredentials } from '../../ts-src/read/git-credentials.ts';
@@ -103,17 +104,7 @@ describe('credentials of git', () => {
         response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
         return;
       }
-      const url = new URL(request.url!, 'http://x');
-      const cgi = spawn('git', ['http-backend'], { env: { ...process.env, GIT_PROJECT_ROOT: folder, GIT_HTTP_EXPORT_ALL: '1', PATH_INFO: url.pathname, QUERY_STRING: url.search.slice(1), REQUEST_METHOD: request.method!, CONTENT_TYPE: request.headers['content-type'] ?? '', HTTP_CONTENT_ENCODING: request.headers['content-encoding'] ?? '', GIT_PROTOCOL: String(request.headers['git-protocol'] ?? ''), REMOTE_ADDR: '127.0.0.1' } });
-      request.pipe(cgi.stdin);
-      const out: Buffer[] = [];
-      cgi.stdout.on('data', (d: Buffer) => out.push(d));
-      cgi.on('close', () => {
-        const all = Buffer.concat(out);
-        const end = all.indexOf('\r\n\r\n');
-        const headers = Object.fromEntries(all.subarray(0, end).toString().split('\r\n').map((l) => [l.slice(0, l.indexOf(':')), l.slice(l.indexOf(':') + 1).trim()]));
-        response.writeHead(Number((headers.Status ?? '200').split(' ')[0]), headers).end(all.subarray(end + 4));
-      });
+      gitBackend(folder, request, response);
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
