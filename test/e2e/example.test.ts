@@ -115,7 +115,10 @@ describe('the example, from its repositories to packages that run', () => {
     // A change inside a library reaches nobody else; one of what it shows reaches who builds on it.
     appendFileSync(join(folder, 'src/robot/acme_math/src/angle.cpp'), '// a change\n');
     expect(await built()).toEqual(['acme_math']);
-    appendFileSync(join(folder, 'src/robot/acme_math/include/acme_math/angle.hpp'), '// a change of what is shown\n');
+    const header = join(folder, 'src/robot/acme_math/include/acme_math/angle.hpp');
+    appendFileSync(header, '// a comment\n');
+    expect(await built()).toEqual(['acme_math']);
+    appendFileSync(header, 'inline int shown() { return 0; }\n');
     expect(await built()).toEqual(['acme_drive', 'acme_math']);
     const after = resultOf(folder).find((r) => r.name === 'acme_math')!.version!;
     expect(spawnSync('dpkg', ['--compare-versions', after, 'gt', before.acme_math!]).status).toBe(0);
