@@ -1,8 +1,8 @@
 // The example's distro repository on agents of the harness: a nightly, and one more where nothing changed.
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { root } from './common.mjs';
+import { copyExample } from '../e2e/edits.mjs';
 import { jenkins } from '../jenkins/harness.mjs';
 
 /** Seconds of an agent that a nightly takes which finds nothing to do. */
@@ -10,9 +10,8 @@ export async function noopNightly(note) {
   const folder = '/var/tmp/slipway-bench/farm';
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  cpSync(join(root, 'examples/robot'), join(folder, 'distro'), { recursive: true, filter: (f) => !/examples\/robot\/(\.slipway|out|repositories)(\/|$)/.test(f) });
   const distro = join(folder, 'distro');
-  execFileSync('./repositories.sh', { cwd: distro });
+  copyExample(distro);
   for (const d of ['mini', 'classic']) {
     const file = join(distro, 'rosdistro', d, 'distribution.yaml');
     writeFileSync(file, readFileSync(file, 'utf8').replaceAll('./repositories', `${distro}/repositories`));

@@ -63,13 +63,11 @@ async function fill(): Promise<void> {
   const { store, runs, settler } = session;
   for (const system of new Set(runs.map((r) => r.system))) {
     const resolve = system.resolve.bind(system);
-    const asked = new Map<string, string[]>();
+    const asked = new Set<string>();
     system.resolve = (names) => {
       const text = names.join(' ');
-      if (names.length && !asked.has(text)) {
-        asked.set(text, systemSet(names));
-        system.remember(new Map([[text, asked.get(text)!]]), false);
-      }
+      if (names.length && !asked.has(text)) system.remember(text, systemSet(names));
+      asked.add(text);
       return resolve(names);
     };
   }
@@ -101,7 +99,7 @@ async function fill(): Promise<void> {
       r.tests[n] = record;
     }
   }
-  for (const system of new Set(runs.map((r) => r.system))) system.remember(new Map());
+  for (const system of new Set(runs.map((r) => r.system))) system.save();
   await shareResolved(session);
   await recordRun(session);
   finishLater();

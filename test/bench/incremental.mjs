@@ -1,12 +1,12 @@
 // What is built again, and how soon it is known that nothing must be: whole Jazzy with nothing changed, the example and the real
 // chain through edits of every kind.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { bundle, median, root, timed } from './common.mjs';
 import { chainEdits, commitChain, makeChain } from '../e2e/chain.mjs';
-import { contentsOf, editsOf } from '../e2e/edits.mjs';
+import { contentsOf, copyExample, editsOf } from '../e2e/edits.mjs';
 import { s3Server } from '../e2e/s3.mjs';
 
 const cache = '/var/tmp/slipway-bench';
@@ -92,9 +92,8 @@ export default async function bench({ runs, note }) {
   note('the example through edits of every kind');
   const example = join(cache, 'edits');
   rmSync(example, { recursive: true, force: true });
-  cpSync(join(root, 'examples/robot'), example, { recursive: true, filter: (f) => !/examples\/robot\/(\.slipway|out|repositories)(\/|$)/.test(f) });
+  copyExample(example);
   const save = (folder) => execFileSync('./repositories.sh', { cwd: folder });
-  save(example);
   const small = through(example, 'src', editsOf, 2 * editsOf.length, save, ['--distribution', 'mini'], note);
   note('the real chain through edits of every kind');
   const chain = join(cache, 'chain');

@@ -1,10 +1,19 @@
 // Edits of every kind to the example's packages, and what a build holds: for tests and benchmarks of incremental builds.
 import { createHash } from 'node:crypto';
-import { appendFileSync, chmodSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, cpSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Copies the example's distro repository, without what builds leave in it, and makes its source repositories. */
+export function copyExample(folder) {
+  cpSync(join(root, 'examples/robot'), folder, { recursive: true, filter: (f) => !/examples\/robot\/(\.slipway|out|repositories)(\/|$)/.test(f) });
+  execFileSync('./repositories.sh', { cwd: folder });
+}
 
 const change = (file, from, to) => writeFileSync(file, readFileSync(file, 'utf8').replace(from, to));
 

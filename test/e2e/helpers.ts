@@ -1,6 +1,8 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+// @ts-expect-error plain JavaScript, shared with the benchmarks
+import { copyExample } from './edits.mjs';
 
 export const root = join(__dirname, '../..');
 export const bundle = join(root, 'resources/slipway.cjs');
@@ -51,9 +53,17 @@ export function shareState(state: string, from = cache): void {
 
 export function example(name: string): string {
   const folder = workspace(name);
-  cpSync(join(root, 'examples/robot'), folder, { recursive: true, filter: (f) => !/examples\/robot\/(\.slipway|out|repositories)(\/|$)/.test(f) });
-  execFileSync('./repositories.sh', { cwd: folder });
+  (copyExample as (folder: string) => void)(folder);
   return folder;
+}
+
+/** Builds from nothing what a distro repository has (`parts`: its files): another place, another store, the same sources. */
+export async function fromNothing(folder: string, whole: string, parts: readonly string[], args: string[]): Promise<Ran> {
+  rmSync(whole, { recursive: true, force: true });
+  mkdirSync(whole);
+  for (const part of parts) cpSync(join(folder, part), join(whole, part), { recursive: true });
+  shareState(join(whole, '.slipway'));
+  return slipway(['build', ...args], whole);
 }
 
 export const sources = (folder: string): void => void execFileSync('./repositories.sh', { cwd: folder });

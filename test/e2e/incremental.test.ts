@@ -3,7 +3,7 @@ import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSyn
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { randoms } from '../../ts-src/plan/simulate.ts';
-import { cache, debs, discard, example, execute, installAndRun, resultOf, shareState, slipway, sources, states } from './helpers.ts';
+import { cache, debs, discard, example, execute, fromNothing, installAndRun, resultOf, slipway, sources, states } from './helpers.ts';
 // @ts-expect-error plain JavaScript, shared with the benchmarks
 import { contentsOf, editsOf } from './edits.mjs';
 
@@ -34,12 +34,7 @@ describe('incremental builds of the example through random edits', () => {
       for (const name of [...differ, ...edit.packages]) expect(built(folder), `${edit.name}: ${name} is not as it was`).toContain(name);
       before = now;
       if (i % 6 !== 5) continue;
-      // From nothing: another place, another store, the same sources.
-      rmSync(whole, { recursive: true, force: true });
-      mkdirSync(whole);
-      for (const part of ['distro.yaml', 'rosdep.yaml', 'rosdistro', 'repositories']) cpSync(join(folder, part), join(whole, part), { recursive: true });
-      shareState(join(whole, '.slipway'));
-      const fresh = await slipway(['build', '--distribution', 'mini'], whole);
+      const fresh = await fromNothing(folder, whole, ['distro.yaml', 'rosdep.yaml', 'rosdistro', 'repositories'], ['--distribution', 'mini']);
       expect(fresh.code, fresh.stderr).toBe(0);
       expect(contents(whole), `after ${edit.name}`).toEqual(now);
     }

@@ -1,8 +1,7 @@
-import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { randoms } from '../../ts-src/plan/simulate.ts';
-import { cache, discard, installAndRun, resultOf, shareState, slipway, workspace } from '../e2e/helpers.ts';
+import { cache, discard, fromNothing, installAndRun, resultOf, slipway, workspace } from '../e2e/helpers.ts';
 // @ts-expect-error plain JavaScript, shared with the benchmarks
 import { chainEdits, commitChain, makeChain } from '../e2e/chain.mjs';
 // @ts-expect-error plain JavaScript, shared with the benchmarks
@@ -35,12 +34,7 @@ it('the real chain through random edits holds at every step what a build from no
     for (const name of Object.keys(now).filter((n) => now[n] !== before[n])) expect(built(folder), `${edit.name}: ${name} is not as it was`).toContain(name);
     before = now;
     if (i % 4 !== 3) continue;
-    // From nothing: another place, another store, the same sources.
-    rmSync(whole, { recursive: true, force: true });
-    mkdirSync(whole);
-    for (const part of ['distro.yaml', 'rosdep.yaml', 'rosdistro', 'patches']) cpSync(join(folder, part), join(whole, part), { recursive: true });
-    shareState(join(whole, '.slipway'));
-    const fresh = await slipway(['build'], whole);
+    const fresh = await fromNothing(folder, whole, ['distro.yaml', 'rosdep.yaml', 'rosdistro', 'patches'], []);
     expect(fresh.code, fresh.stderr).toBe(0);
     expect(contents(whole), `after ${edit.name}`).toEqual(now);
   }

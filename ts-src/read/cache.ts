@@ -9,7 +9,7 @@ import { sha256, temporaryBeside } from '../io/files.ts';
 import { download } from './git.ts';
 import type { Workspace } from './inputs.ts';
 import { parseManifest } from './manifest.ts';
-import { Memory, digest } from './memory.ts';
+import { Memory } from './memory.ts';
 import { packManifest, unpackManifest, type PackedManifest } from './packed-manifest.ts';
 import { parseCache, parseDistributionFile, parseEntries, splitCache, type CachePieces } from './rosdistro.ts';
 
@@ -71,18 +71,16 @@ function parse(workspace: Workspace, file: string, shown: string, text: string):
   const memory = new Memory<Repository[] | PackedManifest>(workspace.state, `cache-${sha256(file).slice(0, 16)}.json`);
   const pieces = splitCache(text);
   const known = new Map<string, PackedManifest>();
-  if (pieces && !memory.isEmpty) {
-    for (const [name, entry] of pieces.entries) {
-      const kept = memory.get(digest(entry));
-      if (kept && !Array.isArray(kept) && kept.name === name) known.set(name, kept);
-    }
+  for (const [name, entry] of pieces?.entries ?? []) {
+    const kept = memory.get(entry);
+    if (kept && !Array.isArray(kept) && kept.name === name) known.set(name, kept);
   }
-  const rest = pieces && !memory.isEmpty ? memory.get(digest(pieces.rest)) : undefined;
+  const rest = pieces && memory.get(pieces.rest);
   const kept = Array.isArray(rest) ? rest : undefined;
   const read = (kept && partly(kept, pieces!, known, shown)) ?? wholly(text, shown);
   if (!read.ok) return read;
   const { repositories, texts } = read.value;
-  if (!kept && pieces && !read.diagnostics.length) memory.put(() => [digest(pieces.rest), repositories]);
+  if (!kept && pieces && !read.diagnostics.length) memory.put(pieces.rest, () => repositories);
   return good({
     file: shown, repositories,
     manifest(name) {
@@ -93,7 +91,7 @@ function parse(workspace: Workspace, file: string, shown: string, text: string):
       const parsed = parseManifest(xml, `${shown}:${name}`);
       // What had a word said about it is read again each time.
       const entry = pieces?.entries.get(name);
-      if (entry !== undefined && parsed.ok && !parsed.diagnostics.length && parsed.value.name === name) memory.put(() => [digest(entry), packManifest(parsed.value)]);
+      if (entry !== undefined && parsed.ok && !parsed.diagnostics.length && parsed.value.name === name) memory.put(entry, () => packManifest(parsed.value));
       return parsed;
     },
   }, read.diagnostics);

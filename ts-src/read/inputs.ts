@@ -12,7 +12,7 @@ import { parallel } from '../io/process.ts';
 import { absoluteUrl, fetchArchive, fetchCommits, resolveRef, resolveRefs, snapshotFolder, type Reporter, type Snapshot } from './git.ts';
 import { resolveRequest, type Override, type Overrides } from './override.ts';
 import { readFolder } from './folders.ts';
-import { Memory, digest } from './memory.ts';
+import { Memory } from './memory.ts';
 import { readPackages, recall, remembers, type RepositoryPackages } from './packages.ts';
 import { readCache, type Cache } from './cache.ts';
 import { parseDistributionFile, parseIndex, parseRepos, type IndexEntry } from './rosdistro.ts';
@@ -37,16 +37,14 @@ export async function readWorkspace(file: string, given: string | undefined): Pr
   const root = dirname(file);
   const state = given ?? join(root, '.slipway');
   const memory = new Memory<Distro>(state, 'distro.json');
-  const id = digest(text);
-  let distro = memory.get(id);
+  let distro = memory.get(text);
   if (!distro) {
     // The schema is half of what the program has to load.
     const { parseDistro } = await import('./distro.ts');
     const parsed = parseDistro(text, file);
     if (!parsed.ok) return parsed;
     distro = parsed.value;
-    const value = distro;
-    memory.put(() => [id, value]);
+    memory.put(text, () => parsed.value);
   }
   return good({ root, file, state, distro, urlBase: root });
 }
@@ -75,11 +73,10 @@ export interface Entries { repositories: Repository[]; rosVersion: 1 | 2; python
 
 function readIndex(state: string, text: string, file: string, name: string): Result<IndexEntry> {
   const memory = new Memory<IndexEntry>(state, `index-${name}.json`);
-  const id = digest(text);
-  const kept = memory.get(id);
+  const kept = memory.get(text);
   if (kept) return good(kept);
   const parsed = parseIndex(text, file, name);
-  if (parsed.ok && !parsed.diagnostics.length) memory.put(() => [id, parsed.value]);
+  if (parsed.ok && !parsed.diagnostics.length) memory.put(text, () => parsed.value);
   return parsed;
 }
 

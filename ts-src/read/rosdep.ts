@@ -1,6 +1,6 @@
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { RosdepDatabase } from '../model/rosdep.ts';
-import { digest, type Memory } from './memory.ts';
+import type { Memory } from './memory.ts';
 import { Locator, asMap, parseYaml } from './yaml.ts';
 
 export interface RosdepFile { file: string; text: string }
@@ -74,7 +74,7 @@ function parseParts(wanted: readonly Part[], all: readonly Part[], file: string,
   const known: [string, unknown][] = [];
   const unknown = new Map<string, Part>();
   for (const part of wanted) {
-    const kept = memory && !memory.isEmpty ? memory.get(digest(part.text)) : undefined;
+    const kept = memory?.get(part.text);
     if (kept === undefined) unknown.set(part.key, part);
     else known.push([part.key, kept]);
   }
@@ -85,7 +85,7 @@ function parseParts(wanted: readonly Part[], all: readonly Part[], file: string,
   const parsed = parseYaml(read.map((p) => p.text).join(''), file);
   const root = parsed.ok ? asMap(parsed.value) : undefined;
   if (!parsed.ok || !root) return parsed;
-  if (memory) for (const part of unknown.values()) if (!/[\s,[{:-][*&][^\s'"]/.test(part.text) && isPlain(root[part.key])) memory.put(() => [digest(part.text), root[part.key]]);
+  if (memory) for (const part of unknown.values()) if (!/[\s,[{:-][*&][^\s'"]/.test(part.text) && isPlain(root[part.key])) memory.put(part.text, () => root[part.key]);
   return good({ ...root, ...Object.fromEntries(known) });
 }
 

@@ -100,14 +100,16 @@ export class System {
     return this.refused.get(names) ?? readJson<string[]>(this.setFile(this.resolved.get(names)!)) ?? 'its answer could not be kept';
   }
 
-  /** Keeps what apt said: the set first, so that whoever knows its digest can have it. */
-  remember(answers: ReadonlyMap<string, string[]>, save = true): void {
-    for (const [names, set] of answers) {
-      const digest = sha256(set.join(' '));
-      if (!exists(this.setFile(digest))) writeWhole(this.setFile(digest), JSON.stringify(set), { sync: false });
-      this.resolved.set(names, digest);
-    }
-    if (save) writeWhole(this.memory, JSON.stringify(Object.fromEntries([...this.resolved].sort(([a], [b]) => (a < b ? -1 : 1)))));
+  /** Knows from now on what apt said, sorted; the set is kept at once, so that whoever knows its digest can have it. */
+  remember(names: string, set: readonly string[]): void {
+    const digest = sha256(set.join(' '));
+    if (!exists(this.setFile(digest))) writeWhole(this.setFile(digest), JSON.stringify(set), { sync: false });
+    this.resolved.set(names, digest);
+  }
+
+  /** Keeps for the next run what is known. */
+  save(): void {
+    writeWhole(this.memory, JSON.stringify(Object.fromEntries([...this.resolved].sort(([a], [b]) => (a < b ? -1 : 1)))));
   }
 
   /** Questions that come together are asked in one entry. */
@@ -135,14 +137,13 @@ export class System {
               if (m) found.get(current)!.set.push(`${m[1]!.replace(/:.*/, '')}=${m[2]}`);
             } else if (line.trim()) found.get(current)?.faults.push(line.trim());
           }
-          const answers = new Map<string, string[]>();
           for (const set of sets) {
             const f = found.get(set);
             const faults = f?.faults.filter((t) => t.startsWith('E:')) ?? [`apt could not be asked: ${out.stderr.trim().split('\n').pop()}`];
             if (faults.length) this.refused.set(set, [...(f?.faults ?? faults)].join('; '));
-            else answers.set(set, f!.set.sort());
+            else this.remember(set, f!.set.sort());
           }
-          this.remember(answers);
+          this.save();
         }
         for (const b of batch) b.done();
       }

@@ -5,7 +5,7 @@ import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { BuildRecord } from '../model/result.ts';
 import { renderAbi } from '../render/abi.ts';
 import { openStore, type Store } from '../run/store/store.ts';
-import { compareBuilds } from './compare-builds.ts';
+import { compareBuilds, filesOfBuild } from './compare-builds.ts';
 import { complain, distroOptions, exit, print, showDiagnostics, type Verb } from './common.ts';
 import { openWorkspace } from './planning.ts';
 
@@ -58,13 +58,7 @@ async function filesOf(store: Store | undefined, build: string): Promise<Result<
   }
   const record = /^[0-9a-f]{8,64}$/.test(build) ? await recordOf(store!, build) : undefined;
   if (!record) return bad(error('selection', `'${build}' is neither a .deb file nor the key of a build in the store`, { hint: 'result.json in the output of a build has the keys' }));
-  const files: string[] = [];
-  for (const deb of record.debs) {
-    const path = await store!.path(deb);
-    if (!path) return bad(error('selection', `the store lost ${deb.name}`, { hint: 'build it again' }));
-    files.push(path);
-  }
-  return good(files);
+  return filesOfBuild(store!, record.debs);
 }
 
 async function recordOf(store: Store, prefix: string): Promise<BuildRecord | undefined> {

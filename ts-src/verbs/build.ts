@@ -20,7 +20,7 @@ import { complain, distroOptions, exit, print, selectionOptions, showDiagnostics
 import { Engine, type Progress } from './engine.ts';
 import { judgeTests, resultsOf, writeOutputs } from './outputs.ts';
 import { readAndPlan, reporter, type Planned } from './planning.ts';
-import { makeProgress } from './progress.ts';
+import { makeProgress, quiet } from './progress.ts';
 import { recordRun } from './runs.ts';
 import { driverOf, limitsOf, openSession, runOptions, type Limits, type RunInput, type Session } from './session.ts';
 import { moved, platformsOf } from './system-lock.ts';
@@ -145,8 +145,6 @@ async function foretell(values: Values, session: Session, wanted: Wanted, rebuil
   for (const w of session.waiting) complain(`${w}\n`);
   return results.some((t) => t.state === 'failed' || t.state === 'blocked') ? exit.failed : exit.ok;
 }
-
-const quiet: Progress = { started: () => undefined, finished: () => undefined, note: () => undefined };
 
 function engineOf(values: Values, session: Session, wanted: Wanted, rebuild: (name: string) => boolean, progress: Progress): Engine {
   const { input } = session;

@@ -1,12 +1,25 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import type { StoredFile } from '../model/result.ts';
 import { run } from '../io/process.ts';
 import { compareParts, type PartChange } from '../render/abi.ts';
 import { describe, type Part } from '../run/interface.ts';
+import type { Store } from '../run/store/store.ts';
 
 /** What others see of two builds, where it differs; `details`: what abidiff says, by library. */
 export interface ComparedBuilds { changes: PartChange[]; details: { path: string; text: string }[] }
+
+/** Files of what a build made, the package first. */
+export async function filesOfBuild(store: Store, debs: readonly StoredFile[]): Promise<Result<string[]>> {
+  const files: string[] = [];
+  for (const deb of debs) {
+    const path = await store.path(deb);
+    if (path === undefined) return bad(error('selection', `the store lost ${deb.name}`, { hint: 'build it again' }));
+    files.push(path);
+  }
+  return good(files);
+}
 
 /** Compares two builds by their files (the package, then its debug symbols), unpacking below `folder`. */
 export async function compareBuilds(before: readonly string[], after: readonly string[], folder: string): Promise<Result<ComparedBuilds>> {

@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
 import { isError, sorted } from '../model/diagnostics.ts';
-import { comparePlans } from '../plan/compare.ts';
 import { renderComparison } from '../render/compare.ts';
 import { complain, distroOptions, exit, print, selectionOf, selectionOptions, showDiagnostics, type Verb } from './common.ts';
-import { openWorkspace, pinFolders, planAt, planFromLock, readAndPlan } from './planning.ts';
+import { comparePlanned, openWorkspace, planAt, planFromLock, readAndPlan } from './planning.ts';
 
 export const compare: Verb = {
   summary: 'show two states of the distro repository side by side: added, removed, up, down, rebuilt',
@@ -29,8 +28,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       showDiagnostics(sorted([...(one.ok ? [] : one.diagnostics), ...(two.ok ? [] : two.diagnostics)]));
       return exit.failed;
     }
-    await pinFolders(two.value);
-    const changes = comparePlans(one.value.plan, two.value.plan);
+    const changes = await comparePlanned(one.value, two.value);
     print(values.json ? `${JSON.stringify(changes)}\n` : renderComparison(changes));
     const faults = two.value.diagnostics.filter(isError).length;
     if (faults) complain(`the state after has faults: ${faults} (slipway validate tells them)\n`);

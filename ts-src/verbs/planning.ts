@@ -1,4 +1,5 @@
 import { join, relative, resolve } from 'node:path';
+import type { ScopeChange } from '../model/answers.ts';
 import { bad, error, good, isError, nearest, sorted, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { Lock } from '../model/lock.ts';
 import { stampOf } from '../model/names.ts';
@@ -104,10 +105,14 @@ export function planInputs({ workspace, lock, distributions, rosdep, underlays, 
 
 async function planWorkspace(workspace: Workspace, lock: Lock | undefined, selection: Selection): Promise<Result<Planned>> {
   const inputs = await readInputs(workspace, lock, nothing, selection.distributions);
-  if (!inputs.ok) return inputs;
-  const planned = planInputs(inputs.value, selection);
-  if (planned.ok) await pinFolders(planned.value);
-  return planned;
+  return inputs.ok ? planInputs(inputs.value, selection) : inputs;
+}
+
+/** Two plans beside each other, what lies in folders by its files as they are. */
+export async function comparePlanned(before: Planned, after: Planned): Promise<ScopeChange[]> {
+  await pinFolders(before);
+  await pinFolders(after);
+  return comparePlans(before.plan, after.plan);
 }
 
 /**
@@ -115,7 +120,7 @@ async function planWorkspace(workspace: Workspace, lock: Lock | undefined, selec
  * folder is a copy of an earlier state, its package stands under the folder that it was copied from. What can't be read stays as
  * it is: a build says why.
  */
-export async function pinFolders({ workspace, plan }: Pick<Planned, 'workspace' | 'plan'>): Promise<void> {
+async function pinFolders({ workspace, plan }: Planned): Promise<void> {
   const inFolders = plan.scopes.flatMap((s) => s.packages).filter(({ source }) => source.ref === undefined && source.tree === undefined);
   for (const folder of new Set(inFolders.map((p) => p.source.url))) {
     const packages = inFolders.filter((p) => p.source.url === folder);
@@ -148,15 +153,24 @@ export async function planFromLock(workspace: Workspace, file: string, selection
 
 /** Distribution → packages that are new or other than at a commit of the distro repository. */
 async function changedSince(inputs: Inputs, ref: string): Promise<Result<Record<string, string[]>>> {
+  const compared = await compareWith(inputs, ref);
+  return compared.ok ? good(changedIn(compared.value.changes)) : compared;
+}
+
+/** All that is planned now beside what a commit of the distro repository planned. */
+export async function compareWith(inputs: Inputs, ref: string): Promise<Result<{ whole: Planned; changes: ScopeChange[] }>> {
   const before = await planAt(inputs.workspace, ref, {});
   if (!before.ok) return before;
-  const after = planInputs(inputs, {});
-  if (!after.ok) return after;
-  await pinFolders(after.value);
+  const whole = planInputs(inputs, {});
+  return whole.ok ? good({ whole: whole.value, changes: await comparePlanned(before.value, whole.value) }) : whole;
+}
+
+/** Distribution → packages that are new or changed themselves. */
+export function changedIn(changes: readonly ScopeChange[]): Record<string, string[]> {
   const changed: Record<string, Set<string>> = {};
-  for (const d of comparePlans(before.value.plan, after.value.plan)) {
+  for (const d of changes) {
     const names = (changed[d.distribution] ??= new Set());
     for (const p of d.packages) if (p.change !== 'removed' && p.change !== 'rebuilt') names.add(p.name);
   }
-  return good(Object.fromEntries(Object.entries(changed).map(([d, names]) => [d, [...names].sort()])));
+  return Object.fromEntries(Object.entries(changed).map(([d, names]) => [d, [...names].sort()]));
 }

@@ -2,6 +2,9 @@ import type { TaskResult } from '../model/result.ts';
 import { duration, renderEvent } from '../render/summary.ts';
 import type { Progress } from './engine.ts';
 
+/** Notes alone. */
+export const quiet: Progress = { started: () => undefined, finished: () => undefined, note: (text) => void process.stderr.write(`${text}\n`) };
+
 /** A live view at the bottom of a terminal, plain lines elsewhere. */
 export function makeProgress(tasks: readonly TaskResult[], live: boolean, verbose: boolean, expected: (t: TaskResult) => number, workers: number, now: () => number): Progress & { close(): void } {
   const write = (text: string) => void process.stderr.write(text);

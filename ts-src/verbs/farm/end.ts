@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isError } from '../../model/diagnostics.ts';
-import { isDone, type TaskResult } from '../../model/result.ts';
+import { isDone, type BriefRecord, type TaskResult } from '../../model/result.ts';
 import { writeWhole } from '../../io/files.ts';
 import { makeLock } from '../../read/inputs.ts';
 import { renderAbi } from '../../render/abi.ts';
@@ -10,10 +10,11 @@ import { tellingPart } from '../../render/log.ts';
 import { renderHeadline, renderSummary } from '../../render/summary.ts';
 import { closeWork, newWork } from '../../run/work.ts';
 import { openChannel, publishChannel } from '../channel.ts';
-import { compareBuilds } from '../compare-builds.ts';
+import { compareBuilds, filesOfBuild } from '../compare-builds.ts';
 import { complain, exit, print, showDiagnostics, type Values, type Verb } from '../common.ts';
 import { judgeTests, resultsOf, writeOutputs } from '../outputs.ts';
 import { recordRun } from '../runs.ts';
+import type { ScopeRun } from '../scope-run.ts';
 import { limitsOf, runOptions, type Session } from '../session.ts';
 import { platformsOf } from '../system-lock.ts';
 import { lockName, resultName, takePart, type Loaded } from './bundle.ts';
@@ -136,8 +137,9 @@ async function tell(session: Session, loaded: Loaded, output: string): Promise<n
     const verdict = verdicts.get(t.id);
     if (verdict) t.reason += `\n${verdict}`;
   }
-  if (bundle.subject) await tellBefore(session, loaded);
-  const abi = bundle.untrusted === undefined ? [] : await tellAbi(session, loaded, output);
+  const before: LastGood = bundle.subject || bundle.untrusted !== undefined ? await lastGood(session) : new Map();
+  if (bundle.subject) tellBefore(session, loaded, before);
+  const abi = bundle.untrusted === undefined ? [] : await tellAbi(session, loaded, before, output);
   const platforms = await platformsOf({ state: session.input.state, distro: bundle.distro }, session.runs);
   showDiagnostics(await writeOutputs(bundle.plan, session.input.distributions, platforms, session.runs, session.store, output, bundle.begun));
   await recordRun(session);
@@ -148,12 +150,18 @@ async function tell(session: Session, loaded: Loaded, output: string): Promise<n
   return failed ? exit.failed : exit.ok;
 }
 
-/** Of packages downstream that failed: whether they were good before, as the trusted store knows them. */
-async function tellBefore(session: Session, { bundle }: Loaded): Promise<void> {
+/** By package what the trusted store has of the last runs. */
+type LastGood = ReadonlyMap<ScopeRun, ReadonlyMap<string, BriefRecord>>;
+
+async function lastGood({ runs, store }: Session): Promise<LastGood> {
+  return new Map(await store.many(runs, async (r) => [r, new Map([...(await store.readIndex(r.id)).builds.values()].map((record) => [record.package, record] as const))] as const));
+}
+
+/** Of packages downstream that failed: whether they were good before. */
+function tellBefore(session: Session, { bundle }: Loaded, before: LastGood): void {
   const { downstream } = bundle.subject!;
   for (const r of session.runs) {
-    const index = await session.store.readIndex(r.id);
-    const good = new Set([...index.builds.values()].map((record) => record.package));
+    const good = before.get(r)!;
     for (const t of r.results) {
       if (t?.state !== 'failed' || !downstream.includes(t.name)) continue;
       t.reason += `\nthis change broke it${good.has(t.name) ? ': it was good in the last run without the change' : ', or it was broken before: no good build of it is known'}`;
@@ -165,19 +173,18 @@ async function tellBefore(session: Session, { bundle }: Loaded): Promise<void> {
  * What a change does to the ABI: of each package that it built, what others see and did not see before, and who is rebuilt for it
  * once it is merged; in the log, and in `abi.txt` beside the report. Returns the packages.
  */
-async function tellAbi(session: Session, { bundle }: Loaded, output: string): Promise<string[]> {
+async function tellAbi(session: Session, { bundle }: Loaded, before: LastGood, output: string): Promise<string[]> {
   const texts: string[] = [];
   const changed = new Set<string>();
   for (const r of session.runs) {
-    const before = new Map([...(await session.store.readIndex(r.id)).builds.values()].map((record) => [record.package, record]));
     for (const [n, t] of r.results.slice(0, r.count).entries()) {
-      const [old, now] = [before.get(t!.name), r.records[n]];
+      const [old, now] = [before.get(r)!.get(t!.name), r.records[n]];
       if (t?.state !== 'built' || !old || !now || old.abi === now.abi || !Object.hasOwn(bundle.users, t.name)) continue;
       changed.add(t.name);
       const users = bundle.users[t.name]!;
-      const paths = await Promise.all([old, now].map(async (record) => (await Promise.all(record.debs.map((d) => session.store.path(d)))).filter((p) => p !== undefined)));
       const folder = newWork(session.input.state);
-      const compared = await compareBuilds(paths[0]!, paths[1]!, folder);
+      const [a, b] = [await filesOfBuild(session.store, old.debs), await filesOfBuild(session.store, now.debs)];
+      const compared = !a.ok ? a : !b.ok ? b : await compareBuilds(a.value, b.value, folder);
       texts.push(`${t.name} on ${r.target.platform} ${r.target.architecture}: this changes the ABI (${old.abi} → ${now.abi}); ${users.length ? `rebuilt for it: ${users.join(', ')}` : 'nothing is built on it'}\n${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0]!.message}\n`}`);
       rmSync(folder, { recursive: true, force: true });
     }

@@ -10,12 +10,11 @@ import { keepBase } from '../../run/kept-base.ts';
 import { hasSource, keepSource } from '../../run/sources.ts';
 import { newWork } from '../../run/work.ts';
 import { gitDirOf } from '../builder.ts';
-import { Engine, type Progress } from '../engine.ts';
+import { Engine } from '../engine.ts';
+import { quiet } from '../progress.ts';
 import { kindOf, needsOfTask, packageOf } from '../scope-run.ts';
 import type { Session } from '../session.ts';
 import type { Part } from './bundle.ts';
-
-export const quiet: Progress = { started: () => undefined, finished: () => undefined, note: (text) => void process.stderr.write(`${text}\n`) };
 
 /** Settles what this machine's architecture can settle before anything runs, and keeps what agents need: bases and sources. */
 export async function makePart(session: Session, architecture: string, first: number, retest: boolean, signal: AbortSignal): Promise<{ part: Part; outlook: { kept: number; todo: number; open: number; failed: number } }> {

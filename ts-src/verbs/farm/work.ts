@@ -11,10 +11,11 @@ import { closeWork, openWork } from '../../run/work.ts';
 import { heldIn } from '../channel.ts';
 import { complain, exit, print, showDiagnostics, type Option, type Values, type Verb } from '../common.ts';
 import { Engine, type Progress } from '../engine.ts';
+import { quiet } from '../progress.ts';
 import { driverOf, limitsOf, openSession, runOptions, shareResolved, type Limits, type Session } from '../session.ts';
 import { firstOf, loadRun, resultName, savePart, type Loaded } from './bundle.ts';
 import { Lane } from './lane.ts';
-import { makePart, quiet, scheduleOf } from './part.ts';
+import { makePart, scheduleOf } from './part.ts';
 
 /** A task's result as an agent leaves it in the store, with its log. */
 export interface KeptResult { schema: 1; result: TaskResult; log?: StoredFile }
@@ -44,12 +45,15 @@ export async function openRun(verb: string, values: Values, limits: Limits, sign
   const { store, bundle } = loaded.value;
   const input = numbers ? { ...loaded.value.input, plan: planOf(loaded.value, numbers) } : loaded.value.input;
   const driver = driverOf(values, state);
-  const lacking = work && !lately(join(state, `sound-${driver.name}`)) ? await missingTools(driver.name, input.plan) : [];
-  if (lacking.length) {
-    showDiagnostics(lacking);
-    return undefined;
+  const looked = join(state, `sound-${driver.name}`);
+  if (work && !lately(looked)) {
+    const lacking = await missingTools(driver.name, input.plan);
+    if (lacking.length) {
+      showDiagnostics(lacking);
+      return undefined;
+    }
+    writeWhole(looked, '', { sync: false });
   }
-  if (work && !lately(join(state, `sound-${driver.name}`))) writeWhole(join(state, `sound-${driver.name}`), '', { sync: false });
   await openWork(state, driver);
   const session = await openSession(input, { driver, limits, renewBase: false, signal, store, hinted: numbers === undefined, held: heldIn(bundle.channel.held) });
   if ('diagnostics' in session) {
