@@ -68,8 +68,9 @@ export async function fromNothing(folder: string, whole: string, parts: readonly
 
 export const sources = (folder: string): void => void execFileSync('./repositories.sh', { cwd: folder });
 
+/** What a killed run started may still be writing there for a moment. */
 export function discard(folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
 }
 
 export interface Result { id: string; name: string; state: string; reason: string; version?: string; debs?: { name: string; sha256: string }[] }

@@ -161,7 +161,7 @@ describe('tests as tasks', () => {
   it('a test that hangs is stopped when its time is up', async () => {
     writeFileSync(join(math, 'test/test_angle.cpp'), '#include <unistd.h>\nint main() { sleep(1000); }\n');
     sources(folder);
-    const ran = await slipway(['test', '--distribution', 'mini', 'acme_math', '--timeout', '1'], folder);
+    const ran = await slipway(['test', '--distribution', 'mini', 'acme_math', '--timeout', '12s'], folder);
     expect(ran.code).toBe(1);
     expect(testsOf().acme_math).toMatch(/^failed: 1 of 2 tests failed|^failed: .*tests failed/);
   });

@@ -156,6 +156,12 @@ export async function fetchCommits(url: string, commits: readonly string[], stat
   });
 }
 
+/** What git says on its standard output; nothing is concluded from the silence of one that failed or was stopped. */
+async function told(args: string[], options: Parameters<typeof git>[1]): Promise<Result<string>> {
+  const out = await git(args, options);
+  return out.code === 0 ? good(out.stdout.trim()) : bad(error('source-store', `git ${args.find((a) => !a.startsWith('-') && !a.includes('='))} failed: ${lastLine(out) || `it ended with ${out.signal ?? out.code}`}`));
+}
+
 interface Fetch { gitDir: string; what: 'all' | 'trees'; reporter: Reporter }
 
 async function fetchInto(fetch: Fetch, url: string, commits: readonly string[]): Promise<Result<void>> {
@@ -178,17 +184,20 @@ async function fetchInto(fetch: Fetch, url: string, commits: readonly string[]):
 async function treeWithSubmodules(fetch: Fetch, url: string, commit: string, depth: number): Promise<Result<string>> {
   const { gitDir } = fetch;
   if (depth > 10) return bad(error('source-submodule', `${url}: submodules are nested more than 10 deep`));
-  const entries = (await git(['ls-tree', '-r', '-z', '--full-tree', commit], { gitDir })).stdout.split('\0');
+  const whole = await told(['ls-tree', '-r', '-z', '--full-tree', commit], { gitDir });
+  if (!whole.ok) return whole;
+  const entries = whole.value.split('\0');
   const links = entries.filter((l) => l.startsWith('160000 ')).map((l) => ({ commit: l.slice(14).split('\t')[0]!.trim(), path: l.slice(l.indexOf('\t') + 1) }));
-  if (!links.length) return good((await git(['rev-parse', `${commit}^{tree}`], { gitDir })).stdout.trim());
+  if (!links.length) return told(['rev-parse', `${commit}^{tree}`], { gitDir });
   const modules = entries.find((l) => l.endsWith('\t.gitmodules'))?.split(/[ \t]/)[2];
   if (modules) {
     const there = await fetchBlobs(gitDir, url, [modules], fetch.reporter);
     if (!there.ok) return there;
   }
-  const listed = await git(['config', '--blob', `${commit}:.gitmodules`, '--null', '--list'], { gitDir });
+  const listed = modules ? await told(['config', '--blob', `${commit}:.gitmodules`, '--null', '--list'], { gitDir }) : good('');
+  if (!listed.ok) return listed;
   const named = new Map<string, { path?: string; url?: string }>();
-  for (const line of listed.stdout.split('\0')) {
+  for (const line of listed.value.split('\0')) {
     const m = /^submodule\.([^\n]*)\.(path|url)\n([^]*)$/.exec(line);
     if (m) named.set(m[1]!, { ...named.get(m[1]!), [m[2]!]: m[3]! });
   }
@@ -196,7 +205,8 @@ async function treeWithSubmodules(fetch: Fetch, url: string, commit: string, dep
   // A work tree that is never written to: read-tree --prefix asks for one.
   const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: gitDir };
   try {
-    await git([...local, 'read-tree', commit], { gitDir, env });
+    const begun = await told([...local, 'read-tree', commit], { gitDir, env });
+    if (!begun.ok) return begun;
     for (const link of links) {
       const entry = [...named.values()].find((e) => e.path === link.path);
       if (!entry?.url) continue;
@@ -205,11 +215,11 @@ async function treeWithSubmodules(fetch: Fetch, url: string, commit: string, dep
       const got = await fetchInto(fetch, inner, [link.commit]);
       const tree = got.ok ? await treeWithSubmodules(fetch, inner, link.commit, depth + 1) : got;
       if (!tree.ok) return tree;
-      await git([...local, 'update-index', '--force-remove', '--', link.path], { gitDir, env });
-      const added = await git([...local, 'read-tree', `--prefix=${link.path}/`, tree.value], { gitDir, env });
+      const removed = await git([...local, 'update-index', '--force-remove', '--', link.path], { gitDir, env });
+      const added = removed.code === 0 ? await git([...local, 'read-tree', `--prefix=${link.path}/`, tree.value], { gitDir, env }) : removed;
       if (added.code !== 0) return bad(error('source-submodule', `${url}: can't place the submodule ${link.path}: ${lastLine(added)}`));
     }
-    return good((await git([...local, 'write-tree', '--missing-ok'], { gitDir, env })).stdout.trim());
+    return await told([...local, 'write-tree', '--missing-ok'], { gitDir, env });
   } finally {
     rmSync(index, { force: true });
   }
@@ -219,6 +229,7 @@ async function treeWithSubmodules(fetch: Fetch, url: string, commit: string, dep
 async function fetchBlobs(gitDir: string, url: string, blobs: readonly string[], reporter: Reporter): Promise<Result<void>> {
   if (!blobs.length) return good(undefined);
   const checked = await git([...local, 'cat-file', '--batch-check'], { gitDir, input: `${blobs.join('\n')}\n` });
+  if (checked.code !== 0) return bad(error('source-store', `can't look for files of ${url}: ${lastLine(checked)}`));
   const missing = [...new Set(checked.stdout.split('\n').filter((l) => l.endsWith(' missing')).map((l) => l.split(' ')[0]!))];
   if (!missing.length) return good(undefined);
   const got = await patiently(['-c', 'fetch.negotiationAlgorithm=noop', 'fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--recurse-submodules=no', '--filter=blob:none', '--stdin', 'origin'], { gitDir, input: `${missing.join('\n')}\n` }, url, reporter);
@@ -292,10 +303,11 @@ export async function fetchArchive(entry: SourceEntry, url: string, state: strin
       const env = { GIT_INDEX_FILE: join(folder, 'index') };
       const added = await git(['--work-tree', root, 'add', '--all', '--force', '.'], { gitDir, env, cwd: root });
       if (added.code !== 0) return bad(error('source-archive', `can't read ${url}: ${lastLine(added)}`));
-      const tree = (await git(['write-tree'], { gitDir, env })).stdout.trim();
+      const tree = await told(['write-tree'], { gitDir, env });
+      if (!tree.ok) return tree;
       mkdirSync(join(gitDir, 'slipway'), { recursive: true });
-      writeWhole(marker, tree);
-      return good({ gitDir, commit, tree });
+      writeWhole(marker, tree.value);
+      return good({ gitDir, commit, tree: tree.value });
     });
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -321,14 +333,17 @@ async function treeOfFolder(gitDir: string, folder: string, depth: number): Prom
   try {
     const added = await git(['-c', 'advice.addEmbeddedRepo=false', '--work-tree', folder, 'add', '--all', '.'], { gitDir, env, cwd: folder });
     if (added.code !== 0) return bad(error('source-folder', `can't read ${folder}: ${lastLine(added)}`));
-    const links = (await git(['ls-files', '--stage', '-z'], { gitDir, env, cwd: folder })).stdout.split('\0').filter((l) => l.startsWith('160000 ')).map((l) => l.slice(l.indexOf('\t') + 1));
+    const listed = await told(['ls-files', '--stage', '-z'], { gitDir, env, cwd: folder });
+    if (!listed.ok) return listed;
+    const links = listed.value.split('\0').filter((l) => l.startsWith('160000 ')).map((l) => l.slice(l.indexOf('\t') + 1));
     for (const path of links) {
       const inner = depth < 10 ? await treeOfFolder(gitDir, join(folder, path), depth + 1) : bad(error('source-folder', `${folder}: repositories are nested more than 10 deep`));
       if (!inner.ok) return inner;
-      await git(['update-index', '--force-remove', '--', path], { gitDir, env: { ...env, GIT_WORK_TREE: folder }, cwd: folder });
-      await git(['read-tree', `--prefix=${path}/`, inner.value], { gitDir, env: { ...env, GIT_WORK_TREE: gitDir } });
+      const removed = await told(['update-index', '--force-remove', '--', path], { gitDir, env: { ...env, GIT_WORK_TREE: folder }, cwd: folder });
+      const placed = removed.ok ? await told(['read-tree', `--prefix=${path}/`, inner.value], { gitDir, env: { ...env, GIT_WORK_TREE: gitDir } }) : removed;
+      if (!placed.ok) return placed;
     }
-    return good((await git(['write-tree'], { gitDir, env })).stdout.trim());
+    return await told(['write-tree'], { gitDir, env });
   } finally {
     rmSync(index, { force: true });
   }

@@ -91,9 +91,11 @@ async function readIndex(base: string, release: string, path: string, folder: st
       const got = await download(`${base}/${name}`, file);
       if (!got.ok) continue;
       if ((await sha256File(file)) !== digest) return bad(error('underlay-digest', `${base}/${name} is not what InRelease says`, { hint: 'it may be in the middle of an update: try again' }));
-      const unpacked = ending === '.gz' ? gunzipSync(readFileSync(file)).toString('utf8') : ending === '.xz' ? (await run('xz', ['--decompress', '--stdout', file])).stdout : readFileSync(file, 'utf8');
-      writeWhole(kept, unpacked);
-      return good(unpacked);
+      const unpacked = ending === '.xz' ? await run('xz', ['--decompress', '--stdout', file]) : undefined;
+      if (unpacked && unpacked.code !== 0) return bad(error('underlay-index', `can't unpack ${base}/${name}: ${unpacked.stderr.trim() || `xz ended with ${unpacked.signal ?? unpacked.code}`}`));
+      const whole = unpacked?.stdout ?? (ending === '.gz' ? gunzipSync(readFileSync(file)) : readFileSync(file)).toString('utf8');
+      writeWhole(kept, whole);
+      return good(whole);
     } finally {
       rmSync(file, { force: true });
     }

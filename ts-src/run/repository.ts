@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { StoredFile } from '../model/result.ts';
-import { readJson, sha256, writeWhole } from '../io/files.ts';
+import { readIf, readJson, sha256, writeWhole } from '../io/files.ts';
 import { withLock } from '../io/lock.ts';
 import { run, type Outcome } from '../io/process.ts';
 import type { Store } from './store/store.ts';
@@ -15,6 +15,8 @@ export interface Suite { name: string; architecture: string; files: StoredFile[]
 export interface SigningSecret { file: string; passphrase: string | undefined }
 
 interface Published { files: string; fingerprint: string }
+
+const isWholeKey = (text: string | undefined): boolean => text?.trimEnd().endsWith('-----END PGP PUBLIC KEY BLOCK-----') ?? false;
 
 /** A signed apt repository in a folder, made by aptly. */
 export class Repository {
@@ -33,15 +35,23 @@ export class Repository {
     return run('gpg', ['--batch', '--yes', '--homedir', this.home, ...args]);
   };
 
+  private failed(what: string, o: Outcome): Result<never> {
+    return bad(error('signing-key', `gpg could not ${what}: ${o.stderr.trim().split('\n').pop() || `it ended with ${o.signal ?? o.code}`}`, { hint: o.code === 127 ? 'slipway doctor says what this machine lacks' : 'run the same command again' }));
+  }
+
   /** The signing key's fingerprint: the one that was named, or one made on first use and kept beside the state. */
   private async fingerprint(): Promise<Result<string>> {
-    const list = async () => /^fpr:+([0-9A-F]+):/m.exec((await this.gpg(['--with-colons', '--list-secret-keys', ...(this.key ? [this.key] : [])])).stdout)?.[1];
-    const there = await list();
+    const list = () => this.gpg(['--with-colons', '--list-secret-keys', ...(this.key ? [this.key] : [])]);
+    const found = (o: Outcome): string | undefined => /^fpr:+([0-9A-F]+):/m.exec(o.stdout)?.[1];
+    const before = await list();
+    const there = found(before);
     if (there) return good(there);
+    // A gpg that was stopped says no more than one that has no key: a second key must not come of it.
+    if (!this.key && before.code !== 0) return this.failed('list its keys', before);
     if (this.key) return bad(error('signing-key', `the secret key ${this.key} is not in ${this.home}`, { hint: 'import it, or leave signing_key out: then a key is made' }));
     const made = await this.gpg(['--passphrase', '', '--pinentry-mode', 'loopback', '--quick-generate-key', `${this.organization} packages (slipway)`, 'rsa3072', 'sign', 'never']);
-    const fingerprint = made.code === 0 ? await list() : undefined;
-    return fingerprint ? good(fingerprint) : bad(error('signing-key', `gpg could not make a key: ${made.stderr.trim().split('\n').pop()}`, made.code === 127 ? { hint: 'slipway doctor says what this machine lacks' } : {}));
+    const fingerprint = made.code === 0 ? found(await list()) : undefined;
+    return fingerprint ? good(fingerprint) : this.failed('make a key', made);
   }
 
   /**
@@ -56,6 +66,12 @@ export class Repository {
       const memory = join(this.folder, 'slipway.json');
       const published = readJson<Record<string, Published>>(memory) ?? {};
       let changed = false;
+      // The public key comes first: what is signed can be checked from its first moment.
+      if (!isWholeKey(readIf(keyFile)) || suites.some((suite) => published[suite.name]?.fingerprint !== fingerprint.value)) {
+        const exported = await this.gpg(['--armor', '--export', fingerprint.value]);
+        if (exported.code !== 0 || !isWholeKey(exported.stdout)) return this.failed('export the public key', exported);
+        writeWhole(keyFile, exported.stdout);
+      }
       const aptlyOrFail = async (...args: string[]): Promise<Outcome> => {
         const o = await run('aptly', [`-config=${join(this.aptly, 'aptly.conf')}`, ...args], { env: { ...process.env, GNUPGHOME: this.home } });
         if (o.code !== 0) throw Object.assign(new Error(`${o.stdout}${o.stderr}`.trim().split('\n').filter((l) => l.startsWith('ERROR')).pop() ?? `aptly ended with ${o.code}: ${o.stderr.trim()}`), { aptly: o.code });
@@ -65,7 +81,7 @@ export class Repository {
         for (const suite of suites) {
           const files = sha256(JSON.stringify(suite.files.map((f) => [f.name, f.sha256]).sort()));
           const before = published[suite.name];
-          if (before?.files === files && before.fingerprint === fingerprint.value && existsSync(join(this.folder, 'dists', suite.name, 'InRelease')) && existsSync(keyFile)) continue;
+          if (before?.files === files && before.fingerprint === fingerprint.value && existsSync(join(this.folder, 'dists', suite.name, 'InRelease'))) continue;
           changed = true;
           this.configure();
           const incoming = join(this.state, 'incoming', suite.name);
@@ -91,11 +107,7 @@ export class Repository {
         if ((e as { aptly?: number }).aptly !== undefined) return bad(error('publish-failed', (e as Error).message));
         throw e;
       }
-      if (changed || !existsSync(keyFile)) {
-        const exported = await this.gpg(['--armor', '--export', fingerprint.value]);
-        writeWhole(keyFile, exported.stdout);
-        writeWhole(memory, `${JSON.stringify(published, undefined, 1)}\n`);
-      }
+      if (changed) writeWhole(memory, `${JSON.stringify(published, undefined, 1)}\n`);
       return good({ changed, keyFile, lost: [] });
     }));
   }

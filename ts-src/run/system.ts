@@ -126,12 +126,13 @@ export class System {
           const out = await this.driver.enter({
             root: { layers: [this.base.root] }, network: false, user: 'root', work, env: aptEnvironment(undefined),
             binds: [...this.lists(), { from: join(work, 'sets'), to: '/sets', readOnly: true }],
-            command: ['sh', '-c', `${copyCaches}while read -r set; do echo "= $set"; apt-get ${aptOptions.join(' ')} --simulate install $set 2>&1 </dev/null | grep -E '^(Inst|E:| )' || :; done < /sets`],
+            command: ['sh', '-c', `${copyCaches}while read -r set; do echo "= $set"; { apt-get ${aptOptions.join(' ')} --simulate install $set 2>&1 </dev/null; echo "ended $?"; } | grep -E '^(Inst|E:| |ended)' || :; done < /sets`],
           });
           let current = '';
-          const found = new Map<string, { set: string[]; faults: string[] }>();
+          const found = new Map<string, { set: string[]; faults: string[]; whole?: boolean }>();
           for (const line of out.stdout.split('\n')) {
             if (line.startsWith('= ')) found.set((current = line.slice(2)), { set: [], faults: [] });
+            else if (line.startsWith('ended ')) found.get(current)!.whole = line === 'ended 0';
             else if (line.startsWith('Inst ')) {
               const m = /^Inst (\S+) (?:\[[^\]]*\] )?\((\S+)/.exec(line);
               if (m) found.get(current)!.set.push(`${m[1]!.replace(/:.*/, '')}=${m[2]}`);
@@ -139,9 +140,10 @@ export class System {
           }
           for (const set of sets) {
             const f = found.get(set);
-            const faults = f?.faults.filter((t) => t.startsWith('E:')) ?? [`apt could not be asked: ${out.stderr.trim().split('\n').pop()}`];
-            if (faults.length) this.refused.set(set, [...(f?.faults ?? faults)].join('; '));
-            else this.remember(set, f!.set.sort());
+            // An apt that was stopped has said a part of its answer only.
+            if (f?.faults.some((t) => t.startsWith('E:'))) this.refused.set(set, f.faults.join('; '));
+            else if (!f?.whole) this.refused.set(set, `apt could not be asked: ${out.stderr.trim().split('\n').pop() || 'it was stopped'}`);
+            else this.remember(set, f.set.sort());
           }
           this.save();
         }
@@ -261,10 +263,11 @@ export class System {
       const missing = packages.filter((p) => !held.some((h) => h.startsWith(file(p))));
       if (!missing.length) return good(true);
       const work = newWork(this.state);
+      // Beside where they stay, so that each appears there whole.
       const got = await this.driver.enter({
         root: { layers: [this.base.root] }, network: true, user: 'root', work, env: aptEnvironment(this.proxy), log: this.log,
         binds: [...this.lists(), { from: this.archives(), to: '/fetched' }],
-        command: ['sh', '-ec', copyCaches + 'mkdir /tmp/new; cd /tmp/new; apt-get "$@"; mv ./*.deb /fetched/', 'apt-get', ...aptOptions, 'download', ...missing],
+        command: ['sh', '-ec', copyCaches + 'new=$(mktemp -d /fetched/.new-XXXXXXXX); trap \'rm -rf "$new"\' EXIT; cd "$new"; apt-get "$@"; mv ./*.deb /fetched/', 'apt-get', ...aptOptions, 'download', ...missing],
       });
       if (got.code === 0) return good(true);
       return bad(error('system-fetch', `apt could not fetch ${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ` and ${missing.length - 5} more` : ''}`, { file: this.log, hint: 'if the archive no longer has these versions, make the base anew with --renew-base' }));

@@ -181,7 +181,7 @@ export class Builder {
 
   private faultOf(outcome: Outcome, signal: AbortSignal, log: string, what: string): string {
     const { options } = this;
-    if (signal.aborted && !options.signal.aborted) return `it did not end in ${options.minutes} minutes, and was stopped (--timeout gives it longer)`;
+    if (signal.aborted && !options.signal.aborted) return `it did not end in ${options.minutes >= 1 ? `${Math.round(options.minutes)} minutes` : `${Math.round(options.minutes * 60)} seconds`}, and was stopped (--timeout gives it longer)`;
     const cause = knownCause(readFileSync(log, 'utf8').slice(-200_000));
     return cause ? `${cause.cause}\n${cause.hint}` : outcome.code === 127 && outcome.stderr ? outcome.stderr : `${what} ended with ${outcome.signal ?? outcome.code}`;
   }
