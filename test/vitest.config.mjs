@@ -10,7 +10,7 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['test/unit/**/*.test.ts', 'test/oracle/**/*.test.ts', 'test/e2e/*.test.ts', 'test/jenkins/*.test.ts'],
-    testTimeout: 600_000, hookTimeout: 1_200_000, fileParallelism: false,
+    testTimeout: 600_000, hookTimeout: 1_200_000, maxWorkers: 2, minWorkers: 2, poolOptions: { forks: { maxForks: 2, minForks: 2 } },
     reporters: process.env.SLIPWAY_JSON_REPORT ? ['default', ['json', { outputFile: process.env.SLIPWAY_JSON_REPORT }]] : ['default'], globalSetup: ['test/setup.mjs'],
   },
 });
