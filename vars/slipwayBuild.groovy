@@ -18,17 +18,23 @@ void call(Map farm, Map given = [:]) {
 /** A lane's work as a closure: its own copy of what differs between lanes. */
 Closure laneOf(Map farm, int label, String lane, Map o) {
     return { ->
-        // An agent that vanished costs what the lane had in hand, which any lane may take then.
-        retry(count: 100, conditions: [agent(), nonresumable()]) {
-            slipwaySchedule.putBack(farm, lane)
-            runLane(farm, label, lane, o)
+        try {
+            // An agent that vanished costs what the lane had in hand, which any lane may take then.
+            retry(count: 100, conditions: [agent(), nonresumable()]) {
+                slipwaySchedule.putBack(farm, lane)
+                runLane(farm, label, lane, o)
+            }
+        } catch (e) {
+            // An abort reaches lanes inside a step alone: one between two steps would wait for ever for what this one had in hand.
+            farm.stopped = true
+            throw e
         }
     }
 }
 
 /** Holds an agent while there is work for it, gives it back when there is none, and looks again until all is done. */
 void runLane(Map farm, int label, String lane, Map o) {
-    while (farm.left[label] > 0) {
+    while (farm.left[label] > 0 && !farm.stopped) {
         if (farm.ready[label].isEmpty()) {
             sleep(time: slipwaySchedule.pause(farm, label, lane), unit: 'SECONDS')
         } else {
@@ -42,7 +48,7 @@ void runLane(Map farm, int label, String lane, Map o) {
 
 void workOn(Map farm, int label, String lane, Map o) {
     boolean sound = true
-    while (sound && !farm.ready[label].isEmpty()) {
+    while (sound && !farm.stopped && !farm.ready[label].isEmpty()) {
         String tasks = slipwaySchedule.take(farm, label, lane)
         List words = ['work', '--run', farm.run, '--store', farm.store, '--tasks', tasks] + slipway.stateOf(o.state) + (farm.place ? ['--place', farm.place] : []) + o.arguments
         String reply = ''

@@ -4,7 +4,7 @@
  */
 @NonCPS
 Map read(String text, Map labels) {
-    Map farm = [program: '', run: '', store: '', place: '', kind: '', channel: '', architectures: [], kept: 0, failed: 0, done: 0, labels: [], label: [], seconds: [], path: [], work: [], waits: [], dependents: [], state: [], ready: [], left: [], lanes: [], parts: [], hand: [:], tries: [:], idle: []]
+    Map farm = [program: '', run: '', store: '', place: '', kind: '', channel: '', architectures: [], kept: 0, failed: 0, done: 0, labels: [], label: [], seconds: [], path: [], work: [], waits: [], dependents: [], state: [], ready: [], left: [], lanes: [], parts: [], hand: [:], tries: [:], idle: [], stopped: false]
     add(farm, text, labels)
     return farm
 }

@@ -90,14 +90,14 @@ export default async function bench({ runs, cold, note }) {
     rows.push({ name, value: median(ours) - median(bare), meaning: `seconds above bare cmake (${median(bare).toFixed(2)} s) for one package${probe === 'probe' ? '' : ` with ${dependencies} dependencies`}` });
   }
   rows.push({ name: 'build.noop_s', value: median(Array.from({ length: runs }, () => slipway(folder, 'build').seconds)), meaning: `seconds of a second build of ${dependencies + 2} packages` });
-  if (cold) rows.push(...coldChain(note));
+  if (cold) rows.push(...(await coldChain(note)));
   return rows;
 }
 
 /** The large real chain from an empty store beside colcon: same packages, root, compilers at once and compiler flags. */
-function coldChain(note) {
+async function coldChain(note) {
   const folder = join(cache, 'chain');
-  writeDistro(folder, 'noetic', fetchTarballs(large, join(cache, 'sources')), { settings: noeticSettings, distribution: { packages: largePackages } });
+  writeDistro(folder, 'noetic', await fetchTarballs(large, join(cache, 'sources')), { settings: noeticSettings, distribution: { packages: largePackages } });
   mkdirSync(join(folder, '.slipway/archives/partial'), { recursive: true });
   if (!existsSync(join(folder, '.slipway/bases/bookworm-amd64/current.json'))) {
     note('making the base');

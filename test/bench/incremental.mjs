@@ -99,7 +99,7 @@ export default async function bench({ runs, note }) {
   const chain = join(cache, 'chain');
   rmSync(chain, { recursive: true, force: true });
   mkdirSync(chain, { recursive: true });
-  makeChain(chain, join(cache, 'sources'));
+  await makeChain(chain, join(cache, 'sources'));
   const real = through(chain, 'src', chainEdits, 2 * chainEdits.length, commitChain, [], note);
   return [
     { name: 'keys.jazzy_noop_s', value: file.seconds, meaning: `seconds for the keys of ${file.tasks} tasks of two platforms and "nothing to do", the whole process (at most 2)` },

@@ -7,8 +7,8 @@ import { fetchTarballs, noeticSettings, small, writeDistro } from './upstream.mj
 const git = (cwd, ...args) => execFileSync('git', ['-c', 'user.name=Acme', '-c', 'user.email=robots@example.org', ...args], { cwd });
 
 /** Makes a distro repository of the chain: its repositories lie in `src`, the sources come by apt into `sources`. */
-export function makeChain(folder, sources) {
-  const tarballs = fetchTarballs(small, sources);
+export async function makeChain(folder, sources) {
+  const tarballs = await fetchTarballs(small, sources);
   writeDistro(folder, 'noetic', tarballs, { settings: noeticSettings });
   for (const [repository, file] of Object.entries(tarballs)) {
     const at = join(folder, 'src', repository);

@@ -1,12 +1,14 @@
 // Makes a distro repository of real upstream sources: tarballs of ROS packages that Debian's archive holds, Debian's own
 // packaging left out. Nothing of them is kept in this repository.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 const here = dirname(fileURLToPath(import.meta.url));
+const execute = promisify(execFile);
 const suites = ['bookworm', 'trixie', 'sid'];
 
 /** Repository → Debian's source package. */
@@ -23,7 +25,7 @@ export const large = {
 export const ament = { ament_cmake_ros: 'ros2-ament-cmake-ros', angles: 'ros-angles', test_interface_files: 'ros2-test-interface-files', rcutils: 'ros2-rcutils', rcpputils: 'ros2-rcpputils', rosidl: 'ros2-rosidl' };
 
 /** Downloads the upstream tarballs with apt, from the suites of the machine's own Debian mirror; returns repository → file. */
-export function fetchTarballs(set, folder) {
+export async function fetchTarballs(set, folder) {
   mkdirSync(join(folder, 'lists', 'partial'), { recursive: true });
   mkdirSync(join(folder, 'tarballs'), { recursive: true });
   const targets = execFileSync('apt-get', ['indextargets', '--format', '$(SITE) $(ORIGIN) $(LABEL)', 'Created-By: Packages'], { encoding: 'utf8' });
@@ -33,7 +35,7 @@ export function fetchTarballs(set, folder) {
   writeFileSync(join(folder, 'sources.list'), suites.map((s) => `deb-src [signed-by=${ring}] ${site} ${s} main\n`).join(''));
   const options = ['-o', `Dir::Etc::sourcelist=${join(folder, 'sources.list')}`, '-o', 'Dir::Etc::sourceparts=/nonexistent', '-o', `Dir::State::Lists=${join(folder, 'lists')}`, '-o', 'APT::Sandbox::User=root', '-q'];
   if (!existsSync(join(folder, 'updated'))) {
-    execFileSync('apt-get', [...options, 'update'], { stdio: 'ignore' });
+    await execute('apt-get', [...options, 'update']);
     writeFileSync(join(folder, 'updated'), '');
   }
   const files = {};
@@ -43,7 +45,7 @@ export function fetchTarballs(set, folder) {
     const held = () => readdirSync(at).find((f) => f.includes('.orig.tar'));
     for (const suite of suites) {
       if (held()) break;
-      spawnSync('apt-get', [...options, 'source', '--download-only', '--tar-only', `${source}/${suite}`], { cwd: at, stdio: 'ignore' });
+      await execute('apt-get', [...options, 'source', '--download-only', '--tar-only', `${source}/${suite}`], { cwd: at }).catch(() => undefined);
     }
     if (!held()) throw new Error(`no suite of Debian serves the upstream source of ${source} today`);
     files[repository] = join(at, held());

@@ -9,7 +9,7 @@ describe('real upstream sources, from catkin upward', () => {
   afterAll(() => discard(folder));
 
   it('build, install into a fresh root, and work: C++ against the libraries, messages in Python', async () => {
-    writeDistro(folder, 'noetic', fetchTarballs(small, join(cache, 'sources')), { settings: noeticSettings });
+    writeDistro(folder, 'noetic', await fetchTarballs(small, join(cache, 'sources')), { settings: noeticSettings });
     const ran = await slipway(['build'], folder);
     expect(ran.code, ran.stderr).toBe(0);
     expect(Object.keys(states(folder)).length).toBe(13);
@@ -41,7 +41,7 @@ describe('ROS 2 packages on Debian\'s ament-cmake as underlay', () => {
   afterAll(() => discard(folder));
 
   it('build, and a program runs against the installed libraries', async () => {
-    writeDistro(folder, 'jazzy', fetchTarballs(ament, join(cache, 'sources')), {
+    writeDistro(folder, 'jazzy', await fetchTarballs(ament, join(cache, 'sources')), {
       type: 'ros2', distribution: { packages: amentPackages, underlay: ['debian'] }, platform: { underlays: { debian: debianAment } },
     });
     const ran = await slipway(['build'], folder);

@@ -198,6 +198,16 @@ describe('the pipelines on Jenkins\' interpreter, end to end', () => {
     expect(built(next)).not.toContain('ament_cmake_core');
   });
 
+  it('an abort that comes while a lane is between two steps ends that lane too', async () => {
+    appendFileSync(join(folder, 'distro/src/bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'), 'set(ament_change 4)\n');
+    appendFileSync(join(folder, 'distro/src/bootstrap/ros_workspace/CMakeLists.txt'), '# another\n');
+    sources(join(folder, 'distro'));
+    const b = await distro({ events: [{ when: 'building mini/bookworm-amd64/ament_cmake_core\n', do: 'abort', sparing: true }] });
+    expect(b.result).toBe('ABORTED');
+    expect(b.log).not.toContain('building mini/bookworm-amd64/acme_drive');
+    expect(processesIn(folder)).toEqual([]);
+  });
+
   it('a publication signs with a key from Jenkins\' credentials, which is in no log and no file that stays', async () => {
     const home = join(folder, 'gpg');
     mkdirSync(home, { mode: 0o700 });

@@ -16,7 +16,7 @@ const whole = join(folder, 'whole');
 afterAll(() => discard(folder));
 
 it('the real chain through random edits holds at every step what a build from nothing holds', async () => {
-  (makeChain as (folder: string, sources: string) => void)(folder, join(cache, 'sources'));
+  await (makeChain as (folder: string, sources: string) => Promise<void>)(folder, join(cache, 'sources'));
   expect((await slipway(['build'], folder)).code).toBe(0);
   const random = randoms(20261125);
   const edits = chainEdits as Edit[];

@@ -8,7 +8,7 @@ const folder = workspace('large');
 afterAll(() => discard(folder));
 
 it('the large chain builds, installs into a fresh root, and a talker speaks to a listener over roscore', async () => {
-  writeDistro(folder, 'noetic', fetchTarballs(large, join(cache, 'sources')), { settings: noeticSettings, distribution: { packages: largePackages } });
+  writeDistro(folder, 'noetic', await fetchTarballs(large, join(cache, 'sources')), { settings: noeticSettings, distribution: { packages: largePackages } });
   const ran = await slipway(['build'], folder);
   expect(ran.code, ran.stderr).toBe(0);
   expect(Object.keys(states(folder)).length).toBeGreaterThan(70);

@@ -42,13 +42,12 @@ export async function readCache(workspace: Workspace, settings: Distribution, ur
   } catch {
     return settings.cache ? bad(error('file-missing', `${settings.cache} is not there`, { file: workspace.file })) : good(undefined);
   }
-  let text: string;
   try {
-    text = unpack(bytes);
+    bytes = unpack(bytes);
   } catch (e) {
     return bad(error('cache-invalid', `can't unpack it: ${(e as Error).message}`, { file: shown }));
   }
-  const read = parse(workspace, file, shown, text);
+  const read = parse(workspace, file, shown, bytes);
   return read.ok ? good(read.value, [...diagnostics, ...read.diagnostics]) : read;
 }
 
@@ -67,9 +66,10 @@ async function refreshed(url: string, file: string): Promise<Result<string>> {
   return good(file, [warning('cache-old', `${got.diagnostics[0]!.message}: the copy of before is taken`, { hint: 'it may lack what was released since' })]);
 }
 
-function parse(workspace: Workspace, file: string, shown: string, text: string): Result<Cache> {
+/** What is known is found by the bytes: they become text only where they are parsed. */
+function parse(workspace: Workspace, file: string, shown: string, bytes: Buffer): Result<Cache> {
   const memory = new Memory<Repository[] | PackedManifest>(workspace.state, `cache-${sha256(file).slice(0, 16)}.json`);
-  const pieces = splitCache(text);
+  const pieces = splitCache(bytes.toString('latin1'));
   const known = new Map<string, PackedManifest>();
   for (const [name, entry] of pieces?.entries ?? []) {
     const kept = memory.get(entry);
@@ -77,7 +77,7 @@ function parse(workspace: Workspace, file: string, shown: string, text: string):
   }
   const rest = pieces && memory.get(pieces.rest);
   const kept = Array.isArray(rest) ? rest : undefined;
-  const read = (kept && partly(kept, pieces!, known, shown)) ?? wholly(text, shown);
+  const read = (kept && partly(kept, pieces!, known, shown)) ?? wholly(bytes.toString('utf8'), shown);
   if (!read.ok) return read;
   const { repositories, texts } = read.value;
   if (!kept && pieces && !read.diagnostics.length) memory.put(pieces.rest, () => repositories);
@@ -98,14 +98,14 @@ function parse(workspace: Workspace, file: string, shown: string, text: string):
 }
 
 /** A cache's text, packed or not. */
-const unpack = (bytes: Buffer): string => (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes, { maxOutputLength: 512 << 20 }) : bytes).toString('utf8');
+const unpack = (bytes: Buffer): Buffer => (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes, { maxOutputLength: 512 << 20, chunkSize: 1 << 20 }) : bytes);
 
 interface Parsed { repositories: Repository[]; texts: Record<string, unknown> }
 
 /** Only what is not known; undefined where that is most of it. */
 function partly(repositories: Repository[], pieces: CachePieces, known: ReadonlyMap<string, unknown>, shown: string): Result<Parsed> | undefined {
   if (known.size * 2 < pieces.entries.size) return undefined;
-  const entries = parseEntries([...pieces.entries].filter(([name]) => !known.has(name)).map(([, entry]) => entry), shown);
+  const entries = parseEntries([...pieces.entries].filter(([name]) => !known.has(name)).map(([, entry]) => Buffer.from(entry, 'latin1').toString('utf8')), shown);
   return entries.ok ? good({ repositories, texts: entries.value }) : undefined;
 }
 

@@ -178,7 +178,8 @@ const manifestsKey = 'release_package_xmls:\n';
 
 /**
  * Takes a cache's text apart where its lines show how: below `release_package_xmls:` each line with an indentation of two begins
- * an entry, deeper ones go on with it, and none stands twice. Undefined where it is written otherwise.
+ * an entry, deeper ones go on with it, and none stands twice. Undefined where it is written otherwise. The text may have a
+ * character for each byte: only ASCII counts.
  */
 export function splitCache(text: string): CachePieces | undefined {
   const begin = text.startsWith(manifestsKey) ? 0 : text.indexOf(`\n${manifestsKey}`) + 1;
@@ -189,7 +190,10 @@ export function splitCache(text: string): CachePieces | undefined {
   let name: string | undefined;
   let started = at;
   const line = /  (?:([A-Za-z][A-Za-z0-9_-]*):(?= |\n)| )|\n/y;
+  const blank = (i: number) => text.charCodeAt(i) === 0x20;
   for (; at < text.length; at = next(text, at)) {
+    // Nearly all lines go on with an entry.
+    if (name !== undefined && blank(at) && blank(at + 1) && blank(at + 2)) continue;
     line.lastIndex = at;
     const m = line.exec(text);
     if (!m) break;

@@ -2,6 +2,9 @@ import type { Plan, PlannedPackage, Scope } from '../model/plan.ts';
 import { plural } from './diagnostics.ts';
 import { someOf } from './table.ts';
 
+/** How many needs of a package are named. */
+const shown = 5;
+
 /** What a person reads of a plan: for each scope its packages in order, on what they wait and why they are there. */
 export function renderPlan(plan: Plan, states?: (scope: Scope, p: PlannedPackage) => string | undefined): string {
   const lines: string[] = [];
@@ -12,9 +15,10 @@ export function renderPlan(plan: Plan, states?: (scope: Scope, p: PlannedPackage
     const width = Math.min(40, Math.max(...scope.packages.map((p) => p.name.length), 7));
     for (const [i, p] of scope.packages.entries()) {
       const why = 'named' in p.why ? 'named' : `for ${p.why.neededBy}`;
-      const needs = [...p.build, ...p.systemBuild];
+      const needs = p.build.length + p.systemBuild.length;
+      const first = p.build.length > shown ? p.build : [...p.build, ...p.systemBuild];
       const state = p.blocked ? `blocked: ${p.blocked}` : p.held ? 'from the store' : (states?.(scope, p) ?? '');
-      lines.push(`${String(i + 1).padStart(5)}  ${p.name.padEnd(width)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs.length ? `; needs ${someOf(needs, 5)}` : ''}${state ? `; ${state}` : ''}`);
+      lines.push(`${String(i + 1).padStart(5)}  ${p.name.padEnd(width)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs ? `; needs ${someOf(first, shown, needs)}` : ''}${state ? `; ${state}` : ''}`);
     }
     lines.push('');
   }

@@ -7,5 +7,5 @@ export function renderTable(head: readonly string[], rows: readonly (readonly st
   return all.map((r) => `${r.map((t, c) => (c === r.length - 1 ? t : t.padEnd(widths[c]!))).join('  ').trimEnd()}\n`).join('');
 }
 
-/** At most `most` names, and how many more there are. */
-export const someOf = (names: readonly string[], most: number): string => (names.length > most + 1 ? `${names.slice(0, most).join(', ')} and ${names.length - most} more` : names.join(', '));
+/** At most `most` names, and how many more there are of `count`, of which `names` are the first: all, or more than `most`. */
+export const someOf = (names: readonly string[], most: number, count = names.length): string => (count > most + 1 ? `${names.slice(0, most).join(', ')} and ${count - most} more` : names.join(', '));

@@ -161,11 +161,15 @@ public final class Harness {
     }
 
     /** Ends what lies below a step, as an abort or a timeout does. */
-    static void stopBelow(Step top, Throwable why) throws Exception {
+    static void stopBelow(Step top, Throwable why) throws Exception { stopBelow(top, why, false); }
+
+    /** `sparing`: one process comes to its end at this very moment, so that its line is between two steps. */
+    static void stopBelow(Step top, Throwable why, boolean sparing) throws Exception {
         for (Program.Line l : new ArrayList<>(Program.current.lines)) {
             if (top != null && !isBelow(l, top)) continue;
             Step s = l.waiting;
             if (s == null || s instanceof Step.Parallel || s.call.arguments.get("{}") != null && !(s instanceof Step.Node && ((Step.Node) s).agent == null) && !(s instanceof Step.Lock && !((Step.Lock) s).held)) continue;
+            if (sparing && s instanceof Step.Sh) { sparing = false; continue; }
             s.stop(why);
         }
     }
@@ -175,7 +179,7 @@ public final class Harness {
         return false;
     }
 
-    /** `{"when": "text of the log", "times": n, "do": "kill-agent" | "abort" | "restart" | "touch", …}` */
+    /** `{"when": "text of the log", "times": n, "do": "kill-agent" | "abort" | "restart", "sparing": true}` */
     private static boolean happen(List<Map<String, Object>> events) throws Exception {
         if (events.isEmpty()) return false;
         Map<String, Object> e = events.get(0);
@@ -190,7 +194,7 @@ public final class Harness {
             case "abort":
                 Program.current.aborted = true;
                 log("Aborted by user\n");
-                stopBelow(null, new Step.Interrupted("aborted", false));
+                stopBelow(null, new Step.Interrupted("aborted", false), Boolean.TRUE.equals(e.get("sparing")));
                 break;
             case "kill-agent":
                 // The one that runs what the event names; all its processes die with it.
