@@ -41,7 +41,7 @@ if (faults.length) {
 }
 const result = await build({
   entryPoints: [join(root, 'ts-src', 'main.ts')],
-  bundle: true, platform: 'node', target: 'node18.19', format: 'cjs', write: false, legalComments: 'none', charset: 'utf8',
+  bundle: true, platform: 'node', target: 'node18.19', format: 'cjs', write: false, legalComments: 'none', charset: 'ascii',
   minifySyntax: true, minifyWhitespace: true, minifyIdentifiers: false, lineLimit: 400, mainFields: ['module', 'main'],
   loader: { '.mustache': 'text', '.sh': 'text', '.css': 'text', '.client': 'text' },
   banner: { js: '#!/usr/bin/env node\n// Slipway, made by build.mjs from ts-src: change that, not this.' },

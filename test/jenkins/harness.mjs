@@ -32,7 +32,7 @@ export function prepareHarness() {
 
 /**
  * Runs one build below `folder`; agents keep their folders from build to build. `build`: jenkinsfile, scmUrl, scmRef, job, env, agents
- * ({name, labels}), events ({when, times, wait, do}), credentials, checkEvery, hurry, simulated. Gives what Jenkins would show of it.
+ * ({name, labels, env}), events ({when, times, wait, do}), credentials, checkEvery, hurry, simulated. Gives what Jenkins would show of it.
  */
 export async function jenkins(folder, name, build) {
   const home = join(folder, 'builds', name);

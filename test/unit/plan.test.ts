@@ -153,6 +153,15 @@ lib/package.xml:2: warning: 'lib' needs 'from_pip' (<exec_depend>), which rosdep
     expect(p.plan.scopes[0]!.packages.find((q) => q.name === 'app')!.bounds).toEqual({ lib: ['>= 1.0.0'] });
   });
 
+  it('refuses two places that would be published as one suite; two architectures share one', () => {
+    const platforms = { bookworm: { os: 'debian', release: 'bookworm', architectures: ['amd64', 'arm64'] }, other: { os: 'debian', release: 'bookworm', architectures: ['arm64'] } };
+    const of = (chosen: string[]) => planOf([sourcePackage('a', [])], { distro: distro({ distributions: { jazzy: { platforms: chosen, repos: ['x'], ros_version: 2 } }, platforms }) }).diagnostics;
+    expect(of(['bookworm'])).toEqual([]);
+    expect(renderDiagnostics(of(['bookworm', 'other']))).toBe(`distro.yaml: error: jazzy/bookworm-arm64 and jazzy/other-arm64 would both be the suite 'bookworm-jazzy' of the apt repository [suite-taken]
+    two platforms of one release need distributions of their own; a distribution and a variant need names that do not run together
+`);
+  });
+
   it('takes packages named constructor and __proto__-like for what they are', () => {
     const p = planOf([sourcePackage('constructor', []), sourcePackage('hasOwnProperty', [['depend', 'constructor']]), sourcePackage('z', [['depend', 'toString']])]);
     expect(names(p)).toEqual(['constructor', 'hasOwnProperty', 'z']);

@@ -34,6 +34,9 @@ export const taskId = (distribution: string, target: Target, name: string): stri
 /** apt's suite of what one scope publishes. */
 export const aptSuite = (distribution: string, target: Target): string => `${target.release}-${distribution}${target.variant === 'default' ? '' : `-${target.variant}`}`;
 
+/** What a channel calls the packages of one architecture in a suite, which they share with those of others. */
+export const channelSuite = (distribution: string, target: Target): string => `${aptSuite(distribution, target)}/${target.architecture}`;
+
 /** Seconds since 1970 of a stamp. */
 export const stampSeconds = (stamp: string): number => Math.floor(Date.UTC(+stamp.slice(0, 4), +stamp.slice(4, 6) - 1, +stamp.slice(6, 8), +stamp.slice(8, 10), +stamp.slice(10, 12), +stamp.slice(12, 14)) / 1000);
 export const stampOf = (milliseconds: number): string => new Date(milliseconds).toISOString().replace(/[-:T]/g, '').slice(0, 14);

@@ -1,6 +1,6 @@
-import { NearNames, compare, sorted, type Diagnostic } from '../model/diagnostics.ts';
+import { NearNames, compare, error, sorted, type Diagnostic } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
-import { debianNames } from '../model/names.ts';
+import { aptSuite, channelSuite, debianNames, scopeId } from '../model/names.ts';
 import type { DistributionInput, Plan, Scope } from '../model/plan.ts';
 import type { RosdepDatabase } from '../model/rosdep.ts';
 import { evaluateAll, type Evaluated } from './needs.ts';
@@ -54,7 +54,22 @@ export function makePlan(input: PlanInput): Made {
     }
   }
   checkPatterns(selection, all, diagnostics);
+  checkSuites(scopes, input.distroFile, diagnostics);
   return { plan: { schema: 'slipway-plan-1', organization: distro.organization, stamp: input.stamp, scopes }, diagnostics: sorted(diagnostics), resolvers };
+}
+
+/** What is published under one name must come from one place. */
+function checkSuites(scopes: readonly Scope[], file: string, diagnostics: Diagnostic[]): void {
+  const taken = new Map<string, string>();
+  for (const scope of scopes) {
+    for (const target of scope.targets) {
+      const suite = channelSuite(scope.distribution, target);
+      const id = scopeId(scope.distribution, target);
+      const other = taken.get(suite);
+      if (other === undefined) taken.set(suite, id);
+      else diagnostics.push(error('suite-taken', `${other} and ${id} would both be the suite '${aptSuite(scope.distribution, target)}' of the apt repository`, { file, hint: 'two platforms of one release need distributions of their own; a distribution and a variant need names that do not run together' }));
+    }
+  }
 }
 
 /** Finds near names for whoever asks, and knows them again; the index is made for the first question. */

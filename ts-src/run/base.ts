@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, realpathSync, renameSync, statSync } from 'node
 import { basename, join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { Platform } from '../model/distro.ts';
-import { exists, readJson, sha256, sha256File, writeWhole } from '../io/files.ts';
+import { exists, readJson, sha256, sha256File, writeWhole, readIf } from '../io/files.ts';
 import { withLock } from '../io/lock.ts';
 import { run } from '../io/process.ts';
 import { baseSources, mmdebstrapCommand, underlaySources } from './archive.ts';
@@ -70,7 +70,7 @@ export async function ensureBase(driver: Driver, state: string, distroRoot: stri
       await driver.remove(work);
       return bad(made.code === 127
         ? error('tool-missing', 'mmdebstrap is not installed', { hint: 'slipway doctor says what this machine lacks' })
-        : error('base-failed', `mmdebstrap could not make the base of '${name}' (${platform.os} ${platform.release} ${architecture})`, { file: log, hint: 'its log is there; is the archive reachable, and its keyring installed?' }));
+        : error('base-failed', `mmdebstrap could not make the base of '${name}' (${platform.os} ${platform.release} ${architecture})${firstError(log)}`, { file: log, hint: 'its log is there; is the archive reachable, and its keyring installed?' }));
     }
     const digest = await sha256File(tar);
     const root = join(work, 'root');
@@ -110,6 +110,12 @@ export async function prepareBase(driver: Driver, state: string, base: Base): Pr
   if (prepared.code !== 0) return bad(error('base-failed', `can't enter the base ${base.digest.slice(0, 12)}: ${prepared.stderr.trim().split('\n').pop()}`, { hint: 'slipway doctor tells whether this machine can make roots' }));
   return good(prepared.stdout.trim().split('\n').sort());
 }
+
+/** The first fault that mmdebstrap or apt wrote into a log. */
+const firstError = (log: string): string => {
+  const line = (readIf(log) ?? '').trimEnd().split('\n').find((l) => l.startsWith('E: '));
+  return line ? `: ${line.slice(3)}` : '';
+};
 
 const cacheOf = (base: Base): string => {
   const folder = join(base.folder, 'cache');

@@ -28,6 +28,16 @@ export async function keepBase(store: Store, base: Base, work: string): Promise<
   await store.writeJson(name, { tar: await store.put(tar), lists: await store.put(lists), packages: base.packages, made: base.made } satisfies KeptBase);
 }
 
+/** What is known of a base in the store, for whoever tells of it and never enters it: it may be one of another architecture. */
+export async function toldBase(store: Store, state: string, platform: string, wanted: { digest: string; archive: string }): Promise<Result<Base>> {
+  const stored = await store.readJson<KeptBase>(nameOf(wanted.digest, wanted.archive));
+  if (!stored) return lost('base', platform, wanted.digest);
+  const folder = join(state, 'told', `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+  return good({ ...wanted, folder, root: join(folder, 'root'), lists: join(folder, 'lists'), tar: join(folder, 'base.tar'), packages: stored.packages, made: stored.made, sources: 'store' });
+}
+
+const lost = (what: string, platform: string, digest: string): Result<never> => bad(error('base-failed', `the store has no ${what} of '${platform}' with the digest ${digest.slice(0, 12)}`, { hint: 'plan again: then the base is made anew' }));
+
 /** The base that a plan was made with: the one at hand, else from the store. */
 export async function keptBase(driver: Driver, store: Store, state: string, platform: string, architecture: string, wanted: { digest: string; archive: string }, progress: (text: string) => void): Promise<Result<Base>> {
   mkdirSync(join(state, 'bases'), { recursive: true });
@@ -46,17 +56,16 @@ export async function keptBase(driver: Driver, store: Store, state: string, plat
     const other = await there();
     if (other) return good(other);
     const stored = await store.readJson<KeptBase>(nameOf(wanted.digest, wanted.archive));
-    const lost = (what: string) => bad(error('base-failed', `the store has no ${what} of '${platform}' with the digest ${wanted.digest.slice(0, 12)}`, { hint: 'plan again: then the base is made anew' }));
-    if (!stored) return lost('base');
+    if (!stored) return lost('base', platform, wanted.digest);
     progress(`fetching the base system of ${platform} (${architecture}) from the store`);
     const [tar, lists] = [await store.path(stored.tar), await store.path(stored.lists)];
-    if (!tar || !lists) return lost('whole base');
+    if (!tar || !lists) return lost('whole base', platform, wanted.digest);
     const work = join(folder, `new-${process.pid}`);
     await driver.remove(work);
     mkdirSync(join(work, 'lists'), { recursive: true });
     const unzipped = await run('sh', ['-c', 'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"', 'sh', tar, join(work, 'base.tar'), lists, join(work, 'lists')]);
     if (unzipped.code !== 0) return bad(error('base-failed', `can't unpack the base of '${platform}': ${unzipped.stderr.trim().split('\n').pop()}`));
-    if ((await sha256File(join(work, 'base.tar'))) !== wanted.digest) return lost('sound base');
+    if ((await sha256File(join(work, 'base.tar'))) !== wanted.digest) return lost('sound base', platform, wanted.digest);
     const root = join(work, 'root');
     const unpacked = await driver.unpack(join(work, 'base.tar'), root);
     if (unpacked.code !== 0) return bad(error('base-failed', `can't unpack the base of '${platform}': ${unpacked.stderr.trim().split('\n').pop()}`));

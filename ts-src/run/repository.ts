@@ -9,12 +9,12 @@ import { run, type Outcome } from '../io/process.ts';
 import type { Store } from './store/store.ts';
 
 /** One suite of the repository: what is in it after publishing, nothing else. */
-export interface Suite { name: string; architecture: string; files: StoredFile[] }
+export interface Suite { name: string; architectures: string[]; files: StoredFile[] }
 
 /** A secret key in a file, with its passphrase: it is held in a keyring of its own while publishing, and nowhere after. */
 export interface SigningSecret { file: string; passphrase: string | undefined }
 
-interface Published { files: string; fingerprint: string }
+interface Published { files: string; fingerprint: string; architectures: string }
 
 const isWholeKey = (text: string | undefined): boolean => text?.trimEnd().endsWith('-----END PGP PUBLIC KEY BLOCK-----') ?? false;
 
@@ -80,8 +80,9 @@ export class Repository {
       try {
         for (const suite of suites) {
           const files = sha256(JSON.stringify(suite.files.map((f) => [f.name, f.sha256]).sort()));
+          const architectures = suite.architectures.join(',');
           const before = published[suite.name];
-          if (before?.files === files && before.fingerprint === fingerprint.value && existsSync(join(this.folder, 'dists', suite.name, 'InRelease'))) continue;
+          if (before?.files === files && before.architectures === architectures && before.fingerprint === fingerprint.value && existsSync(join(this.folder, 'dists', suite.name, 'InRelease'))) continue;
           changed = true;
           this.configure();
           const incoming = join(this.state, 'incoming', suite.name);
@@ -92,16 +93,17 @@ export class Repository {
           const local = await run('aptly', [`-config=${join(this.aptly, 'aptly.conf')}`, 'repo', 'show', suite.name]);
           if (local.code === 127) return bad(error('tool-missing', 'aptly is not installed', { hint: 'slipway doctor says what this machine lacks' }));
           if (local.code !== 0) await aptlyOrFail('repo', 'create', '-component=main', `-distribution=${suite.name}`, suite.name);
-          else await aptlyOrFail('repo', 'remove', suite.name, 'Name (~ .)').catch(() => undefined);
+          else await aptlyOrFail('repo', 'remove', suite.name, 'Name (~ .)');
           if (paths.length) await aptlyOrFail('repo', 'add', '-force-replace', suite.name, ...paths);
-          const isPublished = existsSync(join(this.folder, 'dists', suite.name)) && (await aptlyOrFail('publish', 'list', '-raw')).stdout.includes(` ${suite.name}\n`);
+          // aptly can't give a suite another architecture: it is published anew.
+          const isPublished = before?.architectures === architectures && existsSync(join(this.folder, 'dists', suite.name)) && (await aptlyOrFail('publish', 'list', '-raw')).stdout.includes(` ${suite.name}\n`);
           const gpg = [`-gpg-key=${fingerprint.value}`, '-batch', ...(this.passphraseFile === undefined ? [] : [`-passphrase-file=${this.passphraseFile}`])];
           if (isPublished) await aptlyOrFail('publish', 'update', '-force-overwrite', ...gpg, suite.name, 'filesystem:out:.');
           else {
             await run('aptly', [`-config=${join(this.aptly, 'aptly.conf')}`, 'publish', 'drop', '-force-drop', suite.name, 'filesystem:out:.']);
-            await aptlyOrFail('publish', 'repo', '-force-overwrite', ...gpg, '-component=main', `-distribution=${suite.name}`, `-architectures=${suite.architecture}`, `-origin=${this.organization}`, `-label=${this.organization}`, suite.name, 'filesystem:out:.');
+            await aptlyOrFail('publish', 'repo', '-force-overwrite', ...gpg, '-component=main', `-distribution=${suite.name}`, `-architectures=${architectures}`, `-origin=${this.organization}`, `-label=${this.organization}`, suite.name, 'filesystem:out:.');
           }
-          published[suite.name] = { files, fingerprint: fingerprint.value };
+          published[suite.name] = { files, fingerprint: fingerprint.value, architectures };
         }
       } catch (e) {
         if ((e as { aptly?: number }).aptly !== undefined) return bad(error('publish-failed', (e as Error).message));

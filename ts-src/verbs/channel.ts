@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { error, warning, type Diagnostic } from '../model/diagnostics.ts';
-import { aptSuite } from '../model/names.ts';
+import { aptSuite, channelSuite } from '../model/names.ts';
 import type { Scope, Target } from '../model/plan.ts';
 import type { StoredFile } from '../model/result.ts';
 import { readIf, sha256 } from '../io/files.ts';
@@ -12,7 +12,7 @@ import type { ScopeRun } from './scope-run.ts';
 /** One package as a channel holds it. */
 export interface HeldPackage { version: string; key: string; files: StoredFile[]; abi: string; requires: string[] }
 
-/** What a channel holds: by suite and Debian package. `versions`: the highest that it ever held, of packages that left it too. */
+/** What a channel holds: by suite with architecture (`channelSuite`) and Debian package. `versions`: the highest that it ever held, of packages that left it too. */
 export interface Channel { schema: 1; suites: Record<string, Record<string, HeldPackage>>; versions: Record<string, Record<string, string>> }
 
 /** A channel as it was read, with what a writer must show to have read the last state. */
@@ -29,7 +29,7 @@ export async function openChannel(store: Store, name: string): Promise<OpenChann
 }
 
 /** Finds what a channel holds at the highest, by suite and Debian package. */
-export const heldIn = (versions: Channel['versions']) => (scope: Scope, target: Target, debian: string): string | undefined => versions[aptSuite(scope.distribution, target)]?.[debian];
+export const heldIn = (versions: Channel['versions']) => (scope: Scope, target: Target, debian: string): string | undefined => versions[channelSuite(scope.distribution, target)]?.[debian];
 
 export interface PublishInput {
   runs: readonly ScopeRun[];
@@ -56,15 +56,20 @@ export async function publishChannel(channel: OpenChannel, input: PublishInput):
   const { runs, store } = input;
   const diagnostics: Diagnostic[] = [];
   const next: Channel = { schema: 1, suites: { ...channel.value.suites }, versions: { ...channel.value.versions } };
-  const suites: Suite[] = [];
+  const names = new Set<string>();
   for (const r of runs) {
-    const name = aptSuite(r.scope.distribution, r.target);
+    const name = channelSuite(r.scope.distribution, r.target);
     const now = suiteOf(r, channel.value.suites[name] ?? {}, input, diagnostics);
     if (!Object.keys(now).length) continue;
     next.suites[name] = now;
     next.versions[name] = { ...next.versions[name], ...Object.fromEntries(Object.entries(now).map(([debian, held]) => [debian, held.version])) };
-    suites.push({ name, architecture: r.target.architecture, files: Object.values(now).flatMap((h) => h.files) });
+    names.add(aptSuite(r.scope.distribution, r.target));
   }
+  if (!input.partial) dropArchitectures(next, runs, names);
+  const suites = [...names].map((name): Suite => {
+    const parts = Object.keys(next.suites).filter((key) => key.startsWith(`${name}/`)).sort();
+    return { name, architectures: parts.map((key) => key.slice(name.length + 1)), files: parts.flatMap((key) => Object.values(next.suites[key]!).flatMap((h) => h.files)) };
+  });
   if (!suites.length) return { sources: [], diagnostics, lost: [] };
   // The claim comes first: who lost the race has not touched the repository. A crash after it is mended by the next publication.
   if (JSON.stringify(next) !== JSON.stringify(channel.value) && !(await store.replaceJson(fileOf(channel.name), next, channel.tag))) {
@@ -79,10 +84,16 @@ export async function publishChannel(channel: OpenChannel, input: PublishInput):
   }
   const keyFile = join(input.folder, 'apt', 'key.asc');
   const key = readIf(keyFile) ?? '';
-  return { diagnostics, lost: [], sources: suites.map((s) => renderSources({ uri: `file://${encodeURI(join(input.folder, 'apt'))}`, suite: s.name, architecture: s.architecture, keyFile, key })) };
+  return { diagnostics, lost: [], sources: suites.map((s) => renderSources({ uri: `file://${encodeURI(join(input.folder, 'apt'))}`, suite: s.name, architectures: s.architectures, keyFile, key })) };
 }
 
-/** What one suite is to hold, sorted by name. */
+/** Of suites that are published now, what is there for architectures that are planned no more goes. */
+function dropArchitectures(next: Channel, runs: readonly ScopeRun[], names: ReadonlySet<string>): void {
+  const planned = new Set(runs.flatMap((r) => r.scope.targets.map((t) => channelSuite(r.scope.distribution, t))));
+  for (const key of Object.keys(next.suites)) if (names.has(key.slice(0, key.lastIndexOf('/'))) && !planned.has(key)) delete next.suites[key];
+}
+
+/** What one suite is to hold of one architecture, sorted by name. */
 function suiteOf(r: ScopeRun, before: Record<string, HeldPackage>, input: PublishInput, diagnostics: Diagnostic[]): Record<string, HeldPackage> {
   const now: Record<string, HeldPackage> = {};
   const partial = input.partial || r.records.some((record) => !record);

@@ -11,7 +11,7 @@ import { matcher } from '../plan/globs.ts';
 import { ensureBase, hostProxy, type Base } from '../run/base.ts';
 import { dockerDriver } from '../run/docker.ts';
 import type { Driver } from '../run/driver.ts';
-import { keptBase } from '../run/kept-base.ts';
+import { keptBase, toldBase } from '../run/kept-base.ts';
 import { openStore, type Store } from '../run/store/store.ts';
 import { System, type Resolved } from '../run/system.ts';
 import { unshareDriver } from '../run/unshare.ts';
@@ -132,8 +132,11 @@ export async function shareResolved({ runs, store }: Pick<Session, 'runs' | 'sto
 
 export const ownArchitecture = (): string | undefined => ({ x64: 'amd64', arm64: 'arm64', arm: 'armhf', ia32: 'i386', ppc64: 'ppc64el', riscv64: 'riscv64', s390x: 's390x' } as Record<string, string>)[process.arch];
 
-/** `hinted`: what is kept of earlier runs is read at once; without it each task is asked for. */
-export interface SessionOptions { driver: Driver; hinted?: boolean; limits: Limits; renewBase: boolean; signal: AbortSignal; held: Session['held']; store?: Store | undefined; retries?: number }
+/**
+ * `hinted`: what is kept of earlier runs is read at once; without it each task is asked for. `enters`: roots are entered, for which
+ * this machine needs the bases and can take those of its own architecture alone; without it the session tells of what others did.
+ */
+export interface SessionOptions { driver: Driver; hinted?: boolean; enters?: boolean; limits: Limits; renewBase: boolean; signal: AbortSignal; held: Session['held']; store?: Store | undefined; retries?: number }
 
 /** Opens the store, makes or fetches the bases, and reads what is known of earlier runs. */
 export async function openSession(input: RunInput, options: SessionOptions): Promise<Session | { diagnostics: Diagnostic[] }> {
@@ -157,7 +160,7 @@ export async function openSession(input: RunInput, options: SessionOptions): Pro
   return { input, driver: options.driver, store, settler, builder, ...prepared, history, hints, held: options.held };
 }
 
-/** Bases and system packages for every target that this machine can run. */
+/** Bases and system packages for every target that this machine can run, or tell of. */
 async function prepareScopes(input: RunInput, options: SessionOptions, store: Store, history: History): Promise<{ runs: ScopeRun[]; waiting: string[] } | { diagnostics: Diagnostic[] }> {
   const { plan, distro, state } = input;
   const own = ownArchitecture();
@@ -170,19 +173,21 @@ async function prepareScopes(input: RunInput, options: SessionOptions, store: St
   const skipped = matcher(distro.tests.skip);
   for (const scope of plan.scopes) {
     for (const target of scope.targets) {
-      if (target.architecture !== own) {
+      const id = `${target.platform}-${target.architecture}`;
+      const tells = options.enters === false && Object.hasOwn(input.bases, id);
+      if (target.architecture !== own && !tells) {
         waiting.push(`waiting for a machine of ${target.architecture}: ${scope.packages.length} packages of ${scope.distribution} on ${target.platform}`);
         continue;
       }
       if (options.signal.aborted) return { diagnostics: [error('stopped', 'stopped before anything was built')] };
-      const id = `${target.platform}-${target.architecture}`;
       let system = systems.get(id);
       if (!system) {
         const platform = { ...distro.platforms[target.platform]!, ...(options.renewBase ? { renew_days: 0 } : {}) };
         const say = (text: string) => complain(`${text}\n`);
         const planned = input.bases[id];
-        const base = planned
-          ? await keptBase(options.driver, store, state, target.platform, target.architecture, planned, say)
+        const base = tells
+          ? await toldBase(store, state, target.platform, input.bases[id]!)
+          : planned ? await keptBase(options.driver, store, state, target.platform, target.architecture, planned, say)
           : await ensureBase(options.driver, state, input.distroRoot, target.platform, platform, target.architecture, Date.now(), log, say, input.lock?.platforms[id]?.base);
         if (!base.ok) {
           diagnostics.push(...base.diagnostics);

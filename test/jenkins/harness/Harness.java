@@ -52,7 +52,7 @@ public final class Harness {
 
         Program p = new Program();
         Program.current = p;
-        for (Map<String, Object> a : (List<Map<String, Object>>) request.get("agents")) p.agents.add(new Program.Agent((String) a.get("name"), new LinkedHashSet<>(Arrays.asList(((String) a.get("labels")).split(" "))), (String) a.get("home")));
+        for (Map<String, Object> a : (List<Map<String, Object>>) request.get("agents")) p.agents.add(new Program.Agent((String) a.get("name"), new LinkedHashSet<>(Arrays.asList(((String) a.get("labels")).split(" "))), (String) a.get("home"), new LinkedHashMap<>((Map<String, String>) a.getOrDefault("env", new HashMap<>()))));
         ((Map<String, Object>) request.getOrDefault("env", new HashMap<>())).forEach((k, v) -> p.buildEnv.put(k, v.toString()));
         p.build.fullDisplayName = jobFolder + " #1";
         load(p, true);

@@ -22,9 +22,9 @@ final class Program implements Serializable {
     }
 
     static final class Agent implements Serializable {
-        final String name; final Set<String> labels; final String home; Object user; boolean offline;
+        final String name; final Set<String> labels; final String home; final Map<String, String> env; Object user; boolean offline;
         final Map<String, Integer> workspaces = new HashMap<>();
-        Agent(String name, Set<String> labels, String home) { this.name = name; this.labels = labels; this.home = home; }
+        Agent(String name, Set<String> labels, String home, Map<String, String> env) { this.name = name; this.labels = labels; this.home = home; this.env = env; }
         boolean fits(String expression) {
             if (expression == null || expression.isEmpty()) return true;
             for (String part : expression.split("&&")) if (!labels.contains(part.trim())) return false;

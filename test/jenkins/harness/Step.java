@@ -245,6 +245,7 @@ abstract class Step implements Serializable {
             String folder = agent.home + "/workspace/" + Harness.jobFolder;
             Files.createDirectories(Paths.get(folder));
             Map<String, String> env = new LinkedHashMap<>(here().env);
+            env.putAll(agent.env);
             env.put("NODE_NAME", agent.name);
             program().flowNodes += 2;
             program().startBody(this, (Closure<?>) call.arguments.get("{}"), new Program.Context(agent, folder, env, here().secrets), null);

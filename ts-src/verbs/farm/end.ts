@@ -66,7 +66,7 @@ An untrusted run publishes nothing.`,
     const limits = limitsOf('publish', values);
     if (!limits) return exit.usage;
     const stop = untilStopped();
-    const opened = await openRun('publish', values, limits, stop.signal);
+    const opened = await openRun('publish', values, limits, stop.signal, 'publish');
     if (!opened) return exit.failed;
     const { session, loaded } = opened;
     const { bundle } = loaded;
@@ -116,7 +116,7 @@ export const report: Verb = {
     const limits = limitsOf('report', values);
     if (!limits) return exit.usage;
     const stop = untilStopped();
-    const opened = await openRun('report', values, limits, stop.signal, false);
+    const opened = await openRun('report', values, limits, stop.signal, 'report');
     if (!opened) return exit.failed;
     const { session, loaded } = opened;
     try {

@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { PlannedPackage } from '../../model/plan.ts';
 import type { TaskResult } from '../../model/result.ts';
 import { isDone } from '../../model/result.ts';
 import { parallel } from '../../io/process.ts';
@@ -49,15 +50,16 @@ export async function makePart(session: Session, architecture: string, first: nu
     part.tasks.push([runs[t.run]!.id, t.task]);
     part.seconds.push(t.seconds);
   }
-  await keepSources(session, left.map((t) => packageOf(runs[t.run]!, t.task).name), work);
+  await keepSources(session, left.map((t) => packageOf(runs[t.run]!, t.task)));
   const failed = Object.values(part.results).flat().filter((t) => !isDone(t.state)).length;
   return { part, outlook: { ...outlook, open: left.length - outlook.todo, failed } };
 }
 
 /** Sources of what may be built go into the store: agents need no way to the repositories, and no secret. */
-async function keepSources({ runs, store, input }: Session, names: readonly string[], work: string): Promise<void> {
-  const wanted = new Set(names);
-  const byTree = new Map(runs.flatMap((r) => r.scope.packages.flatMap((p) => (p.source.tree !== undefined && wanted.has(p.name) ? [[p.source.tree, p] as const] : []))));
+export async function keepSources({ store, input }: Session, packages: readonly PlannedPackage[]): Promise<void> {
+  const work = newWork(input.state);
+  const there = packages.length > 100 ? new Set((await store.names('sources')).map((name) => name.replace(/^.*\//, '').replace(/\.json$/, ''))) : undefined;
+  const byTree = new Map(packages.flatMap((p) => (p.source.tree === undefined || there?.has(p.source.tree) ? [] : [[p.source.tree, p] as const])));
   await parallel([...byTree], 4, async ([tree, p]) => {
     if (await hasSource(store, tree)) return;
     const gitDir = await gitDirOf(input.state, p);

@@ -19,7 +19,7 @@ import { driverOf, limitsOf, openSession, ownArchitecture, runOptions, shareReso
 import { farmState } from './work.ts';
 import { distributionsOf, filesOf, firstOf, lockName, newRunId, placeName, saveBundle, savePart, type Bundle } from './bundle.ts';
 import { downstreamOf, repositoryOf } from './change.ts';
-import { makePart, scheduleOf } from './part.ts';
+import { keepSources, makePart, scheduleOf } from './part.ts';
 
 const options = {
   ...distroOptions, ...selectionOptions, ...runOptions,
@@ -133,6 +133,8 @@ async function runPrepare(given: Values, packages: string[]): Promise<number> {
       return exit.failed;
     }
     const { part, outlook } = await makePart(session, own, firstOf(architectures, own), values.retest === true, new AbortController().signal);
+    // What machines of other architectures may have to build they find out themselves, but this one alone is given the secrets of sources.
+    await keepSources(session, planned.plan.scopes.flatMap((s) => (s.targets.some((t) => t.architecture !== own) ? s.packages.filter((p) => !p.blocked) : [])));
     await savePart(store, bundle.id, part);
     await shareResolved(session);
     const schedule = scheduleOf(session, bundle.id, part, outlook, distro.tests.stop_dependents);

@@ -30,8 +30,11 @@ export const farmOptions = {
 /** Where a machine of the farm keeps its state: not in a workspace, which checkouts clean. */
 export const farmState = (values: Values): string => resolve(typeof values.state === 'string' ? values.state : process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? join(process.env.WORKSPACE_TMP, 'slipway') : '.slipway'));
 
+/** For what a machine opens a run: to do its tasks, or to publish or tell what came of them, whatever their architecture. */
+export type Purpose = 'work' | 'publish' | 'report';
+
 /** A run and a session on it, on this machine; undefined after its faults were told. */
-export async function openRun(verb: string, values: Values, limits: Limits, signal: AbortSignal, work = true, numbers?: readonly number[]): Promise<{ loaded: Loaded; session: Session } | undefined> {
+export async function openRun(verb: string, values: Values, limits: Limits, signal: AbortSignal, purpose: Purpose, numbers?: readonly number[]): Promise<{ loaded: Loaded; session: Session } | undefined> {
   if (typeof values.run !== 'string' || typeof values.store !== 'string') {
     complain(`slipway ${verb}: --run and --store are needed\n`);
     return undefined;
@@ -46,7 +49,7 @@ export async function openRun(verb: string, values: Values, limits: Limits, sign
   const input = numbers ? { ...loaded.value.input, plan: planOf(loaded.value, numbers) } : loaded.value.input;
   const driver = driverOf(values, state);
   const looked = join(state, `sound-${driver.name}`);
-  if (work && !lately(looked)) {
+  if (purpose !== 'report' && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
       showDiagnostics(lacking);
@@ -55,7 +58,7 @@ export async function openRun(verb: string, values: Values, limits: Limits, sign
     writeWhole(looked, '', { sync: false });
   }
   await openWork(state, driver);
-  const session = await openSession(input, { driver, limits, renewBase: false, signal, store, hinted: numbers === undefined, held: heldIn(bundle.channel.held) });
+  const session = await openSession(input, { driver, limits, renewBase: false, signal, store, hinted: numbers === undefined, enters: purpose === 'work', held: heldIn(bundle.channel.held) });
   if ('diagnostics' in session) {
     showDiagnostics(session.diagnostics);
     await closeWork(driver);
@@ -103,7 +106,7 @@ The last line is "end". The exit code is 0 also where a task failed.`,
     }
     const stop = untilStopped();
     const numbers = values.tasks.split(',').map(Number);
-    const opened = await openRun('work', values, limits, stop.signal, true, numbers);
+    const opened = await openRun('work', values, limits, stop.signal, 'work', numbers);
     if (!opened) return exit.failed;
     const { session, loaded } = opened;
     try {
@@ -166,7 +169,7 @@ export const settle: Verb = {
     const limits = limitsOf('settle', values);
     if (!limits) return exit.usage;
     const stop = untilStopped();
-    const opened = await openRun('settle', values, limits, stop.signal);
+    const opened = await openRun('settle', values, limits, stop.signal, 'work');
     if (!opened) return exit.failed;
     const { session, loaded } = opened;
     try {
