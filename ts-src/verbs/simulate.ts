@@ -22,15 +22,16 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
     seed: { type: 'string', value: 'N', help: 'of what is drawn (default: 1)' },
     'agent-start': { type: 'string', value: 'SECONDS', help: 'until a new agent is there (default: 30)' },
     'agent-idle': { type: 'string', value: 'SECONDS', help: 'how long an agent that was given back stays (default: 300)' },
+    call: { type: 'string', value: 'SECONDS', help: 'what a call of an agent takes beside the tasks that it does (default: 0.7)' },
     schedule: { type: 'string', value: 'FILE', help: 'write the schedule there, as prepare would, and what each task takes to FILE.seconds' },
     json: { type: 'boolean', help: 'as data' },
   },
   async run(values, packages) {
     const number = (name: string, fallback: number): number => (values[name] === undefined ? fallback : Number(values[name]));
     const lanes = (typeof values.lanes === 'string' ? values.lanes : '10,20,50,100').split(',').map(Number);
-    const costs: Costs = { agentStart: number('agent-start', 30), agentTake: 0.065, agentIdle: number('agent-idle', 300), call: 0.7 };
+    const costs: Costs = { agentStart: number('agent-start', 30), agentTake: 0.065, agentIdle: number('agent-idle', 300), call: number('call', 0.7) };
     const text = typeof values.durations === 'string' ? readIf(values.durations) : undefined;
-    if (text === undefined || [...lanes, number('seed', 1), costs.agentStart, costs.agentIdle].some((n) => !Number.isFinite(n) || n < 0) || lanes.includes(0)) {
+    if (text === undefined || [...lanes, number('seed', 1), costs.agentStart, costs.agentIdle, costs.call].some((n) => !Number.isFinite(n) || n < 0) || lanes.includes(0)) {
       complain(text === undefined ? 'slipway simulate: --durations names a file of packages and seconds\n' : 'slipway simulate: numbers are wanted there\n');
       return exit.usage;
     }
