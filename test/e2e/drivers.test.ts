@@ -1,9 +1,9 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { appendFileSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundle, cache, debs, discard, example, execute, installAndRun, slipway, states } from './helpers.ts';
+import { bundle, cache, debs, discard, example, execute, slipway, states } from './helpers.ts';
 
 const mini = ['acme_drive', 'acme_math', 'acme_msgs', 'acme_teleop', 'ament_cmake_core', 'ament_package', 'ros_workspace', 'rosidl_default_generators'];
 
@@ -16,22 +16,6 @@ it('a live view on a terminal: what runs, how far, how long', async () => {
     expect(ran.stdout).toMatch(/\x1b\[\d+A\x1b\[J/);
     expect(ran.stdout).toMatch(/building mini\/bookworm-amd64\/[a-z_]+ {2}\d+ s/);
     expect(ran.stdout).toContain('8 packages in');
-  } finally {
-    discard(folder);
-  }
-});
-
-it('the same packages on trixie', async () => {
-  const folder = example('trixie');
-  try {
-    const file = join(folder, 'distro.yaml');
-    writeFileSync(file, readFileSync(file, 'utf8').replace('platforms: [bookworm]', 'platforms: [trixie]'));
-    const ran = await slipway(['build', '--distribution', 'mini'], folder);
-    expect(ran.code, ran.stderr).toBe(0);
-    const installed = await installAndRun('trixie', ran.stdout, ['acme-mini-acme-drive', 'acme-mini-acme-teleop'], '. /opt/acme/mini/setup.sh\ndrive 4\n/opt/acme/mini/lib/acme_teleop/teleop 0.25\n');
-    expect(installed.stdout).toContain('angular="-2.2831853071795862"');
-    expect(installed.stdout).toContain('linear: 0.25');
-    expect(installed.code, installed.stderr).toBe(0);
   } finally {
     discard(folder);
   }

@@ -39,7 +39,36 @@ const named: PlannedPackage['why'] = Object.freeze({ named: true });
 
 const fault = (node: Node, d: Diagnostic): void => void (node.faults ??= []).push(d);
 
+/** Names with what each is for, sorted, as many as `count`: one for all packages in turn, since making a map for each is what takes time. */
+interface Roles { count: number; names: string[]; roles: number[] }
+
+function add(set: Roles, name: string, roles: number): void {
+  let at = set.count;
+  while (at > 0 && name < set.names[at - 1]!) at--;
+  if (at > 0 && set.names[at - 1] === name) {
+    set.roles[at - 1]! |= roles;
+    return;
+  }
+  for (let i = set.count++; i > at; i--) {
+    set.names[i] = set.names[i - 1]!;
+    set.roles[i] = set.roles[i - 1]!;
+  }
+  set.names[at] = name;
+  set.roles[at] = roles;
+}
+
+function having(set: Roles, role: number): string[] {
+  let found = none;
+  for (let i = 0; i < set.count; i++) {
+    if (!(set.roles[i]! & role)) continue;
+    if (found === none) found = [set.names[i]!];
+    else found.push(set.names[i]!);
+  }
+  return found;
+}
+
 class ScopePlanner {
+  private readonly system: Roles = { count: 0, names: [], roles: [] };
   private readonly evaluated: Evaluated;
   private readonly resolver: Resolver;
   private readonly nodes: (Node | undefined)[];
@@ -150,10 +179,10 @@ class ScopePlanner {
     const { number, planned } = node;
     const { evaluated, elsewhere } = this;
     const p = evaluated.packages[number]!;
-    let system: Map<string, number> | undefined;
+    const { system } = this;
+    system.count = 0;
     const requires = (packages: readonly string[], roles: number) => {
-      system ??= new Map();
-      for (const s of packages) system.set(s, (system.get(s) ?? 0) | roles);
+      for (const s of packages) add(system, s, roles);
     };
     const inside = evaluated.inside[number]!;
     if (elsewhere) {
@@ -184,12 +213,9 @@ class ScopePlanner {
     const settings = this.resolver.settingsOf(p.name);
     if (settings.build_depends) requires(settings.build_depends, forBuild);
     if (settings.depends) requires(settings.depends, forRun);
-    if (!system) return;
-    const names = [...system.keys()].sort();
-    const having = (role: number) => names.filter((s) => system!.get(s)! & role);
-    planned.systemBuild = having(forBuild);
-    planned.systemRun = having(forRun);
-    planned.systemTest = having(forTest);
+    planned.systemBuild = having(system, forBuild);
+    planned.systemRun = having(system, forRun);
+    planned.systemTest = having(system, forTest);
   }
 
   private unresolved(node: Node, p: Package, need: Need, r: Extract<Resolution, { from: 'nowhere' }>): void {
