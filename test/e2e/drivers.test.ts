@@ -17,7 +17,7 @@ it('a live view on a terminal: what runs, how far, how long', async () => {
     expect(ran.stdout).toMatch(/building mini\/bookworm-amd64\/[a-z_]+ {2}\d+ s/);
     expect(ran.stdout).toContain('8 packages in');
   } finally {
-    discard(folder);
+    await discard(folder);
   }
 });
 
@@ -33,7 +33,7 @@ describe('as a plain user', () => {
   });
   afterAll(async () => {
     await as('unshare', '--user', '--map-auto', '--map-root-user', 'rm', '-rf', join(home, 'robot/.slipway'));
-    rmSync(join(home, 'robot'), { recursive: true, force: true });
+    await discard(join(home, 'robot'));
   });
 
   it('builds in user namespaces, with subordinate ids and no privileges', async () => {
@@ -42,7 +42,7 @@ describe('as a plain user', () => {
     rmSync(folder, { recursive: true, force: true });
     rmSync(join(from, '.slipway'), { recursive: true });
     cpSync(from, folder, { recursive: true });
-    discard(from);
+    await discard(from);
     copyFileSync(bundle, join(home, 'slipway.cjs'));
     execFileSync('chown', ['-R', `${user}:`, folder]);
     const build = (...more: string[]) => as('sh', '-c', 'cd "$1" && shift && exec node ../slipway.cjs build --distribution mini "$@"', 'sh', folder, ...more);
@@ -72,7 +72,7 @@ describe('with docker', () => {
   afterAll(async () => {
     daemon.kill('SIGTERM');
     for (let i = 0; i < 60 && existsSync(join(cache, 'docker.pid')); i++) await sleep(500);
-    rmSync(data, { recursive: true, force: true });
+    await discard(data);
   });
 
   it('builds the same bytes as without it, and leaves no container behind', async () => {
@@ -89,7 +89,7 @@ describe('with docker', () => {
       expect(bytes()).toEqual(plain);
       expect(execFileSync('docker', ['ps', '--all', '--quiet'], { env: { ...process.env, ...env }, encoding: 'utf8' })).toBe('');
     } finally {
-      discard(folder);
+      await discard(folder);
     }
   });
 });

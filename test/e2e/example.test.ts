@@ -222,7 +222,7 @@ describe('a build that is killed', () => {
       expect(states(folder)).toMatchObject({ ament_package: 'kept', ament_cmake_core: 'kept', acme_drive: 'built' });
       expect(readdirSync(join(folder, '.slipway/work')).filter((f) => !f.endsWith('.lock'))).toEqual([]);
     } finally {
-      discard(folder);
+      await discard(folder);
     }
   });
 
@@ -239,7 +239,7 @@ describe('a build that is killed', () => {
       expect(processesIn(folder)).toEqual([]);
       expect(readdirSync(join(folder, '.slipway/work')).filter((f) => !f.endsWith('.lock'))).toEqual([]);
     } finally {
-      discard(folder);
+      await discard(folder);
     }
   });
 });
@@ -258,7 +258,7 @@ it('a package whose build hangs is stopped when its time is up; an output with a
     const installed = await installAndRun('bookworm', ran.stdout, ['acme-mini-acme-teleop'], '. /opt/acme/mini/setup.sh\n/opt/acme/mini/lib/acme_teleop/teleop 0.5\n');
     expect(installed.stdout, installed.stderr).toContain('linear: 0.5');
   } finally {
-    discard(folder);
+    await discard(folder);
   }
 });
 
@@ -274,7 +274,7 @@ it('two builds in one place share the work and do no harm', async () => {
     expect(built).toEqual([...new Set(built)]);
     expect(built.length).toBe(8);
   } finally {
-    discard(folder);
+    await discard(folder);
   }
 });
 
@@ -290,8 +290,8 @@ it('the same lock gives the same bytes from an empty store', async () => {
     const bytes = (folder: string) => Object.fromEntries(resultOf(folder).flatMap((r) => r.debs!.map((d) => [d.name, d.sha256])));
     expect(bytes(b)).toEqual(bytes(a));
   } finally {
-    discard(a);
-    discard(b);
+    await discard(a);
+    await discard(b);
   }
 });
 
@@ -311,7 +311,7 @@ it('a full disk fails clearly, and the next run goes on', async () => {
     expect(Object.values(states(folder))).toContain('kept');
   } finally {
     execFileSync('umount', ['-l', disk]);
-    discard(folder);
+    await discard(folder);
   }
 });
 
@@ -325,7 +325,7 @@ it('init makes a distro repository that builds as it is', async () => {
     expect(ran.code, ran.stderr).toBe(0);
     expect(debs(made).length).toBe(2);
   } finally {
-    discard(folder);
+    await discard(folder);
   }
 });
 

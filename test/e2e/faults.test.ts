@@ -92,7 +92,7 @@ async function prepared(name: string): Promise<{ folder: string; seconds: number
 
 describe('kill -9', () => {
   let two: { folder: string; seconds: number }[] = [];
-  afterAll(() => two.forEach((t) => discard(t.folder)));
+  afterAll(() => Promise.all(two.map((t) => discard(t.folder))));
   beforeAll(async () => {
     two = [await prepared('kill'), await prepared('kill')];
   });
@@ -169,7 +169,7 @@ it('a truncated or lost object is built again, and said, in the same run', async
     expect(again.code, again.stderr).toBe(0);
     await whole(folder, 0);
   } finally {
-    discard(folder);
+    await discard(folder);
   }
 });
 
@@ -189,6 +189,6 @@ it('a store in a bucket, half of whose answers are errors, gives the same as a f
     await whole(folder, 1);
   } finally {
     server.stop();
-    discard(folder);
+    await discard(folder);
   }
 });

@@ -1,5 +1,6 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 // @ts-expect-error plain JavaScript, shared with the benchmarks
 import { copyExample } from './edits.mjs';
@@ -68,10 +69,8 @@ export async function fromNothing(folder: string, whole: string, parts: readonly
 
 export const sources = (folder: string): void => void execFileSync('./repositories.sh', { cwd: folder });
 
-/** What a killed run started may still be writing there for a moment. */
-export function discard(folder: string): void {
-  rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
-}
+/** What a killed run started may still be writing there for a moment. Not at one go: a runner that hears nothing for a minute takes its worker for dead. */
+export const discard = (folder: string): Promise<void> => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
 
 export interface Result { id: string; name: string; state: string; reason: string; version?: string; debs?: { name: string; sha256: string }[] }
 export const resultOf = (folder: string): Result[] => (JSON.parse(readFileSync(join(folder, 'out/result.json'), 'utf8')) as { results: Result[] }).results;

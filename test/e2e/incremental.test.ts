@@ -185,6 +185,6 @@ it('what an untrusted run makes is read by no trusted one', async () => {
     expect(built(folder)).toEqual(['acme_math']);
     expect(existsSync(cache)).toBe(true);
   } finally {
-    discard(folder);
+    await discard(folder);
   }
 });

@@ -39,10 +39,10 @@ platforms:
 rosdep: [rosdep.yaml]
 `);
   });
-  afterAll(() => {
+  afterAll(async () => {
     server.close();
-    discard(lower);
-    discard(upper);
+    await discard(lower);
+    await discard(upper);
   });
 
   it('gives what packages does not name, and is built against', async () => {
@@ -87,7 +87,7 @@ describe('.repos files and released versions', () => {
       expect(p.map((q) => [q.name, q.source.ref])).toEqual([['acme_math', 'release/mini/acme_math/1.2.0-3']]);
       expect(p[0]!.source.tree).toMatch(/^[0-9a-f]{40}$/);
     } finally {
-      discard(folder);
+      await discard(folder);
     }
   });
 });

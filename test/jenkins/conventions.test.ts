@@ -53,7 +53,7 @@ describe('the vars', () => {
   });
 
   it('call nothing that the sandbox would refuse: seen in the compiled code', () => {
-    const classes = prepareHarness() as string;
+    const classes = (await prepareHarness()) as string;
     const listed = execFileSync('java', ['--add-opens', 'java.base/java.lang=ALL-UNNAMED', '-cp', classes, 'Calls', vars], { encoding: 'utf8' });
     const own = new Set<string>();
     for (const name of names) for (const [, method] of text(name).matchAll(/^(?:\w+ )+(\w+)\(/gm)) own.add(method!);

@@ -1,8 +1,9 @@
 // Runs a Jenkinsfile with this library on Jenkins' own interpreter (groovy-cps), for tests and benchmarks: see harness/Harness.java.
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = join(here, '../..');
@@ -11,7 +12,10 @@ const pom = `<project><modelVersion>4.0.0</modelVersion><groupId>slipway</groupI
 <dependency><groupId>com.cloudbees</groupId><artifactId>groovy-cps</artifactId><version>1.31</version></dependency><dependency><groupId>org.codehaus.groovy</groupId><artifactId>groovy-all</artifactId><version>2.4.21</version></dependency></dependencies></project>`;
 
 /** Brings the interpreter from Maven Central and compiles the harness, once; installs Java and Maven where they are missing. Gives the class path. */
-export function prepareHarness() {
+export const prepareHarness = () => (prepared ??= prepare());
+let prepared;
+
+async function prepare() {
   const missing = [['javac', 'default-jdk-headless'], ['mvn', 'maven']].filter(([c]) => spawnSync('sh', ['-c', `command -v ${c}`]).status !== 0).map(([, p]) => p);
   if (missing.length) {
     if (process.getuid() !== 0) throw new Error(`the tests of the Jenkins side need ${missing.join(', ')}: sudo apt-get install -y ${missing.join(' ')}`);
@@ -21,12 +25,13 @@ export function prepareHarness() {
   if (!existsSync(join(lib, 'groovy-cps-1.31.jar'))) {
     mkdirSync(tool, { recursive: true });
     writeFileSync(join(tool, 'pom.xml'), pom);
-    execFileSync('mvn', ['-q', '-B', '-f', join(tool, 'pom.xml'), 'dependency:copy-dependencies', `-DoutputDirectory=${lib}`], { stdio: ['ignore', 'ignore', 'inherit'] });
+    // A test runner that hears nothing for a minute takes its worker for dead.
+    await promisify(execFile)('mvn', ['-q', '-B', '-f', join(tool, 'pom.xml'), 'dependency:copy-dependencies', `-DoutputDirectory=${lib}`]);
   }
   const sources = readdirSync(join(here, 'harness'), { recursive: true }).map(String).filter((f) => f.endsWith('.java')).map((f) => join(here, 'harness', f));
   const classes = join(tool, 'classes');
   const compiled = join(classes, 'Harness.class');
-  if (!existsSync(compiled) || statSync(compiled).mtimeMs < Math.max(...sources.map((f) => statSync(f).mtimeMs))) execFileSync('javac', ['-nowarn', '-Xlint:none', '-d', classes, '-cp', `${lib}/*`, ...sources], { stdio: ['ignore', 'ignore', 'ignore'] });
+  if (!existsSync(compiled) || statSync(compiled).mtimeMs < Math.max(...sources.map((f) => statSync(f).mtimeMs))) await promisify(execFile)('javac', ['-nowarn', '-Xlint:none', '-d', classes, '-cp', `${lib}/*`, ...sources]);
   return `${classes}:${lib}/*`;
 }
 
@@ -41,8 +46,9 @@ export async function jenkins(folder, name, build) {
   writeFileSync(request, JSON.stringify({ ...build, home, vars: join(root, 'vars'), resources: join(root, 'resources'), agents: build.agents.map((a) => ({ ...a, home: join(folder, 'agents', a.name) })) }));
   const opens = ['java.lang', 'java.util', 'java.io', 'java.util.concurrent', 'java.lang.reflect', 'java.text', 'java.math', 'java.net', 'java.nio', 'java.util.regex'].flatMap((p) => ['--add-opens', `java.base/${p}=ALL-UNNAMED`]);
   let said = '';
+  const classPath = await prepareHarness();
   await new Promise((resolve, reject) => {
-    const child = spawn('java', ['-Xss4m', ...opens, '-cp', prepareHarness(), 'Harness', request], { cwd: home, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('java', ['-Xss4m', ...opens, '-cp', classPath, 'Harness', request], { cwd: home, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const s of [child.stdout, child.stderr]) s.on('data', (d) => { said += d; });
     child.on('error', reject).on('close', resolve);
   });

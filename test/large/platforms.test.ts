@@ -17,7 +17,7 @@ it('the example's packages on trixie', async () => {
     expect(installed.stdout).toContain('linear: 0.25');
     expect(installed.code, installed.stderr).toBe(0);
   } finally {
-    discard(folder);
+    await discard(folder);
   }
 });
 
