@@ -67,7 +67,7 @@ describe('with docker', () => {
     // Copies of whole images are slow: they are for file systems that an overlay can't lie on.
     const storage = execFileSync('stat', ['--file-system', '--format=%T', cache], { encoding: 'utf8' }).startsWith('overlay') ? 'vfs' : 'overlay2';
     daemon = spawn('dockerd', ['--storage-driver', storage, '--iptables=false', '--bridge=none', '--data-root', data, '--exec-root', join(cache, 'docker-run'), '--pidfile', join(cache, 'docker.pid'), '-H', env.DOCKER_HOST], { stdio: 'ignore' });
-    for (let i = 0; i < 120 && spawnSync('docker', ['info'], { env: { ...process.env, ...env } }).status !== 0; i++) await sleep(500);
+    for (let i = 0; i < 120 && (await execute('docker', ['info'], { env })).code !== 0; i++) await sleep(500);
   });
   afterAll(async () => {
     daemon.kill('SIGTERM');
