@@ -52,7 +52,7 @@ describe('the vars', () => {
     expect([...known].filter((k) => !used.has(k) && !['call'].includes(k)).sort()).toEqual([]);
   });
 
-  it('call nothing that the sandbox would refuse: seen in the compiled code', () => {
+  it('call nothing that the sandbox would refuse: seen in the compiled code', async () => {
     const classes = (await prepareHarness()) as string;
     const listed = execFileSync('java', ['--add-opens', 'java.base/java.lang=ALL-UNNAMED', '-cp', classes, 'Calls', vars], { encoding: 'utf8' });
     const own = new Set<string>();
