@@ -5,7 +5,7 @@ import { cache, discard, example, installAndRun, slipway, states, workspace } fr
 // @ts-expect-error plain JavaScript, shared with the benchmarks
 import { ament, amentPackages, debianAment, fetchTarballs, writeDistro } from '../e2e/upstream.mjs';
 
-it('the example's packages on trixie', async () => {
+it('the packages of the example on trixie', async () => {
   const folder = example('trixie');
   try {
     const file = join(folder, 'distro.yaml');
