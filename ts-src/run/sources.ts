@@ -1,5 +1,5 @@
 import { mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { run } from '../io/process.ts';
 import type { StoredFile } from '../model/result.ts';
 import type { Store } from './store/store.ts';
@@ -8,6 +8,9 @@ const nameOf = (tree: string): string => `sources/${tree.slice(0, 2)}/${tree}.js
 
 /** Whether the store has a source tree. */
 export const hasSource = async (store: Store, tree: string): Promise<boolean> => (await store.readJson<StoredFile>(nameOf(tree))) !== undefined;
+
+/** The trees that the own place of a store has, in one listing. */
+export const keptSources = async (store: Store): Promise<Set<string>> => new Set((await store.names('sources')).map((name) => basename(name, '.json')));
 
 /** Keeps a source tree that lies in a folder, for machines that have no way to its repository. */
 export async function keepSource(store: Store, tree: string, folder: string, work: string): Promise<void> {

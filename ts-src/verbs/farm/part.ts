@@ -8,7 +8,7 @@ import { reduceNeeds } from '../../plan/reduce.ts';
 import { checkout } from '../../read/git.ts';
 import { renderSchedule, type ScheduledTask } from '../../render/schedule.ts';
 import { keepBase } from '../../run/kept-base.ts';
-import { hasSource, keepSource } from '../../run/sources.ts';
+import { hasSource, keepSource, keptSources } from '../../run/sources.ts';
 import { newWork } from '../../run/work.ts';
 import { gitDirOf } from '../builder.ts';
 import { Engine } from '../engine.ts';
@@ -58,7 +58,7 @@ export async function makePart(session: Session, architecture: string, first: nu
 /** Sources of what may be built go into the store: agents need no way to the repositories, and no secret. */
 export async function keepSources({ store, input }: Session, packages: readonly PlannedPackage[]): Promise<void> {
   const work = newWork(input.state);
-  const there = packages.length > 100 ? new Set((await store.names('sources')).map((name) => name.replace(/^.*\//, '').replace(/\.json$/, ''))) : undefined;
+  const there = packages.length > 100 ? await keptSources(store) : undefined;
   const byTree = new Map(packages.flatMap((p) => (p.source.tree === undefined || there?.has(p.source.tree) ? [] : [[p.source.tree, p] as const])));
   await parallel([...byTree], 4, async ([tree, p]) => {
     if (await hasSource(store, tree)) return;
