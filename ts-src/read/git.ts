@@ -95,7 +95,7 @@ export async function resolveRefs(url: string, versions: readonly (string | unde
 
 const lastLine = (o: Outcome): string => {
   const lines = o.stderr.trim().split('\n');
-  return (lines.find((l) => /^(fatal|error):/.test(l)) ?? lines[lines.length - 1] ?? `git ended with ${o.code}`).replace(/^(fatal|error): /, '');
+  return (lines.find((l) => /^(fatal|error):/.test(l)) ?? (lines[lines.length - 1] || `it ended with ${o.signal ?? o.code}`)).replace(/^(fatal|error): /, '');
 };
 
 /** Where git must not ask a server by itself for each object that is not there. */
@@ -159,7 +159,7 @@ export async function fetchCommits(url: string, commits: readonly string[], stat
 /** What git says on its standard output; nothing is concluded from the silence of one that failed or was stopped. */
 async function told(args: string[], options: Parameters<typeof git>[1]): Promise<Result<string>> {
   const out = await git(args, options);
-  return out.code === 0 ? good(out.stdout.trim()) : bad(error('source-store', `git ${args.find((a) => !a.startsWith('-') && !a.includes('='))} failed: ${lastLine(out) || `it ended with ${out.signal ?? out.code}`}`));
+  return out.code === 0 ? good(out.stdout.trim()) : bad(error('source-store', `git ${args.find((a) => !a.startsWith('-') && !a.includes('='))} failed: ${lastLine(out)}`));
 }
 
 interface Fetch { gitDir: string; what: 'all' | 'trees'; reporter: Reporter }
