@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { isError, type Diagnostic } from '../../ts-src/model/diagnostics.ts';
@@ -7,7 +8,9 @@ import { kindsOfTag, type Package } from '../../ts-src/model/manifest.ts';
 import { conditionEvaluator } from '../../ts-src/plan/conditions.ts';
 import { conditionContext, manifestEvaluator } from '../../ts-src/plan/evaluate.ts';
 import { parseManifest } from '../../ts-src/read/manifest.ts';
+import { readPlain, type Element } from '../../ts-src/read/plain-xml.ts';
 import { parseCache } from '../../ts-src/read/rosdistro.ts';
+import { readTree } from '../../ts-src/read/xml-tree.ts';
 import { has, oracle, present, shared } from './shared.ts';
 
 describe.runIf(present)('agreement with catkin_pkg', () => {
@@ -43,6 +46,22 @@ describe.runIf(present)('agreement with catkin_pkg', () => {
       }
     }
     expect(Object.keys(data.cases).length).toBeGreaterThan(90);
+    expect(differing).toEqual([]);
+  });
+
+  it.each(['jazzy', 'noetic'])('reading plain manifests of %s without a parser changes nothing', (distro) => {
+    const cache = parseCache(gunzipSync(readFileSync(join(shared, `rosdistro/${distro}/${distro}-cache.yaml.gz`))).toString('utf8'), 'cache');
+    const texts = cache.ok ? Object.values(cache.value.manifests) : [];
+    const tree = (e: Element): unknown => ({ ...e, attributes: { ...e.attributes }, ...(e.children ? { text: '', children: e.children.map(tree) } : {}) });
+    const plain = texts.flatMap((text) => {
+      const read = readPlain(text);
+      return read ? [{ text, read }] : [];
+    });
+    expect(plain.length).toBeGreaterThan(texts.length * 0.8);
+    const differing = plain.filter(({ text, read }) => {
+      const { root } = readTree(text);
+      return !root || !isDeepStrictEqual(tree(root), tree(read));
+    });
     expect(differing).toEqual([]);
   });
 

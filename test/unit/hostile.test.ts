@@ -5,6 +5,8 @@ import { conditionEvaluator } from '../../ts-src/plan/conditions.ts';
 import { resolveRosdep } from '../../ts-src/plan/rosdep.ts';
 import { parseDistro } from '../../ts-src/read/distro.ts';
 import { parseManifest } from '../../ts-src/read/manifest.ts';
+import { readPlain, type Element } from '../../ts-src/read/plain-xml.ts';
+import { readTree } from '../../ts-src/read/xml-tree.ts';
 import { parseCache, parseDistributionFile, parseEntries, parseIndex, parseRepos, splitCache } from '../../ts-src/read/rosdistro.ts';
 import { layerRosdep } from '../../ts-src/read/rosdep.ts';
 import { parseYaml } from '../../ts-src/read/yaml.ts';
@@ -39,6 +41,38 @@ describe('hostile XML', () => {
       const after = parseManifest(manifest, 'package.xml');
       expect(after.ok && after.value.dependencies.map((d) => d.name)).toEqual(['lib', 'plugins']);
     }), { numRuns: 1500 });
+  });
+
+  it('is read without a parser only where a parser gives the same tree', () => {
+    const plain = `<?xml version="1.0" encoding="UTF-8"?>
+<?xml-model href="http://example.org/package_format3.xsd" schematypens="http://www.w3.org/2001/XMLSchema"?>
+<package format="3">
+  <!-- what it is -->
+  <name>robot</name><version compatibility='1.0.0'>1.2.3</version>
+  <description>Moves,
+    and "stops" (é).</description>
+  <maintainer email="a@b.org">A</maintainer><license file="LICENSE">BSD</license>
+  <depend version_gte="1.0.0" condition="$ROS_VERSION == 2">lib</depend>
+  <export><build_type>ament_cmake</build_type><!-- - --><x a="1" b="2"/></export>
+</package>
+`;
+    // White space between elements is nobody's.
+    const tree = (e: Element): unknown => ({ ...e, attributes: { ...e.attributes }, ...(e.name === 'package' || e.name === 'export' ? { text: '', children: e.children?.map(tree) } : {}) });
+    const some = ['<', '>', '/', '"', "'", '=', '&', '-', '--', '<!--', '-->', ']]>', '\n', '\t', '\r', ' ', 'x', '<x>', '</x>', '<x/>', ' a="1"', ' email="b"', '<export>', '</export>', '</package>', '<?a?>', '<![CDATA[', ':', '\u0085', '\ud800', '\ufffe', '\u{1f600}'];
+    let read = 0;
+    const same = (text: string) => {
+      const quick = readPlain(text);
+      if (!quick) return;
+      read++;
+      const whole = readTree(text);
+      expect(whole.root && tree(whole.root)).toEqual(tree(quick));
+    };
+    same(plain);
+    expect(read).toBe(1);
+    const written = fc.array(fc.constantFrom(...plain.split('\n').slice(3, -2), '<a></a>', '<a />', '<a b=\'"\'/>', '<a b="" b=""/>', '<description/>', '<export></export>'), { maxLength: 8 }).map((lines) => `<package>${lines.join('\n')}</package>`);
+    const touched = fc.tuple(fc.oneof(fc.constant(plain), written), fc.nat(), fc.nat(2), fc.constantFrom('', ...some)).map(([text, at, cut, put]) => text.slice(0, at % text.length) + put + text.slice(at % text.length + cut));
+    fc.assert(fc.property(fc.oneof(touched, damaged(plain, some)), same), { numRuns: 20_000 });
+    expect(read).toBeGreaterThan(500);
   });
 
   it.each([

@@ -53,13 +53,19 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
 
 /** Finds known names near to mistyped ones: Damerau-Levenshtein distance at most a third of the name's length, at least 1 and at most 3. */
 export class NearNames {
-  private readonly byLength: { name: string; lower: string; letters: number }[][] = [];
+  private readonly byLength: string[][] = [];
+  /** Of those lengths that were asked for. */
+  private readonly prepared: { name: string; lower: string; letters: number }[][] = [];
 
   constructor(known: Iterable<string>) {
-    for (const name of known) {
+    for (const name of known) (this.byLength[name.length] ??= []).push(name);
+  }
+
+  private ofLength(length: number): { name: string; lower: string; letters: number }[] {
+    return (this.prepared[length] ??= (this.byLength[length] ?? []).map((name) => {
       const lower = name.toLowerCase();
-      (this.byLength[name.length] ??= []).push({ name, lower, letters: lettersOf(lower) });
-    }
+      return { name, lower, letters: lettersOf(lower) };
+    }));
   }
 
   /** The nearest first, at most `most`. */
@@ -69,9 +75,9 @@ export class NearNames {
     const wanted = name.toLowerCase();
     const letters = lettersOf(wanted);
     for (let length = Math.max(0, name.length - limit); length <= name.length + limit; length++) {
-      for (const candidate of this.byLength[length] ?? []) {
-        // One edit changes at most two of the letters that a word has.
-        if (bits(letters ^ candidate.letters) > 2 * limit) continue;
+      for (const candidate of this.ofLength(length)) {
+        // One edit takes at most one letter from a word and brings it at most one.
+        if (bits(letters & ~candidate.letters) > limit || bits(candidate.letters & ~letters) > limit) continue;
         const d = distance(wanted, candidate.lower, limit);
         if (d <= limit && d < wanted.length) found.push([d, candidate.name]);
       }

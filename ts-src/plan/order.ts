@@ -51,7 +51,7 @@ export function ordered(evaluated: Evaluated, nodes: readonly Node[], diagnostic
 function placesOf(local: Int32Array, lists: readonly (readonly number[])[]): number[] {
   const places: number[] = [];
   for (const list of lists) {
-    for (const d of list) if (local[d]! >= 0) places.push(local[d]!);
+    for (let i = 0; i < list.length; i++) if (local[list[i]!]! >= 0) places.push(local[list[i]!]!);
   }
   return places;
 }

@@ -67,6 +67,13 @@ function having(set: Roles, role: number): string[] {
   return found;
 }
 
+/** The greatest of what numbers stand for, at least -1. An index costs less than an iterator, and this is asked for every edge. */
+function greatest(values: Int32Array | Uint8Array, numbers: readonly number[]): number {
+  let found = -1;
+  for (let i = 0; i < numbers.length; i++) if (values[numbers[i]!]! > found) found = values[numbers[i]!]!;
+  return found;
+}
+
 class ScopePlanner {
   private readonly system: Roles = { count: 0, names: [], roles: [] };
   private readonly evaluated: Evaluated;
@@ -130,11 +137,14 @@ class ScopePlanner {
     const { nodes } = this;
     const add = (number: number, why: PlannedPackage['why']) => void queue.push((nodes[number] = this.newNode(number, why)));
     for (const name of roots) add(this.evaluated.number.get(name)!, named);
+    const addAll = (numbers: readonly number[], by: string) => {
+      for (let i = 0; i < numbers.length; i++) if (nodes[numbers[i]!] === undefined) add(numbers[i]!, { neededBy: by });
+    };
     for (let i = 0; i < queue.length; i++) {
       const node = queue[i]!;
       this.needsOf(node);
-      for (const d of node.build) if (nodes[d] === undefined) add(d, { neededBy: node.planned.name });
-      for (const d of node.run) if (nodes[d] === undefined) add(d, { neededBy: node.planned.name });
+      addAll(node.build, node.planned.name);
+      addAll(node.run, node.planned.name);
     }
     return queue.sort((a, b) => a.number - b.number);
   }
@@ -271,10 +281,7 @@ class ScopePlanner {
     for (const node of sequence) {
       const p = node.planned;
       const inside = all[node.number]!;
-      let below = 0;
-      for (const d of node.build) if (depth[d]! >= below) below = depth[d]! + 1;
-      for (const d of node.run) if (depth[d]! >= below) below = depth[d]! + 1;
-      p.depth = depth[node.number] = below;
+      p.depth = depth[node.number] = Math.max(greatest(depth, node.build), greatest(depth, node.run)) + 1;
       p.build = node.build === inside.build ? inside.names.build : node.build.map((d) => names[d]!);
       p.run = node.run === inside.run ? inside.names.run : node.run.map((d) => names[d]!);
       p.test = node.test === inside.test ? inside.names.test : node.test.map((d) => names[d]!);
@@ -288,28 +295,28 @@ class ScopePlanner {
   private block(sequence: readonly Node[]): void {
     const { names, packages } = this.evaluated;
     /** By number, what is told of whoever needs it. */
-    const causes = new Array<string | undefined>(names.length).fill(undefined);
-    for (const n of sequence) if (n.planned.blocked !== undefined) causes[n.number] = `'${n.planned.name}' is blocked: ${n.planned.blocked}`;
-    const blockedBy = (node: Node): number | undefined => {
-      const settled = causes[node.number] !== undefined;
-      const counts = (d: number) => !settled || groupOf(this.evaluated, node.number, d) !== undefined;
-      for (const d of node.build) if (causes[d] !== undefined && counts(d)) return d;
-      for (const d of node.run) if (causes[d] !== undefined && counts(d)) return d;
-      return undefined;
+    const causes: string[] = [];
+    const blocked = new Uint8Array(names.length);
+    const say = (number: number, cause: string) => {
+      causes[number] = cause;
+      blocked[number] = 1;
     };
-    for (let again = true; again;) {
-      again = false;
-      for (const node of sequence) {
-        for (let d = blockedBy(node); d !== undefined; d = blockedBy(node)) {
-          again = true;
-          const group = groupOf(this.evaluated, node.number, d);
-          if (group === undefined) node.planned.blocked = causes[node.number] = causes[d]!;
-          else {
-            leaveOut(node, d);
-            this.diagnostics.push(warning('group-member', `'${node.planned.name}' goes without '${names[d]!}' of the group '${group}': ${this.nodes[d]!.planned.blocked!}`, { file: packages[node.number]!.file, line: edgeOf(this.evaluated, node.number, d).line }));
-          }
+    for (const n of sequence) if (n.planned.blocked !== undefined) say(n.number, `'${n.planned.name}' is blocked: ${n.planned.blocked}`);
+    const counts = (node: Node, d: number) => blocked[d] === 1 && (blocked[node.number] === 0 || groupOf(this.evaluated, node.number, d) !== undefined);
+    const blockedBy = (node: Node): number | undefined => (greatest(blocked, node.build) === 1 || greatest(blocked, node.run) === 1 ? [...node.build, ...node.run].find((d) => counts(node, d)) : undefined);
+    const settle = (node: Node): boolean => {
+      let changed = false;
+      for (let d = blockedBy(node); d !== undefined; d = blockedBy(node)) {
+        changed = true;
+        const group = groupOf(this.evaluated, node.number, d);
+        if (group === undefined) say(node.number, (node.planned.blocked = causes[d]!));
+        else {
+          leaveOut(node, d);
+          this.diagnostics.push(warning('group-member', `'${node.planned.name}' goes without '${names[d]!}' of the group '${group}': ${this.nodes[d]!.planned.blocked!}`, { file: packages[node.number]!.file, line: edgeOf(this.evaluated, node.number, d).line }));
         }
       }
-    }
+      return changed;
+    };
+    while (sequence.filter(settle).length);
   }
 }

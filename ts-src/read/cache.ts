@@ -9,8 +9,8 @@ import { sha256, temporaryBeside } from '../io/files.ts';
 import { download } from './git.ts';
 import type { Workspace } from './inputs.ts';
 import { parseManifest } from './manifest.ts';
-import { Memory } from './memory.ts';
-import { packManifest, unpackManifest, type PackedManifest } from './packed-manifest.ts';
+import { Memory, type Form } from './memory.ts';
+import { packedManifest } from './packed-manifest.ts';
 import { parseCache, parseDistributionFile, parseEntries, splitCache, type CachePieces } from './rosdistro.ts';
 
 /** A rosdistro cache: the distribution files that it was made from, merged, and the manifests of what they release. */
@@ -66,32 +66,38 @@ async function refreshed(url: string, file: string): Promise<Result<string>> {
   return good(file, [warning('cache-old', `${got.diagnostics[0]!.message}: the copy of before is taken`, { hint: 'it may lack what was released since' })]);
 }
 
+/** A cache's repositories, or one of its manifests. */
+const kept: Form<Repository[] | Manifest> = {
+  write: (value) => (Array.isArray(value) ? JSON.stringify(value) : packedManifest.write(value)),
+  read: (text) => (text.startsWith('[') ? (JSON.parse(text) as Repository[]) : packedManifest.read(text)),
+};
+
 /** What is known is found by the bytes: they become text only where they are parsed. */
 function parse(workspace: Workspace, file: string, shown: string, bytes: Buffer): Result<Cache> {
-  const memory = new Memory<Repository[] | PackedManifest>(workspace.state, `cache-${sha256(file).slice(0, 16)}.json`);
+  const memory = new Memory(workspace.state, `cache-${sha256(file).slice(0, 16)}`, kept);
   const pieces = splitCache(bytes.toString('latin1'));
-  const known = new Map<string, PackedManifest>();
-  for (const [name, entry] of pieces?.entries ?? []) {
-    const kept = memory.get(entry);
-    if (kept && !Array.isArray(kept) && kept.name === name) known.set(name, kept);
-  }
+  const known = new Map<string, Manifest>();
+  pieces?.entries.forEach((entry, name) => {
+    const before = memory.get(entry);
+    if (before && !Array.isArray(before) && before.name === name) known.set(name, before);
+  });
   const rest = pieces && memory.get(pieces.rest);
-  const kept = Array.isArray(rest) ? rest : undefined;
-  const read = (kept && partly(kept, pieces!, known, shown)) ?? wholly(bytes.toString('utf8'), shown);
+  const before = Array.isArray(rest) ? rest : undefined;
+  const read = (before && partly(before, pieces!, known, shown)) ?? wholly(bytes.toString('utf8'), shown);
   if (!read.ok) return read;
   const { repositories, texts } = read.value;
-  if (!kept && pieces && !read.diagnostics.length) memory.put(pieces.rest, () => repositories);
+  if (!before && pieces && !read.diagnostics.length) memory.put(pieces.rest, () => repositories);
   return good({
     file: shown, repositories,
     manifest(name) {
       const before = known.get(name);
-      if (before) return good(unpackManifest(before));
+      if (before) return good(before);
       const xml = Object.hasOwn(texts, name) ? texts[name] : undefined;
       if (typeof xml !== 'string') return undefined;
       const parsed = parseManifest(xml, `${shown}:${name}`);
       // What had a word said about it is read again each time.
       const entry = pieces?.entries.get(name);
-      if (entry !== undefined && parsed.ok && !parsed.diagnostics.length && parsed.value.name === name) memory.put(entry, () => packManifest(parsed.value));
+      if (entry !== undefined && parsed.ok && !parsed.diagnostics.length && parsed.value.name === name) memory.put(entry, () => parsed.value);
       return parsed;
     },
   }, read.diagnostics);

@@ -36,7 +36,7 @@ export async function readWorkspace(file: string, given: string | undefined): Pr
   if (text === undefined) return bad(error('distro-missing', 'there is no such file', { file, hint: 'run slipway in a distro repository, name its file with --distro, or make one with `slipway init`' }));
   const root = dirname(file);
   const state = given ?? join(root, '.slipway');
-  const memory = new Memory<Distro>(state, 'distro.json');
+  const memory = new Memory<Distro>(state, 'distro');
   let distro = memory.get(text);
   if (!distro) {
     // The schema is half of what the program has to load.
@@ -57,7 +57,7 @@ export function readRosdep(workspace: Workspace, wanted?: ReadonlySet<string>): 
     if (text === undefined) diagnostics.push(error('file-missing', `'rosdep' names ${file}, which is not there`, { file: workspace.file }));
     return text === undefined ? [] : [{ file, text }];
   });
-  const layered = layerRosdep(files, wanted, wanted && existsSync(workspace.state) ? new Memory(workspace.state, 'rosdep.json') : undefined);
+  const layered = layerRosdep(files, wanted, wanted && existsSync(workspace.state) ? new Memory(workspace.state, 'rosdep') : undefined);
   if (diagnostics.length) return bad(...diagnostics, ...layered.diagnostics);
   return layered;
 }
@@ -72,7 +72,7 @@ export function neededNames(distributions: readonly DistributionInput[]): Set<st
 export interface Entries { repositories: Repository[]; rosVersion: 1 | 2; pythonVersion: 2 | 3; cache?: Cache }
 
 function readIndex(state: string, text: string, file: string, name: string): Result<IndexEntry> {
-  const memory = new Memory<IndexEntry>(state, `index-${name}.json`);
+  const memory = new Memory<IndexEntry>(state, `index-${name}`);
   const kept = memory.get(text);
   if (kept) return good(kept);
   const parsed = parseIndex(text, file, name);

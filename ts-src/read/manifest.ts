@@ -1,18 +1,7 @@
-import { SaxesParser } from 'saxes';
 import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { Conditional, Dependency, DependencyTag, Manifest, Person, Url, VersionRange } from '../model/manifest.ts';
-
-/** What stands in <package>, and in its <export>: nothing lies deeper but what is a fault or of no interest. */
-interface Element {
-  name: string;
-  /** Undefined where it has none, as nearly all. */
-  attributes: Record<string, string> | undefined;
-  text: string;
-  line: number;
-  children: Element[] | undefined;
-  /** XML between its tags, of <description> alone. */
-  inner: string;
-}
+import { readPlain, type Element } from './plain-xml.ts';
+import { readTree } from './xml-tree.ts';
 
 /** The dependency tags of each format (REP 127, REP 140, REP 149). */
 const common = ['build_depend', 'buildtool_depend', 'test_depend', 'conflict', 'replace'] as const;
@@ -26,8 +15,6 @@ function versionAttributesOf(more: string[]): string[] {
 }
 const emailAddress = /^[-a-zA-Z0-9_%+]+(\.[-a-zA-Z0-9_%+]+)*@[-a-zA-Z0-9%]+(\.[-a-zA-Z0-9%]+)*\.[a-zA-Z]{2,}$/;
 const urlTypes = ['website', 'bugtracker', 'repository'];
-const maximumSize = 4 << 20;
-const maximumDepth = 200;
 
 /**
  * Reads one package.xml. Every breach of the format's rules is reported, as catkin_pkg does, with its line.
@@ -187,112 +174,14 @@ function redundant(dependencies: Dependency[], format: number, fault: (message: 
   }
 }
 
-const noAttributes: Record<string, string> = Object.freeze({});
-
 /** A namespace-aware, strict parse into a tree; the errors of expat are its errors. */
 function parseXml(source: string, file: string): Result<Element> {
   if (source.length > maximumSize) return bad(error('manifest-invalid', `the manifest is larger than ${maximumSize >> 20} MiB`, { file }));
-  reader ??= new TreeReader();
   const text = source.charCodeAt(0) === 0xfeff ? source.slice(1) : source;
-  // The instruction that names the schema is an eighth of most manifests, and of no use here.
-  const read = reader.read(text.replace(schemaInstruction, '$1'));
-  if (read.root) return good(read.root);
-  reader = undefined;
-  return bad(error('manifest-xml', `not well-formed XML: ${read.message}`, { file, line: read.line }));
+  const plain = readPlain(text);
+  if (plain) return good(plain);
+  const read = readTree(text);
+  return read.root ? good(read.root) : bad(error('manifest-xml', `not well-formed XML: ${read.message!}`, { file, line: read.line! }));
 }
 
-const schemaInstruction = /^(<\?xml [^<>?\n\r]*\?>\s*)<\?xml-model [^<>?\n\r&]*\?>/;
-
-/** One parser for all manifests: making one for each costs as much as what it reads. After a fault its state is not to be trusted. */
-let reader: TreeReader | undefined;
-
-class TreeReader {
-  private readonly parser = new SaxesParser({ xmlns: false, position: true });
-  private text = '';
-  private root: Element | undefined;
-  private failed: { message: string; line: number } | undefined;
-  /** The way down to where the parser is; elements below <export>'s are passed over, and counted. */
-  private readonly stack: Element[] = [];
-  private below = 0;
-  /** Attributes of all elements that are open, for namespaces. */
-  private readonly scopes: Record<string, string>[] = [];
-  /** Where the text of <description> begins. */
-  private start = 0;
-
-  constructor() {
-    const { parser } = this;
-    parser.on('error', (e) => this.fail(e.message.replace(/^[^:]*:?\d+:\d+: /, '')));
-    parser.on('doctype', () => this.fail('a document type declaration is refused'));
-    parser.on('opentag', (tag) => this.open(tag.name, tag.attributes as Record<string, string>));
-    parser.on('text', (t) => this.characters(t));
-    parser.on('cdata', (t) => this.characters(t));
-    parser.on('closetag', (tag) => this.close(tag.isSelfClosing));
-  }
-
-  /** The root element, or what is wrong and where. A reader that found a fault can't be used again. */
-  read(text: string): { root: Element } | { root?: undefined; message: string; line: number } {
-    this.text = text;
-    this.root = undefined;
-    try {
-      this.parser.write(text).close();
-    } catch (e) {
-      this.fail((e as Error).message);
-    }
-    if (this.failed) return this.failed;
-    return this.root ? { root: this.root } : { message: 'it is empty', line: 1 };
-  }
-
-  private fail(message: string): void {
-    this.failed ??= { message, line: this.parser.line };
-  }
-
-  private open(name: string, all: Record<string, string>): void {
-    const { stack, scopes } = this;
-    let attributes: Record<string, string> | undefined;
-    let prefixed = name.includes(':');
-    for (const a in all) {
-      attributes = all;
-      if (a.includes(':')) prefixed = true;
-    }
-    scopes.push(attributes ?? noAttributes);
-    if (prefixed) checkPrefixes(name, attributes ?? noAttributes, scopes, (m) => this.fail(m));
-    if (scopes.length > maximumDepth) this.fail(`elements are nested more than ${maximumDepth} deep`);
-    if (this.failed) return;
-    const depth = stack.length;
-    if (this.below > 0 || depth > 2) {
-      this.below++;
-      return;
-    }
-    const element: Element = { name, attributes, text: '', line: this.parser.line, children: undefined, inner: '' };
-    if (depth === 0) this.root = element;
-    else (stack[depth - 1]!.children ??= []).push(element);
-    if (depth === 1 && name === 'description') this.start = this.parser.position;
-    stack.push(element);
-  }
-
-  private characters(t: string): void {
-    const top = this.stack[this.stack.length - 1];
-    if (top && this.below === 0) top.text += t;
-  }
-
-  private close(isSelfClosing: boolean): void {
-    this.scopes.pop();
-    if (this.below > 0) {
-      this.below--;
-      return;
-    }
-    const e = this.stack.pop();
-    if (this.stack.length === 1 && e?.name === 'description' && !isSelfClosing) e.inner = this.text.slice(this.start, this.text.lastIndexOf('</', this.parser.position - 1));
-  }
-}
-
-function checkPrefixes(name: string, attributes: Record<string, string>, scopes: Record<string, string>[], fail: (message: string) => void): void {
-  for (const qualified of [name, ...Object.keys(attributes)]) {
-    const colon = qualified.indexOf(':');
-    if (colon < 0) continue;
-    const prefix = qualified.slice(0, colon);
-    if (prefix === 'xml' || prefix === 'xmlns') continue;
-    const declared = scopes.some((a) => `xmlns:${prefix}` in a);
-    if (!declared) fail(`the namespace prefix '${prefix}' is not declared`);
-  }
-}
+const maximumSize = 4 << 20;

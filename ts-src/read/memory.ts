@@ -7,17 +7,25 @@ import { later } from '../io/later.ts';
 declare const SLIPWAY_VERSION: string;
 
 /** Raised when what is kept changes in form or meaning. */
-const form = `3 ${SLIPWAY_VERSION}`;
+const edition = `4 ${SLIPWAY_VERSION}`;
 
 const digestLength = 27;
+/** Of the number that says how long a value is written, by which one of two that were written at once is known to be broken. */
+const lengthLength = 9;
+const headLength = digestLength + lengthLength;
 /** Hashes small texts in half the time; it came with Node 20.12. */
 const atOnce = crypto.hash as typeof crypto.hash | undefined;
 /** What is kept under the digest of a text, ours or others', is used without another look at it. */
 const digest = (text: string): string => (atOnce ? atOnce('sha256', text, 'base64') : crypto.createHash('sha256').update(text).digest('base64')).slice(0, digestLength);
 
+/** How what is kept is written in one line, and read back. */
+export interface Form<T> { write(value: T): string; read(text: string): T }
+
+const json: Form<never> = { write: (value) => JSON.stringify(value), read: (text) => JSON.parse(text) as never };
+
 /**
  * What was read before, by the digest of its text, in one file: parsing is most of the time that a plan takes. A line for each,
- * digest and JSON, so that what is new is added at the end and what is old is parsed when it is asked for.
+ * digest and value, so that what is new is added at the end and what is old is parsed when it is asked for.
  */
 export class Memory<T> {
   private readonly lines = new Map<string, string>();
@@ -31,12 +39,12 @@ export class Memory<T> {
    * `file` appears when the program has said all, if anything was new. Nothing is kept where there is no state yet: a clone that
    * lives for one plan would only lose time.
    */
-  constructor(private readonly state: string, name: string) {
+  constructor(private readonly state: string, name: string, private readonly form: Form<T> = json) {
     this.file = join(state, 'parsed', name);
     const text = readIf(this.file, 'latin1') ?? '';
-    if (text.startsWith(`${form}\n`)) {
+    if (text.startsWith(`${edition}\n`)) {
       this.whole = text.endsWith('\n');
-      for (let at = form.length + 1, end = text.indexOf('\n', at); end >= 0; at = end + 1, end = text.indexOf('\n', at)) this.lines.set(text.slice(at, at + digestLength), text.slice(at, end));
+      for (let at = edition.length + 1, end = text.indexOf('\n', at); end >= 0; at = end + 1, end = text.indexOf('\n', at)) this.lines.set(text.slice(at, at + digestLength), text.slice(at, end));
     }
     later(() => this.keep());
   }
@@ -48,7 +56,8 @@ export class Memory<T> {
     const line = this.lines.get(key);
     if (line === undefined) return undefined;
     try {
-      const value = JSON.parse(line.slice(digestLength)) as T;
+      if (Number(line.slice(digestLength, headLength)) !== line.length - headLength) return undefined;
+      const value = this.form.read(line.slice(headLength));
       this.used.add(key);
       return value;
     } catch {
@@ -65,11 +74,14 @@ export class Memory<T> {
   /** Adds what is new; where half of the file is not asked for any more, that is forgotten. */
   private keep(): void {
     if (!this.added.length || !existsSync(this.state)) return;
-    const added = this.added.map(({ text, value }) => `${digest(text)}${ascii(JSON.stringify(value()))}\n`).join('');
+    const added = this.added.map(({ text, value }) => {
+      const written = ascii(this.form.write(value()));
+      return `${digest(text)}${String(written.length).padStart(lengthLength)}${written}\n`;
+    }).join('');
     if (this.whole && this.lines.size <= 2 * this.used.size) appendFileSync(this.file, added, 'latin1');
-    else writeWhole(this.file, Buffer.from(`${form}\n${[...this.used].map((key) => `${this.lines.get(key)!}\n`).join('')}${added}`, 'latin1'), { sync: false });
+    else writeWhole(this.file, Buffer.from(`${edition}\n${[...this.used].map((key) => `${this.lines.get(key)!}\n`).join('')}${added}`, 'latin1'), { sync: false });
   }
 }
 
-/** ASCII alone: it is read in half the time. */
-const ascii = (json: string): string => json.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+/** ASCII alone: it is read in half the time. What is not stands in JSON. */
+const ascii = (text: string): string => text.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);

@@ -1,35 +1,30 @@
 import { kindsOfTag, type Conditional, type Dependency, type DependencyTag, type Manifest } from '../model/manifest.ts';
+import type { Form } from './memory.ts';
 
 /**
- * A manifest as it is kept: what a plan asks of each package stands so that it is read back at once, the rest as JSON that is
- * parsed when somebody asks. `dependencies` has a line for each: its tag's number, its line and its name, by tabs, and as JSON
- * what few have.
+ * A manifest as it is kept, in fields with tabs between them: name, version, format, build types, groups, the rest as JSON that is
+ * parsed when somebody asks, and each dependency: its tag's number, its line, its name and as JSON what few have, with blanks
+ * between them. Nothing in a field has a tab: JSON has none, names and versions of a good manifest neither.
  */
-export interface PackedManifest {
-  name: string; version: string; format: Manifest['format']; dependencies: string; buildTypes: Conditional[];
-  memberOfGroups?: Conditional[];
-  rest: string;
-}
+export const packedManifest: Form<Manifest> = {
+  write({ name, version, format, buildTypes, memberOfGroups, dependencies, compatibility, description, maintainers, authors, licenses, urls, exports }) {
+    const rest: Rest = { description, maintainers, authors, licenses, urls, exports, ...(compatibility === undefined ? {} : { compatibility }) };
+    return [name, version, format, JSON.stringify(buildTypes), memberOfGroups.length ? JSON.stringify(memberOfGroups) : '', JSON.stringify(rest), ...dependencies.map(packDependency)].join('\t');
+  },
+  read: (text) => new KeptManifest(text),
+};
+
 type Rest = Pick<Manifest, 'compatibility' | 'description' | 'maintainers' | 'authors' | 'licenses' | 'urls' | 'exports'>;
 
 const tags = Object.keys(kindsOfTag) as DependencyTag[];
+const plainName = /^[!-~]+$/;
 
-export function packManifest(m: Manifest): PackedManifest {
-  const line = (d: Dependency): string => {
-    const { name, line, tag, ...more } = d;
-    const plain = !/[\t\n]/.test(name);
-    const json = plain ? more : { ...more, name };
-    return `${tags.indexOf(tag)}\t${line}\t${plain ? name : ''}${Object.keys(json).length ? `\t${JSON.stringify(json)}` : ''}`;
-  };
-  const { compatibility, description, maintainers, authors, licenses, urls, exports } = m;
-  const rest: Rest = { description, maintainers, authors, licenses, urls, exports, ...(compatibility === undefined ? {} : { compatibility }) };
-  return {
-    name: m.name, version: m.version, format: m.format, dependencies: m.dependencies.map(line).join('\n'), buildTypes: m.buildTypes,
-    ...(m.memberOfGroups.length ? { memberOfGroups: m.memberOfGroups } : {}), rest: JSON.stringify(rest),
-  };
+function packDependency(d: Dependency): string {
+  const { name, line, tag, ...more } = d;
+  const plain = plainName.test(name);
+  const json = plain ? more : { ...more, name };
+  return `${tags.indexOf(tag)} ${line} ${plain ? name : ''}${Object.keys(json).length ? ` ${JSON.stringify(json)}` : ''}`;
 }
-
-export const unpackManifest = (packed: PackedManifest): Manifest => new KeptManifest(packed);
 
 class KeptManifest implements Manifest {
   readonly name: string;
@@ -38,19 +33,27 @@ class KeptManifest implements Manifest {
   readonly dependencies: Dependency[];
   readonly memberOfGroups: Conditional[];
   readonly buildTypes: Conditional[];
+  private readonly packed: string;
   private parsed: Rest | undefined;
 
-  constructor(private readonly packed: PackedManifest) {
-    this.name = packed.name;
-    this.version = packed.version;
-    this.format = packed.format;
-    this.dependencies = unpackDependencies(packed.dependencies);
-    this.memberOfGroups = packed.memberOfGroups ?? [];
-    this.buildTypes = packed.buildTypes;
+  constructor(text: string) {
+    const version = text.indexOf('\t') + 1;
+    const format = text.indexOf('\t', version) + 1;
+    const types = text.indexOf('\t', format) + 1;
+    const groups = text.indexOf('\t', types) + 1;
+    const rest = text.indexOf('\t', groups) + 1;
+    const end = text.indexOf('\t', rest);
+    this.name = text.slice(0, version - 1);
+    this.version = text.slice(version, format - 1);
+    this.format = Number(text.slice(format, types - 1)) as Manifest['format'];
+    this.buildTypes = JSON.parse(text.slice(types, groups - 1)) as Conditional[];
+    this.memberOfGroups = rest - groups > 1 ? (JSON.parse(text.slice(groups, rest - 1)) as Conditional[]) : [];
+    this.packed = end < 0 ? text.slice(rest) : text.slice(rest, end);
+    this.dependencies = end < 0 ? [] : unpackDependencies(text, end + 1);
   }
 
   private get rest(): Rest {
-    return (this.parsed ??= JSON.parse(this.packed.rest) as Rest);
+    return (this.parsed ??= JSON.parse(this.packed) as Rest);
   }
 
   get compatibility() { return this.rest.compatibility!; }
@@ -62,14 +65,14 @@ class KeptManifest implements Manifest {
   get exports() { return this.rest.exports; }
 }
 
-function unpackDependencies(text: string): Dependency[] {
+function unpackDependencies(text: string, begin: number): Dependency[] {
   const dependencies: Dependency[] = [];
-  for (let at = 0; at < text.length;) {
-    const newline = text.indexOf('\n', at);
-    const end = newline < 0 ? text.length : newline;
-    const first = text.indexOf('\t', at);
-    const second = text.indexOf('\t', first + 1);
-    const third = text.indexOf('\t', second + 1);
+  for (let at = begin; at < text.length;) {
+    const tab = text.indexOf('\t', at);
+    const end = tab < 0 ? text.length : tab;
+    const first = text.indexOf(' ', at);
+    const second = text.indexOf(' ', first + 1);
+    const third = text.indexOf(' ', second + 1);
     const more = third >= 0 && third < end;
     const d: Dependency = { name: text.slice(second + 1, more ? third : end), line: Number(text.slice(first + 1, second)), tag: tags[Number(text.slice(at, first))]! };
     dependencies.push(more ? Object.assign(d, JSON.parse(text.slice(third + 1, end)) as Partial<Dependency>) : d);

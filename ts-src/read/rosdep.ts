@@ -5,30 +5,28 @@ import { Locator, asMap, parseYaml } from './yaml.ts';
 
 export interface RosdepFile { file: string; text: string }
 
+/** What is kept of a file: the names of all its keys, a line for each, and the rules of those that were wanted. */
+export interface KeptRosdep { keys: string; rules: Record<string, unknown> }
+
 /**
  * Layers rosdep files (REP 111); keys are merged by OS name, earlier files win. Of `wanted` keys alone where those are given: most
  * of the time that reading a distribution takes would else go into keys that nothing needs. A fault in the others is then not
  * found; `validate` reads all.
  */
-export function layerRosdep(files: RosdepFile[], wanted?: ReadonlySet<string>, memory?: Memory<unknown>): Result<RosdepDatabase> {
+export function layerRosdep(files: RosdepFile[], wanted?: ReadonlySet<string>, memory?: Memory<KeptRosdep>): Result<RosdepDatabase> {
   const database: RosdepDatabase = { files: files.map((f) => f.file), rules: new Map(), keys: [] };
   const diagnostics: Diagnostic[] = [];
   const keys = new Set<string>();
   for (const [index, { file, text }] of files.entries()) {
-    const parts = wanted && splitKeys(text);
-    let parsed = parts ? parseParts(parts.filter((p) => wanted.has(p.key)), parts, file, memory) : parseYaml(text, file);
-    if (parts && !parsed.ok) parsed = parseYaml(text, file);
-    if (!parsed.ok) {
-      diagnostics.push(...parsed.diagnostics);
+    const read = (wanted && readWanted(file, text, wanted, memory)) ?? readWhole(file, text);
+    if (!read.ok) {
+      diagnostics.push(...read.diagnostics);
       continue;
     }
-    const root = parsed.value === null || parsed.value === undefined ? {} : asMap(parsed.value);
-    if (!root) {
-      diagnostics.push(error('rosdep-invalid', 'a rosdep file must be a map of keys', { file, line: 1 }));
-      continue;
-    }
-    for (const key of parts ? parts.map((p) => p.key) : Object.keys(root)) keys.add(key);
+    const { root } = read.value;
+    for (const key of read.value.keys) keys.add(key);
     for (const key of Object.keys(root)) {
+      if (wanted && !wanted.has(key)) continue;
       const byOs = asMap(root[key]);
       if (!byOs) {
         diagnostics.push(error('rosdep-invalid', `the rule of '${key}' must be a map of operating systems`, { file, line: new Locator(text).line([key]), hint: `for example ${key}: {debian: [${key}]}` }));
@@ -69,24 +67,32 @@ function splitKeys(text: string): Part[] | undefined {
 
 interface Part { key: string; text: string }
 
-/** The rules of some keys, those that are not remembered read now. */
-function parseParts(wanted: readonly Part[], all: readonly Part[], file: string, memory: Memory<unknown> | undefined): Result<unknown> {
-  const known: [string, unknown][] = [];
-  const unknown = new Map<string, Part>();
-  for (const part of wanted) {
-    const kept = memory?.get(part.text);
-    if (kept === undefined) unknown.set(part.key, part);
-    else known.push([part.key, kept]);
-  }
-  if (!unknown.size) return good(Object.fromEntries(known));
+interface Rules { keys: string[]; root: Record<string, unknown> }
+
+function readWhole(file: string, text: string): Result<Rules> {
+  const parsed = parseYaml(text, file);
+  if (!parsed.ok) return parsed;
+  const root = parsed.value === null || parsed.value === undefined ? {} : asMap(parsed.value);
+  return root ? good({ keys: Object.keys(root), root }) : bad(error('rosdep-invalid', 'a rosdep file must be a map of keys', { file, line: 1 }));
+}
+
+/** The rules of some keys, those that are not remembered read now; undefined where the file has to be read whole. */
+function readWanted(file: string, text: string, wanted: ReadonlySet<string>, memory: Memory<KeptRosdep> | undefined): Result<Rules> | undefined {
+  const kept = memory?.get(text);
+  const parts = kept ? undefined : splitKeys(text);
+  if (!kept && !parts) return undefined;
+  const keys = kept ? kept.keys.split('\n') : parts!.map((p) => p.key);
+  const lacking = new Set(keys.filter((key) => wanted.has(key) && !(kept && Object.hasOwn(kept.rules, key))));
+  if (kept && !lacking.size) return good({ keys, root: kept.rules });
+  const all = parts ?? splitKeys(text)!;
   // Where one of them refers to another place, all that could be such a place comes too.
-  const refers = [...unknown.values()].some((part) => /[\s,[{:-]\*[^\s'"]/.test(part.text));
-  const read = all.filter((p) => unknown.has(p.key) || (refers && /[\s,[{:-]&[^\s'"]/.test(p.text)));
-  const parsed = parseYaml(read.map((p) => p.text).join(''), file);
-  const root = parsed.ok ? asMap(parsed.value) : undefined;
-  if (!parsed.ok || !root) return parsed;
-  if (memory) for (const part of unknown.values()) if (!/[\s,[{:-][*&][^\s'"]/.test(part.text) && isPlain(root[part.key])) memory.put(part.text, () => root[part.key]);
-  return good({ ...root, ...Object.fromEntries(known) });
+  const refers = all.some((p) => lacking.has(p.key) && /[\s,[{:-]\*[^\s'"]/.test(p.text));
+  const parsed = parseYaml(all.filter((p) => lacking.has(p.key) || (refers && /[\s,[{:-]&[^\s'"]/.test(p.text))).map((p) => p.text).join(''), file);
+  const found = parsed.ok ? asMap(parsed.value ?? {}) : undefined;
+  if (!found) return undefined;
+  const root = { ...kept?.rules, ...found };
+  if (memory && !refers && isPlain(root)) memory.put(text, () => ({ keys: keys.join('\n'), rules: root }));
+  return good({ keys, root });
 }
 
 /** Whether JSON gives the same value back. */

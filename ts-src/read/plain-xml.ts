@@ -1,0 +1,150 @@
+/** What stands in <package>, and in its <export>: nothing lies deeper but what is a fault or of no interest. */
+export interface Element {
+  name: string;
+  /** Undefined where it has none, as nearly all. */
+  attributes: Record<string, string> | undefined;
+  text: string;
+  line: number;
+  children: Element[] | undefined;
+  /** XML between its tags, of <description> alone. */
+  inner: string;
+}
+
+/** A character that is forbidden, that is read as another, or that begins an entity; with it in none of these a text is what it says. */
+const difficult = /[^\t\n\x20-%'-~\xa0-\ud7ff\ue000-\ufffd]/;
+const name = String.raw`[A-Za-z_][\w.-]*`;
+const beginning = /(?:<\?xml version="1\.0"(?: encoding="(?:UTF|utf)-8")? ?\?>)?[ \t\n]*(?:<\?xml-model [^<>?]*\?>[ \t\n]*)?<package((?: +format="[1-3]")?) *>/y;
+const startTag = new RegExp(`^(${name})((?: +${name}=(?:"[^"<\\t\\n]*"|'[^'<\\t\\n]*')){0,16}) *(/?)$`);
+const attributesIn = /([\w.-]+)=(?:"([^"]*)"|'([^']*)')/g;
+const space = /[ \t\n]*/y;
+const end = /<\/package>[ \t\n]*$/y;
+
+/**
+ * Reads what nearly every package.xml is: elements with text in <package> and in its <export>, comments between them, and nothing
+ * that takes a parser to understand. Undefined for all else, well-formed or not, which is for a parser to read; where this gives a
+ * tree a parser gives the same one, in several times the time.
+ */
+export function readPlain(text: string): Element | undefined {
+  return difficult.test(text) || text.includes(']]>') ? undefined : new PlainReader(text).read();
+}
+
+/** End tags of the start tags met so far that are a name alone. */
+const endTags = new Map<string, string>();
+
+function endTagOf(name: string): string {
+  const tag = `</${name}>`;
+  if (endTags.size < 200) endTags.set(name, tag);
+  return tag;
+}
+
+class PlainReader {
+  private at = 0;
+  private line = 1;
+  private newline: number;
+
+  constructor(private readonly text: string) {
+    this.newline = text.indexOf('\n');
+  }
+
+  read(): Element | undefined {
+    beginning.lastIndex = 0;
+    const found = beginning.exec(this.text);
+    if (!found) return undefined;
+    this.at = beginning.lastIndex;
+    const root = this.element('package', attributesOf(found[1]!), '', this.at);
+    for (let child = this.child(); child; child = this.child()) (root.children ??= []).push(child);
+    end.lastIndex = this.at;
+    return end.test(this.text) ? root : undefined;
+  }
+
+  private child(): Element | undefined {
+    this.skip();
+    const read = this.take('<export>') ? this.exports() : this.leaf();
+    if (read?.name === 'description') read.inner = read.text;
+    return read;
+  }
+
+  private exports(): Element | undefined {
+    const parent = this.element('export', undefined, '', this.at);
+    for (let child = this.exported(); child; child = this.exported()) (parent.children ??= []).push(child);
+    if (this.take('</export>')) return parent;
+    // Beyond the end nothing else is found.
+    this.at = this.text.length + 1;
+    return undefined;
+  }
+
+  private exported(): Element | undefined {
+    this.skip();
+    return this.leaf();
+  }
+
+  /** An element with text alone; undefined where none begins, or one that is more than that. */
+  private leaf(): Element | undefined {
+    const { text, at } = this;
+    const close = text.indexOf('>', at);
+    if (close < 0 || text[at] !== '<') return undefined;
+    let name = text.slice(at + 1, close);
+    let attributes: Record<string, string> | undefined;
+    let endTag = endTags.get(name);
+    if (endTag === undefined) {
+      const found = startTag.exec(name);
+      if (!found) return undefined;
+      name = found[1]!;
+      if (found[2] !== '') {
+        attributes = attributesOf(found[2]!);
+        if (!attributes) return undefined;
+      }
+      if (found[3] === '/') {
+        this.at = close + 1;
+        return this.element(name, attributes, '', at);
+      }
+      endTag = endTags.get(name) ?? endTagOf(name);
+    }
+    const open = text.indexOf('<', close);
+    if (open < 0 || !text.startsWith(endTag, open)) return undefined;
+    this.at = open + endTag.length;
+    return this.element(name, attributes, text.slice(close + 1, open), at);
+  }
+
+  /** `start`: somewhere in the line of its start tag, which is on one line. */
+  private element(name: string, attributes: Record<string, string> | undefined, text: string, start: number): Element {
+    while (this.newline >= 0 && this.newline < start) {
+      this.line++;
+      this.newline = this.text.indexOf('\n', this.newline + 1);
+    }
+    return { name, attributes, text, line: this.line, children: undefined, inner: '' };
+  }
+
+  private take(tag: string): boolean {
+    if (!this.text.startsWith(tag, this.at)) return false;
+    this.at += tag.length;
+    return true;
+  }
+
+  /** White space and comments; a comment with two dashes in it is left for the parser to refuse. */
+  private skip(): void {
+    const { text } = this;
+    for (;;) {
+      if (text[this.at] !== '<') {
+        space.lastIndex = this.at;
+        space.test(text);
+        this.at = space.lastIndex;
+      }
+      if (!text.startsWith('<!--', this.at)) return;
+      const dashes = text.indexOf('--', this.at + 4);
+      if (dashes < 0 || text[dashes + 2] !== '>') return;
+      this.at = dashes + 3;
+    }
+  }
+}
+
+/** Undefined where there are none, or one twice. */
+function attributesOf(text: string): Record<string, string> | undefined {
+  let all: Record<string, string> | undefined;
+  for (const [, name, double, single] of text.matchAll(attributesIn)) {
+    all ??= Object.create(null) as Record<string, string>;
+    if (name! in all) return undefined;
+    all[name!] = double ?? single!;
+  }
+  return all;
+}
