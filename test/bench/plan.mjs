@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { bundle, median, root, timed } from './common.mjs';
+import { bundle, median, root, run, timed } from './common.mjs';
 
 const cache = '/var/tmp/slipway-bench';
 const shared = process.env.SLIPWAY_SHARED ?? join(root, '../shared');
@@ -35,13 +35,11 @@ function workspace(name, distributions) {
 function plan(folder, scopes, options = {}) {
   if (options.fresh) rmSync(join(folder, '.slipway'), { recursive: true, force: true });
   if (options.state) mkdirSync(join(folder, '.slipway'), { recursive: true });
-  const begun = process.hrtime.bigint();
-  const r = spawnSync('node', [bundle, 'plan', ...(options.json ? ['--json'] : [])], { cwd: folder, encoding: 'utf8', maxBuffer: 1 << 30 });
-  const seconds = Number(process.hrtime.bigint() - begun) / 1e9;
+  const r = run('node', [bundle, 'plan', ...(options.json ? ['--json'] : [])], { cwd: folder });
   const printed = r.stdout;
   const found = options.json ? JSON.parse(printed).scopes.length : printed.match(/^\S+ on .*: \d+ packages from /gm)?.length;
   if (found !== scopes) throw new Error(`the plan of ${folder} has not ${scopes} scopes: ${r.stderr.slice(-500)}`);
-  return { seconds, printed };
+  return { seconds: r.seconds, printed };
 }
 
 /** The most memory that a plan takes, in MB. */
