@@ -70,6 +70,8 @@ r/package.xml:10: error: <depend>c</depend> says again what <exec_depend> says [
       const before = read.ok ? read.value : undefined;
       const after = before && packedManifest.read(packedManifest.write(before));
       expect(before && all.map((k) => before[k])).toBeDefined();
+      // What was kept is kept again, as a farm's agents get it.
+      expect(after && packedManifest.write(after)).toBe(before && packedManifest.write(before));
       expect(after && all.map((k) => after[k])).toEqual(before && all.map((k) => before[k]));
     }
   });

@@ -6,10 +6,12 @@ import { bad, error, good, type Diagnostic, type Result } from '../../model/diag
 import type { Distro } from '../../model/distro.ts';
 import type { Lock } from '../../model/lock.ts';
 import { debianPackage } from '../../model/names.ts';
-import type { DistributionInput, Plan, SourcePackage } from '../../model/plan.ts';
+import type { Manifest } from '../../model/manifest.ts';
+import type { DistributionInput, PackageSource, Plan, PlannedPackage, SourcePackage } from '../../model/plan.ts';
 import type { BriefRecord, BriefTest, TaskResult } from '../../model/result.ts';
-import { exists, sha256, writeWhole } from '../../io/files.ts';
+import { exists, readJson, sha256, writeWhole } from '../../io/files.ts';
 import type { Pipeline } from '../../plan/track.ts';
+import { packedManifest } from '../../read/packed-manifest.ts';
 import { openStore, type Store } from '../../run/store/store.ts';
 import type { ScopeRun } from '../scope-run.ts';
 import type { RunInput } from '../session.ts';
@@ -19,13 +21,13 @@ import type { RunInput } from '../session.ts';
  * the channel as they were when the run was planned, so every agent builds the same.
  */
 export interface Bundle {
-  schema: 1;
+  schema: 2;
   id: string;
   plan: Plan;
   distro: Distro;
   /** Files of the distro repository that builds read (patches, keys), base64 by path. */
   files: Record<string, string>;
-  distributions: { name: string; rosVersion: 1 | 2; pythonVersion: 2 | 3; repositories: string[]; packages: [string, SourcePackage][]; debian: string[] }[];
+  distributions: { name: string; rosVersion: 1 | 2; pythonVersion: 2 | 3; repositories: string[]; packages: BundledPackage[]; debian: string[] }[];
   lock: Lock | undefined;
   untrusted: string | undefined;
   /** Names of packages whose tests are tasks, by scope of the plan. */
@@ -43,6 +45,30 @@ export interface Bundle {
   channel: { name: string; held: Record<string, Record<string, string>> };
   architectures: string[];
   begun: number;
+}
+
+/** A package as a bundle has it, its manifest packed: an agent asks for few of a thousand. */
+type BundledPackage = Omit<SourcePackage, 'manifest'> & { manifest: string };
+
+class Unbundled implements SourcePackage {
+  readonly name: string;
+  readonly repository: string;
+  readonly file: string;
+  readonly source: PackageSource;
+  readonly released?: string;
+  private read: Manifest | undefined;
+
+  constructor(private readonly packed: BundledPackage) {
+    this.name = packed.name;
+    this.repository = packed.repository;
+    this.file = packed.file;
+    this.source = packed.source;
+    if (packed.released !== undefined) this.released = packed.released;
+  }
+
+  get manifest(): Manifest {
+    return (this.read ??= packedManifest.read(this.packed.manifest));
+  }
 }
 
 /** What one architecture's machine found out before anything runs. Numbers of tasks count from `first`, the most urgent first. */
@@ -78,18 +104,20 @@ const partName = (id: string, architecture: string): string => `runs/${id}/part-
 export const resultName = (id: string, task: number): string => `runs/${id}/results/${task}.json`;
 
 const packed = (value: unknown): Buffer => gzipSync(JSON.stringify(value), { level: 1 });
-const unpacked = <T>(data: Buffer): T => JSON.parse(gunzipSync(data).toString('utf8')) as T;
 
 export const saveBundle = (store: Store, bundle: Bundle): Promise<void> => store.putBlob(bundleName(bundle.id), packed(bundle));
 export const savePart = (store: Store, id: string, part: Part): Promise<void> => store.putBlob(partName(id, part.architecture), packed(part));
 
-/** Reads a file of the store through a copy in the state: it never changes. */
-async function cached(store: Store, state: string, name: string): Promise<Buffer | undefined> {
-  const copy = join(state, 'cache', name);
-  if (exists(copy)) return readFileSync(copy);
+/** Reads a packed value of the store through a copy in the state, unpacked: it never changes, and calls come every few seconds. */
+async function cached<T>(store: Store, state: string, name: string): Promise<T | undefined> {
+  const copy = join(state, 'cache', name.replace(/\.gz$/, '.json'));
+  const kept = readJson<T>(copy);
+  if (kept) return kept;
   const data = await store.getBlob(name);
-  if (data) writeWhole(copy, data, { sync: false });
-  return data;
+  if (!data) return undefined;
+  const text = gunzipSync(data);
+  writeWhole(copy, text, { sync: false });
+  return JSON.parse(text.toString('utf8')) as T;
 }
 
 export interface Loaded { bundle: Bundle; parts: Part[]; store: Store; input: RunInput; state: string }
@@ -100,22 +128,29 @@ export async function loadRun(id: string, storeUri: string, root: string, state:
   const store = await openStore(storeUri, root, state, untrusted);
   const missing = bad(error('run-missing', `the store ${store.blobs.where} has no run '${id}'`, { hint: 'slipway prepare makes one; is the store the same on all machines?' }));
   if (!isRunId(id)) return missing;
-  const data = await cached(store, state, bundleName(id));
-  if (!data) return missing;
-  const bundle = unpacked<Bundle>(data);
+  const bundle = await cached<Bundle>(store, state, bundleName(id));
+  if (!bundle) return missing;
   const parts: Part[] = [];
   for (const architecture of bundle.architectures) {
-    const part = await cached(store, state, partName(id, architecture));
-    if (part) parts.push(unpacked<Part>(part));
+    const part = await cached<Part>(store, state, partName(id, architecture));
+    if (part) parts.push(part);
   }
   const distroRoot = join(state, 'cache', 'runs', id, 'distro');
   for (const [path, content] of Object.entries(bundle.files)) if (!exists(join(distroRoot, path))) writeWhole(join(distroRoot, path), Buffer.from(content, 'base64'), { sync: false });
-  const distributions: DistributionInput[] = bundle.distributions.map((d) => ({ name: d.name, rosVersion: d.rosVersion, pythonVersion: d.pythonVersion, repositories: d.repositories, packages: new Map(d.packages) }));
-  const tested = new Set(bundle.plan.scopes.flatMap((s, i) => bundle.tested[i]!.flatMap((name) => s.packages.filter((p) => p.name === name))));
+  const distributions: DistributionInput[] = bundle.distributions.map((d) => ({ name: d.name, rosVersion: d.rosVersion, pythonVersion: d.pythonVersion, repositories: d.repositories, packages: new Map(d.packages.map((p) => [p.name, new Unbundled(p)])) }));
+  const tested = testedIn(bundle);
   return good({
     bundle, parts, store, state,
     input: { plan: bundle.plan, distro: bundle.distro, distroRoot, state, distributions, lock: bundle.lock, untrusted: bundle.untrusted, tested: (p) => tested.has(p), bases: Object.assign({}, ...parts.map((p) => p.bases)) as RunInput['bases'] },
   });
+}
+
+/** The packages whose tests are tasks. */
+export function testedIn({ plan, tested }: Pick<Bundle, 'plan' | 'tested'>): Set<PlannedPackage> {
+  return new Set(plan.scopes.flatMap((s, i) => {
+    const names = new Set(tested[i]);
+    return s.packages.filter((p) => names.has(p.name));
+  }));
 }
 
 /** Files of the distro repository that builds on agents read. */
@@ -142,7 +177,7 @@ export function filesOf(distro: Distro, root: string): { files: Record<string, s
 export const distributionsOf = (plan: Plan, distro: Distro, distributions: readonly DistributionInput[]): Bundle['distributions'] => distributions.map((d) => {
   const planned = new Set(plan.scopes.filter((s) => s.distribution === d.name).flatMap((s) => s.packages.map((p) => p.name)));
   return {
-    name: d.name, rosVersion: d.rosVersion, pythonVersion: d.pythonVersion, repositories: d.repositories, packages: [...d.packages].filter(([name]) => planned.has(name)),
+    name: d.name, rosVersion: d.rosVersion, pythonVersion: d.pythonVersion, repositories: d.repositories, packages: [...d.packages.values()].filter((p) => planned.has(p.name)).map((p) => ({ ...p, manifest: packedManifest.write(p.manifest) })),
     debian: [...d.packages.keys()].sort().map((name) => debianPackage(distro, d.name, name)),
   };
 });

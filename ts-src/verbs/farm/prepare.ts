@@ -17,7 +17,7 @@ import { complain, distroOptions, exit, print, selectionOptions, showDiagnostics
 import { changedIn, compareWith, type Inputs, openWorkspace, planInputs, type Planned, readValues, reporter } from '../planning.ts';
 import { driverOf, limitsOf, openSession, ownArchitecture, runOptions, shareResolved, type RunInput } from '../session.ts';
 import { farmState } from './work.ts';
-import { distributionsOf, filesOf, firstOf, lockName, newRunId, placeName, saveBundle, savePart, type Bundle } from './bundle.ts';
+import { distributionsOf, filesOf, firstOf, lockName, newRunId, placeName, saveBundle, savePart, testedIn, type Bundle } from './bundle.ts';
 import { downstreamOf, repositoryOf } from './change.ts';
 import { keepSources, makePart, scheduleOf } from './part.ts';
 
@@ -119,13 +119,13 @@ async function runPrepare(given: Values, packages: string[]): Promise<number> {
     const channel = await openChannel(store, pipeline.channel ?? 'none');
     const testable = (name: string, named: boolean) => values['no-test'] !== true && named && (!subject || subject.own.includes(name) || subject.downstream.includes(name));
     const bundle: Bundle = {
-      schema: 1, id: newRunId(planned.plan.stamp), plan: planned.plan, distro, files, distributions: distributionsOf(planned.plan, distro, planned.distributions), lock: planned.lock, untrusted: place,
+      schema: 2, id: newRunId(planned.plan.stamp), plan: planned.plan, distro, files, distributions: distributionsOf(planned.plan, distro, planned.distributions), lock: planned.lock, untrusted: place,
       tested: planned.plan.scopes.map((s) => s.packages.filter((p) => testable(p.name, 'named' in p.why)).map((p) => p.name)), partial: isPartial(planned) || isChange,
       faults: all.filter(isError).map((d) => d.message), pipeline, title: text('title') ?? text('tag') ?? text('branch') ?? 'run', subject, users,
       channel: { name: channel.name, held: channel.value.versions }, architectures, begun: Date.now(),
     };
     await saveBundle(store, bundle);
-    const tested = new Set(planned.plan.scopes.flatMap((s, i) => bundle.tested[i]!.flatMap((name) => s.packages.filter((p) => p.name === name))));
+    const tested = testedIn(bundle);
     const input: RunInput = { plan: planned.plan, distro, distroRoot: root, state, distributions: planned.distributions, lock: planned.lock, untrusted: place, tested: (p) => tested.has(p), bases: {} };
     const session = await openSession(input, { driver, limits, renewBase: values['renew-base'] === true, signal: new AbortController().signal, held: heldIn(channel.value.versions), store });
     if ('diagnostics' in session) {
