@@ -8,11 +8,16 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { gitBackend } from '../e2e/git-backend.ts';
 import { channelPart, pipelineOf } from '../../ts-src/plan/track.ts';
 import { usersOf } from '../../ts-src/plan/closure.ts';
+import { parseManifest } from '../../ts-src/read/manifest.ts';
+import { packedManifest } from '../../ts-src/read/packed-manifest.ts';
 import { useGitCredentials } from '../../ts-src/read/git-credentials.ts';
 import { jobNames } from '../../ts-src/render/jobs.ts';
 import { parseResults } from '../../ts-src/run/junit.ts';
+import { distributionsIn, distributionsOf, type Bundle } from '../../ts-src/verbs/farm/bundle.ts';
 import { plainUrl } from '../../ts-src/verbs/farm/change.ts';
-import type { Scope } from '../../ts-src/model/plan.ts';
+import type { Distro } from '../../ts-src/model/distro.ts';
+import type { Manifest } from '../../ts-src/model/manifest.ts';
+import type { DistributionInput, Plan, Scope } from '../../ts-src/model/plan.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-farm-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -54,6 +59,23 @@ it('a repository is known under all its addresses', () => {
 it('who is rebuilt for a package are those that have it in the root of their build', () => {
   const packages = [['a', [], []], ['b', [], ['a']], ['c', ['b'], []], ['d', [], ['c']]].map(([name, build, run]) => ({ name, build, run, test: [] }));
   expect(usersOf([{ packages } as unknown as Scope], new Set(['a', 'd']))).toEqual({ a: ['c'], d: [] });
+});
+
+it('an agent gets all of a manifest, whether it was read now or remembered', () => {
+  const text = '<package format="3"><name>a</name><version>1.0.0</version><description>d</description><maintainer email="a@b.org">A</maintainer><license>BSD</license><depend>b</depend><export><build_type>cmake</build_type></export></package>';
+  const read = parseManifest(text, 'a/package.xml');
+  if (!read.ok) throw new Error('it is no manifest');
+  const distro = { organization: 'acme', naming: { package: 'acme-{distribution}-{name}' } } as unknown as Distro;
+  const plan = { scopes: [{ distribution: 'd', packages: [{ name: 'a' }] }] } as unknown as Plan;
+  const given = [read.value, packedManifest.read(packedManifest.write(read.value))].map((manifest) => {
+    const input: DistributionInput = { name: 'd', rosVersion: 2, pythonVersion: 3, repositories: ['r'], packages: new Map([['a', { name: 'a', repository: 'r', manifest, file: 'a/package.xml', source: { url: 'file:///r', path: '' }, released: '1.0.0-1' }]]) };
+    const [got] = distributionsIn({ distributions: JSON.parse(JSON.stringify(distributionsOf(plan, distro, [input]))) as Bundle['distributions'] });
+    const { manifest: m, ...rest } = got!.packages.get('a')!;
+    expect(got!.packages.get('a')).toMatchObject({ repository: 'r', released: '1.0.0-1' });
+    expect(rest).not.toHaveProperty('manifest');
+    return Object.fromEntries(Object.keys(read.value).map((key) => [key, m[key as keyof Manifest]]));
+  });
+  expect(given).toEqual([read.value, read.value]);
 });
 
 describe('test results', () => {

@@ -137,11 +137,10 @@ export async function loadRun(id: string, storeUri: string, root: string, state:
   }
   const distroRoot = join(state, 'cache', 'runs', id, 'distro');
   for (const [path, content] of Object.entries(bundle.files)) if (!exists(join(distroRoot, path))) writeWhole(join(distroRoot, path), Buffer.from(content, 'base64'), { sync: false });
-  const distributions: DistributionInput[] = bundle.distributions.map((d) => ({ name: d.name, rosVersion: d.rosVersion, pythonVersion: d.pythonVersion, repositories: d.repositories, packages: new Map(d.packages.map((p) => [p.name, new Unbundled(p)])) }));
   const tested = testedIn(bundle);
   return good({
     bundle, parts, store, state,
-    input: { plan: bundle.plan, distro: bundle.distro, distroRoot, state, distributions, lock: bundle.lock, untrusted: bundle.untrusted, tested: (p) => tested.has(p), bases: Object.assign({}, ...parts.map((p) => p.bases)) as RunInput['bases'] },
+    input: { plan: bundle.plan, distro: bundle.distro, distroRoot, state, distributions: distributionsIn(bundle), lock: bundle.lock, untrusted: bundle.untrusted, tested: (p) => tested.has(p), bases: Object.assign({}, ...parts.map((p) => p.bases)) as RunInput['bases'] },
   });
 }
 
@@ -181,6 +180,11 @@ export const distributionsOf = (plan: Plan, distro: Distro, distributions: reado
     debian: [...d.packages.keys()].sort().map((name) => debianPackage(distro, d.name, name)),
   };
 });
+
+/** The same on an agent. */
+export const distributionsIn = ({ distributions }: Pick<Bundle, 'distributions'>): DistributionInput[] => distributions.map(({ name, rosVersion, pythonVersion, repositories, packages }) => ({
+  name, rosVersion, pythonVersion, repositories, packages: new Map(packages.map((p) => [p.name, new Unbundled(p)])),
+}));
 
 /** A name for a place in the store from what comes from outside: a pull request's, a job's. */
 export const placeName = (text: string): string => `${text.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[.-]+/, '').slice(0, 60) || 'change'}-${sha256(text).slice(0, 8)}`;
