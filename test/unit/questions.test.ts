@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -99,6 +99,14 @@ describe('slipway query', () => {
     expect(ran.stdout, ran.stderr).toBe(text);
     expect(ran.status).toBe(0);
     expect(Array.isArray(JSON.parse(slipway('query', ...args, '--json').stdout))).toBe(true);
+  });
+
+  it('says what it could not read, and takes no part for the whole', () => {
+    renameSync(join(folder, 'core'), join(folder, 'away'));
+    const ran = slipway('query', 'outdated');
+    renameSync(join(folder, 'away'), join(folder, 'core'));
+    expect([ran.status, ran.stderr.split('\n').slice(-2)]).toEqual([1, ['of what could be read, no release is behind', '']]);
+    expect(ran.stderr).toContain('core');
   });
 
   it('says what it can be asked', () => {

@@ -11,7 +11,8 @@ import { complain, distroOptions, exit, print, selectionOptions, showDiagnostics
 import { readAndPlan, reporter, type Planned } from './planning.ts';
 
 /** What an answer is: columns for people, the same rows as data. */
-interface Answer { head: string[]; rows: string[][]; data: unknown[]; none: string }
+/** `partial`: something that the answer is about could not be read, as was told. */
+interface Answer { head: string[]; rows: string[][]; data: unknown[]; none: string; partial?: boolean }
 interface Question { usage: string; help: string; names: number | 'any'; ask(planned: Planned, names: string[], values: Values): Promise<Answer> | Answer }
 
 /** One resolver of each distribution: what is asked of graphs is the same on every platform. */
@@ -56,15 +57,17 @@ const questions: Record<string, Question> = {
   unreleased: {
     usage: 'unreleased', help: 'packages that are developed (source entries) but not released', names: 0,
     async ask(planned) {
-      const rows = (await developedAndReleased(planned)).filter((p) => p.released === undefined);
-      return { head: ['PACKAGE', 'VERSION', 'REPOSITORY'], rows: rows.map((p) => [p.name, p.developed, p.repository]), data: rows, none: 'all that is developed is released' };
+      const { packages, partial } = await developedAndReleased(planned);
+      const rows = packages.filter((p) => p.released === undefined);
+      return { head: ['PACKAGE', 'VERSION', 'REPOSITORY'], rows: rows.map((p) => [p.name, p.developed, p.repository]), data: rows, none: 'all that is developed is released', partial };
     },
   },
   outdated: {
     usage: 'outdated', help: 'packages whose release is older than what is developed', names: 0,
     async ask(planned) {
-      const rows = (await developedAndReleased(planned)).filter((p) => p.released !== undefined && (compareReleases(p.released.replace(/-[^-]*$/, ''), p.developed) ?? 0) < 0);
-      return { head: ['PACKAGE', 'RELEASED', 'DEVELOPED', 'REPOSITORY'], rows: rows.map((p) => [p.name, p.released!, p.developed, p.repository]), data: rows, none: 'no release is behind' };
+      const { packages, partial } = await developedAndReleased(planned);
+      const rows = packages.filter((p) => p.released !== undefined && (compareReleases(p.released.replace(/-[^-]*$/, ''), p.developed) ?? 0) < 0);
+      return { head: ['PACKAGE', 'RELEASED', 'DEVELOPED', 'REPOSITORY'], rows: rows.map((p) => [p.name, p.released!, p.developed, p.repository]), data: rows, none: 'no release is behind', partial };
     },
   },
 };
@@ -82,7 +85,7 @@ function grouped(planned: Planned, of: 'maintainers' | 'licenses', text = ''): A
 interface DevelopedPackage { distribution: string; name: string; repository: string; developed: string; released?: string }
 
 /** Each package at its branch head beside its release; faults of what can't be read are shown. */
-async function developedAndReleased(planned: Planned): Promise<DevelopedPackage[]> {
+async function developedAndReleased(planned: Planned): Promise<{ packages: DevelopedPackage[]; partial: boolean }> {
   const { workspace } = planned;
   const rows: DevelopedPackage[] = [];
   const faults: Diagnostic[] = [];
@@ -100,7 +103,7 @@ async function developedAndReleased(planned: Planned): Promise<DevelopedPackage[
     rows.push(...[...read.value.packages.values()].map(row).sort((a, b) => (a.name < b.name ? -1 : 1)));
   }
   showDiagnostics(sorted(faults));
-  return rows;
+  return { packages: rows, partial: faults.length > 0 };
 }
 
 const width = Math.max(...Object.values(questions).map((q) => q.usage.length));
@@ -136,7 +139,7 @@ export const query: Verb = {
     const answer = await question.ask(planned.value, names, values);
     if (values.json) print(`${JSON.stringify(answer.data)}\n`);
     else if (answer.rows.length) print(renderTable(answer.head, answer.rows));
-    else complain(`${answer.none}\n`);
-    return exit.ok;
+    else complain(`${answer.partial ? 'of what could be read, ' : ''}${answer.none}\n`);
+    return answer.partial ? exit.failed : exit.ok;
   },
 };
