@@ -7,7 +7,7 @@ import type { Distro } from '../../model/distro.ts';
 import type { Lock } from '../../model/lock.ts';
 import { debianPackage } from '../../model/names.ts';
 import type { Manifest } from '../../model/manifest.ts';
-import type { DistributionInput, PackageSource, Plan, PlannedPackage, SourcePackage } from '../../model/plan.ts';
+import type { DistributionInput, Plan, PlannedPackage, SourcePackage } from '../../model/plan.ts';
 import type { BriefRecord, BriefTest, TaskResult } from '../../model/result.ts';
 import { exists, readJson, sha256, writeWhole } from '../../io/files.ts';
 import type { Pipeline } from '../../plan/track.ts';
@@ -50,25 +50,15 @@ export interface Bundle {
 /** A package as a bundle has it, its manifest packed: an agent asks for few of a thousand. */
 type BundledPackage = Omit<SourcePackage, 'manifest'> & { manifest: string };
 
-class Unbundled implements SourcePackage {
-  readonly name: string;
-  readonly repository: string;
-  readonly file: string;
-  readonly source: PackageSource;
-  readonly released?: string;
-  private read: Manifest | undefined;
-
-  constructor(private readonly packed: BundledPackage) {
-    this.name = packed.name;
-    this.repository = packed.repository;
-    this.file = packed.file;
-    this.source = packed.source;
-    if (packed.released !== undefined) this.released = packed.released;
-  }
-
-  get manifest(): Manifest {
-    return (this.read ??= packedManifest.read(this.packed.manifest));
-  }
+/** The manifest is a property of the package itself: copies of it have it too. */
+function unbundled({ manifest: packed, ...rest }: BundledPackage): SourcePackage {
+  let read: Manifest | undefined;
+  return {
+    ...rest,
+    get manifest() {
+      return (read ??= packedManifest.read(packed));
+    },
+  };
 }
 
 /** What one architecture's machine found out before anything runs. Numbers of tasks count from `first`, the most urgent first. */
@@ -183,7 +173,7 @@ export const distributionsOf = (plan: Plan, distro: Distro, distributions: reado
 
 /** The same on an agent. */
 export const distributionsIn = ({ distributions }: Pick<Bundle, 'distributions'>): DistributionInput[] => distributions.map(({ name, rosVersion, pythonVersion, repositories, packages }) => ({
-  name, rosVersion, pythonVersion, repositories, packages: new Map(packages.map((p) => [p.name, new Unbundled(p)])),
+  name, rosVersion, pythonVersion, repositories, packages: new Map(packages.map((p) => [p.name, unbundled(p)])),
 }));
 
 /** A name for a place in the store from what comes from outside: a pull request's, a job's. */
