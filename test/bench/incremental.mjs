@@ -1,10 +1,10 @@
 // What is built again, and how soon it is known that nothing must be: whole Jazzy with nothing changed, the example and the real
 // chain through edits of every kind.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { bundle, median, root, timed } from './common.mjs';
+import { bundle, median, root, run, timed } from './common.mjs';
 import { chainEdits, commitChain, makeChain } from '../e2e/chain.mjs';
 import { contentsOf, copyExample, editsOf } from '../e2e/edits.mjs';
 import { s3Server } from '../e2e/s3.mjs';
@@ -42,9 +42,8 @@ function noop(folder, runs) {
   const seconds = [];
   let tasks = 0;
   for (let i = 0; i < runs; i++) {
-    const begun = process.hrtime.bigint();
-    const r = spawnSync('node', [bundle, 'build', '--test', '--dry-run', '--lock', 'lock.yaml'], { cwd: folder, encoding: 'utf8', maxBuffer: 1 << 28 });
-    seconds.push(Number(process.hrtime.bigint() - begun) / 1e9);
+    const r = run('node', [bundle, 'build', '--test', '--dry-run', '--lock', 'lock.yaml'], { cwd: folder });
+    seconds.push(r.seconds);
     const told = /^(\d+) kept, 0 to do$/m.exec(r.stderr);
     if (!told) throw new Error(`there was something to do: ${r.stderr.slice(-500)}`);
     tasks = Number(told[1]);

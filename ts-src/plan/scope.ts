@@ -42,7 +42,7 @@ const fault = (node: Node, d: Diagnostic): void => void (node.faults ??= []).pus
 /** Names with what each is for, sorted, as many as `count`: one for all packages in turn, since making a map for each is what takes time. */
 interface Roles { count: number; names: string[]; roles: number[] }
 
-function add(set: Roles, name: string, roles: number): void {
+function addRoles(set: Roles, name: string, roles: number): void {
   let at = set.count;
   while (at > 0 && name < set.names[at - 1]!) at--;
   if (at > 0 && set.names[at - 1] === name) {
@@ -192,7 +192,7 @@ class ScopePlanner {
     const { system } = this;
     system.count = 0;
     const requires = (packages: readonly string[], roles: number) => {
-      for (const s of packages) add(system, s, roles);
+      for (const s of packages) addRoles(system, s, roles);
     };
     const inside = evaluated.inside[number]!;
     if (elsewhere) {
@@ -317,6 +317,9 @@ class ScopePlanner {
       }
       return changed;
     };
-    while (sequence.filter(settle).length);
+    for (let again = true; again;) {
+      again = false;
+      for (const node of sequence) if (settle(node)) again = true;
+    }
   }
 }

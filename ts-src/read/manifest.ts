@@ -15,6 +15,7 @@ function versionAttributesOf(more: string[]): string[] {
 }
 const emailAddress = /^[-a-zA-Z0-9_%+]+(\.[-a-zA-Z0-9_%+]+)*@[-a-zA-Z0-9%]+(\.[-a-zA-Z0-9%]+)*\.[a-zA-Z]{2,}$/;
 const urlTypes = ['website', 'bugtracker', 'repository'];
+const maximumSize = 4 << 20;
 
 /**
  * Reads one package.xml. Every breach of the format's rules is reported, as catkin_pkg does, with its line.
@@ -183,5 +184,3 @@ function parseXml(source: string, file: string): Result<Element> {
   const read = readTree(text);
   return read.root ? good(read.root) : bad(error('manifest-xml', `not well-formed XML: ${read.message!}`, { file, line: read.line! }));
 }
-
-const maximumSize = 4 << 20;

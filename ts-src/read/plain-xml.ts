@@ -10,7 +10,7 @@ export interface Element {
   inner: string;
 }
 
-/** A character that is forbidden, that is read as another, or that begins an entity; with it in none of these a text is what it says. */
+/** A character that XML forbids or reads as another, or that begins an entity. A text without any is what it says. */
 const difficult = /[^\t\n\x20-%'-~\xa0-\ud7ff\ue000-\ufffd]/;
 const name = String.raw`[A-Za-z_][\w.-]*`;
 const beginning = /(?:<\?xml version="1\.0"(?: encoding="(?:UTF|utf)-8")? ?\?>)?[ \t\n]*(?:<\?xml-model [^<>?]*\?>[ \t\n]*)?<package((?: +format="[1-3]")?) *>/y;
