@@ -3,9 +3,9 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { sha256 } from '../../ts-src/model/digest.ts';
 import { stampOf } from '../../ts-src/model/names.ts';
 import type { BuildRecord, TestRecord } from '../../ts-src/model/result.ts';
-import { sha256 } from '../../ts-src/io/files.ts';
 import { finishLater } from '../../ts-src/io/later.ts';
 import { makeLock } from '../../ts-src/read/inputs.ts';
 import { renderLock } from '../../ts-src/render/lock.ts';

@@ -4,6 +4,7 @@ import { distroSchema, type Distro } from '../../ts-src/model/distro.ts';
 import type { DistributionInput, SourcePackage } from '../../ts-src/model/plan.ts';
 import { parsePlan } from '../../ts-src/model/plan-schema.ts';
 import { closuresOf } from '../../ts-src/plan/closure.ts';
+import { join, Vocabulary, type NameSet } from '../../ts-src/plan/name-sets.ts';
 import { makePlan } from '../../ts-src/plan/plan.ts';
 import type { Selection } from '../../ts-src/plan/select.ts';
 import { compareDebianVersions } from '../../ts-src/plan/versions.ts';
@@ -201,6 +202,22 @@ describe('any graph', () => {
       });
     }), { numRuns: 300 });
   });
+});
+
+it('joins sets of names as sets are joined, whenever a name is met first', () => {
+  const names = fc.array(fc.integer({ min: 0, max: 90 }).map((n) => `n${n}`));
+  fc.assert(fc.property(names, fc.array(names), (known, lists) => {
+    const vocabulary = new Vocabulary(known);
+    const all: NameSet = [];
+    const sets = lists.map((list) => {
+      const set: NameSet = [];
+      vocabulary.add(set, list);
+      join(all, set);
+      return set;
+    });
+    expect(vocabulary.sorted(all)).toEqual([...new Set(lists.flat())].sort());
+    expect(sets.map((s) => vocabulary.sorted(s))).toEqual(lists.map((l) => [...new Set(l)].sort()));
+  }), { numRuns: 300 });
 });
 
 it('compares versions as dpkg does', () => {

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { kindsOfTag } from '../../ts-src/model/manifest.ts';
 import { parseManifest } from '../../ts-src/read/manifest.ts';
-import { packedManifest } from '../../ts-src/read/packed-manifest.ts';
+import { packedManifest, restOf } from '../../ts-src/read/packed-manifest.ts';
 import { renderDiagnostics } from '../../ts-src/render/diagnostics.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-reading-'));
@@ -70,6 +70,9 @@ r/package.xml:10: error: <depend>c</depend> says again what <exec_depend> says [
       const before = read.ok ? read.value : undefined;
       const after = before && packedManifest.read(packedManifest.write(before));
       expect(before && all.map((k) => before[k])).toBeDefined();
+      // It goes into keys, which must not tell whether a manifest was kept; a file of what is kept is ASCII.
+      expect(after && restOf(after)).toBe(before && restOf(before));
+      expect(after && restOf(after)).toMatch(/^[\0-\x7f]+$/);
       // What was kept is kept again, as a farm's agents get it.
       expect(after && packedManifest.write(after)).toBe(before && packedManifest.write(before));
       expect(after && all.map((k) => after[k])).toEqual(before && all.map((k) => before[k]));

@@ -43,8 +43,6 @@ export function readJson<T>(path: string, encoding: 'utf8' | 'latin1' = 'utf8'):
   }
 }
 
-export const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex');
-
 export async function sha256File(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);

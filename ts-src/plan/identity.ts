@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../model/digest.ts';
 import type { PlannedPackage } from '../model/plan.ts';
 import type { Interface } from '../model/result.ts';
 import { cycles } from './graph.ts';
@@ -6,7 +6,7 @@ import { cycles } from './graph.ts';
 /** How a package is seen: as a library to build against, as a tool that the build runs, as a tool that loads libraries, or with every byte. */
 export type Mode = 'shown' | 'tool' | 'code' | 'content';
 
-const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
+const digest = (text: string): string => sha256(text).slice(0, 32);
 
 /**
  * What stands for a package, with all that is in a root because of it, in the keys of those that need it: digests over the

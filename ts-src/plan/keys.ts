@@ -4,20 +4,19 @@ import type { PlannedPackage, Scope, Target } from '../model/plan.ts';
 /** Raised when a build's recipe changes in a way that its templates don't show. */
 const recipeVersion = '3';
 
-/** What is the same for a build and the tests of one package. */
-export interface KeyParts {
+/** Everything that can change what a task makes, by part; what `explain` shows. */
+export type KeyInputs = Record<string, string>;
+
+/** A package, how it is built and on what: the same for its build and its tests. */
+export interface OwnParts {
   scope: Scope; target: Target; package: PlannedPackage; distro: Distro; settings: Partial<PackageSettings>; environment: Record<string, string>; variant: Variant | undefined;
   /** Digest of the packaging templates, of the patches, of the evaluated manifest. */
   templates: string; patches: string; manifest: string;
   base: string;
-  /** Digest of `name=version` of the system packages in its root. */
-  system: string;
-  /** What stands for each package that it builds on, with what that needs, by name. */
-  dependencies: readonly (readonly [string, string])[];
 }
 
-/** Everything that can change what a build makes, by part; what `explain` shows. The commit is no part of it, the tree is. */
-export function keyInputs(parts: KeyParts): Record<string, string> {
+/** The part of a key that no other package changes. The commit is no part of it, the tree is. */
+export function ownInputs(parts: OwnParts): KeyInputs {
   const { package: p, settings, variant, target, scope } = parts;
   return {
     recipe: recipeVersion,
@@ -29,10 +28,19 @@ export function keyInputs(parts: KeyParts): Record<string, string> {
     patches: parts.patches,
     platform: JSON.stringify([target.os, target.release, target.architecture, target.variant]),
     base: parts.base,
-    system: parts.system,
-    dependencies: parts.dependencies.map(([n, k]) => `${n}=${k}`).join(' '),
   };
 }
 
+/**
+ * With the rest of its root. `system`: digest of `name=version` of the system packages; `dependencies`: what stands for each package
+ * that it builds on, with what that needs, by name.
+ */
+export const keyInputs = (own: KeyInputs, system: string, dependencies: readonly (readonly [string, string])[]): KeyInputs => ({ ...own, system, dependencies: dependencies.map(([n, k]) => `${n}=${k}`).join(' ') });
+
 /** The same for its tests: `dependencies` stand for every byte of all in their root, the package itself among them. */
-export const testKeyInputs = (parts: KeyParts): Record<string, string> => ({ ...keyInputs(parts), recipe: `${recipeVersion} test`, tests: JSON.stringify([parts.package.test, parts.package.systemTest]) });
+export const testKeyInputs = (own: KeyInputs, p: PlannedPackage, system: string, dependencies: readonly (readonly [string, string])[]): KeyInputs => ({
+  ...keyInputs(own, system, dependencies), recipe: `${recipeVersion} test`, tests: JSON.stringify([p.test, p.systemTest]),
+});
+
+/** What a key is the digest of: the parts with their lengths, so that no two have one text. */
+export const keyText = (inputs: KeyInputs): string => Object.entries(inputs).map(([part, value]) => `${part} ${value.length} ${value}\n`).join('');

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../model/digest.ts';
 import type { Distro } from '../model/distro.ts';
 import { matcher } from './globs.ts';
 
@@ -41,5 +41,5 @@ const matchesRef = (pattern: string, name: string): boolean => {
  */
 export function channelPart(name: string): string {
   const plain = name.toLowerCase().replace(/[^a-z0-9._-]+/g, '-').replace(/^[.-]+/, '').replace(/\.\.+/g, '.').slice(0, 80);
-  return plain === name ? plain : `${plain || 'ref'}-${createHash('sha256').update(name).digest('hex').slice(0, 6)}`;
+  return plain === name ? plain : `${plain || 'ref'}-${sha256(name).slice(0, 6)}`;
 }

@@ -2,10 +2,11 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs
 import { dirname, join, relative } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { sha256 } from '../model/digest.ts';
 import type { Distribution } from '../model/distro.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { Repository } from '../model/rosdistro.ts';
-import { sha256, temporaryBeside } from '../io/files.ts';
+import { temporaryBeside } from '../io/files.ts';
 import { download } from './git.ts';
 import type { Workspace } from './inputs.ts';
 import { parseManifest } from './manifest.ts';

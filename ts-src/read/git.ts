@@ -2,7 +2,8 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
-import { exists, readIf, sha256, sha256File, temporaryBeside, writeWhole } from '../io/files.ts';
+import { sha256 } from '../model/digest.ts';
+import { exists, readIf, sha256File, temporaryBeside, writeWhole } from '../io/files.ts';
 import { withLock } from '../io/lock.ts';
 import { run, type Outcome } from '../io/process.ts';
 import type { SourceEntry } from '../model/rosdistro.ts';

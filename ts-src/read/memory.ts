@@ -1,8 +1,8 @@
-import * as crypto from 'node:crypto';
 import { appendFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readIf, writeWhole } from '../io/files.ts';
 import { later } from '../io/later.ts';
+import { sha256 } from '../model/digest.ts';
 
 declare const SLIPWAY_VERSION: string;
 
@@ -13,10 +13,8 @@ const digestLength = 27;
 /** Of the number that says how long a value is written, by which one of two that were written at once is known to be broken. */
 const lengthLength = 9;
 const headLength = digestLength + lengthLength;
-/** Hashes small texts in half the time; it came with Node 20.12. */
-const atOnce = crypto.hash as typeof crypto.hash | undefined;
 /** What is kept under the digest of a text, ours or others', is used without another look at it. */
-const digest = (text: string): string => (atOnce ? atOnce('sha256', text, 'base64') : crypto.createHash('sha256').update(text).digest('base64')).slice(0, digestLength);
+const digest = (text: string): string => sha256(text, 'base64').slice(0, digestLength);
 
 /** How what is kept is written in one line, and read back. */
 export interface Form<T> { write(value: T): string; read(text: string): T }
@@ -84,4 +82,4 @@ export class Memory<T> {
 }
 
 /** ASCII alone: it is read in half the time. What is not stands in JSON. */
-const ascii = (text: string): string => text.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+export const ascii = (text: string): string => text.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);

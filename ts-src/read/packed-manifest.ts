@@ -1,5 +1,5 @@
 import { kindsOfTag, type Conditional, type Dependency, type DependencyTag, type Manifest } from '../model/manifest.ts';
-import type { Form } from './memory.ts';
+import { ascii, type Form } from './memory.ts';
 
 /**
  * A manifest as it is kept, in fields with tabs between them: name, version, format, build types, groups, the rest as JSON that is
@@ -7,14 +7,21 @@ import type { Form } from './memory.ts';
  * between them. Nothing in a field has a tab: JSON has none, names and versions of a good manifest neither.
  */
 export const packedManifest: Form<Manifest> = {
-  write({ name, version, format, buildTypes, memberOfGroups, dependencies, compatibility, description, maintainers, authors, licenses, urls, exports }) {
-    const rest: Rest = { description, maintainers, authors, licenses, urls, exports, ...(compatibility === undefined ? {} : { compatibility }) };
-    return [name, version, format, JSON.stringify(buildTypes), memberOfGroups.length ? JSON.stringify(memberOfGroups) : '', JSON.stringify(rest), ...dependencies.map(packDependency)].join('\t');
-  },
+  write: (manifest) => [
+    manifest.name, manifest.version, manifest.format, JSON.stringify(manifest.buildTypes), manifest.memberOfGroups.length ? JSON.stringify(manifest.memberOfGroups) : '', restOf(manifest), ...manifest.dependencies.map(packDependency),
+  ].join('\t'),
   read: (text) => new KeptManifest(text),
 };
 
 type Rest = Pick<Manifest, 'compatibility' | 'description' | 'maintainers' | 'authors' | 'licenses' | 'urls' | 'exports'>;
+
+/** What a manifest says beside its name, version, format, build types, groups and dependencies, as JSON in ASCII: the same text for the same, kept or just read. */
+export function restOf(manifest: Manifest): string {
+  if (manifest instanceof KeptManifest) return manifest.packed;
+  const { compatibility, description, maintainers, authors, licenses, urls, exports } = manifest;
+  const rest: Rest = { description, maintainers, authors, licenses, urls, exports, ...(compatibility === undefined ? {} : { compatibility }) };
+  return ascii(JSON.stringify(rest));
+}
 
 const tags = Object.keys(kindsOfTag) as DependencyTag[];
 const plainName = /^[!-~]+$/;
@@ -33,7 +40,7 @@ class KeptManifest implements Manifest {
   readonly dependencies: Dependency[];
   readonly memberOfGroups: Conditional[];
   readonly buildTypes: Conditional[];
-  private readonly packed: string;
+  readonly packed: string;
   private parsed: Rest | undefined;
 
   constructor(text: string) {

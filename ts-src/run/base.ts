@@ -1,8 +1,9 @@
 import { mkdirSync, readdirSync, realpathSync, renameSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { sha256 } from '../model/digest.ts';
 import type { Platform } from '../model/distro.ts';
-import { exists, readIf, readJson, sha256, sha256File, writeWhole } from '../io/files.ts';
+import { exists, readIf, readJson, sha256File, writeWhole } from '../io/files.ts';
 import { withLock } from '../io/lock.ts';
 import { run } from '../io/process.ts';
 import { baseSources, mmdebstrapCommand, underlaySources } from './archive.ts';

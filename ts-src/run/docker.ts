@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { exists, readIf, sha256, sha256File } from '../io/files.ts';
+import { sha256 } from '../model/digest.ts';
+import { exists, readIf, sha256File } from '../io/files.ts';
 import { run, type Outcome } from '../io/process.ts';
 import type { Driver, Entry } from './driver.ts';
 

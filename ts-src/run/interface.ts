@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { sha256 } from '../io/files.ts';
+import { sha256 } from '../model/digest.ts';
 import type { Interface } from '../model/result.ts';
 import { withoutComments } from './comments.ts';
 import { readElf } from './elf.ts';

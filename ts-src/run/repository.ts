@@ -2,8 +2,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { sha256 } from '../model/digest.ts';
 import type { StoredFile } from '../model/result.ts';
-import { readIf, readJson, sha256, writeWhole } from '../io/files.ts';
+import { readIf, readJson, writeWhole } from '../io/files.ts';
 import { withLock } from '../io/lock.ts';
 import { run, type Outcome } from '../io/process.ts';
 import type { Store } from './store/store.ts';

@@ -1,7 +1,8 @@
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
-import { exists, readJson, sha256, writeWhole } from '../io/files.ts';
+import { sha256 } from '../model/digest.ts';
+import { exists, readJson, writeWhole } from '../io/files.ts';
 import { withLock } from '../io/lock.ts';
 import { aptCache, aptEnvironment, type Base } from './base.ts';
 import type { Driver } from './driver.ts';

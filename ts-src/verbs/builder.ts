@@ -1,11 +1,11 @@
 import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { compare } from '../model/diagnostics.ts';
+import { sha256 } from '../model/digest.ts';
 import type { Distro } from '../model/distro.ts';
 import { abiName, debFile, debianPackage, debianVersion } from '../model/names.ts';
 import type { PlannedPackage, Scope, Target } from '../model/plan.ts';
 import type { BriefRecord, BuildRecord, FailedCase, TestCase, TestRecord } from '../model/result.ts';
-import { sha256 } from '../io/files.ts';
 import { run, type Outcome } from '../io/process.ts';
 import { conditionEvaluator } from '../plan/conditions.ts';
 import { conditionContext } from '../plan/evaluate.ts';

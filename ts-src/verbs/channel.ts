@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { error, warning, type Diagnostic } from '../model/diagnostics.ts';
+import { sha256 } from '../model/digest.ts';
 import { aptSuite, channelSuite } from '../model/names.ts';
 import type { Scope, Target } from '../model/plan.ts';
 import type { StoredFile } from '../model/result.ts';
-import { readIf, sha256 } from '../io/files.ts';
+import { readIf } from '../io/files.ts';
 import { renderSources } from '../render/sources.ts';
 import { Repository, type SigningSecret, type Suite } from '../run/repository.ts';
 import type { Store } from '../run/store/store.ts';

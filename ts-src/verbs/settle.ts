@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { sha256 } from '../model/digest.ts';
 import type { Distro } from '../model/distro.ts';
 import type { DistributionInput, PlannedPackage } from '../model/plan.ts';
-import { sha256 } from '../io/files.ts';
 import { conditionContext } from '../plan/evaluate.ts';
-import { keyInputs, testKeyInputs, type KeyParts } from '../plan/keys.ts';
+import { keyInputs, keyText, ownInputs, testKeyInputs, type KeyInputs } from '../plan/keys.ts';
+import { join as joinSets, Vocabulary, type NameSet } from '../plan/name-sets.ts';
 import { settingsFinder, type SettingsOf } from '../plan/settings.ts';
+import { restOf } from '../read/packed-manifest.ts';
 import { packagingText } from '../render/debian.ts';
 import type { SystemSet } from '../run/system.ts';
 import { needsOfTask, packageOf, type ScopeRun } from './scope-run.ts';
@@ -18,13 +20,16 @@ const implied: Record<PlannedPackage['buildType'], string[]> = { catkin: [], ame
 const impliedByTests: Record<PlannedPackage['buildType'], string[]> = { catkin: [], ament_cmake: [], cmake: [], ament_python: ['python3-pytest'] };
 
 /** A task whose root is known: its key, that key's parts, and the system packages of its root. */
-export interface Settled { key: string; inputs: Record<string, string>; set: SystemSet }
+export interface Settled { key: string; inputs: KeyInputs; set: SystemSet }
+
+/** What is found once for a run: names of system packages; by package those that it brings into a root, and its own part of its keys. */
+interface Facts { vocabulary: Vocabulary; brought: (NameSet | undefined)[]; own: (KeyInputs | undefined)[] }
 
 /** Finds the keys of tasks whose roots are known. */
 export class Settler {
   readonly settingsOf: SettingsOf;
   private readonly byScope = new Map<string, DistributionInput>();
-  private readonly systemNames = new Map<ScopeRun, (ReadonlySet<string> | undefined)[]>();
+  private readonly facts = new Map<ScopeRun, Facts>();
   private readonly manifests = new Map<string, string>();
 
   constructor(private readonly distro: Distro, private readonly distroRoot: string, distributions: readonly DistributionInput[]) {
@@ -44,27 +49,34 @@ export class Settler {
     const p = packageOf(r, task);
     const isTest = task >= r.count;
     const variant = this.distro.variants[r.target.variant];
-    const names = new Set([...p.systemBuild, ...(variant?.build_depends ?? []), ...implied[p.buildType]]);
-    if (isTest) for (const s of [...p.systemTest, ...impliedByTests[p.buildType]]) names.add(s);
+    const { vocabulary } = this.factsOf(r);
+    const names: NameSet = [];
+    for (const list of [p.systemBuild, variant?.build_depends ?? [], implied[p.buildType], ...(isTest ? [p.systemTest, impliedByTests[p.buildType]] : [])]) vocabulary.add(names, list);
     const numbers = (list: readonly string[]) => list.flatMap((n) => r.closures.index.get(n) ?? []);
     const direct = [...new Set(isTest ? [task - r.count, ...numbers(p.build), ...numbers(p.test)] : numbers(p.build))];
-    for (const d of direct) for (const s of this.namesOf(r, d)) names.add(s);
-    const set = await r.system.resolve([...names].sort());
+    for (const d of direct) joinSets(names, this.namesOf(r, d));
+    const set = await r.system.resolve(vocabulary.sorted(names));
     if (typeof set === 'string') return `apt can't install what it needs: ${set}`;
     const n = task % r.count;
     if (!isTest) r.sets[n] = set;
-    const settings = this.settingsOf(p.name);
     const tools = new Set(p.tools);
     const dependencies = direct.map((d): [string, string] => {
       const q = r.scope.packages[d]!;
       return [q.name, isTest ? r.identities.of(d, 'content') : r.identities.ofBuild(d, tools.has(q.name))];
     });
-    const parts: KeyParts = {
-      scope: r.scope, target: r.target, package: p, distro: this.distro, settings, variant, environment: this.environment(r, p), templates: templatesDigest, base: r.base.digest, system: set.digest,
-      manifest: this.manifestDigest(r, p.name), patches: (settings.patches ?? []).map((f) => sha256(readFileSync(join(this.distroRoot, f)))).join(' '), dependencies,
-    };
-    const inputs = isTest ? testKeyInputs(parts) : keyInputs(parts);
-    return { key: sha256(JSON.stringify(inputs)), inputs, set };
+    const own = this.ownInputs(r, n);
+    const inputs = isTest ? testKeyInputs(own, p, set.digest, dependencies) : keyInputs(own, set.digest, dependencies);
+    return { key: sha256(keyText(inputs)), inputs, set };
+  }
+
+  private ownInputs(r: ScopeRun, n: number): KeyInputs {
+    const { own } = this.factsOf(r);
+    const p = r.scope.packages[n]!;
+    const settings = this.settingsOf(p.name);
+    return (own[n] ??= ownInputs({
+      scope: r.scope, target: r.target, package: p, distro: this.distro, settings, variant: this.distro.variants[r.target.variant], environment: this.environment(r, p), templates: templatesDigest, base: r.base.digest,
+      manifest: this.manifestDigest(r, p.name), patches: (settings.patches ?? []).map((f) => sha256(readFileSync(join(this.distroRoot, f)))).join(' '),
+    }));
   }
 
   /** Whether all that a task's key needs is known. */
@@ -75,29 +87,37 @@ export class Settler {
     let digest = this.manifests.get(id);
     if (digest === undefined) {
       const { manifest } = this.distribution(r).packages.get(name)!;
-      this.manifests.set(id, (digest = sha256(JSON.stringify([manifest.name, manifest.version, manifest.description, manifest.maintainers, manifest.licenses, manifest.urls]))));
+      this.manifests.set(id, (digest = sha256(`${manifest.name} ${manifest.version} ${restOf(manifest)}`)));
     }
     return digest;
   }
 
-  /** System packages by name that a package brings into a root, with its run closure. */
-  private namesOf(r: ScopeRun, n: number): ReadonlySet<string> {
-    let known = this.systemNames.get(r);
-    if (!known) this.systemNames.set(r, (known = []));
-    const there = known[n];
+  private factsOf(r: ScopeRun): Facts {
+    let known = this.facts.get(r);
+    if (!known) this.facts.set(r, (known = { vocabulary: new Vocabulary(r.scope.packages.flatMap((p) => [...p.systemBuild, ...p.systemRun])), brought: [], own: [] }));
+    return known;
+  }
+
+  /** System packages that a package brings into a root, with its run closure. */
+  private namesOf(r: ScopeRun, n: number): NameSet {
+    const { vocabulary, brought } = this.factsOf(r);
+    const there = brought[n];
     if (there) return there;
-    const own = (d: number): string[] => [...r.scope.packages[d]!.systemRun, ...r.records[d]!.systemDepends];
-    const names = new Set(own(n));
+    const names: NameSet = [];
+    const addOwn = (d: number): void => {
+      vocabulary.add(names, r.scope.packages[d]!.systemRun);
+      vocabulary.add(names, r.records[d]!.systemDepends);
+    };
+    addOwn(n);
     for (const name of r.scope.packages[n]!.run) {
       const d = r.closures.index.get(name);
-      // What is not known yet is on a cycle of run dependencies, or comes later in the order: then the whole closure is walked.
-      const below = d === undefined ? undefined : known[d];
       if (d === undefined) continue;
-      if (below) for (const s of below) names.add(s);
-      else for (const c of [d, ...r.closures.run(d)]) for (const s of own(c)) names.add(s);
+      // What is not known yet is on a cycle of run dependencies, or comes later in the order: then the whole closure is walked.
+      const below = brought[d];
+      if (below) joinSets(names, below);
+      else for (const c of [d, ...r.closures.run(d)]) addOwn(c);
     }
-    known[n] = names;
+    brought[n] = names;
     return names;
   }
 }
-

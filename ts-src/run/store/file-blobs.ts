@@ -1,6 +1,7 @@
 import { copyFileSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { exists, sha256, temporaryBeside, writeWhole } from '../../io/files.ts';
+import { sha256 } from '../../model/digest.ts';
+import { exists, temporaryBeside, writeWhole } from '../../io/files.ts';
 import { withLock } from '../../io/lock.ts';
 import type { BlobInfo, Blobs } from './blobs.ts';
 

@@ -1,8 +1,9 @@
 import { copyFileSync, linkSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { exists, sha256, sha256File } from '../../io/files.ts';
+import { exists, sha256File } from '../../io/files.ts';
 import { parallel } from '../../io/process.ts';
+import { sha256 } from '../../model/digest.ts';
 import type { BriefRecord, BriefTest, BuildRecord, Hints, StoredFile, TestRecord } from '../../model/result.ts';
 import type { Blobs } from './blobs.ts';
 import { FileBlobs } from './file-blobs.ts';

@@ -1,0 +1,51 @@
+/** A set of names, a bit for each number of its vocabulary; what lies past its end is not in it. */
+export type NameSet = number[];
+
+/** Names by number, so that sets of them are joined 32 names at a time. It grows as names are met. */
+export class Vocabulary {
+  private readonly numbers = new Map<string, number>();
+  private readonly names: string[] = [];
+  /** Numbers in the order of their names. */
+  private readonly ordered: number[] = [];
+
+  constructor(known: Iterable<string> = []) {
+    for (const name of [...new Set(known)].sort()) this.meet(name);
+  }
+
+  private meet(name: string): number {
+    const number = this.names.push(name) - 1;
+    this.numbers.set(name, number);
+    let low = 0;
+    let high = this.ordered.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.names[this.ordered[middle]!]! < name) low = middle + 1;
+      else high = middle;
+    }
+    this.ordered.splice(low, 0, number);
+    return number;
+  }
+
+  add(set: NameSet, names: Iterable<string>): void {
+    for (const name of names) {
+      const number = this.numbers.get(name) ?? this.meet(name);
+      reach(set, (number >> 5) + 1);
+      set[number >> 5]! |= 1 << (number & 31);
+    }
+  }
+
+  /** The names of a set, sorted. */
+  sorted(set: NameSet): string[] {
+    return this.ordered.filter((n) => n >> 5 < set.length && (set[n >> 5]! & (1 << (n & 31))) !== 0).map((n) => this.names[n]!);
+  }
+}
+
+function reach(set: NameSet, length: number): void {
+  while (set.length < length) set.push(0);
+}
+
+/** Adds all of another set of the same vocabulary. */
+export function join(set: NameSet, other: NameSet): void {
+  reach(set, other.length);
+  for (let w = 0; w < other.length; w++) set[w]! |= other[w]!;
+}
