@@ -1,6 +1,6 @@
 /** The pipeline of a distro repository; see distroPipeline.txt. */
 void call(Map given = [:]) {
-    Map o = slipway.options('distroPipeline', [
+    Map o = slipwayOptions('distroPipeline', [
         distro: null, label: 'slipway', labels: [:], lanes: 10, cron: 'H 1 * * *', store: null, state: null, hours: 24, arguments: [], tests: true,
         publish: true, publishLabel: null, repository: 'out', signingKey: null, signingPassphrase: null, sourceCredentials: [], notify: null, keep: 30,
     ], given)

@@ -1,12 +1,13 @@
 /** The pipeline of a repository of packages; see packagePipeline.txt. */
 void call(Map given = [:]) {
-    Map o = slipway.options('packagePipeline', [
+    Map o = slipwayOptions('packagePipeline', [
         distro: null, distributions: [], repository: null, downstream: 'direct', budget: 50, label: 'slipway', labels: [:], lanes: 4, store: null, state: null, hours: 12,
         arguments: [], tests: true, like: 'nightly', sourceCredentials: [], trigger: true, quietPeriod: 300, notify: null, keep: 30,
     ], given)
     properties([disableConcurrentBuilds(abortPrevious: env.CHANGE_ID != null), buildDiscarder(logRotator(numToKeepStr: o.keep.toString())), durabilityHint('PERFORMANCE_OPTIMIZED')])
-    String distro = o.distro ?: env.SLIPWAY_DISTRO ?: ofFolder('SLIPWAY_DISTRO')
-    String distroJob = env.SLIPWAY_DISTRO_JOB ?: ofFolder('SLIPWAY_DISTRO_JOB')
+    Map folder = ofFolder()
+    String distro = o.distro ?: env.SLIPWAY_DISTRO ?: folder.distro
+    String distroJob = env.SLIPWAY_DISTRO_JOB ?: folder.job
     // Without the option or the folder's environment a file of the repository says it: .slipway-distro.
     List<String> words = ['--change', '.', '--like', o.like, '--title', (env.JOB_NAME ?: 'package').toString(), '--budget', o.budget.toString(), '--downstream', env.CHANGE_ID ? o.downstream : 'none']
     if (o.repository) { words += ['--change-name', o.repository] }
@@ -20,15 +21,15 @@ void call(Map given = [:]) {
     }
 }
 
-/** A property of the folder, where the plugin for them is there. */
-String ofFolder(String name) {
-    String value = ''
+/** What the folder's properties say, where the plugin for them is there. */
+Map ofFolder() {
+    Map found = [:]
     try {
         withFolderProperties {
-            value = env.getProperty(name) ?: ''
+            found = [distro: env.SLIPWAY_DISTRO, job: env.SLIPWAY_DISTRO_JOB]
         }
     } catch (NoSuchMethodError e) {
-        value = ''
+        // The options, the controller's environment or a file say it then.
     }
-    return value
+    return found
 }

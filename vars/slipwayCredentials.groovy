@@ -3,7 +3,7 @@ void call(List<Map> credentials, Closure body) {
     List bindings = []
     List<String> hosts = []
     for (int i = 0; i < credentials.size(); i++) {
-        Map c = slipway.options('sourceCredentials', [id: null, host: null, type: 'password'], credentials[i])
+        Map c = slipwayOptions('sourceCredentials', [id: null, host: null, type: 'password'], credentials[i])
         String name = "SLIPWAY_GIT_${i}".toString()
         if (!c.id || !c.host) { error("sourceCredentials: each needs an id of Jenkins' credentials and a host") }
         hosts.add("${name}_HOST=${c.host}".toString())

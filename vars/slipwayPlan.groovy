@@ -1,6 +1,6 @@
 /** Plans a run on the agent at hand and gives its schedule; see slipwayPlan.txt. */
 Map call(Map given = [:]) {
-    Map o = slipway.options('slipwayPlan', [distro: null, distroUrl: null, store: null, state: null, labels: [:], sourceCredentials: [], arguments: []], given)
+    Map o = slipwayOptions('slipwayPlan', [distro: null, distroUrl: null, store: null, state: null, labels: [:], sourceCredentials: [], arguments: []], given)
     List<String> words = ['prepare'] + slipway.stateOf(o.state)
     if (o.distro) { words += ['--distro', o.distro] }
     if (o.distroUrl) { words += ['--distro-url', o.distroUrl] }
@@ -11,7 +11,7 @@ Map call(Map given = [:]) {
         text = slipway.ask(words + o.arguments).text
     }
     Map farm = slipwaySchedule.read(text, o.labels)
-    farm.program = slipway.program()
+    farm.program = slipwayProgram.name()
     if (!farm.state.isEmpty()) {
         // Lanes take the program from here: a string of it in each of them would weigh on the controller.
         dir(pwd(tmp: true)) {
@@ -24,9 +24,8 @@ Map call(Map given = [:]) {
 /** Adds what agents of other architectures have to do, each found out on one of them. */
 void others(Map farm, Map labels, String state = null) {
     for (int i = 0; i < farm.architectures.size(); i++) {
-        String label = labels[farm.architectures[i]] ?: labels['*'] ?: "slipway && ${farm.architectures[i]}".toString()
-        node(label) {
-            List<String> words = ['settle', '--run', farm.run, '--store', farm.store] + slipway.stateOf(state) + (farm.place ? ['--place', farm.place] : [])
+        slipwayNode(labels[farm.architectures[i]] ?: labels['*'] ?: "slipway && ${farm.architectures[i]}".toString()) {
+            List<String> words = ['settle', '--run', farm.run, '--store', farm.store, '--first', farm.state.size().toString()] + slipway.stateOf(state) + (farm.place ? ['--place', farm.place] : [])
             slipwaySchedule.add(farm, slipway.ask(words).text, labels)
         }
     }

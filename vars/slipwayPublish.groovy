@@ -1,6 +1,6 @@
 /** Publishes a run to its channel from the agent at hand; see slipwayPublish.txt. */
 void call(Map farm, Map given = [:]) {
-    Map o = slipway.options('slipwayPublish', [repository: 'out', state: null, signingKey: null, signingPassphrase: null], given)
+    Map o = slipwayOptions('slipwayPublish', [repository: 'out', state: null, signingKey: null, signingPassphrase: null], given)
     if (farm.place || !farm.channel) {
         echo('slipway: this run is of a change: it publishes nothing')
         return

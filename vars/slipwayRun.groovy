@@ -4,26 +4,20 @@ boolean call(Map o, List<String> arguments, Map place = [:]) {
     boolean good = false
     boolean ended = false
     stage('Plan') {
-        node(o.label) {
+        slipwayNode(o.label) {
             checkout(scm)
             farm = slipwayPlan(place + [store: o.store, state: o.state, labels: o.labels, sourceCredentials: o.sourceCredentials, arguments: arguments])
             // Nothing to do: the same agent ends it.
-            if (!farm.architectures && farm.state.isEmpty() && (!o.publish || !farm.channel || !o.publishLabel)) {
-                ended = true
-                good = finish(o, farm)
-            }
+            ended = !farm.architectures && farm.state.isEmpty() && (!o.publish || !farm.channel || !o.publishLabel)
+            if (ended) { good = finish(o, farm) }
         }
         slipwayPlan.others(farm, o.labels, o.state)
     }
     if (!ended) {
         stage('Build and test') {
-            timeout(time: o.hours, unit: 'HOURS') {
-                slipwayBuild(farm, [lanes: o.lanes, state: o.state, arguments: o.arguments])
-            }
+            timeout(time: o.hours, unit: 'HOURS') { slipwayBuild(farm, [lanes: o.lanes, state: o.state, arguments: o.arguments]) }
         }
-        node(o.publishLabel ?: o.label) {
-            good = finish(o, farm)
-        }
+        slipwayNode(o.publishLabel ?: o.label) { good = finish(o, farm) }
     }
     if (!good && o.notify) { mail(to: o.notify, subject: "${currentBuild.fullDisplayName}: ${currentBuild.description}".toString(), body: env.BUILD_URL ?: '') }
     if (!good) { currentBuild.result = 'FAILURE' }

@@ -30,7 +30,7 @@ export default async function bench({ runs, note }) {
   for (const n of [50, 100]) {
     note(`the vars on Jenkins' interpreter: ${seconds.length} tasks, ${n} lanes`);
     const r = await jenkins(folder, `lanes-${n}`, {
-      jenkinsfile: `Map farm = null\nnode('slipway') { farm = slipwaySchedule.read(readFile('${join(folder, 'schedule')}'), ['*': 'slipway']); farm.program = slipway.program() }\nslipwayBuild(farm, [lanes: ${n}])\necho("done \${farm.done} failed \${farm.failed}")\n`,
+      jenkinsfile: `Map farm = null\nnode('slipway') { farm = slipwaySchedule.read(readFile('${join(folder, 'schedule')}'), ['*': 'slipway']); farm.program = slipwayProgram.name() }\nslipwayBuild(farm, [lanes: ${n}])\necho("done \${farm.done} failed \${farm.failed}")\n`,
       scmUrl: folder, agents: Array.from({ length: n }, (_, i) => ({ name: `a${i}`, labels: 'slipway' })), checkEvery: 100, simulated: { seconds, agentStart: 30_000, step: 700, agentIdle: 300_000 },
     });
     if (r.result !== 'SUCCESS') throw new Error(`${r.failure}\n${r.trace}`);

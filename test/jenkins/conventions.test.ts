@@ -34,7 +34,7 @@ describe('the vars', () => {
 
   it('explain every option of the pipelines in their help', () => {
     for (const name of ['distroPipeline', 'packagePipeline', 'slipwayPlan', 'slipwayBuild', 'slipwayPublish', 'slipwayReport']) {
-      const options = /slipway\.options\('\w+', \[([^]*?)\n? *\], given\)/.exec(text(name))![1]!;
+      const options = /slipwayOptions\('\w+', \[([^]*?)\n? *\], given\)/.exec(text(name))![1]!;
       const help = readFileSync(join(vars, `${name}.txt`), 'utf8');
       for (const [, option] of options.matchAll(/(\w+):/g)) expect(help, `${name}: ${option}`).toMatch(new RegExp(`(^|[ ,])${option}\\b`, 'm'));
     }

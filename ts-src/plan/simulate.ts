@@ -45,7 +45,7 @@ export function levels({ waits, expected, seconds }: Work, lanes: number): numbe
   return total;
 }
 
-/** Seconds that an idle lane sleeps, by how many idle ones are before it: the same as in vars/slipwaySchedule.groovy. */
+/** Seconds that an idle lane sleeps, by how many idle ones are before it: the same as in vars/slipwayHand.groovy. */
 export const pauses = [2, 3, 4, 5, 7, 9, 12, 16, 22, 30, 40, 45] as const;
 /**
  * Several tasks are taken at once where more are ready than there are lanes, up to so many seconds, and up to a part of the first
@@ -57,7 +57,7 @@ const batchMost = 20;
 
 /**
  * Runs the lanes of slipwayBuild against a clock: each takes the ready task on the longest remaining path (by what is expected), gives
- * its agent back when there is none, and looks again after a pause. The same policy as vars/slipwaySchedule.groovy, task by task.
+ * its agent back when there is none, and looks again after a pause. The same policy as vars/slipwayHand.groovy, task by task.
  */
 export function simulate(work: Work, lanes: number, costs: Costs): Simulated {
   const { waits, expected, seconds } = work;

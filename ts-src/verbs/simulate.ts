@@ -60,7 +60,7 @@ function writeSchedule(file: string, { waits, expected, seconds }: Work): void {
   const path = paths({ waits, expected });
   const order = [...path.keys()].sort((a, b) => path[b]! - path[a]! || a - b);
   const number = new Map(order.map((t, i) => [t, i]));
-  writeWhole(file, renderSchedule('20260101000000-00000000', { kept: 0, todo: 0, open: seconds.length, failed: 0 }, [{ platform: 'noble', architecture: 'amd64' }], order.map((t, i) => ({ number: i, group: 0, seconds: Math.max(1, Math.round(expected[t]!)), path: Math.round(path[t]!), waits: waits[t]!.map((d) => number.get(d)!).sort((a, b) => a - b) }))));
+  writeWhole(file, renderSchedule('20260101000000-00000000', { kept: 0, todo: 0, open: seconds.length, failed: 0 }, [{ platform: 'noble', architecture: 'amd64' }], 0, order.map((t) => ({ group: 0, seconds: Math.max(1, Math.round(expected[t]!)), path: Math.round(path[t]!), waits: waits[t]!.map((d) => number.get(d)!).sort((a, b) => a - b) }))));
   writeWhole(`${file}.seconds`, JSON.stringify(order.map((t) => seconds[t])));
 }
 

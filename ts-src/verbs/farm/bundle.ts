@@ -80,10 +80,6 @@ export interface Part {
   paths: number[];
 }
 
-/** How far apart the numbers of architectures' tasks are. */
-const span = 1_000_000;
-export const firstOf = (architectures: readonly string[], architecture: string): number => architectures.indexOf(architecture) * span;
-
 /** The lock of a channel's last good run. */
 export const lockName = (channel: string): string => `locks/${channel}.json`;
 

@@ -85,7 +85,7 @@ export function scheduleOf(session: Pick<Session, 'runs'>, id: string, part: Par
     });
     return [r.id, reduceNeeds(r.results.length, (task) => needs[task]!)] as const;
   }));
-  const tasks = part.tasks.map(([run, task], i): ScheduledTask => ({ number: part.first + i, group: runs.findIndex((r) => r.id === run), seconds: part.seconds[i]!, path: part.paths[i]!, waits: waits.get(run)![task]!.map((d) => numbers.get(`${run} ${d}`)!) }));
-  return renderSchedule(id, outlook, groups, tasks);
+  const tasks = part.tasks.map(([run, task], i): ScheduledTask => ({ group: runs.findIndex((r) => r.id === run), seconds: part.seconds[i]!, path: part.paths[i]!, waits: waits.get(run)![task]!.map((d) => numbers.get(`${run} ${d}`)!) }));
+  return renderSchedule(id, outlook, groups, part.first, tasks);
 }
 

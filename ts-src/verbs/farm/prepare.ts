@@ -17,7 +17,7 @@ import { complain, distroOptions, exit, print, selectionOptions, showDiagnostics
 import { changedIn, compareWith, type Inputs, openWorkspace, planInputs, type Planned, readValues, reporter } from '../planning.ts';
 import { driverOf, limitsOf, openSession, ownArchitecture, runOptions, shareResolved, type RunInput } from '../session.ts';
 import { farmState } from './work.ts';
-import { distributionsOf, filesOf, firstOf, lockName, newRunId, placeName, saveBundle, savePart, testedIn, type Bundle } from './bundle.ts';
+import { distributionsOf, filesOf, lockName, newRunId, placeName, saveBundle, savePart, testedIn, type Bundle } from './bundle.ts';
 import { downstreamOf, repositoryOf } from './change.ts';
 import { keepSources, makePart, scheduleOf } from './part.ts';
 
@@ -132,7 +132,7 @@ async function runPrepare(given: Values, packages: string[]): Promise<number> {
       showDiagnostics(session.diagnostics);
       return exit.failed;
     }
-    const { part, outlook } = await makePart(session, own, firstOf(architectures, own), values.retest === true, new AbortController().signal);
+    const { part, outlook } = await makePart(session, own, 0, values.retest === true, new AbortController().signal);
     // What machines of other architectures may have to build they find out themselves, but this one alone is given the secrets of sources.
     await keepSources(session, planned.plan.scopes.flatMap((s) => (s.targets.some((t) => t.architecture !== own) ? s.packages.filter((p) => !p.blocked) : [])));
     await savePart(store, bundle.id, part);

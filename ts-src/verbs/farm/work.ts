@@ -13,7 +13,7 @@ import { complain, exit, print, showDiagnostics, type Option, type Values, type 
 import { Engine, type Progress } from '../engine.ts';
 import { quiet } from '../progress.ts';
 import { driverOf, limitsOf, openSession, runOptions, shareResolved, type Limits, type Session } from '../session.ts';
-import { firstOf, loadRun, resultName, savePart, type Loaded } from './bundle.ts';
+import { loadRun, resultName, savePart, type Loaded } from './bundle.ts';
 import { Lane } from './lane.ts';
 import { makePart, scheduleOf } from './part.ts';
 
@@ -162,12 +162,15 @@ async function keepResult(session: Session, output: string, id: string, number: 
 
 export const settle: Verb = {
   summary: 'find out what a prepared run has to do on this machine\'s architecture',
-  usage: 'settle --run ID --store URI',
-  details: 'prepare does this for the architecture of its own machine. What comes out is that part of the schedule.',
-  options: { ...farmOptions, ...runOptions, retest: { type: 'boolean', help: 'run tests again that failed before' } },
+  usage: 'settle --run ID --store URI --first N',
+  details: 'prepare does this for the architecture of its own machine. What comes out is that part of the schedule, its tasks numbered after those that others found.',
+  options: { ...farmOptions, ...runOptions, first: { type: 'string', value: 'N', help: 'number of the first task: how many are known of other architectures' }, retest: { type: 'boolean', help: 'run tests again that failed before' } },
   async run(values) {
     const limits = limitsOf('settle', values);
-    if (!limits) return exit.usage;
+    if (!limits || typeof values.first !== 'string' || !/^\d{1,9}$/.test(values.first)) {
+      if (limits) complain('slipway settle: --first takes the number of tasks that are known\n');
+      return exit.usage;
+    }
     const stop = untilStopped();
     const opened = await openRun('settle', values, limits, stop.signal, 'work');
     if (!opened) return exit.failed;
@@ -178,7 +181,7 @@ export const settle: Verb = {
         showDiagnostics([error('run-missing', `the run ${loaded.bundle.id} has nothing for this machine's architecture`)]);
         return exit.failed;
       }
-      const { part, outlook } = await makePart(session, architecture, firstOf(loaded.bundle.architectures, architecture), values.retest === true, stop.signal);
+      const { part, outlook } = await makePart(session, architecture, Number(values.first), values.retest === true, stop.signal);
       await savePart(session.store, loaded.bundle.id, part);
       await shareResolved(session);
       print(scheduleOf(session, loaded.bundle.id, part, outlook, session.input.distro.tests.stop_dependents));

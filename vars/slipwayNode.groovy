@@ -1,0 +1,8 @@
+/** An agent for one short thing, which is done anew on another where the agent vanishes; see slipwayNode.txt. */
+void call(String label, Closure body) {
+    retry(count: 3, conditions: [agent(), nonresumable()]) {
+        node(label) {
+            body()
+        }
+    }
+}
