@@ -84,7 +84,7 @@ async function fill(): Promise<void> {
       const record: BuildRecord = {
         schema: 3, key: settled.key, package: p.name, version: `${p.version}-0acme${plan.stamp}`, debs: [await put(`${p.debian}_1_amd64.deb`, `deb of ${id}`)], files: await put('files.json', `["${id}"]`),
         systemDepends: [], interface: { shown: face('shown'), tool: face('tool'), code: face('code'), content: face('content'), loads: n % 3 === 0, offers: n % 10 === 0 }, abi: face('abi').slice(0, 16), requires: [],
-        inputs: settled.inputs, system: [], roots: {}, milliseconds: 10_000,
+        inputs: settled.inputs(), system: [], roots: {}, milliseconds: 10_000,
       };
       await store.putRecord(record);
       r.records[n] = record;
@@ -94,7 +94,7 @@ async function fill(): Promise<void> {
       if (needsOfTask(r, r.count + n).some((d) => !r.records[d])) continue;
       const settled = await settler.settle(r, r.count + n);
       if (typeof settled === 'string') throw new Error(settled);
-      const record: TestRecord = { schema: 3, key: settled.key, package: p.name, outcome: 'passed', tests: 3, failures: 0, skipped: 0, failed: [], flaky: [], attempts: 1, log, inputs: settled.inputs, milliseconds: 5000 };
+      const record: TestRecord = { schema: 3, key: settled.key, package: p.name, outcome: 'passed', tests: 3, failures: 0, skipped: 0, failed: [], flaky: [], attempts: 1, log, inputs: settled.inputs(), milliseconds: 5000 };
       await store.putTest(record);
       r.tests[n] = record;
     }

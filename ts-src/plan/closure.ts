@@ -3,6 +3,9 @@ import type { PlannedPackage, Scope } from '../model/plan.ts';
 /** A scope's packages as numbers, and what each needs in its root: all it builds on, with what those need to run. */
 export interface Closures {
   index: Map<string, number>;
+  /** By package, what it names to be built with, and for its tests: as far as it is in the scope. */
+  build: readonly (readonly number[])[];
+  test: readonly (readonly number[])[];
   /** For each package the packages in its build root, by number in plan order, sorted. Built when asked for. */
   root(n: number): number[];
   /** The packages in the root of its tests: that of its build, what its tests need, and itself, with what they need to run. */
@@ -27,6 +30,8 @@ export function closuresOf(scope: Pick<Scope, 'packages'>): Closures {
   const index = new Map(packages.map((p, i) => [p.name, i]));
   const numbers = (names: string[]) => names.flatMap((n) => index.get(n) ?? []);
   const direct = packages.map((p) => numbers(p.run));
+  const build = packages.map((p) => numbers(p.build));
+  const test = packages.map((p) => numbers(p.test));
   /** What each brings with it, itself left in where it is on a cycle. */
   const runs: (Bits | undefined)[] = packages.map(() => undefined);
   const reach = (from: readonly number[]): Bits => {
@@ -48,14 +53,14 @@ export function closuresOf(scope: Pick<Scope, 'packages'>): Closures {
     return numbersIn(bits);
   };
   return {
-    index,
+    index, build, test,
     run: (n) => without(runs[n]!.slice(), n),
     root(n) {
       let r = roots.get(n);
-      if (!r) roots.set(n, (r = without(reach(numbers(packages[n]!.build)), n)));
+      if (!r) roots.set(n, (r = without(reach(build[n]!), n)));
       return r;
     },
-    testRoot: (n) => numbersIn(reach([n, ...numbers(packages[n]!.build), ...numbers(packages[n]!.test)])),
+    testRoot: (n) => numbersIn(reach([n, ...build[n]!, ...test[n]!])),
   };
 }
 

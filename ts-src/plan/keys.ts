@@ -33,14 +33,15 @@ export function ownInputs(parts: OwnParts): KeyInputs {
 
 /**
  * With the rest of its root. `system`: digest of `name=version` of the system packages; `dependencies`: what stands for each package
- * that it builds on, with what that needs, by name.
+ * that it builds on, with what that needs, by name; for tests these stand for every byte of all in their root, the package itself among them.
  */
-export const keyInputs = (own: KeyInputs, system: string, dependencies: readonly (readonly [string, string])[]): KeyInputs => ({ ...own, system, dependencies: dependencies.map(([n, k]) => `${n}=${k}`).join(' ') });
-
-/** The same for its tests: `dependencies` stand for every byte of all in their root, the package itself among them. */
-export const testKeyInputs = (own: KeyInputs, p: PlannedPackage, system: string, dependencies: readonly (readonly [string, string])[]): KeyInputs => ({
-  ...keyInputs(own, system, dependencies), recipe: `${recipeVersion} test`, tests: JSON.stringify([p.test, p.systemTest]),
+export const rootInputs = (system: string, dependencies: readonly (readonly [string, string])[], tested: PlannedPackage | undefined): KeyInputs => ({
+  system, dependencies: dependencies.map(([n, k]) => `${n}=${k}`).join(' '), ...(tested ? { tests: JSON.stringify([tested.test, tested.systemTest]) } : {}),
 });
 
 /** What a key is the digest of: the parts with their lengths, so that no two have one text. */
-export const keyText = (inputs: KeyInputs): string => Object.entries(inputs).map(([part, value]) => `${part} ${value.length} ${value}\n`).join('');
+export function keyText(inputs: KeyInputs): string {
+  let text = '';
+  for (const part of Object.keys(inputs)) text += `${part} ${inputs[part]!.length} ${inputs[part]!}\n`;
+  return text;
+}

@@ -44,7 +44,7 @@ export class System {
   private readonly known = new Set<string>();
   private readonly making = new Map<string, Promise<Result<string[]>>>();
 
-  constructor(private readonly driver: Driver, private readonly state: string, readonly base: Base, private readonly proxy: string | undefined, private readonly log: string) {
+  constructor(private readonly driver: Driver, private readonly state: string, readonly base: Base, private readonly proxy: () => Promise<string | undefined>, private readonly log: string) {
     this.memory = join(base.folder, 'answers.json');
     this.resolved = new Map(Object.entries(readJson<Resolved>(this.memory) ?? {}));
   }
@@ -266,7 +266,7 @@ export class System {
       const work = newWork(this.state);
       // Beside where they stay, so that each appears there whole.
       const got = await this.driver.enter({
-        root: { layers: [this.base.root] }, network: true, user: 'root', work, env: aptEnvironment(this.proxy), log: this.log,
+        root: { layers: [this.base.root] }, network: true, user: 'root', work, env: aptEnvironment(await this.proxy()), log: this.log,
         binds: [...this.lists(), { from: this.archives(), to: '/fetched' }],
         command: ['sh', '-ec', copyCaches + 'new=$(mktemp -d /fetched/.new-XXXXXXXX); trap \'rm -rf "$new"\' EXIT; cd "$new"; apt-get "$@"; mv ./*.deb /fetched/', 'apt-get', ...aptOptions, 'download', ...missing],
       });

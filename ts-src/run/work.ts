@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { holdLock } from '../io/lock.ts';
 import { run } from '../io/process.ts';
@@ -34,6 +34,13 @@ export function newWork(state: string): string {
   return folder;
 }
 
+/** What entered roots has removed what it made there: to remove an empty folder no process is needed. */
 export async function closeWork(driver: Driver): Promise<void> {
-  if (session) await driver.remove(session);
+  if (!session) return;
+  try {
+    rmdirSync(session);
+  } catch {
+    await driver.remove(session);
+  }
+  rmSync(`${session}.lock`, { force: true });
 }

@@ -86,7 +86,7 @@ export class Builder {
     const own = new Set(r.scope.packages.map((q) => q.debian));
     const record: BuildRecord = {
       schema: 3, key: settled.key, package: p.name, version, debs, files: await options.store.putText('files.json', JSON.stringify(unpacked.files)), systemDepends: systemDepends(unpacked.status, own),
-      interface: shown, abi: abi.name, requires: abi.requires, inputs: settled.inputs, system: room.system, roots: rootsOf(r, n, roots), milliseconds: Math.round(options.now() - begun),
+      interface: shown, abi: abi.name, requires: abi.requires, inputs: settled.inputs(), system: room.system, roots: rootsOf(r, n, roots), milliseconds: Math.round(options.now() - begun),
     };
     const clash = await this.clash(r, n, unpacked.files);
     return clash === undefined ? { record } : { fault: clash };
@@ -99,7 +99,7 @@ export class Builder {
     const begun = options.now();
     const record = (outcome: TestRecord['outcome'], cases: TestCase[], attempts: number, flaky: FailedCase[]): Omit<TestRecord, 'log' | 'junit'> => ({
       schema: 3, key: settled.key, package: p.name, outcome, tests: cases.length, failures: cases.filter((c) => c.result === 'failed').length, skipped: cases.filter((c) => c.result === 'skipped').length,
-      failed: cases.filter((c) => c.result === 'failed').map(shortCase), flaky, attempts, inputs: settled.inputs, milliseconds: Math.round(options.now() - begun),
+      failed: cases.filter((c) => c.result === 'failed').map(shortCase), flaky, attempts, inputs: settled.inputs(), milliseconds: Math.round(options.now() - begun),
     });
     const finish = async (made: Omit<TestRecord, 'log' | 'junit'>, cases: TestCase[]): Promise<Made<TestRecord>> => ({
       record: { ...made, log: await options.store.put(log), ...(cases.length ? { junit: await options.store.putText(`${p.name}.xml`, renderJunit(p.name, cases)) } : {}) },

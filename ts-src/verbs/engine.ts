@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Scope, Target } from '../model/plan.ts';
 import { isDone, type BriefRecord, type BriefTest, type Hints, type TaskResult } from '../model/result.ts';
 import { withLock } from '../io/lock.ts';
+import { inverse } from '../plan/graph.ts';
 import { compareDebianVersions } from '../plan/versions.ts';
 import type { Driver } from '../run/driver.ts';
 import type { Store } from '../run/store/store.ts';
@@ -58,7 +59,7 @@ export interface Outlook { kept: number; todo: number; open: number }
 export class Engine {
   private readonly ready: Ready[] = [];
   private readonly waits = new Map<ScopeRun, number[]>();
-  private readonly dependents = new Map<ScopeRun, number[][]>();
+  private readonly dependents = new Map<ScopeRun, (task: number) => Uint32Array>();
   private settling = 0;
   private working = 0;
   private stopped = false;
@@ -68,21 +69,15 @@ export class Engine {
   /** `alone`: nothing is scheduled here, each task is asked for. */
   constructor(private readonly options: EngineOptions, readonly runs: ScopeRun[], alone = false) {
     for (const r of runs) {
-      if (alone) {
-        this.waits.set(r, r.results.map(() => Infinity));
-        this.dependents.set(r, r.results.map(() => []));
-        continue;
-      }
-      const dependents: number[][] = r.results.map(() => []);
-      this.waits.set(r, r.results.map((t, task) => {
-        if (!t) return 0;
-        const needs = needsOfTask(r, task);
-        const tests = options.testsStop ? needs.map((d) => d + r.count).filter((d) => d !== task && r.results[d]) : [];
-        for (const d of [...needs, ...tests]) dependents[d]!.push(task);
-        return needs.length + tests.length;
-      }));
-      this.dependents.set(r, dependents);
+      const needs = r.results.map((t, task) => (alone || !t ? [] : this.waitsFor(r, task)));
+      this.waits.set(r, needs.map((n) => (alone ? Infinity : n.length)));
+      this.dependents.set(r, inverse(needs));
     }
+  }
+
+  private waitsFor(r: ScopeRun, task: number): number[] {
+    const needs = needsOfTask(r, task);
+    return this.options.testsStop ? [...needs, ...needs.map((d) => d + r.count).filter((d) => d !== task && r.results[d])] : needs;
   }
 
   /** Settles all that can be settled without doing anything. */
@@ -241,11 +236,11 @@ export class Engine {
     this.options.progress.finished(t);
     const waits = this.waits.get(r)!;
     if (isDone(state)) {
-      for (const d of this.dependents.get(r)![task] ?? []) if (--waits[d]! === 0 && r.results[d]!.state === 'waiting') this.settle(r, d);
+      for (const d of this.dependents.get(r)!(task)) if (--waits[d]! === 0 && r.results[d]!.state === 'waiting') this.settle(r, d);
       return;
     }
     if (state === 'failed' && this.options.failFast) this.stopped = true;
-    const stops = this.dependents.get(r)![task]!;
+    const stops = this.dependents.get(r)!(task);
     const what = state === 'failed' ? 'failed' : state === 'blocked' ? 'is blocked' : 'was stopped';
     for (const d of stops) this.finish(r, d, 'stopped', task < r.count ? `'${t.name}' ${what}` : `the tests of '${t.name}' failed`);
   }

@@ -5,7 +5,7 @@ import type { Lock } from '../model/lock.ts';
 import { stampOf } from '../model/names.ts';
 import type { DistributionInput, Plan } from '../model/plan.ts';
 import type { RosdepDatabase } from '../model/rosdep.ts';
-import { exists } from '../io/files.ts';
+import { exists, readIf } from '../io/files.ts';
 import { comparePlans } from '../plan/compare.ts';
 import { makePlan } from '../plan/plan.ts';
 import type { Resolver } from '../plan/resolve.ts';
@@ -13,6 +13,7 @@ import type { Selection } from '../plan/select.ts';
 import { pinFolder } from '../read/folders.ts';
 import { checkoutRef, type Reporter } from '../read/git.ts';
 import { neededNames, readDistribution, readRosdep, readWorkspace, type Workspace } from '../read/inputs.ts';
+import { Memory } from '../read/memory.ts';
 import { parseOverrides, type Overrides } from '../read/override.ts';
 import { readUnderlays, type Underlays } from '../read/underlay.ts';
 import { complain, findDistro, selectionOf, type Values } from './common.ts';
@@ -24,8 +25,16 @@ export interface ReadOptions {
   everyKey?: boolean;
 }
 
-/** Locks are read by a schema, which costs time to load. */
-const readLock = async (file: string): Promise<Result<Lock>> => (await import('../read/lock.ts')).readLock(file);
+/** Locks are read by a schema, which costs time: what was read of one is remembered. */
+async function readLock(file: string, state: string): Promise<Result<Lock>> {
+  const memory = new Memory<Lock>(state, 'lock');
+  const text = readIf(file);
+  const known = text === undefined ? undefined : memory.get(text);
+  if (known) return good(known);
+  const read = (await import('../read/lock.ts')).readLock(file);
+  if (read.ok && text !== undefined) memory.put(text, () => read.value);
+  return read;
+}
 
 /** Tells of waits, which a person must know of, and on a terminal of what is being read. */
 export const reporter: Reporter = {
@@ -53,7 +62,7 @@ export async function readAndPlan(values: Values, packages: string[], options: R
 export async function readValues(values: Values, packages: string[], options: ReadOptions = {}): Promise<Result<{ inputs: Inputs; selection: Selection }>> {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const lock = typeof values.lock === 'string' ? await readLock(values.lock) : undefined;
+  const lock = typeof values.lock === 'string' ? await readLock(values.lock, workspace.value.state) : undefined;
   if (lock && !lock.ok) return lock;
   const overrides = parseOverrides(Array.isArray(values.override) ? (values.override as string[]) : []);
   if (!overrides.ok) return overrides;
@@ -140,14 +149,14 @@ export async function planAt(workspace: Workspace, ref: string, selection: Selec
   if (!read.ok) return read;
   const then: Workspace = { ...read.value, urlBase: workspace.urlBase };
   const lockFile = join(then.root, 'lock.yaml');
-  const lock = exists(lockFile) ? await readLock(lockFile) : undefined;
+  const lock = exists(lockFile) ? await readLock(lockFile, then.state) : undefined;
   if (lock && !lock.ok) return lock;
   return planWorkspace(then, lock?.value, selection);
 }
 
 /** The plan with the lock of a file. */
 export async function planFromLock(workspace: Workspace, file: string, selection: Selection): Promise<Result<Planned>> {
-  const lock = await readLock(file);
+  const lock = await readLock(file, workspace.state);
   return lock.ok ? planWorkspace(workspace, lock.value, selection) : lock;
 }
 

@@ -169,7 +169,6 @@ async function prepareScopes(input: RunInput, options: SessionOptions, store: St
   const waiting: string[] = [];
   const systems = new Map<string, System>();
   const runs: ScopeRun[] = [];
-  const proxy = await hostProxy();
   const skipped = matcher(distro.tests.skip);
   for (const scope of plan.scopes) {
     for (const target of scope.targets) {
@@ -193,7 +192,7 @@ async function prepareScopes(input: RunInput, options: SessionOptions, store: St
           diagnostics.push(...base.diagnostics);
           continue;
         }
-        system = new System(options.driver, state, base.value, platform.proxy ?? proxy, log);
+        system = new System(options.driver, state, base.value, async () => platform.proxy ?? hostProxy(), log);
         system.learn(await store.readJson<Resolved>(resolvedName(base.value)), (digest) => store.readJson<string[]>(setName(digest)));
         systems.set(id, system);
       }

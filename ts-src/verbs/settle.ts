@@ -4,7 +4,7 @@ import { sha256 } from '../model/digest.ts';
 import type { Distro } from '../model/distro.ts';
 import type { DistributionInput, PlannedPackage } from '../model/plan.ts';
 import { conditionContext } from '../plan/evaluate.ts';
-import { keyInputs, keyText, ownInputs, testKeyInputs, type KeyInputs } from '../plan/keys.ts';
+import { keyText, ownInputs, rootInputs, type KeyInputs } from '../plan/keys.ts';
 import { join as joinSets, Vocabulary, type NameSet } from '../plan/name-sets.ts';
 import { settingsFinder, type SettingsOf } from '../plan/settings.ts';
 import { restOf } from '../read/packed-manifest.ts';
@@ -20,10 +20,10 @@ const implied: Record<PlannedPackage['buildType'], string[]> = { catkin: [], ame
 const impliedByTests: Record<PlannedPackage['buildType'], string[]> = { catkin: [], ament_cmake: [], cmake: [], ament_python: ['python3-pytest'] };
 
 /** A task whose root is known: its key, that key's parts, and the system packages of its root. */
-export interface Settled { key: string; inputs: KeyInputs; set: SystemSet }
+export interface Settled { key: string; inputs(): KeyInputs; set: SystemSet }
 
 /** What is found once for a run: names of system packages; by package those that it brings into a root, and its own part of its keys. */
-interface Facts { vocabulary: Vocabulary; brought: (NameSet | undefined)[]; own: (KeyInputs | undefined)[] }
+interface Facts { vocabulary: Vocabulary; brought: (NameSet | undefined)[]; own: ({ parts: KeyInputs; text: string } | undefined)[] }
 
 /** Finds the keys of tasks whose roots are known. */
 export class Settler {
@@ -52,31 +52,36 @@ export class Settler {
     const { vocabulary } = this.factsOf(r);
     const names: NameSet = [];
     for (const list of [p.systemBuild, variant?.build_depends ?? [], implied[p.buildType], ...(isTest ? [p.systemTest, impliedByTests[p.buildType]] : [])]) vocabulary.add(names, list);
-    const numbers = (list: readonly string[]) => list.flatMap((n) => r.closures.index.get(n) ?? []);
-    const direct = [...new Set(isTest ? [task - r.count, ...numbers(p.build), ...numbers(p.test)] : numbers(p.build))];
+    const n = task % r.count;
+    const built = r.closures.build[n]!;
+    const direct = isTest ? [...new Set([n, ...built, ...r.closures.test[n]!])] : built;
     for (const d of direct) joinSets(names, this.namesOf(r, d));
     const set = await r.system.resolve(vocabulary.sorted(names));
     if (typeof set === 'string') return `apt can't install what it needs: ${set}`;
-    const n = task % r.count;
     if (!isTest) r.sets[n] = set;
     const tools = new Set(p.tools);
     const dependencies = direct.map((d): [string, string] => {
       const q = r.scope.packages[d]!;
       return [q.name, isTest ? r.identities.of(d, 'content') : r.identities.ofBuild(d, tools.has(q.name))];
     });
-    const own = this.ownInputs(r, n);
-    const inputs = isTest ? testKeyInputs(own, p, set.digest, dependencies) : keyInputs(own, set.digest, dependencies);
-    return { key: sha256(keyText(inputs)), inputs, set };
+    const own = this.own(r, n);
+    const rest = rootInputs(set.digest, dependencies, isTest ? p : undefined);
+    return { key: sha256(own.text + keyText(rest)), inputs: () => ({ ...own.parts, ...rest }), set };
   }
 
-  private ownInputs(r: ScopeRun, n: number): KeyInputs {
+  private own(r: ScopeRun, n: number): { parts: KeyInputs; text: string } {
     const { own } = this.factsOf(r);
-    const p = r.scope.packages[n]!;
-    const settings = this.settingsOf(p.name);
-    return (own[n] ??= ownInputs({
-      scope: r.scope, target: r.target, package: p, distro: this.distro, settings, variant: this.distro.variants[r.target.variant], environment: this.environment(r, p), templates: templatesDigest, base: r.base.digest,
-      manifest: this.manifestDigest(r, p.name), patches: (settings.patches ?? []).map((f) => sha256(readFileSync(join(this.distroRoot, f)))).join(' '),
-    }));
+    let there = own[n];
+    if (!there) {
+      const p = r.scope.packages[n]!;
+      const settings = this.settingsOf(p.name);
+      const parts = ownInputs({
+        scope: r.scope, target: r.target, package: p, distro: this.distro, settings, variant: this.distro.variants[r.target.variant], environment: this.environment(r, p), templates: templatesDigest, base: r.base.digest,
+        manifest: this.manifestDigest(r, p.name), patches: (settings.patches ?? []).map((f) => sha256(readFileSync(join(this.distroRoot, f)))).join(' '),
+      });
+      own[n] = there = { parts, text: keyText(parts) };
+    }
+    return there;
   }
 
   /** Whether all that a task's key needs is known. */

@@ -247,10 +247,10 @@ function sealed(value: unknown): Buffer {
 
 function unsealed<T>(data: Buffer | undefined): T | undefined {
   if (!data || data.length < 66) return undefined;
-  const text = data.toString('utf8', 65, data.length - 1);
-  if (data.toString('utf8', 0, 64) !== sha256(text)) return undefined;
+  const text = data.subarray(65, data.length - 1);
+  if (data.toString('latin1', 0, 64) !== sha256(text)) return undefined;
   try {
-    return JSON.parse(text) as T;
+    return JSON.parse(text.toString('utf8')) as T;
   } catch {
     return undefined;
   }
