@@ -10,11 +10,11 @@ void call(Map given = [:]) {
         pipelineTriggers(o.cron && primary && !env.CHANGE_ID ? [cron(o.cron)] : []),
     ])
     List<String> words = []
-    if (env.CHANGE_ID) { words += ['--request', env.CHANGE_ID, '--target', env.CHANGE_TARGET] }
-    else if (env.TAG_NAME) { words += ['--tag', env.TAG_NAME] }
-    else if (env.BRANCH_NAME) { words += ['--branch', env.BRANCH_NAME] }
-    else { words += ['--branch', 'main'] }
-    if (primary && !env.CHANGE_ID && !env.TAG_NAME) { words += ['--primary'] }
-    if (!o.tests) { words += ['--no-test'] }
+    if (env.CHANGE_ID) { words.addAll(['--request', env.CHANGE_ID, '--target', env.CHANGE_TARGET]) }
+    else if (env.TAG_NAME) { words.addAll(['--tag', env.TAG_NAME]) }
+    else if (env.BRANCH_NAME) { words.addAll(['--branch', env.BRANCH_NAME]) }
+    else { words.addAll(['--branch', 'main']) }
+    if (primary && !env.CHANGE_ID && !env.TAG_NAME) { words.addAll(['--primary']) }
+    if (!o.tests) { words.addAll(['--no-test']) }
     slipwayRun(o, words, [distro: o.distro])
 }

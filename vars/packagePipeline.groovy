@@ -10,11 +10,13 @@ void call(Map given = [:]) {
     String distroJob = env.SLIPWAY_DISTRO_JOB ?: folder.job
     // Without the option or the folder's environment a file of the repository says it: .slipway-distro.
     List<String> words = ['--change', '.', '--like', o.like, '--title', (env.JOB_NAME ?: 'package').toString(), '--budget', o.budget.toString(), '--downstream', env.CHANGE_ID ? o.downstream : 'none']
-    if (o.repository) { words += ['--change-name', o.repository] }
-    if (env.CHANGE_ID) { words += ['--request', "${env.JOB_NAME ?: ''} ${env.CHANGE_ID}".toString()] }
-    for (int i = 0; i < o.distributions.size(); i++) { words += ['--distribution', o.distributions[i]] }
-    if (!o.tests) { words += ['--no-test'] }
-    boolean good = slipwayRun(o + [publish: false, publishLabel: null, signingKey: null, signingPassphrase: null], words, [distroUrl: distro ?: 'file:.slipway-distro'])
+    if (o.repository) { words.addAll(['--change-name', o.repository]) }
+    if (env.CHANGE_ID) { words.addAll(['--request', "${env.JOB_NAME ?: ''} ${env.CHANGE_ID}".toString()]) }
+    for (int i = 0; i < o.distributions.size(); i++) { words.addAll(['--distribution', o.distributions[i]]) }
+    if (!o.tests) { words.addAll(['--no-test']) }
+    // What comes of a change is published by nobody.
+    o.putAll([publish: false, publishLabel: null, signingKey: null, signingPassphrase: null])
+    boolean good = slipwayRun(o, words, [distroUrl: distro ?: 'file:.slipway-distro'])
     // Twenty merges within the quiet period make one nightly: Jenkins joins equal builds that wait.
     if (good && o.trigger && distroJob && env.BRANCH_IS_PRIMARY == 'true' && !env.CHANGE_ID) {
         build(job: distroJob, wait: false, quietPeriod: o.quietPeriod)

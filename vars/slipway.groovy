@@ -13,7 +13,7 @@ Map ask(List<String> arguments, boolean tolerant = false) {
 int execute(List<String> arguments, String reply, boolean tolerant) {
     String program = slipwayProgram()
     String faults = "${pwd(tmp: true)}/slipway-errors"
-    int code = sh(script: slipwayProgram.command(['env', "SLIPWAY_ERRORS_FILE=${faults}", 'node', program] + arguments) + reply, returnStatus: true, label: "slipway ${arguments[0]}")
+    int code = sh(script: slipwayProgram.command(joined([['env', "SLIPWAY_ERRORS_FILE=${faults}", 'node', program], arguments])) + reply, returnStatus: true, label: "slipway ${arguments[0]}")
     if (code != 0 && !(tolerant && code == 1)) {
         fail(arguments[0], code, code == 1 && fileExists(faults) ? readFile(faults).trim() : '')
     }
@@ -28,4 +28,17 @@ void fail(String verb, int code, String faults) {
 /** Where an agent keeps bases and copies: as asked for, else beside its workspace. */
 List stateOf(String state) {
     return state ? ['--state', state] : []
+}
+
+/** What each verb of a run is told. */
+List ofRun(String verb, Map farm, String state) {
+    return joined([[verb, '--run', farm.run, '--store', farm.store], farm.place ? ['--place', farm.place] : [], stateOf(state)])
+}
+
+/** Lists, one after another. */
+@NonCPS
+List joined(List lists) {
+    List all = []
+    for (List list : lists) { all.addAll(list) }
+    return all
 }

@@ -17,7 +17,7 @@ void call(Map farm, int label, String lane, Map o) {
 
 /** One call of the program on the agent at hand. False where it did not come to its own end. */
 boolean work(Map farm, String lane, String tasks, Map o) {
-    List words = ['work', '--run', farm.run, '--store', farm.store, '--tasks', tasks] + slipway.stateOf(o.state) + (farm.place ? ['--place', farm.place] : []) + o.arguments
+    List words = slipway.joined([slipway.ofRun('work', farm, o.state), ['--tasks', tasks], o.arguments])
     String reply = ''
     try {
         reply = sh(script: slipwayProgram.stashed(farm.program, words), returnStdout: true, label: 'slipway work')

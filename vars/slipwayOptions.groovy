@@ -4,7 +4,10 @@ Map call(String step, Map defaults, Map given) {
     if (fault) {
         error(fault)
     }
-    return defaults + given
+    Map all = [:]
+    all.putAll(defaults)
+    all.putAll(given)
+    return all
 }
 
 @NonCPS

@@ -1,14 +1,14 @@
 /** Plans a run on the agent at hand and gives its schedule; see slipwayPlan.txt. */
 Map call(Map given = [:]) {
     Map o = slipwayOptions('slipwayPlan', [distro: null, distroUrl: null, store: null, state: null, labels: [:], sourceCredentials: [], arguments: []], given)
-    List<String> words = ['prepare'] + slipway.stateOf(o.state)
-    if (o.distro) { words += ['--distro', o.distro] }
-    if (o.distroUrl) { words += ['--distro-url', o.distroUrl] }
-    if (o.store) { words += ['--store', o.store] }
+    List<String> words = slipway.joined([['prepare'], slipway.stateOf(o.state)])
+    if (o.distro) { words.addAll(['--distro', o.distro]) }
+    if (o.distroUrl) { words.addAll(['--distro-url', o.distroUrl]) }
+    if (o.store) { words.addAll(['--store', o.store]) }
     String text = ''
     // Secrets are there while sources are fetched, before anything of them runs; agents take sources from the store.
     slipwayCredentials(o.sourceCredentials) {
-        text = slipway.ask(words + o.arguments).text
+        text = slipway.ask(slipway.joined([words, o.arguments])).text
     }
     Map farm = slipwaySchedule.read(text, o.labels)
     farm.program = slipwayProgram.name()
@@ -25,8 +25,7 @@ Map call(Map given = [:]) {
 void others(Map farm, Map labels, String state = null) {
     for (int i = 0; i < farm.architectures.size(); i++) {
         slipwayNode(labels[farm.architectures[i]] ?: labels['*'] ?: "slipway && ${farm.architectures[i]}".toString()) {
-            List<String> words = ['settle', '--run', farm.run, '--store', farm.store, '--first', farm.state.size().toString()] + slipway.stateOf(state) + (farm.place ? ['--place', farm.place] : [])
-            slipwaySchedule.add(farm, slipway.ask(words).text, labels)
+            slipwaySchedule.add(farm, slipway.ask(slipway.joined([slipway.ofRun('settle', farm, state), ['--first', farm.state.size().toString()]])).text, labels)
         }
     }
 }

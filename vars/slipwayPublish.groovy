@@ -9,6 +9,6 @@ void call(Map farm, Map given = [:]) {
     if (o.signingKey) { bindings.add(file(credentialsId: o.signingKey, variable: 'SLIPWAY_SIGNING_KEY_FILE')) }
     if (o.signingPassphrase) { bindings.add(string(credentialsId: o.signingPassphrase, variable: 'SLIPWAY_SIGNING_PASSPHRASE')) }
     withCredentials(bindings) {
-        slipway(['publish', '--run', farm.run, '--store', farm.store, '--output', "${o.repository}/${farm.channel}".toString()] + slipway.stateOf(o.state))
+        slipway(slipway.joined([slipway.ofRun('publish', farm, o.state), ['--output', "${o.repository}/${farm.channel}".toString()]]))
     }
 }

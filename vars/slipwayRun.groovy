@@ -6,7 +6,7 @@ boolean call(Map o, List<String> arguments, Map place = [:]) {
     stage('Plan') {
         slipwayNode(o.label) {
             checkout(scm)
-            farm = slipwayPlan(place + [store: o.store, state: o.state, labels: o.labels, sourceCredentials: o.sourceCredentials, arguments: arguments])
+            farm = slipwayPlan([distro: place.distro, distroUrl: place.distroUrl, store: o.store, state: o.state, labels: o.labels, sourceCredentials: o.sourceCredentials, arguments: arguments])
             // Nothing to do: the same agent ends it.
             ended = !farm.architectures && farm.state.isEmpty() && (!o.publish || !farm.channel || !o.publishLabel)
             if (ended) { good = finish(o, farm) }

@@ -39,7 +39,11 @@ Map add(Map farm, String text, Map labels) {
 
 @NonCPS
 List words(String text) {
-    return text == '' ? [] : Arrays.asList(text.split(' '))
+    List all = []
+    for (String word : text.split(' ')) {
+        if (word != '') { all.add(word) }
+    }
+    return all
 }
 
 /** The number of the agents' label for a platform and architecture (`noble/amd64`): the most exact that was given. */

@@ -9,7 +9,8 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const root = join(here, '../..');
 const tool = '/var/tmp/slipway-tests/jenkins';
 const pom = `<project><modelVersion>4.0.0</modelVersion><groupId>slipway</groupId><artifactId>harness</artifactId><version>1</version><dependencies>
-<dependency><groupId>com.cloudbees</groupId><artifactId>groovy-cps</artifactId><version>1.31</version></dependency><dependency><groupId>org.codehaus.groovy</groupId><artifactId>groovy-all</artifactId><version>2.4.21</version></dependency></dependencies></project>`;
+<dependency><groupId>com.cloudbees</groupId><artifactId>groovy-cps</artifactId><version>1.31</version></dependency><dependency><groupId>org.codehaus.groovy</groupId><artifactId>groovy-all</artifactId><version>2.4.21</version></dependency>
+<dependency><groupId>org.kohsuke</groupId><artifactId>groovy-sandbox</artifactId><version>1.19</version><exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions></dependency></dependencies></project>`;
 
 /** Brings the interpreter from Maven Central and compiles the harness, once; installs Java and Maven where they are missing. Gives the class path. */
 export const prepareHarness = () => (prepared ??= prepare());
@@ -22,7 +23,7 @@ async function prepare() {
     execFileSync('apt-get', ['install', '-y', '-q', '-o', 'DPkg::Lock::Timeout=300', '--no-install-recommends', ...missing], { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
   }
   const lib = join(tool, 'lib');
-  if (!existsSync(join(lib, 'groovy-cps-1.31.jar'))) {
+  if (!['groovy-cps-1.31.jar', 'groovy-sandbox-1.19.jar'].every((jar) => existsSync(join(lib, jar)))) {
     mkdirSync(tool, { recursive: true });
     writeFileSync(join(tool, 'pom.xml'), pom);
     // A test runner that hears nothing for a minute takes its worker for dead.
@@ -37,13 +38,14 @@ async function prepare() {
 
 /**
  * Runs one build below `folder`; agents keep their folders from build to build. `build`: jenkinsfile, scmUrl, scmRef, job, env, agents
- * ({name, labels, env}), events ({when, times, wait, do}), credentials, checkEvery, hurry, simulated. Gives what Jenkins would show of it.
+ * ({name, labels, env}), events ({when, times, wait, do}), credentials, checkEvery, hurry, simulated, trusted (as a global library,
+ * outside the sandbox). Gives what Jenkins would show of it.
  */
 export async function jenkins(folder, name, build) {
   const home = join(folder, 'builds', name);
   mkdirSync(home, { recursive: true });
   const request = join(home, 'request.json');
-  writeFileSync(request, JSON.stringify({ ...build, home, vars: join(root, 'vars'), resources: join(root, 'resources'), agents: build.agents.map((a) => ({ ...a, home: join(folder, 'agents', a.name) })) }));
+  writeFileSync(request, JSON.stringify({ ...build, home, vars: join(root, 'vars'), resources: join(root, 'resources'), ...(build.trusted || build.simulated ? {} : { sandbox: join(here, 'harness/sandbox.txt') }), agents: build.agents.map((a) => ({ ...a, home: join(folder, 'agents', a.name) })) }));
   const opens = ['java.lang', 'java.util', 'java.io', 'java.util.concurrent', 'java.lang.reflect', 'java.text', 'java.math', 'java.net', 'java.nio', 'java.util.regex'].flatMap((p) => ['--add-opens', `java.base/${p}=ALL-UNNAMED`]);
   let said = '';
   const classPath = await prepareHarness();

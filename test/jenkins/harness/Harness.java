@@ -1,4 +1,5 @@
 import com.cloudbees.groovy.cps.*;
+import com.cloudbees.groovy.cps.sandbox.*;
 import groovy.json.*;
 import groovy.lang.*;
 import java.io.*;
@@ -20,6 +21,8 @@ public final class Harness {
     static Map<String, Object> credentials = new HashMap<>();
     static Map<String, Object> folderProperties = new HashMap<>();
     static Simulated simulated;
+    /** As for a folder's library; null as for a global one. */
+    static Sandbox sandbox;
     static Program.Line running;
     static PrintStream logFile;
     static long virtualNow;
@@ -47,6 +50,7 @@ public final class Harness {
         credentials = (Map<String, Object>) request.getOrDefault("credentials", new HashMap<>());
         folderProperties = (Map<String, Object>) request.getOrDefault("folderProperties", new HashMap<>());
         if (request.get("simulated") != null) { simulated = new Simulated((Map<String, Object>) request.get("simulated")); keepLog = false; }
+        if (request.get("sandbox") != null) sandbox = new Sandbox((String) request.get("sandbox"));
         int checkEvery = ((Number) request.getOrDefault("checkEvery", 1)).intValue();
         List<Map<String, Object>> events = new ArrayList<>((List<Map<String, Object>>) request.getOrDefault("events", new ArrayList<>()));
 
@@ -63,7 +67,7 @@ public final class Harness {
     /** Compiles the vars and the Jenkinsfile as the Pipeline plugin does; instances only for a new program. */
     static ClassLoader load(Program p, boolean fresh) throws Exception {
         CompilerConfiguration c = new CompilerConfiguration();
-        c.addCompilationCustomizers(new ImportCustomizer().addImports("com.cloudbees.groovy.cps.NonCPS"), new CpsTransformer());
+        c.addCompilationCustomizers(new ImportCustomizer().addImports("com.cloudbees.groovy.cps.NonCPS"), sandbox != null ? new SandboxedTransformer() : new CpsTransformer());
         c.setScriptBaseClass(HarnessScript.class.getName());
         GroovyClassLoader loader = new GroovyClassLoader(Harness.class.getClassLoader(), c);
         File[] files = new File(varsFolder).listFiles((d, n) -> n.endsWith(".groovy"));
@@ -76,6 +80,9 @@ public final class Harness {
         if (fresh) p.vars.put("Jenkinsfile", k.getDeclaredConstructor().newInstance());
         return loader;
     }
+
+    /** How what a script calls is called. */
+    static Env outermost() { return Envs.empty(sandbox != null ? new SandboxInvoker() : Invoker.INSTANCE); }
 
     static byte[] written(Program p) throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
@@ -138,7 +145,8 @@ public final class Harness {
             Outcome feed = l.feed;
             l.feed = null;
             long begun = System.nanoTime();
-            o = l.continuable.run0(feed, Continuable.categories);
+            if (sandbox != null) sandbox.register();
+            try { o = l.continuable.run0(feed, Continuable.categories); } finally { if (sandbox != null) sandbox.unregister(); }
             groovyNanos += System.nanoTime() - begun;
             if (l.continuable.isResumable()) {
                 if (!o.isSuccess() || !(o.getNormal() instanceof StepCall)) throw new IllegalStateException("a line stopped without a step: " + o);
@@ -236,6 +244,7 @@ public final class Harness {
         r.put("mails", p.mails);
         r.put("junit", p.junit);
         r.put("properties", p.jobProperties);
+        r.put("permitted", Sandbox.used);
         Files.write(Paths.get(home, "result.json"), JsonOutput.toJson(r).getBytes(StandardCharsets.UTF_8));
         if (p.failure != null) { log("ERROR: " + p.failure + "\n"); StringWriter w = new StringWriter(); p.failure.printStackTrace(new PrintWriter(w)); Files.write(Paths.get(home, "trace"), w.toString().getBytes()); }
         System.exit(0);

@@ -65,7 +65,7 @@ final class Program implements Serializable {
 
     void startRoot(Script script) {
         Line l = new Line();
-        l.continuable = new Continuable(script);
+        l.continuable = new Continuable(script, Harness.outermost());
         l.feed = new Outcome(null, null);
         l.context = new Context(null, null, buildEnv, new ArrayList<>());
         lines.add(l);
@@ -79,10 +79,12 @@ final class Program implements Serializable {
         l.branch = branch;
         l.feed = new Outcome(null, null);
         try {
-            Object v = body.call();
+            if (Harness.sandbox != null) Harness.sandbox.register();
+            Object v;
+            try { v = body.call(); } finally { if (Harness.sandbox != null) Harness.sandbox.unregister(); }
             l.feed = new Outcome(v, null);
         } catch (CpsCallableInvocation inv) {
-            l.continuable = new Continuable(inv.invoke(null, null, Continuation.HALT));
+            l.continuable = new Continuable(inv.invoke(Harness.outermost(), null, Continuation.HALT));
         } catch (Throwable t) {
             l.feed = new Outcome(null, t);
         }
