@@ -20,10 +20,23 @@ String take(Map farm, int label, String lane) {
     return hand.toString().replace(' ', '').replace('[', '').replace(']', '')
 }
 
-/** Seconds that a lane with nothing to do sleeps: the first in line looks soon, those behind it seldom. */
+/**
+ * Seconds that a lane with nothing to do sleeps: the first in line looks soon, those behind it seldom. None where those before it are
+ * as many as there are tasks that nobody has in hand: then it is not needed any more.
+ */
 @NonCPS
 int pause(Map farm, int label, String lane) {
     List idle = farm.idle[label]
     if (!idle.contains(lane)) { idle.add(lane) }
+    int open = farm.left[label]
+    for (List hand : farm.hand.values()) {
+        for (Integer task : hand) {
+            if (farm.state[task] == 'running' && farm.label[task] == label) { open = open - 1 }
+        }
+    }
+    if (idle.indexOf(lane) >= open) {
+        idle.remove(lane)
+        return 0
+    }
     return [2, 3, 4, 5, 7, 9, 12, 16, 22, 30, 40, 45][Math.min(idle.indexOf(lane), 11)]
 }

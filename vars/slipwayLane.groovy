@@ -1,8 +1,10 @@
-/** A lane of slipwayBuild: holds an agent while there is work for it, gives it back, and looks again until all is done; see slipwayLane.txt. */
+/** A lane of slipwayBuild: holds an agent while there is work for it, gives it back, and looks again until it is not needed any more; see slipwayLane.txt. */
 void call(Map farm, int label, String lane, Map o) {
-    while (farm.left[label] > 0 && !farm.stopped) {
+    int pause = 1
+    while (farm.left[label] > 0 && pause > 0 && !farm.stopped) {
         if (farm.ready[label].isEmpty()) {
-            sleep(time: slipwayHand.pause(farm, label, lane), unit: 'SECONDS')
+            pause = slipwayHand.pause(farm, label, lane)
+            if (pause > 0) { sleep(time: pause, unit: 'SECONDS') }
         } else {
             farm.idle[label].remove(lane)
             node(farm.labels[label]) {

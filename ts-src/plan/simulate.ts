@@ -75,6 +75,7 @@ export function simulate(work: Work, lanes: number, costs: Costs): Simulated {
   let now = 0;
   let order = 0;
   let left = count;
+  let inHand = 0;
   let workLeft = expected.reduce((a, b) => a + b, 0);
   let warm: number[] = [];
   const result: Simulated = { seconds: 0, calls: 0, sleeps: 0, agents: 0, takes: 0 };
@@ -100,6 +101,11 @@ export function simulate(work: Work, lanes: number, costs: Costs): Simulated {
     if (left === 0) return;
     if (!ready.length) {
       if (!idle.includes(lane)) idle.push(lane);
+      // As many before it as there are tasks that nobody has in hand: it is not needed any more.
+      if (idle.indexOf(lane) >= left - inHand) {
+        idle.splice(idle.indexOf(lane), 1);
+        return;
+      }
       result.sleeps++;
       after(pauses[Math.min(idle.indexOf(lane), pauses.length - 1)]!, () => look(lane));
       return;
@@ -130,7 +136,9 @@ export function simulate(work: Work, lanes: number, costs: Costs): Simulated {
       sum += expected[t]!;
     }
     result.calls++;
+    inHand += hand.length;
     after(costs.call + hand.reduce((s, t) => s + seconds[t]!, 0), () => {
+      inHand -= hand.length;
       for (const t of hand) {
         left--;
         workLeft -= expected[t]!;

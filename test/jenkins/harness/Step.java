@@ -231,7 +231,10 @@ abstract class Step implements Serializable {
                 if (ready > 0 && Harness.now() >= ready) { ready = 0; enter(); }
                 return;
             }
-            for (Program.Agent a : program().agents) {
+            List<Program.Agent> agents = new ArrayList<>(program().agents);
+            // One that is there is taken before a new one is started.
+            if (Harness.simulated != null) agents.sort(Comparator.comparingLong(a -> Harness.simulated.agentStart(a.name)));
+            for (Program.Agent a : agents) {
                 if (a.offline || a.user != null || !a.fits(call.text("label"))) continue;
                 a.user = this;
                 agent = a;
