@@ -1437,14 +1437,18 @@ multibranchPipelineJob({{path}}) {
                     credentialsId({{credentialsId}})
 {{/credentials}}
                     traits {
+{{#branches}}
                         gitHubBranchDiscovery { strategyId(1) }
                         gitHubTagDiscovery()
+{{/branches}}
+{{#requests}}
                         // The merge result is built; of forks only people who may write are trusted with the Jenkinsfile.
                         gitHubPullRequestDiscovery { strategyId(1) }
                         gitHubForkDiscovery {
                             strategyId(1)
                             trust { gitHubTrustPermissions() }
                         }
+{{/requests}}
                     }
                 }
 {{/github}}
@@ -1493,16 +1497,17 @@ escape};var mustache={name:"mustache.js",version:"4.2.0",tags:["{{","}}"],clearC
 function(template,tags2){return defaultWriter.parse(template,tags2)};mustache.render=function(template,view,partials,config2){if(typeof template!="string")throw new TypeError('Invalid template! Template should be a "string" but "'+typeStr(template)+'" was given as the first argument for mustache#render(template, view, partials)');return defaultWriter.render(template,view,partials,config2)};mustache.
 escape=escapeHtml;mustache.Scanner=Scanner;mustache.Context=Context;mustache.Writer=Writer;var mustache_default=mustache;function renderTemplate(template,values){for(let[type,name4]of mustache_default.parse(template))if((type==="name"||type==="#"||type==="^"||type==="&")&&name4!=="."&&!Object.hasOwn(values,name4))throw new Error(`the template needs '${name4}'`);return mustache_default.render(template,values,void 0,{escape:String})}var shellQuote=text2=>/^[A-Za-z0-9_@%+=:,./-]+$/.test(text2)?text2:`'${text2.replaceAll(
 "'","'\\''")}'`;var groovy=text2=>`'${text2.replaceAll("\\","\\\\").replaceAll("'","\\'").replaceAll(`
-`,"\\n").replaceAll("\r","\\r")}'`;function jobNames(names2){let used=new Set;return names2.map(name4=>{let plain2=name4.replace(/[^A-Za-z0-9._ -]+/g,"-").replace(/^[.-]+|\.+$/g,"")||"repository",free=plain2;for(let i=2;used.has(free.toLowerCase());i++)free=`${plain2}-${i}`;return used.add(free.toLowerCase()),free})}function renderJobDsl(input){let names2=jobNames(["distro",...input.repositories.map(
-r=>r.name)]),credentials2=input.credentials===void 0?[]:[{credentialsId:groovy(input.credentials)}],job=(name4,url2,title,id)=>{let github=/^(?:https?:\/\/|ssh:\/\/git@|git@)github\.com[:/]([^/]+)\/([^/]+?)(?:\.git)?\/?$/.exec(url2);return{path:groovy(`${input.folder}/${name4}`),id:groovy(id),title:groovy(title),github:github?[{owner:groovy(github[1]),repository:groovy(github[2]),credentials:credentials2}]:
-[],git:github?[]:[{url:groovy(url2),credentials:credentials2}]}};return renderTemplate(jobs_default,{folder:groovy(input.folder),title:groovy(`Robot software of ${input.organization}`),keep:String(input.keep),minutes:`${input.every}m`,environment:[{name:"SLIPWAY_DISTRO",value:groovy(`${input.distroUrl}${input.distroBranch===void 0?"":`#${input.distroBranch}`}`)},{name:"SLIPWAY_DISTRO_JOB",value:groovy(
-`/${input.folder}/distro/${encodeURIComponent(input.distroBranch??"main")}`)}],jobs:[job(names2[0],input.distroUrl,"The distro repository: nightlies, releases, experiments",`slipway-${input.folder}-distro`),...input.repositories.map((r,i)=>job(names2[i+1],r.url,`${r.name}, of ${r.distributions.join(", ")}`,`slipway-${input.folder}-${names2[i+1]}`))]})}function renderJobsCasc(input){return`jobs:
+`,"\\n").replaceAll("\r","\\r")}'`;function jobNames(names2){let used=new Set;return names2.map(name4=>{let plain2=name4.replace(/[^A-Za-z0-9._ -]+/g,"-").replace(/^[.-]+|\.+$/g,"")||"repository",free=plain2;for(let i=2;used.has(free.toLowerCase());i++)free=`${plain2}-${i}`;return used.add(free.toLowerCase()),free})}function renderJobDsl(input){let names2=jobNames(["distro","distro-requests",...input.
+repositories.map(r=>r.name)]),credentials2=input.credentials===void 0?[]:[{credentialsId:groovy(input.credentials)}],onGithub=url2=>/^(?:https?:\/\/|ssh:\/\/git@|git@)github\.com[:/]([^/]+)\/([^/]+?)(?:\.git)?\/?$/.exec(url2),job=(name4,url2,title,id,of)=>{let github=onGithub(url2);return{path:groovy(`${input.folder}/${name4}`),id:groovy(id),title:groovy(title),github:github?[{owner:groovy(github[1]),
+repository:groovy(github[2]),credentials:credentials2,...of}]:[],git:github?[]:[{url:groovy(url2),credentials:credentials2}]}};return renderTemplate(jobs_default,{folder:groovy(input.folder),title:groovy(`Robot software of ${input.organization}`),keep:String(input.keep),minutes:`${input.every}m`,environment:[{name:"SLIPWAY_DISTRO",value:groovy(`${input.distroUrl}${input.distroBranch===void 0?"":`#${input.
+distroBranch}`}`)},{name:"SLIPWAY_DISTRO_JOB",value:groovy(`/${input.folder}/distro/${encodeURIComponent(input.distroBranch??"main")}`)}],jobs:[job(names2[0],input.distroUrl,"The distro repository: nightlies, releases, experiments",`slipway-${input.folder}-distro`,{branches:!0,requests:!1}),...onGithub(input.distroUrl)?[job(names2[1],input.distroUrl,"Pull requests on the distro repository",`slipwa\
+y-${input.folder}-distro-requests`,{branches:!1,requests:!0})]:[],...input.repositories.map((r,i)=>job(names2[i+2],r.url,`${r.name}, of ${r.distributions.join(", ")}`,`slipway-${input.folder}-${names2[i+2]}`,{branches:!0,requests:!0}))]})}function renderJobsCasc(input){return`jobs:
   - script: |
 ${renderJobDsl(input).trimEnd().split(`
 `).map(l=>l?`      ${l}`:"").join(`
 `)}
-`}var jobs={summary:"write the Jenkins jobs of the whole farm, from the distro repository alone",usage:"jobs --distro-url URL[#BRANCH]",details:`One folder with the distro repository's multibranch pipeline and one multibranch pipeline for each source repository of its
-distributions. As a Job DSL script (a seed job runs it with "removed jobs: delete" or "disable", so that jobs of repositories that
+`}var jobs={summary:"write the Jenkins jobs of the whole farm, from the distro repository alone",usage:"jobs --distro-url URL[#BRANCH]",details:`One folder with the distro repository's multibranch pipeline (on GitHub one more for its pull requests, which then can't see the
+credentials of the first) and one multibranch pipeline for each source repository of its distributions. As a Job DSL script (a seed job runs it with "removed jobs: delete" or "disable", so that jobs of repositories that
 left go too), or as configuration as code that holds that script.`,options:{distro:distroOptions.distro,state:distroOptions.state,"distro-url":{type:"string",value:"URL[#BRANCH]",help:"where Jenkins gets the distro repository from"},folder:{type:"string",value:"NAME",help:"the folder of all jobs (default: the organization)"},credentials:{type:"string",value:"ID",help:"credentials of Jenkins with w\
 hich it reads the repositories"},format:{type:"string",value:"NAME",help:"jobdsl (default) or casc"},keep:{type:"string",value:"N",help:"builds that each job keeps (default: 30)"},every:{type:"string",value:"MINUTES",help:"how often a repository is looked at for new branches where no webhook tells (default: 60)"},output:{type:"string",short:"o",value:"FILE",help:"write it there (default: standard \
 output)"}},async run(values){let text2=(name4,fallback)=>typeof values[name4]=="string"?values[name4]:fallback,numbers=[text2("keep","30"),text2("every","60")],format=text2("format","jobdsl"),[url2,branch]=text2("distro-url","").split("#");if(!url2||/[\0-\x20\x7f]/.test(url2)||!["jobdsl","casc"].includes(format)||numbers.some(n=>!/^[1-9]\d{0,4}$/.test(n))||!/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text2(
@@ -1510,7 +1515,7 @@ output)"}},async run(values){let text2=(name4,fallback)=>typeof values[name4]=="
 `),exit.usage;let workspace=await openWorkspace(values);if(!workspace.ok)return showDiagnostics(workspace.diagnostics),exit.failed;let diagnostics=[],repositories=new Map,{distro,urlBase}=workspace.value;for(let name4 of Object.keys(distro.distributions).sort()){let entries=await readEntries(workspace.value,name4);if(diagnostics.push(...entries.diagnostics),!!entries.ok)for(let r of entries.value.
 repositories){if(r.source?.type!=="git")continue;let there=repositories.get(r.name);there?there.distributions.push(name4):repositories.set(r.name,{url:absoluteUrl(r.source.url,urlBase),distributions:[name4]})}}if(showDiagnostics(sorted(diagnostics)),diagnostics.some(isError))return exit.failed;let input={folder:text2("folder",distro.organization),organization:distro.organization,distroUrl:url2,distroBranch:branch,
 credentials:typeof values.credentials=="string"?values.credentials:void 0,keep:Number(numbers[0]),every:Number(numbers[1]),repositories:[...repositories].sort(([a],[b])=>a<b?-1:1).map(([name4,r])=>({name:name4,...r}))},made=format==="casc"?renderJobsCasc(input):renderJobDsl(input);return typeof values.output=="string"?(writeWhole((0,import_node_path20.resolve)(values.output),made),complain(`wrote ${values.
-output}: ${input.repositories.length+1} jobs
+output}: the jobs of ${input.repositories.length+1} repositories
 `)):print(made),exit.ok}};var import_node_fs35=require("node:fs"),import_node_path40=require("node:path");init_diagnostics();var isDone=state=>state==="kept"||state==="built"||state==="passed";init_files();var telling=/(^|[\s:])(fatal )?error[: ]|CMake Error|undefined reference|No rule to make target|Traceback \(most recent|ModuleNotFoundError|ImportError|No such file or directory|slipway: error|cannot find -l|E: |not found/i,network=/Could not resolve host|Temporary failure in name resolution|Network is unreachable|unable to access '(?:https?|git):\/\/|Name or service not known|Failed to (?:clone|fetch|download)|fatal: clone of/;
 function tellingPart(log,most3=25){let lines=log.split(`
 `).map(l=>printable(l.replace(/\x1b\[[0-9;]*m/g,"")).slice(0,400)).filter((l,i,all)=>l.trim()!==""||all[i-1]?.trim()!==""),start=Math.max(0,lines.findLastIndex(l=>l.startsWith("== "))),first=lines.findIndex((l,i)=>i>start&&telling.test(l)&&!/-Werror|no error|_error|error_|errors?\.|warning:/i.test(l.replace(/error:/g,""))),at2=first<0?Math.max(0,lines.length-most3):Math.max(start,first-3);return lines.

@@ -38,6 +38,26 @@ describe('the vars', () => {
     }
   });
 
+  it('have every option of both pipelines in docs/jenkins.md: in an example, and in a table with its default', () => {
+    const docs = readFileSync(join(root, 'docs/jenkins.md'), 'utf8');
+    for (const name of ['distroPipeline', 'packagePipeline']) {
+      const options = /slipwayOptions\('\w+', \[([^]*?)\n? *\], given\)/.exec(text(name))![1]!.replace(/'[^']*'/g, (t) => t.replaceAll(':', ''));
+      const example = new RegExp(`\n {4}${name}\\(\n([^]*?)\n {4}\\)\n`).exec(docs)![1]!;
+      const table = docs.slice(docs.indexOf(example)).split('\n\n')[1]!;
+      for (const [, option, value] of options.matchAll(/(\w+): (\[[^\]]*\]|'[^']*'|[^,\s]+)/g)) {
+        expect(example, `${name}: ${option}`).toMatch(new RegExp(`\\b${option}: `));
+        const row = table.split('\n').find((l) => l.split('|')[1]!.split(',').some((o) => o.trim() === option));
+        expect(row, `${name}: ${option}`).toBeDefined();
+        const told = row!.split('|')[2]!.trim();
+        const plain = value!.replace(/'/g, '');
+        // Cron's value has blanks and is cut by this reading.
+        if (plain !== 'null' && plain !== '[]' && !told.startsWith('as in')) expect(told.replace(/`/g, ''), `${name}: ${option}`).toContain(plain);
+      }
+    }
+    // What is listed there is what the steps need.
+    for (const id of Object.keys(steps).flatMap((plugin) => /\(([\w-]+)\)/.exec(plugin)?.[1] ?? [])) expect(docs, id).toContain(`| ${id} |`);
+  });
+
   it('use these steps and no others', () => {
     const known = new Set([...Object.values(steps).flat(), ...symbols]);
     const used = new Set<string>();

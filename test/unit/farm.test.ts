@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+// @ts-expect-error plain JavaScript, shared with the benchmarks
+import { prepareHarness } from '../jenkins/harness.mjs';
 import { gitBackend } from '../e2e/git-backend.ts';
 import { channelPart, pipelineOf } from '../../ts-src/plan/track.ts';
 import { usersOf } from '../../ts-src/plan/closure.ts';
@@ -19,6 +21,7 @@ import type { Distro } from '../../ts-src/model/distro.ts';
 import type { Manifest } from '../../ts-src/model/manifest.ts';
 import type { DistributionInput, Plan, Scope } from '../../ts-src/model/plan.ts';
 
+const classPath = prepareHarness as () => Promise<string>;
 const folder = mkdtempSync(join(tmpdir(), 'slipway-farm-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const bundle = join(__dirname, '../../resources/slipway.cjs');
@@ -94,16 +97,23 @@ describe('test results', () => {
 });
 
 describe('slipway jobs', () => {
-  it('writes a job for each repository, whatever its name and address, as a script and as code', () => {
+  type Call = [string, ...(string | Call[])[]];
+  const found = (calls: Call[], name: string): Call[] => calls.flatMap((c) => [...(c[0] === name ? [c] : []), ...c.slice(1).flatMap((a) => (Array.isArray(a) ? found(a, name) : []))]);
+  it('writes a job for each repository, whatever its name and address, as a script and as code; pull requests on the distro repository have their own', async () => {
     write('jobs/distro.yaml', 'organization: acme\ndistributions: {d: {platforms: [bookworm], repos: [a.repos], ros_version: 2}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\n');
     write('jobs/a.repos', 'repositories:\n  core: {type: git, url: "https://github.com/acme/core.git", version: main}\n  tools: {type: git, url: "ssh://git@example.org/it\'s/${x}.git", version: main}\n');
-    const jobs = (...args: string[]) => spawnSync('node', [bundle, 'jobs', '--distro-url', 'https://example.org/distro.git#main', ...args], { cwd: join(folder, 'jobs'), encoding: 'utf8' });
+    const jobs = (...args: string[]) => spawnSync('node', [bundle, 'jobs', '--distro-url', 'https://github.com/acme/distro.git#main', ...args], { cwd: join(folder, 'jobs'), encoding: 'utf8' });
     const script = jobs('--credentials', 'reader');
     expect(script.status, script.stderr).toBe(0);
-    expect(script.stdout.match(/^multibranchPipelineJob\('acme\/(\w+)'\)/gm)).toEqual(['multibranchPipelineJob(\'acme/distro\')', 'multibranchPipelineJob(\'acme/core\')', 'multibranchPipelineJob(\'acme/tools\')']);
-    expect(script.stdout).toContain('repoOwner(\'acme\')');
-    expect(script.stdout).toContain('remote(\'ssh://git@example.org/it\\\'s/${x}.git\')');
-    expect(script.stdout).toContain('key(\'SLIPWAY_DISTRO\')');
+    write('jobs/script.groovy', script.stdout);
+    const run = JSON.parse(execFileSync('java', ['-cp', await classPath(), 'Dsl', join(folder, 'jobs/script.groovy')], { encoding: 'utf8' })) as Call[];
+    const made = found(run, 'multibranchPipelineJob');
+    expect(made.map((j) => j[1])).toEqual(['acme/distro', 'acme/distro-requests', 'acme/core', 'acme/tools']);
+    const traits = made.map((j) => found([j], 'traits').flatMap((t) => (t[1] as Call[]).map((c) => c[0])));
+    expect(traits).toEqual([['gitHubBranchDiscovery', 'gitHubTagDiscovery'], ['gitHubPullRequestDiscovery', 'gitHubForkDiscovery'], ['gitHubBranchDiscovery', 'gitHubTagDiscovery', 'gitHubPullRequestDiscovery', 'gitHubForkDiscovery'], ['gitBranchDiscovery', 'gitTagDiscovery']]);
+    expect(new Set(found(run, 'id').map((c) => c[1])).size).toBe(4);
+    expect(found([made[3]!], 'remote')).toEqual([['remote', 'ssh://git@example.org/it\'s/${x}.git']]);
+    expect(found(run, 'stringProperty').map((p) => found([p], 'value')[0]![1])).toEqual(['https://github.com/acme/distro.git#main', '/acme/distro/main']);
     expect(script.stdout).toContain('credentialsId(\'reader\')');
     const casc = jobs('--format', 'casc');
     expect(casc.stdout).toMatch(/^jobs:\n/m);

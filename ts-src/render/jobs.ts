@@ -31,13 +31,14 @@ export function jobNames(names: readonly string[]): string[] {
 
 /** The farm's jobs as a Job DSL script. */
 export function renderJobDsl(input: JobsInput): string {
-  const names = jobNames(['distro', ...input.repositories.map((r) => r.name)]);
+  const names = jobNames(['distro', 'distro-requests', ...input.repositories.map((r) => r.name)]);
   const credentials = input.credentials === undefined ? [] : [{ credentialsId: groovy(input.credentials) }];
-  const job = (name: string, url: string, title: string, id: string) => {
-    const github = /^(?:https?:\/\/|ssh:\/\/git@|git@)github\.com[:/]([^/]+)\/([^/]+?)(?:\.git)?\/?$/.exec(url);
+  const onGithub = (url: string) => /^(?:https?:\/\/|ssh:\/\/git@|git@)github\.com[:/]([^/]+)\/([^/]+?)(?:\.git)?\/?$/.exec(url);
+  const job = (name: string, url: string, title: string, id: string, of: { branches: boolean; requests: boolean }) => {
+    const github = onGithub(url);
     return {
       path: groovy(`${input.folder}/${name}`), id: groovy(id), title: groovy(title),
-      github: github ? [{ owner: groovy(github[1]!), repository: groovy(github[2]!), credentials }] : [], git: github ? [] : [{ url: groovy(url), credentials }],
+      github: github ? [{ owner: groovy(github[1]!), repository: groovy(github[2]!), credentials, ...of }] : [], git: github ? [] : [{ url: groovy(url), credentials }],
     };
   };
   return renderTemplate(jobsTemplate, {
@@ -47,8 +48,10 @@ export function renderJobDsl(input: JobsInput): string {
       { name: 'SLIPWAY_DISTRO_JOB', value: groovy(`/${input.folder}/distro/${encodeURIComponent(input.distroBranch ?? 'main')}`) },
     ],
     jobs: [
-      job(names[0]!, input.distroUrl, 'The distro repository: nightlies, releases, experiments', `slipway-${input.folder}-distro`),
-      ...input.repositories.map((r, i) => job(names[i + 1]!, r.url, `${r.name}, of ${r.distributions.join(', ')}`, `slipway-${input.folder}-${names[i + 1]!}`)),
+      // Pull requests have a job of their own, so that they can't see credentials that are kept in the job that publishes.
+      job(names[0]!, input.distroUrl, 'The distro repository: nightlies, releases, experiments', `slipway-${input.folder}-distro`, { branches: true, requests: false }),
+      ...(onGithub(input.distroUrl) ? [job(names[1]!, input.distroUrl, 'Pull requests on the distro repository', `slipway-${input.folder}-distro-requests`, { branches: false, requests: true })] : []),
+      ...input.repositories.map((r, i) => job(names[i + 2]!, r.url, `${r.name}, of ${r.distributions.join(', ')}`, `slipway-${input.folder}-${names[i + 2]!}`, { branches: true, requests: true })),
     ],
   });
 }

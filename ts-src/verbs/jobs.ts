@@ -10,8 +10,8 @@ import { openWorkspace } from './planning.ts';
 export const jobs: Verb = {
   summary: 'write the Jenkins jobs of the whole farm, from the distro repository alone',
   usage: 'jobs --distro-url URL[#BRANCH]',
-  details: `One folder with the distro repository's multibranch pipeline and one multibranch pipeline for each source repository of its
-distributions. As a Job DSL script (a seed job runs it with "removed jobs: delete" or "disable", so that jobs of repositories that
+  details: `One folder with the distro repository's multibranch pipeline (on GitHub one more for its pull requests, which then can't see the
+credentials of the first) and one multibranch pipeline for each source repository of its distributions. As a Job DSL script (a seed job runs it with "removed jobs: delete" or "disable", so that jobs of repositories that
 left go too), or as configuration as code that holds that script.`,
   options: {
     distro: distroOptions.distro, state: distroOptions.state,
@@ -60,7 +60,7 @@ left go too), or as configuration as code that holds that script.`,
     const made = format === 'casc' ? renderJobsCasc(input) : renderJobDsl(input);
     if (typeof values.output === 'string') {
       writeWhole(resolve(values.output), made);
-      complain(`wrote ${values.output}: ${input.repositories.length + 1} jobs\n`);
+      complain(`wrote ${values.output}: the jobs of ${input.repositories.length + 1} repositories\n`);
     } else print(made);
     return exit.ok;
   },
