@@ -96,7 +96,8 @@ describe('the pipelines on Jenkins\' interpreter, in its sandbox, end to end', (
     appendFileSync(join(folder, 'distro/src/robot/acme_math/src/angle.cpp'), '// a change\n');
     sources(join(folder, 'distro'));
     const channel = readFileSync(join(folder, 'store/channels/nightly.json'), 'utf8');
-    const b = await robot({});
+    // The folder's properties say where the distro repository is, as `slipway jobs` writes them.
+    const b = await robot({ env: { SLIPWAY_DISTRO: '', SLIPWAY_DISTRO_JOB: '' }, folderProperties: { SLIPWAY_DISTRO: `${join(folder, 'distro')}#main`, SLIPWAY_DISTRO_JOB: '/acme/distro/main' } });
     good(b);
     expect(built(b)).toEqual(['acme_math']);
     expect(resultsOf(b).filter((t) => t.kind === 'test').map((t) => t.name).sort()).toEqual(['acme_drive', 'acme_math', 'acme_teleop']);
@@ -114,9 +115,12 @@ describe('the pipelines on Jenkins\' interpreter, in its sandbox, end to end', (
     git(repository, 'checkout', '-q', '-b', 'break');
     const message = join(repository, 'acme_msgs/msg/Twist.msg');
     writeFileSync(message, readFileSync(message, 'utf8').replace('angular', 'turning'));
+    // A repository may say itself where its distro repository is.
+    writeFileSync(join(repository, '.slipway-distro'), `${join(folder, 'distro')}#main\n`);
+    git(repository, 'add', '.slipway-distro');
     git(repository, 'commit', '-qam', 'rename');
     git(repository, 'checkout', '-q', 'main');
-    const b = await robot({ scmUrl: repository, scmRef: 'refs/heads/break', job: 'messages', env: { CHANGE_ID: '7', CHANGE_TARGET: 'main', BRANCH_NAME: 'PR-7', BRANCH_IS_PRIMARY: '' } });
+    const b = await robot({ scmUrl: repository, scmRef: 'refs/heads/break', job: 'messages', env: { SLIPWAY_DISTRO: '', CHANGE_ID: '7', CHANGE_TARGET: 'main', BRANCH_NAME: 'PR-7', BRANCH_IS_PRIMARY: '' } });
     expect(b.result).toBe('FAILURE');
     expect(b.description).toContain('failed: acme_drive');
     expect(b.triggered).toEqual([]);
@@ -134,7 +138,8 @@ describe('the pipelines on Jenkins\' interpreter, in its sandbox, end to end', (
     appendFileSync(join(d, 'distro.yaml'), 'package_settings:\n  acme_teleop: {environment: {TELEOP: "1"}}\n');
     git(d, 'commit', '-qam', 'settings');
     git(d, 'checkout', '-q', 'main');
-    const b = await distro({ scmRef: 'refs/heads/settings', env: { CHANGE_ID: '3', CHANGE_TARGET: 'main', BRANCH_NAME: 'PR-3', BRANCH_IS_PRIMARY: '' } });
+    // It asks for a key that there is not: a run that bound it would fail.
+    const b = await distro({ jenkinsfile: 'distroPipeline(lanes: 2, signingKey: "none", publish: true)', scmRef: 'refs/heads/settings', env: { CHANGE_ID: '3', CHANGE_TARGET: 'main', BRANCH_NAME: 'PR-3', BRANCH_IS_PRIMARY: '' } });
     expect(b.log).toContain('what this changes:');
     expect(b.log).not.toContain('{ (Publish)');
     expect(b.result, b.log).not.toBe('FAILURE');
@@ -178,6 +183,14 @@ describe('the pipelines on Jenkins\' interpreter, in its sandbox, end to end', (
     expect(b.log).toMatch(/Agent \w+ went away/);
     expect(b.log.match(/^building mini\/bookworm-amd64\/ament_cmake_core$/gm)).toHaveLength(2);
     expect(b.log.match(/^building mini\/bookworm-amd64\/acme_drive$/gm)).toHaveLength(1);
+  });
+
+  it('an agent that vanishes while it plans costs that plan alone', async () => {
+    const b = await distro({ events: [{ when: '[Pipeline] sh\n', wait: 300, do: 'kill-agent' }] });
+    good(b);
+    expect(b.log).toMatch(/Agent \w+ went away/);
+    expect(b.description).toBe('main: 8 kept, tests of 8 packages passed');
+    expect(b.log.match(/^Running on \w+/gm)).toHaveLength(2);
   });
 
   it('a controller that is restarted in the middle goes on with what runs', async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { PlannedPackage } from '../../ts-src/model/plan.ts';
 import type { Interface } from '../../ts-src/model/result.ts';
+import { closuresOf } from '../../ts-src/plan/closure.ts';
 import { Identities } from '../../ts-src/plan/identity.ts';
 import { readElf } from '../../ts-src/run/elf.ts';
 import { describe as describeStage, interfaceOf } from '../../ts-src/run/interface.ts';
@@ -129,9 +130,9 @@ describe('the rules of the cut-off', () => {
 });
 
 describe('what stands for a package in the keys of others', () => {
-  const planned = (name: string, run: string[], build: string[] = run, tools: string[] = []): PlannedPackage => ({ name, run, build, tools }) as unknown as PlannedPackage;
+  const planned = (name: string, run: string[], build: string[] = run, tools: string[] = []): PlannedPackage => ({ name, run, build, tools, test: [] }) as unknown as PlannedPackage;
   const face = (id: string, more: Partial<Interface> = {}): Interface => ({ shown: `s${id}`, tool: `t${id}`, code: `d${id}`, content: `c${id}`, loads: false, offers: false, ...more });
-  const identities = (packages: PlannedPackage[], faces: Interface[], full = false) => new Identities(packages, new Map(packages.map((p, i) => [p.name, i])), (n) => faces[n]!, full);
+  const identities = (packages: PlannedPackage[], faces: Interface[], full = false) => new Identities(closuresOf({ packages }), (n) => faces[n]!, full);
 
   const packages = [planned('base', []), planned('library', ['base']), planned('user', ['library'])];
   const of = (faces: Interface[], tool = false, full = false) => identities(packages, faces, full).ofBuild(1, tool);

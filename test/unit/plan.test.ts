@@ -7,6 +7,7 @@ import { closuresOf } from '../../ts-src/plan/closure.ts';
 import { join, Vocabulary, type NameSet } from '../../ts-src/plan/name-sets.ts';
 import { makePlan } from '../../ts-src/plan/plan.ts';
 import type { Selection } from '../../ts-src/plan/select.ts';
+import { usableWaits } from '../../ts-src/plan/waits.ts';
 import { compareDebianVersions } from '../../ts-src/plan/versions.ts';
 import { parseManifest } from '../../ts-src/read/manifest.ts';
 import { layerRosdep } from '../../ts-src/read/rosdep.ts';
@@ -201,6 +202,28 @@ describe('any graph', () => {
         if (!p.blocked) for (const d of closures.root(n)) expect(d, `${scope.packages[d]!.name} before ${p.name}`).toBeLessThan(n);
       });
     }), { numRuns: 300 });
+  });
+
+  it('lets each task go on as soon as its whole root is done, and no sooner', () => {
+    fc.assert(fc.property(graphs, fc.infiniteStream(fc.nat()), (edges, random) => {
+      const { packages } = planOf(build(edges)).plan.scopes[0]!;
+      const closures = closuresOf({ packages });
+      const { left, dependents } = usableWaits(closures, () => true);
+      const count = packages.length;
+      const done = new Set<number>();
+      const rootOf = (t: number) => (t < count ? closures.root(t) : closures.testRoot(t - count));
+      // Packages that wait for themselves are blocked, and never done.
+      const sound = [...Array(2 * count).keys()].filter((t) => [t % count, ...rootOf(t)].every((d) => !packages[d]!.blocked));
+      for (;;) {
+        const ready = sound.filter((t) => !done.has(t) && left[t] === 0);
+        expect(ready).toEqual(sound.filter((t) => !done.has(t) && rootOf(t).every((d) => done.has(d))));
+        if (!ready.length) break;
+        const queue = [ready[(random.next().value as number) % ready.length]!];
+        done.add(queue[0]!);
+        for (const n of queue) for (const d of dependents(n)) if (--left[d]! === 0 && d >= 2 * count) queue.push(d);
+      }
+      expect(done.size).toBe(sound.length);
+    }), { numRuns: 200 });
   });
 });
 

@@ -1,4 +1,5 @@
 import type { PlannedPackage, Scope } from '../model/plan.ts';
+import { cycles } from './graph.ts';
 
 /** A scope's packages as numbers, and what each needs in its root: all it builds on, with what those need to run. */
 export interface Closures {
@@ -6,6 +7,9 @@ export interface Closures {
   /** By package, what it names to be built with, and for its tests: as far as it is in the scope. */
   build: readonly (readonly number[])[];
   test: readonly (readonly number[])[];
+  /** By package, what it names to run; and for those on a cycle of these all packages of the cycle. */
+  runs: readonly (readonly number[])[];
+  together: ReadonlyMap<number, readonly number[]>;
   /** For each package the packages in its build root, by number in plan order, sorted. Built when asked for. */
   root(n: number): number[];
   /** The packages in the root of its tests: that of its build, what its tests need, and itself, with what they need to run. */
@@ -53,7 +57,7 @@ export function closuresOf(scope: Pick<Scope, 'packages'>): Closures {
     return numbersIn(bits);
   };
   return {
-    index, build, test,
+    index, build, test, runs: direct, together: new Map(cycles(direct).flatMap((set) => set.map((n) => [n, set] as const))),
     run: (n) => without(runs[n]!.slice(), n),
     root(n) {
       let r = roots.get(n);

@@ -1,7 +1,6 @@
 import { sha256 } from '../model/digest.ts';
-import type { PlannedPackage } from '../model/plan.ts';
 import type { Interface } from '../model/result.ts';
-import { cycles } from './graph.ts';
+import type { Closures } from './closure.ts';
 
 /** How a package is seen: as a library to build against, as a tool that the build runs, as a tool that loads libraries, or with every byte. */
 export type Mode = 'shown' | 'tool' | 'code' | 'content';
@@ -14,15 +13,14 @@ const digest = (text: string): string => sha256(text).slice(0, 32);
  * edges. Packages that need each other to run stand together.
  */
 export class Identities {
-  private readonly runs: number[][];
-  /** For a package on a cycle of run dependencies all packages of that cycle. */
-  private readonly together = new Map<number, number[]>();
+  private readonly runs: Closures['runs'];
+  private readonly together: Closures['together'];
   private readonly known: Record<Mode, Map<number, string>> = { shown: new Map(), tool: new Map(), code: new Map(), content: new Map() };
   private readonly loading = new Map<number, boolean>();
 
-  constructor(packages: readonly PlannedPackage[], index: ReadonlyMap<string, number>, private readonly interfaceOf: (n: number) => Interface, private readonly full: boolean) {
-    this.runs = packages.map((p) => p.run.flatMap((name) => index.get(name) ?? []));
-    for (const set of cycles(this.runs)) for (const n of set) this.together.set(n, set);
+  constructor({ runs, together }: Pick<Closures, 'runs' | 'together'>, private readonly interfaceOf: (n: number) => Interface, private readonly full: boolean) {
+    this.runs = runs;
+    this.together = together;
   }
 
   /** As a dependency of a build: a tool by all of it where something of it loads code, a library by what it shows. */

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { Scope, Target } from '../model/plan.ts';
 import { isDone, type BriefRecord, type BriefTest, type Hints, type TaskResult } from '../model/result.ts';
 import { withLock } from '../io/lock.ts';
-import { inverse } from '../plan/graph.ts';
 import { compareDebianVersions } from '../plan/versions.ts';
+import { usableWaits, waits, type Waits } from '../plan/waits.ts';
 import type { Driver } from '../run/driver.ts';
 import type { Store } from '../run/store/store.ts';
 import { newWork } from '../run/work.ts';
@@ -48,6 +48,15 @@ export interface EngineOptions {
 
 interface Ready { run: ScopeRun; task: number; settled: Settled }
 
+/** Where each task is asked for. */
+const nobodyWaits: Waits = { left: new Uint32Array(), dependents: () => new Uint32Array() };
+
+/** All in a task's root, and the tests of these where they are run. */
+function withTests(r: ScopeRun, task: number, isTask: (task: number) => boolean): number[] {
+  const needs = needsOfTask(r, task);
+  return [...needs, ...needs.map((d) => d + r.count).filter((d) => d !== task && isTask(d))];
+}
+
 /** How a task stands before anything runs: its key is in the store, it must be done, or that depends on what is built before it. */
 export interface Outlook { kept: number; todo: number; open: number }
 
@@ -58,8 +67,7 @@ export interface Outlook { kept: number; todo: number; open: number }
  */
 export class Engine {
   private readonly ready: Ready[] = [];
-  private readonly waits = new Map<ScopeRun, number[]>();
-  private readonly dependents = new Map<ScopeRun, (task: number) => Uint32Array>();
+  private readonly waits = new Map<ScopeRun, Waits>();
   private settling = 0;
   private working = 0;
   private stopped = false;
@@ -69,15 +77,9 @@ export class Engine {
   /** `alone`: nothing is scheduled here, each task is asked for. */
   constructor(private readonly options: EngineOptions, readonly runs: ScopeRun[], alone = false) {
     for (const r of runs) {
-      const needs = r.results.map((t, task) => (alone || !t ? [] : this.waitsFor(r, task)));
-      this.waits.set(r, needs.map((n) => (alone ? Infinity : n.length)));
-      this.dependents.set(r, inverse(needs));
+      const isTask = (task: number) => r.results[task] !== undefined;
+      this.waits.set(r, alone ? nobodyWaits : options.testsStop ? waits(r.results.map((t, task) => (t ? withTests(r, task, isTask) : []))) : usableWaits(r.closures, isTask));
     }
-  }
-
-  private waitsFor(r: ScopeRun, task: number): number[] {
-    const needs = needsOfTask(r, task);
-    return this.options.testsStop ? [...needs, ...needs.map((d) => d + r.count).filter((d) => d !== task && r.results[d])] : needs;
   }
 
   /** Settles all that can be settled without doing anything. */
@@ -88,7 +90,7 @@ export class Engine {
         this.finish(r, n, 'blocked', p.blocked);
       });
       r.results.forEach((t, task) => {
-        if (t?.state === 'waiting' && this.waits.get(r)![task] === 0) this.settle(r, task);
+        if (t?.state === 'waiting' && this.waits.get(r)!.left[task] === 0) this.settle(r, task);
       });
     }
     await new Promise<void>((resolve) => {
@@ -230,19 +232,41 @@ export class Engine {
 
   /** What a task came to; who waits for it goes on, or is stopped. */
   private finish(r: ScopeRun, task: number, state: TaskResult['state'], reason: string): void {
-    const t = r.results[task];
-    if (t?.state !== 'waiting') return;
-    Object.assign(t, { state, reason, finished: this.options.now() });
-    this.options.progress.finished(t);
-    const waits = this.waits.get(r)!;
-    if (isDone(state)) {
-      for (const d of this.dependents.get(r)!(task)) if (--waits[d]! === 0 && r.results[d]!.state === 'waiting') this.settle(r, d);
-      return;
+    const ended: { task: number; state: TaskResult['state']; reason: string }[] = [{ task, state, reason }];
+    for (const end of ended) {
+      const t = r.results[end.task];
+      if (t?.state !== 'waiting') continue;
+      Object.assign(t, { state: end.state, reason: end.reason, finished: this.options.now() });
+      this.options.progress.finished(t);
+      if (isDone(end.state)) this.letGo(r, end.task);
+      else {
+        if (end.state === 'failed' && this.options.failFast) this.stopped = true;
+        const what = end.state === 'failed' ? 'failed' : end.state === 'blocked' ? 'is blocked' : 'was stopped';
+        for (const d of this.tasksAbove(r, end.task)) ended.push({ task: d, state: 'stopped', reason: end.task < r.count ? `'${t.name}' ${what}` : `the tests of '${t.name}' failed` });
+      }
     }
-    if (state === 'failed' && this.options.failFast) this.stopped = true;
-    const stops = this.dependents.get(r)!(task);
-    const what = state === 'failed' ? 'failed' : state === 'blocked' ? 'is blocked' : 'was stopped';
-    for (const d of stops) this.finish(r, d, 'stopped', task < r.count ? `'${t.name}' ${what}` : `the tests of '${t.name}' failed`);
+  }
+
+  /** Settles those that waited for nothing but this. */
+  private letGo(r: ScopeRun, task: number): void {
+    const { left, dependents } = this.waits.get(r)!;
+    const done = [task];
+    for (const n of done) {
+      for (const d of dependents(n)) {
+        if (--left[d]! > 0) continue;
+        if (d >= r.results.length) done.push(d);
+        else if (r.results[d]?.state === 'waiting') this.settle(r, d);
+      }
+    }
+  }
+
+  /** The tasks that wait for a task, or for what can't be used without it. */
+  private tasksAbove(r: ScopeRun, task: number): number[] {
+    const { dependents } = this.waits.get(r)!;
+    const found = new Set([task]);
+    for (const n of found) if (n === task || n >= r.results.length) for (const d of dependents(n)) found.add(d);
+    found.delete(task);
+    return [...found].filter((n) => n < r.results.length);
   }
 
   /** Does one task that was settled, unless another slipway on this machine did it meanwhile. */

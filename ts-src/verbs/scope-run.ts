@@ -42,7 +42,7 @@ export function prepareRun(scope: Scope, target: Target, base: Base, system: Sys
   let priority: number[] | undefined;
   return {
     id: scopeId(scope.distribution, target), scope, target, base, system, closures, count: packages.length, records, tests: packages.map(() => undefined), sets: packages.map(() => undefined), owners: new Map(),
-    identities: new Identities(packages, closures.index, (n) => records[n]!.interface, full),
+    identities: new Identities(closures, (n) => records[n]!.interface, full),
     // Who does tasks that others schedule has no use for it.
     get priority() {
       return (priority ??= [...remainingPaths(packages, (p) => history(p.name) ?? 15000), ...packages.map((p) => history(`${p.name} test`) ?? 15000)]);
