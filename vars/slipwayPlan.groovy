@@ -24,7 +24,7 @@ Map call(Map given = [:]) {
 /** Adds what agents of other architectures have to do, each found out on one of them. */
 void others(Map farm, Map labels, String state = null) {
     for (int i = 0; i < farm.architectures.size(); i++) {
-        slipwayNode(labels[farm.architectures[i]] ?: labels['*'] ?: "slipway && ${farm.architectures[i]}".toString()) {
+        slipwayNode(labels.get(farm.architectures[i]) ?: labels.get('*') ?: "slipway && ${farm.architectures[i]}".toString()) {
             slipwaySchedule.add(farm, slipway.ask(slipway.joined([slipway.ofRun('settle', farm, state), ['--first', farm.state.size().toString()]])).text, labels)
         }
     }

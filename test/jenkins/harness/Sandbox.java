@@ -107,6 +107,16 @@ final class Sandbox extends GroovyInterceptor {
         return super.onSetProperty(invoker, receiver, property, value);
     }
 
+    @Override public Object onGetArray(Invoker invoker, Object receiver, Object index) throws Throwable {
+        if (!(receiver.getClass().isArray() && index instanceof Integer)) checkCall(receiver, "getAt", new Object[] { index });
+        return super.onGetArray(invoker, receiver, index);
+    }
+
+    @Override public Object onSetArray(Invoker invoker, Object receiver, Object index, Object value) throws Throwable {
+        if (!(receiver.getClass().isArray() && index instanceof Integer)) checkCall(receiver, "putAt", new Object[] { index, value });
+        return super.onSetArray(invoker, receiver, index, value);
+    }
+
     @Override public Object onGetAttribute(Invoker invoker, Object receiver, String attribute) { throw new SecurityException("no attributes: " + attribute); }
     @Override public Object onSetAttribute(Invoker invoker, Object receiver, String attribute, Object value) { throw new SecurityException("no attributes: " + attribute); }
 }
