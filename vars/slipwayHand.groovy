@@ -2,14 +2,14 @@
 
 /**
  * The most urgent ready task, or several small ones where there are more than lanes and no haste, which is where what is left for each
- * lane is longer than the path above the task. The same policy as in plan/simulate.ts. Gives their numbers.
+ * lane is longer than the path above the task and a fifth of it. The same policy as in plan/simulate.ts. Gives their numbers.
  */
 @NonCPS
 String take(Map farm, int label, String lane) {
     List ready = farm.ready[label]
     List hand = []
     int seconds = 0
-    int most = ready.isEmpty() ? 0 : Math.min(60, ((farm.work[label] / farm.lanes[label] - farm.path[ready[0]]) / 2).intValue())
+    int most = ready.isEmpty() ? 0 : Math.min(60, ((farm.work[label] / farm.lanes[label] - farm.path[ready[0]] * 1.2) / 2).intValue())
     while (!ready.isEmpty() && hand.size() < 20 && (hand.isEmpty() || (seconds + farm.seconds[ready[0]] <= most && ready.size() > farm.lanes[label]))) {
         int task = ready.remove(0)
         hand.add(task)

@@ -49,10 +49,12 @@ export function levels({ waits, expected, seconds }: Work, lanes: number): numbe
 export const pauses = [2, 3, 4, 5, 7, 9, 12, 16, 22, 30, 40, 45] as const;
 /**
  * Several tasks are taken at once where more are ready than there are lanes, up to so many seconds, and up to a part of the first
- * one's slack: what is left for each lane less the path above the task. What is urgent is taken alone.
+ * one's slack: what is left for each lane less the path above the task, and a fifth more of that, since it may be longer than thought.
+ * What is urgent is taken alone: what waits for it goes on when all in hand is done.
  */
 const batchSeconds = 60;
 const slackPart = 0.5;
+const pathPart = 1.2;
 const batchMost = 20;
 
 /**
@@ -129,7 +131,7 @@ export function simulate(work: Work, lanes: number, costs: Costs): Simulated {
     }
     const hand: number[] = [];
     let sum = 0;
-    const most = Math.min(batchSeconds, (workLeft / lanes - remaining[ready[0]!]!) * slackPart);
+    const most = Math.min(batchSeconds, (workLeft / lanes - remaining[ready[0]!]! * pathPart) * slackPart);
     while (ready.length && hand.length < batchMost && (!hand.length || (sum + expected[ready[0]!]! <= most && ready.length > lanes))) {
       const t = ready.shift()!;
       hand.push(t);
