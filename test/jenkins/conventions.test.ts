@@ -9,6 +9,8 @@ import { prepareHarness } from './harness.mjs';
 const vars = join(root, 'vars');
 const names = readdirSync(vars).filter((f) => f.endsWith('.groovy')).map((f) => f.replace('.groovy', '')).sort();
 const text = (name: string) => readFileSync(join(vars, `${name}.groovy`), 'utf8');
+/** The options of a var with their defaults, as it has them. */
+const optionsOf = (name: string) => /slipwayOptions\('\w+', \[([^]*?)\n? *\], given\)/.exec(text(name))![1]!;
 
 /** Steps, and the plugins that have them; docs/jenkins.md lists these. */
 const steps: Record<string, string[]> = {
@@ -32,7 +34,7 @@ describe('the vars', () => {
 
   it('explain every option of the pipelines in their help', () => {
     for (const name of ['distroPipeline', 'packagePipeline', 'slipwayPlan', 'slipwayBuild', 'slipwayPublish', 'slipwayReport']) {
-      const options = /slipwayOptions\('\w+', \[([^]*?)\n? *\], given\)/.exec(text(name))![1]!;
+      const options = optionsOf(name);
       const help = readFileSync(join(vars, `${name}.txt`), 'utf8');
       for (const [, option] of options.matchAll(/(\w+):/g)) expect(help, `${name}: ${option}`).toMatch(new RegExp(`(^|[ ,])${option}\\b`, 'm'));
     }
@@ -41,7 +43,7 @@ describe('the vars', () => {
   it('have every option of both pipelines in docs/jenkins.md: in an example, and in a table with its default', () => {
     const docs = readFileSync(join(root, 'docs/jenkins.md'), 'utf8');
     for (const name of ['distroPipeline', 'packagePipeline']) {
-      const options = /slipwayOptions\('\w+', \[([^]*?)\n? *\], given\)/.exec(text(name))![1]!.replace(/'[^']*'/g, (t) => t.replaceAll(':', ''));
+      const options = optionsOf(name).replace(/'[^']*'/g, (t) => t.replaceAll(':', ''));
       const example = new RegExp(`\n {4}${name}\\(\n([^]*?)\n {4}\\)\n`).exec(docs)![1]!;
       const table = docs.slice(docs.indexOf(example)).split('\n\n')[1]!;
       for (const [, option, value] of options.matchAll(/(\w+): (\[[^\]]*\]|'[^']*'|[^,\s]+)/g)) {

@@ -1,14 +1,14 @@
 import type { PlannedPackage, Scope } from '../model/plan.ts';
-import { cycles } from './graph.ts';
+import { cycles, type Edges } from './graph.ts';
 
 /** A scope's packages as numbers, and what each needs in its root: all it builds on, with what those need to run. */
 export interface Closures {
   index: Map<string, number>;
   /** By package, what it names to be built with, and for its tests: as far as it is in the scope. */
-  build: readonly (readonly number[])[];
-  test: readonly (readonly number[])[];
+  build: Edges;
+  test: Edges;
   /** By package, what it names to run; and for those on a cycle of these all packages of the cycle. */
-  runs: readonly (readonly number[])[];
+  runs: Edges;
   together: ReadonlyMap<number, readonly number[]>;
   /** For each package the packages in its build root, by number in plan order, sorted. Built when asked for. */
   root(n: number): number[];
@@ -33,32 +33,32 @@ export function closuresOf(scope: Pick<Scope, 'packages'>): Closures {
   const { packages } = scope;
   const index = new Map(packages.map((p, i) => [p.name, i]));
   const numbers = (names: string[]) => names.flatMap((n) => index.get(n) ?? []);
-  const direct = packages.map((p) => numbers(p.run));
+  const runs = packages.map((p) => numbers(p.run));
   const build = packages.map((p) => numbers(p.build));
   const test = packages.map((p) => numbers(p.test));
   /** What each brings with it, itself left in where it is on a cycle. */
-  const runs: (Bits | undefined)[] = packages.map(() => undefined);
+  const brought: (Bits | undefined)[] = packages.map(() => undefined);
   const reach = (from: readonly number[]): Bits => {
     const seen = new Uint32Array((packages.length + 31) >> 5);
     const stack = [...from];
     for (let n = stack.pop(); n !== undefined; n = stack.pop()) {
       if (seen[n >> 5]! & (1 << (n & 31))) continue;
       seen[n >> 5]! |= 1 << (n & 31);
-      const known = runs[n];
+      const known = brought[n];
       if (known) for (let w = 0; w < seen.length; w++) seen[w]! |= known[w]!;
-      else for (const d of direct[n]!) stack.push(d);
+      else for (const d of runs[n]!) stack.push(d);
     }
     return seen;
   };
-  packages.forEach((_, n) => (runs[n] = reach(direct[n]!)));
+  packages.forEach((_, n) => (brought[n] = reach(runs[n]!)));
   const roots = new Map<number, number[]>();
   const without = (bits: Bits, n: number): number[] => {
     bits[n >> 5]! &= ~(1 << (n & 31));
     return numbersIn(bits);
   };
   return {
-    index, build, test, runs: direct, together: new Map(cycles(direct).flatMap((set) => set.map((n) => [n, set] as const))),
-    run: (n) => without(runs[n]!.slice(), n),
+    index, build, test, runs, together: new Map(cycles(runs).flatMap((set) => set.map((n) => [n, set] as const))),
+    run: (n) => without(brought[n]!.slice(), n),
     root(n) {
       let r = roots.get(n);
       if (!r) roots.set(n, (r = without(reach(build[n]!), n)));

@@ -152,7 +152,7 @@ export function trail(edges: Edges, set: readonly number[]): number[] {
 }
 
 /** The graph the other way round, in one piece: for each number those that name it, in their order. */
-export function inverse(edges: readonly (readonly number[])[]): (n: number) => Uint32Array {
+export function inverse(edges: Edges): (n: number) => Uint32Array {
   const starts = new Uint32Array(edges.length + 1);
   for (const list of edges) for (const d of list) starts[d + 1]!++;
   for (let n = 0; n < edges.length; n++) starts[n + 1]! += starts[n]!;

@@ -1,3 +1,5 @@
+import { inverse } from './graph.ts';
+
 /** A graph of tasks to be scheduled: what each waits for, how long it is thought to take and how long it takes, in seconds. */
 export interface Work { waits: readonly (readonly number[])[]; expected: readonly number[]; seconds: readonly number[] }
 
@@ -64,9 +66,8 @@ const batchMost = 20;
 export function simulate(work: Work, lanes: number, costs: Costs): Simulated {
   const { waits, expected, seconds } = work;
   const count = seconds.length;
-  const dependents: number[][] = seconds.map(() => []);
+  const dependents = inverse(waits);
   const missing = waits.map((w) => w.length);
-  waits.forEach((w, t) => w.forEach((d) => dependents[d]!.push(t)));
   const remaining = paths(work);
   // The same numbers as the schedule's: the most urgent task is 0.
   const urgent = [...remaining.keys()].sort((a, b) => remaining[b]! - remaining[a]! || a - b);
@@ -144,7 +145,7 @@ export function simulate(work: Work, lanes: number, costs: Costs): Simulated {
       for (const t of hand) {
         left--;
         workLeft -= expected[t]!;
-        for (const d of dependents[t]!) if (--missing[d]! === 0) insert(d);
+        for (const d of dependents(t)) if (--missing[d]! === 0) insert(d);
       }
       if (left === 0) result.seconds = now;
       call(lane);
@@ -177,10 +178,9 @@ const before = (a: { at: number; order: number }, b: { at: number; order: number
 /** Tasks so ordered that what one waits for comes before it. */
 function topological(waits: Work['waits']): number[] {
   const missing = waits.map((w) => w.length);
-  const dependents: number[][] = waits.map(() => []);
-  waits.forEach((w, t) => w.forEach((d) => dependents[d]!.push(t)));
+  const dependents = inverse(waits);
   const found = [...missing.keys()].filter((t) => missing[t] === 0);
-  for (let i = 0; i < found.length; i++) for (const d of dependents[found[i]!]!) if (--missing[d]! === 0) found.push(d);
+  for (let i = 0; i < found.length; i++) for (const d of dependents(found[i]!)) if (--missing[d]! === 0) found.push(d);
   return found;
 }
 

@@ -1,4 +1,4 @@
-import { inverse } from './graph.ts';
+import { inverse, type Edges } from './graph.ts';
 import type { Closures } from './closure.ts';
 
 /**
@@ -35,4 +35,4 @@ export function usableWaits(closures: Closures, isTask: (task: number) => boolea
 }
 
 /** `needs`: by node those that it waits for. */
-export const waits = (needs: readonly (readonly number[])[]): Waits => ({ left: Uint32Array.from(needs, (n) => n.length), dependents: inverse(needs) });
+export const waits = (needs: Edges): Waits => ({ left: Uint32Array.from(needs, (n) => n.length), dependents: inverse(needs) });

@@ -1,7 +1,6 @@
 import * as z from 'zod';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { Lock } from '../model/lock.ts';
-import { readIf } from '../io/files.ts';
 import { isRefName } from './rosdistro.ts';
 import { Locator, parseYaml } from './yaml.ts';
 
@@ -20,9 +19,8 @@ const schema = () => z.object({
   platforms: z.record(name, z.object({ base: z.string().regex(/^[0-9a-f]{64}$/), archive: z.string().regex(/^[0-9a-f]{64}$/), packages: z.record(z.string(), z.string()) })).default({}),
 });
 
-/** A lock file as `slipway lock` writes it. */
-export function readLock(file: string): Result<Lock> {
-  const text = readIf(file);
+/** A lock file as `slipway lock` writes it; its text, undefined where there is none. */
+export function readLock(file: string, text: string | undefined): Result<Lock> {
   if (text === undefined) return bad(error('file-missing', 'there is no such lock', { file, hint: 'make one with `slipway lock`' }));
   const parsed = parseYaml(text, file);
   if (!parsed.ok) return parsed;

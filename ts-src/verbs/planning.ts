@@ -31,7 +31,7 @@ async function readLock(file: string, state: string): Promise<Result<Lock>> {
   const text = readIf(file);
   const known = text === undefined ? undefined : memory.get(text);
   if (known) return good(known);
-  const read = (await import('../read/lock.ts')).readLock(file);
+  const read = (await import('../read/lock.ts')).readLock(file, text);
   if (read.ok && text !== undefined) memory.put(text, () => read.value);
   return read;
 }

@@ -244,7 +244,6 @@ public final class Harness {
         r.put("mails", p.mails);
         r.put("junit", p.junit);
         r.put("properties", p.jobProperties);
-        r.put("permitted", Sandbox.used);
         Files.write(Paths.get(home, "result.json"), JsonOutput.toJson(r).getBytes(StandardCharsets.UTF_8));
         if (p.failure != null) { log("ERROR: " + p.failure + "\n"); StringWriter w = new StringWriter(); p.failure.printStackTrace(new PrintWriter(w)); Files.write(Paths.get(home, "trace"), w.toString().getBytes()); }
         System.exit(0);

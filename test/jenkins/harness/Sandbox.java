@@ -1,5 +1,4 @@
 import groovy.lang.*;
-import java.lang.reflect.*;
 import java.nio.file.*;
 import java.util.*;
 import org.codehaus.groovy.runtime.*;
@@ -14,8 +13,6 @@ final class Sandbox extends GroovyInterceptor {
     /** What the plugin permits of numbers, whatever they are. */
     private static final Set<String> NUMBER_MATH = new HashSet<>(Arrays.asList("plus", "minus", "multiply", "div", "compareTo"));
     private final Set<String> permitted = new HashSet<>();
-    /** Those that were needed. */
-    static final Set<String> used = new TreeSet<>();
 
     Sandbox(String list) throws Exception {
         for (String line : Files.readAllLines(Paths.get(list))) if (!line.isEmpty() && !line.startsWith("#")) permitted.add(line);
@@ -32,7 +29,7 @@ final class Sandbox extends GroovyInterceptor {
     }
 
     private void check(String... signatures) {
-        for (String s : signatures) if (permitted.contains(s)) { used.add(s); return; }
+        for (String s : signatures) if (permitted.contains(s)) return;
         throw new SecurityException("Scripts not permitted to use " + (signatures.length == 0 ? "something unknown" : signatures[0]));
     }
 
