@@ -1,5 +1,6 @@
-// Bundles ts-src into resources/slipway.cjs, with its SHA-256 in slipway.digest beside it. `--check` fails when the committed bundle differs from what would be
-// written, or when an import goes the wrong way (main → verbs → read, plan, render, run → io → model; plan and render see model alone).
+// Bundles ts-src into resources/slipway.cjs, with its SHA-256 in slipway.digest beside it. `--check` fails when the
+// committed bundle differs from what would be written, or when an import goes the wrong way (main → verbs → read, plan,
+// render, run → io → model; plan and render see model alone).
 import { build } from 'esbuild';
 import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync, writeFileSync, chmodSync } from 'node:fs';
@@ -10,7 +11,16 @@ const root = dirname(fileURLToPath(import.meta.url));
 const target = join(root, 'resources', 'slipway.cjs');
 const check = process.argv.includes('--check');
 
-const layers = { main: ['verbs'], verbs: ['read', 'plan', 'render', 'run', 'io', 'model'], read: ['io', 'model'], plan: ['model'], render: ['model'], run: ['io', 'model'], io: ['model'], model: [] };
+const layers = {
+  main: ['verbs'],
+  verbs: ['read', 'plan', 'render', 'run', 'io', 'model'],
+  read: ['io', 'model'],
+  plan: ['model'],
+  render: ['model'],
+  run: ['io', 'model'],
+  io: ['model'],
+  model: [],
+};
 const impure = /\b(?:Date\.now|new Date\(\)|Math\.random|process\.|node:fs|node:child_process|node:os)\b/;
 
 function wrongImports() {
@@ -25,7 +35,8 @@ function wrongImports() {
       const to = relative(source, resolve(dirname(file), spec));
       const other = to.startsWith('..') ? 'resources' : to.includes('/') ? to.split('/')[0] : 'main';
       if (other === layer || other === 'resources') continue;
-      if (!layers[layer].includes(other)) faults.push(`${relative(root, file)}: ${layer} must not import ${other} (${spec})`);
+      if (!layers[layer].includes(other))
+        faults.push(`${relative(root, file)}: ${layer} must not import ${other} (${spec})`);
     }
     if (layer !== 'plan' && layer !== 'render' && layer !== 'model') continue;
     const found = impure.exec(text);
@@ -41,8 +52,18 @@ if (faults.length) {
 }
 const result = await build({
   entryPoints: [join(root, 'ts-src', 'main.ts')],
-  bundle: true, platform: 'node', target: 'node18.19', format: 'cjs', write: false, legalComments: 'none', charset: 'ascii',
-  minifySyntax: true, minifyWhitespace: true, minifyIdentifiers: false, lineLimit: 400, mainFields: ['module', 'main'],
+  bundle: true,
+  platform: 'node',
+  target: 'node18.19',
+  format: 'cjs',
+  write: false,
+  legalComments: 'none',
+  charset: 'ascii',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  minifyIdentifiers: false,
+  lineLimit: 400,
+  mainFields: ['module', 'main'],
   loader: { '.mustache': 'text', '.sh': 'text', '.css': 'text', '.client': 'text' },
   banner: { js: '#!/usr/bin/env node\n// Slipway, made by build.mjs from ts-src: change that, not this.' },
   define: { SLIPWAY_VERSION: JSON.stringify(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version) },
@@ -52,9 +73,17 @@ const text = result.outputFiles[0].text;
 const digest = `${createHash('sha256').update(text).digest('hex')}\n`;
 const digestFile = join(root, 'resources', 'slipway.digest');
 if (check) {
-  const read = (file) => { try { return readFileSync(file, 'utf8'); } catch { return ''; } };
+  const read = (file) => {
+    try {
+      return readFileSync(file, 'utf8');
+    } catch {
+      return '';
+    }
+  };
   if (read(target) !== text || read(digestFile) !== digest) {
-    console.error('resources/slipway.cjs is not what build.mjs makes from ts-src: run `npm run build` and commit the result');
+    console.error(
+      'resources/slipway.cjs is not what build.mjs makes from ts-src: run `npm run build` and commit the result',
+    );
     process.exit(1);
   }
 } else {

@@ -4,5 +4,12 @@ import { textFiles } from './vitest.config.mjs';
 export default defineConfig({
   plugins: [textFiles],
   define: { SLIPWAY_VERSION: '"test"' },
-  test: { root: new URL('..', import.meta.url).pathname, include: ['test/large/*.test.ts'], testTimeout: 3_600_000, hookTimeout: 3_600_000, fileParallelism: false, globalSetup: ['test/setup.mjs'] },
+  test: {
+    root: new URL('..', import.meta.url).pathname,
+    include: ['test/large/*.test.ts'],
+    testTimeout: 3_600_000,
+    hookTimeout: 3_600_000,
+    fileParallelism: false,
+    globalSetup: ['test/setup.mjs'],
+  },
 });

@@ -2,16 +2,25 @@ import { readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 
 /** Templates are text in the bundle; here too. */
-export const textFiles = { name: 'text', load: (id) => (/\.(mustache|sh|css|client)$/.test(id) ? `export default ${JSON.stringify(readFileSync(id, 'utf8'))}` : undefined), enforce: 'pre' };
+export const textFiles = {
+  name: 'text',
+  load: (id) =>
+    /\.(mustache|sh|css|client)$/.test(id) ? `export default ${JSON.stringify(readFileSync(id, 'utf8'))}` : undefined,
+  enforce: 'pre',
+};
 
 /**
- * On a machine that is busy or stands still for a minute vitest takes a worker for late and calls that an error of the whole run,
- * though all its tests are told later. That word alone is no fault of a test; every other unhandled error stays one.
+ * On a machine that is busy or stands still for a minute vitest takes a worker for late and calls that an error of the
+ * whole run, though all its tests are told later. That word alone is no fault of a test; every other unhandled error
+ * stays one.
  */
 const lateWorkers = {
   onInit({ state }) {
     const told = state.catchError.bind(state);
-    state.catchError = (e, type) => (/^\[vitest-worker\]: Timeout calling "onTaskUpdate"/.test(e?.message) ? console.log('a worker was late by a minute') : told(e, type));
+    state.catchError = (e, type) =>
+      /^\[vitest-worker\]: Timeout calling "onTaskUpdate"/.test(e?.message)
+        ? console.log('a worker was late by a minute')
+        : told(e, type);
   },
 };
 
@@ -21,7 +30,16 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['test/unit/**/*.test.ts', 'test/oracle/**/*.test.ts', 'test/e2e/*.test.ts', 'test/jenkins/*.test.ts'],
-    testTimeout: 600_000, hookTimeout: 1_200_000, maxWorkers: 2, minWorkers: 2, poolOptions: { forks: { maxForks: 2, minForks: 2 } },
-    reporters: ['default', lateWorkers, ...(process.env.SLIPWAY_JSON_REPORT ? [['json', { outputFile: process.env.SLIPWAY_JSON_REPORT }]] : [])], globalSetup: ['test/setup.mjs'],
+    testTimeout: 600_000,
+    hookTimeout: 1_200_000,
+    maxWorkers: 2,
+    minWorkers: 2,
+    poolOptions: { forks: { maxForks: 2, minForks: 2 } },
+    reporters: [
+      'default',
+      lateWorkers,
+      ...(process.env.SLIPWAY_JSON_REPORT ? [['json', { outputFile: process.env.SLIPWAY_JSON_REPORT }]] : []),
+    ],
+    globalSetup: ['test/setup.mjs'],
   },
 });

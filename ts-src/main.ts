@@ -1,8 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { abandon, finish, main } from './verbs/cli.ts';
 
-// A run is short, and its loops call small functions that are compiled on their own: compiling a loop while it runs costs more than
-// it gives, and so does marking what lives a little at a time, which spares a server its pauses.
+// A run is short, and its loops call small functions that are compiled on their own: compiling a loop while it runs
+// costs more than it gives, and so does marking what lives a little at a time, which spares a server its pauses.
 setFlagsFromString('--no-use-osr');
 setFlagsFromString('--no-incremental-marking');
 
@@ -14,7 +14,9 @@ main(process.argv.slice(2)).then(
   },
   (e: unknown) => {
     abandon();
-    process.stderr.write(`slipway: a fault of its own, please report it\n${e instanceof Error ? (e.stack ?? e.message) : String(e)}\n`);
+    process.stderr.write(
+      `slipway: a fault of its own, please report it\n${e instanceof Error ? (e.stack ?? e.message) : String(e)}\n`,
+    );
     process.exitCode = 70;
   },
 );

@@ -1,4 +1,16 @@
-declare module '*.sh' { const text: string; export default text }
-declare module '*.mustache' { const text: string; export default text }
-declare module '*.css' { const text: string; export default text }
-declare module '*.client' { const text: string; export default text }
+declare module '*.sh' {
+  const text: string;
+  export default text;
+}
+declare module '*.mustache' {
+  const text: string;
+  export default text;
+}
+declare module '*.css' {
+  const text: string;
+  export default text;
+}
+declare module '*.client' {
+  const text: string;
+  export default text;
+}

@@ -1,6 +1,15 @@
 // What a build costs above the bare build: per package, for a whole chain beside colcon, and when nothing changed.
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fetchTarballs, large, largePackages, noeticSettings, writeDistro } from '../e2e/upstream.mjs';
 import { bundle, median, timed } from './common.mjs';
@@ -13,37 +22,62 @@ function write(path, text) {
   writeFileSync(path, text);
 }
 
-const manifest = (name, needs) => `<package format="3"><name>${name}</name><version>1.0.0</version><description>${name}</description><maintainer email="a@example.org">A</maintainer><license>Apache-2.0</license><buildtool_depend>cmake</buildtool_depend>${needs.map((n) => `<depend>${n}</depend>`).join('')}<export><build_type>cmake</build_type></export></package>\n`;
+const manifest = (name, needs) =>
+  `<package format="3"><name>${name}</name><version>1.0.0</version><description>${name}</description><maintainer email="a@example.org">A</maintainer><license>Apache-2.0</license><buildtool_depend>cmake</buildtool_depend>${needs.map((n) => `<depend>${n}</depend>`).join('')}<export><build_type>cmake</build_type></export></package>\n`;
 
 /** Two packages of the same content, one with 200 dependencies, and these. */
 function writeProbes(folder) {
   const deps = Array.from({ length: dependencies }, (_, i) => `dep_${i}`);
   for (const d of deps) {
     write(join(folder, 'source', d, 'package.xml'), manifest(d, []));
-    write(join(folder, 'source', d, 'CMakeLists.txt'), `cmake_minimum_required(VERSION 3.18)\nproject(${d} NONE)\ninstall(FILES ${d}.h DESTINATION include)\ninstall(FILES ${d}Config.cmake DESTINATION share/${d}/cmake)\n`);
+    write(
+      join(folder, 'source', d, 'CMakeLists.txt'),
+      `cmake_minimum_required(VERSION 3.18)\nproject(${d} NONE)\ninstall(FILES ${d}.h DESTINATION include)\ninstall(FILES ${d}Config.cmake DESTINATION share/${d}/cmake)\n`,
+    );
     write(join(folder, 'source', d, `${d}.h`), `inline int ${d}() { return 1; }\n`);
     write(join(folder, 'source', d, `${d}Config.cmake`), `set(${d}_FOUND TRUE)\n`);
   }
-  for (const [name, needs] of [['probe', []], ['probe_200', deps]]) {
+  for (const [name, needs] of [
+    ['probe', []],
+    ['probe_200', deps],
+  ]) {
     write(join(folder, 'source', name, 'package.xml'), manifest(name, needs));
-    write(join(folder, 'source', name, 'CMakeLists.txt'), `cmake_minimum_required(VERSION 3.18)\nproject(${name} CXX)\n${needs.map((n) => `find_package(${n} REQUIRED)\n`).join('')}include_directories(\${CMAKE_INSTALL_PREFIX}/include)\nadd_library(${name} SHARED a.cpp)\ninstall(TARGETS ${name} DESTINATION lib)\n`);
-    write(join(folder, 'source', name, 'a.cpp'), `${needs.map((n) => `#include <${n}.h>\n`).join('')}#include <string>\nstd::string ${name}() { return "x"; }\n`);
+    write(
+      join(folder, 'source', name, 'CMakeLists.txt'),
+      `cmake_minimum_required(VERSION 3.18)\nproject(${name} CXX)\n${needs.map((n) => `find_package(${n} REQUIRED)\n`).join('')}include_directories(\${CMAKE_INSTALL_PREFIX}/include)\nadd_library(${name} SHARED a.cpp)\ninstall(TARGETS ${name} DESTINATION lib)\n`,
+    );
+    write(
+      join(folder, 'source', name, 'a.cpp'),
+      `${needs.map((n) => `#include <${n}.h>\n`).join('')}#include <string>\nstd::string ${name}() { return "x"; }\n`,
+    );
   }
-  write(join(folder, 'rosdistro/index-v4.yaml'), 'distributions:\n  bench:\n    distribution: [bench/distribution.yaml]\n    distribution_type: ros1\n    python_version: 3\ntype: index\nversion: 4\n');
-  write(join(folder, 'rosdistro/bench/distribution.yaml'), 'repositories:\n  source:\n    source: {type: git, url: ./source, version: main}\ntype: distribution\nversion: 2\n');
+  write(
+    join(folder, 'rosdistro/index-v4.yaml'),
+    'distributions:\n  bench:\n    distribution: [bench/distribution.yaml]\n    distribution_type: ros1\n    python_version: 3\ntype: index\nversion: 4\n',
+  );
+  write(
+    join(folder, 'rosdistro/bench/distribution.yaml'),
+    'repositories:\n  source:\n    source: {type: git, url: ./source, version: main}\ntype: distribution\nversion: 2\n',
+  );
   write(join(folder, 'rosdep.yaml'), 'cmake: {debian: [cmake]}\n');
-  write(join(folder, 'distro.yaml'), 'organization: acme\nindex: rosdistro/index-v4.yaml\ndistributions: {bench: {platforms: [bookworm]}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\nrosdep: [rosdep.yaml]\n');
+  write(
+    join(folder, 'distro.yaml'),
+    'organization: acme\nindex: rosdistro/index-v4.yaml\ndistributions: {bench: {platforms: [bookworm]}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\nrosdep: [rosdep.yaml]\n',
+  );
   execFileSync('git', ['init', '-q', '-b', 'main'], { cwd: join(folder, 'source') });
   commit(folder);
 }
 
 function commit(folder) {
   execFileSync('git', ['add', '-A'], { cwd: join(folder, 'source') });
-  execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.org', 'commit', '-qm', 'x'], { cwd: join(folder, 'source') });
+  execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.org', 'commit', '-qm', 'x'], {
+    cwd: join(folder, 'source'),
+  });
 }
 
 const slipway = (folder, ...args) => timed('node', [bundle, ...args], { cwd: folder });
-const resultOf = (folder, name) => JSON.parse(readFileSync(join(folder, 'out/result.json'), 'utf8')).results.find((r) => r.name === name);
+const resultOf = (folder, name) =>
+  JSON.parse(readFileSync(join(folder, 'out/result.json'), 'utf8')).results.find((r) => r.name === name);
 
 /** A chroot over the same base, thrown away afterwards; `inside(script)` gives what the script prints. */
 function withRoot(folder, work) {
@@ -53,10 +87,21 @@ function withRoot(folder, work) {
   execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', at]);
   try {
     for (const d of ['u', 'w', 'm']) mkdirSync(join(at, d));
-    execFileSync('mount', ['-t', 'overlay', 'overlay', '-o', `lowerdir=${base.root},upperdir=${at}/u,workdir=${at}/w`, `${at}/m`]);
+    execFileSync('mount', [
+      '-t',
+      'overlay',
+      'overlay',
+      '-o',
+      `lowerdir=${base.root},upperdir=${at}/u,workdir=${at}/w`,
+      `${at}/m`,
+    ]);
     execFileSync('mount', ['--bind', '/dev', `${at}/m/dev`]);
     execFileSync('mount', ['-t', 'proc', 'proc', `${at}/m/proc`]);
-    return work(`${at}/m`, base, (script) => timed('chroot', [`${at}/m`, 'sh', '-ec', script], { env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', HOME: '/root' } }));
+    return work(`${at}/m`, base, (script) =>
+      timed('chroot', [`${at}/m`, 'sh', '-ec', script], {
+        env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', HOME: '/root' },
+      }),
+    );
   } finally {
     execFileSync('umount', ['-R', '-l', at]);
   }
@@ -70,7 +115,10 @@ export default async function bench({ runs, cold, note }) {
   writeProbes(folder);
   note(`building ${dependencies + 2} small packages once`);
   slipway(folder, 'build');
-  for (const [probe, name] of [['probe', 'build.overhead_s'], ['probe_200', 'build.overhead_200deps_s']]) {
+  for (const [probe, name] of [
+    ['probe', 'build.overhead_s'],
+    ['probe_200', 'build.overhead_200deps_s'],
+  ]) {
     const ours = [];
     const bare = [];
     for (let i = 0; i < runs; i++) {
@@ -81,23 +129,46 @@ export default async function bench({ runs, cold, note }) {
       if (r.state !== 'built') throw new Error(`${probe} was ${r.state}`);
       ours.push((r.finished - r.started) / 1000);
       withRoot(folder, (at, _base, inside) => {
-        if (probe === 'probe_200') for (const f of readdirSync(join(folder, 'out/apt/pool'), { recursive: true }).map(String).filter((d) => /dep-\d+_.*\.deb$/.test(d))) execFileSync('dpkg-deb', ['-x', join(folder, 'out/apt/pool', f), at]);
+        if (probe === 'probe_200')
+          for (const f of readdirSync(join(folder, 'out/apt/pool'), { recursive: true })
+            .map(String)
+            .filter((d) => /dep-\d+_.*\.deb$/.test(d)))
+            execFileSync('dpkg-deb', ['-x', join(folder, 'out/apt/pool', f), at]);
         cpSync(join(folder, 'source', probe), join(at, 'src'), { recursive: true });
-        bare.push(inside('export CXXFLAGS="-g -O2" MAKEFLAGS=-j2; cmake -S /src -B /obj -DCMAKE_INSTALL_PREFIX=/opt/acme/bench -DCMAKE_PREFIX_PATH=/opt/acme/bench -DCMAKE_BUILD_TYPE=None >/dev/null; cmake --build /obj >/dev/null; DESTDIR=/stage cmake --install /obj >/dev/null').seconds);
+        bare.push(
+          inside(
+            'export CXXFLAGS="-g -O2" MAKEFLAGS=-j2; cmake -S /src -B /obj -DCMAKE_INSTALL_PREFIX=/opt/acme/bench -DCMAKE_PREFIX_PATH=/opt/acme/bench -DCMAKE_BUILD_TYPE=None >/dev/null; cmake --build /obj >/dev/null; DESTDIR=/stage cmake --install /obj >/dev/null',
+          ).seconds,
+        );
       });
     }
-    note(`${probe}: ours ${ours.map((s) => s.toFixed(2)).join(' ')} s, bare ${bare.map((s) => s.toFixed(2)).join(' ')} s`);
-    rows.push({ name, value: median(ours) - median(bare), meaning: `seconds above bare cmake (${median(bare).toFixed(2)} s) for one package${probe === 'probe' ? '' : ` with ${dependencies} dependencies`}` });
+    note(
+      `${probe}: ours ${ours.map((s) => s.toFixed(2)).join(' ')} s, bare ${bare.map((s) => s.toFixed(2)).join(' ')} s`,
+    );
+    rows.push({
+      name,
+      value: median(ours) - median(bare),
+      meaning: `seconds above bare cmake (${median(bare).toFixed(2)} s) for one package${probe === 'probe' ? '' : ` with ${dependencies} dependencies`}`,
+    });
   }
-  rows.push({ name: 'build.noop_s', value: median(Array.from({ length: runs }, () => slipway(folder, 'build').seconds)), meaning: `seconds of a second build of ${dependencies + 2} packages` });
+  rows.push({
+    name: 'build.noop_s',
+    value: median(Array.from({ length: runs }, () => slipway(folder, 'build').seconds)),
+    meaning: `seconds of a second build of ${dependencies + 2} packages`,
+  });
   if (cold) rows.push(...(await coldChain(note)));
   return rows;
 }
 
-/** The large real chain from an empty store beside colcon: same packages, root, compilers at once and compiler flags. */
+/**
+ * The large real chain from an empty store beside colcon: same packages, root, compilers at once and compiler flags.
+ */
 async function coldChain(note) {
   const folder = join(cache, 'chain');
-  writeDistro(folder, 'noetic', await fetchTarballs(large, join(cache, 'sources')), { settings: noeticSettings, distribution: { packages: largePackages } });
+  writeDistro(folder, 'noetic', await fetchTarballs(large, join(cache, 'sources')), {
+    settings: noeticSettings,
+    distribution: { packages: largePackages },
+  });
   mkdirSync(join(folder, '.slipway/archives/partial'), { recursive: true });
   if (!existsSync(join(folder, '.slipway/bases/bookworm-amd64/current.json'))) {
     note('making the base');
@@ -106,23 +177,67 @@ async function coldChain(note) {
   const plan = JSON.parse(slipway(folder, 'plan', '--json').stdout).scopes[0];
   const system = [...new Set(plan.packages.flatMap((p) => [...p.systemBuild, ...p.systemRun]))];
   const tool = join(cache, 'colcon');
-  if (!existsSync(join(tool, 'bin/colcon'))) execFileSync('python3', ['-m', 'pip', 'install', '--quiet', '--target', tool, 'colcon-core', 'colcon-ros', 'colcon-cmake', 'colcon-output', 'colcon-parallel-executor', 'colcon-recursive-crawl', 'colcon-package-selection', 'colcon-metadata', 'setuptools<80'], { stdio: 'inherit' });
+  if (!existsSync(join(tool, 'bin/colcon')))
+    execFileSync(
+      'python3',
+      [
+        '-m',
+        'pip',
+        'install',
+        '--quiet',
+        '--target',
+        tool,
+        'colcon-core',
+        'colcon-ros',
+        'colcon-cmake',
+        'colcon-output',
+        'colcon-parallel-executor',
+        'colcon-recursive-crawl',
+        'colcon-package-selection',
+        'colcon-metadata',
+        'setuptools<80',
+      ],
+      { stdio: 'inherit' },
+    );
   // The packages' generators and colcon itself take the system's EmPy: a newer one would break genmsg.
-  for (const f of readdirSync(tool)) if (/^(em|emlib|emhelp|emdoc)\.py$|^empy/.test(f)) rmSync(join(tool, f), { recursive: true });
+  for (const f of readdirSync(tool))
+    if (/^(em|emlib|emhelp|emdoc)\.py$|^empy/.test(f)) rmSync(join(tool, f), { recursive: true });
   note(`colcon builds ${plan.packages.length} packages`);
   const theirs = withRoot(folder, (at, base, inside) => {
-    for (const [from, to] of [[base.lists, 'var/lib/apt/lists'], [join(folder, '.slipway/archives'), 'var/cache/apt/archives']]) execFileSync('mount', ['--bind', from, join(at, to)]);
+    for (const [from, to] of [
+      [base.lists, 'var/lib/apt/lists'],
+      [join(folder, '.slipway/archives'), 'var/cache/apt/archives'],
+    ])
+      execFileSync('mount', ['--bind', from, join(at, to)]);
     writeFileSync(join(at, 'etc/resolv.conf'), readFileSync('/etc/resolv.conf'));
-    inside(`DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o APT::Sandbox::User=root ${system.join(' ')} >/dev/null 2>&1`);
+    inside(
+      `DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o APT::Sandbox::User=root ${system.join(' ')} >/dev/null 2>&1`,
+    );
     cpSync(tool, join(at, 'colcon'), { recursive: true });
     for (const p of plan.packages) {
       const target = join(at, 'src', p.name);
       mkdirSync(target, { recursive: true });
-      execFileSync('sh', ['-c', 'git --git-dir "$1" archive "$2" | tar -x -C "$3"', 'sh', join(folder, '.slipway/git/archives.git'), p.source.tree, target]);
-      for (const patch of noeticSettings[p.name]?.patches ?? []) execFileSync('git', ['apply', '-p1', join(folder, patch)], { cwd: target, env: { ...process.env, GIT_CEILING_DIRECTORIES: at } });
+      execFileSync('sh', [
+        '-c',
+        'git --git-dir "$1" archive "$2" | tar -x -C "$3"',
+        'sh',
+        join(folder, '.slipway/git/archives.git'),
+        p.source.tree,
+        target,
+      ]);
+      for (const patch of noeticSettings[p.name]?.patches ?? [])
+        execFileSync('git', ['apply', '-p1', join(folder, patch)], {
+          cwd: target,
+          env: { ...process.env, GIT_CEILING_DIRECTORIES: at },
+        });
     }
-    writeFileSync(join(at, 'colcon.meta'), JSON.stringify({ names: { rosconsole: { 'cmake-args': noeticSettings.rosconsole.cmake_args } } }));
-    return inside('cd /; eval "$(dpkg-buildflags --export=sh)"; export PYTHONPATH=/colcon MAKEFLAGS=-j2 CMAKE_PREFIX_PATH=/usr; python3 /colcon/bin/colcon build --merge-install --install-base /opt/acme/noetic --base-paths /src --parallel-workers 2 --metas /colcon.meta --cmake-args -DCMAKE_BUILD_TYPE=None -DBUILD_TESTING=OFF -DCATKIN_ENABLE_TESTING=OFF -DPYTHON_EXECUTABLE=/usr/bin/python3 >/build.log 2>&1 || { tail -50 /build.log; exit 1; }').seconds;
+    writeFileSync(
+      join(at, 'colcon.meta'),
+      JSON.stringify({ names: { rosconsole: { 'cmake-args': noeticSettings.rosconsole.cmake_args } } }),
+    );
+    return inside(
+      'cd /; eval "$(dpkg-buildflags --export=sh)"; export PYTHONPATH=/colcon MAKEFLAGS=-j2 CMAKE_PREFIX_PATH=/usr; python3 /colcon/bin/colcon build --merge-install --install-base /opt/acme/noetic --base-paths /src --parallel-workers 2 --metas /colcon.meta --cmake-args -DCMAKE_BUILD_TYPE=None -DBUILD_TESTING=OFF -DCATKIN_ENABLE_TESTING=OFF -DPYTHON_EXECUTABLE=/usr/bin/python3 >/build.log 2>&1 || { tail -50 /build.log; exit 1; }',
+    ).seconds;
   });
   note(`colcon: ${theirs.toFixed(0)} s; slipway builds them from an empty store`);
   rmSync(join(folder, '.slipway/store'), { recursive: true, force: true });
@@ -130,7 +245,11 @@ async function coldChain(note) {
   note(`slipway: ${ours.toFixed(0)} s`);
   const noop = slipway(folder, 'build').seconds;
   return [
-    { name: 'build.cold_vs_colcon', value: ours / theirs, meaning: `times the wall time of colcon (${theirs.toFixed(0)} s) for ${plan.packages.length} packages, made into Debian packages and published` },
+    {
+      name: 'build.cold_vs_colcon',
+      value: ours / theirs,
+      meaning: `times the wall time of colcon (${theirs.toFixed(0)} s) for ${plan.packages.length} packages, made into Debian packages and published`,
+    },
     { name: 'build.noop_chain_s', value: noop, meaning: 'seconds of a second build of that chain' },
   ];
 }

@@ -17,14 +17,37 @@ export async function noopNightly(note) {
     writeFileSync(file, readFileSync(file, 'utf8').replaceAll('./repositories', `${distro}/repositories`));
   }
   appendFileSync(join(distro, 'distro.yaml'), `store: file:${folder}/store\n`);
-  execFileSync('sh', ['-ec', 'git init -q -b main .; git add distro.yaml rosdep.yaml rosdistro; git -c user.name=a -c user.email=a@example.org commit -qm x'], { cwd: distro });
-  const build = { jenkinsfile: 'distroPipeline(lanes: 2)', scmUrl: distro, scmRef: 'refs/heads/main', job: 'distro', env: { BRANCH_NAME: 'main', BRANCH_IS_PRIMARY: 'true' }, agents: [{ name: 'a1', labels: 'slipway amd64' }, { name: 'a2', labels: 'slipway amd64' }] };
+  execFileSync(
+    'sh',
+    [
+      '-ec',
+      'git init -q -b main .; git add distro.yaml rosdep.yaml rosdistro; git -c user.name=a -c user.email=a@example.org commit -qm x',
+    ],
+    { cwd: distro },
+  );
+  const build = {
+    jenkinsfile: 'distroPipeline(lanes: 2)',
+    scmUrl: distro,
+    scmRef: 'refs/heads/main',
+    job: 'distro',
+    env: { BRANCH_NAME: 'main', BRANCH_IS_PRIMARY: 'true' },
+    agents: [
+      { name: 'a1', labels: 'slipway amd64' },
+      { name: 'a2', labels: 'slipway amd64' },
+    ],
+  };
   note('a nightly of the example, and one more where nothing changed');
   const first = await jenkins(folder, '1', build);
   if (first.result !== 'SUCCESS') throw new Error(`${first.failure}\n${first.log.slice(-3000)}`);
   const begun = Date.now();
   const second = await jenkins(folder, '2', build);
   if (second.description !== 'main: 10 kept, tests of 10 packages passed') throw new Error(second.log.slice(-3000));
-  if ((second.log.match(/^Running on /gm) ?? []).length !== 1) throw new Error('the second nightly took more than one agent');
-  return { name: 'nightly.noop_agent_s', value: (Date.now() - begun) / 1000, meaning: 'seconds of the one agent that a nightly takes where nothing changed, the whole build counted (the example)' };
+  if ((second.log.match(/^Running on /gm) ?? []).length !== 1)
+    throw new Error('the second nightly took more than one agent');
+  return {
+    name: 'nightly.noop_agent_s',
+    value: (Date.now() - begun) / 1000,
+    meaning:
+      'seconds of the one agent that a nightly takes where nothing changed, the whole build counted (the example)',
+  };
 }

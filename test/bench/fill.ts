@@ -1,5 +1,5 @@
-// Fills a store as if all of a plan had been built and tested: records and objects as builds write them, with what a compiler and
-// apt would say made up. Run in a distro repository: `node fill.cjs DISTRO LOCK`.
+// Fills a store as if all of a plan had been built and tested: records and objects as builds write them, with what a
+// compiler and apt would say made up. Run in a distro repository: `node fill.cjs DISTRO LOCK`.
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -27,7 +27,21 @@ function makeBase(state: string, id: string, wanted: string): void {
   mkdirSync(join(folder, 'made', 'lists'), { recursive: true });
   writeFileSync(join(root, 'var/lib/dpkg/status'), '');
   const packages = Array.from({ length: 160 }, (_, i) => `base-package-${i}=1.${i}-1`);
-  writeFileSync(join(folder, 'current.json'), JSON.stringify({ digest: sha256(id), archive: sha256(`${id} lists`), wanted, folder: join(folder, 'made'), root, lists: join(folder, 'made', 'lists'), tar: join(folder, 'made', 'base.tar'), packages, made: Math.floor(Date.now() / 1000), sources: '' }));
+  writeFileSync(
+    join(folder, 'current.json'),
+    JSON.stringify({
+      digest: sha256(id),
+      archive: sha256(`${id} lists`),
+      wanted,
+      folder: join(folder, 'made'),
+      root,
+      lists: join(folder, 'made', 'lists'),
+      tar: join(folder, 'made', 'base.tar'),
+      packages,
+      made: Math.floor(Date.now() / 1000),
+      sources: '',
+    }),
+  );
 }
 
 /** What apt brings for some names: as many packages as it does for those of real ones, about 60 and 4 more a name. */
@@ -43,7 +57,8 @@ function systemSet(names: readonly string[]): string[] {
 async function fill(): Promise<void> {
   const unlocked = await readAndPlan({ distro }, []);
   if (!unlocked.ok) throw new Error(JSON.stringify(unlocked.diagnostics.slice(0, 5)));
-  for (const d of unlocked.value.distributions) for (const p of d.packages.values()) p.source = { ...p.source, commit: sha1(p.repository), tree: sha1(p.name) };
+  for (const d of unlocked.value.distributions)
+    for (const p of d.packages.values()) p.source = { ...p.source, commit: sha1(p.repository), tree: sha1(p.name) };
   writeFileSync(lockFile, renderLock(makeLock(stampOf(Date.now()), unlocked.value.distributions, {})));
 
   const planned = await readAndPlan({ distro, lock: lockFile }, []);
@@ -53,11 +68,40 @@ async function fill(): Promise<void> {
   for (const target of plan.scopes.flatMap((s) => s.targets)) {
     const platform = workspace.distro.platforms[target.platform]!;
     const sources = { ...baseSources(platform, workspace.root), underlays: underlaySources(platform, workspace.root) };
-    makeBase(state, `${target.platform}-${target.architecture}`, sha256(JSON.stringify([platform.os, platform.release, target.architecture, platform.include, sources.lines, sources.underlays])));
+    makeBase(
+      state,
+      `${target.platform}-${target.architecture}`,
+      sha256(
+        JSON.stringify([
+          platform.os,
+          platform.release,
+          target.architecture,
+          platform.include,
+          sources.lines,
+          sources.underlays,
+        ]),
+      ),
+    );
   }
   const session = await openSession(
-    { plan, distro: workspace.distro, distroRoot: workspace.root, state, distributions, lock, untrusted: undefined, tested: () => true, bases: {} },
-    { driver: unshareDriver(), limits: { workers: 1, jobs: 1, minutes: 1 }, renewBase: false, signal: new AbortController().signal, held: () => undefined },
+    {
+      plan,
+      distro: workspace.distro,
+      distroRoot: workspace.root,
+      state,
+      distributions,
+      lock,
+      untrusted: undefined,
+      tested: () => true,
+      bases: {},
+    },
+    {
+      driver: unshareDriver(),
+      limits: { workers: 1, jobs: 1, minutes: 1 },
+      renewBase: false,
+      signal: new AbortController().signal,
+      held: () => undefined,
+    },
   );
   if ('diagnostics' in session) throw new Error(JSON.stringify(session.diagnostics));
   const { store, runs, settler } = session;
@@ -82,9 +126,27 @@ async function fill(): Promise<void> {
       const id = `${r.id} ${p.name}`;
       const face = (what: string) => sha256(`${id} ${what}`);
       const record: BuildRecord = {
-        schema: 3, key: settled.key, package: p.name, version: `${p.version}-0acme${plan.stamp}`, debs: [await put(`${p.debian}_1_amd64.deb`, `deb of ${id}`)], files: await put('files.json', `["${id}"]`),
-        systemDepends: [], interface: { shown: face('shown'), tool: face('tool'), code: face('code'), content: face('content'), loads: n % 3 === 0, offers: n % 10 === 0 }, abi: face('abi').slice(0, 16), requires: [],
-        inputs: settled.inputs(), system: [], roots: {}, milliseconds: 10_000,
+        schema: 3,
+        key: settled.key,
+        package: p.name,
+        version: `${p.version}-0acme${plan.stamp}`,
+        debs: [await put(`${p.debian}_1_amd64.deb`, `deb of ${id}`)],
+        files: await put('files.json', `["${id}"]`),
+        systemDepends: [],
+        interface: {
+          shown: face('shown'),
+          tool: face('tool'),
+          code: face('code'),
+          content: face('content'),
+          loads: n % 3 === 0,
+          offers: n % 10 === 0,
+        },
+        abi: face('abi').slice(0, 16),
+        requires: [],
+        inputs: settled.inputs(),
+        system: [],
+        roots: {},
+        milliseconds: 10_000,
       };
       await store.putRecord(record);
       r.records[n] = record;
@@ -94,7 +156,21 @@ async function fill(): Promise<void> {
       if (needsOfTask(r, r.count + n).some((d) => !r.records[d])) continue;
       const settled = await settler.settle(r, r.count + n);
       if (typeof settled === 'string') throw new Error(settled);
-      const record: TestRecord = { schema: 3, key: settled.key, package: p.name, outcome: 'passed', tests: 3, failures: 0, skipped: 0, failed: [], flaky: [], attempts: 1, log, inputs: settled.inputs(), milliseconds: 5000 };
+      const record: TestRecord = {
+        schema: 3,
+        key: settled.key,
+        package: p.name,
+        outcome: 'passed',
+        tests: 3,
+        failures: 0,
+        skipped: 0,
+        failed: [],
+        flaky: [],
+        attempts: 1,
+        log,
+        inputs: settled.inputs(),
+        milliseconds: 5000,
+      };
       await store.putTest(record);
       r.tests[n] = record;
     }
@@ -103,7 +179,11 @@ async function fill(): Promise<void> {
   await shareResolved(session);
   await recordRun(session);
   finishLater();
-  console.log(runs.map((r) => `${r.id}: ${r.records.filter(Boolean).length} builds, ${r.tests.filter(Boolean).length} tests`).join('\n'));
+  console.log(
+    runs
+      .map((r) => `${r.id}: ${r.records.filter(Boolean).length} builds, ${r.tests.filter(Boolean).length} tests`)
+      .join('\n'),
+  );
 }
 
 await fill();

@@ -1,5 +1,5 @@
-// What is built again, and how soon it is known that nothing must be: whole Jazzy with nothing changed, the example and the real
-// chain through edits of every kind.
+// What is built again, and how soon it is known that nothing must be: whole Jazzy with nothing changed, the example and
+// the real chain through edits of every kind.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,13 +12,17 @@ import { s3Server } from '../e2e/s3.mjs';
 const cache = '/var/tmp/slipway-bench';
 const shared = process.env.SLIPWAY_SHARED ?? join(root, '../shared');
 
-/** A distro repository of all of Jazzy for two platforms, its store filled as if all of it had been built and tested. */
+/**
+ * A distro repository of all of Jazzy for two platforms, its store filled as if all of it had been built and tested.
+ */
 async function filledJazzy(name, store) {
   const folder = join(cache, name);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   symlinkSync(join(shared, 'rosdistro'), join(folder, 'rosdistro'));
-  writeFileSync(join(folder, 'distro.yaml'), `organization: acme
+  writeFileSync(
+    join(folder, 'distro.yaml'),
+    `organization: acme
 index: rosdistro/index-v4.yaml
 distributions: {jazzy: {platforms: [noble, jammy], sources: release, cache: rosdistro/jazzy/jazzy-cache.yaml.gz}}
 platforms:
@@ -26,10 +30,17 @@ platforms:
   jammy: {os: ubuntu, release: jammy}
 rosdep: [rosdistro/rosdep/base.yaml, rosdistro/rosdep/python.yaml]
 store: "${store}"
-`);
+`,
+  );
   const program = join(folder, 'fill.mjs');
   await build({
-    entryPoints: [join(root, 'test/bench/fill.ts')], outfile: program, bundle: true, platform: 'node', format: 'esm', logLevel: 'error', loader: { '.mustache': 'text', '.sh': 'text', '.css': 'text', '.client': 'text' },
+    entryPoints: [join(root, 'test/bench/fill.ts')],
+    outfile: program,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    logLevel: 'error',
+    loader: { '.mustache': 'text', '.sh': 'text', '.css': 'text', '.client': 'text' },
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
     define: { SLIPWAY_VERSION: JSON.stringify(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version) },
   });
@@ -63,7 +74,9 @@ function through(folder, source, edits, count, save, args, note) {
     edit.apply(join(folder, source), i);
     save(folder);
     timed('node', [bundle, 'build', ...args], { cwd: folder });
-    const built = JSON.parse(readFileSync(join(folder, 'out/result.json'), 'utf8')).results.filter((r) => r.state === 'built').map((r) => r.name);
+    const built = JSON.parse(readFileSync(join(folder, 'out/result.json'), 'utf8'))
+      .results.filter((r) => r.state === 'built')
+      .map((r) => r.name);
     const now = contentsOf(folder);
     // What was edited differs in its changelog at least; where its files don't, building it could still not be spared.
     const differ = new Set([...edit.packages, ...Object.keys(now).filter((n) => now[n] !== before[n])]);
@@ -101,9 +114,25 @@ export default async function bench({ runs, note }) {
   await makeChain(chain, join(cache, 'sources'));
   const real = through(chain, 'src', chainEdits, 2 * chainEdits.length, commitChain, [], note);
   return [
-    { name: 'keys.jazzy_noop_s', value: file.seconds, meaning: `seconds for the keys of ${file.tasks} tasks of two platforms and "nothing to do", the whole process (at most 2)` },
-    { name: 'keys.jazzy_noop_s3_s', value: s3.seconds, meaning: 'the same with the store in a bucket on loopback (at most 3)' },
-    { name: 'rebuild.vs_minimum', value: (small.rebuilt + real.rebuilt) / (small.least + real.least), meaning: `packages rebuilt for each whose files differ, ${2 * (editsOf.length + chainEdits.length)} edits: the example ${small.rebuilt} of ${small.least}, the real chain ${real.rebuilt} of ${real.least} (at most 1.2)` },
-    { name: 'rebuild.bottom_cpp_edit', value: real.first['code of the bottom-most C++ library'], meaning: 'packages rebuilt for a .cpp of the real chain\'s bottom-most C++ library (1)' },
+    {
+      name: 'keys.jazzy_noop_s',
+      value: file.seconds,
+      meaning: `seconds for the keys of ${file.tasks} tasks of two platforms and "nothing to do", the whole process (at most 2)`,
+    },
+    {
+      name: 'keys.jazzy_noop_s3_s',
+      value: s3.seconds,
+      meaning: 'the same with the store in a bucket on loopback (at most 3)',
+    },
+    {
+      name: 'rebuild.vs_minimum',
+      value: (small.rebuilt + real.rebuilt) / (small.least + real.least),
+      meaning: `packages rebuilt for each whose files differ, ${2 * (editsOf.length + chainEdits.length)} edits: the example ${small.rebuilt} of ${small.least}, the real chain ${real.rebuilt} of ${real.least} (at most 1.2)`,
+    },
+    {
+      name: 'rebuild.bottom_cpp_edit',
+      value: real.first['code of the bottom-most C++ library'],
+      meaning: "packages rebuilt for a .cpp of the real chain's bottom-most C++ library (1)",
+    },
   ];
 }

@@ -1,4 +1,5 @@
-// What the farm's scheduling takes beside its bound, and what it costs the controller: the vars on Jenkins' interpreter, on Jazzy's graph.
+// What the farm's scheduling takes beside its bound, and what it costs the controller: the vars on Jenkins'
+// interpreter, on Jazzy's graph.
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -15,37 +16,78 @@ export default async function bench({ runs, note }) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   symlinkSync(join(shared, 'rosdistro'), join(folder, 'rosdistro'));
-  writeFileSync(join(folder, 'distro.yaml'), 'organization: acme\nindex: rosdistro/index-v4.yaml\ndistributions: {jazzy: {platforms: [noble], sources: release, cache: rosdistro/jazzy/jazzy-cache.yaml.gz}}\nplatforms: {noble: {os: ubuntu, release: noble}}\nrosdep: [rosdistro/rosdep/base.yaml, rosdistro/rosdep/python.yaml]\n');
+  writeFileSync(
+    join(folder, 'distro.yaml'),
+    'organization: acme\nindex: rosdistro/index-v4.yaml\ndistributions: {jazzy: {platforms: [noble], sources: release, cache: rosdistro/jazzy/jazzy-cache.yaml.gz}}\nplatforms: {noble: {os: ubuntu, release: noble}}\nrosdep: [rosdistro/rosdep/base.yaml, rosdistro/rosdep/python.yaml]\n',
+  );
   const results = [];
   for (let seed = 1; seed <= Math.max(5, runs); seed++) {
-    const r = spawnSync('node', [bundle, 'simulate', '--durations', join(shared, 'durations/jazzy-colcon-seconds.tsv'), '--seed', String(seed), '--lanes', lanes.join(','), '--json', ...(seed === 1 ? ['--schedule', join(folder, 'schedule')] : [])], { cwd: folder, encoding: 'utf8', maxBuffer: 1 << 28 });
+    const r = spawnSync(
+      'node',
+      [
+        bundle,
+        'simulate',
+        '--durations',
+        join(shared, 'durations/jazzy-colcon-seconds.tsv'),
+        '--seed',
+        String(seed),
+        '--lanes',
+        lanes.join(','),
+        '--json',
+        ...(seed === 1 ? ['--schedule', join(folder, 'schedule')] : []),
+      ],
+      { cwd: folder, encoding: 'utf8', maxBuffer: 1 << 28 },
+    );
     if (r.status !== 0) throw new Error(r.stderr.slice(-1000));
     results.push(JSON.parse(r.stdout));
   }
   const rows = lanes.map((n, i) => {
     const of = (key) => results.map((r) => r[i][key]);
-    return { name: `schedule.${n}.vs_bound`, value: median(of('vs_bound')), meaning: `times the bound with ${n} lanes, median of ${results.length} seeds (worst ${Math.max(...of('vs_bound')).toFixed(3)}); levels one after another ${median(of('levels_vs_bound')).toFixed(2)}` };
+    return {
+      name: `schedule.${n}.vs_bound`,
+      value: median(of('vs_bound')),
+      meaning: `times the bound with ${n} lanes, median of ${results.length} seeds (worst ${Math.max(...of('vs_bound')).toFixed(3)}); levels one after another ${median(of('levels_vs_bound')).toFixed(2)}`,
+    };
   });
   const seconds = JSON.parse(readFileSync(join(folder, 'schedule.seconds'), 'utf8'));
   for (const n of [50, 100]) {
     note(`the vars on Jenkins' interpreter: ${seconds.length} tasks, ${n} lanes`);
     const r = await jenkins(folder, `lanes-${n}`, {
       jenkinsfile: `Map farm = null\nnode('slipway') { farm = slipwaySchedule.read(readFile('${join(folder, 'schedule')}'), ['*': 'slipway']); farm.program = slipwayProgram.name() }\nslipwayBuild(farm, [lanes: ${n}])\necho("done \${farm.done} failed \${farm.failed}")\n`,
-      scmUrl: folder, agents: Array.from({ length: n }, (_, i) => ({ name: `a${i}`, labels: 'slipway' })), checkEvery: 100, simulated: { seconds, agentStart: 30_000, step: 700, agentIdle: 300_000 },
+      scmUrl: folder,
+      agents: Array.from({ length: n }, (_, i) => ({ name: `a${i}`, labels: 'slipway' })),
+      checkEvery: 100,
+      simulated: { seconds, agentStart: 30_000, step: 700, agentIdle: 300_000 },
     });
     if (r.result !== 'SUCCESS') throw new Error(`${r.failure}\n${r.trace}`);
     const count = seconds.length;
     rows.push(
       { name: `controller.${n}.flow_nodes_per_package`, value: r.flowNodes / count, meaning: `with ${n} lanes` },
-      { name: `controller.${n}.log_bytes_per_package`, value: r.logBytes / count, meaning: 'bytes of log that pass through the controller' },
-      { name: `controller.${n}.program_bytes`, value: r.programBytes, meaning: `the largest of ${r.serialisations} serialised programs` },
+      {
+        name: `controller.${n}.log_bytes_per_package`,
+        value: r.logBytes / count,
+        meaning: 'bytes of log that pass through the controller',
+      },
+      {
+        name: `controller.${n}.program_bytes`,
+        value: r.programBytes,
+        meaning: `the largest of ${r.serialisations} serialised programs`,
+      },
       { name: `controller.${n}.groovy_s`, value: r.groovySeconds, meaning: 'seconds of Groovy in all' },
-      { name: `controller.${n}.schedule_vs_bound`, value: r.seconds / results[0][lanes.indexOf(n)].bound, meaning: 'times the bound, as the vars themselves schedule, the start of the agent that plans counted too' },
+      {
+        name: `controller.${n}.schedule_vs_bound`,
+        value: r.seconds / results[0][lanes.indexOf(n)].bound,
+        meaning: 'times the bound, as the vars themselves schedule, the start of the agent that plans counted too',
+      },
     );
   }
   for (const key of ['flow_nodes_per_package', 'log_bytes_per_package', 'program_bytes', 'groovy_s']) {
     const worst = rows.filter((r) => r.name.endsWith(`.${key}`));
-    rows.push({ name: `controller.${key}`, value: Math.max(...worst.map((r) => r.value)), meaning: 'the worst of these' });
+    rows.push({
+      name: `controller.${key}`,
+      value: Math.max(...worst.map((r) => r.value)),
+      meaning: 'the worst of these',
+    });
   }
   rows.push(await noopNightly(note));
   return rows;

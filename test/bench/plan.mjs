@@ -7,7 +7,19 @@ import { bundle, median, root, run, timed } from './common.mjs';
 
 const cache = '/var/tmp/slipway-bench';
 const shared = process.env.SLIPWAY_SHARED ?? join(root, '../shared');
-const pinned = ['catkin_pkg==1.1.1', 'rosdistro==1.1.0', 'ros_buildfarm==4.1.0', 'colcon-core==0.21.3', 'colcon-ros==0.5.0', 'colcon-package-information', 'colcon-package-selection', 'colcon-recursive-crawl', 'colcon-cmake', 'colcon-output', 'setuptools<80'];
+const pinned = [
+  'catkin_pkg==1.1.1',
+  'rosdistro==1.1.0',
+  'ros_buildfarm==4.1.0',
+  'colcon-core==0.21.3',
+  'colcon-ros==0.5.0',
+  'colcon-package-information',
+  'colcon-package-selection',
+  'colcon-recursive-crawl',
+  'colcon-cmake',
+  'colcon-output',
+  'setuptools<80',
+];
 
 const settings = (distributions) => `organization: acme
 index: rosdistro/index-v4.yaml
@@ -29,26 +41,38 @@ function workspace(name, distributions) {
 }
 
 /**
- * `slipway plan` as a whole process, as a person runs it: seconds, and what it printed. Some packages can't be had on these
- * platforms: all such faults are told, and it ends with 1.
+ * `slipway plan` as a whole process, as a person runs it: seconds, and what it printed. Some packages can't be had on
+ * these platforms: all such faults are told, and it ends with 1.
  */
 function plan(folder, scopes, options = {}) {
   if (options.fresh) rmSync(join(folder, '.slipway'), { recursive: true, force: true });
   if (options.state) mkdirSync(join(folder, '.slipway'), { recursive: true });
   const r = run('node', [bundle, 'plan', ...(options.json ? ['--json'] : [])], { cwd: folder });
   const printed = r.stdout;
-  const found = options.json ? JSON.parse(printed).scopes.length : printed.match(/^\S+ on .*: \d+ packages from /gm)?.length;
+  const found = options.json
+    ? JSON.parse(printed).scopes.length
+    : printed.match(/^\S+ on .*: \d+ packages from /gm)?.length;
   if (found !== scopes) throw new Error(`the plan of ${folder} has not ${scopes} scopes: ${r.stderr.slice(-500)}`);
   return { seconds: r.seconds, printed };
 }
 
 /** The most memory that a plan takes, in MB. */
 function memory(folder) {
-  const r = spawnSync('node', ['-e', 'process.on("exit", () => process.stderr.write(`\\n${process.resourceUsage().maxRSS}`)); process.argv.splice(1, 0, "slipway"); require(process.env.BUNDLE)', 'plan', '--json'], { cwd: folder, env: { ...process.env, BUNDLE: bundle }, encoding: 'utf8', maxBuffer: 1 << 30 });
+  const r = spawnSync(
+    'node',
+    [
+      '-e',
+      'process.on("exit", () => process.stderr.write(`\\n${process.resourceUsage().maxRSS}`)); process.argv.splice(1, 0, "slipway"); require(process.env.BUNDLE)',
+      'plan',
+      '--json',
+    ],
+    { cwd: folder, env: { ...process.env, BUNDLE: bundle }, encoding: 'utf8', maxBuffer: 1 << 30 },
+  );
   return Number(r.stderr.split('\n').pop()) / 1024;
 }
 
-const cacheText = (distribution) => gunzipSync(readFileSync(join(shared, `rosdistro/${distribution}/${distribution}-cache.yaml.gz`))).toString('utf8');
+const cacheText = (distribution) =>
+  gunzipSync(readFileSync(join(shared, `rosdistro/${distribution}/${distribution}-cache.yaml.gz`))).toString('utf8');
 
 /** The cache with every package ten times, its own names in each copy. */
 function tenfold(folder, load) {
@@ -59,18 +83,31 @@ function tenfold(folder, load) {
   const repositories = {};
   for (let i = 0; i < 10; i++) {
     const rename = (n) => (known.has(n) && i ? `${n}_c${i}` : n);
-    for (const n of names) xmls[rename(n)] = data.release_package_xmls[n].replace(/(<(name|[a-z_]*depend)(?: [^>]*)?>)([^<]+)(<)/g, (_, open, tag, name, close) => `${open}${rename(name.trim())}${close}`);
+    for (const n of names)
+      xmls[rename(n)] = data.release_package_xmls[n].replace(
+        /(<(name|[a-z_]*depend)(?: [^>]*)?>)([^<]+)(<)/g,
+        (_, open, tag, name, close) => `${open}${rename(name.trim())}${close}`,
+      );
     for (const [r, e] of Object.entries(data.distribution_file[0].repositories)) {
       if (!e.release?.version) continue;
-      repositories[i ? `${r}_c${i}` : r] = { release: { ...e.release, packages: (e.release.packages ?? [r]).map(rename) } };
+      repositories[i ? `${r}_c${i}` : r] = {
+        release: { ...e.release, packages: (e.release.packages ?? [r]).map(rename) },
+      };
     }
   }
-  const text = JSON.stringify({ distribution_file: [{ ...data.distribution_file[0], repositories }], name: 'jazzy', release_package_xmls: xmls, type: 'cache', version: 2 });
+  const text = JSON.stringify({
+    distribution_file: [{ ...data.distribution_file[0], repositories }],
+    name: 'jazzy',
+    release_package_xmls: xmls,
+    type: 'cache',
+    version: 2,
+  });
   writeFileSync(join(folder, 'cache.yaml'), text);
 }
 
 export default async function bench({ runs, note }) {
-  if (!existsSync(join(shared, 'peers'))) throw new Error(`the peers' scripts and the data are not at ${shared}: set SLIPWAY_SHARED`);
+  if (!existsSync(join(shared, 'peers')))
+    throw new Error(`the peers' scripts and the data are not at ${shared}: set SLIPWAY_SHARED`);
   const { load, YAML11_SCHEMA } = await import('js-yaml');
   const yaml = (text) => load(text, { schema: YAML11_SCHEMA });
   const jazzy = (more) => ({ jazzy: { platforms: ['noble', 'bookworm'], sources: 'release', ...more } });
@@ -93,17 +130,65 @@ export default async function bench({ runs, note }) {
   cpSync(join(shared, 'peers/farm'), farm, { recursive: true });
   execFileSync('chmod', ['-R', 'u+w', farm]);
   const index = join(folder, 'index-v4.yaml');
-  writeFileSync(index, readFileSync(join(shared, 'peers/index-v4.yaml'), 'utf8').replaceAll('PATH', join(shared, 'rosdistro')));
-  writeFileSync(join(farm, 'index.yaml'), readFileSync(join(farm, 'index.yaml'), 'utf8').replace(/^rosdistro_index_url:.*$/m, `rosdistro_index_url: file://${index}`));
-  const rosEnvironment = { ...process.env, ROS_VERSION: '2', ROS_DISTRO: 'jazzy', ROS_PYTHON_VERSION: '3', ROSDISTRO_INDEX_URL: `file://${index}`, PATH: `${join(venv, 'bin')}:${process.env.PATH}`, COLCON_LOG_PATH: '/dev/null' };
+  writeFileSync(
+    index,
+    readFileSync(join(shared, 'peers/index-v4.yaml'), 'utf8').replaceAll('PATH', join(shared, 'rosdistro')),
+  );
+  writeFileSync(
+    join(farm, 'index.yaml'),
+    readFileSync(join(farm, 'index.yaml'), 'utf8').replace(
+      /^rosdistro_index_url:.*$/m,
+      `rosdistro_index_url: file://${index}`,
+    ),
+  );
+  const rosEnvironment = {
+    ...process.env,
+    ROS_VERSION: '2',
+    ROS_DISTRO: 'jazzy',
+    ROS_PYTHON_VERSION: '3',
+    ROSDISTRO_INDEX_URL: `file://${index}`,
+    PATH: `${join(venv, 'bin')}:${process.env.PATH}`,
+    COLCON_LOG_PATH: '/dev/null',
+  };
   const peers = {
-    floor: () => timed('node', ['floor.mjs', 'jazzy', 'js-yaml', 'saxes', '0'], { cwd: floor, env: { ...process.env, CACHE: join(shared, 'rosdistro/jazzy/jazzy-cache.yaml.gz') } }).seconds,
-    ros_buildfarm: () => timed(python, [join(shared, 'peers/e_farm_parts.py'), `file://${join(farm, 'index.yaml')}`, 'jazzy'], { env: rosEnvironment }).seconds,
-    job_generation: () => timed(python, [join(venv, 'bin/generate_release_jobs.py'), `file://${join(farm, 'index.yaml')}`, 'jazzy', 'default', '--groovy-script', join(folder, 'jobs.groovy'), '--dry-run'], { env: rosEnvironment }).seconds,
+    floor: () =>
+      timed('node', ['floor.mjs', 'jazzy', 'js-yaml', 'saxes', '0'], {
+        cwd: floor,
+        env: { ...process.env, CACHE: join(shared, 'rosdistro/jazzy/jazzy-cache.yaml.gz') },
+      }).seconds,
+    ros_buildfarm: () =>
+      timed(python, [join(shared, 'peers/e_farm_parts.py'), `file://${join(farm, 'index.yaml')}`, 'jazzy'], {
+        env: rosEnvironment,
+      }).seconds,
+    job_generation: () =>
+      timed(
+        python,
+        [
+          join(venv, 'bin/generate_release_jobs.py'),
+          `file://${join(farm, 'index.yaml')}`,
+          'jazzy',
+          'default',
+          '--groovy-script',
+          join(folder, 'jobs.groovy'),
+          '--dry-run',
+        ],
+        { env: rosEnvironment },
+      ).seconds,
   };
 
-  const seconds = { ours: [], first: [], second: [], disk: [], ten: [], floor: [], ros_buildfarm: [], job_generation: [], colcon: [], catkin_pkg: [] };
-  note('the cache: ours, the floor, ros_buildfarm\'s planning parts, its job generation');
+  const seconds = {
+    ours: [],
+    first: [],
+    second: [],
+    disk: [],
+    ten: [],
+    floor: [],
+    ros_buildfarm: [],
+    job_generation: [],
+    colcon: [],
+    catkin_pkg: [],
+  };
+  note("the cache: ours, the floor, ros_buildfarm's planning parts, its job generation");
   for (let i = 0; i < runs; i++) {
     for (let j = 0; j < 6; j++) {
       seconds.ours.push(plan(folder, 2, { fresh: true }).seconds);
@@ -125,7 +210,11 @@ export default async function bench({ runs, note }) {
     writeFileSync(join(changing, 'cache.yaml.gz'), gzipSync(changed));
     seconds.second.push(plan(changing, 2).seconds);
     const bytes = (printed) => printed.replace(/"stamp":"\d+"/, '');
-    if (i === 0 && bytes(plan(changing, 2, { json: true }).printed) !== bytes(plan(changing, 2, { fresh: true, json: true }).printed)) throw new Error('the second plan is not what a cold plan gives');
+    if (
+      i === 0 &&
+      bytes(plan(changing, 2, { json: true }).printed) !== bytes(plan(changing, 2, { fresh: true, json: true }).printed)
+    )
+      throw new Error('the second plan is not what a cold plan gives');
   }
 
   note('ten times Jazzy');
@@ -140,10 +229,16 @@ export default async function bench({ runs, note }) {
   }
 
   note('package.xml files on disk: ours, colcon list, catkin_pkg');
-  const disk = workspace('jazzy-disk', { jazzy: { platforms: ['noble', 'bookworm'], folders: ['src'], ros_version: 2 } });
+  const disk = workspace('jazzy-disk', {
+    jazzy: { platforms: ['noble', 'bookworm'], folders: ['src'], ros_version: 2 },
+  });
   writeFileSync(join(disk, 'distro.yaml'), readFileSync(join(disk, 'distro.yaml'), 'utf8').replace(/^index:.*\n/m, ''));
   const data = yaml(text);
-  const repositoryOf = new Map(Object.entries(data.distribution_file[0].repositories).flatMap(([r, e]) => (e.release?.packages ?? [r]).map((p) => [p, r])));
+  const repositoryOf = new Map(
+    Object.entries(data.distribution_file[0].repositories).flatMap(([r, e]) =>
+      (e.release?.packages ?? [r]).map((p) => [p, r]),
+    ),
+  );
   for (const [name, xml] of Object.entries(data.release_package_xmls)) {
     const at = join(disk, 'src', repositoryOf.get(name) ?? name, name);
     mkdirSync(at, { recursive: true });
@@ -151,21 +246,62 @@ export default async function bench({ runs, note }) {
   }
   for (let i = 0; i < runs; i++) {
     seconds.disk.push(plan(disk, 2, { fresh: true }).seconds, plan(disk, 2, { fresh: true }).seconds);
-    seconds.catkin_pkg.push(timed(python, [join(shared, 'peers/a_catkin.py'), join(disk, 'src')], { env: rosEnvironment }).seconds);
-    if (i < 2) seconds.colcon.push(timed(join(venv, 'bin/colcon'), ['list', '--topological-order', '--base-paths', join(disk, 'src')], { env: rosEnvironment }).seconds);
+    seconds.catkin_pkg.push(
+      timed(python, [join(shared, 'peers/a_catkin.py'), join(disk, 'src')], { env: rosEnvironment }).seconds,
+    );
+    if (i < 2)
+      seconds.colcon.push(
+        timed(join(venv, 'bin/colcon'), ['list', '--topological-order', '--base-paths', join(disk, 'src')], {
+          env: rosEnvironment,
+        }).seconds,
+      );
   }
   // Of what ran in turns each is held against its neighbour: a machine's hour passes over both.
   const inTurns = (a, b) => median(a.map((s, i) => s / b[i]));
   const m = Object.fromEntries(Object.entries(seconds).map(([k, v]) => [k, median(v)]));
-  note(Object.entries(m).map(([k, v]) => `${k} ${v.toFixed(2)} s`).join(', '));
+  note(
+    Object.entries(m)
+      .map(([k, v]) => `${k} ${v.toFixed(2)} s`)
+      .join(', '),
+  );
   return [
-    { name: 'plan.jazzy.vs_floor', value: inTurns(seconds.ours, seconds.floor), meaning: 'times the floor: Jazzy\'s cache to a plan for two platforms with every rosdep key resolved (at most 1.5)' },
-    { name: 'plan.jazzy.vs_ros_buildfarm', value: m.ros_buildfarm / m.ours, meaning: 'times as fast as ros_buildfarm\'s planning parts, which are for one platform and without rosdep (at least 8)' },
-    { name: 'plan.jazzy.vs_job_generation', value: m.job_generation / m.ours, meaning: 'times as fast as its job generation (at least 30)' },
-    { name: 'plan.disk.vs_colcon', value: m.colcon / m.disk, meaning: 'times as fast from 2,150 package.xml files as colcon list --topological-order (at least 30)' },
-    { name: 'plan.disk.vs_catkin_pkg', value: m.catkin_pkg / m.disk, meaning: 'times as fast as catkin_pkg\'s crawl and order (at least 5)' },
+    {
+      name: 'plan.jazzy.vs_floor',
+      value: inTurns(seconds.ours, seconds.floor),
+      meaning:
+        "times the floor: Jazzy's cache to a plan for two platforms with every rosdep key resolved (at most 1.5)",
+    },
+    {
+      name: 'plan.jazzy.vs_ros_buildfarm',
+      value: m.ros_buildfarm / m.ours,
+      meaning:
+        "times as fast as ros_buildfarm's planning parts, which are for one platform and without rosdep (at least 8)",
+    },
+    {
+      name: 'plan.jazzy.vs_job_generation',
+      value: m.job_generation / m.ours,
+      meaning: 'times as fast as its job generation (at least 30)',
+    },
+    {
+      name: 'plan.disk.vs_colcon',
+      value: m.colcon / m.disk,
+      meaning: 'times as fast from 2,150 package.xml files as colcon list --topological-order (at least 30)',
+    },
+    {
+      name: 'plan.disk.vs_catkin_pkg',
+      value: m.catkin_pkg / m.disk,
+      meaning: "times as fast as catkin_pkg's crawl and order (at least 5)",
+    },
     { name: 'plan.memory_mb', value: megabytes, meaning: 'MB at the most (300)' },
-    { name: 'plan.scale10', value: m.ten / median(single), meaning: 'times as long for ten times Jazzy, in the same form (at most 12)' },
-    { name: 'plan.second_vs_first', value: inTurns(seconds.second, seconds.first), meaning: 'of the first plan\'s time for the second, after one dependency changed (at most 0.5)' },
+    {
+      name: 'plan.scale10',
+      value: m.ten / median(single),
+      meaning: 'times as long for ten times Jazzy, in the same form (at most 12)',
+    },
+    {
+      name: 'plan.second_vs_first',
+      value: inTurns(seconds.second, seconds.first),
+      meaning: "of the first plan's time for the second, after one dependency changed (at most 0.5)",
+    },
   ];
 }

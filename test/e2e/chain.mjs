@@ -4,7 +4,8 @@ import { appendFileSync, chmodSync, mkdirSync, readFileSync, statSync, writeFile
 import { join } from 'node:path';
 import { fetchTarballs, noeticSettings, small, writeDistro } from './upstream.mjs';
 
-const git = (cwd, ...args) => execFileSync('git', ['-c', 'user.name=Acme', '-c', 'user.email=robots@example.org', ...args], { cwd });
+const git = (cwd, ...args) =>
+  execFileSync('git', ['-c', 'user.name=Acme', '-c', 'user.email=robots@example.org', ...args], { cwd });
 
 /** Makes a distro repository of the chain: its repositories lie in `src`, the sources come by apt into `sources`. */
 export async function makeChain(folder, sources) {
@@ -18,8 +19,13 @@ export async function makeChain(folder, sources) {
     git(at, 'add', '--all', '--force');
     git(at, 'commit', '--quiet', '-m', 'As released');
   }
-  const entries = Object.keys(tarballs).sort().map((r) => `  ${r}:\n    source: {type: git, url: "file://${join(folder, 'src', r)}", version: main}\n`);
-  writeFileSync(join(folder, 'rosdistro/noetic/distribution.yaml'), `%YAML 1.1\n---\nrelease_platforms: {debian: [bookworm]}\nrepositories:\n${entries.join('')}type: distribution\nversion: 2\n`);
+  const entries = Object.keys(tarballs)
+    .sort()
+    .map((r) => `  ${r}:\n    source: {type: git, url: "file://${join(folder, 'src', r)}", version: main}\n`);
+  writeFileSync(
+    join(folder, 'rosdistro/noetic/distribution.yaml'),
+    `%YAML 1.1\n---\nrelease_platforms: {debian: [bookworm]}\nrepositories:\n${entries.join('')}type: distribution\nversion: 2\n`,
+  );
 }
 
 /** Commits what was edited. */
@@ -27,7 +33,8 @@ export function commitChain(folder) {
   for (const repository of Object.keys(small)) {
     const at = join(folder, 'src', repository);
     git(at, 'add', '--all', '--force');
-    if (execFileSync('git', ['status', '--porcelain'], { cwd: at, encoding: 'utf8' })) git(at, 'commit', '--quiet', '-m', 'Edited');
+    if (execFileSync('git', ['status', '--porcelain'], { cwd: at, encoding: 'utf8' }))
+      git(at, 'commit', '--quiet', '-m', 'Edited');
   }
 }
 
@@ -40,23 +47,93 @@ const change = (file, from, to) => {
 
 /** As `editsOf` of the example. */
 export const chainEdits = [
-  { name: 'code of the bottom-most C++ library', packages: ['cpp_common'], inside: true, apply: (s, n) => appendFileSync(join(s, 'roscpp_core/cpp_common/src/debug.cpp'), `\nnamespace { [[maybe_unused]] int inner${n}() { return ${n}; } }\n`) },
-  { name: 'a comment in its header', packages: ['cpp_common'], inside: true, apply: (s, n) => appendFileSync(join(s, 'roscpp_core/cpp_common/include/ros/macros.h'), `// ${n}\n`) },
-  { name: 'code of a library above it', packages: ['rostime'], inside: true, apply: (s, n) => appendFileSync(join(s, 'roscpp_core/rostime/src/rate.cpp'), `\nnamespace { [[maybe_unused]] int inner${n}() { return ${n}; } }\n`) },
-  { name: 'a new exported function', packages: ['rostime'], apply: (s, n) => {
-    appendFileSync(join(s, 'roscpp_core/rostime/include/ros/rate.h'), `\nnamespace ros { int more${n}(); }\n`);
-    appendFileSync(join(s, 'roscpp_core/rostime/src/rate.cpp'), `\nint ros::more${n}() { return ${n}; }\n`);
-  } },
-  { name: 'a message', packages: ['std_msgs'], apply: (s, n) => appendFileSync(join(s, 'std_msgs/msg/ColorRGBA.msg'), `\nfloat32 more${n}\n`) },
-  { name: 'a comment in a generator', packages: ['genmsg'], inside: true, apply: (s, n) => appendFileSync(join(s, 'genmsg/src/genmsg/__init__.py'), `\n# ${n}\n`) },
-  { name: 'what a generator writes', packages: ['gencpp'], apply: (s, n) => appendFileSync(join(s, 'gencpp/scripts/msg.h.template'), `// ${n}\n`) },
-  { name: 'a comment in a build tool', packages: ['catkin'], inside: true, apply: (s, n) => appendFileSync(join(s, 'catkin/cmake/catkin_package.cmake'), `# ${n}\n`) },
-  { name: 'a changelog', packages: ['cpp_common'], inside: true, apply: (s, n) => appendFileSync(join(s, 'roscpp_core/cpp_common/CHANGELOG.rst'), `\n${n}\n`) },
-  { name: 'a description', packages: ['rostime'], inside: true, apply: (s, n) => change(join(s, 'roscpp_core/rostime/package.xml'), /<description>[^<]*</, `<description>Time ${n}<`) },
-  { name: 'a version', packages: ['std_msgs'], apply: (s, n) => change(join(s, 'std_msgs/package.xml'), /<version>[\d.]+</, `<version>0.6.${n}<`) },
-  { name: 'a test', packages: ['rostime'], inside: true, apply: (s, n) => appendFileSync(join(s, 'roscpp_core/rostime/test/time.cpp'), `// ${n}\n`) },
-  { name: 'a mode', packages: ['genlisp'], inside: true, apply: (s) => {
-    const file = join(s, 'genlisp/package.xml');
-    chmodSync(file, statSync(file).mode & 0o111 ? 0o644 : 0o755);
-  } },
+  {
+    name: 'code of the bottom-most C++ library',
+    packages: ['cpp_common'],
+    inside: true,
+    apply: (s, n) =>
+      appendFileSync(
+        join(s, 'roscpp_core/cpp_common/src/debug.cpp'),
+        `\nnamespace { [[maybe_unused]] int inner${n}() { return ${n}; } }\n`,
+      ),
+  },
+  {
+    name: 'a comment in its header',
+    packages: ['cpp_common'],
+    inside: true,
+    apply: (s, n) => appendFileSync(join(s, 'roscpp_core/cpp_common/include/ros/macros.h'), `// ${n}\n`),
+  },
+  {
+    name: 'code of a library above it',
+    packages: ['rostime'],
+    inside: true,
+    apply: (s, n) =>
+      appendFileSync(
+        join(s, 'roscpp_core/rostime/src/rate.cpp'),
+        `\nnamespace { [[maybe_unused]] int inner${n}() { return ${n}; } }\n`,
+      ),
+  },
+  {
+    name: 'a new exported function',
+    packages: ['rostime'],
+    apply: (s, n) => {
+      appendFileSync(join(s, 'roscpp_core/rostime/include/ros/rate.h'), `\nnamespace ros { int more${n}(); }\n`);
+      appendFileSync(join(s, 'roscpp_core/rostime/src/rate.cpp'), `\nint ros::more${n}() { return ${n}; }\n`);
+    },
+  },
+  {
+    name: 'a message',
+    packages: ['std_msgs'],
+    apply: (s, n) => appendFileSync(join(s, 'std_msgs/msg/ColorRGBA.msg'), `\nfloat32 more${n}\n`),
+  },
+  {
+    name: 'a comment in a generator',
+    packages: ['genmsg'],
+    inside: true,
+    apply: (s, n) => appendFileSync(join(s, 'genmsg/src/genmsg/__init__.py'), `\n# ${n}\n`),
+  },
+  {
+    name: 'what a generator writes',
+    packages: ['gencpp'],
+    apply: (s, n) => appendFileSync(join(s, 'gencpp/scripts/msg.h.template'), `// ${n}\n`),
+  },
+  {
+    name: 'a comment in a build tool',
+    packages: ['catkin'],
+    inside: true,
+    apply: (s, n) => appendFileSync(join(s, 'catkin/cmake/catkin_package.cmake'), `# ${n}\n`),
+  },
+  {
+    name: 'a changelog',
+    packages: ['cpp_common'],
+    inside: true,
+    apply: (s, n) => appendFileSync(join(s, 'roscpp_core/cpp_common/CHANGELOG.rst'), `\n${n}\n`),
+  },
+  {
+    name: 'a description',
+    packages: ['rostime'],
+    inside: true,
+    apply: (s, n) =>
+      change(join(s, 'roscpp_core/rostime/package.xml'), /<description>[^<]*</, `<description>Time ${n}<`),
+  },
+  {
+    name: 'a version',
+    packages: ['std_msgs'],
+    apply: (s, n) => change(join(s, 'std_msgs/package.xml'), /<version>[\d.]+</, `<version>0.6.${n}<`),
+  },
+  {
+    name: 'a test',
+    packages: ['rostime'],
+    inside: true,
+    apply: (s, n) => appendFileSync(join(s, 'roscpp_core/rostime/test/time.cpp'), `// ${n}\n`),
+  },
+  {
+    name: 'a mode',
+    packages: ['genlisp'],
+    inside: true,
+    apply: (s) => {
+      const file = join(s, 'genlisp/package.xml');
+      chmodSync(file, statSync(file).mode & 0o111 ? 0o644 : 0o755);
+    },
+  },
 ];

@@ -5,12 +5,24 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundle, cache, debs, discard, example, execute, slipway, states } from './helpers.ts';
 
-const mini = ['acme_drive', 'acme_math', 'acme_msgs', 'acme_teleop', 'ament_cmake_core', 'ament_package', 'ros_workspace', 'rosidl_default_generators'];
+const mini = [
+  'acme_drive',
+  'acme_math',
+  'acme_msgs',
+  'acme_teleop',
+  'ament_cmake_core',
+  'ament_package',
+  'ros_workspace',
+  'rosidl_default_generators',
+];
 
 it('a live view on a terminal: what runs, how far, how long', async () => {
   const folder = example('live');
   try {
-    const ran = await execute('script', ['-qfec', `node ${bundle} build --distribution mini`, '/dev/null'], { cwd: folder, env: { TERM: 'xterm', COLUMNS: '100' } });
+    const ran = await execute('script', ['-qfec', `node ${bundle} build --distribution mini`, '/dev/null'], {
+      cwd: folder,
+      env: { TERM: 'xterm', COLUMNS: '100' },
+    });
     expect(ran.code, ran.stdout).toBe(0);
     expect(ran.stdout).toMatch(/\[#+\.+\] \d\/8 done, 1 running, \d+ s, about \d+ (s|min)/);
     expect(ran.stdout).toMatch(/\x1b\[\d+A\x1b\[J/);
@@ -24,10 +36,14 @@ it('a live view on a terminal: what runs, how far, how long', async () => {
 describe('as a plain user', () => {
   const user = 'slipway-test';
   const home = '/var/tmp/slipway-tests-user';
-  const as = (...command: string[]) => execute('setpriv', ['--reuid', user, '--regid', user, '--init-groups', 'env', `HOME=${home}`, ...command], { cwd: home });
+  const as = (...command: string[]) =>
+    execute('setpriv', ['--reuid', user, '--regid', user, '--init-groups', 'env', `HOME=${home}`, ...command], {
+      cwd: home,
+    });
   beforeAll(() => {
     if (spawnSync('id', [user]).status !== 0) execFileSync('useradd', ['--create-home', '--home-dir', home, user]);
-    if (!readFileSync('/etc/subuid', 'utf8').includes(`${user}:`)) execFileSync('usermod', ['--add-subuids', '300000-365535', '--add-subgids', '300000-365535', user]);
+    if (!readFileSync('/etc/subuid', 'utf8').includes(`${user}:`))
+      execFileSync('usermod', ['--add-subuids', '300000-365535', '--add-subgids', '300000-365535', user]);
     mkdirSync(home, { recursive: true });
     execFileSync('chown', [`${user}:`, home]);
   });
@@ -45,12 +61,33 @@ describe('as a plain user', () => {
     await discard(from);
     copyFileSync(bundle, join(home, 'slipway.cjs'));
     execFileSync('chown', ['-R', `${user}:`, folder]);
-    const build = (...more: string[]) => as('sh', '-c', 'cd "$1" && shift && exec node ../slipway.cjs build --distribution mini "$@"', 'sh', folder, ...more);
+    const build = (...more: string[]) =>
+      as(
+        'sh',
+        '-c',
+        'cd "$1" && shift && exec node ../slipway.cjs build --distribution mini "$@"',
+        'sh',
+        folder,
+        ...more,
+      );
     const ran = await build();
     expect(ran.code, ran.stderr).toBe(0);
     expect(Object.keys(states(folder)).sort()).toEqual(mini);
     expect(debs(folder).length).toBe(10);
-    execFileSync('setpriv', ['--reuid', user, '--regid', user, '--init-groups', 'sh', '-c', 'echo "// more" >> src/robot/acme_math/src/angle.cpp; HOME=$PWD ./repositories.sh'], { cwd: folder });
+    execFileSync(
+      'setpriv',
+      [
+        '--reuid',
+        user,
+        '--regid',
+        user,
+        '--init-groups',
+        'sh',
+        '-c',
+        'echo "// more" >> src/robot/acme_math/src/angle.cpp; HOME=$PWD ./repositories.sh',
+      ],
+      { cwd: folder },
+    );
     const again = await build();
     expect(again.code, again.stderr).toBe(0);
     expect(states(folder)).toMatchObject({ acme_math: 'built', acme_drive: 'kept', acme_teleop: 'kept' });
@@ -65,8 +102,29 @@ describe('with docker', () => {
   beforeAll(async () => {
     mkdirSync(data, { recursive: true });
     // Copies of whole images are slow: they are for file systems that an overlay can't lie on.
-    const storage = execFileSync('stat', ['--file-system', '--format=%T', cache], { encoding: 'utf8' }).startsWith('overlay') ? 'vfs' : 'overlay2';
-    daemon = spawn('dockerd', ['--storage-driver', storage, '--iptables=false', '--bridge=none', '--data-root', data, '--exec-root', join(cache, 'docker-run'), '--pidfile', join(cache, 'docker.pid'), '-H', env.DOCKER_HOST], { stdio: 'ignore' });
+    const storage = execFileSync('stat', ['--file-system', '--format=%T', cache], { encoding: 'utf8' }).startsWith(
+      'overlay',
+    )
+      ? 'vfs'
+      : 'overlay2';
+    daemon = spawn(
+      'dockerd',
+      [
+        '--storage-driver',
+        storage,
+        '--iptables=false',
+        '--bridge=none',
+        '--data-root',
+        data,
+        '--exec-root',
+        join(cache, 'docker-run'),
+        '--pidfile',
+        join(cache, 'docker.pid'),
+        '-H',
+        env.DOCKER_HOST,
+      ],
+      { stdio: 'ignore' },
+    );
     for (let i = 0; i < 120 && (await execute('docker', ['info'], { env })).code !== 0; i++) await sleep(500);
   });
   afterAll(async () => {
@@ -80,14 +138,27 @@ describe('with docker', () => {
     try {
       const first = await slipway(['build', 'ament_cmake_core', '--distribution', 'mini'], folder);
       expect(first.code, first.stderr).toBe(0);
-      const bytes = () => Object.fromEntries((JSON.parse(readFileSync(join(folder, 'out/result.json'), 'utf8')) as { results: { debs?: { name: string; sha256: string }[] }[] }).results.flatMap((r) => (r.debs ?? []).map((d) => [d.name, d.sha256])));
+      const bytes = () =>
+        Object.fromEntries(
+          (
+            JSON.parse(readFileSync(join(folder, 'out/result.json'), 'utf8')) as {
+              results: { debs?: { name: string; sha256: string }[] }[];
+            }
+          ).results.flatMap((r) => (r.debs ?? []).map((d) => [d.name, d.sha256])),
+        );
       const plain = bytes();
       copyFileSync(join(folder, 'out/lock.yaml'), join(folder, 'lock.yaml'));
       appendFileSync(join(folder, 'distro.yaml'), 'store: file:.slipway/store-docker\n');
-      const ran = await slipway(['build', 'ament_cmake_core', '--distribution', 'mini', '--driver', 'docker', '--lock', 'lock.yaml'], folder, { env });
+      const ran = await slipway(
+        ['build', 'ament_cmake_core', '--distribution', 'mini', '--driver', 'docker', '--lock', 'lock.yaml'],
+        folder,
+        { env },
+      );
       expect(ran.code, ran.stderr).toBe(0);
       expect(bytes()).toEqual(plain);
-      expect(execFileSync('docker', ['ps', '--all', '--quiet'], { env: { ...process.env, ...env }, encoding: 'utf8' })).toBe('');
+      expect(
+        execFileSync('docker', ['ps', '--all', '--quiet'], { env: { ...process.env, ...env }, encoding: 'utf8' }),
+      ).toBe('');
     } finally {
       await discard(folder);
     }

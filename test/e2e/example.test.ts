@@ -4,10 +4,35 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { debs, discard, example, installAndRun, mountsUnder, processesIn, resultOf, slipway, sources, start, states, type Ran } from './helpers.ts';
+import {
+  debs,
+  discard,
+  example,
+  installAndRun,
+  mountsUnder,
+  processesIn,
+  resultOf,
+  slipway,
+  sources,
+  start,
+  states,
+  type Ran,
+} from './helpers.ts';
 
-const all = ['acme_drive', 'acme_math', 'acme_msgs', 'acme_teleop', 'ament_cmake_core', 'ament_package', 'classic_math', 'classic_tool', 'ros_workspace', 'rosidl_default_generators'];
-const field = (deb: string, name: string): string => execFileSync('dpkg-deb', ['-f', deb, name], { encoding: 'utf8' }).trim();
+const all = [
+  'acme_drive',
+  'acme_math',
+  'acme_msgs',
+  'acme_teleop',
+  'ament_cmake_core',
+  'ament_package',
+  'classic_math',
+  'classic_tool',
+  'ros_workspace',
+  'rosidl_default_generators',
+];
+const field = (deb: string, name: string): string =>
+  execFileSync('dpkg-deb', ['-f', deb, name], { encoding: 'utf8' }).trim();
 
 describe('the example, from its repositories to packages that run', () => {
   let folder: string;
@@ -27,9 +52,17 @@ describe('the example, from its repositories to packages that run', () => {
   });
 
   it('prints sources with which apt installs into a fresh root, and what is installed runs', async () => {
-    const script = '. /opt/acme/mini/setup.sh\ndrive 4\n/opt/acme/mini/lib/acme_teleop/teleop 0.25\nLD_LIBRARY_PATH=/opt/acme/classic/lib /opt/acme/classic/lib/classic_tool/gear 8\n';
-    const ran = await installAndRun('bookworm', first.stdout, ['acme-mini-acme-drive', 'acme-mini-acme-teleop', 'acme-mini-ros-workspace', 'acme-classic-classic-tool'], script);
-    expect(ran.stdout).toBe('<twist frame="base" angular="-2.2831853071795862"/>\nangular: 0.0\nframe: base\nlinear: 0.25\n2\n');
+    const script =
+      '. /opt/acme/mini/setup.sh\ndrive 4\n/opt/acme/mini/lib/acme_teleop/teleop 0.25\nLD_LIBRARY_PATH=/opt/acme/classic/lib /opt/acme/classic/lib/classic_tool/gear 8\n';
+    const ran = await installAndRun(
+      'bookworm',
+      first.stdout,
+      ['acme-mini-acme-drive', 'acme-mini-acme-teleop', 'acme-mini-ros-workspace', 'acme-classic-classic-tool'],
+      script,
+    );
+    expect(ran.stdout).toBe(
+      '<twist frame="base" angular="-2.2831853071795862"/>\nangular: 0.0\nframe: base\nlinear: 0.25\n2\n',
+    );
     expect(ran.code, ran.stderr).toBe(0);
   });
 
@@ -39,12 +72,21 @@ describe('the example, from its repositories to packages that run', () => {
     expect(field(math, 'Version')).toMatch(/^1\.2\.0-0bookworm\.\d{8}\.\d{6}$/);
     expect(field(math, 'Maintainer')).toBe('Acme Robots <robots@example.org>');
     // The consumer links the library and says so, though only package.xml names it: its soname has no version.
-    expect(field(deb('acme-mini-acme-drive'), 'Depends')).toMatch(/acme-mini-acme-math.*acme-mini-acme-msgs|acme-mini-acme-msgs.*acme-mini-acme-math/);
+    expect(field(deb('acme-mini-acme-drive'), 'Depends')).toMatch(
+      /acme-mini-acme-math.*acme-mini-acme-msgs|acme-mini-acme-msgs.*acme-mini-acme-math/,
+    );
     expect(field(deb('acme-mini-acme-drive'), 'Depends')).toMatch(/libtinyxml2-9/);
     for (const d of debs(folder)) {
-      const paths = execFileSync('sh', ['-c', 'dpkg-deb --fsys-tarfile "$1" | tar -t', 'sh', d], { encoding: 'utf8' }).split('\n').filter((p) => p && !p.endsWith('/'));
-      expect(paths.filter((p) => !/^\.\/(opt\/acme\/(mini|classic)|usr\/share\/doc|usr\/lib\/debug)\//.test(p)), d).toEqual([]);
-      const control = execFileSync('sh', ['-c', 'dpkg-deb --ctrl-tarfile "$1" | tar -t', 'sh', d], { encoding: 'utf8' });
+      const paths = execFileSync('sh', ['-c', 'dpkg-deb --fsys-tarfile "$1" | tar -t', 'sh', d], { encoding: 'utf8' })
+        .split('\n')
+        .filter((p) => p && !p.endsWith('/'));
+      expect(
+        paths.filter((p) => !/^\.\/(opt\/acme\/(mini|classic)|usr\/share\/doc|usr\/lib\/debug)\//.test(p)),
+        d,
+      ).toEqual([]);
+      const control = execFileSync('sh', ['-c', 'dpkg-deb --ctrl-tarfile "$1" | tar -t', 'sh', d], {
+        encoding: 'utf8',
+      });
       expect(control, d).toContain('md5sums');
     }
     const list = execFileSync('dpkg-deb', ['-c', math], { encoding: 'utf8' });
@@ -52,8 +94,15 @@ describe('the example, from its repositories to packages that run', () => {
     expect(list).toMatch(/usr\/share\/doc\/acme-mini-acme-math\/changelog\.Debian\.gz/);
     // A Python package without setup.cfg: its program, its data and its modules where ament looks for them.
     const python = execFileSync('dpkg-deb', ['-c', deb('acme-mini-ament-package')], { encoding: 'utf8' });
-    for (const path of ['bin/ament-hook', 'share/ament_index/resource_index/packages/ament_package', 'lib/python3.11/site-packages/ament_package/__init__.py']) expect(python).toContain(`./opt/acme/mini/${path}\n`);
-    expect(execFileSync('dpkg-deb', ['-c', deb('acme-mini-acme-teleop')], { encoding: 'utf8' })).toContain('./opt/acme/mini/lib/acme_teleop/teleop\n');
+    for (const path of [
+      'bin/ament-hook',
+      'share/ament_index/resource_index/packages/ament_package',
+      'lib/python3.11/site-packages/ament_package/__init__.py',
+    ])
+      expect(python).toContain(`./opt/acme/mini/${path}\n`);
+    expect(execFileSync('dpkg-deb', ['-c', deb('acme-mini-acme-teleop')], { encoding: 'utf8' })).toContain(
+      './opt/acme/mini/lib/acme_teleop/teleop\n',
+    );
     expect(field(deb('acme-mini-acme-math-dbgsym'), 'Auto-Built-Package')).toBe('debug-symbols');
   });
 
@@ -64,21 +113,47 @@ describe('the example, from its repositories to packages that run', () => {
     expect(again.stdout).toBe(first.stdout);
   });
 
-  it('builds from folders on this disk, which are the same sources, and from a changed checkout in a repository\'s place', async () => {
-    writeFileSync(join(folder, 'folders.yaml'), `organization: acme\ndistributions: {mini: {platforms: [bookworm], folders: [src/bootstrap, src/messages, src/robot], ros_version: 2}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\nrosdep: [rosdep.yaml]\n`);
+  it("builds from folders on this disk, which are the same sources, and from a changed checkout in a repository's place", async () => {
+    writeFileSync(
+      join(folder, 'folders.yaml'),
+      `organization: acme\ndistributions: {mini: {platforms: [bookworm], folders: [src/bootstrap, src/messages, src/robot], ros_version: 2}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\nrosdep: [rosdep.yaml]\n`,
+    );
     const fromFolders = await slipway(['build', '--distro', 'folders.yaml', '--output', 'out-folders'], folder);
     expect(fromFolders.code, fromFolders.stderr).toBe(0);
-    const statesOf = (output: string) => Object.fromEntries((JSON.parse(readFileSync(join(folder, output, 'result.json'), 'utf8')) as { results: { name: string; state: string }[] }).results.map((r) => [r.name, r.state]));
+    const statesOf = (output: string) =>
+      Object.fromEntries(
+        (
+          JSON.parse(readFileSync(join(folder, output, 'result.json'), 'utf8')) as {
+            results: { name: string; state: string }[];
+          }
+        ).results.map((r) => [r.name, r.state]),
+      );
     expect(new Set(Object.values(statesOf('out-folders')))).toEqual(new Set(['kept']));
     execFileSync('cp', ['-r', join(folder, 'repositories/robot'), join(folder, 'checkout')]);
     appendFileSync(join(folder, 'checkout/acme_teleop/package.xml'), '<!-- not committed -->\n');
-    const overridden = await slipway(['build', '--override', 'robot=checkout', '--output', 'out-override', '--distribution', 'mini'], folder);
+    const overridden = await slipway(
+      ['build', '--override', 'robot=checkout', '--output', 'out-override', '--distribution', 'mini'],
+      folder,
+    );
     expect(overridden.code, overridden.stderr).toBe(0);
-    expect(Object.entries(statesOf('out-override')).filter(([, state]) => state === 'built').map(([name]) => name)).toEqual(['acme_teleop']);
+    expect(
+      Object.entries(statesOf('out-override'))
+        .filter(([, state]) => state === 'built')
+        .map(([name]) => name),
+    ).toEqual(['acme_teleop']);
   });
 
   it('shows everything in a report that works from a file', async () => {
-    const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
+    const browser = await chromium.launch({
+      executablePath: '/usr/bin/chromium',
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    });
     try {
       const page = await browser.newPage();
       const faults: string[] = [];
@@ -110,7 +185,9 @@ describe('the example, from its repositories to packages that run', () => {
       const ran = await slipway(['build'], folder);
       expect(ran.code, ran.stderr).toBe(0);
       const now = states(folder);
-      return Object.keys(now).filter((n) => now[n] === 'built').sort();
+      return Object.keys(now)
+        .filter((n) => now[n] === 'built')
+        .sort();
     };
     // A change inside a library reaches nobody else; one of what it shows reaches who builds on it.
     appendFileSync(join(folder, 'src/robot/acme_math/src/angle.cpp'), '// a change\n');
@@ -149,7 +226,9 @@ describe('the example, from its repositories to packages that run', () => {
     const ran = await slipway(['build', '--distribution', 'mini'], folder);
     expect(ran.code).toBe(1);
     expect(states(folder)).toMatchObject({ acme_drive: 'failed', acme_math: 'kept', acme_teleop: 'kept' });
-    expect(ran.stderr).toContain('FAILED mini/bookworm-amd64/acme_drive: the header tinyxml2.h is not there\n    the package that has it must be a <build_depend> or <depend> in package.xml');
+    expect(ran.stderr).toContain(
+      'FAILED mini/bookworm-amd64/acme_drive: the header tinyxml2.h is not there\n    the package that has it must be a <build_depend> or <depend> in package.xml',
+    );
     expect(ran.stderr).toMatch(/\| .*fatal error: tinyxml2\.h: No such file or directory/);
     expect(readFileSync(join(folder, 'out/logs/mini/bookworm-amd64/acme_drive.log'), 'utf8')).toContain('tinyxml2.h');
     writeFileSync(manifest, text);
@@ -160,12 +239,20 @@ describe('the example, from its repositories to packages that run', () => {
   it('names the package that tried to reach the network', async () => {
     const cmake = join(folder, 'src/robot/acme_math/CMakeLists.txt');
     const text = readFileSync(cmake, 'utf8');
-    writeFileSync(cmake, `${text}execute_process(COMMAND git clone https://example.org/vendor.git RESULT_VARIABLE r)\nif(r)\nmessage(FATAL_ERROR "no vendor")\nendif()\n`);
-    writeFileSync(join(folder, 'distro.yaml'), `${readFileSync(join(folder, 'distro.yaml'), 'utf8')}package_settings:\n  acme_math: {build_depends: [git]}\n`);
+    writeFileSync(
+      cmake,
+      `${text}execute_process(COMMAND git clone https://example.org/vendor.git RESULT_VARIABLE r)\nif(r)\nmessage(FATAL_ERROR "no vendor")\nendif()\n`,
+    );
+    writeFileSync(
+      join(folder, 'distro.yaml'),
+      `${readFileSync(join(folder, 'distro.yaml'), 'utf8')}package_settings:\n  acme_math: {build_depends: [git]}\n`,
+    );
     sources(folder);
     const ran = await slipway(['build', 'acme_math'], folder);
     expect(ran.code).toBe(1);
-    expect(ran.stderr).toContain('it tried to fetch https://example.org/vendor.git while building, and the network is off');
+    expect(ran.stderr).toContain(
+      'it tried to fetch https://example.org/vendor.git while building, and the network is off',
+    );
     expect(ran.stderr).toContain('let the platform provide it: package_settings');
     writeFileSync(cmake, text);
     sources(folder);
@@ -178,7 +265,9 @@ describe('the example, from its repositories to packages that run', () => {
     sources(folder);
     const ran = await slipway(['build', '--distribution', 'mini'], folder);
     expect(ran.code).toBe(1);
-    expect(ran.stderr).toContain('acme_drive: it ships /opt/acme/mini/share/acme_math/package.xml, which \'acme_math\' ships too');
+    expect(ran.stderr).toContain(
+      "acme_drive: it ships /opt/acme/mini/share/acme_math/package.xml, which 'acme_math' ships too",
+    );
     writeFileSync(cmake, text);
     sources(folder);
   });
@@ -209,7 +298,9 @@ describe('a build that is killed', () => {
     try {
       const child = start(['build', '--distribution', 'mini', '-w', '1'], folder);
       let text = '';
-      child.stderr!.on('data', (d: Buffer) => { text += d.toString(); });
+      child.stderr!.on('data', (d: Buffer) => {
+        text += d.toString();
+      });
       while (!/built mini\/bookworm-amd64\/ament_cmake_core/.test(text) && child.exitCode === null) await sleep(50);
       await sleep(700);
       child.kill('SIGKILL');
@@ -231,7 +322,9 @@ describe('a build that is killed', () => {
     try {
       const child = start(['build', '--distribution', 'mini', '-w', '1'], folder);
       let text = '';
-      child.stderr!.on('data', (d: Buffer) => { text += d.toString(); });
+      child.stderr!.on('data', (d: Buffer) => {
+        text += d.toString();
+      });
       while (!/building mini\/bookworm-amd64\/ament_cmake_core/.test(text) && child.exitCode === null) await sleep(50);
       child.kill('SIGINT');
       expect(await child.ended).toBe(1);
@@ -248,14 +341,24 @@ it('a package whose build hangs is stopped when its time is up; an output with a
   const folder = example('limits');
   try {
     const output = join(folder, 'out put');
-    appendFileSync(join(folder, 'repositories/robot/acme_math/CMakeLists.txt'), '\nexecute_process(COMMAND sleep 1000)\n');
-    execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b.org', 'commit', '-qam', 'hang'], { cwd: join(folder, 'repositories/robot') });
+    appendFileSync(
+      join(folder, 'repositories/robot/acme_math/CMakeLists.txt'),
+      '\nexecute_process(COMMAND sleep 1000)\n',
+    );
+    execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b.org', 'commit', '-qam', 'hang'], {
+      cwd: join(folder, 'repositories/robot'),
+    });
     const ran = await slipway(['build', '--distribution', 'mini', '--timeout', '20s', '--output', output], folder);
     expect(ran.code).toBe(1);
     expect(ran.stderr).toContain('it did not end in 20 seconds, and was stopped (--timeout gives it longer)');
     expect(processesIn(folder)).toEqual([]);
     expect(ran.stdout).toContain('Signed-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n ');
-    const installed = await installAndRun('bookworm', ran.stdout, ['acme-mini-acme-teleop'], '. /opt/acme/mini/setup.sh\n/opt/acme/mini/lib/acme_teleop/teleop 0.5\n');
+    const installed = await installAndRun(
+      'bookworm',
+      ran.stdout,
+      ['acme-mini-acme-teleop'],
+      '. /opt/acme/mini/setup.sh\n/opt/acme/mini/lib/acme_teleop/teleop 0.5\n',
+    );
     expect(installed.stdout, installed.stderr).toContain('linear: 0.5');
   } finally {
     await discard(folder);
@@ -265,12 +368,23 @@ it('a package whose build hangs is stopped when its time is up; an output with a
 it('two builds in one place share the work and do no harm', async () => {
   const folder = example('two');
   try {
-    const [a, b] = [start(['build', '--distribution', 'mini', '--output', join(folder, 'a')], folder), start(['build', '--distribution', 'mini', '--output', join(folder, 'b')], folder)];
+    const [a, b] = [
+      start(['build', '--distribution', 'mini', '--output', join(folder, 'a')], folder),
+      start(['build', '--distribution', 'mini', '--output', join(folder, 'b')], folder),
+    ];
     a.stderr!.resume();
     b.stderr!.resume();
     expect(await Promise.all([a.ended, b.ended])).toEqual([0, 0]);
-    const of = (o: string) => (JSON.parse(readFileSync(join(folder, o, 'result.json'), 'utf8')) as { results: { name: string; state: string }[] }).results;
-    const built = [...of('a'), ...of('b')].filter((r) => r.state === 'built').map((r) => r.name).sort();
+    const of = (o: string) =>
+      (
+        JSON.parse(readFileSync(join(folder, o, 'result.json'), 'utf8')) as {
+          results: { name: string; state: string }[];
+        }
+      ).results;
+    const built = [...of('a'), ...of('b')]
+      .filter((r) => r.state === 'built')
+      .map((r) => r.name)
+      .sort();
     expect(built).toEqual([...new Set(built)]);
     expect(built.length).toBe(8);
   } finally {
@@ -287,7 +401,8 @@ it('the same lock gives the same bytes from an empty store', async () => {
     execFileSync('cp', ['-a', join(a, 'repositories'), b]);
     const ran = await slipway(['build', '--lock', join(a, 'out/lock.yaml'), '-w', '1', '-j', '1'], b);
     expect(ran.code, ran.stderr).toBe(0);
-    const bytes = (folder: string) => Object.fromEntries(resultOf(folder).flatMap((r) => r.debs!.map((d) => [d.name, d.sha256])));
+    const bytes = (folder: string) =>
+      Object.fromEntries(resultOf(folder).flatMap((r) => r.debs!.map((d) => [d.name, d.sha256])));
     expect(bytes(b)).toEqual(bytes(a));
   } finally {
     await discard(a);
@@ -301,7 +416,10 @@ it('a full disk fails clearly, and the next run goes on', async () => {
   mkdirSync(disk);
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=36k', 'tmpfs', disk]);
   try {
-    writeFileSync(join(folder, 'distro.yaml'), `${readFileSync(join(folder, 'distro.yaml'), 'utf8')}store: file:disk/store\n`);
+    writeFileSync(
+      join(folder, 'distro.yaml'),
+      `${readFileSync(join(folder, 'distro.yaml'), 'utf8')}store: file:disk/store\n`,
+    );
     const ran = await slipway(['build', '--distribution', 'mini'], folder);
     expect(ran.code).toBe(1);
     expect(ran.stderr).toContain('the disk is full: make room and run the same command again, it goes on where it was');
@@ -328,4 +446,3 @@ it('init makes a distro repository that builds as it is', async () => {
     await discard(folder);
   }
 });
-

@@ -1,6 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -12,14 +21,26 @@ import { s3Server } from './s3.mjs';
 /** Two packages: `upper` takes the text of `lower` into its own file, so whether they fit together can be read. */
 function small(name: string, more = ''): string {
   const folder = workspace(name);
-  writeFileSync(join(folder, 'distro.yaml'), `organization: acme\ndistributions: {d: {platforms: [bookworm], folders: [src], ros_version: 1}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\nrosdep: [rosdep.yaml]\n${more}`);
+  writeFileSync(
+    join(folder, 'distro.yaml'),
+    `organization: acme\ndistributions: {d: {platforms: [bookworm], folders: [src], ros_version: 1}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\nrosdep: [rosdep.yaml]\n${more}`,
+  );
   writeFileSync(join(folder, 'rosdep.yaml'), 'cmake: {debian: [cmake]}\n');
   for (const p of ['lower', 'upper']) {
     mkdirSync(join(folder, 'src', p), { recursive: true });
-    writeFileSync(join(folder, 'src', p, 'package.xml'), `<package format="2"><name>${p}</name><version>1.0.0</version><description>d</description><maintainer email="a@b.org">a</maintainer><license>BSD</license><buildtool_depend>cmake</buildtool_depend>${p === 'upper' ? '<depend>lower</depend>' : ''}<export><build_type>cmake</build_type></export></package>\n`);
+    writeFileSync(
+      join(folder, 'src', p, 'package.xml'),
+      `<package format="2"><name>${p}</name><version>1.0.0</version><description>d</description><maintainer email="a@b.org">a</maintainer><license>BSD</license><buildtool_depend>cmake</buildtool_depend>${p === 'upper' ? '<depend>lower</depend>' : ''}<export><build_type>cmake</build_type></export></package>\n`,
+    );
   }
-  writeFileSync(join(folder, 'src/lower/CMakeLists.txt'), 'cmake_minimum_required(VERSION 3.10)\nproject(lower NONE)\ninstall(FILES text DESTINATION share/lower)\n');
-  writeFileSync(join(folder, 'src/upper/CMakeLists.txt'), 'cmake_minimum_required(VERSION 3.10)\nproject(upper NONE)\nfile(READ /opt/acme/d/share/lower/text text)\nfile(WRITE ${CMAKE_BINARY_DIR}/copy "${text}")\ninstall(FILES ${CMAKE_BINARY_DIR}/copy DESTINATION share/upper)\n');
+  writeFileSync(
+    join(folder, 'src/lower/CMakeLists.txt'),
+    'cmake_minimum_required(VERSION 3.10)\nproject(lower NONE)\ninstall(FILES text DESTINATION share/lower)\n',
+  );
+  writeFileSync(
+    join(folder, 'src/upper/CMakeLists.txt'),
+    'cmake_minimum_required(VERSION 3.10)\nproject(upper NONE)\nfile(READ /opt/acme/d/share/lower/text text)\nfile(WRITE ${CMAKE_BINARY_DIR}/copy "${text}")\ninstall(FILES ${CMAKE_BINARY_DIR}/copy DESTINATION share/upper)\n',
+  );
   edit(folder, 0);
   return folder;
 }
@@ -27,26 +48,38 @@ function small(name: string, more = ''): string {
 const edit = (folder: string, n: number): void => writeFileSync(join(folder, 'src/lower/text'), `text ${n}\n`);
 
 /**
- * What apt would be served: signed, each file as its index says, and both packages of one make; `lower` alone only where the build of
- * `upper` may have failed, which then no longer fits. Undefined where nothing is yet.
+ * What apt would be served: signed, each file as its index says, and both packages of one make; `lower` alone only
+ * where the build of `upper` may have failed, which then no longer fits. Undefined where nothing is yet.
  */
 function served(folder: string, mayFail = false): string | undefined {
   const suite = join(folder, 'out/apt/dists/bookworm-d');
   if (!existsSync(join(suite, 'InRelease'))) return undefined;
   const home = mkdtempSync(join(cache, 'gpg-'));
   try {
-    execFileSync('gpg', ['--homedir', home, '--quiet', '--batch', '--import', join(folder, 'out/apt/key.asc')], { stdio: 'ignore' });
-    const release = execFileSync('gpg', ['--homedir', home, '--quiet', '--batch', '--decrypt', join(suite, 'InRelease')], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    execFileSync('gpg', ['--homedir', home, '--quiet', '--batch', '--import', join(folder, 'out/apt/key.asc')], {
+      stdio: 'ignore',
+    });
+    const release = execFileSync(
+      'gpg',
+      ['--homedir', home, '--quiet', '--batch', '--decrypt', join(suite, 'InRelease')],
+      { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
+    );
     const packages = readFileSync(join(suite, 'main/binary-amd64/Packages'));
     const digest = (data: Buffer) => createHash('sha256').update(data).digest('hex');
     expect(release).toContain(` ${digest(packages)} `);
-    const texts = packages.toString('utf8').split('\n\n').filter((p) => p.trim()).map((p) => {
-      const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(p)![1]!;
-      const file = join(folder, 'out/apt', field('Filename'));
-      expect(digest(readFileSync(file))).toBe(field('SHA256'));
-      const at = field('Package') === 'acme-d-lower' ? 'share/lower/text' : 'share/upper/copy';
-      return execFileSync('sh', ['-c', 'dpkg-deb --fsys-tarfile "$1" | tar -xO "./opt/acme/d/$2"', 'sh', file, at], { encoding: 'utf8' });
-    });
+    const texts = packages
+      .toString('utf8')
+      .split('\n\n')
+      .filter((p) => p.trim())
+      .map((p) => {
+        const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(p)![1]!;
+        const file = join(folder, 'out/apt', field('Filename'));
+        expect(digest(readFileSync(file))).toBe(field('SHA256'));
+        const at = field('Package') === 'acme-d-lower' ? 'share/lower/text' : 'share/upper/copy';
+        return execFileSync('sh', ['-c', 'dpkg-deb --fsys-tarfile "$1" | tar -xO "./opt/acme/d/$2"', 'sh', file, at], {
+          encoding: 'utf8',
+        });
+      });
     if (!mayFail || texts.length !== 1) expect(texts.length).toBe(2);
     else expect(packages.toString('utf8')).toContain('Package: acme-d-lower\n');
     expect(new Set(texts).size).toBe(1);
@@ -73,7 +106,9 @@ function below(pid: number): number[] {
     try {
       const parent = Number(/^\d+ \(.*\) \S (\d+)/s.exec(readFileSync(`/proc/${entry}/stat`, 'utf8'))![1]);
       children.set(parent, [...(children.get(parent) ?? []), Number(entry)]);
-    } catch { /* it has ended */ }
+    } catch {
+      /* it has ended */
+    }
   }
   const all = [pid];
   for (let i = 0; i < all.length; i++) all.push(...(children.get(all[i]!) ?? []));
@@ -105,7 +140,11 @@ describe('kill -9', () => {
       let at = first;
       for (let code: number | null = null; ; at += 2) {
         edit(folder, ++n);
-        const child = spawn('node', ['--require', join(__dirname, 'kill-at.cjs'), bundle, 'build'], { cwd: folder, stdio: 'ignore', env: { ...process.env, KILL_AT: String(at) } });
+        const child = spawn('node', ['--require', join(__dirname, 'kill-at.cjs'), bundle, 'build'], {
+          cwd: folder,
+          stdio: 'ignore',
+          env: { ...process.env, KILL_AT: String(at) },
+        });
         code = await new Promise((resolve) => child.on('exit', (c) => resolve(c)));
         expect(code === null || code === 0).toBe(true);
         const now = served(folder);
@@ -142,7 +181,9 @@ describe('kill -9', () => {
         const victim = all[random() < 0.6 ? 0 : Math.floor(random() * all.length)];
         try {
           if (victim !== undefined) process.kill(victim, 'SIGKILL');
-        } catch { /* it has ended */ }
+        } catch {
+          /* it has ended */
+        }
         await end;
         expect([...made]).toContain(served(folder, true));
         if (i % 25 === 24) await whole(folder, n);
@@ -156,8 +197,16 @@ it('a truncated or lost object is built again, and said, in the same run', async
   const folder = small('truncated');
   try {
     await whole(folder, 0);
-    const objects = () => readdirSync(join(folder, '.slipway/store/objects'), { recursive: true }).map(String).filter((f) => /\/[0-9a-f]{64}$/.test(f)).map((f) => join(folder, '.slipway/store/objects', f));
-    const deb = objects().find((f) => readFileSync(f).subarray(0, 7).toString() === '!<arch>' && execFileSync('dpkg-deb', ['--field', f, 'Package'], { encoding: 'utf8' }) === 'acme-d-lower\n')!;
+    const objects = () =>
+      readdirSync(join(folder, '.slipway/store/objects'), { recursive: true })
+        .map(String)
+        .filter((f) => /\/[0-9a-f]{64}$/.test(f))
+        .map((f) => join(folder, '.slipway/store/objects', f));
+    const deb = objects().find(
+      (f) =>
+        readFileSync(f).subarray(0, 7).toString() === '!<arch>' &&
+        execFileSync('dpkg-deb', ['--field', f, 'Package'], { encoding: 'utf8' }) === 'acme-d-lower\n',
+    )!;
     truncateSync(deb, 100);
     writeFileSync(join(folder, 'src/upper/README.md'), 'so that it is built\n');
     const ran = await slipway(['build'], folder);
@@ -174,7 +223,9 @@ it('a truncated or lost object is built again, and said, in the same run', async
 });
 
 it('a store in a bucket, half of whose answers are errors, gives the same as a folder', async () => {
-  const server = await (s3Server as () => Promise<{ erring: number; requests: number; endpoint: string; stop: () => void }>)();
+  const server = await (
+    s3Server as () => Promise<{ erring: number; requests: number; endpoint: string; stop: () => void }>
+  )();
   const folder = small('bucket', `store: "s3://bucket/farm?endpoint=${server.endpoint}"\n`);
   try {
     server.erring = 0.5;

@@ -1,5 +1,17 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 // @ts-expect-error plain JavaScript, shared with the benchmarks
@@ -10,27 +22,50 @@ export const bundle = join(root, 'resources/slipway.cjs');
 /** Where bases and downloads are shared by all tests of a machine: not in /tmp, which may be a small tmpfs. */
 export const cache = '/var/tmp/slipway-tests';
 
-export interface Ran { code: number; stdout: string; stderr: string }
+export interface Ran {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
 
 /** Runs a program to its end without holding up the test runner. */
-export function execute(command: string, args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Promise<Ran> {
+export function execute(
+  command: string,
+  args: string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: options.cwd ?? '/', env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, {
+      cwd: options.cwd ?? '/',
+      env: { ...process.env, ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const ran: Ran = { code: 128, stdout: '', stderr: '' };
-    child.stdout.setEncoding('utf8').on('data', (d: string) => { ran.stdout += d; });
-    child.stderr.setEncoding('utf8').on('data', (d: string) => { ran.stderr += d; });
+    child.stdout.setEncoding('utf8').on('data', (d: string) => {
+      ran.stdout += d;
+    });
+    child.stderr.setEncoding('utf8').on('data', (d: string) => {
+      ran.stderr += d;
+    });
     child.on('error', reject);
     child.on('close', (code) => resolve({ ...ran, code: code ?? 128 }));
   });
 }
 
-export const slipway = (args: string[], cwd: string, options: { env?: NodeJS.ProcessEnv; prefix?: string[] } = {}): Promise<Ran> => {
+export const slipway = (
+  args: string[],
+  cwd: string,
+  options: { env?: NodeJS.ProcessEnv; prefix?: string[] } = {},
+): Promise<Ran> => {
   const [command, ...rest] = [...(options.prefix ?? []), 'node', bundle, ...args];
   return execute(command!, rest, { cwd, ...(options.env ? { env: options.env } : {}) });
 };
 
 export const start = (args: string[], cwd: string): ChildProcess & { ended: Promise<number> } => {
-  const child = spawn('node', [bundle, ...args], { cwd, stdio: ['ignore', 'ignore', 'pipe'] }) as unknown as ChildProcess & { ended: Promise<number> };
+  const child = spawn('node', [bundle, ...args], {
+    cwd,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  }) as unknown as ChildProcess & { ended: Promise<number> };
   child.ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve(code ?? (signal ? 128 : 0))));
   return child;
 };
@@ -58,8 +93,16 @@ export function example(name: string): string {
   return folder;
 }
 
-/** Builds from nothing what a distro repository has (`parts`: its files): another place, another store, the same sources. */
-export async function fromNothing(folder: string, whole: string, parts: readonly string[], args: string[]): Promise<Ran> {
+/**
+ * Builds from nothing what a distro repository has (`parts`: its files): another place, another store, the same
+ * sources.
+ */
+export async function fromNothing(
+  folder: string,
+  whole: string,
+  parts: readonly string[],
+  args: string[],
+): Promise<Ran> {
   rmSync(whole, { recursive: true, force: true });
   mkdirSync(whole);
   for (const part of parts) cpSync(join(folder, part), join(whole, part), { recursive: true });
@@ -69,16 +112,45 @@ export async function fromNothing(folder: string, whole: string, parts: readonly
 
 export const sources = (folder: string): void => void execFileSync('./repositories.sh', { cwd: folder });
 
-/** What a killed run started may still be writing there for a moment. Not at one go: a runner that hears nothing for a minute takes its worker for dead. */
-export const discard = (folder: string): Promise<void> => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
+/**
+ * What a killed run started may still be writing there for a moment. Not at one go: a runner that hears nothing for a
+ * minute takes its worker for dead.
+ */
+export const discard = (folder: string): Promise<void> =>
+  rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
 
-export interface Result { id: string; name: string; state: string; reason: string; version?: string; debs?: { name: string; sha256: string }[] }
-export const resultOf = (folder: string): Result[] => (JSON.parse(readFileSync(join(folder, 'out/result.json'), 'utf8')) as { results: Result[] }).results;
-export const states = (folder: string): Record<string, string> => Object.fromEntries(resultOf(folder).filter((r) => !r.id.endsWith(':test')).map((r) => [r.name, r.state]));
-export const debs = (folder: string): string[] => (existsSync(join(folder, 'out/apt/pool')) ? readdirSync(join(folder, 'out/apt/pool'), { recursive: true }).map(String).filter((f) => f.endsWith('.deb')).map((f) => join(folder, 'out/apt/pool', f)).sort() : []);
+export interface Result {
+  id: string;
+  name: string;
+  state: string;
+  reason: string;
+  version?: string;
+  debs?: { name: string; sha256: string }[];
+}
+export const resultOf = (folder: string): Result[] =>
+  (JSON.parse(readFileSync(join(folder, 'out/result.json'), 'utf8')) as { results: Result[] }).results;
+export const states = (folder: string): Record<string, string> =>
+  Object.fromEntries(
+    resultOf(folder)
+      .filter((r) => !r.id.endsWith(':test'))
+      .map((r) => [r.name, r.state]),
+  );
+export const debs = (folder: string): string[] =>
+  existsSync(join(folder, 'out/apt/pool'))
+    ? readdirSync(join(folder, 'out/apt/pool'), { recursive: true })
+        .map(String)
+        .filter((f) => f.endsWith('.deb'))
+        .map((f) => join(folder, 'out/apt/pool', f))
+        .sort()
+    : [];
 
 /** Installs packages with apt into a fresh root, from the sources as slipway printed them, and runs a script in it. */
-export async function installAndRun(release: string, printed: string, packages: string[], script: string): Promise<Ran> {
+export async function installAndRun(
+  release: string,
+  printed: string,
+  packages: string[],
+  script: string,
+): Promise<Ran> {
   const folder = mkdtempSync(join(cache, 'root-'));
   try {
     const list = join(folder, 'slipway.sources');
@@ -86,8 +158,21 @@ export async function installAndRun(release: string, printed: string, packages: 
     writeFileSync(list, printed.replaceAll('URIs: file:', 'URIs: copy:'));
     writeFileSync(join(folder, 'script.sh'), script);
     chmodSync(folder, 0o755);
-    const r = await execute('mmdebstrap', ['--variant=apt', '--quiet', `--include=${packages.join(',')}`, `--customize-hook=cp ${join(folder, 'script.sh')} "$1/script.sh" && chroot "$1" bash -e /script.sh > ${join(folder, 'output')} 2>&1`, release, '/dev/null', ...mirrorOf(release), list]);
-    return { code: r.code, stdout: existsSync(join(folder, 'output')) ? readFileSync(join(folder, 'output'), 'utf8') : '', stderr: r.stderr };
+    const r = await execute('mmdebstrap', [
+      '--variant=apt',
+      '--quiet',
+      `--include=${packages.join(',')}`,
+      `--customize-hook=cp ${join(folder, 'script.sh')} "$1/script.sh" && chroot "$1" bash -e /script.sh > ${join(folder, 'output')} 2>&1`,
+      release,
+      '/dev/null',
+      ...mirrorOf(release),
+      list,
+    ]);
+    return {
+      code: r.code,
+      stdout: existsSync(join(folder, 'output')) ? readFileSync(join(folder, 'output'), 'utf8') : '',
+      stderr: r.stderr,
+    };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -95,18 +180,34 @@ export async function installAndRun(release: string, printed: string, packages: 
 
 /** This machine's own mirror of its release, as a `deb` line; mmdebstrap needs one beside a further repository. */
 function mirrorOf(release: string): string[] {
-  const targets = execFileSync('apt-get', ['indextargets', '--format', '$(SITE) $(ORIGIN) $(LABEL)', 'Created-By: Packages'], { encoding: 'utf8' });
-  const site = targets.split('\n').find((l) => l.endsWith(' Debian Debian'))?.split(' ')[0];
-  if (!site) throw new Error('the tests install into fresh Debian roots: this machine\'s apt has no Debian mirror (apt-get update first)');
+  const targets = execFileSync(
+    'apt-get',
+    ['indextargets', '--format', '$(SITE) $(ORIGIN) $(LABEL)', 'Created-By: Packages'],
+    { encoding: 'utf8' },
+  );
+  const site = targets
+    .split('\n')
+    .find((l) => l.endsWith(' Debian Debian'))
+    ?.split(' ')[0];
+  if (!site)
+    throw new Error(
+      "the tests install into fresh Debian roots: this machine's apt has no Debian mirror (apt-get update first)",
+    );
   return [`deb ${site} ${release} main`];
 }
 
-export const mountsUnder = (folder: string): string[] => readFileSync('/proc/mounts', 'utf8').split('\n').filter((l) => l.includes(realpathSync(folder)));
-export const processesIn = (folder: string): string[] => readdirSync('/proc').filter((p) => /^\d+$/.test(p)).flatMap((p) => {
-  try {
-    const text = readFileSync(`/proc/${p}/cmdline`, 'utf8').replaceAll('\0', ' ');
-    return text.includes(folder) && Number(p) !== process.pid ? [text] : [];
-  } catch {
-    return [];
-  }
-});
+export const mountsUnder = (folder: string): string[] =>
+  readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .filter((l) => l.includes(realpathSync(folder)));
+export const processesIn = (folder: string): string[] =>
+  readdirSync('/proc')
+    .filter((p) => /^\d+$/.test(p))
+    .flatMap((p) => {
+      try {
+        const text = readFileSync(`/proc/${p}/cmdline`, 'utf8').replaceAll('\0', ' ');
+        return text.includes(folder) && Number(p) !== process.pid ? [text] : [];
+      } catch {
+        return [];
+      }
+    });

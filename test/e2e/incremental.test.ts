@@ -1,15 +1,45 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { randoms } from '../../ts-src/plan/simulate.ts';
-import { cache, debs, discard, example, execute, fromNothing, installAndRun, resultOf, slipway, sources, states } from './helpers.ts';
+import {
+  cache,
+  debs,
+  discard,
+  example,
+  execute,
+  fromNothing,
+  installAndRun,
+  resultOf,
+  slipway,
+  sources,
+  states,
+} from './helpers.ts';
 // @ts-expect-error plain JavaScript, shared with the benchmarks
 import { contentsOf, editsOf } from './edits.mjs';
 
-interface Edit { name: string; packages: string[]; inside?: true; apply: (source: string, n: number) => void }
+interface Edit {
+  name: string;
+  packages: string[];
+  inside?: true;
+  apply: (source: string, n: number) => void;
+}
 const contents = contentsOf as (folder: string) => Record<string, string>;
-const built = (folder: string) => Object.entries(states(folder)).filter(([, s]) => s === 'built').map(([n]) => n).sort();
+const built = (folder: string) =>
+  Object.entries(states(folder))
+    .filter(([, s]) => s === 'built')
+    .map(([n]) => n)
+    .sort();
 
 describe('incremental builds of the example through random edits', () => {
   const folder = example('edits');
@@ -31,23 +61,40 @@ describe('incremental builds of the example through random edits', () => {
       const differ = Object.keys(now).filter((n) => now[n] !== before[n]);
       // What stays inside a package rebuilds that package alone.
       if (edit.inside) expect(built(folder), edit.name).toEqual(edit.packages);
-      for (const name of [...differ, ...edit.packages]) expect(built(folder), `${edit.name}: ${name} is not as it was`).toContain(name);
+      for (const name of [...differ, ...edit.packages])
+        expect(built(folder), `${edit.name}: ${name} is not as it was`).toContain(name);
       before = now;
       if (i % 6 !== 5) continue;
-      const fresh = await fromNothing(folder, whole, ['distro.yaml', 'rosdep.yaml', 'rosdistro', 'repositories'], ['--distribution', 'mini']);
+      const fresh = await fromNothing(
+        folder,
+        whole,
+        ['distro.yaml', 'rosdep.yaml', 'rosdistro', 'repositories'],
+        ['--distribution', 'mini'],
+      );
       expect(fresh.code, fresh.stderr).toBe(0);
       expect(contents(whole), `after ${edit.name}`).toEqual(now);
     }
-    const installed = await installAndRun('bookworm', readFileSync(join(folder, 'out/apt/key.asc'), 'utf8') && (await slipway(['build', '--distribution', 'mini'], folder)).stdout, ['acme-mini-acme-drive', 'acme-mini-acme-teleop', 'acme-mini-ros-workspace'], '. /opt/acme/mini/setup.sh\ndrive 4\n/opt/acme/mini/lib/acme_teleop/teleop 0.25\n');
+    const installed = await installAndRun(
+      'bookworm',
+      readFileSync(join(folder, 'out/apt/key.asc'), 'utf8') &&
+        (await slipway(['build', '--distribution', 'mini'], folder)).stdout,
+      ['acme-mini-acme-drive', 'acme-mini-acme-teleop', 'acme-mini-ros-workspace'],
+      '. /opt/acme/mini/setup.sh\ndrive 4\n/opt/acme/mini/lib/acme_teleop/teleop 0.25\n',
+    );
     expect(installed.code, installed.stderr + installed.stdout).toBe(0);
   });
 
   it('tell why a package was built again', async () => {
-    appendFileSync(join(folder, 'src/robot/acme_math/include/acme_math/angle.hpp'), '\ninline int why() { return 0; }\n');
+    appendFileSync(
+      join(folder, 'src/robot/acme_math/include/acme_math/angle.hpp'),
+      '\ninline int why() { return 0; }\n',
+    );
     sources(folder);
     expect((await slipway(['build', '--distribution', 'mini'], folder)).code).toBe(0);
     const math = await slipway(['explain', 'acme_math', '--distribution', 'mini'], folder);
-    expect(math.stdout).toMatch(/built again, for in \S+ \(key [0-9a-f]{16}\) there differed\n {4}source tree: [0-9a-f]{12} → [0-9a-f]{12}\n/);
+    expect(math.stdout).toMatch(
+      /built again, for in \S+ \(key [0-9a-f]{16}\) there differed\n {4}source tree: [0-9a-f]{12} → [0-9a-f]{12}\n/,
+    );
     const drive = await slipway(['explain', 'acme_drive', '--distribution', 'mini'], folder);
     expect(drive.stdout).toContain('    what it builds on: acme_math shows something else\n');
   });
@@ -57,7 +104,10 @@ describe('incremental builds of the example through random edits', () => {
     writeFileSync(file, `${readFileSync(join(folder, 'distro.yaml'), 'utf8')}reuse: full\n`);
     const build = () => slipway(['build', '--distro', file, '--distribution', 'mini'], folder);
     expect((await build()).code).toBe(0);
-    appendFileSync(join(folder, 'src/robot/acme_math/src/angle.cpp'), '\nnamespace { [[maybe_unused]] int full = 1; }\nint acme_math_full() { return full; }\n');
+    appendFileSync(
+      join(folder, 'src/robot/acme_math/src/angle.cpp'),
+      '\nnamespace { [[maybe_unused]] int full = 1; }\nint acme_math_full() { return full; }\n',
+    );
     sources(folder);
     expect((await build()).code).toBe(0);
     expect(built(folder)).toEqual(['acme_drive', 'acme_math']);
@@ -76,7 +126,13 @@ describe('the ABI names in packages', () => {
     cpSync(join(folder, 'out/apt'), old, { recursive: true });
     const header = join(folder, 'src/robot/acme_math/include/acme_math/angle.hpp');
     const source = join(folder, 'src/robot/acme_math/src/angle.cpp');
-    writeFileSync(header, readFileSync(header, 'utf8').replace('double normalize(double angle);', 'double normalize(double angle);\ndouble twice(double angle);'));
+    writeFileSync(
+      header,
+      readFileSync(header, 'utf8').replace(
+        'double normalize(double angle);',
+        'double normalize(double angle);\ndouble twice(double angle);',
+      ),
+    );
     appendFileSync(source, '\ndouble acme_math::twice(double angle) { return 2 * angle; }\n');
     sources(folder);
     const second = await slipway(['build', '--distribution', 'mini'], folder);
@@ -84,8 +140,11 @@ describe('the ABI names in packages', () => {
     expect(built(folder)).toEqual(['acme_drive', 'acme_math']);
     const root = join(folder, 'root');
     const script = join(folder, 'upgrade.sh');
-    // Inside: the old channel is installed; then each part of the upgrade by itself, the other one held; then all of it.
-    writeFileSync(script, `set -e
+    // Inside: the old channel is installed; then each part of the upgrade by itself, the other one held; then all of
+    // it.
+    writeFileSync(
+      script,
+      `set -e
 n() { dpkg-query -W -f '\${Version}\\n' "$1"; }
 m=$(n acme-mini-acme-math) d=$(n acme-mini-acme-drive)
 sed -i 's#/old#/new#' /etc/apt/sources.list.d/slipway.list
@@ -100,18 +159,45 @@ done
 apt-get dist-upgrade -y >/dev/null 2>&1
 [ "$(n acme-mini-acme-math)" != "$m" ] && [ "$(n acme-mini-acme-drive)" != "$d" ] && echo "whole taken"
 . /opt/acme/mini/setup.sh; drive 4 >/dev/null && echo runs
-`);
-    const mirror = execFileSync('apt-get', ['indextargets', '--format', '$(SITE) $(ORIGIN) $(LABEL)', 'Created-By: Packages'], { encoding: 'utf8' }).split('\n').find((l) => l.endsWith(' Debian Debian'))!.split(' ')[0]!;
-    const hooks = [`--setup-hook=mkdir -p "$1/repo" && cp -r ${old} "$1/repo/old" && cp -r ${join(folder, 'out/apt')} "$1/repo/new"`, '--customize-hook=echo "deb [trusted=yes] file:/repo/old bookworm-mini main" > "$1/etc/apt/sources.list.d/slipway.list"', '--customize-hook=chroot "$1" apt-get update -qq', '--customize-hook=chroot "$1" apt-get install -y -qq acme-mini-acme-drive acme-mini-ros-workspace', `--customize-hook=cp ${script} "$1/upgrade.sh" && chroot "$1" sh /upgrade.sh > ${join(folder, 'said')} 2>&1`];
-    const ran = await execute('mmdebstrap', ['--variant=apt', '--quiet', '--mode=root', ...hooks, 'bookworm', root, `deb ${mirror} bookworm main`]);
-    expect(existsSync(join(folder, 'said')) ? readFileSync(join(folder, 'said'), 'utf8') : ran.stderr).toBe('refused math\nrefused drive\nwhole taken\nruns\n');
+`,
+    );
+    const mirror = execFileSync(
+      'apt-get',
+      ['indextargets', '--format', '$(SITE) $(ORIGIN) $(LABEL)', 'Created-By: Packages'],
+      { encoding: 'utf8' },
+    )
+      .split('\n')
+      .find((l) => l.endsWith(' Debian Debian'))!
+      .split(' ')[0]!;
+    const hooks = [
+      `--setup-hook=mkdir -p "$1/repo" && cp -r ${old} "$1/repo/old" && cp -r ${join(folder, 'out/apt')} "$1/repo/new"`,
+      '--customize-hook=echo "deb [trusted=yes] file:/repo/old bookworm-mini main" > "$1/etc/apt/sources.list.d/slipway.list"',
+      '--customize-hook=chroot "$1" apt-get update -qq',
+      '--customize-hook=chroot "$1" apt-get install -y -qq acme-mini-acme-drive acme-mini-ros-workspace',
+      `--customize-hook=cp ${script} "$1/upgrade.sh" && chroot "$1" sh /upgrade.sh > ${join(folder, 'said')} 2>&1`,
+    ];
+    const ran = await execute('mmdebstrap', [
+      '--variant=apt',
+      '--quiet',
+      '--mode=root',
+      ...hooks,
+      'bookworm',
+      root,
+      `deb ${mirror} bookworm main`,
+    ]);
+    expect(existsSync(join(folder, 'said')) ? readFileSync(join(folder, 'said'), 'utf8') : ran.stderr).toBe(
+      'refused math\nrefused drive\nwhole taken\nruns\n',
+    );
     rmSync(root, { recursive: true, force: true });
 
     const after = resultOf(folder).find((r) => r.name === 'acme_math')! as unknown as { key: string };
     const told = await slipway(['abi', before.key, after.key], folder);
     expect(told.code).toBe(1);
-    expect(told.stdout).toMatch(/2 files that others see differ: what depends on it is rebuilt\n {2}changed {2}\/opt\/acme\/mini\/include\/acme_math\/angle\.hpp\n {2}changed {2}\/opt\/acme\/mini\/lib\/(x86_64-linux-gnu\/)?libacme_math\.so\n {13}\+ _ZN9acme_math5twiceEd func global\n/);
-    if (spawnSync('sh', ['-c', 'command -v abidiff']).status !== 0) execFileSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', 'abigail-tools'], { stdio: 'ignore' });
+    expect(told.stdout).toMatch(
+      /2 files that others see differ: what depends on it is rebuilt\n {2}changed {2}\/opt\/acme\/mini\/include\/acme_math\/angle\.hpp\n {2}changed {2}\/opt\/acme\/mini\/lib\/(x86_64-linux-gnu\/)?libacme_math\.so\n {13}\+ _ZN9acme_math5twiceEd func global\n/,
+    );
+    if (spawnSync('sh', ['-c', 'command -v abidiff']).status !== 0)
+      execFileSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', 'abigail-tools'], { stdio: 'ignore' });
     const detailed = await slipway(['abi', before.key, after.key], folder);
     expect(detailed.stdout).toContain('abidiff on /opt/acme/mini/lib');
     expect(detailed.stdout).toContain('double acme_math::twice(double)');
@@ -122,40 +208,71 @@ describe('tests as tasks', () => {
   const folder = example('tests');
   afterAll(() => discard(folder));
   const math = join(folder, 'src/robot/acme_math');
-  const testsOf = () => Object.fromEntries(resultOf(folder).filter((r) => r.id.endsWith(':test')).map((r) => [r.name, `${r.state}: ${r.reason.split('\n')[0]}`]));
+  const testsOf = () =>
+    Object.fromEntries(
+      resultOf(folder)
+        .filter((r) => r.id.endsWith(':test'))
+        .map((r) => [r.name, `${r.state}: ${r.reason.split('\n')[0]}`]),
+    );
 
   it('run in roots of their own with test dependencies, give JUnit, are kept, and stop nobody', async () => {
-    appendFileSync(join(math, 'CMakeLists.txt'), '\nif(BUILD_TESTING)\n  enable_testing()\n  add_executable(test_angle test/test_angle.cpp)\n  target_link_libraries(test_angle acme_math)\n  add_test(NAME angle COMMAND test_angle)\n  add_test(NAME network COMMAND sh -c "! getent hosts example.org")\nendif()\n');
+    appendFileSync(
+      join(math, 'CMakeLists.txt'),
+      '\nif(BUILD_TESTING)\n  enable_testing()\n  add_executable(test_angle test/test_angle.cpp)\n  target_link_libraries(test_angle acme_math)\n  add_test(NAME angle COMMAND test_angle)\n  add_test(NAME network COMMAND sh -c "! getent hosts example.org")\nendif()\n',
+    );
     mkdirSync(join(math, 'test'));
-    writeFileSync(join(math, 'test/test_angle.cpp'), '#include <acme_math/angle.hpp>\n#include <cmath>\nint main() { return std::fabs(acme_math::normalize(7.0) - 0.716814692820414) < 1e-9 ? 0 : 1; }\n');
+    writeFileSync(
+      join(math, 'test/test_angle.cpp'),
+      '#include <acme_math/angle.hpp>\n#include <cmath>\nint main() { return std::fabs(acme_math::normalize(7.0) - 0.716814692820414) < 1e-9 ? 0 : 1; }\n',
+    );
     const teleop = join(folder, 'src/robot/acme_teleop');
     mkdirSync(join(teleop, 'test'));
-    writeFileSync(join(teleop, 'test/test_teleop.py'), 'from acme_teleop import main\nimport pytest\n\ndef test_import():\n    assert main\n\n@pytest.mark.skip(reason="not here")\ndef test_skipped():\n    pass\n');
+    writeFileSync(
+      join(teleop, 'test/test_teleop.py'),
+      'from acme_teleop import main\nimport pytest\n\ndef test_import():\n    assert main\n\n@pytest.mark.skip(reason="not here")\ndef test_skipped():\n    pass\n',
+    );
     sources(folder);
     const ran = await slipway(['test', '--distribution', 'mini', 'acme_math', 'acme_teleop'], folder);
     expect(ran.code, ran.stderr).toBe(0);
-    expect(testsOf()).toEqual({ acme_math: 'passed: its key is not in the store', acme_teleop: 'passed: its key is not in the store' });
+    expect(testsOf()).toEqual({
+      acme_math: 'passed: its key is not in the store',
+      acme_teleop: 'passed: its key is not in the store',
+    });
     expect(existsSync(join(folder, 'out/apt'))).toBe(false);
-    expect(readFileSync(join(folder, 'out/junit/mini/bookworm-amd64/acme_teleop.xml'), 'utf8')).toMatch(/tests="2" failures="0" errors="0" skipped="1"/);
+    expect(readFileSync(join(folder, 'out/junit/mini/bookworm-amd64/acme_teleop.xml'), 'utf8')).toMatch(
+      /tests="2" failures="0" errors="0" skipped="1"/,
+    );
     const again = await slipway(['test', '--distribution', 'mini', 'acme_math', 'acme_teleop'], folder);
-    expect(again.stderr).toMatch(/8 packages and the tests of 2 packages in .*: \d+ kept|7 packages and the tests of 2 packages in .*: 9 kept/);
+    expect(again.stderr).toMatch(
+      /8 packages and the tests of 2 packages in .*: \d+ kept|7 packages and the tests of 2 packages in .*: 9 kept/,
+    );
   });
 
   it('a failing test is no failing build; it is kept as failed, runs again when asked, and what passes then is flaky', async () => {
-    writeFileSync(join(math, 'test/test_angle.cpp'), '#include <cstdio>\nint main() { if (std::FILE * f = std::fopen("/tmp/second", "r")) { std::fclose(f); return 0; } std::fclose(std::fopen("/tmp/second", "w")); std::puts("first time"); return 1; }\n');
+    writeFileSync(
+      join(math, 'test/test_angle.cpp'),
+      '#include <cstdio>\nint main() { if (std::FILE * f = std::fopen("/tmp/second", "r")) { std::fclose(f); return 0; } std::fclose(std::fopen("/tmp/second", "w")); std::puts("first time"); return 1; }\n',
+    );
     sources(folder);
     const failed = await slipway(['build', '--test', '--distribution', 'mini', 'acme_drive', 'acme_math'], folder);
     expect(failed.code).toBe(1);
     expect(states(folder)).toMatchObject({ acme_drive: 'built' });
-    expect(testsOf().acme_math).toMatch(/^failed: 1 of 2 tests failed, angle\.angle first|^failed: 1 of 2 tests failed/);
+    expect(testsOf().acme_math).toMatch(
+      /^failed: 1 of 2 tests failed, angle\.angle first|^failed: 1 of 2 tests failed/,
+    );
     expect(debs(folder).some((d) => d.includes('acme-mini-acme-math_'))).toBe(true);
     const kept = await slipway(['test', '--distribution', 'mini', 'acme_math'], folder);
     expect(kept.code).toBe(1);
     expect(testsOf().acme_math).toMatch(/^failed: kept: 1 of 2 tests failed/);
-    const retried = await slipway(['test', '--distribution', 'mini', 'acme_math', '--retest', '--retries', '1'], folder);
+    const retried = await slipway(
+      ['test', '--distribution', 'mini', 'acme_math', '--retest', '--retries', '1'],
+      folder,
+    );
     expect(retried.code, retried.stderr).toBe(0);
     expect(testsOf().acme_math).toMatch(/^passed: flaky: .*angle/);
-    expect(readFileSync(join(folder, 'out/junit/mini/bookworm-amd64/acme_math.xml'), 'utf8')).toContain('flaky: it failed and then passed');
+    expect(readFileSync(join(folder, 'out/junit/mini/bookworm-amd64/acme_math.xml'), 'utf8')).toContain(
+      'flaky: it failed and then passed',
+    );
   });
 
   it('a test that hangs is stopped when its time is up', async () => {
@@ -174,12 +291,18 @@ it('what an untrusted run makes is read by no trusted one', async () => {
     appendFileSync(join(folder, 'src/robot/acme_math/src/angle.cpp'), '// of a stranger\n');
     sources(folder);
     const channel = readdirSync(join(folder, '.slipway/store/channels'));
-    expect((await slipway(['build', '--distribution', 'mini', 'acme_math', '--untrusted', 'pr-1'], folder)).code).toBe(0);
+    expect((await slipway(['build', '--distribution', 'mini', 'acme_math', '--untrusted', 'pr-1'], folder)).code).toBe(
+      0,
+    );
     expect(built(folder)).toEqual(['acme_math']);
     expect(readdirSync(join(folder, '.slipway/store/channels'))).toEqual(channel);
-    expect((await slipway(['build', '--distribution', 'mini', 'acme_math', '--untrusted', 'pr-1'], folder)).code).toBe(0);
+    expect((await slipway(['build', '--distribution', 'mini', 'acme_math', '--untrusted', 'pr-1'], folder)).code).toBe(
+      0,
+    );
     expect(built(folder)).toEqual([]);
-    expect((await slipway(['build', '--distribution', 'mini', 'acme_math', '--untrusted', 'pr-2'], folder)).code).toBe(0);
+    expect((await slipway(['build', '--distribution', 'mini', 'acme_math', '--untrusted', 'pr-2'], folder)).code).toBe(
+      0,
+    );
     expect(built(folder)).toEqual(['acme_math']);
     expect((await slipway(['build', '--distribution', 'mini', 'acme_math'], folder)).code).toBe(0);
     expect(built(folder)).toEqual(['acme_math']);

@@ -14,10 +14,29 @@ fs.openSync = (path, ...rest) => {
   handles.set(handle, path);
   return handle;
 };
-for (const name of ['renameSync', 'linkSync', 'symlinkSync', 'copyFileSync', 'writeFileSync', 'appendFileSync', 'rmSync', 'unlinkSync', 'truncateSync', 'cpSync']) {
+for (const name of [
+  'renameSync',
+  'linkSync',
+  'symlinkSync',
+  'copyFileSync',
+  'writeFileSync',
+  'appendFileSync',
+  'rmSync',
+  'unlinkSync',
+  'truncateSync',
+  'cpSync',
+]) {
   const real = fs[name];
   fs[name] = (...args) => {
-    count(name === 'renameSync' || name === 'linkSync' || name === 'symlinkSync' || name === 'copyFileSync' || name === 'cpSync' ? args[1] : args[0]);
+    count(
+      name === 'renameSync' ||
+        name === 'linkSync' ||
+        name === 'symlinkSync' ||
+        name === 'copyFileSync' ||
+        name === 'cpSync'
+        ? args[1]
+        : args[0],
+    );
     return real(...args);
   };
 }

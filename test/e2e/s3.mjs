@@ -1,5 +1,5 @@
-// A real S3 API server on loopback (moto, from PyPI in an environment of its own), and between us and it, where that is asked for,
-// errors and broken connections in a part of the answers.
+// A real S3 API server on loopback (moto, from PyPI in an environment of its own), and between us and it, where that is
+// asked for, errors and broken connections in a part of the answers.
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createServer, request } from 'node:http';
@@ -8,11 +8,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const venv = '/var/tmp/slipway-tests/moto';
 
-/** `erring`: the part of the answers that are errors, from 0 to 1; the endpoint has an empty bucket `bucket`; `direct` has no errors. */
+/**
+ * `erring`: the part of the answers that are errors, from 0 to 1; the endpoint has an empty bucket `bucket`; `direct`
+ * has no errors.
+ */
 export async function s3Server() {
   if (!existsSync(join(venv, 'bin/moto_server'))) {
     execFileSync('python3', ['-m', 'venv', venv], { stdio: 'ignore' });
-    execFileSync(join(venv, 'bin/pip'), ['install', '--quiet', 'moto[server,s3]==5.2.5'], { stdio: ['ignore', 'ignore', 'inherit'] });
+    execFileSync(join(venv, 'bin/pip'), ['install', '--quiet', 'moto[server,s3]==5.2.5'], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
   }
   Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'secret' });
   const behind = 20_000 + Math.floor(Math.random() * 20_000);
@@ -26,10 +31,12 @@ export async function s3Server() {
       from.resume();
       return void to.writeHead(500).end('<Error><Code>InternalError</Code></Error>');
     }
-    from.pipe(request({ host: '127.0.0.1', port: behind, path: from.url, method: from.method, headers: from.headers }, (r) => {
-      to.writeHead(r.statusCode, r.headers);
-      r.pipe(to);
-    }).on('error', () => to.destroy()));
+    from.pipe(
+      request({ host: '127.0.0.1', port: behind, path: from.url, method: from.method, headers: from.headers }, (r) => {
+        to.writeHead(r.statusCode, r.headers);
+        r.pipe(to);
+      }).on('error', () => to.destroy()),
+    );
   });
   await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
   server.endpoint = `http://127.0.0.1:${proxy.address().port}`;
@@ -40,8 +47,18 @@ export async function s3Server() {
   };
   for (let i = 0; i < 100; i++) {
     try {
-      if ((await fetch(`http://127.0.0.1:${behind}/bucket`, { method: 'PUT', headers: { authorization: 'AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request' } })).ok) return server;
-    } catch { /* not there yet */ }
+      if (
+        (
+          await fetch(`http://127.0.0.1:${behind}/bucket`, {
+            method: 'PUT',
+            headers: { authorization: 'AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request' },
+          })
+        ).ok
+      )
+        return server;
+    } catch {
+      /* not there yet */
+    }
     await sleep(200);
   }
   server.stop();

@@ -26,7 +26,9 @@ describe('an apt repository as underlay, read over http', () => {
     execFileSync('sh', ['-c', 'rm "$1/.slipway/bases" && mkdir "$1/.slipway/bases"', 'sh', upper]);
     mkdirSync(join(upper, 'keys'));
     copyFileSync(join(lower, 'out/apt/key.asc'), join(upper, 'keys/mini.asc'));
-    writeFileSync(join(upper, 'distro.yaml'), `organization: top
+    writeFileSync(
+      join(upper, 'distro.yaml'),
+      `organization: top
 index: rosdistro/index-v4.yaml
 distributions:
   mini: {platforms: [bookworm], packages: [acme_drive], underlay: [mini]}
@@ -37,7 +39,8 @@ platforms:
     underlays:
       mini: {uri: "${uri}", suite: bookworm-mini, key: keys/mini.asc, package: "acme-mini-{name}", prefix: /opt/acme/mini}
 rosdep: [rosdep.yaml]
-`);
+`,
+    );
   });
   afterAll(async () => {
     server.close();
@@ -51,17 +54,29 @@ rosdep: [rosdep.yaml]
     expect(states(upper)).toEqual({ acme_drive: 'built' });
     const drive = debs(upper).find((d) => /top-mini-acme-drive_/.test(d))!;
     expect(execFileSync('dpkg-deb', ['-f', drive, 'Depends'], { encoding: 'utf8' })).toContain('acme-mini-acme-math');
-    const installed = await installAndRun('bookworm', `${printed}\n${ran.stdout}`, ['top-mini-acme-drive'], '. /opt/acme/mini/setup.sh\n/opt/top/mini/bin/drive 4\n');
+    const installed = await installAndRun(
+      'bookworm',
+      `${printed}\n${ran.stdout}`,
+      ['top-mini-acme-drive'],
+      '. /opt/acme/mini/setup.sh\n/opt/top/mini/bin/drive 4\n',
+    );
     expect(installed.stdout).toBe('<twist frame="base" angular="-2.2831853071795862"/>\n');
   });
 
-  it('is refused where its signature is not the key\'s', async () => {
+  it("is refused where its signature is not the key's", async () => {
     const file = join(upper, 'keys/mini.asc');
     const right = readFileSync(file);
-    execFileSync('sh', ['-c', 'GNUPGHOME=$(mktemp -d) && export GNUPGHOME && gpg --batch --passphrase "" --quick-generate-key other rsa2048 sign never 2>/dev/null && gpg --armor --export other > "$1"; gpgconf --kill all; rm -rf "$GNUPGHOME"', 'sh', file]);
+    execFileSync('sh', [
+      '-c',
+      'GNUPGHOME=$(mktemp -d) && export GNUPGHOME && gpg --batch --passphrase "" --quick-generate-key other rsa2048 sign never 2>/dev/null && gpg --armor --export other > "$1"; gpgconf --kill all; rm -rf "$GNUPGHOME"',
+      'sh',
+      file,
+    ]);
     const ran = await slipway(['plan'], upper);
     expect(ran.code).toBe(1);
-    expect(ran.stderr).toMatch(/underlay 'mini' of platform 'bookworm': the signature of http:\/\/127\.0\.0\.1:\d+\/dists\/bookworm-mini\/InRelease is not good/);
+    expect(ran.stderr).toMatch(
+      /underlay 'mini' of platform 'bookworm': the signature of http:\/\/127\.0\.0\.1:\d+\/dists\/bookworm-mini\/InRelease is not good/,
+    );
     writeFileSync(file, right);
   });
 });
@@ -72,18 +87,54 @@ describe('.repos files and released versions', () => {
     try {
       // Released as bloom does it: one tag for each package, the package at the root of its tree.
       const release = join(folder, 'repositories/math-release');
-      execFileSync('sh', ['-ec', 'git init -q -b main "$2"; cp -a "$1/src/robot/acme_math/." "$2/"; cd "$2"; git add -A; git -c user.name=a -c user.email=a@b.org commit -qm x; git tag release/mini/acme_math/1.2.0-3', 'sh', folder, release]);
-      writeFileSync(join(folder, 'robot.repos'), 'repositories:\n  acme/bootstrap: {type: git, url: ./repositories/bootstrap, version: main}\n  acme/messages: {type: git, url: ./repositories/messages, version: main}\n');
-      writeFileSync(join(folder, 'rosdistro/mini/distribution.yaml'), 'repositories:\n  math:\n    release:\n      packages: [acme_math]\n      tags: {release: "release/mini/{package}/{version}"}\n      url: ./repositories/math-release\n      version: 1.2.0-3\ntype: distribution\nversion: 2\n');
-      writeFileSync(join(folder, 'distro.yaml'), readFileSync(join(folder, 'distro.yaml'), 'utf8').replace('mini:                       # in the manner of ROS 2, its build tools included\n    platforms: [bookworm]', 'mini:\n    platforms: [bookworm]\n    repos: [robot.repos]\n  math:\n    platforms: [bookworm]\n').replace(/ {2}math:\n {4}platforms: \[bookworm\]\n/, ''));
+      execFileSync('sh', [
+        '-ec',
+        'git init -q -b main "$2"; cp -a "$1/src/robot/acme_math/." "$2/"; cd "$2"; git add -A; git -c user.name=a -c user.email=a@b.org commit -qm x; git tag release/mini/acme_math/1.2.0-3',
+        'sh',
+        folder,
+        release,
+      ]);
+      writeFileSync(
+        join(folder, 'robot.repos'),
+        'repositories:\n  acme/bootstrap: {type: git, url: ./repositories/bootstrap, version: main}\n  acme/messages: {type: git, url: ./repositories/messages, version: main}\n',
+      );
+      writeFileSync(
+        join(folder, 'rosdistro/mini/distribution.yaml'),
+        'repositories:\n  math:\n    release:\n      packages: [acme_math]\n      tags: {release: "release/mini/{package}/{version}"}\n      url: ./repositories/math-release\n      version: 1.2.0-3\ntype: distribution\nversion: 2\n',
+      );
+      writeFileSync(
+        join(folder, 'distro.yaml'),
+        readFileSync(join(folder, 'distro.yaml'), 'utf8')
+          .replace(
+            'mini:                       # in the manner of ROS 2, its build tools included\n    platforms: [bookworm]',
+            'mini:\n    platforms: [bookworm]\n    repos: [robot.repos]\n  math:\n    platforms: [bookworm]\n',
+          )
+          .replace(/ {2}math:\n {4}platforms: \[bookworm\]\n/, ''),
+      );
       sources(folder);
       const fromRepos = await slipway(['build', 'acme_msgs', '--distribution', 'mini'], folder);
       expect(fromRepos.code, fromRepos.stderr).toBe(0);
-      expect(resultOf(folder).map((r) => r.name).sort()).toEqual(['acme_msgs', 'ament_cmake_core', 'ament_package', 'ros_workspace', 'rosidl_default_generators']);
-      writeFileSync(join(folder, 'distro.yaml'), readFileSync(join(folder, 'distro.yaml'), 'utf8').replace('repos: [robot.repos]', 'sources: release\n    underlay: [none]').replace('debian: {packages: {catkin: catkin}}', 'debian: {packages: {catkin: catkin}}\n      none: {packages: {ament_cmake_core: cmake}}'));
+      expect(
+        resultOf(folder)
+          .map((r) => r.name)
+          .sort(),
+      ).toEqual(['acme_msgs', 'ament_cmake_core', 'ament_package', 'ros_workspace', 'rosidl_default_generators']);
+      writeFileSync(
+        join(folder, 'distro.yaml'),
+        readFileSync(join(folder, 'distro.yaml'), 'utf8')
+          .replace('repos: [robot.repos]', 'sources: release\n    underlay: [none]')
+          .replace(
+            'debian: {packages: {catkin: catkin}}',
+            'debian: {packages: {catkin: catkin}}\n      none: {packages: {ament_cmake_core: cmake}}',
+          ),
+      );
       const released = await slipway(['plan', '--json', '--distribution', 'mini'], folder);
       expect(released.code, released.stderr).toBe(0);
-      const p = (JSON.parse(released.stdout) as { scopes: { packages: { name: string; source: { ref?: string; tree?: string } }[] }[] }).scopes[0]!.packages;
+      const p = (
+        JSON.parse(released.stdout) as {
+          scopes: { packages: { name: string; source: { ref?: string; tree?: string } }[] }[];
+        }
+      ).scopes[0]!.packages;
       expect(p.map((q) => [q.name, q.source.ref])).toEqual([['acme_math', 'release/mini/acme_math/1.2.0-3']]);
       expect(p[0]!.source.tree).toMatch(/^[0-9a-f]{40}$/);
     } finally {

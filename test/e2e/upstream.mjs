@@ -1,5 +1,5 @@
-// Makes a distro repository of real upstream sources: tarballs of ROS packages that Debian's archive holds, Debian's own
-// packaging left out. Nothing of them is kept in this repository.
+// Makes a distro repository of real upstream sources: tarballs of ROS packages that Debian's archive holds, Debian's
+// own packaging left out. Nothing of them is kept in this repository.
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -13,27 +13,85 @@ const suites = ['bookworm', 'trixie', 'sid'];
 
 /** Repository → Debian's source package. */
 export const small = {
-  catkin: 'ros-catkin', genmsg: 'ros-genmsg', gencpp: 'ros-gencpp', genlisp: 'ros-genlisp', genpy: 'ros-genpy', roscpp_core: 'ros-roscpp-core',
-  message_generation: 'ros-message-generation', message_runtime: 'ros-message-runtime', std_msgs: 'ros-std-msgs',
+  catkin: 'ros-catkin',
+  genmsg: 'ros-genmsg',
+  gencpp: 'ros-gencpp',
+  genlisp: 'ros-genlisp',
+  genpy: 'ros-genpy',
+  roscpp_core: 'ros-roscpp-core',
+  message_generation: 'ros-message-generation',
+  message_runtime: 'ros-message-runtime',
+  std_msgs: 'ros-std-msgs',
 };
 export const large = {
-  ...small, ros_comm: 'ros-ros-comm', common_msgs: 'ros-common-msgs', geometry2: 'ros-geometry2', bond_core: 'ros-bond-core', ros: 'ros-ros', ros_comm_msgs: 'ros-ros-comm-msgs', geometry: 'ros-geometry',
-  diagnostics: 'ros-diagnostics', navigation_msgs: 'ros-navigation-msgs', actionlib: 'ros-actionlib', image_common: 'ros-image-common', rospack: 'ros-rospack', rosconsole: 'ros-rosconsole',
-  resource_retriever: 'ros-resource-retriever', pcl_msgs: 'ros-pcl-msgs', random_numbers: 'ros-random-numbers', joint_state_publisher: 'ros-joint-state-publisher', cmake_modules: 'ros-cmake-modules',
-  eigen_stl_containers: 'ros-eigen-stl-containers', ros_environment: 'ros-ros-environment', rosconsole_bridge: 'ros-rosconsole-bridge',
+  ...small,
+  ros_comm: 'ros-ros-comm',
+  common_msgs: 'ros-common-msgs',
+  geometry2: 'ros-geometry2',
+  bond_core: 'ros-bond-core',
+  ros: 'ros-ros',
+  ros_comm_msgs: 'ros-ros-comm-msgs',
+  geometry: 'ros-geometry',
+  diagnostics: 'ros-diagnostics',
+  navigation_msgs: 'ros-navigation-msgs',
+  actionlib: 'ros-actionlib',
+  image_common: 'ros-image-common',
+  rospack: 'ros-rospack',
+  rosconsole: 'ros-rosconsole',
+  resource_retriever: 'ros-resource-retriever',
+  pcl_msgs: 'ros-pcl-msgs',
+  random_numbers: 'ros-random-numbers',
+  joint_state_publisher: 'ros-joint-state-publisher',
+  cmake_modules: 'ros-cmake-modules',
+  eigen_stl_containers: 'ros-eigen-stl-containers',
+  ros_environment: 'ros-ros-environment',
+  rosconsole_bridge: 'ros-rosconsole-bridge',
 };
-export const ament = { ament_cmake_ros: 'ros2-ament-cmake-ros', angles: 'ros-angles', test_interface_files: 'ros2-test-interface-files', rcutils: 'ros2-rcutils', rcpputils: 'ros2-rcpputils', rosidl: 'ros2-rosidl' };
+export const ament = {
+  ament_cmake_ros: 'ros2-ament-cmake-ros',
+  angles: 'ros-angles',
+  test_interface_files: 'ros2-test-interface-files',
+  rcutils: 'ros2-rcutils',
+  rcpputils: 'ros2-rcpputils',
+  rosidl: 'ros2-rosidl',
+};
 
-/** Downloads the upstream tarballs with apt, from the suites of the machine's own Debian mirror; returns repository → file. */
+/**
+ * Downloads the upstream tarballs with apt, from the suites of the machine's own Debian mirror; returns repository →
+ * file.
+ */
 export async function fetchTarballs(set, folder) {
   mkdirSync(join(folder, 'lists', 'partial'), { recursive: true });
   mkdirSync(join(folder, 'tarballs'), { recursive: true });
-  const targets = execFileSync('apt-get', ['indextargets', '--format', '$(SITE) $(ORIGIN) $(LABEL)', 'Created-By: Packages'], { encoding: 'utf8' });
-  const site = targets.split('\n').find((l) => l.endsWith(' Debian Debian'))?.split(' ')[0];
-  if (!site) throw new Error('the upstream sources come from Debian\'s archive: this machine\'s apt has no Debian mirror (apt-get update first)');
+  const targets = execFileSync(
+    'apt-get',
+    ['indextargets', '--format', '$(SITE) $(ORIGIN) $(LABEL)', 'Created-By: Packages'],
+    { encoding: 'utf8' },
+  );
+  const site = targets
+    .split('\n')
+    .find((l) => l.endsWith(' Debian Debian'))
+    ?.split(' ')[0];
+  if (!site)
+    throw new Error(
+      "the upstream sources come from Debian's archive: this machine's apt has no Debian mirror (apt-get update first)",
+    );
   const ring = '/usr/share/keyrings/debian-archive-keyring.gpg';
-  writeFileSync(join(folder, 'sources.list'), suites.map((s) => `deb-src [signed-by=${ring}] ${site} ${s} main\n`).join(''));
-  const options = ['-o', `Dir::Etc::sourcelist=${join(folder, 'sources.list')}`, '-o', 'Dir::Etc::sourceparts=/nonexistent', '-o', `Dir::State::Lists=${join(folder, 'lists')}`, '-o', 'APT::Sandbox::User=root', '-q'];
+  writeFileSync(
+    join(folder, 'sources.list'),
+    suites.map((s) => `deb-src [signed-by=${ring}] ${site} ${s} main\n`).join(''),
+  );
+  const options = [
+    '-o',
+    `Dir::Etc::sourcelist=${join(folder, 'sources.list')}`,
+    '-o',
+    'Dir::Etc::sourceparts=/nonexistent',
+    '-o',
+    `Dir::State::Lists=${join(folder, 'lists')}`,
+    '-o',
+    'APT::Sandbox::User=root',
+    '-q',
+  ];
   if (!existsSync(join(folder, 'updated'))) {
     await execute('apt-get', [...options, 'update']);
     writeFileSync(join(folder, 'updated'), '');
@@ -45,7 +103,9 @@ export async function fetchTarballs(set, folder) {
     const held = () => readdirSync(at).find((f) => f.includes('.orig.tar'));
     for (const suite of suites) {
       if (held()) break;
-      await execute('apt-get', [...options, 'source', '--download-only', '--tar-only', `${source}/${suite}`], { cwd: at }).catch(() => undefined);
+      await execute('apt-get', [...options, 'source', '--download-only', '--tar-only', `${source}/${suite}`], {
+        cwd: at,
+      }).catch(() => undefined);
     }
     if (!held()) throw new Error(`no suite of Debian serves the upstream source of ${source} today`);
     files[repository] = join(at, held());
@@ -57,12 +117,26 @@ export async function fetchTarballs(set, folder) {
 export function writeDistro(folder, name, tarballs, options = {}) {
   mkdirSync(join(folder, 'rosdistro', name), { recursive: true });
   mkdirSync(join(folder, 'patches'), { recursive: true });
-  for (const f of readdirSync(join(here, 'patches'))) copyFileSync(join(here, 'patches', f), join(folder, 'patches', f));
+  for (const f of readdirSync(join(here, 'patches')))
+    copyFileSync(join(here, 'patches', f), join(folder, 'patches', f));
   copyFileSync(join(here, 'rosdep.yaml'), join(folder, 'rosdep.yaml'));
-  const entries = Object.entries(tarballs).sort().map(([repository, file]) => `  ${repository}:\n    source: {type: tar, url: "file://${file}", sha256: ${createHash('sha256').update(readFileSync(file)).digest('hex')}}\n`);
-  writeFileSync(join(folder, 'rosdistro', name, 'distribution.yaml'), `%YAML 1.1\n---\nrelease_platforms: {debian: [bookworm]}\nrepositories:\n${entries.join('')}type: distribution\nversion: 2\n`);
-  writeFileSync(join(folder, 'rosdistro', 'index-v4.yaml'), `%YAML 1.1\n---\ndistributions:\n  ${name}:\n    distribution: [${name}/distribution.yaml]\n    distribution_status: active\n    distribution_type: ${options.type ?? 'ros1'}\n    python_version: 3\ntype: index\nversion: 4\n`);
-  writeFileSync(join(folder, 'distro.yaml'), `organization: acme
+  const entries = Object.entries(tarballs)
+    .sort()
+    .map(
+      ([repository, file]) =>
+        `  ${repository}:\n    source: {type: tar, url: "file://${file}", sha256: ${createHash('sha256').update(readFileSync(file)).digest('hex')}}\n`,
+    );
+  writeFileSync(
+    join(folder, 'rosdistro', name, 'distribution.yaml'),
+    `%YAML 1.1\n---\nrelease_platforms: {debian: [bookworm]}\nrepositories:\n${entries.join('')}type: distribution\nversion: 2\n`,
+  );
+  writeFileSync(
+    join(folder, 'rosdistro', 'index-v4.yaml'),
+    `%YAML 1.1\n---\ndistributions:\n  ${name}:\n    distribution: [${name}/distribution.yaml]\n    distribution_status: active\n    distribution_type: ${options.type ?? 'ros1'}\n    python_version: 3\ntype: index\nversion: 4\n`,
+  );
+  writeFileSync(
+    join(folder, 'distro.yaml'),
+    `organization: acme
 index: rosdistro/index-v4.yaml
 distributions:
   ${name}: ${JSON.stringify({ platforms: ['bookworm'], ...options.distribution })}
@@ -70,12 +144,16 @@ platforms:
   bookworm: ${JSON.stringify({ os: 'debian', release: 'bookworm', ...options.platform })}
 rosdep: [rosdep.yaml]
 package_settings: ${JSON.stringify(options.settings ?? {})}
-`);
+`,
+  );
 }
 
-/** What the ROS 1 sources need said: languages that Debian has not, and what its compilers and Python are too new for. */
+/**
+ * What the ROS 1 sources need said: languages that Debian has not, and what its compilers and Python are too new for.
+ */
 export const noeticSettings = {
-  geneus: { skip: true }, gennodejs: { skip: true },
+  geneus: { skip: true },
+  gennodejs: { skip: true },
   message_generation: { patches: ['patches/message_generation.patch'] },
   xmlrpcpp: { patches: ['patches/xmlrpcpp.patch'], build_depends: ['libb64-dev'] },
   rosgraph: { patches: ['patches/rosgraph.patch'] },
@@ -85,21 +163,91 @@ export const noeticSettings = {
 
 /** Packages of the large set: those whose dependencies Debian or the set itself has. */
 export const largePackages = [
-  'actionlib', 'bond_core', 'camera_calibration_parsers', 'catkin', 'cmake_modules', 'common_msgs', 'diagnostic_updater', 'eigen_conversions', 'kdl_conversions', 'eigen_stl_containers',
-  'geometry2', 'tf2_bullet', 'tf2_eigen', 'joint_state_publisher', 'map_msgs', 'move_base_msgs', 'pcl_msgs', 'random_numbers', 'resource_retriever', 'mk', 'rosbuild', 'roslang', 'roslib', 'rosunit', 'rosbash',
-  'rosboost_cfg', 'rosclean', 'roscreate', 'rosmake', 'rosconsole_bridge', 'roscpp', 'roscpp_core', 'ros_environment', 'rosgraph', 'rosmaster', 'roslaunch', 'rosout', 'rosparam', 'rospy', 'rostest', 'roslz4',
-  'std_msgs', 'std_srvs', 'rosgraph_msgs', 'message_filters', 'message_generation', 'smclib', 'bondpy', 'xmlrpcpp',
+  'actionlib',
+  'bond_core',
+  'camera_calibration_parsers',
+  'catkin',
+  'cmake_modules',
+  'common_msgs',
+  'diagnostic_updater',
+  'eigen_conversions',
+  'kdl_conversions',
+  'eigen_stl_containers',
+  'geometry2',
+  'tf2_bullet',
+  'tf2_eigen',
+  'joint_state_publisher',
+  'map_msgs',
+  'move_base_msgs',
+  'pcl_msgs',
+  'random_numbers',
+  'resource_retriever',
+  'mk',
+  'rosbuild',
+  'roslang',
+  'roslib',
+  'rosunit',
+  'rosbash',
+  'rosboost_cfg',
+  'rosclean',
+  'roscreate',
+  'rosmake',
+  'rosconsole_bridge',
+  'roscpp',
+  'roscpp_core',
+  'ros_environment',
+  'rosgraph',
+  'rosmaster',
+  'roslaunch',
+  'rosout',
+  'rosparam',
+  'rospy',
+  'rostest',
+  'roslz4',
+  'std_msgs',
+  'std_srvs',
+  'rosgraph_msgs',
+  'message_filters',
+  'message_generation',
+  'smclib',
+  'bondpy',
+  'xmlrpcpp',
 ];
 
 /** The ROS 2 packages that build on Debian's own ament-cmake, and how Debian names what they take from it. */
 export const amentPackages = [
-  'ament_cmake_ros', 'domain_coordinator', 'rcutils', 'rcpputils', 'rosidl_adapter', 'rosidl_cli', 'rosidl_cmake', 'rosidl_generator_c', 'rosidl_generator_cpp', 'rosidl_parser', 'rosidl_pycommon', 'rosidl_runtime_c',
-  'rosidl_runtime_cpp', 'rosidl_typesupport_interface', 'rosidl_typesupport_introspection_c', 'rosidl_typesupport_introspection_cpp', 'test_interface_files',
+  'ament_cmake_ros',
+  'domain_coordinator',
+  'rcutils',
+  'rcpputils',
+  'rosidl_adapter',
+  'rosidl_cli',
+  'rosidl_cmake',
+  'rosidl_generator_c',
+  'rosidl_generator_cpp',
+  'rosidl_parser',
+  'rosidl_pycommon',
+  'rosidl_runtime_c',
+  'rosidl_runtime_cpp',
+  'rosidl_typesupport_interface',
+  'rosidl_typesupport_introspection_c',
+  'rosidl_typesupport_introspection_cpp',
+  'test_interface_files',
 ];
 export const debianAment = {
   packages: {
-    ament_package: 'python3-ament-package', ament_index_python: 'python3-ament-index', ament_cmake: 'ament-cmake', ament_cmake_core: 'ament-cmake-core', ament_cmake_python: 'ament-cmake-python',
-    ament_cmake_gen_version_h: 'ament-cmake', ament_cmake_export_dependencies: 'ament-cmake', ament_cmake_libraries: 'ament-cmake', ament_cmake_test: 'python3-ament-cmake-test', ament_cmake_gtest: 'ament-cmake-googletest',
-    ament_cmake_gmock: 'ament-cmake-googletest', ament_cmake_pytest: 'ament-cmake-pytest', ament_index_cpp: 'libament-index-cpp-dev',
+    ament_package: 'python3-ament-package',
+    ament_index_python: 'python3-ament-index',
+    ament_cmake: 'ament-cmake',
+    ament_cmake_core: 'ament-cmake-core',
+    ament_cmake_python: 'ament-cmake-python',
+    ament_cmake_gen_version_h: 'ament-cmake',
+    ament_cmake_export_dependencies: 'ament-cmake',
+    ament_cmake_libraries: 'ament-cmake',
+    ament_cmake_test: 'python3-ament-cmake-test',
+    ament_cmake_gtest: 'ament-cmake-googletest',
+    ament_cmake_gmock: 'ament-cmake-googletest',
+    ament_cmake_pytest: 'ament-cmake-pytest',
+    ament_index_cpp: 'libament-index-cpp-dev',
   },
 };

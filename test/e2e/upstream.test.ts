@@ -29,7 +29,12 @@ EOF
 g++ -I/opt/acme/noetic/include /tmp/t.cpp -o /tmp/t -L/opt/acme/noetic/lib -lroscpp_serialization -lrostime -lcpp_common
 /tmp/t
 `;
-    const installed = await installAndRun('bookworm', ran.stdout, ['acme-noetic-std-msgs', 'acme-noetic-roscpp-core', 'acme-noetic-catkin', 'g++'], script);
+    const installed = await installAndRun(
+      'bookworm',
+      ran.stdout,
+      ['acme-noetic-std-msgs', 'acme-noetic-roscpp-core', 'acme-noetic-catkin', 'g++'],
+      script,
+    );
     // A string of five and its length; the checksum is the one that every ROS installation has for std_msgs/Header.
     expect(installed.stdout).toBe('robot 2176decaecbce78abc3b96ef049fabed\n13 1\n');
     expect(installed.code, installed.stderr).toBe(0);

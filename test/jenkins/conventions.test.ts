@@ -7,20 +7,68 @@ import { root } from '../e2e/helpers.ts';
 import { prepareHarness } from './harness.mjs';
 
 const vars = join(root, 'vars');
-const names = readdirSync(vars).filter((f) => f.endsWith('.groovy')).map((f) => f.replace('.groovy', '')).sort();
+const names = readdirSync(vars)
+  .filter((f) => f.endsWith('.groovy'))
+  .map((f) => f.replace('.groovy', ''))
+  .sort();
 const text = (name: string) => readFileSync(join(vars, `${name}.groovy`), 'utf8');
 /** The options of a var with their defaults, as it has them. */
 const optionsOf = (name: string) => /slipwayOptions\('\w+', \[([^]*?)\n? *\], given\)/.exec(text(name))![1]!;
 
 /** Steps, and the plugins that have them; docs/jenkins.md lists these. */
 const steps: Record<string, string[]> = {
-  'Pipeline (workflow-aggregator)': ['checkout', 'dir', 'echo', 'error', 'fileExists', 'libraryResource', 'mail', 'node', 'parallel', 'properties', 'pwd', 'readFile', 'retry', 'sh', 'sleep', 'stage', 'stash', 'timeout', 'unstash', 'withEnv', 'writeFile', 'archiveArtifacts', 'build'],
-  'JUnit (junit)': ['junit'], 'Credentials Binding (credentials-binding)': ['withCredentials'], 'Lockable Resources (lockable-resources)': ['lock'], 'Folder Properties (folder-properties), optional': ['withFolderProperties'],
+  'Pipeline (workflow-aggregator)': [
+    'checkout',
+    'dir',
+    'echo',
+    'error',
+    'fileExists',
+    'libraryResource',
+    'mail',
+    'node',
+    'parallel',
+    'properties',
+    'pwd',
+    'readFile',
+    'retry',
+    'sh',
+    'sleep',
+    'stage',
+    'stash',
+    'timeout',
+    'unstash',
+    'withEnv',
+    'writeFile',
+    'archiveArtifacts',
+    'build',
+  ],
+  'JUnit (junit)': ['junit'],
+  'Credentials Binding (credentials-binding)': ['withCredentials'],
+  'Lockable Resources (lockable-resources)': ['lock'],
+  'Folder Properties (folder-properties), optional': ['withFolderProperties'],
 };
-const symbols = ['agent', 'nonresumable', 'usernamePassword', 'string', 'file', 'sshUserPrivateKey', 'disableConcurrentBuilds', 'buildDiscarder', 'logRotator', 'durabilityHint', 'pipelineTriggers', 'cron'];
+const symbols = [
+  'agent',
+  'nonresumable',
+  'usernamePassword',
+  'string',
+  'file',
+  'sshUserPrivateKey',
+  'disableConcurrentBuilds',
+  'buildDiscarder',
+  'logRotator',
+  'durabilityHint',
+  'pipelineTriggers',
+  'cron',
+];
 
-/** What vars call beyond steps, by name alone: on the list of what a sandboxed script may call, by which all pipelines are run. */
-const allowed = readFileSync(join(root, 'test/jenkins/harness/sandbox.txt'), 'utf8').split('\n').flatMap((line) => /^(?:method|staticMethod) \S+ (\S+)/.exec(line)?.[1] ?? []);
+/**
+ * What vars call beyond steps, by name alone: on the list of what a sandboxed script may call, by which all pipelines
+ * are run.
+ */
+const allowed = readFileSync(join(root, 'test/jenkins/harness/sandbox.txt'), 'utf8')
+  .split('\n')
+  .flatMap((line) => /^(?:method|staticMethod) \S+ (\S+)/.exec(line)?.[1] ?? []);
 
 describe('the vars', () => {
   it('each have help that gives their call and an example', () => {
@@ -29,14 +77,27 @@ describe('the vars', () => {
       expect(help.startsWith(name), name).toBe(true);
       expect(help, name).toMatch(new RegExp(`^ {4}.*${name}`, 'm'));
     }
-    expect(readdirSync(vars).filter((f) => f.endsWith('.txt')).map((f) => f.replace('.txt', '')).sort()).toEqual(names);
+    expect(
+      readdirSync(vars)
+        .filter((f) => f.endsWith('.txt'))
+        .map((f) => f.replace('.txt', ''))
+        .sort(),
+    ).toEqual(names);
   });
 
   it('explain every option of the pipelines in their help', () => {
-    for (const name of ['distroPipeline', 'packagePipeline', 'slipwayPlan', 'slipwayBuild', 'slipwayPublish', 'slipwayReport']) {
+    for (const name of [
+      'distroPipeline',
+      'packagePipeline',
+      'slipwayPlan',
+      'slipwayBuild',
+      'slipwayPublish',
+      'slipwayReport',
+    ]) {
       const options = optionsOf(name);
       const help = readFileSync(join(vars, `${name}.txt`), 'utf8');
-      for (const [, option] of options.matchAll(/(\w+):/g)) expect(help, `${name}: ${option}`).toMatch(new RegExp(`(^|[ ,])${option}\\b`, 'm'));
+      for (const [, option] of options.matchAll(/(\w+):/g))
+        expect(help, `${name}: ${option}`).toMatch(new RegExp(`(^|[ ,])${option}\\b`, 'm'));
     }
   });
 
@@ -48,25 +109,42 @@ describe('the vars', () => {
       const table = docs.slice(docs.indexOf(example)).split('\n\n')[1]!;
       for (const [, option, value] of options.matchAll(/(\w+): (\[[^\]]*\]|'[^']*'|[^,\s]+)/g)) {
         expect(example, `${name}: ${option}`).toMatch(new RegExp(`\\b${option}: `));
-        const row = table.split('\n').find((l) => l.split('|')[1]!.split(',').some((o) => o.trim() === option));
+        const row = table.split('\n').find((l) =>
+          l
+            .split('|')[1]!
+            .split(',')
+            .some((o) => o.trim() === option),
+        );
         expect(row, `${name}: ${option}`).toBeDefined();
         const told = row!.split('|')[2]!.trim();
         const plain = value!.replace(/'/g, '');
         // Cron's value has blanks and is cut by this reading.
-        if (plain !== 'null' && plain !== '[]' && !told.startsWith('as in')) expect(told.replace(/`/g, ''), `${name}: ${option}`).toContain(plain);
+        if (plain !== 'null' && plain !== '[]' && !told.startsWith('as in'))
+          expect(told.replace(/`/g, ''), `${name}: ${option}`).toContain(plain);
       }
     }
     // What is listed there is what the steps need.
-    for (const id of Object.keys(steps).flatMap((plugin) => /\(([\w-]+)\)/.exec(plugin)?.[1] ?? [])) expect(docs, id).toContain(`| ${id} |`);
+    for (const id of Object.keys(steps).flatMap((plugin) => /\(([\w-]+)\)/.exec(plugin)?.[1] ?? []))
+      expect(docs, id).toContain(`| ${id} |`);
   });
 
   it('use these steps and no others', () => {
     const known = new Set([...Object.values(steps).flat(), ...symbols]);
     const used = new Set<string>();
     for (const name of names) {
-      const plain = text(name).replace(/^ *(\/\*\*| \*|\/\/).*$/gm, '').replace(/'(?:[^'\\\n]|\\.)*'/g, '\'\'').replace(/"(?:[^"\\\n]|\\.)*"/g, '""').replace(/\/\/.*$/gm, '');
+      const plain = text(name)
+        .replace(/^ *(\/\*\*| \*|\/\/).*$/gm, '')
+        .replace(/'(?:[^'\\\n]|\\.)*'/g, "''")
+        .replace(/"(?:[^"\\\n]|\\.)*"/g, '""')
+        .replace(/\/\/.*$/gm, '');
       const own = new Set([...plain.matchAll(/^(?:\w+ )+(\w+)\(/gm)].map((m) => m[1]!));
-      for (const [, word] of plain.matchAll(/(?<![.\w])([a-z]\w*)(?=\(| \{)/g)) if (!own.has(word!) && !names.includes(word!) && !['if', 'for', 'while', 'catch', 'return', 'switch', 'else', 'try', 'new', 'finally', 'body'].includes(word!)) used.add(word!);
+      for (const [, word] of plain.matchAll(/(?<![.\w])([a-z]\w*)(?=\(| \{)/g))
+        if (
+          !own.has(word!) &&
+          !names.includes(word!) &&
+          !['if', 'for', 'while', 'catch', 'return', 'switch', 'else', 'try', 'new', 'finally', 'body'].includes(word!)
+        )
+          used.add(word!);
     }
     expect([...used].filter((u) => !known.has(u)).sort()).toEqual([]);
     expect([...known].filter((k) => !used.has(k) && !['call'].includes(k)).sort()).toEqual([]);
@@ -74,7 +152,11 @@ describe('the vars', () => {
 
   it('call nothing that the sandbox would refuse: seen in the compiled code', async () => {
     const classes = (await prepareHarness()) as string;
-    const listed = execFileSync('java', ['--add-opens', 'java.base/java.lang=ALL-UNNAMED', '-cp', classes, 'Calls', vars], { encoding: 'utf8' });
+    const listed = execFileSync(
+      'java',
+      ['--add-opens', 'java.base/java.lang=ALL-UNNAMED', '-cp', classes, 'Calls', vars],
+      { encoding: 'utf8' },
+    );
     const own = new Set<string>();
     for (const name of names) for (const [, method] of text(name).matchAll(/^(?:\w+ )+(\w+)\(/gm)) own.add(method!);
     const known = new Set([...Object.values(steps).flat(), ...symbols, ...names, ...own, ...allowed, 'call']);

@@ -1,4 +1,5 @@
-// Runs a Jenkinsfile with this library on Jenkins' own interpreter (groovy-cps), for tests and benchmarks: see harness/Harness.java.
+// Runs a Jenkinsfile with this library on Jenkins' own interpreter (groovy-cps), for tests and benchmarks: see
+// harness/Harness.java.
 import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,49 +13,107 @@ const pom = `<project><modelVersion>4.0.0</modelVersion><groupId>slipway</groupI
 <dependency><groupId>com.cloudbees</groupId><artifactId>groovy-cps</artifactId><version>1.31</version></dependency><dependency><groupId>org.codehaus.groovy</groupId><artifactId>groovy-all</artifactId><version>2.4.21</version></dependency>
 <dependency><groupId>org.kohsuke</groupId><artifactId>groovy-sandbox</artifactId><version>1.19</version><exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions></dependency></dependencies></project>`;
 
-/** Brings the interpreter from Maven Central and compiles the harness, once; installs Java and Maven where they are missing. Gives the class path. */
+/**
+ * Brings the interpreter from Maven Central and compiles the harness, once; installs Java and Maven where they are
+ * missing. Gives the class path.
+ */
 export const prepareHarness = () => (prepared ??= prepare());
 let prepared;
 
 async function prepare() {
-  const missing = [['javac', 'default-jdk-headless'], ['mvn', 'maven']].filter(([c]) => spawnSync('sh', ['-c', `command -v ${c}`]).status !== 0).map(([, p]) => p);
+  const missing = [
+    ['javac', 'default-jdk-headless'],
+    ['mvn', 'maven'],
+  ]
+    .filter(([c]) => spawnSync('sh', ['-c', `command -v ${c}`]).status !== 0)
+    .map(([, p]) => p);
   if (missing.length) {
-    if (process.getuid() !== 0) throw new Error(`the tests of the Jenkins side need ${missing.join(', ')}: sudo apt-get install -y ${missing.join(' ')}`);
-    execFileSync('apt-get', ['install', '-y', '-q', '-o', 'DPkg::Lock::Timeout=300', '--no-install-recommends', ...missing], { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
+    if (process.getuid() !== 0)
+      throw new Error(
+        `the tests of the Jenkins side need ${missing.join(', ')}: sudo apt-get install -y ${missing.join(' ')}`,
+      );
+    execFileSync(
+      'apt-get',
+      ['install', '-y', '-q', '-o', 'DPkg::Lock::Timeout=300', '--no-install-recommends', ...missing],
+      { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } },
+    );
   }
   const lib = join(tool, 'lib');
   if (!['groovy-cps-1.31.jar', 'groovy-sandbox-1.19.jar'].every((jar) => existsSync(join(lib, jar)))) {
     mkdirSync(tool, { recursive: true });
     writeFileSync(join(tool, 'pom.xml'), pom);
     // A test runner that hears nothing for a minute takes its worker for dead.
-    await promisify(execFile)('mvn', ['-q', '-B', '-f', join(tool, 'pom.xml'), 'dependency:copy-dependencies', `-DoutputDirectory=${lib}`]);
+    await promisify(execFile)('mvn', [
+      '-q',
+      '-B',
+      '-f',
+      join(tool, 'pom.xml'),
+      'dependency:copy-dependencies',
+      `-DoutputDirectory=${lib}`,
+    ]);
   }
-  const sources = readdirSync(join(here, 'harness'), { recursive: true }).map(String).filter((f) => f.endsWith('.java')).map((f) => join(here, 'harness', f));
+  const sources = readdirSync(join(here, 'harness'), { recursive: true })
+    .map(String)
+    .filter((f) => f.endsWith('.java'))
+    .map((f) => join(here, 'harness', f));
   const classes = join(tool, 'classes');
   const compiled = join(classes, 'Harness.class');
-  if (!existsSync(compiled) || statSync(compiled).mtimeMs < Math.max(...sources.map((f) => statSync(f).mtimeMs))) await promisify(execFile)('javac', ['-nowarn', '-Xlint:none', '-d', classes, '-cp', `${lib}/*`, ...sources]);
+  if (!existsSync(compiled) || statSync(compiled).mtimeMs < Math.max(...sources.map((f) => statSync(f).mtimeMs)))
+    await promisify(execFile)('javac', ['-nowarn', '-Xlint:none', '-d', classes, '-cp', `${lib}/*`, ...sources]);
   return `${classes}:${lib}/*`;
 }
 
 /**
- * Runs one build below `folder`; agents keep their folders from build to build. `build`: jenkinsfile, scmUrl, scmRef, job, env, agents
- * ({name, labels, env}), events ({when, times, wait, do}), credentials, checkEvery, hurry, simulated, trusted (as a global library,
- * outside the sandbox). Gives what Jenkins would show of it.
+ * Runs one build below `folder`; agents keep their folders from build to build. `build`: jenkinsfile, scmUrl, scmRef,
+ * job, env, agents ({name, labels, env}), events ({when, times, wait, do}), credentials, checkEvery, hurry, simulated,
+ * trusted (as a global library, outside the sandbox). Gives what Jenkins would show of it.
  */
 export async function jenkins(folder, name, build) {
   const home = join(folder, 'builds', name);
   mkdirSync(home, { recursive: true });
   const request = join(home, 'request.json');
-  writeFileSync(request, JSON.stringify({ ...build, home, vars: join(root, 'vars'), resources: join(root, 'resources'), ...(build.trusted || build.simulated ? {} : { sandbox: join(here, 'harness/sandbox.txt') }), agents: build.agents.map((a) => ({ ...a, home: join(folder, 'agents', a.name) })) }));
-  const opens = ['java.lang', 'java.util', 'java.io', 'java.util.concurrent', 'java.lang.reflect', 'java.text', 'java.math', 'java.net', 'java.nio', 'java.util.regex'].flatMap((p) => ['--add-opens', `java.base/${p}=ALL-UNNAMED`]);
+  writeFileSync(
+    request,
+    JSON.stringify({
+      ...build,
+      home,
+      vars: join(root, 'vars'),
+      resources: join(root, 'resources'),
+      ...(build.trusted || build.simulated ? {} : { sandbox: join(here, 'harness/sandbox.txt') }),
+      agents: build.agents.map((a) => ({ ...a, home: join(folder, 'agents', a.name) })),
+    }),
+  );
+  const opens = [
+    'java.lang',
+    'java.util',
+    'java.io',
+    'java.util.concurrent',
+    'java.lang.reflect',
+    'java.text',
+    'java.math',
+    'java.net',
+    'java.nio',
+    'java.util.regex',
+  ].flatMap((p) => ['--add-opens', `java.base/${p}=ALL-UNNAMED`]);
   let said = '';
   const classPath = await prepareHarness();
   await new Promise((resolve, reject) => {
-    const child = spawn('java', ['-Xss4m', ...opens, '-cp', classPath, 'Harness', request], { cwd: home, stdio: ['ignore', 'pipe', 'pipe'] });
-    for (const s of [child.stdout, child.stderr]) s.on('data', (d) => { said += d; });
+    const child = spawn('java', ['-Xss4m', ...opens, '-cp', classPath, 'Harness', request], {
+      cwd: home,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const s of [child.stdout, child.stderr])
+      s.on('data', (d) => {
+        said += d;
+      });
     child.on('error', reject).on('close', resolve);
   });
   const file = join(home, 'result.json');
   if (!existsSync(file)) throw new Error(`the harness broke: ${said}`);
-  return { ...JSON.parse(readFileSync(file, 'utf8')), log: readFileSync(join(home, 'log'), 'utf8'), home, trace: existsSync(join(home, 'trace')) ? readFileSync(join(home, 'trace'), 'utf8') : '' };
+  return {
+    ...JSON.parse(readFileSync(file, 'utf8')),
+    log: readFileSync(join(home, 'log'), 'utf8'),
+    home,
+    trace: existsSync(join(home, 'trace')) ? readFileSync(join(home, 'trace'), 'utf8') : '',
+  };
 }

@@ -7,31 +7,84 @@ import { discard, example, mountsUnder, processesIn, shareState, slipway, source
 import { jenkins as runJenkins } from './harness.mjs';
 
 interface Built {
-  result: string; failure: string | null; description: string; steps: number; flowNodes: number; logBytes: number; programBytes: number; serialisations: number; junit: string[]; log: string; home: string; trace: string;
-  triggered: { job: string; wait: boolean; quietPeriod: number }[]; mails: { to: string; subject: string }[]; properties: Record<string, unknown>[];
+  result: string;
+  failure: string | null;
+  description: string;
+  steps: number;
+  flowNodes: number;
+  logBytes: number;
+  programBytes: number;
+  serialisations: number;
+  junit: string[];
+  log: string;
+  home: string;
+  trace: string;
+  triggered: { job: string; wait: boolean; quietPeriod: number }[];
+  mails: { to: string; subject: string }[];
+  properties: Record<string, unknown>[];
 }
 const jenkins = runJenkins as (folder: string, name: string, build: Record<string, unknown>) => Promise<Built>;
-const git = (cwd: string, ...args: string[]) => execFileSync('git', ['-c', 'user.name=Acme', '-c', 'user.email=robots@example.org', ...args], { cwd, encoding: 'utf8' });
-interface Task { id: string; name: string; kind: string; state: string; reason: string; debs?: { name: string; sha256: string }[] }
+const git = (cwd: string, ...args: string[]) =>
+  execFileSync('git', ['-c', 'user.name=Acme', '-c', 'user.email=robots@example.org', ...args], {
+    cwd,
+    encoding: 'utf8',
+  });
+interface Task {
+  id: string;
+  name: string;
+  kind: string;
+  state: string;
+  reason: string;
+  debs?: { name: string; sha256: string }[];
+}
 
 /**
- * The example's distro repository and package repositories, and two agents that share nothing but the store. The library is a folder's,
- * in the sandbox, but where a build says `trusted`.
+ * The example's distro repository and package repositories, and two agents that share nothing but the store. The
+ * library is a folder's, in the sandbox, but where a build says `trusted`.
  */
-describe('the pipelines on Jenkins\' interpreter, in its sandbox, end to end', () => {
+describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", () => {
   let folder: string;
   let agents: { name: string; labels: string }[];
   let count = 0;
   const distro = (build: Record<string, unknown>) => {
     const { env, ...rest } = build;
-    return jenkins(folder, `${++count}`, { jenkinsfile: 'distroPipeline(lanes: 2)', scmUrl: join(folder, 'distro'), scmRef: 'refs/heads/main', job: 'distro', agents, env: { BRANCH_NAME: 'main', BRANCH_IS_PRIMARY: 'true', JOB_NAME: 'acme/distro/main', ...(env as object) }, ...rest });
+    return jenkins(folder, `${++count}`, {
+      jenkinsfile: 'distroPipeline(lanes: 2)',
+      scmUrl: join(folder, 'distro'),
+      scmRef: 'refs/heads/main',
+      job: 'distro',
+      agents,
+      env: { BRANCH_NAME: 'main', BRANCH_IS_PRIMARY: 'true', JOB_NAME: 'acme/distro/main', ...(env as object) },
+      ...rest,
+    });
   };
   const robot = (build: Record<string, unknown>) => {
     const { env, ...rest } = build;
-    return jenkins(folder, `${++count}`, { jenkinsfile: 'packagePipeline(lanes: 2, quietPeriod: 60)', scmUrl: join(folder, 'distro/repositories/robot'), scmRef: 'refs/heads/main', job: 'robot', agents, env: { BRANCH_NAME: 'main', BRANCH_IS_PRIMARY: 'true', JOB_NAME: 'acme/robot/main', SLIPWAY_DISTRO: `${join(folder, 'distro')}#main`, SLIPWAY_DISTRO_JOB: '/acme/distro/main', ...(env as object) }, ...rest });
+    return jenkins(folder, `${++count}`, {
+      jenkinsfile: 'packagePipeline(lanes: 2, quietPeriod: 60)',
+      scmUrl: join(folder, 'distro/repositories/robot'),
+      scmRef: 'refs/heads/main',
+      job: 'robot',
+      agents,
+      env: {
+        BRANCH_NAME: 'main',
+        BRANCH_IS_PRIMARY: 'true',
+        JOB_NAME: 'acme/robot/main',
+        SLIPWAY_DISTRO: `${join(folder, 'distro')}#main`,
+        SLIPWAY_DISTRO_JOB: '/acme/distro/main',
+        ...(env as object),
+      },
+      ...rest,
+    });
   };
-  const resultsOf = (b: Built) => (JSON.parse(readFileSync(join(b.home, 'artifacts/slipway-report/result.json'), 'utf8')) as { results: Task[] }).results;
-  const built = (b: Built) => resultsOf(b).filter((t) => t.state === 'built').map((t) => t.name).sort();
+  const resultsOf = (b: Built) =>
+    (JSON.parse(readFileSync(join(b.home, 'artifacts/slipway-report/result.json'), 'utf8')) as { results: Task[] })
+      .results;
+  const built = (b: Built) =>
+    resultsOf(b)
+      .filter((t) => t.state === 'built')
+      .map((t) => t.name)
+      .sort();
   const good = (b: Built) => expect(b.result, `${b.failure}\n${b.trace}\n${b.log.slice(-4000)}`).toBe('SUCCESS');
 
   beforeAll(() => {
@@ -39,24 +92,40 @@ describe('the pipelines on Jenkins\' interpreter, in its sandbox, end to end', (
     folder = made;
     const d = join(folder, 'distro');
     mkdirSync(d);
-    for (const f of readdirSync(folder)) if (!['distro', '.slipway'].includes(f)) execFileSync('mv', [join(folder, f), d]);
+    for (const f of readdirSync(folder))
+      if (!['distro', '.slipway'].includes(f)) execFileSync('mv', [join(folder, f), d]);
     for (const name of ['mini', 'classic']) {
       const file = join(d, 'rosdistro', name, 'distribution.yaml');
       writeFileSync(file, readFileSync(file, 'utf8').replaceAll('./repositories', join(d, 'repositories')));
     }
     // One distribution is enough for most of this; its packages get tests.
-    writeFileSync(join(d, 'distro.yaml'), readFileSync(join(d, 'distro.yaml'), 'utf8').replace(/ {2}classic:[^]*?\n(?=platforms:)/, '') + `store: file:${join(folder, 'store')}\n`);
+    writeFileSync(
+      join(d, 'distro.yaml'),
+      readFileSync(join(d, 'distro.yaml'), 'utf8').replace(/ {2}classic:[^]*?\n(?=platforms:)/, '') +
+        `store: file:${join(folder, 'store')}\n`,
+    );
     const math = join(d, 'src/robot/acme_math');
-    appendFileSync(join(math, 'CMakeLists.txt'), '\nif(BUILD_TESTING)\n  enable_testing()\n  add_executable(test_angle test/test_angle.cpp)\n  target_link_libraries(test_angle acme_math)\n  add_test(NAME angle COMMAND test_angle)\nendif()\n');
+    appendFileSync(
+      join(math, 'CMakeLists.txt'),
+      '\nif(BUILD_TESTING)\n  enable_testing()\n  add_executable(test_angle test/test_angle.cpp)\n  target_link_libraries(test_angle acme_math)\n  add_test(NAME angle COMMAND test_angle)\nendif()\n',
+    );
     mkdirSync(join(math, 'test'));
-    writeFileSync(join(math, 'test/test_angle.cpp'), '#include <acme_math/angle.hpp>\n#include <cmath>\nint main() { return std::fabs(acme_math::normalize(7.0) - 0.716814692820414) < 1e-9 ? 0 : 1; }\n');
+    writeFileSync(
+      join(math, 'test/test_angle.cpp'),
+      '#include <acme_math/angle.hpp>\n#include <cmath>\nint main() { return std::fabs(acme_math::normalize(7.0) - 0.716814692820414) < 1e-9 ? 0 : 1; }\n',
+    );
     sources(d);
     git(d, 'init', '-q', '-b', 'main', '.');
     writeFileSync(join(d, '.gitignore'), 'repositories\nsrc\n.slipway\n');
     git(d, 'add', '.');
     git(d, 'commit', '-qm', 'distro');
-    agents = [{ name: 'one', labels: 'slipway amd64 linux' }, { name: 'two', labels: 'slipway amd64 linux' }];
-    for (const a of agents) for (const job of ['distro', 'messages', 'robot']) shareState(join(folder, 'agents', a.name, 'workspace', `${job}@tmp`, 'slipway'));
+    agents = [
+      { name: 'one', labels: 'slipway amd64 linux' },
+      { name: 'two', labels: 'slipway amd64 linux' },
+    ];
+    for (const a of agents)
+      for (const job of ['distro', 'messages', 'robot'])
+        shareState(join(folder, 'agents', a.name, 'workspace', `${job}@tmp`, 'slipway'));
   });
   afterAll(() => discard(folder));
 
@@ -68,9 +137,14 @@ describe('the pipelines on Jenkins\' interpreter, in its sandbox, end to end', (
     expect(built(first)).toHaveLength(8);
     expect(first.serialisations).toBe(first.steps);
     expect(new Set(first.log.match(/^Running on \w+/gm))).toEqual(new Set(['Running on one', 'Running on two']));
-    expect(readFileSync(join(first.home, 'junit/slipway-report/junit/mini/bookworm-amd64/acme_math.xml'), 'utf8')).toContain('<testcase classname="acme_math.angle" name="angle"');
+    expect(
+      readFileSync(join(first.home, 'junit/slipway-report/junit/mini/bookworm-amd64/acme_math.xml'), 'utf8'),
+    ).toContain('<testcase classname="acme_math.angle" name="angle"');
     expect(JSON.stringify(first.properties)).toContain('H 1 * * *');
-    expect(existsSync(join(folder, 'agents/one/workspace/distro/out/nightly/apt/dists/bookworm-mini/InRelease')) || existsSync(join(folder, 'agents/two/workspace/distro/out/nightly/apt/dists/bookworm-mini/InRelease'))).toBe(true);
+    expect(
+      existsSync(join(folder, 'agents/one/workspace/distro/out/nightly/apt/dists/bookworm-mini/InRelease')) ||
+        existsSync(join(folder, 'agents/two/workspace/distro/out/nightly/apt/dists/bookworm-mini/InRelease')),
+    ).toBe(true);
   });
 
   it('makes the same bytes as slipway build on a laptop', async () => {
@@ -81,8 +155,11 @@ describe('the pipelines on Jenkins\' interpreter, in its sandbox, end to end', (
     shareState(join(d, '.slipway'));
     const ran = await slipway(['build', '--lock', lock], d);
     expect(ran.code, ran.stderr).toBe(0);
-    const bytes = (results: Task[]) => Object.fromEntries(results.flatMap((r) => (r.debs ?? []).map((x) => [x.name, x.sha256])));
-    expect(bytes((JSON.parse(readFileSync(join(d, 'out/result.json'), 'utf8')) as { results: Task[] }).results)).toEqual(bytes(resultsOf(first)));
+    const bytes = (results: Task[]) =>
+      Object.fromEntries(results.flatMap((r) => (r.debs ?? []).map((x) => [x.name, x.sha256])));
+    expect(
+      bytes((JSON.parse(readFileSync(join(d, 'out/result.json'), 'utf8')) as { results: Task[] }).results),
+    ).toEqual(bytes(resultsOf(first)));
   });
 
   it('a second nightly where nothing changed takes one agent, once', async () => {
@@ -97,10 +174,18 @@ describe('the pipelines on Jenkins\' interpreter, in its sandbox, end to end', (
     sources(join(folder, 'distro'));
     const channel = readFileSync(join(folder, 'store/channels/nightly.json'), 'utf8');
     // The folder's properties say where the distro repository is, as `slipway jobs` writes them.
-    const b = await robot({ env: { SLIPWAY_DISTRO: '', SLIPWAY_DISTRO_JOB: '' }, folderProperties: { SLIPWAY_DISTRO: `${join(folder, 'distro')}#main`, SLIPWAY_DISTRO_JOB: '/acme/distro/main' } });
+    const b = await robot({
+      env: { SLIPWAY_DISTRO: '', SLIPWAY_DISTRO_JOB: '' },
+      folderProperties: { SLIPWAY_DISTRO: `${join(folder, 'distro')}#main`, SLIPWAY_DISTRO_JOB: '/acme/distro/main' },
+    });
     good(b);
     expect(built(b)).toEqual(['acme_math']);
-    expect(resultsOf(b).filter((t) => t.kind === 'test').map((t) => t.name).sort()).toEqual(['acme_drive', 'acme_math', 'acme_teleop']);
+    expect(
+      resultsOf(b)
+        .filter((t) => t.kind === 'test')
+        .map((t) => t.name)
+        .sort(),
+    ).toEqual(['acme_drive', 'acme_math', 'acme_teleop']);
     expect(b.triggered).toEqual([{ job: '/acme/distro/main', wait: false, quietPeriod: 60 }]);
     expect(readFileSync(join(folder, 'store/channels/nightly.json'), 'utf8')).toBe(channel);
     // What a change built lies in a place of its own, and no trusted run takes it from there.
@@ -120,15 +205,24 @@ describe('the pipelines on Jenkins\' interpreter, in its sandbox, end to end', (
     git(repository, 'add', '.slipway-distro');
     git(repository, 'commit', '-qam', 'rename');
     git(repository, 'checkout', '-q', 'main');
-    const b = await robot({ scmUrl: repository, scmRef: 'refs/heads/break', job: 'messages', env: { SLIPWAY_DISTRO: '', CHANGE_ID: '7', CHANGE_TARGET: 'main', BRANCH_NAME: 'PR-7', BRANCH_IS_PRIMARY: '' } });
+    const b = await robot({
+      scmUrl: repository,
+      scmRef: 'refs/heads/break',
+      job: 'messages',
+      env: { SLIPWAY_DISTRO: '', CHANGE_ID: '7', CHANGE_TARGET: 'main', BRANCH_NAME: 'PR-7', BRANCH_IS_PRIMARY: '' },
+    });
     expect(b.result).toBe('FAILURE');
     expect(b.description).toContain('failed: acme_drive');
     expect(b.triggered).toEqual([]);
     expect(built(b)).toEqual(['acme_msgs']);
     expect(resultsOf(b).find((t) => t.name === 'acme_drive' && t.kind === 'build')!.state).toBe('failed');
-    expect(b.log).toMatch(/FAILED mini\/bookworm-amd64\/acme_drive: .*\n {4}this change broke it: it was good in the last run without the change/);
+    expect(b.log).toMatch(
+      /FAILED mini\/bookworm-amd64\/acme_drive: .*\n {4}this change broke it: it was good in the last run without the change/,
+    );
     expect(b.log).toMatch(/error: .*has no member named .angular/);
-    expect(b.log).toMatch(/acme_msgs on bookworm amd64: this changes the ABI \(\S+ → \S+\); rebuilt for it: acme_drive(?:, \S+)*\n\d+ files? that others see differ/);
+    expect(b.log).toMatch(
+      /acme_msgs on bookworm amd64: this changes the ABI \(\S+ → \S+\); rebuilt for it: acme_drive(?:, \S+)*\n\d+ files? that others see differ/,
+    );
     expect(b.description).toContain('ABI of acme_msgs changes');
   });
 
@@ -139,7 +233,11 @@ describe('the pipelines on Jenkins\' interpreter, in its sandbox, end to end', (
     git(d, 'commit', '-qam', 'settings');
     git(d, 'checkout', '-q', 'main');
     // It asks for a key that there is not: a run that bound it would fail.
-    const b = await distro({ jenkinsfile: 'distroPipeline(lanes: 2, signingKey: "none", publish: true)', scmRef: 'refs/heads/settings', env: { CHANGE_ID: '3', CHANGE_TARGET: 'main', BRANCH_NAME: 'PR-3', BRANCH_IS_PRIMARY: '' } });
+    const b = await distro({
+      jenkinsfile: 'distroPipeline(lanes: 2, signingKey: "none", publish: true)',
+      scmRef: 'refs/heads/settings',
+      env: { CHANGE_ID: '3', CHANGE_TARGET: 'main', BRANCH_NAME: 'PR-3', BRANCH_IS_PRIMARY: '' },
+    });
     expect(b.log).toContain('what this changes:');
     expect(b.log).not.toContain('{ (Publish)');
     expect(b.result, b.log).not.toBe('FAILURE');
@@ -148,14 +246,22 @@ describe('the pipelines on Jenkins\' interpreter, in its sandbox, end to end', (
   it('a tag without a lock is refused with what to do; with one it is a release of its own channel', async () => {
     const d = join(folder, 'distro');
     git(d, 'tag', 'v1');
-    const refused = await distro({ scmRef: 'refs/tags/v1', env: { TAG_NAME: 'v1', BRANCH_NAME: 'v1', BRANCH_IS_PRIMARY: '' } });
+    const refused = await distro({
+      scmRef: 'refs/tags/v1',
+      env: { TAG_NAME: 'v1', BRANCH_NAME: 'v1', BRANCH_IS_PRIMARY: '' },
+    });
     expect(refused.result).toBe('FAILURE');
-    expect(refused.failure).toContain('a tag is built from the lock that was committed at it, and there is no lock.yaml beside distro.yaml');
+    expect(refused.failure).toContain(
+      'a tag is built from the lock that was committed at it, and there is no lock.yaml beside distro.yaml',
+    );
     writeFileSync(join(d, 'lock.yaml'), readFileSync(join(first.home, 'artifacts/slipway-report/lock.yaml')));
     git(d, 'add', 'lock.yaml');
     git(d, 'commit', '-qm', 'lock');
     git(d, 'tag', 'v2');
-    const b = await distro({ scmRef: 'refs/tags/v2', env: { TAG_NAME: 'v2', BRANCH_NAME: 'v2', BRANCH_IS_PRIMARY: '' } });
+    const b = await distro({
+      scmRef: 'refs/tags/v2',
+      env: { TAG_NAME: 'v2', BRANCH_NAME: 'v2', BRANCH_IS_PRIMARY: '' },
+    });
     good(b);
     expect(b.description).toBe('v2: 8 kept, tests of 8 packages passed');
     expect(existsSync(join(folder, 'store/channels/release/v2.json'))).toBe(true);
@@ -176,9 +282,14 @@ describe('the pipelines on Jenkins\' interpreter, in its sandbox, end to end', (
 
   it('an agent that is killed in the middle of a task costs that task alone, which runs again elsewhere', async () => {
     appendFileSync(join(folder, 'distro/src/bootstrap/ament_package/setup.py'), '# a change of the build tool\n');
-    appendFileSync(join(folder, 'distro/src/bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'), 'set(ament_change 1)\n');
+    appendFileSync(
+      join(folder, 'distro/src/bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'),
+      'set(ament_change 1)\n',
+    );
     sources(join(folder, 'distro'));
-    const b = await distro({ events: [{ when: 'building mini/bookworm-amd64/ament_cmake_core\n', wait: 300, do: 'kill-agent' }] });
+    const b = await distro({
+      events: [{ when: 'building mini/bookworm-amd64/ament_cmake_core\n', wait: 300, do: 'kill-agent' }],
+    });
     good(b);
     expect(b.log).toMatch(/Agent \w+ went away/);
     expect(b.log.match(/^building mini\/bookworm-amd64\/ament_cmake_core$/gm)).toHaveLength(2);
@@ -194,18 +305,31 @@ describe('the pipelines on Jenkins\' interpreter, in its sandbox, end to end', (
   });
 
   it('a controller that is restarted in the middle goes on with what runs', async () => {
-    appendFileSync(join(folder, 'distro/src/bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'), 'set(ament_change 2)\n');
+    appendFileSync(
+      join(folder, 'distro/src/bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'),
+      'set(ament_change 2)\n',
+    );
     sources(join(folder, 'distro'));
-    const b = await distro({ events: [{ when: 'building mini/bookworm-amd64/ament_cmake_core\n', wait: 200, do: 'restart' }, { when: 'building mini/bookworm-amd64/acme_math\n', do: 'restart' }] });
+    const b = await distro({
+      events: [
+        { when: 'building mini/bookworm-amd64/ament_cmake_core\n', wait: 200, do: 'restart' },
+        { when: 'building mini/bookworm-amd64/acme_math\n', do: 'restart' },
+      ],
+    });
     good(b);
     expect(b.log.match(/Resuming build after Jenkins restart/g)).toHaveLength(2);
     expect(b.log.match(/^building mini\/bookworm-amd64\/ament_cmake_core$/gm)).toHaveLength(1);
   });
 
   it('an abort stops the processes on the agents, leaves no mount, and loses nothing that was done', async () => {
-    appendFileSync(join(folder, 'distro/src/bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'), 'set(ament_change 3)\n');
+    appendFileSync(
+      join(folder, 'distro/src/bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'),
+      'set(ament_change 3)\n',
+    );
     sources(join(folder, 'distro'));
-    const b = await distro({ events: [{ when: 'building mini/bookworm-amd64/ros_workspace\n', wait: 300, do: 'abort' }] });
+    const b = await distro({
+      events: [{ when: 'building mini/bookworm-amd64/ros_workspace\n', wait: 300, do: 'abort' }],
+    });
     expect(b.result).toBe('ABORTED');
     expect(processesIn(folder)).toEqual([]);
     expect(mountsUnder(folder)).toEqual([]);
@@ -215,42 +339,94 @@ describe('the pipelines on Jenkins\' interpreter, in its sandbox, end to end', (
   });
 
   it('an abort that comes while a lane is between two steps ends that lane too', async () => {
-    appendFileSync(join(folder, 'distro/src/bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'), 'set(ament_change 4)\n');
+    appendFileSync(
+      join(folder, 'distro/src/bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'),
+      'set(ament_change 4)\n',
+    );
     appendFileSync(join(folder, 'distro/src/bootstrap/ros_workspace/CMakeLists.txt'), '# another\n');
     sources(join(folder, 'distro'));
-    const b = await distro({ events: [{ when: 'building mini/bookworm-amd64/ament_cmake_core\n', do: 'abort', sparing: true }] });
+    const b = await distro({
+      events: [{ when: 'building mini/bookworm-amd64/ament_cmake_core\n', do: 'abort', sparing: true }],
+    });
     expect(b.result).toBe('ABORTED');
     expect(b.log).not.toContain('building mini/bookworm-amd64/acme_drive');
     expect(processesIn(folder)).toEqual([]);
   });
 
-  it('a publication signs with a key from Jenkins\' credentials, which is in no log and no file that stays', async () => {
+  it("a publication signs with a key from Jenkins' credentials, which is in no log and no file that stays", async () => {
     const home = join(folder, 'gpg');
     mkdirSync(home, { mode: 0o700 });
-    execFileSync('gpg', ['--homedir', home, '--batch', '--pinentry-mode', 'loopback', '--passphrase', 'open sesame', '--quick-generate-key', 'Acme releases', 'rsa3072', 'sign', 'never'], { stdio: 'ignore' });
-    const secret = execFileSync('gpg', ['--homedir', home, '--batch', '--pinentry-mode', 'loopback', '--passphrase', 'open sesame', '--armor', '--export-secret-keys'], { encoding: 'utf8' });
+    execFileSync(
+      'gpg',
+      [
+        '--homedir',
+        home,
+        '--batch',
+        '--pinentry-mode',
+        'loopback',
+        '--passphrase',
+        'open sesame',
+        '--quick-generate-key',
+        'Acme releases',
+        'rsa3072',
+        'sign',
+        'never',
+      ],
+      { stdio: 'ignore' },
+    );
+    const secret = execFileSync(
+      'gpg',
+      [
+        '--homedir',
+        home,
+        '--batch',
+        '--pinentry-mode',
+        'loopback',
+        '--passphrase',
+        'open sesame',
+        '--armor',
+        '--export-secret-keys',
+      ],
+      { encoding: 'utf8' },
+    );
     execFileSync('gpgconf', ['--homedir', home, '--kill', 'all']);
-    const b = await distro({ jenkinsfile: 'distroPipeline(lanes: 1, signingKey: "key", signingPassphrase: "pass", repository: "signed")', credentials: { key: { content: secret }, pass: { secret: 'open sesame' } } });
+    const b = await distro({
+      jenkinsfile: 'distroPipeline(lanes: 1, signingKey: "key", signingPassphrase: "pass", repository: "signed")',
+      credentials: { key: { content: secret }, pass: { secret: 'open sesame' } },
+    });
     good(b);
     expect(b.log).not.toContain('open sesame');
-    const keys = execFileSync('sh', ['-c', `find ${folder}/agents -path '*signed/nightly/apt/key.asc' | head -1`], { encoding: 'utf8' }).trim();
+    const keys = execFileSync('sh', ['-c', `find ${folder}/agents -path '*signed/nightly/apt/key.asc' | head -1`], {
+      encoding: 'utf8',
+    }).trim();
     expect(execFileSync('gpg', ['--show-keys', keys], { encoding: 'utf8' })).toContain('Acme releases');
-    expect(execFileSync('sh', ['-c', `grep -rl 'open sesame\\|PRIVATE KEY' ${folder}/agents ${folder}/store 2>/dev/null || true`], { encoding: 'utf8' })).toBe('');
+    expect(
+      execFileSync(
+        'sh',
+        ['-c', `grep -rl 'open sesame\\|PRIVATE KEY' ${folder}/agents ${folder}/store 2>/dev/null || true`],
+        { encoding: 'utf8' },
+      ),
+    ).toBe('');
   });
 
   it('says what is wrong where options or the distro repository are wrong', async () => {
     const unknown = await distro({ jenkinsfile: 'distroPipeline(lane: 2)' });
     expect(unknown.result).toBe('FAILURE');
-    expect(unknown.failure).toContain('distroPipeline: there is no option \'lane\'; did you mean \'lanes\'?');
+    expect(unknown.failure).toContain("distroPipeline: there is no option 'lane'; did you mean 'lanes'?");
     const lost = await robot({ env: { SLIPWAY_DISTRO: '' } });
     expect(lost.failure).toContain('it is not known which distro repository this package belongs to');
     const d = join(folder, 'distro');
     git(d, 'checkout', '-q', '-b', 'broken');
-    writeFileSync(join(d, 'distro.yaml'), readFileSync(join(d, 'distro.yaml'), 'utf8').replace('organization:', 'organisation:'));
+    writeFileSync(
+      join(d, 'distro.yaml'),
+      readFileSync(join(d, 'distro.yaml'), 'utf8').replace('organization:', 'organisation:'),
+    );
     git(d, 'commit', '-qam', 'broken');
     git(d, 'checkout', '-q', 'main');
     const broken = await distro({ scmRef: 'refs/heads/broken', env: { BRANCH_NAME: 'broken', BRANCH_IS_PRIMARY: '' } });
-    expect(broken.failure).toMatch(/slipway prepare: faults in the input or a failed build:\n.*distro\.yaml:2: error: .*organisation/s);
+    expect(broken.failure).toMatch(
+      /slipway prepare: faults in the input or a failed build:\n.*distro\.yaml:2: error: .*organisation/s,
+    );
     rmSync(join(folder, 'laptop'), { recursive: true, force: true });
   });
 });

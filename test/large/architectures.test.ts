@@ -6,45 +6,102 @@ import { cache, discard, example, shareState } from '../e2e/helpers.ts';
 // @ts-expect-error plain JavaScript, shared with the benchmarks
 import { jenkins as runJenkins } from '../jenkins/harness.mjs';
 
-interface Built { result: string; failure: string | null; description: string; log: string; home: string; trace: string }
-const git = (cwd: string, ...args: string[]) => execFileSync('git', ['-c', 'user.name=Acme', '-c', 'user.email=robots@example.org', ...args], { cwd, encoding: 'utf8' });
+interface Built {
+  result: string;
+  failure: string | null;
+  description: string;
+  log: string;
+  home: string;
+  trace: string;
+}
+const git = (cwd: string, ...args: string[]) =>
+  execFileSync('git', ['-c', 'user.name=Acme', '-c', 'user.email=robots@example.org', ...args], {
+    cwd,
+    encoding: 'utf8',
+  });
 
 const folder = example('architectures');
 afterAll(() => discard(folder));
 
-/** Two machines of two architectures: this one's processor runs i386 too, so the second one only has to say that it is such a machine. */
+/**
+ * Two machines of two architectures: this one's processor runs i386 too, so the second one only has to say that it is
+ * such a machine.
+ */
 it('a nightly for two architectures: each is planned, built and tested on its own agents, and both are published', async () => {
   // mmdebstrap asks it whether this machine runs programs of another architecture.
-  if (spawnSync('sh', ['-c', 'command -v arch-test']).status !== 0) execFileSync('apt-get', ['install', '-y', '-q', '-o', 'DPkg::Lock::Timeout=300', '--no-install-recommends', 'arch-test'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  if (spawnSync('sh', ['-c', 'command -v arch-test']).status !== 0)
+    execFileSync(
+      'apt-get',
+      ['install', '-y', '-q', '-o', 'DPkg::Lock::Timeout=300', '--no-install-recommends', 'arch-test'],
+      { stdio: ['ignore', 'ignore', 'inherit'] },
+    );
   const d = join(folder, 'distro');
-  const site = execFileSync('apt-get', ['indextargets', '--format', '$(SITE) $(ORIGIN) $(LABEL)', 'Created-By: Packages'], { encoding: 'utf8' }).split('\n').find((l) => l.endsWith(' Debian Debian'))!.split(' ')[0]!;
+  const site = execFileSync(
+    'apt-get',
+    ['indextargets', '--format', '$(SITE) $(ORIGIN) $(LABEL)', 'Created-By: Packages'],
+    { encoding: 'utf8' },
+  )
+    .split('\n')
+    .find((l) => l.endsWith(' Debian Debian'))!
+    .split(' ')[0]!;
   mkdirSync(d);
-  for (const f of readdirSync(folder)) if (!['distro', '.slipway'].includes(f)) execFileSync('mv', [join(folder, f), d]);
+  for (const f of readdirSync(folder))
+    if (!['distro', '.slipway'].includes(f)) execFileSync('mv', [join(folder, f), d]);
   const file = join(d, 'rosdistro/mini/distribution.yaml');
   writeFileSync(file, readFileSync(file, 'utf8').replaceAll('./repositories', join(d, 'repositories')));
-  writeFileSync(join(d, 'distro.yaml'), readFileSync(join(d, 'distro.yaml'), 'utf8').replace(/ {2}classic:[^]*?\n(?=platforms:)/, '').replace('architectures: [amd64]', `architectures: [amd64, i386]\n    mirror: {uri: "${site}"}`) + `store: file:${join(folder, 'store')}\n`);
+  writeFileSync(
+    join(d, 'distro.yaml'),
+    readFileSync(join(d, 'distro.yaml'), 'utf8')
+      .replace(/ {2}classic:[^]*?\n(?=platforms:)/, '')
+      .replace('architectures: [amd64]', `architectures: [amd64, i386]\n    mirror: {uri: "${site}"}`) +
+      `store: file:${join(folder, 'store')}\n`,
+  );
   git(d, 'init', '-q', '-b', 'main', '.');
   writeFileSync(join(d, '.gitignore'), 'repositories\nsrc\n.slipway\n');
   git(d, 'add', '.');
   git(d, 'commit', '-qm', 'distro');
   const small = join(folder, 'i386.cjs');
   writeFileSync(small, 'Object.defineProperty(process, "arch", { value: "ia32" });\n');
-  const agents = [{ name: 'large', labels: 'slipway amd64 linux' }, { name: 'small', labels: 'slipway i386 linux', env: { NODE_OPTIONS: `--require ${small}` } }];
+  const agents = [
+    { name: 'large', labels: 'slipway amd64 linux' },
+    { name: 'small', labels: 'slipway i386 linux', env: { NODE_OPTIONS: `--require ${small}` } },
+  ];
   // Each machine has a state of its own, for one architecture.
-  for (const a of agents) shareState(join(folder, 'agents', a.name, 'workspace/distro@tmp/slipway'), join(cache, a.name));
-  const nightly = (name: string) => (runJenkins as (folder: string, name: string, build: Record<string, unknown>) => Promise<Built>)(folder, name, {
-    jenkinsfile: 'distroPipeline(lanes: 2)', scmUrl: d, scmRef: 'refs/heads/main', job: 'distro', agents, env: { BRANCH_NAME: 'main', BRANCH_IS_PRIMARY: 'true', JOB_NAME: 'acme/distro/main' },
-  });
+  for (const a of agents)
+    shareState(join(folder, 'agents', a.name, 'workspace/distro@tmp/slipway'), join(cache, a.name));
+  const nightly = (name: string) =>
+    (runJenkins as (folder: string, name: string, build: Record<string, unknown>) => Promise<Built>)(folder, name, {
+      jenkinsfile: 'distroPipeline(lanes: 2)',
+      scmUrl: d,
+      scmRef: 'refs/heads/main',
+      job: 'distro',
+      agents,
+      env: { BRANCH_NAME: 'main', BRANCH_IS_PRIMARY: 'true', JOB_NAME: 'acme/distro/main' },
+    });
 
   const first = await nightly('first');
   expect(first.result, `${first.failure}\n${first.trace}\n${first.log.slice(-4000)}`).toBe('SUCCESS');
   expect(first.description).toMatch(/16 built/);
-  for (const architecture of ['amd64', 'i386']) expect(first.log).toContain(`building mini/bookworm-${architecture}/acme_drive\n`);
+  for (const architecture of ['amd64', 'i386'])
+    expect(first.log).toContain(`building mini/bookworm-${architecture}/acme_drive\n`);
   const packages = execFileSync('find', [join(folder, 'agents'), '-name', '*acme-math_*.deb'], { encoding: 'utf8' });
   for (const architecture of ['amd64', 'i386']) expect(packages).toContain(`_${architecture}.deb`);
   const library = packages.split('\n').find((f) => f.endsWith('_i386.deb'))!;
-  expect(execFileSync('sh', ['-c', 'dpkg-deb --fsys-tarfile "$1" | tar -xO --wildcards "*/libacme_math.so" | head -c 5 | od -An -tx1', 'sh', library], { encoding: 'utf8' }).trim()).toBe('7f 45 4c 46 01');
-  const suites = execFileSync('find', [join(folder, 'agents'), '-path', '*bookworm-mini/main/binary-*/Packages'], { encoding: 'utf8' });
+  expect(
+    execFileSync(
+      'sh',
+      [
+        '-c',
+        'dpkg-deb --fsys-tarfile "$1" | tar -xO --wildcards "*/libacme_math.so" | head -c 5 | od -An -tx1',
+        'sh',
+        library,
+      ],
+      { encoding: 'utf8' },
+    ).trim(),
+  ).toBe('7f 45 4c 46 01');
+  const suites = execFileSync('find', [join(folder, 'agents'), '-path', '*bookworm-mini/main/binary-*/Packages'], {
+    encoding: 'utf8',
+  });
   for (const architecture of ['amd64', 'i386']) expect(suites).toContain(`binary-${architecture}/`);
 
   const second = await nightly('second');

@@ -7,9 +7,18 @@ import { chainEdits, commitChain, makeChain } from '../e2e/chain.mjs';
 // @ts-expect-error plain JavaScript, shared with the benchmarks
 import { contentsOf } from '../e2e/edits.mjs';
 
-interface Edit { name: string; packages: string[]; inside?: true; apply: (source: string, n: number) => void }
+interface Edit {
+  name: string;
+  packages: string[];
+  inside?: true;
+  apply: (source: string, n: number) => void;
+}
 const contents = contentsOf as (folder: string) => Record<string, string>;
-const built = (folder: string) => resultOf(folder).filter((r) => r.state === 'built').map((r) => r.name).sort();
+const built = (folder: string) =>
+  resultOf(folder)
+    .filter((r) => r.state === 'built')
+    .map((r) => r.name)
+    .sort();
 
 const folder = workspace('chain');
 const whole = join(folder, 'whole');
@@ -31,14 +40,20 @@ it('the real chain through random edits holds at every step what a build from no
     printed = ran.stdout;
     const now = contents(folder);
     if (edit.inside) expect(built(folder), edit.name).toEqual(edit.packages);
-    for (const name of Object.keys(now).filter((n) => now[n] !== before[n])) expect(built(folder), `${edit.name}: ${name} is not as it was`).toContain(name);
+    for (const name of Object.keys(now).filter((n) => now[n] !== before[n]))
+      expect(built(folder), `${edit.name}: ${name} is not as it was`).toContain(name);
     before = now;
     if (i % 4 !== 3) continue;
     const fresh = await fromNothing(folder, whole, ['distro.yaml', 'rosdep.yaml', 'rosdistro', 'patches'], []);
     expect(fresh.code, fresh.stderr).toBe(0);
     expect(contents(whole), `after ${edit.name}`).toEqual(now);
   }
-  const installed = await installAndRun('bookworm', printed, ['acme-noetic-std-msgs', 'acme-noetic-roscpp-core', 'acme-noetic-catkin'], '. /opt/acme/noetic/setup.sh\npython3 -c "from std_msgs.msg import ColorRGBA; print(hasattr(ColorRGBA(), \'more4\'))"\n');
+  const installed = await installAndRun(
+    'bookworm',
+    printed,
+    ['acme-noetic-std-msgs', 'acme-noetic-roscpp-core', 'acme-noetic-catkin'],
+    '. /opt/acme/noetic/setup.sh\npython3 -c "from std_msgs.msg import ColorRGBA; print(hasattr(ColorRGBA(), \'more4\'))"\n',
+  );
   expect(installed.stdout).toBe('True\n');
   expect(installed.code, installed.stderr).toBe(0);
 });

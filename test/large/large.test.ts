@@ -8,7 +8,10 @@ const folder = workspace('large');
 afterAll(() => discard(folder));
 
 it('the large chain builds, installs into a fresh root, and a talker speaks to a listener over roscore', async () => {
-  writeDistro(folder, 'noetic', await fetchTarballs(large, join(cache, 'sources')), { settings: noeticSettings, distribution: { packages: largePackages } });
+  writeDistro(folder, 'noetic', await fetchTarballs(large, join(cache, 'sources')), {
+    settings: noeticSettings,
+    distribution: { packages: largePackages },
+  });
   const ran = await slipway(['build'], folder);
   expect(ran.code, ran.stderr).toBe(0);
   expect(Object.keys(states(folder)).length).toBeGreaterThan(70);
@@ -50,7 +53,21 @@ g++ -I$p/include /tmp/t.cpp -o /tmp/t -L$p/lib -lroscpp -lrostime -lrosconsole -
 /tmp/t
 kill $core
 `;
-  const installed = await installAndRun('bookworm', ran.stdout, ['acme-noetic-roslaunch', 'acme-noetic-rospy', 'acme-noetic-roscpp', 'acme-noetic-tf2', 'acme-noetic-rosmaster', 'g++', 'procps', 'libboost-dev'], script);
+  const installed = await installAndRun(
+    'bookworm',
+    ran.stdout,
+    [
+      'acme-noetic-roslaunch',
+      'acme-noetic-rospy',
+      'acme-noetic-roscpp',
+      'acme-noetic-tf2',
+      'acme-noetic-rosmaster',
+      'g++',
+      'procps',
+      'libboost-dev',
+    ],
+    script,
+  );
   expect(installed.stdout).toContain('heard hello');
   expect(installed.stdout).toContain('master 1 w 1');
   expect(installed.code, installed.stderr).toBe(0);

@@ -9,8 +9,17 @@ import { readEntries } from '../../ts-src/read/inputs.ts';
 import { openWorkspace, readAndPlan, type Planned } from '../../ts-src/verbs/planning.ts';
 import { has, oracle, present, shared } from './shared.ts';
 
-/** The real distribution, planned for platforms that its own packages were made for, under the names that the ROS tools give. */
-interface Case { distribution: 'jazzy' | 'noetic'; planned: Planned; /** Packages of release entries without a version: not released now. */ versionless: Set<string>; scope(platform: string): Scope; resolver(platform: string): Resolver }
+/**
+ * The real distribution, planned for platforms that its own packages were made for, under the names that the ROS tools
+ * give.
+ */
+interface Case {
+  distribution: 'jazzy' | 'noetic';
+  planned: Planned;
+  /** Packages of release entries without a version: not released now. */ versionless: Set<string>;
+  scope(platform: string): Scope;
+  resolver(platform: string): Resolver;
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-oracle-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -21,20 +30,31 @@ async function load(distribution: 'jazzy' | 'noetic'): Promise<Case> {
   const root = join(folder, distribution);
   mkdirSync(root, { recursive: true });
   symlinkSync(join(shared, 'rosdistro'), join(root, 'rosdistro'));
-  writeFileSync(join(root, 'distro.yaml'), `organization: ros
+  writeFileSync(
+    join(root, 'distro.yaml'),
+    `organization: ros
 index: rosdistro/index-v4.yaml
 distributions: {${distribution}: {platforms: [noble, focal, bookworm], sources: release, cache: rosdistro/${distribution}/${distribution}-cache.yaml.gz}}
 platforms: {noble: {os: ubuntu, release: noble}, focal: {os: ubuntu, release: focal}, bookworm: {os: debian, release: bookworm}}
 rosdep: [rosdistro/rosdep/base.yaml, rosdistro/rosdep/python.yaml]
 naming: {package: "ros-{distribution}-{name}", prefix: "/opt/ros/{distribution}"}
-`);
+`,
+  );
   const planned = await readAndPlan({ distro: join(root, 'distro.yaml') }, [], { everyKey: true });
   if (!planned.ok) throw new Error(planned.diagnostics[0]!.message);
   const entries = await readEntries(planned.value.workspace, distribution);
   if (!entries.ok) throw new Error(entries.diagnostics[0]!.message);
-  const versionless = new Set(entries.value.repositories.flatMap((r) => (r.release && !r.release.version ? r.release.packages : [])));
+  const versionless = new Set(
+    entries.value.repositories.flatMap((r) => (r.release && !r.release.version ? r.release.packages : [])),
+  );
   const at = (platform: string) => planned.value.plan.scopes.findIndex((s) => s.platform === platform);
-  return { distribution, planned: planned.value, versionless, scope: (p) => planned.value.plan.scopes[at(p)]!, resolver: (p) => planned.value.resolvers[at(p)]! };
+  return {
+    distribution,
+    planned: planned.value,
+    versionless,
+    scope: (p) => planned.value.plan.scopes[at(p)]!,
+    resolver: (p) => planned.value.resolvers[at(p)]!,
+  };
 }
 
 beforeAll(async () => {
@@ -45,10 +65,20 @@ beforeAll(async () => {
 const typesupport = new Set(['rosidl_typesupport_fastrtps_c', 'rosidl_typesupport_fastrtps_cpp']);
 const rosDebian = (c: Case, name: string): string => `ros-${c.distribution}-${name.toLowerCase().replaceAll('_', '-')}`;
 
-interface Buildfarm { with_groups: { direct_dependencies: Record<string, string[]>; direct_dependencies_without_test_where_different: Record<string, string[]> }; jobs: Record<string, [string, string, string]>; released_without_xml_in_cache: string[] }
+interface Buildfarm {
+  with_groups: {
+    direct_dependencies: Record<string, string[]>;
+    direct_dependencies_without_test_where_different: Record<string, string[]>;
+  };
+  jobs: Record<string, [string, string, string]>;
+  released_without_xml_in_cache: string[];
+}
 
 describe.runIf(present)('agreement with ros_buildfarm', () => {
-  it.each([['jazzy', 'buildfarm-jazzy-cachedist-ubuntu-noble-amd64.json', 'noble'], ['noetic', 'buildfarm-noetic-ubuntu-focal-amd64.json', 'focal']])('on what each package of %s depends on, its name, repository and version', (distribution, file, platform) => {
+  it.each([
+    ['jazzy', 'buildfarm-jazzy-cachedist-ubuntu-noble-amd64.json', 'noble'],
+    ['noetic', 'buildfarm-noetic-ubuntu-focal-amd64.json', 'focal'],
+  ])('on what each package of %s depends on, its name, repository and version', (distribution, file, platform) => {
     const c = cases[distribution]!;
     const theirs = oracle<Buildfarm>(file);
     const { evaluated } = c.resolver(platform);
@@ -58,24 +88,35 @@ describe.runIf(present)('agreement with ros_buildfarm', () => {
       const p = planned.get(name);
       const source = c.planned.distributions[0]!.packages.get(name);
       if (!p || p.repository !== repository || source?.released !== version || p.debian !== debian) {
-        differing.push(`${name}: ${JSON.stringify([p?.repository, source?.released, p?.debian])}, not ${JSON.stringify([repository, version, debian])}`);
+        differing.push(
+          `${name}: ${JSON.stringify([p?.repository, source?.released, p?.debian])}, not ${JSON.stringify([repository, version, debian])}`,
+        );
         continue;
       }
       // What is blocked only lost members of its groups; the graph of all that is said is compared.
       const number = evaluated.number.get(name)!;
       const inside = evaluated.inside[number]!.names;
-      const unsaid = (d: string) => typesupport.has(d) && isInterface(evaluated.packages[number]!) && !evaluated.needs(number).some((n) => n.name === d);
-      const without = theirs.with_groups.direct_dependencies_without_test_where_different[name] ?? theirs.with_groups.direct_dependencies[name]!;
+      const unsaid = (d: string) =>
+        typesupport.has(d) &&
+        isInterface(evaluated.packages[number]!) &&
+        !evaluated.needs(number).some((n) => n.name === d);
+      const without =
+        theirs.with_groups.direct_dependencies_without_test_where_different[name] ??
+        theirs.with_groups.direct_dependencies[name]!;
       const ours = [...new Set([...inside.build, ...inside.run])].filter((d) => !unsaid(d)).sort();
-      if (JSON.stringify(ours) !== JSON.stringify([...without].sort())) differing.push(`${name} without tests: ${difference(ours, without)}`);
+      if (JSON.stringify(ours) !== JSON.stringify([...without].sort()))
+        differing.push(`${name} without tests: ${difference(ours, without)}`);
       const tested = [...new Set([...inside.build, ...inside.run, ...inside.test])].filter((d) => !unsaid(d)).sort();
-      if (JSON.stringify(tested) !== JSON.stringify([...theirs.with_groups.direct_dependencies[name]!].sort())) differing.push(`${name}: ${difference(tested, theirs.with_groups.direct_dependencies[name]!)}`);
+      if (JSON.stringify(tested) !== JSON.stringify([...theirs.with_groups.direct_dependencies[name]!].sort()))
+        differing.push(`${name}: ${difference(tested, theirs.with_groups.direct_dependencies[name]!)}`);
     }
     expect(Object.keys(theirs.jobs).length).toBeGreaterThan(2000);
     expect(differing).toEqual([]);
     expect(planned.size).toBe(Object.keys(theirs.jobs).length);
     // ros_buildfarm counts what was released once and has no version now; it makes no job of it either.
-    expect([...c.versionless].filter((n) => theirs.released_without_xml_in_cache.includes(n)).sort()).toEqual([...theirs.released_without_xml_in_cache].sort());
+    expect([...c.versionless].filter((n) => theirs.released_without_xml_in_cache.includes(n)).sort()).toEqual(
+      [...theirs.released_without_xml_in_cache].sort(),
+    );
     expect(c.planned.diagnostics.filter((d) => d.code === 'cache-manifest')).toEqual([]);
   });
 });
@@ -84,10 +125,26 @@ function difference(ours: readonly string[], theirs: readonly string[]): string 
   return `more ${ours.filter((d) => !theirs.includes(d)).join(' ') || 'none'}, less ${theirs.filter((d) => !ours.includes(d)).join(' ') || 'none'}`;
 }
 
-interface Bloom { errors: Record<string, { message: string }>; packages: Record<string, { Package: string; Version: string; Depends?: string[]; BuildDepends?: string[]; extra_build_depends?: string[]; extra_depends?: string[] }> }
+interface Bloom {
+  errors: Record<string, { message: string }>;
+  packages: Record<
+    string,
+    {
+      Package: string;
+      Version: string;
+      Depends?: string[];
+      BuildDepends?: string[];
+      extra_build_depends?: string[];
+      extra_depends?: string[];
+    }
+  >;
+}
 
 describe.runIf(has('bloom-jazzy-ubuntu-noble.json', 'bloom-noetic-ubuntu-focal.json'))('agreement with bloom', () => {
-  it.each([['jazzy', 'bloom-jazzy-ubuntu-noble.json', 'noble'], ['noetic', 'bloom-noetic-ubuntu-focal.json', 'focal']])('on the Debian dependencies of each package of %s', (distribution, file, platform) => {
+  it.each([
+    ['jazzy', 'bloom-jazzy-ubuntu-noble.json', 'noble'],
+    ['noetic', 'bloom-noetic-ubuntu-focal.json', 'focal'],
+  ])('on the Debian dependencies of each package of %s', (distribution, file, platform) => {
     const c = cases[distribution]!;
     const theirs = oracle<Bloom>(file);
     const resolver = c.resolver(platform);
@@ -99,30 +156,55 @@ describe.runIf(has('bloom-jazzy-ubuntu-noble.json', 'bloom-noetic-ubuntu-focal.j
       const number = evaluated.number.get(p.name)!;
       const needs = evaluated.needs(number);
       // bloom leaves groups out, and so what only a group brings; what ROS 2 leaves unsaid it adds as we do.
-      const counts = (d: string, role: number) => !needs.some((n) => n.name === d) || needs.some((n) => n.name === d && n.group === undefined && n.roles & role);
-      const ours = (built: readonly string[], system: readonly string[], role: number) => [...new Set([...built.filter((d) => counts(d, role)).map((d) => rosDebian(c, d)), ...system])].sort();
+      const counts = (d: string, role: number) =>
+        !needs.some((n) => n.name === d) || needs.some((n) => n.name === d && n.group === undefined && n.roles & role);
+      const ours = (built: readonly string[], system: readonly string[], role: number) =>
+        [...new Set([...built.filter((d) => counts(d, role)).map((d) => rosDebian(c, d)), ...system])].sort();
       // On a folder bloom does not ask for the installer, and writes what pip installs as if Debian had it.
-      const pip = new Set(needs.flatMap((n) => {
-        const r = resolver.resolve(n);
-        return r.from === 'nowhere' && r.rosdep.kind === 'packages' ? r.rosdep.packages : [];
-      }));
-      const namesOf = (list: readonly string[]) => [...new Set(list.filter((d) => !d.includes('<!nocheck>')).map((d) => d.split(' ')[0]!))].filter((d) => !pip.has(d)).sort();
+      const pip = new Set(
+        needs.flatMap((n) => {
+          const r = resolver.resolve(n);
+          return r.from === 'nowhere' && r.rosdep.kind === 'packages' ? r.rosdep.packages : [];
+        }),
+      );
+      const namesOf = (list: readonly string[]) =>
+        [...new Set(list.filter((d) => !d.includes('<!nocheck>')).map((d) => d.split(' ')[0]!))]
+          .filter((d) => !pip.has(d))
+          .sort();
       const inside = evaluated.inside[number]!.names;
       const compared: [string, string[], string[]][] = [
         ['Depends', ours(inside.run, p.systemRun, forRun), namesOf([...(t.Depends ?? []), ...(t.extra_depends ?? [])])],
-        ['Build-Depends', ours(inside.build, p.systemBuild, forBuild), namesOf([...(t.BuildDepends ?? []), ...(t.extra_build_depends ?? [])])],
+        [
+          'Build-Depends',
+          ours(inside.build, p.systemBuild, forBuild),
+          namesOf([...(t.BuildDepends ?? []), ...(t.extra_build_depends ?? [])]),
+        ],
       ];
-      for (const [field, a, b] of compared) if (JSON.stringify(a) !== JSON.stringify(b)) differing.push(`${p.name} ${field}: ${difference(a, b)}`);
+      for (const [field, a, b] of compared)
+        if (JSON.stringify(a) !== JSON.stringify(b)) differing.push(`${p.name} ${field}: ${difference(a, b)}`);
     }
     expect(Object.keys(theirs.packages).length).toBeGreaterThan(2000);
     expect(differing).toEqual([]);
   });
 });
 
-interface RosdepEntry { installer?: string; packages?: string[]; error?: 'KeyError' | 'ResolutionError'; defined_in?: string[]; used_by_kinds?: string[] }
+interface RosdepEntry {
+  installer?: string;
+  packages?: string[];
+  error?: 'KeyError' | 'ResolutionError';
+  defined_in?: string[];
+  used_by_kinds?: string[];
+}
 
 describe.runIf(present)('agreement with rosdep', () => {
-  it.each([['jazzy', 'rosdep-jazzy-cachedist-ubuntu-noble.json', 'noble'], ['jazzy', 'rosdep-jazzy-cachedist-ubuntu-focal.json', 'focal'], ['jazzy', 'rosdep-jazzy-cachedist-debian-bookworm.json', 'bookworm'], ['noetic', 'rosdep-noetic-ubuntu-focal.json', 'focal'], ['noetic', 'rosdep-noetic-ubuntu-noble.json', 'noble'], ['noetic', 'rosdep-noetic-debian-bookworm.json', 'bookworm']])('on every name that %s knows or needs (%s)', (distribution, file, platform) => {
+  it.each([
+    ['jazzy', 'rosdep-jazzy-cachedist-ubuntu-noble.json', 'noble'],
+    ['jazzy', 'rosdep-jazzy-cachedist-ubuntu-focal.json', 'focal'],
+    ['jazzy', 'rosdep-jazzy-cachedist-debian-bookworm.json', 'bookworm'],
+    ['noetic', 'rosdep-noetic-ubuntu-focal.json', 'focal'],
+    ['noetic', 'rosdep-noetic-ubuntu-noble.json', 'noble'],
+    ['noetic', 'rosdep-noetic-debian-bookworm.json', 'bookworm'],
+  ])('on every name that %s knows or needs (%s)', (distribution, file, platform) => {
     const c = cases[distribution]!;
     const data = oracle<{ keys: Record<string, RosdepEntry> }>(file);
     const resolver = c.resolver(platform);
@@ -131,17 +213,26 @@ describe.runIf(present)('agreement with rosdep', () => {
       const ours = resolver.find(name);
       let said: unknown;
       if (ours.from === 'built') {
-        // A package of the distribution is built on every platform; rosdep knows it only where it was released, and not where
-        // a rule of the same name has the same system.
+        // A package of the distribution is built on every platform; rosdep knows it only where it was released, and not
+        // where a rule of the same name has the same system.
         if (theirs.error === undefined && theirs.packages?.[0] === rosDebian(c, name)) continue;
         if (theirs.defined_in?.includes(`distro:${distribution}`)) continue;
         said = 'built';
       } else if (ours.from === 'system') said = { installer: 'apt', packages: ours.packages };
-      else if (ours.from === 'nowhere') said = ours.rosdep.kind === 'no-key' ? { error: 'KeyError' } : ours.rosdep.kind === 'not-here' ? { error: 'ResolutionError' } : { installer: ours.rosdep.installer, packages: ours.rosdep.packages };
-      const expected = theirs.error ? { error: theirs.error } : { installer: theirs.installer, packages: theirs.packages };
+      else if (ours.from === 'nowhere')
+        said =
+          ours.rosdep.kind === 'no-key'
+            ? { error: 'KeyError' }
+            : ours.rosdep.kind === 'not-here'
+              ? { error: 'ResolutionError' }
+              : { installer: ours.rosdep.installer, packages: ours.rosdep.packages };
+      const expected = theirs.error
+        ? { error: theirs.error }
+        : { installer: theirs.installer, packages: theirs.packages };
       // rosdep knows what was released once and has no version now.
       if (theirs.defined_in?.includes(`distro:${distribution}`) && c.versionless.has(name)) continue;
-      if (JSON.stringify(said) !== JSON.stringify(expected)) differing.push(`${name}: ${JSON.stringify(said)}, not ${JSON.stringify(expected)} ${JSON.stringify(theirs)}`);
+      if (JSON.stringify(said) !== JSON.stringify(expected))
+        differing.push(`${name}: ${JSON.stringify(said)}, not ${JSON.stringify(expected)} ${JSON.stringify(theirs)}`);
     }
     expect(Object.keys(data.keys).length).toBeGreaterThan(4000);
     expect(differing).toEqual([]);
@@ -152,19 +243,41 @@ describe.runIf(present)('agreement with rosdep', () => {
     if (!workspace.ok) throw new Error('the workspace');
     const { distro } = workspace.value;
     // Without a cache the distribution file itself is read.
-    const live = await readEntries({ ...workspace.value, distro: { ...distro, distributions: { jazzy: { ...distro.distributions.jazzy!, sources: 'source' } } } }, 'jazzy');
+    const live = await readEntries(
+      {
+        ...workspace.value,
+        distro: { ...distro, distributions: { jazzy: { ...distro.distributions.jazzy!, sources: 'source' } } },
+      },
+      'jazzy',
+    );
     if (!live.ok) throw new Error(live.diagnostics[0]!.message);
     // With those that have no version now, which rosdep counts too.
     const released = live.value.repositories.flatMap((r) => r.release?.packages ?? []).sort();
     const data = oracle<{ keys: Record<string, RosdepEntry> }>('rosdep-jazzy-ubuntu-noble.json');
-    expect(released).toEqual(Object.entries(data.keys).filter(([, e]) => e.defined_in?.includes('distro:jazzy')).map(([n]) => n).sort());
+    expect(released).toEqual(
+      Object.entries(data.keys)
+        .filter(([, e]) => e.defined_in?.includes('distro:jazzy'))
+        .map(([n]) => n)
+        .sort(),
+    );
   });
 });
 
 describe.runIf(present)('agreement with colcon and catkin_pkg', () => {
-  interface Catkin { packages: Record<string, { depends?: Record<string, string[]>; group_depends?: Record<string, string[]> | { name: string; members: string[] }[] }> }
+  interface Catkin {
+    packages: Record<
+      string,
+      {
+        depends?: Record<string, string[]>;
+        group_depends?: Record<string, string[]> | { name: string; members: string[] }[];
+      }
+    >;
+  }
 
-  it.each([['jazzy', ['noble', 'bookworm']], ['noetic', ['focal']]] as const)('no edge of %s runs backwards in the order, tests and groups among them', (distribution, on) => {
+  it.each([
+    ['jazzy', ['noble', 'bookworm']],
+    ['noetic', ['focal']],
+  ] as const)('no edge of %s runs backwards in the order, tests and groups among them', (distribution, on) => {
     const c = cases[distribution]!;
     const data = oracle<Catkin>(`catkin-${distribution}.json`);
     const counted = oracle<Record<string, { edges: number }>>(`graph-${distribution}.json`);
@@ -175,12 +288,21 @@ describe.runIf(present)('agreement with colcon and catkin_pkg', () => {
       let edges = 0;
       for (const [name, { depends = {} }] of Object.entries(data.packages)) {
         const kinds = ['build', 'buildtool', 'build_export', 'buildtool_export', 'exec', 'test'];
-        const members = evaluated.needs(evaluated.number.get(name)!).filter((n) => n.group !== undefined).map((n) => n.name);
+        const members = evaluated
+          .needs(evaluated.number.get(name)!)
+          .filter((n) => n.group !== undefined)
+          .map((n) => n.name);
         for (const d of new Set([...kinds.flatMap((k) => depends[k] ?? []), ...members])) {
           if (!place.has(d) || d === name) continue;
           edges++;
           // A member of a group that can't be had here was left out, and told so.
-          if (place.get(d)! > place.get(name)! && !c.planned.diagnostics.some((x) => x.code === 'group-member' && x.message.includes(`'${name}' goes without '${d}'`))) backwards.push(`${d} after ${name}`);
+          if (
+            place.get(d)! > place.get(name)! &&
+            !c.planned.diagnostics.some(
+              (x) => x.code === 'group-member' && x.message.includes(`'${name}' goes without '${d}'`),
+            )
+          )
+            backwards.push(`${d} after ${name}`);
         }
       }
       expect(edges).toBe(counted.build_exec_test!.edges);
@@ -188,28 +310,45 @@ describe.runIf(present)('agreement with colcon and catkin_pkg', () => {
     }
   });
 
-  it.each([['jazzy', 'noble'], ['noetic', 'focal']] as const)('on how many packages each of %s needs, and how many need it, through others', (distribution, platform) => {
-    const { evaluated } = cases[distribution]!.resolver(platform);
-    const theirs = oracle<{ build_exec_test: { transitive_dependents: Record<string, number>; transitive_dependencies: Record<string, number> } }>(`graph-${distribution}.json`).build_exec_test;
-    const below: Set<string>[] = [];
-    const dependents = new Map(evaluated.names.map((n) => [n, 0]));
-    for (const p of cases[distribution]!.scope(platform).packages) {
-      const number = evaluated.number.get(p.name)!;
-      const set = (below[number] = new Set<string>());
-      // What the manifests say, without what ROS 2 leaves unsaid.
-      for (const need of evaluated.needs(number)) {
-        if (need.id >= evaluated.names.length) continue;
-        set.add(need.name);
-        for (const d of below[need.id]!) set.add(d);
+  it.each([
+    ['jazzy', 'noble'],
+    ['noetic', 'focal'],
+  ] as const)(
+    'on how many packages each of %s needs, and how many need it, through others',
+    (distribution, platform) => {
+      const { evaluated } = cases[distribution]!.resolver(platform);
+      const theirs = oracle<{
+        build_exec_test: {
+          transitive_dependents: Record<string, number>;
+          transitive_dependencies: Record<string, number>;
+        };
+      }>(`graph-${distribution}.json`).build_exec_test;
+      const below: Set<string>[] = [];
+      const dependents = new Map(evaluated.names.map((n) => [n, 0]));
+      for (const p of cases[distribution]!.scope(platform).packages) {
+        const number = evaluated.number.get(p.name)!;
+        const set = (below[number] = new Set<string>());
+        // What the manifests say, without what ROS 2 leaves unsaid.
+        for (const need of evaluated.needs(number)) {
+          if (need.id >= evaluated.names.length) continue;
+          set.add(need.name);
+          for (const d of below[need.id]!) set.add(d);
+        }
+        for (const d of set) dependents.set(d, dependents.get(d)! + 1);
       }
-      for (const d of set) dependents.set(d, dependents.get(d)! + 1);
-    }
-    expect(Object.fromEntries(evaluated.names.map((n, i) => [n, below[i]!.size]))).toEqual(theirs.transitive_dependencies);
-    expect(Object.fromEntries(dependents)).toEqual(theirs.transitive_dependents);
-  });
+      expect(Object.fromEntries(evaluated.names.map((n, i) => [n, below[i]!.size]))).toEqual(
+        theirs.transitive_dependencies,
+      );
+      expect(Object.fromEntries(dependents)).toEqual(theirs.transitive_dependents);
+    },
+  );
 
   it.runIf(has('colcon-packages-above-rclcpp-jazzy.txt'))('on what lies above rclcpp', () => {
-    const theirs = readFileSync(join(shared, 'oracle/colcon-packages-above-rclcpp-jazzy.txt'), 'utf8').split('\n').filter(Boolean).map((l) => l.split('\t')[0]!).sort();
+    const theirs = readFileSync(join(shared, 'oracle/colcon-packages-above-rclcpp-jazzy.txt'), 'utf8')
+      .split('\n')
+      .filter(Boolean)
+      .map((l) => l.split('\t')[0]!)
+      .sort();
     expect([...above(cases.jazzy!.resolver('noble').evaluated, ['rclcpp'])].sort()).toEqual(theirs);
   });
 });

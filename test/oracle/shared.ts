@@ -1,15 +1,22 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What the ROS tools computed from real data; not ours to commit. Found beside the checkout, or where SLIPWAY_SHARED says. */
+/**
+ * What the ROS tools computed from real data; not ours to commit. Found beside the checkout, or where SLIPWAY_SHARED
+ * says.
+ */
 export const shared = process.env.SLIPWAY_SHARED ?? join(__dirname, '../../../shared');
 export const present = existsSync(join(shared, 'oracle'));
 if (!present) console.log(`left out: comparisons with the ROS tools (no data at ${shared}; set SLIPWAY_SHARED)`);
-/** Whether what a test compares with is there: `make.sh` makes the most of it, not what was written by hand for single cases. */
+/**
+ * Whether what a test compares with is there: `make.sh` makes the most of it, not what was written by hand for single
+ * cases.
+ */
 const missing = new Set<string>();
 export function has(...names: string[]): boolean {
   const lacking = names.filter((n) => present && !existsSync(join(shared, 'oracle', n)));
-  for (const n of lacking) if (!missing.has(n)) console.log(`left out: the comparison with ${n}, which is not in ${join(shared, 'oracle')}`);
+  for (const n of lacking)
+    if (!missing.has(n)) console.log(`left out: the comparison with ${n}, which is not in ${join(shared, 'oracle')}`);
   for (const n of lacking) missing.add(n);
   return present && !lacking.length;
 }

@@ -5,7 +5,9 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { distroSchema, type Platform } from '../../ts-src/model/distro.ts';
 import { baseSources, mmdebstrapCommand } from '../../ts-src/run/archive.ts';
 
-const platform = (p: object): Platform => distroSchema.parse({ organization: 'acme', distributions: { d: { platforms: ['p'] } }, platforms: { p } }).platforms.p!;
+const platform = (p: object): Platform =>
+  distroSchema.parse({ organization: 'acme', distributions: { d: { platforms: ['p'] } }, platforms: { p } }).platforms
+    .p!;
 const host = mkdtempSync(join(tmpdir(), 'slipway-host-'));
 afterAll(() => rmSync(host, { recursive: true }));
 const empty = mkdtempSync(join(tmpdir(), 'slipway-host-'));
@@ -13,9 +15,15 @@ afterAll(() => rmSync(empty, { recursive: true }));
 mkdirSync(join(host, 'etc/apt/sources.list.d'), { recursive: true });
 
 describe('where a base comes from', () => {
-  it('is the host\'s own sources where the host is that system, nothing of third parties', () => {
-    writeFileSync(join(host, 'etc/apt/sources.list'), 'deb http://mirror.example.org/ubuntu noble main universe # ours\ndeb [signed-by=/usr/share/keyrings/other.gpg] http://other.example.org/apt noble main\n# deb http://x noble main\n');
-    writeFileSync(join(host, 'etc/apt/sources.list.d/ubuntu.sources'), 'Types: deb deb-src\nURIs: http://mirror.example.org/ubuntu\nSuites: noble-updates noble-security\nComponents: main universe\nSigned-By: /usr/share/keyrings/ubuntu-archive-keyring.gpg\n\nEnabled: no\nTypes: deb\nURIs: http://off.example.org\nSuites: noble\nComponents: main\n');
+  it("is the host's own sources where the host is that system, nothing of third parties", () => {
+    writeFileSync(
+      join(host, 'etc/apt/sources.list'),
+      'deb http://mirror.example.org/ubuntu noble main universe # ours\ndeb [signed-by=/usr/share/keyrings/other.gpg] http://other.example.org/apt noble main\n# deb http://x noble main\n',
+    );
+    writeFileSync(
+      join(host, 'etc/apt/sources.list.d/ubuntu.sources'),
+      'Types: deb deb-src\nURIs: http://mirror.example.org/ubuntu\nSuites: noble-updates noble-security\nComponents: main universe\nSigned-By: /usr/share/keyrings/ubuntu-archive-keyring.gpg\n\nEnabled: no\nTypes: deb\nURIs: http://off.example.org\nSuites: noble\nComponents: main\n',
+    );
     expect(baseSources(platform({ os: 'ubuntu', release: 'noble' }), '/d', host)).toEqual({
       from: 'host',
       lines: [
@@ -24,36 +32,96 @@ describe('where a base comes from', () => {
         'deb [signed-by=/usr/share/keyrings/ubuntu-archive-keyring.gpg] http://mirror.example.org/ubuntu noble-security main universe',
       ],
     });
-    expect(baseSources(platform({ os: 'ubuntu', release: 'jammy' }), '/d', host)).toEqual({ from: 'official', lines: [] });
-    expect(baseSources(platform({ os: 'debian', release: 'trixie' }), '/d', empty)).toEqual({ from: 'official', lines: [] });
+    expect(baseSources(platform({ os: 'ubuntu', release: 'jammy' }), '/d', host)).toEqual({
+      from: 'official',
+      lines: [],
+    });
+    expect(baseSources(platform({ os: 'debian', release: 'trixie' }), '/d', empty)).toEqual({
+      from: 'official',
+      lines: [],
+    });
   });
 
-  it('is the mirror that the platform names, with its key or the archive\'s', () => {
-    expect(baseSources(platform({ os: 'ubuntu', release: 'jammy', mirror: { uri: 'http://m.example.org/ubuntu', suites: ['jammy', 'jammy-updates'], components: ['main', 'universe'], key: 'keys/m.gpg' } }), '/d', host).lines).toEqual([
-      'deb [signed-by=/d/keys/m.gpg] http://m.example.org/ubuntu jammy main universe', 'deb [signed-by=/d/keys/m.gpg] http://m.example.org/ubuntu jammy-updates main universe',
+  it("is the mirror that the platform names, with its key or the archive's", () => {
+    expect(
+      baseSources(
+        platform({
+          os: 'ubuntu',
+          release: 'jammy',
+          mirror: {
+            uri: 'http://m.example.org/ubuntu',
+            suites: ['jammy', 'jammy-updates'],
+            components: ['main', 'universe'],
+            key: 'keys/m.gpg',
+          },
+        }),
+        '/d',
+        host,
+      ).lines,
+    ).toEqual([
+      'deb [signed-by=/d/keys/m.gpg] http://m.example.org/ubuntu jammy main universe',
+      'deb [signed-by=/d/keys/m.gpg] http://m.example.org/ubuntu jammy-updates main universe',
     ]);
-    expect(baseSources(platform({ os: 'debian', release: 'trixie', mirror: { uri: 'http://m.example.org/debian' } }), '/d', host).lines).toEqual(['deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://m.example.org/debian trixie main']);
+    expect(
+      baseSources(
+        platform({ os: 'debian', release: 'trixie', mirror: { uri: 'http://m.example.org/debian' } }),
+        '/d',
+        host,
+      ).lines,
+    ).toEqual([
+      'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://m.example.org/debian trixie main',
+    ]);
   });
 });
 
 describe('the command that makes a base', () => {
-  const hooks = (args: string[]) => args.filter((a) => !a.startsWith('--customize-hook=printf') && !a.startsWith('--customize-hook=echo'));
+  const hooks = (args: string[]) =>
+    args.filter((a) => !a.startsWith('--customize-hook=printf') && !a.startsWith('--customize-hook=echo'));
 
   it('takes Ubuntu from the archive that mmdebstrap knows by the suite, arm64 by its ports', () => {
-    const jammy = mmdebstrapCommand(platform({ os: 'ubuntu', release: 'jammy', include: ['ccache'] }), 'amd64', { lines: [] }, '/t/base.tar', '/t/lists', { plain: true });
+    const jammy = mmdebstrapCommand(
+      platform({ os: 'ubuntu', release: 'jammy', include: ['ccache'] }),
+      'amd64',
+      { lines: [] },
+      '/t/base.tar',
+      '/t/lists',
+      { plain: true },
+    );
     expect(jammy.input).toBeUndefined();
     expect(hooks(jammy.args)).toEqual([
-      '--variant=buildd', '--mode=unshare', '--architectures=amd64', '--include=build-essential,ca-certificates,cmake,debhelper,ccache', '--quiet', '--format=tar',
-      '--customize-hook=copy-out /var/lib/apt/lists \'/t/lists\'', '--components=main,universe', 'jammy', '/t/base.tar',
+      '--variant=buildd',
+      '--mode=unshare',
+      '--architectures=amd64',
+      '--include=build-essential,ca-certificates,cmake,debhelper,ccache',
+      '--quiet',
+      '--format=tar',
+      "--customize-hook=copy-out /var/lib/apt/lists '/t/lists'",
+      '--components=main,universe',
+      'jammy',
+      '/t/base.tar',
     ]);
-    const noble = mmdebstrapCommand(platform({ os: 'ubuntu', release: 'noble' }), 'arm64', { lines: [] }, '/t/base.tar', '/t/lists', { plain: false });
+    const noble = mmdebstrapCommand(
+      platform({ os: 'ubuntu', release: 'noble' }),
+      'arm64',
+      { lines: [] },
+      '/t/base.tar',
+      '/t/lists',
+      { plain: false },
+    );
     expect(hooks(noble.args)).toContain('--architectures=arm64');
     expect(hooks(noble.args)).toContain('--mode=root');
     expect(noble.args.slice(-2)).toEqual(['noble', '/t/base.tar']);
   });
 
   it('gives sources by standard input', () => {
-    const c = mmdebstrapCommand(platform({ os: 'debian', release: 'trixie' }), 'amd64', { lines: ['deb http://m trixie main'] }, '/t/base.tar', '/t/lists', { plain: false });
+    const c = mmdebstrapCommand(
+      platform({ os: 'debian', release: 'trixie' }),
+      'amd64',
+      { lines: ['deb http://m trixie main'] },
+      '/t/base.tar',
+      '/t/lists',
+      { plain: false },
+    );
     expect(c.args.slice(-3)).toEqual(['trixie', '/t/base.tar', '-']);
     expect(c.input).toBe('deb http://m trixie main\n');
   });

@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { knownCause, tellingPart } from '../../ts-src/render/log.ts';
 
 const root = join(__dirname, '../..');
-const run = (...args: string[]) => spawnSync('node', [join(root, 'resources/slipway.cjs'), ...args], { encoding: 'utf8', cwd: root });
+const run = (...args: string[]) =>
+  spawnSync('node', [join(root, 'resources/slipway.cjs'), ...args], { encoding: 'utf8', cwd: root });
 
 describe('the command line', () => {
   it('helps: every verb, and each by itself', () => {
@@ -21,8 +22,12 @@ describe('the command line', () => {
   });
 
   it('ends with 2 on wrong usage, and names what is near', () => {
-    expect([run().status, run('biuld').status, run('build', '--jbos', '3').status, run('schema', 'x').status]).toEqual([2, 2, 2, 2]);
-    expect(run('biuld').stderr).toBe('slipway: \'biuld\' is no verb; did you mean \'build\'?\n    slipway --help lists them\n');
+    expect([run().status, run('biuld').status, run('build', '--jbos', '3').status, run('schema', 'x').status]).toEqual([
+      2, 2, 2, 2,
+    ]);
+    expect(run('biuld').stderr).toBe(
+      "slipway: 'biuld' is no verb; did you mean 'build'?\n    slipway --help lists them\n",
+    );
     expect(run('build', '--jbos', '3').stderr).toContain('did you mean --jobs?');
     expect(run('build', '--jobs', 'many').status).toBe(2);
   });
@@ -30,14 +35,24 @@ describe('the command line', () => {
   it('ends with 1 on a fault in the input, and says where', () => {
     const ran = run('plan', '--distro', '/nowhere/distro.yaml');
     expect(ran.status).toBe(1);
-    expect(ran.stderr).toBe('/nowhere/distro.yaml: error: there is no such file [distro-missing]\n    run slipway in a distro repository, name its file with --distro, or make one with `slipway init`\n1 error, 0 warnings\n');
+    expect(ran.stderr).toBe(
+      '/nowhere/distro.yaml: error: there is no such file [distro-missing]\n    run slipway in a distro repository, name its file with --distro, or make one with `slipway init`\n1 error, 0 warnings\n',
+    );
   });
 });
 
 it('every diagnostic is explained in the docs', () => {
   const source = join(root, 'ts-src');
-  const text = readdirSync(source, { recursive: true }).map(String).filter((f) => f.endsWith('.ts')).map((f) => readFileSync(join(source, f), 'utf8')).join('\n');
-  const codes = new Set([...text.matchAll(/(?:error|warning|say)\)?\('([a-z]+(?:-[a-z]+)*)',|code: '([a-z-]+)'/g)].map((m) => m[1] ?? m[2]!));
+  const text = readdirSync(source, { recursive: true })
+    .map(String)
+    .filter((f) => f.endsWith('.ts'))
+    .map((f) => readFileSync(join(source, f), 'utf8'))
+    .join('\n');
+  const codes = new Set(
+    [...text.matchAll(/(?:error|warning|say)\)?\('([a-z]+(?:-[a-z]+)*)',|code: '([a-z-]+)'/g)].map(
+      (m) => m[1] ?? m[2]!,
+    ),
+  );
   const docs = readFileSync(join(root, 'docs/diagnostics.md'), 'utf8');
   expect(codes.size).toBeGreaterThan(40);
   expect([...codes].filter((c) => !new RegExp(`(^\\| |, )${c}( \\||,)`, 'm').test(docs))).toEqual([]);
@@ -46,17 +61,39 @@ it('every diagnostic is explained in the docs', () => {
 describe('the telling part of a log', () => {
   it('is what is around the first error of the last step', () => {
     const log = `== a 1.0\n== build\n${Array.from({ length: 50 }, (_, i) => `[ ${i}%] Building`).join('\n')}\n/build/a/x.cpp: In function\n/build/a/x.cpp:3:1: error: 'y' was not declared\n    3 | y\nmake: *** [all] Error 2\n`;
-    expect(tellingPart(log)).toEqual(['[ 48%] Building', '[ 49%] Building', '/build/a/x.cpp: In function', '/build/a/x.cpp:3:1: error: \'y\' was not declared', '    3 | y', 'make: *** [all] Error 2']);
+    expect(tellingPart(log)).toEqual([
+      '[ 48%] Building',
+      '[ 49%] Building',
+      '/build/a/x.cpp: In function',
+      "/build/a/x.cpp:3:1: error: 'y' was not declared",
+      '    3 | y',
+      'make: *** [all] Error 2',
+    ]);
   });
   it('does not let a log steer the terminal', () => {
-    expect(tellingPart('== build\nx: error: \x1b[31mred\x1b[0m \x1b]0;title\x07\n')).toEqual(['== build', 'x: error: red \\x1b]0;title\\x07']);
+    expect(tellingPart('== build\nx: error: \x1b[31mred\x1b[0m \x1b]0;title\x07\n')).toEqual([
+      '== build',
+      'x: error: red \\x1b]0;title\\x07',
+    ]);
   });
   it('knows causes', () => {
-    expect(knownCause('CMake Error at CMakeLists.txt:5 (find_package):\n  By not providing "Findacme_math.cmake" in CMAKE_MODULE_PATH')!.cause).toBe('CMake did not find \'acme_math\'');
-    expect(knownCause('CMake Error at x.cmake:230 (message):\n  Could NOT find PythonLibs (missing: A)')!.cause).toBe('CMake did not find \'PythonLibs\'');
+    expect(
+      knownCause(
+        'CMake Error at CMakeLists.txt:5 (find_package):\n  By not providing "Findacme_math.cmake" in CMAKE_MODULE_PATH',
+      )!.cause,
+    ).toBe("CMake did not find 'acme_math'");
+    expect(knownCause('CMake Error at x.cmake:230 (message):\n  Could NOT find PythonLibs (missing: A)')!.cause).toBe(
+      "CMake did not find 'PythonLibs'",
+    );
     // Something optional that is missing is not why the compiler failed.
-    expect(knownCause('CMake Warning at x:1 (find_package):\n  By not providing "FindLTTNG.cmake"\n-- Could NOT find Doxygen\na.cpp:1:10: fatal error: zlib.h: No such file or directory')!.cause).toBe('the header zlib.h is not there');
-    expect(knownCause('fatal: unable to access \'https://example.org/x.git/\': Could not resolve host: example.org')!.cause).toBe('it tried to fetch https://example.org/x.git while building, and the network is off');
+    expect(
+      knownCause(
+        'CMake Warning at x:1 (find_package):\n  By not providing "FindLTTNG.cmake"\n-- Could NOT find Doxygen\na.cpp:1:10: fatal error: zlib.h: No such file or directory',
+      )!.cause,
+    ).toBe('the header zlib.h is not there');
+    expect(
+      knownCause("fatal: unable to access 'https://example.org/x.git/': Could not resolve host: example.org")!.cause,
+    ).toBe('it tried to fetch https://example.org/x.git while building, and the network is off');
     expect(knownCause('all is well')).toBeUndefined();
   });
 });

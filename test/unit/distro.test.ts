@@ -7,10 +7,17 @@ const said = (text: string): string => renderDiagnostics(parseDistro(text, 'dist
 
 describe('distro.yaml', () => {
   it('is short where the defaults are enough', () => {
-    const read = parseDistro('organization: acme\nindex: index-v4.yaml\ndistributions: {jazzy: {platforms: [bookworm]}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\n', 'distro.yaml');
+    const read = parseDistro(
+      'organization: acme\nindex: index-v4.yaml\ndistributions: {jazzy: {platforms: [bookworm]}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\n',
+      'distro.yaml',
+    );
     expect(read.ok && read.value).toMatchObject({
-      organization: 'acme', rosdep: [], store: 'file:.slipway/store', naming: { package: '{organization}-{distribution}-{name}', prefix: '/opt/{organization}/{distribution}' },
-      distributions: { jazzy: { packages: ['*'], sources: 'source', underlay: [], variants: [] } }, platforms: { bookworm: { architectures: ['amd64'], underlays: {} } },
+      organization: 'acme',
+      rosdep: [],
+      store: 'file:.slipway/store',
+      naming: { package: '{organization}-{distribution}-{name}', prefix: '/opt/{organization}/{distribution}' },
+      distributions: { jazzy: { packages: ['*'], sources: 'source', underlay: [], variants: [] } },
+      platforms: { bookworm: { architectures: ['amd64'], underlays: {} } },
     });
   });
 
@@ -28,7 +35,8 @@ platforms:
     os: debain
     architectures: [amd65]
 `);
-    expect(text.split('\n').sort()).toEqual(`
+    expect(text.split('\n').sort()).toEqual(
+      `
 distro.yaml:1: error: unknown key 'organisation' [distro-invalid]
     did you mean 'organization'?
 distro.yaml:2: error: organization must be lower case letters and digits [distro-invalid]
@@ -43,11 +51,20 @@ distro.yaml:10: error: platforms.bookworm.release is missing [distro-invalid]
     it must be a text
 distro.yaml:12: error: platforms.bookworm.architectures.0 must be one of amd64, arm64, armhf, i386, ppc64el, riscv64, s390x [distro-invalid]
     did you mean 'amd64'?
-`.split('\n').slice(1).sort());
+`
+        .split('\n')
+        .slice(1)
+        .sort(),
+    );
   });
 
   it('checks what its parts say of each other', () => {
-    expect(said('organization: acme\nindex: i.yaml\ndistributions:\n  jazzy:\n    platforms: [bookwrom]\n    variants: [gcc]\n    underlay: [ros2]\nplatforms:\n  bookworm: {os: debian, release: bookworm, underlays: {ros: {uri: "http://x/y"}}}\n')).toBe(`distro.yaml:5: error: distributions.jazzy.platforms names the platform 'bookwrom', which is not there [distro-reference]
+    expect(
+      said(
+        'organization: acme\nindex: i.yaml\ndistributions:\n  jazzy:\n    platforms: [bookwrom]\n    variants: [gcc]\n    underlay: [ros2]\nplatforms:\n  bookworm: {os: debian, release: bookworm, underlays: {ros: {uri: "http://x/y"}}}\n',
+      ),
+    )
+      .toBe(`distro.yaml:5: error: distributions.jazzy.platforms names the platform 'bookwrom', which is not there [distro-reference]
     did you mean 'bookworm'?
 distro.yaml:6: error: distributions.jazzy.variants names the variant 'gcc', which is not there [distro-reference]
     add it under variants
@@ -59,8 +76,21 @@ distro.yaml:9: error: platforms.bookworm.underlays.ros.suite is missing [distro-
   });
 
   it('refuses what would reach a shell, a path or apt unchecked', () => {
-    const base = (extra: string) => said(`organization: acme\nindex: i.yaml\ndistributions: {jazzy: {platforms: [b]}}\nplatforms: {b: {os: debian, release: bookworm}}\n${extra}\n`);
-    for (const extra of ['rosdep: [/etc/passwd]', 'rosdep: [a/../../b]', 'package_settings: {a: {build_depends: ["x; rm -rf /"]}}', 'package_settings: {a: {environment: {"A B": c}}}', 'package_settings: {a: {cmake_args: ["a\\nb"]}}', 'naming: {prefix: "/opt/$(id)"}', 'naming: {package: "{name}; x"}', 'package_settings: {"a/b": {skip: true}}', 'signing_key: "--foo"']) {
+    const base = (extra: string) =>
+      said(
+        `organization: acme\nindex: i.yaml\ndistributions: {jazzy: {platforms: [b]}}\nplatforms: {b: {os: debian, release: bookworm}}\n${extra}\n`,
+      );
+    for (const extra of [
+      'rosdep: [/etc/passwd]',
+      'rosdep: [a/../../b]',
+      'package_settings: {a: {build_depends: ["x; rm -rf /"]}}',
+      'package_settings: {a: {environment: {"A B": c}}}',
+      'package_settings: {a: {cmake_args: ["a\\nb"]}}',
+      'naming: {prefix: "/opt/$(id)"}',
+      'naming: {package: "{name}; x"}',
+      'package_settings: {"a/b": {skip: true}}',
+      'signing_key: "--foo"',
+    ]) {
       expect(base(extra), extra).toMatch(/error/);
     }
   });
@@ -68,11 +98,17 @@ distro.yaml:9: error: platforms.bookworm.underlays.ros.suite is missing [distro-
   it('has a JSON schema for editors from the same definition', () => {
     const schema = distroJsonSchema() as { properties: Record<string, unknown>; additionalProperties: boolean };
     expect(schema.additionalProperties).toBe(false);
-    expect(Object.keys(schema.properties)).toEqual(expect.arrayContaining(['organization', 'distributions', 'platforms', 'package_settings', 'store']));
+    expect(Object.keys(schema.properties)).toEqual(
+      expect.arrayContaining(['organization', 'distributions', 'platforms', 'package_settings', 'store']),
+    );
   });
 
   it('survives hostile YAML', () => {
-    expect(said('a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n')).toMatch(/unknown key 'a'/);
+    expect(
+      said(
+        'a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n',
+      ),
+    ).toMatch(/unknown key 'a'/);
     expect(said('organization: [1\n')).toMatch(/distro\.yaml:\d+: error: not valid YAML/);
     expect(said('a: &a {b: *a}\n')).toMatch(/error/);
     expect(said('__proto__: {x: 1}\n')).toMatch(/unknown key '__proto__'|organization is missing/);

@@ -29,7 +29,11 @@ const write = (path: string, text: string): void => {
   mkdirSync(dirname(join(folder, path)), { recursive: true });
   writeFileSync(join(folder, path), text);
 };
-const git = (cwd: string, ...args: string[]) => execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b.org', ...args], { cwd: join(folder, cwd), encoding: 'utf8' });
+const git = (cwd: string, ...args: string[]) =>
+  execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b.org', ...args], {
+    cwd: join(folder, cwd),
+    encoding: 'utf8',
+  });
 
 describe('what a ref is', () => {
   const of = (ref: Parameters<typeof pipelineOf>[1], tracks: unknown[] = [], primary?: boolean) => {
@@ -55,26 +59,64 @@ describe('what a ref is', () => {
 });
 
 it('a repository is known under all its addresses', () => {
-  const all = ['https://example.org/team/robot.git', 'http://user:secret@example.org/team/robot', 'git@example.org:team/robot.git', 'ssh://git@example.org:2222/team/robot.git/', 'ssh://git@example.org/team/robot/'];
+  const all = [
+    'https://example.org/team/robot.git',
+    'http://user:secret@example.org/team/robot',
+    'git@example.org:team/robot.git',
+    'ssh://git@example.org:2222/team/robot.git/',
+    'ssh://git@example.org/team/robot/',
+  ];
   expect([...new Set(all.map(plainUrl))]).toEqual(['example.org/team/robot']);
 });
 
 it('who is rebuilt for a package are those that have it in the root of their build', () => {
-  const packages = [['a', [], []], ['b', [], ['a']], ['c', ['b'], []], ['d', [], ['c']]].map(([name, build, run]) => ({ name, build, run, test: [] }));
+  const packages = [
+    ['a', [], []],
+    ['b', [], ['a']],
+    ['c', ['b'], []],
+    ['d', [], ['c']],
+  ].map(([name, build, run]) => ({ name, build, run, test: [] }));
   expect(usersOf([{ packages } as unknown as Scope], new Set(['a', 'd']))).toEqual({ a: ['c'], d: [] });
 });
 
 it('an agent gets all of a manifest, whether it was read now or remembered', () => {
-  const text = '<package format="3"><name>a</name><version>1.0.0</version><description>d</description><maintainer email="a@b.org">A</maintainer><license>BSD</license><depend>b</depend><export><build_type>cmake</build_type></export></package>';
+  const text =
+    '<package format="3"><name>a</name><version>1.0.0</version><description>d</description><maintainer email="a@b.org">A</maintainer><license>BSD</license><depend>b</depend><export><build_type>cmake</build_type></export></package>';
   const read = parseManifest(text, 'a/package.xml');
   if (!read.ok) throw new Error('it is no manifest');
   const distro = { organization: 'acme', naming: { package: 'acme-{distribution}-{name}' } } as unknown as Distro;
   const plan = { scopes: [{ distribution: 'd', packages: [{ name: 'a' }] }] } as unknown as Plan;
   const given = [read.value, packedManifest.read(packedManifest.write(read.value))].map((manifest) => {
-    const input: DistributionInput = { name: 'd', rosVersion: 2, pythonVersion: 3, repositories: ['r'], packages: new Map([['a', { name: 'a', repository: 'r', manifest, file: 'a/package.xml', source: { url: 'file:///r', path: '' }, released: '1.0.0-1' }]]) };
-    const [got] = distributionsIn({ distributions: JSON.parse(JSON.stringify(distributionsOf(plan, distro, [input]))) as Bundle['distributions'] });
+    const input: DistributionInput = {
+      name: 'd',
+      rosVersion: 2,
+      pythonVersion: 3,
+      repositories: ['r'],
+      packages: new Map([
+        [
+          'a',
+          {
+            name: 'a',
+            repository: 'r',
+            manifest,
+            file: 'a/package.xml',
+            source: { url: 'file:///r', path: '' },
+            released: '1.0.0-1',
+          },
+        ],
+      ]),
+    };
+    const [got] = distributionsIn({
+      distributions: JSON.parse(JSON.stringify(distributionsOf(plan, distro, [input]))) as Bundle['distributions'],
+    });
     const { manifest: m, ...rest } = { ...got!.packages.get('a')! };
-    expect(rest).toEqual({ name: 'a', repository: 'r', file: 'a/package.xml', source: { url: 'file:///r', path: '' }, released: '1.0.0-1' });
+    expect(rest).toEqual({
+      name: 'a',
+      repository: 'r',
+      file: 'a/package.xml',
+      source: { url: 'file:///r', path: '' },
+      released: '1.0.0-1',
+    });
     return Object.fromEntries(Object.keys(read.value).map((key) => [key, m[key as keyof Manifest]]));
   });
   expect(given).toEqual([read.value, read.value]);
@@ -82,10 +124,19 @@ it('an agent gets all of a manifest, whether it was read now or remembered', () 
 
 describe('test results', () => {
   it('of every runner are cases; what is no result file, or hostile, is none', () => {
-    const gtest = '<testsuites tests="2"><testsuite name="S" tests="2"><testcase name="a" status="run" time="0.5" classname="S"/><testcase name="b" classname="S"><failure message="1 &lt; 2" type=""><![CDATA[text]]></failure></testcase></testsuite></testsuites>';
-    expect(parseResults(gtest, 'x')!.map((c) => [c.suite, c.name, c.result, c.seconds])).toEqual([['S', 'a', 'passed', 0.5], ['S', 'b', 'failed', 0]]);
-    const ctest = '<Site><Testing><TestList/><Test Status="passed"><Name>t</Name></Test><Test Status="failed"><Name>u</Name></Test><Test Status="notrun"><Name>v</Name></Test></Testing></Site>';
-    expect(parseResults(ctest, 'x')!.map((c) => [c.name, c.result])).toEqual([['t', 'passed'], ['u', 'failed'], ['v', expect.stringMatching(/failed|skipped/)]]);
+    const gtest =
+      '<testsuites tests="2"><testsuite name="S" tests="2"><testcase name="a" status="run" time="0.5" classname="S"/><testcase name="b" classname="S"><failure message="1 &lt; 2" type=""><![CDATA[text]]></failure></testcase></testsuite></testsuites>';
+    expect(parseResults(gtest, 'x')!.map((c) => [c.suite, c.name, c.result, c.seconds])).toEqual([
+      ['S', 'a', 'passed', 0.5],
+      ['S', 'b', 'failed', 0],
+    ]);
+    const ctest =
+      '<Site><Testing><TestList/><Test Status="passed"><Name>t</Name></Test><Test Status="failed"><Name>u</Name></Test><Test Status="notrun"><Name>v</Name></Test></Testing></Site>';
+    expect(parseResults(ctest, 'x')!.map((c) => [c.name, c.result])).toEqual([
+      ['t', 'passed'],
+      ['u', 'failed'],
+      ['v', expect.stringMatching(/failed|skipped/)],
+    ]);
     expect(parseResults('<html/>', 'x')).toBeUndefined();
     expect(parseResults('<testsuite><testcase name="a">', 'x')).toBeUndefined();
     const bomb = `<!DOCTYPE t [<!ENTITY a "ha">${Array.from({ length: 20 }, (_, i) => `<!ENTITY a${i} "${`&a${i ? i - 1 : ''};`.repeat(10)}">`).join('')}]><testsuite><testcase name="&a19;"/></testsuite>`;
@@ -98,23 +149,47 @@ describe('test results', () => {
 
 describe('slipway jobs', () => {
   type Call = [string, ...(string | Call[])[]];
-  const found = (calls: Call[], name: string): Call[] => calls.flatMap((c) => [...(c[0] === name ? [c] : []), ...c.slice(1).flatMap((a) => (Array.isArray(a) ? found(a, name) : []))]);
+  const found = (calls: Call[], name: string): Call[] =>
+    calls.flatMap((c) => [
+      ...(c[0] === name ? [c] : []),
+      ...c.slice(1).flatMap((a) => (Array.isArray(a) ? found(a, name) : [])),
+    ]);
   it('writes a job for each repository, whatever its name and address, as a script and as code; pull requests on the distro repository have their own', async () => {
-    write('jobs/distro.yaml', 'organization: acme\ndistributions: {d: {platforms: [bookworm], repos: [a.repos], ros_version: 2}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\n');
-    write('jobs/a.repos', 'repositories:\n  core: {type: git, url: "https://github.com/acme/core.git", version: main}\n  tools: {type: git, url: "ssh://git@example.org/it\'s/${x}.git", version: main}\n');
-    const jobs = (...args: string[]) => spawnSync('node', [bundle, 'jobs', '--distro-url', 'https://github.com/acme/distro.git#main', ...args], { cwd: join(folder, 'jobs'), encoding: 'utf8' });
+    write(
+      'jobs/distro.yaml',
+      'organization: acme\ndistributions: {d: {platforms: [bookworm], repos: [a.repos], ros_version: 2}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\n',
+    );
+    write(
+      'jobs/a.repos',
+      'repositories:\n  core: {type: git, url: "https://github.com/acme/core.git", version: main}\n  tools: {type: git, url: "ssh://git@example.org/it\'s/${x}.git", version: main}\n',
+    );
+    const jobs = (...args: string[]) =>
+      spawnSync('node', [bundle, 'jobs', '--distro-url', 'https://github.com/acme/distro.git#main', ...args], {
+        cwd: join(folder, 'jobs'),
+        encoding: 'utf8',
+      });
     const script = jobs('--credentials', 'reader');
     expect(script.status, script.stderr).toBe(0);
     write('jobs/script.groovy', script.stdout);
-    const run = JSON.parse(execFileSync('java', ['-cp', await classPath(), 'Dsl', join(folder, 'jobs/script.groovy')], { encoding: 'utf8' })) as Call[];
+    const run = JSON.parse(
+      execFileSync('java', ['-cp', await classPath(), 'Dsl', join(folder, 'jobs/script.groovy')], { encoding: 'utf8' }),
+    ) as Call[];
     const made = found(run, 'multibranchPipelineJob');
     expect(made.map((j) => j[1])).toEqual(['acme/distro', 'acme/distro-requests', 'acme/core', 'acme/tools']);
     const traits = made.map((j) => found([j], 'traits').flatMap((t) => (t[1] as Call[]).map((c) => c[0])));
-    expect(traits).toEqual([['gitHubBranchDiscovery', 'gitHubTagDiscovery'], ['gitHubPullRequestDiscovery', 'gitHubForkDiscovery'], ['gitHubBranchDiscovery', 'gitHubTagDiscovery', 'gitHubPullRequestDiscovery', 'gitHubForkDiscovery'], ['gitBranchDiscovery', 'gitTagDiscovery']]);
+    expect(traits).toEqual([
+      ['gitHubBranchDiscovery', 'gitHubTagDiscovery'],
+      ['gitHubPullRequestDiscovery', 'gitHubForkDiscovery'],
+      ['gitHubBranchDiscovery', 'gitHubTagDiscovery', 'gitHubPullRequestDiscovery', 'gitHubForkDiscovery'],
+      ['gitBranchDiscovery', 'gitTagDiscovery'],
+    ]);
     expect(new Set(found(run, 'id').map((c) => c[1])).size).toBe(4);
-    expect(found([made[3]!], 'remote')).toEqual([['remote', 'ssh://git@example.org/it\'s/${x}.git']]);
-    expect(found(run, 'stringProperty').map((p) => found([p], 'value')[0]![1])).toEqual(['https://github.com/acme/distro.git#main', '/acme/distro/main']);
-    expect(script.stdout).toContain('credentialsId(\'reader\')');
+    expect(found([made[3]!], 'remote')).toEqual([['remote', "ssh://git@example.org/it's/${x}.git"]]);
+    expect(found(run, 'stringProperty').map((p) => found([p], 'value')[0]![1])).toEqual([
+      'https://github.com/acme/distro.git#main',
+      '/acme/distro/main',
+    ]);
+    expect(script.stdout).toContain("credentialsId('reader')");
     const casc = jobs('--format', 'casc');
     expect(casc.stdout).toMatch(/^jobs:\n/m);
     expect(jobs('--format', 'xml').status).toBe(2);
@@ -124,7 +199,10 @@ describe('slipway jobs', () => {
 
 describe('credentials of git', () => {
   it('fetch what needs a login, from their host alone, and stand in no command line', async () => {
-    write('private/p/package.xml', '<package format="3"><name>p</name><version>1.0.0</version><description>d</description><maintainer email="a@b.org">m</maintainer><license>BSD</license></package>');
+    write(
+      'private/p/package.xml',
+      '<package format="3"><name>p</name><version>1.0.0</version><description>d</description><maintainer email="a@b.org">m</maintainer><license>BSD</license></package>',
+    );
     git('private', 'init', '-q', '-b', 'main');
     git('private', 'add', '-A');
     git('private', 'commit', '-qm', 'x');
@@ -140,22 +218,35 @@ describe('credentials of git', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
     const remote = `http://${host}/private/.git`;
-    const ls = (env: NodeJS.ProcessEnv) => new Promise<{ code: number; text: string }>((resolve) => {
-      const child = spawn('git', ['ls-remote', remote, 'main'], { env: { ...env, GIT_TERMINAL_PROMPT: '0', GIT_TRACE: '1' } });
-      let text = '';
-      child.stdout.on('data', (d: Buffer) => (text += d.toString()));
-      child.stderr.on('data', (d: Buffer) => (text += d.toString()));
-      child.on('close', (code) => resolve({ code: code ?? 1, text }));
-    });
+    const ls = (env: NodeJS.ProcessEnv) =>
+      new Promise<{ code: number; text: string }>((resolve) => {
+        const child = spawn('git', ['ls-remote', remote, 'main'], {
+          env: { ...env, GIT_TERMINAL_PROMPT: '0', GIT_TRACE: '1' },
+        });
+        let text = '';
+        child.stdout.on('data', (d: Buffer) => (text += d.toString()));
+        child.stderr.on('data', (d: Buffer) => (text += d.toString()));
+        child.on('close', (code) => resolve({ code: code ?? 1, text }));
+      });
     try {
       expect((await ls(process.env)).code).not.toBe(0);
-      const env: NodeJS.ProcessEnv = { ...process.env, SLIPWAY_GIT_0_HOST: host, SLIPWAY_GIT_0_USER: 'robot', SLIPWAY_GIT_0_PASSWORD: 'top secret' };
+      const env: NodeJS.ProcessEnv = {
+        ...process.env,
+        SLIPWAY_GIT_0_HOST: host,
+        SLIPWAY_GIT_0_USER: 'robot',
+        SLIPWAY_GIT_0_PASSWORD: 'top secret',
+      };
       useGitCredentials(env);
       const got = await ls(env);
       expect(got.code, got.text).toBe(0);
       expect(got.text).toMatch(/refs\/heads\/main/);
       expect(got.text).not.toContain('top secret');
-      const other: NodeJS.ProcessEnv = { ...process.env, SLIPWAY_GIT_0_HOST: 'example.org', SLIPWAY_GIT_0_USER: 'robot', SLIPWAY_GIT_0_PASSWORD: 'top secret' };
+      const other: NodeJS.ProcessEnv = {
+        ...process.env,
+        SLIPWAY_GIT_0_HOST: 'example.org',
+        SLIPWAY_GIT_0_USER: 'robot',
+        SLIPWAY_GIT_0_PASSWORD: 'top secret',
+      };
       useGitCredentials(other);
       seen.length = 0;
       expect((await ls(other)).code).not.toBe(0);

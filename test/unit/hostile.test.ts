@@ -7,7 +7,14 @@ import { parseDistro } from '../../ts-src/read/distro.ts';
 import { parseManifest } from '../../ts-src/read/manifest.ts';
 import { readPlain } from '../../ts-src/read/plain-xml.ts';
 import { readTree } from '../../ts-src/read/xml-tree.ts';
-import { parseCache, parseDistributionFile, parseEntries, parseIndex, parseRepos, splitCache } from '../../ts-src/read/rosdistro.ts';
+import {
+  parseCache,
+  parseDistributionFile,
+  parseEntries,
+  parseIndex,
+  parseRepos,
+  splitCache,
+} from '../../ts-src/read/rosdistro.ts';
 import { layerRosdep } from '../../ts-src/read/rosdep.ts';
 import { parseYaml } from '../../ts-src/read/yaml.ts';
 import { treeOf } from './trees.ts';
@@ -27,21 +34,60 @@ const manifest = `<?xml version="1.0"?>
 `;
 
 /** A text with pieces cut out, doubled, or put in from elsewhere: what damage and malice make of a good file. */
-const damaged = (text: string, pieces: string[]) => fc.array(fc.tuple(fc.nat(text.length), fc.nat(12), fc.oneof(fc.constantFrom(...pieces), fc.string({ unit: 'binary', maxLength: 6 }))), { minLength: 1, maxLength: 4 })
-  .map((edits) => edits.reduce((t, [at, length, put]) => t.slice(0, at) + put + t.slice(at + length), text));
+const damaged = (text: string, pieces: string[]) =>
+  fc
+    .array(
+      fc.tuple(
+        fc.nat(text.length),
+        fc.nat(12),
+        fc.oneof(fc.constantFrom(...pieces), fc.string({ unit: 'binary', maxLength: 6 })),
+      ),
+      { minLength: 1, maxLength: 4 },
+    )
+    .map((edits) => edits.reduce((t, [at, length, put]) => t.slice(0, at) + put + t.slice(at + length), text));
 
 describe('hostile XML', () => {
-  const pieces = ['<', '>', '&', '"', ']]>', '<!--', '-->', '<![CDATA[', '<?', '?>', '&#0;', '&#xD800;', '&x;', '<!DOCTYPE a>', '<a:b/>', 'xmlns:a="u"', '<__proto__/>', '<constructor>', '</package>', '<depend>', '<package>', ' format="4"', '\u0000', '\ufeff', '\ud800'];
+  const pieces = [
+    '<',
+    '>',
+    '&',
+    '"',
+    ']]>',
+    '<!--',
+    '-->',
+    '<![CDATA[',
+    '<?',
+    '?>',
+    '&#0;',
+    '&#xD800;',
+    '&x;',
+    '<!DOCTYPE a>',
+    '<a:b/>',
+    'xmlns:a="u"',
+    '<__proto__/>',
+    '<constructor>',
+    '</package>',
+    '<depend>',
+    '<package>',
+    ' format="4"',
+    '\u0000',
+    '\ufeff',
+    '\ud800',
+  ];
 
   it('is read or refused, never more', () => {
-    fc.assert(fc.property(fc.oneof(damaged(manifest, pieces), fc.string({ unit: 'binary' })), (text) => {
-      const read = parseManifest(text, 'package.xml');
-      if (read.ok) expect([typeof read.value.name, read.value.dependencies.every((d) => d.line > 0)]).toEqual(['string', true]);
-      else expect(read.diagnostics.some((d) => d.severity === 'error' && d.file === 'package.xml')).toBe(true);
-      // A reader that met a fault leaves nothing behind.
-      const after = parseManifest(manifest, 'package.xml');
-      expect(after.ok && after.value.dependencies.map((d) => d.name)).toEqual(['lib', 'plugins']);
-    }), { numRuns: 1500 });
+    fc.assert(
+      fc.property(fc.oneof(damaged(manifest, pieces), fc.string({ unit: 'binary' })), (text) => {
+        const read = parseManifest(text, 'package.xml');
+        if (read.ok)
+          expect([typeof read.value.name, read.value.dependencies.every((d) => d.line > 0)]).toEqual(['string', true]);
+        else expect(read.diagnostics.some((d) => d.severity === 'error' && d.file === 'package.xml')).toBe(true);
+        // A reader that met a fault leaves nothing behind.
+        const after = parseManifest(manifest, 'package.xml');
+        expect(after.ok && after.value.dependencies.map((d) => d.name)).toEqual(['lib', 'plugins']);
+      }),
+      { numRuns: 1500 },
+    );
   });
 
   it('is read without a parser only where a parser gives the same tree', () => {
@@ -57,7 +103,40 @@ describe('hostile XML', () => {
   <export><build_type>ament_cmake</build_type><!-- - --><x a="1" b="2"/></export>
 </package>
 `;
-    const some = ['<', '>', '/', '"', "'", '=', '&', '-', '--', '<!--', '-->', ']]>', '\n', '\t', '\r', ' ', 'x', '<x>', '</x>', '<x/>', ' a="1"', ' email="b"', '<export>', '</export>', '</package>', '<?a?>', '<![CDATA[', ':', '\u0085', '\ud800', '\ufffe', '\u{1f600}'];
+    const some = [
+      '<',
+      '>',
+      '/',
+      '"',
+      "'",
+      '=',
+      '&',
+      '-',
+      '--',
+      '<!--',
+      '-->',
+      ']]>',
+      '\n',
+      '\t',
+      '\r',
+      ' ',
+      'x',
+      '<x>',
+      '</x>',
+      '<x/>',
+      ' a="1"',
+      ' email="b"',
+      '<export>',
+      '</export>',
+      '</package>',
+      '<?a?>',
+      '<![CDATA[',
+      ':',
+      '\u0085',
+      '\ud800',
+      '\ufffe',
+      '\u{1f600}',
+    ];
     let read = 0;
     const same = (text: string) => {
       const quick = readPlain(text);
@@ -68,20 +147,55 @@ describe('hostile XML', () => {
     };
     same(plain);
     expect(read).toBe(1);
-    const written = fc.array(fc.constantFrom(...plain.split('\n').slice(3, -2), '<a></a>', '<a />', '<a b=\'"\'/>', '<a b="" b=""/>', '<description/>', '<export></export>'), { maxLength: 8 }).map((lines) => `<package>${lines.join('\n')}</package>`);
-    const touched = fc.tuple(fc.oneof(fc.constant(plain), written), fc.nat(), fc.nat(2), fc.constantFrom('', ...some)).map(([text, at, cut, put]) => text.slice(0, at % text.length) + put + text.slice(at % text.length + cut));
+    const written = fc
+      .array(
+        fc.constantFrom(
+          ...plain.split('\n').slice(3, -2),
+          '<a></a>',
+          '<a />',
+          "<a b='\"'/>",
+          '<a b="" b=""/>',
+          '<description/>',
+          '<export></export>',
+        ),
+        { maxLength: 8 },
+      )
+      .map((lines) => `<package>${lines.join('\n')}</package>`);
+    const touched = fc
+      .tuple(fc.oneof(fc.constant(plain), written), fc.nat(), fc.nat(2), fc.constantFrom('', ...some))
+      .map(([text, at, cut, put]) => text.slice(0, at % text.length) + put + text.slice((at % text.length) + cut));
     fc.assert(fc.property(fc.oneof(touched, damaged(plain, some)), same), { numRuns: 20_000 });
     expect(read).toBeGreaterThan(500);
   });
 
   it.each([
-    ['an entity bomb', `<!DOCTYPE p [<!ENTITY a "aaaaaaaaaa">${Array.from({ length: 20 }, (_, i) => `<!ENTITY a${i} "${'&a;'.repeat(10)}">`).join('')}]><package>&a19;</package>`, /document type declaration is refused/],
-    ['an external entity', '<!DOCTYPE p [<!ENTITY x SYSTEM "file:///etc/passwd">]><package><name>&x;</name></package>', /document type declaration is refused/],
-    ['an external entity behind an instruction', '<?xml version="1.0"?><?xml-model a="b"?><!DOCTYPE p SYSTEM "http://127.0.0.1:1/"><package/>', /document type declaration is refused/],
+    [
+      'an entity bomb',
+      `<!DOCTYPE p [<!ENTITY a "aaaaaaaaaa">${Array.from({ length: 20 }, (_, i) => `<!ENTITY a${i} "${'&a;'.repeat(10)}">`).join('')}]><package>&a19;</package>`,
+      /document type declaration is refused/,
+    ],
+    [
+      'an external entity',
+      '<!DOCTYPE p [<!ENTITY x SYSTEM "file:///etc/passwd">]><package><name>&x;</name></package>',
+      /document type declaration is refused/,
+    ],
+    [
+      'an external entity behind an instruction',
+      '<?xml version="1.0"?><?xml-model a="b"?><!DOCTYPE p SYSTEM "http://127.0.0.1:1/"><package/>',
+      /document type declaration is refused/,
+    ],
     ['depth', '<package>'.repeat(100_000), /nested more than 200 deep/],
-    ['depth inside export', manifest.replace('<y/>', '<y>'.repeat(300) + '</y>'.repeat(300)), /nested more than 200 deep/],
+    [
+      'depth inside export',
+      manifest.replace('<y/>', '<y>'.repeat(300) + '</y>'.repeat(300)),
+      /nested more than 200 deep/,
+    ],
     ['size', manifest.replace('Moves', 'x'.repeat(5 << 20)), /larger than 4 MiB/],
-    ['very many attributes', `<package ${Array.from({ length: 20_000 }, (_, i) => `a${i}="1"`).join(' ')}/>`, /must not have the attribute/],
+    [
+      'very many attributes',
+      `<package ${Array.from({ length: 20_000 }, (_, i) => `a${i}="1"`).join(' ')}/>`,
+      /must not have the attribute/,
+    ],
   ])('%s', (_, text, message) => {
     const read = parseManifest(text, 'package.xml');
     expect(read.ok).toBe(false);
@@ -91,29 +205,77 @@ describe('hostile XML', () => {
 
 describe('hostile YAML', () => {
   const files = {
-    'distro.yaml': 'organization: acme\nindex: rosdistro/index-v4.yaml\ndistributions: {d: {platforms: [p]}}\nplatforms: {p: {os: debian, release: bookworm}}\npackage_settings: {"a*": {cmake_args: [-DA=1]}}\n',
-    'index-v4.yaml': 'distributions:\n  d: {distribution: [d.yaml], distribution_type: ros2, python_version: 3}\ntype: index\nversion: 4\n',
-    'd.yaml': 'release_platforms: {ubuntu: [noble]}\nrepositories:\n  a:\n    release: {url: u, version: 1.0.0-1, packages: [a, b], tags: {release: "r/{package}"}}\n    source: {type: git, url: u, version: main}\ntype: distribution\nversion: 2\n',
+    'distro.yaml':
+      'organization: acme\nindex: rosdistro/index-v4.yaml\ndistributions: {d: {platforms: [p]}}\nplatforms: {p: {os: debian, release: bookworm}}\npackage_settings: {"a*": {cmake_args: [-DA=1]}}\n',
+    'index-v4.yaml':
+      'distributions:\n  d: {distribution: [d.yaml], distribution_type: ros2, python_version: 3}\ntype: index\nversion: 4\n',
+    'd.yaml':
+      'release_platforms: {ubuntu: [noble]}\nrepositories:\n  a:\n    release: {url: u, version: 1.0.0-1, packages: [a, b], tags: {release: "r/{package}"}}\n    source: {type: git, url: u, version: main}\ntype: distribution\nversion: 2\n',
     'a.repos': 'repositories:\n  a/b: {type: git, url: u, version: main}\n',
     'rosdep.yaml': 'a: {debian: [x], ubuntu: {noble: [y], "*": null}}\nb:\n  debian:\n    pip: {packages: [z]}\n',
-    'cache.yaml': 'distribution_file:\n- repositories: {}\n  type: distribution\n  version: 2\nname: d\nrelease_package_xmls:\n  a: <package/>\n  b: "<package>\\n</package>"\ntype: cache\nversion: 2\n',
+    'cache.yaml':
+      'distribution_file:\n- repositories: {}\n  type: distribution\n  version: 2\nname: d\nrelease_package_xmls:\n  a: <package/>\n  b: "<package>\\n</package>"\ntype: cache\nversion: 2\n',
   };
   const readers: Record<string, (text: string) => { ok: boolean; diagnostics: { severity: string }[] }> = {
-    'distro.yaml': (t) => parseDistro(t, 'f'), 'index-v4.yaml': (t) => parseIndex(t, 'f', 'd'), 'd.yaml': (t) => parseDistributionFile(t, 'f'), 'a.repos': (t) => parseRepos(t, 'f'), 'rosdep.yaml': (t) => layerRosdep([{ file: 'f', text: t }]), 'cache.yaml': (t) => parseCache(t, 'f'),
+    'distro.yaml': (t) => parseDistro(t, 'f'),
+    'index-v4.yaml': (t) => parseIndex(t, 'f', 'd'),
+    'd.yaml': (t) => parseDistributionFile(t, 'f'),
+    'a.repos': (t) => parseRepos(t, 'f'),
+    'rosdep.yaml': (t) => layerRosdep([{ file: 'f', text: t }]),
+    'cache.yaml': (t) => parseCache(t, 'f'),
   };
-  const pieces = [': ', '- ', '\n', '\n  ', '&a ', '*a', '<<: *a', '!!js/function x', '!!python/object:os.system x', '!!binary "x"', '{', '}', '[', ']', '|\n', '>-\n', '? ', '"', '\'', '#', '%YAML 1.1\n---\n', '---\n', '...\n', '__proto__: {a: 1}', 'constructor: ', 'toString: 1', '2026-11-23', '0x1f', '.nan', '\t', '\u0000', '~'];
+  const pieces = [
+    ': ',
+    '- ',
+    '\n',
+    '\n  ',
+    '&a ',
+    '*a',
+    '<<: *a',
+    '!!js/function x',
+    '!!python/object:os.system x',
+    '!!binary "x"',
+    '{',
+    '}',
+    '[',
+    ']',
+    '|\n',
+    '>-\n',
+    '? ',
+    '"',
+    "'",
+    '#',
+    '%YAML 1.1\n---\n',
+    '---\n',
+    '...\n',
+    '__proto__: {a: 1}',
+    'constructor: ',
+    'toString: 1',
+    '2026-11-23',
+    '0x1f',
+    '.nan',
+    '\t',
+    '\u0000',
+    '~',
+  ];
 
   it.each(Object.entries(files))('%s is read or refused, never more', (name, text) => {
-    fc.assert(fc.property(fc.oneof(damaged(text, pieces), fc.string({ unit: 'binary' })), (t) => {
-      const read = readers[name]!(t);
-      if (!read.ok) expect(read.diagnostics.some((d) => d.severity === 'error')).toBe(true);
-      expect(({} as Record<string, unknown>).a).toBeUndefined();
-    }), { numRuns: 600 });
+    fc.assert(
+      fc.property(fc.oneof(damaged(text, pieces), fc.string({ unit: 'binary' })), (t) => {
+        const read = readers[name]!(t);
+        if (!read.ok) expect(read.diagnostics.some((d) => d.severity === 'error')).toBe(true);
+        expect(({} as Record<string, unknown>).a).toBeUndefined();
+      }),
+      { numRuns: 600 },
+    );
   });
 
   it.each([
     ['a circle of aliases', 'a: &a [*a]\nb: &b {c: *b}\n'],
-    ['aliases that multiply', `a: &a [x]\n${Array.from({ length: 30 }, (_, i) => `b${i}: &b${i} [${Array.from({ length: 40 }, () => (i ? `*b${i - 1}` : '*a')).join(', ')}]`).join('\n')}\n`],
+    [
+      'aliases that multiply',
+      `a: &a [x]\n${Array.from({ length: 30 }, (_, i) => `b${i}: &b${i} [${Array.from({ length: 40 }, () => (i ? `*b${i - 1}` : '*a')).join(', ')}]`).join('\n')}\n`,
+    ],
     ['depth', `${'['.repeat(50_000)}\n`],
     ['depth in blocks', Array.from({ length: 3000 }, (_, i) => `${' '.repeat(i)}a:`).join('\n')],
   ])('%s ends in an answer, in every file', (_, text) => {
@@ -125,7 +287,10 @@ describe('hostile YAML', () => {
   it('takes __proto__ and constructor for names like any other', () => {
     const rosdep = layerRosdep([{ file: 'f', text: '__proto__: {debian: [p]}\nconstructor: {debian: [c]}\n' }]);
     expect(rosdep.ok && [...rosdep.value.rules.keys()].sort()).toEqual(['__proto__', 'constructor']);
-    const read = parseDistributionFile('repositories:\n  constructor:\n    source: {type: git, url: u, version: main}\ntype: distribution\nversion: 2\n', 'f');
+    const read = parseDistributionFile(
+      'repositories:\n  constructor:\n    source: {type: git, url: u, version: main}\ntype: distribution\nversion: 2\n',
+      'f',
+    );
     expect(read.ok && read.value.repositories.map((r) => r.name)).toEqual(['constructor']);
   });
 });
@@ -134,54 +299,134 @@ describe('reading a part', () => {
   const word = fc.stringMatching(/^[a-z][a-z0-9_-]{0,8}$/);
 
   it('of a cache gives what reading it whole gives, however its texts are written', () => {
-    const texts = fc.dictionary(word, fc.oneof(fc.string({ unit: fc.constantFrom('a', ' ', '\n', ':', '"', '\'', '#', '-', '<', '&', '  b: ', 'é') }), fc.constant('<package>\n  <name>a</name>\n</package>\n')), { minKeys: 1, maxKeys: 6, noNullPrototype: true });
-    fc.assert(fc.property(texts, fc.constantFrom({}, { lineWidth: 20 }, { quotingType: '"' as const, forceQuotes: true }), (manifests, style) => {
-      const text = dump({ distribution_file: [{ repositories: {}, type: 'distribution', version: 2 }], name: 'd', release_package_xmls: manifests, type: 'cache', version: 2 }, style);
-      const whole = parseCache(text, 'f');
-      if (!whole.ok) throw new Error(whole.diagnostics[0]!.message);
-      const pieces = splitCache(text);
-      // Where it is not sure it says so.
-      if (!pieces) return;
-      const rest = parseCache(pieces.rest, 'f');
-      expect([rest.ok && rest.value.distributionFiles, [...pieces.entries.keys()].sort()]).toEqual([whole.value.distributionFiles, Object.keys(whole.value.manifests).sort()]);
-      for (const [name, entry] of pieces.entries) {
-        const one = parseEntries([entry], 'f');
-        expect(one.ok && one.value).toEqual({ [name]: whole.value.manifests[name] });
-      }
-    }), { numRuns: 600 });
+    const texts = fc.dictionary(
+      word,
+      fc.oneof(
+        fc.string({ unit: fc.constantFrom('a', ' ', '\n', ':', '"', "'", '#', '-', '<', '&', '  b: ', 'é') }),
+        fc.constant('<package>\n  <name>a</name>\n</package>\n'),
+      ),
+      { minKeys: 1, maxKeys: 6, noNullPrototype: true },
+    );
+    fc.assert(
+      fc.property(
+        texts,
+        fc.constantFrom({}, { lineWidth: 20 }, { quotingType: '"' as const, forceQuotes: true }),
+        (manifests, style) => {
+          const text = dump(
+            {
+              distribution_file: [{ repositories: {}, type: 'distribution', version: 2 }],
+              name: 'd',
+              release_package_xmls: manifests,
+              type: 'cache',
+              version: 2,
+            },
+            style,
+          );
+          const whole = parseCache(text, 'f');
+          if (!whole.ok) throw new Error(whole.diagnostics[0]!.message);
+          const pieces = splitCache(text);
+          // Where it is not sure it says so.
+          if (!pieces) return;
+          const rest = parseCache(pieces.rest, 'f');
+          expect([rest.ok && rest.value.distributionFiles, [...pieces.entries.keys()].sort()]).toEqual([
+            whole.value.distributionFiles,
+            Object.keys(whole.value.manifests).sort(),
+          ]);
+          for (const [name, entry] of pieces.entries) {
+            const one = parseEntries([entry], 'f');
+            expect(one.ok && one.value).toEqual({ [name]: whole.value.manifests[name] });
+          }
+        },
+      ),
+      { numRuns: 600 },
+    );
   });
 
-  it('of rosdep\'s files gives what reading them whole gives', () => {
-    const rule = fc.oneof(fc.array(word), fc.dictionary(fc.constantFrom('bookworm', '*', 'noble'), fc.oneof(fc.array(word), fc.constant(null)), { noNullPrototype: true }), word, fc.record({ pip: fc.record({ packages: fc.array(word) }) }));
-    const file = fc.dictionary(word, fc.dictionary(fc.constantFrom('debian', 'ubuntu', 'fedora'), rule, { noNullPrototype: true }), { maxKeys: 8, noNullPrototype: true });
-    fc.assert(fc.property(file, file, fc.array(word, { maxLength: 4 }), fc.constantFrom({}, { flowLevel: 1 }, { flowLevel: 2, lineWidth: 30 }), (a, b, more, style) => {
-      const files = [{ file: 'a', text: dump(a, style) }, { file: 'b', text: `# more\n\n${dump(b, style)}` }];
-      const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])].sort();
-      const wanted = new Set([...keys.filter((_, i) => i % 2 === 0), ...more]);
-      const whole = layerRosdep(files);
-      const part = layerRosdep(files, wanted);
-      expect(part.ok).toBe(whole.ok);
-      if (!whole.ok || !part.ok) return;
-      expect([...part.value.keys].sort()).toEqual([...whole.value.keys].sort());
-      for (const key of wanted) for (const target of [{ os: 'debian', release: 'bookworm' }, { os: 'ubuntu', release: 'noble' }]) expect(resolveRosdep(part.value, key, target)).toEqual(resolveRosdep(whole.value, key, target));
-    }), { numRuns: 400 });
+  it("of rosdep's files gives what reading them whole gives", () => {
+    const rule = fc.oneof(
+      fc.array(word),
+      fc.dictionary(fc.constantFrom('bookworm', '*', 'noble'), fc.oneof(fc.array(word), fc.constant(null)), {
+        noNullPrototype: true,
+      }),
+      word,
+      fc.record({ pip: fc.record({ packages: fc.array(word) }) }),
+    );
+    const file = fc.dictionary(
+      word,
+      fc.dictionary(fc.constantFrom('debian', 'ubuntu', 'fedora'), rule, { noNullPrototype: true }),
+      { maxKeys: 8, noNullPrototype: true },
+    );
+    fc.assert(
+      fc.property(
+        file,
+        file,
+        fc.array(word, { maxLength: 4 }),
+        fc.constantFrom({}, { flowLevel: 1 }, { flowLevel: 2, lineWidth: 30 }),
+        (a, b, more, style) => {
+          const files = [
+            { file: 'a', text: dump(a, style) },
+            { file: 'b', text: `# more\n\n${dump(b, style)}` },
+          ];
+          const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])].sort();
+          const wanted = new Set([...keys.filter((_, i) => i % 2 === 0), ...more]);
+          const whole = layerRosdep(files);
+          const part = layerRosdep(files, wanted);
+          expect(part.ok).toBe(whole.ok);
+          if (!whole.ok || !part.ok) return;
+          expect([...part.value.keys].sort()).toEqual([...whole.value.keys].sort());
+          for (const key of wanted)
+            for (const target of [
+              { os: 'debian', release: 'bookworm' },
+              { os: 'ubuntu', release: 'noble' },
+            ])
+              expect(resolveRosdep(part.value, key, target)).toEqual(resolveRosdep(whole.value, key, target));
+        },
+      ),
+      { numRuns: 400 },
+    );
   });
 });
 
 it('any condition means what its parts mean', () => {
   type Tree = { text: string; value: boolean };
   const context = { A: 'x', B: '2', ROS_VERSION: '2' };
-  const term = fc.constantFrom(...(['$A', '$B', '$ROS_VERSION', '$NONE', 'x', '2', '"x y"', '\'\''] as const));
-  const valueOf = (t: string): string => (t.startsWith('$') ? ((context as Record<string, string>)[t.slice(1)] ?? '') : t.replace(/^["']|["']$/g, ''));
-  const compared: Record<string, (a: string, b: string) => boolean> = { '==': (a, b) => a === b, '!=': (a, b) => a !== b, '<': (a, b) => a < b, '<=': (a, b) => a <= b, '>': (a, b) => a > b, '>=': (a, b) => a >= b };
-  const leaf = fc.tuple(term, fc.constantFrom(...Object.keys(compared)), term, fc.constantFrom('', ' ', '  ')).map(([a, o, b, space]): Tree => ({ text: `${a}${space || ' '}${o}${space || ' '}${b}`, value: compared[o]!(valueOf(a), valueOf(b)) }));
+  const term = fc.constantFrom(...(['$A', '$B', '$ROS_VERSION', '$NONE', 'x', '2', '"x y"', "''"] as const));
+  const valueOf = (t: string): string =>
+    t.startsWith('$') ? ((context as Record<string, string>)[t.slice(1)] ?? '') : t.replace(/^["']|["']$/g, '');
+  const compared: Record<string, (a: string, b: string) => boolean> = {
+    '==': (a, b) => a === b,
+    '!=': (a, b) => a !== b,
+    '<': (a, b) => a < b,
+    '<=': (a, b) => a <= b,
+    '>': (a, b) => a > b,
+    '>=': (a, b) => a >= b,
+  };
+  const leaf = fc
+    .tuple(term, fc.constantFrom(...Object.keys(compared)), term, fc.constantFrom('', ' ', '  '))
+    .map(([a, o, b, space]): Tree => ({
+      text: `${a}${space || ' '}${o}${space || ' '}${b}`,
+      value: compared[o]!(valueOf(a), valueOf(b)),
+    }));
   const { tree } = fc.letrec<{ tree: Tree }>((tie) => ({
-    tree: fc.oneof({ maxDepth: 5 }, leaf, fc.tuple(tie('tree'), fc.constantFrom('and', 'or'), tie('tree')).map(([a, o, b]): Tree => ({ text: `(${a.text}) ${o} (${b.text})`, value: o === 'and' ? a.value && b.value : a.value || b.value }))),
+    tree: fc.oneof(
+      { maxDepth: 5 },
+      leaf,
+      fc.tuple(tie('tree'), fc.constantFrom('and', 'or'), tie('tree')).map(([a, o, b]): Tree => ({
+        text: `(${a.text}) ${o} (${b.text})`,
+        value: o === 'and' ? a.value && b.value : a.value || b.value,
+      })),
+    ),
   }));
-  fc.assert(fc.property(tree, ({ text, value }) => {
-    expect(conditionEvaluator(context)(text), text).toBe(value);
-  }), { numRuns: 1000 });
-  fc.assert(fc.property(fc.string(), (text) => {
-    expect([true, false, undefined]).toContain(conditionEvaluator(context)(text));
-  }), { numRuns: 1000 });
+  fc.assert(
+    fc.property(tree, ({ text, value }) => {
+      expect(conditionEvaluator(context)(text), text).toBe(value);
+    }),
+    { numRuns: 1000 },
+  );
+  fc.assert(
+    fc.property(fc.string(), (text) => {
+      expect([true, false, undefined]).toContain(conditionEvaluator(context)(text));
+    }),
+    { numRuns: 1000 },
+  );
 });

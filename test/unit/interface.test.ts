@@ -25,11 +25,21 @@ describe('what a shared library shows', () => {
   };
 
   it('is its soname and its exported symbols, as nm tells them; not its code', () => {
-    const source = 'int shown(int a) { return a + 1; }\nint data[4];\n__attribute__((weak)) void soft(void) {}\n__attribute__((visibility("hidden"))) int inner(void) { return 2; }\nstatic int own(void) { return 3; }\nint (*keep)(void) = own;\n';
+    const source =
+      'int shown(int a) { return a + 1; }\nint data[4];\n__attribute__((weak)) void soft(void) {}\n__attribute__((visibility("hidden"))) int inner(void) { return 2; }\nstatic int own(void) { return 3; }\nint (*keep)(void) = own;\n';
     const elf = library(source);
     expect(elf).toMatchObject({ kind: 'library', soname: 'libx.so.1' });
-    expect(elf.exports).toEqual(['data object global 16', 'keep object global 8', 'shown func global', 'soft func weak']);
-    const nm = execFileSync('nm', ['-D', '--defined-only', join(folder, 'lib.so')], { encoding: 'utf8' }).split('\n').filter(Boolean).map((l) => l.split(' ')[2]!).sort();
+    expect(elf.exports).toEqual([
+      'data object global 16',
+      'keep object global 8',
+      'shown func global',
+      'soft func weak',
+    ]);
+    const nm = execFileSync('nm', ['-D', '--defined-only', join(folder, 'lib.so')], { encoding: 'utf8' })
+      .split('\n')
+      .filter(Boolean)
+      .map((l) => l.split(' ')[2]!)
+      .sort();
     expect(elf.exports.map((e) => e.split(' ')[0])).toEqual(nm);
     expect(library(source.replace('a + 1', 'a + 2'))).toEqual(elf);
     expect(library(source.replace('data[4]', 'data[5]'))).not.toEqual(elf);
@@ -74,13 +84,22 @@ describe('the rules of the cut-off', () => {
     rmSync(stage, { recursive: true, force: true });
     put('include/p/p.h', 'int f(int);\n');
     put('share/p/cmake/pConfig.cmake', 'set(p_LIBRARIES p)\n');
-    put('share/p/package.xml', '<package format="3"><name>p</name><version>1.0.0</version><description>old</description><maintainer email="a@b.c">A</maintainer><depend>q</depend></package>\n');
+    put(
+      'share/p/package.xml',
+      '<package format="3"><name>p</name><version>1.0.0</version><description>old</description><maintainer email="a@b.c">A</maintainer><depend>q</depend></package>\n',
+    );
     put('share/p/launch/p.launch', '<launch/>\n');
     put('share/p/msg/P.msg', 'int32 a\n');
     put('lib/python3.11/site-packages/p/__init__.py', 'x = 1\n');
     put('lib/pkgconfig/p.pc', 'Libs: -lp\n');
     mkdirSync(join(stage, prefix, 'lib/p'), { recursive: true });
-    compile('int f(int a) { return a; }', join(stage, prefix, 'lib/libp.so'), '-shared', '-fPIC', '-Wl,-soname,libp.so');
+    compile(
+      'int f(int a) { return a; }',
+      join(stage, prefix, 'lib/libp.so'),
+      '-shared',
+      '-fPIC',
+      '-Wl,-soname,libp.so',
+    );
     compile('int main(void) { return 0; }', join(stage, prefix, 'lib/p/node'));
     mkdirSync(join(stage, 'usr/share/doc/p'), { recursive: true });
     writeFileSync(join(stage, 'usr/share/doc/p/changelog'), 'stamp\n');
@@ -91,7 +110,11 @@ describe('the rules of the cut-off', () => {
     const before = seen();
     change();
     const after = seen();
-    return { shown: before.shown !== after.shown, tool: before.tool !== after.tool, content: before.content !== after.content };
+    return {
+      shown: before.shown !== after.shown,
+      tool: before.tool !== after.tool,
+      content: before.content !== after.content,
+    };
   };
 
   it('rebuilds dependents where what they can see has changed, and for nothing else', () => {
@@ -108,19 +131,54 @@ describe('the rules of the cut-off', () => {
     expect(changed(() => put('share/p/msg/P.msg', 'int64 a\n'))).toEqual(all);
     expect(changed(() => put('lib/python3.11/site-packages/p/__init__.py', 'x = 2\n'))).toEqual(all);
     expect(changed(() => chmodSync(at('share/p/cmake/pConfig.cmake'), 0o755))).toEqual(all);
-    expect(changed(() => compile('int f(int a) { return a; }\nint g(void) { return 0; }', at('lib/libp.so'), '-shared', '-fPIC', '-Wl,-soname,libp.so'))).toEqual(all);
-    expect(changed(() => compile('int f(int a) { return -a; }', at('lib/libp.so'), '-shared', '-fPIC', '-Wl,-soname,libp.so'))).toEqual({ shown: false, tool: false, content: true });
-    expect(changed(() => compile('int main(void) { return 1; }', at('lib/p/node')))).toEqual({ shown: false, tool: true, content: true });
-    expect(changed(() => put('share/p/launch/p.launch', '<launch><!-- --></launch>\n'))).toEqual({ shown: false, tool: true, content: true });
-    expect(changed(() => writeFileSync(join(stage, 'usr/share/doc/p/changelog'), 'another stamp\n'))).toEqual({ shown: false, tool: false, content: false });
-    expect(changed(() => put('share/p/package.xml', readFileSync(at('share/p/package.xml'), 'utf8').replace('old', 'new')))).toEqual({ shown: false, tool: true, content: true });
-    expect(changed(() => put('share/p/package.xml', readFileSync(at('share/p/package.xml'), 'utf8').replace('<depend>q', '<depend>r')))).toEqual(all);
+    expect(
+      changed(() =>
+        compile(
+          'int f(int a) { return a; }\nint g(void) { return 0; }',
+          at('lib/libp.so'),
+          '-shared',
+          '-fPIC',
+          '-Wl,-soname,libp.so',
+        ),
+      ),
+    ).toEqual(all);
+    expect(
+      changed(() =>
+        compile('int f(int a) { return -a; }', at('lib/libp.so'), '-shared', '-fPIC', '-Wl,-soname,libp.so'),
+      ),
+    ).toEqual({ shown: false, tool: false, content: true });
+    expect(changed(() => compile('int main(void) { return 1; }', at('lib/p/node')))).toEqual({
+      shown: false,
+      tool: true,
+      content: true,
+    });
+    expect(changed(() => put('share/p/launch/p.launch', '<launch><!-- --></launch>\n'))).toEqual({
+      shown: false,
+      tool: true,
+      content: true,
+    });
+    expect(changed(() => writeFileSync(join(stage, 'usr/share/doc/p/changelog'), 'another stamp\n'))).toEqual({
+      shown: false,
+      tool: false,
+      content: false,
+    });
+    expect(
+      changed(() => put('share/p/package.xml', readFileSync(at('share/p/package.xml'), 'utf8').replace('old', 'new'))),
+    ).toEqual({ shown: false, tool: true, content: true });
+    expect(
+      changed(() =>
+        put('share/p/package.xml', readFileSync(at('share/p/package.xml'), 'utf8').replace('<depend>q', '<depend>r')),
+      ),
+    ).toEqual(all);
   });
 
-  it('knows what may run in a dependent\'s build', () => {
+  it("knows what may run in a dependent's build", () => {
     make();
     expect(seen()).toMatchObject({ loads: true, offers: false });
-    put('share/p/cmake/pConfig.cmake', 'add_executable(p::node IMPORTED)\nset_property(TARGET p::node PROPERTY IMPORTED_LOCATION lib/p/node)\n');
+    put(
+      'share/p/cmake/pConfig.cmake',
+      'add_executable(p::node IMPORTED)\nset_property(TARGET p::node PROPERTY IMPORTED_LOCATION lib/p/node)\n',
+    );
     expect(seen().offers).toBe(true);
     rmSync(join(stage, prefix, 'lib/p'), { recursive: true });
     expect(seen()).toMatchObject({ loads: false, offers: false });
@@ -130,9 +188,19 @@ describe('the rules of the cut-off', () => {
 });
 
 describe('what stands for a package in the keys of others', () => {
-  const planned = (name: string, run: string[], build: string[] = run, tools: string[] = []): PlannedPackage => ({ name, run, build, tools, test: [] }) as unknown as PlannedPackage;
-  const face = (id: string, more: Partial<Interface> = {}): Interface => ({ shown: `s${id}`, tool: `t${id}`, code: `d${id}`, content: `c${id}`, loads: false, offers: false, ...more });
-  const identities = (packages: PlannedPackage[], faces: Interface[], full = false) => new Identities(closuresOf({ packages }), (n) => faces[n]!, full);
+  const planned = (name: string, run: string[], build: string[] = run, tools: string[] = []): PlannedPackage =>
+    ({ name, run, build, tools, test: [] }) as unknown as PlannedPackage;
+  const face = (id: string, more: Partial<Interface> = {}): Interface => ({
+    shown: `s${id}`,
+    tool: `t${id}`,
+    code: `d${id}`,
+    content: `c${id}`,
+    loads: false,
+    offers: false,
+    ...more,
+  });
+  const identities = (packages: PlannedPackage[], faces: Interface[], full = false) =>
+    new Identities(closuresOf({ packages }), (n) => faces[n]!, full);
 
   const packages = [planned('base', []), planned('library', ['base']), planned('user', ['library'])];
   const of = (faces: Interface[], tool = false, full = false) => identities(packages, faces, full).ofBuild(1, tool);
@@ -143,7 +211,11 @@ describe('what stands for a package in the keys of others', () => {
     expect(of([face('1', { shown: 'other' }), face('2'), face('3')])).not.toBe(of(plain));
   });
   it('a tool counts by code too, where something below it loads code', () => {
-    const changed = (loads: boolean) => [face('1', { code: 'other', content: 'other' }), face('2', { loads }), face('3')];
+    const changed = (loads: boolean) => [
+      face('1', { code: 'other', content: 'other' }),
+      face('2', { loads }),
+      face('3'),
+    ];
     expect(of(changed(false), true)).toBe(of(plain, true));
     expect(of(changed(true), true)).not.toBe(of([face('1'), face('2', { loads: true }), face('3')], true));
   });

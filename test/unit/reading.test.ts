@@ -15,14 +15,20 @@ const write = (path: string, text: string): void => {
   mkdirSync(dirname(join(folder, path)), { recursive: true });
   writeFileSync(join(folder, path), text);
 };
-const manifest = (name: string, body = ''): string => `<package format="3">\n<name>${name}</name><version>1.0.0</version><description>d</description><maintainer email="a@b.org">m</maintainer><license>BSD</license>\n${body}<export><build_type>cmake</build_type></export>\n</package>\n`;
+const manifest = (name: string, body = ''): string =>
+  `<package format="3">\n<name>${name}</name><version>1.0.0</version><description>d</description><maintainer email="a@b.org">m</maintainer><license>BSD</license>\n${body}<export><build_type>cmake</build_type></export>\n</package>\n`;
 const commit = (name: string): void => {
   const cwd = join(folder, name);
   execFileSync('git', ['init', '-q', '-b', 'main'], { cwd });
   execFileSync('git', ['add', '-A'], { cwd });
   execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b.org', 'commit', '-qm', 'x'], { cwd });
 };
-const slipway = (...args: string[]) => spawnSync('node', [bundle, ...args], { cwd: folder, encoding: 'utf8', env: { ...process.env, PATH: process.env.PATH } });
+const slipway = (...args: string[]) =>
+  spawnSync('node', [bundle, ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { ...process.env, PATH: process.env.PATH },
+  });
 
 describe('a package.xml', () => {
   it('is told all its faults, with lines', () => {
@@ -38,7 +44,8 @@ describe('a package.xml', () => {
   <depend>c</depend>
   <exec_depend>c</exec_depend>
 </package>`;
-    expect(renderDiagnostics(parseManifest(text, 'r/package.xml').diagnostics)).toBe(`r/package.xml:8: error: <run_depend> is not an element of package format 2 [manifest-invalid]
+    expect(renderDiagnostics(parseManifest(text, 'r/package.xml').diagnostics))
+      .toBe(`r/package.xml:8: error: <run_depend> is not an element of package format 2 [manifest-invalid]
     use <exec_depend> from format 2 on
 r/package.xml:9: error: <depend> must not have the attribute 'condition' in format 2 [manifest-invalid]
     conditions need format="3"
@@ -58,14 +65,45 @@ r/package.xml:10: error: <depend>c</depend> says again what <exec_depend> says [
       const read = parseManifest(manifest('a', tags).replace('format="3"', format), 'package.xml');
       return read.ok && Object.fromEntries(read.value.dependencies.map((d) => [d.name, kindsOfTag[d.tag].join(' ')]));
     };
-    expect(kinds('', '<build_depend>a1</build_depend><run_depend>b1</run_depend><test_depend>c1</test_depend>')).toEqual({ a1: 'build', b1: 'build_export exec', c1: 'test' });
-    expect(kinds('format="2"', '<depend>a1</depend><build_export_depend>b1</build_export_depend><doc_depend>c1</doc_depend>')).toEqual({ a1: 'build build_export exec', b1: 'build_export', c1: 'doc' });
-    expect(kinds('format="3"', '<group_depend>g</group_depend><buildtool_export_depend version_gte="1.0.0">b1</buildtool_export_depend>')).toEqual({ g: 'group', b1: 'buildtool_export' });
+    expect(
+      kinds('', '<build_depend>a1</build_depend><run_depend>b1</run_depend><test_depend>c1</test_depend>'),
+    ).toEqual({ a1: 'build', b1: 'build_export exec', c1: 'test' });
+    expect(
+      kinds(
+        'format="2"',
+        '<depend>a1</depend><build_export_depend>b1</build_export_depend><doc_depend>c1</doc_depend>',
+      ),
+    ).toEqual({ a1: 'build build_export exec', b1: 'build_export', c1: 'doc' });
+    expect(
+      kinds(
+        'format="3"',
+        '<group_depend>g</group_depend><buildtool_export_depend version_gte="1.0.0">b1</buildtool_export_depend>',
+      ),
+    ).toEqual({ g: 'group', b1: 'buildtool_export' });
   });
 
   it('is the same after it was kept, whatever stands in it', () => {
-    const all = ['name', 'version', 'format', 'compatibility', 'description', 'maintainers', 'authors', 'licenses', 'urls', 'dependencies', 'memberOfGroups', 'buildTypes', 'exports'] as const;
-    for (const tags of ['', '<depend>a1</depend><depend>b\tc\n d</depend><build_depend version_gte="1.0.0" version_lt="2" condition="$A == \'&#9;\'">e</build_depend><test_depend></test_depend>', '<group_depend>g</group_depend><member_of_group condition="$ROS_VERSION == 2">h</member_of_group><author email="e@b.org">é</author><url type="repository">u</url>', '<exec_depend>{"x":1}</exec_depend><exec_depend>日本</exec_depend>']) {
+    const all = [
+      'name',
+      'version',
+      'format',
+      'compatibility',
+      'description',
+      'maintainers',
+      'authors',
+      'licenses',
+      'urls',
+      'dependencies',
+      'memberOfGroups',
+      'buildTypes',
+      'exports',
+    ] as const;
+    for (const tags of [
+      '',
+      '<depend>a1</depend><depend>b\tc\n d</depend><build_depend version_gte="1.0.0" version_lt="2" condition="$A == \'&#9;\'">e</build_depend><test_depend></test_depend>',
+      '<group_depend>g</group_depend><member_of_group condition="$ROS_VERSION == 2">h</member_of_group><author email="e@b.org">é</author><url type="repository">u</url>',
+      '<exec_depend>{"x":1}</exec_depend><exec_depend>日本</exec_depend>',
+    ]) {
       const read = parseManifest(manifest('a', tags).replace('<version>', '<version compatibility="1.0.0">'), 'p');
       const before = read.ok ? read.value : undefined;
       const after = before && packedManifest.read(packedManifest.write(before));
@@ -81,7 +119,14 @@ r/package.xml:10: error: <depend>c</depend> says again what <exec_depend> says [
 
   it('that is hostile is refused quickly', () => {
     const lol = `<!DOCTYPE l [<!ENTITY a "ha">${Array.from({ length: 20 }, (_, i) => `<!ENTITY a${i} "${`&a${i ? i - 1 : ''};`.repeat(10)}">`).join('')}]>${manifest('x', '<depend>&a19;</depend>')}`;
-    for (const text of [lol, '<!DOCTYPE p SYSTEM "file:///etc/passwd"><package/>', `${'<a>'.repeat(100_000)}`, `<package>${'<x/>'.repeat(10)}`, '<package format="3"><name>__proto__</name></package>', manifest('a').replace('BSD', 'B\u0001D')]) {
+    for (const text of [
+      lol,
+      '<!DOCTYPE p SYSTEM "file:///etc/passwd"><package/>',
+      `${'<a>'.repeat(100_000)}`,
+      `<package>${'<x/>'.repeat(10)}`,
+      '<package format="3"><name>__proto__</name></package>',
+      manifest('a').replace('BSD', 'B\u0001D'),
+    ]) {
       const begun = Date.now();
       expect(parseManifest(text, 'p').ok).toBe(false);
       expect(Date.now() - begun).toBeLessThan(20_000);
@@ -102,13 +147,25 @@ describe('a distro repository', () => {
     write('repositories/twice/package.xml', manifest('b'));
     commit('repositories/many');
     commit('repositories/twice');
-    write('rosdistro/index-v4.yaml', 'distributions:\n  d: {distribution: [d/distribution.yaml], distribution_type: ros2, python_version: 3}\ntype: index\nversion: 4\n');
-    write('rosdistro/d/distribution.yaml', 'repositories:\n  gone:\n    source: {type: git, url: ./repositories/gone, version: main}\n  many:\n    source: {type: git, url: ./repositories/many, version: main}\n  old:\n    source: {type: hg, url: ./x, version: main}\n  twice:\n    source: {type: git, url: ./repositories/twice, version: main}\ntype: distribution\nversion: 2\n');
-    write('distro.yaml', 'organization: acme\nindex: rosdistro/index-v4.yaml\ndistributions: {d: {platforms: [bookworm]}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\n');
+    write(
+      'rosdistro/index-v4.yaml',
+      'distributions:\n  d: {distribution: [d/distribution.yaml], distribution_type: ros2, python_version: 3}\ntype: index\nversion: 4\n',
+    );
+    write(
+      'rosdistro/d/distribution.yaml',
+      'repositories:\n  gone:\n    source: {type: git, url: ./repositories/gone, version: main}\n  many:\n    source: {type: git, url: ./repositories/many, version: main}\n  old:\n    source: {type: hg, url: ./x, version: main}\n  twice:\n    source: {type: git, url: ./repositories/twice, version: main}\ntype: distribution\nversion: 2\n',
+    );
+    write(
+      'distro.yaml',
+      'organization: acme\nindex: rosdistro/index-v4.yaml\ndistributions: {d: {platforms: [bookworm]}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\n',
+    );
     const ran = slipway('plan');
     expect(ran.status).toBe(1);
-    expect(ran.stdout).toBe('d on bookworm (debian bookworm) amd64: 2 packages from 1 repository into /opt/acme/d\n    1  a        1.0.0     cmake        named\n    2  b        1.0.0     cmake        named; needs a\n');
-    expect(ran.stderr).toBe(`many/a/package.xml:3: error: the condition '$ROS_VERSION = 2' of 'a' can't be read [condition-invalid]
+    expect(ran.stdout).toBe(
+      'd on bookworm (debian bookworm) amd64: 2 packages from 1 repository into /opt/acme/d\n    1  a        1.0.0     cmake        named\n    2  b        1.0.0     cmake        named; needs a\n',
+    );
+    expect(ran.stderr)
+      .toBe(`many/a/package.xml:3: error: the condition '$ROS_VERSION = 2' of 'a' can't be read [condition-invalid]
     compare with == != < <= > >=, join with and, or: $ROS_VERSION == 2 (REP 149)
 rosdistro/d/distribution.yaml:2: error: can't read ${folder}/repositories/gone: '${folder}/repositories/gone' does not appear to be a git repository [source-unreachable]
     is the URL right, and does \`git ls-remote\` work with it?
@@ -122,7 +179,10 @@ rosdistro/d/distribution.yaml:8: error: the package 'b' is in 'many' (many/deep/
   });
 
   it('is planned from a lock to the same bytes, whatever happened to its branches since', () => {
-    write('rosdistro/d/distribution.yaml', 'repositories:\n  many:\n    source: {type: git, url: ./repositories/many, version: main}\ntype: distribution\nversion: 2\n');
+    write(
+      'rosdistro/d/distribution.yaml',
+      'repositories:\n  many:\n    source: {type: git, url: ./repositories/many, version: main}\ntype: distribution\nversion: 2\n',
+    );
     expect(slipway('lock', '-o', 'lock.yaml').status).toBe(1);
     const plan = () => slipway('plan', '--json', '--lock', 'lock.yaml').stdout;
     const before = plan();
@@ -135,9 +195,18 @@ rosdistro/d/distribution.yaml:8: error: the package 'b' is in 'many' (many/deep/
 });
 
 it('doctor names what a machine lacks and the command that brings it', () => {
-  const ran = spawnSync(process.execPath, [bundle, 'doctor'], { cwd: folder, encoding: 'utf8', env: { PATH: '/nowhere' } });
+  const ran = spawnSync(process.execPath, [bundle, 'doctor'], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { PATH: '/nowhere' },
+  });
   expect(ran.status).toBe(1);
-  expect(ran.stdout).toMatch(/^git \(fetches sources\) is not installed\n {4}(sudo )?apt-get install -y git\nmmdebstrap \(makes the base systems\) is not installed\n {4}(sudo )?apt-get install -y mmdebstrap\n/);
-  const build = spawnSync(process.execPath, [bundle, 'build', '--distro', '/nowhere/distro.yaml'], { encoding: 'utf8', env: { PATH: '/nowhere' } });
+  expect(ran.stdout).toMatch(
+    /^git \(fetches sources\) is not installed\n {4}(sudo )?apt-get install -y git\nmmdebstrap \(makes the base systems\) is not installed\n {4}(sudo )?apt-get install -y mmdebstrap\n/,
+  );
+  const build = spawnSync(process.execPath, [bundle, 'build', '--distro', '/nowhere/distro.yaml'], {
+    encoding: 'utf8',
+    env: { PATH: '/nowhere' },
+  });
   expect(build.status).toBe(1);
 });

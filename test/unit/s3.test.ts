@@ -7,7 +7,12 @@ import { openStore } from '../../ts-src/run/store/store.ts';
 import { s3Server } from '../e2e/s3.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-s3-'));
-interface Server { erring: number; requests: number; endpoint: string; stop: () => void }
+interface Server {
+  erring: number;
+  requests: number;
+  endpoint: string;
+  stop: () => void;
+}
 
 describe('a store in a bucket', () => {
   let server: Server;
@@ -18,7 +23,8 @@ describe('a store in a bucket', () => {
     server.stop();
     rmSync(folder, { recursive: true, force: true });
   });
-  const open = (cache: string, untrusted?: string) => openStore(`s3://bucket/farm?endpoint=${server.endpoint}`, folder, join(folder, cache), untrusted);
+  const open = (cache: string, untrusted?: string) =>
+    openStore(`s3://bucket/farm?endpoint=${server.endpoint}`, folder, join(folder, cache), untrusted);
 
   for (const rate of [0, 0.5]) {
     it(`keeps and gives back what was put, whole and checked, where ${rate * 100} % of the answers are errors`, async () => {

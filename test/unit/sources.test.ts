@@ -1,6 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -9,8 +18,18 @@ import { isRefName, parseDistributionFile, parseRepos } from '../../ts-src/read/
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-sources-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const env = { ...process.env, GIT_AUTHOR_NAME: 'a', GIT_AUTHOR_EMAIL: 'a@b.org', GIT_COMMITTER_NAME: 'a', GIT_COMMITTER_EMAIL: 'a@b.org', GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'protocol.file.allow', GIT_CONFIG_VALUE_0: 'always' };
-const git = (cwd: string, ...args: string[]): string => execFileSync('git', args, { cwd, env, encoding: 'utf8' }).trim();
+const env = {
+  ...process.env,
+  GIT_AUTHOR_NAME: 'a',
+  GIT_AUTHOR_EMAIL: 'a@b.org',
+  GIT_COMMITTER_NAME: 'a',
+  GIT_COMMITTER_EMAIL: 'a@b.org',
+  GIT_CONFIG_COUNT: '1',
+  GIT_CONFIG_KEY_0: 'protocol.file.allow',
+  GIT_CONFIG_VALUE_0: 'always',
+};
+const git = (cwd: string, ...args: string[]): string =>
+  execFileSync('git', args, { cwd, env, encoding: 'utf8' }).trim();
 
 function repository(name: string, files: Record<string, string>): string {
   const path = join(folder, name);
@@ -77,11 +96,19 @@ describe('sources by git', () => {
   });
 
   it('take no hostile names', () => {
-    for (const bad of ['--upload-pack=x', 'a..b', 'a b', 'x\ny', 'a~1', '@{u}', '', '-b', 'a.lock', '/a', 'a:b']) expect(bad === '' || !isRefName(bad), bad).toBe(true);
-    for (const good of ['main', 'feature/x', 'v1.2.3', '1.0.0', 'release/jazzy/pkg/1.0.0-1']) expect(isRefName(good), good).toBe(true);
-    const read = parseDistributionFile('repositories:\n  a: {source: {type: git, url: "--upload-pack=touch /tmp/x", version: main}}\n  b: {source: {type: git, url: "ext::sh -c id", version: main}}\n  "../c": {source: {type: git, url: u, version: main}}\n  d: {source: {type: git, url: u, version: "--x"}}\ntype: distribution\nversion: 2\n', 'distribution.yaml');
+    for (const bad of ['--upload-pack=x', 'a..b', 'a b', 'x\ny', 'a~1', '@{u}', '', '-b', 'a.lock', '/a', 'a:b'])
+      expect(bad === '' || !isRefName(bad), bad).toBe(true);
+    for (const good of ['main', 'feature/x', 'v1.2.3', '1.0.0', 'release/jazzy/pkg/1.0.0-1'])
+      expect(isRefName(good), good).toBe(true);
+    const read = parseDistributionFile(
+      'repositories:\n  a: {source: {type: git, url: "--upload-pack=touch /tmp/x", version: main}}\n  b: {source: {type: git, url: "ext::sh -c id", version: main}}\n  "../c": {source: {type: git, url: u, version: main}}\n  d: {source: {type: git, url: u, version: "--x"}}\ntype: distribution\nversion: 2\n',
+      'distribution.yaml',
+    );
     expect(read.diagnostics.map((d) => `${d.line}: ${d.message}`)).toEqual([
-      '2: source of \'a\': the url "--upload-pack=touch /tmp/x" is not allowed', '3: source of \'b\': the url "ext::sh -c id" is not allowed', '4: the repository name "../c" is not allowed', '5: source of \'d\': the version "--x" is no branch, tag or commit',
+      '2: source of \'a\': the url "--upload-pack=touch /tmp/x" is not allowed',
+      '3: source of \'b\': the url "ext::sh -c id" is not allowed',
+      '4: the repository name "../c" is not allowed',
+      '5: source of \'d\': the version "--x" is no branch, tag or commit',
     ]);
   });
 });
@@ -93,17 +120,29 @@ describe('sources by archive', () => {
     writeFileSync(join(content, 'package.xml'), '<package/>');
     const file = join(folder, `a.${type}`);
     if (type === 'tar') execFileSync('tar', ['czf', file, '-C', dirname(content), 'top-1.0']);
-    else execFileSync('python3', ['-c', 'import shutil,sys; shutil.make_archive(sys.argv[1], "zip", sys.argv[2])', file.replace(/\.zip$/, ''), dirname(content)]);
+    else
+      execFileSync('python3', [
+        '-c',
+        'import shutil,sys; shutil.make_archive(sys.argv[1], "zip", sys.argv[2])',
+        file.replace(/\.zip$/, ''),
+        dirname(content),
+      ]);
     const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex');
     const state = join(folder, `state-${type}`);
     const snapshot = value(await fetchArchive({ type, url: file, sha256 }, file, state));
     value(await checkout(snapshot, snapshot.tree, join(folder, `out-${type}`)));
     expect(existsSync(join(folder, `out-${type}`, 'package.xml'))).toBe(true);
     const wrong = await fetchArchive({ type, url: file, sha256: '0'.repeat(64) }, `file://${file}`, state);
-    expect(wrong.ok || wrong.diagnostics[0]!.message).toBe(`file://${file} has the SHA-256 ${sha256}, not ${'0'.repeat(64)}`);
+    expect(wrong.ok || wrong.diagnostics[0]!.message).toBe(
+      `file://${file} has the SHA-256 ${sha256}, not ${'0'.repeat(64)}`,
+    );
   });
 
   it('need a checksum', () => {
-    expect(parseRepos('repositories:\n  x: {type: tar, url: "https://example.org/x.tar.gz"}\n', 'a.repos').diagnostics.map((d) => [d.line, d.message, d.hint])).toEqual([[2, '\'x\': an archive needs its checksum', 'add sha256: (of the file, in hex)']]);
+    expect(
+      parseRepos('repositories:\n  x: {type: tar, url: "https://example.org/x.tar.gz"}\n', 'a.repos').diagnostics.map(
+        (d) => [d.line, d.message, d.hint],
+      ),
+    ).toEqual([[2, "'x': an archive needs its checksum", 'add sha256: (of the file, in hex)']]);
   });
 });

@@ -1,15 +1,29 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, createReadStream, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** Writes a file that appears whole or not at all, and survives a crash of the machine; `sync: false` for what is only a copy. */
+/**
+ * Writes a file that appears whole or not at all, and survives a crash of the machine; `sync: false` for what is only a
+ * copy.
+ */
 export function writeWhole(path: string, data: string | Buffer, options: { sync?: boolean } = {}): void {
   mkdirSync(dirname(path), { recursive: true });
   const temporary = temporaryBeside(path);
   const handle = openSync(temporary, 'wx');
   try {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data;
-    for (let written = 0; written < bytes.length; ) written += writeSync(handle, bytes, written);
+    for (let written = 0; written < bytes.length;) written += writeSync(handle, bytes, written);
     if (options.sync !== false) fsyncSync(handle);
   } catch (e) {
     closeSync(handle);
@@ -21,13 +35,15 @@ export function writeWhole(path: string, data: string | Buffer, options: { sync?
 }
 
 /** A name in the same folder, so that renaming is atomic. What a killed process leaves is swept by its prefix. */
-export const temporaryBeside = (path: string): string => join(dirname(path), `.tmp-${process.pid}-${randomBytes(6).toString('hex')}`);
+export const temporaryBeside = (path: string): string =>
+  join(dirname(path), `.tmp-${process.pid}-${randomBytes(6).toString('hex')}`);
 
 export function readIf(path: string, encoding: 'utf8' | 'latin1' = 'utf8'): string | undefined {
   try {
     return readFileSync(path, encoding);
   } catch (e) {
-    if ((e as NodeJS.ErrnoException).code === 'ENOENT' || (e as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
+    if ((e as NodeJS.ErrnoException).code === 'ENOENT' || (e as NodeJS.ErrnoException).code === 'ENOTDIR')
+      return undefined;
     throw e;
   }
 }

@@ -1,6 +1,9 @@
 const pending: (() => void)[] = [];
 
-/** Work that can wait until everything was said: what is kept for the next run. Done by `finishLater`, lost where we are killed. */
+/**
+ * Work that can wait until everything was said: what is kept for the next run. Done by `finishLater`, lost where we are
+ * killed.
+ */
 export function later(work: () => void): void {
   pending.push(work);
 }
@@ -10,6 +13,8 @@ export function finishLater(): void {
   for (const work of pending.splice(0)) {
     try {
       work();
-    } catch { /* a full disk, a folder that can't be written */ }
+    } catch {
+      /* a full disk, a folder that can't be written */
+    }
   }
 }

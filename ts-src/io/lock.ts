@@ -3,8 +3,8 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
- * Holds a lock between processes while `work` runs. The kernel keeps it (flock(1), which ends when its standard input does),
- * so a killed process leaves none behind.
+ * Holds a lock between processes while `work` runs. The kernel keeps it (flock(1), which ends when its standard input
+ * does), so a killed process leaves none behind.
  */
 export async function withLock<T>(path: string, work: () => Promise<T>, waiting?: () => void): Promise<T> {
   const release = await holdLock(path, waiting);
@@ -19,7 +19,10 @@ export async function withLock<T>(path: string, work: () => Promise<T>, waiting?
 export function holdLock(path: string, waiting?: () => void): Promise<() => void> {
   mkdirSync(dirname(path), { recursive: true });
   return new Promise((resolve, reject) => {
-    const holder = spawn('flock', ['--exclusive', '--no-fork', path, 'sh', '-c', 'echo held; exec cat >/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'], detached: true });
+    const holder = spawn('flock', ['--exclusive', '--no-fork', path, 'sh', '-c', 'echo held; exec cat >/dev/null'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      detached: true,
+    });
     const timer = waiting && setTimeout(waiting, 1000);
     holder.on('error', reject);
     holder.on('exit', (code) => reject(new Error(`flock ended with ${code}`)));

@@ -1,7 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 
-export interface Outcome { code: number; signal: NodeJS.Signals | null; stdout: string; stderr: string }
+export interface Outcome {
+  code: number;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
 export interface RunOptions {
   cwd?: string;
   /** The whole environment where given; else ours. */
@@ -29,7 +34,11 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     if (options.signal?.aborted) return resolve({ code: 130, signal: 'SIGTERM', stdout: '', stderr: 'stopped' });
     const log = options.log === undefined ? undefined : openSync(options.log, 'a');
     const output = options.inherit ? 'inherit' : (log ?? 'pipe');
-    const child = spawn(command, args, { cwd: options.cwd, env: options.env ?? process.env, stdio: [options.input === undefined && !options.keepInput ? 'ignore' : 'pipe', output, output] });
+    const child = spawn(command, args, {
+      cwd: options.cwd,
+      env: options.env ?? process.env,
+      stdio: [options.input === undefined && !options.keepInput ? 'ignore' : 'pipe', output, output],
+    });
     running.add(child);
     const gathered: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
     for (const name of ['stdout', 'stderr'] as const) {
@@ -56,10 +65,23 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     child.stdin?.on('error', () => undefined);
     child.on('exit', () => options.keepInput && child.stdin?.destroy());
     child.on('error', (e: NodeJS.ErrnoException) => {
-      if (e.code === 'ENOENT' || e.code === 'EACCES') settle({ code: 127, signal: null, stdout: '', stderr: `${command}: ${e.code === 'ENOENT' ? 'not found' : 'not allowed'}` });
+      if (e.code === 'ENOENT' || e.code === 'EACCES')
+        settle({
+          code: 127,
+          signal: null,
+          stdout: '',
+          stderr: `${command}: ${e.code === 'ENOENT' ? 'not found' : 'not allowed'}`,
+        });
       else reject(e);
     });
-    child.on('close', (code, signal) => settle({ code: code ?? 128, signal, stdout: Buffer.concat(gathered.stdout).toString(options.encoding ?? 'utf8'), stderr: Buffer.concat(gathered.stderr).toString('utf8') }));
+    child.on('close', (code, signal) =>
+      settle({
+        code: code ?? 128,
+        signal,
+        stdout: Buffer.concat(gathered.stdout).toString(options.encoding ?? 'utf8'),
+        stderr: Buffer.concat(gathered.stderr).toString('utf8'),
+      }),
+    );
     if (options.input !== undefined) {
       child.stdin!.end(options.input);
     }
@@ -72,11 +94,17 @@ export function killAll(): void {
 }
 
 /** Runs `work` over all items, at most `width` at once; results in the items' order. */
-export async function parallel<T, R>(items: readonly T[], width: number, work: (item: T, index: number) => Promise<R>): Promise<R[]> {
+export async function parallel<T, R>(
+  items: readonly T[],
+  width: number,
+  work: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
   const results = new Array<R>(items.length);
   let next = 0;
-  await Promise.all(Array.from({ length: Math.min(width, items.length) }, async () => {
-    for (let i = next++; i < items.length; i = next++) results[i] = await work(items[i]!, i);
-  }));
+  await Promise.all(
+    Array.from({ length: Math.min(width, items.length) }, async () => {
+      for (let i = next++; i < items.length; i = next++) results[i] = await work(items[i]!, i);
+    }),
+  );
   return results;
 }

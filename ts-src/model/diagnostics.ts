@@ -19,15 +19,28 @@ export const good = <T>(value: T, diagnostics: Diagnostic[] = []): Result<T> => 
 export const bad = (...diagnostics: Diagnostic[]): Result<never> => ({ ok: false, diagnostics });
 export const isError = (d: Diagnostic): boolean => d.severity === 'error';
 
-export function error(code: string, message: string, where: { file?: string | undefined; line?: number | undefined; hint?: string | undefined } = {}): Diagnostic {
+export function error(
+  code: string,
+  message: string,
+  where: { file?: string | undefined; line?: number | undefined; hint?: string | undefined } = {},
+): Diagnostic {
   return diagnostic('error', code, message, where);
 }
 
-export function warning(code: string, message: string, where: { file?: string | undefined; line?: number | undefined; hint?: string | undefined } = {}): Diagnostic {
+export function warning(
+  code: string,
+  message: string,
+  where: { file?: string | undefined; line?: number | undefined; hint?: string | undefined } = {},
+): Diagnostic {
   return diagnostic('warning', code, message, where);
 }
 
-function diagnostic(severity: 'error' | 'warning', code: string, message: string, where: { file?: string | undefined; line?: number | undefined; hint?: string | undefined }): Diagnostic {
+function diagnostic(
+  severity: 'error' | 'warning',
+  code: string,
+  message: string,
+  where: { file?: string | undefined; line?: number | undefined; hint?: string | undefined },
+): Diagnostic {
   const d: Diagnostic = { severity, code, message };
   if (where.file !== undefined) d.file = where.file;
   if (where.line !== undefined) d.line = where.line;
@@ -40,7 +53,13 @@ export function sorted(diagnostics: Diagnostic[]): Diagnostic[] {
   const seen = new Map<string, Diagnostic>();
   for (const d of diagnostics) seen.set(JSON.stringify([d.severity, d.code, d.file, d.line, d.message]), d);
   const rank = (d: Diagnostic) => (d.severity === 'error' ? 0 : 1);
-  return [...seen.values()].sort((a, b) => rank(a) - rank(b) || compare(a.file ?? '', b.file ?? '') || (a.line ?? 0) - (b.line ?? 0) || compare(a.message, b.message));
+  return [...seen.values()].sort(
+    (a, b) =>
+      rank(a) - rank(b) ||
+      compare(a.file ?? '', b.file ?? '') ||
+      (a.line ?? 0) - (b.line ?? 0) ||
+      compare(a.message, b.message),
+  );
 }
 
 /** Order by code unit, the same in every locale. */
@@ -51,7 +70,10 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
   return new NearNames(known).of(name, 1)[0];
 }
 
-/** Finds known names near to mistyped ones: Damerau-Levenshtein distance at most a third of the name's length, at least 1 and at most 3. */
+/**
+ * Finds known names near to mistyped ones: Damerau-Levenshtein distance at most a third of the name's length, at least
+ * 1 and at most 3.
+ */
 export class NearNames {
   private readonly byLength: string[][] = [];
   /** Of those lengths that were asked for. */
@@ -82,7 +104,10 @@ export class NearNames {
         if (d <= limit && d < wanted.length) found.push([d, candidate.name]);
       }
     }
-    return found.sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).slice(0, most).map(([, n]) => n);
+    return found
+      .sort((a, b) => a[0] - b[0] || compare(a[1], b[1]))
+      .slice(0, most)
+      .map(([, n]) => n);
   }
 }
 

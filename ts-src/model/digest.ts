@@ -4,4 +4,5 @@ import * as crypto from 'node:crypto';
 const atOnce = crypto.hash as typeof crypto.hash | undefined;
 
 /** SHA-256 of text (as UTF-8) or bytes. */
-export const sha256 = (data: string | Buffer, encoding: 'hex' | 'base64' = 'hex'): string => (atOnce ? atOnce('sha256', data, encoding) : crypto.createHash('sha256').update(data).digest(encoding));
+export const sha256 = (data: string | Buffer, encoding: 'hex' | 'base64' = 'hex'): string =>
+  atOnce ? atOnce('sha256', data, encoding) : crypto.createHash('sha256').update(data).digest(encoding);

@@ -8,15 +8,37 @@ z.config({ jitless: true });
  * What a person writes is `WrittenDistro` (z.input), what the rest of the program sees is `Distro`.
  */
 
-const name = z.string().regex(/^[a-z0-9][a-z0-9_-]*$/, 'lower case letters, digits, "-" and "_", a letter or digit first');
-const debianName = z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/, 'a Debian package name (policy 5.6.1): lower case letters, digits, "+", "-" and ".", at least two');
+const name = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_-]*$/, 'lower case letters, digits, "-" and "_", a letter or digit first');
+const debianName = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9+.-]+$/,
+    'a Debian package name (policy 5.6.1): lower case letters, digits, "+", "-" and ".", at least two',
+  );
 const packageName = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]*$/, 'a package name (REP 144)');
 const glob = z.string().regex(/^[a-zA-Z0-9_*?-]+$/, 'a package name or a glob with * and ?');
 const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of an environment variable');
-const value = z.union([z.string(), z.number(), z.boolean()]).transform(String).refine((v) => !/[\n\r\0]/.test(v), 'one line');
-const relativePath = z.string().min(1).refine((p) => !p.startsWith('/') && !p.split('/').includes('..') && !/[\0-\x1f\x7f]/.test(p), 'a path inside the distro repository');
-const keyPath = relativePath.refine((p) => /^[A-Za-z0-9._+/-]+$/.test(p), 'a path of letters, digits, ".", "_", "+", "-" and "/"');
-const absolutePath = z.string().regex(/^\/[A-Za-z0-9_+./-]*$/, 'an absolute path').refine((p) => !p.split('/').includes('..'), 'no ".." in a path');
+const value = z
+  .union([z.string(), z.number(), z.boolean()])
+  .transform(String)
+  .refine((v) => !/[\n\r\0]/.test(v), 'one line');
+const relativePath = z
+  .string()
+  .min(1)
+  .refine(
+    (p) => !p.startsWith('/') && !p.split('/').includes('..') && !/[\0-\x1f\x7f]/.test(p),
+    'a path inside the distro repository',
+  );
+const keyPath = relativePath.refine(
+  (p) => /^[A-Za-z0-9._+/-]+$/.test(p),
+  'a path of letters, digits, ".", "_", "+", "-" and "/"',
+);
+const absolutePath = z
+  .string()
+  .regex(/^\/[A-Za-z0-9_+./-]*$/, 'an absolute path')
+  .refine((p) => !p.split('/').includes('..'), 'no ".." in a path');
 const archiveUri = z.string().regex(/^(https?|file|copy):\/\/?[^\s\]'"$`\\]+$/, 'an http, https, file or copy URI');
 const suite = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._\/-]*$/, 'a suite of an apt repository');
 const component = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._\/-]*$/, 'a component of an apt repository');
@@ -27,19 +49,32 @@ const environment = z.record(variable, value);
 const packageSettings = z.strictObject({
   cmake_args: z.array(value).default([]).describe('Arguments for cmake at configuration'),
   environment: environment.default({}).describe('Environment variables of the build'),
-  patches: z.array(relativePath).default([]).describe('Patch files of the distro repository, applied in order with -p1 in the package\'s folder'),
-  build_depends: z.array(debianName).default([]).describe('System packages needed to build, beside what package.xml says'),
+  patches: z
+    .array(relativePath)
+    .default([])
+    .describe("Patch files of the distro repository, applied in order with -p1 in the package's folder"),
+  build_depends: z
+    .array(debianName)
+    .default([])
+    .describe('System packages needed to build, beside what package.xml says'),
   depends: z.array(debianName).default([]).describe('System packages needed to run, beside what package.xml says'),
-  system: z.array(debianName).optional().describe('The platform provides this package: these system packages stand for it and it is not built'),
+  system: z
+    .array(debianName)
+    .optional()
+    .describe('The platform provides this package: these system packages stand for it and it is not built'),
   skip: z.boolean().default(false).describe('Do not build it and do not count it as missing where it is named'),
 });
 
 const underlay = z.strictObject({
-  uri: archiveUri.optional().describe('The apt repository; left out: the platform\'s own archive'),
+  uri: archiveUri.optional().describe("The apt repository; left out: the platform's own archive"),
   suite: suite.optional(),
   components: z.array(component).default(['main']),
   key: keyPath.optional().describe('Its public key (.asc or .gpg), a file of the distro repository'),
-  package: z.string().regex(/^[a-z0-9+.{}-]+$/).default('{name}').describe('How it names the Debian package of a package; {name} has "-" for "_"'),
+  package: z
+    .string()
+    .regex(/^[a-z0-9+.{}-]+$/)
+    .default('{name}')
+    .describe('How it names the Debian package of a package; {name} has "-" for "_"'),
   packages: z.record(packageName, debianName).default({}).describe('Names that the rule does not give'),
   prefix: absolutePath.default('/usr').describe('Where it installs'),
 });
@@ -48,9 +83,27 @@ const platform = z.strictObject({
   os: z.enum(['debian', 'ubuntu']),
   release: z.string().regex(/^[a-z]+$/, 'a code name such as bookworm or noble'),
   architectures: z.array(architecture).min(1).default(['amd64']),
-  mirror: z.strictObject({ uri: archiveUri, suites: z.array(suite).min(1).optional(), components: z.array(component).min(1).default(['main']), key: keyPath.optional().describe('Its public key; left out: the system\'s archive keyring'), trusted: z.boolean().default(false).describe('Take it unsigned: for a mirror on this machine') }).optional().describe('Where its packages come from; left out: the host\'s own apt sources where the host is that system, else the official archive'),
-  proxy: z.string().regex(/^https?:\/\/[^\s]+$/).optional().describe('HTTP proxy for its archive; left out: as the host has it'),
-  include: z.array(debianName).default([]).describe('System packages of the base beside build-essential, cmake and debhelper'),
+  mirror: z
+    .strictObject({
+      uri: archiveUri,
+      suites: z.array(suite).min(1).optional(),
+      components: z.array(component).min(1).default(['main']),
+      key: keyPath.optional().describe("Its public key; left out: the system's archive keyring"),
+      trusted: z.boolean().default(false).describe('Take it unsigned: for a mirror on this machine'),
+    })
+    .optional()
+    .describe(
+      "Where its packages come from; left out: the host's own apt sources where the host is that system, else the official archive",
+    ),
+  proxy: z
+    .string()
+    .regex(/^https?:\/\/[^\s]+$/)
+    .optional()
+    .describe('HTTP proxy for its archive; left out: as the host has it'),
+  include: z
+    .array(debianName)
+    .default([])
+    .describe('System packages of the base beside build-essential, cmake and debhelper'),
   renew_days: z.number().min(0).default(14).describe('A base older than this is made anew'),
   underlays: z.record(name, underlay).default({}),
 });
@@ -65,29 +118,53 @@ const distribution = z.strictObject({
   platforms: z.array(name).min(1),
   variants: z.array(name).default([]).describe('Built beside the default one'),
   packages: z.array(glob).min(1).default(['*']).describe('What is built, with what it needs'),
-  sources: z.enum(['source', 'release']).default('source').describe('`source`: branch heads; `release`: released versions'),
+  sources: z
+    .enum(['source', 'release'])
+    .default('source')
+    .describe('`source`: branch heads; `release`: released versions'),
   underlay: z.array(name).default([]),
   cache: relativePath.optional().describe('A rosdistro cache (.yaml or .yaml.gz); left out: what the index names'),
-  folders: z.array(relativePath).default([]).describe('Folders of packages on this disk (a colcon workspace\'s src), taken as they are'),
+  folders: z
+    .array(relativePath)
+    .default([])
+    .describe("Folders of packages on this disk (a colcon workspace's src), taken as they are"),
   repos: z.array(relativePath).default([]).describe('.repos files, read beside the distribution file'),
-  ros_version: z.union([z.literal(1), z.literal(2)]).optional().describe('Left out: from distribution_type of the index'),
-  python_version: z.union([z.literal(2), z.literal(3)]).optional().describe('Left out: from the index, else 3'),
+  ros_version: z
+    .union([z.literal(1), z.literal(2)])
+    .optional()
+    .describe('Left out: from distribution_type of the index'),
+  python_version: z
+    .union([z.literal(2), z.literal(3)])
+    .optional()
+    .describe('Left out: from the index, else 3'),
   conditions: environment.default({}).describe('Variables for the conditions of package.xml'),
-  build_essential: z.array(packageName).default([]).describe('Packages that every other one needs, as ROS 2 does with ros_workspace'),
+  build_essential: z
+    .array(packageName)
+    .default([])
+    .describe('Packages that every other one needs, as ROS 2 does with ros_workspace'),
 });
 
-const track = z.strictObject({
-  branch: z.string().min(1).optional(),
-  tag: z.string().min(1).optional(),
-  channel: z.string().regex(/^[a-z0-9{][a-z0-9{}._\/-]*$/),
-  locked: z.boolean().default(false),
-  keep: z.number().int().min(1).optional(),
-  strict: z.boolean().optional(),
-}).refine((t) => (t.branch === undefined) !== (t.tag === undefined), 'either a branch or a tag');
+const track = z
+  .strictObject({
+    branch: z.string().min(1).optional(),
+    tag: z.string().min(1).optional(),
+    channel: z.string().regex(/^[a-z0-9{][a-z0-9{}._\/-]*$/),
+    locked: z.boolean().default(false),
+    keep: z.number().int().min(1).optional(),
+    strict: z.boolean().optional(),
+  })
+  .refine((t) => (t.branch === undefined) !== (t.tag === undefined), 'either a branch or a tag');
 
 export const distroSchema = z.strictObject({
-  organization: z.string().regex(/^[a-z0-9][a-z0-9.+]*$/, 'lower case letters and digits').describe('First part of the packages\' names'),
-  maintainer: z.string().regex(/^[^<>\n]+ <[^<>\s@]+@[^<>\s]+>$/, 'of the form "Name <user@host>"').optional().describe('Maintainer of the Debian packages; left out: the package\'s own'),
+  organization: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.+]*$/, 'lower case letters and digits')
+    .describe("First part of the packages' names"),
+  maintainer: z
+    .string()
+    .regex(/^[^<>\n]+ <[^<>\s@]+@[^<>\s]+>$/, 'of the form "Name <user@host>"')
+    .optional()
+    .describe("Maintainer of the Debian packages; left out: the package's own"),
   index: relativePath.optional().describe('rosdistro index (REP 153)'),
   distributions: z.record(name, distribution).refine((d) => Object.keys(d).length > 0, 'at least one distribution'),
   platforms: z.record(name, platform).refine((d) => Object.keys(d).length > 0, 'at least one platform'),
@@ -95,19 +172,51 @@ export const distroSchema = z.strictObject({
   rosdep: z.array(relativePath).default([]).describe('rosdep rules, the first file wins'),
   package_settings: z.record(glob, packageSettings).default({}).describe('For single packages or globs of them'),
   tracks: z.array(track).default([]),
-  naming: z.strictObject({
-    package: z.string().regex(/^[a-z0-9+.{}-]+$/).refine((p) => p.includes('{name}'), '{name} must be in it').default('{organization}-{distribution}-{name}'),
-    prefix: z.string().regex(/^\/[A-Za-z0-9_+./{}-]*$/).default('/opt/{organization}/{distribution}'),
-  }).default({ package: '{organization}-{distribution}-{name}', prefix: '/opt/{organization}/{distribution}' }),
-  store: z.string().regex(/^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/, 'file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME').default('file:.slipway/store'),
-  reuse: z.enum(['interface', 'full']).default('interface').describe('`interface`: what depends on a package is rebuilt where what the package shows has changed; `full`: where any byte of it has'),
-  tests: z.strictObject({
-    retries: z.number().int().min(0).max(10).default(0).describe('How often a package\'s failing tests are tried again; what passes then is flaky'),
-    minutes: z.number().min(1).default(60).describe('Longest time that the tests of one package may take'),
-    stop_dependents: z.boolean().default(false).describe('A failing test stops what depends on its package'),
-    skip: z.array(glob).default([]).describe('Packages whose tests are not run'),
-  }).default({ retries: 0, minutes: 60, stop_dependents: false, skip: [] }),
-  signing_key: z.string().regex(/^[0-9A-Fa-f]{16,40}$/, 'the fingerprint of a GnuPG key').optional().describe('Left out: one is made on first use'),
+  naming: z
+    .strictObject({
+      package: z
+        .string()
+        .regex(/^[a-z0-9+.{}-]+$/)
+        .refine((p) => p.includes('{name}'), '{name} must be in it')
+        .default('{organization}-{distribution}-{name}'),
+      prefix: z
+        .string()
+        .regex(/^\/[A-Za-z0-9_+./{}-]*$/)
+        .default('/opt/{organization}/{distribution}'),
+    })
+    .default({ package: '{organization}-{distribution}-{name}', prefix: '/opt/{organization}/{distribution}' }),
+  store: z
+    .string()
+    .regex(
+      /^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
+      'file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME',
+    )
+    .default('file:.slipway/store'),
+  reuse: z
+    .enum(['interface', 'full'])
+    .default('interface')
+    .describe(
+      '`interface`: what depends on a package is rebuilt where what the package shows has changed; `full`: where any byte of it has',
+    ),
+  tests: z
+    .strictObject({
+      retries: z
+        .number()
+        .int()
+        .min(0)
+        .max(10)
+        .default(0)
+        .describe("How often a package's failing tests are tried again; what passes then is flaky"),
+      minutes: z.number().min(1).default(60).describe('Longest time that the tests of one package may take'),
+      stop_dependents: z.boolean().default(false).describe('A failing test stops what depends on its package'),
+      skip: z.array(glob).default([]).describe('Packages whose tests are not run'),
+    })
+    .default({ retries: 0, minutes: 60, stop_dependents: false, skip: [] }),
+  signing_key: z
+    .string()
+    .regex(/^[0-9A-Fa-f]{16,40}$/, 'the fingerprint of a GnuPG key')
+    .optional()
+    .describe('Left out: one is made on first use'),
 });
 
 export type WrittenDistro = z.input<typeof distroSchema>;

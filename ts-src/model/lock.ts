@@ -1,11 +1,17 @@
-/** What a plan was made from, so that it can be made again: each repository's commit, each package's tree, each platform's system. */
+/**
+ * What a plan was made from, so that it can be made again: each repository's commit, each package's tree, each
+ * platform's system.
+ */
 export interface Lock {
   schema: 'slipway-lock-1';
   /** UTC, YYYYMMDDHHMMSS. */
   stamp: string;
   /** Distribution → repository. */
   distributions: Record<string, Record<string, LockedRepository>>;
-  /** Platform and architecture (`bookworm-amd64`) → its system, as builds found it; of platforms that nothing was built on nothing is known. */
+  /**
+   * Platform and architecture (`bookworm-amd64`) → its system, as builds found it; of platforms that nothing was built
+   * on nothing is known.
+   */
   platforms: Record<string, LockedPlatform>;
 }
 

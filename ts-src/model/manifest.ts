@@ -19,18 +19,54 @@ export interface Manifest {
   exports: { name: string; attributes: Record<string, string>; text: string }[];
 }
 
-export interface Person { name: string; email?: string }
-export interface License { name: string; file?: string }
-export interface Url { url: string; type: string }
-export interface Conditional { name: string; condition?: string; line: number }
+export interface Person {
+  name: string;
+  email?: string;
+}
+export interface License {
+  name: string;
+  file?: string;
+}
+export interface Url {
+  url: string;
+  type: string;
+}
+export interface Conditional {
+  name: string;
+  condition?: string;
+  line: number;
+}
 
 /** What a dependency can be for. */
-export type DependencyKind = 'build' | 'buildtool' | 'build_export' | 'buildtool_export' | 'exec' | 'test' | 'doc' | 'group' | 'conflict' | 'replace';
+export type DependencyKind =
+  | 'build'
+  | 'buildtool'
+  | 'build_export'
+  | 'buildtool_export'
+  | 'exec'
+  | 'test'
+  | 'doc'
+  | 'group'
+  | 'conflict'
+  | 'replace';
 
-/** What each dependency tag stands for (REP 127, REP 140, REP 149); `run_depend` is of format 1 alone, `group_depend` of 3. */
+/**
+ * What each dependency tag stands for (REP 127, REP 140, REP 149); `run_depend` is of format 1 alone, `group_depend` of
+ * 3.
+ */
 export const kindsOfTag = {
-  depend: ['build', 'build_export', 'exec'], build_depend: ['build'], build_export_depend: ['build_export'], buildtool_depend: ['buildtool'], buildtool_export_depend: ['buildtool_export'],
-  exec_depend: ['exec'], run_depend: ['build_export', 'exec'], test_depend: ['test'], doc_depend: ['doc'], group_depend: ['group'], conflict: ['conflict'], replace: ['replace'],
+  depend: ['build', 'build_export', 'exec'],
+  build_depend: ['build'],
+  build_export_depend: ['build_export'],
+  buildtool_depend: ['buildtool'],
+  buildtool_export_depend: ['buildtool_export'],
+  exec_depend: ['exec'],
+  run_depend: ['build_export', 'exec'],
+  test_depend: ['test'],
+  doc_depend: ['doc'],
+  group_depend: ['group'],
+  conflict: ['conflict'],
+  replace: ['replace'],
 } as const satisfies Record<string, readonly DependencyKind[]>;
 export type DependencyTag = keyof typeof kindsOfTag;
 

@@ -3,40 +3,64 @@ import type { Target } from './plan.ts';
 
 /** All names of artifacts are made here and nowhere else. */
 
-const fill = (pattern: string, values: Record<string, string>): string => pattern.replace(/\{([a-z]+)\}/g, (whole, key: string) => (Object.hasOwn(values, key) ? values[key]! : whole));
+const fill = (pattern: string, values: Record<string, string>): string =>
+  pattern.replace(/\{([a-z]+)\}/g, (whole, key: string) => (Object.hasOwn(values, key) ? values[key]! : whole));
 
 /** A package's name as Debian allows it (policy 5.6.1): lower case, `-` for `_`. */
 export const debianize = (name: string): string => name.toLowerCase().replaceAll('_', '-');
 
 /** The Debian names of a distribution's packages: its pattern is filled once but for the name. */
 export function debianNames(distro: Distro, distribution: string): (name: string) => string {
-  const parts = fill(distro.naming.package, { organization: distro.organization, distribution: debianize(distribution) }).split('{name}');
+  const parts = fill(distro.naming.package, {
+    organization: distro.organization,
+    distribution: debianize(distribution),
+  }).split('{name}');
   return (name) => parts.join(debianize(name));
 }
-export const debianPackage = (distro: Distro, distribution: string, name: string): string => debianNames(distro, distribution)(name);
-export const installPrefix = (distro: Distro, distribution: string): string => fill(distro.naming.prefix, { organization: distro.organization, distribution });
+export const debianPackage = (distro: Distro, distribution: string, name: string): string =>
+  debianNames(distro, distribution)(name);
+export const installPrefix = (distro: Distro, distribution: string): string =>
+  fill(distro.naming.prefix, { organization: distro.organization, distribution });
 export const underlayPackage = (pattern: string, name: string): string => fill(pattern, { name: debianize(name) });
 
 /** Debian version: upstream's, the platform's code name and the plan's stamp; an epoch where upstream went down. */
-export const debianVersion = (upstream: string, release: string, stamp: string, epoch = 0): string => `${epoch ? `${epoch}:` : ''}${upstream}-0${release}.${stamp.slice(0, 8)}.${stamp.slice(8)}`;
+export const debianVersion = (upstream: string, release: string, stamp: string, epoch = 0): string =>
+  `${epoch ? `${epoch}:` : ''}${upstream}-0${release}.${stamp.slice(0, 8)}.${stamp.slice(8)}`;
 
 /** File name of a binary package: the epoch is no part of it (policy 5.6.12, dpkg-deb). */
-export const debFile = (name: string, version: string, architecture: string): string => `${name}_${version.replace(/^\d+:/, '')}_${architecture}.deb`;
+export const debFile = (name: string, version: string, architecture: string): string =>
+  `${name}_${version.replace(/^\d+:/, '')}_${architecture}.deb`;
 
 /** The same in every run, in paths and logs: no part of it holds a slash. */
-export const scopeId = (distribution: string, target: Target): string => `${distribution}/${target.platform}-${target.architecture}${target.variant === 'default' ? '' : `-${target.variant}`}`;
+export const scopeId = (distribution: string, target: Target): string =>
+  `${distribution}/${target.platform}-${target.architecture}${target.variant === 'default' ? '' : `-${target.variant}`}`;
 /** The ABI name of a package: exactly what its dependents were built against (a virtual package, policy 3.6). */
 export const abiName = (debian: string, hash: string): string => `${debian}-abi-${hash.slice(0, 16)}`;
 
-export const testTaskId = (distribution: string, target: Target, name: string): string => `${taskId(distribution, target, name)}:test`;
-export const taskId = (distribution: string, target: Target, name: string): string => `${scopeId(distribution, target)}/${name}`;
+export const testTaskId = (distribution: string, target: Target, name: string): string =>
+  `${taskId(distribution, target, name)}:test`;
+export const taskId = (distribution: string, target: Target, name: string): string =>
+  `${scopeId(distribution, target)}/${name}`;
 
 /** apt's suite of what one scope publishes. */
-export const aptSuite = (distribution: string, target: Target): string => `${target.release}-${distribution}${target.variant === 'default' ? '' : `-${target.variant}`}`;
+export const aptSuite = (distribution: string, target: Target): string =>
+  `${target.release}-${distribution}${target.variant === 'default' ? '' : `-${target.variant}`}`;
 
 /** What a channel calls the packages of one architecture in a suite, which they share with those of others. */
-export const channelSuite = (distribution: string, target: Target): string => `${aptSuite(distribution, target)}/${target.architecture}`;
+export const channelSuite = (distribution: string, target: Target): string =>
+  `${aptSuite(distribution, target)}/${target.architecture}`;
 
 /** Seconds since 1970 of a stamp. */
-export const stampSeconds = (stamp: string): number => Math.floor(Date.UTC(+stamp.slice(0, 4), +stamp.slice(4, 6) - 1, +stamp.slice(6, 8), +stamp.slice(8, 10), +stamp.slice(10, 12), +stamp.slice(12, 14)) / 1000);
-export const stampOf = (milliseconds: number): string => new Date(milliseconds).toISOString().replace(/[-:T]/g, '').slice(0, 14);
+export const stampSeconds = (stamp: string): number =>
+  Math.floor(
+    Date.UTC(
+      +stamp.slice(0, 4),
+      +stamp.slice(4, 6) - 1,
+      +stamp.slice(6, 8),
+      +stamp.slice(8, 10),
+      +stamp.slice(10, 12),
+      +stamp.slice(12, 14),
+    ) / 1000,
+  );
+export const stampOf = (milliseconds: number): string =>
+  new Date(milliseconds).toISOString().replace(/[-:T]/g, '').slice(0, 14);

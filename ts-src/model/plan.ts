@@ -1,6 +1,9 @@
 import type { Manifest } from './manifest.ts';
 
-/** Where a package's files come from: a repository, or a folder of this disk (no commit, no ref). `tree` identifies their content (git's tree object of the package's folder). */
+/**
+ * Where a package's files come from: a repository, or a folder of this disk (no commit, no ref). `tree` identifies
+ * their content (git's tree object of the package's folder).
+ */
 export interface PackageSource {
   url: string;
   /** Commit (git) or SHA-256 (archive); undefined where only manifests are known (a cache). */
@@ -34,7 +37,13 @@ export interface DistributionInput {
 }
 
 /** System a task runs on. */
-export interface Target { platform: string; os: 'debian' | 'ubuntu'; release: string; architecture: string; variant: string }
+export interface Target {
+  platform: string;
+  os: 'debian' | 'ubuntu';
+  release: string;
+  architecture: string;
+  variant: string;
+}
 
 /** Where a dependency comes from. */
 export type Origin = 'built' | 'underlay' | 'system';

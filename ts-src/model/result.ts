@@ -1,10 +1,14 @@
 /** A file in the store. */
-export interface StoredFile { name: string; sha256: string; size: number }
+export interface StoredFile {
+  name: string;
+  sha256: string;
+  size: number;
+}
 
 /**
  * What a package shows to others, as SHA-256 of its files, sorted: `run/interface.ts` says what counts and why.
- * `shown`: what a dependent's build can see of a library; `tool`: the same for whoever runs the package in its build, all of it
- * but the code in shared libraries; `code`: that code too, sources without comments; `content`: every byte.
+ * `shown`: what a dependent's build can see of a library; `tool`: the same for whoever runs the package in its build,
+ * all of it but the code in shared libraries; `code`: that code too, sources without comments; `content`: every byte.
  */
 export interface Interface {
   shown: string;
@@ -36,7 +40,9 @@ export interface BuildRecord {
   requires: string[];
   /** What went into the key, by part: what `explain` compares. */
   inputs: Record<string, string>;
-  /** System packages (`name=version`) of its root beside the base's, and what stood for each package in it: for people. */
+  /**
+   * System packages (`name=version`) of its root beside the base's, and what stood for each package in it: for people.
+   */
   system: string[];
   roots: Record<string, string>;
   milliseconds: number;
@@ -46,10 +52,22 @@ export interface BuildRecord {
 export type BriefRecord = Omit<BuildRecord, 'system' | 'roots' | 'inputs'>;
 
 /** One test case, whoever ran it. */
-export interface TestCase { suite: string; name: string; seconds: number; result: 'passed' | 'failed' | 'skipped'; message: string; output: string; flaky?: boolean }
+export interface TestCase {
+  suite: string;
+  name: string;
+  seconds: number;
+  result: 'passed' | 'failed' | 'skipped';
+  message: string;
+  output: string;
+  flaky?: boolean;
+}
 
 /** One test case that did not pass. */
-export interface FailedCase { suite: string; name: string; message: string }
+export interface FailedCase {
+  suite: string;
+  name: string;
+  message: string;
+}
 
 /** What the store keeps of a package's tests, under the test task's key. */
 export interface TestRecord {
@@ -75,7 +93,10 @@ export interface TestRecord {
 export type BriefTest = Omit<TestRecord, 'inputs'>;
 
 /** What an index says of a scope's last runs, by key. */
-export interface Hints { builds: Map<string, BriefRecord>; tests: Map<string, BriefTest> }
+export interface Hints {
+  builds: Map<string, BriefRecord>;
+  tests: Map<string, BriefTest>;
+}
 
 export type TaskKind = 'build' | 'test';
 export type TaskState = 'kept' | 'built' | 'passed' | 'failed' | 'stopped' | 'blocked' | 'waiting';

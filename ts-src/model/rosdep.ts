@@ -1,4 +1,7 @@
-export interface OsTarget { os: string; release: string }
+export interface OsTarget {
+  os: string;
+  release: string;
+}
 
 /** rosdep's database, one after another: the first file that has an entry of the key for the OS wins. */
 export interface RosdepDatabase {

@@ -12,7 +12,10 @@ export interface Closures {
   together: ReadonlyMap<number, readonly number[]>;
   /** For each package the packages in its build root, by number in plan order, sorted. Built when asked for. */
   root(n: number): number[];
-  /** The packages in the root of its tests: that of its build, what its tests need, and itself, with what they need to run. */
+  /**
+   * The packages in the root of its tests: that of its build, what its tests need, and itself, with what they need to
+   * run.
+   */
   testRoot(n: number): number[];
   /** What must be installed with a package: its run dependencies, theirs, and so on; itself left out. */
   run(n: number): number[];
@@ -57,7 +60,11 @@ export function closuresOf(scope: Pick<Scope, 'packages'>): Closures {
     return numbersIn(bits);
   };
   return {
-    index, build, test, runs, together: new Map(cycles(runs).flatMap((set) => set.map((n) => [n, set] as const))),
+    index,
+    build,
+    test,
+    runs,
+    together: new Map(cycles(runs).flatMap((set) => set.map((n) => [n, set] as const))),
     run: (n) => without(brought[n]!.slice(), n),
     root(n) {
       let r = roots.get(n);
@@ -68,7 +75,10 @@ export function closuresOf(scope: Pick<Scope, 'packages'>): Closures {
   };
 }
 
-/** For each of some packages, all that are built with it in their root, by name, whatever the scope: what is rebuilt where it shows something else. */
+/**
+ * For each of some packages, all that are built with it in their root, by name, whatever the scope: what is rebuilt
+ * where it shows something else.
+ */
 export function usersOf(scopes: readonly Scope[], wanted: ReadonlySet<string>): Record<string, string[]> {
   const users = new Map<string, Set<string>>([...wanted].sort().map((name) => [name, new Set()]));
   for (const scope of scopes) {
@@ -81,7 +91,10 @@ export function usersOf(scopes: readonly Scope[], wanted: ReadonlySet<string>): 
 }
 
 /** For each package the length in milliseconds of the longest chain of builds that waits for it, itself counted. */
-export function remainingPaths(packages: readonly PlannedPackage[], milliseconds: (p: PlannedPackage) => number): number[] {
+export function remainingPaths(
+  packages: readonly PlannedPackage[],
+  milliseconds: (p: PlannedPackage) => number,
+): number[] {
   const index = new Map(packages.map((p, i) => [p.name, i]));
   const longest = packages.map(milliseconds);
   for (let n = packages.length - 1; n >= 0; n--) {

@@ -1,7 +1,9 @@
 import type { ConditionContext } from '../model/conditions.ts';
 
 type Term = { variable: string } | { literal: string };
-export type Condition = { operator: 'and' | 'or'; terms: Condition[] } | { operator: '==' | '!=' | '<=' | '>=' | '<' | '>'; left: Term; right: Term };
+export type Condition =
+  | { operator: 'and' | 'or'; terms: Condition[] }
+  | { operator: '==' | '!=' | '<=' | '>=' | '<' | '>'; left: Term; right: Term };
 
 const token = /\s*(?:(\(|\))|(==|!=|<=|>=|<|>)|\$([A-Za-z0-9_]+)|"([^"\n\r]*)"|'([^'\n\r]*)'|([A-Za-z0-9_-]+))/y;
 const blank = /^\s*$/;
@@ -58,15 +60,26 @@ export function parseCondition(text: string): Condition | undefined {
 }
 
 export function evaluateCondition(condition: Condition, context: ConditionContext): boolean {
-  if ('terms' in condition) return condition.operator === 'and' ? condition.terms.every((t) => evaluateCondition(t, context)) : condition.terms.some((t) => evaluateCondition(t, context));
-  const [a, b] = [condition.left, condition.right].map((t) => ('literal' in t ? t.literal : Object.hasOwn(context, t.variable) ? context[t.variable]! : '')) as [string, string];
+  if ('terms' in condition)
+    return condition.operator === 'and'
+      ? condition.terms.every((t) => evaluateCondition(t, context))
+      : condition.terms.some((t) => evaluateCondition(t, context));
+  const [a, b] = [condition.left, condition.right].map((t) =>
+    'literal' in t ? t.literal : Object.hasOwn(context, t.variable) ? context[t.variable]! : '',
+  ) as [string, string];
   switch (condition.operator) {
-    case '==': return a === b;
-    case '!=': return a !== b;
-    case '<=': return a <= b;
-    case '>=': return a >= b;
-    case '<': return a < b;
-    case '>': return a > b;
+    case '==':
+      return a === b;
+    case '!=':
+      return a !== b;
+    case '<=':
+      return a <= b;
+    case '>=':
+      return a >= b;
+    case '<':
+      return a < b;
+    case '>':
+      return a > b;
   }
 }
 

@@ -4,21 +4,39 @@ import type { Manifest, Package } from '../model/manifest.ts';
 import { conditionEvaluator } from './conditions.ts';
 
 /** An evaluator of manifests in one context. A condition that does not parse is a fault and counts as false. */
-export function manifestEvaluator(context: ConditionContext): (manifest: Manifest, file: string, diagnostics: Diagnostic[]) => Package {
+export function manifestEvaluator(
+  context: ConditionContext,
+): (manifest: Manifest, file: string, diagnostics: Diagnostic[]) => Package {
   const evaluate = conditionEvaluator(context);
   return (manifest, file, diagnostics) => {
     const holds = (c: { condition?: string; line: number }): boolean => {
       const value = evaluate(c.condition);
-      if (value === undefined) diagnostics.push(error('condition-invalid', `the condition '${c.condition}' of '${manifest.name}' can't be read`, { file, line: c.line, hint: 'compare with == != < <= > >=, join with and, or: $ROS_VERSION == 2 (REP 149)' }));
+      if (value === undefined)
+        diagnostics.push(
+          error('condition-invalid', `the condition '${c.condition}' of '${manifest.name}' can't be read`, {
+            file,
+            line: c.line,
+            hint: 'compare with == != < <= > >=, join with and, or: $ROS_VERSION == 2 (REP 149)',
+          }),
+        );
       return value === true;
     };
     const types = manifest.buildTypes.filter(holds);
-    if (types.length > 1) diagnostics.push(error('build-type', `'${manifest.name}' has ${types.length} build types`, { file, line: types[1]!.line, hint: 'leave one, or give them conditions that exclude each other' }));
+    if (types.length > 1)
+      diagnostics.push(
+        error('build-type', `'${manifest.name}' has ${types.length} build types`, {
+          file,
+          line: types[1]!.line,
+          hint: 'leave one, or give them conditions that exclude each other',
+        }),
+      );
     return {
       name: manifest.name,
       version: manifest.version,
       buildType: types[0]?.name ?? 'catkin',
-      dependencies: manifest.dependencies.every((d) => d.condition === undefined) ? manifest.dependencies : manifest.dependencies.filter(holds),
+      dependencies: manifest.dependencies.every((d) => d.condition === undefined)
+        ? manifest.dependencies
+        : manifest.dependencies.filter(holds),
       memberOfGroups: manifest.memberOfGroups.filter(holds).map((m) => m.name),
       manifest,
       file,
@@ -27,6 +45,14 @@ export function manifestEvaluator(context: ConditionContext): (manifest: Manifes
 }
 
 /** The variables of REP 149 for a distribution, and those that the distro file adds. */
-export function conditionContext(distribution: { name: string; rosVersion: number; pythonVersion: number }, extra: Record<string, string>): ConditionContext {
-  return { ROS_VERSION: String(distribution.rosVersion), ROS_DISTRO: distribution.name, ROS_PYTHON_VERSION: String(distribution.pythonVersion), ...extra };
+export function conditionContext(
+  distribution: { name: string; rosVersion: number; pythonVersion: number },
+  extra: Record<string, string>,
+): ConditionContext {
+  return {
+    ROS_VERSION: String(distribution.rosVersion),
+    ROS_DISTRO: distribution.name,
+    ROS_PYTHON_VERSION: String(distribution.pythonVersion),
+    ...extra,
+  };
 }

@@ -2,8 +2,8 @@
 export type Edges = readonly (readonly number[])[];
 
 /**
- * Kahn's order: what a node needs comes before it, and among those that are ready the smallest number first, so equal graphs
- * have one order. What lies on a cycle or above one is left over. O(nodes · log nodes + edges).
+ * Kahn's order: what a node needs comes before it, and among those that are ready the smallest number first, so equal
+ * graphs have one order. What lies on a cycle or above one is left over. O(nodes · log nodes + edges).
  */
 export function order(edges: Edges): { order: number[]; left: number[] } {
   const count = edges.length;
@@ -68,8 +68,9 @@ class Heap {
 }
 
 /**
- * Sets of nodes that need each other, each sorted; single nodes only where they need themselves. Tarjan's algorithm (1972) with a
- * stack of its own, since a chain of packages may be longer than the call stack is deep. O(nodes + edges).
+ * Sets of nodes that need each other, each sorted; single nodes only where they need themselves. Tarjan's algorithm
+ * (1972) with a stack of its own, since a chain of packages may be longer than the call stack is deep. O(nodes +
+ * edges).
  */
 export function cycles(edges: Edges): number[][] {
   const count = edges.length;
@@ -115,8 +116,8 @@ export function cycles(edges: Edges): number[][] {
 }
 
 /**
- * Two nodes for each package: building it (its number), which takes that what it builds on is usable, and being usable (its number
- * and the count of all), which takes that it is built and what it needs to run is usable.
+ * Two nodes for each package: building it (its number), which takes that what it builds on is usable, and being usable
+ * (its number and the count of all), which takes that it is built and what it needs to run is usable.
  */
 export function doubled(builds: Edges, runs: Edges): number[][] {
   const count = builds.length;
@@ -124,7 +125,10 @@ export function doubled(builds: Edges, runs: Edges): number[][] {
 }
 
 /** The trail of a set of such nodes, by packages, each once in a row. */
-export const packageTrail = (edges: Edges, set: readonly number[], count: number): number[] => trail(edges, set).map((n) => n % count).filter((n, i, a) => n !== a[i - 1]);
+export const packageTrail = (edges: Edges, set: readonly number[], count: number): number[] =>
+  trail(edges, set)
+    .map((n) => n % count)
+    .filter((n, i, a) => n !== a[i - 1]);
 
 /** A shortest cycle through the smallest node of the set: the same trail whatever the order of the input. */
 export function trail(edges: Edges, set: readonly number[]): number[] {

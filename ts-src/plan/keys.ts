@@ -9,9 +9,17 @@ export type KeyInputs = Record<string, string>;
 
 /** A package, how it is built and on what: the same for its build and its tests. */
 export interface OwnParts {
-  scope: Scope; target: Target; package: PlannedPackage; distro: Distro; settings: Partial<PackageSettings>; environment: Record<string, string>; variant: Variant | undefined;
+  scope: Scope;
+  target: Target;
+  package: PlannedPackage;
+  distro: Distro;
+  settings: Partial<PackageSettings>;
+  environment: Record<string, string>;
+  variant: Variant | undefined;
   /** Digest of the packaging templates, of the patches, of the evaluated manifest. */
-  templates: string; patches: string; manifest: string;
+  templates: string;
+  patches: string;
+  manifest: string;
   base: string;
 }
 
@@ -23,8 +31,27 @@ export function ownInputs(parts: OwnParts): KeyInputs {
     templates: parts.templates,
     source: p.source.tree ?? '',
     manifest: parts.manifest,
-    package: JSON.stringify([p.name, p.version, p.buildType, p.debian, scope.prefix, scope.underlayPrefixes, p.build, p.run, p.tools, p.systemBuild, p.systemRun, p.bounds]),
-    settings: JSON.stringify([settings.cmake_args ?? [], variant?.cmake_args ?? [], parts.environment, variant?.build_depends ?? [], parts.distro.maintainer ?? '']),
+    package: JSON.stringify([
+      p.name,
+      p.version,
+      p.buildType,
+      p.debian,
+      scope.prefix,
+      scope.underlayPrefixes,
+      p.build,
+      p.run,
+      p.tools,
+      p.systemBuild,
+      p.systemRun,
+      p.bounds,
+    ]),
+    settings: JSON.stringify([
+      settings.cmake_args ?? [],
+      variant?.cmake_args ?? [],
+      parts.environment,
+      variant?.build_depends ?? [],
+      parts.distro.maintainer ?? '',
+    ]),
     patches: parts.patches,
     platform: JSON.stringify([target.os, target.release, target.architecture, target.variant]),
     base: parts.base,
@@ -32,11 +59,18 @@ export function ownInputs(parts: OwnParts): KeyInputs {
 }
 
 /**
- * With the rest of its root. `system`: digest of `name=version` of the system packages; `dependencies`: what stands for each package
- * that it builds on, with what that needs, by name; for tests these stand for every byte of all in their root, the package itself among them.
+ * With the rest of its root. `system`: digest of `name=version` of the system packages; `dependencies`: what stands for
+ * each package that it builds on, with what that needs, by name; for tests these stand for every byte of all in their
+ * root, the package itself among them.
  */
-export const rootInputs = (system: string, dependencies: readonly (readonly [string, string])[], tested: PlannedPackage | undefined): KeyInputs => ({
-  system, dependencies: dependencies.map(([n, k]) => `${n}=${k}`).join(' '), ...(tested ? { tests: JSON.stringify([tested.test, tested.systemTest]) } : {}),
+export const rootInputs = (
+  system: string,
+  dependencies: readonly (readonly [string, string])[],
+  tested: PlannedPackage | undefined,
+): KeyInputs => ({
+  system,
+  dependencies: dependencies.map(([n, k]) => `${n}=${k}`).join(' '),
+  ...(tested ? { tests: JSON.stringify([tested.test, tested.systemTest]) } : {}),
 });
 
 /** What a key is the digest of: the parts with their lengths, so that no two have one text. */

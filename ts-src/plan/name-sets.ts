@@ -36,7 +36,9 @@ export class Vocabulary {
 
   /** The names of a set, sorted. */
   sorted(set: NameSet): string[] {
-    return this.ordered.filter((n) => n >> 5 < set.length && (set[n >> 5]! & (1 << (n & 31))) !== 0).map((n) => this.names[n]!);
+    return this.ordered
+      .filter((n) => n >> 5 < set.length && (set[n >> 5]! & (1 << (n & 31))) !== 0)
+      .map((n) => this.names[n]!);
   }
 }
 

@@ -4,17 +4,34 @@ import { kindsOfTag, type Dependency, type DependencyKind, type Package } from '
 import type { DistributionInput } from '../model/plan.ts';
 import { conditionContext, manifestEvaluator } from './evaluate.ts';
 
-/** What a dependency is for: to build, to run (or to build against the package), to test, to be run by the build. Bits, joined by `|`. */
+/**
+ * What a dependency is for: to build, to run (or to build against the package), to test, to be run by the build. Bits,
+ * joined by `|`.
+ */
 export const forBuild = 1;
 export const forRun = 2;
 export const forTest = 4;
 export const forTool = 8;
 
 const uses: Record<DependencyKind, number> = {
-  build: forBuild, buildtool: forBuild | forTool, build_export: forRun, buildtool_export: forRun, exec: forRun, test: forTest, doc: 0, group: forBuild | forRun, conflict: 0, replace: 0,
+  build: forBuild,
+  buildtool: forBuild | forTool,
+  build_export: forRun,
+  buildtool_export: forRun,
+  exec: forRun,
+  test: forTest,
+  doc: 0,
+  group: forBuild | forRun,
+  conflict: 0,
+  replace: 0,
 };
 
-const rolesOfTag: ReadonlyMap<string, number> = new Map(Object.entries(kindsOfTag).map(([tag, kinds]) => [tag, (kinds as readonly DependencyKind[]).reduce((roles, k) => roles | uses[k], 0)]));
+const rolesOfTag: ReadonlyMap<string, number> = new Map(
+  Object.entries(kindsOfTag).map(([tag, kinds]) => [
+    tag,
+    (kinds as readonly DependencyKind[]).reduce((roles, k) => roles | uses[k], 0),
+  ]),
+);
 
 /** One thing that a package says it needs; each member of a group by itself. */
 export interface Need {
@@ -28,9 +45,18 @@ export interface Need {
 }
 
 /** Packages of the distribution that one needs, by number and by name, sorted, itself left out. */
-export interface Inside { build: number[]; run: number[]; test: number[]; tools: number[]; names: { build: string[]; run: string[]; test: string[]; tools: string[] } }
+export interface Inside {
+  build: number[];
+  run: number[];
+  test: number[];
+  tools: number[];
+  names: { build: string[]; run: string[]; test: string[]; tools: string[] };
+}
 
-/** A distribution with its conditions evaluated: what is the same on every platform. Numbers count the packages by name, sorted. */
+/**
+ * A distribution with its conditions evaluated: what is the same on every platform. Numbers count the packages by name,
+ * sorted.
+ */
 export interface Evaluated {
   input: DistributionInput;
   names: string[];
@@ -81,9 +107,24 @@ export function evaluateAll(input: DistributionInput, settings: Distribution, di
     others.set(name, names.length + others.size);
     return names.length + others.size - 1;
   };
-  const essential = settings.build_essential.length ? settings.build_essential : input.rosVersion === 2 ? ['ros_workspace'] : [];
+  const essential = settings.build_essential.length
+    ? settings.build_essential
+    : input.rosVersion === 2
+      ? ['ros_workspace']
+      : [];
   const evaluated: Evaluated = {
-    input, names, number, ids: 0, packages, withGroups: new Set(), inside: [], outside: [], bounded: [], essential, beforeEssential: new Set(), order: undefined,
+    input,
+    names,
+    number,
+    ids: 0,
+    packages,
+    withGroups: new Set(),
+    inside: [],
+    outside: [],
+    bounded: [],
+    essential,
+    beforeEssential: new Set(),
+    order: undefined,
     needs: (n) => needsOf(packages[n]!, groups, idOf),
   };
   collectBelow(evaluated);
@@ -131,7 +172,13 @@ export function evaluateAll(input: DistributionInput, settings: Distribution, di
 }
 
 function insideOf(touched: number[], marks: Uint8Array, names: readonly string[]): Inside {
-  const inside: Inside = { build: [], run: [], test: [], tools: [], names: { build: [], run: [], test: [], tools: [] } };
+  const inside: Inside = {
+    build: [],
+    run: [],
+    test: [],
+    tools: [],
+    names: { build: [], run: [], test: [], tools: [] },
+  };
   touched.sort((a, b) => a - b);
   for (const d of touched) {
     const roles = marks[d]!;
@@ -166,7 +213,9 @@ function collectBelow(evaluated: Evaluated): void {
   for (let n = stack.pop(); n !== undefined; n = stack.pop()) {
     if (evaluated.beforeEssential.has(n)) continue;
     evaluated.beforeEssential.add(n);
-    for (const need of evaluated.needs(n)) if (need.roles & (forBuild | forRun) && need.group === undefined && need.id < evaluated.names.length) stack.push(need.id);
+    for (const need of evaluated.needs(n))
+      if (need.roles & (forBuild | forRun) && need.group === undefined && need.id < evaluated.names.length)
+        stack.push(need.id);
   }
 }
 
@@ -176,20 +225,22 @@ function needsOf(p: Package, groups: Map<string, string[]>, idOf: (name: string)
     const roles = rolesOfTag.get(d.tag)!;
     if (!roles) continue;
     if (d.tag === 'group_depend') {
-      for (const member of groups.get(d.name) ?? []) if (member !== p.name) needs.push({ name: member, id: idOf(member), roles, dependency: d, group: d.name });
+      for (const member of groups.get(d.name) ?? [])
+        if (member !== p.name) needs.push({ name: member, id: idOf(member), roles, dependency: d, group: d.name });
     } else needs.push({ name: d.name, id: idOf(d.name), roles, dependency: d, group: undefined });
   }
   return needs;
 }
 
 /**
- * Packages of the distribution that need one of `names`, directly or through others, to build, run or test; the named ones among
- * them. Linear in the edges.
+ * Packages of the distribution that need one of `names`, directly or through others, to build, run or test; the named
+ * ones among them. Linear in the edges.
  */
 export function above(evaluated: Evaluated, names: Iterable<string>): Set<string> {
   const dependents: string[][] = evaluated.names.map(() => []);
   evaluated.inside.forEach((inside, n) => {
-    for (const list of [inside.build, inside.run, inside.test]) for (const d of list) dependents[d]!.push(evaluated.names[n]!);
+    for (const list of [inside.build, inside.run, inside.test])
+      for (const d of list) dependents[d]!.push(evaluated.names[n]!);
   });
   const found = new Set<string>();
   const stack = [...names];

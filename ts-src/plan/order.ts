@@ -18,16 +18,18 @@ export interface Node {
 const essentialTag = 'every package of ROS 2 needs it';
 
 /**
- * The nodes so ordered that what a package needs comes before it, the smallest number first; also what its tests need, where that
- * can be. Building and being usable are two things: to build a package, what it needs must be usable, which takes its own run
- * dependencies too; so packages that need each other only to run are no fault, as in Debian.
+ * The nodes so ordered that what a package needs comes before it, the smallest number first; also what its tests need,
+ * where that can be. Building and being usable are two things: to build a package, what it needs must be usable, which
+ * takes its own run dependencies too; so packages that need each other only to run are no fault, as in Debian.
  *
- * A cycle that only test dependencies close is a warning, and so is one that only membership in a group closes: in the first case
- * all its test edges are left out of the order, in the second all edges of group members between packages of the cycle are left
- * out of the plan. Any other cycle is an error, and its packages are blocked.
+ * A cycle that only test dependencies close is a warning, and so is one that only membership in a group closes: in the
+ * first case all its test edges are left out of the order, in the second all edges of group members between packages of
+ * the cycle are left out of the plan. Any other cycle is an error, and its packages are blocked.
  */
 export function ordered(evaluated: Evaluated, nodes: readonly Node[], diagnostics: Diagnostic[]): Node[] {
-  const whole = nodes.length === evaluated.names.length && nodes.every((n) => n.build === evaluated.inside[n.number]!.build && n.run === evaluated.inside[n.number]!.run);
+  const whole =
+    nodes.length === evaluated.names.length &&
+    nodes.every((n) => n.build === evaluated.inside[n.number]!.build && n.run === evaluated.inside[n.number]!.run);
   if (whole && evaluated.order) return evaluated.order.map((i) => nodes[i]!);
   const local = new Int32Array(evaluated.names.length).fill(-1);
   nodes.forEach((n, i) => (local[n.number] = i));
@@ -57,12 +59,24 @@ function placesOf(local: Int32Array, lists: readonly (readonly number[])[]): num
 }
 
 /** What is told of one edge: the tag that makes it, the strongest where there are several. */
-export function edgeOf(evaluated: Evaluated, from: number, to: number, roles = forBuild | forRun): { tag: string; group?: string; line?: number } {
+export function edgeOf(
+  evaluated: Evaluated,
+  from: number,
+  to: number,
+  roles = forBuild | forRun,
+): { tag: string; group?: string; line?: number } {
   const name = evaluated.names[to]!;
   const rank = (n: Need) => (n.group !== undefined ? 2 : n.roles & forBuild ? 0 : 1);
-  const need = evaluated.needs(from).filter((n) => n.name === name && n.roles & roles).sort((a, b) => rank(a) - rank(b))[0];
+  const need = evaluated
+    .needs(from)
+    .filter((n) => n.name === name && n.roles & roles)
+    .sort((a, b) => rank(a) - rank(b))[0];
   if (!need) return { tag: essentialTag };
-  return { tag: need.dependency.tag, line: need.dependency.line, ...(need.group === undefined ? {} : { group: need.group }) };
+  return {
+    tag: need.dependency.tag,
+    line: need.dependency.line,
+    ...(need.group === undefined ? {} : { group: need.group }),
+  };
 }
 
 /** The group through which alone one package needs another. */
@@ -71,7 +85,12 @@ export function groupOf(evaluated: Evaluated, from: number, to: number): string 
 }
 
 class Cycles {
-  constructor(private readonly evaluated: Evaluated, private readonly nodes: readonly Node[], private readonly local: Int32Array, private readonly diagnostics: Diagnostic[]) {}
+  constructor(
+    private readonly evaluated: Evaluated,
+    private readonly nodes: readonly Node[],
+    private readonly local: Int32Array,
+    private readonly diagnostics: Diagnostic[],
+  ) {}
 
   private name(i: number): string {
     return this.evaluated.names[this.nodes[i]!.number]!;
@@ -79,7 +98,10 @@ class Cycles {
 
   /** Edges of building (the first half) and of being usable (the second), each by place among the nodes. */
   private doubled(): number[][] {
-    return doubled(this.nodes.map((n) => placesOf(this.local, [n.build])), this.nodes.map((n) => placesOf(this.local, [n.run])));
+    return doubled(
+      this.nodes.map((n) => placesOf(this.local, [n.build])),
+      this.nodes.map((n) => placesOf(this.local, [n.run])),
+    );
   }
 
   /** Leaves out or reports what makes cycles of builds; the edges that remain, which have none. */
@@ -93,7 +115,8 @@ class Cycles {
       this.report(edges, set);
       for (const n of set) onCycle.add(n % count);
     }
-    if (onCycle.size) edges = edges.map((e, n) => (onCycle.has(n % count) ? e.filter((d) => !onCycle.has(d % count)) : e));
+    if (onCycle.size)
+      edges = edges.map((e, n) => (onCycle.has(n % count) ? e.filter((d) => !onCycle.has(d % count)) : e));
     // A set that is usable only together stands as one: its members' builds come first.
     for (const set of cycles(edges)) {
       const inside = new Set(set);
@@ -115,7 +138,13 @@ class Cycles {
           const { group, line } = members.has(to) ? edgeOf(this.evaluated, from, to) : {};
           if (group === undefined) continue;
           leaveOut(node, to);
-          this.diagnostics.push(warning('cycle-group', `'${names[from]!}' needs '${names[to]!}' only as a member of the group '${group}', and '${names[to]!}' needs '${names[from]!}': that edge is left out`, { file: packages[from]!.file, line, hint: 'give the membership or the group dependency a condition' }));
+          this.diagnostics.push(
+            warning(
+              'cycle-group',
+              `'${names[from]!}' needs '${names[to]!}' only as a member of the group '${group}', and '${names[to]!}' needs '${names[from]!}': that edge is left out`,
+              { file: packages[from]!.file, line, hint: 'give the membership or the group dependency a condition' },
+            ),
+          );
         }
       }
     }
@@ -125,9 +154,20 @@ class Cycles {
     const count = this.nodes.length;
     const path = packageTrail(edges, set, count);
     const number = (i: number) => this.nodes[path[i]!]!.number;
-    const text = path.slice(0, -1).map((n, i) => `${this.name(n)} → ${this.name(path[i + 1]!)} (${edgeOf(this.evaluated, number(i), number(i + 1)).tag})`);
+    const text = path
+      .slice(0, -1)
+      .map(
+        (n, i) =>
+          `${this.name(n)} → ${this.name(path[i + 1]!)} (${edgeOf(this.evaluated, number(i), number(i + 1)).tag})`,
+      );
     const first = path.length > 1 ? edgeOf(this.evaluated, number(0), number(1)) : undefined;
-    this.diagnostics.push(error('cycle', `packages need each other to be built: ${text.join(', ')}`, { file: this.evaluated.packages[number(0)]!.file, line: first?.line, hint: 'one of these dependencies must go' }));
+    this.diagnostics.push(
+      error('cycle', `packages need each other to be built: ${text.join(', ')}`, {
+        file: this.evaluated.packages[number(0)]!.file,
+        line: first?.line,
+        hint: 'one of these dependencies must go',
+      }),
+    );
     for (const n of set) this.nodes[n % count]!.planned.blocked ??= 'it is on a cycle';
   }
 
@@ -138,7 +178,9 @@ class Cycles {
     const kept = tested.map((e) => [...e]);
     // One pass for all: sets of the graph with every test edge in it.
     const set = new Int32Array(built.length).fill(-1);
-    cycles([...built.slice(0, count).map((e, i) => [...e, ...tested[i]!]), ...built.slice(count)]).forEach((c, i) => c.forEach((n) => (set[n] = i)));
+    cycles([...built.slice(0, count).map((e, i) => [...e, ...tested[i]!]), ...built.slice(count)]).forEach((c, i) =>
+      c.forEach((n) => (set[n] = i)),
+    );
     tested.forEach((list, i) => {
       for (const to of list) {
         if (set[i] === -1 || set[i] !== set[to]) continue;
@@ -146,7 +188,13 @@ class Cycles {
         kept[i] = kept[i]!.filter((d) => d !== to);
         if (this.nodes[i]!.build.includes(b) || this.nodes[i]!.run.includes(b)) continue;
         const { tag, line } = edgeOf(this.evaluated, a, b, forTest);
-        this.diagnostics.push(warning('cycle-test', `'${names[a]!}' needs '${names[b]!}' to be tested (${tag}), and '${names[b]!}' needs '${names[a]!}': no build waits for that edge, the tests of '${names[a]!}' do`, { file: packages[a]!.file, line }));
+        this.diagnostics.push(
+          warning(
+            'cycle-test',
+            `'${names[a]!}' needs '${names[b]!}' to be tested (${tag}), and '${names[b]!}' needs '${names[a]!}': no build waits for that edge, the tests of '${names[a]!}' do`,
+            { file: packages[a]!.file, line },
+          ),
+        );
       }
     });
     return kept;

@@ -21,15 +21,23 @@ export interface PlanInput {
 }
 
 /** A plan, and what is known of each of its scopes beyond it: what `explain` and `query` ask. */
-export interface Made { plan: Plan; diagnostics: Diagnostic[]; resolvers: Resolver[] }
+export interface Made {
+  plan: Plan;
+  diagnostics: Diagnostic[];
+  resolvers: Resolver[];
+}
 
-/** plan = f(distro repository, sources, rosdep, underlays, selection): pure, and the same bytes for the same inputs in any order. */
+/**
+ * plan = f(distro repository, sources, rosdep, underlays, selection): pure, and the same bytes for the same inputs in
+ * any order.
+ */
 export function makePlan(input: PlanInput): Made {
   const diagnostics: Diagnostic[] = [];
   const scopes: Scope[] = [];
   const resolvers: Resolver[] = [];
   const { selection, distro } = input;
-  const chosen = (names: readonly string[], wanted: string[] | undefined) => names.filter((n) => !wanted || wanted.includes(n)).sort();
+  const chosen = (names: readonly string[], wanted: string[] | undefined) =>
+    names.filter((n) => !wanted || wanted.includes(n)).sort();
   checkNames('distribution', selection.distributions, Object.keys(distro.distributions), diagnostics);
   checkNames('platform', selection.platforms, Object.keys(distro.platforms), diagnostics);
   checkNames('variant', selection.variants, ['default', ...Object.keys(distro.variants)], diagnostics);
@@ -44,10 +52,14 @@ export function makePlan(input: PlanInput): Made {
     all.push(evaluated);
     for (const platform of chosen(settings.platforms, selection.platforms)) {
       const resolver = new Resolver(evaluated, settings, distro, platform, input.rosdep, input.underlays, settingsOf);
-      const scope = planScope({ distro, distroFile: input.distroFile, settings, resolver, selection, debian, near }, diagnostics);
+      const scope = planScope(
+        { distro, distroFile: input.distroFile, settings, resolver, selection, debian, near },
+        diagnostics,
+      );
       const { os, release, architectures } = distro.platforms[platform]!;
       for (const architecture of chosen(architectures, selection.architectures)) {
-        for (const variant of chosen(['default', ...settings.variants], selection.variants)) scope.targets.push({ platform, os, release, architecture, variant });
+        for (const variant of chosen(['default', ...settings.variants], selection.variants))
+          scope.targets.push({ platform, os, release, architecture, variant });
       }
       scopes.push(scope);
       resolvers.push(resolver);
@@ -55,7 +67,11 @@ export function makePlan(input: PlanInput): Made {
   }
   checkPatterns(selection, all, diagnostics);
   checkSuites(scopes, input.distroFile, diagnostics);
-  return { plan: { schema: 'slipway-plan-1', organization: distro.organization, stamp: input.stamp, scopes }, diagnostics: sorted(diagnostics), resolvers };
+  return {
+    plan: { schema: 'slipway-plan-1', organization: distro.organization, stamp: input.stamp, scopes },
+    diagnostics: sorted(diagnostics),
+    resolvers,
+  };
 }
 
 /** What is published under one name must come from one place. */
@@ -67,7 +83,17 @@ function checkSuites(scopes: readonly Scope[], file: string, diagnostics: Diagno
       const id = scopeId(scope.distribution, target);
       const other = taken.get(suite);
       if (other === undefined) taken.set(suite, id);
-      else diagnostics.push(error('suite-taken', `${other} and ${id} would both be the suite '${aptSuite(scope.distribution, target)}' of the apt repository`, { file, hint: 'two platforms of one release need distributions of their own; a distribution and a variant need names that do not run together' }));
+      else
+        diagnostics.push(
+          error(
+            'suite-taken',
+            `${other} and ${id} would both be the suite '${aptSuite(scope.distribution, target)}' of the apt repository`,
+            {
+              file,
+              hint: 'two platforms of one release need distributions of their own; a distribution and a variant need names that do not run together',
+            },
+          ),
+        );
     }
   }
 }

@@ -9,7 +9,10 @@ function edgesOf(evaluated: Evaluated): number[][] {
   return evaluated.inside.map((i) => [...new Set([...i.build, ...i.run, ...i.test])].sort((a, b) => a - b));
 }
 
-/** Names that a package needs (or, `up`, that need it), through others, with the least number of steps to each. Sorted by that. */
+/**
+ * Names that a package needs (or, `up`, that need it), through others, with the least number of steps to each. Sorted
+ * by that.
+ */
 export function reach(evaluated: Evaluated, name: string, up: boolean): { name: string; steps: number }[] {
   const forward = edgesOf(evaluated);
   let edges = forward;
@@ -32,10 +35,16 @@ export function reach(evaluated: Evaluated, name: string, up: boolean): { name: 
     front = next;
   }
   steps.delete(start);
-  return [...steps].map(([n, s]) => ({ name: evaluated.names[n]!, steps: s })).sort((a, b) => a.steps - b.steps || compare(a.name, b.name));
+  return [...steps]
+    .map(([n, s]) => ({ name: evaluated.names[n]!, steps: s }))
+    .sort((a, b) => a.steps - b.steps || compare(a.name, b.name));
 }
 
-export interface Edge { from: string; to: string; tag: string }
+export interface Edge {
+  from: string;
+  to: string;
+  tag: string;
+}
 
 /** A shortest way from one package to what it needs through others; empty where it doesn't. The same one always. */
 export function pathBetween(evaluated: Evaluated, from: string, to: string): Edge[] {
@@ -58,17 +67,28 @@ export function pathBetween(evaluated: Evaluated, from: string, to: string): Edg
   for (let at = goal; at !== start;) {
     const previous = before.get(at);
     if (previous === undefined) return [];
-    path.unshift({ from: evaluated.names[previous]!, to: evaluated.names[at]!, tag: edgeOf(evaluated, previous, at, forBuild | forRun | forTest).tag });
+    path.unshift({
+      from: evaluated.names[previous]!,
+      to: evaluated.names[at]!,
+      tag: edgeOf(evaluated, previous, at, forBuild | forRun | forTest).tag,
+    });
     at = previous;
   }
   return path;
 }
 
-export interface Cycle { kind: 'build' | 'group' | 'test' | 'run'; packages: string[]; trail: Edge[] }
+export interface Cycle {
+  kind: 'build' | 'group' | 'test' | 'run';
+  packages: string[];
+  trail: Edge[];
+}
 
 /** What each kind of cycle comes to. */
 export const cycleMeaning: Record<Cycle['kind'], string> = {
-  build: 'none of them can be built', group: 'edges of group members are left out', test: 'builds do not wait for the edges of tests', run: 'no fault: they are only installed together',
+  build: 'none of them can be built',
+  group: 'edges of group members are left out',
+  test: 'builds do not wait for the edges of tests',
+  run: 'no fault: they are only installed together',
 };
 
 /** Sets of packages that need each other, each with a shortest trail through its first. */
@@ -82,18 +102,43 @@ export function findCycles(evaluated: Evaluated): Cycle[] {
     const path = packageTrail(edges, set, count);
     const roles = kind === 'test' ? forBuild | forRun | forTest : forBuild | forRun;
     for (const n of packagesOf(set)) covered.set(n, found.length);
-    found.push({ kind, packages: packagesOf(set).map((n) => evaluated.names[n]!), trail: path.slice(0, -1).map((n, i) => ({ from: evaluated.names[n]!, to: evaluated.names[path[i + 1]!]!, tag: edgeOf(evaluated, n, path[i + 1]!, roles).tag })) });
+    found.push({
+      kind,
+      packages: packagesOf(set).map((n) => evaluated.names[n]!),
+      trail: path.slice(0, -1).map((n, i) => ({
+        from: evaluated.names[n]!,
+        to: evaluated.names[path[i + 1]!]!,
+        tag: edgeOf(evaluated, n, path[i + 1]!, roles).tag,
+      })),
+    });
   };
-  const all = doubled(evaluated.inside.map((e) => e.build), evaluated.inside.map((e) => e.run));
-  const strict = new Set(cycles(doubled(evaluated.inside.map((e, n) => e.build.filter((d) => alone(d, n))), evaluated.inside.map((e, n) => e.run.filter((d) => alone(d, n))))).filter((s) => s.some((n) => n < count)).flat());
-  for (const set of cycles(all)) add(set.some((n) => n < count) ? (set.some((n) => strict.has(n)) ? 'build' : 'group') : 'run', all, set);
+  const all = doubled(
+    evaluated.inside.map((e) => e.build),
+    evaluated.inside.map((e) => e.run),
+  );
+  const strict = new Set(
+    cycles(
+      doubled(
+        evaluated.inside.map((e, n) => e.build.filter((d) => alone(d, n))),
+        evaluated.inside.map((e, n) => e.run.filter((d) => alone(d, n))),
+      ),
+    )
+      .filter((s) => s.some((n) => n < count))
+      .flat(),
+  );
+  for (const set of cycles(all))
+    add(set.some((n) => n < count) ? (set.some((n) => strict.has(n)) ? 'build' : 'group') : 'run', all, set);
   const tested = edgesOf(evaluated);
-  for (const set of cycles(tested)) if (new Set(set.map((n) => covered.get(n) ?? -1 - n)).size > 1) add('test', tested, set);
+  for (const set of cycles(tested))
+    if (new Set(set.map((n) => covered.get(n) ?? -1 - n)).size > 1) add('test', tested, set);
   return found;
 }
 
 /** Packages by what they say of themselves: maintainers, or licenses. */
-export function groupedBy(packages: readonly Package[], of: 'maintainers' | 'licenses'): { key: string; packages: string[] }[] {
+export function groupedBy(
+  packages: readonly Package[],
+  of: 'maintainers' | 'licenses',
+): { key: string; packages: string[] }[] {
   const groups = new Map<string, Set<string>>();
   const person = (p: Person) => (p.email ? `${p.name} <${p.email}>` : p.name);
   for (const p of packages) {
@@ -102,5 +147,7 @@ export function groupedBy(packages: readonly Package[], of: 'maintainers' | 'lic
       groups.set(key, members.add(p.name));
     }
   }
-  return [...groups].map(([key, members]) => ({ key, packages: [...members].sort() })).sort((a, b) => b.packages.length - a.packages.length || compare(a.key, b.key));
+  return [...groups]
+    .map(([key, members]) => ({ key, packages: [...members].sort() }))
+    .sort((a, b) => b.packages.length - a.packages.length || compare(a.key, b.key));
 }

@@ -1,6 +1,6 @@
 /**
- * Of each task's needs those that no other of its needs has itself: to wait for these is to wait for all. `needs(t)` are numbers of
- * tasks, closed (a need's needs are needs too). With bit sets, O(tasks · needs · tasks / 32).
+ * Of each task's needs those that no other of its needs has itself: to wait for these is to wait for all. `needs(t)`
+ * are numbers of tasks, closed (a need's needs are needs too). With bit sets, O(tasks · needs · tasks / 32).
  */
 export function reduceNeeds(count: number, needs: (task: number) => readonly number[]): number[][] {
   const words = (count + 31) >> 5;

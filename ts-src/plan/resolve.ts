@@ -26,15 +26,23 @@ export class Resolver {
   readonly platform: Platform;
 
   constructor(
-    readonly evaluated: Evaluated, private readonly settings: Distribution, distro: Distro, readonly platformName: string,
-    private readonly rosdep: RosdepDatabase, private readonly underlays: UnderlayPackages, readonly settingsOf: SettingsOf,
+    readonly evaluated: Evaluated,
+    private readonly settings: Distribution,
+    distro: Distro,
+    readonly platformName: string,
+    private readonly rosdep: RosdepDatabase,
+    private readonly underlays: UnderlayPackages,
+    readonly settingsOf: SettingsOf,
   ) {
     this.platform = distro.platforms[platformName]!;
     this.seeds = matcher(settings.packages);
     this.known = new Array<Resolution | undefined>(evaluated.ids).fill(undefined);
   }
 
-  /** As product.md says: what `packages` names is built, then the underlay, then the rest of the distribution, then rosdep. */
+  /**
+   * As product.md says: what `packages` names is built, then the underlay, then the rest of the distribution, then
+   * rosdep.
+   */
   resolve(need: { name: string; id: number }): Resolution {
     return (this.known[need.id] ??= this.find(need.name));
   }
@@ -49,7 +57,9 @@ export class Resolver {
     if (underlay) return underlay;
     if (number !== undefined) return { from: 'built', number };
     const rule = this.rosdepRule(name);
-    return rule.kind === 'packages' && rule.installer === 'apt' ? { from: 'system', packages: rule.packages, key: name } : { from: 'nowhere', rosdep: rule };
+    return rule.kind === 'packages' && rule.installer === 'apt'
+      ? { from: 'system', packages: rule.packages, key: name }
+      : { from: 'nowhere', rosdep: rule };
   }
 
   /** Whether a package of the distribution can come from anywhere but a build: a quick no spares asking for each. */
@@ -68,7 +78,8 @@ export class Resolver {
       const explicit = Object.hasOwn(underlay.packages, name) ? underlay.packages[name] : undefined;
       const debian = explicit ?? underlayPackage(underlay.package, name);
       const held = this.underlays[this.platformName]?.[u];
-      if (held ? held.has(debian) : explicit !== undefined) return { from: 'underlay', packages: [debian], underlay: u, version: held?.get(debian) };
+      if (held ? held.has(debian) : explicit !== undefined)
+        return { from: 'underlay', packages: [debian], underlay: u, version: held?.get(debian) };
     }
     return undefined;
   }

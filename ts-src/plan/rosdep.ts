@@ -1,33 +1,81 @@
 import type { OsTarget, RosdepDatabase, RosdepResolution } from '../model/rosdep.ts';
 
 const defaultInstaller: Record<string, string> = { debian: 'apt', ubuntu: 'apt' };
-const installers: ReadonlySet<string> = new Set(['apt', 'pip', 'gem', 'source', 'cargo', 'npm', 'snap', 'flatpak', 'dnf', 'yum', 'zypper', 'pacman', 'portage', 'brew', 'macports', 'apk', 'opkg', 'slackpkg', 'cygwin', 'freebsd', 'nix']);
+const installers: ReadonlySet<string> = new Set([
+  'apt',
+  'pip',
+  'gem',
+  'source',
+  'cargo',
+  'npm',
+  'snap',
+  'flatpak',
+  'dnf',
+  'yum',
+  'zypper',
+  'pacman',
+  'portage',
+  'brew',
+  'macports',
+  'apk',
+  'opkg',
+  'slackpkg',
+  'cygwin',
+  'freebsd',
+  'nix',
+]);
 
 /**
- * Resolves one key on one platform as rosdep does: os → (release, or `*`) → installer → packages, where each level may be left out.
- * A text is a list in one line; an empty list is success with nothing to install.
+ * Resolves one key on one platform as rosdep does: os → (release, or `*`) → installer → packages, where each level may
+ * be left out. A text is a list in one line; an empty list is success with nothing to install.
  */
 export function resolveRosdep(database: RosdepDatabase, key: string, target: OsTarget): RosdepResolution {
   const byOs = database.rules.get(key);
   if (!byOs) return { kind: 'no-key' };
   const entry = byOs.get(target.os) ?? byOs.get('*');
-  if (!entry) return { kind: 'not-here', file: database.files[[...byOs.values()][0]?.file ?? 0] ?? '', reason: `it has a rule for ${[...byOs.keys()].sort().join(', ') || 'no system'}, not for ${target.os}` };
+  if (!entry)
+    return {
+      kind: 'not-here',
+      file: database.files[[...byOs.values()][0]?.file ?? 0] ?? '',
+      reason: `it has a rule for ${[...byOs.keys()].sort().join(', ') || 'no system'}, not for ${target.os}`,
+    };
   const file = database.files[entry.file]!;
   const installer = defaultInstaller[target.os] ?? 'apt';
   let rule = entry.rule;
   if (Array.isArray(rule)) return { kind: 'packages', installer, packages: words(rule), depends: [], file };
   const isMap = (v: unknown): v is Record<string, unknown> => typeof v === 'object' && v !== null && !Array.isArray(v);
   if (isMap(rule) && !Object.keys(rule).some((k) => installers.has(k))) {
-    const found = Object.hasOwn(rule, target.release) ? rule[target.release] : Object.hasOwn(rule, '*') ? rule['*'] : undefined;
-    if (found === undefined) return { kind: 'not-here', file, reason: `it has a rule for ${target.os} ${Object.keys(rule).sort().join(', ')}, not for ${target.release}` };
+    const found = Object.hasOwn(rule, target.release)
+      ? rule[target.release]
+      : Object.hasOwn(rule, '*')
+        ? rule['*']
+        : undefined;
+    if (found === undefined)
+      return {
+        kind: 'not-here',
+        file,
+        reason: `it has a rule for ${target.os} ${Object.keys(rule).sort().join(', ')}, not for ${target.release}`,
+      };
     rule = found;
   }
-  if (rule === null || rule === undefined) return { kind: 'not-here', file, reason: `its rule for ${target.os} ${target.release} is null: it is not available there` };
+  if (rule === null || rule === undefined)
+    return {
+      kind: 'not-here',
+      file,
+      reason: `its rule for ${target.os} ${target.release} is null: it is not available there`,
+    };
   let name = installer;
   let depends: string[] = [];
   if (isMap(rule)) {
     const used = Object.keys(rule).filter((k) => installers.has(k));
-    if (used.length !== 1) return { kind: 'not-here', file, reason: used.length ? `its rule for ${target.os} ${target.release} names several installers` : `its rule for ${target.os} ${target.release} names no installer that is known` };
+    if (used.length !== 1)
+      return {
+        kind: 'not-here',
+        file,
+        reason: used.length
+          ? `its rule for ${target.os} ${target.release} names several installers`
+          : `its rule for ${target.os} ${target.release} names no installer that is known`,
+      };
     name = used[0]!;
     const inner = rule[name];
     if (isMap(inner)) {
@@ -38,4 +86,5 @@ export function resolveRosdep(database: RosdepDatabase, key: string, target: OsT
   return { kind: 'packages', installer: name, packages: words(rule), depends, file };
 }
 
-const words = (v: unknown): string[] => (Array.isArray(v) ? v.map(String) : typeof v === 'string' ? v.split(/\s+/).filter(Boolean) : []);
+const words = (v: unknown): string[] =>
+  Array.isArray(v) ? v.map(String) : typeof v === 'string' ? v.split(/\s+/).filter(Boolean) : [];

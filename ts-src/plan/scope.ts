@@ -29,7 +29,8 @@ export function planScope(input: ScopeInput, diagnostics: Diagnostic[]): Scope {
 
 const relations = { lt: '<<', lte: '<=', eq: '=', gte: '>=', gt: '>>' } as const;
 type Operator = keyof typeof relations;
-const holds = (operator: Operator, c: number): boolean => ({ lt: c < 0, lte: c <= 0, eq: c === 0, gte: c >= 0, gt: c > 0 })[operator];
+const holds = (operator: Operator, c: number): boolean =>
+  ({ lt: c < 0, lte: c <= 0, eq: c === 0, gte: c >= 0, gt: c > 0 })[operator];
 
 /** Shared by all that have none: replaced where there are some, never added to. */
 const none = Object.freeze([]) as unknown as string[];
@@ -39,8 +40,15 @@ const named: PlannedPackage['why'] = Object.freeze({ named: true });
 
 const fault = (node: Node, d: Diagnostic): void => void (node.faults ??= []).push(d);
 
-/** Names with what each is for, sorted, as many as `count`: one for all packages in turn, since making a map for each is what takes time. */
-interface Roles { count: number; names: string[]; roles: number[] }
+/**
+ * Names with what each is for, sorted, as many as `count`: one for all packages in turn, since making a map for each is
+ * what takes time.
+ */
+interface Roles {
+  count: number;
+  names: string[];
+  roles: number[];
+}
 
 function addRoles(set: Roles, name: string, roles: number): void {
   let at = set.count;
@@ -67,7 +75,10 @@ function having(set: Roles, role: number): string[] {
   return found;
 }
 
-/** The greatest of what numbers stand for, at least -1. An index costs less than an iterator, and this is asked for every edge. */
+/**
+ * The greatest of what numbers stand for, at least -1. An index costs less than an iterator, and this is asked for
+ * every edge.
+ */
 function greatest(values: Int32Array | Uint8Array, numbers: readonly number[]): number {
   let found = -1;
   for (let i = 0; i < numbers.length; i++) if (values[numbers[i]!]! > found) found = values[numbers[i]!]!;
@@ -85,15 +96,21 @@ class ScopePlanner {
   private readonly essential: Underlaid[];
   private readonly typesupport: Underlaid[];
 
-  constructor(private readonly input: ScopeInput, private readonly diagnostics: Diagnostic[]) {
+  constructor(
+    private readonly input: ScopeInput,
+    private readonly diagnostics: Diagnostic[],
+  ) {
     this.resolver = input.resolver;
     const evaluated = (this.evaluated = input.resolver.evaluated);
     this.nodes = new Array<Node | undefined>(evaluated.names.length).fill(undefined);
     if (this.resolver.mayBeElsewhere()) {
-      const elsewhere = evaluated.names.map((name, id) => this.resolver.resolve({ name, id })).map((r) => (r.from === 'built' ? undefined : r));
+      const elsewhere = evaluated.names
+        .map((name, id) => this.resolver.resolve({ name, id }))
+        .map((r) => (r.from === 'built' ? undefined : r));
       if (elsewhere.some((r) => r)) this.elsewhere = elsewhere;
     }
-    const beside = (names: readonly string[]) => names.filter((n) => !evaluated.number.has(n)).flatMap((n) => this.resolver.underlayOf(n) ?? []);
+    const beside = (names: readonly string[]) =>
+      names.filter((n) => !evaluated.number.has(n)).flatMap((n) => this.resolver.underlayOf(n) ?? []);
     this.essential = beside(evaluated.essential);
     this.typesupport = beside(typesupport);
   }
@@ -111,10 +128,15 @@ class ScopePlanner {
     for (const n of nodes) if (n.faults) this.diagnostics.push(...n.faults);
     if (selection.only) for (const n of nodes) if (!('named' in n.planned.why)) n.planned.held = true;
     return {
-      distribution: evaluated.input.name, platform: this.resolver.platformName, rosVersion: evaluated.input.rosVersion,
+      distribution: evaluated.input.name,
+      platform: this.resolver.platformName,
+      rosVersion: evaluated.input.rosVersion,
       prefix: installPrefix(distro, evaluated.input.name),
-      underlayPrefixes: settings.underlay.filter((u) => Object.hasOwn(this.resolver.platform.underlays, u)).map((u) => this.resolver.platform.underlays[u]!.prefix),
-      targets: [], packages: this.finish(ordered(evaluated, nodes, this.diagnostics)),
+      underlayPrefixes: settings.underlay
+        .filter((u) => Object.hasOwn(this.resolver.platform.underlays, u))
+        .map((u) => this.resolver.platform.underlays[u]!.prefix),
+      targets: [],
+      packages: this.finish(ordered(evaluated, nodes, this.diagnostics)),
     };
   }
 
@@ -127,7 +149,13 @@ class ScopePlanner {
     for (const pattern of wanted) {
       if (pattern === '*' || this.evaluated.names.some(matcher([pattern]))) continue;
       const near = nearest(pattern, this.evaluated.names);
-      this.diagnostics.push(error('package-missing', `distributions.${this.evaluated.input.name}.packages names '${pattern}', which the distribution does not have`, { file: this.input.distroFile, hint: near ? `did you mean '${near}'?` : undefined }));
+      this.diagnostics.push(
+        error(
+          'package-missing',
+          `distributions.${this.evaluated.input.name}.packages names '${pattern}', which the distribution does not have`,
+          { file: this.input.distroFile, hint: near ? `did you mean '${near}'?` : undefined },
+        ),
+      );
     }
   }
 
@@ -135,7 +163,8 @@ class ScopePlanner {
   private closure(roots: readonly string[]): Node[] {
     const queue: Node[] = [];
     const { nodes } = this;
-    const add = (number: number, why: PlannedPackage['why']) => void queue.push((nodes[number] = this.newNode(number, why)));
+    const add = (number: number, why: PlannedPackage['why']) =>
+      void queue.push((nodes[number] = this.newNode(number, why)));
     for (const name of roots) add(this.evaluated.number.get(name)!, named);
     const addAll = (numbers: readonly number[], by: string) => {
       for (let i = 0; i < numbers.length; i++) if (nodes[numbers[i]!] === undefined) add(numbers[i]!, { neededBy: by });
@@ -174,12 +203,33 @@ class ScopePlanner {
     const p = this.evaluated.packages[number]!;
     const source = this.evaluated.input.packages.get(p.name)!;
     const planned: PlannedPackage = {
-      name: p.name, repository: source.repository, version: p.version, buildType: p.buildType as BuildType, source: source.source,
-      debian: this.input.debian[number]!, why, build: none, run: none, test: none, tools: none, systemBuild: none, systemRun: none, systemTest: none, bounds: unbounded, depth: 0,
+      name: p.name,
+      repository: source.repository,
+      version: p.version,
+      buildType: p.buildType as BuildType,
+      source: source.source,
+      debian: this.input.debian[number]!,
+      why,
+      build: none,
+      run: none,
+      test: none,
+      tools: none,
+      systemBuild: none,
+      systemRun: none,
+      systemTest: none,
+      bounds: unbounded,
+      depth: 0,
     };
     const node: Node = { number, planned, build: nobody, run: nobody, test: nobody, faults: undefined };
     if (!(buildTypes as readonly string[]).includes(p.buildType)) {
-      fault(node, error('build-type', `'${p.name}' has the build type '${p.buildType}', which is not known`, { file: p.file, line: p.manifest.buildTypes[0]?.line, hint: `${buildTypes.join(', ')} are; or say in package_settings that the platform provides it` }));
+      fault(
+        node,
+        error('build-type', `'${p.name}' has the build type '${p.buildType}', which is not known`, {
+          file: p.file,
+          line: p.manifest.buildTypes[0]?.line,
+          hint: `${buildTypes.join(', ')} are; or say in package_settings that the platform provides it`,
+        }),
+      );
       planned.blocked = `its build type '${p.buildType}' is not known`;
     }
     return node;
@@ -196,11 +246,12 @@ class ScopePlanner {
     };
     const inside = evaluated.inside[number]!;
     if (elsewhere) {
-      const built = (list: readonly number[], role: number) => list.filter((d) => {
-        const r = elsewhere[d];
-        if (r && r.from !== 'built' && r.from !== 'nowhere') requires(r.packages, role);
-        return r === undefined;
-      });
+      const built = (list: readonly number[], role: number) =>
+        list.filter((d) => {
+          const r = elsewhere[d];
+          if (r && r.from !== 'built' && r.from !== 'nowhere') requires(r.packages, role);
+          return r === undefined;
+        });
       node.build = built(inside.build, forBuild);
       node.run = built(inside.run, forRun);
       node.test = built(inside.test, forTest);
@@ -218,7 +269,8 @@ class ScopePlanner {
       const r = this.resolver.resolve(need);
       if (r.from !== 'nowhere') this.checkVersion(node, p, need, r);
     }
-    if (this.essential.length && !evaluated.beforeEssential.has(number)) for (const r of this.essential) requires(r.packages, forBuild | forRun);
+    if (this.essential.length && !evaluated.beforeEssential.has(number))
+      for (const r of this.essential) requires(r.packages, forBuild | forRun);
     if (this.typesupport.length && isInterface(p)) for (const r of this.typesupport) requires(r.packages, forBuild);
     const settings = this.resolver.settingsOf(p.name);
     if (settings.build_depends) requires(settings.build_depends, forBuild);
@@ -240,13 +292,37 @@ class ScopePlanner {
     if (rule.kind === 'packages') {
       const what = `${text}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(', ')}` : ''}`;
       const blocks = (need.roles & forBuild) !== 0;
-      fault(node, (blocks ? error : warning)('rosdep-installer', what, { ...at, hint: 'only apt packages can be installed into a hermetic root: add an apt rule to your rosdep files, or name system packages for it in package_settings' }));
+      fault(
+        node,
+        (blocks ? error : warning)('rosdep-installer', what, {
+          ...at,
+          hint: 'only apt packages can be installed into a hermetic root: add an apt rule to your rosdep files, or name system packages for it in package_settings',
+        }),
+      );
       if (!blocks) return;
     } else if (rule.kind === 'not-here') {
-      fault(node, say('rosdep-platform', `${text}, which rosdep does not have for ${where}: ${rule.reason}`, { ...at, hint: `${rule.file}: add a rule for ${where}` }));
+      fault(
+        node,
+        say('rosdep-platform', `${text}, which rosdep does not have for ${where}: ${rule.reason}`, {
+          ...at,
+          hint: `${rule.file}: add a rule for ${where}`,
+        }),
+      );
     } else {
       const near = this.input.near(d.name);
-      fault(node, say('dependency-unresolved', `${text}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`, { ...at, hint: near.length ? `did you mean ${near.map((n) => `'${n}'`).join(' or ')}?` : 'add its repository to the distribution file, or a rosdep rule' }));
+      fault(
+        node,
+        say(
+          'dependency-unresolved',
+          `${text}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`,
+          {
+            ...at,
+            hint: near.length
+              ? `did you mean ${near.map((n) => `'${n}'`).join(' or ')}?`
+              : 'add its repository to the distribution file, or a rosdep rule',
+          },
+        ),
+      );
     }
     if (needed) node.planned.blocked ??= `'${d.name}' is not to be had on ${where}`;
   }
@@ -259,7 +335,14 @@ class ScopePlanner {
         const { name, version } = this.evaluated.packages[r.number]!;
         const c = compareReleases(version, bound);
         if (c === undefined || !holds(operator, c)) {
-          fault(node, error('version-unmet', `'${p.name}' needs '${name}' ${relations[operator]} ${bound}, but it is ${version}`, { file: p.file, line: d.line, hint: `raise or lower one of them; version_${operator} is in <${d.tag}>` }));
+          fault(
+            node,
+            error(
+              'version-unmet',
+              `'${p.name}' needs '${name}' ${relations[operator]} ${bound}, but it is ${version}`,
+              { file: p.file, line: d.line, hint: `raise or lower one of them; version_${operator} is in <${d.tag}>` },
+            ),
+          );
           planned.blocked ??= `'${name}' ${version} is not ${relations[operator]} ${bound}`;
         } else if (need.roles & forRun && (operator === 'gte' || operator === 'gt')) {
           if (planned.bounds === unbounded) planned.bounds = {};
@@ -267,7 +350,14 @@ class ScopePlanner {
         }
       } else if (r.from === 'underlay' && r.version !== undefined) {
         if (holds(operator, compareDebianVersions(r.version.replace(/^\d+:/, '').replace(/-.*/, ''), bound))) continue;
-        fault(node, error('underlay-version', `'${p.name}' needs '${d.name}' version_${operator} ${bound}, but the underlay '${r.underlay}' has ${r.packages[0]!} ${r.version}`, { file: p.file, line: d.line, hint: `name '${d.name}' in packages to build it, or take another underlay` }));
+        fault(
+          node,
+          error(
+            'underlay-version',
+            `'${p.name}' needs '${d.name}' version_${operator} ${bound}, but the underlay '${r.underlay}' has ${r.packages[0]!} ${r.version}`,
+            { file: p.file, line: d.line, hint: `name '${d.name}' in packages to build it, or take another underlay` },
+          ),
+        );
         planned.blocked ??= `the underlay's ${r.packages[0]!} ${r.version} does not fit`;
       }
     }
@@ -285,8 +375,12 @@ class ScopePlanner {
       p.build = node.build === inside.build ? inside.names.build : node.build.map((d) => names[d]!);
       p.run = node.run === inside.run ? inside.names.run : node.run.map((d) => names[d]!);
       p.test = node.test === inside.test ? inside.names.test : node.test.map((d) => names[d]!);
-      p.tools = node.build === inside.build ? inside.names.tools : inside.tools.filter((d) => node.build.includes(d)).map((d) => names[d]!);
-      if (p.bounds !== unbounded) p.bounds = Object.fromEntries(Object.entries(p.bounds).sort(([x], [y]) => compare(x, y)));
+      p.tools =
+        node.build === inside.build
+          ? inside.names.tools
+          : inside.tools.filter((d) => node.build.includes(d)).map((d) => names[d]!);
+      if (p.bounds !== unbounded)
+        p.bounds = Object.fromEntries(Object.entries(p.bounds).sort(([x], [y]) => compare(x, y)));
     }
     return sequence.map((n) => n.planned);
   }
@@ -301,9 +395,14 @@ class ScopePlanner {
       causes[number] = cause;
       blocked[number] = 1;
     };
-    for (const n of sequence) if (n.planned.blocked !== undefined) say(n.number, `'${n.planned.name}' is blocked: ${n.planned.blocked}`);
-    const counts = (node: Node, d: number) => blocked[d] === 1 && (blocked[node.number] === 0 || groupOf(this.evaluated, node.number, d) !== undefined);
-    const blockedBy = (node: Node): number | undefined => (greatest(blocked, node.build) === 1 || greatest(blocked, node.run) === 1 ? [...node.build, ...node.run].find((d) => counts(node, d)) : undefined);
+    for (const n of sequence)
+      if (n.planned.blocked !== undefined) say(n.number, `'${n.planned.name}' is blocked: ${n.planned.blocked}`);
+    const counts = (node: Node, d: number) =>
+      blocked[d] === 1 && (blocked[node.number] === 0 || groupOf(this.evaluated, node.number, d) !== undefined);
+    const blockedBy = (node: Node): number | undefined =>
+      greatest(blocked, node.build) === 1 || greatest(blocked, node.run) === 1
+        ? [...node.build, ...node.run].find((d) => counts(node, d))
+        : undefined;
     const settle = (node: Node): boolean => {
       let changed = false;
       for (let d = blockedBy(node); d !== undefined; d = blockedBy(node)) {
@@ -312,7 +411,13 @@ class ScopePlanner {
         if (group === undefined) say(node.number, (node.planned.blocked = causes[d]!));
         else {
           leaveOut(node, d);
-          this.diagnostics.push(warning('group-member', `'${node.planned.name}' goes without '${names[d]!}' of the group '${group}': ${this.nodes[d]!.planned.blocked!}`, { file: packages[node.number]!.file, line: edgeOf(this.evaluated, node.number, d).line }));
+          this.diagnostics.push(
+            warning(
+              'group-member',
+              `'${node.planned.name}' goes without '${names[d]!}' of the group '${group}': ${this.nodes[d]!.planned.blocked!}`,
+              { file: packages[node.number]!.file, line: edgeOf(this.evaluated, node.number, d).line },
+            ),
+          );
         }
       }
       return changed;

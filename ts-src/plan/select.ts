@@ -3,8 +3,8 @@ import { matcher } from './globs.ts';
 import { above, type Evaluated } from './needs.ts';
 
 /**
- * What of a distro repository is wanted. Each part narrows the choice: what is chosen fits all that are given, and what that needs
- * comes with it.
+ * What of a distro repository is wanted. Each part narrows the choice: what is chosen fits all that are given, and what
+ * that needs comes with it.
  */
 export interface Selection {
   /** Names and globs. Default: what distro.yaml says. */
@@ -35,7 +35,9 @@ export function narrowing(selection: Selection, evaluated: Evaluated): ((name: s
     tests.push((name) => repository(evaluated.input.packages.get(name)!.repository));
   }
   if (selection.changed) {
-    const changed = new Set(Object.hasOwn(selection.changed, evaluated.input.name) ? selection.changed[evaluated.input.name] : []);
+    const changed = new Set(
+      Object.hasOwn(selection.changed, evaluated.input.name) ? selection.changed[evaluated.input.name] : [],
+    );
     tests.push((name) => changed.has(name));
   }
   return tests.length ? (name) => tests.every((t) => t(name)) : undefined;
@@ -51,7 +53,9 @@ export function checkPatterns(selection: Selection, all: readonly Evaluated[], d
     for (const pattern of patterns) {
       if (known.some(matcher([pattern]))) continue;
       const near = nearest(pattern, known);
-      diagnostics.push(error('selection', `'${pattern}' names no ${what}`, { hint: near ? `did you mean '${near}'?` : undefined }));
+      diagnostics.push(
+        error('selection', `'${pattern}' names no ${what}`, { hint: near ? `did you mean '${near}'?` : undefined }),
+      );
     }
   };
   check('package', selection.packages, packages);
@@ -59,10 +63,19 @@ export function checkPatterns(selection: Selection, all: readonly Evaluated[], d
   check('repository', selection.repositories, repositories);
 }
 
-export function checkNames(what: string, wanted: string[] | undefined, known: string[], diagnostics: Diagnostic[]): void {
+export function checkNames(
+  what: string,
+  wanted: string[] | undefined,
+  known: string[],
+  diagnostics: Diagnostic[],
+): void {
   for (const name of wanted ?? []) {
     if (known.includes(name)) continue;
     const near = nearest(name, known);
-    diagnostics.push(error('selection', `there is no ${what} '${name}'`, { hint: near ? `did you mean '${near}'?` : `there are ${known.sort().join(', ')}` }));
+    diagnostics.push(
+      error('selection', `there is no ${what} '${name}'`, {
+        hint: near ? `did you mean '${near}'?` : `there are ${known.sort().join(', ')}`,
+      }),
+    );
   }
 }

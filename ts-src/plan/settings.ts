@@ -9,18 +9,38 @@ const nothing: Partial<PackageSettings> = Object.freeze({});
 
 /** What distro.yaml's package_settings say of single packages: globs first, the exact name last. */
 export function settingsFinder(distro: Distro): SettingsOf {
-  const entries = Object.entries(distro.package_settings).map(([pattern, settings]) => ({ pattern, settings, matches: matcher([pattern]) }));
+  const entries = Object.entries(distro.package_settings).map(([pattern, settings]) => ({
+    pattern,
+    settings,
+    matches: matcher([pattern]),
+  }));
   if (!entries.length) return Object.assign(() => nothing, { any: false });
   const known = new Map<string, Partial<PackageSettings>>();
-  return Object.assign((name: string) => {
-    let found = known.get(name);
-    if (!found) {
-      const matching = entries.filter((e) => e.matches(name)).sort((a, b) => Number(a.pattern === name) - Number(b.pattern === name) || compare(a.pattern, b.pattern));
-      known.set(name, (found = matching.reduce<Partial<PackageSettings>>((all, { settings: s }) => ({
-        ...all, ...s, cmake_args: [...(all.cmake_args ?? []), ...s.cmake_args], patches: [...(all.patches ?? []), ...s.patches], environment: { ...all.environment, ...s.environment },
-        build_depends: [...(all.build_depends ?? []), ...s.build_depends], depends: [...(all.depends ?? []), ...s.depends],
-      }), nothing)));
-    }
-    return found;
-  }, { any: true });
+  return Object.assign(
+    (name: string) => {
+      let found = known.get(name);
+      if (!found) {
+        const matching = entries
+          .filter((e) => e.matches(name))
+          .sort((a, b) => Number(a.pattern === name) - Number(b.pattern === name) || compare(a.pattern, b.pattern));
+        known.set(
+          name,
+          (found = matching.reduce<Partial<PackageSettings>>(
+            (all, { settings: s }) => ({
+              ...all,
+              ...s,
+              cmake_args: [...(all.cmake_args ?? []), ...s.cmake_args],
+              patches: [...(all.patches ?? []), ...s.patches],
+              environment: { ...all.environment, ...s.environment },
+              build_depends: [...(all.build_depends ?? []), ...s.build_depends],
+              depends: [...(all.depends ?? []), ...s.depends],
+            }),
+            nothing,
+          )),
+        );
+      }
+      return found;
+    },
+    { any: true },
+  );
 }

@@ -1,19 +1,33 @@
 import { inverse } from './graph.ts';
 
-/** A graph of tasks to be scheduled: what each waits for, how long it is thought to take and how long it takes, in seconds. */
-export interface Work { waits: readonly (readonly number[])[]; expected: readonly number[]; seconds: readonly number[] }
+/**
+ * A graph of tasks to be scheduled: what each waits for, how long it is thought to take and how long it takes, in
+ * seconds.
+ */
+export interface Work {
+  waits: readonly (readonly number[])[];
+  expected: readonly number[];
+  seconds: readonly number[];
+}
 
 /** What a farm costs beside the work, in seconds. */
 export interface Costs {
   /** Until a new agent is there, and until one that is there is taken. */
-  agentStart: number; agentTake: number;
+  agentStart: number;
+  agentTake: number;
   /** How long an agent that was given back stays. */
   agentIdle: number;
   /** One call of the program: Jenkins' step, and what the program needs to begin. */
   call: number;
 }
 
-export interface Simulated { seconds: number; calls: number; sleeps: number; agents: number; takes: number }
+export interface Simulated {
+  seconds: number;
+  calls: number;
+  sleeps: number;
+  agents: number;
+  takes: number;
+}
 
 /** The time that no schedule can go below: the longest path, or all work over all lanes. */
 export function bound({ waits, seconds }: Work, lanes: number): number {
@@ -25,11 +39,14 @@ export function bound({ waits, seconds }: Work, lanes: number): number {
 /** For each task the longest chain of tasks from it on, itself counted. */
 export function paths({ waits, expected }: Pick<Work, 'waits' | 'expected'>): Float64Array {
   const remaining = Float64Array.from(expected);
-  for (const t of topological(waits).reverse()) for (const d of waits[t]!) remaining[d] = Math.max(remaining[d]!, expected[d]! + remaining[t]!);
+  for (const t of topological(waits).reverse())
+    for (const d of waits[t]!) remaining[d] = Math.max(remaining[d]!, expected[d]! + remaining[t]!);
   return remaining;
 }
 
-/** Level after level, each split over the lanes as well as can be from what is expected: what pipelines of stages do. */
+/**
+ * Level after level, each split over the lanes as well as can be from what is expected: what pipelines of stages do.
+ */
 export function levels({ waits, expected, seconds }: Work, lanes: number): number {
   const level = new Int32Array(seconds.length);
   for (const t of topological(waits)) level[t] = waits[t]!.reduce((m, d) => Math.max(m, level[d]! + 1), 0);
@@ -50,9 +67,9 @@ export function levels({ waits, expected, seconds }: Work, lanes: number): numbe
 /** Seconds that an idle lane sleeps, by how many idle ones are before it: the same as in vars/slipwayHand.groovy. */
 export const pauses = [2, 3, 4, 5, 7, 9, 12, 16, 22, 30, 40, 45] as const;
 /**
- * Several tasks are taken at once where more are ready than there are lanes, up to so many seconds, and up to a part of the first
- * one's slack: what is left for each lane less the path above the task, and a fifth more of that, since it may be longer than thought.
- * What is urgent is taken alone: what waits for it goes on when all in hand is done.
+ * Several tasks are taken at once where more are ready than there are lanes, up to so many seconds, and up to a part of
+ * the first one's slack: what is left for each lane less the path above the task, and a fifth more of that, since it
+ * may be longer than thought. What is urgent is taken alone: what waits for it goes on when all in hand is done.
  */
 const batchSeconds = 60;
 const slackPart = 0.5;
@@ -60,8 +77,9 @@ const pathPart = 1.2;
 const batchMost = 20;
 
 /**
- * Runs the lanes of slipwayBuild against a clock: each takes the ready task on the longest remaining path (by what is expected), gives
- * its agent back when there is none, and looks again after a pause. The same policy as vars/slipwayHand.groovy, task by task.
+ * Runs the lanes of slipwayBuild against a clock: each takes the ready task on the longest remaining path (by what is
+ * expected), gives its agent back when there is none, and looks again after a pause. The same policy as
+ * vars/slipwayHand.groovy, task by task.
  */
 export function simulate(work: Work, lanes: number, costs: Costs): Simulated {
   const { waits, expected, seconds } = work;
@@ -133,7 +151,11 @@ export function simulate(work: Work, lanes: number, costs: Costs): Simulated {
     const hand: number[] = [];
     let sum = 0;
     const most = Math.min(batchSeconds, (workLeft / lanes - remaining[ready[0]!]! * pathPart) * slackPart);
-    while (ready.length && hand.length < batchMost && (!hand.length || (sum + expected[ready[0]!]! <= most && ready.length > lanes))) {
+    while (
+      ready.length &&
+      hand.length < batchMost &&
+      (!hand.length || (sum + expected[ready[0]!]! <= most && ready.length > lanes))
+    ) {
       const t = ready.shift()!;
       hand.push(t);
       sum += expected[t]!;
@@ -173,7 +195,8 @@ export function simulate(work: Work, lanes: number, costs: Costs): Simulated {
   return result;
 }
 
-const before = (a: { at: number; order: number }, b: { at: number; order: number }): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
+const before = (a: { at: number; order: number }, b: { at: number; order: number }): boolean =>
+  a.at < b.at || (a.at === b.at && a.order < b.order);
 
 /** Tasks so ordered that what one waits for comes before it. */
 function topological(waits: Work['waits']): number[] {

@@ -3,43 +3,84 @@ import type { Distro } from '../model/distro.ts';
 import { matcher } from './globs.ts';
 
 /** What Jenkins builds: a branch, a tag, or a pull request to a branch. */
-export interface Ref { branch?: string | undefined; tag?: string | undefined; request?: string | undefined }
+export interface Ref {
+  branch?: string | undefined;
+  tag?: string | undefined;
+  request?: string | undefined;
+}
 
-/** What a run of a ref is: where it publishes to (nothing for a pull request), from what it takes sources, and how strict it is. */
-export interface Pipeline { kind: 'nightly' | 'release' | 'experiment' | 'request'; channel: string | undefined; locked: boolean; strict: boolean; keep: number | undefined }
+/**
+ * What a run of a ref is: where it publishes to (nothing for a pull request), from what it takes sources, and how
+ * strict it is.
+ */
+export interface Pipeline {
+  kind: 'nightly' | 'release' | 'experiment' | 'request';
+  channel: string | undefined;
+  locked: boolean;
+  strict: boolean;
+  keep: number | undefined;
+}
 
 /** Branches of which one is the default where no track says so. */
 const defaults = ['main', 'master'];
 
 /**
- * The pipeline of a ref: the first track that fits it; where distro.yaml names none, tags are locked releases, `main` and `master`
- * the nightly, other branches experiments. `primary`: whether the branch is the repository's default one.
+ * The pipeline of a ref: the first track that fits it; where distro.yaml names none, tags are locked releases, `main`
+ * and `master` the nightly, other branches experiments. `primary`: whether the branch is the repository's default one.
  */
 export function pipelineOf(distro: Pick<Distro, 'tracks'>, ref: Ref, primary: boolean | undefined): Pipeline {
-  if (ref.request !== undefined) return { kind: 'request', channel: undefined, locked: false, strict: false, keep: undefined };
+  if (ref.request !== undefined)
+    return { kind: 'request', channel: undefined, locked: false, strict: false, keep: undefined };
   const name = ref.tag ?? ref.branch ?? 'HEAD';
   for (const t of distro.tracks) {
     const pattern = ref.tag === undefined ? t.branch : t.tag;
     if (pattern === undefined || !matchesRef(pattern, name)) continue;
-    const kind = ref.tag !== undefined ? 'release' : (primary ?? defaults.includes(name)) || t.channel === 'nightly' ? 'nightly' : 'experiment';
-    return { kind, channel: t.channel.replaceAll('{name}', channelPart(name)), locked: t.locked, strict: t.strict ?? kind === 'release', keep: t.keep };
+    const kind =
+      ref.tag !== undefined
+        ? 'release'
+        : (primary ?? defaults.includes(name)) || t.channel === 'nightly'
+          ? 'nightly'
+          : 'experiment';
+    return {
+      kind,
+      channel: t.channel.replaceAll('{name}', channelPart(name)),
+      locked: t.locked,
+      strict: t.strict ?? kind === 'release',
+      keep: t.keep,
+    };
   }
-  if (ref.tag !== undefined) return { kind: 'release', channel: `release/${channelPart(name)}`, locked: true, strict: true, keep: undefined };
-  if (primary ?? defaults.includes(name)) return { kind: 'nightly', channel: 'nightly', locked: false, strict: false, keep: undefined };
-  return { kind: 'experiment', channel: `experiment/${channelPart(name)}`, locked: false, strict: false, keep: undefined };
+  if (ref.tag !== undefined)
+    return { kind: 'release', channel: `release/${channelPart(name)}`, locked: true, strict: true, keep: undefined };
+  if (primary ?? defaults.includes(name))
+    return { kind: 'nightly', channel: 'nightly', locked: false, strict: false, keep: undefined };
+  return {
+    kind: 'experiment',
+    channel: `experiment/${channelPart(name)}`,
+    locked: false,
+    strict: false,
+    keep: undefined,
+  };
 }
 
 /** `*` in a track stands for any part of a name, `/` too. */
 const matchesRef = (pattern: string, name: string): boolean => {
   const slashed = (text: string) => text.replaceAll('/', '_');
-  return matcher([slashed(pattern).replace(/[^A-Za-z0-9_*?-]/g, '-')])(slashed(name).replace(/[^A-Za-z0-9_-]/g, '-')) && (pattern.includes('*') || pattern.includes('?') || pattern === name);
+  return (
+    matcher([slashed(pattern).replace(/[^A-Za-z0-9_*?-]/g, '-')])(slashed(name).replace(/[^A-Za-z0-9_-]/g, '-')) &&
+    (pattern.includes('*') || pattern.includes('?') || pattern === name)
+  );
 };
 
 /**
- * A ref's name as one part of a channel's: letters, digits, `.`, `_` and `-`, in lower case. Names that this changes get a part of
- * their digest, so that two refs never share a channel.
+ * A ref's name as one part of a channel's: letters, digits, `.`, `_` and `-`, in lower case. Names that this changes
+ * get a part of their digest, so that two refs never share a channel.
  */
 export function channelPart(name: string): string {
-  const plain = name.toLowerCase().replace(/[^a-z0-9._-]+/g, '-').replace(/^[.-]+/, '').replace(/\.\.+/g, '.').slice(0, 80);
+  const plain = name
+    .toLowerCase()
+    .replace(/[^a-z0-9._-]+/g, '-')
+    .replace(/^[.-]+/, '')
+    .replace(/\.\.+/g, '.')
+    .slice(0, 80);
   return plain === name ? plain : `${plain || 'ref'}-${sha256(name).slice(0, 6)}`;
 }

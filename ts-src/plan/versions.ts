@@ -9,12 +9,23 @@ function split(version: string): [number, string, string] {
   const colon = version.indexOf(':');
   const rest = version.slice(colon + 1);
   const dash = rest.lastIndexOf('-');
-  return [colon < 0 ? 0 : Number(version.slice(0, colon)), dash < 0 ? rest : rest.slice(0, dash), dash < 0 ? '0' : rest.slice(dash + 1)];
+  return [
+    colon < 0 ? 0 : Number(version.slice(0, colon)),
+    dash < 0 ? rest : rest.slice(0, dash),
+    dash < 0 ? '0' : rest.slice(dash + 1),
+  ];
 }
 
 /** `~` sorts before the end, letters before other characters, digits as numbers. */
 function compareParts(a: string, b: string): number {
-  const order = (c: string | undefined) => (c === undefined || /[0-9]/.test(c) ? 0 : c === '~' ? -1 : /[A-Za-z]/.test(c) ? c.charCodeAt(0) : c.charCodeAt(0) + 256);
+  const order = (c: string | undefined) =>
+    c === undefined || /[0-9]/.test(c)
+      ? 0
+      : c === '~'
+        ? -1
+        : /[A-Za-z]/.test(c)
+          ? c.charCodeAt(0)
+          : c.charCodeAt(0) + 256;
   let i = 0;
   let j = 0;
   while (i < a.length || j < b.length) {

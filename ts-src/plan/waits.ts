@@ -2,10 +2,10 @@ import { inverse, type Edges } from './graph.ts';
 import type { Closures } from './closure.ts';
 
 /**
- * What waits for what. Nodes are a run's tasks (the build of package n is n, its tests are `count + n`) and above them sets of packages
- * that become usable together: one package, or those that need each other to run. A task waits until what it names is usable, a set
- * until its packages are built and what they need to run is usable: an edge for each dependency that is named, where an edge for each
- * package of each root would be a hundred times as many.
+ * What waits for what. Nodes are a run's tasks (the build of package n is n, its tests are `count + n`) and above them
+ * sets of packages that become usable together: one package, or those that need each other to run. A task waits until
+ * what it names is usable, a set until its packages are built and what they need to run is usable: an edge for each
+ * dependency that is named, where an edge for each package of each root would be a hundred times as many.
  */
 export interface Waits {
   /** By node, how many others it still waits for. */
@@ -35,4 +35,7 @@ export function usableWaits(closures: Closures, isTask: (task: number) => boolea
 }
 
 /** `needs`: by node those that it waits for. */
-export const waits = (needs: Edges): Waits => ({ left: Uint32Array.from(needs, (n) => n.length), dependents: inverse(needs) });
+export const waits = (needs: Edges): Waits => ({
+  left: Uint32Array.from(needs, (n) => n.length),
+  dependents: inverse(needs),
+});

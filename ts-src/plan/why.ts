@@ -2,17 +2,43 @@ import type { KeyExplained } from '../model/answers.ts';
 import type { BuildRecord } from '../model/result.ts';
 
 const meanings: Record<string, string> = {
-  recipe: 'slipway\'s recipe', templates: 'packaging templates', source: 'source tree', manifest: 'package.xml', package: 'evaluated metadata', settings: 'settings and environment', patches: 'patches', platform: 'platform',
-  base: 'base system', system: 'system packages', dependencies: 'what it builds on',
+  recipe: "slipway's recipe",
+  templates: 'packaging templates',
+  source: 'source tree',
+  manifest: 'package.xml',
+  package: 'evaluated metadata',
+  settings: 'settings and environment',
+  patches: 'patches',
+  platform: 'platform',
+  base: 'base system',
+  system: 'system packages',
+  dependencies: 'what it builds on',
 };
 
 export function explainKey(scope: string, now: BuildRecord, before: BuildRecord | undefined): KeyExplained {
-  const parts = Object.entries(now.inputs).map(([part, value]): [string, string] => [meanings[part] ?? part, shown(part, value, now)]);
-  return { scope, key: now.key, version: now.version, parts, ...(before ? { before: { key: before.key, version: before.version, changes: changesOf(before, now) } } : {}) };
+  const parts = Object.entries(now.inputs).map(([part, value]): [string, string] => [
+    meanings[part] ?? part,
+    shown(part, value, now),
+  ]);
+  return {
+    scope,
+    key: now.key,
+    version: now.version,
+    parts,
+    ...(before ? { before: { key: before.key, version: before.version, changes: changesOf(before, now) } } : {}),
+  };
 }
 
 const shown = (part: string, value: string, r: BuildRecord): string =>
-  part === 'system' ? `${r.system.length} packages beside the base's` : part === 'dependencies' ? `${Object.keys(r.roots).length} packages of the distribution` : value === '' ? 'none' : value.length > 100 ? `${value.slice(0, 100)}…` : value;
+  part === 'system'
+    ? `${r.system.length} packages beside the base's`
+    : part === 'dependencies'
+      ? `${Object.keys(r.roots).length} packages of the distribution`
+      : value === ''
+        ? 'none'
+        : value.length > 100
+          ? `${value.slice(0, 100)}…`
+          : value;
 
 /** Why the later one was built though the earlier one was there. */
 function changesOf(before: BuildRecord, now: BuildRecord): string[] {
@@ -21,18 +47,30 @@ function changesOf(before: BuildRecord, now: BuildRecord): string[] {
     if (before.inputs[part] === value) continue;
     const what = meanings[part] ?? part;
     if (part === 'system') changes.push(`${what}: ${difference(byName(before.system), byName(now.system))}`);
-    else if (part === 'dependencies') changes.push(`${what}: ${difference(before.roots, now.roots) || 'what stands for a tool or a program in it'}`);
-    else if (part === 'source' || part === 'base') changes.push(`${what}: ${(before.inputs[part] ?? 'none').slice(0, 12)} → ${value.slice(0, 12)}`);
+    else if (part === 'dependencies')
+      changes.push(`${what}: ${difference(before.roots, now.roots) || 'what stands for a tool or a program in it'}`);
+    else if (part === 'source' || part === 'base')
+      changes.push(`${what}: ${(before.inputs[part] ?? 'none').slice(0, 12)} → ${value.slice(0, 12)}`);
     else changes.push(`${what}: ${clip(before.inputs[part] ?? 'none')} → ${clip(value)}`);
   }
   return changes;
 }
 
-const clip = (text: string): string => (/^[0-9a-f]{40,}$/.test(text) ? text.slice(0, 12) : text.length > 200 ? `${text.slice(0, 200)}…` : text);
-const byName = (system: readonly string[]): Record<string, string> => Object.fromEntries(system.map((s) => s.split('=') as [string, string]));
+const clip = (text: string): string =>
+  /^[0-9a-f]{40,}$/.test(text) ? text.slice(0, 12) : text.length > 200 ? `${text.slice(0, 200)}…` : text;
+const byName = (system: readonly string[]): Record<string, string> =>
+  Object.fromEntries(system.map((s) => s.split('=') as [string, string]));
 
 function difference(before: Record<string, string>, now: Record<string, string>): string {
   const names = [...new Set([...Object.keys(before), ...Object.keys(now)])].sort().filter((n) => before[n] !== now[n]);
-  const texts = names.map((n) => (before[n] === undefined ? `${n} is new` : now[n] === undefined ? `${n} is gone` : /^[\d.:]/.test(now[n]!) && !/^[0-9a-f]{12}( |$)/.test(now[n]!) ? `${n} ${before[n]} → ${now[n]}` : `${n} shows something else`));
+  const texts = names.map((n) =>
+    before[n] === undefined
+      ? `${n} is new`
+      : now[n] === undefined
+        ? `${n} is gone`
+        : /^[\d.:]/.test(now[n]!) && !/^[0-9a-f]{12}( |$)/.test(now[n]!)
+          ? `${n} ${before[n]} → ${now[n]}`
+          : `${n} shows something else`,
+  );
   return texts.length > 8 ? `${texts.slice(0, 8).join(', ')} and ${texts.length - 8} more` : texts.join(', ');
 }

@@ -24,7 +24,11 @@ export interface Cache {
 }
 
 /** The cache that distro.yaml or the index names; undefined where neither does. */
-export async function readCache(workspace: Workspace, settings: Distribution, url: string | undefined): Promise<Result<Cache | undefined>> {
+export async function readCache(
+  workspace: Workspace,
+  settings: Distribution,
+  url: string | undefined,
+): Promise<Result<Cache | undefined>> {
   const diagnostics: Diagnostic[] = [];
   let file = settings.cache && join(workspace.root, settings.cache);
   if (!file && url) {
@@ -41,7 +45,9 @@ export async function readCache(workspace: Workspace, settings: Distribution, ur
   try {
     bytes = readFileSync(file);
   } catch {
-    return settings.cache ? bad(error('file-missing', `${settings.cache} is not there`, { file: workspace.file })) : good(undefined);
+    return settings.cache
+      ? bad(error('file-missing', `${settings.cache} is not there`, { file: workspace.file }))
+      : good(undefined);
   }
   try {
     bytes = unpack(bytes);
@@ -52,7 +58,10 @@ export async function readCache(workspace: Workspace, settings: Distribution, ur
   return read.ok ? good(read.value, [...diagnostics, ...read.diagnostics]) : read;
 }
 
-/** The copy of a cache on a server, fetched anew where the server has a newer one; an old copy serves while it can't be reached. */
+/**
+ * The copy of a cache on a server, fetched anew where the server has a newer one; an old copy serves while it can't be
+ * reached.
+ */
 async function refreshed(url: string, file: string): Promise<Result<string>> {
   mkdirSync(dirname(file), { recursive: true });
   const temporary = temporaryBeside(file);
@@ -64,7 +73,11 @@ async function refreshed(url: string, file: string): Promise<Result<string>> {
   }
   rmSync(temporary, { force: true });
   if (!existsSync(file)) return got;
-  return good(file, [warning('cache-old', `${got.diagnostics[0]!.message}: the copy of before is taken`, { hint: 'it may lack what was released since' })]);
+  return good(file, [
+    warning('cache-old', `${got.diagnostics[0]!.message}: the copy of before is taken`, {
+      hint: 'it may lack what was released since',
+    }),
+  ]);
 }
 
 /** A cache's repositories, or one of its manifests. */
@@ -88,31 +101,52 @@ function parse(workspace: Workspace, file: string, shown: string, bytes: Buffer)
   if (!read.ok) return read;
   const { repositories, texts } = read.value;
   if (!before && pieces && !read.diagnostics.length) memory.put(pieces.rest, () => repositories);
-  return good({
-    file: shown, repositories,
-    manifest(name) {
-      const before = known.get(name);
-      if (before) return good(before);
-      const xml = Object.hasOwn(texts, name) ? texts[name] : undefined;
-      if (typeof xml !== 'string') return undefined;
-      const parsed = parseManifest(xml, `${shown}:${name}`);
-      // What had a word said about it is read again each time.
-      const entry = pieces?.entries.get(name);
-      if (entry !== undefined && parsed.ok && !parsed.diagnostics.length && parsed.value.name === name) memory.put(entry, () => parsed.value);
-      return parsed;
+  return good(
+    {
+      file: shown,
+      repositories,
+      manifest(name) {
+        const before = known.get(name);
+        if (before) return good(before);
+        const xml = Object.hasOwn(texts, name) ? texts[name] : undefined;
+        if (typeof xml !== 'string') return undefined;
+        const parsed = parseManifest(xml, `${shown}:${name}`);
+        // What had a word said about it is read again each time.
+        const entry = pieces?.entries.get(name);
+        if (entry !== undefined && parsed.ok && !parsed.diagnostics.length && parsed.value.name === name)
+          memory.put(entry, () => parsed.value);
+        return parsed;
+      },
     },
-  }, read.diagnostics);
+    read.diagnostics,
+  );
 }
 
 /** A cache's text, packed or not. */
-const unpack = (bytes: Buffer): Buffer => (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes, { maxOutputLength: 512 << 20, chunkSize: 1 << 20 }) : bytes);
+const unpack = (bytes: Buffer): Buffer =>
+  bytes[0] === 0x1f && bytes[1] === 0x8b
+    ? gunzipSync(bytes, { maxOutputLength: 512 << 20, chunkSize: 1 << 20 })
+    : bytes;
 
-interface Parsed { repositories: Repository[]; texts: Record<string, unknown> }
+interface Parsed {
+  repositories: Repository[];
+  texts: Record<string, unknown>;
+}
 
 /** Only what is not known; undefined where that is most of it. */
-function partly(repositories: Repository[], pieces: CachePieces, known: ReadonlyMap<string, unknown>, shown: string): Result<Parsed> | undefined {
+function partly(
+  repositories: Repository[],
+  pieces: CachePieces,
+  known: ReadonlyMap<string, unknown>,
+  shown: string,
+): Result<Parsed> | undefined {
   if (known.size * 2 < pieces.entries.size) return undefined;
-  const entries = parseEntries([...pieces.entries].filter(([name]) => !known.has(name)).map(([, entry]) => Buffer.from(entry, 'latin1').toString('utf8')), shown);
+  const entries = parseEntries(
+    [...pieces.entries]
+      .filter(([name]) => !known.has(name))
+      .map(([, entry]) => Buffer.from(entry, 'latin1').toString('utf8')),
+    shown,
+  );
   return entries.ok ? good({ repositories, texts: entries.value }) : undefined;
 }
 

@@ -9,30 +9,52 @@ export function parseDistro(text: string, file: string): Result<Distro> {
   if (!parsed.ok) return parsed;
   const locator = new Locator(text);
   const checked = distroSchema.safeParse(parsed.value ?? {});
-  if (!checked.success) return bad(...checked.error.issues.flatMap((issue) => faults(issue, [], parsed.value, locator, file)));
+  if (!checked.success)
+    return bad(...checked.error.issues.flatMap((issue) => faults(issue, [], parsed.value, locator, file)));
   const diagnostics = references(checked.data, locator, file);
   return diagnostics.length ? bad(...diagnostics) : good(checked.data);
 }
 
-function faults(issue: z.core.$ZodIssue, prefix: PropertyKey[], root: unknown, locator: Locator, file: string): Diagnostic[] {
+function faults(
+  issue: z.core.$ZodIssue,
+  prefix: PropertyKey[],
+  root: unknown,
+  locator: Locator,
+  file: string,
+): Diagnostic[] {
   const path = [...prefix, ...issue.path];
   const where = path.length ? path.map(String).join('.') : 'the file';
-  const fault = (message: string, hint?: string, at: PropertyKey[] = path) => error('distro-invalid', message, { file, line: locator.line(at), hint });
+  const fault = (message: string, hint?: string, at: PropertyKey[] = path) =>
+    error('distro-invalid', message, { file, line: locator.line(at), hint });
   switch (issue.code) {
     case 'unrecognized_keys': {
       const known = keysAt(path);
       return issue.keys.map((key) => {
         const near = nearest(key, known);
-        return fault(`unknown key '${key}'${path.length ? ` in ${where}` : ''}`, near ? `did you mean '${near}'?` : `known keys: ${known.sort().join(', ')}`, [...path, key]);
+        return fault(
+          `unknown key '${key}'${path.length ? ` in ${where}` : ''}`,
+          near ? `did you mean '${near}'?` : `known keys: ${known.sort().join(', ')}`,
+          [...path, key],
+        );
       });
     }
     case 'invalid_type':
-      if (valueAt(root, path) === undefined) return [fault(`${where} is missing`, `it must be ${article(issue.expected)}`)];
+      if (valueAt(root, path) === undefined)
+        return [fault(`${where} is missing`, `it must be ${article(issue.expected)}`)];
       return [fault(`${where} must be ${article(issue.expected)}`)];
     case 'invalid_value':
-      return [fault(`${where} must be one of ${issue.values.map(String).join(', ')}`, hintNear(valueAt(root, path), issue.values.map(String)))];
+      return [
+        fault(
+          `${where} must be one of ${issue.values.map(String).join(', ')}`,
+          hintNear(valueAt(root, path), issue.values.map(String)),
+        ),
+      ];
     case 'invalid_key':
-      return [fault(`the name '${String(path[path.length - 1])}' in ${path.slice(0, -1).map(String).join('.')} is not allowed: ${issue.issues[0]?.message ?? ''}`)];
+      return [
+        fault(
+          `the name '${String(path[path.length - 1])}' in ${path.slice(0, -1).map(String).join('.')} is not allowed: ${issue.issues[0]?.message ?? ''}`,
+        ),
+      ];
     case 'invalid_format':
     case 'custom':
       return [fault(`${where} must be ${issue.message}`)];
@@ -45,7 +67,13 @@ function faults(issue: z.core.$ZodIssue, prefix: PropertyKey[], root: unknown, l
   }
 }
 
-const article = (type: string) => ({ record: 'a map', object: 'a map', array: 'a list', string: 'a text', int: 'a whole number' } as Record<string, string>)[type] ?? `a ${type}`;
+const article = (type: string) =>
+  (
+    ({ record: 'a map', object: 'a map', array: 'a list', string: 'a text', int: 'a whole number' }) as Record<
+      string,
+      string
+    >
+  )[type] ?? `a ${type}`;
 const hintNear = (value: unknown, known: string[]) => {
   const near = typeof value === 'string' ? nearest(value, known) : undefined;
   return near ? `did you mean '${near}'?` : undefined;
@@ -76,21 +104,64 @@ function references(distro: Distro, locator: Locator, file: string): Diagnostic[
   const known = (what: string, name: string, names: string[], path: PropertyKey[]) => {
     if (names.includes(name)) return;
     const near = nearest(name, names);
-    diagnostics.push(error('distro-reference', `${path.slice(0, -1).map(String).join('.')} names the ${what} '${name}', which is not there`, { file, line: locator.line(path), hint: near ? `did you mean '${near}'?` : names.length ? `there are ${names.sort().join(', ')}` : `add it under ${what}s` }));
+    diagnostics.push(
+      error(
+        'distro-reference',
+        `${path.slice(0, -1).map(String).join('.')} names the ${what} '${name}', which is not there`,
+        {
+          file,
+          line: locator.line(path),
+          hint: near
+            ? `did you mean '${near}'?`
+            : names.length
+              ? `there are ${names.sort().join(', ')}`
+              : `add it under ${what}s`,
+        },
+      ),
+    );
   };
   for (const [name, d] of Object.entries(distro.distributions)) {
-    d.platforms.forEach((p, i) => known('platform', p, Object.keys(distro.platforms), ['distributions', name, 'platforms', i]));
-    d.variants.forEach((v, i) => known('variant', v, Object.keys(distro.variants), ['distributions', name, 'variants', i]));
+    d.platforms.forEach((p, i) =>
+      known('platform', p, Object.keys(distro.platforms), ['distributions', name, 'platforms', i]),
+    );
+    d.variants.forEach((v, i) =>
+      known('variant', v, Object.keys(distro.variants), ['distributions', name, 'variants', i]),
+    );
     d.underlay.forEach((u, i) => {
-      const of = new Set(d.platforms.flatMap((p) => (Object.hasOwn(distro.platforms, p) ? Object.keys(distro.platforms[p]!.underlays) : [])));
+      const of = new Set(
+        d.platforms.flatMap((p) =>
+          Object.hasOwn(distro.platforms, p) ? Object.keys(distro.platforms[p]!.underlays) : [],
+        ),
+      );
       known('underlay', u, [...of], ['distributions', name, 'underlay', i]);
     });
-    if (!distro.index && !d.repos.length && !d.folders.length) diagnostics.push(error('distro-no-sources', `distributions.${name} has nothing to build from`, { file, line: locator.line(['distributions', name]), hint: 'name an index (rosdistro), .repos files or folders' }));
-    if (!distro.index && d.ros_version === undefined) diagnostics.push(error('distro-ros-version', `distributions.${name}.ros_version is missing`, { file, line: locator.line(['distributions', name]), hint: 'without an index say ros_version: 1 or 2' }));
+    if (!distro.index && !d.repos.length && !d.folders.length)
+      diagnostics.push(
+        error('distro-no-sources', `distributions.${name} has nothing to build from`, {
+          file,
+          line: locator.line(['distributions', name]),
+          hint: 'name an index (rosdistro), .repos files or folders',
+        }),
+      );
+    if (!distro.index && d.ros_version === undefined)
+      diagnostics.push(
+        error('distro-ros-version', `distributions.${name}.ros_version is missing`, {
+          file,
+          line: locator.line(['distributions', name]),
+          hint: 'without an index say ros_version: 1 or 2',
+        }),
+      );
   }
   for (const [name, p] of Object.entries(distro.platforms)) {
     for (const [u, underlay] of Object.entries(p.underlays)) {
-      if (underlay.uri && !underlay.suite) diagnostics.push(error('distro-invalid', `platforms.${name}.underlays.${u}.suite is missing`, { file, line: locator.line(['platforms', name, 'underlays', u]), hint: 'a repository of its own needs the suite' }));
+      if (underlay.uri && !underlay.suite)
+        diagnostics.push(
+          error('distro-invalid', `platforms.${name}.underlays.${u}.suite is missing`, {
+            file,
+            line: locator.line(['platforms', name, 'underlays', u]),
+            hint: 'a repository of its own needs the suite',
+          }),
+        );
     }
   }
   return diagnostics;

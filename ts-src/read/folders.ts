@@ -8,13 +8,18 @@ import { parseManifest } from './manifest.ts';
 import { ignoreMarkers } from './packages.ts';
 
 /** A package that lies on this disk, as colcon finds it: the path of its folder and of the repository above it. */
-export interface FolderPackage { repository: string; path: string; file: string; manifest: Manifest }
+export interface FolderPackage {
+  repository: string;
+  path: string;
+  file: string;
+  manifest: Manifest;
+}
 
 const maximumDepth = 100;
 
 /**
- * Packages below a folder: none inside another, none below an ignore marker or a name that begins with a dot. What lies directly
- * below the folder names the repository. Links to folders are not followed.
+ * Packages below a folder: none inside another, none below an ignore marker or a name that begins with a dot. What lies
+ * directly below the folder names the repository. Links to folders are not followed.
  */
 export function readFolder(root: string, folder: string): Result<FolderPackage[]> {
   const diagnostics: Diagnostic[] = [];
@@ -26,8 +31,13 @@ export function readFolder(root: string, folder: string): Result<FolderPackage[]
     try {
       entries = readdirSync(join(root, folder, path), { withFileTypes: true });
     } catch (e) {
-      if (depth === 0) return bad(error('file-missing', `the folder ${folder} can't be read`, { hint: (e as Error).message }));
-      diagnostics.push(warning('file-missing', `${join(folder, path)} can't be read: packages in it are not seen`, { hint: (e as Error).message }));
+      if (depth === 0)
+        return bad(error('file-missing', `the folder ${folder} can't be read`, { hint: (e as Error).message }));
+      diagnostics.push(
+        warning('file-missing', `${join(folder, path)} can't be read: packages in it are not seen`, {
+          hint: (e as Error).message,
+        }),
+      );
       continue;
     }
     if (entries.some((e) => ignoreMarkers.has(e.name))) continue;
@@ -38,20 +48,39 @@ export function readFolder(root: string, folder: string): Result<FolderPackage[]
       if (read.ok) packages.push({ repository: repositoryName(path, folder), path, file, manifest: read.value });
       continue;
     }
-    if (depth < maximumDepth) for (const e of entries) if (e.isDirectory() && !e.name.startsWith('.')) stack.push({ path: path ? `${path}/${e.name}` : e.name, depth: depth + 1 });
+    if (depth < maximumDepth)
+      for (const e of entries)
+        if (e.isDirectory() && !e.name.startsWith('.'))
+          stack.push({ path: path ? `${path}/${e.name}` : e.name, depth: depth + 1 });
   }
-  return diagnostics.some(isError) && !packages.length ? { ok: false, diagnostics } : good(packages.sort((a, b) => (a.path < b.path ? -1 : 1)), diagnostics);
+  return diagnostics.some(isError) && !packages.length
+    ? { ok: false, diagnostics }
+    : good(
+        packages.sort((a, b) => (a.path < b.path ? -1 : 1)),
+        diagnostics,
+      );
 }
 
-const repositoryName = (path: string, folder: string): string => (path.split('/')[0]! || folder.split('/').pop()!).replace(/[^A-Za-z0-9._+-]/g, '_');
+const repositoryName = (path: string, folder: string): string =>
+  (path.split('/')[0]! || folder.split('/').pop()!).replace(/[^A-Za-z0-9._+-]/g, '_');
 
-/** The trees of packages in a folder as its files are now, each in its source; what .gitignore leaves out is left out. */
+/**
+ * The trees of packages in a folder as its files are now, each in its source; what .gitignore leaves out is left out.
+ */
 export async function pinFolder(sources: readonly PackageSource[], state: string): Promise<Result<PackageSource[]>> {
   const folder = sources[0]!.url;
   const snapshot = await snapshotFolder(folder, state);
   if (!snapshot.ok) return snapshot;
-  const asked = await git(['rev-parse', ...sources.map((s) => `${snapshot.value.tree}:${s.path}`)], { gitDir: snapshot.value.gitDir });
+  const asked = await git(['rev-parse', ...sources.map((s) => `${snapshot.value.tree}:${s.path}`)], {
+    gitDir: snapshot.value.gitDir,
+  });
   const trees = asked.stdout.trim().split('\n');
-  if (asked.code !== 0 || trees.length !== sources.length) return bad(error('source-folder', `packages of ${folder} are left out by its .gitignore: ${asked.stderr.trim().split('\n')[0]}`));
+  if (asked.code !== 0 || trees.length !== sources.length)
+    return bad(
+      error(
+        'source-folder',
+        `packages of ${folder} are left out by its .gitignore: ${asked.stderr.trim().split('\n')[0]}`,
+      ),
+    );
   return good(sources.map((s, i) => ({ ...s, commit: snapshot.value.commit, tree: trees[i]! })));
 }

@@ -12,7 +12,12 @@ export type Overrides = ReadonlyMap<string, Override>;
 export function parseOverrides(texts: readonly string[]): Result<Overrides> {
   const overrides = new Map<string, Override>();
   const diagnostics: Diagnostic[] = [];
-  const fault = (text: string, why: string) => void diagnostics.push(error('override-invalid', `--override ${text}: ${why}`, { hint: 'NAME=FOLDER, NAME@BRANCH or NAME#PULL_REQUEST' }));
+  const fault = (text: string, why: string) =>
+    void diagnostics.push(
+      error('override-invalid', `--override ${text}: ${why}`, {
+        hint: 'NAME=FOLDER, NAME@BRANCH or NAME#PULL_REQUEST',
+      }),
+    );
   for (const text of texts) {
     const m = /^([A-Za-z0-9][A-Za-z0-9._+/-]*)([=@#])(.+)$/s.exec(text);
     if (!m) {
@@ -38,7 +43,18 @@ const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: fal
 
 /** The merge commit of a pull request, under the names that GitHub and Gitea, GitLab and Bitbucket give it. */
 export async function resolveRequest(url: string, number: number, reporter: Reporter): Promise<Result<string>> {
-  const refs = await resolveRefs(url, [`refs/pull/${number}/merge`, `refs/merge-requests/${number}/merge`, `refs/pull-requests/${number}/merge`], reporter);
+  const refs = await resolveRefs(
+    url,
+    [`refs/pull/${number}/merge`, `refs/merge-requests/${number}/merge`, `refs/pull-requests/${number}/merge`],
+    reporter,
+  );
   if (!refs.ok) return refs;
-  return refs.value.find((r) => r.ok) ?? bad(error('source-ref', `${url} has no merge commit of the pull request ${number}`, { hint: 'is it open, and can it be merged? Its branch can be named instead: NAME@BRANCH' }));
+  return (
+    refs.value.find((r) => r.ok) ??
+    bad(
+      error('source-ref', `${url} has no merge commit of the pull request ${number}`, {
+        hint: 'is it open, and can it be merged? Its branch can be named instead: NAME@BRANCH',
+      }),
+    )
+  );
 }

@@ -6,8 +6,16 @@ import { git, local, readFiles, type Reporter, type Snapshot } from './git.ts';
 import { parseManifest } from './manifest.ts';
 
 /** What is kept of a repository at a commit, so that planning again reads nothing of it. */
-interface RepositoryText { schema: 1; commit: string; tree: string; packages: { path: string; tree: string; xml: string }[] }
-export interface RepositoryPackages { commit: string; packages: { path: string; tree: string; file: string; manifest: SourcePackage['manifest'] }[] }
+interface RepositoryText {
+  schema: 1;
+  commit: string;
+  tree: string;
+  packages: { path: string; tree: string; xml: string }[];
+}
+export interface RepositoryPackages {
+  commit: string;
+  packages: { path: string; tree: string; file: string; manifest: SourcePackage['manifest'] }[];
+}
 
 /** Files that keep the packages of a folder from being found. */
 export const ignoreMarkers: ReadonlySet<string> = new Set(['CATKIN_IGNORE', 'AMENT_IGNORE', 'COLCON_IGNORE']);
@@ -22,14 +30,26 @@ function textOf(state: string, commit: string): RepositoryText | undefined {
 export const remembers = (state: string, commit: string): boolean => textOf(state, commit) !== undefined;
 
 /** The packages of a repository at a commit that was read before. */
-export function recall(state: string, commit: string, name: string): (Result<RepositoryPackages> & { ok: true }) | undefined {
+export function recall(
+  state: string,
+  commit: string,
+  name: string,
+): (Result<RepositoryPackages> & { ok: true }) | undefined {
   const remembered = textOf(state, commit);
   return remembered && parsePackages(name, remembered);
 }
 
 /** Finds and reads the packages of a repository, and remembers them by its commit. */
-export async function readPackages(state: string, name: string, snapshot: Snapshot, url: string, reporter: Reporter): Promise<Result<RepositoryPackages>> {
-  const listed = await git([...local, 'ls-tree', '-r', '-t', '-z', '--full-tree', snapshot.tree], { gitDir: snapshot.gitDir });
+export async function readPackages(
+  state: string,
+  name: string,
+  snapshot: Snapshot,
+  url: string,
+  reporter: Reporter,
+): Promise<Result<RepositoryPackages>> {
+  const listed = await git([...local, 'ls-tree', '-r', '-t', '-z', '--full-tree', snapshot.tree], {
+    gitDir: snapshot.gitDir,
+  });
   if (listed.code !== 0) return bad(error('source-store', `can't list ${name}: ${listed.stderr.trim()}`));
   const trees = new Map<string, string>([['', snapshot.tree]]);
   const found: { path: string; blob: string }[] = [];
@@ -49,11 +69,25 @@ export async function readPackages(state: string, name: string, snapshot: Snapsh
   const roots = new Set(found.map((f) => f.path));
   const kept = found.filter(({ path }) => {
     const parents = path === '' ? [] : above(path);
-    return !ignored.has(path) && !parents.some((p) => ignored.has(p) || roots.has(p)) && !path.split('/').some((part) => part.startsWith('.'));
+    return (
+      !ignored.has(path) &&
+      !parents.some((p) => ignored.has(p) || roots.has(p)) &&
+      !path.split('/').some((part) => part.startsWith('.'))
+    );
   });
-  const blobs = await readFiles(snapshot, url, kept.map((k) => k.blob), reporter);
+  const blobs = await readFiles(
+    snapshot,
+    url,
+    kept.map((k) => k.blob),
+    reporter,
+  );
   if (!blobs.ok) return blobs;
-  const text: RepositoryText = { schema: 1, commit: snapshot.commit, tree: snapshot.tree, packages: kept.map((k, i) => ({ path: k.path, tree: trees.get(k.path)!, xml: blobs.value[i]! })) };
+  const text: RepositoryText = {
+    schema: 1,
+    commit: snapshot.commit,
+    tree: snapshot.tree,
+    packages: kept.map((k, i) => ({ path: k.path, tree: trees.get(k.path)!, xml: blobs.value[i]! })),
+  };
   writeWhole(memory(state, snapshot.commit), JSON.stringify(text));
   return parsePackages(name, text);
 }

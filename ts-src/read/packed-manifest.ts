@@ -2,24 +2,46 @@ import { kindsOfTag, type Conditional, type Dependency, type DependencyTag, type
 import { ascii, type Form } from './memory.ts';
 
 /**
- * A manifest as it is kept, in fields with tabs between them: name, version, format, build types, groups, the rest as JSON that is
- * parsed when somebody asks, and each dependency: its tag's number, its line, its name and as JSON what few have, with blanks
- * between them. Nothing in a field has a tab: JSON has none, names and versions of a good manifest neither.
+ * A manifest as it is kept, in fields with tabs between them: name, version, format, build types, groups, the rest as
+ * JSON that is parsed when somebody asks, and each dependency: its tag's number, its line, its name and as JSON what
+ * few have, with blanks between them. Nothing in a field has a tab: JSON has none, names and versions of a good
+ * manifest neither.
  */
 export const packedManifest: Form<Manifest> = {
-  write: (manifest) => [
-    manifest.name, manifest.version, manifest.format, JSON.stringify(manifest.buildTypes), manifest.memberOfGroups.length ? JSON.stringify(manifest.memberOfGroups) : '', restOf(manifest), ...manifest.dependencies.map(packDependency),
-  ].join('\t'),
+  write: (manifest) =>
+    [
+      manifest.name,
+      manifest.version,
+      manifest.format,
+      JSON.stringify(manifest.buildTypes),
+      manifest.memberOfGroups.length ? JSON.stringify(manifest.memberOfGroups) : '',
+      restOf(manifest),
+      ...manifest.dependencies.map(packDependency),
+    ].join('\t'),
   read: (text) => new KeptManifest(text),
 };
 
-type Rest = Pick<Manifest, 'compatibility' | 'description' | 'maintainers' | 'authors' | 'licenses' | 'urls' | 'exports'>;
+type Rest = Pick<
+  Manifest,
+  'compatibility' | 'description' | 'maintainers' | 'authors' | 'licenses' | 'urls' | 'exports'
+>;
 
-/** What a manifest says beside its name, version, format, build types, groups and dependencies, as JSON in ASCII: the same text for the same, kept or just read. */
+/**
+ * What a manifest says beside its name, version, format, build types, groups and dependencies, as JSON in ASCII: the
+ * same text for the same, kept or just read.
+ */
 export function restOf(manifest: Manifest): string {
   if (manifest instanceof KeptManifest) return manifest.packed;
   const { compatibility, description, maintainers, authors, licenses, urls, exports } = manifest;
-  const rest: Rest = { description, maintainers, authors, licenses, urls, exports, ...(compatibility === undefined ? {} : { compatibility }) };
+  const rest: Rest = {
+    description,
+    maintainers,
+    authors,
+    licenses,
+    urls,
+    exports,
+    ...(compatibility === undefined ? {} : { compatibility }),
+  };
   return ascii(JSON.stringify(rest));
 }
 
@@ -63,13 +85,27 @@ class KeptManifest implements Manifest {
     return (this.parsed ??= JSON.parse(this.packed) as Rest);
   }
 
-  get compatibility() { return this.rest.compatibility!; }
-  get description() { return this.rest.description; }
-  get maintainers() { return this.rest.maintainers; }
-  get authors() { return this.rest.authors; }
-  get licenses() { return this.rest.licenses; }
-  get urls() { return this.rest.urls; }
-  get exports() { return this.rest.exports; }
+  get compatibility() {
+    return this.rest.compatibility!;
+  }
+  get description() {
+    return this.rest.description;
+  }
+  get maintainers() {
+    return this.rest.maintainers;
+  }
+  get authors() {
+    return this.rest.authors;
+  }
+  get licenses() {
+    return this.rest.licenses;
+  }
+  get urls() {
+    return this.rest.urls;
+  }
+  get exports() {
+    return this.rest.exports;
+  }
 }
 
 function unpackDependencies(text: string, begin: number): Dependency[] {
@@ -81,7 +117,11 @@ function unpackDependencies(text: string, begin: number): Dependency[] {
     const second = text.indexOf(' ', first + 1);
     const third = text.indexOf(' ', second + 1);
     const more = third >= 0 && third < end;
-    const d: Dependency = { name: text.slice(second + 1, more ? third : end), line: Number(text.slice(first + 1, second)), tag: tags[Number(text.slice(at, first))]! };
+    const d: Dependency = {
+      name: text.slice(second + 1, more ? third : end),
+      line: Number(text.slice(first + 1, second)),
+      tag: tags[Number(text.slice(at, first))]!,
+    };
     dependencies.push(more ? Object.assign(d, JSON.parse(text.slice(third + 1, end)) as Partial<Dependency>) : d);
     at = end + 1;
   }

@@ -13,16 +13,17 @@ export interface Element {
 /** A character that XML forbids or reads as another, or that begins an entity. A text without any is what it says. */
 const difficult = /[^\t\n\x20-%'-~\xa0-\ud7ff\ue000-\ufffd]/;
 const name = String.raw`[A-Za-z_][\w.-]*`;
-const beginning = /(?:<\?xml version="1\.0"(?: encoding="(?:UTF|utf)-8")? ?\?>)?[ \t\n]*(?:<\?xml-model [^<>?]*\?>[ \t\n]*)?<package((?: +format="[1-3]")?) *>/y;
+const beginning =
+  /(?:<\?xml version="1\.0"(?: encoding="(?:UTF|utf)-8")? ?\?>)?[ \t\n]*(?:<\?xml-model [^<>?]*\?>[ \t\n]*)?<package((?: +format="[1-3]")?) *>/y;
 const startTag = new RegExp(`^(${name})((?: +${name}=(?:"[^"<\\t\\n]*"|'[^'<\\t\\n]*')){0,16}) *(/?)$`);
 const attributesIn = /([\w.-]+)=(?:"([^"]*)"|'([^']*)')/g;
 const space = /[ \t\n]*/y;
 const end = /<\/package>[ \t\n]*$/y;
 
 /**
- * Reads what nearly every package.xml is: elements with text in <package> and in its <export>, comments between them, and nothing
- * that takes a parser to understand. Undefined for all else, well-formed or not, which is for a parser to read; where this gives a
- * tree a parser gives the same one, in several times the time.
+ * Reads what nearly every package.xml is: elements with text in <package> and in its <export>, comments between them,
+ * and nothing that takes a parser to understand. Undefined for all else, well-formed or not, which is for a parser to
+ * read; where this gives a tree a parser gives the same one, in several times the time.
  */
 export function readPlain(text: string): Element | undefined {
   return difficult.test(text) || text.includes(']]>') ? undefined : new PlainReader(text).read();

@@ -3,17 +3,27 @@ import type { RosdepDatabase } from '../model/rosdep.ts';
 import type { Memory } from './memory.ts';
 import { Locator, asMap, parseYaml } from './yaml.ts';
 
-export interface RosdepFile { file: string; text: string }
+export interface RosdepFile {
+  file: string;
+  text: string;
+}
 
 /** What is kept of a file: the names of all its keys, a line for each, and the rules of those that were wanted. */
-export interface KeptRosdep { keys: string; rules: Record<string, unknown> }
+export interface KeptRosdep {
+  keys: string;
+  rules: Record<string, unknown>;
+}
 
 /**
- * Layers rosdep files (REP 111); keys are merged by OS name, earlier files win. Of `wanted` keys alone where those are given: most
- * of the time that reading a distribution takes would else go into keys that nothing needs. A fault in the others is then not
- * found; `validate` reads all.
+ * Layers rosdep files (REP 111); keys are merged by OS name, earlier files win. Of `wanted` keys alone where those are
+ * given: most of the time that reading a distribution takes would else go into keys that nothing needs. A fault in the
+ * others is then not found; `validate` reads all.
  */
-export function layerRosdep(files: RosdepFile[], wanted?: ReadonlySet<string>, memory?: Memory<KeptRosdep>): Result<RosdepDatabase> {
+export function layerRosdep(
+  files: RosdepFile[],
+  wanted?: ReadonlySet<string>,
+  memory?: Memory<KeptRosdep>,
+): Result<RosdepDatabase> {
   const database: RosdepDatabase = { files: files.map((f) => f.file), rules: new Map(), keys: [] };
   const diagnostics: Diagnostic[] = [];
   const keys = new Set<string>();
@@ -29,7 +39,13 @@ export function layerRosdep(files: RosdepFile[], wanted?: ReadonlySet<string>, m
       if (wanted && !wanted.has(key)) continue;
       const byOs = asMap(root[key]);
       if (!byOs) {
-        diagnostics.push(error('rosdep-invalid', `the rule of '${key}' must be a map of operating systems`, { file, line: new Locator(text).line([key]), hint: `for example ${key}: {debian: [${key}]}` }));
+        diagnostics.push(
+          error('rosdep-invalid', `the rule of '${key}' must be a map of operating systems`, {
+            file,
+            line: new Locator(text).line([key]),
+            hint: `for example ${key}: {debian: [${key}]}`,
+          }),
+        );
         continue;
       }
       let rules = database.rules.get(key);
@@ -42,8 +58,8 @@ export function layerRosdep(files: RosdepFile[], wanted?: ReadonlySet<string>, m
 }
 
 /**
- * The text of each top-level key, where the file is so plain that lines say where one begins: each line at the left margin is
- * a comment or `key:`, and no key stands twice. Undefined for any other file.
+ * The text of each top-level key, where the file is so plain that lines say where one begins: each line at the left
+ * margin is a comment or `key:`, and no key stands twice. Undefined for any other file.
  */
 function splitKeys(text: string): Part[] | undefined {
   if (/[\t\r\u0085\u2028\u2029\ufeff]/.test(text)) return undefined;
@@ -65,19 +81,32 @@ function splitKeys(text: string): Part[] | undefined {
   return parts;
 }
 
-interface Part { key: string; text: string }
+interface Part {
+  key: string;
+  text: string;
+}
 
-interface Rules { keys: string[]; root: Record<string, unknown> }
+interface Rules {
+  keys: string[];
+  root: Record<string, unknown>;
+}
 
 function readWhole(file: string, text: string): Result<Rules> {
   const parsed = parseYaml(text, file);
   if (!parsed.ok) return parsed;
   const root = parsed.value === null || parsed.value === undefined ? {} : asMap(parsed.value);
-  return root ? good({ keys: Object.keys(root), root }) : bad(error('rosdep-invalid', 'a rosdep file must be a map of keys', { file, line: 1 }));
+  return root
+    ? good({ keys: Object.keys(root), root })
+    : bad(error('rosdep-invalid', 'a rosdep file must be a map of keys', { file, line: 1 }));
 }
 
 /** The rules of some keys, those that are not remembered read now; undefined where the file has to be read whole. */
-function readWanted(file: string, text: string, wanted: ReadonlySet<string>, memory: Memory<KeptRosdep> | undefined): Result<Rules> | undefined {
+function readWanted(
+  file: string,
+  text: string,
+  wanted: ReadonlySet<string>,
+  memory: Memory<KeptRosdep> | undefined,
+): Result<Rules> | undefined {
   const kept = memory?.get(text);
   const parts = kept ? undefined : splitKeys(text);
   if (!kept && !parts) return undefined;
@@ -87,7 +116,13 @@ function readWanted(file: string, text: string, wanted: ReadonlySet<string>, mem
   const all = parts ?? splitKeys(text)!;
   // Where one of them refers to another place, all that could be such a place comes too.
   const refers = all.some((p) => lacking.has(p.key) && /[\s,[{:-]\*[^\s'"]/.test(p.text));
-  const parsed = parseYaml(all.filter((p) => lacking.has(p.key) || (refers && /[\s,[{:-]&[^\s'"]/.test(p.text))).map((p) => p.text).join(''), file);
+  const parsed = parseYaml(
+    all
+      .filter((p) => lacking.has(p.key) || (refers && /[\s,[{:-]&[^\s'"]/.test(p.text)))
+      .map((p) => p.text)
+      .join(''),
+    file,
+  );
   const found = parsed.ok ? asMap(parsed.value ?? {}) : undefined;
   if (!found) return undefined;
   const root = { ...kept?.rules, ...found };
@@ -100,7 +135,11 @@ function isPlain(value: unknown): boolean {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
   if (typeof value === 'number') return Number.isFinite(value);
   if (Array.isArray(value)) return value.every(isPlain);
-  return typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype && Object.values(value).every(isPlain);
+  return (
+    typeof value === 'object' &&
+    Object.getPrototypeOf(value) === Object.prototype &&
+    Object.values(value).every(isPlain)
+  );
 }
 
 /** What YAML 1.1 takes for something else than a text. */

@@ -2,7 +2,12 @@ import { bad, error, good, isError, nearest, warning, type Diagnostic, type Resu
 import type { DistributionFile, ReleaseEntry, Repository, SourceEntry } from '../model/rosdistro.ts';
 import { Locator, asMap, own, parseYaml } from './yaml.ts';
 
-export interface IndexEntry { files: string[]; cache?: string; rosVersion: 1 | 2 | undefined; pythonVersion: 2 | 3 }
+export interface IndexEntry {
+  files: string[];
+  cache?: string;
+  rosVersion: 1 | 2 | undefined;
+  pythonVersion: 2 | 3;
+}
 
 /** rosdistro's index, version 3 and 4 (REP 153): what it says of one distribution. */
 export function parseIndex(text: string, file: string, distribution: string): Result<IndexEntry> {
@@ -11,19 +16,45 @@ export function parseIndex(text: string, file: string, distribution: string): Re
   const root = asMap(parsed.value);
   const locator = new Locator(text);
   if (!root) return bad(error('index-invalid', 'the index is not a map', { file, line: 1 }));
-  if (root.type !== undefined && root.type !== 'index') return bad(error('index-invalid', `type is '${String(root.type)}', not 'index'`, { file, line: locator.line(['type']) }));
-  if (root.version !== 3 && root.version !== 4) return bad(error('index-version', `index version ${String(root.version)} is not known`, { file, line: locator.line(['version']), hint: 'versions 3 and 4 are (REP 153)' }));
+  if (root.type !== undefined && root.type !== 'index')
+    return bad(
+      error('index-invalid', `type is '${String(root.type)}', not 'index'`, { file, line: locator.line(['type']) }),
+    );
+  if (root.version !== 3 && root.version !== 4)
+    return bad(
+      error('index-version', `index version ${String(root.version)} is not known`, {
+        file,
+        line: locator.line(['version']),
+        hint: 'versions 3 and 4 are (REP 153)',
+      }),
+    );
   const all = asMap(root.distributions) ?? {};
   const entry = asMap(own(all, distribution));
   if (!entry) {
     const near = nearest(distribution, Object.keys(all));
-    return bad(error('index-distribution', `the distribution '${distribution}' is not in the index`, { file, line: locator.line(['distributions']), hint: near ? `did you mean '${near}'?` : `it has ${Object.keys(all).sort().join(', ') || 'none'}` }));
+    return bad(
+      error('index-distribution', `the distribution '${distribution}' is not in the index`, {
+        file,
+        line: locator.line(['distributions']),
+        hint: near ? `did you mean '${near}'?` : `it has ${Object.keys(all).sort().join(', ') || 'none'}`,
+      }),
+    );
   }
   const named = Array.isArray(entry.distribution) ? entry.distribution : [entry.distribution];
   const files = named.filter((f): f is string => typeof f === 'string');
-  if (files.length !== named.length || !files.length) return bad(error('index-invalid', `'distribution' of '${distribution}' must name distribution files`, { file, line: locator.line(['distributions', distribution]) }));
+  if (files.length !== named.length || !files.length)
+    return bad(
+      error('index-invalid', `'distribution' of '${distribution}' must name distribution files`, {
+        file,
+        line: locator.line(['distributions', distribution]),
+      }),
+    );
   const type = entry.distribution_type;
-  const result: IndexEntry = { files, rosVersion: type === 'ros1' ? 1 : type === 'ros2' ? 2 : undefined, pythonVersion: Number(entry.python_version) === 2 ? 2 : 3 };
+  const result: IndexEntry = {
+    files,
+    rosVersion: type === 'ros1' ? 1 : type === 'ros2' ? 2 : undefined,
+    pythonVersion: Number(entry.python_version) === 2 ? 2 : 3,
+  };
   if (typeof entry.distribution_cache === 'string') result.cache = entry.distribution_cache;
   return good(result);
 }
@@ -33,26 +64,38 @@ class Located implements Repository {
   source?: SourceEntry;
   release?: ReleaseEntry;
   doc?: SourceEntry;
-  constructor(readonly name: string, readonly file: string, private readonly locate: () => number | undefined) {}
+  constructor(
+    readonly name: string,
+    readonly file: string,
+    private readonly locate: () => number | undefined,
+  ) {}
   get line(): number | undefined {
     return this.locate();
   }
 }
 
 /** One distribution file (REP 143, version 1 and 2); `value` is given where it came with a cache. */
-export function parseDistributionFile(text: string, file: string, value?: unknown): Result<Pick<DistributionFile, 'repositories' | 'releasePlatforms'>> {
+export function parseDistributionFile(
+  text: string,
+  file: string,
+  value?: unknown,
+): Result<Pick<DistributionFile, 'repositories' | 'releasePlatforms'>> {
   const parsed = value === undefined ? parseYaml(text, file) : good(value);
   if (!parsed.ok) return parsed;
   const root = asMap(parsed.value);
   const diagnostics: Diagnostic[] = [];
   const locator = new Locator(text);
   const line = (path: PropertyKey[]) => (value === undefined ? locator.line(path) : undefined);
-  const fault = (message: string, path: PropertyKey[], hint?: string) => void diagnostics.push(error('distribution-invalid', message, { file, line: line(path), hint }));
+  const fault = (message: string, path: PropertyKey[], hint?: string) =>
+    void diagnostics.push(error('distribution-invalid', message, { file, line: line(path), hint }));
   if (!root) return bad(error('distribution-invalid', 'the distribution file is not a map', { file, line: 1 }));
-  if (root.type !== undefined && root.type !== 'distribution') fault(`type is '${String(root.type)}', not 'distribution'`, ['type']);
-  if (root.version !== undefined && root.version !== 1 && root.version !== 2) fault(`version ${String(root.version)} is not known`, ['version'], 'versions 1 and 2 are (REP 143)');
+  if (root.type !== undefined && root.type !== 'distribution')
+    fault(`type is '${String(root.type)}', not 'distribution'`, ['type']);
+  if (root.version !== undefined && root.version !== 1 && root.version !== 2)
+    fault(`version ${String(root.version)} is not known`, ['version'], 'versions 1 and 2 are (REP 143)');
   const releasePlatforms: Record<string, string[]> = {};
-  for (const [os, names] of Object.entries(asMap(root.release_platforms) ?? {})) releasePlatforms[os] = (Array.isArray(names) ? names : [names]).map(String);
+  for (const [os, names] of Object.entries(asMap(root.release_platforms) ?? {}))
+    releasePlatforms[os] = (Array.isArray(names) ? names : [names]).map(String);
 
   const repositories: Repository[] = [];
   const repositoryMap = root.repositories === undefined || root.repositories === null ? {} : asMap(root.repositories);
@@ -61,7 +104,11 @@ export function parseDistributionFile(text: string, file: string, value?: unknow
     const path = ['repositories', name];
     const entry = asMap(raw);
     if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*$/.test(name)) {
-      fault(`the repository name ${JSON.stringify(name)} is not allowed`, path, 'letters, digits, ".", "_", "+" and "-"');
+      fault(
+        `the repository name ${JSON.stringify(name)} is not allowed`,
+        path,
+        'letters, digits, ".", "_", "+" and "-"',
+      );
       continue;
     }
     if (!entry) {
@@ -72,7 +119,9 @@ export function parseDistributionFile(text: string, file: string, value?: unknow
     const source = asMap(entry.source);
     if (entry.source !== undefined && !source) fault(`source of '${name}' must be a map`, [...path, 'source']);
     if (source) {
-      const read = sourceEntry(source, (m, key, hint) => fault(`source of '${name}': ${m}`, key ? [...path, 'source', key] : [...path, 'source'], hint));
+      const read = sourceEntry(source, (m, key, hint) =>
+        fault(`source of '${name}': ${m}`, key ? [...path, 'source', key] : [...path, 'source'], hint),
+      );
       if (read) repository.source = read;
     }
     const doc = asMap(entry.doc);
@@ -83,7 +132,9 @@ export function parseDistributionFile(text: string, file: string, value?: unknow
     const release = asMap(entry.release);
     if (entry.release !== undefined && !release) fault(`release of '${name}' must be a map`, [...path, 'release']);
     if (release) {
-      const read = releaseEntry(release, name, (m, key) => fault(`release of '${name}': ${m}`, key ? [...path, 'release', key] : [...path, 'release']));
+      const read = releaseEntry(release, name, (m, key) =>
+        fault(`release of '${name}': ${m}`, key ? [...path, 'release', key] : [...path, 'release']),
+      );
       if (read) repository.release = read;
     }
     repositories.push(repository);
@@ -97,13 +148,21 @@ export function parseRepos(text: string, file: string): Result<Repository[]> {
   if (!parsed.ok) return parsed;
   const locator = new Locator(text);
   const root = asMap(asMap(parsed.value)?.repositories);
-  if (!root) return bad(error('repos-invalid', 'a .repos file must have a map \'repositories\'', { file, line: 1 }));
+  if (!root) return bad(error('repos-invalid', "a .repos file must have a map 'repositories'", { file, line: 1 }));
   const diagnostics: Diagnostic[] = [];
   const repositories: Repository[] = [];
   for (const [path, raw] of Object.entries(root)) {
-    const fault = (message: string, key?: string, hint?: string) => void diagnostics.push(error('repos-invalid', `'${path}': ${message}`, { file, line: locator.line(key ? ['repositories', path, key] : ['repositories', path]), hint }));
+    const fault = (message: string, key?: string, hint?: string) =>
+      void diagnostics.push(
+        error('repos-invalid', `'${path}': ${message}`, {
+          file,
+          line: locator.line(key ? ['repositories', path, key] : ['repositories', path]),
+          hint,
+        }),
+      );
     const entry = asMap(raw);
-    if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*(\/[A-Za-z0-9][A-Za-z0-9._+-]*)*$/.test(path)) fault('the path is not allowed', undefined, 'letters, digits, ".", "_", "+", "-" and "/"');
+    if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*(\/[A-Za-z0-9][A-Za-z0-9._+-]*)*$/.test(path))
+      fault('the path is not allowed', undefined, 'letters, digits, ".", "_", "+", "-" and "/"');
     else if (!entry) fault('must be a map');
     else {
       const source = sourceEntry(entry, fault);
@@ -117,11 +176,16 @@ export function parseRepos(text: string, file: string): Result<Repository[]> {
   return diagnostics.some(isError) ? { ok: false, diagnostics } : good(repositories, diagnostics);
 }
 
-function sourceEntry(raw: Record<string, unknown>, fault: (message: string, key?: string, hint?: string) => void): SourceEntry | undefined {
+function sourceEntry(
+  raw: Record<string, unknown>,
+  fault: (message: string, key?: string, hint?: string) => void,
+): SourceEntry | undefined {
   const { type = 'git', url, version } = raw;
-  if (type !== 'git' && type !== 'tar' && type !== 'zip' && type !== 'hg' && type !== 'svn') return void fault(`type '${String(type)}' is not known`, 'type', 'git, tar and zip are');
+  if (type !== 'git' && type !== 'tar' && type !== 'zip' && type !== 'hg' && type !== 'svn')
+    return void fault(`type '${String(type)}' is not known`, 'type', 'git, tar and zip are');
   if (typeof url !== 'string' || url === '') return void fault('url is missing');
-  if (url.startsWith('-') || /[\0-\x20\x7f]/.test(url) || url.startsWith('ext::')) return void fault(`the url ${JSON.stringify(url)} is not allowed`, 'url');
+  if (url.startsWith('-') || /[\0-\x20\x7f]/.test(url) || url.startsWith('ext::'))
+    return void fault(`the url ${JSON.stringify(url)} is not allowed`, 'url');
   const entry: SourceEntry = { type, url };
   if (version !== undefined && version !== null && version !== '') {
     const v = String(version);
@@ -130,27 +194,37 @@ function sourceEntry(raw: Record<string, unknown>, fault: (message: string, key?
   }
   const sha256 = raw.sha256;
   if (sha256 !== undefined) {
-    if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)) return void fault('sha256 must be 64 hexadecimal digits', 'sha256');
+    if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256))
+      return void fault('sha256 must be 64 hexadecimal digits', 'sha256');
     entry.sha256 = sha256;
   }
-  if ((type === 'tar' || type === 'zip') && !entry.sha256) return void fault('an archive needs its checksum', undefined, 'add sha256: (of the file, in hex)');
+  if ((type === 'tar' || type === 'zip') && !entry.sha256)
+    return void fault('an archive needs its checksum', undefined, 'add sha256: (of the file, in hex)');
   return entry;
 }
 
-/** What git accepts as a name of a ref (git-check-ref-format), and nothing that a command line could take for an option. */
+/**
+ * What git accepts as a name of a ref (git-check-ref-format), and nothing that a command line could take for an option.
+ */
 export function isRefName(v: string): boolean {
   return v.length < 250 && !/^[-/.]|[\0-\x20\x7f~^:?*[\\]|\.\.|@\{|\/\/|\/\.|\.lock(\/|$)|[/.]$|^@$/.test(v);
 }
 
-function releaseEntry(raw: Record<string, unknown>, repository: string, fault: (message: string, key?: string) => void): ReleaseEntry | undefined {
+function releaseEntry(
+  raw: Record<string, unknown>,
+  repository: string,
+  fault: (message: string, key?: string) => void,
+): ReleaseEntry | undefined {
   const { url, version, packages } = raw;
   if (typeof url !== 'string') return void fault('url is missing');
-  if (url.startsWith('-') || /[\0-\x20\x7f]/.test(url) || url.startsWith('ext::')) return void fault(`the url ${JSON.stringify(url)} is not allowed`, 'url');
+  if (url.startsWith('-') || /[\0-\x20\x7f]/.test(url) || url.startsWith('ext::'))
+    return void fault(`the url ${JSON.stringify(url)} is not allowed`, 'url');
   if (packages !== undefined && !Array.isArray(packages)) return void fault('packages must be a list', 'packages');
   const entry: ReleaseEntry = { url, packages: packages === undefined ? [repository] : packages.map(String) };
   if (version !== undefined && version !== null) {
     entry.version = String(version);
-    if (!/^[0-9][A-Za-z0-9.+~]*(-[A-Za-z0-9.+~]+)?$/.test(entry.version)) return void fault(`the version '${entry.version}' is not of the form 1.2.3-1`, 'version');
+    if (!/^[0-9][A-Za-z0-9.+~]*(-[A-Za-z0-9.+~]+)?$/.test(entry.version))
+      return void fault(`the version '${entry.version}' is not of the form 1.2.3-1`, 'version');
   }
   const tag = asMap(raw.tags)?.release;
   if (typeof tag === 'string') entry.tag = tag;
@@ -158,28 +232,45 @@ function releaseEntry(raw: Record<string, unknown>, repository: string, fault: (
 }
 
 /** A rosdistro cache: the distribution files it was made from and the manifests of what they release. */
-export function parseCache(text: string, file: string): Result<{ name: string; distributionFiles: unknown[]; manifests: Record<string, string> }> {
+export function parseCache(
+  text: string,
+  file: string,
+): Result<{ name: string; distributionFiles: unknown[]; manifests: Record<string, string> }> {
   const parsed = parseYaml(text, file);
   if (!parsed.ok) return parsed;
   const root = asMap(parsed.value);
-  if (!root || root.type !== 'cache') return bad(error('cache-invalid', 'not a rosdistro cache', { file, line: 1, hint: 'it has type: cache and version: 2' }));
-  if (root.version !== 2) return bad(error('cache-invalid', `cache version ${String(root.version)} is not known`, { file, hint: 'version 2 is' }));
+  if (!root || root.type !== 'cache')
+    return bad(
+      error('cache-invalid', 'not a rosdistro cache', { file, line: 1, hint: 'it has type: cache and version: 2' }),
+    );
+  if (root.version !== 2)
+    return bad(
+      error('cache-invalid', `cache version ${String(root.version)} is not known`, { file, hint: 'version 2 is' }),
+    );
   const manifests = asMap(root.release_package_xmls) ?? {};
   const diagnostics: Diagnostic[] = [];
-  for (const [name, xml] of Object.entries(manifests)) if (typeof xml !== 'string') diagnostics.push(warning('cache-manifest', `the manifest of '${name}' is not a text`, { file }));
+  for (const [name, xml] of Object.entries(manifests))
+    if (typeof xml !== 'string')
+      diagnostics.push(warning('cache-manifest', `the manifest of '${name}' is not a text`, { file }));
   const files = Array.isArray(root.distribution_file) ? root.distribution_file : [root.distribution_file];
-  return good({ name: String(root.name), distributionFiles: files, manifests: manifests as Record<string, string> }, diagnostics);
+  return good(
+    { name: String(root.name), distributionFiles: files, manifests: manifests as Record<string, string> },
+    diagnostics,
+  );
 }
 
 /** A cache's text in pieces: each manifest's entry by its package, and all the rest with none of them. */
-export interface CachePieces { rest: string; entries: Map<string, string> }
+export interface CachePieces {
+  rest: string;
+  entries: Map<string, string>;
+}
 
 const manifestsKey = 'release_package_xmls:\n';
 
 /**
- * Takes a cache's text apart where its lines show how: below `release_package_xmls:` each line with an indentation of two begins
- * an entry, deeper ones go on with it, and none stands twice. Undefined where it is written otherwise. The text may have a
- * character for each byte: only ASCII counts.
+ * Takes a cache's text apart where its lines show how: below `release_package_xmls:` each line with an indentation of
+ * two begins an entry, deeper ones go on with it, and none stands twice. Undefined where it is written otherwise. The
+ * text may have a character for each byte: only ASCII counts.
  */
 export function splitCache(text: string): CachePieces | undefined {
   const begin = text.startsWith(manifestsKey) ? 0 : text.indexOf(`\n${manifestsKey}`) + 1;

@@ -12,7 +12,10 @@ import type { Workspace } from './inputs.ts';
 
 export type Underlays = Record<string, Record<string, Map<string, string> | undefined>>;
 
-/** What each underlay with a repository of its own holds; one that names none is the platform's archive, of which only `packages` is taken. */
+/**
+ * What each underlay with a repository of its own holds; one that names none is the platform's archive, of which only
+ * `packages` is taken.
+ */
 export async function readUnderlays(workspace: Workspace): Promise<Result<Underlays>> {
   const diagnostics: Diagnostic[] = [];
   const result: Underlays = {};
@@ -23,14 +26,28 @@ export async function readUnderlays(workspace: Workspace): Promise<Result<Underl
       if (!underlay.uri) continue;
       const read = await readRepository(workspace, platform, underlay);
       if (read.ok) held[name] = read.value;
-      else diagnostics.push(...read.diagnostics.map((d) => ({ ...d, message: `underlay '${name}' of platform '${platformName}': ${d.message}`, file: workspace.file })));
+      else
+        diagnostics.push(
+          ...read.diagnostics.map((d) => ({
+            ...d,
+            message: `underlay '${name}' of platform '${platformName}': ${d.message}`,
+            file: workspace.file,
+          })),
+        );
     }
   }
   return diagnostics.length ? { ok: false, diagnostics } : good(result);
 }
 
-/** An apt repository's packages with their versions: InRelease, its signature checked by gpgv, then the index it names, by digest. */
-async function readRepository(workspace: Workspace, platform: Platform, underlay: Underlay): Promise<Result<Map<string, string>>> {
+/**
+ * An apt repository's packages with their versions: InRelease, its signature checked by gpgv, then the index it names,
+ * by digest.
+ */
+async function readRepository(
+  workspace: Workspace,
+  platform: Platform,
+  underlay: Underlay,
+): Promise<Result<Map<string, string>>> {
   const base = `${underlay.uri!.replace(/\/$/, '')}/dists/${underlay.suite!}`;
   const folder = join(workspace.state, 'underlays', sha256(`${base} ${underlay.key ?? ''}`).slice(0, 24));
   mkdirSync(folder, { recursive: true });
@@ -43,10 +60,19 @@ async function readRepository(workspace: Workspace, platform: Platform, underlay
       if (!exists(key)) return bad(error('file-missing', `its key ${underlay.key} is not there`));
       const ring = `${inRelease}.gpg`;
       const bytes = readFileSync(key);
-      const dearmored = bytes.toString('latin1').includes('-----BEGIN PGP') ? await run('gpg', ['--batch', '--yes', '--dearmor', '--output', ring, key]) : await run('cp', [key, ring]);
+      const dearmored = bytes.toString('latin1').includes('-----BEGIN PGP')
+        ? await run('gpg', ['--batch', '--yes', '--dearmor', '--output', ring, key])
+        : await run('cp', [key, ring]);
       const checked = dearmored.code === 0 ? await run('gpgv', ['--keyring', ring, inRelease]) : dearmored;
       rmSync(ring, { force: true });
-      if (checked.code !== 0) return bad(error('underlay-signature', `the signature of ${base}/InRelease is not good: ${checked.stderr.trim().split('\n').pop()}`, { hint: `is ${underlay.key} the right key?` }));
+      if (checked.code !== 0)
+        return bad(
+          error(
+            'underlay-signature',
+            `the signature of ${base}/InRelease is not good: ${checked.stderr.trim().split('\n').pop()}`,
+            { hint: `is ${underlay.key} the right key?` },
+          ),
+        );
     }
     const release = readFileSync(inRelease, 'utf8');
     const architecture = platform.architectures[0]!;
@@ -91,10 +117,22 @@ async function readIndex(base: string, release: string, path: string, folder: st
     try {
       const got = await download(`${base}/${name}`, file);
       if (!got.ok) continue;
-      if ((await sha256File(file)) !== digest) return bad(error('underlay-digest', `${base}/${name} is not what InRelease says`, { hint: 'it may be in the middle of an update: try again' }));
+      if ((await sha256File(file)) !== digest)
+        return bad(
+          error('underlay-digest', `${base}/${name} is not what InRelease says`, {
+            hint: 'it may be in the middle of an update: try again',
+          }),
+        );
       const unpacked = ending === '.xz' ? await run('xz', ['--decompress', '--stdout', file]) : undefined;
-      if (unpacked && unpacked.code !== 0) return bad(error('underlay-index', `can't unpack ${base}/${name}: ${unpacked.stderr.trim() || `xz ended with ${unpacked.signal ?? unpacked.code}`}`));
-      const whole = unpacked?.stdout ?? (ending === '.gz' ? gunzipSync(readFileSync(file)) : readFileSync(file)).toString('utf8');
+      if (unpacked && unpacked.code !== 0)
+        return bad(
+          error(
+            'underlay-index',
+            `can't unpack ${base}/${name}: ${unpacked.stderr.trim() || `xz ended with ${unpacked.signal ?? unpacked.code}`}`,
+          ),
+        );
+      const whole =
+        unpacked?.stdout ?? (ending === '.gz' ? gunzipSync(readFileSync(file)) : readFileSync(file)).toString('utf8');
       writeWhole(kept, whole);
       return good(whole);
     } finally {

@@ -5,7 +5,8 @@ const maximumDepth = 200;
 const noAttributes: Record<string, string> = Object.freeze({});
 
 /** The root element, or what is wrong and where. */
-export type Read = { root: Element; message?: undefined; line?: undefined } | { root?: undefined; message: string; line: number };
+export type Read =
+  { root: Element; message?: undefined; line?: undefined } | { root?: undefined; message: string; line: number };
 
 /** Reads any manifest, well-formed or not. */
 export function readTree(text: string): Read {
@@ -18,7 +19,10 @@ export function readTree(text: string): Read {
 
 const schemaInstruction = /^(<\?xml [^<>?\n\r]*\?>\s*)<\?xml-model [^<>?\n\r&]*\?>/;
 
-/** One parser for all manifests: making one for each costs as much as what it reads. After a fault its state is not to be trusted. */
+/**
+ * One parser for all manifests: making one for each costs as much as what it reads. After a fault its state is not to
+ * be trusted.
+ */
 let reader: TreeReader | undefined;
 
 class TreeReader {
@@ -97,11 +101,17 @@ class TreeReader {
       return;
     }
     const e = this.stack.pop();
-    if (this.stack.length === 1 && e?.name === 'description' && !isSelfClosing) e.inner = this.text.slice(this.start, this.text.lastIndexOf('</', this.parser.position - 1));
+    if (this.stack.length === 1 && e?.name === 'description' && !isSelfClosing)
+      e.inner = this.text.slice(this.start, this.text.lastIndexOf('</', this.parser.position - 1));
   }
 }
 
-function checkPrefixes(name: string, attributes: Record<string, string>, scopes: Record<string, string>[], fail: (message: string) => void): void {
+function checkPrefixes(
+  name: string,
+  attributes: Record<string, string>,
+  scopes: Record<string, string>[],
+  fail: (message: string) => void,
+): void {
   for (const qualified of [name, ...Object.keys(attributes)]) {
     const colon = qualified.indexOf(':');
     if (colon < 0) continue;

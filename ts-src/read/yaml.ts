@@ -8,12 +8,18 @@ const maximumSize = 64 << 20;
  * Aliases are refused where they would grow a file: more than 1,000 of them.
  */
 export function parseYaml(text: string, file: string): Result<unknown> {
-  if (text.length > maximumSize) return bad(error('yaml-invalid', `the file is larger than ${maximumSize >> 20} MiB`, { file }));
+  if (text.length > maximumSize)
+    return bad(error('yaml-invalid', `the file is larger than ${maximumSize >> 20} MiB`, { file }));
   try {
     return good(fastYaml.load(text, { schema: fastYaml.YAML11_SCHEMA, maxAliases: 1000 }));
   } catch (e) {
     const at = e as { reason?: string; mark?: { line: number }; message: string };
-    return bad(error('yaml-invalid', `not valid YAML: ${(at.reason ?? at.message).split('\n')[0]}`, { file, line: at.mark ? at.mark.line + 1 : undefined }));
+    return bad(
+      error('yaml-invalid', `not valid YAML: ${(at.reason ?? at.message).split('\n')[0]}`, {
+        file,
+        line: at.mark ? at.mark.line + 1 : undefined,
+      }),
+    );
   }
 }
 
@@ -49,7 +55,8 @@ export class Locator {
         i = this.after(events, i);
       } else {
         const value = this.after(events, i);
-        if (e.type === SCALAR && fastYaml.getScalarValue(this.text, e) === step) return { at: value, offset: e.valueStart };
+        if (e.type === SCALAR && fastYaml.getScalarValue(this.text, e) === step)
+          return { at: value, offset: e.valueStart };
         i = this.after(events, value);
       }
     }
@@ -76,9 +83,15 @@ function eventsOf(text: string): fastYaml.Event[] {
   }
 }
 
-/** The value as a plain object, never one of a class, null for anything else. Own keys only: `constructor` is a name like any other. */
+/**
+ * The value as a plain object, never one of a class, null for anything else. Own keys only: `constructor` is a name
+ * like any other.
+ */
 export function asMap(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : undefined;
 }
 
-export const own = (map: Record<string, unknown>, key: string): unknown => (Object.hasOwn(map, key) ? map[key] : undefined);
+export const own = (map: Record<string, unknown>, key: string): unknown =>
+  Object.hasOwn(map, key) ? map[key] : undefined;

@@ -1,6 +1,14 @@
 /** One file of a package as others see it: a digest of what counts, and the symbols of a shared library. */
-export interface Shown { path: string; shown: string | undefined; symbols?: string[] }
-export interface PartChange { path: string; change: 'added' | 'removed' | 'changed'; symbols?: { added: string[]; removed: string[] } }
+export interface Shown {
+  path: string;
+  shown: string | undefined;
+  symbols?: string[];
+}
+export interface PartChange {
+  path: string;
+  change: 'added' | 'removed' | 'changed';
+  symbols?: { added: string[]; removed: string[] };
+}
 
 /** What dependents see of two builds, file by file, sorted by path. */
 export function compareParts(before: readonly Shown[], after: readonly Shown[]): PartChange[] {
@@ -9,17 +17,28 @@ export function compareParts(before: readonly Shown[], after: readonly Shown[]):
   return [...new Set([...old.keys(), ...now.keys()])].sort().flatMap((path): PartChange[] => {
     const [a, b] = [old.get(path), now.get(path)];
     if (a && b && a.shown === b.shown) return [];
-    const symbols = a?.symbols && b?.symbols ? { added: b.symbols.filter((s) => !a.symbols!.includes(s)), removed: a.symbols.filter((s) => !b.symbols!.includes(s)) } : undefined;
+    const symbols =
+      a?.symbols && b?.symbols
+        ? {
+            added: b.symbols.filter((s) => !a.symbols!.includes(s)),
+            removed: a.symbols.filter((s) => !b.symbols!.includes(s)),
+          }
+        : undefined;
     return [{ path, change: !a ? 'added' : !b ? 'removed' : 'changed', ...(symbols ? { symbols } : {}) }];
   });
 }
 
 export function renderAbi(changes: readonly PartChange[], details: readonly { path: string; text: string }[]): string {
   if (!changes.length) return 'nothing that others see differs: what depends on it stays as it is\n';
-  const lines = [`${changes.length} file${changes.length === 1 ? '' : 's'} that others see differ${changes.length === 1 ? 's' : ''}: what depends on it is rebuilt`];
+  const lines = [
+    `${changes.length} file${changes.length === 1 ? '' : 's'} that others see differ${changes.length === 1 ? 's' : ''}: what depends on it is rebuilt`,
+  ];
   for (const c of changes) {
     lines.push(`  ${c.change.padEnd(8)} ${c.path}`);
-    for (const [sign, list] of [['+', c.symbols?.added ?? []], ['-', c.symbols?.removed ?? []]] as const) {
+    for (const [sign, list] of [
+      ['+', c.symbols?.added ?? []],
+      ['-', c.symbols?.removed ?? []],
+    ] as const) {
       for (const s of list.slice(0, 20)) lines.push(`             ${sign} ${s}`);
       if (list.length > 20) lines.push(`             ${sign} and ${list.length - 20} more`);
     }

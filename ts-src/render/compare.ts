@@ -2,7 +2,12 @@ import type { PackageChange, ScopeChange } from '../model/answers.ts';
 import { renderTable } from './table.ts';
 
 const titles: Record<PackageChange['change'], string> = {
-  added: 'added', removed: 'removed', up: 'version up', down: 'version down', changed: 'changed, version as it was', rebuilt: 'as they were, rebuilt for what they need',
+  added: 'added',
+  removed: 'removed',
+  up: 'version up',
+  down: 'version down',
+  changed: 'changed, version as it was',
+  rebuilt: 'as they were, rebuilt for what they need',
 };
 
 /** Two plans side by side; scopes with the same changes are told once. */
@@ -14,14 +19,25 @@ export function renderComparison(changes: readonly ScopeChange[]): string {
     if (group) group.where.push(c.platform);
     else groups.set(id, { where: [`${c.distribution} on ${c.platform}`], packages: c.packages });
   }
-  return [...groups.values()].map(({ where, packages }) => {
-    if (!packages.length) return `${where.join(', ')}: no difference\n`;
-    const blocks = (Object.keys(titles) as PackageChange['change'][]).flatMap((change) => {
-      const rows = packages.filter((p) => p.change === change);
-      if (!rows.length) return [];
-      const table = renderTable(['', '', ''], rows.map((p) => [`  ${p.name}`, p.before !== undefined && p.after !== undefined && p.before !== p.after ? `${p.before} → ${p.after}` : (p.after ?? p.before ?? ''), p.why === undefined ? '' : change === 'rebuilt' ? `for ${p.why}` : p.why]));
-      return [`${titles[change]} (${rows.length})\n${table.slice(table.indexOf('\n') + 1)}`];
-    });
-    return `${where.join(', ')}:\n${blocks.join('')}`;
-  }).join('\n');
+  return [...groups.values()]
+    .map(({ where, packages }) => {
+      if (!packages.length) return `${where.join(', ')}: no difference\n`;
+      const blocks = (Object.keys(titles) as PackageChange['change'][]).flatMap((change) => {
+        const rows = packages.filter((p) => p.change === change);
+        if (!rows.length) return [];
+        const table = renderTable(
+          ['', '', ''],
+          rows.map((p) => [
+            `  ${p.name}`,
+            p.before !== undefined && p.after !== undefined && p.before !== p.after
+              ? `${p.before} → ${p.after}`
+              : (p.after ?? p.before ?? ''),
+            p.why === undefined ? '' : change === 'rebuilt' ? `for ${p.why}` : p.why,
+          ]),
+        );
+        return [`${titles[change]} (${rows.length})\n${table.slice(table.indexOf('\n') + 1)}`];
+      });
+      return `${where.join(', ')}:\n${blocks.join('')}`;
+    })
+    .join('\n');
 }

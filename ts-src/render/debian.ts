@@ -31,7 +31,14 @@ export interface Recipe {
 }
 
 /** Changes whenever the templates do, so that what they made is not taken for what they would make now. */
-export const packagingText = [controlTemplate, changelogTemplate, copyrightTemplate, rulesTemplate, environmentTemplate, buildScript].join('\0');
+export const packagingText = [
+  controlTemplate,
+  changelogTemplate,
+  copyrightTemplate,
+  rulesTemplate,
+  environmentTemplate,
+  buildScript,
+].join('\0');
 
 /** The files of `debian/`: path below it → text. */
 export function renderDebian(recipe: Recipe): Record<string, string> {
@@ -45,35 +52,83 @@ export function renderDebian(recipe: Recipe): Record<string, string> {
   const source = p.debian;
   return {
     control: renderTemplate(controlTemplate, {
-      source, package: p.debian, maintainer, buildDepends: recipe.buildDepends, depends: recipe.depends, homepage: homepage ? [{ homepage }] : false, summary,
-      description: paragraphs(description), conflicts: recipe.conflicts.length ? [recipe.conflicts.join(', ')] : [], replaces: recipe.replaces.length ? [recipe.replaces.join(', ')] : [],
+      source,
+      package: p.debian,
+      maintainer,
+      buildDepends: recipe.buildDepends,
+      depends: recipe.depends,
+      homepage: homepage ? [{ homepage }] : false,
+      summary,
+      description: paragraphs(description),
+      conflicts: recipe.conflicts.length ? [recipe.conflicts.join(', ')] : [],
+      replaces: recipe.replaces.length ? [recipe.replaces.join(', ')] : [],
     }),
-    changelog: renderTemplate(changelogTemplate, { source, version: recipe.version, release: recipe.release, name: p.name, upstream: p.version, repository: p.repository, commit: p.source.commit ? [{ commit: p.source.commit }] : false, maintainer, date }),
+    changelog: renderTemplate(changelogTemplate, {
+      source,
+      version: recipe.version,
+      release: recipe.release,
+      name: p.name,
+      upstream: p.version,
+      repository: p.repository,
+      commit: p.source.commit ? [{ commit: p.source.commit }] : false,
+      maintainer,
+      date,
+    }),
     copyright: renderTemplate(copyrightTemplate, {
-      name: p.name, url: publicUrl(p), holders: [...manifest.authors, ...manifest.maintainers].map((a) => oneLine(a.name)).filter((n, i, all) => n && all.indexOf(n) === i).join(', ') || 'see the source',
-      license: manifest.licenses.map((l) => oneLine(l.name)).join(', '), licenseText: recipe.licenseText ? recipe.licenseText.split('\n').map((l) => l.trimEnd() || '.') : [],
+      name: p.name,
+      url: publicUrl(p),
+      holders:
+        [...manifest.authors, ...manifest.maintainers]
+          .map((a) => oneLine(a.name))
+          .filter((n, i, all) => n && all.indexOf(n) === i)
+          .join(', ') || 'see the source',
+      license: manifest.licenses.map((l) => oneLine(l.name)).join(', '),
+      licenseText: recipe.licenseText ? recipe.licenseText.split('\n').map((l) => l.trimEnd() || '.') : [],
     }),
     rules: renderTemplate(rulesTemplate, {}),
     'slipway.sh': buildScript,
     'slipway.env': renderTemplate(environmentTemplate, {
-      name: shellQuote(p.name), package: shellQuote(p.debian), buildType: shellQuote(p.buildType), prefix: shellQuote(recipe.prefix), underlays: shellQuote([...recipe.underlayPrefixes].reverse().join(' ')),
-      epoch: String(stampSeconds(recipe.stamp)), binaryPackage: p.name === 'catkin' ? '0' : '1', cmakeArgs: recipe.cmakeArgs.map(shellQuote).join(' '),
-      environment: Object.entries(recipe.environment).sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => `${k}=${shellQuote(v)}`),
+      name: shellQuote(p.name),
+      package: shellQuote(p.debian),
+      buildType: shellQuote(p.buildType),
+      prefix: shellQuote(recipe.prefix),
+      underlays: shellQuote([...recipe.underlayPrefixes].reverse().join(' ')),
+      epoch: String(stampSeconds(recipe.stamp)),
+      binaryPackage: p.name === 'catkin' ? '0' : '1',
+      cmakeArgs: recipe.cmakeArgs.map(shellQuote).join(' '),
+      environment: Object.entries(recipe.environment)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([k, v]) => `${k}=${shellQuote(v)}`),
     }),
   };
 }
 
 /** Where the source is for others: never a user's name or password, nor a path of the machine that built it. */
-const publicUrl = (p: PlannedPackage): string => (/^(https?|ssh|git):\/\//.test(p.source.url) ? oneLine(p.source.url.replace(/\/\/[^@/]*@/, '//')) : p.repository);
+const publicUrl = (p: PlannedPackage): string =>
+  /^(https?|ssh|git):\/\//.test(p.source.url) ? oneLine(p.source.url.replace(/\/\/[^@/]*@/, '//')) : p.repository;
 
-const oneLine = (text: string): string => text.replace(/[\0-\x1f\x7f]+/g, ' ').replace(/\s+/g, ' ').trim();
+const oneLine = (text: string): string =>
+  text
+    .replace(/[\0-\x1f\x7f]+/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim();
 
 /** Text of a description: markup taken off, entities read. */
-const plain = (xml: string): string => xml.replace(/<[^>]*>/g, ' ').replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"').replaceAll('&apos;', '\'').replaceAll('&amp;', '&').replace(/[\0-\x08\x0b-\x1f\x7f]/g, ' ');
+const plain = (xml: string): string =>
+  xml
+    .replace(/<[^>]*>/g, ' ')
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&quot;', '"')
+    .replaceAll('&apos;', "'")
+    .replaceAll('&amp;', '&')
+    .replace(/[\0-\x08\x0b-\x1f\x7f]/g, ' ');
 
 /** Debian wants a first line of less than 80 characters (policy 3.4.1). */
 function summaryOf(text: string): string {
-  const first = oneLine(text).split(/(?<=[.!?])\s/)[0]!.replace(/\.$/, '');
+  const first = oneLine(text)
+    .split(/(?<=[.!?])\s/)[0]!
+    .replace(/\.$/, '');
   return first.length <= 78 ? first : `${first.slice(0, 75).replace(/\s+\S*$/, '')}...`;
 }
 

@@ -3,15 +3,27 @@ import type { Scope } from '../model/plan.ts';
 import { plural } from './diagnostics.ts';
 
 /** What is drawn: boxes, and arrows from what is needed to what needs it, those left out that others imply. */
-export interface Drawing { title: string; nodes: { id: string; label: string; note: string; blocked: boolean; named: boolean }[]; edges: [from: string, to: string][] }
+export interface Drawing {
+  title: string;
+  nodes: { id: string; label: string; note: string; blocked: boolean; named: boolean }[];
+  edges: [from: string, to: string][];
+}
 
 /** A scope's packages, or its repositories, with an arrow only where no longer way says the same. O(nodes × edges). */
 export function drawingOf(scope: Scope, by: 'package' | 'repository'): Drawing {
   const title = `${scope.distribution} on ${scope.platform}`;
   const index = new Map(scope.packages.map((p, i) => [p.name, i]));
-  const needs = scope.packages.map((p, i) => [...new Set([...p.build, ...p.run])].flatMap((n) => index.get(n) ?? []).filter((d) => d < i));
+  const needs = scope.packages.map((p, i) =>
+    [...new Set([...p.build, ...p.run])].flatMap((n) => index.get(n) ?? []).filter((d) => d < i),
+  );
   if (by === 'package') {
-    const nodes = scope.packages.map((p) => ({ id: p.name, label: p.name, note: p.version, blocked: p.blocked !== undefined, named: 'named' in p.why }));
+    const nodes = scope.packages.map((p) => ({
+      id: p.name,
+      label: p.name,
+      note: p.version,
+      blocked: p.blocked !== undefined,
+      named: 'named' in p.why,
+    }));
     return { title, nodes, edges: reduced(needs).map(([d, n]) => [scope.packages[d]!.name, scope.packages[n]!.name]) };
   }
   // In the order of their first packages; what runs against that order closes a cycle of repositories, and stays.
@@ -20,7 +32,13 @@ export function drawingOf(scope: Scope, by: 'package' | 'repository'): Drawing {
   const order = [...place.keys()];
   const nodes = order.map((name) => {
     const mine = scope.packages.filter((p) => p.repository === name);
-    return { id: name, label: name, note: plural(mine.length, 'package'), blocked: mine.some((p) => p.blocked !== undefined), named: mine.some((p) => 'named' in p.why) };
+    return {
+      id: name,
+      label: name,
+      note: plural(mine.length, 'package'),
+      blocked: mine.some((p) => p.blocked !== undefined),
+      named: mine.some((p) => 'named' in p.why),
+    };
   });
   const forward: Set<number>[] = order.map(() => new Set());
   const back = new Set<string>();
@@ -56,9 +74,16 @@ function reduced(needs: readonly (readonly number[])[]): [number, number][] {
 export function renderDot(drawing: Drawing): string {
   const q = (text: string) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
   return [
-    `digraph ${q(drawing.title)} {`, '  rankdir=LR;', '  node [shape=box, fontname="sans-serif"];',
-    ...drawing.nodes.map((n) => `  ${q(n.id)} [label=${q(`${n.label}\n${n.note}`).replaceAll('\n', '\\n')}${n.blocked ? ', color=red' : ''}${n.named ? ', penwidth=2' : ''}];`),
-    ...drawing.edges.map(([a, b]) => `  ${q(a)} -> ${q(b)};`), '}', '',
+    `digraph ${q(drawing.title)} {`,
+    '  rankdir=LR;',
+    '  node [shape=box, fontname="sans-serif"];',
+    ...drawing.nodes.map(
+      (n) =>
+        `  ${q(n.id)} [label=${q(`${n.label}\n${n.note}`).replaceAll('\n', '\\n')}${n.blocked ? ', color=red' : ''}${n.named ? ', penwidth=2' : ''}];`,
+    ),
+    ...drawing.edges.map(([a, b]) => `  ${q(a)} -> ${q(b)};`),
+    '}',
+    '',
   ].join('\n');
 }
 
@@ -66,7 +91,12 @@ const boxHeight = 40;
 /** More boxes than this take dagre minutes. */
 const manyBoxes = 250;
 
-interface Layout { width: number; height: number; boxes: { x: number; y: number; width: number }[]; lines: { x: number; y: number }[][] }
+interface Layout {
+  width: number;
+  height: number;
+  boxes: { x: number; y: number; width: number }[];
+  lines: { x: number; y: number }[][];
+}
 
 /** Layers from left to right, laid out by dagre. */
 function layered(drawing: Drawing, widths: readonly number[]): Layout {
@@ -79,12 +109,16 @@ function layered(drawing: Drawing, widths: readonly number[]): Layout {
   dagre.layout(graph);
   const { width = 100, height = 100 } = graph.graph() as { width?: number; height?: number };
   return {
-    width, height, boxes: drawing.nodes.map((_, i) => graph.node(String(i)) as { x: number; y: number; width: number }),
+    width,
+    height,
+    boxes: drawing.nodes.map((_, i) => graph.node(String(i)) as { x: number; y: number; width: number }),
     lines: graph.edges().map((e) => (graph.edge(e) as { points: { x: number; y: number }[] }).points),
   };
 }
 
-/** For many boxes: columns by longest path, each sorted by where the boxes that it needs stand, arrows straight. Linear. */
+/**
+ * For many boxes: columns by longest path, each sorted by where the boxes that it needs stand, arrows straight. Linear.
+ */
 function columns(drawing: Drawing, widths: readonly number[]): Layout {
   const index = new Map(drawing.nodes.map((n, i) => [n.id, i]));
   const needs: number[][] = drawing.nodes.map(() => []);
@@ -99,7 +133,9 @@ function columns(drawing: Drawing, widths: readonly number[]): Layout {
   let x = 20;
   let height = 0;
   for (const layer of layers) {
-    const mean = new Map(layer.map((n) => [n, needs[n]!.length ? needs[n]!.reduce((sum, d) => sum + row[d]!, 0) / needs[n]!.length : 0]));
+    const mean = new Map(
+      layer.map((n) => [n, needs[n]!.length ? needs[n]!.reduce((sum, d) => sum + row[d]!, 0) / needs[n]!.length : 0]),
+    );
     layer.sort((a, b) => mean.get(a)! - mean.get(b)! || a - b);
     const width = Math.max(0, ...layer.map((n) => widths[n]!));
     layer.forEach((n, i) => {
@@ -111,19 +147,27 @@ function columns(drawing: Drawing, widths: readonly number[]): Layout {
   }
   const lines = drawing.edges.map(([a, b]) => {
     const [from, to] = [boxes[index.get(a)!]!, boxes[index.get(b)!]!];
-    return [{ x: from.x + from.width / 2, y: from.y }, { x: to.x - to.width / 2, y: to.y }];
+    return [
+      { x: from.x + from.width / 2, y: from.y },
+      { x: to.x - to.width / 2, y: to.y },
+    ];
   });
   return { width: x, height, boxes, lines };
 }
 
-/** The same as a picture that a browser shows, what is needed to the left of what needs it; names are found with its search. */
+/**
+ * The same as a picture that a browser shows, what is needed to the left of what needs it; names are found with its
+ * search.
+ */
 export function renderSvg(drawing: Drawing): string {
   const widths = drawing.nodes.map((n) => 24 + 7.5 * Math.max(n.label.length, n.note.length));
   const layout = (drawing.nodes.length > manyBoxes ? columns : layered)(drawing, widths);
   const [width, height] = [Math.ceil(layout.width), Math.ceil(layout.height)];
   const faint = drawing.nodes.length > manyBoxes ? ';opacity:.35' : '';
   const number = (n: number) => String(Math.round(n * 10) / 10);
-  const lines = layout.lines.map((points) => points.map((p, i) => `${i ? 'L' : 'M'}${number(p.x)} ${number(p.y)}`).join('')).sort();
+  const lines = layout.lines
+    .map((points) => points.map((p, i) => `${i ? 'L' : 'M'}${number(p.x)} ${number(p.y)}`).join(''))
+    .sort();
   const boxes = drawing.nodes.map((n, i) => {
     const at = layout.boxes[i]!;
     return `<g class="${n.blocked ? 'blocked' : n.named ? 'named' : 'needed'}"><title>${escape(`${n.label} ${n.note}`)}</title><rect x="${number(at.x - at.width / 2)}" y="${number(at.y - boxHeight / 2)}" width="${number(at.width)}" height="${boxHeight}" rx="5"/><text x="${number(at.x)}" y="${number(at.y - 3)}">${escape(n.label)}</text><text class="note" x="${number(at.x)}" y="${number(at.y + 13)}">${escape(n.note)}</text></g>`;

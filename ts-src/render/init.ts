@@ -10,15 +10,17 @@ import { renderTemplate } from './template.ts';
 
 /** The files of a new distro repository: path → text. */
 export function renderInit(values: { organization: string; os: string; release: string }): Record<string, string> {
-  return Object.fromEntries(Object.entries({
-    'distro.yaml': distroTemplate,
-    'rosdistro/index-v4.yaml': indexTemplate,
-    'rosdistro/default/distribution.yaml': distributionTemplate,
-    'rosdep.yaml': rosdepTemplate,
-    Jenkinsfile: jenkinsfileTemplate,
-    '.gitignore': '.slipway/\nout/\n',
-    'packages/hello_robot/package.xml': manifestTemplate,
-    'packages/hello_robot/CMakeLists.txt': cmakeTemplate,
-    'packages/hello_robot/hello.c': programTemplate,
-  }).map(([path, template]) => [path, renderTemplate(template, values)]));
+  return Object.fromEntries(
+    Object.entries({
+      'distro.yaml': distroTemplate,
+      'rosdistro/index-v4.yaml': indexTemplate,
+      'rosdistro/default/distribution.yaml': distributionTemplate,
+      'rosdep.yaml': rosdepTemplate,
+      Jenkinsfile: jenkinsfileTemplate,
+      '.gitignore': '.slipway/\nout/\n',
+      'packages/hello_robot/package.xml': manifestTemplate,
+      'packages/hello_robot/CMakeLists.txt': cmakeTemplate,
+      'packages/hello_robot/hello.c': programTemplate,
+    }).map(([path, template]) => [path, renderTemplate(template, values)]),
+  );
 }

@@ -7,13 +7,21 @@ export function renderJunit(name: string, cases: readonly TestCase[]): string {
   const lines = ['<?xml version="1.0" encoding="UTF-8"?>', '<testsuites>'];
   for (const [suite, list] of [...suites].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const count = (result: TestCase['result']) => list.filter((c) => c.result === result).length;
-    lines.push(`  <testsuite name="${escape(suite === name ? name : `${name}.${suite}`)}" tests="${list.length}" failures="${count('failed')}" errors="0" skipped="${count('skipped')}" time="${list.reduce((s, c) => s + c.seconds, 0).toFixed(3)}">`);
+    lines.push(
+      `  <testsuite name="${escape(suite === name ? name : `${name}.${suite}`)}" tests="${list.length}" failures="${count('failed')}" errors="0" skipped="${count('skipped')}" time="${list.reduce((s, c) => s + c.seconds, 0).toFixed(3)}">`,
+    );
     for (const c of list) {
       const open = `    <testcase classname="${escape(suite === name ? name : `${name}.${suite}`)}" name="${escape(c.name)}" time="${c.seconds.toFixed(3)}"`;
       const inner = [
-        ...(c.result === 'failed' ? [`      <failure message="${escape(firstLine(c.message))}">${escape(c.message)}</failure>`] : []),
+        ...(c.result === 'failed'
+          ? [`      <failure message="${escape(firstLine(c.message))}">${escape(c.message)}</failure>`]
+          : []),
         ...(c.result === 'skipped' ? [`      <skipped message="${escape(firstLine(c.message))}"/>`] : []),
-        ...(c.flaky ? [`      <system-out>flaky: it failed and then passed\n${escape(c.message)}</system-out>`] : c.result === 'failed' && c.output ? [`      <system-out>${escape(c.output.slice(-20_000))}</system-out>`] : []),
+        ...(c.flaky
+          ? [`      <system-out>flaky: it failed and then passed\n${escape(c.message)}</system-out>`]
+          : c.result === 'failed' && c.output
+            ? [`      <system-out>${escape(c.output.slice(-20_000))}</system-out>`]
+            : []),
       ];
       lines.push(...(inner.length ? [`${open}>`, ...inner, '    </testcase>'] : [`${open}/>`]));
     }
@@ -26,4 +34,10 @@ export function renderJunit(name: string, cases: readonly TestCase[]): string {
 const firstLine = (text: string): string => text.trim().split('\n')[0]!.slice(0, 200);
 
 /** What XML 1.0 can't hold at all is left out. */
-const escape = (text: string): string => text.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '').replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+const escape = (text: string): string =>
+  text
+    .replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');

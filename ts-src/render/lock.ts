@@ -8,10 +8,18 @@ export function renderLock(lock: Lock): string {
   const lines = [`schema: ${lock.schema}`, `stamp: "${lock.stamp}"`, 'distributions:'];
   for (const [distribution, repositories] of sorted(lock.distributions)) {
     lines.push(`  ${distribution}:`, '    repositories:');
-    for (const [name, r] of sorted(repositories)) lines.push(`      ${name}: {${r.commit === undefined ? '' : `commit: ${q(r.commit)}, `}${r.release === undefined ? '' : `release: ${q(r.release)}, `}url: ${q(r.url)}}`);
+    for (const [name, r] of sorted(repositories))
+      lines.push(
+        `      ${name}: {${r.commit === undefined ? '' : `commit: ${q(r.commit)}, `}${r.release === undefined ? '' : `release: ${q(r.release)}, `}url: ${q(r.url)}}`,
+      );
     lines.push('    packages:');
-    const packages = sorted(repositories).flatMap(([r, { packages: all }]) => Object.entries(all).map(([p, e]) => [p, r, e] as const)).sort(([a], [b]) => (a < b ? -1 : 1));
-    for (const [p, r, e] of packages) lines.push(`      ${p}: {version: ${q(e.version)}, repository: ${r}, path: ${q(e.path)}${e.commit === undefined ? '' : `, commit: ${q(e.commit)}`}${e.tree === undefined ? '' : `, tree: ${q(e.tree)}`}}`);
+    const packages = sorted(repositories)
+      .flatMap(([r, { packages: all }]) => Object.entries(all).map(([p, e]) => [p, r, e] as const))
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    for (const [p, r, e] of packages)
+      lines.push(
+        `      ${p}: {version: ${q(e.version)}, repository: ${r}, path: ${q(e.path)}${e.commit === undefined ? '' : `, commit: ${q(e.commit)}`}${e.tree === undefined ? '' : `, tree: ${q(e.tree)}`}}`,
+      );
   }
   if (Object.keys(lock.platforms).length) lines.push('platforms:');
   for (const [platform, p] of sorted(lock.platforms)) {

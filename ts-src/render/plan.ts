@@ -10,15 +10,21 @@ export function renderPlan(plan: Plan, states?: (scope: Scope, p: PlannedPackage
   const lines: string[] = [];
   for (const scope of plan.scopes) {
     const building = scope.packages.filter((p) => !p.blocked && !p.held);
-    const targets = scope.targets.map((t) => `${t.platform} (${t.os} ${t.release}) ${t.architecture}${t.variant === 'default' ? '' : `, ${t.variant}`}`);
-    lines.push(`${scope.distribution} on ${targets.join('; ') || scope.platform}: ${plural(building.length, 'package')} from ${plural(new Set(building.map((p) => p.repository)).size, 'repository').replace('repositorys', 'repositories')} into ${scope.prefix}`);
+    const targets = scope.targets.map(
+      (t) => `${t.platform} (${t.os} ${t.release}) ${t.architecture}${t.variant === 'default' ? '' : `, ${t.variant}`}`,
+    );
+    lines.push(
+      `${scope.distribution} on ${targets.join('; ') || scope.platform}: ${plural(building.length, 'package')} from ${plural(new Set(building.map((p) => p.repository)).size, 'repository').replace('repositorys', 'repositories')} into ${scope.prefix}`,
+    );
     const width = Math.min(40, Math.max(...scope.packages.map((p) => p.name.length), 7));
     for (const [i, p] of scope.packages.entries()) {
       const why = 'named' in p.why ? 'named' : `for ${p.why.neededBy}`;
       const needs = p.build.length + p.systemBuild.length;
       const first = p.build.length > shown ? p.build : [...p.build, ...p.systemBuild];
       const state = p.blocked ? `blocked: ${p.blocked}` : p.held ? 'from the store' : (states?.(scope, p) ?? '');
-      lines.push(`${String(i + 1).padStart(5)}  ${p.name.padEnd(width)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs ? `; needs ${someOf(first, shown, needs)}` : ''}${state ? `; ${state}` : ''}`);
+      lines.push(
+        `${String(i + 1).padStart(5)}  ${p.name.padEnd(width)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs ? `; needs ${someOf(first, shown, needs)}` : ''}${state ? `; ${state}` : ''}`,
+      );
     }
     lines.push('');
   }

@@ -1,7 +1,19 @@
 /** What a machine needs to install from a repository: deb822, as apt reads it from /etc/apt/sources.list.d. */
-export function renderSources(values: { uri: string; suite: string; architectures: string[]; keyFile: string; key: string }): string {
+export function renderSources(values: {
+  uri: string;
+  suite: string;
+  architectures: string[];
+  keyFile: string;
+  key: string;
+}): string {
   // apt takes a path with a space for two: then the key itself stands there, as sources.list(5) allows.
-  const key = /\s/.test(values.keyFile) ? `\n${values.key.trim().split('\n').map((l) => ` ${l.trim() || '.'}`).join('\n')}` : ` ${values.keyFile}`;
+  const key = /\s/.test(values.keyFile)
+    ? `\n${values.key
+        .trim()
+        .split('\n')
+        .map((l) => ` ${l.trim() || '.'}`)
+        .join('\n')}`
+    : ` ${values.keyFile}`;
   // Where there are several, each machine takes its own of them.
   const architectures = values.architectures.length === 1 ? `Architectures: ${values.architectures[0]!}\n` : '';
   return `Types: deb\nURIs: ${values.uri}\nSuites: ${values.suite}\nComponents: main\n${architectures}Signed-By:${key}\n`;

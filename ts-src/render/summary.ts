@@ -3,13 +3,31 @@ import { plural } from './diagnostics.ts';
 
 export const duration = (milliseconds: number): string => {
   const s = Math.round(milliseconds / 1000);
-  return s < 60 ? `${s} s` : s < 3600 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+  return s < 60
+    ? `${s} s`
+    : s < 3600
+      ? `${Math.floor(s / 60)} min ${s % 60} s`
+      : `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 };
 
-const words: Record<TaskState, string> = { failed: 'failed', stopped: 'stopped', blocked: 'blocked', built: 'built', passed: 'passed', kept: 'kept', waiting: 'waiting' };
+const words: Record<TaskState, string> = {
+  failed: 'failed',
+  stopped: 'stopped',
+  blocked: 'blocked',
+  built: 'built',
+  passed: 'passed',
+  kept: 'kept',
+  waiting: 'waiting',
+};
 
-/** The end of a run: failures first, each with the part of its log that tells why, then what they stopped, then counts. */
-export function renderSummary(results: readonly TaskResult[], tails: (t: TaskResult) => string[], milliseconds: number): string {
+/**
+ * The end of a run: failures first, each with the part of its log that tells why, then what they stopped, then counts.
+ */
+export function renderSummary(
+  results: readonly TaskResult[],
+  tails: (t: TaskResult) => string[],
+  milliseconds: number,
+): string {
   const lines: string[] = [];
   for (const t of results.filter((r) => r.state === 'failed')) {
     const [reason, ...more] = t.reason.split('\n');
@@ -23,23 +41,53 @@ export function renderSummary(results: readonly TaskResult[], tails: (t: TaskRes
   const stopped = results.filter((r) => r.state === 'stopped');
   for (const t of stopped.slice(0, 20)) lines.push(`stopped ${t.id}: ${t.reason}`);
   if (stopped.length > 20) lines.push(`stopped: and ${stopped.length - 20} more`);
-  const counts = (['failed', 'stopped', 'blocked', 'built', 'passed', 'kept'] as const).map((s) => [s, results.filter((r) => r.state === s).length] as const).filter(([, n]) => n > 0).map(([s, n]) => `${n} ${words[s]}`);
+  const counts = (['failed', 'stopped', 'blocked', 'built', 'passed', 'kept'] as const)
+    .map((s) => [s, results.filter((r) => r.state === s).length] as const)
+    .filter(([, n]) => n > 0)
+    .map(([s, n]) => `${n} ${words[s]}`);
   const builds = results.filter((t) => t.kind === 'build').length;
   const tests = results.length - builds;
-  lines.push(`${plural(builds, 'package')}${tests ? ` and the tests of ${plural(tests, 'package')}` : ''} in ${duration(milliseconds)}: ${counts.join(', ') || 'nothing to do'}`);
+  lines.push(
+    `${plural(builds, 'package')}${tests ? ` and the tests of ${plural(tests, 'package')}` : ''} in ${duration(milliseconds)}: ${counts.join(', ') || 'nothing to do'}`,
+  );
   return `${lines.join('\n')}\n`;
 }
 
 /** One line that says what happened, for a build's description. */
-export function renderHeadline(title: string, results: readonly TaskResult[], faults: number, abi: readonly string[] = []): string {
-  const count = (kind: TaskResult['kind'], ...states: TaskState[]) => results.filter((t) => t.kind === kind && states.includes(t.state)).length;
+export function renderHeadline(
+  title: string,
+  results: readonly TaskResult[],
+  faults: number,
+  abi: readonly string[] = [],
+): string {
+  const count = (kind: TaskResult['kind'], ...states: TaskState[]) =>
+    results.filter((t) => t.kind === kind && states.includes(t.state)).length;
   const failed = results.filter((t) => t.state === 'failed');
   const parts = [
-    ...(failed.length ? [`failed: ${failed.slice(0, 3).map((t) => (t.kind === 'test' ? `tests of ${t.name}` : t.name)).join(', ')}${failed.length > 3 ? ` and ${failed.length - 3} more` : ''}`] : []),
+    ...(failed.length
+      ? [
+          `failed: ${failed
+            .slice(0, 3)
+            .map((t) => (t.kind === 'test' ? `tests of ${t.name}` : t.name))
+            .join(', ')}${failed.length > 3 ? ` and ${failed.length - 3} more` : ''}`,
+        ]
+      : []),
     ...(faults ? [`${plural(faults, 'fault')} in the distro repository`] : []),
-    ...([['built', count('build', 'built')], ['kept', count('build', 'kept')], ['stopped', results.filter((t) => t.state === 'stopped' || t.state === 'blocked').length]] as const).filter(([, n]) => n > 0).map(([what, n]) => `${n} ${what}`),
-    ...(count('test', 'passed', 'kept') ? [`tests of ${plural(count('test', 'passed', 'kept'), 'package')} passed`] : []),
-    ...(abi.length ? [`ABI of ${abi.slice(0, 3).join(', ')}${abi.length > 3 ? ` and ${abi.length - 3} more` : ''} changes`] : []),
+    ...(
+      [
+        ['built', count('build', 'built')],
+        ['kept', count('build', 'kept')],
+        ['stopped', results.filter((t) => t.state === 'stopped' || t.state === 'blocked').length],
+      ] as const
+    )
+      .filter(([, n]) => n > 0)
+      .map(([what, n]) => `${n} ${what}`),
+    ...(count('test', 'passed', 'kept')
+      ? [`tests of ${plural(count('test', 'passed', 'kept'), 'package')} passed`]
+      : []),
+    ...(abi.length
+      ? [`ABI of ${abi.slice(0, 3).join(', ')}${abi.length > 3 ? ` and ${abi.length - 3} more` : ''} changes`]
+      : []),
   ];
   return `${title}: ${parts.join(', ') || 'nothing to do'}\n`;
 }
@@ -51,13 +99,22 @@ export function renderOutlook({ kept, todo, open }: { kept: number; todo: number
 
 /** Before a run: a line for each task that must be done, or that can't be; those that depend on others counted. */
 export function renderForetold(results: readonly TaskResult[]): string {
-  const lines = results.flatMap((t) => (t.state === 'waiting' && t.key !== undefined ? [`${t.kind === 'test' ? 'test ' : 'build'}  ${t.id}: ${t.reason}`] : t.state === 'failed' || t.state === 'blocked' ? [`${words[t.state]}  ${t.id}: ${t.reason.split('\n')[0]}`] : []));
+  const lines = results.flatMap((t) =>
+    t.state === 'waiting' && t.key !== undefined
+      ? [`${t.kind === 'test' ? 'test ' : 'build'}  ${t.id}: ${t.reason}`]
+      : t.state === 'failed' || t.state === 'blocked'
+        ? [`${words[t.state]}  ${t.id}: ${t.reason.split('\n')[0]}`]
+        : [],
+  );
   return lines.map((l) => `${l}\n`).join('');
 }
 
 /** One line of a run without a terminal. */
 export function renderEvent(t: TaskResult, done: number, total: number): string {
   const took = t.started !== undefined && t.finished !== undefined ? ` in ${duration(t.finished - t.started)}` : '';
-  const reason = t.state === 'built' || t.state === 'kept' || (t.state === 'passed' && !t.reason.startsWith('flaky')) ? '' : `: ${t.reason.split('\n')[0]}`;
+  const reason =
+    t.state === 'built' || t.state === 'kept' || (t.state === 'passed' && !t.reason.startsWith('flaky'))
+      ? ''
+      : `: ${t.reason.split('\n')[0]}`;
   return `[${String(done).padStart(String(total).length)}/${total}] ${words[t.state]} ${t.id}${t.version ? ` ${t.version}` : ''}${took}${reason}\n`;
 }

@@ -4,9 +4,18 @@ import type { Platform } from '../model/distro.ts';
 import { readIf } from '../io/files.ts';
 
 /** One `deb` line's parts. */
-export interface AptSource { uri: string; suite: string; components: string[]; signedBy?: string; trusted?: boolean }
+export interface AptSource {
+  uri: string;
+  suite: string;
+  components: string[];
+  signedBy?: string;
+  trusted?: boolean;
+}
 
-const keyrings = { debian: '/usr/share/keyrings/debian-archive-keyring.gpg', ubuntu: '/usr/share/keyrings/ubuntu-archive-keyring.gpg' };
+const keyrings = {
+  debian: '/usr/share/keyrings/debian-archive-keyring.gpg',
+  ubuntu: '/usr/share/keyrings/ubuntu-archive-keyring.gpg',
+};
 /** Pockets beside the release itself that a base takes its packages from. */
 const pockets = { debian: ['', '-updates', '-security'], ubuntu: ['', '-updates', '-security'] };
 
@@ -16,11 +25,21 @@ export function hostSources(platform: Pick<Platform, 'os' | 'release'>, root = '
   let names: string[] = [];
   try {
     names = readdirSync(folder).sort();
-  } catch { /* none */ }
-  const found = [readIf(join(root, 'etc/apt/sources.list')) ?? '', ...names.filter((n) => n.endsWith('.list')).map((n) => readIf(join(folder, n)) ?? '')].flatMap(parseOneLine);
-  for (const n of names.filter((n) => n.endsWith('.sources'))) found.push(...parseDeb822(readIf(join(folder, n)) ?? ''));
+  } catch {
+    /* none */
+  }
+  const found = [
+    readIf(join(root, 'etc/apt/sources.list')) ?? '',
+    ...names.filter((n) => n.endsWith('.list')).map((n) => readIf(join(folder, n)) ?? ''),
+  ].flatMap(parseOneLine);
+  for (const n of names.filter((n) => n.endsWith('.sources')))
+    found.push(...parseDeb822(readIf(join(folder, n)) ?? ''));
   const suites = pockets[platform.os].map((p) => platform.release + p);
-  const own = found.filter((s) => suites.includes(s.suite.replace('/updates', '-security')) && (!s.signedBy || s.signedBy.startsWith(keyrings[platform.os].replace(/\.gpg$/, ''))));
+  const own = found.filter(
+    (s) =>
+      suites.includes(s.suite.replace('/updates', '-security')) &&
+      (!s.signedBy || s.signedBy.startsWith(keyrings[platform.os].replace(/\.gpg$/, ''))),
+  );
   return own.some((s) => s.suite === platform.release) ? own : [];
 }
 
@@ -46,12 +65,26 @@ export function parseDeb822(text: string): AptSource[] {
     const words = (name: string) => (fields.get(name) ?? '').split(/\s+/).filter(Boolean);
     if (!words('types').includes('deb') || /^(no|false|0)$/i.test(fields.get('enabled') ?? '')) return [];
     const signedBy = words('signed-by')[0];
-    return words('uris').flatMap((uri) => words('suites').map((suite) => ({ uri, suite, components: words('components'), ...(signedBy?.startsWith('/') ? { signedBy } : {}) })));
+    return words('uris').flatMap((uri) =>
+      words('suites').map((suite) => ({
+        uri,
+        suite,
+        components: words('components'),
+        ...(signedBy?.startsWith('/') ? { signedBy } : {}),
+      })),
+    );
   });
 }
 
-/** `sources.list` lines of a platform's base, and where they came from; empty lines mean: the archive that mmdebstrap knows by the suite. */
-export function baseSources(platform: Platform, distroRoot: string, hostRoot = '/'): { lines: string[]; from: 'mirror' | 'host' | 'official' } {
+/**
+ * `sources.list` lines of a platform's base, and where they came from; empty lines mean: the archive that mmdebstrap
+ * knows by the suite.
+ */
+export function baseSources(
+  platform: Platform,
+  distroRoot: string,
+  hostRoot = '/',
+): { lines: string[]; from: 'mirror' | 'host' | 'official' } {
   const line = (s: AptSource): string => {
     const options = [s.signedBy && `signed-by=${s.signedBy}`, s.trusted && 'trusted=yes'].filter(Boolean).join(' ');
     return `deb ${options ? `[${options}] ` : ''}${s.uri} ${s.suite} ${s.components.join(' ')}`;
@@ -59,32 +92,72 @@ export function baseSources(platform: Platform, distroRoot: string, hostRoot = '
   const { mirror } = platform;
   if (mirror) {
     const signedBy = mirror.key ? join(distroRoot, mirror.key) : mirror.trusted ? undefined : keyrings[platform.os];
-    return { from: 'mirror', lines: (mirror.suites ?? [platform.release]).map((suite) => line({ uri: mirror.uri, suite, components: mirror.components, trusted: mirror.trusted, ...(signedBy ? { signedBy } : {}) })) };
+    return {
+      from: 'mirror',
+      lines: (mirror.suites ?? [platform.release]).map((suite) =>
+        line({
+          uri: mirror.uri,
+          suite,
+          components: mirror.components,
+          trusted: mirror.trusted,
+          ...(signedBy ? { signedBy } : {}),
+        }),
+      ),
+    };
   }
   const host = hostSources(platform, hostRoot);
   return host.length ? { from: 'host', lines: host.map(line) } : { from: 'official', lines: [] };
 }
 
 /** `sources.list` lines of a platform's underlays that have repositories of their own. */
-export const underlaySources = (platform: Platform, distroRoot: string): string[] => Object.entries(platform.underlays).sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, u]) =>
-  u.uri ? [`deb [${u.key ? `signed-by=${join(distroRoot, u.key)}` : 'trusted=yes'}] ${u.uri} ${u.suite} ${u.components.join(' ')}`] : []);
+export const underlaySources = (platform: Platform, distroRoot: string): string[] =>
+  Object.entries(platform.underlays)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([, u]) =>
+      u.uri
+        ? [
+            `deb [${u.key ? `signed-by=${join(distroRoot, u.key)}` : 'trusted=yes'}] ${u.uri} ${u.suite} ${u.components.join(' ')}`,
+          ]
+        : [],
+    );
 
-/** The command that makes a platform's base system as a tar: text that tests compare for platforms that can't be reached. */
-export function mmdebstrapCommand(platform: Platform, architecture: string, sources: { lines: string[]; underlays?: string[] }, target: string, lists: string, options: { plain: boolean }): { args: string[]; input: string | undefined } {
+/**
+ * The command that makes a platform's base system as a tar: text that tests compare for platforms that can't be
+ * reached.
+ */
+export function mmdebstrapCommand(
+  platform: Platform,
+  architecture: string,
+  sources: { lines: string[]; underlays?: string[] },
+  target: string,
+  lists: string,
+  options: { plain: boolean },
+): { args: string[]; input: string | undefined } {
   const include = ['build-essential', 'ca-certificates', 'cmake', 'debhelper', ...platform.include];
   const args = [
-    '--variant=buildd', `--mode=${options.plain ? 'unshare' : 'root'}`, `--architectures=${architecture}`, `--include=${include.join(',')}`, '--quiet', '--format=tar',
-    // Beside the archive, so that the archive itself may still be the one that mmdebstrap knows. The line holds no quote: see its schema.
-    ...(sources.underlays ?? []).map((line) => `--setup-hook=echo '${line}' >> "$1/etc/apt/sources.list.d/underlays.list"`),
+    '--variant=buildd',
+    `--mode=${options.plain ? 'unshare' : 'root'}`,
+    `--architectures=${architecture}`,
+    `--include=${include.join(',')}`,
+    '--quiet',
+    '--format=tar',
+    // Beside the archive, so that the archive itself may still be the one that mmdebstrap knows. The line holds no
+    // quote: see its schema.
+    ...(sources.underlays ?? []).map(
+      (line) => `--setup-hook=echo '${line}' >> "$1/etc/apt/sources.list.d/underlays.list"`,
+    ),
     // No service starts in a root, and builds run as a user of no privileges.
     '--customize-hook=printf "#!/bin/sh\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d" && chmod 755 "$1/usr/sbin/policy-rc.d"',
     '--customize-hook=echo builder:x:2000:2000::/build/home:/bin/sh >> "$1/etc/passwd" && echo builder:x:2000: >> "$1/etc/group"',
     `--customize-hook=copy-out /var/lib/apt/lists '${lists.replaceAll("'", "'\\''")}'`,
     // Ubuntu keeps what build-essential needs in universe too; its ports archive is chosen by the architecture.
     ...(platform.os === 'ubuntu' ? ['--components=main,universe'] : []),
-    platform.release, target,
+    platform.release,
+    target,
   ];
-  return sources.lines.length ? { args: [...args, '-'], input: `${sources.lines.join('\n')}\n` } : { args, input: undefined };
+  return sources.lines.length
+    ? { args: [...args, '-'], input: `${sources.lines.join('\n')}\n` }
+    : { args, input: undefined };
 }
 
 export { keyrings };

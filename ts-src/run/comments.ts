@@ -1,7 +1,7 @@
 /**
- * A source text less what its language takes for comments, where that can't change what comes of it: undefined where the language
- * is not known, or where this is in doubt. What remains keeps its line and, but for what ends a line, its column: `__LINE__` and
- * debug information of a header's inline functions are part of what a dependent becomes.
+ * A source text less what its language takes for comments, where that can't change what comes of it: undefined where
+ * the language is not known, or where this is in doubt. What remains keeps its line and, but for what ends a line, its
+ * column: `__LINE__` and debug information of a header's inline functions are part of what a dependent becomes.
  */
 export function withoutComments(path: string, text: string): string | undefined {
   const name = path.slice(path.lastIndexOf('/') + 1);
@@ -18,7 +18,8 @@ const trimmed = (lines: string): string => lines.replace(/[ \t]+(?=\n|$)/g, '').
 function withoutC(text: string): string | undefined {
   // A comment that goes on behind a backslash is not taken apart; trigraphs may hide one.
   if (text.includes('\r') || text.includes('??/') || /\/\/[^\n]*\\[ \t]*\n/.test(text)) return undefined;
-  const token = /\/\/[^\n]*|\/\*[^]*?\*\/|^[ \t]*#[ \t]*include[^\n]*|\b(?:u8|[uUL])?R"([^()\\\s]{0,16})\(|"(?:[^"\\\n]|\\[^])*"|\b[0-9](?:'?[0-9A-Za-z_.])*|'(?:[^'\\\n]|\\[^])*'|\/\*|["']/gm;
+  const token =
+    /\/\/[^\n]*|\/\*[^]*?\*\/|^[ \t]*#[ \t]*include[^\n]*|\b(?:u8|[uUL])?R"([^()\\\s]{0,16})\(|"(?:[^"\\\n]|\\[^])*"|\b[0-9](?:'?[0-9A-Za-z_.])*|'(?:[^'\\\n]|\\[^])*'|\/\*|["']/gm;
   let out = '';
   let at = 0;
   for (let m = token.exec(text); m; m = token.exec(text)) {
@@ -30,7 +31,7 @@ function withoutC(text: string): string | undefined {
       continue;
     }
     // Something open: in text that is no code, as of an #error.
-    if (found === '"' || found === '\'' || found === '/*') return undefined;
+    if (found === '"' || found === "'" || found === '/*') return undefined;
     const block = found.startsWith('/*');
     if (!block && !found.startsWith('//')) continue;
     const end = text.indexOf('\n', token.lastIndex);
@@ -61,18 +62,27 @@ function withoutCMake(text: string): string | undefined {
     out += text.slice(at, m.index);
     at = token.lastIndex;
   }
-  return trimmed(out + text.slice(at)).replace(/\n{2,}/g, '\n').replace(/^\n+/, '');
+  return trimmed(out + text.slice(at))
+    .replace(/\n{2,}/g, '\n')
+    .replace(/^\n+/, '');
 }
 
 /** Python: lines that are a comment alone, but those that say how to read or to run the file. */
 function withoutPython(text: string): string | undefined {
-  if (text.includes('\r') || text.includes('\f') || /\b[rR]?[fFtT][rR]?(?:"""|''')/.test(text) || /\b(?:inspect|linecache|traceback|f_lineno|co_firstlineno|__doc__)\b/.test(text)) return undefined;
-  const token = /"""(?:[^\\]|\\[^])*?"""|'''(?:[^\\]|\\[^])*?'''|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*'|#[^\n]*|\\\n|["']/g;
+  if (
+    text.includes('\r') ||
+    text.includes('\f') ||
+    /\b[rR]?[fFtT][rR]?(?:"""|''')/.test(text) ||
+    /\b(?:inspect|linecache|traceback|f_lineno|co_firstlineno|__doc__)\b/.test(text)
+  )
+    return undefined;
+  const token =
+    /"""(?:[^\\]|\\[^])*?"""|'''(?:[^\\]|\\[^])*?'''|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*'|#[^\n]*|\\\n|["']/g;
   let out = '';
   let at = 0;
   for (let m = token.exec(text); m; m = token.exec(text)) {
     const found = m[0];
-    if (found === '"' || found === '\'') return undefined;
+    if (found === '"' || found === "'") return undefined;
     if (!found.startsWith('#')) continue;
     const begin = text.lastIndexOf('\n', m.index - 1) + 1;
     const first = begin === 0 || text.indexOf('\n') + 1 === begin;

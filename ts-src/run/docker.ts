@@ -11,12 +11,17 @@ const marker = '.docker-image';
 
 /** Ends all processes of a container when our end of its standard input closes, which it does however we end. */
 const guarded = 'exec 3<&0; "$@" </dev/null 3<&- & work=$!; { cat <&3 >/dev/null; kill -9 -1; } & wait $work';
-const asBuilder = 'chown -R 2000:2000 /build; exec setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"';
+const asBuilder =
+  'chown -R 2000:2000 /build; exec setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"';
 
-/** Containers by the docker command. Roots are images; what lies over an image (our own packages) is copied into the container. */
+/**
+ * Containers by the docker command. Roots are images; what lies over an image (our own packages) is copied into the
+ * container.
+ */
 export function dockerDriver(state: string): Driver {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
-  const docker = (args: string[], options: Parameters<typeof run>[2] = {}): Promise<Outcome> => run('docker', args, options);
+  const docker = (args: string[], options: Parameters<typeof run>[2] = {}): Promise<Outcome> =>
+    run('docker', args, options);
   const imageOf = (folder: string): string | undefined => readIf(join(folder, marker))?.trim();
   let swept: Promise<void> | undefined;
   const sweep = async (): Promise<void> => {
@@ -32,14 +37,40 @@ export function dockerDriver(state: string): Driver {
     await (swept ??= sweep());
     mkdirSync(entry.work, { recursive: true });
     const at = entry.root.layers.findIndex((l) => imageOf(l) !== undefined);
-    if (at < 0) return { code: 125, signal: null, stdout: '', stderr: 'the base image of this root is not there: run with --renew-base' };
+    if (at < 0)
+      return {
+        code: 125,
+        signal: null,
+        stdout: '',
+        stderr: 'the base image of this root is not there: run with --renew-base',
+      };
     const image = imageOf(entry.root.layers[at]!)!;
     const name = `slipway-${process.pid}-${randomBytes(6).toString('hex')}`;
     const command = entry.user === 'root' ? entry.command : ['sh', '-ec', asBuilder, 'sh', ...entry.command];
     const created = await docker([
-      'create', '--interactive', '--name', name, '--label', label, '--label', `slipway.pid=${process.pid}`, '--hostname', 'slipway', '--network', entry.network === true ? 'host' : 'none', '--init',
-      ...entry.binds.flatMap((b) => ['--volume', `${b.from}:${b.to}${b.readOnly ? ':ro' : ''}`]), '--tmpfs', '/tmp:exec,mode=1777',
-      ...Object.entries(entry.env).flatMap(([k, v]) => ['--env', `${k}=${v}`]), image, 'sh', '-c', guarded, 'sh', ...command,
+      'create',
+      '--interactive',
+      '--name',
+      name,
+      '--label',
+      label,
+      '--label',
+      `slipway.pid=${process.pid}`,
+      '--hostname',
+      'slipway',
+      '--network',
+      entry.network === true ? 'host' : 'none',
+      '--init',
+      ...entry.binds.flatMap((b) => ['--volume', `${b.from}:${b.to}${b.readOnly ? ':ro' : ''}`]),
+      '--tmpfs',
+      '/tmp:exec,mode=1777',
+      ...Object.entries(entry.env).flatMap(([k, v]) => ['--env', `${k}=${v}`]),
+      image,
+      'sh',
+      '-c',
+      guarded,
+      'sh',
+      ...command,
     ]);
     if (created.code !== 0) return created;
     try {
@@ -47,21 +78,30 @@ export function dockerDriver(state: string): Driver {
       for (const layer of entry.root.layers.slice(0, at).reverse()) {
         const archive = join(entry.work, 'over.tar');
         const packed = await run('tar', ['-c', '--owner=0', '--group=0', '-f', archive, '-C', layer, '.']);
-        const copied = packed.code === 0 ? await run('sh', ['-c', 'docker cp - "$1:/" < "$2"', 'sh', name, archive]) : packed;
+        const copied =
+          packed.code === 0 ? await run('sh', ['-c', 'docker cp - "$1:/" < "$2"', 'sh', name, archive]) : packed;
         rmSync(archive, { force: true });
         if (copied.code !== 0) return copied;
       }
       const { log, signal } = entry;
       const stop = () => void docker(['kill', name]);
       signal?.addEventListener('abort', stop, { once: true });
-      const outcome = await run('setpriv', ['--pdeathsig', 'KILL', 'docker', 'start', '--attach', '--interactive', name], { keepInput: true, ...(log ? { log } : {}), ...(signal ? { signal } : {}) });
+      const outcome = await run(
+        'setpriv',
+        ['--pdeathsig', 'KILL', 'docker', 'start', '--attach', '--interactive', name],
+        { keepInput: true, ...(log ? { log } : {}), ...(signal ? { signal } : {}) },
+      );
       signal?.removeEventListener('abort', stop);
       if (outcome.code === 0 && entry.root.keep) {
         mkdirSync(join(entry.root.keep, 'var/lib/dpkg'), { recursive: true });
         const tag = `slipway-layer:${sha256(`${entry.root.keep}${name}`).slice(0, 24)}`;
         const committed = await docker(['commit', '--change', 'CMD ["sh"]', name, tag]);
         if (committed.code !== 0) return committed;
-        const status = await docker(['cp', `${name}:/var/lib/dpkg/status`, join(entry.root.keep, 'var/lib/dpkg/status')]);
+        const status = await docker([
+          'cp',
+          `${name}:/var/lib/dpkg/status`,
+          join(entry.root.keep, 'var/lib/dpkg/status'),
+        ]);
         if (status.code !== 0) return status;
         writeFileSync(join(entry.root.keep, marker), `${tag}\n`);
       }
@@ -93,7 +133,19 @@ export function dockerDriver(state: string): Driver {
       if (own.code === 0) return;
       // Files of the build's user, which a plain user may not remove: a container may.
       const image = (await docker(['images', '--quiet', 'slipway-base'])).stdout.split('\n')[0];
-      if (image) await docker(['run', '--rm', '--network', 'none', '--volume', `${dirname(folder)}:/parent`, image, 'rm', '-rf', `/parent/${basename(folder)}`]);
+      if (image)
+        await docker([
+          'run',
+          '--rm',
+          '--network',
+          'none',
+          '--volume',
+          `${dirname(folder)}:/parent`,
+          image,
+          'rm',
+          '-rf',
+          `/parent/${basename(folder)}`,
+        ]);
     },
   };
 }

@@ -7,7 +7,11 @@ import { readIf } from '../io/files.ts';
 import { run } from '../io/process.ts';
 import { keyrings as archiveKeyrings } from './archive.ts';
 
-interface Tool { command: string; package: string; why: string }
+interface Tool {
+  command: string;
+  package: string;
+  why: string;
+}
 
 const always: Tool[] = [
   { command: 'git', package: 'git', why: 'fetches sources' },
@@ -22,52 +26,112 @@ const always: Tool[] = [
 ];
 const toolsFor = (driver: 'unshare' | 'docker', plain: boolean): Tool[] => [
   ...always,
-  ...(driver === 'docker' ? [{ command: 'docker', package: 'docker.io', why: 'runs builds with --driver docker' }] : []),
+  ...(driver === 'docker'
+    ? [{ command: 'docker', package: 'docker.io', why: 'runs builds with --driver docker' }]
+    : []),
   ...(plain ? [{ command: 'newuidmap', package: 'uidmap', why: 'lets a plain user make roots' }] : []),
 ];
-const keyrings = { debian: { file: archiveKeyrings.debian, package: 'debian-archive-keyring' }, ubuntu: { file: archiveKeyrings.ubuntu, package: 'ubuntu-keyring' } };
+const keyrings = {
+  debian: { file: archiveKeyrings.debian, package: 'debian-archive-keyring' },
+  ubuntu: { file: archiveKeyrings.ubuntu, package: 'ubuntu-keyring' },
+};
 
-const inPath = (command: string): boolean => [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'].some((d) => d && existsSync(join(d, command)));
+const inPath = (command: string): boolean =>
+  [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'].some((d) => d && existsSync(join(d, command)));
 
-export interface Finding { what: string; package?: string; fix?: string }
+export interface Finding {
+  what: string;
+  package?: string;
+  fix?: string;
+}
 
 /** What this machine lacks for builds with a driver, and what brings it. */
-export async function examine(driver: 'unshare' | 'docker', systems: Iterable<'debian' | 'ubuntu'>): Promise<Finding[]> {
+export async function examine(
+  driver: 'unshare' | 'docker',
+  systems: Iterable<'debian' | 'ubuntu'>,
+): Promise<Finding[]> {
   const findings: Finding[] = [];
   const plain = process.getuid!() !== 0;
-  for (const t of toolsFor(driver, plain)) if (!inPath(t.command)) findings.push({ what: `${t.command} (${t.why}) is not installed`, package: t.package });
+  for (const t of toolsFor(driver, plain))
+    if (!inPath(t.command)) findings.push({ what: `${t.command} (${t.why}) is not installed`, package: t.package });
   for (const os of new Set(systems)) {
     const ring = keyrings[os];
-    if (!existsSync(ring.file)) findings.push({ what: `the keyring of ${os}'s archive is not installed`, package: ring.package });
+    if (!existsSync(ring.file))
+      findings.push({ what: `the keyring of ${os}'s archive is not installed`, package: ring.package });
   }
   if (plain && driver === 'unshare') {
     const name = userInfo().username;
-    const has = (file: string) => (readIf(file) ?? '').split('\n').some((l) => (l.startsWith(`${name}:`) || l.startsWith(`${process.getuid!()}:`)) && Number(l.split(':')[2]) >= 65536);
-    if (!has('/etc/subuid') || !has('/etc/subgid')) findings.push({ what: `${name} has no subordinate ids`, fix: `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${name}` });
-    if (readIf('/proc/sys/kernel/apparmor_restrict_unprivileged_userns')?.trim() === '1') findings.push({ what: 'AppArmor keeps plain users from making user namespaces (Ubuntu 24.04 does)', fix: 'echo kernel.apparmor_restrict_unprivileged_userns=0 | sudo tee /etc/sysctl.d/60-slipway.conf && sudo sysctl --system' });
-    if (readIf('/proc/sys/kernel/unprivileged_userns_clone')?.trim() === '0') findings.push({ what: 'plain users may not make user namespaces', fix: 'echo kernel.unprivileged_userns_clone=1 | sudo tee /etc/sysctl.d/60-slipway.conf && sudo sysctl --system' });
+    const has = (file: string) =>
+      (readIf(file) ?? '')
+        .split('\n')
+        .some(
+          (l) =>
+            (l.startsWith(`${name}:`) || l.startsWith(`${process.getuid!()}:`)) && Number(l.split(':')[2]) >= 65536,
+        );
+    if (!has('/etc/subuid') || !has('/etc/subgid'))
+      findings.push({
+        what: `${name} has no subordinate ids`,
+        fix: `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${name}`,
+      });
+    if (readIf('/proc/sys/kernel/apparmor_restrict_unprivileged_userns')?.trim() === '1')
+      findings.push({
+        what: 'AppArmor keeps plain users from making user namespaces (Ubuntu 24.04 does)',
+        fix: 'echo kernel.apparmor_restrict_unprivileged_userns=0 | sudo tee /etc/sysctl.d/60-slipway.conf && sudo sysctl --system',
+      });
+    if (readIf('/proc/sys/kernel/unprivileged_userns_clone')?.trim() === '0')
+      findings.push({
+        what: 'plain users may not make user namespaces',
+        fix: 'echo kernel.unprivileged_userns_clone=1 | sudo tee /etc/sysctl.d/60-slipway.conf && sudo sysctl --system',
+      });
   }
-  if (!findings.length && driver === 'docker' && (await run('docker', ['info'])).code !== 0) findings.push({ what: 'the docker daemon does not answer', fix: `${plain ? 'sudo ' : ''}systemctl start docker${plain ? `; sudo usermod -aG docker ${userInfo().username}` : ''}` });
+  if (!findings.length && driver === 'docker' && (await run('docker', ['info'])).code !== 0)
+    findings.push({
+      what: 'the docker daemon does not answer',
+      fix: `${plain ? 'sudo ' : ''}systemctl start docker${plain ? `; sudo usermod -aG docker ${userInfo().username}` : ''}`,
+    });
   const refused = !findings.length && plain && driver === 'unshare' ? await refusedNamespaces() : undefined;
-  if (refused) findings.push({ what: `plain users can't make user namespaces here: ${refused}`, fix: 'run as root, or outside of the chroot or container that this is' });
+  if (refused)
+    findings.push({
+      what: `plain users can't make user namespaces here: ${refused}`,
+      fix: 'run as root, or outside of the chroot or container that this is',
+    });
   if (!findings.length && driver === 'unshare') {
     const user = plain ? ['--user', '--map-auto', '--map-root-user'] : [];
-    const tried = await run('unshare', [...user, '--mount', '--propagation', 'unchanged', '--pid', '--fork', '--net', 'sh', '-c', 'd=/tmp/slipway-doctor-$$; mkdir $d && mount -t tmpfs tmpfs $d && mkdir $d/l $d/u $d/w $d/m && mount -t overlay overlay -o lowerdir=$d/l,upperdir=$d/u,workdir=$d/w$1 $d/m; r=$?; umount $d/m $d 2>/dev/null; rmdir $d; exit $r', 'sh', plain ? ',userxattr' : '']);
-    if (tried.code !== 0) findings.push({ what: `this machine does not let roots be made: ${tried.stderr.trim().split('\n').pop()}`, fix: 'in a container it needs --privileged (or CAP_SYS_ADMIN); else use --driver docker' });
+    const tried = await run('unshare', [
+      ...user,
+      '--mount',
+      '--propagation',
+      'unchanged',
+      '--pid',
+      '--fork',
+      '--net',
+      'sh',
+      '-c',
+      'd=/tmp/slipway-doctor-$$; mkdir $d && mount -t tmpfs tmpfs $d && mkdir $d/l $d/u $d/w $d/m && mount -t overlay overlay -o lowerdir=$d/l,upperdir=$d/u,workdir=$d/w$1 $d/m; r=$?; umount $d/m $d 2>/dev/null; rmdir $d; exit $r',
+      'sh',
+      plain ? ',userxattr' : '',
+    ]);
+    if (tried.code !== 0)
+      findings.push({
+        what: `this machine does not let roots be made: ${tried.stderr.trim().split('\n').pop()}`,
+        fix: 'in a container it needs --privileged (or CAP_SYS_ADMIN); else use --driver docker',
+      });
   }
   return findings;
 }
 
 /**
- * Whether a plain user can make user namespaces at all. Asked without subordinate ids: with them unshare(1) leaves a helper
- * waiting for ever where the kernel refuses, as it does in a chroot.
+ * Whether a plain user can make user namespaces at all. Asked without subordinate ids: with them unshare(1) leaves a
+ * helper waiting for ever where the kernel refuses, as it does in a chroot.
  */
 async function refusedNamespaces(): Promise<string | undefined> {
   const tried = await run('unshare', ['--user', '--map-root-user', 'true']);
   return tried.code === 0 ? undefined : (tried.stderr.trim().split('\n').pop() ?? `unshare ended with ${tried.code}`);
 }
 
-/** The same as diagnostics; nothing where all is there. Asks no more than files, so that a build pays nothing for it. */
+/**
+ * The same as diagnostics; nothing where all is there. Asks no more than files, so that a build pays nothing for it.
+ */
 export async function missingTools(driver: 'unshare' | 'docker', plan: Plan): Promise<Diagnostic[]> {
   const plain = process.getuid!() !== 0;
   const lacking = toolsFor(driver, plain).filter((t) => !inPath(t.command));
@@ -75,6 +139,17 @@ export async function missingTools(driver: 'unshare' | 'docker', plan: Plan): Pr
   const rings = [...new Set(systems)].filter((os) => !existsSync(keyrings[os].file)).map((os) => keyrings[os].package);
   const names = [...new Set([...lacking.map((t) => t.package), ...rings])].sort();
   const refused = !names.length && plain && driver === 'unshare' ? await refusedNamespaces() : undefined;
-  if (refused) return [error('roots-refused', `plain users can't make user namespaces here: ${refused}`, { hint: 'slipway doctor tells more' })];
-  return names.length ? [error('tool-missing', `this machine lacks ${names.join(', ')}`, { hint: `${plain ? 'sudo ' : ''}apt-get install -y ${names.join(' ')}    (slipway doctor tells more)` })] : [];
+  if (refused)
+    return [
+      error('roots-refused', `plain users can't make user namespaces here: ${refused}`, {
+        hint: 'slipway doctor tells more',
+      }),
+    ];
+  return names.length
+    ? [
+        error('tool-missing', `this machine lacks ${names.join(', ')}`, {
+          hint: `${plain ? 'sudo ' : ''}apt-get install -y ${names.join(' ')}    (slipway doctor tells more)`,
+        }),
+      ]
+    : [];
 }

@@ -1,6 +1,10 @@
 import type { Outcome } from '../io/process.ts';
 
-export interface Bind { from: string; to: string; readOnly?: boolean }
+export interface Bind {
+  from: string;
+  to: string;
+  readOnly?: boolean;
+}
 
 /** A root to run in: folders of files, topmost first; the base is the last. */
 export interface Root {
@@ -23,7 +27,9 @@ export interface Entry {
   signal?: AbortSignal | undefined;
 }
 
-/** How processes are put into a hermetic root. Two kinds: `unshare` (namespaces and overlay, no daemon) and `docker`. */
+/**
+ * How processes are put into a hermetic root. Two kinds: `unshare` (namespaces and overlay, no daemon) and `docker`.
+ */
 export interface Driver {
   name: 'unshare' | 'docker';
   /** Runs a command in a root; its processes and mounts are gone when it returns, and when we are killed. */

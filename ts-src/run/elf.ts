@@ -3,7 +3,10 @@ export interface Elf {
   kind: 'object' | 'program' | 'library' | 'other';
   soname: string | undefined;
   needed: string[];
-  /** Defined symbols of the dynamic table that other files can bind to, with type, binding, version, and the size of data; sorted. */
+  /**
+   * Defined symbols of the dynamic table that other files can bind to, with type, binding, version, and the size of
+   * data; sorted.
+   */
   exports: string[];
 }
 
@@ -40,13 +43,36 @@ function parse(data: Buffer): Elf {
   const programCount = u16(wide ? 56 : 44);
   let interpreted = false;
   for (let i = 0; i < programCount; i++) if (u32(programsAt + i * programSize) === 3) interpreted = true;
-  interface Section { type: number; offset: number; size: number; link: number; info: number; entry: number }
+  interface Section {
+    type: number;
+    offset: number;
+    size: number;
+    link: number;
+    info: number;
+    entry: number;
+  }
   const sections: Section[] = [];
   for (let i = 0; i < sectionCount; i++) {
     const at = sectionsAt + i * sectionSize;
-    sections.push(wide
-      ? { type: u32(at + 4), offset: word(at + 24), size: word(at + 32), link: u32(at + 40), info: u32(at + 44), entry: word(at + 56) }
-      : { type: u32(at + 4), offset: u32(at + 16), size: u32(at + 20), link: u32(at + 24), info: u32(at + 28), entry: u32(at + 36) });
+    sections.push(
+      wide
+        ? {
+            type: u32(at + 4),
+            offset: word(at + 24),
+            size: word(at + 32),
+            link: u32(at + 40),
+            info: u32(at + 44),
+            entry: word(at + 56),
+          }
+        : {
+            type: u32(at + 4),
+            offset: u32(at + 16),
+            size: u32(at + 20),
+            link: u32(at + 24),
+            info: u32(at + 28),
+            entry: u32(at + 36),
+          },
+    );
   }
   const strings = (s: Section) => sections[s.link]?.offset ?? data.length;
 
@@ -85,8 +111,22 @@ function parse(data: Buffer): Elf {
       const named = versions.get(version & 0x7fff);
       // A program that uses data of a library copies it at its size: the size is part of the interface.
       const sized = kind === 'object' || kind === 'tls' || kind === 'common' ? ` ${word(at + (wide ? 16 : 8))}` : '';
-      exports.push(`${text(strings(symbols) + u32(at))}${named !== undefined && (version & 0x7fff) > 1 ? `@${version & 0x8000 ? '' : '@'}${named}` : ''} ${kind} ${binding === 2 ? 'weak' : binding === 10 ? 'unique' : 'global'}${sized}`);
+      exports.push(
+        `${text(strings(symbols) + u32(at))}${named !== undefined && (version & 0x7fff) > 1 ? `@${version & 0x8000 ? '' : '@'}${named}` : ''} ${kind} ${binding === 2 ? 'weak' : binding === 10 ? 'unique' : 'global'}${sized}`,
+      );
     }
   }
-  return { kind: type === 1 ? 'object' : type === 2 || (type === 3 && interpreted && soname === undefined) ? 'program' : type === 3 ? 'library' : 'other', soname, needed: needed.sort(), exports: exports.sort() };
+  return {
+    kind:
+      type === 1
+        ? 'object'
+        : type === 2 || (type === 3 && interpreted && soname === undefined)
+          ? 'program'
+          : type === 3
+            ? 'library'
+            : 'other',
+    soname,
+    needed: needed.sort(),
+    exports: exports.sort(),
+  };
 }

@@ -7,38 +7,59 @@ import { withoutComments } from './comments.ts';
 import { readElf } from './elf.ts';
 
 /**
- * One file of a package as others see it. `content`: every byte; `code`: without comments, where it is a source. `shown` and `tool`
- * are undefined where it is no part of what a dependent, or whoever runs the package in a build, can see. `symbols`: of a shared
- * library, what it exports.
+ * One file of a package as others see it. `content`: every byte; `code`: without comments, where it is a source.
+ * `shown` and `tool` are undefined where it is no part of what a dependent, or whoever runs the package in a build, can
+ * see. `symbols`: of a shared library, what it exports.
  */
-export interface Part { path: string; content: string; code: string; shown: string | undefined; tool: string | undefined; symbols?: string[] }
+export interface Part {
+  path: string;
+  content: string;
+  code: string;
+  shown: string | undefined;
+  tool: string | undefined;
+  symbols?: string[];
+}
 
 /** What is in a package, file by file, sorted; and whether it has something that runs. */
-export interface Description { parts: Part[]; loads: boolean; offers: boolean }
-
-/** Folders of a package's `share` that only programs read when they run: no compiler, no CMake and no generator of a dependent. */
-const dataFolders = /\/share\/[^/]+\/(launch|config|params?|rviz|maps?|worlds?|models|meshes|media|images|docs?|test|tests|scripts_doc)\//;
+export interface Description {
+  parts: Part[];
+  loads: boolean;
+  offers: boolean;
+}
 
 /**
- * The rules of early cut-off, each with the reason why it is safe. A file that no rule names counts with every byte: where in doubt,
- * dependents are rebuilt.
+ * Folders of a package's `share` that only programs read when they run: no compiler, no CMake and no generator of a
+ * dependent.
+ */
+const dataFolders =
+  /\/share\/[^/]+\/(launch|config|params?|rviz|maps?|worlds?|models|meshes|media|images|docs?|test|tests|scripts_doc)\//;
+
+/**
+ * The rules of early cut-off, each with the reason why it is safe. A file that no rule names counts with every byte:
+ * where in doubt, dependents are rebuilt.
  *
- * - A shared library (not a Python extension) counts by its soname, what it needs, and its exported dynamic symbols with type,
+ * - A shared library (not a Python extension) counts by its soname, what it needs, and its exported dynamic symbols
+ * with type,
  *   binding, version and, for data, size. Linking and loading see nothing else of it; what a compiler sees are headers, which
  *   count whole. Its code does not reach a dependent's files.
- * - A program outside of `bin` counts by its name, unless a CMake file of the package names it: nothing else in a dependent's build
+ * - A program outside of `bin` counts by its name, unless a CMake file of the package names it: nothing else in a
+ * dependent's build
  *   knows of it. One in `bin`, or named in CMake, may be run by a dependent's build: it counts whole, and so does all that it could
  *   load (`offers`).
- * - A C or C++ header, a CMake file and a Python source count without comments, where taking those out leaves each token in its
+ * - A C or C++ header, a CMake file and a Python source count without comments, where taking those out leaves each
+ * token in its
  *   line and, in a header, its column (`withoutComments`): compilers, CMake and Python give the same for them.
- * - `package.xml` counts without comments, description, people, licences and links: plans take dependencies from the package's own
+ * - `package.xml` counts without comments, description, people, licences and links: plans take dependencies from the
+ * package's own
  *   manifest, and tools read of another's only its name, version, dependencies and exports.
  * - Byte code of Python counts by its source beside it.
- * - `share/NAME/launch`, `config` and the like (see `dataFolders`) don't count: they are read by programs when they run.
+ * - `share/NAME/launch`, `config` and the like (see `dataFolders`) don't count: they are read by programs when they
+ * run.
  * - `usr/share/doc` does not count: nothing reads it in a build.
  *
- * Whoever runs the package in its build (a build tool) sees all files, but of shared libraries' code only what is loaded: if neither
- * the tool nor what it needs has a program or a Python extension, or calls foreign code from Python (`loads`), nothing loads one.
+ * Whoever runs the package in its build (a build tool) sees all files, but of shared libraries' code only what is
+ * loaded: if neither the tool nor what it needs has a program or a Python extension, or calls foreign code from Python
+ * (`loads`), nothing loads one.
  */
 export function describe(stage: string): Description {
   const files: { path: string; full: string; mode: number; link?: string }[] = [];
@@ -54,7 +75,10 @@ export function describe(stage: string): Description {
     }
   };
   walk(stage, '');
-  const cmakeText = files.filter((f) => f.path.endsWith('.cmake') && f.link === undefined).map((f) => readFileSync(f.full, 'utf8')).join('\n');
+  const cmakeText = files
+    .filter((f) => f.path.endsWith('.cmake') && f.link === undefined)
+    .map((f) => readFileSync(f.full, 'utf8'))
+    .join('\n');
   const sources = new Set(files.map((f) => f.path));
   let loads = false;
   let offers = false;
@@ -69,11 +93,20 @@ export function describe(stage: string): Description {
     const elf = readElf(data);
     const plain = elf ? undefined : withoutComments(f.path, data.toString('latin1'));
     const code = plain === undefined ? content : whole(sha256(`without comments ${plain}`));
-    const part = (shown: string | undefined, tool: string | undefined = code): Part => ({ path: f.path, content, code, shown, tool });
+    const part = (shown: string | undefined, tool: string | undefined = code): Part => ({
+      path: f.path,
+      content,
+      code,
+      shown,
+      tool,
+    });
     const python = /\/(site|dist)-packages\//.test(f.path);
     if (elf?.kind === 'library' && !python) {
       const text = whole(sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
-      return { ...part(text, text), symbols: [`soname ${elf.soname ?? 'none'}`, ...elf.needed.map((n) => `needs ${n}`), ...elf.exports] };
+      return {
+        ...part(text, text),
+        symbols: [`soname ${elf.soname ?? 'none'}`, ...elf.needed.map((n) => `needs ${n}`), ...elf.exports],
+      };
     }
     if (elf?.kind === 'library') {
       loads = true;
@@ -111,7 +144,14 @@ export function interfaceOf({ parts, loads, offers }: Description): Interface {
     }
     return hash.digest('hex');
   };
-  return { shown: digest((p) => p.shown), tool: digest((p) => p.tool), code: digest((p) => p.code), content: digest((p) => p.content), loads, offers };
+  return {
+    shown: digest((p) => p.shown),
+    tool: digest((p) => p.tool),
+    code: digest((p) => p.code),
+    content: digest((p) => p.content),
+    loads,
+    offers,
+  };
 }
 
 const names = (text: string, name: string): boolean => {
@@ -122,4 +162,9 @@ const names = (text: string, name: string): boolean => {
 };
 
 /** A manifest less what only people read. Comments first: they may hold anything. */
-const plainManifest = (xml: string): string => xml.replace(/<!--[^]*?-->/g, '').replace(/<(description|maintainer|author|license|url)\b[^>]*?(\/>|>[^]*?<\/\1\s*>)/g, '').replace(/\s+/g, ' ').trim();
+const plainManifest = (xml: string): string =>
+  xml
+    .replace(/<!--[^]*?-->/g, '')
+    .replace(/<(description|maintainer|author|license|url)\b[^>]*?(\/>|>[^]*?<\/\1\s*>)/g, '')
+    .replace(/\s+/g, ' ')
+    .trim();

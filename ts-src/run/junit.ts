@@ -5,7 +5,9 @@ import type { TestCase } from '../model/result.ts';
 
 const most = 32 << 20;
 
-/** Cases of all result files of one run of a package's tests: JUnit (pytest, gtest, ctest, ament, nose) and CTest's own. */
+/**
+ * Cases of all result files of one run of a package's tests: JUnit (pytest, gtest, ctest, ament, nose) and CTest's own.
+ */
 export function readResults(folder: string): { cases: TestCase[]; damaged: string[] } {
   const cases: TestCase[] = [];
   const damaged: string[] = [];
@@ -32,27 +34,50 @@ export function readResults(folder: string): { cases: TestCase[]; damaged: strin
 
 function filesOf(folder: string): string[] {
   try {
-    return readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1)).flatMap((e) => {
-      const path = join(folder, e.name);
-      // Tests are not trusted: a link may lead anywhere.
-      if (e.isDirectory()) return filesOf(path);
-      return e.isFile() && e.name.endsWith('.xml') && lstatSync(path).size < most ? [path] : [];
-    });
+    return readdirSync(folder, { withFileTypes: true })
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .flatMap((e) => {
+        const path = join(folder, e.name);
+        // Tests are not trusted: a link may lead anywhere.
+        if (e.isDirectory()) return filesOf(path);
+        return e.isFile() && e.name.endsWith('.xml') && lstatSync(path).size < most ? [path] : [];
+      });
   } catch {
     return [];
   }
 }
 
 type Xml = Record<string, unknown>;
-const list = (value: unknown): Xml[] => (Array.isArray(value) ? value : value === undefined ? [] : [value]).map((v) => (typeof v === 'object' && v !== null ? (v as Xml) : { '#text': String(v) }));
-const text = (value: unknown): string => (value === undefined || value === null ? '' : typeof value === 'object' ? [(value as Xml)['@message'], (value as Xml)['#text']].filter((t) => t !== undefined && t !== '').map(String).join('\n') : String(value));
+const list = (value: unknown): Xml[] =>
+  (Array.isArray(value) ? value : value === undefined ? [] : [value]).map((v) =>
+    typeof v === 'object' && v !== null ? (v as Xml) : { '#text': String(v) },
+  );
+const text = (value: unknown): string =>
+  value === undefined || value === null
+    ? ''
+    : typeof value === 'object'
+      ? [(value as Xml)['@message'], (value as Xml)['#text']]
+          .filter((t) => t !== undefined && t !== '')
+          .map(String)
+          .join('\n')
+      : String(value);
 
 /** Undefined where it is no result file, or not well-formed. */
 export function parseResults(xml: string, fallback: string): TestCase[] | undefined {
   try {
     if (XMLValidator.validate(xml) !== true) return undefined;
-    const parsed = new XMLParser({ ignoreAttributes: false, attributeNamePrefix: '@', parseTagValue: false, parseAttributeValue: false, trimValues: true, processEntities: true }).parse(xml) as Xml;
-    if (parsed.Site) return list(list((parsed.Site as Xml).Testing).flatMap((t) => list(t.Test))).filter((t) => t['@Status'] !== undefined).map(ofCtest);
+    const parsed = new XMLParser({
+      ignoreAttributes: false,
+      attributeNamePrefix: '@',
+      parseTagValue: false,
+      parseAttributeValue: false,
+      trimValues: true,
+      processEntities: true,
+    }).parse(xml) as Xml;
+    if (parsed.Site)
+      return list(list((parsed.Site as Xml).Testing).flatMap((t) => list(t.Test)))
+        .filter((t) => t['@Status'] !== undefined)
+        .map(ofCtest);
     if (parsed.testsuites === undefined && parsed.testsuite === undefined) return undefined;
     return [...list(parsed.testsuites), ...list(parsed.testsuite)].flatMap((s) => ofSuite(s, fallback));
   } catch {
@@ -62,16 +87,28 @@ export function parseResults(xml: string, fallback: string): TestCase[] | undefi
 
 function ofSuite(suite: Xml, fallback: string): TestCase[] {
   const name = typeof suite['@name'] === 'string' && suite['@name'] ? suite['@name'] : fallback;
-  return [...list(suite.testsuite).flatMap((s) => ofSuite(s, name)), ...list(suite.testcase).map((c): TestCase => {
-    const fault = c.failure ?? c.error;
-    // gtest and CTest say by an attribute that a case was not run.
-    const skipped = c.skipped !== undefined || c['@status'] === 'notrun' || c['@status'] === 'disabled' || c['@status'] === 'skipped' || c['@result'] === 'skipped';
-    const failed = fault !== undefined || c['@status'] === 'fail' || c['@status'] === 'failed';
-    return {
-      suite: String(c['@classname'] || name), name: String(c['@name'] ?? '?'), seconds: Number(c['@time']) || 0, result: failed ? 'failed' : skipped ? 'skipped' : 'passed',
-      message: failed ? list(fault).map(text).join('\n') || 'it failed' : text(c.skipped), output: `${text(c['system-out'])}\n${text(c['system-err'])}`.trim(),
-    };
-  })];
+  return [
+    ...list(suite.testsuite).flatMap((s) => ofSuite(s, name)),
+    ...list(suite.testcase).map((c): TestCase => {
+      const fault = c.failure ?? c.error;
+      // gtest and CTest say by an attribute that a case was not run.
+      const skipped =
+        c.skipped !== undefined ||
+        c['@status'] === 'notrun' ||
+        c['@status'] === 'disabled' ||
+        c['@status'] === 'skipped' ||
+        c['@result'] === 'skipped';
+      const failed = fault !== undefined || c['@status'] === 'fail' || c['@status'] === 'failed';
+      return {
+        suite: String(c['@classname'] || name),
+        name: String(c['@name'] ?? '?'),
+        seconds: Number(c['@time']) || 0,
+        result: failed ? 'failed' : skipped ? 'skipped' : 'passed',
+        message: failed ? list(fault).map(text).join('\n') || 'it failed' : text(c.skipped),
+        output: `${text(c['system-out'])}\n${text(c['system-err'])}`.trim(),
+      };
+    }),
+  ];
 }
 
 function ofCtest(t: Xml): TestCase {
@@ -79,5 +116,12 @@ function ofCtest(t: Xml): TestCase {
   const measured = list(results.NamedMeasurement).find((m) => m['@name'] === 'Execution Time');
   const status = String(t['@Status']);
   const output = text(((results.Measurement ?? {}) as Xml).Value);
-  return { suite: 'ctest', name: text(t.Name) || '?', seconds: Number(text(measured?.Value)) || 0, result: status === 'passed' ? 'passed' : status === 'notrun' ? 'skipped' : 'failed', message: status === 'failed' ? output || 'it failed' : '', output };
+  return {
+    suite: 'ctest',
+    name: text(t.Name) || '?',
+    seconds: Number(text(measured?.Value)) || 0,
+    result: status === 'passed' ? 'passed' : status === 'notrun' ? 'skipped' : 'failed',
+    message: status === 'failed' ? output || 'it failed' : '',
+    output,
+  };
 }

@@ -5,7 +5,11 @@ import { run } from '../io/process.ts';
 import type { StoredFile } from '../model/result.ts';
 import type { Store } from './store/store.ts';
 
-interface Unpacked { package: string; status: string; files: string[] }
+interface Unpacked {
+  package: string;
+  status: string;
+  files: string[];
+}
 
 /**
  * Our own packages unpacked once each, so that a root with hundreds of them is put together from links. They have no
@@ -13,7 +17,10 @@ interface Unpacked { package: string; status: string; files: string[] }
  */
 export class Packages {
   private readonly known = new Map<string, Unpacked>();
-  constructor(private readonly state: string, private readonly store: Store) {}
+  constructor(
+    private readonly state: string,
+    private readonly store: Store,
+  ) {}
 
   private folder = (digest: string): string => join(this.state, 'unpacked', digest);
 
@@ -54,15 +61,21 @@ export class Packages {
       const info = join(staged, 'var/lib/dpkg/info');
       mkdirSync(info, { recursive: true });
       writeFileSync(join(info, `${name}.list`), `/.\n${paths.join('\n')}\n`);
-      for (const member of ['md5sums', 'shlibs', 'triggers']) if (exists(join(control, member))) renameSync(join(control, member), join(info, `${name}.${member}`));
+      for (const member of ['md5sums', 'shlibs', 'triggers'])
+        if (exists(join(control, member))) renameSync(join(control, member), join(info, `${name}.${member}`));
       rmSync(control, { recursive: true });
-      const unpacked: Unpacked = { package: name, status: fields.replace(/^(Package: .*)$/m, '$1\nStatus: install ok installed'), files };
+      const unpacked: Unpacked = {
+        package: name,
+        status: fields.replace(/^(Package: .*)$/m, '$1\nStatus: install ok installed'),
+        files,
+      };
       writeFileSync(join(staged, 'unpacked.json'), JSON.stringify(unpacked));
       try {
         renameSync(staged, target);
       } catch (e) {
         // Another slipway was first; a half one, which only a crash of the machine leaves, is replaced.
-        if ((e as NodeJS.ErrnoException).code !== 'ENOTEMPTY' && (e as NodeJS.ErrnoException).code !== 'EEXIST') throw e;
+        if ((e as NodeJS.ErrnoException).code !== 'ENOTEMPTY' && (e as NodeJS.ErrnoException).code !== 'EEXIST')
+          throw e;
         if (!readJson<Unpacked>(join(target, 'unpacked.json'))) {
           rmSync(target, { recursive: true, force: true });
           renameSync(staged, target);
@@ -74,7 +87,10 @@ export class Packages {
     }
   }
 
-  /** A folder with all of them, by hard links, and dpkg's status extended by them. Gives the digests of those that the store lost: then there is no folder. */
+  /**
+   * A folder with all of them, by hard links, and dpkg's status extended by them. Gives the digests of those that the
+   * store lost: then there is no folder.
+   */
   async compose(debs: StoredFile[], status: string, target: string): Promise<string[]> {
     const all: Unpacked[] = [];
     const lost: string[] = [];
@@ -86,12 +102,23 @@ export class Packages {
     if (lost.length) return lost;
     mkdirSync(target, { recursive: true });
     if (debs.length) {
-      const linked = await run('cp', ['-al', '--target-directory', target, ...debs.map((d) => `${this.folder(d.sha256)}/.`)]);
-      if (linked.code !== 0) throw Object.assign(new Error(`can't put the root together: ${linked.stderr.trim().split('\n').pop()}`), { code: /No space/.test(linked.stderr) ? 'ENOSPC' : 'ELINK' });
+      const linked = await run('cp', [
+        '-al',
+        '--target-directory',
+        target,
+        ...debs.map((d) => `${this.folder(d.sha256)}/.`),
+      ]);
+      if (linked.code !== 0)
+        throw Object.assign(new Error(`can't put the root together: ${linked.stderr.trim().split('\n').pop()}`), {
+          code: /No space/.test(linked.stderr) ? 'ENOSPC' : 'ELINK',
+        });
       rmSync(join(target, 'unpacked.json'), { force: true });
     }
     mkdirSync(join(target, 'var/lib/dpkg'), { recursive: true });
-    writeFileSync(join(target, 'var/lib/dpkg/status'), `${readFileSync(status, 'utf8').trimEnd()}\n\n${all.map((u) => `${u.status}\n`).join('\n')}`);
+    writeFileSync(
+      join(target, 'var/lib/dpkg/status'),
+      `${readFileSync(status, 'utf8').trimEnd()}\n\n${all.map((u) => `${u.status}\n`).join('\n')}`,
+    );
     return [];
   }
 }

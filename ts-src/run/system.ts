@@ -12,7 +12,10 @@ import { newWork } from './work.ts';
 export interface SystemSet {
   /** SHA-256 of the packages, by a space. */
   digest: string;
-  /** `name=version`, sorted; text where apt has to be asked anew and can't say. Read when asked for: keys need the digest alone. */
+  /**
+   * `name=version`, sorted; text where apt has to be asked anew and can't say. Read when asked for: keys need the
+   * digest alone.
+   */
   packages(): Promise<string[] | string>;
 }
 
@@ -21,14 +24,33 @@ export type Resolved = Record<string, string>;
 
 const noPackages: SystemSet = { digest: sha256(''), packages: () => Promise.resolve([]) };
 
-interface Layer { set: string[]; parent?: string }
+interface Layer {
+  set: string[];
+  parent?: string;
+}
 
-const aptOptions = ['-o', 'APT::Sandbox::User=root', '-o', 'APT::Install-Recommends=false', '-o', 'Dpkg::Options::=--force-unsafe-io', '-o', 'Dpkg::Use-Pty=0', '-o', 'Acquire::Retries=3', '-o', 'Dir::Cache::pkgcache=/tmp/pkgcache.bin', '-o', 'Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin', '-q'];
+const aptOptions = [
+  '-o',
+  'APT::Sandbox::User=root',
+  '-o',
+  'APT::Install-Recommends=false',
+  '-o',
+  'Dpkg::Options::=--force-unsafe-io',
+  '-o',
+  'Dpkg::Use-Pty=0',
+  '-o',
+  'Acquire::Retries=3',
+  '-o',
+  'Dir::Cache::pkgcache=/tmp/pkgcache.bin',
+  '-o',
+  'Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin',
+  '-q',
+];
 const copyCaches = 'cp /aptcache/*.bin /tmp/; ';
 
 /**
- * System packages of one base: which versions a set of names takes (apt decides, remembered by the archive's state), and
- * folders that hold them, each upon a smaller one where there is one.
+ * System packages of one base: which versions a set of names takes (apt decides, remembered by the archive's state),
+ * and folders that hold them, each upon a smaller one where there is one.
  */
 export class System {
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -44,7 +66,13 @@ export class System {
   private readonly known = new Set<string>();
   private readonly making = new Map<string, Promise<Result<string[]>>>();
 
-  constructor(private readonly driver: Driver, private readonly state: string, readonly base: Base, private readonly proxy: () => Promise<string | undefined>, private readonly log: string) {
+  constructor(
+    private readonly driver: Driver,
+    private readonly state: string,
+    readonly base: Base,
+    private readonly proxy: () => Promise<string | undefined>,
+    private readonly log: string,
+  ) {
     this.memory = join(base.folder, 'answers.json');
     this.resolved = new Map(Object.entries(readJson<Resolved>(this.memory) ?? {}));
   }
@@ -52,7 +80,8 @@ export class System {
   /** What another machine's apt said of the same base and the same lists holds here too; `sets` finds a set of it. */
   learn(resolved: Readonly<Resolved> | undefined, sets: (digest: string) => Promise<string[] | undefined>): void {
     this.elsewhere = sets;
-    for (const [names, digest] of Object.entries(resolved ?? {})) if (!this.resolved.has(names)) this.resolved.set(names, digest);
+    for (const [names, digest] of Object.entries(resolved ?? {}))
+      if (!this.resolved.has(names)) this.resolved.set(names, digest);
     this.learned = this.resolved.size;
   }
 
@@ -98,7 +127,11 @@ export class System {
     }
     this.resolved.delete(names);
     await this.asked(names);
-    return this.refused.get(names) ?? readJson<string[]>(this.setFile(this.resolved.get(names)!)) ?? 'its answer could not be kept';
+    return (
+      this.refused.get(names) ??
+      readJson<string[]>(this.setFile(this.resolved.get(names)!)) ??
+      'its answer could not be kept'
+    );
   }
 
   /** Knows from now on what apt said, sorted; the set is kept at once, so that whoever knows its digest can have it. */
@@ -110,7 +143,10 @@ export class System {
 
   /** Keeps for the next run what is known. */
   save(): void {
-    writeWhole(this.memory, JSON.stringify(Object.fromEntries([...this.resolved].sort(([a], [b]) => (a < b ? -1 : 1)))));
+    writeWhole(
+      this.memory,
+      JSON.stringify(Object.fromEntries([...this.resolved].sort(([a], [b]) => (a < b ? -1 : 1)))),
+    );
   }
 
   /** Questions that come together are asked in one entry. */
@@ -125,9 +161,17 @@ export class System {
           const work = newWork(this.state);
           writeWhole(join(work, 'sets'), `${sets.join('\n')}\n`);
           const out = await this.driver.enter({
-            root: { layers: [this.base.root] }, network: false, user: 'root', work, env: aptEnvironment(undefined),
+            root: { layers: [this.base.root] },
+            network: false,
+            user: 'root',
+            work,
+            env: aptEnvironment(undefined),
             binds: [...this.lists(), { from: join(work, 'sets'), to: '/sets', readOnly: true }],
-            command: ['sh', '-c', `${copyCaches}while read -r set; do echo "= $set"; { apt-get ${aptOptions.join(' ')} --simulate install $set 2>&1 </dev/null; echo "ended $?"; } | grep -E '^(Inst|E:| |ended)' || :; done < /sets`],
+            command: [
+              'sh',
+              '-c',
+              `${copyCaches}while read -r set; do echo "= $set"; { apt-get ${aptOptions.join(' ')} --simulate install $set 2>&1 </dev/null; echo "ended $?"; } | grep -E '^(Inst|E:| |ended)' || :; done < /sets`,
+            ],
           });
           let current = '';
           const found = new Map<string, { set: string[]; faults: string[]; whole?: boolean }>();
@@ -143,7 +187,11 @@ export class System {
             const f = found.get(set);
             // An apt that was stopped has said a part of its answer only.
             if (f?.faults.some((t) => t.startsWith('E:'))) this.refused.set(set, f.faults.join('; '));
-            else if (!f?.whole) this.refused.set(set, `apt could not be asked: ${out.stderr.trim().split('\n').pop() || 'it was stopped'}`);
+            else if (!f?.whole)
+              this.refused.set(
+                set,
+                `apt could not be asked: ${out.stderr.trim().split('\n').pop() || 'it was stopped'}`,
+              );
             else this.remember(set, f.set.sort());
           }
           this.save();
@@ -159,7 +207,10 @@ export class System {
 
   /** apt's lists, and its caches of them, which it may not rename: `apt` below copies them to where it may. */
   private lists(): { from: string; to: string; readOnly: true }[] {
-    return [{ from: this.base.lists, to: '/var/lib/apt/lists', readOnly: true }, { from: aptCache(this.base), to: '/aptcache', readOnly: true }];
+    return [
+      { from: this.base.lists, to: '/var/lib/apt/lists', readOnly: true },
+      { from: aptCache(this.base), to: '/aptcache', readOnly: true },
+    ];
   }
 
   /** Folders of a root with this set, topmost first, the base last. Made where it is not there yet. */
@@ -205,11 +256,37 @@ export class System {
       const keep = join(work, 'kept');
       const lower = parent ? this.chain(parent.id)! : [this.base.root];
       const made = await this.driver.enter({
-        root: { layers: lower, keep }, network: false, user: 'root', work, env: aptEnvironment(undefined), log: this.log,
+        root: { layers: lower, keep },
+        network: false,
+        user: 'root',
+        work,
+        env: aptEnvironment(undefined),
+        log: this.log,
         binds: [...this.lists(), { from: this.archives(), to: '/var/cache/apt/archives' }],
-        command: ['sh', '-ec', copyCaches + 'apt-get "$@"; rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old', 'apt-get', ...aptOptions, '-o', 'Debug::NoLocking=1', '-y', '--no-download', '--allow-downgrades', 'install', ...missing],
+        command: [
+          'sh',
+          '-ec',
+          copyCaches +
+            'apt-get "$@"; rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old',
+          'apt-get',
+          ...aptOptions,
+          '-o',
+          'Debug::NoLocking=1',
+          '-y',
+          '--no-download',
+          '--allow-downgrades',
+          'install',
+          ...missing,
+        ],
       });
-      if (made.code !== 0) return bad(error('system-install', `apt could not install ${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ` and ${missing.length - 5} more` : ''}`, { file: this.log, hint: 'the end of that log tells why' }));
+      if (made.code !== 0)
+        return bad(
+          error(
+            'system-install',
+            `apt could not install ${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ` and ${missing.length - 5} more` : ''}`,
+            { file: this.log, hint: 'the end of that log tells why' },
+          ),
+        );
       const layer: Layer = parent ? { set, parent: parent.id } : { set };
       mkdirSync(this.all(), { recursive: true });
       const staged = join(work, 'layer');
@@ -236,12 +313,23 @@ export class System {
     let best: (Layer & { id: string }) | undefined;
     let names: string[] = [];
     try {
-      names = readdirSync(this.all()).filter((n) => !n.includes('.')).sort();
-    } catch { /* none yet */ }
+      names = readdirSync(this.all())
+        .filter((n) => !n.includes('.'))
+        .sort();
+    } catch {
+      /* none yet */
+    }
     for (const id of names) {
       const chain = this.chain(id);
       const layer = this.layers.get(id);
-      if (!chain || !layer || chain.length > 24 || layer.set.length <= (best?.set.length ?? 0) || sha256(JSON.stringify([this.base.digest, layer.set])).slice(0, 24) !== id) continue;
+      if (
+        !chain ||
+        !layer ||
+        chain.length > 24 ||
+        layer.set.length <= (best?.set.length ?? 0) ||
+        sha256(JSON.stringify([this.base.digest, layer.set])).slice(0, 24) !== id
+      )
+        continue;
       if (layer.set.every((s) => wanted.has(s))) best = { ...layer, id };
     }
     return best;
@@ -266,12 +354,32 @@ export class System {
       const work = newWork(this.state);
       // Beside where they stay, so that each appears there whole.
       const got = await this.driver.enter({
-        root: { layers: [this.base.root] }, network: true, user: 'root', work, env: aptEnvironment(await this.proxy()), log: this.log,
+        root: { layers: [this.base.root] },
+        network: true,
+        user: 'root',
+        work,
+        env: aptEnvironment(await this.proxy()),
+        log: this.log,
         binds: [...this.lists(), { from: this.archives(), to: '/fetched' }],
-        command: ['sh', '-ec', copyCaches + 'new=$(mktemp -d /fetched/.new-XXXXXXXX); trap \'rm -rf "$new"\' EXIT; cd "$new"; apt-get "$@"; mv ./*.deb /fetched/', 'apt-get', ...aptOptions, 'download', ...missing],
+        command: [
+          'sh',
+          '-ec',
+          copyCaches +
+            'new=$(mktemp -d /fetched/.new-XXXXXXXX); trap \'rm -rf "$new"\' EXIT; cd "$new"; apt-get "$@"; mv ./*.deb /fetched/',
+          'apt-get',
+          ...aptOptions,
+          'download',
+          ...missing,
+        ],
       });
       if (got.code === 0) return good(true);
-      return bad(error('system-fetch', `apt could not fetch ${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ` and ${missing.length - 5} more` : ''}`, { file: this.log, hint: 'if the archive no longer has these versions, make the base anew with --renew-base' }));
+      return bad(
+        error(
+          'system-fetch',
+          `apt could not fetch ${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ` and ${missing.length - 5} more` : ''}`,
+          { file: this.log, hint: 'if the archive no longer has these versions, make the base anew with --renew-base' },
+        ),
+      );
     });
   }
 

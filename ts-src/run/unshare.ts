@@ -11,11 +11,16 @@ export function unshareDriver(): Driver {
   const user = plain ? ['--user', '--map-auto', '--map-root-user'] : [];
   // When we die unshare is killed, and with it the first process of its namespace, and so all of them.
   const inside = (namespaces: string[], command: string[], options: Parameters<typeof run>[2]): Promise<Outcome> =>
-    run('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...user, ...namespaces, '--fork', '--kill-child=KILL', ...command], options);
+    run(
+      'setpriv',
+      ['--pdeathsig', 'KILL', 'unshare', ...user, ...namespaces, '--fork', '--kill-child=KILL', ...command],
+      options,
+    );
   // In a plain chroot the root is no mount point, and mounts can't be made private to the namespace: then what shows
   // elsewhere is unmounted afterwards.
   let known: Promise<boolean> | undefined;
-  const isPrivate = (): Promise<boolean> => (known ??= run('unshare', [...user, '--mount', '--propagation', 'private', 'true']).then((o) => o.code === 0));
+  const isPrivate = (): Promise<boolean> =>
+    (known ??= run('unshare', [...user, '--mount', '--propagation', 'private', 'true']).then((o) => o.code === 0));
   const unmount = async (folder: string): Promise<void> => {
     const own = mountsBelow(folder);
     if (own.length && !(await isPrivate())) await run('umount', ['--lazy', ...own.reverse()]);
@@ -37,10 +42,39 @@ export function unshareDriver(): Driver {
         upper = 'k';
       }
       const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? 'ro:' : ''}${b.to}`]);
-      const namespaces = ['--mount', '--propagation', (await isPrivate()) ? 'private' : 'unchanged', '--pid', '--ipc', '--uts', ...(entry.network === true ? [] : ['--net'])];
-      const env = { ...entry.env, PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...(plain ? { SLIPWAY_OVERLAY: ',userxattr' } : {}) };
+      const namespaces = [
+        '--mount',
+        '--propagation',
+        (await isPrivate()) ? 'private' : 'unchanged',
+        '--pid',
+        '--ipc',
+        '--uts',
+        ...(entry.network === true ? [] : ['--net']),
+      ];
+      const env = {
+        ...entry.env,
+        PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+        ...(plain ? { SLIPWAY_OVERLAY: ',userxattr' } : {}),
+      };
       const { log, signal } = entry;
-      const outcome = await inside(namespaces, ['sh', '-c', enterScript, 'enter', entry.work, links.join(':'), upper, entry.network === true ? 'on' : entry.network || 'off', entry.user, String(entry.binds.length), ...binds, ...entry.command], { env, signal, ...(log ? { log } : {}) });
+      const outcome = await inside(
+        namespaces,
+        [
+          'sh',
+          '-c',
+          enterScript,
+          'enter',
+          entry.work,
+          links.join(':'),
+          upper,
+          entry.network === true ? 'on' : entry.network || 'off',
+          entry.user,
+          String(entry.binds.length),
+          ...binds,
+          ...entry.command,
+        ],
+        { env, signal, ...(log ? { log } : {}) },
+      );
       await unmount(entry.work);
       return outcome;
     },
@@ -59,5 +93,8 @@ export function unshareDriver(): Driver {
 
 /** Mount points below a folder, in the order they were made. */
 function mountsBelow(folder: string): string[] {
-  return (readIf('/proc/self/mounts') ?? '').split('\n').map((l) => (l.split(' ')[1] ?? '').replace(/\\([0-7]{3})/g, (_, o: string) => String.fromCharCode(parseInt(o, 8)))).filter((m) => m.startsWith(`${folder}/`));
+  return (readIf('/proc/self/mounts') ?? '')
+    .split('\n')
+    .map((l) => (l.split(' ')[1] ?? '').replace(/\\([0-7]{3})/g, (_, o: string) => String.fromCharCode(parseInt(o, 8))))
+    .filter((m) => m.startsWith(`${folder}/`));
 }

@@ -53,17 +53,26 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
 async function filesOf(store: Store | undefined, build: string): Promise<Result<string[]>> {
   if (build.endsWith('.deb')) {
     if (!existsSync(build)) return bad(error('file-missing', 'there is no such package', { file: build }));
-    const symbols = build.replace(/^(.*\/)?([^/_]+)_/, (_, at: string | undefined, name: string) => `${at ?? ''}${name}-dbgsym_`);
+    const symbols = build.replace(
+      /^(.*\/)?([^/_]+)_/,
+      (_, at: string | undefined, name: string) => `${at ?? ''}${name}-dbgsym_`,
+    );
     return good([resolve(build), ...(existsSync(symbols) ? [resolve(symbols)] : [])]);
   }
   const record = /^[0-9a-f]{8,64}$/.test(build) ? await recordOf(store!, build) : undefined;
-  if (!record) return bad(error('selection', `'${build}' is neither a .deb file nor the key of a build in the store`, { hint: 'result.json in the output of a build has the keys' }));
+  if (!record)
+    return bad(
+      error('selection', `'${build}' is neither a .deb file nor the key of a build in the store`, {
+        hint: 'result.json in the output of a build has the keys',
+      }),
+    );
   return filesOfBuild(store!, record.debs);
 }
 
 async function recordOf(store: Store, prefix: string): Promise<BuildRecord | undefined> {
   if (prefix.length === 64) return store.get(prefix);
   const found: string[] = [];
-  for await (const { name } of store.blobs.list(`tasks/${prefix.slice(0, 2)}`)) if (name.split('/').pop()!.startsWith(prefix)) found.push(name.split('/').pop()!.replace('.json', ''));
+  for await (const { name } of store.blobs.list(`tasks/${prefix.slice(0, 2)}`))
+    if (name.split('/').pop()!.startsWith(prefix)) found.push(name.split('/').pop()!.replace('.json', ''));
   return found.length === 1 ? store.get(found[0]!) : undefined;
 }

@@ -18,4 +18,26 @@ import { store } from './store.ts';
 import { schema } from './schema.ts';
 
 /** Every verb, in the order that help lists them. */
-export const verbs: Record<string, Verb> = { init, validate, plan, explain, query, graph, compare, build, test, lock, prepare, settle, work, publish, report, simulate, store, abi, jobs, schema, doctor };
+export const verbs: Record<string, Verb> = {
+  init,
+  validate,
+  plan,
+  explain,
+  query,
+  graph,
+  compare,
+  build,
+  test,
+  lock,
+  prepare,
+  settle,
+  work,
+  publish,
+  report,
+  simulate,
+  store,
+  abi,
+  jobs,
+  schema,
+  doctor,
+};

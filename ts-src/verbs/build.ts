@@ -16,7 +16,17 @@ import { missingTools } from '../run/doctor.ts';
 import { openStore } from '../run/store/store.ts';
 import { closeWork, openWork } from '../run/work.ts';
 import { folderChannel, heldIn, openChannel, publishChannel, type Published } from './channel.ts';
-import { complain, distroOptions, exit, print, selectionOptions, showDiagnostics, type Option, type Values, type Verb } from './common.ts';
+import {
+  complain,
+  distroOptions,
+  exit,
+  print,
+  selectionOptions,
+  showDiagnostics,
+  type Option,
+  type Values,
+  type Verb,
+} from './common.ts';
 import { Engine, type Progress } from './engine.ts';
 import { judgeTests, resultsOf, writeOutputs } from './outputs.ts';
 import { readAndPlan, reporter, type Planned } from './planning.ts';
@@ -26,15 +36,39 @@ import { driverOf, limitsOf, openSession, runOptions, type Limits, type RunInput
 import { moved, platformsOf } from './system-lock.ts';
 
 const options = {
-  ...distroOptions, ...selectionOptions, ...runOptions,
-  output: { type: 'string', short: 'o', value: 'DIR', help: 'where repository, logs and report go (default: out beside the distro file)' },
+  ...distroOptions,
+  ...selectionOptions,
+  ...runOptions,
+  output: {
+    type: 'string',
+    short: 'o',
+    value: 'DIR',
+    help: 'where repository, logs and report go (default: out beside the distro file)',
+  },
   workers: { type: 'string', short: 'w', value: 'N', help: 'packages at once (default: cores, at most 8)' },
-  rebuild: { type: 'string', multiple: true, value: 'GLOB', help: 'build (and test) these anew though the store has them (may be given again)' },
+  rebuild: {
+    type: 'string',
+    multiple: true,
+    value: 'GLOB',
+    help: 'build (and test) these anew though the store has them (may be given again)',
+  },
   retest: { type: 'boolean', help: 'run tests again that failed before, though nothing changed' },
-  retries: { type: 'string', value: 'N', help: 'try failing tests again so often; what passes then is flaky (default: as distro.yaml says)' },
-  untrusted: { type: 'string', value: 'NAME', help: 'write what is made to a place of its own in the store, from which no trusted run reads, and publish nothing' },
-  'renew-base': { type: 'boolean', help: 'make the platforms\' base systems anew' },
-  'dry-run': { type: 'boolean', short: 'n', help: 'say what is kept, what must be done, and what depends on what that turns out to be; do nothing' },
+  retries: {
+    type: 'string',
+    value: 'N',
+    help: 'try failing tests again so often; what passes then is flaky (default: as distro.yaml says)',
+  },
+  untrusted: {
+    type: 'string',
+    value: 'NAME',
+    help: 'write what is made to a place of its own in the store, from which no trusted run reads, and publish nothing',
+  },
+  'renew-base': { type: 'boolean', help: "make the platforms' base systems anew" },
+  'dry-run': {
+    type: 'boolean',
+    short: 'n',
+    help: 'say what is kept, what must be done, and what depends on what that turns out to be; do nothing',
+  },
   'fail-fast': { type: 'boolean', help: 'stop at the first failure' },
   verbose: { type: 'boolean', short: 'v', help: 'name what is kept, too' },
   json: { type: 'boolean', help: 'the result as data on standard output' },
@@ -66,8 +100,13 @@ changed that they see (--retest runs failed ones again). Nothing is published. j
 async function runBuild(verb: 'build' | 'test', values: Values, packages: string[], tests: boolean): Promise<number> {
   const limits = limitsOf(verb, values);
   if (!limits) return exit.usage;
-  if ((values.retries !== undefined && !/^\d{1,2}$/.test(String(values.retries))) || (values.untrusted !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/.test(String(values.untrusted)))) {
-    complain(`slipway ${verb}: --retries takes a number below 100, --untrusted a name of letters, digits, ".", "_" and "-"\n`);
+  if (
+    (values.retries !== undefined && !/^\d{1,2}$/.test(String(values.retries))) ||
+    (values.untrusted !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/.test(String(values.untrusted)))
+  ) {
+    complain(
+      `slipway ${verb}: --retries takes a number below 100, --untrusted a name of letters, digits, ".", "_" and "-"\n`,
+    );
     return exit.usage;
   }
   const planned = await readAndPlan(values, packages);
@@ -90,14 +129,26 @@ async function runBuild(verb: 'build' | 'test', values: Values, packages: string
   mkdirSync(workspace.state, { recursive: true });
   await openWork(workspace.state, driver);
   try {
-    return await buildAll(values, planned.value, { output, limits, tests, publishes: verb === 'build' && values.untrusted === undefined, signal: abort.signal });
+    return await buildAll(values, planned.value, {
+      output,
+      limits,
+      tests,
+      publishes: verb === 'build' && values.untrusted === undefined,
+      signal: abort.signal,
+    });
   } finally {
     await closeWork(driver);
     for (const s of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(s, stop);
   }
 }
 
-interface Wanted { output: string; limits: Limits; tests: boolean; publishes: boolean; signal: AbortSignal }
+interface Wanted {
+  output: string;
+  limits: Limits;
+  tests: boolean;
+  publishes: boolean;
+  signal: AbortSignal;
+}
 
 async function buildAll(values: Values, planned: Planned, wanted: Wanted): Promise<number> {
   const { workspace, plan } = planned;
@@ -105,15 +156,30 @@ async function buildAll(values: Values, planned: Planned, wanted: Wanted): Promi
   const begun = Date.now();
   showDiagnostics(await pinSources(workspace, plan));
   const input: RunInput = {
-    plan, distro: workspace.distro, distroRoot: workspace.root, state: workspace.state, distributions: planned.distributions, lock: planned.lock, bases: {},
-    untrusted: typeof values.untrusted === 'string' ? values.untrusted : undefined, tested: (p) => wanted.tests && 'named' in p.why,
+    plan,
+    distro: workspace.distro,
+    distroRoot: workspace.root,
+    state: workspace.state,
+    distributions: planned.distributions,
+    lock: planned.lock,
+    bases: {},
+    untrusted: typeof values.untrusted === 'string' ? values.untrusted : undefined,
+    tested: (p) => wanted.tests && 'named' in p.why,
   };
   const store = await openStore(workspace.distro.store, workspace.root, workspace.state, input.untrusted);
   const rebuild = Array.isArray(values.rebuild) ? matcher(values.rebuild as string[]) : () => false;
   const lost = new Set<string>();
   for (let attempt = 0; ; attempt++) {
     const channel = await openChannel(store, folderChannel(output));
-    const session = await openSession(input, { driver: driverOf(values, workspace.state), limits: wanted.limits, renewBase: values['renew-base'] === true && !attempt, signal, held: heldIn(channel.value.versions), store, ...(values.retries === undefined ? {} : { retries: Number(values.retries) }) });
+    const session = await openSession(input, {
+      driver: driverOf(values, workspace.state),
+      limits: wanted.limits,
+      renewBase: values['renew-base'] === true && !attempt,
+      signal,
+      held: heldIn(channel.value.versions),
+      store,
+      ...(values.retries === undefined ? {} : { retries: Number(values.retries) }),
+    });
     if ('diagnostics' in session) {
       showDiagnostics(session.diagnostics);
       return exit.failed;
@@ -122,10 +188,21 @@ async function buildAll(values: Values, planned: Planned, wanted: Wanted): Promi
     if (values['dry-run'] === true) return foretell(values, session, wanted, rebuild);
     await runEngine(values, session, wanted, attempt ? () => false : rebuild);
     const published = wanted.publishes
-      ? await publishChannel(channel, { runs: session.runs, store, state: workspace.state, folder: output, organization: workspace.distro.organization, signingKey: workspace.distro.signing_key, partial: isPartial(planned), belongs: (scope, debian) => belongs(planned, scope.distribution, debian) })
+      ? await publishChannel(channel, {
+          runs: session.runs,
+          store,
+          state: workspace.state,
+          folder: output,
+          organization: workspace.distro.organization,
+          signingKey: workspace.distro.signing_key,
+          partial: isPartial(planned),
+          belongs: (scope, debian) => belongs(planned, scope.distribution, debian),
+        })
       : { sources: [], diagnostics: [], lost: [] };
     if (!published.lost.length || attempt === 2) return finish(values, planned, session, wanted, published, begun);
-    complain(`the store lost ${published.lost.length === 1 ? 'a package' : `${published.lost.length} packages`}, or they were damaged: they are built again\n`);
+    complain(
+      `the store lost ${published.lost.length === 1 ? 'a package' : `${published.lost.length} packages`}, or they were damaged: they are built again\n`,
+    );
     for (const key of published.lost) {
       lost.add(key);
       await store.forget(key);
@@ -134,7 +211,12 @@ async function buildAll(values: Values, planned: Planned, wanted: Wanted): Promi
 }
 
 /** What a run would do, as far as that is known before it. Bases are made and apt is asked: keys need them. */
-async function foretell(values: Values, session: Session, wanted: Wanted, rebuild: (name: string) => boolean): Promise<number> {
+async function foretell(
+  values: Values,
+  session: Session,
+  wanted: Wanted,
+  rebuild: (name: string) => boolean,
+): Promise<number> {
   const outlook = await engineOf(values, session, wanted, rebuild, quiet).start();
   const results = resultsOf(session.runs);
   if (values.json) print(`${JSON.stringify({ ...outlook, results })}\n`);
@@ -146,18 +228,53 @@ async function foretell(values: Values, session: Session, wanted: Wanted, rebuil
   return results.some((t) => t.state === 'failed' || t.state === 'blocked') ? exit.failed : exit.ok;
 }
 
-function engineOf(values: Values, session: Session, wanted: Wanted, rebuild: (name: string) => boolean, progress: Progress): Engine {
+function engineOf(
+  values: Values,
+  session: Session,
+  wanted: Wanted,
+  rebuild: (name: string) => boolean,
+  progress: Progress,
+): Engine {
   const { input } = session;
-  return new Engine({
-    driver: session.driver, state: input.state, store: session.store, settler: session.settler, builder: session.builder, output: wanted.output, workers: wanted.limits.workers, failFast: values['fail-fast'] === true,
-    testsStop: input.distro.tests.stop_dependents, rebuild, retest: (record) => values.retest === true && record.outcome === 'failed', held: session.held, hints: session.hints, progress, signal: wanted.signal, now: Date.now,
-  }, session.runs);
+  return new Engine(
+    {
+      driver: session.driver,
+      state: input.state,
+      store: session.store,
+      settler: session.settler,
+      builder: session.builder,
+      output: wanted.output,
+      workers: wanted.limits.workers,
+      failFast: values['fail-fast'] === true,
+      testsStop: input.distro.tests.stop_dependents,
+      rebuild,
+      retest: (record) => values.retest === true && record.outcome === 'failed',
+      held: session.held,
+      hints: session.hints,
+      progress,
+      signal: wanted.signal,
+      now: Date.now,
+    },
+    session.runs,
+  );
 }
 
-async function runEngine(values: Values, session: Session, wanted: Wanted, rebuild: (name: string) => boolean): Promise<void> {
+async function runEngine(
+  values: Values,
+  session: Session,
+  wanted: Wanted,
+  rebuild: (name: string) => boolean,
+): Promise<void> {
   const { runs } = session;
   const expected = (t: TaskResult) => session.history.get(t.kind === 'test' ? `${t.name} test` : t.name) ?? 15000;
-  const progress = makeProgress(resultsOf(runs), process.stderr.isTTY === true && !values.json, values.verbose === true, expected, wanted.limits.workers, Date.now);
+  const progress = makeProgress(
+    resultsOf(runs),
+    process.stderr.isTTY === true && !values.json,
+    values.verbose === true,
+    expected,
+    wanted.limits.workers,
+    Date.now,
+  );
   const engine = engineOf(values, session, wanted, rebuild, progress);
   try {
     const outlook = await engine.start();
@@ -169,7 +286,14 @@ async function runEngine(values: Values, session: Session, wanted: Wanted, rebui
   session.history.learn(runs);
 }
 
-async function finish(values: Values, planned: Planned, session: Session, wanted: Wanted, published: Published, begun: number): Promise<number> {
+async function finish(
+  values: Values,
+  planned: Planned,
+  session: Session,
+  wanted: Wanted,
+  published: Published,
+  begun: number,
+): Promise<number> {
   const { workspace, plan } = planned;
   const { output } = wanted;
   const { runs, store } = session;
@@ -184,23 +308,42 @@ async function finish(values: Values, planned: Planned, session: Session, wanted
   }
   showDiagnostics(await writeOutputs(plan, planned.distributions, platforms, runs, store, output, begun));
   await recordRun(session);
-  const failed = results.some((t) => !isDone(t.state)) || published.diagnostics.some(isError) || published.lost.length > 0 || planned.diagnostics.some(isError);
+  const failed =
+    results.some((t) => !isDone(t.state)) ||
+    published.diagnostics.some(isError) ||
+    published.lost.length > 0 ||
+    planned.diagnostics.some(isError);
   const tails = (t: TaskResult): string[] => (t.log ? tellingPart((readIf(t.log) ?? '').slice(-400_000)) : []);
-  complain(renderSummary(results.map((t) => (t.log ? { ...t, log: join(output, t.log) } : t)), tails, Date.now() - begun));
+  complain(
+    renderSummary(
+      results.map((t) => (t.log ? { ...t, log: join(output, t.log) } : t)),
+      tails,
+      Date.now() - begun,
+    ),
+  );
   for (const w of session.waiting) complain(`${w}\n`);
-  if (planned.diagnostics.some(isError)) complain(`the distro repository has faults (${countFaults(planned.diagnostics)}), told above: they count as a failed build\n`);
+  if (planned.diagnostics.some(isError))
+    complain(
+      `the distro repository has faults (${countFaults(planned.diagnostics)}), told above: they count as a failed build\n`,
+    );
   if (values.json) print(`${JSON.stringify({ stamp: plan.stamp, output, results })}\n`);
   else if (published.sources.length) {
     complain(`report: ${join(output, 'report.html')}\n`);
     complain('\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n');
     print(published.sources.join('\n'));
     const closed = notForAll(join(output, 'apt'));
-    if (closed) complain(`\nnote: apt reads as the user _apt, who may not enter ${closed}: chmod o+x it, or give --output a folder that all may read\n`);
+    if (closed)
+      complain(
+        `\nnote: apt reads as the user _apt, who may not enter ${closed}: chmod o+x it, or give --output a folder that all may read\n`,
+      );
   }
   return failed ? exit.failed : exit.ok;
 }
 
-/** Brings the sources of released packages, of which only tags are known so far, one request to each repository; and of folders. */
+/**
+ * Brings the sources of released packages, of which only tags are known so far, one request to each repository; and of
+ * folders.
+ */
 export async function pinSources(workspace: Workspace, plan: Plan): Promise<Diagnostic[]> {
   const unpinned = plan.scopes.flatMap((s) => s.packages).filter((p) => !p.source.tree && !p.blocked);
   const byUrl = new Map<string, Map<string, PackageSource>>();
@@ -226,7 +369,7 @@ export async function pinSources(workspace: Workspace, plan: Plan): Promise<Diag
   for (const p of unpinned) {
     const source = pinned.get(`${p.source.url} ${placeOf(p.source)}`);
     if (source) p.source = source;
-    else p.blocked = 'its sources can\'t be had';
+    else p.blocked = "its sources can't be had";
   }
   return sorted(diagnostics);
 }
@@ -235,10 +378,19 @@ export async function pinSources(workspace: Workspace, plan: Plan): Promise<Diag
 const placeOf = (source: PackageSource): string => source.ref ?? source.path;
 
 /** Not all packages of a distribution are in the plan: of what its suite holds the others stay. */
-export const isPartial = (planned: Pick<Planned, 'plan' | 'distributions'>): boolean => planned.plan.scopes.some((s) => s.packages.length < (planned.distributions.find((d) => d.name === s.distribution)?.packages.size ?? 0));
+export const isPartial = (planned: Pick<Planned, 'plan' | 'distributions'>): boolean =>
+  planned.plan.scopes.some(
+    (s) => s.packages.length < (planned.distributions.find((d) => d.name === s.distribution)?.packages.size ?? 0),
+  );
 
-export const belongs = (planned: Pick<Planned, 'distributions' | 'workspace'>, distribution: string, debian: string): boolean =>
-  [...(planned.distributions.find((d) => d.name === distribution)?.packages.keys() ?? [])].some((name) => debianPackage(planned.workspace.distro, distribution, name) === debian);
+export const belongs = (
+  planned: Pick<Planned, 'distributions' | 'workspace'>,
+  distribution: string,
+  debian: string,
+): boolean =>
+  [...(planned.distributions.find((d) => d.name === distribution)?.packages.keys() ?? [])].some(
+    (name) => debianPackage(planned.workspace.distro, distribution, name) === debian,
+  );
 
 /** The first folder on the way to a path that others may not enter. */
 function notForAll(path: string): string | undefined {

@@ -25,17 +25,30 @@ export async function main(args: string[]): Promise<number> {
   const verb = Object.hasOwn(verbs, name) ? verbs[name]! : undefined;
   if (!verb) {
     const near = nearest(name, Object.keys(verbs));
-    complain(`slipway: '${name}' is no verb${near ? `; did you mean '${near}'?` : ''}\n    slipway --help lists them\n`);
+    complain(
+      `slipway: '${name}' is no verb${near ? `; did you mean '${near}'?` : ''}\n    slipway --help lists them\n`,
+    );
     return exit.usage;
   }
   let parsed;
   try {
-    const options = Object.fromEntries(Object.entries({ ...verb.options, help: { type: 'boolean' as const, short: 'h' } }).map(([k, o]) => [k, { type: o.type, ...('short' in o && o.short ? { short: o.short } : {}), ...('multiple' in o && o.multiple ? { multiple: true } : {}) }]));
+    const options = Object.fromEntries(
+      Object.entries({ ...verb.options, help: { type: 'boolean' as const, short: 'h' } }).map(([k, o]) => [
+        k,
+        {
+          type: o.type,
+          ...('short' in o && o.short ? { short: o.short } : {}),
+          ...('multiple' in o && o.multiple ? { multiple: true } : {}),
+        },
+      ]),
+    );
     parsed = parseArgs({ args: rest, options, allowPositionals: true });
   } catch (e) {
     const unknown = /'--?([^' ]+)/.exec((e as Error).message)?.[1];
     const near = unknown && nearest(unknown, Object.keys(verb.options));
-    complain(`slipway ${name}: ${(e as Error).message.split('. ')[0]}${near && near !== unknown ? `; did you mean --${near}?` : ''}\n    slipway ${name} --help shows its options\n`);
+    complain(
+      `slipway ${name}: ${(e as Error).message.split('. ')[0]}${near && near !== unknown ? `; did you mean --${near}?` : ''}\n    slipway ${name} --help shows its options\n`,
+    );
     return exit.usage;
   }
   if (parsed.values.help) {
@@ -55,8 +68,12 @@ export async function main(args: string[]): Promise<number> {
 
 /** What the machine refuses is no fault of ours. */
 const environmentFaults: Record<string, string> = {
-  ENOSPC: 'the disk is full: make room and run the same command again', EDQUOT: 'the disk quota is used up: make room and run the same command again', EROFS: 'the file system is read-only',
-  EACCES: 'permission denied', EPERM: 'not permitted', EMFILE: 'too many open files: raise the limit (ulimit -n)',
+  ENOSPC: 'the disk is full: make room and run the same command again',
+  EDQUOT: 'the disk quota is used up: make room and run the same command again',
+  EROFS: 'the file system is read-only',
+  EACCES: 'permission denied',
+  EPERM: 'not permitted',
+  EMFILE: 'too many open files: raise the limit (ulimit -n)',
 };
 
 function overview(): string {
@@ -66,7 +83,16 @@ function overview(): string {
 }
 
 function helpOf(name: string, verb: Verb): string {
-  const rows = Object.entries({ ...verb.options, help: { type: 'boolean' as const, short: 'h', help: 'this text' } }).map(([key, o]) => [`${'short' in o && o.short ? `-${o.short}, ` : '    '}--${key}${'value' in o && o.value ? ` ${o.value}` : ''}`, o.help] as const);
+  const rows = Object.entries({
+    ...verb.options,
+    help: { type: 'boolean' as const, short: 'h', help: 'this text' },
+  }).map(
+    ([key, o]) =>
+      [
+        `${'short' in o && o.short ? `-${o.short}, ` : '    '}--${key}${'value' in o && o.value ? ` ${o.value}` : ''}`,
+        o.help,
+      ] as const,
+  );
   const width = Math.max(...rows.map(([l]) => l.length));
   return `${name}: ${verb.summary}\n\nUsage: slipway ${verb.usage}\n${verb.details ? `\n${verb.details}\n` : ''}\n${rows.map(([l, h]) => `  ${l.padEnd(width)}  ${h}`).join('\n')}\n`;
 }

@@ -7,7 +7,13 @@ import type { Selection } from '../plan/select.ts';
 /** Exit codes: fine; the user's fault or a failed build; usage; ours. */
 export const exit = { ok: 0, failed: 1, usage: 2, internal: 70 } as const;
 
-export interface Option { type: 'string' | 'boolean'; short?: string; multiple?: boolean; value?: string; help: string }
+export interface Option {
+  type: 'string' | 'boolean';
+  short?: string;
+  multiple?: boolean;
+  value?: string;
+  help: string;
+}
 export interface Verb {
   summary: string;
   usage: string;
@@ -20,19 +26,47 @@ export type Values = Record<string, string | boolean | string[] | undefined>;
 
 export const distroOptions = {
   distro: { type: 'string', short: 'd', value: 'FILE', help: 'the distro file (default: distro.yaml here or above)' },
-  state: { type: 'string', value: 'DIR', help: 'where sources, roots and the store are kept (default: .slipway beside the distro file)' },
+  state: {
+    type: 'string',
+    value: 'DIR',
+    help: 'where sources, roots and the store are kept (default: .slipway beside the distro file)',
+  },
   lock: { type: 'string', value: 'FILE', help: 'take repositories at the commits of this lock' },
-  override: { type: 'string', multiple: true, value: 'NAME=DIR', help: 'take repository NAME from a folder as it is; NAME@REF from another branch, tag or commit; NAME#N from the merge commit of pull request N (may be given again)' },
+  override: {
+    type: 'string',
+    multiple: true,
+    value: 'NAME=DIR',
+    help: 'take repository NAME from a folder as it is; NAME@REF from another branch, tag or commit; NAME#N from the merge commit of pull request N (may be given again)',
+  },
 } as const satisfies Record<string, Option>;
 
 export const selectionOptions = {
-  above: { type: 'string', multiple: true, value: 'GLOB', help: 'only these and what needs them to build, run or test (may be given again)' },
-  repository: { type: 'string', multiple: true, value: 'GLOB', help: 'only packages of these repositories (may be given again)' },
-  'changed-since': { type: 'string', value: 'COMMIT', help: 'only what this commit of the distro repository would plan otherwise' },
+  above: {
+    type: 'string',
+    multiple: true,
+    value: 'GLOB',
+    help: 'only these and what needs them to build, run or test (may be given again)',
+  },
+  repository: {
+    type: 'string',
+    multiple: true,
+    value: 'GLOB',
+    help: 'only packages of these repositories (may be given again)',
+  },
+  'changed-since': {
+    type: 'string',
+    value: 'COMMIT',
+    help: 'only what this commit of the distro repository would plan otherwise',
+  },
   distribution: { type: 'string', multiple: true, value: 'NAME', help: 'only this distribution (may be given again)' },
   platform: { type: 'string', multiple: true, value: 'NAME', help: 'only this platform (may be given again)' },
   architecture: { type: 'string', multiple: true, value: 'NAME', help: 'only this architecture (may be given again)' },
-  variant: { type: 'string', multiple: true, value: 'NAME', help: 'only this variant; the plain one is called default' },
+  variant: {
+    type: 'string',
+    multiple: true,
+    value: 'NAME',
+    help: 'only this variant; the plain one is called default',
+  },
   only: { type: 'boolean', help: 'just the named packages, without what they need' },
 } as const satisfies Record<string, Option>;
 
@@ -67,7 +101,14 @@ export function selectionOf(values: Values, packages: string[]): Selection {
   const selection: Selection = {};
   if (packages.length) selection.packages = packages;
   if (values.only) selection.only = true;
-  for (const [option, key] of [['above', 'above'], ['repository', 'repositories'], ['distribution', 'distributions'], ['platform', 'platforms'], ['architecture', 'architectures'], ['variant', 'variants']] as const) {
+  for (const [option, key] of [
+    ['above', 'above'],
+    ['repository', 'repositories'],
+    ['distribution', 'distributions'],
+    ['platform', 'platforms'],
+    ['architecture', 'architectures'],
+    ['variant', 'variants'],
+  ] as const) {
     const wanted = list(values[option]);
     if (wanted) selection[key] = wanted;
   }

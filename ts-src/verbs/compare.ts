@@ -1,7 +1,16 @@
 import { existsSync } from 'node:fs';
 import { isError, sorted } from '../model/diagnostics.ts';
 import { renderComparison } from '../render/compare.ts';
-import { complain, distroOptions, exit, print, selectionOf, selectionOptions, showDiagnostics, type Verb } from './common.ts';
+import {
+  complain,
+  distroOptions,
+  exit,
+  print,
+  selectionOf,
+  selectionOptions,
+  showDiagnostics,
+  type Verb,
+} from './common.ts';
 import { comparePlanned, openWorkspace, planAt, planFromLock, readAndPlan } from './planning.ts';
 
 export const compare: Verb = {
@@ -9,7 +18,13 @@ export const compare: Verb = {
   usage: 'compare BEFORE [AFTER]',
   details: `Each is a commit, branch or tag of the distro repository, or a lock file; AFTER left out: the files as they are now. A commit
 that holds lock.yaml beside its distro file is planned from it.`,
-  options: { distro: distroOptions.distro, state: distroOptions.state, distribution: selectionOptions.distribution, platform: selectionOptions.platform, json: { type: 'boolean', help: 'as data' } },
+  options: {
+    distro: distroOptions.distro,
+    state: distroOptions.state,
+    distribution: selectionOptions.distribution,
+    platform: selectionOptions.platform,
+    json: { type: 'boolean', help: 'as data' },
+  },
   async run(values, [before, after, ...more]) {
     if (before === undefined || more.length) {
       complain('slipway compare: name one or two states\n');
@@ -21,7 +36,10 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan = (state: string) => (existsSync(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection));
+    const plan = (state: string) =>
+      existsSync(state) && /\.ya?ml$/.test(state)
+        ? planFromLock(workspace.value, state, selection)
+        : planAt(workspace.value, state, selection);
     const one = await plan(before);
     const two = after === undefined ? await readAndPlan(values, []) : await plan(after);
     if (!one.ok || !two.ok) {

@@ -46,7 +46,11 @@ export interface EngineOptions {
   now: () => number;
 }
 
-interface Ready { run: ScopeRun; task: number; settled: Settled }
+interface Ready {
+  run: ScopeRun;
+  task: number;
+  settled: Settled;
+}
 
 /** Where each task is asked for. */
 const nobodyWaits: Waits = { left: new Uint32Array(), dependents: () => new Uint32Array() };
@@ -57,13 +61,20 @@ function withTests(r: ScopeRun, task: number, isTask: (task: number) => boolean)
   return [...needs, ...needs.map((d) => d + r.count).filter((d) => d !== task && isTask(d))];
 }
 
-/** How a task stands before anything runs: its key is in the store, it must be done, or that depends on what is built before it. */
-export interface Outlook { kept: number; todo: number; open: number }
+/**
+ * How a task stands before anything runs: its key is in the store, it must be done, or that depends on what is built
+ * before it.
+ */
+export interface Outlook {
+  kept: number;
+  todo: number;
+  open: number;
+}
 
 /**
- * Settles tasks and does them. A task is settled as soon as all in its root is known: then its key is, and so whether the store has
- * it. `start` tells what is known before anything runs; `run` runs all to the end, on one machine; `runTask` does one task, for
- * whoever schedules. A failure stops what depends on it and nothing else.
+ * Settles tasks and does them. A task is settled as soon as all in its root is known: then its key is, and so whether
+ * the store has it. `start` tells what is known before anything runs; `run` runs all to the end, on one machine;
+ * `runTask` does one task, for whoever schedules. A failure stops what depends on it and nothing else.
  */
 export class Engine {
   private readonly ready: Ready[] = [];
@@ -75,10 +86,21 @@ export class Engine {
   private wake: () => void = () => undefined;
 
   /** `alone`: nothing is scheduled here, each task is asked for. */
-  constructor(private readonly options: EngineOptions, readonly runs: ScopeRun[], alone = false) {
+  constructor(
+    private readonly options: EngineOptions,
+    readonly runs: ScopeRun[],
+    alone = false,
+  ) {
     for (const r of runs) {
       const isTask = (task: number) => r.results[task] !== undefined;
-      this.waits.set(r, alone ? nobodyWaits : options.testsStop ? waits(r.results.map((t, task) => (t ? withTests(r, task, isTask) : []))) : usableWaits(r.closures, isTask));
+      this.waits.set(
+        r,
+        alone
+          ? nobodyWaits
+          : options.testsStop
+            ? waits(r.results.map((t, task) => (t ? withTests(r, task, isTask) : [])))
+            : usableWaits(r.closures, isTask),
+      );
     }
   }
 
@@ -102,7 +124,11 @@ export class Engine {
     if (this.failure) throw this.failure;
     const tasks = this.runs.flatMap((r) => r.results.filter((t) => t !== undefined));
     const kept = tasks.filter((t) => isDone(t.state)).length;
-    return { kept, todo: this.ready.length, open: tasks.filter((t) => t.state === 'waiting').length - this.ready.length };
+    return {
+      kept,
+      todo: this.ready.length,
+      open: tasks.filter((t) => t.state === 'waiting').length - this.ready.length,
+    };
   }
 
   /** Does all that is left, those on the longest remaining path first. */
@@ -121,7 +147,9 @@ export class Engine {
     this.wake();
     await finished;
     if (this.failure) throw this.failure;
-    for (const r of this.runs) for (const t of r.results) if (t?.state === 'waiting') Object.assign(t, { state: 'stopped', reason: 'the run was stopped before it' });
+    for (const r of this.runs)
+      for (const t of r.results)
+        if (t?.state === 'waiting') Object.assign(t, { state: 'stopped', reason: 'the run was stopped before it' });
   }
 
   private startNext(): void {
@@ -134,7 +162,13 @@ export class Engine {
     this.working++;
     this.runTask(run, task, settled)
       .catch((e: NodeJS.ErrnoException) => {
-        if (e.code === 'ENOSPC' || e.code === 'EDQUOT') this.finish(run, task, 'failed', 'the disk is full: make room and run the same command again, it goes on where it was');
+        if (e.code === 'ENOSPC' || e.code === 'EDQUOT')
+          this.finish(
+            run,
+            task,
+            'failed',
+            'the disk is full: make room and run the same command again, it goes on where it was',
+          );
         else if (e.code === 'ESTORE') this.finish(run, task, 'failed', e.message);
         else {
           this.failure ??= e;
@@ -180,7 +214,11 @@ export class Engine {
       const goesDown = record && held !== undefined && compareDebianVersions(record.version, held) < 0;
       if (record && !goesDown && !options.rebuild(p.name)) return this.keep(r, task, record);
       if (p.held) return this.finish(r, task, 'failed', 'it was not built before: leave out --only, or build it first');
-      t.reason = record ? (goesDown ? `packed anew: the channel holds ${held}` : 'asked for') : 'its key is not in the store';
+      t.reason = record
+        ? goesDown
+          ? `packed anew: the channel holds ${held}`
+          : 'asked for'
+        : 'its key is not in the store';
     }
     this.ready.push({ run: r, task, settled });
   }
@@ -223,11 +261,32 @@ export class Engine {
     const n = task - r.count;
     r.tests[n] = record;
     const t = r.results[task]!;
-    t.tests = { tests: record.tests, failures: record.failures, skipped: record.skipped, flaky: record.flaky.length, ...(record.junit ? { junit: record.junit.sha256 } : {}) };
+    t.tests = {
+      tests: record.tests,
+      failures: record.failures,
+      skipped: record.skipped,
+      flaky: record.flaky.length,
+      ...(record.junit ? { junit: record.junit.sha256 } : {}),
+    };
     if (record.outcome === 'failed') {
       const [first] = record.failed;
-      this.finish(r, task, 'failed', `${how === 'kept' ? 'kept: ' : ''}${record.failures} of ${record.tests} tests failed${first ? `, ${first.suite}.${first.name} first: ${first.message.trim().split('\n')[0]}` : ''}`);
-    } else this.finish(r, task, how, record.outcome === 'none' ? 'it has no tests' : record.flaky.length ? `flaky: ${record.flaky.map((f) => `${f.suite}.${f.name}`).join(', ')}` : t.reason || 'its key is in the store');
+      this.finish(
+        r,
+        task,
+        'failed',
+        `${how === 'kept' ? 'kept: ' : ''}${record.failures} of ${record.tests} tests failed${first ? `, ${first.suite}.${first.name} first: ${first.message.trim().split('\n')[0]}` : ''}`,
+      );
+    } else
+      this.finish(
+        r,
+        task,
+        how,
+        record.outcome === 'none'
+          ? 'it has no tests'
+          : record.flaky.length
+            ? `flaky: ${record.flaky.map((f) => `${f.suite}.${f.name}`).join(', ')}`
+            : t.reason || 'its key is in the store',
+      );
   }
 
   /** What a task came to; who waits for it goes on, or is stopped. */
@@ -242,7 +301,12 @@ export class Engine {
       else {
         if (end.state === 'failed' && this.options.failFast) this.stopped = true;
         const what = end.state === 'failed' ? 'failed' : end.state === 'blocked' ? 'is blocked' : 'was stopped';
-        for (const d of this.tasksAbove(r, end.task)) ended.push({ task: d, state: 'stopped', reason: end.task < r.count ? `'${t.name}' ${what}` : `the tests of '${t.name}' failed` });
+        for (const d of this.tasksAbove(r, end.task))
+          ended.push({
+            task: d,
+            state: 'stopped',
+            reason: end.task < r.count ? `'${t.name}' ${what}` : `the tests of '${t.name}' failed`,
+          });
       }
     }
   }
@@ -276,22 +340,29 @@ export class Engine {
     const t = r.results[task]!;
     const test = kindOf(r, task) === 'test';
     const lock = join(options.state, 'locks', settled.key);
-    await withLock(lock, async () => {
-      if (!options.rebuild(p.name)) {
-        if (test) {
-          const already = await options.store.getTest(settled.key);
-          if (already && !options.retest(already)) return this.keepTest(r, task, already, 'kept');
-        } else {
-          const already = await options.store.get(settled.key);
-          const held = options.held(r.scope, r.target, p.debian);
-          if (already && !(held !== undefined && compareDebianVersions(already.version, held) < 0)) return this.keep(r, task, already);
+    await withLock(
+      lock,
+      async () => {
+        if (!options.rebuild(p.name)) {
+          if (test) {
+            const already = await options.store.getTest(settled.key);
+            if (already && !options.retest(already)) return this.keepTest(r, task, already, 'kept');
+          } else {
+            const already = await options.store.get(settled.key);
+            const held = options.held(r.scope, r.target, p.debian);
+            if (already && !(held !== undefined && compareDebianVersions(already.version, held) < 0))
+              return this.keep(r, task, already);
+          }
         }
-      }
-      t.started = options.now();
-      t.log = join('logs', r.id, `${p.name}${test ? '.test' : ''}.log`);
-      options.progress.started(t);
-      await (test ? this.doTest(r, task, settled, join(options.output, t.log)) : this.doBuild(r, task, settled, join(options.output, t.log)));
-    }, () => options.progress.note(`${p.name}: another slipway does it; waiting`));
+        t.started = options.now();
+        t.log = join('logs', r.id, `${p.name}${test ? '.test' : ''}.log`);
+        options.progress.started(t);
+        await (test
+          ? this.doTest(r, task, settled, join(options.output, t.log))
+          : this.doBuild(r, task, settled, join(options.output, t.log)));
+      },
+      () => options.progress.note(`${p.name}: another slipway does it; waiting`),
+    );
     rmSync(lock, { force: true });
   }
 
@@ -316,7 +387,10 @@ export class Engine {
   }
 
   /** Does a task; what the store lost of its root is built again first, and said. */
-  private async healing<T>(r: ScopeRun, work: (folder: string) => Promise<{ record: T } | { fault: string } | { lost: number[] }>): Promise<{ record: T } | { fault: string }> {
+  private async healing<T>(
+    r: ScopeRun,
+    work: (folder: string) => Promise<{ record: T } | { fault: string } | { lost: number[] }>,
+  ): Promise<{ record: T } | { fault: string }> {
     const { options } = this;
     for (let attempt = 0; attempt < 3; attempt++) {
       const folder = newWork(options.state);

@@ -7,12 +7,13 @@ import { readAndPlan } from './planning.ts';
 const manyPackages = 300;
 
 export const graph: Verb = {
-  summary: 'draw what needs what, as SVG or in Graphviz\' language',
+  summary: "draw what needs what, as SVG or in Graphviz' language",
   usage: 'graph [PACKAGE|GLOB ...]',
   details: `Arrows go from what is needed to what needs it; one that a longer way implies is left out. More than ${manyPackages} packages are drawn by
 repository, unless --by package is given. Where several platforms are selected the first is drawn.`,
   options: {
-    ...distroOptions, ...selectionOptions,
+    ...distroOptions,
+    ...selectionOptions,
     format: { type: 'string', value: 'dot|svg', help: 'default: by the ending of --output, else dot' },
     by: { type: 'string', value: 'package|repository', help: 'what a box is' },
     output: { type: 'string', short: 'o', value: 'FILE', help: 'write it there (default: standard output)' },

@@ -14,22 +14,37 @@ export const jobs: Verb = {
 credentials of the first) and one multibranch pipeline for each source repository of its distributions. As a Job DSL script (a seed job runs it with "removed jobs: delete" or "disable", so that jobs of repositories that
 left go too), or as configuration as code that holds that script.`,
   options: {
-    distro: distroOptions.distro, state: distroOptions.state,
+    distro: distroOptions.distro,
+    state: distroOptions.state,
     'distro-url': { type: 'string', value: 'URL[#BRANCH]', help: 'where Jenkins gets the distro repository from' },
     folder: { type: 'string', value: 'NAME', help: 'the folder of all jobs (default: the organization)' },
     credentials: { type: 'string', value: 'ID', help: 'credentials of Jenkins with which it reads the repositories' },
     format: { type: 'string', value: 'NAME', help: 'jobdsl (default) or casc' },
     keep: { type: 'string', value: 'N', help: 'builds that each job keeps (default: 30)' },
-    every: { type: 'string', value: 'MINUTES', help: 'how often a repository is looked at for new branches where no webhook tells (default: 60)' },
+    every: {
+      type: 'string',
+      value: 'MINUTES',
+      help: 'how often a repository is looked at for new branches where no webhook tells (default: 60)',
+    },
     output: { type: 'string', short: 'o', value: 'FILE', help: 'write it there (default: standard output)' },
   },
   async run(values) {
-    const text = (name: string, fallback: string) => (typeof values[name] === 'string' ? (values[name] as string) : fallback);
+    const text = (name: string, fallback: string) =>
+      typeof values[name] === 'string' ? (values[name] as string) : fallback;
     const numbers = [text('keep', '30'), text('every', '60')];
     const format = text('format', 'jobdsl');
     const [url, branch] = text('distro-url', '').split('#') as [string, string | undefined];
-    if (!url || /[\0-\x20\x7f]/.test(url) || !['jobdsl', 'casc'].includes(format) || numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) || !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text('folder', 'x')) || !/^[A-Za-z0-9._-]+$/.test(text('credentials', 'x'))) {
-      complain('slipway jobs: --distro-url is needed; --format is jobdsl or casc; --keep and --every take numbers; --folder and --credentials plain names\n');
+    if (
+      !url ||
+      /[\0-\x20\x7f]/.test(url) ||
+      !['jobdsl', 'casc'].includes(format) ||
+      numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) ||
+      !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text('folder', 'x')) ||
+      !/^[A-Za-z0-9._-]+$/.test(text('credentials', 'x'))
+    ) {
+      complain(
+        'slipway jobs: --distro-url is needed; --format is jobdsl or casc; --keep and --every take numbers; --folder and --credentials plain names\n',
+      );
       return exit.usage;
     }
     const workspace = await openWorkspace(values);
@@ -54,7 +69,13 @@ left go too), or as configuration as code that holds that script.`,
     showDiagnostics(sorted(diagnostics));
     if (diagnostics.some(isError)) return exit.failed;
     const input: JobsInput = {
-      folder: text('folder', distro.organization), organization: distro.organization, distroUrl: url, distroBranch: branch, credentials: typeof values.credentials === 'string' ? values.credentials : undefined, keep: Number(numbers[0]), every: Number(numbers[1]),
+      folder: text('folder', distro.organization),
+      organization: distro.organization,
+      distroUrl: url,
+      distroBranch: branch,
+      credentials: typeof values.credentials === 'string' ? values.credentials : undefined,
+      keep: Number(numbers[0]),
+      every: Number(numbers[1]),
       repositories: [...repositories].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, r]) => ({ name, ...r })),
     };
     const made = format === 'casc' ? renderJobsCasc(input) : renderJobDsl(input);

@@ -7,8 +7,13 @@ import { readAndPlan } from './planning.ts';
 export const plan: Verb = {
   summary: 'show what would be built, on what, in which order and why',
   usage: 'plan [PACKAGE|GLOB ...]',
-  details: 'Names and globs select packages; what they need comes with them. Nothing is built or written but what was read of the sources.',
-  options: { ...distroOptions, ...selectionOptions, json: { type: 'boolean', help: 'the plan as data (its JSON schema: `slipway schema plan`)' } },
+  details:
+    'Names and globs select packages; what they need comes with them. Nothing is built or written but what was read of the sources.',
+  options: {
+    ...distroOptions,
+    ...selectionOptions,
+    json: { type: 'boolean', help: 'the plan as data (its JSON schema: `slipway schema plan`)' },
+  },
   async run(values, packages) {
     const planned = await readAndPlan(values, packages);
     showDiagnostics(planned.diagnostics);
@@ -27,7 +32,9 @@ export const validate: Verb = {
     showDiagnostics(planned.diagnostics);
     if (!planned.ok || planned.diagnostics.some(isError)) return exit.failed;
     const tasks = planned.value.plan.scopes.reduce((n, s) => n + s.packages.length * s.targets.length, 0);
-    complain(`${planned.value.workspace.file} is good: ${tasks} builds in ${planned.value.plan.scopes.length} scopes${planned.diagnostics.length ? ` (${countFaults(planned.diagnostics)})` : ''}\n`);
+    complain(
+      `${planned.value.workspace.file} is good: ${tasks} builds in ${planned.value.plan.scopes.length} scopes${planned.diagnostics.length ? ` (${countFaults(planned.diagnostics)})` : ''}\n`,
+    );
     return exit.ok;
   },
 };

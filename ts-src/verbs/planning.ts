@@ -18,7 +18,14 @@ import { parseOverrides, type Overrides } from '../read/override.ts';
 import { readUnderlays, type Underlays } from '../read/underlay.ts';
 import { complain, findDistro, selectionOf, type Values } from './common.ts';
 
-export interface Planned { workspace: Workspace; plan: Plan; resolvers: Resolver[]; distributions: DistributionInput[]; diagnostics: Diagnostic[]; lock: Lock | undefined }
+export interface Planned {
+  workspace: Workspace;
+  plan: Plan;
+  resolvers: Resolver[];
+  distributions: DistributionInput[];
+  diagnostics: Diagnostic[];
+  lock: Lock | undefined;
+}
 
 export interface ReadOptions {
   /** rosdep's keys are all read and checked, needed or not. */
@@ -46,20 +53,34 @@ export const reporter: Reporter = {
 
 /** The workspace that a verb works in, with absolute paths. */
 export async function openWorkspace(values: Values): Promise<Result<Workspace>> {
-  const read = await readWorkspace(findDistro(values), typeof values.state === 'string' ? resolve(values.state) : undefined);
+  const read = await readWorkspace(
+    findDistro(values),
+    typeof values.state === 'string' ? resolve(values.state) : undefined,
+  );
   if (!read.ok) return read;
   const root = resolve(read.value.root);
   return good({ ...read.value, root, state: resolve(read.value.state), urlBase: root });
 }
 
-/** Reads all that a plan needs and makes it. Fails only where there is nothing to plan; other faults are in its diagnostics. */
-export async function readAndPlan(values: Values, packages: string[], options: ReadOptions = {}): Promise<Result<Planned>> {
+/**
+ * Reads all that a plan needs and makes it. Fails only where there is nothing to plan; other faults are in its
+ * diagnostics.
+ */
+export async function readAndPlan(
+  values: Values,
+  packages: string[],
+  options: ReadOptions = {},
+): Promise<Result<Planned>> {
   const inputs = await readValues(values, packages, options);
   return inputs.ok ? planInputs(inputs.value.inputs, inputs.value.selection) : inputs;
 }
 
 /** What `readAndPlan` plans, for whoever plans more than once from it. */
-export async function readValues(values: Values, packages: string[], options: ReadOptions = {}): Promise<Result<{ inputs: Inputs; selection: Selection }>> {
+export async function readValues(
+  values: Values,
+  packages: string[],
+  options: ReadOptions = {},
+): Promise<Result<{ inputs: Inputs; selection: Selection }>> {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
   const lock = typeof values.lock === 'string' ? await readLock(values.lock, workspace.value.state) : undefined;
@@ -78,9 +99,22 @@ export async function readValues(values: Values, packages: string[], options: Re
 }
 
 /** All that was read for a plan, whatever is selected of it; its faults are no reason not to plan the rest. */
-export interface Inputs { workspace: Workspace; lock: Lock | undefined; distributions: DistributionInput[]; rosdep: RosdepDatabase; underlays: Underlays; diagnostics: Diagnostic[] }
+export interface Inputs {
+  workspace: Workspace;
+  lock: Lock | undefined;
+  distributions: DistributionInput[];
+  rosdep: RosdepDatabase;
+  underlays: Underlays;
+  diagnostics: Diagnostic[];
+}
 
-async function readInputs(workspace: Workspace, lock: Lock | undefined, overrides: Overrides, wanted: string[] | undefined, options: ReadOptions = {}): Promise<Result<Inputs>> {
+async function readInputs(
+  workspace: Workspace,
+  lock: Lock | undefined,
+  overrides: Overrides,
+  wanted: string[] | undefined,
+  options: ReadOptions = {},
+): Promise<Result<Inputs>> {
   const diagnostics: Diagnostic[] = [];
   const distributions: DistributionInput[] = [];
   for (const name of Object.keys(workspace.distro.distributions).sort()) {
@@ -99,20 +133,39 @@ async function readInputs(workspace: Workspace, lock: Lock | undefined, override
   for (const name of overrides.keys()) {
     if (known.includes(name)) continue;
     const near = nearest(name, known);
-    diagnostics.push(error('selection', `--override names the repository '${name}', which no distribution has`, { hint: near ? `did you mean '${near}'?` : undefined }));
+    diagnostics.push(
+      error('selection', `--override names the repository '${name}', which no distribution has`, {
+        hint: near ? `did you mean '${near}'?` : undefined,
+      }),
+    );
   }
   return good({ workspace, lock, distributions, rosdep: rosdep.value, underlays: underlays.value, diagnostics });
 }
 
-export function planInputs({ workspace, lock, distributions, rosdep, underlays, diagnostics }: Inputs, selection: Selection): Result<Planned> {
+export function planInputs(
+  { workspace, lock, distributions, rosdep, underlays, diagnostics }: Inputs,
+  selection: Selection,
+): Result<Planned> {
   const stamp = lock?.stamp ?? stampOf(Date.now());
-  const made = makePlan({ distro: workspace.distro, distroFile: workspace.file, stamp, distributions, rosdep, underlays, selection });
+  const made = makePlan({
+    distro: workspace.distro,
+    distroFile: workspace.file,
+    stamp,
+    distributions,
+    rosdep,
+    underlays,
+    selection,
+  });
   const all = sorted([...diagnostics, ...made.diagnostics]);
   if (all.some((d) => d.code === 'selection')) return bad(...all);
   return good({ workspace, plan: made.plan, resolvers: made.resolvers, distributions, diagnostics: all, lock }, all);
 }
 
-async function planWorkspace(workspace: Workspace, lock: Lock | undefined, selection: Selection): Promise<Result<Planned>> {
+async function planWorkspace(
+  workspace: Workspace,
+  lock: Lock | undefined,
+  selection: Selection,
+): Promise<Result<Planned>> {
   const inputs = await readInputs(workspace, lock, nothing, selection.distributions);
   return inputs.ok ? planInputs(inputs.value, selection) : inputs;
 }
@@ -125,26 +178,45 @@ export async function comparePlanned(before: Planned, after: Planned): Promise<S
 }
 
 /**
- * Gives packages in folders, which have no commit, the trees of their files as they are now, for who compares plans; where the
- * folder is a copy of an earlier state, its package stands under the folder that it was copied from. What can't be read stays as
- * it is: a build says why.
+ * Gives packages in folders, which have no commit, the trees of their files as they are now, for who compares plans;
+ * where the folder is a copy of an earlier state, its package stands under the folder that it was copied from. What
+ * can't be read stays as it is: a build says why.
  */
 async function pinFolders({ workspace, plan }: Planned): Promise<void> {
-  const inFolders = plan.scopes.flatMap((s) => s.packages).filter(({ source }) => source.ref === undefined && source.tree === undefined);
+  const inFolders = plan.scopes
+    .flatMap((s) => s.packages)
+    .filter(({ source }) => source.ref === undefined && source.tree === undefined);
   for (const folder of new Set(inFolders.map((p) => p.source.url))) {
     const packages = inFolders.filter((p) => p.source.url === folder);
-    const pinned = await pinFolder(packages.map((p) => p.source), workspace.state);
-    packages.forEach((p, i) => (p.source = { ...p.source, ...(pinned.ok ? { tree: pinned.value[i]!.tree! } : {}), url: join(workspace.urlBase, relative(workspace.root, folder)) }));
+    const pinned = await pinFolder(
+      packages.map((p) => p.source),
+      workspace.state,
+    );
+    packages.forEach(
+      (p, i) =>
+        (p.source = {
+          ...p.source,
+          ...(pinned.ok ? { tree: pinned.value[i]!.tree! } : {}),
+          url: join(workspace.urlBase, relative(workspace.root, folder)),
+        }),
+    );
   }
 }
 
 const nothing: Overrides = new Map();
 
-/** The plan of the distro repository as it was at a commit, with the lock that was committed beside it where there is one. */
+/**
+ * The plan of the distro repository as it was at a commit, with the lock that was committed beside it where there is
+ * one.
+ */
 export async function planAt(workspace: Workspace, ref: string, selection: Selection): Promise<Result<Planned>> {
   const folder = await checkoutRef(workspace.root, ref, workspace.state);
   if (!folder.ok) return folder;
-  const file = join(folder.value.folder, relative(folder.value.top, workspace.root), relative(workspace.root, resolve(workspace.file)));
+  const file = join(
+    folder.value.folder,
+    relative(folder.value.top, workspace.root),
+    relative(workspace.root, resolve(workspace.file)),
+  );
   const read = await readWorkspace(file, workspace.state);
   if (!read.ok) return read;
   const then: Workspace = { ...read.value, urlBase: workspace.urlBase };
@@ -167,7 +239,10 @@ async function changedSince(inputs: Inputs, ref: string): Promise<Result<Record<
 }
 
 /** All that is planned now beside what a commit of the distro repository planned. */
-export async function compareWith(inputs: Inputs, ref: string): Promise<Result<{ whole: Planned; changes: ScopeChange[] }>> {
+export async function compareWith(
+  inputs: Inputs,
+  ref: string,
+): Promise<Result<{ whole: Planned; changes: ScopeChange[] }>> {
   const before = await planAt(inputs.workspace, ref, {});
   if (!before.ok) return before;
   const whole = planInputs(inputs, {});

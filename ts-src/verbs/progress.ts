@@ -3,10 +3,21 @@ import { duration, renderEvent } from '../render/summary.ts';
 import type { Progress } from './engine.ts';
 
 /** Notes alone. */
-export const quiet: Progress = { started: () => undefined, finished: () => undefined, note: (text) => void process.stderr.write(`${text}\n`) };
+export const quiet: Progress = {
+  started: () => undefined,
+  finished: () => undefined,
+  note: (text) => void process.stderr.write(`${text}\n`),
+};
 
 /** A live view at the bottom of a terminal, plain lines elsewhere. */
-export function makeProgress(tasks: readonly TaskResult[], live: boolean, verbose: boolean, expected: (t: TaskResult) => number, workers: number, now: () => number): Progress & { close(): void } {
+export function makeProgress(
+  tasks: readonly TaskResult[],
+  live: boolean,
+  verbose: boolean,
+  expected: (t: TaskResult) => number,
+  workers: number,
+  now: () => number,
+): Progress & { close(): void } {
   const write = (text: string) => void process.stderr.write(text);
   const running = new Map<string, TaskResult>();
   let done = 0;
@@ -23,11 +34,15 @@ export function makeProgress(tasks: readonly TaskResult[], live: boolean, verbos
   const draw = () => {
     clear();
     const width = process.stderr.columns || 80;
-    const lines = [...running.values()].map((t) => `  ${t.kind === 'test' ? 'testing' : 'building'} ${t.id}  ${duration(now() - t.started!)}`);
+    const lines = [...running.values()].map(
+      (t) => `  ${t.kind === 'test' ? 'testing' : 'building'} ${t.id}  ${duration(now() - t.started!)}`,
+    );
     const spent = [...running.values()].reduce((sum, t) => sum + Math.min(expected(t), now() - t.started!), 0);
     const remaining = Math.max(0, left - spent) / workers;
     const bar = Math.round((done / Math.max(1, total)) * 20);
-    lines.unshift(`[${'#'.repeat(bar)}${'.'.repeat(20 - bar)}] ${done}/${total} done, ${running.size} running, ${duration(now() - begun)}${remaining > 1000 ? `, about ${duration(remaining)} left` : ''}${note ? `  ${note}` : ''}`);
+    lines.unshift(
+      `[${'#'.repeat(bar)}${'.'.repeat(20 - bar)}] ${done}/${total} done, ${running.size} running, ${duration(now() - begun)}${remaining > 1000 ? `, about ${duration(remaining)} left` : ''}${note ? `  ${note}` : ''}`,
+    );
     for (const l of lines) write(`${l.slice(0, width - 1)}\n`);
     shown = lines.length;
   };

@@ -1,6 +1,9 @@
 import { complain, exit, print, type Verb } from './common.ts';
 
-const schemas: Record<string, () => Promise<unknown>> = { distro: async () => (await import('../model/distro.ts')).distroJsonSchema(), plan: async () => (await import('../model/plan-schema.ts')).planJsonSchema() };
+const schemas: Record<string, () => Promise<unknown>> = {
+  distro: async () => (await import('../model/distro.ts')).distroJsonSchema(),
+  plan: async () => (await import('../model/plan-schema.ts')).planJsonSchema(),
+};
 
 export const schema: Verb = {
   summary: 'print a JSON schema: of distro.yaml (for editors) or of the plan',

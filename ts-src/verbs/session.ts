@@ -37,14 +37,28 @@ export interface RunInput {
 }
 
 export const runOptions = {
-  jobs: { type: 'string', short: 'j', value: 'N', help: 'compilers of one package at once (default: cores, as memory allows 1.5 GiB each)' },
-  timeout: { type: 'string', value: 'TIME', help: 'longest time that a package may build, or its tests may take: 90s, 30m, 3h; a bare number is minutes (default: 3h)' },
+  jobs: {
+    type: 'string',
+    short: 'j',
+    value: 'N',
+    help: 'compilers of one package at once (default: cores, as memory allows 1.5 GiB each)',
+  },
+  timeout: {
+    type: 'string',
+    value: 'TIME',
+    help: 'longest time that a package may build, or its tests may take: 90s, 30m, 3h; a bare number is minutes (default: 3h)',
+  },
   driver: { type: 'string', value: 'NAME', help: 'unshare (default) or docker' },
 } as const satisfies Record<string, Option>;
 
-export interface Limits { workers: number; jobs: number; minutes: number }
+export interface Limits {
+  workers: number;
+  jobs: number;
+  minutes: number;
+}
 
-const count = (v: unknown, fallback: number): number | undefined => (v === undefined ? fallback : typeof v === 'string' && /^[1-9]\d{0,3}$/.test(v) ? Number(v) : undefined);
+const count = (v: unknown, fallback: number): number | undefined =>
+  v === undefined ? fallback : typeof v === 'string' && /^[1-9]\d{0,3}$/.test(v) ? Number(v) : undefined;
 
 const units: Record<string, number> = { s: 1 / 60, m: 1, h: 60 };
 
@@ -60,18 +74,25 @@ function timeOf(v: unknown): number | undefined {
 export function limitsOf(verb: string, values: Values): Limits | undefined {
   const cores = availableParallelism();
   const workers = count(values.workers, Math.min(cores, 8));
-  const jobs = count(values.jobs, Math.max(1, Math.min(cores, Math.floor(freemem() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1)));
+  const jobs = count(
+    values.jobs,
+    Math.max(1, Math.min(cores, Math.floor(freemem() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1)),
+  );
   const minutes = timeOf(values.timeout ?? '180');
   if (workers && jobs && minutes) {
-    if (values.driver === undefined || values.driver === 'unshare' || values.driver === 'docker') return { workers, jobs, minutes };
+    if (values.driver === undefined || values.driver === 'unshare' || values.driver === 'docker')
+      return { workers, jobs, minutes };
     complain(`slipway ${verb}: --driver is unshare or docker\n`);
     return undefined;
   }
-  complain(`slipway ${verb}: --jobs and --workers take a whole number from 1 on, --timeout a time such as 90s, 30m or 3h\n`);
+  complain(
+    `slipway ${verb}: --jobs and --workers take a whole number from 1 on, --timeout a time such as 90s, 30m or 3h\n`,
+  );
   return undefined;
 }
 
-export const driverOf = (values: Values, state: string): Driver => (values.driver === 'docker' ? dockerDriver(state) : unshareDriver());
+export const driverOf = (values: Values, state: string): Driver =>
+  values.driver === 'docker' ? dockerDriver(state) : unshareDriver();
 
 /** Durations of earlier runs on this machine, in milliseconds by task. */
 export class History {
@@ -88,8 +109,10 @@ export class History {
   }
   learn(runs: readonly ScopeRun[]): void {
     for (const r of runs) {
-      for (const record of r.records) if (record && record.milliseconds > 0) this.known[record.package] = record.milliseconds;
-      for (const record of r.tests) if (record && record.milliseconds > 0) this.known[`${record.package} test`] = record.milliseconds;
+      for (const record of r.records)
+        if (record && record.milliseconds > 0) this.known[record.package] = record.milliseconds;
+      for (const record of r.tests)
+        if (record && record.milliseconds > 0) this.known[`${record.package} test`] = record.milliseconds;
     }
     writeWhole(this.file, JSON.stringify(Object.fromEntries(Object.entries(this.known).sort())));
   }
@@ -130,30 +153,67 @@ export async function shareResolved({ runs, store }: Pick<Session, 'runs' | 'sto
   }
 }
 
-export const ownArchitecture = (): string | undefined => ({ x64: 'amd64', arm64: 'arm64', arm: 'armhf', ia32: 'i386', ppc64: 'ppc64el', riscv64: 'riscv64', s390x: 's390x' } as Record<string, string>)[process.arch];
+export const ownArchitecture = (): string | undefined =>
+  (
+    ({
+      x64: 'amd64',
+      arm64: 'arm64',
+      arm: 'armhf',
+      ia32: 'i386',
+      ppc64: 'ppc64el',
+      riscv64: 'riscv64',
+      s390x: 's390x',
+    }) as Record<string, string>
+  )[process.arch];
 
 /**
- * `hinted`: what is kept of earlier runs is read at once; without it each task is asked for. `enters`: roots are entered, for which
- * this machine needs the bases and can take those of its own architecture alone; without it the session tells of what others did.
+ * `hinted`: what is kept of earlier runs is read at once; without it each task is asked for. `enters`: roots are
+ * entered, for which this machine needs the bases and can take those of its own architecture alone; without it the
+ * session tells of what others did.
  */
-export interface SessionOptions { driver: Driver; hinted?: boolean; enters?: boolean; limits: Limits; renewBase: boolean; signal: AbortSignal; held: Session['held']; store?: Store | undefined; retries?: number }
+export interface SessionOptions {
+  driver: Driver;
+  hinted?: boolean;
+  enters?: boolean;
+  limits: Limits;
+  renewBase: boolean;
+  signal: AbortSignal;
+  held: Session['held'];
+  store?: Store | undefined;
+  retries?: number;
+}
 
 /** Opens the store, makes or fetches the bases, and reads what is known of earlier runs. */
-export async function openSession(input: RunInput, options: SessionOptions): Promise<Session | { diagnostics: Diagnostic[] }> {
+export async function openSession(
+  input: RunInput,
+  options: SessionOptions,
+): Promise<Session | { diagnostics: Diagnostic[] }> {
   const { state, distro } = input;
   const store = options.store ?? (await openStore(distro.store, input.distroRoot, state, input.untrusted));
   const history = new History(state);
   const settler = new Settler(distro, input.distroRoot, input.distributions);
   const builder = new Builder({
-    stamp: input.plan.stamp, distro, distroRoot: input.distroRoot, driver: options.driver, state, store, settler, jobs: options.limits.jobs, minutes: options.limits.minutes,
-    retries: options.retries ?? distro.tests.retries, held: options.held, signal: options.signal, now: Date.now,
+    stamp: input.plan.stamp,
+    distro,
+    distroRoot: input.distroRoot,
+    driver: options.driver,
+    state,
+    store,
+    settler,
+    jobs: options.limits.jobs,
+    minutes: options.limits.minutes,
+    retries: options.retries ?? distro.tests.retries,
+    held: options.held,
+    signal: options.signal,
+    now: Date.now,
   });
   const hints: Hints = { builds: new Map(), tests: new Map() };
   const scopes = input.plan.scopes.flatMap((s) => s.targets.map((t) => scopeId(s.distribution, t)));
-  if (options.hinted !== false) for (const index of await store.many(scopes, (id) => store.readIndex(id))) {
-    for (const [key, record] of index.builds) hints.builds.set(key, record);
-    for (const [key, record] of index.tests) hints.tests.set(key, record);
-  }
+  if (options.hinted !== false)
+    for (const index of await store.many(scopes, (id) => store.readIndex(id))) {
+      for (const [key, record] of index.builds) hints.builds.set(key, record);
+      for (const [key, record] of index.tests) hints.tests.set(key, record);
+    }
   history.hint(hints.builds.values());
   const prepared = await prepareScopes(input, options, store, history);
   if ('diagnostics' in prepared) return prepared;
@@ -161,7 +221,12 @@ export async function openSession(input: RunInput, options: SessionOptions): Pro
 }
 
 /** Bases and system packages for every target that this machine can run, or tell of. */
-async function prepareScopes(input: RunInput, options: SessionOptions, store: Store, history: History): Promise<{ runs: ScopeRun[]; waiting: string[] } | { diagnostics: Diagnostic[] }> {
+async function prepareScopes(
+  input: RunInput,
+  options: SessionOptions,
+  store: Store,
+  history: History,
+): Promise<{ runs: ScopeRun[]; waiting: string[] } | { diagnostics: Diagnostic[] }> {
   const { plan, distro, state } = input;
   const own = ownArchitecture();
   const log = join(state, 'slipway.log');
@@ -175,7 +240,9 @@ async function prepareScopes(input: RunInput, options: SessionOptions, store: St
       const id = `${target.platform}-${target.architecture}`;
       const tells = options.enters === false && Object.hasOwn(input.bases, id);
       if (target.architecture !== own && !tells) {
-        waiting.push(`waiting for a machine of ${target.architecture}: ${scope.packages.length} packages of ${scope.distribution} on ${target.platform}`);
+        waiting.push(
+          `waiting for a machine of ${target.architecture}: ${scope.packages.length} packages of ${scope.distribution} on ${target.platform}`,
+        );
         continue;
       }
       if (options.signal.aborted) return { diagnostics: [error('stopped', 'stopped before anything was built')] };
@@ -186,17 +253,41 @@ async function prepareScopes(input: RunInput, options: SessionOptions, store: St
         const planned = input.bases[id];
         const base = tells
           ? await toldBase(store, state, target.platform, input.bases[id]!)
-          : planned ? await keptBase(options.driver, store, state, target.platform, target.architecture, planned, say)
-          : await ensureBase(options.driver, state, input.distroRoot, target.platform, platform, target.architecture, Date.now(), log, say, input.lock?.platforms[id]?.base);
+          : planned
+            ? await keptBase(options.driver, store, state, target.platform, target.architecture, planned, say)
+            : await ensureBase(
+                options.driver,
+                state,
+                input.distroRoot,
+                target.platform,
+                platform,
+                target.architecture,
+                Date.now(),
+                log,
+                say,
+                input.lock?.platforms[id]?.base,
+              );
         if (!base.ok) {
           diagnostics.push(...base.diagnostics);
           continue;
         }
         system = new System(options.driver, state, base.value, async () => platform.proxy ?? hostProxy(), log);
-        system.learn(await store.readJson<Resolved>(resolvedName(base.value)), (digest) => store.readJson<string[]>(setName(digest)));
+        system.learn(await store.readJson<Resolved>(resolvedName(base.value)), (digest) =>
+          store.readJson<string[]>(setName(digest)),
+        );
         systems.set(id, system);
       }
-      runs.push(prepareRun(scope, target, system.base, system, distro.reuse === 'full', history.get, (p) => !p.blocked && input.tested(p) && !skipped(p.name)));
+      runs.push(
+        prepareRun(
+          scope,
+          target,
+          system.base,
+          system,
+          distro.reuse === 'full',
+          history.get,
+          (p) => !p.blocked && input.tested(p) && !skipped(p.name),
+        ),
+      );
     }
   }
   return diagnostics.length ? { diagnostics } : { runs, waiting };

@@ -15,15 +15,36 @@ import { needsOfTask, packageOf, type ScopeRun } from './scope-run.ts';
 const templatesDigest = sha256(packagingText);
 
 /** What a build type needs that package.xml need not say. */
-const implied: Record<PlannedPackage['buildType'], string[]> = { catkin: [], ament_cmake: [], cmake: [], ament_python: ['dh-python', 'python3-all', 'python3-setuptools'] };
+const implied: Record<PlannedPackage['buildType'], string[]> = {
+  catkin: [],
+  ament_cmake: [],
+  cmake: [],
+  ament_python: ['dh-python', 'python3-all', 'python3-setuptools'],
+};
 /** What running tests needs beside what package.xml says. */
-const impliedByTests: Record<PlannedPackage['buildType'], string[]> = { catkin: [], ament_cmake: [], cmake: [], ament_python: ['python3-pytest'] };
+const impliedByTests: Record<PlannedPackage['buildType'], string[]> = {
+  catkin: [],
+  ament_cmake: [],
+  cmake: [],
+  ament_python: ['python3-pytest'],
+};
 
 /** A task whose root is known: its key, that key's parts, and the system packages of its root. */
-export interface Settled { key: string; inputs(): KeyInputs; set: SystemSet }
+export interface Settled {
+  key: string;
+  inputs(): KeyInputs;
+  set: SystemSet;
+}
 
-/** What is found once for a run: names of system packages; by package those that it brings into a root, and its own part of its keys. */
-interface Facts { vocabulary: Vocabulary; brought: (NameSet | undefined)[]; own: ({ parts: KeyInputs; text: string } | undefined)[] }
+/**
+ * What is found once for a run: names of system packages; by package those that it brings into a root, and its own part
+ * of its keys.
+ */
+interface Facts {
+  vocabulary: Vocabulary;
+  brought: (NameSet | undefined)[];
+  own: ({ parts: KeyInputs; text: string } | undefined)[];
+}
 
 /** Finds the keys of tasks whose roots are known. */
 export class Settler {
@@ -32,16 +53,27 @@ export class Settler {
   private readonly facts = new Map<ScopeRun, Facts>();
   private readonly manifests = new Map<string, string>();
 
-  constructor(private readonly distro: Distro, private readonly distroRoot: string, distributions: readonly DistributionInput[]) {
+  constructor(
+    private readonly distro: Distro,
+    private readonly distroRoot: string,
+    distributions: readonly DistributionInput[],
+  ) {
     this.settingsOf = settingsFinder(distro);
     for (const d of distributions) this.byScope.set(d.name, d);
   }
 
   distribution = (r: ScopeRun): DistributionInput => this.byScope.get(r.scope.distribution)!;
 
-  /** Variables of a build: those of the conditions (catkin and ament read package.xml again), the variant's, the package's own. */
+  /**
+   * Variables of a build: those of the conditions (catkin and ament read package.xml again), the variant's, the
+   * package's own.
+   */
   environment(r: ScopeRun, p: PlannedPackage): Record<string, string> {
-    return { ...conditionContext(this.distribution(r), this.distro.distributions[r.scope.distribution]!.conditions), ...this.distro.variants[r.target.variant]?.environment, ...this.settingsOf(p.name).environment };
+    return {
+      ...conditionContext(this.distribution(r), this.distro.distributions[r.scope.distribution]!.conditions),
+      ...this.distro.variants[r.target.variant]?.environment,
+      ...this.settingsOf(p.name).environment,
+    };
   }
 
   /** The key of a task whose packages (`needsOfTask`) all have records; text where apt can't install what it needs. */
@@ -51,7 +83,13 @@ export class Settler {
     const variant = this.distro.variants[r.target.variant];
     const { vocabulary } = this.factsOf(r);
     const names: NameSet = [];
-    for (const list of [p.systemBuild, variant?.build_depends ?? [], implied[p.buildType], ...(isTest ? [p.systemTest, impliedByTests[p.buildType]] : [])]) vocabulary.add(names, list);
+    for (const list of [
+      p.systemBuild,
+      variant?.build_depends ?? [],
+      implied[p.buildType],
+      ...(isTest ? [p.systemTest, impliedByTests[p.buildType]] : []),
+    ])
+      vocabulary.add(names, list);
     const n = task % r.count;
     const built = r.closures.build[n]!;
     const direct = isTest ? [...new Set([n, ...built, ...r.closures.test[n]!])] : built;
@@ -76,8 +114,17 @@ export class Settler {
       const p = r.scope.packages[n]!;
       const settings = this.settingsOf(p.name);
       const parts = ownInputs({
-        scope: r.scope, target: r.target, package: p, distro: this.distro, settings, variant: this.distro.variants[r.target.variant], environment: this.environment(r, p), templates: templatesDigest, base: r.base.digest,
-        manifest: this.manifestDigest(r, p.name), patches: (settings.patches ?? []).map((f) => sha256(readFileSync(join(this.distroRoot, f)))).join(' '),
+        scope: r.scope,
+        target: r.target,
+        package: p,
+        distro: this.distro,
+        settings,
+        variant: this.distro.variants[r.target.variant],
+        environment: this.environment(r, p),
+        templates: templatesDigest,
+        base: r.base.digest,
+        manifest: this.manifestDigest(r, p.name),
+        patches: (settings.patches ?? []).map((f) => sha256(readFileSync(join(this.distroRoot, f)))).join(' '),
       });
       own[n] = there = { parts, text: keyText(parts) };
     }
@@ -99,7 +146,15 @@ export class Settler {
 
   private factsOf(r: ScopeRun): Facts {
     let known = this.facts.get(r);
-    if (!known) this.facts.set(r, (known = { vocabulary: new Vocabulary(r.scope.packages.flatMap((p) => [...p.systemBuild, ...p.systemRun])), brought: [], own: [] }));
+    if (!known)
+      this.facts.set(
+        r,
+        (known = {
+          vocabulary: new Vocabulary(r.scope.packages.flatMap((p) => [...p.systemBuild, ...p.systemRun])),
+          brought: [],
+          own: [],
+        }),
+      );
     return known;
   }
 
@@ -117,7 +172,8 @@ export class Settler {
     for (const name of r.scope.packages[n]!.run) {
       const d = r.closures.index.get(name);
       if (d === undefined) continue;
-      // What is not known yet is on a cycle of run dependencies, or comes later in the order: then the whole closure is walked.
+      // What is not known yet is on a cycle of run dependencies, or comes later in the order: then the whole closure is
+      // walked.
       const below = brought[d];
       if (below) joinSets(names, below);
       else for (const c of [d, ...r.closures.run(d)]) addOwn(c);

@@ -14,7 +14,8 @@ export const store: Verb = {
 and built again when it is needed. gc: removes what no channel, no lock of a channel and no run of the last days reaches, and that is
 older than a day, so that builds which run meanwhile lose nothing.`,
   options: {
-    distro: distroOptions.distro, state: distroOptions.state,
+    distro: distroOptions.distro,
+    state: distroOptions.state,
     days: { type: 'string', value: 'N', help: 'gc: keep what runs of the last N days reached (default: 30)' },
     'dry-run': { type: 'boolean', help: 'gc: say what would be removed' },
     json: { type: 'boolean', help: 'as data' },
@@ -42,7 +43,20 @@ const megabytes = (n: number): string => `${(n / 1e6).toFixed(1)} MB`;
 
 async function show(opened: Store, json: boolean): Promise<number> {
   const kinds: Record<string, { things: number; bytes: number }> = {};
-  for (const kind of ['objects', 'tasks', 'tests', 'sources', 'bases', 'runs', 'channels', 'locks', 'history', 'index', 'resolved', 'untrusted']) {
+  for (const kind of [
+    'objects',
+    'tasks',
+    'tests',
+    'sources',
+    'bases',
+    'runs',
+    'channels',
+    'locks',
+    'history',
+    'index',
+    'resolved',
+    'untrusted',
+  ]) {
     for await (const { size } of opened.blobs.list(kind)) {
       const k = (kinds[kind] ??= { things: 0, bytes: 0 });
       k.things++;
@@ -50,7 +64,13 @@ async function show(opened: Store, json: boolean): Promise<number> {
     }
   }
   if (json) print(`${JSON.stringify({ where: opened.blobs.where, kinds })}\n`);
-  else print(`${opened.blobs.where}\n${renderTable(['what', 'how many', 'size'], Object.entries(kinds).map(([k, v]) => [k, String(v.things), megabytes(v.bytes)]))}`);
+  else
+    print(
+      `${opened.blobs.where}\n${renderTable(
+        ['what', 'how many', 'size'],
+        Object.entries(kinds).map(([k, v]) => [k, String(v.things), megabytes(v.bytes)]),
+      )}`,
+    );
   return exit.ok;
 }
 
@@ -86,7 +106,8 @@ async function collect(opened: Store, days: number, dry: boolean): Promise<numbe
   // Roots: channels, recent runs (of untrusted places too), the indexes that the next plans look into.
   const roots: string[] = [];
   const old: string[] = [];
-  for await (const { name, modified } of opened.blobs.list('runs')) (now - modified > Math.max(grace, days * 86_400_000) ? old : roots).push(name);
+  for await (const { name, modified } of opened.blobs.list('runs'))
+    (now - modified > Math.max(grace, days * 86_400_000) ? old : roots).push(name);
   for (const name of roots) {
     if (name.includes('/results/') || name.endsWith('.gz')) continue;
     const run = await opened.readJson<RunRecord>(name);
@@ -94,10 +115,11 @@ async function collect(opened: Store, days: number, dry: boolean): Promise<numbe
   }
   for await (const { name } of opened.blobs.list('channels')) {
     const channel = await opened.readJson<Channel>(name);
-    for (const suite of Object.values(channel?.suites ?? {})) for (const held of Object.values(suite)) {
-      keys.add(held.key);
-      keep(held.files);
-    }
+    for (const suite of Object.values(channel?.suites ?? {}))
+      for (const held of Object.values(suite)) {
+        keys.add(held.key);
+        keep(held.files);
+      }
   }
   for await (const { name } of opened.blobs.list('index')) {
     const index = await opened.readIndex(name.slice('index/'.length).replace(/\.json\.gz$/, ''));
@@ -106,9 +128,13 @@ async function collect(opened: Store, days: number, dry: boolean): Promise<numbe
   const remove: { name: string; size: number }[] = [];
   const records = async (kind: 'tasks' | 'tests') => {
     for await (const { name, size, modified } of opened.blobs.list(kind)) {
-      const key = name.split('/').pop()!.replace(/\.json$/, '');
+      const key = name
+        .split('/')
+        .pop()!
+        .replace(/\.json$/, '');
       const record = await opened.readJson<BuildRecord & TestRecord>(name);
-      if (record && (keys.has(key) || now - modified < grace)) keep([...((record.debs as StoredFile[] | undefined) ?? []), record.files, record.log, record.junit]);
+      if (record && (keys.has(key) || now - modified < grace))
+        keep([...((record.debs as StoredFile[] | undefined) ?? []), record.files, record.log, record.junit]);
       else if (now - modified >= grace) remove.push({ name, size });
     }
   };
@@ -123,7 +149,9 @@ async function collect(opened: Store, days: number, dry: boolean): Promise<numbe
     }
   }
   // What apt said of bases is asked again where it is wanted.
-  for (const kind of ['resolved', 'sets']) for await (const { name, size, modified } of opened.blobs.list(kind)) if (now - modified > Math.max(grace, days * 86_400_000)) remove.push({ name, size });
+  for (const kind of ['resolved', 'sets'])
+    for await (const { name, size, modified } of opened.blobs.list(kind))
+      if (now - modified > Math.max(grace, days * 86_400_000)) remove.push({ name, size });
   for (const name of [...roots, ...old]) {
     if (!name.includes('/results/')) continue;
     const log = (await opened.readJson<{ log?: StoredFile }>(name))?.log;
@@ -135,11 +163,14 @@ async function collect(opened: Store, days: number, dry: boolean): Promise<numbe
     else remove.push({ name, size });
   }
   for (const name of old) remove.push({ name, size: 0 });
-  for await (const { name, size, modified } of opened.blobs.list('untrusted')) if (now - modified > Math.max(grace, days * 86_400_000)) remove.push({ name, size });
+  for await (const { name, size, modified } of opened.blobs.list('untrusted'))
+    if (now - modified > Math.max(grace, days * 86_400_000)) remove.push({ name, size });
   // Records first: whoever sees one may have its objects.
   const order = (name: string) => (name.startsWith('objects/') ? 1 : 0);
   remove.sort((a, b) => order(a.name) - order(b.name));
   if (!dry) for (const { name } of remove) await opened.blobs.remove(name);
-  print(`${dry ? 'would remove' : 'removed'} ${remove.length} things of ${megabytes(remove.reduce((n, r) => n + r.size, 0))}; ${kept} objects stay\n`);
+  print(
+    `${dry ? 'would remove' : 'removed'} ${remove.length} things of ${megabytes(remove.reduce((n, r) => n + r.size, 0))}; ${kept} objects stay\n`,
+  );
   return exit.ok;
 }

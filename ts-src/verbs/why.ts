@@ -13,8 +13,11 @@ const most = 100;
 export async function lastBuilds(workspace: Workspace, plan: Plan, name: string): Promise<KeyExplained[]> {
   const store = await openStore(workspace.distro.store, workspace.root, workspace.state, undefined);
   const names: string[] = [];
-  for await (const { name: run } of store.blobs.list('runs')) if (/^runs\/\d{14}-[^/]*\.json$/.test(run)) names.push(run);
-  const runs = (await store.many(names.sort().reverse().slice(0, most), (run) => store.readJson<RunRecord>(run))).filter((r): r is RunRecord => r !== undefined).sort((a, b) => b.finished - a.finished);
+  for await (const { name: run } of store.blobs.list('runs'))
+    if (/^runs\/\d{14}-[^/]*\.json$/.test(run)) names.push(run);
+  const runs = (await store.many(names.sort().reverse().slice(0, most), (run) => store.readJson<RunRecord>(run)))
+    .filter((r): r is RunRecord => r !== undefined)
+    .sort((a, b) => b.finished - a.finished);
   const found: KeyExplained[] = [];
   for (const scope of plan.scopes) {
     if (!scope.packages.some((p) => p.name === name)) continue;

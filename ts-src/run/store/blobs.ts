@@ -1,9 +1,13 @@
 /** What is known of one thing in a store. `modified`: milliseconds since 1970. */
-export interface BlobInfo { name: string; size: number; modified: number }
+export interface BlobInfo {
+  name: string;
+  size: number;
+  modified: number;
+}
 
 /**
- * Where a store's things lie, by name (parts joined by `/`). Each appears whole or not at all. Errors of the place itself (a full
- * disk, a server that keeps refusing) are exceptions.
+ * Where a store's things lie, by name (parts joined by `/`). Each appears whole or not at all. Errors of the place
+ * itself (a full disk, a server that keeps refusing) are exceptions.
  */
 export interface Blobs {
   /** For people. */
@@ -13,7 +17,10 @@ export interface Blobs {
   putFile(name: string, file: string): Promise<void>;
   /** Brings it to a file that is not there yet; false where there is no such thing. */
   fetch(name: string, file: string): Promise<boolean>;
-  /** Writes only where it is as it was: `before` is what `getTagged` gave, undefined for nothing. False: another was first. */
+  /**
+   * Writes only where it is as it was: `before` is what `getTagged` gave, undefined for nothing. False: another was
+   * first.
+   */
   replace(name: string, data: Buffer, before: string | undefined): Promise<boolean>;
   getTagged(name: string): Promise<{ data: Buffer; tag: string } | undefined>;
   list(prefix: string): AsyncIterable<BlobInfo>;

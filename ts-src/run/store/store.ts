@@ -8,24 +8,34 @@ import type { BriefRecord, BriefTest, BuildRecord, Hints, StoredFile, TestRecord
 import type { Blobs } from './blobs.ts';
 import { FileBlobs } from './file-blobs.ts';
 
-/** How a run may use the store: what an untrusted one writes lies below `untrusted/NAME`, from which no trusted one reads. */
-export interface StoreUse { untrusted?: string; cache: string }
+/**
+ * How a run may use the store: what an untrusted one writes lies below `untrusted/NAME`, from which no trusted one
+ * reads.
+ */
+export interface StoreUse {
+  untrusted?: string;
+  cache: string;
+}
 
 /** Requests at once. */
 const width = 32;
 
 /**
- * What was built, by content. `objects/ab/abcd…` holds files by their SHA-256, `tasks/ab/KEY.json` what a build made, `tests/…`
- * what tests gave, `sources/…` source trees, `index/SCOPE` brief records of a whole scope, `runs/…` what runs reached,
- * `channels/…` what is published. Objects come before the record that names them: whoever sees a record can have its objects.
- * Records carry their own digest, objects are checked against their name: what is damaged is never served.
+ * What was built, by content. `objects/ab/abcd…` holds files by their SHA-256, `tasks/ab/KEY.json` what a build made,
+ * `tests/…` what tests gave, `sources/…` source trees, `index/SCOPE` brief records of a whole scope, `runs/…` what runs
+ * reached, `channels/…` what is published. Objects come before the record that names them: whoever sees a record can
+ * have its objects. Records carry their own digest, objects are checked against their name: what is damaged is never
+ * served.
  */
 export class Store {
   private readonly verified = new Set<string>();
   /** Where this run writes, and where it reads: its own place first. */
   private readonly places: string[];
 
-  constructor(readonly blobs: Blobs, private readonly use: StoreUse) {
+  constructor(
+    readonly blobs: Blobs,
+    private readonly use: StoreUse,
+  ) {
     this.places = use.untrusted === undefined ? [''] : [`untrusted/${use.untrusted}/`, ''];
   }
 
@@ -46,7 +56,8 @@ export class Store {
     const { size } = statSync(file);
     const stored = { name: basename(file), sha256: digest, size };
     // An untrusted run's own copy beside the trusted one costs room, and no trust.
-    if (this.sizeHere(this.own(this.object(digest))) !== size) await this.blobs.putFile(this.own(this.object(digest)), file);
+    if (this.sizeHere(this.own(this.object(digest))) !== size)
+      await this.blobs.putFile(this.own(this.object(digest)), file);
     const local = this.blobs.local(this.own(this.object(digest)));
     if (!local) this.cacheFile(file, digest);
     this.verified.add(digest);
@@ -89,7 +100,9 @@ export class Store {
     }
   }
 
-  /** The path of an object after its digest was checked; undefined where it is gone or damaged, which is then removed. */
+  /**
+   * The path of an object after its digest was checked; undefined where it is gone or damaged, which is then removed.
+   */
   async path(file: StoredFile): Promise<string | undefined> {
     for (const place of this.places) {
       const name = place + this.object(file.sha256);
@@ -101,7 +114,11 @@ export class Store {
         return local;
       }
       rmSync(local, { force: true });
-      if (this.blobs.local(name) === undefined && (await this.blobs.fetch(name, local)) && (await sha256File(local)) === file.sha256) {
+      if (
+        this.blobs.local(name) === undefined &&
+        (await this.blobs.fetch(name, local)) &&
+        (await sha256File(local)) === file.sha256
+      ) {
         this.verified.add(file.sha256);
         return local;
       }
@@ -156,7 +173,10 @@ export class Store {
     return record?.schema === 3 && record.key === key ? record : undefined;
   }
 
-  /** Where objects are files of this machine, whether they are all there with the right size; elsewhere it is found out by reading. */
+  /**
+   * Where objects are files of this machine, whether they are all there with the right size; elsewhere it is found out
+   * by reading.
+   */
   holds(files: readonly StoredFile[]): boolean {
     if (this.blobs.local('') === undefined) return true;
     return files.every((f) => this.places.some((p) => this.sizeHere(p + this.object(f.sha256)) === f.size));
@@ -167,18 +187,40 @@ export class Store {
     await this.blobs.remove(this.own(this.named('tasks', key)));
   }
 
-  /** Brief records of a scope's last runs: one request for all its packages. Only a hint: what it lacks is looked up. */
+  /**
+   * Brief records of a scope's last runs: one request for all its packages. Only a hint: what it lacks is looked up.
+   */
   async readIndex(scope: string): Promise<Hints> {
     const data = await this.blobs.get(this.indexName(scope));
     const read = data && unsealed<{ schema: 4; records: BriefRecord[]; tests: BriefTest[] }>(unzipped(data));
     const index = read?.schema === 4 ? read : { records: [], tests: [] };
-    return { builds: new Map(index.records.map((r) => [r.key, r])), tests: new Map(index.tests.map((r) => [r.key, r])) };
+    return {
+      builds: new Map(index.records.map((r) => [r.key, r])),
+      tests: new Map(index.tests.map((r) => [r.key, r])),
+    };
   }
 
   async writeIndex(scope: string, records: readonly BriefRecord[], tests: readonly BriefTest[]): Promise<void> {
     const given = [...tests].sort((a, b) => (a.key < b.key ? -1 : 1)).map((t) => ({ ...t, inputs: undefined }));
-    const brief = [...records].sort((a, b) => (a.key < b.key ? -1 : 1)).map((r) => ({ schema: r.schema, key: r.key, package: r.package, version: r.version, debs: r.debs, files: r.files, systemDepends: r.systemDepends, interface: r.interface, abi: r.abi, requires: r.requires, milliseconds: r.milliseconds }));
-    await this.blobs.put(this.own(this.indexName(scope)), gzipSync(sealed({ schema: 4, records: brief, tests: given }), { level: 1 }));
+    const brief = [...records]
+      .sort((a, b) => (a.key < b.key ? -1 : 1))
+      .map((r) => ({
+        schema: r.schema,
+        key: r.key,
+        package: r.package,
+        version: r.version,
+        debs: r.debs,
+        files: r.files,
+        systemDepends: r.systemDepends,
+        interface: r.interface,
+        abi: r.abi,
+        requires: r.requires,
+        milliseconds: r.milliseconds,
+      }));
+    await this.blobs.put(
+      this.own(this.indexName(scope)),
+      gzipSync(sealed({ schema: 4, records: brief, tests: given }), { level: 1 }),
+    );
   }
 
   private indexName = (scope: string): string => `index/${scope.replaceAll('/', '_')}.json.gz`;
@@ -226,10 +268,16 @@ export class Store {
 }
 
 /** The same as distro.yaml's schema has it. */
-export const isStoreUri = (uri: string): boolean => /^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/.test(uri);
+export const isStoreUri = (uri: string): boolean =>
+  /^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/.test(uri);
 
 /** The store that a distro file names. */
-export async function openStore(uri: string, root: string, state: string, untrusted: string | undefined): Promise<Store> {
+export async function openStore(
+  uri: string,
+  root: string,
+  state: string,
+  untrusted: string | undefined,
+): Promise<Store> {
   const use: StoreUse = { cache: join(state, 'cache/objects'), ...(untrusted === undefined ? {} : { untrusted }) };
   if (uri.startsWith('file:')) {
     const path = decodeURIComponent(uri.slice('file:'.length).replace(/^\/\/(?=\/)/, ''));

@@ -18,8 +18,8 @@ import type { ScopeRun } from '../scope-run.ts';
 import type { RunInput } from '../session.ts';
 
 /**
- * What agents need to know of a run, kept in the store under its id. It is all that they get: the distro repository, the lock and
- * the channel as they were when the run was planned, so every agent builds the same.
+ * What agents need to know of a run, kept in the store under its id. It is all that they get: the distro repository,
+ * the lock and the channel as they were when the run was planned, so every agent builds the same.
  */
 export interface Bundle {
   schema: 2;
@@ -28,7 +28,14 @@ export interface Bundle {
   distro: Distro;
   /** Files of the distro repository that builds read (patches, keys), base64 by path. */
   files: Record<string, string>;
-  distributions: { name: string; rosVersion: 1 | 2; pythonVersion: 2 | 3; repositories: string[]; packages: BundledPackage[]; debian: string[] }[];
+  distributions: {
+    name: string;
+    rosVersion: 1 | 2;
+    pythonVersion: 2 | 3;
+    repositories: string[];
+    packages: BundledPackage[];
+    debian: string[];
+  }[];
   lock: Lock | undefined;
   untrusted: string | undefined;
   /** Names of packages whose tests are tasks, by scope of the plan. */
@@ -62,7 +69,10 @@ function unbundled({ manifest: packed, ...rest }: BundledPackage): SourcePackage
   };
 }
 
-/** What one architecture's machine found out before anything runs. Numbers of tasks count from `first`, the most urgent first. */
+/**
+ * What one architecture's machine found out before anything runs. Numbers of tasks count from `first`, the most urgent
+ * first.
+ */
 export interface Part {
   schema: 1;
   architecture: string;
@@ -92,10 +102,15 @@ export const resultName = (id: string, task: number): string => `runs/${id}/resu
 
 const packed = (value: unknown): Buffer => gzipSync(JSON.stringify(value), { level: 1 });
 
-export const saveBundle = (store: Store, bundle: Bundle): Promise<void> => store.putBlob(bundleName(bundle.id), packed(bundle));
-export const savePart = (store: Store, id: string, part: Part): Promise<void> => store.putBlob(partName(id, part.architecture), packed(part));
+export const saveBundle = (store: Store, bundle: Bundle): Promise<void> =>
+  store.putBlob(bundleName(bundle.id), packed(bundle));
+export const savePart = (store: Store, id: string, part: Part): Promise<void> =>
+  store.putBlob(partName(id, part.architecture), packed(part));
 
-/** Reads a packed value of the store through a copy in the state, unpacked: it never changes, and calls come every few seconds. */
+/**
+ * Reads a packed value of the store through a copy in the state, unpacked: it never changes, and calls come every few
+ * seconds.
+ */
 async function cached<T>(store: Store, state: string, name: string): Promise<T | undefined> {
   const copy = join(state, 'cache', name.replace(/\.gz$/, '.json'));
   const kept = readJson<T>(copy);
@@ -107,13 +122,32 @@ async function cached<T>(store: Store, state: string, name: string): Promise<T |
   return JSON.parse(text.toString('utf8')) as T;
 }
 
-export interface Loaded { bundle: Bundle; parts: Part[]; store: Store; input: RunInput; state: string }
+export interface Loaded {
+  bundle: Bundle;
+  parts: Part[];
+  store: Store;
+  input: RunInput;
+  state: string;
+}
 
-/** A run by its id, on whatever machine. `storeUri` is what the distro file names, `root` what a relative path in it is relative to. */
-export async function loadRun(id: string, storeUri: string, root: string, state: string, untrusted: string | undefined): Promise<Result<Loaded>> {
+/**
+ * A run by its id, on whatever machine. `storeUri` is what the distro file names, `root` what a relative path in it is
+ * relative to.
+ */
+export async function loadRun(
+  id: string,
+  storeUri: string,
+  root: string,
+  state: string,
+  untrusted: string | undefined,
+): Promise<Result<Loaded>> {
   mkdirSync(state, { recursive: true });
   const store = await openStore(storeUri, root, state, untrusted);
-  const missing = bad(error('run-missing', `the store ${store.blobs.where} has no run '${id}'`, { hint: 'slipway prepare makes one; is the store the same on all machines?' }));
+  const missing = bad(
+    error('run-missing', `the store ${store.blobs.where} has no run '${id}'`, {
+      hint: 'slipway prepare makes one; is the store the same on all machines?',
+    }),
+  );
   if (!isRunId(id)) return missing;
   const bundle = await cached<Bundle>(store, state, bundleName(id));
   if (!bundle) return missing;
@@ -123,20 +157,37 @@ export async function loadRun(id: string, storeUri: string, root: string, state:
     if (part) parts.push(part);
   }
   const distroRoot = join(state, 'cache', 'runs', id, 'distro');
-  for (const [path, content] of Object.entries(bundle.files)) if (!exists(join(distroRoot, path))) writeWhole(join(distroRoot, path), Buffer.from(content, 'base64'), { sync: false });
+  for (const [path, content] of Object.entries(bundle.files))
+    if (!exists(join(distroRoot, path)))
+      writeWhole(join(distroRoot, path), Buffer.from(content, 'base64'), { sync: false });
   const tested = testedIn(bundle);
   return good({
-    bundle, parts, store, state,
-    input: { plan: bundle.plan, distro: bundle.distro, distroRoot, state, distributions: distributionsIn(bundle), lock: bundle.lock, untrusted: bundle.untrusted, tested: (p) => tested.has(p), bases: Object.assign({}, ...parts.map((p) => p.bases)) as RunInput['bases'] },
+    bundle,
+    parts,
+    store,
+    state,
+    input: {
+      plan: bundle.plan,
+      distro: bundle.distro,
+      distroRoot,
+      state,
+      distributions: distributionsIn(bundle),
+      lock: bundle.lock,
+      untrusted: bundle.untrusted,
+      tested: (p) => tested.has(p),
+      bases: Object.assign({}, ...parts.map((p) => p.bases)) as RunInput['bases'],
+    },
   });
 }
 
 /** The packages whose tests are tasks. */
 export function testedIn({ plan, tested }: Pick<Bundle, 'plan' | 'tested'>): Set<PlannedPackage> {
-  return new Set(plan.scopes.flatMap((s, i) => {
-    const names = new Set(tested[i]);
-    return s.packages.filter((p) => names.has(p.name));
-  }));
+  return new Set(
+    plan.scopes.flatMap((s, i) => {
+      const names = new Set(tested[i]);
+      return s.packages.filter((p) => names.has(p.name));
+    }),
+  );
 }
 
 /** Files of the distro repository that builds on agents read. */
@@ -160,21 +211,45 @@ export function filesOf(distro: Distro, root: string): { files: Record<string, s
 }
 
 /** What of the distributions a run needs: the planned packages, and the names of all. */
-export const distributionsOf = (plan: Plan, distro: Distro, distributions: readonly DistributionInput[]): Bundle['distributions'] => distributions.map((d) => {
-  const planned = new Set(plan.scopes.filter((s) => s.distribution === d.name).flatMap((s) => s.packages.map((p) => p.name)));
-  return {
-    name: d.name, rosVersion: d.rosVersion, pythonVersion: d.pythonVersion, repositories: d.repositories, packages: [...d.packages.values()].filter((p) => planned.has(p.name)).map((p) => ({ ...p, manifest: packedManifest.write(p.manifest) })),
-    debian: [...d.packages.keys()].sort().map((name) => debianPackage(distro, d.name, name)),
-  };
-});
+export const distributionsOf = (
+  plan: Plan,
+  distro: Distro,
+  distributions: readonly DistributionInput[],
+): Bundle['distributions'] =>
+  distributions.map((d) => {
+    const planned = new Set(
+      plan.scopes.filter((s) => s.distribution === d.name).flatMap((s) => s.packages.map((p) => p.name)),
+    );
+    return {
+      name: d.name,
+      rosVersion: d.rosVersion,
+      pythonVersion: d.pythonVersion,
+      repositories: d.repositories,
+      packages: [...d.packages.values()]
+        .filter((p) => planned.has(p.name))
+        .map((p) => ({ ...p, manifest: packedManifest.write(p.manifest) })),
+      debian: [...d.packages.keys()].sort().map((name) => debianPackage(distro, d.name, name)),
+    };
+  });
 
 /** The same on an agent. */
-export const distributionsIn = ({ distributions }: Pick<Bundle, 'distributions'>): DistributionInput[] => distributions.map(({ name, rosVersion, pythonVersion, repositories, packages }) => ({
-  name, rosVersion, pythonVersion, repositories, packages: new Map(packages.map((p) => [p.name, unbundled(p)])),
-}));
+export const distributionsIn = ({ distributions }: Pick<Bundle, 'distributions'>): DistributionInput[] =>
+  distributions.map(({ name, rosVersion, pythonVersion, repositories, packages }) => ({
+    name,
+    rosVersion,
+    pythonVersion,
+    repositories,
+    packages: new Map(packages.map((p) => [p.name, unbundled(p)])),
+  }));
 
 /** A name for a place in the store from what comes from outside: a pull request's, a job's. */
-export const placeName = (text: string): string => `${text.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[.-]+/, '').slice(0, 60) || 'change'}-${sha256(text).slice(0, 8)}`;
+export const placeName = (text: string): string =>
+  `${
+    text
+      .replace(/[^A-Za-z0-9._-]+/g, '-')
+      .replace(/^[.-]+/, '')
+      .slice(0, 60) || 'change'
+  }-${sha256(text).slice(0, 8)}`;
 
 /** What became of tasks, told in a run on this machine. */
 export function placeResults(r: ScopeRun, tasks: readonly TaskResult[]): void {

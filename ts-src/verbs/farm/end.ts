@@ -20,7 +20,9 @@ import { platformsOf } from '../system-lock.ts';
 import { lockName, resultName, takePart, type Loaded } from './bundle.ts';
 import { farmOptions, openRun, untilStopped, type KeptResult } from './work.ts';
 
-/** What agents did, told in the session: results and records of all tasks. Logs of what failed are brought to `output`. */
+/**
+ * What agents did, told in the session: results and records of all tasks. Logs of what failed are brought to `output`.
+ */
 async function gather(session: Session, loaded: Loaded, output: string): Promise<void> {
   const { store } = session;
   for (const r of session.runs) {
@@ -29,7 +31,15 @@ async function gather(session: Session, loaded: Loaded, output: string): Promise
     }
   }
   const there = new Set(await store.names(`runs/${loaded.bundle.id}/results`));
-  const numbers = loaded.parts.flatMap((part) => part.tasks.map(([run, task], i) => ({ number: part.first + i, run: session.runs.find((r) => r.id === run), task }))).filter((t) => t.run && there.has(resultName(loaded.bundle.id, t.number)));
+  const numbers = loaded.parts
+    .flatMap((part) =>
+      part.tasks.map(([run, task], i) => ({
+        number: part.first + i,
+        run: session.runs.find((r) => r.id === run),
+        task,
+      })),
+    )
+    .filter((t) => t.run && there.has(resultName(loaded.bundle.id, t.number)));
   await store.many(numbers, async ({ number, run, task }) => {
     const kept = await store.readJson<KeptResult>(resultName(loaded.bundle.id, number));
     if (!kept) return;
@@ -46,13 +56,23 @@ async function gather(session: Session, loaded: Loaded, output: string): Promise
     for (const t of r.results) {
       if (t?.state !== 'waiting') continue;
       const p = r.scope.packages.find((q) => q.name === t.name)!;
-      const because = [...(t.kind === 'test' ? [p.name] : []), ...p.build, ...p.run, ...(t.kind === 'test' ? p.test : [])].find((d) => ['failed', 'stopped', 'blocked'].includes(r.results[r.closures.index.get(d) ?? -1]?.state ?? ''));
-      Object.assign(t, { state: 'stopped', reason: because === undefined ? 'the run ended before it' : `'${because}' failed or was stopped` });
+      const because = [
+        ...(t.kind === 'test' ? [p.name] : []),
+        ...p.build,
+        ...p.run,
+        ...(t.kind === 'test' ? p.test : []),
+      ].find((d) => ['failed', 'stopped', 'blocked'].includes(r.results[r.closures.index.get(d) ?? -1]?.state ?? ''));
+      Object.assign(t, {
+        state: 'stopped',
+        reason: because === undefined ? 'the run ended before it' : `'${because}' failed or was stopped`,
+      });
     }
   }
 }
 
-const outputOption = { output: { type: 'string', short: 'o', value: 'DIR', help: 'where it goes (default: out)' } } as const;
+const outputOption = {
+  output: { type: 'string', short: 'o', value: 'DIR', help: 'where it goes (default: out)' },
+} as const;
 const outputOf = (values: Values): string => resolve(typeof values.output === 'string' ? values.output : 'out');
 
 export const publish: Verb = {
@@ -77,24 +97,38 @@ An untrusted run publishes nothing.`,
       }
       const output = outputOf(values);
       await gather(session, loaded, output);
-      const failed = resultsOf(session.runs).some((t) => t.kind === 'build' && !isDone(t.state)) || bundle.faults.length > 0;
+      const failed =
+        resultsOf(session.runs).some((t) => t.kind === 'build' && !isDone(t.state)) || bundle.faults.length > 0;
       if (failed && bundle.pipeline.strict) {
         complain('this track is strict: nothing is published of a run that has a failure\n');
         return exit.failed;
       }
       const channel = await openChannel(session.store, bundle.pipeline.channel);
       const published = await publishChannel(channel, {
-        runs: session.runs, store: session.store, state: session.input.state, folder: output, organization: bundle.distro.organization, signingKey: bundle.distro.signing_key, signingSecret: secretOf(process.env), partial: bundle.partial,
-        belongs: (scope, debian) => bundle.distributions.find((d) => d.name === scope.distribution)?.debian.includes(debian) === true,
+        runs: session.runs,
+        store: session.store,
+        state: session.input.state,
+        folder: output,
+        organization: bundle.distro.organization,
+        signingKey: bundle.distro.signing_key,
+        signingSecret: secretOf(process.env),
+        partial: bundle.partial,
+        belongs: (scope, debian) =>
+          bundle.distributions.find((d) => d.name === scope.distribution)?.debian.includes(debian) === true,
       });
       showDiagnostics(published.diagnostics);
       for (const key of published.lost) await session.store.forget(key);
-      if (published.lost.length) complain(`the store lost ${published.lost.length} packages of this run, or they were damaged: run the pipeline again, and they are built again\n`);
+      if (published.lost.length)
+        complain(
+          `the store lost ${published.lost.length} packages of this run, or they were damaged: run the pipeline again, and they are built again\n`,
+        );
       print(published.sources.join('\n'));
       const bad = published.diagnostics.some(isError) || published.lost.length > 0;
       if (!bad && !failed) {
         const platforms = await platformsOf({ state: session.input.state, distro: bundle.distro }, session.runs);
-        await session.store.writeJson(lockName(channel.name), { lock: renderLock(makeLock(bundle.plan.stamp, session.input.distributions, platforms)) });
+        await session.store.writeJson(lockName(channel.name), {
+          lock: renderLock(makeLock(bundle.plan.stamp, session.input.distributions, platforms)),
+        });
       }
       return bad ? exit.failed : exit.ok;
     } finally {
@@ -105,7 +139,10 @@ An untrusted run publishes nothing.`,
 };
 
 /** What the step that publishes was given to sign with. */
-const secretOf = (env: NodeJS.ProcessEnv) => (env.SLIPWAY_SIGNING_KEY_FILE ? { file: env.SLIPWAY_SIGNING_KEY_FILE, passphrase: env.SLIPWAY_SIGNING_PASSPHRASE } : undefined);
+const secretOf = (env: NodeJS.ProcessEnv) =>
+  env.SLIPWAY_SIGNING_KEY_FILE
+    ? { file: env.SLIPWAY_SIGNING_KEY_FILE, passphrase: env.SLIPWAY_SIGNING_PASSPHRASE }
+    : undefined;
 
 export const report: Verb = {
   summary: 'gather what a prepared run came to: report, results, JUnit, lock, logs of failures',
@@ -141,10 +178,26 @@ async function tell(session: Session, loaded: Loaded, output: string): Promise<n
   if (bundle.subject) tellBefore(session, loaded, before);
   const abi = bundle.untrusted === undefined ? [] : await tellAbi(session, loaded, before, output);
   const platforms = await platformsOf({ state: session.input.state, distro: bundle.distro }, session.runs);
-  showDiagnostics(await writeOutputs(bundle.plan, session.input.distributions, platforms, session.runs, session.store, output, bundle.begun));
+  showDiagnostics(
+    await writeOutputs(
+      bundle.plan,
+      session.input.distributions,
+      platforms,
+      session.runs,
+      session.store,
+      output,
+      bundle.begun,
+    ),
+  );
   await recordRun(session);
   const tails = (t: TaskResult): string[] => (t.log === undefined ? [] : tellingPart(readLog(t.log)));
-  complain(renderSummary(results.map((t) => (t.log === undefined ? t : { ...t, log: join(output, t.log) })), tails, Date.now() - bundle.begun));
+  complain(
+    renderSummary(
+      results.map((t) => (t.log === undefined ? t : { ...t, log: join(output, t.log) })),
+      tails,
+      Date.now() - bundle.begun,
+    ),
+  );
   const failed = results.some((t) => !isDone(t.state)) || bundle.faults.length > 0;
   print(renderHeadline(bundle.title, results, bundle.faults.length, abi));
   return failed ? exit.failed : exit.ok;
@@ -154,7 +207,18 @@ async function tell(session: Session, loaded: Loaded, output: string): Promise<n
 type LastGood = ReadonlyMap<ScopeRun, ReadonlyMap<string, BriefRecord>>;
 
 async function lastGood({ runs, store }: Session): Promise<LastGood> {
-  return new Map(await store.many(runs, async (r) => [r, new Map([...(await store.readIndex(r.id)).builds.values()].map((record) => [record.package, record] as const))] as const));
+  return new Map(
+    await store.many(
+      runs,
+      async (r) =>
+        [
+          r,
+          new Map(
+            [...(await store.readIndex(r.id)).builds.values()].map((record) => [record.package, record] as const),
+          ),
+        ] as const,
+    ),
+  );
 }
 
 /** Of packages downstream that failed: whether they were good before. */
@@ -170,8 +234,8 @@ function tellBefore(session: Session, { bundle }: Loaded, before: LastGood): voi
 }
 
 /**
- * What a change does to the ABI: of each package that it built, what others see and did not see before, and who is rebuilt for it
- * once it is merged; in the log, and in `abi.txt` beside the report. Returns the packages.
+ * What a change does to the ABI: of each package that it built, what others see and did not see before, and who is
+ * rebuilt for it once it is merged; in the log, and in `abi.txt` beside the report. Returns the packages.
  */
 async function tellAbi(session: Session, { bundle }: Loaded, before: LastGood, output: string): Promise<string[]> {
   const texts: string[] = [];
@@ -185,7 +249,9 @@ async function tellAbi(session: Session, { bundle }: Loaded, before: LastGood, o
       const folder = newWork(session.input.state);
       const [a, b] = [await filesOfBuild(session.store, old.debs), await filesOfBuild(session.store, now.debs)];
       const compared = !a.ok ? a : !b.ok ? b : await compareBuilds(a.value, b.value, folder);
-      texts.push(`${t.name} on ${r.target.platform} ${r.target.architecture}: this changes the ABI (${old.abi} → ${now.abi}); ${users.length ? `rebuilt for it: ${users.join(', ')}` : 'nothing is built on it'}\n${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0]!.message}\n`}`);
+      texts.push(
+        `${t.name} on ${r.target.platform} ${r.target.architecture}: this changes the ABI (${old.abi} → ${now.abi}); ${users.length ? `rebuilt for it: ${users.join(', ')}` : 'nothing is built on it'}\n${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0]!.message}\n`}`,
+      );
       rmSync(folder, { recursive: true, force: true });
     }
   }

@@ -10,7 +10,11 @@ export class Lane {
   private readonly numberOf = new Map<ScopeRun, Map<number, number>>();
   private readonly absent = new Set<string>();
 
-  constructor(session: Session, private readonly engine: Engine, { parts }: Loaded) {
+  constructor(
+    session: Session,
+    private readonly engine: Engine,
+    { parts }: Loaded,
+  ) {
     for (const r of session.runs) {
       const numbers = new Map<number, number>();
       this.numberOf.set(r, numbers);
@@ -26,7 +30,9 @@ export class Lane {
     }
   }
 
-  /** Finds in the store what others built of a task's root; the names of what is not there. Found once, a record stays. */
+  /**
+   * Finds in the store what others built of a task's root; the names of what is not there. Found once, a record stays.
+   */
   async bringRoot(r: ScopeRun, task: number): Promise<string[]> {
     const missing: string[] = [];
     for (const d of needsOfTask(r, task)) if (!(await this.bring(r, d))) missing.push(r.scope.packages[d]!.name);
@@ -49,10 +55,12 @@ export class Lane {
   }
 
   /**
-   * Settles what waited for these tasks, as far as all else that it waits for is there: the tasks that the store has already, and so
-   * on above them. Who must be built stays open.
+   * Settles what waited for these tasks, as far as all else that it waits for is there: the tasks that the store has
+   * already, and so on above them. Who must be built stays open.
    */
-  async settleAbove(done: readonly { run: ScopeRun; task: number }[]): Promise<{ number: number; result: TaskResult }[]> {
+  async settleAbove(
+    done: readonly { run: ScopeRun; task: number }[],
+  ): Promise<{ number: number; result: TaskResult }[]> {
     const found: { number: number; result: TaskResult }[] = [];
     const queue = done.filter((d) => d.task < d.run.count);
     const asked = new Set<string>();

@@ -17,15 +17,52 @@ import { kindOf, needsOfTask, packageOf } from '../scope-run.ts';
 import type { Session } from '../session.ts';
 import type { Part } from './bundle.ts';
 
-/** Settles what this machine's architecture can settle before anything runs, and keeps what agents need: bases and sources. */
-export async function makePart(session: Session, architecture: string, first: number, retest: boolean, signal: AbortSignal): Promise<{ part: Part; outlook: { kept: number; todo: number; open: number; failed: number } }> {
+/**
+ * Settles what this machine's architecture can settle before anything runs, and keeps what agents need: bases and
+ * sources.
+ */
+export async function makePart(
+  session: Session,
+  architecture: string,
+  first: number,
+  retest: boolean,
+  signal: AbortSignal,
+): Promise<{ part: Part; outlook: { kept: number; todo: number; open: number; failed: number } }> {
   const { runs, store, input } = session;
-  const engine = new Engine({
-    driver: session.driver, state: input.state, store, settler: session.settler, builder: session.builder, output: join(input.state, 'prepared'), workers: 1, failFast: false, testsStop: input.distro.tests.stop_dependents,
-    rebuild: () => false, retest: (record) => retest && record.outcome === 'failed', held: session.held, hints: session.hints, progress: quiet, signal, now: Date.now,
-  }, runs);
+  const engine = new Engine(
+    {
+      driver: session.driver,
+      state: input.state,
+      store,
+      settler: session.settler,
+      builder: session.builder,
+      output: join(input.state, 'prepared'),
+      workers: 1,
+      failFast: false,
+      testsStop: input.distro.tests.stop_dependents,
+      rebuild: () => false,
+      retest: (record) => retest && record.outcome === 'failed',
+      held: session.held,
+      hints: session.hints,
+      progress: quiet,
+      signal,
+      now: Date.now,
+    },
+    runs,
+  );
   const outlook = await engine.start();
-  const part: Part = { schema: 1, architecture, first, bases: {}, records: {}, tests: {}, tasks: [], results: {}, seconds: [], paths: [] };
+  const part: Part = {
+    schema: 1,
+    architecture,
+    first,
+    bases: {},
+    records: {},
+    tests: {},
+    tasks: [],
+    results: {},
+    seconds: [],
+    paths: [],
+  };
   const work = newWork(input.state);
   const left: { run: number; task: number; priority: number; seconds: number }[] = [];
   for (const [i, r] of runs.entries()) {
@@ -50,8 +87,13 @@ export async function makePart(session: Session, architecture: string, first: nu
     part.tasks.push([runs[t.run]!.id, t.task]);
     part.seconds.push(t.seconds);
   }
-  await keepSources(session, left.map((t) => packageOf(runs[t.run]!, t.task)));
-  const failed = Object.values(part.results).flat().filter((t) => !isDone(t.state)).length;
+  await keepSources(
+    session,
+    left.map((t) => packageOf(runs[t.run]!, t.task)),
+  );
+  const failed = Object.values(part.results)
+    .flat()
+    .filter((t) => !isDone(t.state)).length;
   return { part, outlook: { ...outlook, open: left.length - outlook.todo, failed } };
 }
 
@@ -59,7 +101,11 @@ export async function makePart(session: Session, architecture: string, first: nu
 export async function keepSources({ store, input }: Session, packages: readonly PlannedPackage[]): Promise<void> {
   const work = newWork(input.state);
   const there = packages.length > 100 ? await keptSources(store) : undefined;
-  const byTree = new Map(packages.flatMap((p) => (p.source.tree === undefined || there?.has(p.source.tree) ? [] : [[p.source.tree, p] as const])));
+  const byTree = new Map(
+    packages.flatMap((p) =>
+      p.source.tree === undefined || there?.has(p.source.tree) ? [] : [[p.source.tree, p] as const],
+    ),
+  );
   await parallel([...byTree], 4, async ([tree, p]) => {
     if (await hasSource(store, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
@@ -72,20 +118,35 @@ export async function keepSources({ store, input }: Session, packages: readonly 
 }
 
 /** The schedule of a part, as text. */
-export function scheduleOf(session: Pick<Session, 'runs'>, id: string, part: Part, outlook: { kept: number; todo: number; open: number; failed: number }, testsStop: boolean): string {
+export function scheduleOf(
+  session: Pick<Session, 'runs'>,
+  id: string,
+  part: Part,
+  outlook: { kept: number; todo: number; open: number; failed: number },
+  testsStop: boolean,
+): string {
   const { runs } = session;
   const numbers = new Map(part.tasks.map(([run, task], i) => [`${run} ${task}`, part.first + i]));
   const groups = runs.map((r) => ({ platform: r.target.platform, architecture: r.target.architecture }));
-  const waits = new Map(runs.map((r) => {
-    const open = (task: number) => numbers.has(`${r.id} ${task}`);
-    const needs = r.results.map((t, task) => {
-      if (!t || !open(task)) return [];
-      const all = needsOfTask(r, task);
-      return [...all, ...(testsStop ? all.map((d) => d + r.count).filter((d) => d !== task && r.results[d]) : [])].filter(open);
-    });
-    return [r.id, reduceNeeds(r.results.length, (task) => needs[task]!)] as const;
+  const waits = new Map(
+    runs.map((r) => {
+      const open = (task: number) => numbers.has(`${r.id} ${task}`);
+      const needs = r.results.map((t, task) => {
+        if (!t || !open(task)) return [];
+        const all = needsOfTask(r, task);
+        return [
+          ...all,
+          ...(testsStop ? all.map((d) => d + r.count).filter((d) => d !== task && r.results[d]) : []),
+        ].filter(open);
+      });
+      return [r.id, reduceNeeds(r.results.length, (task) => needs[task]!)] as const;
+    }),
+  );
+  const tasks = part.tasks.map(([run, task], i): ScheduledTask => ({
+    group: runs.findIndex((r) => r.id === run),
+    seconds: part.seconds[i]!,
+    path: part.paths[i]!,
+    waits: waits.get(run)![task]!.map((d) => numbers.get(`${run} ${d}`)!),
   }));
-  const tasks = part.tasks.map(([run, task], i): ScheduledTask => ({ group: runs.findIndex((r) => r.id === run), seconds: part.seconds[i]!, path: part.paths[i]!, waits: waits.get(run)![task]!.map((d) => numbers.get(`${run} ${d}`)!) }));
   return renderSchedule(id, outlook, groups, part.first, tasks);
 }
-
