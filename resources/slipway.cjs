@@ -4809,7 +4809,7 @@ var init_fxp = __esm({
   }
 });
 
-// ts-src/run/store/s3-credentials.ts
+// ts-src/store/s3-credentials.ts
 async function credentials(env = process.env) {
   if (env.AWS_ACCESS_KEY_ID && env.AWS_SECRET_ACCESS_KEY)
     return keysOf(env.AWS_ACCESS_KEY_ID, env.AWS_SECRET_ACCESS_KEY, env.AWS_SESSION_TOKEN);
@@ -4862,7 +4862,7 @@ async function fromInstance(env) {
 }
 var import_node_os, import_node_path5, known, keysOf, lasting;
 var init_s3_credentials = __esm({
-  "ts-src/run/store/s3-credentials.ts"() {
+  "ts-src/store/s3-credentials.ts"() {
     "use strict";
     import_node_os = require("node:os");
     import_node_path5 = require("node:path");
@@ -4879,7 +4879,7 @@ var init_s3_credentials = __esm({
   }
 });
 
-// ts-src/run/store/s3-blobs.ts
+// ts-src/store/s3-blobs.ts
 var s3_blobs_exports = {};
 __export(s3_blobs_exports, {
   S3Blobs: () => S3Blobs,
@@ -4898,7 +4898,7 @@ function parseS3(uri, env) {
 }
 var import_node_crypto2, import_node_fs6, import_node_http, import_node_https, import_node_path6, import_promises, import_promises2, attempts, S3Blobs;
 var init_s3_blobs = __esm({
-  "ts-src/run/store/s3-blobs.ts"() {
+  "ts-src/store/s3-blobs.ts"() {
     "use strict";
     import_node_crypto2 = require("node:crypto");
     import_node_fs6 = require("node:fs");
@@ -16758,9 +16758,9 @@ var init_distro2 = __esm({
   }
 });
 
-// ts-src/read/lock.ts
-var lock_exports = {};
-__export(lock_exports, {
+// ts-src/read/lockfile.ts
+var lockfile_exports = {};
+__export(lockfile_exports, {
   readLock: () => readLock
 });
 function readLock(file2, text2) {
@@ -16815,8 +16815,8 @@ function readLock(file2, text2) {
   return good(lock2);
 }
 var name3, object2, url, path, schema;
-var init_lock = __esm({
-  "ts-src/read/lock.ts"() {
+var init_lockfile = __esm({
+  "ts-src/read/lockfile.ts"() {
     "use strict";
     init_zod();
     init_diagnostics();
@@ -16933,12 +16933,12 @@ var init_plan_schema = __esm({
 // ts-src/main.ts
 var import_node_v8 = require("node:v8");
 
-// ts-src/verbs/cli.ts
+// ts-src/cli/cli.ts
 var import_node_fs43 = require("node:fs");
 var import_node_util = require("node:util");
 init_diagnostics();
 
-// ts-src/verbs/common.ts
+// ts-src/cli/common.ts
 var import_node_fs = require("node:fs");
 var import_node_path = require("node:path");
 init_diagnostics();
@@ -16960,7 +16960,7 @@ function countFaults(diagnostics) {
 var plural = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
 var printable = (text2) => text2.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 
-// ts-src/verbs/common.ts
+// ts-src/cli/common.ts
 var exit = { ok: 0, failed: 1, usage: 2, internal: 70 };
 var distroOptions = {
   distro: { type: "string", short: "d", value: "FILE", help: "the distro file (default: distro.yaml here or above)" },
@@ -17046,10 +17046,10 @@ function selectionOf(values, packages) {
   return selection;
 }
 
-// ts-src/verbs/abi.ts
+// ts-src/cli/abi.ts
 var import_node_fs18 = require("node:fs");
 var import_node_os3 = require("node:os");
-var import_node_path19 = require("node:path");
+var import_node_path20 = require("node:path");
 init_diagnostics();
 
 // ts-src/render/abi.ts
@@ -17086,7 +17086,7 @@ function renderAbi(changes, details) {
 `;
 }
 
-// ts-src/run/store/store.ts
+// ts-src/store/store.ts
 var import_node_fs7 = require("node:fs");
 var import_node_path7 = require("node:path");
 var import_node_zlib = require("node:zlib");
@@ -17174,12 +17174,12 @@ var crypto2 = __toESM(require("node:crypto"));
 var atOnce = crypto2.hash;
 var sha256 = (data, encoding = "hex") => atOnce ? atOnce("sha256", data, encoding) : crypto2.createHash("sha256").update(data).digest(encoding);
 
-// ts-src/run/store/file-blobs.ts
+// ts-src/store/file-blobs.ts
 var import_node_fs5 = require("node:fs");
 var import_node_path4 = require("node:path");
 init_files();
 
-// ts-src/io/lock.ts
+// ts-src/io/mutex.ts
 var import_node_child_process2 = require("node:child_process");
 var import_node_fs4 = require("node:fs");
 var import_node_path3 = require("node:path");
@@ -17212,7 +17212,7 @@ function holdLock(path2, waiting) {
   });
 }
 
-// ts-src/run/store/file-blobs.ts
+// ts-src/store/file-blobs.ts
 var FileBlobs = class {
   constructor(where) {
     this.where = where;
@@ -17315,7 +17315,7 @@ function copyWhole(from, to, sync) {
   }
 }
 
-// ts-src/run/store/store.ts
+// ts-src/store/store.ts
 var width = 32;
 var Store = class {
   constructor(blobs, use) {
@@ -17552,17 +17552,17 @@ function unzipped(data) {
   }
 }
 
-// ts-src/verbs/compare-builds.ts
+// ts-src/engine/compare-builds.ts
 var import_node_fs9 = require("node:fs");
 var import_node_path9 = require("node:path");
 init_diagnostics();
 
-// ts-src/run/interface.ts
+// ts-src/inspect/interface.ts
 var import_node_crypto3 = require("node:crypto");
 var import_node_fs8 = require("node:fs");
 var import_node_path8 = require("node:path");
 
-// ts-src/run/comments.ts
+// ts-src/inspect/comments.ts
 function withoutComments(path2, text2) {
   const name4 = path2.slice(path2.lastIndexOf("/") + 1);
   if (/\.(h|hh|hpp|hxx|inl|ipp|tpp)$/.test(name4)) return withoutC(text2);
@@ -17634,7 +17634,7 @@ function withoutPython(text2) {
   return (out + text2.slice(at2)).replace(/\n*$/, "\n");
 }
 
-// ts-src/run/elf.ts
+// ts-src/inspect/elf.ts
 var types = ["notype", "object", "func", "section", "file", "common", "tls"];
 function readElf(data) {
   if (data.length < 52 || data.readUInt32BE(0) !== 2135247942) return void 0;
@@ -17733,7 +17733,7 @@ function parse(data) {
   };
 }
 
-// ts-src/run/interface.ts
+// ts-src/inspect/interface.ts
 var dataFolders = /\/share\/[^/]+\/(launch|config|params?|rviz|maps?|worlds?|models|meshes|media|images|docs?|test|tests|scripts_doc)\//;
 function describe(stage) {
   const files = [];
@@ -17831,7 +17831,7 @@ var names = (text2, name4) => {
 };
 var plainManifest = (xml) => xml.replace(/<!--[^]*?-->/g, "").replace(/<(description|maintainer|author|license|url)\b[^>]*?(\/>|>[^]*?<\/\1\s*>)/g, "").replace(/\s+/g, " ").trim();
 
-// ts-src/verbs/compare-builds.ts
+// ts-src/engine/compare-builds.ts
 async function filesOfBuild(store2, debs) {
   const files = [];
   for (const deb of debs) {
@@ -17888,8 +17888,8 @@ async function abidiff(before2, after, libraries) {
   return found;
 }
 
-// ts-src/verbs/planning.ts
-var import_node_path18 = require("node:path");
+// ts-src/cli/planning.ts
+var import_node_path19 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/names.ts
@@ -17925,13 +17925,13 @@ var stampSeconds = (stamp) => Math.floor(
 );
 var stampOf = (milliseconds) => new Date(milliseconds).toISOString().replace(/[-:T]/g, "").slice(0, 14);
 
-// ts-src/verbs/planning.ts
+// ts-src/cli/planning.ts
 init_files();
 
-// ts-src/plan/compare.ts
+// ts-src/query/compare.ts
 init_diagnostics();
 
-// ts-src/plan/graph.ts
+// ts-src/graph/graph.ts
 function order(edges) {
   const count2 = edges.length;
   const missing = new Int32Array(count2);
@@ -18191,7 +18191,7 @@ function compareReleases(a, b) {
   return 0;
 }
 
-// ts-src/plan/compare.ts
+// ts-src/query/compare.ts
 var order2 = ["added", "removed", "up", "down", "changed", "rebuilt"];
 function comparePlans(before2, after) {
   const id = (s) => `${s.distribution} ${s.platform}`;
@@ -19408,7 +19408,7 @@ var import_node_fs11 = require("node:fs");
 var import_node_path12 = require("node:path");
 init_diagnostics();
 
-// ts-src/read/git.ts
+// ts-src/read/git/git.ts
 var import_node_fs10 = require("node:fs");
 var import_node_os2 = require("node:os");
 var import_node_path10 = require("node:path");
@@ -19871,10 +19871,10 @@ async function checkoutRef(folder, ref, state) {
   return good({ folder: kept2, top, commit });
 }
 
-// ts-src/read/manifest.ts
+// ts-src/read/manifest/manifest.ts
 init_diagnostics();
 
-// ts-src/read/plain-xml.ts
+// ts-src/read/manifest/plain-xml.ts
 var difficult = /[^\t\n\x20-%'-~\xa0-\ud7ff\ue000-\ufffd]/;
 var name = String.raw`[A-Za-z_][\w.-]*`;
 var beginning = /(?:<\?xml version="1\.0"(?: encoding="(?:UTF|utf)-8")? ?\?>)?[ \t\n]*(?:<\?xml-model [^<>?]*\?>[ \t\n]*)?<package((?: +format="[1-3]")?) *>/y;
@@ -19992,7 +19992,7 @@ function attributesOf(text2) {
   return all;
 }
 
-// ts-src/read/xml-tree.ts
+// ts-src/read/manifest/xml-tree.ts
 var import_saxes = __toESM(require_saxes());
 var maximumDepth2 = 200;
 var noAttributes = Object.freeze({});
@@ -20089,7 +20089,7 @@ function checkPrefixes(name4, attributes, scopes, fail) {
   }
 }
 
-// ts-src/read/manifest.ts
+// ts-src/read/manifest/manifest.ts
 var common = ["build_depend", "buildtool_depend", "test_depend", "conflict", "replace"];
 var later = [
   ...common,
@@ -20529,12 +20529,12 @@ async function resolveRequest(url2, number3, reporter2) {
   );
 }
 
-// ts-src/read/memory.ts
+// ts-src/read/parse-cache.ts
 var import_node_fs13 = require("node:fs");
 var import_node_path14 = require("node:path");
 init_files();
 
-// ts-src/io/later.ts
+// ts-src/io/deferred.ts
 var pending = [];
 function later2(work2) {
   pending.push(work2);
@@ -20548,7 +20548,7 @@ function finishLater() {
   }
 }
 
-// ts-src/read/memory.ts
+// ts-src/read/parse-cache.ts
 var edition = `4 ${"0.1.0"}`;
 var digestLength = 27;
 var lengthLength = 9;
@@ -20622,14 +20622,14 @@ ${[...this.used].map((key) => `${this.lines.get(key)}
 };
 var ascii = (text2) => text2.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
-// ts-src/read/cache.ts
+// ts-src/read/rosdistro-cache.ts
 var import_node_fs14 = require("node:fs");
 var import_node_path15 = require("node:path");
 var import_node_zlib2 = require("node:zlib");
 init_diagnostics();
 init_files();
 
-// ts-src/read/packed-manifest.ts
+// ts-src/read/manifest/packed-manifest.ts
 var packedManifest = {
   write: (manifest) => [
     manifest.name,
@@ -20733,7 +20733,7 @@ function unpackDependencies(text2, begin) {
   return dependencies;
 }
 
-// ts-src/read/cache.ts
+// ts-src/read/rosdistro-cache.ts
 init_rosdistro();
 async function readCache(workspace, settings2, url2) {
   const diagnostics = [];
@@ -20930,28 +20930,6 @@ var notText = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
 
 // ts-src/read/inputs.ts
 var fetchWidth = 8;
-async function readWorkspace(file2, given) {
-  const text2 = readIf(file2);
-  if (text2 === void 0)
-    return bad(
-      error("distro-missing", "there is no such file", {
-        file: file2,
-        hint: "run slipway in a distro repository, name its file with --distro, or make one with `slipway init`"
-      })
-    );
-  const root = (0, import_node_path16.dirname)(file2);
-  const state = given ?? (0, import_node_path16.join)(root, ".slipway");
-  const memory2 = new Memory(state, "distro");
-  let distro = memory2.get(text2);
-  if (!distro) {
-    const { parseDistro: parseDistro2 } = await Promise.resolve().then(() => (init_distro2(), distro_exports2));
-    const parsed = parseDistro2(text2, file2);
-    if (!parsed.ok) return parsed;
-    distro = parsed.value;
-    memory2.put(text2, () => parsed.value);
-  }
-  return good({ root, file: file2, state, distro, urlBase: root });
-}
 function readRosdep(workspace, wanted) {
   const diagnostics = [];
   const files = workspace.distro.rosdep.flatMap((file2) => {
@@ -21363,9 +21341,36 @@ async function pinCommits(distributions, reporter2) {
   return diagnostics;
 }
 
+// ts-src/read/workspace.ts
+var import_node_path17 = require("node:path");
+init_diagnostics();
+init_files();
+async function readWorkspace(file2, given) {
+  const text2 = readIf(file2);
+  if (text2 === void 0)
+    return bad(
+      error("distro-missing", "there is no such file", {
+        file: file2,
+        hint: "run slipway in a distro repository, name its file with --distro, or make one with `slipway init`"
+      })
+    );
+  const root = (0, import_node_path17.dirname)(file2);
+  const state = given ?? (0, import_node_path17.join)(root, ".slipway");
+  const memory2 = new Memory(state, "distro");
+  let distro = memory2.get(text2);
+  if (!distro) {
+    const { parseDistro: parseDistro2 } = await Promise.resolve().then(() => (init_distro2(), distro_exports2));
+    const parsed = parseDistro2(text2, file2);
+    if (!parsed.ok) return parsed;
+    distro = parsed.value;
+    memory2.put(text2, () => parsed.value);
+  }
+  return good({ root, file: file2, state, distro, urlBase: root });
+}
+
 // ts-src/read/underlay.ts
 var import_node_fs16 = require("node:fs");
-var import_node_path17 = require("node:path");
+var import_node_path18 = require("node:path");
 var import_node_zlib3 = require("node:zlib");
 var import_node_fs17 = require("node:fs");
 init_diagnostics();
@@ -21394,13 +21399,13 @@ async function readUnderlays(workspace) {
 }
 async function readRepository2(workspace, platform2, underlay2) {
   const base = `${underlay2.uri.replace(/\/$/, "")}/dists/${underlay2.suite}`;
-  const folder = (0, import_node_path17.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
+  const folder = (0, import_node_path18.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
   (0, import_node_fs16.mkdirSync)(folder, { recursive: true });
-  const inRelease = temporaryBeside((0, import_node_path17.join)(folder, "InRelease"));
+  const inRelease = temporaryBeside((0, import_node_path18.join)(folder, "InRelease"));
   try {
     const got = await download(`${base}/InRelease`, inRelease);
     if (!got.ok) return got;
-    const key = underlay2.key ? (0, import_node_path17.join)(workspace.root, underlay2.key) : void 0;
+    const key = underlay2.key ? (0, import_node_path18.join)(workspace.root, underlay2.key) : void 0;
     if (key) {
       if (!exists(key)) return bad(error("file-missing", `its key ${underlay2.key} is not there`));
       const ring = `${inRelease}.gpg`;
@@ -21452,7 +21457,7 @@ async function readIndex2(base, release, path2, folder) {
     const name4 = `${path2}/Packages${ending}`;
     const digest3 = digests.get(name4);
     if (!digest3) continue;
-    const kept2 = (0, import_node_path17.join)(folder, digest3);
+    const kept2 = (0, import_node_path18.join)(folder, digest3);
     const text2 = readIf(kept2);
     if (text2 !== void 0) return good(text2);
     const file2 = temporaryBeside(kept2);
@@ -21483,13 +21488,13 @@ async function readIndex2(base, release, path2, folder) {
   return bad(error("underlay-index", `${base} has no index of ${path2}`));
 }
 
-// ts-src/verbs/planning.ts
+// ts-src/cli/planning.ts
 async function readLock2(file2, state) {
   const memory2 = new Memory(state, "lock");
   const text2 = readIf(file2);
   const known2 = text2 === void 0 ? void 0 : memory2.get(text2);
   if (known2) return good(known2);
-  const read = (await Promise.resolve().then(() => (init_lock(), lock_exports))).readLock(file2, text2);
+  const read = (await Promise.resolve().then(() => (init_lockfile(), lockfile_exports))).readLock(file2, text2);
   if (read.ok && text2 !== void 0) memory2.put(text2, () => read.value);
   return read;
 }
@@ -21503,11 +21508,11 @@ var reporter = {
 async function openWorkspace(values) {
   const read = await readWorkspace(
     findDistro(values),
-    typeof values.state === "string" ? (0, import_node_path18.resolve)(values.state) : void 0
+    typeof values.state === "string" ? (0, import_node_path19.resolve)(values.state) : void 0
   );
   if (!read.ok) return read;
-  const root = (0, import_node_path18.resolve)(read.value.root);
-  return good({ ...read.value, root, state: (0, import_node_path18.resolve)(read.value.state), urlBase: root });
+  const root = (0, import_node_path19.resolve)(read.value.root);
+  return good({ ...read.value, root, state: (0, import_node_path19.resolve)(read.value.state), urlBase: root });
 }
 async function readAndPlan(values, packages, options3 = {}) {
   const inputs = await readValues(values, packages, options3);
@@ -21593,7 +21598,7 @@ async function pinFolders({ workspace, plan: plan2 }) {
       (p, i) => p.source = {
         ...p.source,
         ...pinned.ok ? { tree: pinned.value[i].tree } : {},
-        url: (0, import_node_path18.join)(workspace.urlBase, (0, import_node_path18.relative)(workspace.root, folder))
+        url: (0, import_node_path19.join)(workspace.urlBase, (0, import_node_path19.relative)(workspace.root, folder))
       }
     );
   }
@@ -21602,15 +21607,15 @@ var nothing2 = /* @__PURE__ */ new Map();
 async function planAt(workspace, ref, selection) {
   const folder = await checkoutRef(workspace.root, ref, workspace.state);
   if (!folder.ok) return folder;
-  const file2 = (0, import_node_path18.join)(
+  const file2 = (0, import_node_path19.join)(
     folder.value.folder,
-    (0, import_node_path18.relative)(folder.value.top, workspace.root),
-    (0, import_node_path18.relative)(workspace.root, (0, import_node_path18.resolve)(workspace.file))
+    (0, import_node_path19.relative)(folder.value.top, workspace.root),
+    (0, import_node_path19.relative)(workspace.root, (0, import_node_path19.resolve)(workspace.file))
   );
   const read = await readWorkspace(file2, workspace.state);
   if (!read.ok) return read;
   const then = { ...read.value, urlBase: workspace.urlBase };
-  const lockFile = (0, import_node_path18.join)(then.root, "lock.yaml");
+  const lockFile = (0, import_node_path19.join)(then.root, "lock.yaml");
   const lock2 = exists(lockFile) ? await readLock2(lockFile, then.state) : void 0;
   if (lock2 && !lock2.ok) return lock2;
   return planWorkspace(then, lock2?.value, selection);
@@ -21638,7 +21643,7 @@ function changedIn(changes) {
   return Object.fromEntries(Object.entries(changed).map(([d, names2]) => [d, [...names2].sort()]));
 }
 
-// ts-src/verbs/abi.ts
+// ts-src/cli/abi.ts
 var abi = {
   summary: "compare what two builds of a package show to others",
   usage: "abi OLD NEW",
@@ -21651,7 +21656,7 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
       complain("slipway abi: name two builds\n");
       return exit.usage;
     }
-    const folder = (0, import_node_fs18.mkdtempSync)((0, import_node_path19.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
+    const folder = (0, import_node_fs18.mkdtempSync)((0, import_node_path20.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
     try {
       let store2;
       if (builds.some((b) => !b.endsWith(".deb"))) {
@@ -21686,7 +21691,7 @@ async function filesOf(store2, build2) {
       /^(.*\/)?([^/_]+)_/,
       (_, at2, name4) => `${at2 ?? ""}${name4}-dbgsym_`
     );
-    return good([(0, import_node_path19.resolve)(build2), ...(0, import_node_fs18.existsSync)(symbols) ? [(0, import_node_path19.resolve)(symbols)] : []]);
+    return good([(0, import_node_path20.resolve)(build2), ...(0, import_node_fs18.existsSync)(symbols) ? [(0, import_node_path20.resolve)(symbols)] : []]);
   }
   const record2 = /^[0-9a-f]{8,64}$/.test(build2) ? await recordOf(store2, build2) : void 0;
   if (!record2)
@@ -21705,8 +21710,8 @@ async function recordOf(store2, prefix) {
   return found.length === 1 ? store2.get(found[0]) : void 0;
 }
 
-// ts-src/verbs/jobs.ts
-var import_node_path20 = require("node:path");
+// ts-src/cli/jobs.ts
+var import_node_path21 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -22257,7 +22262,7 @@ ${script}
 `;
 }
 
-// ts-src/verbs/jobs.ts
+// ts-src/cli/jobs.ts
 var jobs = {
   summary: "write the Jenkins jobs of the whole farm, from the distro repository alone",
   usage: "jobs --distro-url URL[#BRANCH]",
@@ -22323,7 +22328,7 @@ left go too), or as configuration as code that holds that script.`,
     };
     const made = format === "casc" ? renderJobsCasc(input) : renderJobDsl(input);
     if (typeof values.output === "string") {
-      writeWhole((0, import_node_path20.resolve)(values.output), made);
+      writeWhole((0, import_node_path21.resolve)(values.output), made);
       complain(`wrote ${values.output}: the jobs of ${input.repositories.length + 1} repositories
 `);
     } else print(made);
@@ -22331,15 +22336,15 @@ left go too), or as configuration as code that holds that script.`,
   }
 };
 
-// ts-src/verbs/build.ts
+// ts-src/cli/build.ts
 var import_node_fs35 = require("node:fs");
-var import_node_path40 = require("node:path");
+var import_node_path41 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
 var isDone = (state) => state === "kept" || state === "built" || state === "passed";
 
-// ts-src/verbs/build.ts
+// ts-src/cli/build.ts
 init_files();
 
 // ts-src/render/log.ts
@@ -22466,16 +22471,16 @@ function renderEvent(t, done, total) {
 `;
 }
 
-// ts-src/run/doctor.ts
+// ts-src/sandbox/doctor.ts
 var import_node_fs20 = require("node:fs");
-var import_node_path22 = require("node:path");
+var import_node_path23 = require("node:path");
 var import_node_os4 = require("node:os");
 init_diagnostics();
 init_files();
 
-// ts-src/run/archive.ts
+// ts-src/sandbox/archive.ts
 var import_node_fs19 = require("node:fs");
-var import_node_path21 = require("node:path");
+var import_node_path22 = require("node:path");
 init_files();
 var keyrings = {
   debian: "/usr/share/keyrings/debian-archive-keyring.gpg",
@@ -22483,18 +22488,18 @@ var keyrings = {
 };
 var pockets = { debian: ["", "-updates", "-security"], ubuntu: ["", "-updates", "-security"] };
 function hostSources(platform2, root = "/") {
-  const folder = (0, import_node_path21.join)(root, "etc/apt/sources.list.d");
+  const folder = (0, import_node_path22.join)(root, "etc/apt/sources.list.d");
   let names2 = [];
   try {
     names2 = (0, import_node_fs19.readdirSync)(folder).sort();
   } catch {
   }
   const found = [
-    readIf((0, import_node_path21.join)(root, "etc/apt/sources.list")) ?? "",
-    ...names2.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path21.join)(folder, n)) ?? "")
+    readIf((0, import_node_path22.join)(root, "etc/apt/sources.list")) ?? "",
+    ...names2.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path22.join)(folder, n)) ?? "")
   ].flatMap(parseOneLine);
   for (const n of names2.filter((n2) => n2.endsWith(".sources")))
-    found.push(...parseDeb822(readIf((0, import_node_path21.join)(folder, n)) ?? ""));
+    found.push(...parseDeb822(readIf((0, import_node_path22.join)(folder, n)) ?? ""));
   const suites = pockets[platform2.os].map((p) => platform2.release + p);
   const own3 = found.filter(
     (s) => suites.includes(s.suite.replace("/updates", "-security")) && (!s.signedBy || s.signedBy.startsWith(keyrings[platform2.os].replace(/\.gpg$/, "")))
@@ -22539,7 +22544,7 @@ function baseSources(platform2, distroRoot, hostRoot = "/") {
   };
   const { mirror } = platform2;
   if (mirror) {
-    const signedBy = mirror.key ? (0, import_node_path21.join)(distroRoot, mirror.key) : mirror.trusted ? void 0 : keyrings[platform2.os];
+    const signedBy = mirror.key ? (0, import_node_path22.join)(distroRoot, mirror.key) : mirror.trusted ? void 0 : keyrings[platform2.os];
     return {
       from: "mirror",
       lines: (mirror.suites ?? [platform2.release]).map(
@@ -22558,7 +22563,7 @@ function baseSources(platform2, distroRoot, hostRoot = "/") {
 }
 var underlaySources = (platform2, distroRoot) => Object.entries(platform2.underlays).sort(([a], [b]) => a < b ? -1 : 1).flatMap(
   ([, u]) => u.uri ? [
-    `deb [${u.key ? `signed-by=${(0, import_node_path21.join)(distroRoot, u.key)}` : "trusted=yes"}] ${u.uri} ${u.suite} ${u.components.join(" ")}`
+    `deb [${u.key ? `signed-by=${(0, import_node_path22.join)(distroRoot, u.key)}` : "trusted=yes"}] ${u.uri} ${u.suite} ${u.components.join(" ")}`
   ] : []
 );
 function mmdebstrapCommand(platform2, architecture2, sources, target, lists, options3) {
@@ -22588,7 +22593,7 @@ function mmdebstrapCommand(platform2, architecture2, sources, target, lists, opt
 ` } : { args, input: void 0 };
 }
 
-// ts-src/run/doctor.ts
+// ts-src/sandbox/doctor.ts
 var always = [
   { command: "git", package: "git", why: "fetches sources" },
   { command: "mmdebstrap", package: "mmdebstrap", why: "makes the base systems" },
@@ -22609,7 +22614,7 @@ var keyrings2 = {
   debian: { file: keyrings.debian, package: "debian-archive-keyring" },
   ubuntu: { file: keyrings.ubuntu, package: "ubuntu-keyring" }
 };
-var inPath = (command) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs20.existsSync)((0, import_node_path22.join)(d, command)));
+var inPath = (command) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs20.existsSync)((0, import_node_path23.join)(d, command)));
 async function examine(driver, systems) {
   const findings = [];
   const plain2 = process.getuid() !== 0;
@@ -22700,28 +22705,28 @@ async function missingTools(driver, plan2) {
   ] : [];
 }
 
-// ts-src/run/work.ts
+// ts-src/sandbox/scratch.ts
 var import_node_crypto4 = require("node:crypto");
 var import_node_fs21 = require("node:fs");
-var import_node_path23 = require("node:path");
+var import_node_path24 = require("node:path");
 var session;
 async function openWork(state, driver) {
-  const all = (0, import_node_path23.join)(state, "work");
+  const all = (0, import_node_path24.join)(state, "work");
   (0, import_node_fs21.mkdirSync)(all, { recursive: true });
   for (const name5 of (0, import_node_fs21.readdirSync)(all)) {
     if (name5.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path23.join)(all, `${name5}.lock`), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path24.join)(all, `${name5}.lock`), "true"]);
     if (free.code !== 0) continue;
-    await driver.remove((0, import_node_path23.join)(all, name5));
-    (0, import_node_fs21.rmSync)((0, import_node_path23.join)(all, `${name5}.lock`), { force: true });
+    await driver.remove((0, import_node_path24.join)(all, name5));
+    (0, import_node_fs21.rmSync)((0, import_node_path24.join)(all, `${name5}.lock`), { force: true });
   }
   const name4 = `${process.pid}-${(0, import_node_crypto4.randomBytes)(4).toString("hex")}`;
-  await holdLock((0, import_node_path23.join)(all, `${name4}.lock`));
-  session = (0, import_node_path23.join)(all, name4);
+  await holdLock((0, import_node_path24.join)(all, `${name4}.lock`));
+  session = (0, import_node_path24.join)(all, name4);
   (0, import_node_fs21.mkdirSync)(session, { recursive: true });
 }
 function newWork(state) {
-  const folder = (0, import_node_path23.join)(session ?? (0, import_node_path23.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto4.randomBytes)(6).toString("hex"));
+  const folder = (0, import_node_path24.join)(session ?? (0, import_node_path24.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto4.randomBytes)(6).toString("hex"));
   (0, import_node_fs21.mkdirSync)(folder, { recursive: true });
   return folder;
 }
@@ -22735,8 +22740,8 @@ async function closeWork(driver) {
   (0, import_node_fs21.rmSync)(`${session}.lock`, { force: true });
 }
 
-// ts-src/verbs/channel.ts
-var import_node_path25 = require("node:path");
+// ts-src/publish/channel.ts
+var import_node_path26 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -22754,10 +22759,10 @@ ${architectures}Signed-By:${key}
 `;
 }
 
-// ts-src/run/repository.ts
+// ts-src/publish/repository.ts
 var import_node_fs22 = require("node:fs");
 var import_node_os5 = require("node:os");
-var import_node_path24 = require("node:path");
+var import_node_path25 = require("node:path");
 init_diagnostics();
 init_files();
 var isWholeKey = (text2) => text2?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
@@ -22769,8 +22774,8 @@ var Repository = class {
     this.organization = organization;
     this.key = key;
     this.secret = secret;
-    this.aptly = (0, import_node_path24.join)(state, "aptly");
-    this.home = key ? process.env.GNUPGHOME ?? (0, import_node_path24.join)(process.env.HOME ?? "/root", ".gnupg") : (0, import_node_path24.join)(state, "gnupg");
+    this.aptly = (0, import_node_path25.join)(state, "aptly");
+    this.home = key ? process.env.GNUPGHOME ?? (0, import_node_path25.join)(process.env.HOME ?? "/root", ".gnupg") : (0, import_node_path25.join)(state, "gnupg");
   }
   aptly;
   /** GnuPG's folder; while publishing a short link to it, for its sockets' names may have 107 characters at most. */
@@ -22823,13 +22828,13 @@ var Repository = class {
    * already, nor where the store lost files: `lost` are their digests.
    */
   async publish(suites) {
-    const keyFile = (0, import_node_path24.join)(this.folder, "key.asc");
+    const keyFile = (0, import_node_path25.join)(this.folder, "key.asc");
     return withLock(
-      (0, import_node_path24.join)(this.state, "publish.lock"),
+      (0, import_node_path25.join)(this.state, "publish.lock"),
       () => this.withShortHome(async () => {
         const fingerprint = await this.fingerprint();
         if (!fingerprint.ok) return fingerprint;
-        const memory2 = (0, import_node_path24.join)(this.folder, "slipway.json");
+        const memory2 = (0, import_node_path25.join)(this.folder, "slipway.json");
         const published = readJson(memory2) ?? {};
         let changed = false;
         if (!isWholeKey(readIf(keyFile)) || suites.some((suite2) => published[suite2.name]?.fingerprint !== fingerprint.value)) {
@@ -22839,7 +22844,7 @@ var Repository = class {
           writeWhole(keyFile, exported.stdout);
         }
         const aptlyOrFail = async (...args) => {
-          const o = await run("aptly", [`-config=${(0, import_node_path24.join)(this.aptly, "aptly.conf")}`, ...args], {
+          const o = await run("aptly", [`-config=${(0, import_node_path25.join)(this.aptly, "aptly.conf")}`, ...args], {
             env: { ...process.env, GNUPGHOME: this.home }
           });
           if (o.code !== 0)
@@ -22856,19 +22861,19 @@ var Repository = class {
             const files = sha256(JSON.stringify(suite2.files.map((f) => [f.name, f.sha256]).sort()));
             const architectures = suite2.architectures.join(",");
             const before2 = published[suite2.name];
-            if (before2?.files === files && before2.architectures === architectures && before2.fingerprint === fingerprint.value && (0, import_node_fs22.existsSync)((0, import_node_path24.join)(this.folder, "dists", suite2.name, "InRelease")))
+            if (before2?.files === files && before2.architectures === architectures && before2.fingerprint === fingerprint.value && (0, import_node_fs22.existsSync)((0, import_node_path25.join)(this.folder, "dists", suite2.name, "InRelease")))
               continue;
             changed = true;
             this.configure();
-            const incoming = (0, import_node_path24.join)(this.state, "incoming", suite2.name);
+            const incoming = (0, import_node_path25.join)(this.state, "incoming", suite2.name);
             (0, import_node_fs22.mkdirSync)(incoming, { recursive: true });
-            const paths2 = suite2.files.map((f) => (0, import_node_path24.join)(incoming, f.name));
+            const paths2 = suite2.files.map((f) => (0, import_node_path25.join)(incoming, f.name));
             const lost2 = (await this.store.many(
               suite2.files,
-              async (f) => await this.store.place(f, (0, import_node_path24.join)(incoming, f.name)) ? [] : [f.sha256]
+              async (f) => await this.store.place(f, (0, import_node_path25.join)(incoming, f.name)) ? [] : [f.sha256]
             )).flat();
             if (lost2.length) return good({ changed: false, keyFile, lost: lost2 });
-            const local2 = await run("aptly", [`-config=${(0, import_node_path24.join)(this.aptly, "aptly.conf")}`, "repo", "show", suite2.name]);
+            const local2 = await run("aptly", [`-config=${(0, import_node_path25.join)(this.aptly, "aptly.conf")}`, "repo", "show", suite2.name]);
             if (local2.code === 127)
               return bad(
                 error("tool-missing", "aptly is not installed", {
@@ -22879,7 +22884,7 @@ var Repository = class {
               await aptlyOrFail("repo", "create", "-component=main", `-distribution=${suite2.name}`, suite2.name);
             else await aptlyOrFail("repo", "remove", suite2.name, "Name (~ .)");
             if (paths2.length) await aptlyOrFail("repo", "add", "-force-replace", suite2.name, ...paths2);
-            const isPublished = before2?.architectures === architectures && (0, import_node_fs22.existsSync)((0, import_node_path24.join)(this.folder, "dists", suite2.name)) && (await aptlyOrFail("publish", "list", "-raw")).stdout.includes(` ${suite2.name}
+            const isPublished = before2?.architectures === architectures && (0, import_node_fs22.existsSync)((0, import_node_path25.join)(this.folder, "dists", suite2.name)) && (await aptlyOrFail("publish", "list", "-raw")).stdout.includes(` ${suite2.name}
 `);
             const gpg = [
               `-gpg-key=${fingerprint.value}`,
@@ -22890,7 +22895,7 @@ var Repository = class {
               await aptlyOrFail("publish", "update", "-force-overwrite", ...gpg, suite2.name, "filesystem:out:.");
             else {
               await run("aptly", [
-                `-config=${(0, import_node_path24.join)(this.aptly, "aptly.conf")}`,
+                `-config=${(0, import_node_path25.join)(this.aptly, "aptly.conf")}`,
                 "publish",
                 "drop",
                 "-force-drop",
@@ -22928,8 +22933,8 @@ var Repository = class {
     if (this.key) return work2();
     const long = this.home;
     (0, import_node_fs22.mkdirSync)(long, { recursive: true, mode: 448 });
-    const folder = (0, import_node_fs22.mkdtempSync)((0, import_node_path24.join)((0, import_node_os5.tmpdir)(), "slipway-"));
-    this.home = (0, import_node_path24.join)(folder, "g");
+    const folder = (0, import_node_fs22.mkdtempSync)((0, import_node_path25.join)((0, import_node_os5.tmpdir)(), "slipway-"));
+    this.home = (0, import_node_path25.join)(folder, "g");
     (0, import_node_fs22.symlinkSync)(long, this.home);
     try {
       return await work2();
@@ -22940,12 +22945,12 @@ var Repository = class {
     }
   }
   async withSecret({ file: file2, passphrase }, work2) {
-    const folder = (0, import_node_fs22.mkdtempSync)((0, import_node_path24.join)((0, import_node_os5.tmpdir)(), "slipway-"));
+    const folder = (0, import_node_fs22.mkdtempSync)((0, import_node_path25.join)((0, import_node_os5.tmpdir)(), "slipway-"));
     try {
-      this.home = (0, import_node_path24.join)(folder, "g");
+      this.home = (0, import_node_path25.join)(folder, "g");
       (0, import_node_fs22.mkdirSync)(this.home, { mode: 448 });
       if (passphrase !== void 0)
-        (0, import_node_fs22.writeFileSync)(this.passphraseFile = (0, import_node_path24.join)(folder, "p"), passphrase, { mode: 384 });
+        (0, import_node_fs22.writeFileSync)(this.passphraseFile = (0, import_node_path25.join)(folder, "p"), passphrase, { mode: 384 });
       const imported = await this.gpg([
         "--pinentry-mode",
         "loopback",
@@ -22976,7 +22981,7 @@ var Repository = class {
       skipContentsPublishing: true,
       FileSystemPublishEndpoints: { out: { rootDir: this.folder, linkMethod: "copy", verifyMethod: "md5" } }
     };
-    const file2 = (0, import_node_path24.join)(this.aptly, "aptly.conf");
+    const file2 = (0, import_node_path25.join)(this.aptly, "aptly.conf");
     const text2 = `${JSON.stringify(config2, void 0, 1)}
 `;
     if (!(0, import_node_fs22.existsSync)(file2) || (0, import_node_fs22.readFileSync)(file2, "utf8") !== text2) (0, import_node_fs22.writeFileSync)(file2, text2);
@@ -22984,7 +22989,7 @@ var Repository = class {
   }
 };
 
-// ts-src/verbs/channel.ts
+// ts-src/publish/channel.ts
 var fileOf = (name4) => `channels/${name4}.json`;
 var folderChannel = (output) => `folder-${sha256(output).slice(0, 16)}`;
 async function openChannel(store2, name4) {
@@ -23033,7 +23038,7 @@ async function publishChannel(channel, input) {
   const repository = new Repository(
     input.state,
     store2,
-    (0, import_node_path25.join)(input.folder, "apt"),
+    (0, import_node_path26.join)(input.folder, "apt"),
     input.organization,
     input.signingKey,
     input.signingSecret
@@ -23050,14 +23055,14 @@ async function publishChannel(channel, input) {
       )
     };
   }
-  const keyFile = (0, import_node_path25.join)(input.folder, "apt", "key.asc");
+  const keyFile = (0, import_node_path26.join)(input.folder, "apt", "key.asc");
   const key = readIf(keyFile) ?? "";
   return {
     diagnostics,
     lost: [],
     sources: suites.map(
       (s) => renderSources({
-        uri: `file://${encodeURI((0, import_node_path25.join)(input.folder, "apt"))}`,
+        uri: `file://${encodeURI((0, import_node_path26.join)(input.folder, "apt"))}`,
         suite: s.name,
         architectures: s.architectures,
         keyFile,
@@ -23117,11 +23122,11 @@ function suiteOf(r, before2, input, diagnostics) {
   return Object.fromEntries(Object.entries(now).sort(([a], [b]) => a < b ? -1 : 1));
 }
 
-// ts-src/verbs/engine.ts
+// ts-src/engine/scheduler.ts
 var import_node_fs23 = require("node:fs");
-var import_node_path26 = require("node:path");
+var import_node_path27 = require("node:path");
 
-// ts-src/plan/waits.ts
+// ts-src/engine/readiness.ts
 function usableWaits(closures, isTask) {
   const { build: build2, test: test2, runs, together } = closures;
   const count2 = build2.length;
@@ -23145,7 +23150,7 @@ var waits2 = (needs) => ({
   dependents: inverse(needs)
 });
 
-// ts-src/plan/identity.ts
+// ts-src/engine/interface-digests.ts
 var digest2 = (text2) => sha256(text2).slice(0, 32);
 var Identities = class {
   constructor({ runs, together }, interfaceOf2, full) {
@@ -23199,7 +23204,7 @@ var Identities = class {
   }
 };
 
-// ts-src/verbs/scope-run.ts
+// ts-src/engine/task-graph.ts
 var packageOf = (r, task) => r.scope.packages[task % r.count];
 var kindOf = (r, task) => task < r.count ? "build" : "test";
 function prepareRun(scope, target, base, system, full, history, tested) {
@@ -23249,7 +23254,12 @@ function prepareRun(scope, target, base, system, full, history, tested) {
 }
 var needsOfTask = (r, task) => task < r.count ? r.closures.root(task) : r.closures.testRoot(task - r.count);
 
-// ts-src/verbs/engine.ts
+// ts-src/engine/scheduler.ts
+var notesOnly = (say) => ({
+  started: () => void 0,
+  finished: () => void 0,
+  note: say
+});
 var nobodyWaits = { left: new Uint32Array(), dependents: () => new Uint32Array() };
 function withTests(r, task, isTask) {
   const needs = needsOfTask(r, task);
@@ -23483,7 +23493,7 @@ var Engine = class {
     const p = packageOf(r, task);
     const t = r.results[task];
     const test2 = kindOf(r, task) === "test";
-    const lock2 = (0, import_node_path26.join)(options3.state, "locks", settled.key);
+    const lock2 = (0, import_node_path27.join)(options3.state, "locks", settled.key);
     await withLock(
       lock2,
       async () => {
@@ -23499,9 +23509,9 @@ var Engine = class {
           }
         }
         t.started = options3.now();
-        t.log = (0, import_node_path26.join)("logs", r.id, `${p.name}${test2 ? ".test" : ""}.log`);
+        t.log = (0, import_node_path27.join)("logs", r.id, `${p.name}${test2 ? ".test" : ""}.log`);
         options3.progress.started(t);
-        await (test2 ? this.doTest(r, task, settled, (0, import_node_path26.join)(options3.output, t.log)) : this.doBuild(r, task, settled, (0, import_node_path26.join)(options3.output, t.log)));
+        await (test2 ? this.doTest(r, task, settled, (0, import_node_path27.join)(options3.output, t.log)) : this.doBuild(r, task, settled, (0, import_node_path27.join)(options3.output, t.log)));
       },
       () => options3.progress.note(`${p.name}: another slipway does it; waiting`)
     );
@@ -23557,7 +23567,7 @@ var Engine = class {
     options3.progress.note(`the store lost ${name4}, or it was damaged: it is built again`);
     const settled = await options3.settler.settle(r, d);
     if (typeof settled === "string") return settled;
-    const log = (0, import_node_path26.join)(options3.output, "logs", r.id, `${name4}.log`);
+    const log = (0, import_node_path27.join)(options3.output, "logs", r.id, `${name4}.log`);
     const made = await this.healing(r, (work2) => options3.builder.build(r, d, settled, work2, log));
     if ("fault" in made) return `'${name4}' was lost, and can't be built again: ${made.fault}`;
     await options3.store.putRecord(made.record);
@@ -23567,9 +23577,9 @@ var Engine = class {
   }
 };
 
-// ts-src/verbs/outputs.ts
+// ts-src/cli/outputs.ts
 var import_node_fs24 = require("node:fs");
-var import_node_path27 = require("node:path");
+var import_node_path28 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -23640,15 +23650,15 @@ function renderReport(report2) {
   return renderTemplate(report_default3, { title: `${report2.organization}: what was built`, css: report_default2, client: report_default, data });
 }
 
-// ts-src/verbs/outputs.ts
+// ts-src/cli/outputs.ts
 var resultsOf = (runs) => runs.flatMap((r) => r.results.filter((t) => t !== void 0));
 async function writeOutputs(plan2, distributions, platforms, runs, store2, output, begun) {
   const results = resultsOf(runs);
-  writeWhole((0, import_node_path27.join)(output, "lock.yaml"), renderLock(makeLock(plan2.stamp, locked(plan2, distributions), platforms)));
-  writeWhole((0, import_node_path27.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
+  writeWhole((0, import_node_path28.join)(output, "lock.yaml"), renderLock(makeLock(plan2.stamp, locked(plan2, distributions), platforms)));
+  writeWhole((0, import_node_path28.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   writeWhole(
-    (0, import_node_path27.join)(output, "report.html"),
+    (0, import_node_path28.join)(output, "report.html"),
     renderReport({
       organization: plan2.organization,
       stamp: plan2.stamp,
@@ -23666,7 +23676,7 @@ async function writeOutputs(plan2, distributions, platforms, runs, store2, outpu
               upstream: p.version,
               repository: p.repository,
               needs: t.kind === "test" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
-              tail: t.state === "failed" && t.log ? tailOf((0, import_node_path27.join)(output, t.log)) : []
+              tail: t.state === "failed" && t.log ? tailOf((0, import_node_path28.join)(output, t.log)) : []
             }
           ];
         })
@@ -23684,7 +23694,7 @@ async function writeOutputs(plan2, distributions, platforms, runs, store2, outpu
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path27.join)(output, "junit", r.id, `${record2.package}.xml`), text2, { sync: false });
+      else writeWhole((0, import_node_path28.join)(output, "junit", r.id, `${record2.package}.xml`), text2, { sync: false });
     }
   }
   return lost2;
@@ -23748,13 +23758,7 @@ function verdictOf(history) {
   return runs > 1 ? `broken since ${history[since].stamp}: it failed in each of the last ${runs} runs` : history.length > 1 ? "it passed the time before" : "";
 }
 
-// ts-src/verbs/progress.ts
-var quiet = {
-  started: () => void 0,
-  finished: () => void 0,
-  note: (text2) => void process.stderr.write(`${text2}
-`)
-};
+// ts-src/cli/progress.ts
 function makeProgress(tasks, live, verbose, expected, workers, now) {
   const write = (text2) => void process.stderr.write(text2);
   const running2 = /* @__PURE__ */ new Map();
@@ -23815,7 +23819,7 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
   };
 }
 
-// ts-src/verbs/runs.ts
+// ts-src/engine/runs.ts
 var runName = (stamp, id) => `runs/${stamp}-${id}.json`;
 async function recordRun({ store: store2, runs, input, hints }) {
   const tasks = {};
@@ -23853,22 +23857,21 @@ function merged(now, known2) {
   return [...there, ...[...known2.values()].filter((record2) => !names2.has(record2.package))];
 }
 
-// ts-src/verbs/session.ts
-var import_node_os6 = require("node:os");
-var import_node_path38 = require("node:path");
+// ts-src/engine/session.ts
+var import_node_path37 = require("node:path");
 init_diagnostics();
 init_files();
 
-// ts-src/run/base.ts
+// ts-src/sandbox/base-system.ts
 var import_node_fs25 = require("node:fs");
-var import_node_path28 = require("node:path");
+var import_node_path29 = require("node:path");
 init_diagnostics();
 init_files();
 var earliest = "315619200";
 async function ensureBase(driver, state, distroRoot, name4, platform2, architecture2, now, log, progress, pinned) {
-  (0, import_node_fs25.mkdirSync)((0, import_node_path28.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path28.join)(
-    (0, import_node_fs25.realpathSync)((0, import_node_path28.join)(state, "bases")),
+  (0, import_node_fs25.mkdirSync)((0, import_node_path29.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path29.join)(
+    (0, import_node_fs25.realpathSync)((0, import_node_path29.join)(state, "bases")),
     `${name4}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
   const sources = { ...baseSources(platform2, distroRoot), underlays: underlaySources(platform2, distroRoot) };
@@ -23876,8 +23879,8 @@ async function ensureBase(driver, state, distroRoot, name4, platform2, architect
     JSON.stringify([platform2.os, platform2.release, architecture2, platform2.include, sources.lines, sources.underlays])
   );
   const current = () => {
-    const base = readJson((0, import_node_path28.join)(folder, "current.json"));
-    if (!base || base.wanted !== wanted || !exists((0, import_node_path28.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+    const base = readJson((0, import_node_path29.join)(folder, "current.json"));
+    if (!base || base.wanted !== wanted || !exists((0, import_node_path29.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
       return void 0;
     if (pinned) return base.digest === pinned ? base : void 0;
     return now / 1e3 - base.made < platform2.renew_days * 86400 ? base : void 0;
@@ -23885,18 +23888,18 @@ async function ensureBase(driver, state, distroRoot, name4, platform2, architect
   const there = current();
   if (there && await driver.ready(there.root)) return good(there);
   return withLock(
-    (0, import_node_path28.join)(folder, "lock"),
+    (0, import_node_path29.join)(folder, "lock"),
     async () => {
       const other = current();
       if (other && await driver.ready(other.root)) return good(other);
-      for (const entry of (0, import_node_fs25.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path28.join)(folder, entry));
-      const work2 = (0, import_node_path28.join)(folder, `new-${process.pid}`);
-      const lists = (0, import_node_path28.join)(work2, "lists");
+      for (const entry of (0, import_node_fs25.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path29.join)(folder, entry));
+      const work2 = (0, import_node_path29.join)(folder, `new-${process.pid}`);
+      const lists = (0, import_node_path29.join)(work2, "lists");
       (0, import_node_fs25.mkdirSync)(lists, { recursive: true });
-      const tar = (0, import_node_path28.join)(work2, "base.tar");
+      const tar = (0, import_node_path29.join)(work2, "base.tar");
       const proxy = platform2.proxy ?? await hostProxy();
       const sibling = driver.name === "docker" ? readJson(
-        (0, import_node_path28.join)((0, import_node_fs25.realpathSync)((0, import_node_path28.join)(state, "bases")), `${name4}-${architecture2}`, "current.json")
+        (0, import_node_path29.join)((0, import_node_fs25.realpathSync)((0, import_node_path29.join)(state, "bases")), `${name4}-${architecture2}`, "current.json")
       ) : void 0;
       const shared = sibling && sibling.wanted === wanted && platform2.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
       const command = mmdebstrapCommand(platform2, architecture2, sources, tar, lists, {
@@ -23925,7 +23928,7 @@ async function ensureBase(driver, state, distroRoot, name4, platform2, architect
         );
       }
       const digest3 = await sha256File(tar);
-      const root = (0, import_node_path28.join)(work2, "root");
+      const root = (0, import_node_path29.join)(work2, "root");
       const unpacked = await driver.unpack(tar, root);
       if (unpacked.code !== 0) {
         await driver.remove(work2);
@@ -23933,15 +23936,15 @@ async function ensureBase(driver, state, distroRoot, name4, platform2, architect
           error("base-failed", `can't unpack the base of '${name4}': ${unpacked.stderr.trim().split("\n").pop()}`)
         );
       }
-      if (shared && (0, import_node_path28.basename)(shared.lists) === "lists") {
+      if (shared && (0, import_node_path29.basename)(shared.lists) === "lists") {
         await run("rm", ["-rf", lists]);
         await run("cp", ["-a", shared.lists, lists]);
       }
       const listFiles = findLists(lists);
       const archive = sha256(
-        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path28.basename)(f), await sha256File(f)])))
+        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path29.basename)(f), await sha256File(f)])))
       );
-      const final = (0, import_node_path28.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
+      const final = (0, import_node_path29.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
       (0, import_node_fs25.renameSync)(work2, final);
       const base = {
@@ -23949,18 +23952,18 @@ async function ensureBase(driver, state, distroRoot, name4, platform2, architect
         archive,
         wanted,
         folder: final,
-        root: (0, import_node_path28.join)(final, "root"),
-        lists: (0, import_node_path28.join)(final, "lists", "lists"),
-        tar: (0, import_node_path28.join)(final, "base.tar"),
+        root: (0, import_node_path29.join)(final, "root"),
+        lists: (0, import_node_path29.join)(final, "lists", "lists"),
+        tar: (0, import_node_path29.join)(final, "base.tar"),
         packages: [],
         made: shared?.made ?? Math.floor(now / 1e3),
         sources: sources.from
       };
-      if (!exists(base.lists)) base.lists = (0, import_node_path28.join)(final, "lists");
+      if (!exists(base.lists)) base.lists = (0, import_node_path29.join)(final, "lists");
       const prepared = await prepareBase(driver, state, base);
       if (!prepared.ok) return prepared;
       base.packages = prepared.value;
-      writeWhole((0, import_node_path28.join)(folder, "current.json"), JSON.stringify(base));
+      writeWhole((0, import_node_path29.join)(folder, "current.json"), JSON.stringify(base));
       return good(base);
     },
     () => progress(`waiting for another slipway that makes the base of ${name4}`)
@@ -23998,11 +24001,11 @@ var firstError = (log) => {
   return line ? `: ${line.slice(3)}` : "";
 };
 var cacheOf = (base) => {
-  const folder = (0, import_node_path28.join)(base.folder, "cache");
+  const folder = (0, import_node_path29.join)(base.folder, "cache");
   (0, import_node_fs25.mkdirSync)(folder, { recursive: true });
   return folder;
 };
-var findLists = (folder) => (0, import_node_fs25.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path28.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs25.statSync)(f).isFile());
+var findLists = (folder) => (0, import_node_fs25.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path29.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs25.statSync)(f).isFile());
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
   const asked = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
@@ -24016,144 +24019,8 @@ var aptEnvironment = (proxy) => ({
   ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
 });
 
-// ts-src/run/docker.ts
-var import_node_crypto5 = require("node:crypto");
+// ts-src/sandbox/stored-base.ts
 var import_node_fs26 = require("node:fs");
-var import_node_path29 = require("node:path");
-init_files();
-var marker = ".docker-image";
-var guarded = 'exec 3<&0; "$@" </dev/null 3<&- & work=$!; { cat <&3 >/dev/null; kill -9 -1; } & wait $work';
-var asBuilder = 'chown -R 2000:2000 /build; exec setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"';
-function dockerDriver(state) {
-  const label = `slipway.state=${sha256(state).slice(0, 16)}`;
-  const docker = (args, options3 = {}) => run("docker", args, options3);
-  const imageOf = (folder) => readIf((0, import_node_path29.join)(folder, marker))?.trim();
-  let swept;
-  const sweep = async () => {
-    const old = await docker(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
-    const alive = (pid) => exists(`/proc/${pid}`);
-    for (const id of old.stdout.split("\n").filter(Boolean)) {
-      const owner = (await docker(["inspect", "--format", '{{index .Config.Labels "slipway.pid"}}', id])).stdout.trim();
-      if (!alive(owner)) await docker(["rm", "--force", id]);
-    }
-  };
-  async function enter(entry) {
-    await (swept ??= sweep());
-    (0, import_node_fs26.mkdirSync)(entry.work, { recursive: true });
-    const at2 = entry.root.layers.findIndex((l) => imageOf(l) !== void 0);
-    if (at2 < 0)
-      return {
-        code: 125,
-        signal: null,
-        stdout: "",
-        stderr: "the base image of this root is not there: run with --renew-base"
-      };
-    const image = imageOf(entry.root.layers[at2]);
-    const name4 = `slipway-${process.pid}-${(0, import_node_crypto5.randomBytes)(6).toString("hex")}`;
-    const command = entry.user === "root" ? entry.command : ["sh", "-ec", asBuilder, "sh", ...entry.command];
-    const created = await docker([
-      "create",
-      "--interactive",
-      "--name",
-      name4,
-      "--label",
-      label,
-      "--label",
-      `slipway.pid=${process.pid}`,
-      "--hostname",
-      "slipway",
-      "--network",
-      entry.network === true ? "host" : "none",
-      "--init",
-      ...entry.binds.flatMap((b) => ["--volume", `${b.from}:${b.to}${b.readOnly ? ":ro" : ""}`]),
-      "--tmpfs",
-      "/tmp:exec,mode=1777",
-      ...Object.entries(entry.env).flatMap(([k, v]) => ["--env", `${k}=${v}`]),
-      image,
-      "sh",
-      "-c",
-      guarded,
-      "sh",
-      ...command
-    ]);
-    if (created.code !== 0) return created;
-    try {
-      for (const layer of entry.root.layers.slice(0, at2).reverse()) {
-        const archive = (0, import_node_path29.join)(entry.work, "over.tar");
-        const packed2 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
-        const copied = packed2.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name4, archive]) : packed2;
-        (0, import_node_fs26.rmSync)(archive, { force: true });
-        if (copied.code !== 0) return copied;
-      }
-      const { log, signal } = entry;
-      const stop = () => void docker(["kill", name4]);
-      signal?.addEventListener("abort", stop, { once: true });
-      const outcome = await run(
-        "setpriv",
-        ["--pdeathsig", "KILL", "docker", "start", "--attach", "--interactive", name4],
-        { keepInput: true, ...log ? { log } : {}, ...signal ? { signal } : {} }
-      );
-      signal?.removeEventListener("abort", stop);
-      if (outcome.code === 0 && entry.root.keep) {
-        (0, import_node_fs26.mkdirSync)((0, import_node_path29.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
-        const tag = `slipway-layer:${sha256(`${entry.root.keep}${name4}`).slice(0, 24)}`;
-        const committed = await docker(["commit", "--change", 'CMD ["sh"]', name4, tag]);
-        if (committed.code !== 0) return committed;
-        const status = await docker([
-          "cp",
-          `${name4}:/var/lib/dpkg/status`,
-          (0, import_node_path29.join)(entry.root.keep, "var/lib/dpkg/status")
-        ]);
-        if (status.code !== 0) return status;
-        (0, import_node_fs26.writeFileSync)((0, import_node_path29.join)(entry.root.keep, marker), `${tag}
-`);
-      }
-      return outcome;
-    } finally {
-      await docker(["rm", "--force", name4]);
-    }
-  }
-  return {
-    name: "docker",
-    enter,
-    async unpack(tar, folder) {
-      const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
-      const imported = await docker(["import", tar, tag]);
-      if (imported.code !== 0) return imported;
-      (0, import_node_fs26.mkdirSync)(folder, { recursive: true });
-      (0, import_node_fs26.writeFileSync)((0, import_node_path29.join)(folder, marker), `${tag}
-`);
-      return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder, "./var/lib/dpkg/status"]);
-    },
-    // Images may be pruned, or the daemon be another one than before.
-    async ready(folder) {
-      const image = imageOf(folder);
-      return image !== void 0 && (await docker(["image", "inspect", "--format", "{{.Id}}", image])).code === 0;
-    },
-    async remove(folder) {
-      if (!exists(folder)) return;
-      const own3 = await run("rm", ["-rf", "--one-file-system", "--", folder]);
-      if (own3.code === 0) return;
-      const image = (await docker(["images", "--quiet", "slipway-base"])).stdout.split("\n")[0];
-      if (image)
-        await docker([
-          "run",
-          "--rm",
-          "--network",
-          "none",
-          "--volume",
-          `${(0, import_node_path29.dirname)(folder)}:/parent`,
-          image,
-          "rm",
-          "-rf",
-          `/parent/${(0, import_node_path29.basename)(folder)}`
-        ]);
-    }
-  };
-}
-
-// ts-src/run/kept-base.ts
-var import_node_fs27 = require("node:fs");
 var import_node_path30 = require("node:path");
 init_diagnostics();
 init_files();
@@ -24161,7 +24028,7 @@ var nameOf = (digest3, archive) => `bases/${digest3}-${archive.slice(0, 16)}.jso
 async function keepBase(store2, base, work2) {
   const name4 = nameOf(base.digest, base.archive);
   if (await store2.readJson(name4)) return;
-  (0, import_node_fs27.mkdirSync)(work2, { recursive: true });
+  (0, import_node_fs26.mkdirSync)(work2, { recursive: true });
   const tar = (0, import_node_path30.join)(work2, "base.tar.gz");
   const lists = (0, import_node_path30.join)(work2, "lists.tar.gz");
   for (const [command, args] of [
@@ -24202,9 +24069,9 @@ var lost = (what, platform2, digest3) => bad(
   })
 );
 async function keptBase(driver, store2, state, platform2, architecture2, wanted, progress) {
-  (0, import_node_fs27.mkdirSync)((0, import_node_path30.join)(state, "bases"), { recursive: true });
+  (0, import_node_fs26.mkdirSync)((0, import_node_path30.join)(state, "bases"), { recursive: true });
   const folder = (0, import_node_path30.join)(
-    (0, import_node_fs27.realpathSync)((0, import_node_path30.join)(state, "bases")),
+    (0, import_node_fs26.realpathSync)((0, import_node_path30.join)(state, "bases")),
     `${platform2}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
   const kept2 = (0, import_node_path30.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
@@ -24230,7 +24097,7 @@ async function keptBase(driver, store2, state, platform2, architecture2, wanted,
       if (!tar || !lists) return lost("whole base", platform2, wanted.digest);
       const work2 = (0, import_node_path30.join)(folder, `new-${process.pid}`);
       await driver.remove(work2);
-      (0, import_node_fs27.mkdirSync)((0, import_node_path30.join)(work2, "lists"), { recursive: true });
+      (0, import_node_fs26.mkdirSync)((0, import_node_path30.join)(work2, "lists"), { recursive: true });
       const unzipped2 = await run("sh", [
         "-c",
         'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
@@ -24254,7 +24121,7 @@ async function keptBase(driver, store2, state, platform2, architecture2, wanted,
         );
       const final = (0, import_node_path30.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs27.renameSync)(work2, final);
+      (0, import_node_fs26.renameSync)(work2, final);
       const base = {
         ...wanted,
         folder: final,
@@ -24274,8 +24141,8 @@ async function keptBase(driver, store2, state, platform2, architecture2, wanted,
   );
 }
 
-// ts-src/run/system.ts
-var import_node_fs28 = require("node:fs");
+// ts-src/sandbox/apt-resolver.ts
+var import_node_fs27 = require("node:fs");
 var import_node_path31 = require("node:path");
 init_diagnostics();
 init_files();
@@ -24512,14 +24379,14 @@ var System = class {
           )
         );
       const layer = parent ? { set, parent: parent.id } : { set };
-      (0, import_node_fs28.mkdirSync)(this.all(), { recursive: true });
+      (0, import_node_fs27.mkdirSync)(this.all(), { recursive: true });
       const staged = (0, import_node_path31.join)(work2, "layer");
-      (0, import_node_fs28.mkdirSync)(staged);
-      (0, import_node_fs28.rmSync)((0, import_node_path31.join)(keep, "aptcache"), { recursive: true, force: true });
-      (0, import_node_fs28.renameSync)(keep, (0, import_node_path31.join)(staged, "root"));
+      (0, import_node_fs27.mkdirSync)(staged);
+      (0, import_node_fs27.rmSync)((0, import_node_path31.join)(keep, "aptcache"), { recursive: true, force: true });
+      (0, import_node_fs27.renameSync)(keep, (0, import_node_path31.join)(staged, "root"));
       writeWhole((0, import_node_path31.join)(staged, "layer.json"), JSON.stringify(layer));
       if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
-      (0, import_node_fs28.renameSync)(staged, this.folder(id));
+      (0, import_node_fs27.renameSync)(staged, this.folder(id));
       this.layers.set(id, layer);
       return good(this.chain(id));
     });
@@ -24535,7 +24402,7 @@ var System = class {
     let best;
     let names2 = [];
     try {
-      names2 = (0, import_node_fs28.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names2 = (0, import_node_fs27.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
     for (const id of names2) {
@@ -24549,7 +24416,7 @@ var System = class {
   }
   archives() {
     const folder = (0, import_node_path31.join)(this.state, "archives");
-    (0, import_node_fs28.mkdirSync)((0, import_node_path31.join)(folder, "partial"), { recursive: true });
+    (0, import_node_fs27.mkdirSync)((0, import_node_path31.join)(folder, "partial"), { recursive: true });
     return folder;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
@@ -24559,7 +24426,7 @@ var System = class {
       return `${name4}_${version2.replaceAll(":", "%3a")}_`;
     };
     return withLock((0, import_node_path31.join)(this.state, "archives.lock"), async () => {
-      const held = (0, import_node_fs28.readdirSync)(this.archives());
+      const held = (0, import_node_fs27.readdirSync)(this.archives());
       const missing = packages.filter((p) => !held.some((h) => h.startsWith(file2(p))));
       if (!missing.length) return good(true);
       const work2 = newWork(this.state);
@@ -24597,101 +24464,9 @@ var System = class {
   }
 };
 
-// ts-src/run/unshare.ts
-var import_node_fs29 = require("node:fs");
-var import_node_path32 = require("node:path");
-
-// resources/templates/enter.sh
-var enter_default = '# Puts a root together from overlay layers inside namespaces that unshare(1) made, and runs a command in it.\n# Everything is mounted in a private mount namespace: it is gone with the last process.\n# Arguments: FOLDER LOWER UPPER NETWORK USER BINDS COMMAND...\n#   FOLDER  work folder with the lower layers as links, cwd of the mounts (so that no path needs quoting in mount options)\n#   LOWER   names of the links, topmost first, joined by colons\n#   UPPER   `tmpfs`, or a folder\'s name under FOLDER that keeps what is written\n#   NETWORK `on`, `off`, or `loopback`: off, but for what one process says to another on this machine\n#   USER    `root`, or `builder`: no privileges and none to gain\n#   BINDS   number of bind mounts, each two further arguments: SOURCE and TARGET, `ro:` before TARGET where it may not be written\nset -eu\nfolder=$1 lower=$2 upper=$3 network=$4 user=$5 binds=$6\nshift 6\ncd "$folder"\nmkdir -p m\nif [ "$upper" = tmpfs ]; then\n  mkdir -p t\n  mount -t tmpfs -o mode=0755 tmpfs t\n  upper=t/u\n  mkdir t/u t/w\n  work=t/w\nelse\n  work=$upper.work\n  mkdir -p "$upper" "$work"\nfi\nmount -t overlay overlay -o "lowerdir=$lower,upperdir=$upper,workdir=$work${SLIPWAY_OVERLAY:-}" m\nmount -t proc -o nosuid,nodev,noexec proc m/proc\nmount -t tmpfs -o mode=0755,nosuid tmpfs m/dev\nfor device in null zero full random urandom tty; do\n  : > "m/dev/$device"\n  mount --bind "/dev/$device" "m/dev/$device"\ndone\nmkdir m/dev/shm m/dev/pts\nmount -t tmpfs -o mode=1777,nosuid,nodev tmpfs m/dev/shm\nmount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts m/dev/pts\nln -s pts/ptmx m/dev/ptmx\nln -s /proc/self/fd m/dev/fd\nln -s /proc/self/fd/0 m/dev/stdin\nln -s /proc/self/fd/1 m/dev/stdout\nln -s /proc/self/fd/2 m/dev/stderr\nmount -t tmpfs -o mode=1777,nosuid,nodev tmpfs m/tmp\necho slipway > /proc/sys/kernel/hostname 2>/dev/null || :\nwhile [ "$binds" -gt 0 ]; do\n  source=$1 target=$2\n  shift 2\n  binds=$((binds - 1))\n  option=\n  case $target in ro:*) target=${target#ro:} option=ro ;; esac\n  if [ -d "$source" ]; then mkdir -p "m$target"; elif [ ! -e "m$target" ]; then mkdir -p "m${target%/*}"; : > "m$target"; fi\n  mount --bind "$source" "m$target"\n  if [ -n "$option" ]; then mount -o remount,bind,ro "m$target" 2>/dev/null || mount -o remount,bind,ro,nosuid,nodev "m$target"; fi\ndone\n# SIOCSIFFLAGS, IFF_UP: iproute2 is not on every machine, perl is.\nif [ "$network" = loopback ]; then perl -e \'socket(S, 2, 2, 0) && ioctl(S, 0x8914, pack("a16 s x14", "lo", 1))\' || :; fi\nif [ "$network" = on ]; then\n  rm -f m/etc/resolv.conf\n  for file in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt; do\n    if [ -s "$file" ]; then\n      mkdir -p "m${file%/*}"\n      cat "$file" > "m$file"\n    fi\n  done\nfi\nif [ "$user" = root ]; then exec chroot m "$@"; fi\nchown -R 2000:2000 m/build\nexec chroot m setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"\n';
-
-// ts-src/run/unshare.ts
-init_files();
-function unshareDriver() {
-  const plain2 = process.getuid() !== 0;
-  const user = plain2 ? ["--user", "--map-auto", "--map-root-user"] : [];
-  const inside = (namespaces, command, options3) => run(
-    "setpriv",
-    ["--pdeathsig", "KILL", "unshare", ...user, ...namespaces, "--fork", "--kill-child=KILL", ...command],
-    options3
-  );
-  let known2;
-  const isPrivate = () => known2 ??= run("unshare", [...user, "--mount", "--propagation", "private", "true"]).then((o) => o.code === 0);
-  const unmount = async (folder) => {
-    const own3 = mountsBelow(folder);
-    if (own3.length && !await isPrivate()) await run("umount", ["--lazy", ...own3.reverse()]);
-  };
-  return {
-    name: "unshare",
-    async enter(entry) {
-      (0, import_node_fs29.mkdirSync)(entry.work, { recursive: true });
-      const links = entry.root.layers.map((layer, i) => {
-        (0, import_node_fs29.symlinkSync)(layer, (0, import_node_path32.join)(entry.work, `l${i}`));
-        return `l${i}`;
-      });
-      let upper = "tmpfs";
-      if (entry.root.keep) {
-        (0, import_node_fs29.mkdirSync)(entry.root.keep, { recursive: true });
-        (0, import_node_fs29.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
-        (0, import_node_fs29.symlinkSync)(entry.root.keep, (0, import_node_path32.join)(entry.work, "k"));
-        (0, import_node_fs29.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path32.join)(entry.work, "k.work"));
-        upper = "k";
-      }
-      const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
-      const namespaces = [
-        "--mount",
-        "--propagation",
-        await isPrivate() ? "private" : "unchanged",
-        "--pid",
-        "--ipc",
-        "--uts",
-        ...entry.network === true ? [] : ["--net"]
-      ];
-      const env = {
-        ...entry.env,
-        PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        ...plain2 ? { SLIPWAY_OVERLAY: ",userxattr" } : {}
-      };
-      const { log, signal } = entry;
-      const outcome = await inside(
-        namespaces,
-        [
-          "sh",
-          "-c",
-          enter_default,
-          "enter",
-          entry.work,
-          links.join(":"),
-          upper,
-          entry.network === true ? "on" : entry.network || "off",
-          entry.user,
-          String(entry.binds.length),
-          ...binds,
-          ...entry.command
-        ],
-        { env, signal, ...log ? { log } : {} }
-      );
-      await unmount(entry.work);
-      return outcome;
-    },
-    unpack: (tar, folder) => {
-      (0, import_node_fs29.mkdirSync)(folder, { recursive: true });
-      return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder], {});
-    },
-    ready: (folder) => Promise.resolve(exists(folder)),
-    async remove(folder) {
-      if (!exists(folder)) return;
-      await unmount(folder);
-      await inside([], ["rm", "-rf", "--one-file-system", "--", folder], {});
-    }
-  };
-}
-function mountsBelow(folder) {
-  return (readIf("/proc/self/mounts") ?? "").split("\n").map((l) => (l.split(" ")[1] ?? "").replace(/\\([0-7]{3})/g, (_, o) => String.fromCharCode(parseInt(o, 8)))).filter((m) => m.startsWith(`${folder}/`));
-}
-
-// ts-src/verbs/builder.ts
-var import_node_fs33 = require("node:fs");
-var import_node_path36 = require("node:path");
+// ts-src/engine/build/package-builder.ts
+var import_node_fs31 = require("node:fs");
+var import_node_path35 = require("node:path");
 init_diagnostics();
 
 // resources/templates/changelog.mustache
@@ -25045,9 +24820,9 @@ ${escape(c.message)}</system-out>`] : c.result === "failed" && c.output ? [`    
 var firstLine = (text2) => text2.trim().split("\n")[0].slice(0, 200);
 var escape = (text2) => text2.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
-// ts-src/run/junit.ts
-var import_node_fs30 = require("node:fs");
-var import_node_path33 = require("node:path");
+// ts-src/inspect/test-results.ts
+var import_node_fs28 = require("node:fs");
+var import_node_path32 = require("node:path");
 init_fxp();
 var most = 32 << 20;
 function readResults(folder) {
@@ -25056,17 +24831,17 @@ function readResults(folder) {
   const seen = /* @__PURE__ */ new Set();
   let ctest = [];
   for (const file2 of filesOf2(folder)) {
-    const text2 = (0, import_node_fs30.readFileSync)(file2, "utf8");
-    const found = parseResults(text2, (0, import_node_path33.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
+    const text2 = (0, import_node_fs28.readFileSync)(file2, "utf8");
+    const found = parseResults(text2, (0, import_node_path32.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
     if (!found) {
-      damaged.push((0, import_node_path33.basename)(file2));
+      damaged.push((0, import_node_path32.basename)(file2));
       continue;
     }
-    if (/^ctest(-Test)?\.xml$/.test((0, import_node_path33.basename)(file2))) {
+    if (/^ctest(-Test)?\.xml$/.test((0, import_node_path32.basename)(file2))) {
       ctest = found;
       continue;
     }
-    seen.add((0, import_node_path33.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
+    seen.add((0, import_node_path32.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
     cases.push(...found);
   }
   cases.push(...ctest.filter((c) => !seen.has(c.name)));
@@ -25074,10 +24849,10 @@ function readResults(folder) {
 }
 function filesOf2(folder) {
   try {
-    return (0, import_node_fs30.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1).flatMap((e) => {
-      const path2 = (0, import_node_path33.join)(folder, e.name);
+    return (0, import_node_fs28.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1).flatMap((e) => {
+      const path2 = (0, import_node_path32.join)(folder, e.name);
       if (e.isDirectory()) return filesOf2(path2);
-      return e.isFile() && e.name.endsWith(".xml") && (0, import_node_fs30.lstatSync)(path2).size < most ? [path2] : [];
+      return e.isFile() && e.name.endsWith(".xml") && (0, import_node_fs28.lstatSync)(path2).size < most ? [path2] : [];
     });
   } catch {
     return [];
@@ -25141,9 +24916,9 @@ function ofCtest(t) {
   };
 }
 
-// ts-src/run/packages.ts
-var import_node_fs31 = require("node:fs");
-var import_node_path34 = require("node:path");
+// ts-src/sandbox/package-layers.ts
+var import_node_fs29 = require("node:fs");
+var import_node_path33 = require("node:path");
 init_files();
 var Packages = class {
   constructor(state, store2) {
@@ -25151,10 +24926,10 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest3) => (0, import_node_path34.join)(this.state, "unpacked", digest3);
+  folder = (digest3) => (0, import_node_path33.join)(this.state, "unpacked", digest3);
   /** Undefined where the store's file is gone or damaged. */
   async unpack(deb) {
-    const there = this.known.get(deb.sha256) ?? readJson((0, import_node_path34.join)(this.folder(deb.sha256), "unpacked.json"));
+    const there = this.known.get(deb.sha256) ?? readJson((0, import_node_path33.join)(this.folder(deb.sha256), "unpacked.json"));
     if (there) {
       this.known.set(deb.sha256, there);
       return there;
@@ -25166,52 +24941,52 @@ var Packages = class {
     return unpacked;
   }
   async unpackFile(file2, target) {
-    (0, import_node_fs31.mkdirSync)((0, import_node_path34.join)(this.state, "unpacked"), { recursive: true });
+    (0, import_node_fs29.mkdirSync)((0, import_node_path33.join)(this.state, "unpacked"), { recursive: true });
     const staged = temporaryBeside(target);
     try {
       const raw = await run("dpkg-deb", ["--raw-extract", file2, staged]);
       if (raw.code !== 0) throw new Error(`dpkg-deb can't unpack ${file2}: ${raw.stderr}`);
-      const control = (0, import_node_path34.join)(staged, "DEBIAN");
-      const fields = (0, import_node_fs31.readFileSync)((0, import_node_path34.join)(control, "control"), "utf8").trimEnd();
+      const control = (0, import_node_path33.join)(staged, "DEBIAN");
+      const fields = (0, import_node_fs29.readFileSync)((0, import_node_path33.join)(control, "control"), "utf8").trimEnd();
       const name4 = /^Package: (\S+)/m.exec(fields)[1];
       const paths2 = [];
       const files = [];
       const walk = (folder, shown3) => {
-        for (const entry of (0, import_node_fs31.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
+        for (const entry of (0, import_node_fs29.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
           if (shown3 === "" && entry.name === "DEBIAN") continue;
           paths2.push(`${shown3}/${entry.name}`);
-          if (entry.isDirectory()) walk((0, import_node_path34.join)(folder, entry.name), `${shown3}/${entry.name}`);
+          if (entry.isDirectory()) walk((0, import_node_path33.join)(folder, entry.name), `${shown3}/${entry.name}`);
           else files.push(`${shown3}/${entry.name}`);
         }
       };
       walk(staged, "");
-      const info = (0, import_node_path34.join)(staged, "var/lib/dpkg/info");
-      (0, import_node_fs31.mkdirSync)(info, { recursive: true });
-      (0, import_node_fs31.writeFileSync)((0, import_node_path34.join)(info, `${name4}.list`), `/.
+      const info = (0, import_node_path33.join)(staged, "var/lib/dpkg/info");
+      (0, import_node_fs29.mkdirSync)(info, { recursive: true });
+      (0, import_node_fs29.writeFileSync)((0, import_node_path33.join)(info, `${name4}.list`), `/.
 ${paths2.join("\n")}
 `);
       for (const member of ["md5sums", "shlibs", "triggers"])
-        if (exists((0, import_node_path34.join)(control, member))) (0, import_node_fs31.renameSync)((0, import_node_path34.join)(control, member), (0, import_node_path34.join)(info, `${name4}.${member}`));
-      (0, import_node_fs31.rmSync)(control, { recursive: true });
+        if (exists((0, import_node_path33.join)(control, member))) (0, import_node_fs29.renameSync)((0, import_node_path33.join)(control, member), (0, import_node_path33.join)(info, `${name4}.${member}`));
+      (0, import_node_fs29.rmSync)(control, { recursive: true });
       const unpacked = {
         package: name4,
         status: fields.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
         files
       };
-      (0, import_node_fs31.writeFileSync)((0, import_node_path34.join)(staged, "unpacked.json"), JSON.stringify(unpacked));
+      (0, import_node_fs29.writeFileSync)((0, import_node_path33.join)(staged, "unpacked.json"), JSON.stringify(unpacked));
       try {
-        (0, import_node_fs31.renameSync)(staged, target);
+        (0, import_node_fs29.renameSync)(staged, target);
       } catch (e) {
         if (e.code !== "ENOTEMPTY" && e.code !== "EEXIST")
           throw e;
-        if (!readJson((0, import_node_path34.join)(target, "unpacked.json"))) {
-          (0, import_node_fs31.rmSync)(target, { recursive: true, force: true });
-          (0, import_node_fs31.renameSync)(staged, target);
+        if (!readJson((0, import_node_path33.join)(target, "unpacked.json"))) {
+          (0, import_node_fs29.rmSync)(target, { recursive: true, force: true });
+          (0, import_node_fs29.renameSync)(staged, target);
         }
       }
       return unpacked;
     } finally {
-      (0, import_node_fs31.rmSync)(staged, { recursive: true, force: true });
+      (0, import_node_fs29.rmSync)(staged, { recursive: true, force: true });
     }
   }
   /**
@@ -25227,7 +25002,7 @@ ${paths2.join("\n")}
       else lost2.push(deb.sha256);
     }
     if (lost2.length) return lost2;
-    (0, import_node_fs31.mkdirSync)(target, { recursive: true });
+    (0, import_node_fs29.mkdirSync)(target, { recursive: true });
     if (debs.length) {
       const linked = await run("cp", [
         "-al",
@@ -25239,12 +25014,12 @@ ${paths2.join("\n")}
         throw Object.assign(new Error(`can't put the root together: ${linked.stderr.trim().split("\n").pop()}`), {
           code: /No space/.test(linked.stderr) ? "ENOSPC" : "ELINK"
         });
-      (0, import_node_fs31.rmSync)((0, import_node_path34.join)(target, "unpacked.json"), { force: true });
+      (0, import_node_fs29.rmSync)((0, import_node_path33.join)(target, "unpacked.json"), { force: true });
     }
-    (0, import_node_fs31.mkdirSync)((0, import_node_path34.join)(target, "var/lib/dpkg"), { recursive: true });
-    (0, import_node_fs31.writeFileSync)(
-      (0, import_node_path34.join)(target, "var/lib/dpkg/status"),
-      `${(0, import_node_fs31.readFileSync)(status, "utf8").trimEnd()}
+    (0, import_node_fs29.mkdirSync)((0, import_node_path33.join)(target, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs29.writeFileSync)(
+      (0, import_node_path33.join)(target, "var/lib/dpkg/status"),
+      `${(0, import_node_fs29.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
 `).join("\n")}`
@@ -25253,15 +25028,15 @@ ${all.map((u) => `${u.status}
   }
 };
 
-// ts-src/run/sources.ts
-var import_node_fs32 = require("node:fs");
-var import_node_path35 = require("node:path");
+// ts-src/store/sources.ts
+var import_node_fs30 = require("node:fs");
+var import_node_path34 = require("node:path");
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => await store2.readJson(nameOf2(tree)) !== void 0;
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name4) => (0, import_node_path35.basename)(name4, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name4) => (0, import_node_path34.basename)(name4, ".json")));
 async function keepSource(store2, tree, folder, work2) {
-  const archive = (0, import_node_path35.join)(work2, `${tree}.tar.gz`);
-  (0, import_node_fs32.mkdirSync)(work2, { recursive: true });
+  const archive = (0, import_node_path34.join)(work2, `${tree}.tar.gz`);
+  (0, import_node_fs30.mkdirSync)(work2, { recursive: true });
   const packed2 = await run("tar", [
     "-c",
     "-z",
@@ -25281,20 +25056,20 @@ async function keepSource(store2, tree, folder, work2) {
       code: /No space/.test(packed2.stderr) ? "ENOSPC" : "ETAR"
     });
   await store2.writeJson(nameOf2(tree), await store2.put(archive));
-  (0, import_node_fs32.rmSync)(archive, { force: true });
+  (0, import_node_fs30.rmSync)(archive, { force: true });
 }
 async function restoreSource(store2, tree, folder) {
   const stored = await store2.readJson(nameOf2(tree));
   const archive = stored && await store2.path(stored);
   if (archive === void 0) return false;
-  (0, import_node_fs32.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs30.mkdirSync)(folder, { recursive: true });
   const out = await run("tar", ["-x", "-z", "--touch", "--no-same-owner", "-f", archive, "-C", folder]);
   if (out.code === 0) return true;
-  (0, import_node_fs32.rmSync)(folder, { recursive: true, force: true });
+  (0, import_node_fs30.rmSync)(folder, { recursive: true, force: true });
   return false;
 }
 
-// ts-src/verbs/builder.ts
+// ts-src/engine/build/package-builder.ts
 var Builder = class {
   constructor(options3) {
     this.options = options3;
@@ -25310,23 +25085,23 @@ var Builder = class {
     if ("fault" in room || "lost" in room) return room;
     const version2 = this.version(r, p);
     this.writePackaging(r, p, room.source, version2);
-    const enter = (steps, env, signal) => this.enter(r, p, room, (0, import_node_path36.join)(work2, `root-${steps.replaceAll(" ", "-")}`), steps, env, false, log, signal);
+    const enter = (steps, env, signal) => this.enter(r, p, room, (0, import_node_path35.join)(work2, `root-${steps.replaceAll(" ", "-")}`), steps, env, false, log, signal);
     const limit = timeLimit(options3.signal, options3.minutes);
     let outcome = await enter("build stage", {}, limit.signal);
-    const description = outcome.code === 0 ? describe((0, import_node_path36.join)(room.source, "debian", p.debian)) : void 0;
+    const description = outcome.code === 0 ? describe((0, import_node_path35.join)(room.source, "debian", p.debian)) : void 0;
     const shown3 = description && interfaceOf(description);
-    const abi2 = shown3 ? this.abiOf(r, n, shown3.shown, (0, import_node_path36.join)(room.source, "debian", `${p.debian}.substvars`)) : { name: "", requires: [] };
+    const abi2 = shown3 ? this.abiOf(r, n, shown3.shown, (0, import_node_path35.join)(room.source, "debian", `${p.debian}.substvars`)) : { name: "", requires: [] };
     if (outcome.code === 0)
       outcome = await enter("pack", { SLIPWAY_ABI: abi2.name, SLIPWAY_REQUIRES: abi2.requires.join(", ") }, limit.signal);
     limit.done();
     if (outcome.code !== 0 || !shown3) return { fault: this.faultOf(outcome, limit.signal, log, "its build") };
     const main2 = debFile(p.debian, version2, r.target.architecture);
-    for (const f of (0, import_node_fs33.readdirSync)(room.build))
-      if (f.endsWith(".ddeb")) (0, import_node_fs33.renameSync)((0, import_node_path36.join)(room.build, f), (0, import_node_path36.join)(room.build, f.replace(/\.ddeb$/, ".deb")));
-    const made = (0, import_node_fs33.readdirSync)(room.build).filter((f) => f.endsWith(".deb")).sort((a, b) => Number(b === main2) - Number(a === main2) || compare(a, b));
+    for (const f of (0, import_node_fs31.readdirSync)(room.build))
+      if (f.endsWith(".ddeb")) (0, import_node_fs31.renameSync)((0, import_node_path35.join)(room.build, f), (0, import_node_path35.join)(room.build, f.replace(/\.ddeb$/, ".deb")));
+    const made = (0, import_node_fs31.readdirSync)(room.build).filter((f) => f.endsWith(".deb")).sort((a, b) => Number(b === main2) - Number(a === main2) || compare(a, b));
     if (made[0] !== main2) return { fault: `it made no ${main2}` };
     const debs = [];
-    for (const f of made) debs.push(await options3.store.put((0, import_node_path36.join)(room.build, f)));
+    for (const f of made) debs.push(await options3.store.put((0, import_node_path35.join)(room.build, f)));
     const unpacked = await this.packages.unpack(debs[0]);
     if (!unpacked) return { fault: "the store lost what was just built: is its disk sound?" };
     const own3 = new Set(r.scope.packages.map((q3) => q3.debian));
@@ -25387,12 +25162,12 @@ var Builder = class {
       SLIPWAY_TEST_RETRIES: String(options3.retries),
       SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, options3.minutes * 60 - 5)))
     };
-    const outcome = await this.enter(r, p, room, (0, import_node_path36.join)(work2, "root-test"), "test", env, "loopback", log, limit.signal);
+    const outcome = await this.enter(r, p, room, (0, import_node_path35.join)(work2, "root-test"), "test", env, "loopback", log, limit.signal);
     limit.done();
     if (options3.signal.aborted) return { fault: "the run was stopped" };
-    const results = (0, import_node_path36.join)(room.build, "results");
-    const attempts2 = (0, import_node_fs33.existsSync)(results) ? (0, import_node_fs33.readdirSync)(results).filter((f) => /^\d+$/.test(f)).map(Number).sort((a, b) => a - b) : [];
-    const byAttempt = attempts2.map((a) => readResults((0, import_node_path36.join)(results, String(a))));
+    const results = (0, import_node_path35.join)(room.build, "results");
+    const attempts2 = (0, import_node_fs31.existsSync)(results) ? (0, import_node_fs31.readdirSync)(results).filter((f) => /^\d+$/.test(f)).map(Number).sort((a, b) => a - b) : [];
+    const byAttempt = attempts2.map((a) => readResults((0, import_node_path35.join)(results, String(a))));
     const last = byAttempt[byAttempt.length - 1];
     const whole = (message) => [
       {
@@ -25401,7 +25176,7 @@ var Builder = class {
         seconds: (options3.now() - begun) / 1e3,
         result: "failed",
         message,
-        output: (0, import_node_fs33.readFileSync)(log, "utf8").slice(-2e4)
+        output: (0, import_node_fs31.readFileSync)(log, "utf8").slice(-2e4)
       }
     ];
     if (outcome.code !== 0 || !last) {
@@ -25411,7 +25186,7 @@ var Builder = class {
       ];
       return finish2(record2("failed", cases2, attempts2.length, []), cases2);
     }
-    const exit2 = (0, import_node_fs33.readFileSync)((0, import_node_path36.join)(results, String(attempts2[attempts2.length - 1]), "exit"), "utf8").trim();
+    const exit2 = (0, import_node_fs31.readFileSync)((0, import_node_path35.join)(results, String(attempts2[attempts2.length - 1]), "exit"), "utf8").trim();
     const cases = [...last.cases];
     if (last.damaged.length) cases.push(...whole(`its results can't be read: ${last.damaged.join(", ")}`));
     else if (exit2 !== "0" && !cases.some((c) => c.result === "failed"))
@@ -25440,8 +25215,8 @@ var Builder = class {
   /** Source, packages and system layers of a task, at hand. */
   async room(r, p, settled, roots, work2, log) {
     const { options: options3 } = this;
-    (0, import_node_fs33.mkdirSync)((0, import_node_path36.dirname)(log), { recursive: true });
-    (0, import_node_fs33.writeFileSync)(log, `== ${p.name} ${p.version} on ${r.id}, key ${settled.key}
+    (0, import_node_fs31.mkdirSync)((0, import_node_path35.dirname)(log), { recursive: true });
+    (0, import_node_fs31.writeFileSync)(log, `== ${p.name} ${p.version} on ${r.id}, key ${settled.key}
 `);
     const system = await settled.set.packages();
     if (typeof system === "string") return { fault: `apt can't install what it needs: ${system}` };
@@ -25450,22 +25225,22 @@ var Builder = class {
     const lost2 = await this.packages.compose(
       roots.map((d) => r.records[d].debs[0]),
       r.system.status(layers.value),
-      (0, import_node_path36.join)(work2, "own")
+      (0, import_node_path35.join)(work2, "own")
     );
     if (lost2.length) return { lost: roots.filter((d) => lost2.includes(r.records[d].debs[0].sha256)) };
-    const build2 = (0, import_node_path36.join)(work2, "build");
-    const source = (0, import_node_path36.join)(build2, p.name);
+    const build2 = (0, import_node_path35.join)(work2, "build");
+    const source = (0, import_node_path35.join)(build2, p.name);
     const fault2 = await this.bringSource(p, source);
     if (fault2 !== void 0) return { fault: fault2 };
     for (const patch of options3.settler.settingsOf(p.name).patches ?? []) {
-      const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path36.join)(options3.distroRoot, patch)], {
+      const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path35.join)(options3.distroRoot, patch)], {
         cwd: source,
         env: { ...process.env, GIT_CEILING_DIRECTORIES: build2 }
       });
       if (applied.code !== 0)
         return { fault: `the patch ${patch} does not apply: ${applied.stderr.trim().split("\n")[0]}` };
     }
-    return { source, build: build2, system, layers: layers.value, own: (0, import_node_path36.join)(work2, "own") };
+    return { source, build: build2, system, layers: layers.value, own: (0, import_node_path35.join)(work2, "own") };
   }
   async bringSource(p, source) {
     const { state, store: store2 } = this.options;
@@ -25505,7 +25280,7 @@ var Builder = class {
     const { options: options3 } = this;
     if (signal.aborted && !options3.signal.aborted)
       return `it did not end in ${options3.minutes >= 1 ? `${Math.round(options3.minutes)} minutes` : `${Math.round(options3.minutes * 60)} seconds`}, and was stopped (--timeout gives it longer)`;
-    const cause = knownCause((0, import_node_fs33.readFileSync)(log, "utf8").slice(-2e5));
+    const cause = knownCause((0, import_node_fs31.readFileSync)(log, "utf8").slice(-2e5));
     return cause ? `${cause.cause}
 ${cause.hint}` : outcome.code === 127 && outcome.stderr ? outcome.stderr : `${what} ended with ${outcome.signal ?? outcome.code}`;
   }
@@ -25522,7 +25297,7 @@ ${cause.hint}` : outcome.code === 127 && outcome.stderr ? outcome.stderr : `${wh
       const q3 = r.scope.packages[r.closures.index.get(d) ?? -1];
       return q3 ? (p.bounds[d] ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
     });
-    (0, import_node_fs33.rmSync)((0, import_node_path36.join)(source, "debian"), { recursive: true, force: true });
+    (0, import_node_fs31.rmSync)((0, import_node_path35.join)(source, "debian"), { recursive: true, force: true });
     const files = renderDebian({
       package: p,
       manifest,
@@ -25542,9 +25317,9 @@ ${cause.hint}` : outcome.code === 127 && outcome.stderr ? outcome.stderr : `${wh
       maintainer: distro.maintainer,
       licenseText: licenseText(source, manifest.licenses)
     });
-    (0, import_node_fs33.mkdirSync)((0, import_node_path36.join)(source, "debian"), { recursive: true });
+    (0, import_node_fs31.mkdirSync)((0, import_node_path35.join)(source, "debian"), { recursive: true });
     for (const [name4, text2] of Object.entries(files))
-      (0, import_node_fs33.writeFileSync)((0, import_node_path36.join)(source, "debian", name4), text2, { mode: name4 === "rules" ? 493 : 420 });
+      (0, import_node_fs31.writeFileSync)((0, import_node_path35.join)(source, "debian", name4), text2, { mode: name4 === "rules" ? 493 : 420 });
   }
   /**
    * The ABI name of a package, over its interface and the ABI names of what it was built against and needs at run time;
@@ -25569,7 +25344,7 @@ ${cause.hint}` : outcome.code === 127 && outcome.stderr ? outcome.stderr : `${wh
     for (const d of declared) if (!covered.has(r.records[d].abi)) requires.add(r.records[d].abi);
     const own3 = [...requires].sort(compare);
     const name4 = abiName(p.debian, sha256(JSON.stringify([shown3, own3])));
-    const linked = (/^slipway:Depends=(.*)$/m.exec((0, import_node_fs33.existsSync)(substvars) ? (0, import_node_fs33.readFileSync)(substvars, "utf8") : "")?.[1] ?? "").split(", ");
+    const linked = (/^slipway:Depends=(.*)$/m.exec((0, import_node_fs31.existsSync)(substvars) ? (0, import_node_fs31.readFileSync)(substvars, "utf8") : "")?.[1] ?? "").split(", ");
     r.closures.root(n).forEach(
       (d) => linked.includes(r.scope.packages[d].debian) && !covered.has(r.records[d].abi) && requires.add(r.records[d].abi)
     );
@@ -25623,11 +25398,11 @@ var rootsOf = (r, n, roots) => {
 var shortCase = (c) => ({ suite: c.suite, name: c.name, message: c.message.slice(0, 2e3) });
 var testWords = /\b(?:catkin_add_\w*(?:gtest|gmock|nosetests)|add_rostest\w*|CATKIN_ENABLE_TESTING|BUILD_TESTING|ament_add_\w+|ament_lint_auto_find_test_dependencies|add_test|gtest_discover_tests|catkin_discover_tests)\b/;
 function hasTests(source, p) {
-  const visit = (folder, depth) => (0, import_node_fs33.readdirSync)(folder, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path36.join)(folder, e.name);
+  const visit = (folder, depth) => (0, import_node_fs31.readdirSync)(folder, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path35.join)(folder, e.name);
     if (e.isDirectory()) return depth < 8 && e.name !== ".git" && visit(path2, depth + 1);
     if (p.buildType === "ament_python") return /^(test_.*|.*_test)\.py$/.test(e.name);
-    return (e.name === "CMakeLists.txt" || e.name.endsWith(".cmake")) && (0, import_node_fs33.lstatSync)(path2).isFile() && testWords.test((0, import_node_fs33.readFileSync)(path2, "utf8"));
+    return (e.name === "CMakeLists.txt" || e.name.endsWith(".cmake")) && (0, import_node_fs31.lstatSync)(path2).isFile() && testWords.test((0, import_node_fs31.readFileSync)(path2, "utf8"));
   });
   return visit(source, 0);
 }
@@ -25642,9 +25417,9 @@ function licenseText(source, licenses) {
   );
   for (const name4 of [...named2, "LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "COPYING.txt"]) {
     try {
-      const path2 = (0, import_node_fs33.realpathSync)((0, import_node_path36.join)(source, name4));
-      if (path2.startsWith(`${(0, import_node_fs33.realpathSync)(source)}/`) && (0, import_node_fs33.statSync)(path2).isFile())
-        return (0, import_node_fs33.readFileSync)(path2, "utf8").slice(0, 2e5);
+      const path2 = (0, import_node_fs31.realpathSync)((0, import_node_path35.join)(source, name4));
+      if (path2.startsWith(`${(0, import_node_fs31.realpathSync)(source)}/`) && (0, import_node_fs31.statSync)(path2).isFile())
+        return (0, import_node_fs31.readFileSync)(path2, "utf8").slice(0, 2e5);
     } catch {
     }
   }
@@ -25665,20 +25440,20 @@ function timeLimit(parent, minutes2) {
   };
 }
 async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path36.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path36.join)(state, "git", "archives.git"), (0, import_node_path36.join)(state, "git", "folders.git")]) {
-    if ((0, import_node_fs33.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+  const own3 = (0, import_node_path35.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path35.join)(state, "git", "archives.git"), (0, import_node_path35.join)(state, "git", "folders.git")]) {
+    if ((0, import_node_fs31.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
   const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
   return fetched?.ok ? fetched.value.gitDir : void 0;
 }
 
-// ts-src/verbs/settle.ts
-var import_node_fs34 = require("node:fs");
-var import_node_path37 = require("node:path");
+// ts-src/engine/task-keys.ts
+var import_node_fs32 = require("node:fs");
+var import_node_path36 = require("node:path");
 
-// ts-src/plan/keys.ts
+// ts-src/engine/keys.ts
 var recipeVersion = "3";
 function ownInputs(parts) {
   const { package: p, settings: settings2, variant: variant2, target, scope } = parts;
@@ -25725,7 +25500,7 @@ function keyText(inputs) {
   return text2;
 }
 
-// ts-src/plan/name-sets.ts
+// ts-src/plan/package-name-set.ts
 var Vocabulary = class {
   numbers = /* @__PURE__ */ new Map();
   names = [];
@@ -25762,12 +25537,12 @@ var Vocabulary = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join32(set, other) {
+function join31(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
 
-// ts-src/verbs/settle.ts
+// ts-src/engine/task-keys.ts
 var templatesDigest = sha256(packagingText);
 var implied = {
   catkin: [],
@@ -25821,7 +25596,7 @@ var Settler = class {
     const n = task % r.count;
     const built = r.closures.build[n];
     const direct = isTest ? [.../* @__PURE__ */ new Set([n, ...built, ...r.closures.test[n]])] : built;
-    for (const d of direct) join32(names2, this.namesOf(r, d));
+    for (const d of direct) join31(names2, this.namesOf(r, d));
     const set = await r.system.resolve(vocabulary.sorted(names2));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (!isTest) r.sets[n] = set;
@@ -25851,7 +25626,7 @@ var Settler = class {
         templates: templatesDigest,
         base: r.base.digest,
         manifest: this.manifestDigest(r, p.name),
-        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs34.readFileSync)((0, import_node_path37.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs32.readFileSync)((0, import_node_path36.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts, text: keyText(parts) };
     }
@@ -25896,7 +25671,7 @@ var Settler = class {
       const d = r.closures.index.get(name4);
       if (d === void 0) continue;
       const below = brought[d];
-      if (below) join32(names2, below);
+      if (below) join31(names2, below);
       else for (const c of [d, ...r.closures.run(d)]) addOwn(c);
     }
     brought[n] = names2;
@@ -25904,55 +25679,12 @@ var Settler = class {
   }
 };
 
-// ts-src/verbs/session.ts
-var runOptions = {
-  jobs: {
-    type: "string",
-    short: "j",
-    value: "N",
-    help: "compilers of one package at once (default: cores, as memory allows 1.5 GiB each)"
-  },
-  timeout: {
-    type: "string",
-    value: "TIME",
-    help: "longest time that a package may build, or its tests may take: 90s, 30m, 3h; a bare number is minutes (default: 3h)"
-  },
-  driver: { type: "string", value: "NAME", help: "unshare (default) or docker" }
-};
-var count = (v, fallback) => v === void 0 ? fallback : typeof v === "string" && /^[1-9]\d{0,3}$/.test(v) ? Number(v) : void 0;
-var units = { s: 1 / 60, m: 1, h: 60 };
-function timeOf(v) {
-  const m = /^([1-9]\d{0,5})([smh]?)$/.exec(String(v));
-  const minutes2 = m ? Number(m[1]) * units[m[2] || "m"] : 0;
-  return minutes2 > 0 && minutes2 <= 24 * 24 * 60 ? minutes2 : void 0;
-}
-function limitsOf(verb, values) {
-  const cores = (0, import_node_os6.availableParallelism)();
-  const workers = count(values.workers, Math.min(cores, 8));
-  const jobs2 = count(
-    values.jobs,
-    Math.max(1, Math.min(cores, Math.floor((0, import_node_os6.freemem)() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1))
-  );
-  const minutes2 = timeOf(values.timeout ?? "180");
-  if (workers && jobs2 && minutes2) {
-    if (values.driver === void 0 || values.driver === "unshare" || values.driver === "docker")
-      return { workers, jobs: jobs2, minutes: minutes2 };
-    complain(`slipway ${verb}: --driver is unshare or docker
-`);
-    return void 0;
-  }
-  complain(
-    `slipway ${verb}: --jobs and --workers take a whole number from 1 on, --timeout a time such as 90s, 30m or 3h
-`
-  );
-  return void 0;
-}
-var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
+// ts-src/engine/session.ts
 var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path38.join)(state, "durations.json");
+    this.file = (0, import_node_path37.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
   get = (name4) => this.known[name4];
@@ -26026,12 +25758,23 @@ async function openSession(input, options3) {
   history.hint(hints.builds.values());
   const prepared = await prepareScopes(input, options3, store2, history);
   if ("diagnostics" in prepared) return prepared;
-  return { input, driver: options3.driver, store: store2, settler, builder, ...prepared, history, hints, held: options3.held };
+  return {
+    say: options3.say,
+    input,
+    driver: options3.driver,
+    store: store2,
+    settler,
+    builder,
+    ...prepared,
+    history,
+    hints,
+    held: options3.held
+  };
 }
 async function prepareScopes(input, options3, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
-  const log = (0, import_node_path38.join)(state, "slipway.log");
+  const log = (0, import_node_path37.join)(state, "slipway.log");
   const diagnostics = [];
   const waiting = [];
   const systems = /* @__PURE__ */ new Map();
@@ -26051,10 +25794,8 @@ async function prepareScopes(input, options3, store2, history) {
       let system = systems.get(id);
       if (!system) {
         const platform2 = { ...distro.platforms[target.platform], ...options3.renewBase ? { renew_days: 0 } : {} };
-        const say = (text2) => complain(`${text2}
-`);
         const planned = input.bases[id];
-        const base = tells ? await toldBase(store2, state, target.platform, input.bases[id]) : planned ? await keptBase(options3.driver, store2, state, target.platform, target.architecture, planned, say) : await ensureBase(
+        const base = tells ? await toldBase(store2, state, target.platform, input.bases[id]) : planned ? await keptBase(options3.driver, store2, state, target.platform, target.architecture, planned, options3.say) : await ensureBase(
           options3.driver,
           state,
           input.distroRoot,
@@ -26063,7 +25804,7 @@ async function prepareScopes(input, options3, store2, history) {
           target.architecture,
           Date.now(),
           log,
-          say,
+          options3.say,
           input.lock?.platforms[id]?.base
         );
         if (!base.ok) {
@@ -26093,11 +25834,287 @@ async function prepareScopes(input, options3, store2, history) {
   return diagnostics.length ? { diagnostics } : { runs, waiting };
 }
 
-// ts-src/verbs/system-lock.ts
+// ts-src/cli/run-options.ts
+var import_node_os6 = require("node:os");
+
+// ts-src/sandbox/docker.ts
+var import_node_crypto5 = require("node:crypto");
+var import_node_fs33 = require("node:fs");
+var import_node_path38 = require("node:path");
+init_files();
+var marker = ".docker-image";
+var guarded = 'exec 3<&0; "$@" </dev/null 3<&- & work=$!; { cat <&3 >/dev/null; kill -9 -1; } & wait $work';
+var asBuilder = 'chown -R 2000:2000 /build; exec setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"';
+function dockerDriver(state) {
+  const label = `slipway.state=${sha256(state).slice(0, 16)}`;
+  const docker = (args, options3 = {}) => run("docker", args, options3);
+  const imageOf = (folder) => readIf((0, import_node_path38.join)(folder, marker))?.trim();
+  let swept;
+  const sweep = async () => {
+    const old = await docker(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
+    const alive = (pid) => exists(`/proc/${pid}`);
+    for (const id of old.stdout.split("\n").filter(Boolean)) {
+      const owner = (await docker(["inspect", "--format", '{{index .Config.Labels "slipway.pid"}}', id])).stdout.trim();
+      if (!alive(owner)) await docker(["rm", "--force", id]);
+    }
+  };
+  async function enter(entry) {
+    await (swept ??= sweep());
+    (0, import_node_fs33.mkdirSync)(entry.work, { recursive: true });
+    const at2 = entry.root.layers.findIndex((l) => imageOf(l) !== void 0);
+    if (at2 < 0)
+      return {
+        code: 125,
+        signal: null,
+        stdout: "",
+        stderr: "the base image of this root is not there: run with --renew-base"
+      };
+    const image = imageOf(entry.root.layers[at2]);
+    const name4 = `slipway-${process.pid}-${(0, import_node_crypto5.randomBytes)(6).toString("hex")}`;
+    const command = entry.user === "root" ? entry.command : ["sh", "-ec", asBuilder, "sh", ...entry.command];
+    const created = await docker([
+      "create",
+      "--interactive",
+      "--name",
+      name4,
+      "--label",
+      label,
+      "--label",
+      `slipway.pid=${process.pid}`,
+      "--hostname",
+      "slipway",
+      "--network",
+      entry.network === true ? "host" : "none",
+      "--init",
+      ...entry.binds.flatMap((b) => ["--volume", `${b.from}:${b.to}${b.readOnly ? ":ro" : ""}`]),
+      "--tmpfs",
+      "/tmp:exec,mode=1777",
+      ...Object.entries(entry.env).flatMap(([k, v]) => ["--env", `${k}=${v}`]),
+      image,
+      "sh",
+      "-c",
+      guarded,
+      "sh",
+      ...command
+    ]);
+    if (created.code !== 0) return created;
+    try {
+      for (const layer of entry.root.layers.slice(0, at2).reverse()) {
+        const archive = (0, import_node_path38.join)(entry.work, "over.tar");
+        const packed2 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
+        const copied = packed2.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name4, archive]) : packed2;
+        (0, import_node_fs33.rmSync)(archive, { force: true });
+        if (copied.code !== 0) return copied;
+      }
+      const { log, signal } = entry;
+      const stop = () => void docker(["kill", name4]);
+      signal?.addEventListener("abort", stop, { once: true });
+      const outcome = await run(
+        "setpriv",
+        ["--pdeathsig", "KILL", "docker", "start", "--attach", "--interactive", name4],
+        { keepInput: true, ...log ? { log } : {}, ...signal ? { signal } : {} }
+      );
+      signal?.removeEventListener("abort", stop);
+      if (outcome.code === 0 && entry.root.keep) {
+        (0, import_node_fs33.mkdirSync)((0, import_node_path38.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
+        const tag = `slipway-layer:${sha256(`${entry.root.keep}${name4}`).slice(0, 24)}`;
+        const committed = await docker(["commit", "--change", 'CMD ["sh"]', name4, tag]);
+        if (committed.code !== 0) return committed;
+        const status = await docker([
+          "cp",
+          `${name4}:/var/lib/dpkg/status`,
+          (0, import_node_path38.join)(entry.root.keep, "var/lib/dpkg/status")
+        ]);
+        if (status.code !== 0) return status;
+        (0, import_node_fs33.writeFileSync)((0, import_node_path38.join)(entry.root.keep, marker), `${tag}
+`);
+      }
+      return outcome;
+    } finally {
+      await docker(["rm", "--force", name4]);
+    }
+  }
+  return {
+    name: "docker",
+    enter,
+    async unpack(tar, folder) {
+      const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
+      const imported = await docker(["import", tar, tag]);
+      if (imported.code !== 0) return imported;
+      (0, import_node_fs33.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs33.writeFileSync)((0, import_node_path38.join)(folder, marker), `${tag}
+`);
+      return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder, "./var/lib/dpkg/status"]);
+    },
+    // Images may be pruned, or the daemon be another one than before.
+    async ready(folder) {
+      const image = imageOf(folder);
+      return image !== void 0 && (await docker(["image", "inspect", "--format", "{{.Id}}", image])).code === 0;
+    },
+    async remove(folder) {
+      if (!exists(folder)) return;
+      const own3 = await run("rm", ["-rf", "--one-file-system", "--", folder]);
+      if (own3.code === 0) return;
+      const image = (await docker(["images", "--quiet", "slipway-base"])).stdout.split("\n")[0];
+      if (image)
+        await docker([
+          "run",
+          "--rm",
+          "--network",
+          "none",
+          "--volume",
+          `${(0, import_node_path38.dirname)(folder)}:/parent`,
+          image,
+          "rm",
+          "-rf",
+          `/parent/${(0, import_node_path38.basename)(folder)}`
+        ]);
+    }
+  };
+}
+
+// ts-src/sandbox/unshare.ts
+var import_node_fs34 = require("node:fs");
 var import_node_path39 = require("node:path");
+
+// resources/templates/enter.sh
+var enter_default = '# Puts a root together from overlay layers inside namespaces that unshare(1) made, and runs a command in it.\n# Everything is mounted in a private mount namespace: it is gone with the last process.\n# Arguments: FOLDER LOWER UPPER NETWORK USER BINDS COMMAND...\n#   FOLDER  work folder with the lower layers as links, cwd of the mounts (so that no path needs quoting in mount options)\n#   LOWER   names of the links, topmost first, joined by colons\n#   UPPER   `tmpfs`, or a folder\'s name under FOLDER that keeps what is written\n#   NETWORK `on`, `off`, or `loopback`: off, but for what one process says to another on this machine\n#   USER    `root`, or `builder`: no privileges and none to gain\n#   BINDS   number of bind mounts, each two further arguments: SOURCE and TARGET, `ro:` before TARGET where it may not be written\nset -eu\nfolder=$1 lower=$2 upper=$3 network=$4 user=$5 binds=$6\nshift 6\ncd "$folder"\nmkdir -p m\nif [ "$upper" = tmpfs ]; then\n  mkdir -p t\n  mount -t tmpfs -o mode=0755 tmpfs t\n  upper=t/u\n  mkdir t/u t/w\n  work=t/w\nelse\n  work=$upper.work\n  mkdir -p "$upper" "$work"\nfi\nmount -t overlay overlay -o "lowerdir=$lower,upperdir=$upper,workdir=$work${SLIPWAY_OVERLAY:-}" m\nmount -t proc -o nosuid,nodev,noexec proc m/proc\nmount -t tmpfs -o mode=0755,nosuid tmpfs m/dev\nfor device in null zero full random urandom tty; do\n  : > "m/dev/$device"\n  mount --bind "/dev/$device" "m/dev/$device"\ndone\nmkdir m/dev/shm m/dev/pts\nmount -t tmpfs -o mode=1777,nosuid,nodev tmpfs m/dev/shm\nmount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts m/dev/pts\nln -s pts/ptmx m/dev/ptmx\nln -s /proc/self/fd m/dev/fd\nln -s /proc/self/fd/0 m/dev/stdin\nln -s /proc/self/fd/1 m/dev/stdout\nln -s /proc/self/fd/2 m/dev/stderr\nmount -t tmpfs -o mode=1777,nosuid,nodev tmpfs m/tmp\necho slipway > /proc/sys/kernel/hostname 2>/dev/null || :\nwhile [ "$binds" -gt 0 ]; do\n  source=$1 target=$2\n  shift 2\n  binds=$((binds - 1))\n  option=\n  case $target in ro:*) target=${target#ro:} option=ro ;; esac\n  if [ -d "$source" ]; then mkdir -p "m$target"; elif [ ! -e "m$target" ]; then mkdir -p "m${target%/*}"; : > "m$target"; fi\n  mount --bind "$source" "m$target"\n  if [ -n "$option" ]; then mount -o remount,bind,ro "m$target" 2>/dev/null || mount -o remount,bind,ro,nosuid,nodev "m$target"; fi\ndone\n# SIOCSIFFLAGS, IFF_UP: iproute2 is not on every machine, perl is.\nif [ "$network" = loopback ]; then perl -e \'socket(S, 2, 2, 0) && ioctl(S, 0x8914, pack("a16 s x14", "lo", 1))\' || :; fi\nif [ "$network" = on ]; then\n  rm -f m/etc/resolv.conf\n  for file in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt; do\n    if [ -s "$file" ]; then\n      mkdir -p "m${file%/*}"\n      cat "$file" > "m$file"\n    fi\n  done\nfi\nif [ "$user" = root ]; then exec chroot m "$@"; fi\nchown -R 2000:2000 m/build\nexec chroot m setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"\n';
+
+// ts-src/sandbox/unshare.ts
+init_files();
+function unshareDriver() {
+  const plain2 = process.getuid() !== 0;
+  const user = plain2 ? ["--user", "--map-auto", "--map-root-user"] : [];
+  const inside = (namespaces, command, options3) => run(
+    "setpriv",
+    ["--pdeathsig", "KILL", "unshare", ...user, ...namespaces, "--fork", "--kill-child=KILL", ...command],
+    options3
+  );
+  let known2;
+  const isPrivate = () => known2 ??= run("unshare", [...user, "--mount", "--propagation", "private", "true"]).then((o) => o.code === 0);
+  const unmount = async (folder) => {
+    const own3 = mountsBelow(folder);
+    if (own3.length && !await isPrivate()) await run("umount", ["--lazy", ...own3.reverse()]);
+  };
+  return {
+    name: "unshare",
+    async enter(entry) {
+      (0, import_node_fs34.mkdirSync)(entry.work, { recursive: true });
+      const links = entry.root.layers.map((layer, i) => {
+        (0, import_node_fs34.symlinkSync)(layer, (0, import_node_path39.join)(entry.work, `l${i}`));
+        return `l${i}`;
+      });
+      let upper = "tmpfs";
+      if (entry.root.keep) {
+        (0, import_node_fs34.mkdirSync)(entry.root.keep, { recursive: true });
+        (0, import_node_fs34.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
+        (0, import_node_fs34.symlinkSync)(entry.root.keep, (0, import_node_path39.join)(entry.work, "k"));
+        (0, import_node_fs34.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path39.join)(entry.work, "k.work"));
+        upper = "k";
+      }
+      const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
+      const namespaces = [
+        "--mount",
+        "--propagation",
+        await isPrivate() ? "private" : "unchanged",
+        "--pid",
+        "--ipc",
+        "--uts",
+        ...entry.network === true ? [] : ["--net"]
+      ];
+      const env = {
+        ...entry.env,
+        PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        ...plain2 ? { SLIPWAY_OVERLAY: ",userxattr" } : {}
+      };
+      const { log, signal } = entry;
+      const outcome = await inside(
+        namespaces,
+        [
+          "sh",
+          "-c",
+          enter_default,
+          "enter",
+          entry.work,
+          links.join(":"),
+          upper,
+          entry.network === true ? "on" : entry.network || "off",
+          entry.user,
+          String(entry.binds.length),
+          ...binds,
+          ...entry.command
+        ],
+        { env, signal, ...log ? { log } : {} }
+      );
+      await unmount(entry.work);
+      return outcome;
+    },
+    unpack: (tar, folder) => {
+      (0, import_node_fs34.mkdirSync)(folder, { recursive: true });
+      return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder], {});
+    },
+    ready: (folder) => Promise.resolve(exists(folder)),
+    async remove(folder) {
+      if (!exists(folder)) return;
+      await unmount(folder);
+      await inside([], ["rm", "-rf", "--one-file-system", "--", folder], {});
+    }
+  };
+}
+function mountsBelow(folder) {
+  return (readIf("/proc/self/mounts") ?? "").split("\n").map((l) => (l.split(" ")[1] ?? "").replace(/\\([0-7]{3})/g, (_, o) => String.fromCharCode(parseInt(o, 8)))).filter((m) => m.startsWith(`${folder}/`));
+}
+
+// ts-src/cli/run-options.ts
+var runOptions = {
+  jobs: {
+    type: "string",
+    short: "j",
+    value: "N",
+    help: "compilers of one package at once (default: cores, as memory allows 1.5 GiB each)"
+  },
+  timeout: {
+    type: "string",
+    value: "TIME",
+    help: "longest time that a package may build, or its tests may take: 90s, 30m, 3h; a bare number is minutes (default: 3h)"
+  },
+  driver: { type: "string", value: "NAME", help: "unshare (default) or docker" }
+};
+var count = (v, fallback) => v === void 0 ? fallback : typeof v === "string" && /^[1-9]\d{0,3}$/.test(v) ? Number(v) : void 0;
+var units = { s: 1 / 60, m: 1, h: 60 };
+function timeOf(v) {
+  const m = /^([1-9]\d{0,5})([smh]?)$/.exec(String(v));
+  const minutes2 = m ? Number(m[1]) * units[m[2] || "m"] : 0;
+  return minutes2 > 0 && minutes2 <= 24 * 24 * 60 ? minutes2 : void 0;
+}
+function limitsOf(verb, values) {
+  const cores = (0, import_node_os6.availableParallelism)();
+  const workers = count(values.workers, Math.min(cores, 8));
+  const jobs2 = count(
+    values.jobs,
+    Math.max(1, Math.min(cores, Math.floor((0, import_node_os6.freemem)() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1))
+  );
+  const minutes2 = timeOf(values.timeout ?? "180");
+  if (workers && jobs2 && minutes2) {
+    if (values.driver === void 0 || values.driver === "unshare" || values.driver === "docker")
+      return { workers, jobs: jobs2, minutes: minutes2 };
+    complain(`slipway ${verb}: --driver is unshare or docker
+`);
+    return void 0;
+  }
+  complain(
+    `slipway ${verb}: --jobs and --workers take a whole number from 1 on, --timeout a time such as 90s, 30m or 3h
+`
+  );
+  return void 0;
+}
+var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
+
+// ts-src/engine/system-lock.ts
+var import_node_path40 = require("node:path");
 init_diagnostics();
 init_files();
-var file = (workspace) => (0, import_node_path39.join)(workspace.state, "platforms.json");
+var file = (workspace) => (0, import_node_path40.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known2 = readJson(file(workspace)) ?? {};
   return Object.fromEntries(
@@ -26146,7 +26163,7 @@ function moved(lock2, platforms) {
   });
 }
 
-// ts-src/verbs/build.ts
+// ts-src/cli/build.ts
 var options = {
   ...distroOptions,
   ...selectionOptions,
@@ -26220,7 +26237,7 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned.diagnostics);
   if (!planned.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned.value;
-  const output = typeof values.output === "string" ? (0, import_node_path40.resolve)(values.output) : (0, import_node_path40.join)(workspace.root, "out");
+  const output = typeof values.output === "string" ? (0, import_node_path41.resolve)(values.output) : (0, import_node_path41.join)(workspace.root, "out");
   const abort = new AbortController();
   const stop = () => {
     if (!abort.signal.aborted) complain("\nstopping: what was finished is kept\n");
@@ -26270,6 +26287,8 @@ async function buildAll(values, planned, wanted) {
   for (let attempt = 0; ; attempt++) {
     const channel = await openChannel(store2, folderChannel(output));
     const session2 = await openSession(input, {
+      say: (line) => complain(`${line}
+`),
       driver: driverOf(values, workspace.state),
       limits: wanted.limits,
       renewBase: values["renew-base"] === true && !attempt,
@@ -26307,7 +26326,7 @@ async function buildAll(values, planned, wanted) {
   }
 }
 async function foretell(values, session2, wanted, rebuild) {
-  const outlook = await engineOf(values, session2, wanted, rebuild, quiet).start();
+  const outlook = await engineOf(values, session2, wanted, rebuild, notesOnly(session2.say)).start();
   const results = resultsOf(session2.runs);
   if (values.json) print(`${JSON.stringify({ ...outlook, results })}
 `);
@@ -26385,7 +26404,7 @@ ${verdict}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   complain(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path40.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path41.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -26400,11 +26419,11 @@ ${verdict}`;
   if (values.json) print(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    complain(`report: ${(0, import_node_path40.join)(output, "report.html")}
+    complain(`report: ${(0, import_node_path41.join)(output, "report.html")}
 `);
     complain("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     print(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path40.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path41.join)(output, "apt"));
     if (closed)
       complain(
         `
@@ -26455,7 +26474,7 @@ function notForAll(path2) {
   return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs35.statSync)(p).mode & 1) === 0);
 }
 
-// ts-src/verbs/compare.ts
+// ts-src/cli/compare.ts
 var import_node_fs36 = require("node:fs");
 init_diagnostics();
 
@@ -26509,7 +26528,7 @@ ${blocks.join("")}`;
   }).join("\n");
 }
 
-// ts-src/verbs/compare.ts
+// ts-src/cli/compare.ts
 var compare2 = {
   summary: "show two states of the distro repository side by side: added, removed, up, down, rebuilt",
   usage: "compare BEFORE [AFTER]",
@@ -26550,7 +26569,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
   }
 };
 
-// ts-src/verbs/doctor.ts
+// ts-src/cli/doctor.ts
 var doctor = {
   summary: "tell what this machine lacks for builds, and the command that brings it",
   usage: "doctor",
@@ -26605,10 +26624,10 @@ var doctor = {
   }
 };
 
-// ts-src/verbs/explain.ts
+// ts-src/cli/explain.ts
 init_diagnostics();
 
-// ts-src/plan/explain.ts
+// ts-src/query/explain.ts
 init_diagnostics();
 function explain(plan2, resolvers, name4) {
   const explanation = { name: name4, conditional: [], scopes: [] };
@@ -26839,7 +26858,7 @@ function renderKeys(builds) {
 ` : "";
 }
 
-// ts-src/plan/why.ts
+// ts-src/query/why.ts
 var meanings = {
   recipe: "slipway's recipe",
   templates: "packaging templates",
@@ -26891,7 +26910,7 @@ function difference2(before2, now) {
   return texts.length > 8 ? `${texts.slice(0, 8).join(", ")} and ${texts.length - 8} more` : texts.join(", ");
 }
 
-// ts-src/verbs/why.ts
+// ts-src/engine/why.ts
 var most2 = 100;
 async function lastBuilds(workspace, plan2, name4) {
   const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, void 0);
@@ -26912,7 +26931,7 @@ async function lastBuilds(workspace, plan2, name4) {
   return found;
 }
 
-// ts-src/verbs/explain.ts
+// ts-src/cli/explain.ts
 var explain2 = {
   summary: "tell everything about one package: why it is there, what it needs and where from, what needs it",
   usage: "explain PACKAGE",
@@ -29015,7 +29034,7 @@ ${boxes.join("\n")}
 }
 var escape2 = (text2) => text2.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
-// ts-src/verbs/graph.ts
+// ts-src/cli/graph.ts
 init_files();
 var manyPackages = 300;
 var graph = {
@@ -29056,9 +29075,9 @@ repository, unless --by package is given. Where several platforms are selected t
   }
 };
 
-// ts-src/verbs/init.ts
+// ts-src/cli/init.ts
 var import_node_fs37 = require("node:fs");
-var import_node_path41 = require("node:path");
+var import_node_path42 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -29103,7 +29122,7 @@ function renderInit(values) {
   );
 }
 
-// ts-src/verbs/init.ts
+// ts-src/cli/init.ts
 var init = {
   summary: "make a distro repository to start from, that builds as it is",
   usage: "init [FOLDER]",
@@ -29117,8 +29136,8 @@ var init = {
     release: { type: "string", value: "NAME", help: "code name of its release (default: bookworm, or noble)" }
   },
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path41.resolve)(folder);
-    const organization = values.organization ?? ((0, import_node_path41.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "") || "acme");
+    const root = (0, import_node_path42.resolve)(folder);
+    const organization = values.organization ?? ((0, import_node_path42.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "") || "acme");
     const os = values.os ?? "debian";
     const release = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
     if (more.length || !/^[a-z0-9][a-z0-9.+]*$/.test(organization) || os !== "debian" && os !== "ubuntu" || !/^[a-z]+$/.test(release)) {
@@ -29129,7 +29148,7 @@ var init = {
     }
     const files = renderInit({ organization, os, release });
     (0, import_node_fs37.mkdirSync)(root, { recursive: true });
-    const taken = Object.keys(files).filter((f) => (0, import_node_fs37.existsSync)((0, import_node_path41.join)(root, f)));
+    const taken = Object.keys(files).filter((f) => (0, import_node_fs37.existsSync)((0, import_node_path42.join)(root, f)));
     if (taken.length) {
       showDiagnostics([
         error(
@@ -29140,8 +29159,8 @@ var init = {
       ]);
       return exit.failed;
     }
-    for (const [path2, text2] of Object.entries(files)) writeWhole((0, import_node_path41.join)(root, path2), text2);
-    if (!(0, import_node_fs37.existsSync)((0, import_node_path41.join)(root, ".git"))) {
+    for (const [path2, text2] of Object.entries(files)) writeWhole((0, import_node_path42.join)(root, path2), text2);
+    if (!(0, import_node_fs37.existsSync)((0, import_node_path42.join)(root, ".git"))) {
       const identity = (await run("git", ["config", "user.email"], { cwd: root })).code === 0 ? [] : ["-c", "user.name=slipway", "-c", "user.email=slipway@localhost"];
       for (const args of [
         ["init", "--quiet", "--initial-branch=main"],
@@ -29178,7 +29197,7 @@ Then put your own repositories into rosdistro/default/distribution.yaml.
   }
 };
 
-// ts-src/verbs/lock.ts
+// ts-src/cli/lock.ts
 init_diagnostics();
 init_files();
 var lock = {
@@ -29216,7 +29235,7 @@ var lock = {
   }
 };
 
-// ts-src/verbs/plan.ts
+// ts-src/cli/plan.ts
 init_diagnostics();
 
 // ts-src/render/plan.ts
@@ -29246,7 +29265,7 @@ function renderPlan(plan2, states) {
   return lines.join("\n");
 }
 
-// ts-src/verbs/plan.ts
+// ts-src/cli/plan.ts
 var plan = {
   summary: "show what would be built, on what, in which order and why",
   usage: "plan [PACKAGE|GLOB ...]",
@@ -29282,13 +29301,13 @@ var validate3 = {
   }
 };
 
-// ts-src/verbs/farm/prepare.ts
+// ts-src/cli/farm/prepare.ts
 var import_node_fs41 = require("node:fs");
-var import_node_path45 = require("node:path");
+var import_node_path46 = require("node:path");
 init_diagnostics();
 init_files();
 
-// ts-src/plan/track.ts
+// ts-src/plan/branch-policy.ts
 var defaults = ["main", "master"];
 function pipelineOf(distro, ref, primary) {
   if (ref.request !== void 0)
@@ -29327,7 +29346,7 @@ function channelPart(name4) {
   return plain2 === name4 ? plain2 : `${plain2 || "ref"}-${sha256(name4).slice(0, 6)}`;
 }
 
-// ts-src/read/git-credentials.ts
+// ts-src/read/git/credentials.ts
 function useGitCredentials(env) {
   const config2 = [];
   const hosts = [];
@@ -29365,19 +29384,19 @@ function useGitCredentials(env) {
   env.GIT_CONFIG_COUNT = String(first + config2.length);
 }
 
-// ts-src/verbs/farm/prepare.ts
+// ts-src/cli/farm/prepare.ts
 init_rosdistro();
 
-// ts-src/verbs/farm/work.ts
+// ts-src/cli/farm/work.ts
 var import_node_fs40 = require("node:fs");
-var import_node_path44 = require("node:path");
+var import_node_path45 = require("node:path");
 init_diagnostics();
 init_files();
 
-// ts-src/verbs/farm/bundle.ts
+// ts-src/farm/run-manifest.ts
 var import_node_crypto6 = require("node:crypto");
 var import_node_fs38 = require("node:fs");
-var import_node_path42 = require("node:path");
+var import_node_path43 = require("node:path");
 var import_node_zlib4 = require("node:zlib");
 init_diagnostics();
 init_files();
@@ -29400,7 +29419,7 @@ var packed = (value2) => (0, import_node_zlib4.gzipSync)(JSON.stringify(value2),
 var saveBundle = (store2, bundle) => store2.putBlob(bundleName(bundle.id), packed(bundle));
 var savePart = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name4) {
-  const copy = (0, import_node_path42.join)(state, "cache", name4.replace(/\.gz$/, ".json"));
+  const copy = (0, import_node_path43.join)(state, "cache", name4.replace(/\.gz$/, ".json"));
   const kept2 = readJson(copy);
   if (kept2) return kept2;
   const data = await store2.getBlob(name4);
@@ -29425,10 +29444,10 @@ async function loadRun(id, storeUri, root, state, untrusted) {
     const part = await cached2(store2, state, partName(id, architecture2));
     if (part) parts.push(part);
   }
-  const distroRoot = (0, import_node_path42.join)(state, "cache", "runs", id, "distro");
+  const distroRoot = (0, import_node_path43.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(bundle.files))
-    if (!exists((0, import_node_path42.join)(distroRoot, path2)))
-      writeWhole((0, import_node_path42.join)(distroRoot, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path43.join)(distroRoot, path2)))
+      writeWhole((0, import_node_path43.join)(distroRoot, path2), Buffer.from(content, "base64"), { sync: false });
   const tested = testedIn(bundle);
   return good({
     bundle,
@@ -29467,7 +29486,7 @@ function filesOf3(distro, root) {
   const diagnostics = [];
   for (const path2 of [...paths2].sort()) {
     try {
-      files[path2] = (0, import_node_fs38.readFileSync)((0, import_node_path42.join)(root, path2)).toString("base64");
+      files[path2] = (0, import_node_fs38.readFileSync)((0, import_node_path43.join)(root, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -29508,7 +29527,7 @@ function takePart(r, part) {
   placeResults(r, part.results[r.id] ?? []);
 }
 
-// ts-src/verbs/farm/lane.ts
+// ts-src/farm/worker.ts
 var Lane = class {
   constructor(session2, engine, { parts }) {
     this.engine = engine;
@@ -29576,11 +29595,11 @@ var Lane = class {
   }
 };
 
-// ts-src/verbs/farm/part.ts
+// ts-src/farm/shard.ts
 var import_node_fs39 = require("node:fs");
-var import_node_path43 = require("node:path");
+var import_node_path44 = require("node:path");
 
-// ts-src/plan/reduce.ts
+// ts-src/graph/reduce.ts
 function reduceNeeds(count2, needs) {
   const words3 = count2 + 31 >> 5;
   const sets = new Array(count2).fill(void 0);
@@ -29625,7 +29644,7 @@ function renderSchedule(run2, counts, groups, first, tasks) {
 `;
 }
 
-// ts-src/verbs/farm/part.ts
+// ts-src/farm/shard.ts
 async function makePart(session2, architecture2, first, retest, signal) {
   const { runs, store: store2, input } = session2;
   const engine = new Engine(
@@ -29635,7 +29654,7 @@ async function makePart(session2, architecture2, first, retest, signal) {
       store: store2,
       settler: session2.settler,
       builder: session2.builder,
-      output: (0, import_node_path43.join)(input.state, "prepared"),
+      output: (0, import_node_path44.join)(input.state, "prepared"),
       workers: 1,
       failFast: false,
       testsStop: input.distro.tests.stop_dependents,
@@ -29643,7 +29662,7 @@ async function makePart(session2, architecture2, first, retest, signal) {
       retest: (record2) => retest && record2.outcome === "failed",
       held: session2.held,
       hints: session2.hints,
-      progress: quiet,
+      progress: notesOnly(session2.say),
       signal,
       now: Date.now
     },
@@ -29705,9 +29724,9 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path43.join)(work2, tree);
+    const folder = (0, import_node_path44.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path43.join)(work2, `${tree}.packed`));
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path44.join)(work2, `${tree}.packed`));
     (0, import_node_fs39.rmSync)(folder, { recursive: true, force: true });
   });
 }
@@ -29738,7 +29757,7 @@ function scheduleOf(session2, id, part, outlook, testsStop) {
   return renderSchedule(id, outlook, groups, part.first, tasks);
 }
 
-// ts-src/verbs/farm/work.ts
+// ts-src/cli/farm/work.ts
 var farmOptions = {
   run: { type: "string", value: "ID", help: "the run, as prepare named it" },
   store: { type: "string", value: "URI", help: "the store, file:PATH or s3://BUCKET/PREFIX" },
@@ -29749,8 +29768,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else beside Jenkins' workspace, else .slipway here)"
   }
 };
-var farmState = (values) => (0, import_node_path44.resolve)(
-  typeof values.state === "string" ? values.state : process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? (0, import_node_path44.join)(process.env.WORKSPACE_TMP, "slipway") : ".slipway")
+var farmState = (values) => (0, import_node_path45.resolve)(
+  typeof values.state === "string" ? values.state : process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? (0, import_node_path45.join)(process.env.WORKSPACE_TMP, "slipway") : ".slipway")
 );
 async function openRun(verb, values, limits, signal, purpose, numbers) {
   if (typeof values.run !== "string" || typeof values.store !== "string") {
@@ -29773,7 +29792,7 @@ async function openRun(verb, values, limits, signal, purpose, numbers) {
   const { store: store2, bundle } = loaded.value;
   const input = numbers ? { ...loaded.value.input, plan: planOf(loaded.value, numbers) } : loaded.value.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path44.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path45.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -29784,6 +29803,8 @@ async function openRun(verb, values, limits, signal, purpose, numbers) {
   }
   await openWork(state, driver);
   const session2 = await openSession(input, {
+    say: (line) => complain(`${line}
+`),
     driver,
     limits,
     renewBase: false,
@@ -29880,9 +29901,10 @@ function engineOf2(values, session2, output, signal, progress) {
   );
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path44.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path45.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
-    ...quiet,
+    ...notesOnly((line) => complain(`${line}
+`)),
     started: (t) => complain(`${t.kind === "test" ? "testing" : "building"} ${t.id}
 `),
     finished: () => void 0
@@ -29920,7 +29942,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   return exit.ok;
 }
 async function keepResult(session2, output, id, number3, result) {
-  const log = result.log === void 0 ? void 0 : (0, import_node_path44.join)(output, result.log);
+  const log = result.log === void 0 ? void 0 : (0, import_node_path45.join)(output, result.log);
   const kept2 = {
     schema: 1,
     result,
@@ -29974,7 +29996,7 @@ var settle2 = {
   }
 };
 
-// ts-src/verbs/farm/change.ts
+// ts-src/farm/changed-repository.ts
 init_diagnostics();
 async function repositoryOf(workspace, folder, name4, distributions) {
   const known2 = /* @__PURE__ */ new Map();
@@ -30035,7 +30057,7 @@ function downstreamOf(plan2, own3, how, budget) {
   return { names: found.slice(0, budget), left: Math.max(0, found.length - budget) };
 }
 
-// ts-src/verbs/farm/prepare.ts
+// ts-src/cli/farm/prepare.ts
 var options2 = {
   ...distroOptions,
   ...selectionOptions,
@@ -30205,6 +30227,8 @@ ${difference3}
       bases: {}
     };
     const session2 = await openSession(input, {
+      say: (line) => complain(`${line}
+`),
       driver,
       limits,
       renewBase: values["renew-base"] === true,
@@ -30242,7 +30266,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       ""
     );
     if (text2("output") === void 0) print(header + schedule);
-    else writeWhole((0, import_node_path45.resolve)(text2("output")), header + schedule);
+    else writeWhole((0, import_node_path46.resolve)(text2("output")), header + schedule);
     return exit.ok;
   } finally {
     await closeWork(driver);
@@ -30251,7 +30275,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
 async function withLock2(values, store2, pipeline2, root, state, isChange) {
   if (typeof values.lock === "string") return { values, notes: [] };
   if (pipeline2.locked) {
-    const file3 = (0, import_node_path45.join)(root, "lock.yaml");
+    const file3 = (0, import_node_path46.join)(root, "lock.yaml");
     if (exists(file3)) return { values: { ...values, lock: file3 }, notes: [] };
     return error(
       "lock-missing",
@@ -30273,7 +30297,7 @@ async function withLock2(values, store2, pipeline2, root, state, isChange) {
         )
       ]
     };
-  const file2 = (0, import_node_path45.join)(state, "cache", `lock-${placeName(like)}.yaml`);
+  const file2 = (0, import_node_path46.join)(state, "cache", `lock-${placeName(like)}.yaml`);
   writeWhole(file2, text2.lock);
   return { values: { ...values, lock: file2 }, notes: [] };
 }
@@ -30282,7 +30306,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file2 = url2.slice("file:".length);
-    if (!(0, import_node_path45.isAbsolute)(file2) || !exists((0, import_node_path45.join)(file2, ".git"))) {
+    if (!(0, import_node_path46.isAbsolute)(file2) || !exists((0, import_node_path46.join)(file2, ".git"))) {
       const line = readIf(file2)?.split("\n")[0]?.trim();
       if (!line)
         return bad(
@@ -30302,18 +30326,18 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot.ok) return snapshot;
-  const folder = (0, import_node_path45.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path45.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path46.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path46.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path45.join)(folder, typeof values.distro === "string" ? values.distro : "distro.yaml")
+    distro: (0, import_node_path46.join)(folder, typeof values.distro === "string" ? values.distro : "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path45.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path46.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, pipeline2) {
   if (typeof values.change === "string") return planChange(values, values.change);
   if (pipeline2.kind === "request" && typeof values.target === "string") {
@@ -30359,7 +30383,7 @@ async function targetCommit(root, name4) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path45.resolve)(change);
+  const folder = (0, import_node_path46.resolve)(change);
   const chosen = Array.isArray(values.distribution) ? values.distribution : Object.keys(workspace.value.distro.distributions);
   const repository = await repositoryOf(
     workspace.value,
@@ -30405,9 +30429,9 @@ var ownPackages = (inputs, repository) => inputs.distributions.flatMap(
   (d) => [...d.packages.values()].filter((p) => p.repository === repository).map((p) => p.name)
 );
 
-// ts-src/verbs/farm/end.ts
+// ts-src/cli/farm/finish.ts
 var import_node_fs42 = require("node:fs");
-var import_node_path46 = require("node:path");
+var import_node_path47 = require("node:path");
 init_diagnostics();
 init_files();
 async function gather(session2, loaded, output) {
@@ -30434,7 +30458,7 @@ async function gather(session2, loaded, output) {
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept2.log && kept2.result.log !== void 0 && kept2.result.state === "failed") {
       const text2 = await store2.readText(kept2.log);
-      if (text2 !== void 0) writeWhole((0, import_node_path46.join)(output, kept2.result.log), text2, { sync: false });
+      if (text2 !== void 0) writeWhole((0, import_node_path47.join)(output, kept2.result.log), text2, { sync: false });
     }
   });
   for (const r of session2.runs) {
@@ -30457,7 +30481,7 @@ async function gather(session2, loaded, output) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf = (values) => (0, import_node_path46.resolve)(typeof values.output === "string" ? values.output : "out");
+var outputOf = (values) => (0, import_node_path47.resolve)(typeof values.output === "string" ? values.output : "out");
 var publish = {
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -30570,7 +30594,7 @@ ${verdict}`;
   const tails = (t) => t.log === void 0 ? [] : tellingPart(readLog(t.log));
   complain(
     renderSummary(
-      results.map((t) => t.log === void 0 ? t : { ...t, log: (0, import_node_path46.join)(output, t.log) }),
+      results.map((t) => t.log === void 0 ? t : { ...t, log: (0, import_node_path47.join)(output, t.log) }),
       tails,
       Date.now() - bundle.begun
     )
@@ -30627,7 +30651,7 @@ ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${c
     complain(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path46.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path47.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed].sort();
 }
@@ -30639,10 +30663,10 @@ function readLog(file2) {
   }
 }
 
-// ts-src/verbs/query.ts
+// ts-src/cli/query.ts
 init_diagnostics();
 
-// ts-src/plan/query.ts
+// ts-src/query/query.ts
 init_diagnostics();
 function edgesOf(evaluated) {
   return evaluated.inside.map((i) => [.../* @__PURE__ */ new Set([...i.build, ...i.run, ...i.test])].sort((a, b) => a - b));
@@ -30757,7 +30781,7 @@ function groupedBy(packages, of) {
   return [...groups].map(([key, members2]) => ({ key, packages: [...members2].sort() })).sort((a, b) => b.packages.length - a.packages.length || compare(a.key, b.key));
 }
 
-// ts-src/verbs/query.ts
+// ts-src/cli/query.ts
 var perDistribution = (planned) => planned.resolvers.filter((r, i, all) => all.findIndex((o) => o.evaluated === r.evaluated) === i);
 var questions = {
   deps: {
@@ -30995,11 +31019,11 @@ var query = {
   }
 };
 
-// ts-src/verbs/simulate.ts
+// ts-src/cli/simulate.ts
 init_diagnostics();
 init_files();
 
-// ts-src/plan/simulate.ts
+// ts-src/query/simulate.ts
 function bound({ waits: waits3, seconds }, lanes) {
   const ends = new Float64Array(seconds.length);
   for (const t of topological(waits3)) ends[t] = seconds[t] + waits3[t].reduce((m, d) => Math.max(m, ends[d]), 0);
@@ -31158,7 +31182,7 @@ function randoms(seed) {
   };
 }
 
-// ts-src/verbs/simulate.ts
+// ts-src/cli/simulate.ts
 var simulate2 = {
   summary: "run the farm's scheduling against a file of durations, without building",
   usage: "simulate --durations FILE [PACKAGE|GLOB ...]",
@@ -31312,8 +31336,8 @@ function workOf(scopes, known2, seed) {
   return work2;
 }
 
-// ts-src/verbs/store.ts
-var import_node_path47 = require("node:path");
+// ts-src/cli/store.ts
+var import_node_path48 = require("node:path");
 var store = {
   summary: "show, verify or clean up the store",
   usage: "store [show|verify|gc]",
@@ -31341,7 +31365,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path47.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path48.join)(state, "verify"));
     return collect(opened, days, values["dry-run"] === true);
   }
 };
@@ -31474,7 +31498,7 @@ async function collect(opened, days, dry) {
   return exit.ok;
 }
 
-// ts-src/verbs/schema.ts
+// ts-src/cli/schema.ts
 var schemas = {
   distro: async () => (await Promise.resolve().then(() => (init_distro(), distro_exports))).distroJsonSchema(),
   plan: async () => (await Promise.resolve().then(() => (init_plan_schema(), plan_schema_exports))).planJsonSchema()
@@ -31496,7 +31520,7 @@ var schema2 = {
   }
 };
 
-// ts-src/verbs/all.ts
+// ts-src/cli/all.ts
 var verbs = {
   init,
   validate: validate3,
@@ -31521,7 +31545,7 @@ var verbs = {
   doctor
 };
 
-// ts-src/verbs/cli.ts
+// ts-src/cli/cli.ts
 async function main(args) {
   if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs43.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name4, ...rest] = args;

@@ -1,5 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
-import { abandon, finish, main } from './verbs/cli.ts';
+import { abandon, finish, main } from './cli/cli.ts';
 
 // A run is short, and its loops call small functions that are compiled on their own: compiling a loop while it runs
 // costs more than it gives, and so does marking what lives a little at a time, which spares a server its pauses.

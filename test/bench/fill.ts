@@ -6,15 +6,15 @@ import { dirname, join, resolve } from 'node:path';
 import { sha256 } from '../../ts-src/model/digest.ts';
 import { stampOf } from '../../ts-src/model/names.ts';
 import type { BuildRecord, TestRecord } from '../../ts-src/model/result.ts';
-import { finishLater } from '../../ts-src/io/later.ts';
+import { finishLater } from '../../ts-src/io/deferred.ts';
 import { makeLock } from '../../ts-src/read/inputs.ts';
 import { renderLock } from '../../ts-src/render/lock.ts';
-import { baseSources, underlaySources } from '../../ts-src/run/archive.ts';
-import { unshareDriver } from '../../ts-src/run/unshare.ts';
-import { needsOfTask } from '../../ts-src/verbs/scope-run.ts';
-import { readAndPlan } from '../../ts-src/verbs/planning.ts';
-import { recordRun } from '../../ts-src/verbs/runs.ts';
-import { openSession, shareResolved } from '../../ts-src/verbs/session.ts';
+import { baseSources, underlaySources } from '../../ts-src/sandbox/archive.ts';
+import { unshareDriver } from '../../ts-src/sandbox/unshare.ts';
+import { needsOfTask } from '../../ts-src/engine/task-graph.ts';
+import { readAndPlan } from '../../ts-src/cli/planning.ts';
+import { recordRun } from '../../ts-src/engine/runs.ts';
+import { openSession, shareResolved } from '../../ts-src/engine/session.ts';
 
 const [distro, lockFile] = process.argv.slice(2) as [string, string];
 const sha1 = (text: string) => createHash('sha1').update(text).digest('hex');
@@ -96,6 +96,7 @@ async function fill(): Promise<void> {
       bases: {},
     },
     {
+      say: () => undefined,
       driver: unshareDriver(),
       limits: { workers: 1, jobs: 1, minutes: 1 },
       renewBase: false,

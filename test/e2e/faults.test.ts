@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { randoms } from '../../ts-src/plan/simulate.ts';
+import { randoms } from '../../ts-src/query/simulate.ts';
 import { bundle, cache, discard, slipway, states, workspace } from './helpers.ts';
 // @ts-expect-error plain JavaScript, shared with the benchmarks
 import { s3Server } from './s3.mjs';

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { randoms } from '../../ts-src/plan/simulate.ts';
+import { randoms } from '../../ts-src/query/simulate.ts';
 import {
   cache,
   debs,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { randoms } from '../../ts-src/plan/simulate.ts';
+import { randoms } from '../../ts-src/query/simulate.ts';
 import { cache, discard, fromNothing, installAndRun, resultOf, slipway, workspace } from '../e2e/helpers.ts';
 // @ts-expect-error plain JavaScript, shared with the benchmarks
 import { chainEdits, commitChain, makeChain } from '../e2e/chain.mjs';

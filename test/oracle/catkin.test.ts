@@ -7,10 +7,10 @@ import { isError, type Diagnostic } from '../../ts-src/model/diagnostics.ts';
 import { kindsOfTag, type Package } from '../../ts-src/model/manifest.ts';
 import { conditionEvaluator } from '../../ts-src/plan/conditions.ts';
 import { conditionContext, manifestEvaluator } from '../../ts-src/plan/evaluate.ts';
-import { parseManifest } from '../../ts-src/read/manifest.ts';
-import { readPlain } from '../../ts-src/read/plain-xml.ts';
+import { parseManifest } from '../../ts-src/read/manifest/manifest.ts';
+import { readPlain } from '../../ts-src/read/manifest/plain-xml.ts';
 import { parseCache } from '../../ts-src/read/rosdistro.ts';
-import { readTree } from '../../ts-src/read/xml-tree.ts';
+import { readTree } from '../../ts-src/read/manifest/xml-tree.ts';
 import { treeOf } from '../unit/trees.ts';
 import { has, oracle, present, shared } from './shared.ts';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { distroSchema, type Platform } from '../../ts-src/model/distro.ts';
-import { baseSources, mmdebstrapCommand } from '../../ts-src/run/archive.ts';
+import { baseSources, mmdebstrapCommand } from '../../ts-src/sandbox/archive.ts';
 
 const platform = (p: object): Platform =>
   distroSchema.parse({ organization: 'acme', distributions: { d: { platforms: ['p'] } }, platforms: { p } }).platforms

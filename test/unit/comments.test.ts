@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { withoutComments } from '../../ts-src/run/comments.ts';
+import { withoutComments } from '../../ts-src/inspect/comments.ts';
 
 const same = (file: string, a: string, b: string): void => {
   expect(withoutComments(file, a), a).toBeDefined();

@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { conditionEvaluator } from '../../ts-src/plan/conditions.ts';
 import { resolveRosdep } from '../../ts-src/plan/rosdep.ts';
 import { parseDistro } from '../../ts-src/read/distro.ts';
-import { parseManifest } from '../../ts-src/read/manifest.ts';
-import { readPlain } from '../../ts-src/read/plain-xml.ts';
-import { readTree } from '../../ts-src/read/xml-tree.ts';
+import { parseManifest } from '../../ts-src/read/manifest/manifest.ts';
+import { readPlain } from '../../ts-src/read/manifest/plain-xml.ts';
+import { readTree } from '../../ts-src/read/manifest/xml-tree.ts';
 import {
   parseCache,
   parseDistributionFile,

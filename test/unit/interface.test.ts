@@ -6,9 +6,9 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { PlannedPackage } from '../../ts-src/model/plan.ts';
 import type { Interface } from '../../ts-src/model/result.ts';
 import { closuresOf } from '../../ts-src/plan/closure.ts';
-import { Identities } from '../../ts-src/plan/identity.ts';
-import { readElf } from '../../ts-src/run/elf.ts';
-import { describe as describeStage, interfaceOf } from '../../ts-src/run/interface.ts';
+import { Identities } from '../../ts-src/engine/interface-digests.ts';
+import { readElf } from '../../ts-src/inspect/elf.ts';
+import { describe as describeStage, interfaceOf } from '../../ts-src/inspect/interface.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-interface-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

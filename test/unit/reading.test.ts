@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { kindsOfTag } from '../../ts-src/model/manifest.ts';
-import { parseManifest } from '../../ts-src/read/manifest.ts';
-import { packedManifest, restOf } from '../../ts-src/read/packed-manifest.ts';
+import { parseManifest } from '../../ts-src/read/manifest/manifest.ts';
+import { packedManifest, restOf } from '../../ts-src/read/manifest/packed-manifest.ts';
 import { renderDiagnostics } from '../../ts-src/render/diagnostics.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-reading-'));

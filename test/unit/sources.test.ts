@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { checkout, fetchArchive, fetchCommit, resolveRef } from '../../ts-src/read/git.ts';
+import { checkout, fetchArchive, fetchCommit, resolveRef } from '../../ts-src/read/git/git.ts';
 import { isRefName, parseDistributionFile, parseRepos } from '../../ts-src/read/rosdistro.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-sources-'));

@@ -1,4 +1,4 @@
-import type { Element } from '../../ts-src/read/plain-xml.ts';
+import type { Element } from '../../ts-src/read/manifest/plain-xml.ts';
 
 /** What two readers of a manifest must agree on: white space between elements is nobody's text. */
 export const treeOf = (e: Element): unknown => ({

@@ -1,5 +1,5 @@
 import type { PlannedPackage, Scope } from '../model/plan.ts';
-import { cycles, type Edges } from './graph.ts';
+import { cycles, type Edges } from '../graph/graph.ts';
 
 /** A scope's packages as numbers, and what each needs in its root: all it builds on, with what those need to run. */
 export interface Closures {

@@ -1,6 +1,6 @@
 import { error, warning, type Diagnostic } from '../model/diagnostics.ts';
 import type { PlannedPackage } from '../model/plan.ts';
-import { cycles, doubled, order, packageTrail } from './graph.ts';
+import { cycles, doubled, order, packageTrail } from '../graph/graph.ts';
 import { forBuild, forRun, forTest, type Evaluated, type Need } from './needs.ts';
 
 /** A package while it is planned; what it needs by the numbers of the distribution, sorted. */

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { bad, error, good, isError, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { PackageSource } from '../model/plan.ts';
 import type { Manifest } from '../model/manifest.ts';
-import { git, snapshotFolder } from './git.ts';
-import { parseManifest } from './manifest.ts';
+import { git, snapshotFolder } from './git/git.ts';
+import { parseManifest } from './manifest/manifest.ts';
 import { ignoreMarkers } from './packages.ts';
 
 /** A package that lies on this disk, as colcon finds it: the path of its folder and of the repository above it. */

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { bad, compare, error, good, isError, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
-import type { Distro } from '../model/distro.ts';
-import type { Lock } from '../model/lock.ts';
+import type { Lock } from '../model/lockfile.ts';
 import type { DistributionInput, PackageSource, SourcePackage } from '../model/plan.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { Repository } from '../model/rosdistro.ts';
@@ -18,54 +17,17 @@ import {
   snapshotFolder,
   type Reporter,
   type Snapshot,
-} from './git.ts';
+} from './git/git.ts';
 import { resolveRequest, type Override, type Overrides } from './override.ts';
 import { readFolder } from './folders.ts';
-import { Memory } from './memory.ts';
+import { Memory } from './parse-cache.ts';
 import { readPackages, recall, remembers, type RepositoryPackages } from './packages.ts';
-import { readCache, type Cache } from './cache.ts';
+import { readCache, type Cache } from './rosdistro-cache.ts';
+import type { Workspace } from './workspace.ts';
 import { parseDistributionFile, parseIndex, parseRepos, type IndexEntry } from './rosdistro.ts';
 import { layerRosdep } from './rosdep.ts';
 
-/** A distro repository on disk and where its state is kept. */
-export interface Workspace {
-  root: string;
-  file: string;
-  state: string;
-  distro: Distro;
-  /**
-   * What relative URLs of repositories are relative to: the root, also where an earlier commit's files are read from
-   * elsewhere.
-   */
-  urlBase: string;
-}
-
 const fetchWidth = 8;
-
-/** Reads the distro file; one that is as it was when it was found good is not checked again. */
-export async function readWorkspace(file: string, given: string | undefined): Promise<Result<Workspace>> {
-  const text = readIf(file);
-  if (text === undefined)
-    return bad(
-      error('distro-missing', 'there is no such file', {
-        file,
-        hint: 'run slipway in a distro repository, name its file with --distro, or make one with `slipway init`',
-      }),
-    );
-  const root = dirname(file);
-  const state = given ?? join(root, '.slipway');
-  const memory = new Memory<Distro>(state, 'distro');
-  let distro = memory.get(text);
-  if (!distro) {
-    // The schema is half of what the program has to load.
-    const { parseDistro } = await import('./distro.ts');
-    const parsed = parseDistro(text, file);
-    if (!parsed.ok) return parsed;
-    distro = parsed.value;
-    memory.put(text, () => parsed.value);
-  }
-  return good({ root, file, state, distro, urlBase: root });
-}
 
 /** rosdep's rules, of all keys or of the wanted ones. */
 export function readRosdep(workspace: Workspace, wanted?: ReadonlySet<string>): Result<RosdepDatabase> {

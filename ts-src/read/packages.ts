@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { bad, error, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { SourcePackage } from '../model/plan.ts';
 import { readJson, writeWhole } from '../io/files.ts';
-import { git, local, readFiles, type Reporter, type Snapshot } from './git.ts';
-import { parseManifest } from './manifest.ts';
+import { git, local, readFiles, type Reporter, type Snapshot } from './git/git.ts';
+import { parseManifest } from './manifest/manifest.ts';
 
 /** What is kept of a repository at a commit, so that planning again reads nothing of it. */
 interface RepositoryText {

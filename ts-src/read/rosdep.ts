@@ -1,6 +1,6 @@
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { RosdepDatabase } from '../model/rosdep.ts';
-import type { Memory } from './memory.ts';
+import type { Memory } from './parse-cache.ts';
 import { Locator, asMap, parseYaml } from './yaml.ts';
 
 export interface RosdepFile {

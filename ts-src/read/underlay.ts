@@ -7,8 +7,8 @@ import { sha256 } from '../model/digest.ts';
 import type { Platform, Underlay } from '../model/distro.ts';
 import { exists, readIf, sha256File, temporaryBeside, writeWhole } from '../io/files.ts';
 import { run } from '../io/process.ts';
-import { download } from './git.ts';
-import type { Workspace } from './inputs.ts';
+import { download } from './git/git.ts';
+import type { Workspace } from './workspace.ts';
 
 export type Underlays = Record<string, Record<string, Map<string, string> | undefined>>;
 

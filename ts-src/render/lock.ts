@@ -1,4 +1,4 @@
-import type { Lock } from '../model/lock.ts';
+import type { Lock } from '../model/lockfile.ts';
 
 const q = (text: string): string => JSON.stringify(text);
 const sorted = <T>(map: Record<string, T>): [string, T][] => Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1));

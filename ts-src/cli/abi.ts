@@ -1,0 +1,78 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import type { BuildRecord } from '../model/result.ts';
+import { renderAbi } from '../render/abi.ts';
+import { openStore, type Store } from '../store/store.ts';
+import { compareBuilds, filesOfBuild } from '../engine/compare-builds.ts';
+import { complain, distroOptions, exit, print, showDiagnostics, type Verb } from './common.ts';
+import { openWorkspace } from './planning.ts';
+
+export const abi: Verb = {
+  summary: 'compare what two builds of a package show to others',
+  usage: 'abi OLD NEW',
+  details: `Each is a .deb file, or the key of a build in the store (its first 8 digits or more; result.json has them). What differs is told by
+file: headers, messages, CMake files, and of shared libraries the symbols. Where both have debug symbols and abidiff is installed
+(apt-get install abigail-tools), what it says of each library comes after. The exit code is 1 where dependents must be rebuilt.`,
+  options: { distro: distroOptions.distro, state: distroOptions.state, json: { type: 'boolean', help: 'as data' } },
+  async run(values, builds) {
+    if (builds.length !== 2) {
+      complain('slipway abi: name two builds\n');
+      return exit.usage;
+    }
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-abi-'));
+    try {
+      let store: Store | undefined;
+      if (builds.some((b) => !b.endsWith('.deb'))) {
+        const workspace = await openWorkspace(values);
+        if (!workspace.ok) {
+          showDiagnostics(workspace.diagnostics);
+          return exit.failed;
+        }
+        store = await openStore(workspace.value.distro.store, workspace.value.root, workspace.value.state, undefined);
+      }
+      const files = await Promise.all(builds.map((b) => filesOf(store, b)));
+      const faults = files.flatMap((f) => (f.ok ? [] : f.diagnostics));
+      const [before, after] = files.flatMap((f) => (f.ok ? [f.value] : []));
+      const compared = before && after ? await compareBuilds(before, after, folder) : undefined;
+      if (!compared?.ok) {
+        showDiagnostics([...faults, ...(compared?.diagnostics ?? [])]);
+        return exit.failed;
+      }
+      const { changes, details } = compared.value;
+      print(values.json ? `${JSON.stringify({ changes, abidiff: details })}\n` : renderAbi(changes, details));
+      return changes.length ? exit.failed : exit.ok;
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+/** The package that a build made, and its debug symbols where there are some. */
+async function filesOf(store: Store | undefined, build: string): Promise<Result<string[]>> {
+  if (build.endsWith('.deb')) {
+    if (!existsSync(build)) return bad(error('file-missing', 'there is no such package', { file: build }));
+    const symbols = build.replace(
+      /^(.*\/)?([^/_]+)_/,
+      (_, at: string | undefined, name: string) => `${at ?? ''}${name}-dbgsym_`,
+    );
+    return good([resolve(build), ...(existsSync(symbols) ? [resolve(symbols)] : [])]);
+  }
+  const record = /^[0-9a-f]{8,64}$/.test(build) ? await recordOf(store!, build) : undefined;
+  if (!record)
+    return bad(
+      error('selection', `'${build}' is neither a .deb file nor the key of a build in the store`, {
+        hint: 'result.json in the output of a build has the keys',
+      }),
+    );
+  return filesOfBuild(store!, record.debs);
+}
+
+async function recordOf(store: Store, prefix: string): Promise<BuildRecord | undefined> {
+  if (prefix.length === 64) return store.get(prefix);
+  const found: string[] = [];
+  for await (const { name } of store.blobs.list(`tasks/${prefix.slice(0, 2)}`))
+    if (name.split('/').pop()!.startsWith(prefix)) found.push(name.split('/').pop()!.replace('.json', ''));
+  return found.length === 1 ? store.get(found[0]!) : undefined;
+}

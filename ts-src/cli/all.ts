@@ -1,0 +1,43 @@
+import type { Verb } from './common.ts';
+import { abi } from './abi.ts';
+import { jobs } from './jobs.ts';
+import { build, test } from './build.ts';
+import { compare } from './compare.ts';
+import { doctor } from './doctor.ts';
+import { explain } from './explain.ts';
+import { graph } from './graph.ts';
+import { init } from './init.ts';
+import { lock } from './lock.ts';
+import { plan, validate } from './plan.ts';
+import { prepare } from './farm/prepare.ts';
+import { publish, report } from './farm/finish.ts';
+import { settle, work } from './farm/work.ts';
+import { query } from './query.ts';
+import { simulate } from './simulate.ts';
+import { store } from './store.ts';
+import { schema } from './schema.ts';
+
+/** Every verb, in the order that help lists them. */
+export const verbs: Record<string, Verb> = {
+  init,
+  validate,
+  plan,
+  explain,
+  query,
+  graph,
+  compare,
+  build,
+  test,
+  lock,
+  prepare,
+  settle,
+  work,
+  publish,
+  report,
+  simulate,
+  store,
+  abi,
+  jobs,
+  schema,
+  doctor,
+};

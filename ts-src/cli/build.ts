@@ -1,0 +1,403 @@
+import { mkdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { isError, sorted, type Diagnostic } from '../model/diagnostics.ts';
+import { debianPackage } from '../model/names.ts';
+import type { PackageSource, Plan } from '../model/plan.ts';
+import { isDone, type TaskResult } from '../model/result.ts';
+import { readIf } from '../io/files.ts';
+import { parallel } from '../io/process.ts';
+import { matcher } from '../plan/globs.ts';
+import { pinFolder } from '../read/folders.ts';
+import { pinReleased } from '../read/inputs.ts';
+import type { Workspace } from '../read/workspace.ts';
+import { countFaults } from '../render/diagnostics.ts';
+import { tellingPart } from '../render/log.ts';
+import { renderForetold, renderOutlook, renderSummary } from '../render/summary.ts';
+import { missingTools } from '../sandbox/doctor.ts';
+import { openStore } from '../store/store.ts';
+import { closeWork, openWork } from '../sandbox/scratch.ts';
+import { folderChannel, heldIn, openChannel, publishChannel, type Published } from '../publish/channel.ts';
+import {
+  complain,
+  distroOptions,
+  exit,
+  print,
+  selectionOptions,
+  showDiagnostics,
+  type Option,
+  type Values,
+  type Verb,
+} from './common.ts';
+import { Engine, type Progress } from '../engine/scheduler.ts';
+import { judgeTests, resultsOf, writeOutputs } from './outputs.ts';
+import { readAndPlan, reporter, type Planned } from './planning.ts';
+import { makeProgress } from './progress.ts';
+import { notesOnly } from '../engine/scheduler.ts';
+import { recordRun } from '../engine/runs.ts';
+import { openSession, type Limits, type RunInput, type Session } from '../engine/session.ts';
+import { driverOf, limitsOf, runOptions } from './run-options.ts';
+import { moved, platformsOf } from '../engine/system-lock.ts';
+
+const options = {
+  ...distroOptions,
+  ...selectionOptions,
+  ...runOptions,
+  output: {
+    type: 'string',
+    short: 'o',
+    value: 'DIR',
+    help: 'where repository, logs and report go (default: out beside the distro file)',
+  },
+  workers: { type: 'string', short: 'w', value: 'N', help: 'packages at once (default: cores, at most 8)' },
+  rebuild: {
+    type: 'string',
+    multiple: true,
+    value: 'GLOB',
+    help: 'build (and test) these anew though the store has them (may be given again)',
+  },
+  retest: { type: 'boolean', help: 'run tests again that failed before, though nothing changed' },
+  retries: {
+    type: 'string',
+    value: 'N',
+    help: 'try failing tests again so often; what passes then is flaky (default: as distro.yaml says)',
+  },
+  untrusted: {
+    type: 'string',
+    value: 'NAME',
+    help: 'write what is made to a place of its own in the store, from which no trusted run reads, and publish nothing',
+  },
+  'renew-base': { type: 'boolean', help: "make the platforms' base systems anew" },
+  'dry-run': {
+    type: 'boolean',
+    short: 'n',
+    help: 'say what is kept, what must be done, and what depends on what that turns out to be; do nothing',
+  },
+  'fail-fast': { type: 'boolean', help: 'stop at the first failure' },
+  verbose: { type: 'boolean', short: 'v', help: 'name what is kept, too' },
+  json: { type: 'boolean', help: 'the result as data on standard output' },
+} as const satisfies Record<string, Option>;
+
+export const build: Verb = {
+  summary: 'build packages and put them into a signed apt repository',
+  usage: 'build [PACKAGE|GLOB ...]',
+  details: `Sources are fetched, each package is built in a root of its own with the network off, and what was built is kept in the
+store: the same thing is never built twice, and what depends on a package is built again only where what that package shows has
+changed. What fails stops only what depends on it. A run that was stopped, killed or ran out of disk goes on where it was when it
+is started again.
+
+The output folder gets apt/ (the repository), logs/, junit/, report.html, lock.yaml and result.json.`,
+  options: { ...options, test: { type: 'boolean', help: 'run the tests of the named packages, too' } },
+  run: (values, packages) => runBuild('build', values, packages, values.test === true),
+};
+
+export const test: Verb = {
+  summary: 'build packages and run their tests',
+  usage: 'test [PACKAGE|GLOB ...]',
+  details: `The tests of each named package (of all that distro.yaml names, where none is) run in a root that has its test dependencies
+too: catkin's and ament's, CTest, pytest. Their results are kept like builds, failures too: nothing runs again while nothing
+changed that they see (--retest runs failed ones again). Nothing is published. junit/ in the output folder gets the results.`,
+  options,
+  run: (values, packages) => runBuild('test', values, packages, true),
+};
+
+async function runBuild(verb: 'build' | 'test', values: Values, packages: string[], tests: boolean): Promise<number> {
+  const limits = limitsOf(verb, values);
+  if (!limits) return exit.usage;
+  if (
+    (values.retries !== undefined && !/^\d{1,2}$/.test(String(values.retries))) ||
+    (values.untrusted !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/.test(String(values.untrusted)))
+  ) {
+    complain(
+      `slipway ${verb}: --retries takes a number below 100, --untrusted a name of letters, digits, ".", "_" and "-"\n`,
+    );
+    return exit.usage;
+  }
+  const planned = await readAndPlan(values, packages);
+  showDiagnostics(planned.diagnostics);
+  if (!planned.ok) return exit.failed;
+  const { workspace, plan } = planned.value;
+  const output = typeof values.output === 'string' ? resolve(values.output) : join(workspace.root, 'out');
+  const abort = new AbortController();
+  const stop = () => {
+    if (!abort.signal.aborted) complain('\nstopping: what was finished is kept\n');
+    abort.abort();
+  };
+  for (const s of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(s, stop);
+  const driver = driverOf(values, workspace.state);
+  const lacking = values['dry-run'] === true ? [] : await missingTools(driver.name, plan);
+  if (lacking.length) {
+    showDiagnostics(lacking);
+    return exit.failed;
+  }
+  mkdirSync(workspace.state, { recursive: true });
+  await openWork(workspace.state, driver);
+  try {
+    return await buildAll(values, planned.value, {
+      output,
+      limits,
+      tests,
+      publishes: verb === 'build' && values.untrusted === undefined,
+      signal: abort.signal,
+    });
+  } finally {
+    await closeWork(driver);
+    for (const s of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(s, stop);
+  }
+}
+
+interface Wanted {
+  output: string;
+  limits: Limits;
+  tests: boolean;
+  publishes: boolean;
+  signal: AbortSignal;
+}
+
+async function buildAll(values: Values, planned: Planned, wanted: Wanted): Promise<number> {
+  const { workspace, plan } = planned;
+  const { output, signal } = wanted;
+  const begun = Date.now();
+  showDiagnostics(await pinSources(workspace, plan));
+  const input: RunInput = {
+    plan,
+    distro: workspace.distro,
+    distroRoot: workspace.root,
+    state: workspace.state,
+    distributions: planned.distributions,
+    lock: planned.lock,
+    bases: {},
+    untrusted: typeof values.untrusted === 'string' ? values.untrusted : undefined,
+    tested: (p) => wanted.tests && 'named' in p.why,
+  };
+  const store = await openStore(workspace.distro.store, workspace.root, workspace.state, input.untrusted);
+  const rebuild = Array.isArray(values.rebuild) ? matcher(values.rebuild as string[]) : () => false;
+  const lost = new Set<string>();
+  for (let attempt = 0; ; attempt++) {
+    const channel = await openChannel(store, folderChannel(output));
+    const session = await openSession(input, {
+      say: (line) => complain(`${line}\n`),
+      driver: driverOf(values, workspace.state),
+      limits: wanted.limits,
+      renewBase: values['renew-base'] === true && !attempt,
+      signal,
+      held: heldIn(channel.value.versions),
+      store,
+      ...(values.retries === undefined ? {} : { retries: Number(values.retries) }),
+    });
+    if ('diagnostics' in session) {
+      showDiagnostics(session.diagnostics);
+      return exit.failed;
+    }
+    for (const key of lost) session.hints.builds.delete(key);
+    if (values['dry-run'] === true) return foretell(values, session, wanted, rebuild);
+    await runEngine(values, session, wanted, attempt ? () => false : rebuild);
+    const published = wanted.publishes
+      ? await publishChannel(channel, {
+          runs: session.runs,
+          store,
+          state: workspace.state,
+          folder: output,
+          organization: workspace.distro.organization,
+          signingKey: workspace.distro.signing_key,
+          partial: isPartial(planned),
+          belongs: (scope, debian) => belongs(planned, scope.distribution, debian),
+        })
+      : { sources: [], diagnostics: [], lost: [] };
+    if (!published.lost.length || attempt === 2) return finish(values, planned, session, wanted, published, begun);
+    complain(
+      `the store lost ${published.lost.length === 1 ? 'a package' : `${published.lost.length} packages`}, or they were damaged: they are built again\n`,
+    );
+    for (const key of published.lost) {
+      lost.add(key);
+      await store.forget(key);
+    }
+  }
+}
+
+/** What a run would do, as far as that is known before it. Bases are made and apt is asked: keys need them. */
+async function foretell(
+  values: Values,
+  session: Session,
+  wanted: Wanted,
+  rebuild: (name: string) => boolean,
+): Promise<number> {
+  const outlook = await engineOf(values, session, wanted, rebuild, notesOnly(session.say)).start();
+  const results = resultsOf(session.runs);
+  if (values.json) print(`${JSON.stringify({ ...outlook, results })}\n`);
+  else {
+    print(renderForetold(results));
+    complain(`${renderOutlook(outlook)}\n`);
+  }
+  for (const w of session.waiting) complain(`${w}\n`);
+  return results.some((t) => t.state === 'failed' || t.state === 'blocked') ? exit.failed : exit.ok;
+}
+
+function engineOf(
+  values: Values,
+  session: Session,
+  wanted: Wanted,
+  rebuild: (name: string) => boolean,
+  progress: Progress,
+): Engine {
+  const { input } = session;
+  return new Engine(
+    {
+      driver: session.driver,
+      state: input.state,
+      store: session.store,
+      settler: session.settler,
+      builder: session.builder,
+      output: wanted.output,
+      workers: wanted.limits.workers,
+      failFast: values['fail-fast'] === true,
+      testsStop: input.distro.tests.stop_dependents,
+      rebuild,
+      retest: (record) => values.retest === true && record.outcome === 'failed',
+      held: session.held,
+      hints: session.hints,
+      progress,
+      signal: wanted.signal,
+      now: Date.now,
+    },
+    session.runs,
+  );
+}
+
+async function runEngine(
+  values: Values,
+  session: Session,
+  wanted: Wanted,
+  rebuild: (name: string) => boolean,
+): Promise<void> {
+  const { runs } = session;
+  const expected = (t: TaskResult) => session.history.get(t.kind === 'test' ? `${t.name} test` : t.name) ?? 15000;
+  const progress = makeProgress(
+    resultsOf(runs),
+    process.stderr.isTTY === true && !values.json,
+    values.verbose === true,
+    expected,
+    wanted.limits.workers,
+    Date.now,
+  );
+  const engine = engineOf(values, session, wanted, rebuild, progress);
+  try {
+    const outlook = await engine.start();
+    progress.note(renderOutlook(outlook));
+    await engine.run();
+  } finally {
+    progress.close();
+  }
+  session.history.learn(runs);
+}
+
+async function finish(
+  values: Values,
+  planned: Planned,
+  session: Session,
+  wanted: Wanted,
+  published: Published,
+  begun: number,
+): Promise<number> {
+  const { workspace, plan } = planned;
+  const { output } = wanted;
+  const { runs, store } = session;
+  const results = resultsOf(runs);
+  if (published.diagnostics.length) showDiagnostics(published.diagnostics);
+  const platforms = await platformsOf(workspace, runs);
+  if (planned.lock) showDiagnostics(moved(planned.lock, platforms));
+  const verdicts = await judgeTests(runs, store, plan.stamp);
+  for (const t of results) {
+    const verdict = verdicts.get(t.id);
+    if (verdict) t.reason += `\n${verdict}`;
+  }
+  showDiagnostics(await writeOutputs(plan, planned.distributions, platforms, runs, store, output, begun));
+  await recordRun(session);
+  const failed =
+    results.some((t) => !isDone(t.state)) ||
+    published.diagnostics.some(isError) ||
+    published.lost.length > 0 ||
+    planned.diagnostics.some(isError);
+  const tails = (t: TaskResult): string[] => (t.log ? tellingPart((readIf(t.log) ?? '').slice(-400_000)) : []);
+  complain(
+    renderSummary(
+      results.map((t) => (t.log ? { ...t, log: join(output, t.log) } : t)),
+      tails,
+      Date.now() - begun,
+    ),
+  );
+  for (const w of session.waiting) complain(`${w}\n`);
+  if (planned.diagnostics.some(isError))
+    complain(
+      `the distro repository has faults (${countFaults(planned.diagnostics)}), told above: they count as a failed build\n`,
+    );
+  if (values.json) print(`${JSON.stringify({ stamp: plan.stamp, output, results })}\n`);
+  else if (published.sources.length) {
+    complain(`report: ${join(output, 'report.html')}\n`);
+    complain('\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n');
+    print(published.sources.join('\n'));
+    const closed = notForAll(join(output, 'apt'));
+    if (closed)
+      complain(
+        `\nnote: apt reads as the user _apt, who may not enter ${closed}: chmod o+x it, or give --output a folder that all may read\n`,
+      );
+  }
+  return failed ? exit.failed : exit.ok;
+}
+
+/**
+ * Brings the sources of released packages, of which only tags are known so far, one request to each repository; and of
+ * folders.
+ */
+export async function pinSources(workspace: Workspace, plan: Plan): Promise<Diagnostic[]> {
+  const unpinned = plan.scopes.flatMap((s) => s.packages).filter((p) => !p.source.tree && !p.blocked);
+  const byUrl = new Map<string, Map<string, PackageSource>>();
+  for (const { source } of unpinned) {
+    const ofUrl = byUrl.get(source.url) ?? new Map<string, PackageSource>();
+    byUrl.set(source.url, ofUrl.set(placeOf(source), source));
+  }
+  const diagnostics: Diagnostic[] = [];
+  const pinned = new Map<string, PackageSource>();
+  await parallel([...byUrl.values()], 8, async (sources) => {
+    const all = [...sources.values()];
+    if (all[0]!.ref === undefined) {
+      const trees = await pinFolder(all, workspace.state);
+      if (trees.ok) for (const source of trees.value) pinned.set(`${source.url} ${placeOf(source)}`, source);
+      else diagnostics.push(...trees.diagnostics);
+      return;
+    }
+    for (const pin of await pinReleased(workspace, all, 'all', reporter)) {
+      if (pin.ok) pinned.set(`${pin.value.source.url} ${placeOf(pin.value.source)}`, pin.value.source);
+      else diagnostics.push(...pin.diagnostics);
+    }
+  });
+  for (const p of unpinned) {
+    const source = pinned.get(`${p.source.url} ${placeOf(p.source)}`);
+    if (source) p.source = source;
+    else p.blocked = "its sources can't be had";
+  }
+  return sorted(diagnostics);
+}
+
+/** A tag of a release repository, or a path in a folder. */
+const placeOf = (source: PackageSource): string => source.ref ?? source.path;
+
+/** Not all packages of a distribution are in the plan: of what its suite holds the others stay. */
+export const isPartial = (planned: Pick<Planned, 'plan' | 'distributions'>): boolean =>
+  planned.plan.scopes.some(
+    (s) => s.packages.length < (planned.distributions.find((d) => d.name === s.distribution)?.packages.size ?? 0),
+  );
+
+export const belongs = (
+  planned: Pick<Planned, 'distributions' | 'workspace'>,
+  distribution: string,
+  debian: string,
+): boolean =>
+  [...(planned.distributions.find((d) => d.name === distribution)?.packages.keys() ?? [])].some(
+    (name) => debianPackage(planned.workspace.distro, distribution, name) === debian,
+  );
+
+/** The first folder on the way to a path that others may not enter. */
+function notForAll(path: string): string | undefined {
+  const parts = path.split('/');
+  return parts.map((_, i) => parts.slice(0, i + 1).join('/') || '/').find((p) => (statSync(p).mode & 0o001) === 0);
+}

@@ -1,0 +1,98 @@
+import { rmSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { nearest } from '../model/diagnostics.ts';
+import { complain, exit, print, type Verb } from './common.ts';
+import { verbs } from './all.ts';
+
+export { finishLater as finish } from '../io/deferred.ts';
+export { killAll as abandon } from '../io/process.ts';
+
+declare const SLIPWAY_VERSION: string;
+
+/** Finds the verb, reads its options, runs it; the exit code is what the process ends with. */
+export async function main(args: string[]): Promise<number> {
+  if (process.env.SLIPWAY_ERRORS_FILE) rmSync(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  const [name, ...rest] = args;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    if (name === 'help' && rest[0] !== undefined) return main([rest[0], '--help']);
+    (name === undefined ? complain : print)(overview());
+    return name === undefined ? exit.usage : exit.ok;
+  }
+  if (name === '--version') {
+    print(`slipway ${SLIPWAY_VERSION}\n`);
+    return exit.ok;
+  }
+  const verb = Object.hasOwn(verbs, name) ? verbs[name]! : undefined;
+  if (!verb) {
+    const near = nearest(name, Object.keys(verbs));
+    complain(
+      `slipway: '${name}' is no verb${near ? `; did you mean '${near}'?` : ''}\n    slipway --help lists them\n`,
+    );
+    return exit.usage;
+  }
+  let parsed;
+  try {
+    const options = Object.fromEntries(
+      Object.entries({ ...verb.options, help: { type: 'boolean' as const, short: 'h' } }).map(([k, o]) => [
+        k,
+        {
+          type: o.type,
+          ...('short' in o && o.short ? { short: o.short } : {}),
+          ...('multiple' in o && o.multiple ? { multiple: true } : {}),
+        },
+      ]),
+    );
+    parsed = parseArgs({ args: rest, options, allowPositionals: true });
+  } catch (e) {
+    const unknown = /'--?([^' ]+)/.exec((e as Error).message)?.[1];
+    const near = unknown && nearest(unknown, Object.keys(verb.options));
+    complain(
+      `slipway ${name}: ${(e as Error).message.split('. ')[0]}${near && near !== unknown ? `; did you mean --${near}?` : ''}\n    slipway ${name} --help shows its options\n`,
+    );
+    return exit.usage;
+  }
+  if (parsed.values.help) {
+    print(helpOf(name, verb));
+    return exit.ok;
+  }
+  try {
+    return await verb.run(parsed.values as Parameters<Verb['run']>[0], parsed.positionals);
+  } catch (e) {
+    const { code, path } = e as NodeJS.ErrnoException;
+    const words = code === undefined ? undefined : environmentFaults[code];
+    if (!words) throw e;
+    complain(`slipway ${name}: ${path ? `${path}: ` : ''}${words}\n`);
+    return exit.failed;
+  }
+}
+
+/** What the machine refuses is no fault of ours. */
+const environmentFaults: Record<string, string> = {
+  ENOSPC: 'the disk is full: make room and run the same command again',
+  EDQUOT: 'the disk quota is used up: make room and run the same command again',
+  EROFS: 'the file system is read-only',
+  EACCES: 'permission denied',
+  EPERM: 'not permitted',
+  EMFILE: 'too many open files: raise the limit (ulimit -n)',
+};
+
+function overview(): string {
+  const width = Math.max(...Object.keys(verbs).map((v) => v.length));
+  const lines = Object.entries(verbs).map(([name, v]) => `  ${name.padEnd(width)}  ${v.summary}`);
+  return `slipway builds robot software: from a distro repository of catkin and ament packages to a signed apt repository.\n\nUsage: slipway VERB [OPTION ...] [ARGUMENT ...]\n\n${lines.join('\n')}\n\nslipway VERB --help tells more. Exit codes: 0 fine, 1 faults in the input or a failed build, 2 usage, 70 a fault of slipway's own.\n`;
+}
+
+function helpOf(name: string, verb: Verb): string {
+  const rows = Object.entries({
+    ...verb.options,
+    help: { type: 'boolean' as const, short: 'h', help: 'this text' },
+  }).map(
+    ([key, o]) =>
+      [
+        `${'short' in o && o.short ? `-${o.short}, ` : '    '}--${key}${'value' in o && o.value ? ` ${o.value}` : ''}`,
+        o.help,
+      ] as const,
+  );
+  const width = Math.max(...rows.map(([l]) => l.length));
+  return `${name}: ${verb.summary}\n\nUsage: slipway ${verb.usage}\n${verb.details ? `\n${verb.details}\n` : ''}\n${rows.map(([l, h]) => `  ${l.padEnd(width)}  ${h}`).join('\n')}\n`;
+}

@@ -1,0 +1,55 @@
+import { examine } from '../sandbox/doctor.ts';
+import { readWorkspace } from '../read/workspace.ts';
+import { run } from '../io/process.ts';
+import { complain, distroOptions, exit, findDistro, print, type Verb } from './common.ts';
+
+export const doctor: Verb = {
+  summary: 'tell what this machine lacks for builds, and the command that brings it',
+  usage: 'doctor',
+  options: {
+    distro: distroOptions.distro,
+    driver: { type: 'string', value: 'NAME', help: 'unshare (default) or docker' },
+    install: {
+      type: 'boolean',
+      help: 'install what is missing with apt-get (by sudo where not root), after saying so',
+    },
+  },
+  async run(values) {
+    const driver = values.driver ?? 'unshare';
+    if (driver !== 'unshare' && driver !== 'docker') {
+      complain('slipway doctor: --driver is unshare or docker\n');
+      return exit.usage;
+    }
+    const workspace = await readWorkspace(findDistro(values), undefined);
+    const systems = workspace.ok ? Object.values(workspace.value.distro.platforms).map((p) => p.os) : [];
+    let findings = await examine(driver, systems);
+    const packages = [...new Set(findings.flatMap((f) => f.package ?? []))].sort();
+    const sudo = process.getuid!() === 0 ? [] : ['sudo'];
+    if (packages.length && values.install) {
+      const command = [
+        ...sudo,
+        'apt-get',
+        'install',
+        '-y',
+        '--no-install-recommends',
+        '-o',
+        'DPkg::Lock::Timeout=300',
+        ...packages,
+      ];
+      complain(`this machine lacks ${packages.join(', ')}; running: ${command.join(' ')}\n`);
+      const updated = await run([...sudo, 'apt-get'][0]!, [...sudo, 'apt-get', 'update', '-q'].slice(1), {
+        inherit: true,
+      });
+      const installed = updated.code === 0 ? await run(command[0]!, command.slice(1), { inherit: true }) : updated;
+      if (installed.code !== 0) {
+        complain('slipway doctor: apt-get failed, its words are above\n');
+        return exit.failed;
+      }
+      findings = await examine(driver, systems);
+    }
+    for (const f of findings)
+      print(`${f.what}\n    ${f.fix ?? `${sudo.length ? 'sudo ' : ''}apt-get install -y ${f.package}`}\n`);
+    if (!findings.length) print('this machine has all that builds need\n');
+    return findings.length ? exit.failed : exit.ok;
+  },
+};

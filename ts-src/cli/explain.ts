@@ -1,0 +1,51 @@
+import { error, isError, nearest } from '../model/diagnostics.ts';
+import { explain as explainName } from '../query/explain.ts';
+import { renderExplanation, renderKeys } from '../render/explain.ts';
+import { complain, distroOptions, exit, print, selectionOptions, showDiagnostics, type Verb } from './common.ts';
+import { readAndPlan } from './planning.ts';
+import { lastBuilds } from '../engine/why.ts';
+
+export const explain: Verb = {
+  summary: 'tell everything about one package: why it is there, what it needs and where from, what needs it',
+  usage: 'explain PACKAGE',
+  details:
+    'PACKAGE may also be a rosdep key or a package of an underlay: then where it comes from on each platform, and what needs it.',
+  options: {
+    ...distroOptions,
+    distribution: selectionOptions.distribution,
+    platform: selectionOptions.platform,
+    above: selectionOptions.above,
+    repository: selectionOptions.repository,
+    'changed-since': selectionOptions['changed-since'],
+    json: { type: 'boolean', help: 'as data' },
+  },
+  async run(values, [name, ...more]) {
+    if (name === undefined || more.length) {
+      complain('slipway explain: name one package\n');
+      return exit.usage;
+    }
+    const planned = await readAndPlan(values, [], { everyKey: true });
+    if (!planned.ok) {
+      showDiagnostics(planned.diagnostics);
+      return exit.failed;
+    }
+    const { plan, resolvers, diagnostics } = planned.value;
+    const found = explainName(plan, resolvers, name);
+    if (!found) {
+      const near = nearest(name, new Set(resolvers.flatMap((r) => r.evaluated.names)));
+      showDiagnostics([
+        error('selection', `nothing is called '${name}', and no package needs it`, {
+          hint: near ? `did you mean '${near}'?` : undefined,
+        }),
+      ]);
+      return exit.failed;
+    }
+    const own = diagnostics.filter((d) => d.message.includes(`'${name}'`));
+    showDiagnostics(own);
+    const builds = found.package ? await lastBuilds(planned.value.workspace, plan, name) : [];
+    print(
+      values.json ? `${JSON.stringify({ ...found, builds })}\n` : `${renderExplanation(found)}${renderKeys(builds)}`,
+    );
+    return own.some(isError) ? exit.failed : exit.ok;
+  },
+};

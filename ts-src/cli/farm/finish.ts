@@ -1,0 +1,272 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { isError } from '../../model/diagnostics.ts';
+import { isDone, type BriefRecord, type TaskResult } from '../../model/result.ts';
+import { writeWhole } from '../../io/files.ts';
+import { makeLock } from '../../read/inputs.ts';
+import { renderAbi } from '../../render/abi.ts';
+import { renderLock } from '../../render/lock.ts';
+import { tellingPart } from '../../render/log.ts';
+import { renderHeadline, renderSummary } from '../../render/summary.ts';
+import { closeWork, newWork } from '../../sandbox/scratch.ts';
+import { openChannel, publishChannel } from '../../publish/channel.ts';
+import { compareBuilds, filesOfBuild } from '../../engine/compare-builds.ts';
+import { complain, exit, print, showDiagnostics, type Values, type Verb } from '../common.ts';
+import { judgeTests, resultsOf, writeOutputs } from '../outputs.ts';
+import { recordRun } from '../../engine/runs.ts';
+import type { ScopeRun } from '../../engine/task-graph.ts';
+import { type Session } from '../../engine/session.ts';
+import { limitsOf, runOptions } from '../run-options.ts';
+import { platformsOf } from '../../engine/system-lock.ts';
+import { lockName, resultName, takePart, type Loaded } from '../../farm/run-manifest.ts';
+import { farmOptions, openRun, untilStopped, type KeptResult } from './work.ts';
+
+/**
+ * What agents did, told in the session: results and records of all tasks. Logs of what failed are brought to `output`.
+ */
+async function gather(session: Session, loaded: Loaded, output: string): Promise<void> {
+  const { store } = session;
+  for (const r of session.runs) {
+    for (const part of loaded.parts) {
+      if (part.architecture === r.target.architecture) takePart(r, part);
+    }
+  }
+  const there = new Set(await store.names(`runs/${loaded.bundle.id}/results`));
+  const numbers = loaded.parts
+    .flatMap((part) =>
+      part.tasks.map(([run, task], i) => ({
+        number: part.first + i,
+        run: session.runs.find((r) => r.id === run),
+        task,
+      })),
+    )
+    .filter((t) => t.run && there.has(resultName(loaded.bundle.id, t.number)));
+  await store.many(numbers, async ({ number, run, task }) => {
+    const kept = await store.readJson<KeptResult>(resultName(loaded.bundle.id, number));
+    if (!kept) return;
+    if (run!.results[task]?.id === kept.result.id) run!.results[task] = kept.result;
+    const { key } = kept.result;
+    if (key !== undefined && task < run!.count && isDone(kept.result.state)) run!.records[task] = await store.get(key);
+    if (key !== undefined && task >= run!.count) run!.tests[task - run!.count] = await store.getTest(key);
+    if (kept.log && kept.result.log !== undefined && kept.result.state === 'failed') {
+      const text = await store.readText(kept.log);
+      if (text !== undefined) writeWhole(join(output, kept.result.log), text, { sync: false });
+    }
+  });
+  for (const r of session.runs) {
+    for (const t of r.results) {
+      if (t?.state !== 'waiting') continue;
+      const p = r.scope.packages.find((q) => q.name === t.name)!;
+      const because = [
+        ...(t.kind === 'test' ? [p.name] : []),
+        ...p.build,
+        ...p.run,
+        ...(t.kind === 'test' ? p.test : []),
+      ].find((d) => ['failed', 'stopped', 'blocked'].includes(r.results[r.closures.index.get(d) ?? -1]?.state ?? ''));
+      Object.assign(t, {
+        state: 'stopped',
+        reason: because === undefined ? 'the run ended before it' : `'${because}' failed or was stopped`,
+      });
+    }
+  }
+}
+
+const outputOption = {
+  output: { type: 'string', short: 'o', value: 'DIR', help: 'where it goes (default: out)' },
+} as const;
+const outputOf = (values: Values): string => resolve(typeof values.output === 'string' ? values.output : 'out');
+
+export const publish: Verb = {
+  summary: 'publish what a prepared run built to its channel',
+  usage: 'publish --run ID --store URI --output DIR',
+  details: `The repository in the folder is brought to what the run holds: atomically for each suite, refused where another run was quicker.
+SLIPWAY_SIGNING_KEY_FILE in the environment names a file with the secret key to sign with; SLIPWAY_SIGNING_PASSPHRASE its passphrase.
+An untrusted run publishes nothing.`,
+  options: { ...farmOptions, ...runOptions, ...outputOption },
+  async run(values) {
+    const limits = limitsOf('publish', values);
+    if (!limits) return exit.usage;
+    const stop = untilStopped();
+    const opened = await openRun('publish', values, limits, stop.signal, 'publish');
+    if (!opened) return exit.failed;
+    const { session, loaded } = opened;
+    const { bundle } = loaded;
+    try {
+      if (bundle.untrusted !== undefined || bundle.pipeline.channel === undefined) {
+        complain(`slipway publish: the run ${bundle.id} is not trusted: it publishes nothing\n`);
+        return exit.failed;
+      }
+      const output = outputOf(values);
+      await gather(session, loaded, output);
+      const failed =
+        resultsOf(session.runs).some((t) => t.kind === 'build' && !isDone(t.state)) || bundle.faults.length > 0;
+      if (failed && bundle.pipeline.strict) {
+        complain('this track is strict: nothing is published of a run that has a failure\n');
+        return exit.failed;
+      }
+      const channel = await openChannel(session.store, bundle.pipeline.channel);
+      const published = await publishChannel(channel, {
+        runs: session.runs,
+        store: session.store,
+        state: session.input.state,
+        folder: output,
+        organization: bundle.distro.organization,
+        signingKey: bundle.distro.signing_key,
+        signingSecret: secretOf(process.env),
+        partial: bundle.partial,
+        belongs: (scope, debian) =>
+          bundle.distributions.find((d) => d.name === scope.distribution)?.debian.includes(debian) === true,
+      });
+      showDiagnostics(published.diagnostics);
+      for (const key of published.lost) await session.store.forget(key);
+      if (published.lost.length)
+        complain(
+          `the store lost ${published.lost.length} packages of this run, or they were damaged: run the pipeline again, and they are built again\n`,
+        );
+      print(published.sources.join('\n'));
+      const bad = published.diagnostics.some(isError) || published.lost.length > 0;
+      if (!bad && !failed) {
+        const platforms = await platformsOf({ state: session.input.state, distro: bundle.distro }, session.runs);
+        await session.store.writeJson(lockName(channel.name), {
+          lock: renderLock(makeLock(bundle.plan.stamp, session.input.distributions, platforms)),
+        });
+      }
+      return bad ? exit.failed : exit.ok;
+    } finally {
+      await closeWork(session.driver);
+      stop.done();
+    }
+  },
+};
+
+/** What the step that publishes was given to sign with. */
+const secretOf = (env: NodeJS.ProcessEnv) =>
+  env.SLIPWAY_SIGNING_KEY_FILE
+    ? { file: env.SLIPWAY_SIGNING_KEY_FILE, passphrase: env.SLIPWAY_SIGNING_PASSPHRASE }
+    : undefined;
+
+export const report: Verb = {
+  summary: 'gather what a prepared run came to: report, results, JUnit, lock, logs of failures',
+  usage: 'report --run ID --store URI',
+  details: 'Standard output is one line for people. The exit code is 1 where anything failed.',
+  options: { ...farmOptions, ...runOptions, ...outputOption },
+  async run(values) {
+    const limits = limitsOf('report', values);
+    if (!limits) return exit.usage;
+    const stop = untilStopped();
+    const opened = await openRun('report', values, limits, stop.signal, 'report');
+    if (!opened) return exit.failed;
+    const { session, loaded } = opened;
+    try {
+      return await tell(session, loaded, outputOf(values));
+    } finally {
+      await closeWork(session.driver);
+      stop.done();
+    }
+  },
+};
+
+async function tell(session: Session, loaded: Loaded, output: string): Promise<number> {
+  const { bundle } = loaded;
+  await gather(session, loaded, output);
+  const results = resultsOf(session.runs);
+  const verdicts = await judgeTests(session.runs, session.store, bundle.plan.stamp);
+  for (const t of results) {
+    const verdict = verdicts.get(t.id);
+    if (verdict) t.reason += `\n${verdict}`;
+  }
+  const before: LastGood = bundle.subject || bundle.untrusted !== undefined ? await lastGood(session) : new Map();
+  if (bundle.subject) tellBefore(session, loaded, before);
+  const abi = bundle.untrusted === undefined ? [] : await tellAbi(session, loaded, before, output);
+  const platforms = await platformsOf({ state: session.input.state, distro: bundle.distro }, session.runs);
+  showDiagnostics(
+    await writeOutputs(
+      bundle.plan,
+      session.input.distributions,
+      platforms,
+      session.runs,
+      session.store,
+      output,
+      bundle.begun,
+    ),
+  );
+  await recordRun(session);
+  const tails = (t: TaskResult): string[] => (t.log === undefined ? [] : tellingPart(readLog(t.log)));
+  complain(
+    renderSummary(
+      results.map((t) => (t.log === undefined ? t : { ...t, log: join(output, t.log) })),
+      tails,
+      Date.now() - bundle.begun,
+    ),
+  );
+  const failed = results.some((t) => !isDone(t.state)) || bundle.faults.length > 0;
+  print(renderHeadline(bundle.title, results, bundle.faults.length, abi));
+  return failed ? exit.failed : exit.ok;
+}
+
+/** By package what the trusted store has of the last runs. */
+type LastGood = ReadonlyMap<ScopeRun, ReadonlyMap<string, BriefRecord>>;
+
+async function lastGood({ runs, store }: Session): Promise<LastGood> {
+  return new Map(
+    await store.many(
+      runs,
+      async (r) =>
+        [
+          r,
+          new Map(
+            [...(await store.readIndex(r.id)).builds.values()].map((record) => [record.package, record] as const),
+          ),
+        ] as const,
+    ),
+  );
+}
+
+/** Of packages downstream that failed: whether they were good before. */
+function tellBefore(session: Session, { bundle }: Loaded, before: LastGood): void {
+  const { downstream } = bundle.subject!;
+  for (const r of session.runs) {
+    const good = before.get(r)!;
+    for (const t of r.results) {
+      if (t?.state !== 'failed' || !downstream.includes(t.name)) continue;
+      t.reason += `\nthis change broke it${good.has(t.name) ? ': it was good in the last run without the change' : ', or it was broken before: no good build of it is known'}`;
+    }
+  }
+}
+
+/**
+ * What a change does to the ABI: of each package that it built, what others see and did not see before, and who is
+ * rebuilt for it once it is merged; in the log, and in `abi.txt` beside the report. Returns the packages.
+ */
+async function tellAbi(session: Session, { bundle }: Loaded, before: LastGood, output: string): Promise<string[]> {
+  const texts: string[] = [];
+  const changed = new Set<string>();
+  for (const r of session.runs) {
+    for (const [n, t] of r.results.slice(0, r.count).entries()) {
+      const [old, now] = [before.get(r)!.get(t!.name), r.records[n]];
+      if (t?.state !== 'built' || !old || !now || old.abi === now.abi || !Object.hasOwn(bundle.users, t.name)) continue;
+      changed.add(t.name);
+      const users = bundle.users[t.name]!;
+      const folder = newWork(session.input.state);
+      const [a, b] = [await filesOfBuild(session.store, old.debs), await filesOfBuild(session.store, now.debs)];
+      const compared = !a.ok ? a : !b.ok ? b : await compareBuilds(a.value, b.value, folder);
+      texts.push(
+        `${t.name} on ${r.target.platform} ${r.target.architecture}: this changes the ABI (${old.abi} → ${now.abi}); ${users.length ? `rebuilt for it: ${users.join(', ')}` : 'nothing is built on it'}\n${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0]!.message}\n`}`,
+      );
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+  if (texts.length) {
+    complain(`\n${texts.join('\n')}\n`);
+    writeWhole(join(output, 'abi.txt'), texts.join('\n'));
+  }
+  return [...changed].sort();
+}
+
+function readLog(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').slice(-400_000);
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,481 @@
+import { mkdirSync } from 'node:fs';
+import { isAbsolute, join, resolve } from 'node:path';
+import { bad, error, good, isError, sorted, warning, type Diagnostic, type Result } from '../../model/diagnostics.ts';
+import { exists, readIf, writeWhole } from '../../io/files.ts';
+import { usersOf } from '../../plan/closure.ts';
+import { pipelineOf, type Pipeline } from '../../plan/branch-policy.ts';
+import { checkout, fetchCommit, git, resolveRef } from '../../read/git/git.ts';
+import { useGitCredentials } from '../../read/git/credentials.ts';
+import { isRefName } from '../../read/rosdistro.ts';
+import { renderComparison } from '../../render/compare.ts';
+import { missingTools } from '../../sandbox/doctor.ts';
+import { isStoreUri, openStore, type Store } from '../../store/store.ts';
+import { closeWork, openWork } from '../../sandbox/scratch.ts';
+import { isPartial, pinSources } from '../build.ts';
+import { heldIn, openChannel } from '../../publish/channel.ts';
+import {
+  complain,
+  distroOptions,
+  exit,
+  print,
+  selectionOptions,
+  showDiagnostics,
+  type Option,
+  type Values,
+  type Verb,
+} from '../common.ts';
+import {
+  changedIn,
+  compareWith,
+  type Inputs,
+  openWorkspace,
+  planInputs,
+  type Planned,
+  readValues,
+  reporter,
+} from '../planning.ts';
+import { openSession, ownArchitecture, shareResolved, type RunInput } from '../../engine/session.ts';
+import { driverOf, limitsOf, runOptions } from '../run-options.ts';
+import { farmState } from './work.ts';
+import {
+  distributionsOf,
+  filesOf,
+  lockName,
+  newRunId,
+  placeName,
+  saveBundle,
+  savePart,
+  testedIn,
+  type Bundle,
+} from '../../farm/run-manifest.ts';
+import { downstreamOf, repositoryOf } from '../../farm/changed-repository.ts';
+import { keepSources, makePart, scheduleOf } from '../../farm/shard.ts';
+
+const options = {
+  ...distroOptions,
+  ...selectionOptions,
+  ...runOptions,
+  'distro-url': {
+    type: 'string',
+    value: 'URL[#REF]',
+    help: 'the distro repository, which is cloned; file:PATH names a file whose first line is such a URL',
+  },
+  store: { type: 'string', value: 'URI', help: 'the store (default: as distro.yaml says)' },
+  branch: { type: 'string', value: 'NAME', help: 'the branch of the distro repository that this is' },
+  primary: { type: 'boolean', help: 'that branch is the default one: its run is the nightly' },
+  tag: { type: 'string', value: 'NAME', help: 'the tag that this is' },
+  request: {
+    type: 'string',
+    value: 'ID',
+    help: 'the pull request that this is: nothing of it is trusted or published',
+  },
+  target: {
+    type: 'string',
+    value: 'REF',
+    help: 'of a pull request on the distro repository: what it would be merged into; the difference is shown, and only that is built',
+  },
+  change: {
+    type: 'string',
+    value: 'DIR',
+    help: 'a checkout of a package repository: its packages are built and tested, with the rest as in the last good nightly',
+  },
+  'change-name': {
+    type: 'string',
+    value: 'NAME',
+    help: 'what that repository is called in the distribution (default: found by its address)',
+  },
+  downstream: {
+    type: 'string',
+    value: 'HOW',
+    help: 'what depends on it and is built too: none (default), direct or all',
+  },
+  budget: { type: 'string', value: 'N', help: 'at most so many packages downstream (default: 50)' },
+  like: {
+    type: 'string',
+    value: 'CHANNEL',
+    help: 'take what is not overridden as the last good run of this channel had it (default with --change: nightly)',
+  },
+  channel: { type: 'string', value: 'NAME', help: 'publish there (default: as the tracks of distro.yaml say)' },
+  'no-test': { type: 'boolean', help: 'build only' },
+  retest: { type: 'boolean', help: 'run tests again that failed before, though nothing changed' },
+  'renew-base': { type: 'boolean', help: "make the platforms' base systems anew" },
+  title: { type: 'string', value: 'TEXT', help: 'what people call this run' },
+  output: { type: 'string', short: 'o', value: 'FILE', help: 'write the schedule there (default: standard output)' },
+} as const satisfies Record<string, Option>;
+
+export const prepare: Verb = {
+  summary: 'plan a run for many machines: into the store goes all that agents need, out comes a schedule',
+  usage: 'prepare [PACKAGE|GLOB ...]',
+  details: `Pins every repository, finds what the store has already, puts sources and base systems into the store, and writes the schedule:
+numbered tasks, the most urgent first, each with what it waits for. \`slipway work\` does tasks of it on any machine that shares the
+store, \`slipway publish\` and \`slipway report\` end the run. Jenkins' steps call these; so can anything else that starts processes.`,
+  options,
+  run: runPrepare,
+};
+
+async function runPrepare(given: Values, packages: string[]): Promise<number> {
+  const limits = limitsOf('prepare', given);
+  if (!limits) return exit.usage;
+  if (given.downstream !== undefined && !['none', 'direct', 'all'].includes(String(given.downstream))) {
+    complain('slipway prepare: --downstream is none, direct or all\n');
+    return exit.usage;
+  }
+  useGitCredentials(process.env);
+  const found = await withDistro({
+    ...given,
+    ...(given.state === undefined && (process.env.SLIPWAY_STATE ?? process.env.WORKSPACE_TMP)
+      ? { state: farmState(given) }
+      : {}),
+  });
+  if (!found.ok) {
+    showDiagnostics(found.diagnostics);
+    return exit.failed;
+  }
+  const values = found.value;
+  const workspace = await openWorkspace(values);
+  if (!workspace.ok) {
+    showDiagnostics(workspace.diagnostics);
+    return exit.failed;
+  }
+  const { distro, state, root } = workspace.value;
+  const storeUri = typeof values.store === 'string' ? values.store : distro.store;
+  if (!isStoreUri(storeUri)) {
+    complain('slipway prepare: --store is file:PATH or s3://BUCKET/PREFIX\n');
+    return exit.usage;
+  }
+  const text = (name: string) =>
+    typeof values[name] === 'string' && values[name] !== '' ? (values[name] as string) : undefined;
+  const isChange = text('change') !== undefined;
+  const pipeline: Pipeline = isChange
+    ? { kind: 'request', channel: undefined, locked: false, strict: false, keep: undefined }
+    : pipelineOf(
+        distro,
+        { branch: text('branch'), tag: text('tag'), request: text('request') },
+        values.primary === true ? true : undefined,
+      );
+  if (text('channel') !== undefined && pipeline.kind !== 'request') pipeline.channel = text('channel');
+  // What a change makes is not trusted, whatever it is of: it lies in a place of its own.
+  const place =
+    pipeline.kind === 'request' ? placeName(text('request') ?? text('title') ?? text('change') ?? 'change') : undefined;
+  const store = await openStore(storeUri, root, state, place);
+  const readable = await withLock(values, store, pipeline, root, state, isChange);
+  if ('code' in readable) {
+    showDiagnostics([readable]);
+    return exit.failed;
+  }
+  const read = await planOf(readable.values, packages, pipeline);
+  if ('diagnostics' in read) {
+    showDiagnostics(sorted(read.diagnostics));
+    return exit.failed;
+  }
+  const { planned, subject, difference, users } = read;
+  const { files, diagnostics: lacking } = filesOf(distro, root);
+  const all = sorted([...planned.diagnostics, ...readable.notes, ...lacking]);
+  showDiagnostics(all);
+  const strict = pipeline.strict && all.some(isError);
+  if (strict) complain('this track is strict: nothing is built while the distro repository has faults\n');
+  if (strict || lacking.length) return exit.failed;
+  if (difference !== undefined) complain(`\nwhat this changes:\n${difference}\n`);
+  showDiagnostics(await pinSources(planned.workspace, planned.plan));
+
+  const driver = driverOf(values, state);
+  const tools = await missingTools(driver.name, planned.plan);
+  if (tools.length) {
+    showDiagnostics(tools);
+    return exit.failed;
+  }
+  mkdirSync(state, { recursive: true });
+  await openWork(state, driver);
+  try {
+    const own = ownArchitecture() ?? '';
+    const architectures = [...new Set(planned.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
+    const channel = await openChannel(store, pipeline.channel ?? 'none');
+    const testable = (name: string, named: boolean) =>
+      values['no-test'] !== true &&
+      named &&
+      (!subject || subject.own.includes(name) || subject.downstream.includes(name));
+    const bundle: Bundle = {
+      schema: 2,
+      id: newRunId(planned.plan.stamp),
+      plan: planned.plan,
+      distro,
+      files,
+      distributions: distributionsOf(planned.plan, distro, planned.distributions),
+      lock: planned.lock,
+      untrusted: place,
+      tested: planned.plan.scopes.map((s) =>
+        s.packages.filter((p) => testable(p.name, 'named' in p.why)).map((p) => p.name),
+      ),
+      partial: isPartial(planned) || isChange,
+      faults: all.filter(isError).map((d) => d.message),
+      pipeline,
+      title: text('title') ?? text('tag') ?? text('branch') ?? 'run',
+      subject,
+      users,
+      channel: { name: channel.name, held: channel.value.versions },
+      architectures,
+      begun: Date.now(),
+    };
+    await saveBundle(store, bundle);
+    const tested = testedIn(bundle);
+    const input: RunInput = {
+      plan: planned.plan,
+      distro,
+      distroRoot: root,
+      state,
+      distributions: planned.distributions,
+      lock: planned.lock,
+      untrusted: place,
+      tested: (p) => tested.has(p),
+      bases: {},
+    };
+    const session = await openSession(input, {
+      say: (line) => complain(`${line}\n`),
+      driver,
+      limits,
+      renewBase: values['renew-base'] === true,
+      signal: new AbortController().signal,
+      held: heldIn(channel.value.versions),
+      store,
+    });
+    if ('diagnostics' in session) {
+      showDiagnostics(session.diagnostics);
+      return exit.failed;
+    }
+    const { part, outlook } = await makePart(session, own, 0, values.retest === true, new AbortController().signal);
+    // What machines of other architectures may have to build they find out themselves, but this one alone is given the
+    // secrets of sources.
+    await keepSources(
+      session,
+      planned.plan.scopes.flatMap((s) =>
+        s.targets.some((t) => t.architecture !== own) ? s.packages.filter((p) => !p.blocked) : [],
+      ),
+    );
+    await savePart(store, bundle.id, part);
+    await shareResolved(session);
+    const schedule = scheduleOf(session, bundle.id, part, outlook, distro.tests.stop_dependents);
+    complain(
+      `run ${bundle.id}${pipeline.channel === undefined ? '' : ` for the channel ${pipeline.channel}`}: ${outlook.kept} kept, ${outlook.todo} to do, ${outlook.open} that depend on what these turn out to be\n`,
+    );
+    for (const w of session.waiting) complain(`${w}\n`);
+    // What other architectures have to do is found out on a machine of theirs.
+    const header =
+      `kind ${pipeline.kind}\nstore ${absoluteStore(storeUri, root)}\nchannel ${pipeline.channel ?? ''}\nplace ${place ?? ''}\narchitectures ${architectures.filter((a) => a !== own).join(' ')}\n`.replace(
+        / +$/gm,
+        '',
+      );
+    if (text('output') === undefined) print(header + schedule);
+    else writeWhole(resolve(text('output')!), header + schedule);
+    return exit.ok;
+  } finally {
+    await closeWork(driver);
+  }
+}
+
+/**
+ * The lock that this run is to take: a locked track's, the one that was named, or that of a channel's last good run.
+ */
+async function withLock(
+  values: Values,
+  store: Store,
+  pipeline: Pipeline,
+  root: string,
+  state: string,
+  isChange: boolean,
+): Promise<{ values: Values; notes: Diagnostic[] } | Diagnostic> {
+  if (typeof values.lock === 'string') return { values, notes: [] };
+  if (pipeline.locked) {
+    const file = join(root, 'lock.yaml');
+    if (exists(file)) return { values: { ...values, lock: file }, notes: [] };
+    return error(
+      'lock-missing',
+      'a tag is built from the lock that was committed at it, and there is no lock.yaml beside distro.yaml',
+      { file, hint: 'slipway lock -o lock.yaml, commit it and tag that commit; or say `locked: false` in the track' },
+    );
+  }
+  const like = typeof values.like === 'string' ? values.like : isChange ? 'nightly' : undefined;
+  if (like === undefined) return { values, notes: [] };
+  const text = await store.readJson<{ lock: string }>(lockName(like));
+  if (!text)
+    return {
+      values,
+      notes: [
+        warning(
+          'channel-empty',
+          `the channel '${like}' has had no good run: sources are taken at their branches' heads`,
+          { hint: 'run the distro pipeline once' },
+        ),
+      ],
+    };
+  const file = join(state, 'cache', `lock-${placeName(like)}.yaml`);
+  writeWhole(file, text.lock);
+  return { values: { ...values, lock: file }, notes: [] };
+}
+
+interface Read {
+  planned: Planned;
+  subject: Bundle['subject'];
+  difference: string | undefined;
+  users: Bundle['users'];
+}
+
+/** The values with the distro repository at hand that `--distro-url` names. */
+async function withDistro(values: Values): Promise<Result<Values>> {
+  let url = typeof values['distro-url'] === 'string' ? values['distro-url'] : '';
+  if (!url) return good(values);
+  if (url.startsWith('file:')) {
+    const file = url.slice('file:'.length);
+    if (!isAbsolute(file) || !exists(join(file, '.git'))) {
+      const line = readIf(file)?.split('\n')[0]?.trim();
+      if (!line)
+        return bad(
+          error('distro-missing', 'it is not known which distro repository this package belongs to', {
+            file,
+            hint: "say packagePipeline(distro: 'URL#BRANCH'), or set SLIPWAY_DISTRO in the environment of the folder (slipway jobs does), or write the URL into .slipway-distro",
+          }),
+        );
+      url = line;
+    }
+  }
+  const [address, ref] = url.split('#') as [string, string | undefined];
+  if (
+    address.startsWith('-') ||
+    /[\0-\x20\x7f]/.test(url) ||
+    address.startsWith('ext::') ||
+    (ref !== undefined && !isRefName(ref))
+  )
+    return bad(error('distro-missing', `'${url}' is no address of a git repository`, { hint: 'URL#BRANCH' }));
+  const state = farmState(values);
+  const commit = await resolveRef(address, ref, reporter);
+  if (!commit.ok) return commit;
+  const snapshot = await fetchCommit(address, commit.value, state, reporter);
+  if (!snapshot.ok) return snapshot;
+  const folder = join(state, 'distro', commit.value);
+  if (!exists(join(folder, 'distro.yaml'))) {
+    const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
+    if (!out.ok) return out;
+  }
+  return good({
+    ...values,
+    state,
+    distro: join(folder, typeof values.distro === 'string' ? values.distro : 'distro.yaml'),
+  });
+}
+
+/** What a store is called on other machines: a folder by its whole path. */
+const absoluteStore = (uri: string, root: string): string =>
+  uri.startsWith('file:') && !uri.startsWith('file:/') ? `file:${resolve(root, uri.slice('file:'.length))}` : uri;
+
+/**
+ * The plan: of everything, of what a pull request on the distro repository changes, or of one repository's packages
+ * with what is downstream.
+ */
+async function planOf(
+  values: Values,
+  packages: string[],
+  pipeline: Pipeline,
+): Promise<Read | { diagnostics: Diagnostic[] }> {
+  if (typeof values.change === 'string') return planChange(values, values.change);
+  if (pipeline.kind === 'request' && typeof values.target === 'string') {
+    const workspace = await openWorkspace(values);
+    if (!workspace.ok) return workspace;
+    const target = await targetCommit(workspace.value.root, values.target);
+    if (typeof target !== 'string') return { diagnostics: [target] };
+    const read = await readValues(values, packages);
+    if (!read.ok) return read;
+    const { inputs, selection } = read.value;
+    const compared = await compareWith(inputs, target);
+    if (!compared.ok) return compared;
+    const { whole, changes } = compared.value;
+    const planned = planInputs(inputs, { ...selection, changed: changedIn(changes) });
+    if (!planned.ok) return planned;
+    const named = new Set(
+      planned.value.plan.scopes.flatMap((s) => s.packages.filter((p) => 'named' in p.why).map((p) => p.name)),
+    );
+    return {
+      planned: planned.value,
+      subject: undefined,
+      difference: renderComparison(changes),
+      users: usersOf(whole.plan.scopes, named),
+    };
+  }
+  const read = await readValues(values, packages);
+  if (!read.ok) return read;
+  const planned = planInputs(read.value.inputs, read.value.selection);
+  return planned.ok ? { planned: planned.value, subject: undefined, difference: undefined, users: {} } : planned;
+}
+
+/**
+ * The commit of a pull request's target branch: as the checkout has it, else fetched from where the checkout came from.
+ */
+async function targetCommit(root: string, name: string): Promise<string | Diagnostic> {
+  if (!isRefName(name)) return error('history', `'${name}' is no name of a branch`);
+  for (const ref of [`refs/remotes/origin/${name}`, name]) {
+    const found = await git(['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`], { cwd: root });
+    if (found.code === 0) return found.stdout.trim();
+  }
+  const fetched = await git(['fetch', '--quiet', '--depth=1', 'origin', `refs/heads/${name}`], { cwd: root });
+  const found =
+    fetched.code === 0
+      ? await git(['rev-parse', '--verify', '--quiet', 'FETCH_HEAD^{commit}'], { cwd: root })
+      : fetched;
+  return found.code === 0
+    ? found.stdout.trim()
+    : error('history', `the target branch '${name}' can't be had: ${fetched.stderr.trim().split('\n').pop() ?? ''}`, {
+        hint: 'let the checkout fetch it too',
+      });
+}
+
+async function planChange(values: Values, change: string): Promise<Read | { diagnostics: Diagnostic[] }> {
+  const workspace = await openWorkspace(values);
+  if (!workspace.ok) return workspace;
+  const folder = resolve(change);
+  const chosen = Array.isArray(values.distribution)
+    ? (values.distribution as string[])
+    : Object.keys(workspace.value.distro.distributions);
+  const repository = await repositoryOf(
+    workspace.value,
+    folder,
+    typeof values['change-name'] === 'string' && values['change-name'] ? values['change-name'] : undefined,
+    chosen.filter((d) => Object.hasOwn(workspace.value.distro.distributions, d)),
+  );
+  if (!repository.ok) return repository;
+  const others = Array.isArray(values.override) ? (values.override as string[]) : [];
+  const read = await readValues({ ...values, override: [...others, `${repository.value}=${folder}`] }, []);
+  if (!read.ok) return read;
+  const { inputs, selection } = read.value;
+  const whole = planInputs(inputs, selection);
+  if (!whole.ok) return whole;
+  const own = new Set(ownPackages(inputs, repository.value));
+  if (!own.size)
+    return {
+      diagnostics: [
+        ...inputs.diagnostics,
+        error('selection', `${folder} has no packages`, { hint: 'a package has a package.xml' }),
+      ],
+    };
+  const budget = typeof values.budget === 'string' && /^\d+$/.test(values.budget) ? Number(values.budget) : 50;
+  const downstream = downstreamOf(
+    whole.value.plan,
+    own,
+    (values.downstream ?? 'none') as 'none' | 'direct' | 'all',
+    budget,
+  );
+  if (downstream.left)
+    complain(`${downstream.left} more packages downstream are over the budget of ${budget}, and are not built\n`);
+  const users = usersOf(whole.value.plan.scopes, own);
+  const planned = planInputs(inputs, { ...selection, packages: [...own, ...downstream.names] });
+  return planned.ok
+    ? {
+        planned: planned.value,
+        subject: { repository: repository.value, own: [...own].sort(), downstream: downstream.names },
+        difference: undefined,
+        users,
+      }
+    : planned;
+}
+
+const ownPackages = (inputs: Inputs, repository: string): string[] =>
+  inputs.distributions.flatMap((d) =>
+    [...d.packages.values()].filter((p) => p.repository === repository).map((p) => p.name),
+  );

@@ -1,0 +1,307 @@
+import { statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { error } from '../../model/diagnostics.ts';
+import { scopeId } from '../../model/names.ts';
+import type { Plan } from '../../model/plan.ts';
+import type { StoredFile, TaskResult } from '../../model/result.ts';
+import { exists, writeWhole } from '../../io/files.ts';
+import { renderEvent } from '../../render/summary.ts';
+import { missingTools } from '../../sandbox/doctor.ts';
+import { closeWork, openWork } from '../../sandbox/scratch.ts';
+import { heldIn } from '../../publish/channel.ts';
+import { complain, exit, print, showDiagnostics, type Option, type Values, type Verb } from '../common.ts';
+import { Engine, type Progress } from '../../engine/scheduler.ts';
+import { notesOnly } from '../../engine/scheduler.ts';
+import { openSession, shareResolved, type Limits, type Session } from '../../engine/session.ts';
+import { driverOf, limitsOf, runOptions } from '../run-options.ts';
+import { loadRun, resultName, savePart, type Loaded } from '../../farm/run-manifest.ts';
+import { Lane } from '../../farm/worker.ts';
+import { makePart, scheduleOf } from '../../farm/shard.ts';
+
+/** A task's result as an agent leaves it in the store, with its log. */
+export interface KeptResult {
+  schema: 1;
+  result: TaskResult;
+  log?: StoredFile;
+}
+
+export const farmOptions = {
+  run: { type: 'string', value: 'ID', help: 'the run, as prepare named it' },
+  store: { type: 'string', value: 'URI', help: 'the store, file:PATH or s3://BUCKET/PREFIX' },
+  place: { type: 'string', value: 'NAME', help: 'of an untrusted run: its place in the store, as prepare named it' },
+  state: {
+    type: 'string',
+    value: 'DIR',
+    help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else beside Jenkins' workspace, else .slipway here)",
+  },
+} as const satisfies Record<string, Option>;
+
+/** Where a machine of the farm keeps its state: not in a workspace, which checkouts clean. */
+export const farmState = (values: Values): string =>
+  resolve(
+    typeof values.state === 'string'
+      ? values.state
+      : (process.env.SLIPWAY_STATE ??
+          (process.env.WORKSPACE_TMP ? join(process.env.WORKSPACE_TMP, 'slipway') : '.slipway')),
+  );
+
+/**
+ * For what a machine opens a run: to do its tasks, or to publish or tell what came of them, whatever their
+ * architecture.
+ */
+export type Purpose = 'work' | 'publish' | 'report';
+
+/** A run and a session on it, on this machine; undefined after its faults were told. */
+export async function openRun(
+  verb: string,
+  values: Values,
+  limits: Limits,
+  signal: AbortSignal,
+  purpose: Purpose,
+  numbers?: readonly number[],
+): Promise<{ loaded: Loaded; session: Session } | undefined> {
+  if (typeof values.run !== 'string' || typeof values.store !== 'string') {
+    complain(`slipway ${verb}: --run and --store are needed\n`);
+    return undefined;
+  }
+  const state = farmState(values);
+  const loaded = await loadRun(
+    values.run,
+    values.store,
+    process.cwd(),
+    state,
+    typeof values.place === 'string' && values.place ? values.place : undefined,
+  );
+  if (!loaded.ok) {
+    showDiagnostics(loaded.diagnostics);
+    return undefined;
+  }
+  const { store, bundle } = loaded.value;
+  const input = numbers ? { ...loaded.value.input, plan: planOf(loaded.value, numbers) } : loaded.value.input;
+  const driver = driverOf(values, state);
+  const looked = join(state, `sound-${driver.name}`);
+  if (purpose !== 'report' && !lately(looked)) {
+    const lacking = await missingTools(driver.name, input.plan);
+    if (lacking.length) {
+      showDiagnostics(lacking);
+      return undefined;
+    }
+    writeWhole(looked, '', { sync: false });
+  }
+  await openWork(state, driver);
+  const session = await openSession(input, {
+    say: (line) => complain(`${line}\n`),
+    driver,
+    limits,
+    renewBase: false,
+    signal,
+    store,
+    hinted: numbers === undefined,
+    enters: purpose === 'work',
+    held: heldIn(bundle.channel.held),
+  });
+  if ('diagnostics' in session) {
+    showDiagnostics(session.diagnostics);
+    await closeWork(driver);
+    return undefined;
+  }
+  return { loaded: loaded.value, session };
+}
+
+/**
+ * The plan of those scopes and targets alone that some tasks belong to: a call for one task reads little of a large
+ * run.
+ */
+function planOf({ input, parts }: Loaded, numbers: readonly number[]): Plan {
+  const runs = new Set(parts.flatMap((part) => numbers.flatMap((n) => part.tasks[n - part.first]?.[0] ?? [])));
+  const scopes = input.plan.scopes.map((s) => ({
+    ...s,
+    targets: s.targets.filter((t) => runs.has(scopeId(s.distribution, t))),
+  }));
+  return { ...input.plan, scopes: scopes.filter((s) => s.targets.length) };
+}
+
+/** Whether this machine was found to have what builds need within the hour: calls come every few seconds. */
+function lately(file: string): boolean {
+  try {
+    return Date.now() - statSync(file).mtimeMs < 3_600_000;
+  } catch {
+    return false;
+  }
+}
+
+/** A signal that comes when this process is told to stop. */
+export function untilStopped(): { signal: AbortSignal; done(): void } {
+  const abort = new AbortController();
+  const stop = () => abort.abort();
+  for (const s of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(s, stop);
+  return {
+    signal: abort.signal,
+    done: () => (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).forEach((s) => process.off(s, stop)),
+  };
+}
+
+export const work: Verb = {
+  summary: 'do tasks of a prepared run on this machine',
+  usage: 'work --run ID --store URI --tasks N,N,...',
+  details: `What is done is in the store when this ends. On standard output a line for each task that came to its end: its number and what it
+came to (built, kept, passed, failed, stopped); those too that this settled though they were not named: what the store has already.
+The last line is "end". The exit code is 0 also where a task failed.`,
+  options: {
+    ...farmOptions,
+    ...runOptions,
+    tasks: { type: 'string', value: 'N,N,...', help: 'numbers of the schedule' },
+    retest: { type: 'boolean', help: 'run tests again that failed before' },
+  },
+  async run(values) {
+    const limits = limitsOf('work', values);
+    if (!limits || typeof values.tasks !== 'string' || !/^\d+(,\d+)*$/.test(values.tasks)) {
+      if (limits) complain('slipway work: --tasks takes numbers of the schedule, joined by commas\n');
+      return exit.usage;
+    }
+    const stop = untilStopped();
+    const numbers = values.tasks.split(',').map(Number);
+    const opened = await openRun('work', values, limits, stop.signal, 'work', numbers);
+    if (!opened) return exit.failed;
+    const { session, loaded } = opened;
+    try {
+      return await doTasks(values, session, loaded, numbers, stop.signal);
+    } finally {
+      await closeWork(session.driver);
+      stop.done();
+    }
+  },
+};
+
+function engineOf(values: Values, session: Session, output: string, signal: AbortSignal, progress: Progress): Engine {
+  return new Engine(
+    {
+      driver: session.driver,
+      state: session.input.state,
+      store: session.store,
+      settler: session.settler,
+      builder: session.builder,
+      output,
+      workers: 1,
+      failFast: false,
+      testsStop: false,
+      rebuild: () => false,
+      retest: (record) => values.retest === true && record.outcome === 'failed',
+      held: session.held,
+      hints: session.hints,
+      progress,
+      signal,
+      now: Date.now,
+    },
+    session.runs,
+    true,
+  );
+}
+
+async function doTasks(
+  values: Values,
+  session: Session,
+  loaded: Loaded,
+  numbers: readonly number[],
+  signal: AbortSignal,
+): Promise<number> {
+  const output = join(session.input.state, 'runs', loaded.bundle.id);
+  const progress: Progress = {
+    ...notesOnly((line) => complain(`${line}\n`)),
+    started: (t) => complain(`${t.kind === 'test' ? 'testing' : 'building'} ${t.id}\n`),
+    finished: () => undefined,
+  };
+  const engine = engineOf(values, session, output, signal, progress);
+  const lane = new Lane(session, engine, loaded);
+  const unknown = numbers.filter((n) => !lane.byNumber.has(n));
+  if (unknown.length) {
+    showDiagnostics([
+      error('run-missing', `the run ${loaded.bundle.id} has no task ${unknown.join(', ')} that this machine can do`),
+    ]);
+    return exit.failed;
+  }
+  for (const number of numbers) {
+    const at = lane.byNumber.get(number)!;
+    const result = at.run.results[at.task]!;
+    const missing = await lane.bringRoot(at.run, at.task);
+    if (missing.length)
+      Object.assign(result, {
+        state: 'stopped',
+        reason: `${missing.slice(0, 5).join(', ')} ${missing.length > 1 ? 'are' : 'is'} not in the store: built on another machine, or never?`,
+      });
+    else await engine.perform(at.run, at.task);
+    if (signal.aborted) return exit.failed;
+    await keepResult(session, output, loaded.bundle.id, number, result);
+    complain(renderEvent(result, numbers.indexOf(number) + 1, numbers.length));
+    const above = await lane.settleAbove([at]);
+    for (const { number: n, result: r } of above) await keepResult(session, output, loaded.bundle.id, n, r);
+    print([{ number, result }, ...above].map((t) => `${t.number} ${t.result.state}\n`).join(''));
+  }
+  session.history.learn(session.runs);
+  await shareResolved(session);
+  print('end\n');
+  return exit.ok;
+}
+
+async function keepResult(
+  session: Session,
+  output: string,
+  id: string,
+  number: number,
+  result: TaskResult,
+): Promise<void> {
+  const log = result.log === undefined ? undefined : join(output, result.log);
+  const kept: KeptResult = {
+    schema: 1,
+    result,
+    ...(log !== undefined && exists(log) ? { log: await session.store.put(log) } : {}),
+  };
+  await session.store.writeJson(resultName(id, number), kept);
+}
+
+export const settle: Verb = {
+  summary: "find out what a prepared run has to do on this machine's architecture",
+  usage: 'settle --run ID --store URI --first N',
+  details:
+    'prepare does this for the architecture of its own machine. What comes out is that part of the schedule, its tasks numbered after those that others found.',
+  options: {
+    ...farmOptions,
+    ...runOptions,
+    first: { type: 'string', value: 'N', help: 'number of the first task: how many are known of other architectures' },
+    retest: { type: 'boolean', help: 'run tests again that failed before' },
+  },
+  async run(values) {
+    const limits = limitsOf('settle', values);
+    if (!limits || typeof values.first !== 'string' || !/^\d{1,9}$/.test(values.first)) {
+      if (limits) complain('slipway settle: --first takes the number of tasks that are known\n');
+      return exit.usage;
+    }
+    const stop = untilStopped();
+    const opened = await openRun('settle', values, limits, stop.signal, 'work');
+    if (!opened) return exit.failed;
+    const { session, loaded } = opened;
+    try {
+      const architecture = session.runs[0]?.target.architecture;
+      if (architecture === undefined) {
+        showDiagnostics([
+          error('run-missing', `the run ${loaded.bundle.id} has nothing for this machine's architecture`),
+        ]);
+        return exit.failed;
+      }
+      const { part, outlook } = await makePart(
+        session,
+        architecture,
+        Number(values.first),
+        values.retest === true,
+        stop.signal,
+      );
+      await savePart(session.store, loaded.bundle.id, part);
+      await shareResolved(session);
+      print(scheduleOf(session, loaded.bundle.id, part, outlook, session.input.distro.tests.stop_dependents));
+      return exit.ok;
+    } finally {
+      await closeWork(session.driver);
+      stop.done();
+    }
+  },
+};

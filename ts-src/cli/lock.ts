@@ -1,0 +1,43 @@
+import { isError, sorted, warning } from '../model/diagnostics.ts';
+import { stampOf } from '../model/names.ts';
+import { makeLock, pinCommits } from '../read/inputs.ts';
+import { renderLock } from '../render/lock.ts';
+import { writeWhole } from '../io/files.ts';
+import { complain, distroOptions, exit, print, showDiagnostics, type Verb } from './common.ts';
+import { readAndPlan, reporter } from './planning.ts';
+import { knownPlatforms } from '../engine/system-lock.ts';
+
+export const lock: Verb = {
+  summary: 'pin every repository to a commit, in a file made for review',
+  usage: 'lock',
+  details:
+    'It holds for each repository its commit, for each package its tree, and for each platform that was built on its system packages. A build with --lock takes the same commits and the same stamp, and so makes the same bytes while the archive serves the same system packages.',
+  options: {
+    distro: distroOptions.distro,
+    state: distroOptions.state,
+    output: { type: 'string', short: 'o', value: 'FILE', help: 'write it there (default: standard output)' },
+  },
+  async run(values) {
+    const planned = await readAndPlan(values, []);
+    showDiagnostics(planned.diagnostics);
+    if (!planned.ok) return exit.failed;
+    const { workspace, distributions, diagnostics } = planned.value;
+    const unpinned = sorted(await pinCommits(distributions, reporter));
+    for (const [name, d] of Object.entries(workspace.distro.distributions))
+      if (d.folders.length)
+        unpinned.push(
+          warning(
+            'lock-folder',
+            `distributions.${name}: packages of ${d.folders.join(', ')} are taken as they lie on the disk; a lock can't pin them`,
+            { file: workspace.file, hint: 'put them into git repositories to have them locked' },
+          ),
+        );
+    showDiagnostics(unpinned);
+    const text = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
+    if (typeof values.output === 'string') {
+      writeWhole(values.output, text);
+      complain(`wrote ${values.output}\n`);
+    } else print(text);
+    return [...diagnostics, ...unpinned].some(isError) ? exit.failed : exit.ok;
+  },
+};

@@ -1,0 +1,261 @@
+import { join, relative, resolve } from 'node:path';
+import type { ScopeChange } from '../model/answers.ts';
+import { bad, error, good, isError, nearest, sorted, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import type { Lock } from '../model/lockfile.ts';
+import { stampOf } from '../model/names.ts';
+import type { DistributionInput, Plan } from '../model/plan.ts';
+import type { RosdepDatabase } from '../model/rosdep.ts';
+import { exists, readIf } from '../io/files.ts';
+import { comparePlans } from '../query/compare.ts';
+import { makePlan } from '../plan/plan.ts';
+import type { Resolver } from '../plan/resolve.ts';
+import type { Selection } from '../plan/select.ts';
+import { pinFolder } from '../read/folders.ts';
+import { checkoutRef, type Reporter } from '../read/git/git.ts';
+import { neededNames, readDistribution, readRosdep } from '../read/inputs.ts';
+import { readWorkspace, type Workspace } from '../read/workspace.ts';
+import { Memory } from '../read/parse-cache.ts';
+import { parseOverrides, type Overrides } from '../read/override.ts';
+import { readUnderlays, type Underlays } from '../read/underlay.ts';
+import { complain, findDistro, selectionOf, type Values } from './common.ts';
+
+export interface Planned {
+  workspace: Workspace;
+  plan: Plan;
+  resolvers: Resolver[];
+  distributions: DistributionInput[];
+  diagnostics: Diagnostic[];
+  lock: Lock | undefined;
+}
+
+export interface ReadOptions {
+  /** rosdep's keys are all read and checked, needed or not. */
+  everyKey?: boolean;
+}
+
+/** Locks are read by a schema, which costs time: what was read of one is remembered. */
+async function readLock(file: string, state: string): Promise<Result<Lock>> {
+  const memory = new Memory<Lock>(state, 'lock');
+  const text = readIf(file);
+  const known = text === undefined ? undefined : memory.get(text);
+  if (known) return good(known);
+  const read = (await import('../read/lockfile.ts')).readLock(file, text);
+  if (read.ok && text !== undefined) memory.put(text, () => read.value);
+  return read;
+}
+
+/** Tells of waits, which a person must know of, and on a terminal of what is being read. */
+export const reporter: Reporter = {
+  reading(name) {
+    if (process.stderr.isTTY) complain(`\r\x1b[Kreading ${name}\r`);
+  },
+  waiting: (text) => complain(`${text}\n`),
+};
+
+/** The workspace that a verb works in, with absolute paths. */
+export async function openWorkspace(values: Values): Promise<Result<Workspace>> {
+  const read = await readWorkspace(
+    findDistro(values),
+    typeof values.state === 'string' ? resolve(values.state) : undefined,
+  );
+  if (!read.ok) return read;
+  const root = resolve(read.value.root);
+  return good({ ...read.value, root, state: resolve(read.value.state), urlBase: root });
+}
+
+/**
+ * Reads all that a plan needs and makes it. Fails only where there is nothing to plan; other faults are in its
+ * diagnostics.
+ */
+export async function readAndPlan(
+  values: Values,
+  packages: string[],
+  options: ReadOptions = {},
+): Promise<Result<Planned>> {
+  const inputs = await readValues(values, packages, options);
+  return inputs.ok ? planInputs(inputs.value.inputs, inputs.value.selection) : inputs;
+}
+
+/** What `readAndPlan` plans, for whoever plans more than once from it. */
+export async function readValues(
+  values: Values,
+  packages: string[],
+  options: ReadOptions = {},
+): Promise<Result<{ inputs: Inputs; selection: Selection }>> {
+  const workspace = await openWorkspace(values);
+  if (!workspace.ok) return workspace;
+  const lock = typeof values.lock === 'string' ? await readLock(values.lock, workspace.value.state) : undefined;
+  if (lock && !lock.ok) return lock;
+  const overrides = parseOverrides(Array.isArray(values.override) ? (values.override as string[]) : []);
+  if (!overrides.ok) return overrides;
+  const selection = selectionOf(values, packages);
+  const inputs = await readInputs(workspace.value, lock?.value, overrides.value, selection.distributions, options);
+  if (!inputs.ok) return inputs;
+  if (typeof values['changed-since'] === 'string') {
+    const changed = await changedSince(inputs.value, values['changed-since']);
+    if (!changed.ok) return changed;
+    selection.changed = changed.value;
+  }
+  return good({ inputs: inputs.value, selection });
+}
+
+/** All that was read for a plan, whatever is selected of it; its faults are no reason not to plan the rest. */
+export interface Inputs {
+  workspace: Workspace;
+  lock: Lock | undefined;
+  distributions: DistributionInput[];
+  rosdep: RosdepDatabase;
+  underlays: Underlays;
+  diagnostics: Diagnostic[];
+}
+
+async function readInputs(
+  workspace: Workspace,
+  lock: Lock | undefined,
+  overrides: Overrides,
+  wanted: string[] | undefined,
+  options: ReadOptions = {},
+): Promise<Result<Inputs>> {
+  const diagnostics: Diagnostic[] = [];
+  const distributions: DistributionInput[] = [];
+  for (const name of Object.keys(workspace.distro.distributions).sort()) {
+    if (wanted && !wanted.includes(name)) continue;
+    const input = await readDistribution(workspace, name, lock, overrides, reporter);
+    diagnostics.push(...input.diagnostics);
+    if (input.ok) distributions.push(input.value);
+  }
+  if (process.stderr.isTTY) complain('\r\x1b[K');
+  const underlays = await readUnderlays(workspace);
+  const rosdep = readRosdep(workspace, options.everyKey ? undefined : neededNames(distributions));
+  diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics);
+  if (!rosdep.ok || !underlays.ok) return bad(...sorted(diagnostics));
+  if (!distributions.length && diagnostics.some(isError)) return bad(...sorted(diagnostics));
+  const known = distributions.flatMap((d) => d.repositories);
+  for (const name of overrides.keys()) {
+    if (known.includes(name)) continue;
+    const near = nearest(name, known);
+    diagnostics.push(
+      error('selection', `--override names the repository '${name}', which no distribution has`, {
+        hint: near ? `did you mean '${near}'?` : undefined,
+      }),
+    );
+  }
+  return good({ workspace, lock, distributions, rosdep: rosdep.value, underlays: underlays.value, diagnostics });
+}
+
+export function planInputs(
+  { workspace, lock, distributions, rosdep, underlays, diagnostics }: Inputs,
+  selection: Selection,
+): Result<Planned> {
+  const stamp = lock?.stamp ?? stampOf(Date.now());
+  const made = makePlan({
+    distro: workspace.distro,
+    distroFile: workspace.file,
+    stamp,
+    distributions,
+    rosdep,
+    underlays,
+    selection,
+  });
+  const all = sorted([...diagnostics, ...made.diagnostics]);
+  if (all.some((d) => d.code === 'selection')) return bad(...all);
+  return good({ workspace, plan: made.plan, resolvers: made.resolvers, distributions, diagnostics: all, lock }, all);
+}
+
+async function planWorkspace(
+  workspace: Workspace,
+  lock: Lock | undefined,
+  selection: Selection,
+): Promise<Result<Planned>> {
+  const inputs = await readInputs(workspace, lock, nothing, selection.distributions);
+  return inputs.ok ? planInputs(inputs.value, selection) : inputs;
+}
+
+/** Two plans beside each other, what lies in folders by its files as they are. */
+export async function comparePlanned(before: Planned, after: Planned): Promise<ScopeChange[]> {
+  await pinFolders(before);
+  await pinFolders(after);
+  return comparePlans(before.plan, after.plan);
+}
+
+/**
+ * Gives packages in folders, which have no commit, the trees of their files as they are now, for who compares plans;
+ * where the folder is a copy of an earlier state, its package stands under the folder that it was copied from. What
+ * can't be read stays as it is: a build says why.
+ */
+async function pinFolders({ workspace, plan }: Planned): Promise<void> {
+  const inFolders = plan.scopes
+    .flatMap((s) => s.packages)
+    .filter(({ source }) => source.ref === undefined && source.tree === undefined);
+  for (const folder of new Set(inFolders.map((p) => p.source.url))) {
+    const packages = inFolders.filter((p) => p.source.url === folder);
+    const pinned = await pinFolder(
+      packages.map((p) => p.source),
+      workspace.state,
+    );
+    packages.forEach(
+      (p, i) =>
+        (p.source = {
+          ...p.source,
+          ...(pinned.ok ? { tree: pinned.value[i]!.tree! } : {}),
+          url: join(workspace.urlBase, relative(workspace.root, folder)),
+        }),
+    );
+  }
+}
+
+const nothing: Overrides = new Map();
+
+/**
+ * The plan of the distro repository as it was at a commit, with the lock that was committed beside it where there is
+ * one.
+ */
+export async function planAt(workspace: Workspace, ref: string, selection: Selection): Promise<Result<Planned>> {
+  const folder = await checkoutRef(workspace.root, ref, workspace.state);
+  if (!folder.ok) return folder;
+  const file = join(
+    folder.value.folder,
+    relative(folder.value.top, workspace.root),
+    relative(workspace.root, resolve(workspace.file)),
+  );
+  const read = await readWorkspace(file, workspace.state);
+  if (!read.ok) return read;
+  const then: Workspace = { ...read.value, urlBase: workspace.urlBase };
+  const lockFile = join(then.root, 'lock.yaml');
+  const lock = exists(lockFile) ? await readLock(lockFile, then.state) : undefined;
+  if (lock && !lock.ok) return lock;
+  return planWorkspace(then, lock?.value, selection);
+}
+
+/** The plan with the lock of a file. */
+export async function planFromLock(workspace: Workspace, file: string, selection: Selection): Promise<Result<Planned>> {
+  const lock = await readLock(file, workspace.state);
+  return lock.ok ? planWorkspace(workspace, lock.value, selection) : lock;
+}
+
+/** Distribution → packages that are new or other than at a commit of the distro repository. */
+async function changedSince(inputs: Inputs, ref: string): Promise<Result<Record<string, string[]>>> {
+  const compared = await compareWith(inputs, ref);
+  return compared.ok ? good(changedIn(compared.value.changes)) : compared;
+}
+
+/** All that is planned now beside what a commit of the distro repository planned. */
+export async function compareWith(
+  inputs: Inputs,
+  ref: string,
+): Promise<Result<{ whole: Planned; changes: ScopeChange[] }>> {
+  const before = await planAt(inputs.workspace, ref, {});
+  if (!before.ok) return before;
+  const whole = planInputs(inputs, {});
+  return whole.ok ? good({ whole: whole.value, changes: await comparePlanned(before.value, whole.value) }) : whole;
+}
+
+/** Distribution → packages that are new or changed themselves. */
+export function changedIn(changes: readonly ScopeChange[]): Record<string, string[]> {
+  const changed: Record<string, Set<string>> = {};
+  for (const d of changes) {
+    const names = (changed[d.distribution] ??= new Set());
+    for (const p of d.packages) if (p.change !== 'removed' && p.change !== 'rebuilt') names.add(p.name);
+  }
+  return Object.fromEntries(Object.entries(changed).map(([d, names]) => [d, [...names].sort()]));
+}

@@ -1,0 +1,69 @@
+import type { TaskResult } from '../model/result.ts';
+import { duration, renderEvent } from '../render/summary.ts';
+import type { Progress } from '../engine/scheduler.ts';
+
+/** A live view at the bottom of a terminal, plain lines elsewhere. */
+export function makeProgress(
+  tasks: readonly TaskResult[],
+  live: boolean,
+  verbose: boolean,
+  expected: (t: TaskResult) => number,
+  workers: number,
+  now: () => number,
+): Progress & { close(): void } {
+  const write = (text: string) => void process.stderr.write(text);
+  const running = new Map<string, TaskResult>();
+  let done = 0;
+  let shown = 0;
+  const total = tasks.length;
+  // Work that is still to be done, in milliseconds of one worker; what runs counts whole until it is done.
+  let left = tasks.reduce((sum, t) => sum + expected(t), 0);
+  let note = '';
+  const begun = now();
+  const clear = () => {
+    if (shown) write(`\x1b[${shown}A\x1b[J`);
+    shown = 0;
+  };
+  const draw = () => {
+    clear();
+    const width = process.stderr.columns || 80;
+    const lines = [...running.values()].map(
+      (t) => `  ${t.kind === 'test' ? 'testing' : 'building'} ${t.id}  ${duration(now() - t.started!)}`,
+    );
+    const spent = [...running.values()].reduce((sum, t) => sum + Math.min(expected(t), now() - t.started!), 0);
+    const remaining = Math.max(0, left - spent) / workers;
+    const bar = Math.round((done / Math.max(1, total)) * 20);
+    lines.unshift(
+      `[${'#'.repeat(bar)}${'.'.repeat(20 - bar)}] ${done}/${total} done, ${running.size} running, ${duration(now() - begun)}${remaining > 1000 ? `, about ${duration(remaining)} left` : ''}${note ? `  ${note}` : ''}`,
+    );
+    for (const l of lines) write(`${l.slice(0, width - 1)}\n`);
+    shown = lines.length;
+  };
+  const timer = live ? setInterval(draw, 500) : undefined;
+  timer?.unref();
+  return {
+    started(t) {
+      running.set(t.id, t);
+      if (live) draw();
+      else write(`${t.kind === 'test' ? 'testing' : 'building'} ${t.id}\n`);
+    },
+    finished(t) {
+      running.delete(t.id);
+      left -= expected(t);
+      done++;
+      if (live) clear();
+      if (t.state !== 'kept' || verbose) write(renderEvent(t, done, total));
+      if (live) draw();
+    },
+    note(text) {
+      if (live) {
+        note = text;
+        draw();
+      } else write(`${text}\n`);
+    },
+    close() {
+      clearInterval(timer);
+      if (live) clear();
+    },
+  };
+}

@@ -1,0 +1,297 @@
+import { error, isError, nearest, sorted, type Diagnostic } from '../model/diagnostics.ts';
+import type { Distro } from '../model/distro.ts';
+import type { SourcePackage } from '../model/plan.ts';
+import { needsOf } from '../query/explain.ts';
+import { cycleMeaning, findCycles, groupedBy, pathBetween, reach } from '../query/query.ts';
+import type { Resolver } from '../plan/resolve.ts';
+import { compareReleases } from '../plan/versions.ts';
+import { readDistribution, readEntries } from '../read/inputs.ts';
+import { renderTable, someOf } from '../render/table.ts';
+import {
+  complain,
+  distroOptions,
+  exit,
+  print,
+  selectionOptions,
+  showDiagnostics,
+  type Values,
+  type Verb,
+} from './common.ts';
+import { readAndPlan, reporter, type Planned } from './planning.ts';
+
+/** What an answer is: columns for people, the same rows as data. */
+/** `partial`: something that the answer is about could not be read, as was told. */
+interface Answer {
+  head: string[];
+  rows: string[][];
+  data: unknown[];
+  none: string;
+  partial?: boolean;
+}
+interface Question {
+  usage: string;
+  help: string;
+  names: number | 'any';
+  ask(planned: Planned, names: string[], values: Values): Promise<Answer> | Answer;
+}
+
+/** One resolver of each distribution: what is asked of graphs is the same on every platform. */
+const perDistribution = (planned: Planned): Resolver[] =>
+  planned.resolvers.filter((r, i, all) => all.findIndex((o) => o.evaluated === r.evaluated) === i);
+
+const questions: Record<string, Question> = {
+  deps: {
+    usage: 'deps PACKAGE',
+    help: 'what it needs, what for and where from; --recursive: through others, with the number of steps',
+    names: 1,
+    ask(planned, [name], values) {
+      if (values.recursive) return reached(planned, name!, false);
+      const rows = planned.resolvers.flatMap((r) => {
+        const number = r.evaluated.number.get(name!);
+        return number === undefined
+          ? []
+          : needsOf(r, number).map((n) => ({ distribution: r.evaluated.input.name, platform: r.platformName, ...n }));
+      });
+      return {
+        head: ['NEEDS', 'TO', 'BY', 'PLATFORM', 'WHERE IT COMES FROM'],
+        rows: rows.map((n) => [n.name, n.for.join(', '), n.tag, n.platform, n.from]),
+        data: rows,
+        none: `'${name!}' needs nothing`,
+      };
+    },
+  },
+  rdeps: {
+    usage: 'rdeps PACKAGE',
+    help: 'what needs it to build, run or test; --recursive: through others',
+    names: 1,
+    ask(planned, [name], values) {
+      if (values.recursive) return reached(planned, name!, true);
+      const rows = perDistribution(planned).flatMap((r) =>
+        r.evaluated.names.flatMap((n, number) =>
+          needsOf(r, number)
+            .filter((d) => d.name === name)
+            .map((d) => ({ distribution: r.evaluated.input.name, name: n, for: d.for, tag: d.tag })),
+        ),
+      );
+      return {
+        head: ['NEEDED BY', 'TO', 'BY'],
+        rows: rows.map((n) => [n.name, n.for.join(', '), n.tag]),
+        data: rows,
+        none: `nothing needs '${name!}'`,
+      };
+    },
+  },
+  path: {
+    usage: 'path PACKAGE PACKAGE',
+    help: 'how the first needs the second, by the fewest steps',
+    names: 2,
+    ask(planned, [from, to]) {
+      const rows = perDistribution(planned).flatMap((r) =>
+        pathBetween(r.evaluated, from!, to!).map((e) => ({ distribution: r.evaluated.input.name, ...e })),
+      );
+      return {
+        head: ['PACKAGE', 'NEEDS', 'BY'],
+        rows: rows.map((e) => [e.from, e.to, e.tag]),
+        data: rows,
+        none: `'${from!}' does not need '${to!}'`,
+      };
+    },
+  },
+  cycles: {
+    usage: 'cycles',
+    help: 'packages that need each other, by which edges, and what comes of it',
+    names: 0,
+    ask(planned) {
+      const rows = perDistribution(planned).flatMap((r) =>
+        findCycles(r.evaluated).map((c) => ({ distribution: r.evaluated.input.name, ...c })),
+      );
+      return {
+        head: ['KIND', 'TRAIL', 'MEANS'],
+        rows: rows.map((c) => [
+          c.kind,
+          c.trail.map((e) => `${e.from} → ${e.to} (${e.tag})`).join(', '),
+          cycleMeaning[c.kind],
+        ]),
+        data: rows,
+        none: 'there are no cycles',
+      };
+    },
+  },
+  maintainer: {
+    usage: 'maintainer [TEXT]',
+    help: 'who maintains what; only those whose name or address holds TEXT',
+    names: 'any',
+    ask: (planned, [text]) => grouped(planned, 'maintainers', text),
+  },
+  licenses: {
+    usage: 'licenses [TEXT]',
+    help: 'which packages are under which licence',
+    names: 'any',
+    ask: (planned, [text]) => grouped(planned, 'licenses', text),
+  },
+  unreleased: {
+    usage: 'unreleased',
+    help: 'packages that are developed (source entries) but not released',
+    names: 0,
+    async ask(planned) {
+      const { packages, partial } = await developedAndReleased(planned);
+      const rows = packages.filter((p) => p.released === undefined);
+      return {
+        head: ['PACKAGE', 'VERSION', 'REPOSITORY'],
+        rows: rows.map((p) => [p.name, p.developed, p.repository]),
+        data: rows,
+        none: 'all that is developed is released',
+        partial,
+      };
+    },
+  },
+  outdated: {
+    usage: 'outdated',
+    help: 'packages whose release is older than what is developed',
+    names: 0,
+    async ask(planned) {
+      const { packages, partial } = await developedAndReleased(planned);
+      const rows = packages.filter(
+        (p) => p.released !== undefined && (compareReleases(p.released.replace(/-[^-]*$/, ''), p.developed) ?? 0) < 0,
+      );
+      return {
+        head: ['PACKAGE', 'RELEASED', 'DEVELOPED', 'REPOSITORY'],
+        rows: rows.map((p) => [p.name, p.released!, p.developed, p.repository]),
+        data: rows,
+        none: 'no release is behind',
+        partial,
+      };
+    },
+  },
+};
+
+function reached(planned: Planned, name: string, up: boolean): Answer {
+  const rows = perDistribution(planned).flatMap((r) =>
+    reach(r.evaluated, name, up).map((n) => ({ distribution: r.evaluated.input.name, ...n })),
+  );
+  return {
+    head: [up ? 'NEEDED BY' : 'NEEDS', 'STEPS'],
+    rows: rows.map((n) => [n.name, String(n.steps)]),
+    data: rows,
+    none: up ? `nothing needs '${name}'` : `'${name}' needs no package of the distribution`,
+  };
+}
+
+function grouped(planned: Planned, of: 'maintainers' | 'licenses', text = ''): Answer {
+  const rows = perDistribution(planned).flatMap((r) =>
+    groupedBy(r.evaluated.packages, of)
+      .filter((g) => g.key.toLowerCase().includes(text.toLowerCase()))
+      .map((g) => ({
+        distribution: r.evaluated.input.name,
+        [of === 'licenses' ? 'license' : 'maintainer']: g.key,
+        packages: g.packages,
+      })),
+  );
+  return {
+    head: [of === 'licenses' ? 'LICENCE' : 'MAINTAINER', 'PACKAGES', ''],
+    rows: rows.map((g) => [String(Object.values(g)[1]), String(g.packages.length), someOf(g.packages, 6)]),
+    data: rows,
+    none: 'there are none',
+  };
+}
+
+interface DevelopedPackage {
+  distribution: string;
+  name: string;
+  repository: string;
+  developed: string;
+  released?: string;
+}
+
+/** Each package at its branch head beside its release; faults of what can't be read are shown. */
+async function developedAndReleased(planned: Planned): Promise<{ packages: DevelopedPackage[]; partial: boolean }> {
+  const { workspace } = planned;
+  const rows: DevelopedPackage[] = [];
+  const faults: Diagnostic[] = [];
+  for (const { name } of planned.distributions) {
+    const sources: Distro['distributions'][string] = { ...workspace.distro.distributions[name]!, sources: 'source' };
+    const developing = {
+      ...workspace,
+      distro: { ...workspace.distro, distributions: { ...workspace.distro.distributions, [name]: sources } },
+    };
+    const [read, entries] = [
+      await readDistribution(developing, name, planned.lock, new Map(), reporter),
+      await readEntries(developing, name),
+    ];
+    faults.push(...read.diagnostics.filter(isError));
+    if (!read.ok || !entries.ok) continue;
+    const releases = new Map(entries.value.repositories.map((r) => [r.name, r.release]));
+    const row = (p: SourcePackage): DevelopedPackage => {
+      const release = releases.get(p.repository);
+      return {
+        distribution: name,
+        name: p.name,
+        repository: p.repository,
+        developed: p.manifest.version,
+        ...(release?.version && release.packages.includes(p.name) ? { released: release.version } : {}),
+      };
+    };
+    rows.push(...[...read.value.packages.values()].map(row).sort((a, b) => (a.name < b.name ? -1 : 1)));
+  }
+  showDiagnostics(sorted(faults));
+  return { packages: rows, partial: faults.length > 0 };
+}
+
+const width = Math.max(...Object.values(questions).map((q) => q.usage.length));
+
+export const query: Verb = {
+  summary: 'ask a distribution: deps, rdeps, path, cycles, maintainer, licenses, unreleased, outdated',
+  usage: 'query QUESTION [NAME ...]',
+  details: Object.values(questions)
+    .map((q) => `  ${q.usage.padEnd(width)}  ${q.help}`)
+    .join('\n'),
+  options: {
+    ...distroOptions,
+    distribution: selectionOptions.distribution,
+    platform: selectionOptions.platform,
+    recursive: { type: 'boolean', short: 'r', help: 'through others too (deps, rdeps)' },
+    json: { type: 'boolean', help: 'as data' },
+  },
+  async run(values, [what, ...names]) {
+    const question = what !== undefined && Object.hasOwn(questions, what) ? questions[what] : undefined;
+    if (!question || (question.names === 'any' ? names.length > 1 : names.length !== question.names)) {
+      const near = what === undefined || question ? undefined : nearest(what, Object.keys(questions));
+      complain(
+        `slipway query: ${question ? `it is \`query ${question.usage}\`` : `ask one of ${Object.keys(questions).join(', ')}${near ? `; did you mean ${near}?` : ''}`}\n`,
+      );
+      return exit.usage;
+    }
+    const planned = await readAndPlan(values, []);
+    if (!planned.ok) {
+      showDiagnostics(planned.diagnostics);
+      return exit.failed;
+    }
+    if (question.names === 1 || question.names === 2) {
+      const known = new Set(
+        planned.value.resolvers.flatMap((r) => [
+          ...r.evaluated.names,
+          ...(what === 'rdeps' && !values.recursive
+            ? r.evaluated.names.flatMap((_, n) => r.evaluated.needs(n).map((d) => d.name))
+            : []),
+        ]),
+      );
+      const unknown = names.filter((n) => !known.has(n));
+      if (unknown.length) {
+        showDiagnostics(
+          unknown.map((n) => {
+            const near = nearest(n, known);
+            return error('selection', `'${n}' names no package`, {
+              hint: near ? `did you mean '${near}'?` : undefined,
+            });
+          }),
+        );
+        return exit.failed;
+      }
+    }
+    const answer = await question.ask(planned.value, names, values);
+    if (values.json) print(`${JSON.stringify(answer.data)}\n`);
+    else if (answer.rows.length) print(renderTable(answer.head, answer.rows));
+    else complain(`${answer.partial ? 'of what could be read, ' : ''}${answer.none}\n`);
+    return answer.partial ? exit.failed : exit.ok;
+  },
+};

@@ -1,0 +1,58 @@
+import { availableParallelism, freemem } from 'node:os';
+import type { Limits } from '../engine/session.ts';
+import { dockerDriver } from '../sandbox/docker.ts';
+import type { Driver } from '../sandbox/driver.ts';
+import { unshareDriver } from '../sandbox/unshare.ts';
+import { complain, type Option, type Values } from './common.ts';
+
+export const runOptions = {
+  jobs: {
+    type: 'string',
+    short: 'j',
+    value: 'N',
+    help: 'compilers of one package at once (default: cores, as memory allows 1.5 GiB each)',
+  },
+  timeout: {
+    type: 'string',
+    value: 'TIME',
+    help: 'longest time that a package may build, or its tests may take: 90s, 30m, 3h; a bare number is minutes (default: 3h)',
+  },
+  driver: { type: 'string', value: 'NAME', help: 'unshare (default) or docker' },
+} as const satisfies Record<string, Option>;
+
+const count = (v: unknown, fallback: number): number | undefined =>
+  v === undefined ? fallback : typeof v === 'string' && /^[1-9]\d{0,3}$/.test(v) ? Number(v) : undefined;
+
+const units: Record<string, number> = { s: 1 / 60, m: 1, h: 60 };
+
+/** Minutes; undefined where it is no time. */
+function timeOf(v: unknown): number | undefined {
+  const m = /^([1-9]\d{0,5})([smh]?)$/.exec(String(v));
+  const minutes = m ? Number(m[1]) * units[m[2] || 'm']! : 0;
+  // The longest that a timer takes is 24 days.
+  return minutes > 0 && minutes <= 24 * 24 * 60 ? minutes : undefined;
+}
+
+/** Undefined, after a word, where one is no number. */
+export function limitsOf(verb: string, values: Values): Limits | undefined {
+  const cores = availableParallelism();
+  const workers = count(values.workers, Math.min(cores, 8));
+  const jobs = count(
+    values.jobs,
+    Math.max(1, Math.min(cores, Math.floor(freemem() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1)),
+  );
+  const minutes = timeOf(values.timeout ?? '180');
+  if (workers && jobs && minutes) {
+    if (values.driver === undefined || values.driver === 'unshare' || values.driver === 'docker')
+      return { workers, jobs, minutes };
+    complain(`slipway ${verb}: --driver is unshare or docker\n`);
+    return undefined;
+  }
+  complain(
+    `slipway ${verb}: --jobs and --workers take a whole number from 1 on, --timeout a time such as 90s, 30m or 3h\n`,
+  );
+  return undefined;
+}
+
+export const driverOf = (values: Values, state: string): Driver =>
+  values.driver === 'docker' ? dockerDriver(state) : unshareDriver();

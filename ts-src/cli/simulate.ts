@@ -1,0 +1,174 @@
+import { isError } from '../model/diagnostics.ts';
+import type { Scope } from '../model/plan.ts';
+import { readIf, writeWhole } from '../io/files.ts';
+import { closuresOf } from '../plan/closure.ts';
+import { reduceNeeds } from '../graph/reduce.ts';
+import { bound, levels, paths, randoms, simulate as runSimulation, type Costs, type Work } from '../query/simulate.ts';
+import { renderSchedule } from '../render/schedule.ts';
+import { renderTable } from '../render/table.ts';
+import { complain, distroOptions, exit, print, selectionOptions, showDiagnostics, type Verb } from './common.ts';
+import { readAndPlan } from './planning.ts';
+
+export const simulate: Verb = {
+  summary: "run the farm's scheduling against a file of durations, without building",
+  usage: 'simulate --durations FILE [PACKAGE|GLOB ...]',
+  details: `FILE has a package and its seconds on each line, a tab between; packages that it lacks get durations drawn from those that it has
+(seeded). What is expected differs from what it takes by up to a factor of two either way. Beside the total time stands the bound
+that no schedule goes below (the longest path, or all work over all lanes), and levels one after another without any cost.`,
+  options: {
+    ...distroOptions,
+    ...selectionOptions,
+    durations: { type: 'string', value: 'FILE', help: 'seconds by package' },
+    lanes: { type: 'string', value: 'N,N,...', help: 'how many lanes (default: 10,20,50,100)' },
+    seed: { type: 'string', value: 'N', help: 'of what is drawn (default: 1)' },
+    'agent-start': { type: 'string', value: 'SECONDS', help: 'until a new agent is there (default: 30)' },
+    'agent-idle': {
+      type: 'string',
+      value: 'SECONDS',
+      help: 'how long an agent that was given back stays (default: 300)',
+    },
+    call: {
+      type: 'string',
+      value: 'SECONDS',
+      help: 'what a call of an agent takes beside the tasks that it does (default: 0.7)',
+    },
+    schedule: {
+      type: 'string',
+      value: 'FILE',
+      help: 'write the schedule there, as prepare would, and what each task takes to FILE.seconds',
+    },
+    json: { type: 'boolean', help: 'as data' },
+  },
+  async run(values, packages) {
+    const number = (name: string, fallback: number): number =>
+      values[name] === undefined ? fallback : Number(values[name]);
+    const lanes = (typeof values.lanes === 'string' ? values.lanes : '10,20,50,100').split(',').map(Number);
+    const costs: Costs = {
+      agentStart: number('agent-start', 30),
+      agentTake: 0.065,
+      agentIdle: number('agent-idle', 300),
+      call: number('call', 0.7),
+    };
+    const text = typeof values.durations === 'string' ? readIf(values.durations) : undefined;
+    if (
+      text === undefined ||
+      [...lanes, number('seed', 1), costs.agentStart, costs.agentIdle, costs.call].some(
+        (n) => !Number.isFinite(n) || n < 0,
+      ) ||
+      lanes.includes(0)
+    ) {
+      complain(
+        text === undefined
+          ? 'slipway simulate: --durations names a file of packages and seconds\n'
+          : 'slipway simulate: numbers are wanted there\n',
+      );
+      return exit.usage;
+    }
+    const planned = await readAndPlan(values, packages);
+    showDiagnostics(planned.diagnostics.filter(isError));
+    if (!planned.ok) return exit.failed;
+    const known = new Map(
+      text
+        .split('\n')
+        .flatMap((l) =>
+          /^[^#\t]+\t[\d.]+\s*$/.test(l) ? [[l.split('\t')[0]!, Number(l.split('\t')[1])] as const] : [],
+        ),
+    );
+    if (!known.size) {
+      complain(`slipway simulate: ${String(values.durations)} has no line of a package, a tab and seconds\n`);
+      return exit.failed;
+    }
+    const work = workOf(planned.value.plan.scopes, known, number('seed', 1));
+    if (typeof values.schedule === 'string') writeSchedule(values.schedule, work);
+    const rows = lanes.map((n) => {
+      const least = bound(work, n);
+      const run = runSimulation(work, n, costs);
+      return {
+        lanes: n,
+        tasks: work.seconds.length,
+        bound: least,
+        seconds: run.seconds,
+        vs_bound: run.seconds / least,
+        levels_vs_bound: levels(work, n) / least,
+        calls: run.calls,
+        sleeps: run.sleeps,
+        takes: run.takes,
+        agents: run.agents,
+      };
+    });
+    if (values.json) print(`${JSON.stringify(rows)}\n`);
+    else
+      print(
+        renderTable(
+          [
+            'lanes',
+            'tasks',
+            'bound',
+            'total',
+            'times the bound',
+            'levels',
+            'calls',
+            'looks',
+            'agents taken',
+            'started',
+          ],
+          rows.map((r) => [
+            String(r.lanes),
+            String(r.tasks),
+            minutes(r.bound),
+            minutes(r.seconds),
+            r.vs_bound.toFixed(3),
+            r.levels_vs_bound.toFixed(2),
+            String(r.calls),
+            String(r.sleeps),
+            String(r.takes),
+            String(r.agents),
+          ]),
+        ),
+      );
+    return exit.ok;
+  },
+};
+
+function writeSchedule(file: string, { waits, expected, seconds }: Work): void {
+  const path = paths({ waits, expected });
+  const order = [...path.keys()].sort((a, b) => path[b]! - path[a]! || a - b);
+  const number = new Map(order.map((t, i) => [t, i]));
+  writeWhole(
+    file,
+    renderSchedule(
+      '20260101000000-00000000',
+      { kept: 0, todo: 0, open: seconds.length, failed: 0 },
+      [{ platform: 'noble', architecture: 'amd64' }],
+      0,
+      order.map((t) => ({
+        group: 0,
+        seconds: Math.max(1, Math.round(expected[t]!)),
+        path: Math.round(path[t]!),
+        waits: waits[t]!.map((d) => number.get(d)!).sort((a, b) => a - b),
+      })),
+    ),
+  );
+  writeWhole(`${file}.seconds`, JSON.stringify(order.map((t) => seconds[t])));
+}
+
+const minutes = (s: number): string => `${(s / 60).toFixed(1)} min`;
+
+/** The builds of all scopes as one graph. */
+function workOf(scopes: readonly Scope[], known: ReadonlyMap<string, number>, seed: number): Work {
+  const random = randoms(seed);
+  const measured = [...known.values()].sort((a, b) => a - b);
+  const work = { waits: [] as number[][], expected: [] as number[], seconds: [] as number[] };
+  for (const s of scopes) {
+    const first = work.seconds.length;
+    const closures = closuresOf(s);
+    const waits = reduceNeeds(s.packages.length, (n) => closures.root(n));
+    s.packages.forEach((p, n) => {
+      const seconds = known.get(p.name) ?? measured[Math.floor(random() * measured.length)]!;
+      work.seconds.push(seconds);
+      work.expected.push(seconds * 2 ** (2 * random() - 1));
+      work.waits.push(waits[n]!.map((d) => d + first));
+    });
+  }
+  return work;
+}

@@ -1,0 +1,176 @@
+import { join } from 'node:path';
+import type { BuildRecord, StoredFile, TestRecord } from '../model/result.ts';
+import type { Channel } from '../publish/channel.ts';
+import { renderTable } from '../render/table.ts';
+import { openStore, type Store } from '../store/store.ts';
+import { complain, distroOptions, exit, print, showDiagnostics, type Verb } from './common.ts';
+import { openWorkspace } from './planning.ts';
+import type { RunRecord } from '../engine/runs.ts';
+
+export const store: Verb = {
+  summary: 'show, verify or clean up the store',
+  usage: 'store [show|verify|gc]',
+  details: `show: what is in it, by kind. verify: every object against its digest and every record against its own; what is damaged is removed,
+and built again when it is needed. gc: removes what no channel, no lock of a channel and no run of the last days reaches, and that is
+older than a day, so that builds which run meanwhile lose nothing.`,
+  options: {
+    distro: distroOptions.distro,
+    state: distroOptions.state,
+    days: { type: 'string', value: 'N', help: 'gc: keep what runs of the last N days reached (default: 30)' },
+    'dry-run': { type: 'boolean', help: 'gc: say what would be removed' },
+    json: { type: 'boolean', help: 'as data' },
+  },
+  async run(values, [what = 'show', ...more]) {
+    const days = values.days === undefined ? 30 : Number(values.days);
+    if (more.length || !['show', 'verify', 'gc'].includes(what) || !Number.isFinite(days) || days < 0) {
+      complain('slipway store: show, verify or gc; --days takes a number\n');
+      return exit.usage;
+    }
+    const workspace = await openWorkspace(values);
+    if (!workspace.ok) {
+      showDiagnostics(workspace.diagnostics);
+      return exit.failed;
+    }
+    const { distro, root, state } = workspace.value;
+    const opened = await openStore(distro.store, root, state, undefined);
+    if (what === 'show') return show(opened, values.json === true);
+    if (what === 'verify') return verify(opened, join(state, 'verify'));
+    return collect(opened, days, values['dry-run'] === true);
+  },
+};
+
+const megabytes = (n: number): string => `${(n / 1e6).toFixed(1)} MB`;
+
+async function show(opened: Store, json: boolean): Promise<number> {
+  const kinds: Record<string, { things: number; bytes: number }> = {};
+  for (const kind of [
+    'objects',
+    'tasks',
+    'tests',
+    'sources',
+    'bases',
+    'runs',
+    'channels',
+    'locks',
+    'history',
+    'index',
+    'resolved',
+    'untrusted',
+  ]) {
+    for await (const { size } of opened.blobs.list(kind)) {
+      const k = (kinds[kind] ??= { things: 0, bytes: 0 });
+      k.things++;
+      k.bytes += size;
+    }
+  }
+  if (json) print(`${JSON.stringify({ where: opened.blobs.where, kinds })}\n`);
+  else
+    print(
+      `${opened.blobs.where}\n${renderTable(
+        ['what', 'how many', 'size'],
+        Object.entries(kinds).map(([k, v]) => [k, String(v.things), megabytes(v.bytes)]),
+      )}`,
+    );
+  return exit.ok;
+}
+
+async function verify(opened: Store, cache: string): Promise<number> {
+  let good = 0;
+  const bad: string[] = [];
+  for await (const { name } of opened.blobs.list('objects')) {
+    if (await opened.check(name, cache)) good++;
+    else bad.push(name);
+  }
+  for (const kind of ['tasks', 'tests'] as const) {
+    for await (const { name } of opened.blobs.list(kind)) {
+      if (await opened.readJson(name)) good++;
+      else {
+        bad.push(name);
+        await opened.blobs.remove(name);
+      }
+    }
+  }
+  for (const name of bad) complain(`damaged, removed: ${name}\n`);
+  print(`${good} things are as they were written, ${bad.length} were damaged\n`);
+  return bad.length ? exit.failed : exit.ok;
+}
+
+/** No writer takes longer from an object to the record that names it. */
+const grace = 86_400_000;
+
+async function collect(opened: Store, days: number, dry: boolean): Promise<number> {
+  const now = Date.now();
+  const keys = new Set<string>();
+  const objects = new Set<string>();
+  const keep = (files: readonly (StoredFile | undefined)[]) => files.forEach((f) => f && objects.add(f.sha256));
+  // Roots: channels, recent runs (of untrusted places too), the indexes that the next plans look into.
+  const roots: string[] = [];
+  const old: string[] = [];
+  for await (const { name, modified } of opened.blobs.list('runs'))
+    (now - modified > Math.max(grace, days * 86_400_000) ? old : roots).push(name);
+  for (const name of roots) {
+    if (name.includes('/results/') || name.endsWith('.gz')) continue;
+    const run = await opened.readJson<RunRecord>(name);
+    for (const t of Object.values(run?.tasks ?? {})) keys.add(t.key);
+  }
+  for await (const { name } of opened.blobs.list('channels')) {
+    const channel = await opened.readJson<Channel>(name);
+    for (const suite of Object.values(channel?.suites ?? {}))
+      for (const held of Object.values(suite)) {
+        keys.add(held.key);
+        keep(held.files);
+      }
+  }
+  for await (const { name } of opened.blobs.list('index')) {
+    const index = await opened.readIndex(name.slice('index/'.length).replace(/\.json\.gz$/, ''));
+    for (const key of [...index.builds.keys(), ...index.tests.keys()]) keys.add(key);
+  }
+  const remove: { name: string; size: number }[] = [];
+  const records = async (kind: 'tasks' | 'tests') => {
+    for await (const { name, size, modified } of opened.blobs.list(kind)) {
+      const key = name
+        .split('/')
+        .pop()!
+        .replace(/\.json$/, '');
+      const record = await opened.readJson<BuildRecord & TestRecord>(name);
+      if (record && (keys.has(key) || now - modified < grace))
+        keep([...((record.debs as StoredFile[] | undefined) ?? []), record.files, record.log, record.junit]);
+      else if (now - modified >= grace) remove.push({ name, size });
+    }
+  };
+  await records('tasks');
+  await records('tests');
+  for (const kind of ['sources', 'bases']) {
+    for await (const { name, size, modified } of opened.blobs.list(kind)) {
+      const value = await opened.readJson<StoredFile | { tar: StoredFile; lists: StoredFile }>(name);
+      // A source or a base is made again where it is wanted: it may go as soon as no recent run can want it.
+      if (now - modified > Math.max(grace, days * 86_400_000)) remove.push({ name, size });
+      else if (value) keep('tar' in value ? [value.tar, value.lists] : [value]);
+    }
+  }
+  // What apt said of bases is asked again where it is wanted.
+  for (const kind of ['resolved', 'sets'])
+    for await (const { name, size, modified } of opened.blobs.list(kind))
+      if (now - modified > Math.max(grace, days * 86_400_000)) remove.push({ name, size });
+  for (const name of [...roots, ...old]) {
+    if (!name.includes('/results/')) continue;
+    const log = (await opened.readJson<{ log?: StoredFile }>(name))?.log;
+    if (roots.includes(name)) keep([log]);
+  }
+  let kept = 0;
+  for await (const { name, size, modified } of opened.blobs.list('objects')) {
+    if (objects.has(name.split('/').pop()!) || now - modified < grace) kept++;
+    else remove.push({ name, size });
+  }
+  for (const name of old) remove.push({ name, size: 0 });
+  for await (const { name, size, modified } of opened.blobs.list('untrusted'))
+    if (now - modified > Math.max(grace, days * 86_400_000)) remove.push({ name, size });
+  // Records first: whoever sees one may have its objects.
+  const order = (name: string) => (name.startsWith('objects/') ? 1 : 0);
+  remove.sort((a, b) => order(a.name) - order(b.name));
+  if (!dry) for (const { name } of remove) await opened.blobs.remove(name);
+  print(
+    `${dry ? 'would remove' : 'removed'} ${remove.length} things of ${megabytes(remove.reduce((n, r) => n + r.size, 0))}; ${kept} objects stay\n`,
+  );
+  return exit.ok;
+}

@@ -1,0 +1,41 @@
+import { inverse, type Edges } from '../graph/graph.ts';
+import type { Closures } from '../plan/closure.ts';
+
+/**
+ * What waits for what. Nodes are a run's tasks (the build of package n is n, its tests are `count + n`) and above them
+ * sets of packages that become usable together: one package, or those that need each other to run. A task waits until
+ * what it names is usable, a set until its packages are built and what they need to run is usable: an edge for each
+ * dependency that is named, where an edge for each package of each root would be a hundred times as many.
+ */
+export interface Waits {
+  /** By node, how many others it still waits for. */
+  left: Uint32Array;
+  /** By node, those that wait for it. */
+  dependents: (node: number) => Uint32Array;
+}
+
+/** `isTask`: tests that are not asked for are none. */
+export function usableWaits(closures: Closures, isTask: (task: number) => boolean): Waits {
+  const { build, test, runs, together } = closures;
+  const count = build.length;
+  const setOf = new Int32Array(count).fill(-1);
+  const sets: (readonly number[])[] = [];
+  for (let n = 0; n < count; n++) {
+    if (setOf[n]! >= 0) continue;
+    const members = together.get(n) ?? [n];
+    for (const m of members) setOf[m] = 2 * count + sets.length;
+    sets.push(members);
+  }
+  const usable = (packages: readonly number[]) => packages.map((d) => setOf[d]!);
+  return waits([
+    ...build.map(usable),
+    ...build.map((built, n) => (isTask(count + n) ? [setOf[n]!, ...usable(built), ...usable(test[n]!)] : [])),
+    ...sets.map((members, i) => members.flatMap((m) => [m, ...usable(runs[m]!).filter((s) => s !== 2 * count + i)])),
+  ]);
+}
+
+/** `needs`: by node those that it waits for. */
+export const waits = (needs: Edges): Waits => ({
+  left: Uint32Array.from(needs, (n) => n.length),
+  dependents: inverse(needs),
+});

@@ -1,0 +1,252 @@
+import { join } from 'node:path';
+import { error, type Diagnostic } from '../model/diagnostics.ts';
+import type { Distro } from '../model/distro.ts';
+import type { Lock } from '../model/lockfile.ts';
+import { scopeId } from '../model/names.ts';
+import type { DistributionInput, Plan, PlannedPackage } from '../model/plan.ts';
+import type { BriefRecord, Hints } from '../model/result.ts';
+import { readJson, writeWhole } from '../io/files.ts';
+import { matcher } from '../plan/globs.ts';
+import { ensureBase, hostProxy, type Base } from '../sandbox/base-system.ts';
+import type { Driver } from '../sandbox/driver.ts';
+import { keptBase, toldBase } from '../sandbox/stored-base.ts';
+import { openStore, type Store } from '../store/store.ts';
+import { System, type Resolved } from '../sandbox/apt-resolver.ts';
+import { Builder } from './build/package-builder.ts';
+import { prepareRun, type ScopeRun } from './task-graph.ts';
+import { Settler } from './task-keys.ts';
+
+/** What a run is made of, wherever it runs: on the machine that planned, or on an agent that got it from the store. */
+export interface RunInput {
+  plan: Plan;
+  distro: Distro;
+  distroRoot: string;
+  state: string;
+  distributions: DistributionInput[];
+  lock: Lock | undefined;
+  /** Name of the place of an untrusted run in the store. */
+  untrusted: string | undefined;
+  /** Whose tests are tasks. */
+  tested: (p: PlannedPackage) => boolean;
+  /** By platform and architecture (`bookworm-amd64`): the base that the plan was made with. */
+  bases: Record<string, { digest: string; archive: string }>;
+}
+
+export interface Limits {
+  workers: number;
+  jobs: number;
+  minutes: number;
+}
+
+/** Durations of earlier runs on this machine, in milliseconds by task. */
+export class History {
+  private readonly file: string;
+  private readonly known: Record<string, number>;
+  constructor(state: string) {
+    this.file = join(state, 'durations.json');
+    this.known = readJson<Record<string, number>>(this.file) ?? {};
+  }
+  get = (name: string): number | undefined => this.known[name];
+  /** What another machine measured counts where this one knows nothing. */
+  hint(records: Iterable<BriefRecord>): void {
+    for (const r of records) if (r.milliseconds > 0) this.known[r.package] ??= r.milliseconds;
+  }
+  learn(runs: readonly ScopeRun[]): void {
+    for (const r of runs) {
+      for (const record of r.records)
+        if (record && record.milliseconds > 0) this.known[record.package] = record.milliseconds;
+      for (const record of r.tests)
+        if (record && record.milliseconds > 0) this.known[`${record.package} test`] = record.milliseconds;
+    }
+    writeWhole(this.file, JSON.stringify(Object.fromEntries(Object.entries(this.known).sort())));
+  }
+}
+
+/** A run that is ready: everything but the scheduling. */
+export interface Session {
+  /** Is given lines for the user. */
+  say: (line: string) => void;
+  input: RunInput;
+  driver: Driver;
+  store: Store;
+  settler: Settler;
+  builder: Builder;
+  runs: ScopeRun[];
+  /** What no machine here can do. */
+  waiting: string[];
+  history: History;
+  hints: Hints;
+  held: (scope: Plan['scopes'][number], target: ScopeRun['target'], debian: string) => string | undefined;
+}
+
+const resolvedName = (base: Base): string => `resolved/${base.digest.slice(0, 24)}-${base.archive.slice(0, 16)}.json`;
+const setName = (digest: string): string => `sets/${digest.slice(0, 2)}/${digest}.json`;
+
+/** Leaves for other machines what apt was asked here: the same base and lists give the same answers. */
+export async function shareResolved({ runs, store }: Pick<Session, 'runs' | 'store'>): Promise<void> {
+  for (const system of new Set(runs.map((r) => r.system))) {
+    const news = system.news();
+    if (!news) continue;
+    const there = (await store.readJson<Resolved>(resolvedName(system.base))) ?? {};
+    const known = new Set(Object.values(there));
+    const fresh = Object.entries(news).filter(([, digest]) => !known.has(digest) && known.add(digest));
+    await store.many(fresh, async ([names, digest]) => {
+      const set = await system.resolve(names.split(' '));
+      const packages = typeof set === 'string' ? undefined : await set.packages();
+      if (Array.isArray(packages)) await store.writeJson(setName(digest), packages);
+    });
+    await store.writeJson(resolvedName(system.base), { ...there, ...news });
+  }
+}
+
+export const ownArchitecture = (): string | undefined =>
+  (
+    ({
+      x64: 'amd64',
+      arm64: 'arm64',
+      arm: 'armhf',
+      ia32: 'i386',
+      ppc64: 'ppc64el',
+      riscv64: 'riscv64',
+      s390x: 's390x',
+    }) as Record<string, string>
+  )[process.arch];
+
+/**
+ * `hinted`: what is kept of earlier runs is read at once; without it each task is asked for. `enters`: roots are
+ * entered, for which this machine needs the bases and can take those of its own architecture alone; without it the
+ * session tells of what others did.
+ */
+export interface SessionOptions {
+  driver: Driver;
+  hinted?: boolean;
+  enters?: boolean;
+  limits: Limits;
+  /** Is given lines for the user. */
+  say: (line: string) => void;
+  renewBase: boolean;
+  signal: AbortSignal;
+  held: Session['held'];
+  store?: Store | undefined;
+  retries?: number;
+}
+
+/** Opens the store, makes or fetches the bases, and reads what is known of earlier runs. */
+export async function openSession(
+  input: RunInput,
+  options: SessionOptions,
+): Promise<Session | { diagnostics: Diagnostic[] }> {
+  const { state, distro } = input;
+  const store = options.store ?? (await openStore(distro.store, input.distroRoot, state, input.untrusted));
+  const history = new History(state);
+  const settler = new Settler(distro, input.distroRoot, input.distributions);
+  const builder = new Builder({
+    stamp: input.plan.stamp,
+    distro,
+    distroRoot: input.distroRoot,
+    driver: options.driver,
+    state,
+    store,
+    settler,
+    jobs: options.limits.jobs,
+    minutes: options.limits.minutes,
+    retries: options.retries ?? distro.tests.retries,
+    held: options.held,
+    signal: options.signal,
+    now: Date.now,
+  });
+  const hints: Hints = { builds: new Map(), tests: new Map() };
+  const scopes = input.plan.scopes.flatMap((s) => s.targets.map((t) => scopeId(s.distribution, t)));
+  if (options.hinted !== false)
+    for (const index of await store.many(scopes, (id) => store.readIndex(id))) {
+      for (const [key, record] of index.builds) hints.builds.set(key, record);
+      for (const [key, record] of index.tests) hints.tests.set(key, record);
+    }
+  history.hint(hints.builds.values());
+  const prepared = await prepareScopes(input, options, store, history);
+  if ('diagnostics' in prepared) return prepared;
+  return {
+    say: options.say,
+    input,
+    driver: options.driver,
+    store,
+    settler,
+    builder,
+    ...prepared,
+    history,
+    hints,
+    held: options.held,
+  };
+}
+
+/** Bases and system packages for every target that this machine can run, or tell of. */
+async function prepareScopes(
+  input: RunInput,
+  options: SessionOptions,
+  store: Store,
+  history: History,
+): Promise<{ runs: ScopeRun[]; waiting: string[] } | { diagnostics: Diagnostic[] }> {
+  const { plan, distro, state } = input;
+  const own = ownArchitecture();
+  const log = join(state, 'slipway.log');
+  const diagnostics: Diagnostic[] = [];
+  const waiting: string[] = [];
+  const systems = new Map<string, System>();
+  const runs: ScopeRun[] = [];
+  const skipped = matcher(distro.tests.skip);
+  for (const scope of plan.scopes) {
+    for (const target of scope.targets) {
+      const id = `${target.platform}-${target.architecture}`;
+      const tells = options.enters === false && Object.hasOwn(input.bases, id);
+      if (target.architecture !== own && !tells) {
+        waiting.push(
+          `waiting for a machine of ${target.architecture}: ${scope.packages.length} packages of ${scope.distribution} on ${target.platform}`,
+        );
+        continue;
+      }
+      if (options.signal.aborted) return { diagnostics: [error('stopped', 'stopped before anything was built')] };
+      let system = systems.get(id);
+      if (!system) {
+        const platform = { ...distro.platforms[target.platform]!, ...(options.renewBase ? { renew_days: 0 } : {}) };
+        const planned = input.bases[id];
+        const base = tells
+          ? await toldBase(store, state, target.platform, input.bases[id]!)
+          : planned
+            ? await keptBase(options.driver, store, state, target.platform, target.architecture, planned, options.say)
+            : await ensureBase(
+                options.driver,
+                state,
+                input.distroRoot,
+                target.platform,
+                platform,
+                target.architecture,
+                Date.now(),
+                log,
+                options.say,
+                input.lock?.platforms[id]?.base,
+              );
+        if (!base.ok) {
+          diagnostics.push(...base.diagnostics);
+          continue;
+        }
+        system = new System(options.driver, state, base.value, async () => platform.proxy ?? hostProxy(), log);
+        system.learn(await store.readJson<Resolved>(resolvedName(base.value)), (digest) =>
+          store.readJson<string[]>(setName(digest)),
+        );
+        systems.set(id, system);
+      }
+      runs.push(
+        prepareRun(
+          scope,
+          target,
+          system.base,
+          system,
+          distro.reuse === 'full',
+          history.get,
+          (p) => !p.blocked && input.tested(p) && !skipped(p.name),
+        ),
+      );
+    }
+  }
+  return diagnostics.length ? { diagnostics } : { runs, waiting };
+}

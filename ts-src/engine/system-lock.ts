@@ -1,0 +1,68 @@
+import { join } from 'node:path';
+import { warning, type Diagnostic } from '../model/diagnostics.ts';
+import type { Lock, LockedPlatform } from '../model/lockfile.ts';
+import { readJson, writeWhole } from '../io/files.ts';
+import type { Workspace } from '../read/workspace.ts';
+import type { ScopeRun } from './task-graph.ts';
+
+const file = (workspace: Pick<Workspace, 'state'>): string => join(workspace.state, 'platforms.json');
+
+/** The systems that builds of this workspace had last. */
+export function knownPlatforms(workspace: Pick<Workspace, 'state' | 'distro'>): Lock['platforms'] {
+  const known = readJson<Lock['platforms']>(file(workspace)) ?? {};
+  return Object.fromEntries(
+    Object.entries(known).filter(([id]) =>
+      Object.entries(workspace.distro.platforms).some(([name, p]) =>
+        p.architectures.some((a) => id === `${name}-${a}`),
+      ),
+    ),
+  );
+}
+
+/** What a run's roots held, by platform and architecture; it is remembered for `slipway lock`. */
+export async function platformsOf(
+  workspace: Pick<Workspace, 'state' | 'distro'>,
+  runs: readonly ScopeRun[],
+): Promise<Lock['platforms']> {
+  const platforms: Record<string, LockedPlatform> = {};
+  for (const r of runs) {
+    const locked = (platforms[`${r.target.platform}-${r.target.architecture}`] ??= {
+      base: r.base.digest,
+      archive: r.base.archive,
+      packages: {},
+    });
+    const sets = await Promise.all(
+      [...new Set(r.sets.filter((set, n) => set && r.records[n]))].map((set) => set!.packages()),
+    );
+    for (const p of [...r.base.packages, ...sets.flatMap((set) => (typeof set === 'string' ? [] : set))]) {
+      const at = p.indexOf('=');
+      locked.packages[p.slice(0, at)] = p.slice(at + 1);
+    }
+  }
+  writeWhole(file(workspace), JSON.stringify({ ...knownPlatforms(workspace), ...platforms }));
+  return platforms;
+}
+
+/** System packages that the archive no longer serves as the lock has them: what was built differs in them. */
+export function moved(lock: Lock, platforms: Lock['platforms']): Diagnostic[] {
+  return Object.entries(platforms).flatMap(([id, now]) => {
+    const then = Object.hasOwn(lock.platforms, id) ? lock.platforms[id] : undefined;
+    if (!then) return [];
+    const changes = Object.entries(now.packages).flatMap(([name, version]) =>
+      Object.hasOwn(then.packages, name) && then.packages[name] !== version
+        ? [`${name} ${then.packages[name]!} → ${version}`]
+        : [],
+    );
+    if (!changes.length && then.base === now.base) return [];
+    const what = changes.length
+      ? `${changes.slice(0, 8).join(', ')}${changes.length > 8 ? ` and ${changes.length - 8} more` : ''}`
+      : 'its base system has another digest';
+    return [
+      warning(
+        'lock-moved',
+        `${id}: the archive has moved since the lock was made, so what is built is not the same: ${what}`,
+        { hint: 'name a snapshot mirror of that time in the platform, or make the lock anew' },
+      ),
+    ];
+  });
+}

@@ -1,0 +1,97 @@
+import { scopeId, taskId, testTaskId } from '../model/names.ts';
+import type { PlannedPackage, Scope, Target } from '../model/plan.ts';
+import type { BriefRecord, BriefTest, TaskKind, TaskResult } from '../model/result.ts';
+import { closuresOf, remainingPaths, type Closures } from '../plan/closure.ts';
+import { Identities } from './interface-digests.ts';
+import type { Base } from '../sandbox/base-system.ts';
+import type { System, SystemSet } from '../sandbox/apt-resolver.ts';
+
+/**
+ * One scope on one target while it runs. Its tasks are numbered: the build of package n is n, its tests are `count +
+ * n`.
+ */
+export interface ScopeRun {
+  id: string;
+  scope: Scope;
+  target: Target;
+  base: Base;
+  system: System;
+  closures: Closures;
+  identities: Identities;
+  count: number;
+  /** By task. Those of packages whose tests were not asked for stay undefined. */
+  results: (TaskResult | undefined)[];
+  /** By package: what its build made, and its tests gave. */
+  records: (BriefRecord | undefined)[];
+  tests: (BriefTest | undefined)[];
+  /** By package, the system packages of its root, once they are known. */
+  sets: (SystemSet | undefined)[];
+  /** By task: milliseconds of the longest chain of tasks that waits for it, itself counted. */
+  readonly priority: number[];
+  /** Paths of files → the package that ships them, of packages built in this run and, once one was built, of all. */
+  owners: Map<string, string>;
+}
+
+export const packageOf = (r: ScopeRun, task: number): PlannedPackage => r.scope.packages[task % r.count]!;
+export const kindOf = (r: ScopeRun, task: number): TaskKind => (task < r.count ? 'build' : 'test');
+
+/** `tested`: whose tests are tasks of this run. */
+export function prepareRun(
+  scope: Scope,
+  target: Target,
+  base: Base,
+  system: System,
+  full: boolean,
+  history: (name: string) => number | undefined,
+  tested: (p: PlannedPackage) => boolean,
+): ScopeRun {
+  const { packages } = scope;
+  const closures = closuresOf(scope);
+  const records: (BriefRecord | undefined)[] = packages.map(() => undefined);
+  let priority: number[] | undefined;
+  return {
+    id: scopeId(scope.distribution, target),
+    scope,
+    target,
+    base,
+    system,
+    closures,
+    count: packages.length,
+    records,
+    tests: packages.map(() => undefined),
+    sets: packages.map(() => undefined),
+    owners: new Map(),
+    identities: new Identities(closures, (n) => records[n]!.interface, full),
+    // Who does tasks that others schedule has no use for it.
+    get priority() {
+      return (priority ??= [
+        ...remainingPaths(packages, (p) => history(p.name) ?? 15000),
+        ...packages.map((p) => history(`${p.name} test`) ?? 15000),
+      ]);
+    },
+    results: [
+      ...packages.map((p): TaskResult => ({
+        id: taskId(scope.distribution, target, p.name),
+        name: p.name,
+        kind: 'build',
+        state: 'waiting',
+        reason: '',
+      })),
+      ...packages.map((p): TaskResult | undefined =>
+        tested(p)
+          ? {
+              id: testTaskId(scope.distribution, target, p.name),
+              name: p.name,
+              kind: 'test',
+              state: 'waiting',
+              reason: '',
+            }
+          : undefined,
+      ),
+    ],
+  };
+}
+
+/** The packages that must be there before a task can be known: those in its root. */
+export const needsOfTask = (r: ScopeRun, task: number): number[] =>
+  task < r.count ? r.closures.root(task) : r.closures.testRoot(task - r.count);

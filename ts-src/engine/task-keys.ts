@@ -1,0 +1,184 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { sha256 } from '../model/digest.ts';
+import type { Distro } from '../model/distro.ts';
+import type { DistributionInput, PlannedPackage } from '../model/plan.ts';
+import { conditionContext } from '../plan/evaluate.ts';
+import { keyText, ownInputs, rootInputs, type KeyInputs } from './keys.ts';
+import { join as joinSets, Vocabulary, type NameSet } from '../plan/package-name-set.ts';
+import { settingsFinder, type SettingsOf } from '../plan/settings.ts';
+import { restOf } from '../read/manifest/packed-manifest.ts';
+import { packagingText } from '../render/debian.ts';
+import type { SystemSet } from '../sandbox/apt-resolver.ts';
+import { needsOfTask, packageOf, type ScopeRun } from './task-graph.ts';
+
+const templatesDigest = sha256(packagingText);
+
+/** What a build type needs that package.xml need not say. */
+const implied: Record<PlannedPackage['buildType'], string[]> = {
+  catkin: [],
+  ament_cmake: [],
+  cmake: [],
+  ament_python: ['dh-python', 'python3-all', 'python3-setuptools'],
+};
+/** What running tests needs beside what package.xml says. */
+const impliedByTests: Record<PlannedPackage['buildType'], string[]> = {
+  catkin: [],
+  ament_cmake: [],
+  cmake: [],
+  ament_python: ['python3-pytest'],
+};
+
+/** A task whose root is known: its key, that key's parts, and the system packages of its root. */
+export interface Settled {
+  key: string;
+  inputs(): KeyInputs;
+  set: SystemSet;
+}
+
+/**
+ * What is found once for a run: names of system packages; by package those that it brings into a root, and its own part
+ * of its keys.
+ */
+interface Facts {
+  vocabulary: Vocabulary;
+  brought: (NameSet | undefined)[];
+  own: ({ parts: KeyInputs; text: string } | undefined)[];
+}
+
+/** Finds the keys of tasks whose roots are known. */
+export class Settler {
+  readonly settingsOf: SettingsOf;
+  private readonly byScope = new Map<string, DistributionInput>();
+  private readonly facts = new Map<ScopeRun, Facts>();
+  private readonly manifests = new Map<string, string>();
+
+  constructor(
+    private readonly distro: Distro,
+    private readonly distroRoot: string,
+    distributions: readonly DistributionInput[],
+  ) {
+    this.settingsOf = settingsFinder(distro);
+    for (const d of distributions) this.byScope.set(d.name, d);
+  }
+
+  distribution = (r: ScopeRun): DistributionInput => this.byScope.get(r.scope.distribution)!;
+
+  /**
+   * Variables of a build: those of the conditions (catkin and ament read package.xml again), the variant's, the
+   * package's own.
+   */
+  environment(r: ScopeRun, p: PlannedPackage): Record<string, string> {
+    return {
+      ...conditionContext(this.distribution(r), this.distro.distributions[r.scope.distribution]!.conditions),
+      ...this.distro.variants[r.target.variant]?.environment,
+      ...this.settingsOf(p.name).environment,
+    };
+  }
+
+  /** The key of a task whose packages (`needsOfTask`) all have records; text where apt can't install what it needs. */
+  async settle(r: ScopeRun, task: number): Promise<Settled | string> {
+    const p = packageOf(r, task);
+    const isTest = task >= r.count;
+    const variant = this.distro.variants[r.target.variant];
+    const { vocabulary } = this.factsOf(r);
+    const names: NameSet = [];
+    for (const list of [
+      p.systemBuild,
+      variant?.build_depends ?? [],
+      implied[p.buildType],
+      ...(isTest ? [p.systemTest, impliedByTests[p.buildType]] : []),
+    ])
+      vocabulary.add(names, list);
+    const n = task % r.count;
+    const built = r.closures.build[n]!;
+    const direct = isTest ? [...new Set([n, ...built, ...r.closures.test[n]!])] : built;
+    for (const d of direct) joinSets(names, this.namesOf(r, d));
+    const set = await r.system.resolve(vocabulary.sorted(names));
+    if (typeof set === 'string') return `apt can't install what it needs: ${set}`;
+    if (!isTest) r.sets[n] = set;
+    const tools = new Set(p.tools);
+    const dependencies = direct.map((d): [string, string] => {
+      const q = r.scope.packages[d]!;
+      return [q.name, isTest ? r.identities.of(d, 'content') : r.identities.ofBuild(d, tools.has(q.name))];
+    });
+    const own = this.own(r, n);
+    const rest = rootInputs(set.digest, dependencies, isTest ? p : undefined);
+    return { key: sha256(own.text + keyText(rest)), inputs: () => ({ ...own.parts, ...rest }), set };
+  }
+
+  private own(r: ScopeRun, n: number): { parts: KeyInputs; text: string } {
+    const { own } = this.factsOf(r);
+    let there = own[n];
+    if (!there) {
+      const p = r.scope.packages[n]!;
+      const settings = this.settingsOf(p.name);
+      const parts = ownInputs({
+        scope: r.scope,
+        target: r.target,
+        package: p,
+        distro: this.distro,
+        settings,
+        variant: this.distro.variants[r.target.variant],
+        environment: this.environment(r, p),
+        templates: templatesDigest,
+        base: r.base.digest,
+        manifest: this.manifestDigest(r, p.name),
+        patches: (settings.patches ?? []).map((f) => sha256(readFileSync(join(this.distroRoot, f)))).join(' '),
+      });
+      own[n] = there = { parts, text: keyText(parts) };
+    }
+    return there;
+  }
+
+  /** Whether all that a task's key needs is known. */
+  canSettle = (r: ScopeRun, task: number): boolean => needsOfTask(r, task).every((d) => r.records[d] !== undefined);
+
+  private manifestDigest(r: ScopeRun, name: string): string {
+    const id = `${r.scope.distribution} ${name}`;
+    let digest = this.manifests.get(id);
+    if (digest === undefined) {
+      const { manifest } = this.distribution(r).packages.get(name)!;
+      this.manifests.set(id, (digest = sha256(`${manifest.name} ${manifest.version} ${restOf(manifest)}`)));
+    }
+    return digest;
+  }
+
+  private factsOf(r: ScopeRun): Facts {
+    let known = this.facts.get(r);
+    if (!known)
+      this.facts.set(
+        r,
+        (known = {
+          vocabulary: new Vocabulary(r.scope.packages.flatMap((p) => [...p.systemBuild, ...p.systemRun])),
+          brought: [],
+          own: [],
+        }),
+      );
+    return known;
+  }
+
+  /** System packages that a package brings into a root, with its run closure. */
+  private namesOf(r: ScopeRun, n: number): NameSet {
+    const { vocabulary, brought } = this.factsOf(r);
+    const there = brought[n];
+    if (there) return there;
+    const names: NameSet = [];
+    const addOwn = (d: number): void => {
+      vocabulary.add(names, r.scope.packages[d]!.systemRun);
+      vocabulary.add(names, r.records[d]!.systemDepends);
+    };
+    addOwn(n);
+    for (const name of r.scope.packages[n]!.run) {
+      const d = r.closures.index.get(name);
+      if (d === undefined) continue;
+      // What is not known yet is on a cycle of run dependencies, or comes later in the order: then the whole closure is
+      // walked.
+      const below = brought[d];
+      if (below) joinSets(names, below);
+      else for (const c of [d, ...r.closures.run(d)]) addOwn(c);
+    }
+    brought[n] = names;
+    return names;
+  }
+}

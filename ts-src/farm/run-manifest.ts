@@ -1,0 +1,268 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { sha256 } from '../model/digest.ts';
+import type { Distro } from '../model/distro.ts';
+import type { Lock } from '../model/lockfile.ts';
+import { debianPackage } from '../model/names.ts';
+import type { Manifest } from '../model/manifest.ts';
+import type { DistributionInput, Plan, PlannedPackage, SourcePackage } from '../model/plan.ts';
+import type { BriefRecord, BriefTest, TaskResult } from '../model/result.ts';
+import { exists, readJson, writeWhole } from '../io/files.ts';
+import type { Pipeline } from '../plan/branch-policy.ts';
+import { packedManifest } from '../read/manifest/packed-manifest.ts';
+import { openStore, type Store } from '../store/store.ts';
+import type { ScopeRun } from '../engine/task-graph.ts';
+import type { RunInput } from '../engine/session.ts';
+
+/**
+ * What agents need to know of a run, kept in the store under its id. It is all that they get: the distro repository,
+ * the lock and the channel as they were when the run was planned, so every agent builds the same.
+ */
+export interface Bundle {
+  schema: 2;
+  id: string;
+  plan: Plan;
+  distro: Distro;
+  /** Files of the distro repository that builds read (patches, keys), base64 by path. */
+  files: Record<string, string>;
+  distributions: {
+    name: string;
+    rosVersion: 1 | 2;
+    pythonVersion: 2 | 3;
+    repositories: string[];
+    packages: BundledPackage[];
+    debian: string[];
+  }[];
+  lock: Lock | undefined;
+  untrusted: string | undefined;
+  /** Names of packages whose tests are tasks, by scope of the plan. */
+  tested: string[][];
+  partial: boolean;
+  /** Faults of the distro repository: they count as a failed build at the end. */
+  faults: string[];
+  pipeline: Pipeline;
+  /** For people: what the run is of. */
+  title: string;
+  /** Packages of the repository that a package's pipeline is about, and those downstream of it; undefined elsewhere. */
+  subject: { repository: string; own: string[]; downstream: string[] } | undefined;
+  /** Of packages that a change is about: who is built with them in its root, in the whole distribution. */
+  users: Record<string, string[]>;
+  channel: { name: string; held: Record<string, Record<string, string>> };
+  architectures: string[];
+  begun: number;
+}
+
+/** A package as a bundle has it, its manifest packed: an agent asks for few of a thousand. */
+type BundledPackage = Omit<SourcePackage, 'manifest'> & { manifest: string };
+
+/** The manifest is a property of the package itself: copies of it have it too. */
+function unbundled({ manifest: packed, ...rest }: BundledPackage): SourcePackage {
+  let read: Manifest | undefined;
+  return {
+    ...rest,
+    get manifest() {
+      return (read ??= packedManifest.read(packed));
+    },
+  };
+}
+
+/**
+ * What one architecture's machine found out before anything runs. Numbers of tasks count from `first`, the most urgent
+ * first.
+ */
+export interface Part {
+  schema: 1;
+  architecture: string;
+  first: number;
+  bases: Record<string, { digest: string; archive: string }>;
+  /** By scope run: what is kept, by package; tests that are kept. */
+  records: Record<string, (BriefRecord | null)[]>;
+  tests: Record<string, (BriefTest | null)[]>;
+  /** Of the tasks that are left: scope run and task. */
+  tasks: [string, number][];
+  /** Tasks that came to an end without running, or were found blocked. */
+  results: Record<string, TaskResult[]>;
+  /** What each is thought to take, and the longest chain of tasks from it on. */
+  seconds: number[];
+  paths: number[];
+}
+
+/** The lock of a channel's last good run. */
+export const lockName = (channel: string): string => `locks/${channel}.json`;
+
+export const newRunId = (stamp: string): string => `${stamp}-${randomBytes(4).toString('hex')}`;
+export const isRunId = (text: string): boolean => /^\d{14}-[0-9a-f]{8}$/.test(text);
+
+const bundleName = (id: string): string => `runs/${id}/bundle.gz`;
+const partName = (id: string, architecture: string): string => `runs/${id}/part-${architecture}.gz`;
+export const resultName = (id: string, task: number): string => `runs/${id}/results/${task}.json`;
+
+const packed = (value: unknown): Buffer => gzipSync(JSON.stringify(value), { level: 1 });
+
+export const saveBundle = (store: Store, bundle: Bundle): Promise<void> =>
+  store.putBlob(bundleName(bundle.id), packed(bundle));
+export const savePart = (store: Store, id: string, part: Part): Promise<void> =>
+  store.putBlob(partName(id, part.architecture), packed(part));
+
+/**
+ * Reads a packed value of the store through a copy in the state, unpacked: it never changes, and calls come every few
+ * seconds.
+ */
+async function cached<T>(store: Store, state: string, name: string): Promise<T | undefined> {
+  const copy = join(state, 'cache', name.replace(/\.gz$/, '.json'));
+  const kept = readJson<T>(copy);
+  if (kept) return kept;
+  const data = await store.getBlob(name);
+  if (!data) return undefined;
+  const text = gunzipSync(data);
+  writeWhole(copy, text, { sync: false });
+  return JSON.parse(text.toString('utf8')) as T;
+}
+
+export interface Loaded {
+  bundle: Bundle;
+  parts: Part[];
+  store: Store;
+  input: RunInput;
+  state: string;
+}
+
+/**
+ * A run by its id, on whatever machine. `storeUri` is what the distro file names, `root` what a relative path in it is
+ * relative to.
+ */
+export async function loadRun(
+  id: string,
+  storeUri: string,
+  root: string,
+  state: string,
+  untrusted: string | undefined,
+): Promise<Result<Loaded>> {
+  mkdirSync(state, { recursive: true });
+  const store = await openStore(storeUri, root, state, untrusted);
+  const missing = bad(
+    error('run-missing', `the store ${store.blobs.where} has no run '${id}'`, {
+      hint: 'slipway prepare makes one; is the store the same on all machines?',
+    }),
+  );
+  if (!isRunId(id)) return missing;
+  const bundle = await cached<Bundle>(store, state, bundleName(id));
+  if (!bundle) return missing;
+  const parts: Part[] = [];
+  for (const architecture of bundle.architectures) {
+    const part = await cached<Part>(store, state, partName(id, architecture));
+    if (part) parts.push(part);
+  }
+  const distroRoot = join(state, 'cache', 'runs', id, 'distro');
+  for (const [path, content] of Object.entries(bundle.files))
+    if (!exists(join(distroRoot, path)))
+      writeWhole(join(distroRoot, path), Buffer.from(content, 'base64'), { sync: false });
+  const tested = testedIn(bundle);
+  return good({
+    bundle,
+    parts,
+    store,
+    state,
+    input: {
+      plan: bundle.plan,
+      distro: bundle.distro,
+      distroRoot,
+      state,
+      distributions: distributionsIn(bundle),
+      lock: bundle.lock,
+      untrusted: bundle.untrusted,
+      tested: (p) => tested.has(p),
+      bases: Object.assign({}, ...parts.map((p) => p.bases)) as RunInput['bases'],
+    },
+  });
+}
+
+/** The packages whose tests are tasks. */
+export function testedIn({ plan, tested }: Pick<Bundle, 'plan' | 'tested'>): Set<PlannedPackage> {
+  return new Set(
+    plan.scopes.flatMap((s, i) => {
+      const names = new Set(tested[i]);
+      return s.packages.filter((p) => names.has(p.name));
+    }),
+  );
+}
+
+/** Files of the distro repository that builds on agents read. */
+export function filesOf(distro: Distro, root: string): { files: Record<string, string>; diagnostics: Diagnostic[] } {
+  const paths = new Set<string>();
+  for (const s of Object.values(distro.package_settings)) for (const p of s.patches) paths.add(p);
+  for (const p of Object.values(distro.platforms)) {
+    if (p.mirror?.key) paths.add(p.mirror.key);
+    for (const u of Object.values(p.underlays)) if (u.key) paths.add(u.key);
+  }
+  const files: Record<string, string> = {};
+  const diagnostics: Diagnostic[] = [];
+  for (const path of [...paths].sort()) {
+    try {
+      files[path] = readFileSync(join(root, path)).toString('base64');
+    } catch {
+      diagnostics.push(error('file-missing', `the distro file names ${path}, which is not there`));
+    }
+  }
+  return { files, diagnostics };
+}
+
+/** What of the distributions a run needs: the planned packages, and the names of all. */
+export const distributionsOf = (
+  plan: Plan,
+  distro: Distro,
+  distributions: readonly DistributionInput[],
+): Bundle['distributions'] =>
+  distributions.map((d) => {
+    const planned = new Set(
+      plan.scopes.filter((s) => s.distribution === d.name).flatMap((s) => s.packages.map((p) => p.name)),
+    );
+    return {
+      name: d.name,
+      rosVersion: d.rosVersion,
+      pythonVersion: d.pythonVersion,
+      repositories: d.repositories,
+      packages: [...d.packages.values()]
+        .filter((p) => planned.has(p.name))
+        .map((p) => ({ ...p, manifest: packedManifest.write(p.manifest) })),
+      debian: [...d.packages.keys()].sort().map((name) => debianPackage(distro, d.name, name)),
+    };
+  });
+
+/** The same on an agent. */
+export const distributionsIn = ({ distributions }: Pick<Bundle, 'distributions'>): DistributionInput[] =>
+  distributions.map(({ name, rosVersion, pythonVersion, repositories, packages }) => ({
+    name,
+    rosVersion,
+    pythonVersion,
+    repositories,
+    packages: new Map(packages.map((p) => [p.name, unbundled(p)])),
+  }));
+
+/** A name for a place in the store from what comes from outside: a pull request's, a job's. */
+export const placeName = (text: string): string =>
+  `${
+    text
+      .replace(/[^A-Za-z0-9._-]+/g, '-')
+      .replace(/^[.-]+/, '')
+      .slice(0, 60) || 'change'
+  }-${sha256(text).slice(0, 8)}`;
+
+/** What became of tasks, told in a run on this machine. */
+export function placeResults(r: ScopeRun, tasks: readonly TaskResult[]): void {
+  const places = new Map(r.results.map((own, task) => [own?.id, task]));
+  for (const t of tasks) {
+    const task = places.get(t.id);
+    if (task !== undefined) r.results[task] = { ...t };
+  }
+}
+
+/** What was known before anything ran, told in a run on this machine. */
+export function takePart(r: ScopeRun, part: Part): void {
+  part.records[r.id]?.forEach((record, n) => record && (r.records[n] = record));
+  part.tests[r.id]?.forEach((record, n) => record && (r.tests[n] = record));
+  placeResults(r, part.results[r.id] ?? []);
+}

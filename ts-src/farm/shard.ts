@@ -1,0 +1,152 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { PlannedPackage } from '../model/plan.ts';
+import type { TaskResult } from '../model/result.ts';
+import { isDone } from '../model/result.ts';
+import { parallel } from '../io/process.ts';
+import { reduceNeeds } from '../graph/reduce.ts';
+import { checkout } from '../read/git/git.ts';
+import { renderSchedule, type ScheduledTask } from '../render/schedule.ts';
+import { keepBase } from '../sandbox/stored-base.ts';
+import { hasSource, keepSource, keptSources } from '../store/sources.ts';
+import { newWork } from '../sandbox/scratch.ts';
+import { gitDirOf } from '../engine/build/package-builder.ts';
+import { Engine } from '../engine/scheduler.ts';
+import { notesOnly } from '../engine/scheduler.ts';
+import { kindOf, needsOfTask, packageOf } from '../engine/task-graph.ts';
+import type { Session } from '../engine/session.ts';
+import type { Part } from './run-manifest.ts';
+
+/**
+ * Settles what this machine's architecture can settle before anything runs, and keeps what agents need: bases and
+ * sources.
+ */
+export async function makePart(
+  session: Session,
+  architecture: string,
+  first: number,
+  retest: boolean,
+  signal: AbortSignal,
+): Promise<{ part: Part; outlook: { kept: number; todo: number; open: number; failed: number } }> {
+  const { runs, store, input } = session;
+  const engine = new Engine(
+    {
+      driver: session.driver,
+      state: input.state,
+      store,
+      settler: session.settler,
+      builder: session.builder,
+      output: join(input.state, 'prepared'),
+      workers: 1,
+      failFast: false,
+      testsStop: input.distro.tests.stop_dependents,
+      rebuild: () => false,
+      retest: (record) => retest && record.outcome === 'failed',
+      held: session.held,
+      hints: session.hints,
+      progress: notesOnly(session.say),
+      signal,
+      now: Date.now,
+    },
+    runs,
+  );
+  const outlook = await engine.start();
+  const part: Part = {
+    schema: 1,
+    architecture,
+    first,
+    bases: {},
+    records: {},
+    tests: {},
+    tasks: [],
+    results: {},
+    seconds: [],
+    paths: [],
+  };
+  const work = newWork(input.state);
+  const left: { run: number; task: number; priority: number; seconds: number }[] = [];
+  for (const [i, r] of runs.entries()) {
+    const platform = `${r.target.platform}-${r.target.architecture}`;
+    if (!part.bases[platform]) {
+      await keepBase(store, r.base, work);
+      part.bases[platform] = { digest: r.base.digest, archive: r.base.archive };
+    }
+    part.records[r.id] = r.records.map((record) => record ?? null);
+    part.tests[r.id] = r.tests.map((record) => record ?? null);
+    part.results[r.id] = r.results.filter((t): t is TaskResult => t !== undefined && t.state !== 'waiting');
+    r.results.forEach((t, task) => {
+      if (t?.state !== 'waiting') return;
+      const { name } = packageOf(r, task);
+      const seconds = (session.history.get(kindOf(r, task) === 'test' ? `${name} test` : name) ?? 15_000) / 1000;
+      left.push({ run: i, task, priority: r.priority[task]!, seconds: Math.max(1, Math.round(seconds)) });
+    });
+  }
+  left.sort((a, b) => b.priority - a.priority || a.run - b.run || a.task - b.task);
+  for (const t of left) {
+    part.paths.push(Math.max(t.seconds, Math.round(t.priority / 1000)));
+    part.tasks.push([runs[t.run]!.id, t.task]);
+    part.seconds.push(t.seconds);
+  }
+  await keepSources(
+    session,
+    left.map((t) => packageOf(runs[t.run]!, t.task)),
+  );
+  const failed = Object.values(part.results)
+    .flat()
+    .filter((t) => !isDone(t.state)).length;
+  return { part, outlook: { ...outlook, open: left.length - outlook.todo, failed } };
+}
+
+/** Sources of what may be built go into the store: agents need no way to the repositories, and no secret. */
+export async function keepSources({ store, input }: Session, packages: readonly PlannedPackage[]): Promise<void> {
+  const work = newWork(input.state);
+  const there = packages.length > 100 ? await keptSources(store) : undefined;
+  const byTree = new Map(
+    packages.flatMap((p) =>
+      p.source.tree === undefined || there?.has(p.source.tree) ? [] : [[p.source.tree, p] as const],
+    ),
+  );
+  await parallel([...byTree], 4, async ([tree, p]) => {
+    if (await hasSource(store, tree)) return;
+    const gitDir = await gitDirOf(input.state, p);
+    if (!gitDir) return;
+    const folder = join(work, tree);
+    const out = await checkout({ gitDir }, tree, folder);
+    if (out.ok) await keepSource(store, tree, folder, join(work, `${tree}.packed`));
+    rmSync(folder, { recursive: true, force: true });
+  });
+}
+
+/** The schedule of a part, as text. */
+export function scheduleOf(
+  session: Pick<Session, 'runs'>,
+  id: string,
+  part: Part,
+  outlook: { kept: number; todo: number; open: number; failed: number },
+  testsStop: boolean,
+): string {
+  const { runs } = session;
+  const numbers = new Map(part.tasks.map(([run, task], i) => [`${run} ${task}`, part.first + i]));
+  const groups = runs.map((r) => ({ platform: r.target.platform, architecture: r.target.architecture }));
+  const waits = new Map(
+    runs.map((r) => {
+      const open = (task: number) => numbers.has(`${r.id} ${task}`);
+      const needs = r.results.map((t, task) => {
+        if (!t || !open(task)) return [];
+        const all = needsOfTask(r, task);
+        return [
+          ...all,
+          ...(testsStop ? all.map((d) => d + r.count).filter((d) => d !== task && r.results[d]) : []),
+        ].filter(open);
+      });
+      return [r.id, reduceNeeds(r.results.length, (task) => needs[task]!)] as const;
+    }),
+  );
+  const tasks = part.tasks.map(([run, task], i): ScheduledTask => ({
+    group: runs.findIndex((r) => r.id === run),
+    seconds: part.seconds[i]!,
+    path: part.paths[i]!,
+    waits: waits.get(run)![task]!.map((d) => numbers.get(`${run} ${d}`)!),
+  }));
+  return renderSchedule(id, outlook, groups, part.first, tasks);
+}

@@ -1,0 +1,219 @@
+import { join } from 'node:path';
+import { error, warning, type Diagnostic } from '../model/diagnostics.ts';
+import { sha256 } from '../model/digest.ts';
+import { aptSuite, channelSuite } from '../model/names.ts';
+import type { Scope, Target } from '../model/plan.ts';
+import type { StoredFile } from '../model/result.ts';
+import { readIf } from '../io/files.ts';
+import { renderSources } from '../render/sources.ts';
+import { Repository, type SigningSecret, type Suite } from './repository.ts';
+import type { Store } from '../store/store.ts';
+import type { ScopeRun } from '../engine/task-graph.ts';
+
+/** One package as a channel holds it. */
+export interface HeldPackage {
+  version: string;
+  key: string;
+  files: StoredFile[];
+  abi: string;
+  requires: string[];
+}
+
+/**
+ * What a channel holds: by suite with architecture (`channelSuite`) and Debian package. `versions`: the highest that it
+ * ever held, of packages that left it too.
+ */
+export interface Channel {
+  schema: 1;
+  suites: Record<string, Record<string, HeldPackage>>;
+  versions: Record<string, Record<string, string>>;
+}
+
+/** A channel as it was read, with what a writer must show to have read the last state. */
+export interface OpenChannel {
+  name: string;
+  value: Channel;
+  tag: string | undefined;
+}
+
+const fileOf = (name: string): string => `channels/${name}.json`;
+
+/** The channel of a folder of one's own, which nothing else publishes to. */
+export const folderChannel = (output: string): string => `folder-${sha256(output).slice(0, 16)}`;
+
+export async function openChannel(store: Store, name: string): Promise<OpenChannel> {
+  const { value, tag } = await store.readTagged<Channel>(fileOf(name));
+  return { name, value: value ?? { schema: 1, suites: {}, versions: {} }, tag };
+}
+
+/** Finds what a channel holds at the highest, by suite and Debian package. */
+export const heldIn =
+  (versions: Channel['versions']) =>
+  (scope: Scope, target: Target, debian: string): string | undefined =>
+    versions[channelSuite(scope.distribution, target)]?.[debian];
+
+export interface PublishInput {
+  runs: readonly ScopeRun[];
+  store: Store;
+  state: string;
+  /** The folder of the repository. */
+  folder: string;
+  organization: string;
+  signingKey: string | undefined;
+  signingSecret?: SigningSecret | undefined;
+  /** Not all packages of the distribution were planned: the others stay as they are in the suite. */
+  partial: boolean;
+  /** Whether a package that is not in this run still belongs to the distribution. */
+  belongs: (scope: Scope, debian: string) => boolean;
+}
+
+export interface Published {
+  sources: string[];
+  diagnostics: Diagnostic[];
+  lost: string[];
+}
+
+/**
+ * Brings a channel to what the runs made, and the repository to the channel. What is incomplete, or would not fit
+ * together, is held back with a warning. `lost`: keys whose files the store no longer has; then nothing was published.
+ */
+export async function publishChannel(channel: OpenChannel, input: PublishInput): Promise<Published> {
+  const { runs, store } = input;
+  const diagnostics: Diagnostic[] = [];
+  const next: Channel = { schema: 1, suites: { ...channel.value.suites }, versions: { ...channel.value.versions } };
+  const names = new Set<string>();
+  for (const r of runs) {
+    const name = channelSuite(r.scope.distribution, r.target);
+    const now = suiteOf(r, channel.value.suites[name] ?? {}, input, diagnostics);
+    if (!Object.keys(now).length) continue;
+    next.suites[name] = now;
+    next.versions[name] = {
+      ...next.versions[name],
+      ...Object.fromEntries(Object.entries(now).map(([debian, held]) => [debian, held.version])),
+    };
+    names.add(aptSuite(r.scope.distribution, r.target));
+  }
+  if (!input.partial) dropArchitectures(next, runs, names);
+  const suites = [...names].map((name): Suite => {
+    const parts = Object.keys(next.suites)
+      .filter((key) => key.startsWith(`${name}/`))
+      .sort();
+    return {
+      name,
+      architectures: parts.map((key) => key.slice(name.length + 1)),
+      files: parts.flatMap((key) => Object.values(next.suites[key]!).flatMap((h) => h.files)),
+    };
+  });
+  if (!suites.length) return { sources: [], diagnostics, lost: [] };
+  // The claim comes first: who lost the race has not touched the repository. A crash after it is mended by the next
+  // publication.
+  if (
+    JSON.stringify(next) !== JSON.stringify(channel.value) &&
+    !(await store.replaceJson(fileOf(channel.name), next, channel.tag))
+  ) {
+    return {
+      sources: [],
+      lost: [],
+      diagnostics: [
+        ...diagnostics,
+        error('channel-moved', `another run published to the channel '${channel.name}' since this one was planned`, {
+          hint: 'run the same command again: it goes on from what was published',
+        }),
+      ],
+    };
+  }
+  const repository = new Repository(
+    input.state,
+    store,
+    join(input.folder, 'apt'),
+    input.organization,
+    input.signingKey,
+    input.signingSecret,
+  );
+  const published = await repository.publish(suites);
+  if (!published.ok) return { sources: [], diagnostics: [...diagnostics, ...published.diagnostics], lost: [] };
+  if (published.value.lost.length) {
+    const lost = new Set(published.value.lost);
+    return {
+      sources: [],
+      diagnostics,
+      lost: runs.flatMap((r) =>
+        r.records.flatMap((record) => (record?.debs.some((d) => lost.has(d.sha256)) ? [record.key] : [])),
+      ),
+    };
+  }
+  const keyFile = join(input.folder, 'apt', 'key.asc');
+  const key = readIf(keyFile) ?? '';
+  return {
+    diagnostics,
+    lost: [],
+    sources: suites.map((s) =>
+      renderSources({
+        uri: `file://${encodeURI(join(input.folder, 'apt'))}`,
+        suite: s.name,
+        architectures: s.architectures,
+        keyFile,
+        key,
+      }),
+    ),
+  };
+}
+
+/** Of suites that are published now, what is there for architectures that are planned no more goes. */
+function dropArchitectures(next: Channel, runs: readonly ScopeRun[], names: ReadonlySet<string>): void {
+  const planned = new Set(runs.flatMap((r) => r.scope.targets.map((t) => channelSuite(r.scope.distribution, t))));
+  for (const key of Object.keys(next.suites))
+    if (names.has(key.slice(0, key.lastIndexOf('/'))) && !planned.has(key)) delete next.suites[key];
+}
+
+/** What one suite is to hold of one architecture, sorted by name. */
+function suiteOf(
+  r: ScopeRun,
+  before: Record<string, HeldPackage>,
+  input: PublishInput,
+  diagnostics: Diagnostic[],
+): Record<string, HeldPackage> {
+  const now: Record<string, HeldPackage> = {};
+  const partial = input.partial || r.records.some((record) => !record);
+  if (partial)
+    for (const [debian, held] of Object.entries(before)) if (input.belongs(r.scope, debian)) now[debian] = held;
+  r.records.forEach((record, n) => {
+    const p = r.scope.packages[n]!;
+    if (!record) return;
+    const lacking = r.closures.run(n).find((d) => !r.records[d]);
+    if (lacking === undefined)
+      now[p.debian] = {
+        version: record.version,
+        key: record.key,
+        files: record.debs,
+        abi: record.abi,
+        requires: record.requires,
+      };
+    else
+      diagnostics.push(
+        warning(
+          'held-back',
+          `${r.results[n]!.id} was built, but is held back from the repository: it needs '${r.scope.packages[lacking]!.name}', which is not there`,
+        ),
+      );
+  });
+  // What was built against another interface than the one that is there now would only be refused by apt.
+  for (let again = true; again;) {
+    again = false;
+    const provided = new Set(Object.values(now).map((h) => h.abi));
+    for (const [debian, held] of Object.entries(now)) {
+      const lacking = held.requires.find((abi) => !provided.has(abi));
+      if (lacking === undefined) continue;
+      again = true;
+      delete now[debian];
+      diagnostics.push(
+        warning(
+          'abi-unfit',
+          `${debian} ${held.version} is left out of the repository: it was built against ${lacking}, which is not there any more`,
+          { hint: 'build it too' },
+        ),
+      );
+    }
+  }
+  return Object.fromEntries(Object.entries(now).sort(([a], [b]) => (a < b ? -1 : 1)));
+}

@@ -1,0 +1,89 @@
+import type { Change, PackageChange, ScopeChange } from '../model/answers.ts';
+import { compare } from '../model/diagnostics.ts';
+import type { Plan, PlannedPackage, Scope } from '../model/plan.ts';
+import { closuresOf } from '../plan/closure.ts';
+import { compareReleases } from '../plan/versions.ts';
+
+const order: Change[] = ['added', 'removed', 'up', 'down', 'changed', 'rebuilt'];
+
+/**
+ * Two plans beside each other. A package is rebuilt where it is itself as it was, but something in its build's root is
+ * not (an upper bound: a change that stays inside a package rebuilds that package alone). Linear in the size of the
+ * roots.
+ */
+export function comparePlans(before: Plan, after: Plan): ScopeChange[] {
+  const id = (s: Scope) => `${s.distribution} ${s.platform}`;
+  const old = new Map(before.scopes.map((s) => [id(s), s]));
+  const now = new Map(after.scopes.map((s) => [id(s), s]));
+  return [...new Set([...old.keys(), ...now.keys()])].sort().map((key) => {
+    const scope = now.get(key) ?? old.get(key)!;
+    return {
+      distribution: scope.distribution,
+      platform: scope.platform,
+      packages: compareScopes(old.get(key), now.get(key)),
+    };
+  });
+}
+
+function compareScopes(before: Scope | undefined, after: Scope | undefined): PackageChange[] {
+  const changes: PackageChange[] = [];
+  const old = new Map((before?.packages ?? []).map((p) => [p.name, p]));
+  const packages = after?.packages ?? [];
+  const touched = new Set<string>();
+  for (const p of packages) {
+    const was = old.get(p.name);
+    const change: PackageChange | undefined = was
+      ? difference(was, p)
+      : { name: p.name, change: 'added', after: p.version };
+    if (!change) continue;
+    touched.add(p.name);
+    changes.push(change);
+  }
+  const names = new Set(packages.map((p) => p.name));
+  for (const p of old.values())
+    if (!names.has(p.name)) changes.push({ name: p.name, change: 'removed', before: p.version });
+  if (after && touched.size) {
+    const closures = closuresOf(after);
+    packages.forEach((p, n) => {
+      if (touched.has(p.name)) return;
+      const because = closures
+        .root(n)
+        .map((d) => packages[d]!.name)
+        .filter((d) => touched.has(d));
+      if (because.length)
+        changes.push({
+          name: p.name,
+          change: 'rebuilt',
+          after: p.version,
+          why:
+            because.length > 3
+              ? `${because.slice(0, 3).join(', ')} and ${because.length - 3} more`
+              : because.join(', '),
+        });
+    });
+  }
+  return changes.sort((a, b) => order.indexOf(a.change) - order.indexOf(b.change) || compare(a.name, b.name));
+}
+
+function difference(was: PlannedPackage, p: PlannedPackage): PackageChange | undefined {
+  const versions = { name: p.name, before: was.version, after: p.version };
+  if (was.version !== p.version)
+    return { ...versions, change: (compareReleases(was.version, p.version) ?? -1) < 0 ? 'up' : 'down' };
+  const s = (x: PlannedPackage) => x.source;
+  const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
+  const content =
+    s(was).tree && s(p).tree
+      ? s(was).tree === s(p).tree
+      : s(was).commit && s(p).commit
+        ? s(was).commit === s(p).commit
+        : s(was).ref === s(p).ref;
+  const why: string[] = [];
+  if (!content) why.push('source');
+  if (s(was).url !== s(p).url) why.push('repository');
+  if (!same([was.build, was.run], [p.build, p.run])) why.push('dependencies');
+  if (!same([was.systemBuild, was.systemRun], [p.systemBuild, p.systemRun])) why.push('system packages');
+  if (!same([was.buildType, was.debian, was.bounds], [p.buildType, p.debian, p.bounds])) why.push('packaging');
+  if ((was.blocked === undefined) !== (p.blocked === undefined))
+    why.push(p.blocked === undefined ? 'no longer blocked' : 'blocked');
+  return why.length ? { ...versions, change: 'changed', why: why.join(', ') } : undefined;
+}

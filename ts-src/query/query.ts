@@ -1,0 +1,153 @@
+import { compare } from '../model/diagnostics.ts';
+import type { Package, Person } from '../model/manifest.ts';
+import { cycles, doubled, packageTrail } from '../graph/graph.ts';
+import { edgeOf, groupOf } from '../plan/order.ts';
+import { forBuild, forRun, forTest, type Evaluated } from '../plan/needs.ts';
+
+/** Edges of a distribution by number: what each needs to be built, to run or to be tested. */
+function edgesOf(evaluated: Evaluated): number[][] {
+  return evaluated.inside.map((i) => [...new Set([...i.build, ...i.run, ...i.test])].sort((a, b) => a - b));
+}
+
+/**
+ * Names that a package needs (or, `up`, that need it), through others, with the least number of steps to each. Sorted
+ * by that.
+ */
+export function reach(evaluated: Evaluated, name: string, up: boolean): { name: string; steps: number }[] {
+  const forward = edgesOf(evaluated);
+  let edges = forward;
+  if (up) {
+    edges = forward.map(() => []);
+    forward.forEach((e, n) => e.forEach((d) => edges[d]!.push(n)));
+  }
+  const start = evaluated.number.get(name);
+  if (start === undefined) return [];
+  const steps = new Map([[start, 0]]);
+  for (let front = [start], n = 1; front.length; n++) {
+    const next: number[] = [];
+    for (const at of front) {
+      for (const d of edges[at]!) {
+        if (steps.has(d)) continue;
+        steps.set(d, n);
+        next.push(d);
+      }
+    }
+    front = next;
+  }
+  steps.delete(start);
+  return [...steps]
+    .map(([n, s]) => ({ name: evaluated.names[n]!, steps: s }))
+    .sort((a, b) => a.steps - b.steps || compare(a.name, b.name));
+}
+
+export interface Edge {
+  from: string;
+  to: string;
+  tag: string;
+}
+
+/** A shortest way from one package to what it needs through others; empty where it doesn't. The same one always. */
+export function pathBetween(evaluated: Evaluated, from: string, to: string): Edge[] {
+  const [start, goal] = [evaluated.number.get(from), evaluated.number.get(to)];
+  if (start === undefined || goal === undefined) return [];
+  const edges = edgesOf(evaluated);
+  const before = new Map<number, number>();
+  for (let front = [start]; front.length && !before.has(goal);) {
+    const next: number[] = [];
+    for (const at of front) {
+      for (const d of edges[at]!) {
+        if (d === start || before.has(d)) continue;
+        before.set(d, at);
+        next.push(d);
+      }
+    }
+    front = next;
+  }
+  const path: Edge[] = [];
+  for (let at = goal; at !== start;) {
+    const previous = before.get(at);
+    if (previous === undefined) return [];
+    path.unshift({
+      from: evaluated.names[previous]!,
+      to: evaluated.names[at]!,
+      tag: edgeOf(evaluated, previous, at, forBuild | forRun | forTest).tag,
+    });
+    at = previous;
+  }
+  return path;
+}
+
+export interface Cycle {
+  kind: 'build' | 'group' | 'test' | 'run';
+  packages: string[];
+  trail: Edge[];
+}
+
+/** What each kind of cycle comes to. */
+export const cycleMeaning: Record<Cycle['kind'], string> = {
+  build: 'none of them can be built',
+  group: 'edges of group members are left out',
+  test: 'builds do not wait for the edges of tests',
+  run: 'no fault: they are only installed together',
+};
+
+/** Sets of packages that need each other, each with a shortest trail through its first. */
+export function findCycles(evaluated: Evaluated): Cycle[] {
+  const count = evaluated.names.length;
+  const alone = (d: number, n: number) => groupOf(evaluated, n, d) === undefined;
+  const packagesOf = (set: readonly number[]) => [...new Set(set.map((n) => n % count))].sort((a, b) => a - b);
+  const found: Cycle[] = [];
+  const covered = new Map<number, number>();
+  const add = (kind: Cycle['kind'], edges: readonly (readonly number[])[], set: readonly number[]) => {
+    const path = packageTrail(edges, set, count);
+    const roles = kind === 'test' ? forBuild | forRun | forTest : forBuild | forRun;
+    for (const n of packagesOf(set)) covered.set(n, found.length);
+    found.push({
+      kind,
+      packages: packagesOf(set).map((n) => evaluated.names[n]!),
+      trail: path.slice(0, -1).map((n, i) => ({
+        from: evaluated.names[n]!,
+        to: evaluated.names[path[i + 1]!]!,
+        tag: edgeOf(evaluated, n, path[i + 1]!, roles).tag,
+      })),
+    });
+  };
+  const all = doubled(
+    evaluated.inside.map((e) => e.build),
+    evaluated.inside.map((e) => e.run),
+  );
+  const strict = new Set(
+    cycles(
+      doubled(
+        evaluated.inside.map((e, n) => e.build.filter((d) => alone(d, n))),
+        evaluated.inside.map((e, n) => e.run.filter((d) => alone(d, n))),
+      ),
+    )
+      .filter((s) => s.some((n) => n < count))
+      .flat(),
+  );
+  for (const set of cycles(all))
+    add(set.some((n) => n < count) ? (set.some((n) => strict.has(n)) ? 'build' : 'group') : 'run', all, set);
+  const tested = edgesOf(evaluated);
+  for (const set of cycles(tested))
+    if (new Set(set.map((n) => covered.get(n) ?? -1 - n)).size > 1) add('test', tested, set);
+  return found;
+}
+
+/** Packages by what they say of themselves: maintainers, or licenses. */
+export function groupedBy(
+  packages: readonly Package[],
+  of: 'maintainers' | 'licenses',
+): { key: string; packages: string[] }[] {
+  const groups = new Map<string, Set<string>>();
+  const person = (p: Person) => (p.email ? `${p.name} <${p.email}>` : p.name);
+  for (const p of packages) {
+    for (const key of of === 'licenses' ? p.manifest.licenses.map((l) => l.name) : p.manifest.maintainers.map(person)) {
+      const members = groups.get(key) ?? new Set<string>();
+      groups.set(key, members.add(p.name));
+    }
+  }
+  return [...groups]
+    .map(([key, members]) => ({ key, packages: [...members].sort() }))
+    .sort((a, b) => b.packages.length - a.packages.length || compare(a.key, b.key));
+}

@@ -1,0 +1,100 @@
+import * as z from 'zod';
+import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import type { Lock } from '../model/lockfile.ts';
+import { isRefName } from './rosdistro.ts';
+import { Locator, parseYaml } from './yaml.ts';
+
+const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._+/-]*$/);
+const object = z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/);
+const url = z.string().refine((u) => !u.startsWith('-') && !/[\0-\x20\x7f]/.test(u) && !u.startsWith('ext::'));
+const path = z.string().refine((p) => !p.startsWith('/') && !p.split('/').includes('..') && !/[\0-\x1f\x7f]/.test(p));
+/** A lock is written by a program, but it comes from a repository: nothing of it is taken unchecked. */
+const schema = () =>
+  z.object({
+    schema: z.literal('slipway-lock-1'),
+    stamp: z.string().regex(/^\d{14}$/),
+    distributions: z.record(
+      name,
+      z.object({
+        repositories: z.record(
+          name,
+          z.object({ url, commit: object.optional(), release: z.string().refine(isRefName).optional() }),
+        ),
+        packages: z.record(
+          name,
+          z.object({
+            version: z.string().regex(/^\d+(\.\d+)*$/),
+            repository: name,
+            path,
+            commit: object.optional(),
+            tree: object.optional(),
+          }),
+        ),
+      }),
+    ),
+    platforms: z
+      .record(
+        name,
+        z.object({
+          base: z.string().regex(/^[0-9a-f]{64}$/),
+          archive: z.string().regex(/^[0-9a-f]{64}$/),
+          packages: z.record(z.string(), z.string()),
+        }),
+      )
+      .default({}),
+  });
+
+/** A lock file as `slipway lock` writes it; its text, undefined where there is none. */
+export function readLock(file: string, text: string | undefined): Result<Lock> {
+  if (text === undefined)
+    return bad(error('file-missing', 'there is no such lock', { file, hint: 'make one with `slipway lock`' }));
+  const parsed = parseYaml(text, file);
+  if (!parsed.ok) return parsed;
+  const checked = schema().safeParse(parsed.value);
+  if (!checked.success) {
+    const locator = new Locator(text);
+    return bad(
+      ...checked.error.issues
+        .slice(0, 20)
+        .map((i) =>
+          error(
+            'lock-invalid',
+            `${i.path.map(String).join('.') || 'the file'} is not what a lock of this version holds`,
+            { file, line: locator.line(i.path), hint: 'make it with `slipway lock`' },
+          ),
+        ),
+    );
+  }
+  const lock: Lock = {
+    schema: 'slipway-lock-1',
+    stamp: checked.data.stamp,
+    distributions: {},
+    platforms: checked.data.platforms,
+  };
+  for (const [distribution, { repositories, packages }] of Object.entries(checked.data.distributions)) {
+    const all: Lock['distributions'][string] = {};
+    for (const [n, r] of Object.entries(repositories))
+      all[n] = {
+        url: r.url,
+        packages: {},
+        ...(r.commit === undefined ? {} : { commit: r.commit }),
+        ...(r.release === undefined ? {} : { release: r.release }),
+      };
+    for (const [n, p] of Object.entries(packages)) {
+      if (!Object.hasOwn(all, p.repository))
+        return bad(
+          error('lock-invalid', `'${n}' is of the repository '${p.repository}', which the lock does not have`, {
+            file,
+          }),
+        );
+      all[p.repository]!.packages[n] = {
+        version: p.version,
+        path: p.path,
+        ...(p.commit === undefined ? {} : { commit: p.commit }),
+        ...(p.tree === undefined ? {} : { tree: p.tree }),
+      };
+    }
+    lock.distributions[distribution] = all;
+  }
+  return good(lock);
+}

@@ -1,0 +1,135 @@
+import {
+  kindsOfTag,
+  type Conditional,
+  type Dependency,
+  type DependencyTag,
+  type Manifest,
+} from '../../model/manifest.ts';
+import { ascii, type Form } from '../parse-cache.ts';
+
+/**
+ * A manifest as it is kept, in fields with tabs between them: name, version, format, build types, groups, the rest as
+ * JSON that is parsed when somebody asks, and each dependency: its tag's number, its line, its name and as JSON what
+ * few have, with blanks between them. Nothing in a field has a tab: JSON has none, names and versions of a good
+ * manifest neither.
+ */
+export const packedManifest: Form<Manifest> = {
+  write: (manifest) =>
+    [
+      manifest.name,
+      manifest.version,
+      manifest.format,
+      JSON.stringify(manifest.buildTypes),
+      manifest.memberOfGroups.length ? JSON.stringify(manifest.memberOfGroups) : '',
+      restOf(manifest),
+      ...manifest.dependencies.map(packDependency),
+    ].join('\t'),
+  read: (text) => new KeptManifest(text),
+};
+
+type Rest = Pick<
+  Manifest,
+  'compatibility' | 'description' | 'maintainers' | 'authors' | 'licenses' | 'urls' | 'exports'
+>;
+
+/**
+ * What a manifest says beside its name, version, format, build types, groups and dependencies, as JSON in ASCII: the
+ * same text for the same, kept or just read.
+ */
+export function restOf(manifest: Manifest): string {
+  if (manifest instanceof KeptManifest) return manifest.packed;
+  const { compatibility, description, maintainers, authors, licenses, urls, exports } = manifest;
+  const rest: Rest = {
+    description,
+    maintainers,
+    authors,
+    licenses,
+    urls,
+    exports,
+    ...(compatibility === undefined ? {} : { compatibility }),
+  };
+  return ascii(JSON.stringify(rest));
+}
+
+const tags = Object.keys(kindsOfTag) as DependencyTag[];
+const plainName = /^[!-~]+$/;
+
+function packDependency(d: Dependency): string {
+  const { name, line, tag, ...more } = d;
+  const plain = plainName.test(name);
+  const json = plain ? more : { ...more, name };
+  return `${tags.indexOf(tag)} ${line} ${plain ? name : ''}${Object.keys(json).length ? ` ${JSON.stringify(json)}` : ''}`;
+}
+
+class KeptManifest implements Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly format: Manifest['format'];
+  readonly dependencies: Dependency[];
+  readonly memberOfGroups: Conditional[];
+  readonly buildTypes: Conditional[];
+  readonly packed: string;
+  private parsed: Rest | undefined;
+
+  constructor(text: string) {
+    const version = text.indexOf('\t') + 1;
+    const format = text.indexOf('\t', version) + 1;
+    const types = text.indexOf('\t', format) + 1;
+    const groups = text.indexOf('\t', types) + 1;
+    const rest = text.indexOf('\t', groups) + 1;
+    const end = text.indexOf('\t', rest);
+    this.name = text.slice(0, version - 1);
+    this.version = text.slice(version, format - 1);
+    this.format = Number(text.slice(format, types - 1)) as Manifest['format'];
+    this.buildTypes = JSON.parse(text.slice(types, groups - 1)) as Conditional[];
+    this.memberOfGroups = rest - groups > 1 ? (JSON.parse(text.slice(groups, rest - 1)) as Conditional[]) : [];
+    this.packed = end < 0 ? text.slice(rest) : text.slice(rest, end);
+    this.dependencies = end < 0 ? [] : unpackDependencies(text, end + 1);
+  }
+
+  private get rest(): Rest {
+    return (this.parsed ??= JSON.parse(this.packed) as Rest);
+  }
+
+  get compatibility() {
+    return this.rest.compatibility!;
+  }
+  get description() {
+    return this.rest.description;
+  }
+  get maintainers() {
+    return this.rest.maintainers;
+  }
+  get authors() {
+    return this.rest.authors;
+  }
+  get licenses() {
+    return this.rest.licenses;
+  }
+  get urls() {
+    return this.rest.urls;
+  }
+  get exports() {
+    return this.rest.exports;
+  }
+}
+
+function unpackDependencies(text: string, begin: number): Dependency[] {
+  const dependencies: Dependency[] = [];
+  for (let at = begin; at < text.length;) {
+    const tab = text.indexOf('\t', at);
+    const end = tab < 0 ? text.length : tab;
+    const first = text.indexOf(' ', at);
+    const second = text.indexOf(' ', first + 1);
+    const third = text.indexOf(' ', second + 1);
+    const more = third >= 0 && third < end;
+    const d: Dependency = {
+      name: text.slice(second + 1, more ? third : end),
+      line: Number(text.slice(first + 1, second)),
+      tag: tags[Number(text.slice(at, first))]!,
+    };
+    dependencies.push(more ? Object.assign(d, JSON.parse(text.slice(third + 1, end)) as Partial<Dependency>) : d);
+    at = end + 1;
+  }
+  return dependencies;
+}

@@ -1,0 +1,164 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { sha256 } from '../model/digest.ts';
+import type { Distribution } from '../model/distro.ts';
+import type { Manifest } from '../model/manifest.ts';
+import type { Repository } from '../model/rosdistro.ts';
+import { temporaryBeside } from '../io/files.ts';
+import { download } from './git/git.ts';
+import type { Workspace } from './workspace.ts';
+import { parseManifest } from './manifest/manifest.ts';
+import { Memory, type Form } from './parse-cache.ts';
+import { packedManifest } from './manifest/packed-manifest.ts';
+import { parseCache, parseDistributionFile, parseEntries, splitCache, type CachePieces } from './rosdistro.ts';
+
+/** A rosdistro cache: the distribution files that it was made from, merged, and the manifests of what they release. */
+export interface Cache {
+  /** As it is shown. */
+  file: string;
+  repositories: Repository[];
+  /** Undefined where the cache has none of that name. */
+  manifest(packageName: string): Result<Manifest> | undefined;
+}
+
+/** The cache that distro.yaml or the index names; undefined where neither does. */
+export async function readCache(
+  workspace: Workspace,
+  settings: Distribution,
+  url: string | undefined,
+): Promise<Result<Cache | undefined>> {
+  const diagnostics: Diagnostic[] = [];
+  let file = settings.cache && join(workspace.root, settings.cache);
+  if (!file && url) {
+    if (/^https?:\/\//.test(url)) {
+      const fetched = await refreshed(url, join(workspace.state, 'caches', url.replace(/[^A-Za-z0-9.-]+/g, '_')));
+      if (!fetched.ok) return fetched;
+      diagnostics.push(...fetched.diagnostics);
+      file = fetched.value;
+    } else file = join(workspace.root, dirname(workspace.distro.index!), url.replace(/^file:\/\//, ''));
+  }
+  if (!file) return good(undefined);
+  const shown = relative(workspace.root, file);
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch {
+    return settings.cache
+      ? bad(error('file-missing', `${settings.cache} is not there`, { file: workspace.file }))
+      : good(undefined);
+  }
+  try {
+    bytes = unpack(bytes);
+  } catch (e) {
+    return bad(error('cache-invalid', `can't unpack it: ${(e as Error).message}`, { file: shown }));
+  }
+  const read = parse(workspace, file, shown, bytes);
+  return read.ok ? good(read.value, [...diagnostics, ...read.diagnostics]) : read;
+}
+
+/**
+ * The copy of a cache on a server, fetched anew where the server has a newer one; an old copy serves while it can't be
+ * reached.
+ */
+async function refreshed(url: string, file: string): Promise<Result<string>> {
+  mkdirSync(dirname(file), { recursive: true });
+  const temporary = temporaryBeside(file);
+  const got = await download(url, temporary, existsSync(file) ? file : undefined);
+  if (got.ok) {
+    // Not modified: nothing was written.
+    if (existsSync(temporary)) renameSync(temporary, file);
+    return good(file);
+  }
+  rmSync(temporary, { force: true });
+  if (!existsSync(file)) return got;
+  return good(file, [
+    warning('cache-old', `${got.diagnostics[0]!.message}: the copy of before is taken`, {
+      hint: 'it may lack what was released since',
+    }),
+  ]);
+}
+
+/** A cache's repositories, or one of its manifests. */
+const kept: Form<Repository[] | Manifest> = {
+  write: (value) => (Array.isArray(value) ? JSON.stringify(value) : packedManifest.write(value)),
+  read: (text) => (text.startsWith('[') ? (JSON.parse(text) as Repository[]) : packedManifest.read(text)),
+};
+
+/** What is known is found by the bytes: they become text only where they are parsed. */
+function parse(workspace: Workspace, file: string, shown: string, bytes: Buffer): Result<Cache> {
+  const memory = new Memory(workspace.state, `cache-${sha256(file).slice(0, 16)}`, kept);
+  const pieces = splitCache(bytes.toString('latin1'));
+  const known = new Map<string, Manifest>();
+  pieces?.entries.forEach((entry, name) => {
+    const before = memory.get(entry);
+    if (before && !Array.isArray(before) && before.name === name) known.set(name, before);
+  });
+  const rest = pieces && memory.get(pieces.rest);
+  const before = Array.isArray(rest) ? rest : undefined;
+  const read = (before && partly(before, pieces!, known, shown)) ?? wholly(bytes.toString('utf8'), shown);
+  if (!read.ok) return read;
+  const { repositories, texts } = read.value;
+  if (!before && pieces && !read.diagnostics.length) memory.put(pieces.rest, () => repositories);
+  return good(
+    {
+      file: shown,
+      repositories,
+      manifest(name) {
+        const before = known.get(name);
+        if (before) return good(before);
+        const xml = Object.hasOwn(texts, name) ? texts[name] : undefined;
+        if (typeof xml !== 'string') return undefined;
+        const parsed = parseManifest(xml, `${shown}:${name}`);
+        // What had a word said about it is read again each time.
+        const entry = pieces?.entries.get(name);
+        if (entry !== undefined && parsed.ok && !parsed.diagnostics.length && parsed.value.name === name)
+          memory.put(entry, () => parsed.value);
+        return parsed;
+      },
+    },
+    read.diagnostics,
+  );
+}
+
+/** A cache's text, packed or not. */
+const unpack = (bytes: Buffer): Buffer =>
+  bytes[0] === 0x1f && bytes[1] === 0x8b
+    ? gunzipSync(bytes, { maxOutputLength: 512 << 20, chunkSize: 1 << 20 })
+    : bytes;
+
+interface Parsed {
+  repositories: Repository[];
+  texts: Record<string, unknown>;
+}
+
+/** Only what is not known; undefined where that is most of it. */
+function partly(
+  repositories: Repository[],
+  pieces: CachePieces,
+  known: ReadonlyMap<string, unknown>,
+  shown: string,
+): Result<Parsed> | undefined {
+  if (known.size * 2 < pieces.entries.size) return undefined;
+  const entries = parseEntries(
+    [...pieces.entries]
+      .filter(([name]) => !known.has(name))
+      .map(([, entry]) => Buffer.from(entry, 'latin1').toString('utf8')),
+    shown,
+  );
+  return entries.ok ? good({ repositories, texts: entries.value }) : undefined;
+}
+
+function wholly(text: string, shown: string): Result<Parsed> {
+  const parsed = parseCache(text, shown);
+  if (!parsed.ok) return parsed;
+  const diagnostics = [...parsed.diagnostics];
+  const repositories = new Map<string, Repository>();
+  for (const value of parsed.value.distributionFiles) {
+    const read = parseDistributionFile('', shown, value);
+    diagnostics.push(...read.diagnostics);
+    if (read.ok) for (const r of read.value.repositories) repositories.set(r.name, r);
+  }
+  return good({ repositories: [...repositories.values()], texts: parsed.value.manifests }, diagnostics);
+}

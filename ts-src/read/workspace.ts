@@ -1,0 +1,43 @@
+import { dirname, join } from 'node:path';
+import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import type { Distro } from '../model/distro.ts';
+import { readIf } from '../io/files.ts';
+import { Memory } from './parse-cache.ts';
+
+/** A distro repository on disk and where its state is kept. */
+export interface Workspace {
+  root: string;
+  file: string;
+  state: string;
+  distro: Distro;
+  /**
+   * What relative URLs of repositories are relative to: the root, also where an earlier commit's files are read from
+   * elsewhere.
+   */
+  urlBase: string;
+}
+
+/** Reads the distro file; one that is as it was when it was found good is not checked again. */
+export async function readWorkspace(file: string, given: string | undefined): Promise<Result<Workspace>> {
+  const text = readIf(file);
+  if (text === undefined)
+    return bad(
+      error('distro-missing', 'there is no such file', {
+        file,
+        hint: 'run slipway in a distro repository, name its file with --distro, or make one with `slipway init`',
+      }),
+    );
+  const root = dirname(file);
+  const state = given ?? join(root, '.slipway');
+  const memory = new Memory<Distro>(state, 'distro');
+  let distro = memory.get(text);
+  if (!distro) {
+    // The schema is half of what the program has to load.
+    const { parseDistro } = await import('./distro.ts');
+    const parsed = parseDistro(text, file);
+    if (!parsed.ok) return parsed;
+    distro = parsed.value;
+    memory.put(text, () => parsed.value);
+  }
+  return good({ root, file, state, distro, urlBase: root });
+}

@@ -1,0 +1,165 @@
+import { mkdirSync, realpathSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import type { StoredFile } from '../model/result.ts';
+import { exists, readJson, sha256File, writeWhole } from '../io/files.ts';
+import { withLock } from '../io/mutex.ts';
+import { run } from '../io/process.ts';
+import { prepareBase, type Base } from './base-system.ts';
+import type { Driver } from './driver.ts';
+import type { Store } from '../store/store.ts';
+
+/** A base in the store: its tar (packed), its lists, and what apt was already asked about it. */
+interface KeptBase {
+  tar: StoredFile;
+  lists: StoredFile;
+  packages: string[];
+  made: number;
+}
+
+const nameOf = (digest: string, archive: string): string => `bases/${digest}-${archive.slice(0, 16)}.json`;
+
+/** Puts a base into the store, for other machines; once. */
+export async function keepBase(store: Store, base: Base, work: string): Promise<void> {
+  const name = nameOf(base.digest, base.archive);
+  if (await store.readJson<KeptBase>(name)) return;
+  mkdirSync(work, { recursive: true });
+  const tar = join(work, 'base.tar.gz');
+  const lists = join(work, 'lists.tar.gz');
+  for (const [command, args] of [
+    ['sh', ['-c', 'gzip -1 -n < "$1" > "$2"', 'sh', base.tar, tar]],
+    ['tar', ['-c', '-z', '--sort=name', '--numeric-owner', '-f', lists, '-C', base.lists, '.']],
+  ] as const) {
+    const packed = await run(command, [...args]);
+    if (packed.code !== 0)
+      throw Object.assign(new Error(`can't pack a base: ${packed.stderr.trim().split('\n').pop()}`), {
+        code: /No space/.test(packed.stderr) ? 'ENOSPC' : 'ETAR',
+      });
+  }
+  await store.writeJson(name, {
+    tar: await store.put(tar),
+    lists: await store.put(lists),
+    packages: base.packages,
+    made: base.made,
+  } satisfies KeptBase);
+}
+
+/**
+ * What is known of a base in the store, for whoever tells of it and never enters it: it may be one of another
+ * architecture.
+ */
+export async function toldBase(
+  store: Store,
+  state: string,
+  platform: string,
+  wanted: { digest: string; archive: string },
+): Promise<Result<Base>> {
+  const stored = await store.readJson<KeptBase>(nameOf(wanted.digest, wanted.archive));
+  if (!stored) return lost('base', platform, wanted.digest);
+  const folder = join(state, 'told', `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+  return good({
+    ...wanted,
+    folder,
+    root: join(folder, 'root'),
+    lists: join(folder, 'lists'),
+    tar: join(folder, 'base.tar'),
+    packages: stored.packages,
+    made: stored.made,
+    sources: 'store',
+  });
+}
+
+const lost = (what: string, platform: string, digest: string): Result<never> =>
+  bad(
+    error('base-failed', `the store has no ${what} of '${platform}' with the digest ${digest.slice(0, 12)}`, {
+      hint: 'plan again: then the base is made anew',
+    }),
+  );
+
+/** The base that a plan was made with: the one at hand, else from the store. */
+export async function keptBase(
+  driver: Driver,
+  store: Store,
+  state: string,
+  platform: string,
+  architecture: string,
+  wanted: { digest: string; archive: string },
+  progress: (text: string) => void,
+): Promise<Result<Base>> {
+  mkdirSync(join(state, 'bases'), { recursive: true });
+  const folder = join(
+    realpathSync(join(state, 'bases')),
+    `${platform}-${architecture}${driver.name === 'docker' ? '-docker' : ''}`,
+  );
+  const kept = join(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
+  const there = async (): Promise<Base | undefined> => {
+    for (const file of [join(folder, 'current.json'), kept]) {
+      const base = readJson<Base>(file);
+      if (
+        base?.digest === wanted.digest &&
+        base.archive === wanted.archive &&
+        exists(join(base.root, 'var/lib/dpkg/status')) &&
+        exists(base.lists) &&
+        (await driver.ready(base.root))
+      )
+        return base;
+    }
+    return undefined;
+  };
+  const now = await there();
+  if (now) return good(now);
+  return withLock(
+    join(folder, 'lock'),
+    async () => {
+      const other = await there();
+      if (other) return good(other);
+      const stored = await store.readJson<KeptBase>(nameOf(wanted.digest, wanted.archive));
+      if (!stored) return lost('base', platform, wanted.digest);
+      progress(`fetching the base system of ${platform} (${architecture}) from the store`);
+      const [tar, lists] = [await store.path(stored.tar), await store.path(stored.lists)];
+      if (!tar || !lists) return lost('whole base', platform, wanted.digest);
+      const work = join(folder, `new-${process.pid}`);
+      await driver.remove(work);
+      mkdirSync(join(work, 'lists'), { recursive: true });
+      const unzipped = await run('sh', [
+        '-c',
+        'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
+        'sh',
+        tar,
+        join(work, 'base.tar'),
+        lists,
+        join(work, 'lists'),
+      ]);
+      if (unzipped.code !== 0)
+        return bad(
+          error('base-failed', `can't unpack the base of '${platform}': ${unzipped.stderr.trim().split('\n').pop()}`),
+        );
+      if ((await sha256File(join(work, 'base.tar'))) !== wanted.digest)
+        return lost('sound base', platform, wanted.digest);
+      const root = join(work, 'root');
+      const unpacked = await driver.unpack(join(work, 'base.tar'), root);
+      if (unpacked.code !== 0)
+        return bad(
+          error('base-failed', `can't unpack the base of '${platform}': ${unpacked.stderr.trim().split('\n').pop()}`),
+        );
+      const final = join(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+      if (exists(final)) await driver.remove(final);
+      renameSync(work, final);
+      const base: Base = {
+        ...wanted,
+        folder: final,
+        root: join(final, 'root'),
+        lists: join(final, 'lists'),
+        tar: join(final, 'base.tar'),
+        packages: stored.packages,
+        made: stored.made,
+        sources: 'store',
+      };
+      const prepared = await prepareBase(driver, state, base);
+      if (!prepared.ok) return prepared;
+      writeWhole(kept, JSON.stringify(base));
+      return good(base);
+    },
+    () => progress(`waiting for another slipway that fetches the base of ${platform}`),
+  );
+}

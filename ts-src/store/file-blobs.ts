@@ -1,0 +1,134 @@
+import {
+  copyFileSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { sha256 } from '../model/digest.ts';
+import { exists, temporaryBeside, writeWhole } from '../io/files.ts';
+import { withLock } from '../io/mutex.ts';
+import type { BlobInfo, Blobs } from './blobs.ts';
+
+/** A folder, of this machine or shared between machines: what is written appears by rename. */
+export class FileBlobs implements Blobs {
+  constructor(readonly where: string) {}
+
+  private path = (name: string): string => join(this.where, name);
+
+  get(name: string): Promise<Buffer | undefined> {
+    try {
+      return Promise.resolve(readFileSync(this.path(name)));
+    } catch (e) {
+      if (isMissing(e)) return Promise.resolve(undefined);
+      throw e;
+    }
+  }
+
+  put(name: string, data: Buffer): Promise<void> {
+    writeWhole(this.path(name), data);
+    return Promise.resolve();
+  }
+
+  putFile(name: string, file: string): Promise<void> {
+    const target = this.path(name);
+    mkdirSync(dirname(target), { recursive: true });
+    copyWhole(file, target, true);
+    return Promise.resolve();
+  }
+
+  fetch(name: string, file: string): Promise<boolean> {
+    if (!existsSync(this.path(name))) return Promise.resolve(false);
+    mkdirSync(dirname(file), { recursive: true });
+    copyWhole(this.path(name), file, false);
+    return Promise.resolve(true);
+  }
+
+  async replace(name: string, data: Buffer, before: string | undefined): Promise<boolean> {
+    return withLock(`${this.path(name)}.lock`, async () => {
+      if ((await this.getTagged(name))?.tag !== before) return false;
+      writeWhole(this.path(name), data);
+      return true;
+    });
+  }
+
+  async getTagged(name: string): Promise<{ data: Buffer; tag: string } | undefined> {
+    const data = await this.get(name);
+    return data && { data, tag: sha256(data) };
+  }
+
+  async *list(prefix: string): AsyncIterable<BlobInfo> {
+    const at = this.path(prefix);
+    if (!existsSync(at)) return;
+    for (const entry of readdirSync(at, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      if (entry.name.startsWith('.tmp-') || entry.name.endsWith('.lock')) continue;
+      const name = `${prefix}/${entry.name}`;
+      if (entry.isDirectory()) {
+        yield* this.list(name);
+        continue;
+      }
+      try {
+        const { size, mtimeMs } = statSync(this.path(name));
+        yield { name, size, modified: mtimeMs };
+      } catch (e) {
+        if (!isMissing(e)) throw e;
+      }
+    }
+  }
+
+  remove(name: string): Promise<void> {
+    rmSync(this.path(name), { force: true });
+    return Promise.resolve();
+  }
+
+  local(name: string): string | undefined {
+    return this.path(name);
+  }
+
+  sweep(): void {
+    for (const kind of ['objects', 'tasks', 'tests', 'sources']) {
+      const folder = this.path(kind);
+      if (!exists(folder)) continue;
+      for (const part of readdirSync(folder)) {
+        for (const name of readdirSync(join(folder, part))) {
+          const m = /^\.tmp-(\d+)-/.exec(name);
+          // A folder may be shared: what another machine writes is older than a day only where it was killed.
+          const path = join(folder, part, name);
+          if (m && !exists(`/proc/${m[1]}`) && olderThanADay(path)) rmSync(path, { force: true });
+        }
+      }
+    }
+  }
+}
+
+const isMissing = (e: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes((e as NodeJS.ErrnoException).code ?? '');
+
+function olderThanADay(path: string): boolean {
+  try {
+    return Date.now() - statSync(path).mtimeMs > 86_400_000;
+  } catch {
+    return false;
+  }
+}
+
+function copyWhole(from: string, to: string, sync: boolean): void {
+  const temporary = temporaryBeside(to);
+  try {
+    copyFileSync(from, temporary);
+    if (sync) {
+      const handle = openSync(temporary, 'r');
+      fsyncSync(handle);
+      closeSync(handle);
+    }
+    renameSync(temporary, to);
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}

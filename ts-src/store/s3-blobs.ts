@@ -1,0 +1,242 @@
+import { webcrypto } from 'node:crypto';
+import { createReadStream, createWriteStream, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { dirname } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AwsV4Signer } from 'aws4fetch';
+import { XMLParser } from 'fast-xml-parser';
+import { temporaryBeside } from '../io/files.ts';
+import type { BlobInfo, Blobs } from './blobs.ts';
+import { credentials } from './s3-credentials.ts';
+
+/**
+ * `s3://bucket/prefix?endpoint=http://host:port&region=name`; what is left out comes from the environment, as the AWS
+ * tools have it.
+ */
+export interface S3Place {
+  bucket: string;
+  prefix: string;
+  endpoint: string;
+  region: string;
+}
+
+export function parseS3(uri: string, env: NodeJS.ProcessEnv): S3Place {
+  const url = new URL(uri);
+  const region = url.searchParams.get('region') ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? 'us-east-1';
+  const endpoint =
+    url.searchParams.get('endpoint') ??
+    env.AWS_ENDPOINT_URL_S3 ??
+    env.AWS_ENDPOINT_URL ??
+    `https://s3.${region}.amazonaws.com`;
+  return {
+    bucket: url.hostname,
+    prefix: decodeURIComponent(url.pathname).replace(/^\/+|\/+$/g, ''),
+    endpoint: endpoint.replace(/\/+$/, ''),
+    region,
+  };
+}
+
+/** A server that errs half of the time is still one that serves. */
+const attempts = 24;
+
+interface Reply {
+  status: number;
+  headers: IncomingMessage['headers'];
+  body: Buffer;
+}
+interface Body {
+  data?: Buffer;
+  file?: string;
+}
+
+/** A bucket of an S3 server, by its REST API (AWS Signature Version 4). */
+export class S3Blobs implements Blobs {
+  readonly where: string;
+  private readonly agent: HttpAgent;
+  private readonly parser = new XMLParser({ parseTagValue: false, isArray: (name) => name === 'Contents' });
+
+  constructor(private readonly place: S3Place) {
+    this.where = `s3://${place.bucket}${place.prefix ? `/${place.prefix}` : ''} at ${place.endpoint}`;
+    const options = { keepAlive: true, maxSockets: 32 };
+    this.agent = place.endpoint.startsWith('https:') ? new HttpsAgent(options) : new HttpAgent(options);
+    // Node 18 has it, but not where the signer looks for it.
+    (globalThis as { crypto?: unknown }).crypto ??= webcrypto;
+  }
+
+  private key = (name: string): string => (this.place.prefix ? `${this.place.prefix}/${name}` : name);
+  private url = (name: string): string =>
+    `${this.place.endpoint}/${this.place.bucket}/${this.key(name).split('/').map(encodeURIComponent).join('/')}`;
+
+  async get(name: string): Promise<Buffer | undefined> {
+    const reply = await this.ask('GET', this.url(name));
+    return reply.status === 404 ? undefined : reply.body;
+  }
+
+  async put(name: string, data: Buffer): Promise<void> {
+    await this.ask('PUT', this.url(name), { data });
+  }
+
+  async putFile(name: string, file: string): Promise<void> {
+    await this.ask('PUT', this.url(name), { file });
+  }
+
+  async fetch(name: string, file: string): Promise<boolean> {
+    mkdirSync(dirname(file), { recursive: true });
+    const temporary = temporaryBeside(file);
+    try {
+      const reply = await this.ask('GET', this.url(name), {}, {}, temporary);
+      if (reply.status === 404) return false;
+      renameSync(temporary, file);
+      return true;
+    } finally {
+      rmSync(temporary, { force: true });
+    }
+  }
+
+  async replace(name: string, data: Buffer, before: string | undefined): Promise<boolean> {
+    const condition: Record<string, string> = before === undefined ? { 'if-none-match': '*' } : { 'if-match': before };
+    const reply = await this.ask('PUT', this.url(name), { data }, condition);
+    if (reply.status !== 412 && reply.status !== 409) return true;
+    // An earlier attempt whose answer was lost may have been ours.
+    const now = await this.getTagged(name);
+    return now !== undefined && now.data.equals(data);
+  }
+
+  async getTagged(name: string): Promise<{ data: Buffer; tag: string } | undefined> {
+    const reply = await this.ask('GET', this.url(name));
+    return reply.status === 404 ? undefined : { data: reply.body, tag: String(reply.headers.etag) };
+  }
+
+  async *list(prefix: string): AsyncIterable<BlobInfo> {
+    let token: string | undefined;
+    const skip = this.place.prefix ? this.place.prefix.length + 1 : 0;
+    do {
+      const query = new URLSearchParams({
+        'list-type': '2',
+        prefix: `${this.key(prefix)}/`,
+        ...(token ? { 'continuation-token': token } : {}),
+      });
+      const reply = await this.ask('GET', `${this.place.endpoint}/${this.place.bucket}?${query}`);
+      const result = (
+        this.parser.parse(reply.body.toString('utf8')) as {
+          ListBucketResult: {
+            Contents?: { Key: string; Size: string; LastModified: string }[];
+            NextContinuationToken?: string;
+          };
+        }
+      ).ListBucketResult;
+      for (const c of result.Contents ?? [])
+        yield { name: c.Key.slice(skip), size: Number(c.Size), modified: Date.parse(c.LastModified) };
+      token = result.NextContinuationToken;
+    } while (token);
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.ask('DELETE', this.url(name));
+  }
+
+  local(): undefined {
+    return undefined;
+  }
+
+  sweep(): void {
+    /* what was not written whole is not there */
+  }
+
+  /**
+   * Tries again where the server or the way to it fails; gives up with an exception. Answers below 300, and 404, 409
+   * and 412.
+   */
+  private async ask(
+    method: string,
+    url: string,
+    body: Body = {},
+    headers: Record<string, string> = {},
+    into?: string,
+  ): Promise<Reply> {
+    let last = '';
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      if (attempt) await sleep(Math.min(2000, 20 * 1.5 ** attempt) * (0.5 + Math.random() / 2));
+      try {
+        const reply = await this.once(method, url, body, headers, into);
+        if (
+          reply.status < 300 ||
+          reply.status === 404 ||
+          ((reply.status === 412 || reply.status === 409) && Object.keys(headers).length)
+        )
+          return reply;
+        const code = /<Code>([^<]*)<\/Code>/.exec(reply.body.toString('utf8'))?.[1] ?? '';
+        last = `${reply.status} ${code}`.trim();
+        if (
+          reply.status < 500 &&
+          reply.status !== 429 &&
+          !['RequestTimeout', 'SlowDown', 'OperationAborted'].includes(code)
+        )
+          break;
+      } catch (e) {
+        last = (e as Error).message || String((e as NodeJS.ErrnoException).code);
+      }
+    }
+    throw Object.assign(new Error(`the store ${this.where} does not answer: ${method} gave ${last}`), {
+      code: 'ESTORE',
+    });
+  }
+
+  private async once(
+    method: string,
+    url: string,
+    body: Body,
+    headers: Record<string, string>,
+    into: string | undefined,
+  ): Promise<Reply> {
+    const size = body.data ? body.data.length : body.file !== undefined ? statSync(body.file).size : 0;
+    const keys = await credentials();
+    const signed = await new AwsV4Signer({
+      method,
+      url,
+      headers: { ...headers, 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' },
+      service: 's3',
+      region: this.place.region,
+      ...keys,
+    }).sign();
+    return new Promise((resolve, reject) => {
+      const send = url.startsWith('https:') ? httpsRequest : httpRequest;
+      const request = send(
+        signed.url,
+        {
+          method,
+          agent: this.agent,
+          headers: {
+            ...Object.fromEntries(signed.headers),
+            ...(method === 'PUT' ? { 'content-length': String(size) } : {}),
+          },
+          timeout: 60_000,
+        },
+        (response) => {
+          const status = response.statusCode ?? 0;
+          if (into !== undefined && status < 300) {
+            const expected = Number(response.headers['content-length'] ?? -1);
+            pipeline(response, createWriteStream(into)).then(() => {
+              if (expected >= 0 && statSync(into).size !== expected) reject(new Error('the answer was cut short'));
+              else resolve({ status, headers: response.headers, body: Buffer.alloc(0) });
+            }, reject);
+            return;
+          }
+          const chunks: Buffer[] = [];
+          response
+            .on('data', (c: Buffer) => chunks.push(c))
+            .on('error', reject)
+            .on('end', () => {
+              if (!response.complete) reject(new Error('the answer was cut short'));
+              else resolve({ status, headers: response.headers, body: Buffer.concat(chunks) });
+            });
+        },
+      );
+      request.on('error', reject).on('timeout', () => request.destroy(new Error('no answer in time')));
+      if (body.file !== undefined) pipeline(createReadStream(body.file), request).catch(reject);
+      else request.end(body.data);
+    });
+  }
+}

@@ -1,0 +1,313 @@
+import { copyFileSync, linkSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { exists, sha256File } from '../io/files.ts';
+import { parallel } from '../io/process.ts';
+import { sha256 } from '../model/digest.ts';
+import type { BriefRecord, BriefTest, BuildRecord, Hints, StoredFile, TestRecord } from '../model/result.ts';
+import type { Blobs } from './blobs.ts';
+import { FileBlobs } from './file-blobs.ts';
+
+/**
+ * How a run may use the store: what an untrusted one writes lies below `untrusted/NAME`, from which no trusted one
+ * reads.
+ */
+export interface StoreUse {
+  untrusted?: string;
+  cache: string;
+}
+
+/** Requests at once. */
+const width = 32;
+
+/**
+ * What was built, by content. `objects/ab/abcd…` holds files by their SHA-256, `tasks/ab/KEY.json` what a build made,
+ * `tests/…` what tests gave, `sources/…` source trees, `index/SCOPE` brief records of a whole scope, `runs/…` what runs
+ * reached, `channels/…` what is published. Objects come before the record that names them: whoever sees a record can
+ * have its objects. Records carry their own digest, objects are checked against their name: what is damaged is never
+ * served.
+ */
+export class Store {
+  private readonly verified = new Set<string>();
+  /** Where this run writes, and where it reads: its own place first. */
+  private readonly places: string[];
+
+  constructor(
+    readonly blobs: Blobs,
+    private readonly use: StoreUse,
+  ) {
+    this.places = use.untrusted === undefined ? [''] : [`untrusted/${use.untrusted}/`, ''];
+  }
+
+  private object = (digest: string): string => `objects/${digest.slice(0, 2)}/${digest}`;
+  private named = (kind: string, key: string): string => `${kind}/${key.slice(0, 2)}/${key}.json`;
+  private own = (name: string): string => this.places[0]! + name;
+
+  private async first(name: string): Promise<Buffer | undefined> {
+    for (const place of this.places) {
+      const data = await this.blobs.get(place + name);
+      if (data) return data;
+    }
+    return undefined;
+  }
+
+  async put(file: string): Promise<StoredFile> {
+    const digest = await sha256File(file);
+    const { size } = statSync(file);
+    const stored = { name: basename(file), sha256: digest, size };
+    // An untrusted run's own copy beside the trusted one costs room, and no trust.
+    if (this.sizeHere(this.own(this.object(digest))) !== size)
+      await this.blobs.putFile(this.own(this.object(digest)), file);
+    const local = this.blobs.local(this.own(this.object(digest)));
+    if (!local) this.cacheFile(file, digest);
+    this.verified.add(digest);
+    return stored;
+  }
+
+  async putText(name: string, text: string): Promise<StoredFile> {
+    const data = Buffer.from(text);
+    const digest = sha256(data);
+    await this.blobs.put(this.own(this.object(digest)), data);
+    return { name, sha256: digest, size: data.length };
+  }
+
+  async readText(file: StoredFile): Promise<string | undefined> {
+    const path = await this.path(file);
+    return path === undefined ? undefined : readFileSync(path, 'utf8');
+  }
+
+  /** Size where it can be had for nothing. */
+  private sizeHere(name: string): number | undefined {
+    const path = this.blobs.local(name);
+    if (!path) return undefined;
+    try {
+      return statSync(path).size;
+    } catch {
+      return undefined;
+    }
+  }
+
+  private cached = (digest: string): string => join(this.use.cache, digest.slice(0, 2), digest);
+
+  private cacheFile(file: string, digest: string): void {
+    const target = this.cached(digest);
+    if (exists(target)) return;
+    mkdirSync(dirname(target), { recursive: true });
+    try {
+      linkSync(file, target);
+    } catch {
+      copyFileSync(file, target);
+    }
+  }
+
+  /**
+   * The path of an object after its digest was checked; undefined where it is gone or damaged, which is then removed.
+   */
+  async path(file: StoredFile): Promise<string | undefined> {
+    for (const place of this.places) {
+      const name = place + this.object(file.sha256);
+      const local = this.blobs.local(name) ?? this.cached(file.sha256);
+      if (this.verified.has(file.sha256) && exists(local)) return local;
+      if (!exists(local) && (this.blobs.local(name) !== undefined || !(await this.blobs.fetch(name, local)))) continue;
+      if ((await sha256File(local)) === file.sha256) {
+        this.verified.add(file.sha256);
+        return local;
+      }
+      rmSync(local, { force: true });
+      if (
+        this.blobs.local(name) === undefined &&
+        (await this.blobs.fetch(name, local)) &&
+        (await sha256File(local)) === file.sha256
+      ) {
+        this.verified.add(file.sha256);
+        return local;
+      }
+      rmSync(local, { force: true });
+      if (place === this.places[0]) await this.blobs.remove(name);
+    }
+    return undefined;
+  }
+
+  /** Gives a stored file a name elsewhere, without copying where that can be. */
+  async place(file: StoredFile, target: string): Promise<boolean> {
+    const path = await this.path(file);
+    if (!path) return false;
+    mkdirSync(dirname(target), { recursive: true });
+    rmSync(target, { force: true });
+    try {
+      linkSync(path, target);
+    } catch {
+      copyFileSync(path, target);
+    }
+    return true;
+  }
+
+  /** Whether an object is what its name says; a damaged one is removed. */
+  async check(name: string, folder: string): Promise<boolean> {
+    const digest = basename(name);
+    const local = this.blobs.local(name);
+    const copy = local ?? join(folder, digest);
+    if (!local && !(await this.blobs.fetch(name, copy))) return false;
+    const sound = (await sha256File(copy)) === digest;
+    if (!local) rmSync(copy, { force: true });
+    if (!sound) await this.blobs.remove(name);
+    return sound;
+  }
+
+  async putRecord(record: BuildRecord): Promise<void> {
+    await this.blobs.put(this.own(this.named('tasks', record.key)), sealed(record));
+  }
+
+  /** The record of a key, where what it names is there as far as that can be seen without asking a server. */
+  async get(key: string): Promise<BuildRecord | undefined> {
+    const record = unsealed<BuildRecord>(await this.first(this.named('tasks', key)));
+    return record?.schema === 3 && record.key === key && this.holds(record.debs) ? record : undefined;
+  }
+
+  async putTest(record: TestRecord): Promise<void> {
+    await this.blobs.put(this.own(this.named('tests', record.key)), sealed(record));
+  }
+
+  async getTest(key: string): Promise<TestRecord | undefined> {
+    const record = unsealed<TestRecord>(await this.first(this.named('tests', key)));
+    return record?.schema === 3 && record.key === key ? record : undefined;
+  }
+
+  /**
+   * Where objects are files of this machine, whether they are all there with the right size; elsewhere it is found out
+   * by reading.
+   */
+  holds(files: readonly StoredFile[]): boolean {
+    if (this.blobs.local('') === undefined) return true;
+    return files.every((f) => this.places.some((p) => this.sizeHere(p + this.object(f.sha256)) === f.size));
+  }
+
+  /** What made this key is lost or asked for anew. */
+  async forget(key: string): Promise<void> {
+    await this.blobs.remove(this.own(this.named('tasks', key)));
+  }
+
+  /**
+   * Brief records of a scope's last runs: one request for all its packages. Only a hint: what it lacks is looked up.
+   */
+  async readIndex(scope: string): Promise<Hints> {
+    const data = await this.blobs.get(this.indexName(scope));
+    const read = data && unsealed<{ schema: 4; records: BriefRecord[]; tests: BriefTest[] }>(unzipped(data));
+    const index = read?.schema === 4 ? read : { records: [], tests: [] };
+    return {
+      builds: new Map(index.records.map((r) => [r.key, r])),
+      tests: new Map(index.tests.map((r) => [r.key, r])),
+    };
+  }
+
+  async writeIndex(scope: string, records: readonly BriefRecord[], tests: readonly BriefTest[]): Promise<void> {
+    const given = [...tests].sort((a, b) => (a.key < b.key ? -1 : 1)).map((t) => ({ ...t, inputs: undefined }));
+    const brief = [...records]
+      .sort((a, b) => (a.key < b.key ? -1 : 1))
+      .map((r) => ({
+        schema: r.schema,
+        key: r.key,
+        package: r.package,
+        version: r.version,
+        debs: r.debs,
+        files: r.files,
+        systemDepends: r.systemDepends,
+        interface: r.interface,
+        abi: r.abi,
+        requires: r.requires,
+        milliseconds: r.milliseconds,
+      }));
+    await this.blobs.put(
+      this.own(this.indexName(scope)),
+      gzipSync(sealed({ schema: 4, records: brief, tests: given }), { level: 1 }),
+    );
+  }
+
+  private indexName = (scope: string): string => `index/${scope.replaceAll('/', '_')}.json.gz`;
+
+  async putBlob(name: string, data: Buffer): Promise<void> {
+    await this.blobs.put(this.own(name), data);
+  }
+
+  getBlob = (name: string): Promise<Buffer | undefined> => this.first(name);
+
+  /** Names below a folder of the own place. */
+  async names(folder: string): Promise<string[]> {
+    const found: string[] = [];
+    for await (const { name } of this.blobs.list(this.own(folder))) found.push(name.slice(this.places[0]!.length));
+    return found;
+  }
+
+  /** Any thing of our own by name, in JSON. */
+  async readJson<T>(name: string): Promise<T | undefined> {
+    return unsealed<T>(await this.first(name));
+  }
+
+  async writeJson(name: string, value: unknown): Promise<void> {
+    await this.blobs.put(this.own(name), sealed(value));
+  }
+
+  /** Reads one for a change: `replaceJson` refuses where another was quicker. Never from another place than the own. */
+  async readTagged<T>(name: string): Promise<{ value: T | undefined; tag: string | undefined }> {
+    const found = await this.blobs.getTagged(this.own(name));
+    return { value: unsealed<T>(found?.data), tag: found?.tag };
+  }
+
+  async replaceJson(name: string, value: unknown, tag: string | undefined): Promise<boolean> {
+    return this.blobs.replace(this.own(name), sealed(value), tag);
+  }
+
+  /** Asks for many things, some at once. */
+  async many<T, R>(items: readonly T[], ask: (item: T) => Promise<R>): Promise<R[]> {
+    return parallel(items, width, ask);
+  }
+
+  sweep(): void {
+    this.blobs.sweep();
+  }
+}
+
+/** The same as distro.yaml's schema has it. */
+export const isStoreUri = (uri: string): boolean =>
+  /^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/.test(uri);
+
+/** The store that a distro file names. */
+export async function openStore(
+  uri: string,
+  root: string,
+  state: string,
+  untrusted: string | undefined,
+): Promise<Store> {
+  const use: StoreUse = { cache: join(state, 'cache/objects'), ...(untrusted === undefined ? {} : { untrusted }) };
+  if (uri.startsWith('file:')) {
+    const path = decodeURIComponent(uri.slice('file:'.length).replace(/^\/\/(?=\/)/, ''));
+    return new Store(new FileBlobs(path.startsWith('/') ? path : join(root, path)), use);
+  }
+  const { S3Blobs, parseS3 } = await import('./s3-blobs.ts');
+  return new Store(new S3Blobs(parseS3(uri, process.env)), use);
+}
+
+/** JSON under its own digest. */
+function sealed(value: unknown): Buffer {
+  const text = JSON.stringify(value);
+  return Buffer.from(`${sha256(text)}\n${text}\n`);
+}
+
+function unsealed<T>(data: Buffer | undefined): T | undefined {
+  if (!data || data.length < 66) return undefined;
+  const text = data.subarray(65, data.length - 1);
+  if (data.toString('latin1', 0, 64) !== sha256(text)) return undefined;
+  try {
+    return JSON.parse(text.toString('utf8')) as T;
+  } catch {
+    return undefined;
+  }
+}
+
+function unzipped(data: Buffer): Buffer | undefined {
+  try {
+    return gunzipSync(data);
+  } catch {
+    return undefined;
+  }
+}
