@@ -16938,7 +16938,7 @@ var import_node_fs43 = require("node:fs");
 var import_node_util = require("node:util");
 init_diagnostics();
 
-// ts-src/cli/common.ts
+// ts-src/cli/command.ts
 var import_node_fs = require("node:fs");
 var import_node_path = require("node:path");
 init_diagnostics();
@@ -16960,7 +16960,7 @@ function countFaults(diagnostics) {
 var plural = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
 var printable = (text2) => text2.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 
-// ts-src/cli/common.ts
+// ts-src/cli/command.ts
 var exit = { ok: 0, failed: 1, usage: 2, internal: 70 };
 var distroOptions = {
   distro: { type: "string", short: "d", value: "FILE", help: "the distro file (default: distro.yaml here or above)" },
@@ -17006,11 +17006,11 @@ var selectionOptions = {
   },
   only: { type: "boolean", help: "just the named packages, without what they need" }
 };
-var print = (text2) => void process.stdout.write(text2);
-var complain = (text2) => void process.stderr.write(text2);
+var writeOutput = (text2) => void process.stdout.write(text2);
+var writeMessage = (text2) => void process.stderr.write(text2);
 function showDiagnostics(diagnostics) {
   if (!diagnostics.length) return;
-  complain(`${renderDiagnostics(diagnostics)}${countFaults(diagnostics)}
+  writeMessage(`${renderDiagnostics(diagnostics)}${countFaults(diagnostics)}
 `);
   const file2 = process.env.SLIPWAY_ERRORS_FILE;
   const errors = diagnostics.filter(isError);
@@ -17183,15 +17183,15 @@ init_files();
 var import_node_child_process2 = require("node:child_process");
 var import_node_fs4 = require("node:fs");
 var import_node_path3 = require("node:path");
-async function withLock(path2, work2, waiting) {
-  const release = await holdLock(path2, waiting);
+async function withMutex(path2, work2, waiting) {
+  const release = await holdMutex(path2, waiting);
   try {
     return await work2();
   } finally {
     release();
   }
 }
-function holdLock(path2, waiting) {
+function holdMutex(path2, waiting) {
   (0, import_node_fs4.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
   return new Promise((resolve12, reject) => {
     const holder = (0, import_node_child_process2.spawn)("flock", ["--exclusive", "--no-fork", path2, "sh", "-c", "echo held; exec cat >/dev/null"], {
@@ -17243,7 +17243,7 @@ var FileBlobs = class {
     return Promise.resolve(true);
   }
   async replace(name4, data, before2) {
-    return withLock(`${this.path(name4)}.lock`, async () => {
+    return withMutex(`${this.path(name4)}.lock`, async () => {
       if ((await this.getTagged(name4))?.tag !== before2) return false;
       writeWhole(this.path(name4), data);
       return true;
@@ -18112,8 +18112,8 @@ function closuresOf(scope) {
     index,
     build: build2,
     test: test2,
-    runs,
-    together: new Map(cycles(runs).flatMap((set) => set.map((n) => [n, set]))),
+    runtimeDependencies: runs,
+    runtimeCycles: new Map(cycles(runs).flatMap((set) => set.map((n) => [n, set]))),
     run: (n) => without(brought[n].slice(), n),
     root(n) {
       let r = roots.get(n);
@@ -19011,7 +19011,7 @@ var ScopePlanner = class {
     if (narrow) nodes = this.narrowed(nodes, (name4) => explicit(name4) && narrow(name4));
     for (const n of nodes) if (n.faults) this.diagnostics.push(...n.faults);
     if (selection.only) {
-      for (const n of nodes) if (!("named" in n.planned.why)) n.planned.held = true;
+      for (const n of nodes) if (!("named" in n.planned.why)) n.planned.mustBeCached = true;
     }
     return {
       distribution: evaluated.input.name,
@@ -19512,7 +19512,7 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
   };
   const there = await Promise.all(commits.map(known2));
   if (there.every((s) => s)) return good(there);
-  return withLock(`${gitDir}.lock`, async () => {
+  return withMutex(`${gitDir}.lock`, async () => {
     if (!exists((0, import_node_path10.join)(gitDir, "HEAD"))) {
       (0, import_node_fs10.mkdirSync)(gitDir, { recursive: true });
       const made = await git(["init", "--quiet", "--bare", gitDir]);
@@ -19740,7 +19740,7 @@ async function fetchArchive(entry, url2, state) {
     if (unpacked.code !== 0) return bad(error("source-archive", `can't unpack ${url2}: ${lastLine(unpacked)}`));
     const top = (0, import_node_fs10.readdirSync)(content, { withFileTypes: true });
     const root = top.length === 1 && top[0].isDirectory() ? (0, import_node_path10.join)(content, top[0].name) : content;
-    return await withLock(`${gitDir}.lock`, async () => {
+    return await withMutex(`${gitDir}.lock`, async () => {
       await ensureContentRepository(gitDir);
       const env = { GIT_INDEX_FILE: (0, import_node_path10.join)(folder, "index") };
       const added = await git(["--work-tree", root, "add", "--all", "--force", "."], { gitDir, env, cwd: root });
@@ -19757,7 +19757,7 @@ async function fetchArchive(entry, url2, state) {
 }
 async function snapshotFolder(folder, state) {
   const gitDir = (0, import_node_path10.join)(state, "git", "folders.git");
-  return withLock(`${gitDir}.lock`, async () => {
+  return withMutex(`${gitDir}.lock`, async () => {
     await ensureContentRepository(gitDir);
     const tree = await treeOfFolder(gitDir, folder, 0);
     return tree.ok ? good({ gitDir, commit: tree.value, tree: tree.value }) : tree;
@@ -20536,10 +20536,10 @@ init_files();
 
 // ts-src/io/deferred.ts
 var pending = [];
-function later2(work2) {
+function defer(work2) {
   pending.push(work2);
 }
-function finishLater() {
+function finishDeferred() {
   for (const work2 of pending.splice(0)) {
     try {
       work2();
@@ -20555,7 +20555,7 @@ var lengthLength = 9;
 var headLength = digestLength + lengthLength;
 var digest = (text2) => sha256(text2, "base64").slice(0, digestLength);
 var json = { write: (value2) => JSON.stringify(value2), read: (text2) => JSON.parse(text2) };
-var Memory = class {
+var ParseCache = class {
   /**
    * `file` appears when the program has said all, if anything was new. Nothing is kept where there is no state yet: a
    * clone that lives for one plan would only lose time.
@@ -20571,7 +20571,7 @@ var Memory = class {
       for (let at2 = edition.length + 1, end2 = text2.indexOf("\n", at2); end2 >= 0; at2 = end2 + 1, end2 = text2.indexOf("\n", at2))
         this.lines.set(text2.slice(at2, at2 + digestLength), text2.slice(at2, end2));
     }
-    later2(() => this.keep());
+    defer(() => this.keep());
   }
   lines = /* @__PURE__ */ new Map();
   used = /* @__PURE__ */ new Set();
@@ -20783,7 +20783,7 @@ var kept = {
   read: (text2) => text2.startsWith("[") ? JSON.parse(text2) : packedManifest.read(text2)
 };
 function parse2(workspace, file2, shown3, bytes) {
-  const memory2 = new Memory(workspace.state, `cache-${sha256(file2).slice(0, 16)}`, kept);
+  const memory2 = new ParseCache(workspace.state, `cache-${sha256(file2).slice(0, 16)}`, kept);
   const pieces = splitCache(bytes.toString("latin1"));
   const known2 = /* @__PURE__ */ new Map();
   pieces?.entries.forEach((entry, name4) => {
@@ -20941,7 +20941,7 @@ function readRosdep(workspace, wanted) {
   const layered2 = layerRosdep(
     files,
     wanted,
-    wanted && (0, import_node_fs15.existsSync)(workspace.state) ? new Memory(workspace.state, "rosdep") : void 0
+    wanted && (0, import_node_fs15.existsSync)(workspace.state) ? new ParseCache(workspace.state, "rosdep") : void 0
   );
   if (diagnostics.length) return bad(...diagnostics, ...layered2.diagnostics);
   return layered2;
@@ -20953,7 +20953,7 @@ function neededNames(distributions) {
   return names2;
 }
 function readIndex(state, text2, file2, name4) {
-  const memory2 = new Memory(state, `index-${name4}`);
+  const memory2 = new ParseCache(state, `index-${name4}`);
   const kept2 = memory2.get(text2);
   if (kept2) return good(kept2);
   const parsed = parseIndex(text2, file2, name4);
@@ -21356,7 +21356,7 @@ async function readWorkspace(file2, given) {
     );
   const root = (0, import_node_path17.dirname)(file2);
   const state = given ?? (0, import_node_path17.join)(root, ".slipway");
-  const memory2 = new Memory(state, "distro");
+  const memory2 = new ParseCache(state, "distro");
   let distro = memory2.get(text2);
   if (!distro) {
     const { parseDistro: parseDistro2 } = await Promise.resolve().then(() => (init_distro2(), distro_exports2));
@@ -21490,7 +21490,7 @@ async function readIndex2(base, release, path2, folder) {
 
 // ts-src/cli/planning.ts
 async function readLock2(file2, state) {
-  const memory2 = new Memory(state, "lock");
+  const memory2 = new ParseCache(state, "lock");
   const text2 = readIf(file2);
   const known2 = text2 === void 0 ? void 0 : memory2.get(text2);
   if (known2) return good(known2);
@@ -21500,9 +21500,9 @@ async function readLock2(file2, state) {
 }
 var reporter = {
   reading(name4) {
-    if (process.stderr.isTTY) complain(`\r\x1B[Kreading ${name4}\r`);
+    if (process.stderr.isTTY) writeMessage(`\r\x1B[Kreading ${name4}\r`);
   },
-  waiting: (text2) => complain(`${text2}
+  waiting: (text2) => writeMessage(`${text2}
 `)
 };
 async function openWorkspace(values) {
@@ -21544,7 +21544,7 @@ async function readInputs(workspace, lock2, overrides, wanted, options3 = {}) {
     diagnostics.push(...input.diagnostics);
     if (input.ok) distributions.push(input.value);
   }
-  if (process.stderr.isTTY) complain("\r\x1B[K");
+  if (process.stderr.isTTY) writeMessage("\r\x1B[K");
   const underlays = await readUnderlays(workspace);
   const rosdep = readRosdep(workspace, options3.everyKey ? void 0 : neededNames(distributions));
   diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics);
@@ -21653,7 +21653,7 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
   options: { distro: distroOptions.distro, state: distroOptions.state, json: { type: "boolean", help: "as data" } },
   async run(values, builds) {
     if (builds.length !== 2) {
-      complain("slipway abi: name two builds\n");
+      writeMessage("slipway abi: name two builds\n");
       return exit.usage;
     }
     const folder = (0, import_node_fs18.mkdtempSync)((0, import_node_path20.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
@@ -21676,7 +21676,7 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
         return exit.failed;
       }
       const { changes, details } = compared.value;
-      print(values.json ? `${JSON.stringify({ changes, abidiff: details })}
+      writeOutput(values.json ? `${JSON.stringify({ changes, abidiff: details })}
 ` : renderAbi(changes, details));
       return changes.length ? exit.failed : exit.ok;
     } finally {
@@ -22290,7 +22290,7 @@ left go too), or as configuration as code that holds that script.`,
     const format = text2("format", "jobdsl");
     const [url2, branch] = text2("distro-url", "").split("#");
     if (!url2 || /[\0-\x20\x7f]/.test(url2) || !["jobdsl", "casc"].includes(format) || numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) || !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text2("folder", "x")) || !/^[A-Za-z0-9._-]+$/.test(text2("credentials", "x"))) {
-      complain(
+      writeMessage(
         "slipway jobs: --distro-url is needed; --format is jobdsl or casc; --keep and --every take numbers; --folder and --credentials plain names\n"
       );
       return exit.usage;
@@ -22329,9 +22329,9 @@ left go too), or as configuration as code that holds that script.`,
     const made = format === "casc" ? renderJobsCasc(input) : renderJobDsl(input);
     if (typeof values.output === "string") {
       writeWhole((0, import_node_path21.resolve)(values.output), made);
-      complain(`wrote ${values.output}: the jobs of ${input.repositories.length + 1} repositories
+      writeMessage(`wrote ${values.output}: the jobs of ${input.repositories.length + 1} repositories
 `);
-    } else print(made);
+    } else writeOutput(made);
     return exit.ok;
   }
 };
@@ -22342,7 +22342,7 @@ var import_node_path41 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
-var isDone = (state) => state === "kept" || state === "built" || state === "passed";
+var isDone = (state) => state === "cached" || state === "built" || state === "passed";
 
 // ts-src/cli/build.ts
 init_files();
@@ -22409,7 +22409,7 @@ var words2 = {
   blocked: "blocked",
   built: "built",
   passed: "passed",
-  kept: "kept",
+  cached: "cached",
   waiting: "waiting"
 };
 function renderSummary(results, tails, milliseconds) {
@@ -22426,7 +22426,7 @@ function renderSummary(results, tails, milliseconds) {
   const stopped = results.filter((r) => r.state === "stopped");
   for (const t of stopped.slice(0, 20)) lines.push(`stopped ${t.id}: ${t.reason}`);
   if (stopped.length > 20) lines.push(`stopped: and ${stopped.length - 20} more`);
-  const counts = ["failed", "stopped", "blocked", "built", "passed", "kept"].map((s) => [s, results.filter((r) => r.state === s).length]).filter(([, n]) => n > 0).map(([s, n]) => `${n} ${words2[s]}`);
+  const counts = ["failed", "stopped", "blocked", "built", "passed", "cached"].map((s) => [s, results.filter((r) => r.state === s).length]).filter(([, n]) => n > 0).map(([s, n]) => `${n} ${words2[s]}`);
   const builds = results.filter((t) => t.kind === "build").length;
   const tests = results.length - builds;
   lines.push(
@@ -22445,17 +22445,17 @@ function renderHeadline(title, results, faults2, abi2 = []) {
     ...faults2 ? [`${plural(faults2, "fault")} in the distro repository`] : [],
     ...[
       ["built", count2("build", "built")],
-      ["kept", count2("build", "kept")],
+      ["cached", count2("build", "cached")],
       ["stopped", results.filter((t) => t.state === "stopped" || t.state === "blocked").length]
     ].filter(([, n]) => n > 0).map(([what, n]) => `${n} ${what}`),
-    ...count2("test", "passed", "kept") ? [`tests of ${plural(count2("test", "passed", "kept"), "package")} passed`] : [],
+    ...count2("test", "passed", "cached") ? [`tests of ${plural(count2("test", "passed", "cached"), "package")} passed`] : [],
     ...abi2.length ? [`ABI of ${abi2.slice(0, 3).join(", ")}${abi2.length > 3 ? ` and ${abi2.length - 3} more` : ""} changes`] : []
   ];
   return `${title}: ${parts.join(", ") || "nothing to do"}
 `;
 }
-function renderOutlook({ kept: kept2, todo, open: open2 }) {
-  return `${kept2} kept, ${todo} to do${open2 ? `, ${open2} that depend on what these turn out to be` : ""}`;
+function renderOutlook({ cached: cached3, todo, open: open2 }) {
+  return `${cached3} cached, ${todo} to do${open2 ? `, ${open2} that depend on what these turn out to be` : ""}`;
 }
 function renderForetold(results) {
   const lines = results.flatMap(
@@ -22466,7 +22466,7 @@ function renderForetold(results) {
 }
 function renderEvent(t, done, total) {
   const took = t.started !== void 0 && t.finished !== void 0 ? ` in ${duration2(t.finished - t.started)}` : "";
-  const reason = t.state === "built" || t.state === "kept" || t.state === "passed" && !t.reason.startsWith("flaky") ? "" : `: ${t.reason.split("\n")[0]}`;
+  const reason = t.state === "built" || t.state === "cached" || t.state === "passed" && !t.reason.startsWith("flaky") ? "" : `: ${t.reason.split("\n")[0]}`;
   return `[${String(done).padStart(String(total).length)}/${total}] ${words2[t.state]} ${t.id}${t.version ? ` ${t.version}` : ""}${took}${reason}
 `;
 }
@@ -22710,7 +22710,7 @@ var import_node_crypto4 = require("node:crypto");
 var import_node_fs21 = require("node:fs");
 var import_node_path24 = require("node:path");
 var session;
-async function openWork(state, driver) {
+async function openScratch(state, driver) {
   const all = (0, import_node_path24.join)(state, "work");
   (0, import_node_fs21.mkdirSync)(all, { recursive: true });
   for (const name5 of (0, import_node_fs21.readdirSync)(all)) {
@@ -22721,16 +22721,16 @@ async function openWork(state, driver) {
     (0, import_node_fs21.rmSync)((0, import_node_path24.join)(all, `${name5}.lock`), { force: true });
   }
   const name4 = `${process.pid}-${(0, import_node_crypto4.randomBytes)(4).toString("hex")}`;
-  await holdLock((0, import_node_path24.join)(all, `${name4}.lock`));
+  await holdMutex((0, import_node_path24.join)(all, `${name4}.lock`));
   session = (0, import_node_path24.join)(all, name4);
   (0, import_node_fs21.mkdirSync)(session, { recursive: true });
 }
-function newWork(state) {
+function newScratch(state) {
   const folder = (0, import_node_path24.join)(session ?? (0, import_node_path24.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto4.randomBytes)(6).toString("hex"));
   (0, import_node_fs21.mkdirSync)(folder, { recursive: true });
   return folder;
 }
-async function closeWork(driver) {
+async function closeScratch(driver) {
   if (!session) return;
   try {
     (0, import_node_fs21.rmdirSync)(session);
@@ -22829,7 +22829,7 @@ var Repository = class {
    */
   async publish(suites) {
     const keyFile = (0, import_node_path25.join)(this.folder, "key.asc");
-    return withLock(
+    return withMutex(
       (0, import_node_path25.join)(this.state, "publish.lock"),
       () => this.withShortHome(async () => {
         const fingerprint = await this.fingerprint();
@@ -23002,16 +23002,16 @@ async function publishChannel(channel, input) {
   const diagnostics = [];
   const next2 = { schema: 1, suites: { ...channel.value.suites }, versions: { ...channel.value.versions } };
   const names2 = /* @__PURE__ */ new Set();
-  for (const r of runs) {
-    const name4 = channelSuite(r.scope.distribution, r.target);
-    const now = suiteOf(r, channel.value.suites[name4] ?? {}, input, diagnostics);
+  for (const graph2 of runs) {
+    const name4 = channelSuite(graph2.scope.distribution, graph2.target);
+    const now = suiteOf(graph2, channel.value.suites[name4] ?? {}, input, diagnostics);
     if (!Object.keys(now).length) continue;
     next2.suites[name4] = now;
     next2.versions[name4] = {
       ...next2.versions[name4],
       ...Object.fromEntries(Object.entries(now).map(([debian, held]) => [debian, held.version]))
     };
-    names2.add(aptSuite(r.scope.distribution, r.target));
+    names2.add(aptSuite(graph2.scope.distribution, graph2.target));
   }
   if (!input.partial) dropArchitectures(next2, runs, names2);
   const suites = [...names2].map((name4) => {
@@ -23051,7 +23051,7 @@ async function publishChannel(channel, input) {
       sources: [],
       diagnostics,
       lost: runs.flatMap(
-        (r) => r.records.flatMap((record2) => record2?.debs.some((d) => lost2.has(d.sha256)) ? [record2.key] : [])
+        (graph2) => graph2.records.flatMap((record2) => record2?.debs.some((d) => lost2.has(d.sha256)) ? [record2.key] : [])
       )
     };
   }
@@ -23072,20 +23072,22 @@ async function publishChannel(channel, input) {
   };
 }
 function dropArchitectures(next2, runs, names2) {
-  const planned = new Set(runs.flatMap((r) => r.scope.targets.map((t) => channelSuite(r.scope.distribution, t))));
+  const planned = new Set(
+    runs.flatMap((graph2) => graph2.scope.targets.map((t) => channelSuite(graph2.scope.distribution, t)))
+  );
   for (const key of Object.keys(next2.suites))
     if (names2.has(key.slice(0, key.lastIndexOf("/"))) && !planned.has(key)) delete next2.suites[key];
 }
-function suiteOf(r, before2, input, diagnostics) {
+function suiteOf(graph2, before2, input, diagnostics) {
   const now = {};
-  const partial2 = input.partial || r.records.some((record2) => !record2);
+  const partial2 = input.partial || graph2.records.some((record2) => !record2);
   if (partial2) {
-    for (const [debian, held] of Object.entries(before2)) if (input.belongs(r.scope, debian)) now[debian] = held;
+    for (const [debian, held] of Object.entries(before2)) if (input.belongs(graph2.scope, debian)) now[debian] = held;
   }
-  r.records.forEach((record2, n) => {
-    const p = r.scope.packages[n];
+  graph2.records.forEach((record2, n) => {
+    const p = graph2.scope.packages[n];
     if (!record2) return;
-    const lacking = r.closures.run(n).find((d) => !r.records[d]);
+    const lacking = graph2.closures.run(n).find((d) => !graph2.records[d]);
     if (lacking === void 0)
       now[p.debian] = {
         version: record2.version,
@@ -23098,7 +23100,7 @@ function suiteOf(r, before2, input, diagnostics) {
       diagnostics.push(
         warning(
           "held-back",
-          `${r.results[n].id} was built, but is held back from the repository: it needs '${r.scope.packages[lacking].name}', which is not there`
+          `${graph2.results[n].id} was built, but is held back from the repository: it needs '${graph2.scope.packages[lacking].name}', which is not there`
         )
       );
   });
@@ -23127,8 +23129,8 @@ var import_node_fs23 = require("node:fs");
 var import_node_path27 = require("node:path");
 
 // ts-src/engine/readiness.ts
-function usableWaits(closures, isTask) {
-  const { build: build2, test: test2, runs, together } = closures;
+function packageReadiness(closures, isTask) {
+  const { build: build2, test: test2, runtimeDependencies: runs, runtimeCycles: together } = closures;
   const count2 = build2.length;
   const setOf = new Int32Array(count2).fill(-1);
   const sets = [];
@@ -23139,21 +23141,21 @@ function usableWaits(closures, isTask) {
     sets.push(members2);
   }
   const usable = (packages) => packages.map((d) => setOf[d]);
-  return waits2([
+  return readiness([
     ...build2.map(usable),
     ...build2.map((built, n) => isTask(count2 + n) ? [setOf[n], ...usable(built), ...usable(test2[n])] : []),
     ...sets.map((members2, i) => members2.flatMap((m) => [m, ...usable(runs[m]).filter((s) => s !== 2 * count2 + i)]))
   ]);
 }
-var waits2 = (needs) => ({
-  left: Uint32Array.from(needs, (n) => n.length),
+var readiness = (needs) => ({
+  pending: Uint32Array.from(needs, (n) => n.length),
   dependents: inverse(needs)
 });
 
 // ts-src/engine/interface-digests.ts
 var digest2 = (text2) => sha256(text2).slice(0, 32);
-var Identities = class {
-  constructor({ runs, together }, interfaceOf2, full) {
+var InterfaceDigests = class {
+  constructor({ runtimeDependencies: runs, runtimeCycles: together }, interfaceOf2, full) {
     this.interfaceOf = interfaceOf2;
     this.full = full;
     this.runs = runs;
@@ -23205,9 +23207,9 @@ var Identities = class {
 };
 
 // ts-src/engine/task-graph.ts
-var packageOf = (r, task) => r.scope.packages[task % r.count];
-var kindOf = (r, task) => task < r.count ? "build" : "test";
-function prepareRun(scope, target, base, system, full, history, tested) {
+var packageOf = (graph2, task) => graph2.scope.packages[task % graph2.count];
+var kindOf = (graph2, task) => task < graph2.count ? "build" : "test";
+function makeTaskGraph(scope, target, base, system, full, history, tested) {
   const { packages } = scope;
   const closures = closuresOf(scope);
   const records = packages.map(() => void 0);
@@ -23224,7 +23226,7 @@ function prepareRun(scope, target, base, system, full, history, tested) {
     tests: packages.map(() => void 0),
     sets: packages.map(() => void 0),
     owners: /* @__PURE__ */ new Map(),
-    identities: new Identities(closures, (n) => records[n].interface, full),
+    interfaceDigests: new InterfaceDigests(closures, (n) => records[n].interface, full),
     // Who does tasks that others schedule has no use for it.
     get priority() {
       return priority ??= [
@@ -23252,7 +23254,7 @@ function prepareRun(scope, target, base, system, full, history, tested) {
     ]
   };
 }
-var needsOfTask = (r, task) => task < r.count ? r.closures.root(task) : r.closures.testRoot(task - r.count);
+var packagesInRoot = (graph2, task) => task < graph2.count ? graph2.closures.root(task) : graph2.closures.testRoot(task - graph2.count);
 
 // ts-src/engine/scheduler.ts
 var notesOnly = (say) => ({
@@ -23260,53 +23262,53 @@ var notesOnly = (say) => ({
   finished: () => void 0,
   note: say
 });
-var nobodyWaits = { left: new Uint32Array(), dependents: () => new Uint32Array() };
-function withTests(r, task, isTask) {
-  const needs = needsOfTask(r, task);
-  return [...needs, ...needs.map((d) => d + r.count).filter((d) => d !== task && isTask(d))];
+var nobodyWaits = { pending: new Uint32Array(), dependents: () => new Uint32Array() };
+function withTests(graph2, task, isTask) {
+  const needs = packagesInRoot(graph2, task);
+  return [...needs, ...needs.map((d) => d + graph2.count).filter((d) => d !== task && isTask(d))];
 }
-var Engine = class {
+var Scheduler = class {
   /** `alone`: nothing is scheduled here, each task is asked for. */
-  constructor(options3, runs, alone = false) {
+  constructor(options3, graphs, alone = false) {
     this.options = options3;
-    this.runs = runs;
-    for (const r of runs) {
-      const isTask = (task) => r.results[task] !== void 0;
+    this.graphs = graphs;
+    for (const graph2 of graphs) {
+      const isTask = (task) => graph2.results[task] !== void 0;
       this.waits.set(
-        r,
-        alone ? nobodyWaits : options3.testsStop ? waits2(r.results.map((t, task) => t ? withTests(r, task, isTask) : [])) : usableWaits(r.closures, isTask)
+        graph2,
+        alone ? nobodyWaits : options3.testsStop ? readiness(graph2.results.map((t, task) => t ? withTests(graph2, task, isTask) : [])) : packageReadiness(graph2.closures, isTask)
       );
     }
   }
   ready = [];
   waits = /* @__PURE__ */ new Map();
-  settling = 0;
+  resolving = 0;
   working = 0;
   stopped = false;
   failure;
   wake = () => void 0;
   /** Settles all that can be settled without doing anything. */
   async start() {
-    for (const r of this.runs) {
-      r.scope.packages.forEach((p, n) => {
+    for (const graph2 of this.graphs) {
+      graph2.scope.packages.forEach((p, n) => {
         if (!p.blocked) return;
-        this.finish(r, n, "blocked", p.blocked);
+        this.finish(graph2, n, "blocked", p.blocked);
       });
-      r.results.forEach((t, task) => {
-        if (t?.state === "waiting" && this.waits.get(r).left[task] === 0) this.settle(r, task);
+      graph2.results.forEach((t, task) => {
+        if (t?.state === "waiting" && this.waits.get(graph2).pending[task] === 0) this.resolve(graph2, task);
       });
     }
     await new Promise((resolve12) => {
       this.wake = () => {
-        if (!this.settling) resolve12();
+        if (!this.resolving) resolve12();
       };
       this.wake();
     });
     if (this.failure) throw this.failure;
-    const tasks = this.runs.flatMap((r) => r.results.filter((t) => t !== void 0));
+    const tasks = this.graphs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
     const kept2 = tasks.filter((t) => isDone(t.state)).length;
     return {
-      kept: kept2,
+      cached: kept2,
       todo: this.ready.length,
       open: tasks.filter((t) => t.state === "waiting").length - this.ready.length
     };
@@ -23316,7 +23318,7 @@ var Engine = class {
     const finished = new Promise((resolve12) => {
       this.wake = () => {
         while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
-        if (!this.working && !this.settling && (!this.ready.length || this.stopped)) resolve12();
+        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve12();
       };
     });
     this.options.signal.addEventListener("abort", () => {
@@ -23327,17 +23329,17 @@ var Engine = class {
     this.wake();
     await finished;
     if (this.failure) throw this.failure;
-    for (const r of this.runs)
-      for (const t of r.results)
+    for (const graph2 of this.graphs)
+      for (const t of graph2.results)
         if (t?.state === "waiting") Object.assign(t, { state: "stopped", reason: "the run was stopped before it" });
   }
   startNext() {
     let best = 0;
     this.ready.forEach((t, i) => {
       const b = this.ready[best];
-      if (t.run.priority[t.task] > b.run.priority[b.task]) best = i;
+      if (t.graph.priority[t.task] > b.graph.priority[b.task]) best = i;
     });
-    const { run: run2, task, settled } = this.ready.splice(best, 1)[0];
+    const { graph: run2, task, resolved: settled } = this.ready.splice(best, 1)[0];
     this.working++;
     this.runTask(run2, task, settled).catch((e) => {
       if (e.code === "ENOSPC" || e.code === "EDQUOT")
@@ -23357,72 +23359,74 @@ var Engine = class {
       this.wake();
     });
   }
-  settle(r, task) {
-    this.settling++;
-    this.settleNow(r, task).catch((e) => {
+  resolve(graph2, task) {
+    this.resolving++;
+    this.resolveNow(graph2, task).catch((e) => {
       this.failure ??= e;
       this.stopped = true;
     }).finally(() => {
-      this.settling--;
+      this.resolving--;
       this.wake();
     });
   }
   /** What a task's root holds is now known: its key, and whether the store has it. */
-  async settleNow(r, task) {
+  async resolveNow(graph2, task) {
     const { options: options3 } = this;
-    const settled = await options3.settler.settle(r, task);
-    if (typeof settled === "string") return this.finish(r, task, "failed", settled);
-    const t = r.results[task];
+    const settled = await options3.taskKeys.resolveKey(graph2, task);
+    if (typeof settled === "string") return this.finish(graph2, task, "failed", settled);
+    const t = graph2.results[task];
     t.key = settled.key;
-    const p = packageOf(r, task);
-    if (kindOf(r, task) === "test") {
+    const p = packageOf(graph2, task);
+    if (kindOf(graph2, task) === "test") {
       const hint = options3.hints.tests.get(settled.key);
       const there = hint && hint.outcome !== "failed" ? hint : await options3.store.getTest(settled.key);
-      if (there && !options3.rebuild(p.name) && !options3.retest(there)) return this.keepTest(r, task, there, "kept");
-      t.reason = there ? "asked for" : "its key is not in the store";
+      if (there && !options3.rebuild(p.name) && !options3.retest(there))
+        return this.useTestRecord(graph2, task, there, "cached");
+      t.reason = there ? "forced" : "new or changed inputs";
     } else {
       const record2 = await this.lookUp(settled.key);
-      const held = options3.held(r.scope, r.target, p.debian);
+      const held = options3.channelVersion(graph2.scope, graph2.target, p.debian);
       const goesDown = record2 && held !== void 0 && compareDebianVersions(record2.version, held) < 0;
-      if (record2 && !goesDown && !options3.rebuild(p.name)) return this.keep(r, task, record2);
-      if (p.held) return this.finish(r, task, "failed", "it was not built before: leave out --only, or build it first");
-      t.reason = record2 ? goesDown ? `packed anew: the channel holds ${held}` : "asked for" : "its key is not in the store";
+      if (record2 && !goesDown && !options3.rebuild(p.name)) return this.useCached(graph2, task, record2);
+      if (p.mustBeCached)
+        return this.finish(graph2, task, "failed", "it was not built before: leave out --only, or build it first");
+      t.reason = record2 ? goesDown ? `packed anew: the channel holds ${held}` : "forced" : "new or changed inputs";
     }
-    this.ready.push({ run: r, task, settled });
+    this.ready.push({ graph: graph2, task, resolved: settled });
   }
   /** Settles one task whose root is known and takes it from the store, where it is there: for whoever schedules. */
-  async recall(r, task) {
-    if (r.results[task]?.state === "waiting") {
-      await this.settleNow(r, task);
+  async resolveTask(graph2, task) {
+    if (graph2.results[task]?.state === "waiting") {
+      await this.resolveNow(graph2, task);
       this.ready.length = 0;
-      return r.results[task].state !== "waiting";
+      return graph2.results[task].state !== "waiting";
     }
-    return isDone(r.results[task]?.state ?? "waiting");
+    return isDone(graph2.results[task]?.state ?? "waiting");
   }
   /** Does one task whose root is known, for whoever schedules. */
-  async perform(r, task) {
-    if (await this.recall(r, task)) return;
-    if (r.results[task]?.state !== "waiting") return;
-    const settled = await this.options.settler.settle(r, task);
-    if (typeof settled === "string") this.finish(r, task, "failed", settled);
-    else await this.runTask(r, task, settled);
+  async runScheduled(graph2, task) {
+    if (await this.resolveTask(graph2, task)) return;
+    if (graph2.results[task]?.state !== "waiting") return;
+    const settled = await this.options.taskKeys.resolveKey(graph2, task);
+    if (typeof settled === "string") this.finish(graph2, task, "failed", settled);
+    else await this.runTask(graph2, task, settled);
   }
   async lookUp(key) {
     const hint = this.options.hints.builds.get(key);
     return hint && this.options.store.holds(hint.debs) ? hint : this.options.store.get(key);
   }
-  keep(r, n, record2) {
-    this.know(r, n, record2);
-    this.finish(r, n, "kept", "its key is in the store");
+  useCached(graph2, n, record2) {
+    this.setRecord(graph2, n, record2);
+    this.finish(graph2, n, "cached", "unchanged");
   }
-  know(r, n, record2) {
-    r.records[n] = record2;
-    Object.assign(r.results[n], { version: record2.version, debs: record2.debs });
+  setRecord(graph2, n, record2) {
+    graph2.records[n] = record2;
+    Object.assign(graph2.results[n], { version: record2.version, debs: record2.debs });
   }
-  keepTest(r, task, record2, how) {
-    const n = task - r.count;
-    r.tests[n] = record2;
-    const t = r.results[task];
+  useTestRecord(graph2, task, record2, how) {
+    const n = task - graph2.count;
+    graph2.tests[n] = record2;
+    const t = graph2.results[task];
     t.tests = {
       tests: record2.tests,
       failures: record2.failures,
@@ -23433,112 +23437,115 @@ var Engine = class {
     if (record2.outcome === "failed") {
       const [first] = record2.failed;
       this.finish(
-        r,
+        graph2,
         task,
         "failed",
-        `${how === "kept" ? "kept: " : ""}${record2.failures} of ${record2.tests} tests failed${first ? `, ${first.suite}.${first.name} first: ${first.message.trim().split("\n")[0]}` : ""}`
+        `${how === "cached" ? "cached: " : ""}${record2.failures} of ${record2.tests} tests failed${first ? `, ${first.suite}.${first.name} first: ${first.message.trim().split("\n")[0]}` : ""}`
       );
     } else
       this.finish(
-        r,
+        graph2,
         task,
         how,
-        record2.outcome === "none" ? "it has no tests" : record2.flaky.length ? `flaky: ${record2.flaky.map((f) => `${f.suite}.${f.name}`).join(", ")}` : t.reason || "its key is in the store"
+        record2.outcome === "none" ? "it has no tests" : record2.flaky.length ? `flaky: ${record2.flaky.map((f) => `${f.suite}.${f.name}`).join(", ")}` : t.reason || "unchanged"
       );
   }
   /** What a task came to; who waits for it goes on, or is stopped. */
-  finish(r, task, state, reason) {
+  finish(graph2, task, state, reason) {
     const ended = [{ task, state, reason }];
     for (const end2 of ended) {
-      const t = r.results[end2.task];
+      const t = graph2.results[end2.task];
       if (t?.state !== "waiting") continue;
       Object.assign(t, { state: end2.state, reason: end2.reason, finished: this.options.now() });
       this.options.progress.finished(t);
-      if (isDone(end2.state)) this.letGo(r, end2.task);
+      if (isDone(end2.state)) this.resolveDependents(graph2, end2.task);
       else {
         if (end2.state === "failed" && this.options.failFast) this.stopped = true;
         const what = end2.state === "failed" ? "failed" : end2.state === "blocked" ? "is blocked" : "was stopped";
-        for (const d of this.tasksAbove(r, end2.task))
+        for (const d of this.dependentTasks(graph2, end2.task))
           ended.push({
             task: d,
             state: "stopped",
-            reason: end2.task < r.count ? `'${t.name}' ${what}` : `the tests of '${t.name}' failed`
+            reason: end2.task < graph2.count ? `'${t.name}' ${what}` : `the tests of '${t.name}' failed`
           });
       }
     }
   }
   /** Settles those that waited for nothing but this. */
-  letGo(r, task) {
-    const { left, dependents } = this.waits.get(r);
+  resolveDependents(graph2, task) {
+    const { pending: left, dependents } = this.waits.get(graph2);
     const done = [task];
     for (const n of done) {
       for (const d of dependents(n)) {
         if (--left[d] > 0) continue;
-        if (d >= r.results.length) done.push(d);
-        else if (r.results[d]?.state === "waiting") this.settle(r, d);
+        if (d >= graph2.results.length) done.push(d);
+        else if (graph2.results[d]?.state === "waiting") this.resolve(graph2, d);
       }
     }
   }
   /** The tasks that wait for a task, or for what can't be used without it. */
-  tasksAbove(r, task) {
-    const { dependents } = this.waits.get(r);
+  dependentTasks(graph2, task) {
+    const { dependents } = this.waits.get(graph2);
     const found = /* @__PURE__ */ new Set([task]);
-    for (const n of found) if (n === task || n >= r.results.length) for (const d of dependents(n)) found.add(d);
+    for (const n of found) if (n === task || n >= graph2.results.length) for (const d of dependents(n)) found.add(d);
     found.delete(task);
-    return [...found].filter((n) => n < r.results.length);
+    return [...found].filter((n) => n < graph2.results.length);
   }
   /** Does one task that was settled, unless another slipway on this machine did it meanwhile. */
-  async runTask(r, task, settled) {
+  async runTask(graph2, task, settled) {
     const { options: options3 } = this;
-    const p = packageOf(r, task);
-    const t = r.results[task];
-    const test2 = kindOf(r, task) === "test";
+    const p = packageOf(graph2, task);
+    const t = graph2.results[task];
+    const test2 = kindOf(graph2, task) === "test";
     const lock2 = (0, import_node_path27.join)(options3.state, "locks", settled.key);
-    await withLock(
+    await withMutex(
       lock2,
       async () => {
         if (!options3.rebuild(p.name)) {
           if (test2) {
             const already = await options3.store.getTest(settled.key);
-            if (already && !options3.retest(already)) return this.keepTest(r, task, already, "kept");
+            if (already && !options3.retest(already)) return this.useTestRecord(graph2, task, already, "cached");
           } else {
             const already = await options3.store.get(settled.key);
-            const held = options3.held(r.scope, r.target, p.debian);
+            const held = options3.channelVersion(graph2.scope, graph2.target, p.debian);
             if (already && !(held !== void 0 && compareDebianVersions(already.version, held) < 0))
-              return this.keep(r, task, already);
+              return this.useCached(graph2, task, already);
           }
         }
         t.started = options3.now();
-        t.log = (0, import_node_path27.join)("logs", r.id, `${p.name}${test2 ? ".test" : ""}.log`);
+        t.log = (0, import_node_path27.join)("logs", graph2.id, `${p.name}${test2 ? ".test" : ""}.log`);
         options3.progress.started(t);
-        await (test2 ? this.doTest(r, task, settled, (0, import_node_path27.join)(options3.output, t.log)) : this.doBuild(r, task, settled, (0, import_node_path27.join)(options3.output, t.log)));
+        await (test2 ? this.doTest(graph2, task, settled, (0, import_node_path27.join)(options3.output, t.log)) : this.doBuild(graph2, task, settled, (0, import_node_path27.join)(options3.output, t.log)));
       },
       () => options3.progress.note(`${p.name}: another slipway does it; waiting`)
     );
     (0, import_node_fs23.rmSync)(lock2, { force: true });
   }
-  async doBuild(r, n, settled, log) {
-    const made = await this.healing(r, (work2) => this.options.builder.build(r, n, settled, work2, log));
-    if ("fault" in made) return this.fail(r, n, made.fault);
+  async doBuild(graph2, n, settled, log) {
+    const made = await this.healing(graph2, (work2) => this.options.builder.build(graph2, n, settled, work2, log));
+    if ("fault" in made) return this.fail(graph2, n, made.fault);
     await this.options.store.putRecord(made.record);
-    this.know(r, n, made.record);
-    this.finish(r, n, "built", r.results[n].reason);
+    this.setRecord(graph2, n, made.record);
+    this.finish(graph2, n, "built", graph2.results[n].reason);
   }
-  async doTest(r, task, settled, log) {
-    const made = await this.healing(r, (work2) => this.options.builder.test(r, task - r.count, settled, work2, log));
-    if ("fault" in made) return this.fail(r, task, made.fault);
+  async doTest(graph2, task, settled, log) {
+    const made = await this.healing(
+      graph2,
+      (work2) => this.options.builder.test(graph2, task - graph2.count, settled, work2, log)
+    );
+    if ("fault" in made) return this.fail(graph2, task, made.fault);
     await this.options.store.putTest(made.record);
-    this.keepTest(r, task, made.record, "passed");
+    this.useTestRecord(graph2, task, made.record, "passed");
   }
-  fail(r, task, fault2) {
+  fail(graph2, task, fault2) {
     const stopped = this.options.signal.aborted;
-    this.finish(r, task, stopped ? "stopped" : "failed", stopped ? "the run was stopped" : fault2);
+    this.finish(graph2, task, stopped ? "stopped" : "failed", stopped ? "the run was stopped" : fault2);
   }
   /** Does a task; what the store lost of its root is built again first, and said. */
-  async healing(r, work2) {
+  async healing(graph2, work2) {
     const { options: options3 } = this;
     for (let attempt = 0; attempt < 3; attempt++) {
-      const folder = newWork(options3.state);
+      const folder = newScratch(options3.state);
       let made;
       try {
         made = await work2(folder);
@@ -23547,7 +23554,7 @@ var Engine = class {
       }
       if (!("lost" in made)) return made;
       for (const d of made.lost) {
-        const fault2 = await this.restore(r, d);
+        const fault2 = await this.restore(graph2, d);
         if (fault2 !== void 0) return { fault: fault2 };
       }
     }
@@ -23555,24 +23562,24 @@ var Engine = class {
   }
   restoring = /* @__PURE__ */ new Map();
   /** Builds a package again whose files the store lost. */
-  restore(r, d) {
-    const record2 = r.records[d];
+  restore(graph2, d) {
+    const record2 = graph2.records[d];
     let under = this.restoring.get(record2);
-    if (!under) this.restoring.set(record2, under = this.restoreNow(r, d));
+    if (!under) this.restoring.set(record2, under = this.restoreNow(graph2, d));
     return under;
   }
-  async restoreNow(r, d) {
+  async restoreNow(graph2, d) {
     const { options: options3 } = this;
-    const { name: name4 } = packageOf(r, d);
+    const { name: name4 } = packageOf(graph2, d);
     options3.progress.note(`the store lost ${name4}, or it was damaged: it is built again`);
-    const settled = await options3.settler.settle(r, d);
+    const settled = await options3.taskKeys.resolveKey(graph2, d);
     if (typeof settled === "string") return settled;
-    const log = (0, import_node_path27.join)(options3.output, "logs", r.id, `${name4}.log`);
-    const made = await this.healing(r, (work2) => options3.builder.build(r, d, settled, work2, log));
+    const log = (0, import_node_path27.join)(options3.output, "logs", graph2.id, `${name4}.log`);
+    const made = await this.healing(graph2, (work2) => options3.builder.build(graph2, d, settled, work2, log));
     if ("fault" in made) return `'${name4}' was lost, and can't be built again: ${made.fault}`;
     await options3.store.putRecord(made.record);
-    this.know(r, d, made.record);
-    Object.assign(r.results[d], { state: "built", reason: "the store had lost it" });
+    this.setRecord(graph2, d, made.record);
+    Object.assign(graph2.results[d], { state: "built", reason: "the store had lost it" });
     return void 0;
   }
 };
@@ -23611,10 +23618,10 @@ function renderLock(lock2) {
 }
 
 // resources/templates/report.client
-var report_default = "'use strict';\n(() => {\n  const report = JSON.parse(document.getElementById('data').textContent);\n  const tasks = report.tasks;\n  const order = ['failed', 'stopped', 'blocked', 'built', 'kept', 'waiting'];\n  const $ = (id) => document.getElementById(id);\n  const make = (tag, attributes = {}, ...children) => {\n    const e = document.createElement(tag);\n    for (const [k, v] of Object.entries(attributes)) if (v !== undefined) e.setAttribute(k, v);\n    for (const c of children) e.append(c);\n    return e;\n  };\n  const svg = (tag, attributes = {}, ...children) => {\n    const e = document.createElementNS('http://www.w3.org/2000/svg', tag);\n    for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);\n    for (const c of children) e.append(c);\n    return e;\n  };\n  const time = (ms) => { const s = Math.round(ms / 1000); return s < 60 ? `${s} s` : `${Math.floor(s / 60)} min ${s % 60} s`; };\n  const took = (t) => (t.started !== undefined && t.finished !== undefined ? t.finished - t.started : undefined);\n  const color = (state) => getComputedStyle(document.documentElement).getPropertyValue(`--${state}`).trim();\n  let wanted = new Set();\n  let text = '';\n  const shown = () => tasks.filter((t) => (!wanted.size || wanted.has(t.state)) && (!text || t.name.includes(text) || t.scope.includes(text)));\n\n  document.querySelector('h1').textContent = document.title;\n  $('when').textContent = `${new Date(report.begun).toISOString().replace('T', ' ').slice(0, 19)} UTC, ${time(report.finished - report.begun)}, stamp ${report.stamp}`;\n  for (const state of order) {\n    const n = tasks.filter((t) => t.state === state).length;\n    if (!n) continue;\n    const b = make('button', { class: state }, `${n} ${state}`);\n    b.onclick = () => { wanted.has(state) ? wanted.delete(state) : wanted.add(state); b.classList.toggle('on'); draw(); };\n    $('counts').append(b);\n  }\n\n  function packages() {\n    const body = make('tbody');\n    const sorted = shown().map((t, i) => [t, i]).sort((a, b) => order.indexOf(a[0].state) - order.indexOf(b[0].state) || a[1] - b[1]);\n    for (const [t] of sorted) {\n      const why = make('td', {}, make('div', { class: 'why' }, t.reason));\n      if (t.tail.length) why.append(make('pre', {}, t.tail.join('\\n')));\n      const files = make('td');\n      if (t.log) files.append(make('a', { href: encodeURI(t.log) }, 'log'), ' ');\n      for (const d of t.debs ?? []) files.append(make('div', {}, `${d.name} (${Math.ceil(d.size / 1024)} KiB)`));\n      body.append(make('tr', { id: `p-${t.id}` }, make('td', {}, make('span', { class: `state ${t.state}` }, t.state)), make('td', {}, make('b', {}, t.name), make('div', { class: 'why' }, `${t.scope}, ${t.buildType}, ${t.repository}`)), make('td', {}, t.version ?? t.upstream), make('td', { class: 'n' }, took(t) === undefined ? '' : time(took(t))), why, files));\n    }\n    $('packages').replaceChildren(make('table', {}, make('thead', {}, make('tr', {}, ...['State', 'Package', 'Version', 'Time', 'Why', 'Files'].map((h) => make('th', {}, h)))), body));\n  }\n\n  function timeline() {\n    const ran = shown().filter((t) => took(t) !== undefined).sort((a, b) => a.started - b.started);\n    if (!ran.length) return $('timeline').replaceChildren(make('p', {}, 'Nothing was built in this run.'));\n    const from = Math.min(...ran.map((t) => t.started));\n    const to = Math.max(...ran.map((t) => t.finished));\n    const lanes = [];\n    const rows = ran.map((t) => { let l = lanes.findIndex((end) => end <= t.started); if (l < 0) l = lanes.length; lanes[l] = t.finished; return l; });\n    const width = Math.max(1160, ran.length * 14);\n    const x = (ms) => ((ms - from) / Math.max(1, to - from)) * (width - 20) + 10;\n    const s = svg('svg', { width, height: lanes.length * 30 + 40, role: 'img', 'aria-label': 'what ran when' });\n    for (let i = 0; i <= 8; i++) {\n      const at = from + ((to - from) * i) / 8;\n      s.append(svg('line', { x1: x(at), x2: x(at), y1: 20, y2: lanes.length * 30 + 24, stroke: '#8883' }), svg('text', { x: x(at), y: 14, 'text-anchor': i === 8 ? 'end' : 'start' }, time(at - from)));\n    }\n    ran.forEach((t, i) => {\n      const w = Math.max(2, x(t.finished) - x(t.started) - 1);\n      const g = svg('g', {}, svg('title', {}, `${t.id}: ${t.state}, ${time(took(t))}`), svg('rect', { x: x(t.started), y: 24 + rows[i] * 30, width: w, height: 24, rx: 3, fill: color(t.state), 'fill-opacity': .75 }));\n      if (w > t.name.length * 6.2) g.append(svg('text', { x: x(t.started) + 4, y: 40 + rows[i] * 30 }, t.name));\n      s.append(g);\n    });\n    $('timeline').replaceChildren(make('div', { class: 'scroll' }, s));\n  }\n\n  function graph() {\n    const scopes = [...new Set(shown().map((t) => t.scope))];\n    const parts = scopes.map((scope) => {\n      const here = shown().filter((t) => t.scope === scope);\n      const byName = new Map(here.map((t) => [t.name, t]));\n      const depth = new Map();\n      for (const t of here) depth.set(t.name, Math.max(0, ...t.needs.filter((n) => depth.has(n)).map((n) => depth.get(n) + 1)));\n      const columns = [];\n      for (const t of here) (columns[depth.get(t.name)] ??= []).push(t);\n      const place = new Map();\n      columns.forEach((c, i) => c.forEach((t, j) => place.set(t.name, [i * 210 + 10, j * 26 + 10])));\n      const s = svg('svg', { width: columns.length * 210 + 20, height: Math.max(...columns.map((c) => c.length)) * 26 + 30, role: 'img', 'aria-label': `what needs what in ${scope}` });\n      const edges = [];\n      // What another need brings along is not drawn again.\n      const below = new Map();\n      for (const t of here) {\n        const all = new Set();\n        for (const n of t.needs) { all.add(n); for (const d of below.get(n) ?? []) all.add(d); }\n        below.set(t.name, all);\n      }\n      const drawn = (t) => t.needs.filter((n) => !t.needs.some((m) => m !== n && below.get(m)?.has(n) && !below.get(n)?.has(m)));\n      for (const t of here) for (const n of drawn(t)) {\n        if (!place.has(n) || !place.has(t.name)) continue;\n        const [x1, y1] = place.get(n), [x2, y2] = place.get(t.name);\n        const e = svg('path', { class: 'edge', d: `M${x1 + 180},${y1 + 10} C${x1 + 200},${y1 + 10} ${x2 - 20},${y2 + 10} ${x2},${y2 + 10}` });\n        edges.push([n, t.name, e]);\n        s.append(e);\n      }\n      const nodes = new Map();\n      for (const [name, [x, y]] of place) {\n        const t = byName.get(name);\n        const g = svg('g', { class: 'node' }, svg('title', {}, `${name}: ${t.state}${t.reason ? `, ${t.reason}` : ''}`), svg('rect', { x, y, width: 180, height: 20, rx: 4, fill: color(t.state), 'fill-opacity': .35 }), svg('text', { x: x + 6, y: y + 14 }, name.length > 28 ? `${name.slice(0, 27)}\u2026` : name));\n        g.onclick = () => {\n          const near = new Set([name]);\n          let grew = true;\n          while (grew) { grew = false; for (const [a, b] of edges) if (near.has(b) && !near.has(a)) { near.add(a); grew = true; } }\n          const above = new Set([name]);\n          grew = true;\n          while (grew) { grew = false; for (const [a, b] of edges) if (above.has(a) && !above.has(b)) { above.add(b); grew = true; } }\n          for (const [n, e] of nodes) e.classList.toggle('dim', !near.has(n) && !above.has(n));\n          for (const [a, b, e] of edges) e.classList.toggle('on', (near.has(a) && near.has(b)) || (above.has(a) && above.has(b)));\n        };\n        nodes.set(name, g);\n        s.append(g);\n      }\n      return make('div', {}, make('h2', {}, scope), make('p', {}, 'Click a package to see what it needs and what needs it.'), make('div', { class: 'scroll' }, s));\n    });\n    $('graph').replaceChildren(...parts);\n  }\n\n  let view = 'packages';\n  function draw() { ({ packages, timeline, graph })[view](); }\n  for (const b of document.querySelectorAll('nav button')) b.onclick = () => {\n    view = b.dataset.view;\n    for (const o of document.querySelectorAll('nav button')) o.classList.toggle('on', o === b);\n    for (const s of document.querySelectorAll('main section')) s.hidden = s.id !== view;\n    draw();\n  };\n  $('find').oninput = (e) => { text = e.target.value.trim(); draw(); };\n  draw();\n})();\n";
+var report_default = "'use strict';\n(() => {\n  const report = JSON.parse(document.getElementById('data').textContent);\n  const tasks = report.tasks;\n  const order = ['failed', 'stopped', 'blocked', 'built', 'cached', 'waiting'];\n  const $ = (id) => document.getElementById(id);\n  const make = (tag, attributes = {}, ...children) => {\n    const e = document.createElement(tag);\n    for (const [k, v] of Object.entries(attributes)) if (v !== undefined) e.setAttribute(k, v);\n    for (const c of children) e.append(c);\n    return e;\n  };\n  const svg = (tag, attributes = {}, ...children) => {\n    const e = document.createElementNS('http://www.w3.org/2000/svg', tag);\n    for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);\n    for (const c of children) e.append(c);\n    return e;\n  };\n  const time = (ms) => { const s = Math.round(ms / 1000); return s < 60 ? `${s} s` : `${Math.floor(s / 60)} min ${s % 60} s`; };\n  const took = (t) => (t.started !== undefined && t.finished !== undefined ? t.finished - t.started : undefined);\n  const color = (state) => getComputedStyle(document.documentElement).getPropertyValue(`--${state}`).trim();\n  let wanted = new Set();\n  let text = '';\n  const shown = () => tasks.filter((t) => (!wanted.size || wanted.has(t.state)) && (!text || t.name.includes(text) || t.scope.includes(text)));\n\n  document.querySelector('h1').textContent = document.title;\n  $('when').textContent = `${new Date(report.begun).toISOString().replace('T', ' ').slice(0, 19)} UTC, ${time(report.finished - report.begun)}, stamp ${report.stamp}`;\n  for (const state of order) {\n    const n = tasks.filter((t) => t.state === state).length;\n    if (!n) continue;\n    const b = make('button', { class: state }, `${n} ${state}`);\n    b.onclick = () => { wanted.has(state) ? wanted.delete(state) : wanted.add(state); b.classList.toggle('on'); draw(); };\n    $('counts').append(b);\n  }\n\n  function packages() {\n    const body = make('tbody');\n    const sorted = shown().map((t, i) => [t, i]).sort((a, b) => order.indexOf(a[0].state) - order.indexOf(b[0].state) || a[1] - b[1]);\n    for (const [t] of sorted) {\n      const why = make('td', {}, make('div', { class: 'why' }, t.reason));\n      if (t.tail.length) why.append(make('pre', {}, t.tail.join('\\n')));\n      const files = make('td');\n      if (t.log) files.append(make('a', { href: encodeURI(t.log) }, 'log'), ' ');\n      for (const d of t.debs ?? []) files.append(make('div', {}, `${d.name} (${Math.ceil(d.size / 1024)} KiB)`));\n      body.append(make('tr', { id: `p-${t.id}` }, make('td', {}, make('span', { class: `state ${t.state}` }, t.state)), make('td', {}, make('b', {}, t.name), make('div', { class: 'why' }, `${t.scope}, ${t.buildType}, ${t.repository}`)), make('td', {}, t.version ?? t.upstream), make('td', { class: 'n' }, took(t) === undefined ? '' : time(took(t))), why, files));\n    }\n    $('packages').replaceChildren(make('table', {}, make('thead', {}, make('tr', {}, ...['State', 'Package', 'Version', 'Time', 'Why', 'Files'].map((h) => make('th', {}, h)))), body));\n  }\n\n  function timeline() {\n    const ran = shown().filter((t) => took(t) !== undefined).sort((a, b) => a.started - b.started);\n    if (!ran.length) return $('timeline').replaceChildren(make('p', {}, 'Nothing was built in this run.'));\n    const from = Math.min(...ran.map((t) => t.started));\n    const to = Math.max(...ran.map((t) => t.finished));\n    const lanes = [];\n    const rows = ran.map((t) => { let l = lanes.findIndex((end) => end <= t.started); if (l < 0) l = lanes.length; lanes[l] = t.finished; return l; });\n    const width = Math.max(1160, ran.length * 14);\n    const x = (ms) => ((ms - from) / Math.max(1, to - from)) * (width - 20) + 10;\n    const s = svg('svg', { width, height: lanes.length * 30 + 40, role: 'img', 'aria-label': 'what ran when' });\n    for (let i = 0; i <= 8; i++) {\n      const at = from + ((to - from) * i) / 8;\n      s.append(svg('line', { x1: x(at), x2: x(at), y1: 20, y2: lanes.length * 30 + 24, stroke: '#8883' }), svg('text', { x: x(at), y: 14, 'text-anchor': i === 8 ? 'end' : 'start' }, time(at - from)));\n    }\n    ran.forEach((t, i) => {\n      const w = Math.max(2, x(t.finished) - x(t.started) - 1);\n      const g = svg('g', {}, svg('title', {}, `${t.id}: ${t.state}, ${time(took(t))}`), svg('rect', { x: x(t.started), y: 24 + rows[i] * 30, width: w, height: 24, rx: 3, fill: color(t.state), 'fill-opacity': .75 }));\n      if (w > t.name.length * 6.2) g.append(svg('text', { x: x(t.started) + 4, y: 40 + rows[i] * 30 }, t.name));\n      s.append(g);\n    });\n    $('timeline').replaceChildren(make('div', { class: 'scroll' }, s));\n  }\n\n  function graph() {\n    const scopes = [...new Set(shown().map((t) => t.scope))];\n    const parts = scopes.map((scope) => {\n      const here = shown().filter((t) => t.scope === scope);\n      const byName = new Map(here.map((t) => [t.name, t]));\n      const depth = new Map();\n      for (const t of here) depth.set(t.name, Math.max(0, ...t.needs.filter((n) => depth.has(n)).map((n) => depth.get(n) + 1)));\n      const columns = [];\n      for (const t of here) (columns[depth.get(t.name)] ??= []).push(t);\n      const place = new Map();\n      columns.forEach((c, i) => c.forEach((t, j) => place.set(t.name, [i * 210 + 10, j * 26 + 10])));\n      const s = svg('svg', { width: columns.length * 210 + 20, height: Math.max(...columns.map((c) => c.length)) * 26 + 30, role: 'img', 'aria-label': `what needs what in ${scope}` });\n      const edges = [];\n      // What another need brings along is not drawn again.\n      const below = new Map();\n      for (const t of here) {\n        const all = new Set();\n        for (const n of t.needs) { all.add(n); for (const d of below.get(n) ?? []) all.add(d); }\n        below.set(t.name, all);\n      }\n      const drawn = (t) => t.needs.filter((n) => !t.needs.some((m) => m !== n && below.get(m)?.has(n) && !below.get(n)?.has(m)));\n      for (const t of here) for (const n of drawn(t)) {\n        if (!place.has(n) || !place.has(t.name)) continue;\n        const [x1, y1] = place.get(n), [x2, y2] = place.get(t.name);\n        const e = svg('path', { class: 'edge', d: `M${x1 + 180},${y1 + 10} C${x1 + 200},${y1 + 10} ${x2 - 20},${y2 + 10} ${x2},${y2 + 10}` });\n        edges.push([n, t.name, e]);\n        s.append(e);\n      }\n      const nodes = new Map();\n      for (const [name, [x, y]] of place) {\n        const t = byName.get(name);\n        const g = svg('g', { class: 'node' }, svg('title', {}, `${name}: ${t.state}${t.reason ? `, ${t.reason}` : ''}`), svg('rect', { x, y, width: 180, height: 20, rx: 4, fill: color(t.state), 'fill-opacity': .35 }), svg('text', { x: x + 6, y: y + 14 }, name.length > 28 ? `${name.slice(0, 27)}\u2026` : name));\n        g.onclick = () => {\n          const near = new Set([name]);\n          let grew = true;\n          while (grew) { grew = false; for (const [a, b] of edges) if (near.has(b) && !near.has(a)) { near.add(a); grew = true; } }\n          const above = new Set([name]);\n          grew = true;\n          while (grew) { grew = false; for (const [a, b] of edges) if (above.has(a) && !above.has(b)) { above.add(b); grew = true; } }\n          for (const [n, e] of nodes) e.classList.toggle('dim', !near.has(n) && !above.has(n));\n          for (const [a, b, e] of edges) e.classList.toggle('on', (near.has(a) && near.has(b)) || (above.has(a) && above.has(b)));\n        };\n        nodes.set(name, g);\n        s.append(g);\n      }\n      return make('div', {}, make('h2', {}, scope), make('p', {}, 'Click a package to see what it needs and what needs it.'), make('div', { class: 'scroll' }, s));\n    });\n    $('graph').replaceChildren(...parts);\n  }\n\n  let view = 'packages';\n  function draw() { ({ packages, timeline, graph })[view](); }\n  for (const b of document.querySelectorAll('nav button')) b.onclick = () => {\n    view = b.dataset.view;\n    for (const o of document.querySelectorAll('nav button')) o.classList.toggle('on', o === b);\n    for (const s of document.querySelectorAll('main section')) s.hidden = s.id !== view;\n    draw();\n  };\n  $('find').oninput = (e) => { text = e.target.value.trim(); draw(); };\n  draw();\n})();\n";
 
 // resources/templates/report.css
-var report_default2 = ":root { color-scheme: light dark; --line: #8884; --failed: #c62828; --stopped: #ef6c00; --blocked: #8e24aa; --built: #2e7d32; --kept: #546e7a; --waiting: #546e7a; }\n* { box-sizing: border-box; }\nbody { font: 14px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 1400px; padding: 0 1rem 3rem; }\nh1 { font-size: 1.3rem; margin: 1rem 0 0; }\n#when { margin: 0 0 .6rem; opacity: .75; }\n#counts button { border: 1px solid var(--line); background: none; color: inherit; border-radius: 1rem; padding: .1rem .8rem; margin: 0 .4rem .4rem 0; cursor: pointer; font: inherit; }\n#counts button.on { outline: 2px solid currentColor; }\n.state { display: inline-block; min-width: 4.5rem; font-weight: 600; }\n.failed { color: var(--failed); } .stopped { color: var(--stopped); } .blocked { color: var(--blocked); } .built { color: var(--built); } .kept, .waiting { color: var(--kept); }\nnav { position: sticky; top: 0; background: Canvas; padding: .5rem 0; border-bottom: 1px solid var(--line); display: flex; gap: .3rem; z-index: 1; }\nnav button { border: 0; background: none; color: inherit; padding: .3rem .8rem; cursor: pointer; font: inherit; border-radius: .3rem; }\nnav button.on { background: #8883; font-weight: 600; }\nnav input { margin-left: auto; padding: .3rem .6rem; font: inherit; width: 16rem; max-width: 40%; }\ntable { border-collapse: collapse; width: 100%; }\nth { text-align: left; font-weight: 600; }\nth, td { padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }\ntd.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }\ntd .why { opacity: .8; white-space: pre-line; }\npre { background: #8882; padding: .5rem; white-space: pre-wrap; overflow-wrap: anywhere; margin: .4rem 0; }\na { color: inherit; }\nsvg text { font: 11px system-ui, sans-serif; fill: currentColor; }\n.scroll { overflow: auto; max-height: 80vh; border: 1px solid var(--line); margin-top: .6rem; }\n.node rect { stroke: var(--line); cursor: pointer; }\n.dim { opacity: .12; }\n.edge { stroke: #8886; fill: none; }\n.edge.on { stroke: #1976d2; stroke-width: 2; }\n";
+var report_default2 = ":root { color-scheme: light dark; --line: #8884; --failed: #c62828; --stopped: #ef6c00; --blocked: #8e24aa; --built: #2e7d32; --cached: #546e7a; --waiting: #546e7a; }\n* { box-sizing: border-box; }\nbody { font: 14px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 1400px; padding: 0 1rem 3rem; }\nh1 { font-size: 1.3rem; margin: 1rem 0 0; }\n#when { margin: 0 0 .6rem; opacity: .75; }\n#counts button { border: 1px solid var(--line); background: none; color: inherit; border-radius: 1rem; padding: .1rem .8rem; margin: 0 .4rem .4rem 0; cursor: pointer; font: inherit; }\n#counts button.on { outline: 2px solid currentColor; }\n.state { display: inline-block; min-width: 4.5rem; font-weight: 600; }\n.failed { color: var(--failed); } .stopped { color: var(--stopped); } .blocked { color: var(--blocked); } .built { color: var(--built); } .kept, .waiting { color: var(--cached); }\nnav { position: sticky; top: 0; background: Canvas; padding: .5rem 0; border-bottom: 1px solid var(--line); display: flex; gap: .3rem; z-index: 1; }\nnav button { border: 0; background: none; color: inherit; padding: .3rem .8rem; cursor: pointer; font: inherit; border-radius: .3rem; }\nnav button.on { background: #8883; font-weight: 600; }\nnav input { margin-left: auto; padding: .3rem .6rem; font: inherit; width: 16rem; max-width: 40%; }\ntable { border-collapse: collapse; width: 100%; }\nth { text-align: left; font-weight: 600; }\nth, td { padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }\ntd.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }\ntd .why { opacity: .8; white-space: pre-line; }\npre { background: #8882; padding: .5rem; white-space: pre-wrap; overflow-wrap: anywhere; margin: .4rem 0; }\na { color: inherit; }\nsvg text { font: 11px system-ui, sans-serif; fill: currentColor; }\n.scroll { overflow: auto; max-height: 80vh; border: 1px solid var(--line); margin-top: .6rem; }\n.node rect { stroke: var(--line); cursor: pointer; }\n.dim { opacity: .12; }\n.edge { stroke: #8886; fill: none; }\n.edge.on { stroke: #1976d2; stroke-width: 2; }\n";
 
 // resources/templates/report.mustache
 var report_default3 = `<!doctype html>
@@ -23651,7 +23658,7 @@ function renderReport(report2) {
 }
 
 // ts-src/cli/outputs.ts
-var resultsOf = (runs) => runs.flatMap((r) => r.results.filter((t) => t !== void 0));
+var resultsOf = (runs) => runs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
 async function writeOutputs(plan2, distributions, platforms, runs, store2, output, begun) {
   const results = resultsOf(runs);
   writeWhole((0, import_node_path28.join)(output, "lock.yaml"), renderLock(makeLock(plan2.stamp, locked(plan2, distributions), platforms)));
@@ -23665,13 +23672,13 @@ async function writeOutputs(plan2, distributions, platforms, runs, store2, outpu
       begun,
       finished: Date.now(),
       tasks: runs.flatMap(
-        (r) => r.results.flatMap((t, task) => {
+        (graph2) => graph2.results.flatMap((t, task) => {
           if (!t) return [];
-          const p = packageOf(r, task);
+          const p = packageOf(graph2, task);
           return [
             {
               ...t,
-              scope: r.id,
+              scope: graph2.id,
               buildType: p.buildType,
               upstream: p.version,
               repository: p.repository,
@@ -23684,17 +23691,17 @@ async function writeOutputs(plan2, distributions, platforms, runs, store2, outpu
     })
   );
   const lost2 = [];
-  for (const r of runs) {
-    for (const record2 of r.tests) {
+  for (const graph2 of runs) {
+    for (const record2 of graph2.tests) {
       if (!record2?.junit) continue;
       const text2 = await store2.readText(record2.junit);
       if (text2 === void 0)
         lost2.push(
-          warning("results-lost", `the store lost the test results of '${record2.package}' on ${r.id}`, {
+          warning("results-lost", `the store lost the test results of '${record2.package}' on ${graph2.id}`, {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path28.join)(output, "junit", r.id, `${record2.package}.xml`), text2, { sync: false });
+      else writeWhole((0, import_node_path28.join)(output, "junit", graph2.id, `${record2.package}.xml`), text2, { sync: false });
     }
   }
   return lost2;
@@ -23722,12 +23729,12 @@ var remembered = 50;
 async function judgeTests(runs, store2, stamp) {
   const verdicts = /* @__PURE__ */ new Map();
   const work2 = runs.flatMap(
-    (r) => r.tests.flatMap(
-      (record2, n) => record2 && record2.outcome !== "none" && r.results[r.count + n] ? [{ r, record: record2, task: r.results[r.count + n] }] : []
+    (graph2) => graph2.tests.flatMap(
+      (record2, n) => record2 && record2.outcome !== "none" && graph2.results[graph2.count + n] ? [{ r: graph2, record: record2, task: graph2.results[graph2.count + n] }] : []
     )
   );
-  await store2.many(work2, async ({ r, record: record2, task }) => {
-    const name4 = historyOf(r.id, record2.package);
+  await store2.many(work2, async ({ r: graph2, record: record2, task }) => {
+    const name4 = historyOf(graph2.id, record2.package);
     const cases = (list2) => list2.map((c) => `${c.suite}.${c.name}`).sort(compare);
     const history = await store2.readJson(name4) ?? [];
     const now = {
@@ -23737,7 +23744,7 @@ async function judgeTests(runs, store2, stamp) {
       failed: cases(record2.failed),
       flaky: cases(record2.flaky)
     };
-    const ran = !task.reason.startsWith("kept: ") && task.state !== "kept";
+    const ran = !task.reason.startsWith("cached: ") && task.state !== "cached";
     if (ran) {
       history.push(now);
       await store2.writeJson(name4, history.slice(-remembered));
@@ -23802,7 +23809,7 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
       left -= expected(t);
       done++;
       if (live) clear();
-      if (t.state !== "kept" || verbose) write(renderEvent(t, done, total));
+      if (t.state !== "cached" || verbose) write(renderEvent(t, done, total));
       if (live) draw();
     },
     note(text2) {
@@ -23821,25 +23828,26 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
 
 // ts-src/engine/runs.ts
 var runName = (stamp, id) => `runs/${stamp}-${id}.json`;
-async function recordRun({ store: store2, runs, input, hints }) {
+async function recordRun({ store: store2, graphs: runs, input, hints }) {
   const tasks = {};
   const objects = /* @__PURE__ */ new Set();
-  for (const r of runs) {
-    for (const t of r.results)
+  for (const graph2 of runs) {
+    for (const t of graph2.results)
       if (t?.key !== void 0) tasks[t.id] = { key: t.key, state: t.state, reason: t.reason.split("\n")[0] };
-    for (const record2 of r.records) for (const f of record2 ? [...record2.debs, record2.files] : []) objects.add(f.sha256);
+    for (const record2 of graph2.records)
+      for (const f of record2 ? [...record2.debs, record2.files] : []) objects.add(f.sha256);
   }
-  const changed = runs.some((r) => r.results.some((t) => t && t.state !== "kept"));
+  const changed = runs.some((graph2) => graph2.results.some((t) => t && t.state !== "cached"));
   if (changed) store2.sweep();
   const fresh = runs.filter(
-    (r) => r.records.some((record2) => record2 && !hints.builds.has(record2.key)) || r.tests.some((t) => t && hints.tests.get(t.key)?.outcome !== t.outcome)
+    (graph2) => graph2.records.some((record2) => record2 && !hints.builds.has(record2.key)) || graph2.tests.some((t) => t && hints.tests.get(t.key)?.outcome !== t.outcome)
   );
-  for (const r of fresh) {
-    const known2 = await store2.readIndex(scopeId(r.scope.distribution, r.target));
+  for (const graph2 of fresh) {
+    const known2 = await store2.readIndex(scopeId(graph2.scope.distribution, graph2.target));
     await store2.writeIndex(
-      scopeId(r.scope.distribution, r.target),
-      merged(r.records, known2.builds),
-      merged(r.tests, known2.tests)
+      scopeId(graph2.scope.distribution, graph2.target),
+      merged(graph2.records, known2.builds),
+      merged(graph2.tests, known2.tests)
     );
   }
   if (changed || fresh.length)
@@ -23887,7 +23895,7 @@ async function ensureBase(driver, state, distroRoot, name4, platform2, architect
   };
   const there = current();
   if (there && await driver.ready(there.root)) return good(there);
-  return withLock(
+  return withMutex(
     (0, import_node_path29.join)(folder, "lock"),
     async () => {
       const other = current();
@@ -23974,7 +23982,7 @@ async function prepareBase(driver, state, base) {
     root: { layers: [base.root] },
     network: false,
     user: "root",
-    work: newWork(state),
+    work: newScratch(state),
     env: aptEnvironment(void 0),
     binds: [
       { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
@@ -24068,7 +24076,7 @@ var lost = (what, platform2, digest3) => bad(
     hint: "plan again: then the base is made anew"
   })
 );
-async function keptBase(driver, store2, state, platform2, architecture2, wanted, progress) {
+async function storedBase(driver, store2, state, platform2, architecture2, wanted, progress) {
   (0, import_node_fs26.mkdirSync)((0, import_node_path30.join)(state, "bases"), { recursive: true });
   const folder = (0, import_node_path30.join)(
     (0, import_node_fs26.realpathSync)((0, import_node_path30.join)(state, "bases")),
@@ -24085,7 +24093,7 @@ async function keptBase(driver, store2, state, platform2, architecture2, wanted,
   };
   const now = await there();
   if (now) return good(now);
-  return withLock(
+  return withMutex(
     (0, import_node_path30.join)(folder, "lock"),
     async () => {
       const other = await there();
@@ -24165,7 +24173,7 @@ var aptOptions = [
   "-q"
 ];
 var copyCaches = "cp /aptcache/*.bin /tmp/; ";
-var System = class {
+var AptResolver = class {
   constructor(driver, state, base, proxy, log) {
     this.driver = driver;
     this.state = state;
@@ -24255,7 +24263,7 @@ var System = class {
         this.pending = [];
         const sets = [...new Set(batch.map((b) => b.names))].filter((s) => !this.resolved.has(s));
         if (sets.length) {
-          const work2 = newWork(this.state);
+          const work2 = newScratch(this.state);
           writeWhole((0, import_node_path31.join)(work2, "sets"), `${sets.join("\n")}
 `);
           const out = await this.driver.enter({
@@ -24336,7 +24344,7 @@ var System = class {
   async make(id, set) {
     const there = this.chain(id);
     if (there && await this.sound(there)) return good(there);
-    return withLock((0, import_node_path31.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path31.join)(this.all(), `${id}.lock`), async () => {
       const other = this.chain(id);
       if (other && await this.sound(other)) return good(other);
       let parent = this.nearestBelow(set);
@@ -24344,7 +24352,7 @@ var System = class {
       const missing = set.filter((s) => !parent?.set.includes(s));
       const fetched = await this.fetch(missing);
       if (!fetched.ok) return fetched;
-      const work2 = newWork(this.state);
+      const work2 = newScratch(this.state);
       const keep = (0, import_node_path31.join)(work2, "kept");
       const lower = parent ? this.chain(parent.id) : [this.base.root];
       const made = await this.driver.enter({
@@ -24425,11 +24433,11 @@ var System = class {
       const [name4, version2] = p.split("=");
       return `${name4}_${version2.replaceAll(":", "%3a")}_`;
     };
-    return withLock((0, import_node_path31.join)(this.state, "archives.lock"), async () => {
+    return withMutex((0, import_node_path31.join)(this.state, "archives.lock"), async () => {
       const held = (0, import_node_fs27.readdirSync)(this.archives());
       const missing = packages.filter((p) => !held.some((h) => h.startsWith(file2(p))));
       if (!missing.length) return good(true);
-      const work2 = newWork(this.state);
+      const work2 = newScratch(this.state);
       const got = await this.driver.enter({
         root: { layers: [this.base.root] },
         network: true,
@@ -25070,32 +25078,32 @@ async function restoreSource(store2, tree, folder) {
 }
 
 // ts-src/engine/build/package-builder.ts
-var Builder = class {
+var PackageBuilder = class {
   constructor(options3) {
     this.options = options3;
     this.packages = new Packages(options3.state, options3.store);
   }
   packages;
-  async build(r, n, settled, work2, log) {
+  async build(graph2, n, settled, work2, log) {
     const { options: options3 } = this;
-    const p = r.scope.packages[n];
+    const p = graph2.scope.packages[n];
     const begun = options3.now();
-    const roots = r.closures.root(n);
-    const room = await this.room(r, p, settled, roots, work2, log);
+    const roots = graph2.closures.root(n);
+    const room = await this.prepareEnvironment(graph2, p, settled, roots, work2, log);
     if ("fault" in room || "lost" in room) return room;
-    const version2 = this.version(r, p);
-    this.writePackaging(r, p, room.source, version2);
-    const enter = (steps, env, signal) => this.enter(r, p, room, (0, import_node_path35.join)(work2, `root-${steps.replaceAll(" ", "-")}`), steps, env, false, log, signal);
+    const version2 = this.version(graph2, p);
+    this.writePackaging(graph2, p, room.source, version2);
+    const enter = (steps, env, signal) => this.enter(graph2, p, room, (0, import_node_path35.join)(work2, `root-${steps.replaceAll(" ", "-")}`), steps, env, false, log, signal);
     const limit = timeLimit(options3.signal, options3.minutes);
     let outcome = await enter("build stage", {}, limit.signal);
     const description = outcome.code === 0 ? describe((0, import_node_path35.join)(room.source, "debian", p.debian)) : void 0;
     const shown3 = description && interfaceOf(description);
-    const abi2 = shown3 ? this.abiOf(r, n, shown3.shown, (0, import_node_path35.join)(room.source, "debian", `${p.debian}.substvars`)) : { name: "", requires: [] };
+    const abi2 = shown3 ? this.abiOf(graph2, n, shown3.shown, (0, import_node_path35.join)(room.source, "debian", `${p.debian}.substvars`)) : { name: "", requires: [] };
     if (outcome.code === 0)
       outcome = await enter("pack", { SLIPWAY_ABI: abi2.name, SLIPWAY_REQUIRES: abi2.requires.join(", ") }, limit.signal);
     limit.done();
     if (outcome.code !== 0 || !shown3) return { fault: this.faultOf(outcome, limit.signal, log, "its build") };
-    const main2 = debFile(p.debian, version2, r.target.architecture);
+    const main2 = debFile(p.debian, version2, graph2.target.architecture);
     for (const f of (0, import_node_fs31.readdirSync)(room.build))
       if (f.endsWith(".ddeb")) (0, import_node_fs31.renameSync)((0, import_node_path35.join)(room.build, f), (0, import_node_path35.join)(room.build, f.replace(/\.ddeb$/, ".deb")));
     const made = (0, import_node_fs31.readdirSync)(room.build).filter((f) => f.endsWith(".deb")).sort((a, b) => Number(b === main2) - Number(a === main2) || compare(a, b));
@@ -25104,7 +25112,7 @@ var Builder = class {
     for (const f of made) debs.push(await options3.store.put((0, import_node_path35.join)(room.build, f)));
     const unpacked = await this.packages.unpack(debs[0]);
     if (!unpacked) return { fault: "the store lost what was just built: is its disk sound?" };
-    const own3 = new Set(r.scope.packages.map((q3) => q3.debian));
+    const own3 = new Set(graph2.scope.packages.map((q3) => q3.debian));
     const record2 = {
       schema: 3,
       key: settled.key,
@@ -25118,19 +25126,19 @@ var Builder = class {
       requires: abi2.requires,
       inputs: settled.inputs(),
       system: room.system,
-      roots: rootsOf(r, n, roots),
+      roots: rootsOf(graph2, n, roots),
       milliseconds: Math.round(options3.now() - begun)
     };
-    const clash = await this.clash(r, n, unpacked.files);
+    const clash = await this.clash(graph2, n, unpacked.files);
     return clash === void 0 ? { record: record2 } : { fault: clash };
   }
   /**
    * Builds the package once more with its tests, in a root that has what they need, and runs them. A failing test is a
    * record too.
    */
-  async test(r, n, settled, work2, log) {
+  async test(graph2, n, settled, work2, log) {
     const { options: options3 } = this;
-    const p = r.scope.packages[n];
+    const p = graph2.scope.packages[n];
     const begun = options3.now();
     const record2 = (outcome2, cases2, attempts3, flaky2) => ({
       schema: 3,
@@ -25153,16 +25161,26 @@ var Builder = class {
         ...cases2.length ? { junit: await options3.store.putText(`${p.name}.xml`, renderJunit(p.name, cases2)) } : {}
       }
     });
-    const room = await this.room(r, p, settled, r.closures.testRoot(n), work2, log);
+    const room = await this.prepareEnvironment(graph2, p, settled, graph2.closures.testRoot(n), work2, log);
     if ("fault" in room || "lost" in room) return room;
     if (!hasTests(room.source, p)) return finish2(record2("none", [], 0, []), []);
-    this.writePackaging(r, p, room.source, this.version(r, p));
+    this.writePackaging(graph2, p, room.source, this.version(graph2, p));
     const limit = timeLimit(options3.signal, options3.minutes);
     const env = {
       SLIPWAY_TEST_RETRIES: String(options3.retries),
       SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, options3.minutes * 60 - 5)))
     };
-    const outcome = await this.enter(r, p, room, (0, import_node_path35.join)(work2, "root-test"), "test", env, "loopback", log, limit.signal);
+    const outcome = await this.enter(
+      graph2,
+      p,
+      room,
+      (0, import_node_path35.join)(work2, "root-test"),
+      "test",
+      env,
+      "loopback",
+      log,
+      limit.signal
+    );
     limit.done();
     if (options3.signal.aborted) return { fault: "the run was stopped" };
     const results = (0, import_node_path35.join)(room.build, "results");
@@ -25213,26 +25231,26 @@ var Builder = class {
     );
   }
   /** Source, packages and system layers of a task, at hand. */
-  async room(r, p, settled, roots, work2, log) {
+  async prepareEnvironment(graph2, p, settled, roots, work2, log) {
     const { options: options3 } = this;
     (0, import_node_fs31.mkdirSync)((0, import_node_path35.dirname)(log), { recursive: true });
-    (0, import_node_fs31.writeFileSync)(log, `== ${p.name} ${p.version} on ${r.id}, key ${settled.key}
+    (0, import_node_fs31.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${settled.key}
 `);
     const system = await settled.set.packages();
     if (typeof system === "string") return { fault: `apt can't install what it needs: ${system}` };
-    const layers = await r.system.root(system);
+    const layers = await graph2.system.root(system);
     if (!layers.ok) return { fault: `${layers.diagnostics[0].message} (${layers.diagnostics[0].file})` };
     const lost2 = await this.packages.compose(
-      roots.map((d) => r.records[d].debs[0]),
-      r.system.status(layers.value),
+      roots.map((d) => graph2.records[d].debs[0]),
+      graph2.system.status(layers.value),
       (0, import_node_path35.join)(work2, "own")
     );
-    if (lost2.length) return { lost: roots.filter((d) => lost2.includes(r.records[d].debs[0].sha256)) };
+    if (lost2.length) return { lost: roots.filter((d) => lost2.includes(graph2.records[d].debs[0].sha256)) };
     const build2 = (0, import_node_path35.join)(work2, "build");
     const source = (0, import_node_path35.join)(build2, p.name);
     const fault2 = await this.bringSource(p, source);
     if (fault2 !== void 0) return { fault: fault2 };
-    for (const patch of options3.settler.settingsOf(p.name).patches ?? []) {
+    for (const patch of options3.taskKeys.settingsOf(p.name).patches ?? []) {
       const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path35.join)(options3.distroRoot, patch)], {
         cwd: source,
         env: { ...process.env, GIT_CEILING_DIRECTORIES: build2 }
@@ -25250,8 +25268,8 @@ var Builder = class {
     const out = await checkout({ gitDir }, p.source.tree, source);
     return out.ok ? void 0 : out.diagnostics[0].message;
   }
-  enter(r, p, room, work2, steps, env, network2, log, signal) {
-    const old = ["focal", "bionic", "buster", "bullseye"].includes(r.target.release);
+  enter(graph2, p, room, work2, steps, env, network2, log, signal) {
+    const old = ["focal", "bionic", "buster", "bullseye"].includes(graph2.target.release);
     return this.options.driver.enter({
       root: { layers: [room.own, ...room.layers] },
       network: network2,
@@ -25285,16 +25303,18 @@ var Builder = class {
 ${cause.hint}` : outcome.code === 127 && outcome.stderr ? outcome.stderr : `${what} ended with ${outcome.signal ?? outcome.code}`;
   }
   /** `debian/` in the package's folder. */
-  writePackaging(r, p, source, version2) {
-    const { distro, settler, stamp } = this.options;
-    const input = settler.distribution(r);
+  writePackaging(graph2, p, source, version2) {
+    const { distro, taskKeys: settler, stamp } = this.options;
+    const input = settler.distribution(graph2);
     const { manifest } = input.packages.get(p.name);
     const settings2 = settler.settingsOf(p.name);
-    const variant2 = distro.variants[r.target.variant];
-    const holds2 = conditionEvaluator(conditionContext(input, distro.distributions[r.scope.distribution].conditions));
-    const relation = (kind) => manifest.dependencies.filter((d) => d.tag === kind && holds2(d.condition) && /^[A-Za-z0-9_-]+$/.test(d.name)).map((d) => debianPackage(distro, r.scope.distribution, d.name));
+    const variant2 = distro.variants[graph2.target.variant];
+    const holds2 = conditionEvaluator(
+      conditionContext(input, distro.distributions[graph2.scope.distribution].conditions)
+    );
+    const relation = (kind) => manifest.dependencies.filter((d) => d.tag === kind && holds2(d.condition) && /^[A-Za-z0-9_-]+$/.test(d.name)).map((d) => debianPackage(distro, graph2.scope.distribution, d.name));
     const debianNames2 = (names2) => names2.flatMap((d) => {
-      const q3 = r.scope.packages[r.closures.index.get(d) ?? -1];
+      const q3 = graph2.scope.packages[graph2.closures.index.get(d) ?? -1];
       return q3 ? (p.bounds[d] ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
     });
     (0, import_node_fs31.rmSync)((0, import_node_path35.join)(source, "debian"), { recursive: true, force: true });
@@ -25303,11 +25323,11 @@ ${cause.hint}` : outcome.code === 127 && outcome.stderr ? outcome.stderr : `${wh
       manifest,
       version: version2,
       stamp,
-      release: r.target.release,
-      prefix: r.scope.prefix,
-      underlayPrefixes: r.scope.underlayPrefixes,
+      release: graph2.target.release,
+      prefix: graph2.scope.prefix,
+      underlayPrefixes: graph2.scope.underlayPrefixes,
       cmakeArgs: [...variant2?.cmake_args ?? [], ...settings2.cmake_args ?? []],
-      environment: settler.environment(r, p),
+      environment: settler.environment(graph2, p),
       buildDepends: [.../* @__PURE__ */ new Set([...debianNames2(p.build), ...p.systemBuild, ...variant2?.build_depends ?? []])].sort(
         compare
       ),
@@ -25326,11 +25346,11 @@ ${cause.hint}` : outcome.code === 127 && outcome.stderr ? outcome.stderr : `${wh
    * and those names that it requires: of what it needs directly, and of what these don't require themselves. So a
    * package that was built against another interface, however far below, can't be installed with this one.
    */
-  abiOf(r, n, shown3, substvars) {
-    const p = r.scope.packages[n];
-    const root = new Set(r.closures.root(n));
-    const declared = r.closures.run(n).filter((d) => root.has(d));
-    const byAbi = new Map(r.closures.root(n).map((d) => [r.records[d].abi, r.records[d]]));
+  abiOf(graph2, n, shown3, substvars) {
+    const p = graph2.scope.packages[n];
+    const root = new Set(graph2.closures.root(n));
+    const declared = graph2.closures.run(n).filter((d) => root.has(d));
+    const byAbi = new Map(graph2.closures.root(n).map((d) => [graph2.records[d].abi, graph2.records[d]]));
     const covered = /* @__PURE__ */ new Set();
     const cover = (record2) => record2.requires.forEach((abi2) => {
       if (covered.has(abi2)) return;
@@ -25338,59 +25358,59 @@ ${cause.hint}` : outcome.code === 127 && outcome.stderr ? outcome.stderr : `${wh
       const next2 = byAbi.get(abi2);
       if (next2) cover(next2);
     });
-    const direct = p.run.flatMap((name5) => r.closures.index.get(name5) ?? []).filter((d) => root.has(d));
-    for (const d of direct) cover(r.records[d]);
-    const requires = new Set(direct.map((d) => r.records[d].abi));
-    for (const d of declared) if (!covered.has(r.records[d].abi)) requires.add(r.records[d].abi);
+    const direct = p.run.flatMap((name5) => graph2.closures.index.get(name5) ?? []).filter((d) => root.has(d));
+    for (const d of direct) cover(graph2.records[d]);
+    const requires = new Set(direct.map((d) => graph2.records[d].abi));
+    for (const d of declared) if (!covered.has(graph2.records[d].abi)) requires.add(graph2.records[d].abi);
     const own3 = [...requires].sort(compare);
     const name4 = abiName(p.debian, sha256(JSON.stringify([shown3, own3])));
     const linked = (/^slipway:Depends=(.*)$/m.exec((0, import_node_fs31.existsSync)(substvars) ? (0, import_node_fs31.readFileSync)(substvars, "utf8") : "")?.[1] ?? "").split(", ");
-    r.closures.root(n).forEach(
-      (d) => linked.includes(r.scope.packages[d].debian) && !covered.has(r.records[d].abi) && requires.add(r.records[d].abi)
+    graph2.closures.root(n).forEach(
+      (d) => linked.includes(graph2.scope.packages[d].debian) && !covered.has(graph2.records[d].abi) && requires.add(graph2.records[d].abi)
     );
     return { name: name4, requires: [...requires].sort(compare) };
   }
   /**
    * Two packages that ship one file: apt would refuse the second. Asked when one was built; before that nothing is new.
    */
-  async clash(r, n, files) {
-    const name4 = r.scope.packages[n].name;
-    await this.knowOwners(r, n);
+  async clash(graph2, n, files) {
+    const name4 = graph2.scope.packages[n].name;
+    await this.knowOwners(graph2, n);
     for (const file2 of files) {
-      const owner = r.owners.get(file2);
+      const owner = graph2.owners.get(file2);
       if (owner !== void 0 && owner !== name4) return `it ships ${file2}, which '${owner}' ships too`;
     }
-    for (const file2 of files) r.owners.set(file2, name4);
+    for (const file2 of files) graph2.owners.set(file2, name4);
     return void 0;
   }
   listed = /* @__PURE__ */ new WeakMap();
-  async knowOwners(r, n) {
-    let listed = this.listed.get(r);
-    if (!listed) this.listed.set(r, listed = /* @__PURE__ */ new Set());
-    const missing = r.records.flatMap(
-      (record2, i) => record2 && i !== n && !listed.has(record2.key) ? [{ record: record2, name: r.scope.packages[i].name }] : []
+  async knowOwners(graph2, n) {
+    let listed = this.listed.get(graph2);
+    if (!listed) this.listed.set(graph2, listed = /* @__PURE__ */ new Set());
+    const missing = graph2.records.flatMap(
+      (record2, i) => record2 && i !== n && !listed.has(record2.key) ? [{ record: record2, name: graph2.scope.packages[i].name }] : []
     );
     for (const { record: record2 } of missing) listed.add(record2.key);
     await this.options.store.many(missing, async ({ record: record2, name: name4 }) => {
       const text2 = await this.options.store.readText(record2.files);
-      if (text2 !== void 0) for (const file2 of JSON.parse(text2)) r.owners.set(file2, name4);
+      if (text2 !== void 0) for (const file2 of JSON.parse(text2)) graph2.owners.set(file2, name4);
     });
   }
   /** Upstream's version with the stamp; an epoch more where upstream is below what the channel holds. */
-  version(r, p) {
-    const held = this.options.held(r.scope, r.target, p.debian);
+  version(graph2, p) {
+    const held = this.options.channelVersion(graph2.scope, graph2.target, p.debian);
     const heldEpoch = held === void 0 ? 0 : Number(/^(\d+):/.exec(held)?.[1] ?? 0);
     const upstreamOf = (v) => v.replace(/^\d+:/, "").replace(/-[^-]*$/, "");
     const down = held !== void 0 && compareDebianVersions(p.version, upstreamOf(held)) < 0;
-    return debianVersion(p.version, r.target.release, this.options.stamp, heldEpoch + (down ? 1 : 0));
+    return debianVersion(p.version, graph2.target.release, this.options.stamp, heldEpoch + (down ? 1 : 0));
   }
 };
-var rootsOf = (r, n, roots) => {
-  const tools = new Set(r.scope.packages[n].tools);
+var rootsOf = (graph2, n, roots) => {
+  const tools = new Set(graph2.scope.packages[n].tools);
   return Object.fromEntries(
     roots.map((d) => {
-      const { name: name4 } = r.scope.packages[d];
-      const { shown: shown3, content } = r.records[d].interface;
+      const { name: name4 } = graph2.scope.packages[d];
+      const { shown: shown3, content } = graph2.records[d].interface;
       return [name4, `${shown3.slice(0, 12)}${tools.has(name4) ? ` ${content.slice(0, 12)}` : ""}`];
     })
   );
@@ -25501,7 +25521,7 @@ function keyText(inputs) {
 }
 
 // ts-src/plan/package-name-set.ts
-var Vocabulary = class {
+var NameIndex = class {
   numbers = /* @__PURE__ */ new Map();
   names = [];
   /** Numbers in the order of their names. */
@@ -25556,7 +25576,7 @@ var impliedByTests = {
   cmake: [],
   ament_python: ["python3-pytest"]
 };
-var Settler = class {
+var TaskKeys = class {
   constructor(distro, distroRoot, distributions) {
     this.distro = distro;
     this.distroRoot = distroRoot;
@@ -25567,24 +25587,24 @@ var Settler = class {
   byScope = /* @__PURE__ */ new Map();
   facts = /* @__PURE__ */ new Map();
   manifests = /* @__PURE__ */ new Map();
-  distribution = (r) => this.byScope.get(r.scope.distribution);
+  distribution = (graph2) => this.byScope.get(graph2.scope.distribution);
   /**
    * Variables of a build: those of the conditions (catkin and ament read package.xml again), the variant's, the
    * package's own.
    */
-  environment(r, p) {
+  environment(graph2, p) {
     return {
-      ...conditionContext(this.distribution(r), this.distro.distributions[r.scope.distribution].conditions),
-      ...this.distro.variants[r.target.variant]?.environment,
+      ...conditionContext(this.distribution(graph2), this.distro.distributions[graph2.scope.distribution].conditions),
+      ...this.distro.variants[graph2.target.variant]?.environment,
       ...this.settingsOf(p.name).environment
     };
   }
   /** The key of a task whose packages (`needsOfTask`) all have records; text where apt can't install what it needs. */
-  async settle(r, task) {
-    const p = packageOf(r, task);
-    const isTest = task >= r.count;
-    const variant2 = this.distro.variants[r.target.variant];
-    const { vocabulary } = this.factsOf(r);
+  async resolveKey(graph2, task) {
+    const p = packageOf(graph2, task);
+    const isTest = task >= graph2.count;
+    const variant2 = this.distro.variants[graph2.target.variant];
+    const { vocabulary } = this.factsOf(graph2);
     const names2 = [];
     for (const list2 of [
       p.systemBuild,
@@ -25593,39 +25613,42 @@ var Settler = class {
       ...isTest ? [p.systemTest, impliedByTests[p.buildType]] : []
     ])
       vocabulary.add(names2, list2);
-    const n = task % r.count;
-    const built = r.closures.build[n];
-    const direct = isTest ? [.../* @__PURE__ */ new Set([n, ...built, ...r.closures.test[n]])] : built;
-    for (const d of direct) join31(names2, this.namesOf(r, d));
-    const set = await r.system.resolve(vocabulary.sorted(names2));
+    const n = task % graph2.count;
+    const built = graph2.closures.build[n];
+    const direct = isTest ? [.../* @__PURE__ */ new Set([n, ...built, ...graph2.closures.test[n]])] : built;
+    for (const d of direct) join31(names2, this.namesOf(graph2, d));
+    const set = await graph2.system.resolve(vocabulary.sorted(names2));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
-    if (!isTest) r.sets[n] = set;
+    if (!isTest) graph2.sets[n] = set;
     const tools = new Set(p.tools);
     const dependencies = direct.map((d) => {
-      const q3 = r.scope.packages[d];
-      return [q3.name, isTest ? r.identities.of(d, "content") : r.identities.ofBuild(d, tools.has(q3.name))];
+      const q3 = graph2.scope.packages[d];
+      return [
+        q3.name,
+        isTest ? graph2.interfaceDigests.of(d, "content") : graph2.interfaceDigests.ofBuild(d, tools.has(q3.name))
+      ];
     });
-    const own3 = this.own(r, n);
+    const own3 = this.own(graph2, n);
     const rest = rootInputs(set.digest, dependencies, isTest ? p : void 0);
     return { key: sha256(own3.text + keyText(rest)), inputs: () => ({ ...own3.parts, ...rest }), set };
   }
-  own(r, n) {
-    const { own: own3 } = this.factsOf(r);
+  own(graph2, n) {
+    const { own: own3 } = this.factsOf(graph2);
     let there = own3[n];
     if (!there) {
-      const p = r.scope.packages[n];
+      const p = graph2.scope.packages[n];
       const settings2 = this.settingsOf(p.name);
       const parts = ownInputs({
-        scope: r.scope,
-        target: r.target,
+        scope: graph2.scope,
+        target: graph2.target,
         package: p,
         distro: this.distro,
         settings: settings2,
-        variant: this.distro.variants[r.target.variant],
-        environment: this.environment(r, p),
+        variant: this.distro.variants[graph2.target.variant],
+        environment: this.environment(graph2, p),
         templates: templatesDigest,
-        base: r.base.digest,
-        manifest: this.manifestDigest(r, p.name),
+        base: graph2.base.digest,
+        manifest: this.manifestDigest(graph2, p.name),
         patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs32.readFileSync)((0, import_node_path36.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts, text: keyText(parts) };
@@ -25633,23 +25656,23 @@ var Settler = class {
     return there;
   }
   /** Whether all that a task's key needs is known. */
-  canSettle = (r, task) => needsOfTask(r, task).every((d) => r.records[d] !== void 0);
-  manifestDigest(r, name4) {
-    const id = `${r.scope.distribution} ${name4}`;
+  canSettle = (graph2, task) => packagesInRoot(graph2, task).every((d) => graph2.records[d] !== void 0);
+  manifestDigest(graph2, name4) {
+    const id = `${graph2.scope.distribution} ${name4}`;
     let digest3 = this.manifests.get(id);
     if (digest3 === void 0) {
-      const { manifest } = this.distribution(r).packages.get(name4);
+      const { manifest } = this.distribution(graph2).packages.get(name4);
       this.manifests.set(id, digest3 = sha256(`${manifest.name} ${manifest.version} ${restOf(manifest)}`));
     }
     return digest3;
   }
-  factsOf(r) {
-    let known2 = this.facts.get(r);
+  factsOf(graph2) {
+    let known2 = this.facts.get(graph2);
     if (!known2)
       this.facts.set(
-        r,
+        graph2,
         known2 = {
-          vocabulary: new Vocabulary(r.scope.packages.flatMap((p) => [...p.systemBuild, ...p.systemRun])),
+          vocabulary: new NameIndex(graph2.scope.packages.flatMap((p) => [...p.systemBuild, ...p.systemRun])),
           brought: [],
           own: []
         }
@@ -25657,22 +25680,22 @@ var Settler = class {
     return known2;
   }
   /** System packages that a package brings into a root, with its run closure. */
-  namesOf(r, n) {
-    const { vocabulary, brought } = this.factsOf(r);
+  namesOf(graph2, n) {
+    const { vocabulary, brought } = this.factsOf(graph2);
     const there = brought[n];
     if (there) return there;
     const names2 = [];
     const addOwn = (d) => {
-      vocabulary.add(names2, r.scope.packages[d].systemRun);
-      vocabulary.add(names2, r.records[d].systemDepends);
+      vocabulary.add(names2, graph2.scope.packages[d].systemRun);
+      vocabulary.add(names2, graph2.records[d].systemDepends);
     };
     addOwn(n);
-    for (const name4 of r.scope.packages[n].run) {
-      const d = r.closures.index.get(name4);
+    for (const name4 of graph2.scope.packages[n].run) {
+      const d = graph2.closures.index.get(name4);
       if (d === void 0) continue;
       const below = brought[d];
       if (below) join31(names2, below);
-      else for (const c of [d, ...r.closures.run(d)]) addOwn(c);
+      else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names2;
     return names2;
@@ -25693,10 +25716,10 @@ var History = class {
     for (const r of records) if (r.milliseconds > 0) this.known[r.package] ??= r.milliseconds;
   }
   learn(runs) {
-    for (const r of runs) {
-      for (const record2 of r.records)
+    for (const graph2 of runs) {
+      for (const record2 of graph2.records)
         if (record2 && record2.milliseconds > 0) this.known[record2.package] = record2.milliseconds;
-      for (const record2 of r.tests)
+      for (const record2 of graph2.tests)
         if (record2 && record2.milliseconds > 0) this.known[`${record2.package} test`] = record2.milliseconds;
     }
     writeWhole(this.file, JSON.stringify(Object.fromEntries(Object.entries(this.known).sort())));
@@ -25704,7 +25727,7 @@ var History = class {
 };
 var resolvedName = (base) => `resolved/${base.digest.slice(0, 24)}-${base.archive.slice(0, 16)}.json`;
 var setName = (digest3) => `sets/${digest3.slice(0, 2)}/${digest3}.json`;
-async function shareResolved({ runs, store: store2 }) {
+async function shareResolved({ graphs: runs, store: store2 }) {
   for (const system of new Set(runs.map((r) => r.system))) {
     const news = system.news();
     if (!news) continue;
@@ -25732,19 +25755,19 @@ async function openSession(input, options3) {
   const { state, distro } = input;
   const store2 = options3.store ?? await openStore(distro.store, input.distroRoot, state, input.untrusted);
   const history = new History(state);
-  const settler = new Settler(distro, input.distroRoot, input.distributions);
-  const builder = new Builder({
+  const settler = new TaskKeys(distro, input.distroRoot, input.distributions);
+  const builder = new PackageBuilder({
     stamp: input.plan.stamp,
     distro,
     distroRoot: input.distroRoot,
     driver: options3.driver,
     state,
     store: store2,
-    settler,
+    taskKeys: settler,
     jobs: options3.limits.jobs,
     minutes: options3.limits.minutes,
     retries: options3.retries ?? distro.tests.retries,
-    held: options3.held,
+    channelVersion: options3.channelVersion,
     signal: options3.signal,
     now: Date.now
   });
@@ -25763,12 +25786,12 @@ async function openSession(input, options3) {
     input,
     driver: options3.driver,
     store: store2,
-    settler,
+    taskKeys: settler,
     builder,
     ...prepared,
     history,
     hints,
-    held: options3.held
+    channelVersion: options3.channelVersion
   };
 }
 async function prepareScopes(input, options3, store2, history) {
@@ -25778,7 +25801,7 @@ async function prepareScopes(input, options3, store2, history) {
   const diagnostics = [];
   const waiting = [];
   const systems = /* @__PURE__ */ new Map();
-  const runs = [];
+  const graphs = [];
   const skipped = matcher(distro.tests.skip);
   for (const scope of plan2.scopes) {
     for (const target of scope.targets) {
@@ -25795,7 +25818,7 @@ async function prepareScopes(input, options3, store2, history) {
       if (!system) {
         const platform2 = { ...distro.platforms[target.platform], ...options3.renewBase ? { renew_days: 0 } : {} };
         const planned = input.bases[id];
-        const base = tells ? await toldBase(store2, state, target.platform, input.bases[id]) : planned ? await keptBase(options3.driver, store2, state, target.platform, target.architecture, planned, options3.say) : await ensureBase(
+        const base = tells ? await toldBase(store2, state, target.platform, input.bases[id]) : planned ? await storedBase(options3.driver, store2, state, target.platform, target.architecture, planned, options3.say) : await ensureBase(
           options3.driver,
           state,
           input.distroRoot,
@@ -25811,15 +25834,15 @@ async function prepareScopes(input, options3, store2, history) {
           diagnostics.push(...base.diagnostics);
           continue;
         }
-        system = new System(options3.driver, state, base.value, async () => platform2.proxy ?? hostProxy(), log);
+        system = new AptResolver(options3.driver, state, base.value, async () => platform2.proxy ?? hostProxy(), log);
         system.learn(
           await store2.readJson(resolvedName(base.value)),
           (digest3) => store2.readJson(setName(digest3))
         );
         systems.set(id, system);
       }
-      runs.push(
-        prepareRun(
+      graphs.push(
+        makeTaskGraph(
           scope,
           target,
           system.base,
@@ -25831,7 +25854,7 @@ async function prepareScopes(input, options3, store2, history) {
       );
     }
   }
-  return diagnostics.length ? { diagnostics } : { runs, waiting };
+  return diagnostics.length ? { diagnostics } : { graphs, waiting };
 }
 
 // ts-src/cli/run-options.ts
@@ -26098,11 +26121,11 @@ function limitsOf(verb, values) {
   if (workers && jobs2 && minutes2) {
     if (values.driver === void 0 || values.driver === "unshare" || values.driver === "docker")
       return { workers, jobs: jobs2, minutes: minutes2 };
-    complain(`slipway ${verb}: --driver is unshare or docker
+    writeMessage(`slipway ${verb}: --driver is unshare or docker
 `);
     return void 0;
   }
-  complain(
+  writeMessage(
     `slipway ${verb}: --jobs and --workers take a whole number from 1 on, --timeout a time such as 90s, 30m or 3h
 `
   );
@@ -26127,16 +26150,16 @@ function knownPlatforms(workspace) {
 }
 async function platformsOf(workspace, runs) {
   const platforms = {};
-  for (const r of runs) {
-    const locked2 = platforms[`${r.target.platform}-${r.target.architecture}`] ??= {
-      base: r.base.digest,
-      archive: r.base.archive,
+  for (const graph2 of runs) {
+    const locked2 = platforms[`${graph2.target.platform}-${graph2.target.architecture}`] ??= {
+      base: graph2.base.digest,
+      archive: graph2.base.archive,
       packages: {}
     };
     const sets = await Promise.all(
-      [...new Set(r.sets.filter((set, n) => set && r.records[n]))].map((set) => set.packages())
+      [...new Set(graph2.sets.filter((set, n) => set && graph2.records[n]))].map((set) => set.packages())
     );
-    for (const p of [...r.base.packages, ...sets.flatMap((set) => typeof set === "string" ? [] : set)]) {
+    for (const p of [...graph2.base.packages, ...sets.flatMap((set) => typeof set === "string" ? [] : set)]) {
       const at2 = p.indexOf("=");
       locked2.packages[p.slice(0, at2)] = p.slice(at2 + 1);
     }
@@ -26196,10 +26219,10 @@ var options = {
   "dry-run": {
     type: "boolean",
     short: "n",
-    help: "say what is kept, what must be done, and what depends on what that turns out to be; do nothing"
+    help: "say what is cached, what must be done, and what depends on what that turns out to be; do nothing"
   },
   "fail-fast": { type: "boolean", help: "stop at the first failure" },
-  verbose: { type: "boolean", short: "v", help: "name what is kept, too" },
+  verbose: { type: "boolean", short: "v", help: "name what is cached, too" },
   json: { type: "boolean", help: "the result as data on standard output" }
 };
 var build = {
@@ -26227,7 +26250,7 @@ async function runBuild(verb, values, packages, tests) {
   const limits = limitsOf(verb, values);
   if (!limits) return exit.usage;
   if (values.retries !== void 0 && !/^\d{1,2}$/.test(String(values.retries)) || values.untrusted !== void 0 && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/.test(String(values.untrusted))) {
-    complain(
+    writeMessage(
       `slipway ${verb}: --retries takes a number below 100, --untrusted a name of letters, digits, ".", "_" and "-"
 `
     );
@@ -26240,7 +26263,7 @@ async function runBuild(verb, values, packages, tests) {
   const output = typeof values.output === "string" ? (0, import_node_path41.resolve)(values.output) : (0, import_node_path41.join)(workspace.root, "out");
   const abort = new AbortController();
   const stop = () => {
-    if (!abort.signal.aborted) complain("\nstopping: what was finished is kept\n");
+    if (!abort.signal.aborted) writeMessage("\nstopping: what was finished is kept\n");
     abort.abort();
   };
   for (const s of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(s, stop);
@@ -26251,7 +26274,7 @@ async function runBuild(verb, values, packages, tests) {
     return exit.failed;
   }
   (0, import_node_fs35.mkdirSync)(workspace.state, { recursive: true });
-  await openWork(workspace.state, driver);
+  await openScratch(workspace.state, driver);
   try {
     return await buildAll(values, planned.value, {
       output,
@@ -26261,7 +26284,7 @@ async function runBuild(verb, values, packages, tests) {
       signal: abort.signal
     });
   } finally {
-    await closeWork(driver);
+    await closeScratch(driver);
     for (const s of ["SIGINT", "SIGTERM", "SIGHUP"]) process.off(s, stop);
   }
 }
@@ -26287,13 +26310,13 @@ async function buildAll(values, planned, wanted) {
   for (let attempt = 0; ; attempt++) {
     const channel = await openChannel(store2, folderChannel(output));
     const session2 = await openSession(input, {
-      say: (line) => complain(`${line}
+      say: (line) => writeMessage(`${line}
 `),
       driver: driverOf(values, workspace.state),
       limits: wanted.limits,
       renewBase: values["renew-base"] === true && !attempt,
       signal,
-      held: heldIn(channel.value.versions),
+      channelVersion: heldIn(channel.value.versions),
       store: store2,
       ...values.retries === void 0 ? {} : { retries: Number(values.retries) }
     });
@@ -26305,7 +26328,7 @@ async function buildAll(values, planned, wanted) {
     if (values["dry-run"] === true) return foretell(values, session2, wanted, rebuild);
     await runEngine(values, session2, wanted, attempt ? () => false : rebuild);
     const published = wanted.publishes ? await publishChannel(channel, {
-      runs: session2.runs,
+      runs: session2.graphs,
       store: store2,
       state: workspace.state,
       folder: output,
@@ -26315,7 +26338,7 @@ async function buildAll(values, planned, wanted) {
       belongs: (scope, debian) => belongs(planned, scope.distribution, debian)
     }) : { sources: [], diagnostics: [], lost: [] };
     if (!published.lost.length || attempt === 2) return finish(values, planned, session2, wanted, published, begun);
-    complain(
+    writeMessage(
       `the store lost ${published.lost.length === 1 ? "a package" : `${published.lost.length} packages`}, or they were damaged: they are built again
 `
     );
@@ -26327,26 +26350,26 @@ async function buildAll(values, planned, wanted) {
 }
 async function foretell(values, session2, wanted, rebuild) {
   const outlook = await engineOf(values, session2, wanted, rebuild, notesOnly(session2.say)).start();
-  const results = resultsOf(session2.runs);
-  if (values.json) print(`${JSON.stringify({ ...outlook, results })}
+  const results = resultsOf(session2.graphs);
+  if (values.json) writeOutput(`${JSON.stringify({ ...outlook, results })}
 `);
   else {
-    print(renderForetold(results));
-    complain(`${renderOutlook(outlook)}
+    writeOutput(renderForetold(results));
+    writeMessage(`${renderOutlook(outlook)}
 `);
   }
-  for (const w of session2.waiting) complain(`${w}
+  for (const w of session2.waiting) writeMessage(`${w}
 `);
   return results.some((t) => t.state === "failed" || t.state === "blocked") ? exit.failed : exit.ok;
 }
 function engineOf(values, session2, wanted, rebuild, progress) {
   const { input } = session2;
-  return new Engine(
+  return new Scheduler(
     {
       driver: session2.driver,
       state: input.state,
       store: session2.store,
-      settler: session2.settler,
+      taskKeys: session2.taskKeys,
       builder: session2.builder,
       output: wanted.output,
       workers: wanted.limits.workers,
@@ -26354,17 +26377,17 @@ function engineOf(values, session2, wanted, rebuild, progress) {
       testsStop: input.distro.tests.stop_dependents,
       rebuild,
       retest: (record2) => values.retest === true && record2.outcome === "failed",
-      held: session2.held,
+      channelVersion: session2.channelVersion,
       hints: session2.hints,
       progress,
       signal: wanted.signal,
       now: Date.now
     },
-    session2.runs
+    session2.graphs
   );
 }
 async function runEngine(values, session2, wanted, rebuild) {
-  const { runs } = session2;
+  const { graphs: runs } = session2;
   const expected = (t) => session2.history.get(t.kind === "test" ? `${t.name} test` : t.name) ?? 15e3;
   const progress = makeProgress(
     resultsOf(runs),
@@ -26387,7 +26410,7 @@ async function runEngine(values, session2, wanted, rebuild) {
 async function finish(values, planned, session2, wanted, published, begun) {
   const { workspace, plan: plan2 } = planned;
   const { output } = wanted;
-  const { runs, store: store2 } = session2;
+  const { graphs: runs, store: store2 } = session2;
   const results = resultsOf(runs);
   if (published.diagnostics.length) showDiagnostics(published.diagnostics);
   const platforms = await platformsOf(workspace, runs);
@@ -26402,30 +26425,30 @@ ${verdict}`;
   await recordRun(session2);
   const failed = results.some((t) => !isDone(t.state)) || published.diagnostics.some(isError) || published.lost.length > 0 || planned.diagnostics.some(isError);
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
-  complain(
+  writeMessage(
     renderSummary(
       results.map((t) => t.log ? { ...t, log: (0, import_node_path41.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
   );
-  for (const w of session2.waiting) complain(`${w}
+  for (const w of session2.waiting) writeMessage(`${w}
 `);
   if (planned.diagnostics.some(isError))
-    complain(
+    writeMessage(
       `the distro repository has faults (${countFaults(planned.diagnostics)}), told above: they count as a failed build
 `
     );
-  if (values.json) print(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
+  if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    complain(`report: ${(0, import_node_path41.join)(output, "report.html")}
+    writeMessage(`report: ${(0, import_node_path41.join)(output, "report.html")}
 `);
-    complain("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
-    print(published.sources.join("\n"));
+    writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
+    writeOutput(published.sources.join("\n"));
     const closed = notForAll((0, import_node_path41.join)(output, "apt"));
     if (closed)
-      complain(
+      writeMessage(
         `
 note: apt reads as the user _apt, who may not enter ${closed}: chmod o+x it, or give --output a folder that all may read
 `
@@ -26543,7 +26566,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
   },
   async run(values, [before2, after, ...more]) {
     if (before2 === void 0 || more.length) {
-      complain("slipway compare: name one or two states\n");
+      writeMessage("slipway compare: name one or two states\n");
       return exit.usage;
     }
     const workspace = await openWorkspace(values);
@@ -26560,10 +26583,10 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const changes = await comparePlanned(one.value, two.value);
-    print(values.json ? `${JSON.stringify(changes)}
+    writeOutput(values.json ? `${JSON.stringify(changes)}
 ` : renderComparison(changes));
     const faults2 = two.value.diagnostics.filter(isError).length;
-    if (faults2) complain(`the state after has faults: ${faults2} (slipway validate tells them)
+    if (faults2) writeMessage(`the state after has faults: ${faults2} (slipway validate tells them)
 `);
     return exit.ok;
   }
@@ -26584,7 +26607,7 @@ var doctor = {
   async run(values) {
     const driver = values.driver ?? "unshare";
     if (driver !== "unshare" && driver !== "docker") {
-      complain("slipway doctor: --driver is unshare or docker\n");
+      writeMessage("slipway doctor: --driver is unshare or docker\n");
       return exit.usage;
     }
     const workspace = await readWorkspace(findDistro(values), void 0);
@@ -26603,23 +26626,23 @@ var doctor = {
         "DPkg::Lock::Timeout=300",
         ...packages
       ];
-      complain(`this machine lacks ${packages.join(", ")}; running: ${command.join(" ")}
+      writeMessage(`this machine lacks ${packages.join(", ")}; running: ${command.join(" ")}
 `);
       const updated = await run([...sudo, "apt-get"][0], [...sudo, "apt-get", "update", "-q"].slice(1), {
         inherit: true
       });
       const installed = updated.code === 0 ? await run(command[0], command.slice(1), { inherit: true }) : updated;
       if (installed.code !== 0) {
-        complain("slipway doctor: apt-get failed, its words are above\n");
+        writeMessage("slipway doctor: apt-get failed, its words are above\n");
         return exit.failed;
       }
       findings = await examine(driver, systems);
     }
     for (const f of findings)
-      print(`${f.what}
+      writeOutput(`${f.what}
     ${f.fix ?? `${sudo.length ? "sudo " : ""}apt-get install -y ${f.package}`}
 `);
-    if (!findings.length) print("this machine has all that builds need\n");
+    if (!findings.length) writeOutput("this machine has all that builds need\n");
     return findings.length ? exit.failed : exit.ok;
   }
 };
@@ -26678,7 +26701,7 @@ function explainScope(scope, resolver, name4) {
     ...p ? { debian: p.debian, place: place + 1 } : {},
     from: originText(resolver, resolver.find(name4)),
     ...p?.blocked === void 0 ? {} : { blocked: p.blocked },
-    ...p?.held ? { held: true } : {},
+    ...p?.mustBeCached ? { held: true } : {},
     why: p ? whyChain(scope, name4) : [],
     needs: number3 === void 0 ? [] : needsOf2(resolver, number3),
     neededBy: direct,
@@ -26947,7 +26970,7 @@ var explain2 = {
   },
   async run(values, [name4, ...more]) {
     if (name4 === void 0 || more.length) {
-      complain("slipway explain: name one package\n");
+      writeMessage("slipway explain: name one package\n");
       return exit.usage;
     }
     const planned = await readAndPlan(values, [], { everyKey: true });
@@ -26969,7 +26992,7 @@ var explain2 = {
     const own3 = diagnostics.filter((d) => d.message.includes(`'${name4}'`));
     showDiagnostics(own3);
     const builds = found.package ? await lastBuilds(planned.value.workspace, plan2, name4) : [];
-    print(
+    writeOutput(
       values.json ? `${JSON.stringify({ ...found, builds })}
 ` : `${renderExplanation(found)}${renderKeys(builds)}`
     );
@@ -29054,7 +29077,7 @@ repository, unless --by package is given. Where several platforms are selected t
     const format = values.format ?? (output?.endsWith(".svg") ? "svg" : "dot");
     const by = values.by;
     if (format !== "dot" && format !== "svg" || by !== void 0 && by !== "package" && by !== "repository") {
-      complain("slipway graph: --format is dot or svg, --by is package or repository\n");
+      writeMessage("slipway graph: --format is dot or svg, --by is package or repository\n");
       return exit.usage;
     }
     const planned = await readAndPlan(values, packages);
@@ -29065,10 +29088,10 @@ repository, unless --by package is given. Where several platforms are selected t
     }
     const drawing = drawingOf(scope, by ?? (scope.packages.length > manyPackages ? "repository" : "package"));
     const text2 = format === "svg" ? renderSvg(drawing) : renderDot(drawing);
-    if (output === void 0) print(text2);
+    if (output === void 0) writeOutput(text2);
     else {
       writeWhole(output, text2);
-      complain(`wrote ${output}: ${drawing.title}, ${drawing.nodes.length} boxes
+      writeMessage(`wrote ${output}: ${drawing.title}, ${drawing.nodes.length} boxes
 `);
     }
     return exit.ok;
@@ -29141,7 +29164,7 @@ var init = {
     const os = values.os ?? "debian";
     const release = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
     if (more.length || !/^[a-z0-9][a-z0-9.+]*$/.test(organization) || os !== "debian" && os !== "ubuntu" || !/^[a-z]+$/.test(release)) {
-      complain(
+      writeMessage(
         "slipway init: takes one folder; --organization has lower case letters and digits, --os is debian or ubuntu, --release a code name\n"
       );
       return exit.usage;
@@ -29180,7 +29203,7 @@ var init = {
         }
       }
     }
-    print(
+    writeOutput(
       `A distro repository is in ${root}: ${(0, import_node_fs37.readdirSync)(root).filter((f) => f !== ".git").sort().join(
         ", "
       )}
@@ -29228,9 +29251,9 @@ var lock = {
     const text2 = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
     if (typeof values.output === "string") {
       writeWhole(values.output, text2);
-      complain(`wrote ${values.output}
+      writeMessage(`wrote ${values.output}
 `);
-    } else print(text2);
+    } else writeOutput(text2);
     return [...diagnostics, ...unpinned].some(isError) ? exit.failed : exit.ok;
   }
 };
@@ -29243,7 +29266,7 @@ var shown2 = 5;
 function renderPlan(plan2, states) {
   const lines = [];
   for (const scope of plan2.scopes) {
-    const building = scope.packages.filter((p) => !p.blocked && !p.held);
+    const building = scope.packages.filter((p) => !p.blocked && !p.mustBeCached);
     const targets = scope.targets.map(
       (t) => `${t.platform} (${t.os} ${t.release}) ${t.architecture}${t.variant === "default" ? "" : `, ${t.variant}`}`
     );
@@ -29255,7 +29278,7 @@ function renderPlan(plan2, states) {
       const why = "named" in p.why ? "named" : `for ${p.why.neededBy}`;
       const needs = p.build.length + p.systemBuild.length;
       const first = p.build.length > shown2 ? p.build : [...p.build, ...p.systemBuild];
-      const state = p.blocked ? `blocked: ${p.blocked}` : p.held ? "from the store" : states?.(scope, p) ?? "";
+      const state = p.blocked ? `blocked: ${p.blocked}` : p.mustBeCached ? "from the store" : states?.(scope, p) ?? "";
       lines.push(
         `${String(i + 1).padStart(5)}  ${p.name.padEnd(width3)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs ? `; needs ${someOf(first, shown2, needs)}` : ""}${state ? `; ${state}` : ""}`
       );
@@ -29279,7 +29302,7 @@ var plan = {
     const planned = await readAndPlan(values, packages);
     showDiagnostics(planned.diagnostics);
     if (!planned.ok) return exit.failed;
-    print(values.json ? `${JSON.stringify(planned.value.plan)}
+    writeOutput(values.json ? `${JSON.stringify(planned.value.plan)}
 ` : renderPlan(planned.value.plan));
     return planned.diagnostics.some(isError) ? exit.failed : exit.ok;
   }
@@ -29293,7 +29316,7 @@ var validate3 = {
     showDiagnostics(planned.diagnostics);
     if (!planned.ok || planned.diagnostics.some(isError)) return exit.failed;
     const tasks = planned.value.plan.scopes.reduce((n, s) => n + s.packages.length * s.targets.length, 0);
-    complain(
+    writeMessage(
       `${planned.value.workspace.file} is good: ${tasks} builds in ${planned.value.plan.scopes.length} scopes${planned.diagnostics.length ? ` (${countFaults(planned.diagnostics)})` : ""}
 `
     );
@@ -29309,7 +29332,7 @@ init_files();
 
 // ts-src/plan/branch-policy.ts
 var defaults = ["main", "master"];
-function pipelineOf(distro, ref, primary) {
+function runPolicyOf(distro, ref, primary) {
   if (ref.request !== void 0)
     return { kind: "request", channel: void 0, locked: false, strict: false, keep: void 0 };
   const name4 = ref.tag ?? ref.branch ?? "HEAD";
@@ -29416,8 +29439,8 @@ var bundleName = (id) => `runs/${id}/bundle.gz`;
 var partName = (id, architecture2) => `runs/${id}/part-${architecture2}.gz`;
 var resultName = (id, task) => `runs/${id}/results/${task}.json`;
 var packed = (value2) => (0, import_node_zlib4.gzipSync)(JSON.stringify(value2), { level: 1 });
-var saveBundle = (store2, bundle) => store2.putBlob(bundleName(bundle.id), packed(bundle));
-var savePart = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
+var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), packed(bundle));
+var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name4) {
   const copy = (0, import_node_path43.join)(state, "cache", name4.replace(/\.gz$/, ".json"));
   const kept2 = readJson(copy);
@@ -29513,34 +29536,34 @@ var distributionsIn = ({ distributions }) => distributions.map(({ name: name4, r
   repositories,
   packages: new Map(packages.map((p) => [p.name, unbundled(p)]))
 }));
-var placeName = (text2) => `${text2.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[.-]+/, "").slice(0, 60) || "change"}-${sha256(text2).slice(0, 8)}`;
-function placeResults(r, tasks) {
-  const places = new Map(r.results.map((own3, task) => [own3?.id, task]));
+var namespaceName = (text2) => `${text2.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[.-]+/, "").slice(0, 60) || "change"}-${sha256(text2).slice(0, 8)}`;
+function applyResults(graph2, tasks) {
+  const places = new Map(graph2.results.map((own3, task) => [own3?.id, task]));
   for (const t of tasks) {
     const task = places.get(t.id);
-    if (task !== void 0) r.results[task] = { ...t };
+    if (task !== void 0) graph2.results[task] = { ...t };
   }
 }
-function takePart(r, part) {
-  part.records[r.id]?.forEach((record2, n) => record2 && (r.records[n] = record2));
-  part.tests[r.id]?.forEach((record2, n) => record2 && (r.tests[n] = record2));
-  placeResults(r, part.results[r.id] ?? []);
+function applyShard(graph2, part) {
+  part.records[graph2.id]?.forEach((record2, n) => record2 && (graph2.records[n] = record2));
+  part.tests[graph2.id]?.forEach((record2, n) => record2 && (graph2.tests[n] = record2));
+  applyResults(graph2, part.results[graph2.id] ?? []);
 }
 
 // ts-src/farm/worker.ts
-var Lane = class {
+var Worker = class {
   constructor(session2, engine, { parts }) {
     this.engine = engine;
-    for (const r of session2.runs) {
+    for (const graph2 of session2.graphs) {
       const numbers = /* @__PURE__ */ new Map();
-      this.numberOf.set(r, numbers);
+      this.numberOf.set(graph2, numbers);
       for (const part of parts) {
-        if (part.architecture !== r.target.architecture) continue;
-        takePart(r, part);
+        if (part.architecture !== graph2.target.architecture) continue;
+        applyShard(graph2, part);
         part.tasks.forEach(([run2, task], i) => {
-          if (run2 !== r.id) return;
+          if (run2 !== graph2.id) return;
           numbers.set(task, part.first + i);
-          this.byNumber.set(part.first + i, { run: r, task });
+          this.byNumber.set(part.first + i, { run: graph2, task });
         });
       }
     }
@@ -29551,22 +29574,23 @@ var Lane = class {
   /**
    * Finds in the store what others built of a task's root; the names of what is not there. Found once, a record stays.
    */
-  async bringRoot(r, task) {
+  async bringRoot(graph2, task) {
     const missing = [];
-    for (const d of needsOfTask(r, task)) if (!await this.bring(r, d)) missing.push(r.scope.packages[d].name);
+    for (const d of packagesInRoot(graph2, task))
+      if (!await this.bring(graph2, d)) missing.push(graph2.scope.packages[d].name);
     return missing;
   }
   /** The record of a build that may be there by now; not asked again in this call where it was not. */
-  async bring(r, n) {
-    if (r.records[n]) return true;
-    const id = `${r.id} ${n}`;
+  async bring(graph2, n) {
+    if (graph2.records[n]) return true;
+    const id = `${graph2.id} ${n}`;
     if (this.absent.has(id)) return false;
-    for (const d of r.closures.root(n)) {
-      if (await this.bring(r, d)) continue;
+    for (const d of graph2.closures.root(n)) {
+      if (await this.bring(graph2, d)) continue;
       this.absent.add(id);
       return false;
     }
-    if (await this.engine.recall(r, n)) return true;
+    if (await this.engine.resolveTask(graph2, n)) return true;
     this.absent.add(id);
     return false;
   }
@@ -29583,10 +29607,10 @@ var Lane = class {
       for (const [other, number3] of this.numberOf.get(run2)) {
         const result = run2.results[other];
         const id = `${run2.id} ${other}`;
-        if (result?.state !== "waiting" || asked.has(id) || !needsOfTask(run2, other).includes(task)) continue;
+        if (result?.state !== "waiting" || asked.has(id) || !packagesInRoot(run2, other).includes(task)) continue;
         if ((await this.bringRoot(run2, other)).length) continue;
         asked.add(id);
-        if (!await this.engine.recall(run2, other)) continue;
+        if (!await this.engine.resolveTask(run2, other)) continue;
         found.push({ number: number3, result });
         if (other < run2.count && isDone(result.state)) queue.push({ run: run2, task: other });
       }
@@ -29633,7 +29657,7 @@ function renderSchedule(run2, counts, groups, first, tasks) {
   const column = (name4, value2) => [name4, ...tasks.map(value2)].join(" ");
   return `${[
     `run ${run2}`,
-    `counts ${counts.kept} ${counts.todo} ${counts.open} ${counts.failed}`,
+    `counts ${counts.cached} ${counts.todo} ${counts.open} ${counts.failed}`,
     ["groups", ...groups.map((g) => `${g.platform}/${g.architecture}`)].join(" "),
     column("group", (t) => t.group),
     column("seconds", (t) => t.seconds),
@@ -29645,14 +29669,14 @@ function renderSchedule(run2, counts, groups, first, tasks) {
 }
 
 // ts-src/farm/shard.ts
-async function makePart(session2, architecture2, first, retest, signal) {
-  const { runs, store: store2, input } = session2;
-  const engine = new Engine(
+async function makeShard(session2, architecture2, first, retest, signal) {
+  const { graphs: runs, store: store2, input } = session2;
+  const engine = new Scheduler(
     {
       driver: session2.driver,
       state: input.state,
       store: store2,
-      settler: session2.settler,
+      taskKeys: session2.taskKeys,
       builder: session2.builder,
       output: (0, import_node_path44.join)(input.state, "prepared"),
       workers: 1,
@@ -29660,7 +29684,7 @@ async function makePart(session2, architecture2, first, retest, signal) {
       testsStop: input.distro.tests.stop_dependents,
       rebuild: () => false,
       retest: (record2) => retest && record2.outcome === "failed",
-      held: session2.held,
+      channelVersion: session2.channelVersion,
       hints: session2.hints,
       progress: notesOnly(session2.say),
       signal,
@@ -29681,22 +29705,22 @@ async function makePart(session2, architecture2, first, retest, signal) {
     seconds: [],
     paths: []
   };
-  const work2 = newWork(input.state);
+  const work2 = newScratch(input.state);
   const left = [];
-  for (const [i, r] of runs.entries()) {
-    const platform2 = `${r.target.platform}-${r.target.architecture}`;
+  for (const [i, graph2] of runs.entries()) {
+    const platform2 = `${graph2.target.platform}-${graph2.target.architecture}`;
     if (!part.bases[platform2]) {
-      await keepBase(store2, r.base, work2);
-      part.bases[platform2] = { digest: r.base.digest, archive: r.base.archive };
+      await keepBase(store2, graph2.base, work2);
+      part.bases[platform2] = { digest: graph2.base.digest, archive: graph2.base.archive };
     }
-    part.records[r.id] = r.records.map((record2) => record2 ?? null);
-    part.tests[r.id] = r.tests.map((record2) => record2 ?? null);
-    part.results[r.id] = r.results.filter((t) => t !== void 0 && t.state !== "waiting");
-    r.results.forEach((t, task) => {
+    part.records[graph2.id] = graph2.records.map((record2) => record2 ?? null);
+    part.tests[graph2.id] = graph2.tests.map((record2) => record2 ?? null);
+    part.results[graph2.id] = graph2.results.filter((t) => t !== void 0 && t.state !== "waiting");
+    graph2.results.forEach((t, task) => {
       if (t?.state !== "waiting") return;
-      const { name: name4 } = packageOf(r, task);
-      const seconds = (session2.history.get(kindOf(r, task) === "test" ? `${name4} test` : name4) ?? 15e3) / 1e3;
-      left.push({ run: i, task, priority: r.priority[task], seconds: Math.max(1, Math.round(seconds)) });
+      const { name: name4 } = packageOf(graph2, task);
+      const seconds = (session2.history.get(kindOf(graph2, task) === "test" ? `${name4} test` : name4) ?? 15e3) / 1e3;
+      left.push({ run: i, task, priority: graph2.priority[task], seconds: Math.max(1, Math.round(seconds)) });
     });
   }
   left.sort((a, b) => b.priority - a.priority || a.run - b.run || a.task - b.task);
@@ -29713,7 +29737,7 @@ async function makePart(session2, architecture2, first, retest, signal) {
   return { part, outlook: { ...outlook, open: left.length - outlook.todo, failed } };
 }
 async function keepSources({ store: store2, input }, packages) {
-  const work2 = newWork(input.state);
+  const work2 = newScratch(input.state);
   const there = packages.length > 100 ? await keptSources(store2) : void 0;
   const byTree = new Map(
     packages.flatMap(
@@ -29731,15 +29755,15 @@ async function keepSources({ store: store2, input }, packages) {
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
-  const { runs } = session2;
+  const { graphs: runs } = session2;
   const numbers = new Map(part.tasks.map(([run2, task], i) => [`${run2} ${task}`, part.first + i]));
   const groups = runs.map((r) => ({ platform: r.target.platform, architecture: r.target.architecture }));
-  const waits3 = new Map(
+  const waits2 = new Map(
     runs.map((r) => {
       const open2 = (task) => numbers.has(`${r.id} ${task}`);
       const needs = r.results.map((t, task) => {
         if (!t || !open2(task)) return [];
-        const all = needsOfTask(r, task);
+        const all = packagesInRoot(r, task);
         return [
           ...all,
           ...testsStop ? all.map((d) => d + r.count).filter((d) => d !== task && r.results[d]) : []
@@ -29752,7 +29776,7 @@ function scheduleOf(session2, id, part, outlook, testsStop) {
     group: runs.findIndex((r) => r.id === run2),
     seconds: part.seconds[i],
     path: part.paths[i],
-    waits: waits3.get(run2)[task].map((d) => numbers.get(`${run2} ${d}`))
+    waits: waits2.get(run2)[task].map((d) => numbers.get(`${run2} ${d}`))
   }));
   return renderSchedule(id, outlook, groups, part.first, tasks);
 }
@@ -29773,7 +29797,7 @@ var farmState = (values) => (0, import_node_path45.resolve)(
 );
 async function openRun(verb, values, limits, signal, purpose, numbers) {
   if (typeof values.run !== "string" || typeof values.store !== "string") {
-    complain(`slipway ${verb}: --run and --store are needed
+    writeMessage(`slipway ${verb}: --run and --store are needed
 `);
     return void 0;
   }
@@ -29801,9 +29825,9 @@ async function openRun(verb, values, limits, signal, purpose, numbers) {
     }
     writeWhole(looked, "", { sync: false });
   }
-  await openWork(state, driver);
+  await openScratch(state, driver);
   const session2 = await openSession(input, {
-    say: (line) => complain(`${line}
+    say: (line) => writeMessage(`${line}
 `),
     driver,
     limits,
@@ -29812,11 +29836,11 @@ async function openRun(verb, values, limits, signal, purpose, numbers) {
     store: store2,
     hinted: numbers === void 0,
     enters: purpose === "work",
-    held: heldIn(bundle.channel.held)
+    channelVersion: heldIn(bundle.channel.held)
   });
   if ("diagnostics" in session2) {
     showDiagnostics(session2.diagnostics);
-    await closeWork(driver);
+    await closeScratch(driver);
     return void 0;
   }
   return { loaded: loaded.value, session: session2 };
@@ -29849,7 +29873,7 @@ var work = {
   summary: "do tasks of a prepared run on this machine",
   usage: "work --run ID --store URI --tasks N,N,...",
   details: `What is done is in the store when this ends. On standard output a line for each task that came to its end: its number and what it
-came to (built, kept, passed, failed, stopped); those too that this settled though they were not named: what the store has already.
+came to (built, cached, passed, failed, stopped); those too that this settled though they were not named: what the store has already.
 The last line is "end". The exit code is 0 also where a task failed.`,
   options: {
     ...farmOptions,
@@ -29860,7 +29884,7 @@ The last line is "end". The exit code is 0 also where a task failed.`,
   async run(values) {
     const limits = limitsOf("work", values);
     if (!limits || typeof values.tasks !== "string" || !/^\d+(,\d+)*$/.test(values.tasks)) {
-      if (limits) complain("slipway work: --tasks takes numbers of the schedule, joined by commas\n");
+      if (limits) writeMessage("slipway work: --tasks takes numbers of the schedule, joined by commas\n");
       return exit.usage;
     }
     const stop = untilStopped();
@@ -29871,18 +29895,18 @@ The last line is "end". The exit code is 0 also where a task failed.`,
     try {
       return await doTasks(values, session2, loaded, numbers, stop.signal);
     } finally {
-      await closeWork(session2.driver);
+      await closeScratch(session2.driver);
       stop.done();
     }
   }
 };
 function engineOf2(values, session2, output, signal, progress) {
-  return new Engine(
+  return new Scheduler(
     {
       driver: session2.driver,
       state: session2.input.state,
       store: session2.store,
-      settler: session2.settler,
+      taskKeys: session2.taskKeys,
       builder: session2.builder,
       output,
       workers: 1,
@@ -29890,27 +29914,27 @@ function engineOf2(values, session2, output, signal, progress) {
       testsStop: false,
       rebuild: () => false,
       retest: (record2) => values.retest === true && record2.outcome === "failed",
-      held: session2.held,
+      channelVersion: session2.channelVersion,
       hints: session2.hints,
       progress,
       signal,
       now: Date.now
     },
-    session2.runs,
+    session2.graphs,
     true
   );
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
   const output = (0, import_node_path45.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
-    ...notesOnly((line) => complain(`${line}
+    ...notesOnly((line) => writeMessage(`${line}
 `)),
-    started: (t) => complain(`${t.kind === "test" ? "testing" : "building"} ${t.id}
+    started: (t) => writeMessage(`${t.kind === "test" ? "testing" : "building"} ${t.id}
 `),
     finished: () => void 0
   };
   const engine = engineOf2(values, session2, output, signal, progress);
-  const lane = new Lane(session2, engine, loaded);
+  const lane = new Worker(session2, engine, loaded);
   const unknown2 = numbers.filter((n) => !lane.byNumber.has(n));
   if (unknown2.length) {
     showDiagnostics([
@@ -29927,18 +29951,18 @@ async function doTasks(values, session2, loaded, numbers, signal) {
         state: "stopped",
         reason: `${missing.slice(0, 5).join(", ")} ${missing.length > 1 ? "are" : "is"} not in the store: built on another machine, or never?`
       });
-    else await engine.perform(at2.run, at2.task);
+    else await engine.runScheduled(at2.run, at2.task);
     if (signal.aborted) return exit.failed;
     await keepResult(session2, output, loaded.bundle.id, number3, result);
-    complain(renderEvent(result, numbers.indexOf(number3) + 1, numbers.length));
+    writeMessage(renderEvent(result, numbers.indexOf(number3) + 1, numbers.length));
     const above2 = await lane.settleAbove([at2]);
     for (const { number: n, result: r } of above2) await keepResult(session2, output, loaded.bundle.id, n, r);
-    print([{ number: number3, result }, ...above2].map((t) => `${t.number} ${t.result.state}
+    writeOutput([{ number: number3, result }, ...above2].map((t) => `${t.number} ${t.result.state}
 `).join(""));
   }
-  session2.history.learn(session2.runs);
+  session2.history.learn(session2.graphs);
   await shareResolved(session2);
-  print("end\n");
+  writeOutput("end\n");
   return exit.ok;
 }
 async function keepResult(session2, output, id, number3, result) {
@@ -29963,7 +29987,7 @@ var settle2 = {
   async run(values) {
     const limits = limitsOf("settle", values);
     if (!limits || typeof values.first !== "string" || !/^\d{1,9}$/.test(values.first)) {
-      if (limits) complain("slipway settle: --first takes the number of tasks that are known\n");
+      if (limits) writeMessage("slipway settle: --first takes the number of tasks that are known\n");
       return exit.usage;
     }
     const stop = untilStopped();
@@ -29971,26 +29995,26 @@ var settle2 = {
     if (!opened) return exit.failed;
     const { session: session2, loaded } = opened;
     try {
-      const architecture2 = session2.runs[0]?.target.architecture;
+      const architecture2 = session2.graphs[0]?.target.architecture;
       if (architecture2 === void 0) {
         showDiagnostics([
           error("run-missing", `the run ${loaded.bundle.id} has nothing for this machine's architecture`)
         ]);
         return exit.failed;
       }
-      const { part, outlook } = await makePart(
+      const { part, outlook } = await makeShard(
         session2,
         architecture2,
         Number(values.first),
         values.retest === true,
         stop.signal
       );
-      await savePart(session2.store, loaded.bundle.id, part);
+      await saveShard(session2.store, loaded.bundle.id, part);
       await shareResolved(session2);
-      print(scheduleOf(session2, loaded.bundle.id, part, outlook, session2.input.distro.tests.stop_dependents));
+      writeOutput(scheduleOf(session2, loaded.bundle.id, part, outlook, session2.input.distro.tests.stop_dependents));
       return exit.ok;
     } finally {
-      await closeWork(session2.driver);
+      await closeScratch(session2.driver);
       stop.done();
     }
   }
@@ -30122,7 +30146,7 @@ async function runPrepare(given, packages) {
   const limits = limitsOf("prepare", given);
   if (!limits) return exit.usage;
   if (given.downstream !== void 0 && !["none", "direct", "all"].includes(String(given.downstream))) {
-    complain("slipway prepare: --downstream is none, direct or all\n");
+    writeMessage("slipway prepare: --downstream is none, direct or all\n");
     return exit.usage;
   }
   useGitCredentials(process.env);
@@ -30143,20 +30167,20 @@ async function runPrepare(given, packages) {
   const { distro, state, root } = workspace.value;
   const storeUri = typeof values.store === "string" ? values.store : distro.store;
   if (!isStoreUri(storeUri)) {
-    complain("slipway prepare: --store is file:PATH or s3://BUCKET/PREFIX\n");
+    writeMessage("slipway prepare: --store is file:PATH or s3://BUCKET/PREFIX\n");
     return exit.usage;
   }
   const text2 = (name4) => typeof values[name4] === "string" && values[name4] !== "" ? values[name4] : void 0;
   const isChange = text2("change") !== void 0;
-  const pipeline2 = isChange ? { kind: "request", channel: void 0, locked: false, strict: false, keep: void 0 } : pipelineOf(
+  const pipeline2 = isChange ? { kind: "request", channel: void 0, locked: false, strict: false, keep: void 0 } : runPolicyOf(
     distro,
     { branch: text2("branch"), tag: text2("tag"), request: text2("request") },
     values.primary === true ? true : void 0
   );
   if (text2("channel") !== void 0 && pipeline2.kind !== "request") pipeline2.channel = text2("channel");
-  const place = pipeline2.kind === "request" ? placeName(text2("request") ?? text2("title") ?? text2("change") ?? "change") : void 0;
+  const place = pipeline2.kind === "request" ? namespaceName(text2("request") ?? text2("title") ?? text2("change") ?? "change") : void 0;
   const store2 = await openStore(storeUri, root, state, place);
-  const readable = await withLock2(values, store2, pipeline2, root, state, isChange);
+  const readable = await withLock(values, store2, pipeline2, root, state, isChange);
   if ("code" in readable) {
     showDiagnostics([readable]);
     return exit.failed;
@@ -30171,9 +30195,9 @@ async function runPrepare(given, packages) {
   const all = sorted([...planned.diagnostics, ...readable.notes, ...lacking]);
   showDiagnostics(all);
   const strict = pipeline2.strict && all.some(isError);
-  if (strict) complain("this track is strict: nothing is built while the distro repository has faults\n");
+  if (strict) writeMessage("this track is strict: nothing is built while the distro repository has faults\n");
   if (strict || lacking.length) return exit.failed;
-  if (difference3 !== void 0) complain(`
+  if (difference3 !== void 0) writeMessage(`
 what this changes:
 ${difference3}
 `);
@@ -30185,7 +30209,7 @@ ${difference3}
     return exit.failed;
   }
   (0, import_node_fs41.mkdirSync)(state, { recursive: true });
-  await openWork(state, driver);
+  await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
     const architectures = [...new Set(planned.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
@@ -30213,7 +30237,7 @@ ${difference3}
       architectures,
       begun: Date.now()
     };
-    await saveBundle(store2, bundle);
+    await saveRunManifest(store2, bundle);
     const tested = testedIn(bundle);
     const input = {
       plan: planned.plan,
@@ -30227,34 +30251,34 @@ ${difference3}
       bases: {}
     };
     const session2 = await openSession(input, {
-      say: (line) => complain(`${line}
+      say: (line) => writeMessage(`${line}
 `),
       driver,
       limits,
       renewBase: values["renew-base"] === true,
       signal: new AbortController().signal,
-      held: heldIn(channel.value.versions),
+      channelVersion: heldIn(channel.value.versions),
       store: store2
     });
     if ("diagnostics" in session2) {
       showDiagnostics(session2.diagnostics);
       return exit.failed;
     }
-    const { part, outlook } = await makePart(session2, own3, 0, values.retest === true, new AbortController().signal);
+    const { part, outlook } = await makeShard(session2, own3, 0, values.retest === true, new AbortController().signal);
     await keepSources(
       session2,
       planned.plan.scopes.flatMap(
         (s) => s.targets.some((t) => t.architecture !== own3) ? s.packages.filter((p) => !p.blocked) : []
       )
     );
-    await savePart(store2, bundle.id, part);
+    await saveShard(store2, bundle.id, part);
     await shareResolved(session2);
     const schedule = scheduleOf(session2, bundle.id, part, outlook, distro.tests.stop_dependents);
-    complain(
-      `run ${bundle.id}${pipeline2.channel === void 0 ? "" : ` for the channel ${pipeline2.channel}`}: ${outlook.kept} kept, ${outlook.todo} to do, ${outlook.open} that depend on what these turn out to be
+    writeMessage(
+      `run ${bundle.id}${pipeline2.channel === void 0 ? "" : ` for the channel ${pipeline2.channel}`}: ${outlook.cached} cached, ${outlook.todo} to do, ${outlook.open} that depend on what these turn out to be
 `
     );
-    for (const w of session2.waiting) complain(`${w}
+    for (const w of session2.waiting) writeMessage(`${w}
 `);
     const header = `kind ${pipeline2.kind}
 store ${absoluteStore(storeUri, root)}
@@ -30265,14 +30289,14 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       / +$/gm,
       ""
     );
-    if (text2("output") === void 0) print(header + schedule);
+    if (text2("output") === void 0) writeOutput(header + schedule);
     else writeWhole((0, import_node_path46.resolve)(text2("output")), header + schedule);
     return exit.ok;
   } finally {
-    await closeWork(driver);
+    await closeScratch(driver);
   }
 }
-async function withLock2(values, store2, pipeline2, root, state, isChange) {
+async function withLock(values, store2, pipeline2, root, state, isChange) {
   if (typeof values.lock === "string") return { values, notes: [] };
   if (pipeline2.locked) {
     const file3 = (0, import_node_path46.join)(root, "lock.yaml");
@@ -30297,7 +30321,7 @@ async function withLock2(values, store2, pipeline2, root, state, isChange) {
         )
       ]
     };
-  const file2 = (0, import_node_path46.join)(state, "cache", `lock-${placeName(like)}.yaml`);
+  const file2 = (0, import_node_path46.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file2, text2.lock);
   return { values: { ...values, lock: file2 }, notes: [] };
 }
@@ -30414,7 +30438,7 @@ async function planChange(values, change) {
     budget
   );
   if (downstream.left)
-    complain(`${downstream.left} more packages downstream are over the budget of ${budget}, and are not built
+    writeMessage(`${downstream.left} more packages downstream are over the budget of ${budget}, and are not built
 `);
   const users = usersOf(whole.value.plan.scopes, own3);
   const planned = planInputs(inputs, { ...selection, packages: [...own3, ...downstream.names] });
@@ -30436,16 +30460,16 @@ init_diagnostics();
 init_files();
 async function gather(session2, loaded, output) {
   const { store: store2 } = session2;
-  for (const r of session2.runs) {
+  for (const graph2 of session2.graphs) {
     for (const part of loaded.parts) {
-      if (part.architecture === r.target.architecture) takePart(r, part);
+      if (part.architecture === graph2.target.architecture) applyShard(graph2, part);
     }
   }
   const there = new Set(await store2.names(`runs/${loaded.bundle.id}/results`));
   const numbers = loaded.parts.flatMap(
     (part) => part.tasks.map(([run2, task], i) => ({
       number: part.first + i,
-      run: session2.runs.find((r) => r.id === run2),
+      run: session2.graphs.find((graph2) => graph2.id === run2),
       task
     }))
   ).filter((t) => t.run && there.has(resultName(loaded.bundle.id, t.number)));
@@ -30461,16 +30485,18 @@ async function gather(session2, loaded, output) {
       if (text2 !== void 0) writeWhole((0, import_node_path47.join)(output, kept2.result.log), text2, { sync: false });
     }
   });
-  for (const r of session2.runs) {
-    for (const t of r.results) {
+  for (const graph2 of session2.graphs) {
+    for (const t of graph2.results) {
       if (t?.state !== "waiting") continue;
-      const p = r.scope.packages.find((q3) => q3.name === t.name);
+      const p = graph2.scope.packages.find((q3) => q3.name === t.name);
       const because = [
         ...t.kind === "test" ? [p.name] : [],
         ...p.build,
         ...p.run,
         ...t.kind === "test" ? p.test : []
-      ].find((d) => ["failed", "stopped", "blocked"].includes(r.results[r.closures.index.get(d) ?? -1]?.state ?? ""));
+      ].find(
+        (d) => ["failed", "stopped", "blocked"].includes(graph2.results[graph2.closures.index.get(d) ?? -1]?.state ?? "")
+      );
       Object.assign(t, {
         state: "stopped",
         reason: because === void 0 ? "the run ended before it" : `'${because}' failed or was stopped`
@@ -30499,20 +30525,20 @@ An untrusted run publishes nothing.`,
     const { bundle } = loaded;
     try {
       if (bundle.untrusted !== void 0 || bundle.pipeline.channel === void 0) {
-        complain(`slipway publish: the run ${bundle.id} is not trusted: it publishes nothing
+        writeMessage(`slipway publish: the run ${bundle.id} is not trusted: it publishes nothing
 `);
         return exit.failed;
       }
       const output = outputOf(values);
       await gather(session2, loaded, output);
-      const failed = resultsOf(session2.runs).some((t) => t.kind === "build" && !isDone(t.state)) || bundle.faults.length > 0;
+      const failed = resultsOf(session2.graphs).some((t) => t.kind === "build" && !isDone(t.state)) || bundle.faults.length > 0;
       if (failed && bundle.pipeline.strict) {
-        complain("this track is strict: nothing is published of a run that has a failure\n");
+        writeMessage("this track is strict: nothing is published of a run that has a failure\n");
         return exit.failed;
       }
       const channel = await openChannel(session2.store, bundle.pipeline.channel);
       const published = await publishChannel(channel, {
-        runs: session2.runs,
+        runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
         folder: output,
@@ -30525,21 +30551,21 @@ An untrusted run publishes nothing.`,
       showDiagnostics(published.diagnostics);
       for (const key of published.lost) await session2.store.forget(key);
       if (published.lost.length)
-        complain(
+        writeMessage(
           `the store lost ${published.lost.length} packages of this run, or they were damaged: run the pipeline again, and they are built again
 `
         );
-      print(published.sources.join("\n"));
+      writeOutput(published.sources.join("\n"));
       const bad2 = published.diagnostics.some(isError) || published.lost.length > 0;
       if (!bad2 && !failed) {
-        const platforms = await platformsOf({ state: session2.input.state, distro: bundle.distro }, session2.runs);
+        const platforms = await platformsOf({ state: session2.input.state, distro: bundle.distro }, session2.graphs);
         await session2.store.writeJson(lockName(channel.name), {
           lock: renderLock(makeLock(bundle.plan.stamp, session2.input.distributions, platforms))
         });
       }
       return bad2 ? exit.failed : exit.ok;
     } finally {
-      await closeWork(session2.driver);
+      await closeScratch(session2.driver);
       stop.done();
     }
   }
@@ -30560,7 +30586,7 @@ var report = {
     try {
       return await tell(session2, loaded, outputOf(values));
     } finally {
-      await closeWork(session2.driver);
+      await closeScratch(session2.driver);
       stop.done();
     }
   }
@@ -30568,8 +30594,8 @@ var report = {
 async function tell(session2, loaded, output) {
   const { bundle } = loaded;
   await gather(session2, loaded, output);
-  const results = resultsOf(session2.runs);
-  const verdicts = await judgeTests(session2.runs, session2.store, bundle.plan.stamp);
+  const results = resultsOf(session2.graphs);
+  const verdicts = await judgeTests(session2.graphs, session2.store, bundle.plan.stamp);
   for (const t of results) {
     const verdict = verdicts.get(t.id);
     if (verdict) t.reason += `
@@ -30578,13 +30604,13 @@ ${verdict}`;
   const before2 = bundle.subject || bundle.untrusted !== void 0 ? await lastGood(session2) : /* @__PURE__ */ new Map();
   if (bundle.subject) tellBefore(session2, loaded, before2);
   const abi2 = bundle.untrusted === void 0 ? [] : await tellAbi(session2, loaded, before2, output);
-  const platforms = await platformsOf({ state: session2.input.state, distro: bundle.distro }, session2.runs);
+  const platforms = await platformsOf({ state: session2.input.state, distro: bundle.distro }, session2.graphs);
   showDiagnostics(
     await writeOutputs(
       bundle.plan,
       session2.input.distributions,
       platforms,
-      session2.runs,
+      session2.graphs,
       session2.store,
       output,
       bundle.begun
@@ -30592,7 +30618,7 @@ ${verdict}`;
   );
   await recordRun(session2);
   const tails = (t) => t.log === void 0 ? [] : tellingPart(readLog(t.log));
-  complain(
+  writeMessage(
     renderSummary(
       results.map((t) => t.log === void 0 ? t : { ...t, log: (0, import_node_path47.join)(output, t.log) }),
       tails,
@@ -30600,17 +30626,17 @@ ${verdict}`;
     )
   );
   const failed = results.some((t) => !isDone(t.state)) || bundle.faults.length > 0;
-  print(renderHeadline(bundle.title, results, bundle.faults.length, abi2));
+  writeOutput(renderHeadline(bundle.title, results, bundle.faults.length, abi2));
   return failed ? exit.failed : exit.ok;
 }
-async function lastGood({ runs, store: store2 }) {
+async function lastGood({ graphs: runs, store: store2 }) {
   return new Map(
     await store2.many(
       runs,
-      async (r) => [
-        r,
+      async (graph2) => [
+        graph2,
         new Map(
-          [...(await store2.readIndex(r.id)).builds.values()].map((record2) => [record2.package, record2])
+          [...(await store2.readIndex(graph2.id)).builds.values()].map((record2) => [record2.package, record2])
         )
       ]
     )
@@ -30618,9 +30644,9 @@ async function lastGood({ runs, store: store2 }) {
 }
 function tellBefore(session2, { bundle }, before2) {
   const { downstream } = bundle.subject;
-  for (const r of session2.runs) {
-    const good2 = before2.get(r);
-    for (const t of r.results) {
+  for (const graph2 of session2.graphs) {
+    const good2 = before2.get(graph2);
+    for (const t of graph2.results) {
       if (t?.state !== "failed" || !downstream.includes(t.name)) continue;
       t.reason += `
 this change broke it${good2.has(t.name) ? ": it was good in the last run without the change" : ", or it was broken before: no good build of it is known"}`;
@@ -30630,17 +30656,17 @@ this change broke it${good2.has(t.name) ? ": it was good in the last run without
 async function tellAbi(session2, { bundle }, before2, output) {
   const texts = [];
   const changed = /* @__PURE__ */ new Set();
-  for (const r of session2.runs) {
-    for (const [n, t] of r.results.slice(0, r.count).entries()) {
-      const [old, now] = [before2.get(r).get(t.name), r.records[n]];
+  for (const graph2 of session2.graphs) {
+    for (const [n, t] of graph2.results.slice(0, graph2.count).entries()) {
+      const [old, now] = [before2.get(graph2).get(t.name), graph2.records[n]];
       if (t?.state !== "built" || !old || !now || old.abi === now.abi || !Object.hasOwn(bundle.users, t.name)) continue;
       changed.add(t.name);
       const users = bundle.users[t.name];
-      const folder = newWork(session2.input.state);
+      const folder = newScratch(session2.input.state);
       const [a, b] = [await filesOfBuild(session2.store, old.debs), await filesOfBuild(session2.store, now.debs)];
       const compared = !a.ok ? a : !b.ok ? b : await compareBuilds(a.value, b.value, folder);
       texts.push(
-        `${t.name} on ${r.target.platform} ${r.target.architecture}: this changes the ABI (${old.abi} \u2192 ${now.abi}); ${users.length ? `rebuilt for it: ${users.join(", ")}` : "nothing is built on it"}
+        `${t.name} on ${graph2.target.platform} ${graph2.target.architecture}: this changes the ABI (${old.abi} \u2192 ${now.abi}); ${users.length ? `rebuilt for it: ${users.join(", ")}` : "nothing is built on it"}
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
@@ -30648,7 +30674,7 @@ ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${c
     }
   }
   if (texts.length) {
-    complain(`
+    writeMessage(`
 ${texts.join("\n")}
 `);
     writeWhole((0, import_node_path47.join)(output, "abi.txt"), texts.join("\n"));
@@ -30978,7 +31004,7 @@ var query = {
     const question = what !== void 0 && Object.hasOwn(questions, what) ? questions[what] : void 0;
     if (!question || (question.names === "any" ? names2.length > 1 : names2.length !== question.names)) {
       const near = what === void 0 || question ? void 0 : nearest(what, Object.keys(questions));
-      complain(
+      writeMessage(
         `slipway query: ${question ? `it is \`query ${question.usage}\`` : `ask one of ${Object.keys(questions).join(", ")}${near ? `; did you mean ${near}?` : ""}`}
 `
       );
@@ -31010,10 +31036,10 @@ var query = {
       }
     }
     const answer = await question.ask(planned.value, names2, values);
-    if (values.json) print(`${JSON.stringify(answer.data)}
+    if (values.json) writeOutput(`${JSON.stringify(answer.data)}
 `);
-    else if (answer.rows.length) print(renderTable(answer.head, answer.rows));
-    else complain(`${answer.partial ? "of what could be read, " : ""}${answer.none}
+    else if (answer.rows.length) writeOutput(renderTable(answer.head, answer.rows));
+    else writeMessage(`${answer.partial ? "of what could be read, " : ""}${answer.none}
 `);
     return answer.partial ? exit.failed : exit.ok;
   }
@@ -31024,20 +31050,20 @@ init_diagnostics();
 init_files();
 
 // ts-src/query/simulate.ts
-function bound({ waits: waits3, seconds }, lanes) {
+function bound({ waits: waits2, seconds }, lanes) {
   const ends = new Float64Array(seconds.length);
-  for (const t of topological(waits3)) ends[t] = seconds[t] + waits3[t].reduce((m, d) => Math.max(m, ends[d]), 0);
+  for (const t of topological(waits2)) ends[t] = seconds[t] + waits2[t].reduce((m, d) => Math.max(m, ends[d]), 0);
   return Math.max(Math.max(0, ...ends), seconds.reduce((a, b) => a + b, 0) / lanes);
 }
-function paths({ waits: waits3, expected }) {
+function paths({ waits: waits2, expected }) {
   const remaining = Float64Array.from(expected);
-  for (const t of topological(waits3).reverse())
-    for (const d of waits3[t]) remaining[d] = Math.max(remaining[d], expected[d] + remaining[t]);
+  for (const t of topological(waits2).reverse())
+    for (const d of waits2[t]) remaining[d] = Math.max(remaining[d], expected[d] + remaining[t]);
   return remaining;
 }
-function levels({ waits: waits3, expected, seconds }, lanes) {
+function levels({ waits: waits2, expected, seconds }, lanes) {
   const level = new Int32Array(seconds.length);
-  for (const t of topological(waits3)) level[t] = waits3[t].reduce((m, d) => Math.max(m, level[d] + 1), 0);
+  for (const t of topological(waits2)) level[t] = waits2[t].reduce((m, d) => Math.max(m, level[d] + 1), 0);
   let total = 0;
   const deepest = Math.max(0, ...level);
   for (let l = 0; l <= deepest; l++) {
@@ -31057,10 +31083,10 @@ var slackPart = 0.5;
 var pathPart = 1.2;
 var batchMost = 20;
 function simulate(work2, lanes, costs) {
-  const { waits: waits3, expected, seconds } = work2;
+  const { waits: waits2, expected, seconds } = work2;
   const count2 = seconds.length;
-  const dependents = inverse(waits3);
-  const missing = waits3.map((w) => w.length);
+  const dependents = inverse(waits2);
+  const missing = waits2.map((w) => w.length);
   const remaining = paths(work2);
   const urgent = [...remaining.keys()].sort((a, b) => remaining[b] - remaining[a] || a - b);
   const rank = new Int32Array(count2);
@@ -31164,9 +31190,9 @@ function simulate(work2, lanes, costs) {
   return result;
 }
 var before = (a, b) => a.at < b.at || a.at === b.at && a.order < b.order;
-function topological(waits3) {
-  const missing = waits3.map((w) => w.length);
-  const dependents = inverse(waits3);
+function topological(waits2) {
+  const missing = waits2.map((w) => w.length);
+  const dependents = inverse(waits2);
   const found = [...missing.keys()].filter((t) => missing[t] === 0);
   for (let i = 0; i < found.length; i++) for (const d of dependents(found[i])) if (--missing[d] === 0) found.push(d);
   return found;
@@ -31226,7 +31252,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
     if (text2 === void 0 || [...lanes, number3("seed", 1), costs.agentStart, costs.agentIdle, costs.call].some(
       (n) => !Number.isFinite(n) || n < 0
     ) || lanes.includes(0)) {
-      complain(
+      writeMessage(
         text2 === void 0 ? "slipway simulate: --durations names a file of packages and seconds\n" : "slipway simulate: numbers are wanted there\n"
       );
       return exit.usage;
@@ -31240,7 +31266,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
       )
     );
     if (!known2.size) {
-      complain(`slipway simulate: ${String(values.durations)} has no line of a package, a tab and seconds
+      writeMessage(`slipway simulate: ${String(values.durations)} has no line of a package, a tab and seconds
 `);
       return exit.failed;
     }
@@ -31262,10 +31288,10 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
         agents: run2.agents
       };
     });
-    if (values.json) print(`${JSON.stringify(rows)}
+    if (values.json) writeOutput(`${JSON.stringify(rows)}
 `);
     else
-      print(
+      writeOutput(
         renderTable(
           [
             "lanes",
@@ -31296,22 +31322,22 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
     return exit.ok;
   }
 };
-function writeSchedule(file2, { waits: waits3, expected, seconds }) {
-  const path2 = paths({ waits: waits3, expected });
+function writeSchedule(file2, { waits: waits2, expected, seconds }) {
+  const path2 = paths({ waits: waits2, expected });
   const order3 = [...path2.keys()].sort((a, b) => path2[b] - path2[a] || a - b);
   const number3 = new Map(order3.map((t, i) => [t, i]));
   writeWhole(
     file2,
     renderSchedule(
       "20260101000000-00000000",
-      { kept: 0, todo: 0, open: seconds.length, failed: 0 },
+      { cached: 0, todo: 0, open: seconds.length, failed: 0 },
       [{ platform: "noble", architecture: "amd64" }],
       0,
       order3.map((t) => ({
         group: 0,
         seconds: Math.max(1, Math.round(expected[t])),
         path: Math.round(path2[t]),
-        waits: waits3[t].map((d) => number3.get(d)).sort((a, b) => a - b)
+        waits: waits2[t].map((d) => number3.get(d)).sort((a, b) => a - b)
       }))
     )
   );
@@ -31325,12 +31351,12 @@ function workOf(scopes, known2, seed) {
   for (const s of scopes) {
     const first = work2.seconds.length;
     const closures = closuresOf(s);
-    const waits3 = reduceNeeds(s.packages.length, (n) => closures.root(n));
+    const waits2 = reduceNeeds(s.packages.length, (n) => closures.root(n));
     s.packages.forEach((p, n) => {
       const seconds = known2.get(p.name) ?? measured[Math.floor(random() * measured.length)];
       work2.seconds.push(seconds);
       work2.expected.push(seconds * 2 ** (2 * random() - 1));
-      work2.waits.push(waits3[n].map((d) => d + first));
+      work2.waits.push(waits2[n].map((d) => d + first));
     });
   }
   return work2;
@@ -31354,7 +31380,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
   async run(values, [what = "show", ...more]) {
     const days = values.days === void 0 ? 30 : Number(values.days);
     if (more.length || !["show", "verify", "gc"].includes(what) || !Number.isFinite(days) || days < 0) {
-      complain("slipway store: show, verify or gc; --days takes a number\n");
+      writeMessage("slipway store: show, verify or gc; --days takes a number\n");
       return exit.usage;
     }
     const workspace = await openWorkspace(values);
@@ -31392,10 +31418,10 @@ async function show(opened, json2) {
       k.bytes += size;
     }
   }
-  if (json2) print(`${JSON.stringify({ where: opened.blobs.where, kinds })}
+  if (json2) writeOutput(`${JSON.stringify({ where: opened.blobs.where, kinds })}
 `);
   else
-    print(
+    writeOutput(
       `${opened.blobs.where}
 ${renderTable(
         ["what", "how many", "size"],
@@ -31420,9 +31446,9 @@ async function verify(opened, cache) {
       }
     }
   }
-  for (const name4 of bad2) complain(`damaged, removed: ${name4}
+  for (const name4 of bad2) writeMessage(`damaged, removed: ${name4}
 `);
-  print(`${good2} things are as they were written, ${bad2.length} were damaged
+  writeOutput(`${good2} things are as they were written, ${bad2.length} were damaged
 `);
   return bad2.length ? exit.failed : exit.ok;
 }
@@ -31491,7 +31517,7 @@ async function collect(opened, days, dry) {
   const order3 = (name4) => name4.startsWith("objects/") ? 1 : 0;
   remove.sort((a, b) => order3(a.name) - order3(b.name));
   if (!dry) for (const { name: name4 } of remove) await opened.blobs.remove(name4);
-  print(
+  writeOutput(
     `${dry ? "would remove" : "removed"} ${remove.length} things of ${megabytes(remove.reduce((n, r) => n + r.size, 0))}; ${kept2} objects stay
 `
   );
@@ -31510,11 +31536,11 @@ var schema2 = {
   async run(_values, [name4, ...more]) {
     const make = name4 !== void 0 && !more.length && Object.hasOwn(schemas, name4) ? schemas[name4] : void 0;
     if (!make) {
-      complain(`slipway schema: name one of ${Object.keys(schemas).join(", ")}
+      writeMessage(`slipway schema: name one of ${Object.keys(schemas).join(", ")}
 `);
       return exit.usage;
     }
-    print(`${JSON.stringify(await make(), void 0, 2)}
+    writeOutput(`${JSON.stringify(await make(), void 0, 2)}
 `);
     return exit.ok;
   }
@@ -31551,19 +31577,19 @@ async function main(args) {
   const [name4, ...rest] = args;
   if (name4 === void 0 || name4 === "--help" || name4 === "-h" || name4 === "help") {
     if (name4 === "help" && rest[0] !== void 0) return main([rest[0], "--help"]);
-    (name4 === void 0 ? complain : print)(overview());
+    (name4 === void 0 ? writeMessage : writeOutput)(overview());
     return name4 === void 0 ? exit.usage : exit.ok;
   }
   if (name4 === "--version") {
-    print(`slipway ${"0.1.0"}
+    writeOutput(`slipway ${"0.1.0"}
 `);
     return exit.ok;
   }
   const verb = Object.hasOwn(verbs, name4) ? verbs[name4] : void 0;
   if (!verb) {
     const near = nearest(name4, Object.keys(verbs));
-    complain(
-      `slipway: '${name4}' is no verb${near ? `; did you mean '${near}'?` : ""}
+    writeMessage(
+      `slipway: '${name4}' is not a command${near ? `; did you mean '${near}'?` : ""}
     slipway --help lists them
 `
     );
@@ -31585,7 +31611,7 @@ async function main(args) {
   } catch (e) {
     const unknown2 = /'--?([^' ]+)/.exec(e.message)?.[1];
     const near = unknown2 && nearest(unknown2, Object.keys(verb.options));
-    complain(
+    writeMessage(
       `slipway ${name4}: ${e.message.split(". ")[0]}${near && near !== unknown2 ? `; did you mean --${near}?` : ""}
     slipway ${name4} --help shows its options
 `
@@ -31593,7 +31619,7 @@ async function main(args) {
     return exit.usage;
   }
   if (parsed.values.help) {
-    print(helpOf(name4, verb));
+    writeOutput(helpOf(name4, verb));
     return exit.ok;
   }
   try {
@@ -31602,7 +31628,7 @@ async function main(args) {
     const { code, path: path2 } = e;
     const words3 = code === void 0 ? void 0 : environmentFaults[code];
     if (!words3) throw e;
-    complain(`slipway ${name4}: ${path2 ? `${path2}: ` : ""}${words3}
+    writeMessage(`slipway ${name4}: ${path2 ? `${path2}: ` : ""}${words3}
 `);
     return exit.failed;
   }
@@ -31653,7 +31679,7 @@ ${rows.map(([l, h]) => `  ${l.padEnd(width3)}  ${h}`).join("\n")}
 (0, import_node_v8.setFlagsFromString)("--no-incremental-marking");
 main(process.argv.slice(2)).then(
   (code) => {
-    finishLater();
+    finishDeferred();
     process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
   },
   (e) => {

@@ -7,7 +7,7 @@ boolean settle(Map farm, String reply) {
     for (String line : reply.split('\n')) {
         if (line.matches('[0-9]+ [a-z]+')) {
             String[] word = line.split(' ')
-            end(farm, word[0].toInteger(), ['built', 'kept', 'passed'].contains(word[1]))
+            end(farm, word[0].toInteger(), ['built', 'cached', 'passed'].contains(word[1]))
         }
         whole = line == 'end'
     }

@@ -41,7 +41,7 @@ export async function noopNightly(note) {
   if (first.result !== 'SUCCESS') throw new Error(`${first.failure}\n${first.log.slice(-3000)}`);
   const begun = Date.now();
   const second = await jenkins(folder, '2', build);
-  if (second.description !== 'main: 10 kept, tests of 10 packages passed') throw new Error(second.log.slice(-3000));
+  if (second.description !== 'main: 10 cached, tests of 10 packages passed') throw new Error(second.log.slice(-3000));
   if ((second.log.match(/^Running on /gm) ?? []).length !== 1)
     throw new Error('the second nightly took more than one agent');
   return {

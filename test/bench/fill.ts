@@ -6,12 +6,12 @@ import { dirname, join, resolve } from 'node:path';
 import { sha256 } from '../../ts-src/model/digest.ts';
 import { stampOf } from '../../ts-src/model/names.ts';
 import type { BuildRecord, TestRecord } from '../../ts-src/model/result.ts';
-import { finishLater } from '../../ts-src/io/deferred.ts';
+import { finishDeferred } from '../../ts-src/io/deferred.ts';
 import { makeLock } from '../../ts-src/read/inputs.ts';
 import { renderLock } from '../../ts-src/render/lock.ts';
 import { baseSources, underlaySources } from '../../ts-src/sandbox/archive.ts';
 import { unshareDriver } from '../../ts-src/sandbox/unshare.ts';
-import { needsOfTask } from '../../ts-src/engine/task-graph.ts';
+import { packagesInRoot } from '../../ts-src/engine/task-graph.ts';
 import { readAndPlan } from '../../ts-src/cli/planning.ts';
 import { recordRun } from '../../ts-src/engine/runs.ts';
 import { openSession, shareResolved } from '../../ts-src/engine/session.ts';
@@ -101,12 +101,12 @@ async function fill(): Promise<void> {
       limits: { workers: 1, jobs: 1, minutes: 1 },
       renewBase: false,
       signal: new AbortController().signal,
-      held: () => undefined,
+      channelVersion: () => undefined,
     },
   );
   if ('diagnostics' in session) throw new Error(JSON.stringify(session.diagnostics));
-  const { store, runs, settler } = session;
-  for (const system of new Set(runs.map((r) => r.system))) {
+  const { store, graphs: runs, taskKeys: settler } = session;
+  for (const system of new Set(runs.map((graph) => graph.system))) {
     const resolve = system.resolve.bind(system);
     const asked = new Set<string>();
     system.resolve = (names) => {
@@ -119,12 +119,12 @@ async function fill(): Promise<void> {
   const object = join(state, 'object');
   mkdirSync(dirname(object), { recursive: true });
   const put = (name: string, text: string) => store.putText(name, text);
-  for (const r of runs) {
-    for (const [n, p] of r.scope.packages.entries()) {
-      if (p.blocked !== undefined || needsOfTask(r, n).some((d) => !r.records[d])) continue;
-      const settled = await settler.settle(r, n);
+  for (const graph of runs) {
+    for (const [n, p] of graph.scope.packages.entries()) {
+      if (p.blocked !== undefined || packagesInRoot(graph, n).some((d) => !graph.records[d])) continue;
+      const settled = await settler.resolveKey(graph, n);
       if (typeof settled === 'string') throw new Error(settled);
-      const id = `${r.id} ${p.name}`;
+      const id = `${graph.id} ${p.name}`;
       const face = (what: string) => sha256(`${id} ${what}`);
       const record: BuildRecord = {
         schema: 3,
@@ -150,12 +150,12 @@ async function fill(): Promise<void> {
         milliseconds: 10_000,
       };
       await store.putRecord(record);
-      r.records[n] = record;
+      graph.records[n] = record;
     }
     const log = await put('log', 'log');
-    for (const [n, p] of r.scope.packages.entries()) {
-      if (needsOfTask(r, r.count + n).some((d) => !r.records[d])) continue;
-      const settled = await settler.settle(r, r.count + n);
+    for (const [n, p] of graph.scope.packages.entries()) {
+      if (packagesInRoot(graph, graph.count + n).some((d) => !graph.records[d])) continue;
+      const settled = await settler.resolveKey(graph, graph.count + n);
       if (typeof settled === 'string') throw new Error(settled);
       const record: TestRecord = {
         schema: 3,
@@ -173,16 +173,19 @@ async function fill(): Promise<void> {
         milliseconds: 5000,
       };
       await store.putTest(record);
-      r.tests[n] = record;
+      graph.tests[n] = record;
     }
   }
-  for (const system of new Set(runs.map((r) => r.system))) system.save();
+  for (const system of new Set(runs.map((graph) => graph.system))) system.save();
   await shareResolved(session);
   await recordRun(session);
-  finishLater();
+  finishDeferred();
   console.log(
     runs
-      .map((r) => `${r.id}: ${r.records.filter(Boolean).length} builds, ${r.tests.filter(Boolean).length} tests`)
+      .map(
+        (graph) =>
+          `${graph.id}: ${graph.records.filter(Boolean).length} builds, ${graph.tests.filter(Boolean).length} tests`,
+      )
       .join('\n'),
   );
 }

@@ -55,7 +55,7 @@ function noop(folder, runs) {
   for (let i = 0; i < runs; i++) {
     const r = run('node', [bundle, 'build', '--test', '--dry-run', '--lock', 'lock.yaml'], { cwd: folder });
     seconds.push(r.seconds);
-    const told = /^(\d+) kept, 0 to do$/m.exec(r.stderr);
+    const told = /^(\d+) cached, 0 to do$/m.exec(r.stderr);
     if (!told) throw new Error(`there was something to do: ${r.stderr.slice(-500)}`);
     tasks = Number(told[1]);
   }

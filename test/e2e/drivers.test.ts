@@ -90,7 +90,7 @@ describe('as a plain user', () => {
     );
     const again = await build();
     expect(again.code, again.stderr).toBe(0);
-    expect(states(folder)).toMatchObject({ acme_math: 'built', acme_drive: 'kept', acme_teleop: 'kept' });
+    expect(states(folder)).toMatchObject({ acme_math: 'built', acme_drive: 'cached', acme_teleop: 'cached' });
   });
 });
 

@@ -109,7 +109,7 @@ describe('the example, from its repositories to packages that run', () => {
   it('builds nothing when nothing changed', async () => {
     const again = await slipway(['build'], folder);
     expect(again.code, again.stderr).toBe(0);
-    expect(new Set(Object.values(states(folder)))).toEqual(new Set(['kept']));
+    expect(new Set(Object.values(states(folder)))).toEqual(new Set(['cached']));
     expect(again.stdout).toBe(first.stdout);
   });
 
@@ -128,7 +128,7 @@ describe('the example, from its repositories to packages that run', () => {
           }
         ).results.map((r) => [r.name, r.state]),
       );
-    expect(new Set(Object.values(statesOf('out-folders')))).toEqual(new Set(['kept']));
+    expect(new Set(Object.values(statesOf('out-folders')))).toEqual(new Set(['cached']));
     execFileSync('cp', ['-r', join(folder, 'repositories/robot'), join(folder, 'checkout')]);
     appendFileSync(join(folder, 'checkout/acme_teleop/package.xml'), '<!-- not committed -->\n');
     const overridden = await slipway(
@@ -161,7 +161,7 @@ describe('the example, from its repositories to packages that run', () => {
       page.on('console', (m) => m.type() === 'error' && faults.push(m.text()));
       await page.goto(`file://${join(folder, 'out/report.html')}`);
       expect((await page.locator('#packages tbody b').allTextContents()).sort()).toEqual(all);
-      expect(await page.locator('#counts').textContent()).toBe('10 kept');
+      expect(await page.locator('#counts').textContent()).toBe('10 cached');
       await page.fill('#find', 'classic');
       expect(await page.locator('#packages tbody b').allTextContents()).toEqual(['classic_math', 'classic_tool']);
       await page.fill('#find', '');
@@ -225,7 +225,7 @@ describe('the example, from its repositories to packages that run', () => {
     sources(folder);
     const ran = await slipway(['build', '--distribution', 'mini'], folder);
     expect(ran.code).toBe(1);
-    expect(states(folder)).toMatchObject({ acme_drive: 'failed', acme_math: 'kept', acme_teleop: 'kept' });
+    expect(states(folder)).toMatchObject({ acme_drive: 'failed', acme_math: 'cached', acme_teleop: 'cached' });
     expect(ran.stderr).toContain(
       'FAILED mini/bookworm-amd64/acme_drive: the header tinyxml2.h is not there\n    the package that has it must be a <build_depend> or <depend> in package.xml',
     );
@@ -277,7 +277,7 @@ describe('the example, from its repositories to packages that run', () => {
     sources(folder);
     const ran = await slipway(['build', 'acme_drive', '--only', '--distribution', 'mini'], folder);
     expect(ran.code, ran.stderr).toBe(0);
-    expect(states(folder)).toMatchObject({ acme_drive: 'built', acme_math: 'kept' });
+    expect(states(folder)).toMatchObject({ acme_drive: 'built', acme_math: 'cached' });
     appendFileSync(join(folder, 'src/robot/acme_math/src/angle.cpp'), '// more\n');
     sources(folder);
     const lacking = await slipway(['build', 'acme_drive', '--only', '--distribution', 'mini'], folder);
@@ -310,7 +310,11 @@ describe('a build that is killed', () => {
       expect(mountsUnder(folder)).toEqual([]);
       const ran = await slipway(['build', '--distribution', 'mini'], folder);
       expect(ran.code, ran.stderr).toBe(0);
-      expect(states(folder)).toMatchObject({ ament_package: 'kept', ament_cmake_core: 'kept', acme_drive: 'built' });
+      expect(states(folder)).toMatchObject({
+        ament_package: 'cached',
+        ament_cmake_core: 'cached',
+        acme_drive: 'built',
+      });
       expect(readdirSync(join(folder, '.slipway/work')).filter((f) => !f.endsWith('.lock'))).toEqual([]);
     } finally {
       await discard(folder);
@@ -426,7 +430,7 @@ it('a full disk fails clearly, and the next run goes on', async () => {
     execFileSync('mount', ['-o', 'remount,size=64m', disk]);
     const again = await slipway(['build', '--distribution', 'mini'], folder);
     expect(again.code, again.stderr).toBe(0);
-    expect(Object.values(states(folder))).toContain('kept');
+    expect(Object.values(states(folder))).toContain('cached');
   } finally {
     execFileSync('umount', ['-l', disk]);
     await discard(folder);

@@ -233,7 +233,7 @@ it('a store in a bucket, half of whose answers are errors, gives the same as a f
     server.erring = 0;
     const before = server.requests;
     const noop = await slipway(['build', '--dry-run'], folder);
-    expect(noop.stderr).toContain('2 kept, 0 to do\n');
+    expect(noop.stderr).toContain('2 cached, 0 to do\n');
     expect(server.requests - before).toBeLessThan(8);
     edit(folder, 1);
     server.erring = 0.5;

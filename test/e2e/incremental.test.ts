@@ -235,8 +235,8 @@ describe('tests as tasks', () => {
     const ran = await slipway(['test', '--distribution', 'mini', 'acme_math', 'acme_teleop'], folder);
     expect(ran.code, ran.stderr).toBe(0);
     expect(testsOf()).toEqual({
-      acme_math: 'passed: its key is not in the store',
-      acme_teleop: 'passed: its key is not in the store',
+      acme_math: 'passed: new or changed inputs',
+      acme_teleop: 'passed: new or changed inputs',
     });
     expect(existsSync(join(folder, 'out/apt'))).toBe(false);
     expect(readFileSync(join(folder, 'out/junit/mini/bookworm-amd64/acme_teleop.xml'), 'utf8')).toMatch(
@@ -244,7 +244,7 @@ describe('tests as tasks', () => {
     );
     const again = await slipway(['test', '--distribution', 'mini', 'acme_math', 'acme_teleop'], folder);
     expect(again.stderr).toMatch(
-      /8 packages and the tests of 2 packages in .*: \d+ kept|7 packages and the tests of 2 packages in .*: 9 kept/,
+      /8 packages and the tests of 2 packages in .*: \d+ kept|7 packages and the tests of 2 packages in .*: 9 cached/,
     );
   });
 

@@ -165,7 +165,7 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
   it('a second nightly where nothing changed takes one agent, once', async () => {
     const b = await distro({ trusted: true });
     good(b);
-    expect(b.description).toBe('main: 8 kept, tests of 8 packages passed');
+    expect(b.description).toBe('main: 8 cached, tests of 8 packages passed');
     expect(b.log.match(/^Running on /gm)).toHaveLength(1);
   });
 
@@ -263,7 +263,7 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
       env: { TAG_NAME: 'v2', BRANCH_NAME: 'v2', BRANCH_IS_PRIMARY: '' },
     });
     good(b);
-    expect(b.description).toBe('v2: 8 kept, tests of 8 packages passed');
+    expect(b.description).toBe('v2: 8 cached, tests of 8 packages passed');
     expect(existsSync(join(folder, 'store/channels/release/v2.json'))).toBe(true);
     git(d, 'rm', '-q', 'lock.yaml');
     git(d, 'commit', '-qm', 'no lock');
@@ -300,7 +300,7 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
     const b = await distro({ events: [{ when: '[Pipeline] sh\n', wait: 300, do: 'kill-agent' }] });
     good(b);
     expect(b.log).toMatch(/Agent \w+ went away/);
-    expect(b.description).toBe('main: 8 kept, tests of 8 packages passed');
+    expect(b.description).toBe('main: 8 cached, tests of 8 packages passed');
     expect(b.log.match(/^Running on \w+/gm)).toHaveLength(2);
   });
 

@@ -106,5 +106,5 @@ it('a nightly for two architectures: each is planned, built and tested on its ow
 
   const second = await nightly('second');
   expect(second.result, second.log.slice(-4000)).toBe('SUCCESS');
-  expect(second.description).toMatch(/16 kept/);
+  expect(second.description).toMatch(/16 cached/);
 });

@@ -26,7 +26,7 @@ describe('the command line', () => {
       2, 2, 2, 2,
     ]);
     expect(run('biuld').stderr).toBe(
-      "slipway: 'biuld' is no verb; did you mean 'build'?\n    slipway --help lists them\n",
+      "slipway: 'biuld' is not a command; did you mean 'build'?\n    slipway --help lists them\n",
     );
     expect(run('build', '--jbos', '3').stderr).toContain('did you mean --jobs?');
     expect(run('build', '--jobs', 'many').status).toBe(2);

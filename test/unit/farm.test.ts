@@ -8,14 +8,14 @@ import { afterAll, describe, expect, it } from 'vitest';
 // @ts-expect-error plain JavaScript, shared with the benchmarks
 import { prepareHarness } from '../jenkins/harness.mjs';
 import { gitBackend } from '../e2e/git-backend.ts';
-import { channelPart, pipelineOf } from '../../ts-src/plan/branch-policy.ts';
+import { channelPart, runPolicyOf } from '../../ts-src/plan/branch-policy.ts';
 import { usersOf } from '../../ts-src/plan/closure.ts';
 import { parseManifest } from '../../ts-src/read/manifest/manifest.ts';
 import { packedManifest } from '../../ts-src/read/manifest/packed-manifest.ts';
 import { useGitCredentials } from '../../ts-src/read/git/credentials.ts';
 import { jobNames } from '../../ts-src/render/jobs.ts';
 import { parseResults } from '../../ts-src/inspect/test-results.ts';
-import { distributionsIn, distributionsOf, type Bundle } from '../../ts-src/farm/run-manifest.ts';
+import { distributionsIn, distributionsOf, type RunManifest } from '../../ts-src/farm/run-manifest.ts';
 import { plainUrl } from '../../ts-src/farm/changed-repository.ts';
 import type { Distro } from '../../ts-src/model/distro.ts';
 import type { Manifest } from '../../ts-src/model/manifest.ts';
@@ -36,8 +36,8 @@ const git = (cwd: string, ...args: string[]) =>
   });
 
 describe('what a ref is', () => {
-  const of = (ref: Parameters<typeof pipelineOf>[1], tracks: unknown[] = [], primary?: boolean) => {
-    const p = pipelineOf({ tracks: tracks as never }, ref, primary);
+  const of = (ref: Parameters<typeof runPolicyOf>[1], tracks: unknown[] = [], primary?: boolean) => {
+    const p = runPolicyOf({ tracks: tracks as never }, ref, primary);
     return [p.kind, p.channel, p.locked];
   };
   it('follows from its name, and from the tracks of the distro file', () => {
@@ -107,7 +107,7 @@ it('an agent gets all of a manifest, whether it was read now or remembered', () 
       ]),
     };
     const [got] = distributionsIn({
-      distributions: JSON.parse(JSON.stringify(distributionsOf(plan, distro, [input]))) as Bundle['distributions'],
+      distributions: JSON.parse(JSON.stringify(distributionsOf(plan, distro, [input]))) as RunManifest['distributions'],
     });
     const { manifest: m, ...rest } = { ...got!.packages.get('a')! };
     expect(rest).toEqual({

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { PlannedPackage } from '../../ts-src/model/plan.ts';
 import type { Interface } from '../../ts-src/model/result.ts';
 import { closuresOf } from '../../ts-src/plan/closure.ts';
-import { Identities } from '../../ts-src/engine/interface-digests.ts';
+import { InterfaceDigests } from '../../ts-src/engine/interface-digests.ts';
 import { readElf } from '../../ts-src/inspect/elf.ts';
 import { describe as describeStage, interfaceOf } from '../../ts-src/inspect/interface.ts';
 
@@ -200,7 +200,7 @@ describe('what stands for a package in the keys of others', () => {
     ...more,
   });
   const identities = (packages: PlannedPackage[], faces: Interface[], full = false) =>
-    new Identities(closuresOf({ packages }), (n) => faces[n]!, full);
+    new InterfaceDigests(closuresOf({ packages }), (n) => faces[n]!, full);
 
   const packages = [planned('base', []), planned('library', ['base']), planned('user', ['library'])];
   const of = (faces: Interface[], tool = false, full = false) => identities(packages, faces, full).ofBuild(1, tool);

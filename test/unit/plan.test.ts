@@ -4,10 +4,10 @@ import { distroSchema, type Distro } from '../../ts-src/model/distro.ts';
 import type { DistributionInput, SourcePackage } from '../../ts-src/model/plan.ts';
 import { parsePlan } from '../../ts-src/model/plan-schema.ts';
 import { closuresOf } from '../../ts-src/plan/closure.ts';
-import { join, Vocabulary, type NameSet } from '../../ts-src/plan/package-name-set.ts';
+import { join, NameIndex, type PackageNameSet } from '../../ts-src/plan/package-name-set.ts';
 import { makePlan } from '../../ts-src/plan/plan.ts';
 import type { Selection } from '../../ts-src/plan/select.ts';
-import { usableWaits } from '../../ts-src/engine/readiness.ts';
+import { packageReadiness } from '../../ts-src/engine/readiness.ts';
 import { compareDebianVersions } from '../../ts-src/plan/versions.ts';
 import { parseManifest } from '../../ts-src/read/manifest/manifest.ts';
 import { layerRosdep } from '../../ts-src/read/rosdep.ts';
@@ -112,7 +112,7 @@ describe('a plan', () => {
     const { plan } = planOf([sourcePackage('app', [['depend', 'lib']]), sourcePackage('lib', [])], {
       selection: { packages: ['app'], only: true },
     });
-    expect(plan.scopes[0]!.packages.map((p) => [p.name, p.held])).toEqual([
+    expect(plan.scopes[0]!.packages.map((p) => [p.name, p.mustBeCached])).toEqual([
       ['lib', true],
       ['app', undefined],
     ]);
@@ -444,7 +444,7 @@ describe('any graph', () => {
       fc.property(graphs, fc.infiniteStream(fc.nat()), (edges, random) => {
         const { packages } = planOf(build(edges)).plan.scopes[0]!;
         const closures = closuresOf({ packages });
-        const { left, dependents } = usableWaits(closures, () => true);
+        const { pending: left, dependents } = packageReadiness(closures, () => true);
         const count = packages.length;
         const done = new Set<number>();
         const rootOf = (t: number) => (t < count ? closures.root(t) : closures.testRoot(t - count));
@@ -471,10 +471,10 @@ it('joins sets of names as sets are joined, whenever a name is met first', () =>
   const names = fc.array(fc.integer({ min: 0, max: 90 }).map((n) => `n${n}`));
   fc.assert(
     fc.property(names, fc.array(names), (known, lists) => {
-      const vocabulary = new Vocabulary(known);
-      const all: NameSet = [];
+      const vocabulary = new NameIndex(known);
+      const all: PackageNameSet = [];
       const sets = lists.map((list) => {
-        const set: NameSet = [];
+        const set: PackageNameSet = [];
         vocabulary.add(set, list);
         join(all, set);
         return set;

@@ -6,10 +6,10 @@ import type { BuildRecord } from '../model/result.ts';
 import { renderAbi } from '../render/abi.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { compareBuilds, filesOfBuild } from '../engine/compare-builds.ts';
-import { complain, distroOptions, exit, print, showDiagnostics, type Verb } from './common.ts';
+import { writeMessage, distroOptions, exit, writeOutput, showDiagnostics, type Command } from './command.ts';
 import { openWorkspace } from './planning.ts';
 
-export const abi: Verb = {
+export const abi: Command = {
   summary: 'compare what two builds of a package show to others',
   usage: 'abi OLD NEW',
   details: `Each is a .deb file, or the key of a build in the store (its first 8 digits or more; result.json has them). What differs is told by
@@ -18,7 +18,7 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
   options: { distro: distroOptions.distro, state: distroOptions.state, json: { type: 'boolean', help: 'as data' } },
   async run(values, builds) {
     if (builds.length !== 2) {
-      complain('slipway abi: name two builds\n');
+      writeMessage('slipway abi: name two builds\n');
       return exit.usage;
     }
     const folder = mkdtempSync(join(tmpdir(), 'slipway-abi-'));
@@ -41,7 +41,7 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
         return exit.failed;
       }
       const { changes, details } = compared.value;
-      print(values.json ? `${JSON.stringify({ changes, abidiff: details })}\n` : renderAbi(changes, details));
+      writeOutput(values.json ? `${JSON.stringify({ changes, abidiff: details })}\n` : renderAbi(changes, details));
       return changes.length ? exit.failed : exit.ok;
     } finally {
       rmSync(folder, { recursive: true, force: true });

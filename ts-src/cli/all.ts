@@ -1,4 +1,4 @@
-import type { Verb } from './common.ts';
+import type { Command } from './command.ts';
 import { abi } from './abi.ts';
 import { jobs } from './jobs.ts';
 import { build, test } from './build.ts';
@@ -18,7 +18,7 @@ import { store } from './store.ts';
 import { schema } from './schema.ts';
 
 /** Every verb, in the order that help lists them. */
-export const verbs: Record<string, Verb> = {
+export const verbs: Record<string, Command> = {
   init,
   validate,
   plan,

@@ -15,20 +15,20 @@ import { tellingPart } from '../render/log.ts';
 import { renderForetold, renderOutlook, renderSummary } from '../render/summary.ts';
 import { missingTools } from '../sandbox/doctor.ts';
 import { openStore } from '../store/store.ts';
-import { closeWork, openWork } from '../sandbox/scratch.ts';
+import { closeScratch, openScratch } from '../sandbox/scratch.ts';
 import { folderChannel, heldIn, openChannel, publishChannel, type Published } from '../publish/channel.ts';
 import {
-  complain,
+  writeMessage,
   distroOptions,
   exit,
-  print,
+  writeOutput,
   selectionOptions,
   showDiagnostics,
   type Option,
   type Values,
-  type Verb,
-} from './common.ts';
-import { Engine, type Progress } from '../engine/scheduler.ts';
+  type Command,
+} from './command.ts';
+import { Scheduler, type Progress } from '../engine/scheduler.ts';
 import { judgeTests, resultsOf, writeOutputs } from './outputs.ts';
 import { readAndPlan, reporter, type Planned } from './planning.ts';
 import { makeProgress } from './progress.ts';
@@ -70,14 +70,14 @@ const options = {
   'dry-run': {
     type: 'boolean',
     short: 'n',
-    help: 'say what is kept, what must be done, and what depends on what that turns out to be; do nothing',
+    help: 'say what is cached, what must be done, and what depends on what that turns out to be; do nothing',
   },
   'fail-fast': { type: 'boolean', help: 'stop at the first failure' },
-  verbose: { type: 'boolean', short: 'v', help: 'name what is kept, too' },
+  verbose: { type: 'boolean', short: 'v', help: 'name what is cached, too' },
   json: { type: 'boolean', help: 'the result as data on standard output' },
 } as const satisfies Record<string, Option>;
 
-export const build: Verb = {
+export const build: Command = {
   summary: 'build packages and put them into a signed apt repository',
   usage: 'build [PACKAGE|GLOB ...]',
   details: `Sources are fetched, each package is built in a root of its own with the network off, and what was built is kept in the
@@ -90,7 +90,7 @@ The output folder gets apt/ (the repository), logs/, junit/, report.html, lock.y
   run: (values, packages) => runBuild('build', values, packages, values.test === true),
 };
 
-export const test: Verb = {
+export const test: Command = {
   summary: 'build packages and run their tests',
   usage: 'test [PACKAGE|GLOB ...]',
   details: `The tests of each named package (of all that distro.yaml names, where none is) run in a root that has its test dependencies
@@ -107,7 +107,7 @@ async function runBuild(verb: 'build' | 'test', values: Values, packages: string
     (values.retries !== undefined && !/^\d{1,2}$/.test(String(values.retries))) ||
     (values.untrusted !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/.test(String(values.untrusted)))
   ) {
-    complain(
+    writeMessage(
       `slipway ${verb}: --retries takes a number below 100, --untrusted a name of letters, digits, ".", "_" and "-"\n`,
     );
     return exit.usage;
@@ -119,7 +119,7 @@ async function runBuild(verb: 'build' | 'test', values: Values, packages: string
   const output = typeof values.output === 'string' ? resolve(values.output) : join(workspace.root, 'out');
   const abort = new AbortController();
   const stop = () => {
-    if (!abort.signal.aborted) complain('\nstopping: what was finished is kept\n');
+    if (!abort.signal.aborted) writeMessage('\nstopping: what was finished is kept\n');
     abort.abort();
   };
   for (const s of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(s, stop);
@@ -130,7 +130,7 @@ async function runBuild(verb: 'build' | 'test', values: Values, packages: string
     return exit.failed;
   }
   mkdirSync(workspace.state, { recursive: true });
-  await openWork(workspace.state, driver);
+  await openScratch(workspace.state, driver);
   try {
     return await buildAll(values, planned.value, {
       output,
@@ -140,7 +140,7 @@ async function runBuild(verb: 'build' | 'test', values: Values, packages: string
       signal: abort.signal,
     });
   } finally {
-    await closeWork(driver);
+    await closeScratch(driver);
     for (const s of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(s, stop);
   }
 }
@@ -175,12 +175,12 @@ async function buildAll(values: Values, planned: Planned, wanted: Wanted): Promi
   for (let attempt = 0; ; attempt++) {
     const channel = await openChannel(store, folderChannel(output));
     const session = await openSession(input, {
-      say: (line) => complain(`${line}\n`),
+      say: (line) => writeMessage(`${line}\n`),
       driver: driverOf(values, workspace.state),
       limits: wanted.limits,
       renewBase: values['renew-base'] === true && !attempt,
       signal,
-      held: heldIn(channel.value.versions),
+      channelVersion: heldIn(channel.value.versions),
       store,
       ...(values.retries === undefined ? {} : { retries: Number(values.retries) }),
     });
@@ -193,7 +193,7 @@ async function buildAll(values: Values, planned: Planned, wanted: Wanted): Promi
     await runEngine(values, session, wanted, attempt ? () => false : rebuild);
     const published = wanted.publishes
       ? await publishChannel(channel, {
-          runs: session.runs,
+          runs: session.graphs,
           store,
           state: workspace.state,
           folder: output,
@@ -204,7 +204,7 @@ async function buildAll(values: Values, planned: Planned, wanted: Wanted): Promi
         })
       : { sources: [], diagnostics: [], lost: [] };
     if (!published.lost.length || attempt === 2) return finish(values, planned, session, wanted, published, begun);
-    complain(
+    writeMessage(
       `the store lost ${published.lost.length === 1 ? 'a package' : `${published.lost.length} packages`}, or they were damaged: they are built again\n`,
     );
     for (const key of published.lost) {
@@ -222,13 +222,13 @@ async function foretell(
   rebuild: (name: string) => boolean,
 ): Promise<number> {
   const outlook = await engineOf(values, session, wanted, rebuild, notesOnly(session.say)).start();
-  const results = resultsOf(session.runs);
-  if (values.json) print(`${JSON.stringify({ ...outlook, results })}\n`);
+  const results = resultsOf(session.graphs);
+  if (values.json) writeOutput(`${JSON.stringify({ ...outlook, results })}\n`);
   else {
-    print(renderForetold(results));
-    complain(`${renderOutlook(outlook)}\n`);
+    writeOutput(renderForetold(results));
+    writeMessage(`${renderOutlook(outlook)}\n`);
   }
-  for (const w of session.waiting) complain(`${w}\n`);
+  for (const w of session.waiting) writeMessage(`${w}\n`);
   return results.some((t) => t.state === 'failed' || t.state === 'blocked') ? exit.failed : exit.ok;
 }
 
@@ -238,14 +238,14 @@ function engineOf(
   wanted: Wanted,
   rebuild: (name: string) => boolean,
   progress: Progress,
-): Engine {
+): Scheduler {
   const { input } = session;
-  return new Engine(
+  return new Scheduler(
     {
       driver: session.driver,
       state: input.state,
       store: session.store,
-      settler: session.settler,
+      taskKeys: session.taskKeys,
       builder: session.builder,
       output: wanted.output,
       workers: wanted.limits.workers,
@@ -253,13 +253,13 @@ function engineOf(
       testsStop: input.distro.tests.stop_dependents,
       rebuild,
       retest: (record) => values.retest === true && record.outcome === 'failed',
-      held: session.held,
+      channelVersion: session.channelVersion,
       hints: session.hints,
       progress,
       signal: wanted.signal,
       now: Date.now,
     },
-    session.runs,
+    session.graphs,
   );
 }
 
@@ -269,7 +269,7 @@ async function runEngine(
   wanted: Wanted,
   rebuild: (name: string) => boolean,
 ): Promise<void> {
-  const { runs } = session;
+  const { graphs: runs } = session;
   const expected = (t: TaskResult) => session.history.get(t.kind === 'test' ? `${t.name} test` : t.name) ?? 15000;
   const progress = makeProgress(
     resultsOf(runs),
@@ -300,7 +300,7 @@ async function finish(
 ): Promise<number> {
   const { workspace, plan } = planned;
   const { output } = wanted;
-  const { runs, store } = session;
+  const { graphs: runs, store } = session;
   const results = resultsOf(runs);
   if (published.diagnostics.length) showDiagnostics(published.diagnostics);
   const platforms = await platformsOf(workspace, runs);
@@ -318,26 +318,26 @@ async function finish(
     published.lost.length > 0 ||
     planned.diagnostics.some(isError);
   const tails = (t: TaskResult): string[] => (t.log ? tellingPart((readIf(t.log) ?? '').slice(-400_000)) : []);
-  complain(
+  writeMessage(
     renderSummary(
       results.map((t) => (t.log ? { ...t, log: join(output, t.log) } : t)),
       tails,
       Date.now() - begun,
     ),
   );
-  for (const w of session.waiting) complain(`${w}\n`);
+  for (const w of session.waiting) writeMessage(`${w}\n`);
   if (planned.diagnostics.some(isError))
-    complain(
+    writeMessage(
       `the distro repository has faults (${countFaults(planned.diagnostics)}), told above: they count as a failed build\n`,
     );
-  if (values.json) print(`${JSON.stringify({ stamp: plan.stamp, output, results })}\n`);
+  if (values.json) writeOutput(`${JSON.stringify({ stamp: plan.stamp, output, results })}\n`);
   else if (published.sources.length) {
-    complain(`report: ${join(output, 'report.html')}\n`);
-    complain('\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n');
-    print(published.sources.join('\n'));
+    writeMessage(`report: ${join(output, 'report.html')}\n`);
+    writeMessage('\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n');
+    writeOutput(published.sources.join('\n'));
     const closed = notForAll(join(output, 'apt'));
     if (closed)
-      complain(
+      writeMessage(
         `\nnote: apt reads as the user _apt, who may not enter ${closed}: chmod o+x it, or give --output a folder that all may read\n`,
       );
   }

@@ -1,10 +1,10 @@
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { nearest } from '../model/diagnostics.ts';
-import { complain, exit, print, type Verb } from './common.ts';
+import { writeMessage, exit, writeOutput, type Command } from './command.ts';
 import { verbs } from './all.ts';
 
-export { finishLater as finish } from '../io/deferred.ts';
+export { finishDeferred as finish } from '../io/deferred.ts';
 export { killAll as abandon } from '../io/process.ts';
 
 declare const SLIPWAY_VERSION: string;
@@ -15,18 +15,18 @@ export async function main(args: string[]): Promise<number> {
   const [name, ...rest] = args;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     if (name === 'help' && rest[0] !== undefined) return main([rest[0], '--help']);
-    (name === undefined ? complain : print)(overview());
+    (name === undefined ? writeMessage : writeOutput)(overview());
     return name === undefined ? exit.usage : exit.ok;
   }
   if (name === '--version') {
-    print(`slipway ${SLIPWAY_VERSION}\n`);
+    writeOutput(`slipway ${SLIPWAY_VERSION}\n`);
     return exit.ok;
   }
   const verb = Object.hasOwn(verbs, name) ? verbs[name]! : undefined;
   if (!verb) {
     const near = nearest(name, Object.keys(verbs));
-    complain(
-      `slipway: '${name}' is no verb${near ? `; did you mean '${near}'?` : ''}\n    slipway --help lists them\n`,
+    writeMessage(
+      `slipway: '${name}' is not a command${near ? `; did you mean '${near}'?` : ''}\n    slipway --help lists them\n`,
     );
     return exit.usage;
   }
@@ -46,22 +46,22 @@ export async function main(args: string[]): Promise<number> {
   } catch (e) {
     const unknown = /'--?([^' ]+)/.exec((e as Error).message)?.[1];
     const near = unknown && nearest(unknown, Object.keys(verb.options));
-    complain(
+    writeMessage(
       `slipway ${name}: ${(e as Error).message.split('. ')[0]}${near && near !== unknown ? `; did you mean --${near}?` : ''}\n    slipway ${name} --help shows its options\n`,
     );
     return exit.usage;
   }
   if (parsed.values.help) {
-    print(helpOf(name, verb));
+    writeOutput(helpOf(name, verb));
     return exit.ok;
   }
   try {
-    return await verb.run(parsed.values as Parameters<Verb['run']>[0], parsed.positionals);
+    return await verb.run(parsed.values as Parameters<Command['run']>[0], parsed.positionals);
   } catch (e) {
     const { code, path } = e as NodeJS.ErrnoException;
     const words = code === undefined ? undefined : environmentFaults[code];
     if (!words) throw e;
-    complain(`slipway ${name}: ${path ? `${path}: ` : ''}${words}\n`);
+    writeMessage(`slipway ${name}: ${path ? `${path}: ` : ''}${words}\n`);
     return exit.failed;
   }
 }
@@ -82,7 +82,7 @@ function overview(): string {
   return `slipway builds robot software: from a distro repository of catkin and ament packages to a signed apt repository.\n\nUsage: slipway VERB [OPTION ...] [ARGUMENT ...]\n\n${lines.join('\n')}\n\nslipway VERB --help tells more. Exit codes: 0 fine, 1 faults in the input or a failed build, 2 usage, 70 a fault of slipway's own.\n`;
 }
 
-function helpOf(name: string, verb: Verb): string {
+function helpOf(name: string, verb: Command): string {
   const rows = Object.entries({
     ...verb.options,
     help: { type: 'boolean' as const, short: 'h', help: 'this text' },

@@ -2,18 +2,18 @@ import { existsSync } from 'node:fs';
 import { isError, sorted } from '../model/diagnostics.ts';
 import { renderComparison } from '../render/compare.ts';
 import {
-  complain,
+  writeMessage,
   distroOptions,
   exit,
-  print,
+  writeOutput,
   selectionOf,
   selectionOptions,
   showDiagnostics,
-  type Verb,
-} from './common.ts';
+  type Command,
+} from './command.ts';
 import { comparePlanned, openWorkspace, planAt, planFromLock, readAndPlan } from './planning.ts';
 
-export const compare: Verb = {
+export const compare: Command = {
   summary: 'show two states of the distro repository side by side: added, removed, up, down, rebuilt',
   usage: 'compare BEFORE [AFTER]',
   details: `Each is a commit, branch or tag of the distro repository, or a lock file; AFTER left out: the files as they are now. A commit
@@ -27,7 +27,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
   },
   async run(values, [before, after, ...more]) {
     if (before === undefined || more.length) {
-      complain('slipway compare: name one or two states\n');
+      writeMessage('slipway compare: name one or two states\n');
       return exit.usage;
     }
     const workspace = await openWorkspace(values);
@@ -47,9 +47,9 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const changes = await comparePlanned(one.value, two.value);
-    print(values.json ? `${JSON.stringify(changes)}\n` : renderComparison(changes));
+    writeOutput(values.json ? `${JSON.stringify(changes)}\n` : renderComparison(changes));
     const faults = two.value.diagnostics.filter(isError).length;
-    if (faults) complain(`the state after has faults: ${faults} (slipway validate tells them)\n`);
+    if (faults) writeMessage(`the state after has faults: ${faults} (slipway validate tells them)\n`);
     return exit.ok;
   },
 };

@@ -1,9 +1,9 @@
 import { examine } from '../sandbox/doctor.ts';
 import { readWorkspace } from '../read/workspace.ts';
 import { run } from '../io/process.ts';
-import { complain, distroOptions, exit, findDistro, print, type Verb } from './common.ts';
+import { writeMessage, distroOptions, exit, findDistro, writeOutput, type Command } from './command.ts';
 
-export const doctor: Verb = {
+export const doctor: Command = {
   summary: 'tell what this machine lacks for builds, and the command that brings it',
   usage: 'doctor',
   options: {
@@ -17,7 +17,7 @@ export const doctor: Verb = {
   async run(values) {
     const driver = values.driver ?? 'unshare';
     if (driver !== 'unshare' && driver !== 'docker') {
-      complain('slipway doctor: --driver is unshare or docker\n');
+      writeMessage('slipway doctor: --driver is unshare or docker\n');
       return exit.usage;
     }
     const workspace = await readWorkspace(findDistro(values), undefined);
@@ -36,20 +36,20 @@ export const doctor: Verb = {
         'DPkg::Lock::Timeout=300',
         ...packages,
       ];
-      complain(`this machine lacks ${packages.join(', ')}; running: ${command.join(' ')}\n`);
+      writeMessage(`this machine lacks ${packages.join(', ')}; running: ${command.join(' ')}\n`);
       const updated = await run([...sudo, 'apt-get'][0]!, [...sudo, 'apt-get', 'update', '-q'].slice(1), {
         inherit: true,
       });
       const installed = updated.code === 0 ? await run(command[0]!, command.slice(1), { inherit: true }) : updated;
       if (installed.code !== 0) {
-        complain('slipway doctor: apt-get failed, its words are above\n');
+        writeMessage('slipway doctor: apt-get failed, its words are above\n');
         return exit.failed;
       }
       findings = await examine(driver, systems);
     }
     for (const f of findings)
-      print(`${f.what}\n    ${f.fix ?? `${sudo.length ? 'sudo ' : ''}apt-get install -y ${f.package}`}\n`);
-    if (!findings.length) print('this machine has all that builds need\n');
+      writeOutput(`${f.what}\n    ${f.fix ?? `${sudo.length ? 'sudo ' : ''}apt-get install -y ${f.package}`}\n`);
+    if (!findings.length) writeOutput('this machine has all that builds need\n');
     return findings.length ? exit.failed : exit.ok;
   },
 };

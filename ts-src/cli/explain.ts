@@ -1,11 +1,19 @@
 import { error, isError, nearest } from '../model/diagnostics.ts';
 import { explain as explainName } from '../query/explain.ts';
 import { renderExplanation, renderKeys } from '../render/explain.ts';
-import { complain, distroOptions, exit, print, selectionOptions, showDiagnostics, type Verb } from './common.ts';
+import {
+  writeMessage,
+  distroOptions,
+  exit,
+  writeOutput,
+  selectionOptions,
+  showDiagnostics,
+  type Command,
+} from './command.ts';
 import { readAndPlan } from './planning.ts';
 import { lastBuilds } from '../engine/why.ts';
 
-export const explain: Verb = {
+export const explain: Command = {
   summary: 'tell everything about one package: why it is there, what it needs and where from, what needs it',
   usage: 'explain PACKAGE',
   details:
@@ -21,7 +29,7 @@ export const explain: Verb = {
   },
   async run(values, [name, ...more]) {
     if (name === undefined || more.length) {
-      complain('slipway explain: name one package\n');
+      writeMessage('slipway explain: name one package\n');
       return exit.usage;
     }
     const planned = await readAndPlan(values, [], { everyKey: true });
@@ -43,7 +51,7 @@ export const explain: Verb = {
     const own = diagnostics.filter((d) => d.message.includes(`'${name}'`));
     showDiagnostics(own);
     const builds = found.package ? await lastBuilds(planned.value.workspace, plan, name) : [];
-    print(
+    writeOutput(
       values.json ? `${JSON.stringify({ ...found, builds })}\n` : `${renderExplanation(found)}${renderKeys(builds)}`,
     );
     return own.some(isError) ? exit.failed : exit.ok;

@@ -1,12 +1,20 @@
 import { drawingOf, renderDot, renderSvg } from '../render/graph.ts';
 import { writeWhole } from '../io/files.ts';
-import { complain, distroOptions, exit, print, selectionOptions, showDiagnostics, type Verb } from './common.ts';
+import {
+  writeMessage,
+  distroOptions,
+  exit,
+  writeOutput,
+  selectionOptions,
+  showDiagnostics,
+  type Command,
+} from './command.ts';
 import { readAndPlan } from './planning.ts';
 
 /** A picture of more packages than this shows nothing; repositories are then drawn. */
 const manyPackages = 300;
 
-export const graph: Verb = {
+export const graph: Command = {
   summary: "draw what needs what, as SVG or in Graphviz' language",
   usage: 'graph [PACKAGE|GLOB ...]',
   details: `Arrows go from what is needed to what needs it; one that a longer way implies is left out. More than ${manyPackages} packages are drawn by
@@ -23,7 +31,7 @@ repository, unless --by package is given. Where several platforms are selected t
     const format = values.format ?? (output?.endsWith('.svg') ? 'svg' : 'dot');
     const by = values.by;
     if ((format !== 'dot' && format !== 'svg') || (by !== undefined && by !== 'package' && by !== 'repository')) {
-      complain('slipway graph: --format is dot or svg, --by is package or repository\n');
+      writeMessage('slipway graph: --format is dot or svg, --by is package or repository\n');
       return exit.usage;
     }
     const planned = await readAndPlan(values, packages);
@@ -34,10 +42,10 @@ repository, unless --by package is given. Where several platforms are selected t
     }
     const drawing = drawingOf(scope, by ?? (scope.packages.length > manyPackages ? 'repository' : 'package'));
     const text = format === 'svg' ? renderSvg(drawing) : renderDot(drawing);
-    if (output === undefined) print(text);
+    if (output === undefined) writeOutput(text);
     else {
       writeWhole(output, text);
-      complain(`wrote ${output}: ${drawing.title}, ${drawing.nodes.length} boxes\n`);
+      writeMessage(`wrote ${output}: ${drawing.title}, ${drawing.nodes.length} boxes\n`);
     }
     return exit.ok;
   },

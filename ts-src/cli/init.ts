@@ -4,9 +4,9 @@ import { error } from '../model/diagnostics.ts';
 import { writeWhole } from '../io/files.ts';
 import { run } from '../io/process.ts';
 import { renderInit } from '../render/init.ts';
-import { complain, exit, print, showDiagnostics, type Verb } from './common.ts';
+import { writeMessage, exit, writeOutput, showDiagnostics, type Command } from './command.ts';
 
-export const init: Verb = {
+export const init: Command = {
   summary: 'make a distro repository to start from, that builds as it is',
   usage: 'init [FOLDER]',
   options: {
@@ -34,7 +34,7 @@ export const init: Verb = {
       (os !== 'debian' && os !== 'ubuntu') ||
       !/^[a-z]+$/.test(release)
     ) {
-      complain(
+      writeMessage(
         'slipway init: takes one folder; --organization has lower case letters and digits, --os is debian or ubuntu, --release a code name\n',
       );
       return exit.usage;
@@ -76,7 +76,7 @@ export const init: Verb = {
         }
       }
     }
-    print(
+    writeOutput(
       `A distro repository is in ${root}: ${readdirSync(root)
         .filter((f) => f !== '.git')
         .sort()

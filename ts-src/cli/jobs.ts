@@ -4,10 +4,10 @@ import { writeWhole } from '../io/files.ts';
 import { absoluteUrl } from '../read/git/git.ts';
 import { readEntries } from '../read/inputs.ts';
 import { renderJobDsl, renderJobsCasc, type JobsInput } from '../render/jobs.ts';
-import { complain, distroOptions, exit, print, showDiagnostics, type Verb } from './common.ts';
+import { writeMessage, distroOptions, exit, writeOutput, showDiagnostics, type Command } from './command.ts';
 import { openWorkspace } from './planning.ts';
 
-export const jobs: Verb = {
+export const jobs: Command = {
   summary: 'write the Jenkins jobs of the whole farm, from the distro repository alone',
   usage: 'jobs --distro-url URL[#BRANCH]',
   details: `One folder with the distro repository's multibranch pipeline (on GitHub one more for its pull requests, which then can't see the
@@ -42,7 +42,7 @@ left go too), or as configuration as code that holds that script.`,
       !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text('folder', 'x')) ||
       !/^[A-Za-z0-9._-]+$/.test(text('credentials', 'x'))
     ) {
-      complain(
+      writeMessage(
         'slipway jobs: --distro-url is needed; --format is jobdsl or casc; --keep and --every take numbers; --folder and --credentials plain names\n',
       );
       return exit.usage;
@@ -81,8 +81,8 @@ left go too), or as configuration as code that holds that script.`,
     const made = format === 'casc' ? renderJobsCasc(input) : renderJobDsl(input);
     if (typeof values.output === 'string') {
       writeWhole(resolve(values.output), made);
-      complain(`wrote ${values.output}: the jobs of ${input.repositories.length + 1} repositories\n`);
-    } else print(made);
+      writeMessage(`wrote ${values.output}: the jobs of ${input.repositories.length + 1} repositories\n`);
+    } else writeOutput(made);
     return exit.ok;
   },
 };

@@ -3,11 +3,11 @@ import { stampOf } from '../model/names.ts';
 import { makeLock, pinCommits } from '../read/inputs.ts';
 import { renderLock } from '../render/lock.ts';
 import { writeWhole } from '../io/files.ts';
-import { complain, distroOptions, exit, print, showDiagnostics, type Verb } from './common.ts';
+import { writeMessage, distroOptions, exit, writeOutput, showDiagnostics, type Command } from './command.ts';
 import { readAndPlan, reporter } from './planning.ts';
 import { knownPlatforms } from '../engine/system-lock.ts';
 
-export const lock: Verb = {
+export const lock: Command = {
   summary: 'pin every repository to a commit, in a file made for review',
   usage: 'lock',
   details:
@@ -36,8 +36,8 @@ export const lock: Verb = {
     const text = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
     if (typeof values.output === 'string') {
       writeWhole(values.output, text);
-      complain(`wrote ${values.output}\n`);
-    } else print(text);
+      writeMessage(`wrote ${values.output}\n`);
+    } else writeOutput(text);
     return [...diagnostics, ...unpinned].some(isError) ? exit.failed : exit.ok;
   },
 };

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compare, warning, type Diagnostic } from '../model/diagnostics.ts';
-import type { Lock } from '../model/lockfile.ts';
+import type { Lockfile } from '../model/lockfile.ts';
 import type { DistributionInput, Plan } from '../model/plan.ts';
 import type { TaskResult, TestRecord } from '../model/result.ts';
 import { writeWhole } from '../io/files.ts';
@@ -10,17 +10,17 @@ import { renderLock } from '../render/lock.ts';
 import { tellingPart } from '../render/log.ts';
 import { renderReport } from '../render/report.ts';
 import type { Store } from '../store/store.ts';
-import { packageOf, type ScopeRun } from '../engine/task-graph.ts';
+import { packageOf, type TaskGraph } from '../engine/task-graph.ts';
 
-export const resultsOf = (runs: readonly ScopeRun[]): TaskResult[] =>
-  runs.flatMap((r) => r.results.filter((t) => t !== undefined));
+export const resultsOf = (runs: readonly TaskGraph[]): TaskResult[] =>
+  runs.flatMap((graph) => graph.results.filter((t) => t !== undefined));
 
 /** Lock, results, report and JUnit files of a run. */
 export async function writeOutputs(
   plan: Plan,
   distributions: readonly DistributionInput[],
-  platforms: Lock['platforms'],
-  runs: readonly ScopeRun[],
+  platforms: Lockfile['platforms'],
+  runs: readonly TaskGraph[],
   store: Store,
   output: string,
   begun: number,
@@ -35,14 +35,14 @@ export async function writeOutputs(
       stamp: plan.stamp,
       begun,
       finished: Date.now(),
-      tasks: runs.flatMap((r) =>
-        r.results.flatMap((t, task) => {
+      tasks: runs.flatMap((graph) =>
+        graph.results.flatMap((t, task) => {
           if (!t) return [];
-          const p = packageOf(r, task);
+          const p = packageOf(graph, task);
           return [
             {
               ...t,
-              scope: r.id,
+              scope: graph.id,
               buildType: p.buildType,
               upstream: p.version,
               repository: p.repository,
@@ -55,17 +55,17 @@ export async function writeOutputs(
     }),
   );
   const lost: Diagnostic[] = [];
-  for (const r of runs) {
-    for (const record of r.tests) {
+  for (const graph of runs) {
+    for (const record of graph.tests) {
       if (!record?.junit) continue;
       const text = await store.readText(record.junit);
       if (text === undefined)
         lost.push(
-          warning('results-lost', `the store lost the test results of '${record.package}' on ${r.id}`, {
+          warning('results-lost', `the store lost the test results of '${record.package}' on ${graph.id}`, {
             hint: 'slipway test runs its tests again where --retest says so',
           }),
         );
-      else writeWhole(join(output, 'junit', r.id, `${record.package}.xml`), text, { sync: false });
+      else writeWhole(join(output, 'junit', graph.id, `${record.package}.xml`), text, { sync: false });
     }
   }
   return lost;
@@ -107,17 +107,21 @@ const remembered = 50;
  * Adds this run's test results to their history in the store, and tells of each failing case whether it is flaky (it
  * passed and failed at the same key) or broken, and since when. Kept results are no new ones.
  */
-export async function judgeTests(runs: readonly ScopeRun[], store: Store, stamp: string): Promise<Map<string, string>> {
+export async function judgeTests(
+  runs: readonly TaskGraph[],
+  store: Store,
+  stamp: string,
+): Promise<Map<string, string>> {
   const verdicts = new Map<string, string>();
-  const work = runs.flatMap((r) =>
-    r.tests.flatMap((record, n) =>
-      record && record.outcome !== 'none' && r.results[r.count + n]
-        ? [{ r, record, task: r.results[r.count + n]! }]
+  const work = runs.flatMap((graph) =>
+    graph.tests.flatMap((record, n) =>
+      record && record.outcome !== 'none' && graph.results[graph.count + n]
+        ? [{ r: graph, record, task: graph.results[graph.count + n]! }]
         : [],
     ),
   );
-  await store.many(work, async ({ r, record, task }) => {
-    const name = historyOf(r.id, record.package);
+  await store.many(work, async ({ r: graph, record, task }) => {
+    const name = historyOf(graph.id, record.package);
     const cases = (list: TestRecord['failed']) => list.map((c) => `${c.suite}.${c.name}`).sort(compare);
     const history = (await store.readJson<Outcome[]>(name)) ?? [];
     const now: Outcome = {
@@ -127,7 +131,7 @@ export async function judgeTests(runs: readonly ScopeRun[], store: Store, stamp:
       failed: cases(record.failed),
       flaky: cases(record.flaky),
     };
-    const ran = !task.reason.startsWith('kept: ') && task.state !== 'kept';
+    const ran = !task.reason.startsWith('cached: ') && task.state !== 'cached';
     if (ran) {
       history.push(now);
       await store.writeJson(name, history.slice(-remembered));

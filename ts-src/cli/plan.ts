@@ -1,10 +1,18 @@
 import { isError } from '../model/diagnostics.ts';
 import { countFaults } from '../render/diagnostics.ts';
 import { renderPlan } from '../render/plan.ts';
-import { complain, distroOptions, exit, print, selectionOptions, showDiagnostics, type Verb } from './common.ts';
+import {
+  writeMessage,
+  distroOptions,
+  exit,
+  writeOutput,
+  selectionOptions,
+  showDiagnostics,
+  type Command,
+} from './command.ts';
 import { readAndPlan } from './planning.ts';
 
-export const plan: Verb = {
+export const plan: Command = {
   summary: 'show what would be built, on what, in which order and why',
   usage: 'plan [PACKAGE|GLOB ...]',
   details:
@@ -18,12 +26,12 @@ export const plan: Verb = {
     const planned = await readAndPlan(values, packages);
     showDiagnostics(planned.diagnostics);
     if (!planned.ok) return exit.failed;
-    print(values.json ? `${JSON.stringify(planned.value.plan)}\n` : renderPlan(planned.value.plan));
+    writeOutput(values.json ? `${JSON.stringify(planned.value.plan)}\n` : renderPlan(planned.value.plan));
     return planned.diagnostics.some(isError) ? exit.failed : exit.ok;
   },
 };
 
-export const validate: Verb = {
+export const validate: Command = {
   summary: 'check the distro repository: every fault at once, nothing is built',
   usage: 'validate',
   options: { ...distroOptions },
@@ -32,7 +40,7 @@ export const validate: Verb = {
     showDiagnostics(planned.diagnostics);
     if (!planned.ok || planned.diagnostics.some(isError)) return exit.failed;
     const tasks = planned.value.plan.scopes.reduce((n, s) => n + s.packages.length * s.targets.length, 0);
-    complain(
+    writeMessage(
       `${planned.value.workspace.file} is good: ${tasks} builds in ${planned.value.plan.scopes.length} scopes${planned.diagnostics.length ? ` (${countFaults(planned.diagnostics)})` : ''}\n`,
     );
     return exit.ok;

@@ -1,7 +1,7 @@
 import { join, relative, resolve } from 'node:path';
 import type { ScopeChange } from '../model/answers.ts';
 import { bad, error, good, isError, nearest, sorted, type Diagnostic, type Result } from '../model/diagnostics.ts';
-import type { Lock } from '../model/lockfile.ts';
+import type { Lockfile } from '../model/lockfile.ts';
 import { stampOf } from '../model/names.ts';
 import type { DistributionInput, Plan } from '../model/plan.ts';
 import type { RosdepDatabase } from '../model/rosdep.ts';
@@ -14,10 +14,10 @@ import { pinFolder } from '../read/folders.ts';
 import { checkoutRef, type Reporter } from '../read/git/git.ts';
 import { neededNames, readDistribution, readRosdep } from '../read/inputs.ts';
 import { readWorkspace, type Workspace } from '../read/workspace.ts';
-import { Memory } from '../read/parse-cache.ts';
+import { ParseCache } from '../read/parse-cache.ts';
 import { parseOverrides, type Overrides } from '../read/override.ts';
 import { readUnderlays, type Underlays } from '../read/underlay.ts';
-import { complain, findDistro, selectionOf, type Values } from './common.ts';
+import { writeMessage, findDistro, selectionOf, type Values } from './command.ts';
 
 export interface Planned {
   workspace: Workspace;
@@ -25,7 +25,7 @@ export interface Planned {
   resolvers: Resolver[];
   distributions: DistributionInput[];
   diagnostics: Diagnostic[];
-  lock: Lock | undefined;
+  lock: Lockfile | undefined;
 }
 
 export interface ReadOptions {
@@ -34,8 +34,8 @@ export interface ReadOptions {
 }
 
 /** Locks are read by a schema, which costs time: what was read of one is remembered. */
-async function readLock(file: string, state: string): Promise<Result<Lock>> {
-  const memory = new Memory<Lock>(state, 'lock');
+async function readLock(file: string, state: string): Promise<Result<Lockfile>> {
+  const memory = new ParseCache<Lockfile>(state, 'lock');
   const text = readIf(file);
   const known = text === undefined ? undefined : memory.get(text);
   if (known) return good(known);
@@ -47,9 +47,9 @@ async function readLock(file: string, state: string): Promise<Result<Lock>> {
 /** Tells of waits, which a person must know of, and on a terminal of what is being read. */
 export const reporter: Reporter = {
   reading(name) {
-    if (process.stderr.isTTY) complain(`\r\x1b[Kreading ${name}\r`);
+    if (process.stderr.isTTY) writeMessage(`\r\x1b[Kreading ${name}\r`);
   },
-  waiting: (text) => complain(`${text}\n`),
+  waiting: (text) => writeMessage(`${text}\n`),
 };
 
 /** The workspace that a verb works in, with absolute paths. */
@@ -102,7 +102,7 @@ export async function readValues(
 /** All that was read for a plan, whatever is selected of it; its faults are no reason not to plan the rest. */
 export interface Inputs {
   workspace: Workspace;
-  lock: Lock | undefined;
+  lock: Lockfile | undefined;
   distributions: DistributionInput[];
   rosdep: RosdepDatabase;
   underlays: Underlays;
@@ -111,7 +111,7 @@ export interface Inputs {
 
 async function readInputs(
   workspace: Workspace,
-  lock: Lock | undefined,
+  lock: Lockfile | undefined,
   overrides: Overrides,
   wanted: string[] | undefined,
   options: ReadOptions = {},
@@ -124,7 +124,7 @@ async function readInputs(
     diagnostics.push(...input.diagnostics);
     if (input.ok) distributions.push(input.value);
   }
-  if (process.stderr.isTTY) complain('\r\x1b[K');
+  if (process.stderr.isTTY) writeMessage('\r\x1b[K');
   const underlays = await readUnderlays(workspace);
   const rosdep = readRosdep(workspace, options.everyKey ? undefined : neededNames(distributions));
   diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics);
@@ -164,7 +164,7 @@ export function planInputs(
 
 async function planWorkspace(
   workspace: Workspace,
-  lock: Lock | undefined,
+  lock: Lockfile | undefined,
   selection: Selection,
 ): Promise<Result<Planned>> {
   const inputs = await readInputs(workspace, lock, nothing, selection.distributions);

@@ -52,7 +52,7 @@ export function makeProgress(
       left -= expected(t);
       done++;
       if (live) clear();
-      if (t.state !== 'kept' || verbose) write(renderEvent(t, done, total));
+      if (t.state !== 'cached' || verbose) write(renderEvent(t, done, total));
       if (live) draw();
     },
     note(text) {

@@ -8,15 +8,15 @@ import { compareReleases } from '../plan/versions.ts';
 import { readDistribution, readEntries } from '../read/inputs.ts';
 import { renderTable, someOf } from '../render/table.ts';
 import {
-  complain,
+  writeMessage,
   distroOptions,
   exit,
-  print,
+  writeOutput,
   selectionOptions,
   showDiagnostics,
   type Values,
-  type Verb,
-} from './common.ts';
+  type Command,
+} from './command.ts';
 import { readAndPlan, reporter, type Planned } from './planning.ts';
 
 /** What an answer is: columns for people, the same rows as data. */
@@ -239,7 +239,7 @@ async function developedAndReleased(planned: Planned): Promise<{ packages: Devel
 
 const width = Math.max(...Object.values(questions).map((q) => q.usage.length));
 
-export const query: Verb = {
+export const query: Command = {
   summary: 'ask a distribution: deps, rdeps, path, cycles, maintainer, licenses, unreleased, outdated',
   usage: 'query QUESTION [NAME ...]',
   details: Object.values(questions)
@@ -256,7 +256,7 @@ export const query: Verb = {
     const question = what !== undefined && Object.hasOwn(questions, what) ? questions[what] : undefined;
     if (!question || (question.names === 'any' ? names.length > 1 : names.length !== question.names)) {
       const near = what === undefined || question ? undefined : nearest(what, Object.keys(questions));
-      complain(
+      writeMessage(
         `slipway query: ${question ? `it is \`query ${question.usage}\`` : `ask one of ${Object.keys(questions).join(', ')}${near ? `; did you mean ${near}?` : ''}`}\n`,
       );
       return exit.usage;
@@ -289,9 +289,9 @@ export const query: Verb = {
       }
     }
     const answer = await question.ask(planned.value, names, values);
-    if (values.json) print(`${JSON.stringify(answer.data)}\n`);
-    else if (answer.rows.length) print(renderTable(answer.head, answer.rows));
-    else complain(`${answer.partial ? 'of what could be read, ' : ''}${answer.none}\n`);
+    if (values.json) writeOutput(`${JSON.stringify(answer.data)}\n`);
+    else if (answer.rows.length) writeOutput(renderTable(answer.head, answer.rows));
+    else writeMessage(`${answer.partial ? 'of what could be read, ' : ''}${answer.none}\n`);
     return answer.partial ? exit.failed : exit.ok;
   },
 };

@@ -3,7 +3,7 @@ import type { Limits } from '../engine/session.ts';
 import { dockerDriver } from '../sandbox/docker.ts';
 import type { Driver } from '../sandbox/driver.ts';
 import { unshareDriver } from '../sandbox/unshare.ts';
-import { complain, type Option, type Values } from './common.ts';
+import { writeMessage, type Option, type Values } from './command.ts';
 
 export const runOptions = {
   jobs: {
@@ -45,10 +45,10 @@ export function limitsOf(verb: string, values: Values): Limits | undefined {
   if (workers && jobs && minutes) {
     if (values.driver === undefined || values.driver === 'unshare' || values.driver === 'docker')
       return { workers, jobs, minutes };
-    complain(`slipway ${verb}: --driver is unshare or docker\n`);
+    writeMessage(`slipway ${verb}: --driver is unshare or docker\n`);
     return undefined;
   }
-  complain(
+  writeMessage(
     `slipway ${verb}: --jobs and --workers take a whole number from 1 on, --timeout a time such as 90s, 30m or 3h\n`,
   );
   return undefined;

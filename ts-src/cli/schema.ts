@@ -1,21 +1,21 @@
-import { complain, exit, print, type Verb } from './common.ts';
+import { writeMessage, exit, writeOutput, type Command } from './command.ts';
 
 const schemas: Record<string, () => Promise<unknown>> = {
   distro: async () => (await import('../model/distro.ts')).distroJsonSchema(),
   plan: async () => (await import('../model/plan-schema.ts')).planJsonSchema(),
 };
 
-export const schema: Verb = {
+export const schema: Command = {
   summary: 'print a JSON schema: of distro.yaml (for editors) or of the plan',
   usage: 'schema distro|plan',
   options: {},
   async run(_values, [name, ...more]) {
     const make = name !== undefined && !more.length && Object.hasOwn(schemas, name) ? schemas[name] : undefined;
     if (!make) {
-      complain(`slipway schema: name one of ${Object.keys(schemas).join(', ')}\n`);
+      writeMessage(`slipway schema: name one of ${Object.keys(schemas).join(', ')}\n`);
       return exit.usage;
     }
-    print(`${JSON.stringify(await make(), undefined, 2)}\n`);
+    writeOutput(`${JSON.stringify(await make(), undefined, 2)}\n`);
     return exit.ok;
   },
 };

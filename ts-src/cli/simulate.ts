@@ -6,10 +6,18 @@ import { reduceNeeds } from '../graph/reduce.ts';
 import { bound, levels, paths, randoms, simulate as runSimulation, type Costs, type Work } from '../query/simulate.ts';
 import { renderSchedule } from '../render/schedule.ts';
 import { renderTable } from '../render/table.ts';
-import { complain, distroOptions, exit, print, selectionOptions, showDiagnostics, type Verb } from './common.ts';
+import {
+  writeMessage,
+  distroOptions,
+  exit,
+  writeOutput,
+  selectionOptions,
+  showDiagnostics,
+  type Command,
+} from './command.ts';
 import { readAndPlan } from './planning.ts';
 
-export const simulate: Verb = {
+export const simulate: Command = {
   summary: "run the farm's scheduling against a file of durations, without building",
   usage: 'simulate --durations FILE [PACKAGE|GLOB ...]',
   details: `FILE has a package and its seconds on each line, a tab between; packages that it lacks get durations drawn from those that it has
@@ -57,7 +65,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
       ) ||
       lanes.includes(0)
     ) {
-      complain(
+      writeMessage(
         text === undefined
           ? 'slipway simulate: --durations names a file of packages and seconds\n'
           : 'slipway simulate: numbers are wanted there\n',
@@ -75,7 +83,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
         ),
     );
     if (!known.size) {
-      complain(`slipway simulate: ${String(values.durations)} has no line of a package, a tab and seconds\n`);
+      writeMessage(`slipway simulate: ${String(values.durations)} has no line of a package, a tab and seconds\n`);
       return exit.failed;
     }
     const work = workOf(planned.value.plan.scopes, known, number('seed', 1));
@@ -96,9 +104,9 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
         agents: run.agents,
       };
     });
-    if (values.json) print(`${JSON.stringify(rows)}\n`);
+    if (values.json) writeOutput(`${JSON.stringify(rows)}\n`);
     else
-      print(
+      writeOutput(
         renderTable(
           [
             'lanes',
@@ -138,7 +146,7 @@ function writeSchedule(file: string, { waits, expected, seconds }: Work): void {
     file,
     renderSchedule(
       '20260101000000-00000000',
-      { kept: 0, todo: 0, open: seconds.length, failed: 0 },
+      { cached: 0, todo: 0, open: seconds.length, failed: 0 },
       [{ platform: 'noble', architecture: 'amd64' }],
       0,
       order.map((t) => ({

@@ -3,11 +3,11 @@ import type { BuildRecord, StoredFile, TestRecord } from '../model/result.ts';
 import type { Channel } from '../publish/channel.ts';
 import { renderTable } from '../render/table.ts';
 import { openStore, type Store } from '../store/store.ts';
-import { complain, distroOptions, exit, print, showDiagnostics, type Verb } from './common.ts';
+import { writeMessage, distroOptions, exit, writeOutput, showDiagnostics, type Command } from './command.ts';
 import { openWorkspace } from './planning.ts';
 import type { RunRecord } from '../engine/runs.ts';
 
-export const store: Verb = {
+export const store: Command = {
   summary: 'show, verify or clean up the store',
   usage: 'store [show|verify|gc]',
   details: `show: what is in it, by kind. verify: every object against its digest and every record against its own; what is damaged is removed,
@@ -23,7 +23,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
   async run(values, [what = 'show', ...more]) {
     const days = values.days === undefined ? 30 : Number(values.days);
     if (more.length || !['show', 'verify', 'gc'].includes(what) || !Number.isFinite(days) || days < 0) {
-      complain('slipway store: show, verify or gc; --days takes a number\n');
+      writeMessage('slipway store: show, verify or gc; --days takes a number\n');
       return exit.usage;
     }
     const workspace = await openWorkspace(values);
@@ -63,9 +63,9 @@ async function show(opened: Store, json: boolean): Promise<number> {
       k.bytes += size;
     }
   }
-  if (json) print(`${JSON.stringify({ where: opened.blobs.where, kinds })}\n`);
+  if (json) writeOutput(`${JSON.stringify({ where: opened.blobs.where, kinds })}\n`);
   else
-    print(
+    writeOutput(
       `${opened.blobs.where}\n${renderTable(
         ['what', 'how many', 'size'],
         Object.entries(kinds).map(([k, v]) => [k, String(v.things), megabytes(v.bytes)]),
@@ -90,8 +90,8 @@ async function verify(opened: Store, cache: string): Promise<number> {
       }
     }
   }
-  for (const name of bad) complain(`damaged, removed: ${name}\n`);
-  print(`${good} things are as they were written, ${bad.length} were damaged\n`);
+  for (const name of bad) writeMessage(`damaged, removed: ${name}\n`);
+  writeOutput(`${good} things are as they were written, ${bad.length} were damaged\n`);
   return bad.length ? exit.failed : exit.ok;
 }
 
@@ -169,7 +169,7 @@ async function collect(opened: Store, days: number, dry: boolean): Promise<numbe
   const order = (name: string) => (name.startsWith('objects/') ? 1 : 0);
   remove.sort((a, b) => order(a.name) - order(b.name));
   if (!dry) for (const { name } of remove) await opened.blobs.remove(name);
-  print(
+  writeOutput(
     `${dry ? 'would remove' : 'removed'} ${remove.length} things of ${megabytes(remove.reduce((n, r) => n + r.size, 0))}; ${kept} objects stay\n`,
   );
   return exit.ok;

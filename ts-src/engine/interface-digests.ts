@@ -15,9 +15,9 @@ const digest = (text: string): string => sha256(text).slice(0, 32);
  * the interfaces of its run closure. A package and its closure count once, however many ways lead to them, so this is
  * linear in the edges. Packages that need each other to run stand together.
  */
-export class Identities {
-  private readonly runs: Closures['runs'];
-  private readonly together: Closures['together'];
+export class InterfaceDigests {
+  private readonly runs: Closures['runtimeDependencies'];
+  private readonly together: Closures['runtimeCycles'];
   private readonly known: Record<Mode, Map<number, string>> = {
     shown: new Map(),
     tool: new Map(),
@@ -27,7 +27,7 @@ export class Identities {
   private readonly loading = new Map<number, boolean>();
 
   constructor(
-    { runs, together }: Pick<Closures, 'runs' | 'together'>,
+    { runtimeDependencies: runs, runtimeCycles: together }: Pick<Closures, 'runtimeDependencies' | 'runtimeCycles'>,
     private readonly interfaceOf: (n: number) => Interface,
     private readonly full: boolean,
   ) {

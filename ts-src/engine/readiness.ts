@@ -7,16 +7,16 @@ import type { Closures } from '../plan/closure.ts';
  * what it names is usable, a set until its packages are built and what they need to run is usable: an edge for each
  * dependency that is named, where an edge for each package of each root would be a hundred times as many.
  */
-export interface Waits {
+export interface Readiness {
   /** By node, how many others it still waits for. */
-  left: Uint32Array;
+  pending: Uint32Array;
   /** By node, those that wait for it. */
   dependents: (node: number) => Uint32Array;
 }
 
 /** `isTask`: tests that are not asked for are none. */
-export function usableWaits(closures: Closures, isTask: (task: number) => boolean): Waits {
-  const { build, test, runs, together } = closures;
+export function packageReadiness(closures: Closures, isTask: (task: number) => boolean): Readiness {
+  const { build, test, runtimeDependencies: runs, runtimeCycles: together } = closures;
   const count = build.length;
   const setOf = new Int32Array(count).fill(-1);
   const sets: (readonly number[])[] = [];
@@ -27,7 +27,7 @@ export function usableWaits(closures: Closures, isTask: (task: number) => boolea
     sets.push(members);
   }
   const usable = (packages: readonly number[]) => packages.map((d) => setOf[d]!);
-  return waits([
+  return readiness([
     ...build.map(usable),
     ...build.map((built, n) => (isTask(count + n) ? [setOf[n]!, ...usable(built), ...usable(test[n]!)] : [])),
     ...sets.map((members, i) => members.flatMap((m) => [m, ...usable(runs[m]!).filter((s) => s !== 2 * count + i)])),
@@ -35,7 +35,7 @@ export function usableWaits(closures: Closures, isTask: (task: number) => boolea
 }
 
 /** `needs`: by node those that it waits for. */
-export const waits = (needs: Edges): Waits => ({
-  left: Uint32Array.from(needs, (n) => n.length),
+export const readiness = (needs: Edges): Readiness => ({
+  pending: Uint32Array.from(needs, (n) => n.length),
   dependents: inverse(needs),
 });

@@ -13,28 +13,29 @@ export interface RunRecord {
 export const runName = (stamp: string, id: string): string => `runs/${stamp}-${id}.json`;
 
 /** Writes what this run reached, and the index of each whole scope, where they are not as they were. */
-export async function recordRun({ store, runs, input, hints }: Session): Promise<void> {
+export async function recordRun({ store, graphs: runs, input, hints }: Session): Promise<void> {
   const tasks: RunRecord['tasks'] = {};
   const objects = new Set<string>();
-  for (const r of runs) {
-    for (const t of r.results)
+  for (const graph of runs) {
+    for (const t of graph.results)
       if (t?.key !== undefined) tasks[t.id] = { key: t.key, state: t.state, reason: t.reason.split('\n')[0]! };
-    for (const record of r.records) for (const f of record ? [...record.debs, record.files] : []) objects.add(f.sha256);
+    for (const record of graph.records)
+      for (const f of record ? [...record.debs, record.files] : []) objects.add(f.sha256);
   }
-  const changed = runs.some((r) => r.results.some((t) => t && t.state !== 'kept'));
+  const changed = runs.some((graph) => graph.results.some((t) => t && t.state !== 'cached'));
   // What killed runs left half written; where nothing changes, nothing is worth the look.
   if (changed) store.sweep();
   const fresh = runs.filter(
-    (r) =>
-      r.records.some((record) => record && !hints.builds.has(record.key)) ||
-      r.tests.some((t) => t && hints.tests.get(t.key)?.outcome !== t.outcome),
+    (graph) =>
+      graph.records.some((record) => record && !hints.builds.has(record.key)) ||
+      graph.tests.some((t) => t && hints.tests.get(t.key)?.outcome !== t.outcome),
   );
-  for (const r of fresh) {
-    const known = await store.readIndex(scopeId(r.scope.distribution, r.target));
+  for (const graph of fresh) {
+    const known = await store.readIndex(scopeId(graph.scope.distribution, graph.target));
     await store.writeIndex(
-      scopeId(r.scope.distribution, r.target),
-      merged(r.records, known.builds),
-      merged(r.tests, known.tests),
+      scopeId(graph.scope.distribution, graph.target),
+      merged(graph.records, known.builds),
+      merged(graph.tests, known.tests),
     );
   }
   if (changed || fresh.length)

@@ -2,15 +2,15 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Scope, Target } from '../model/plan.ts';
 import { isDone, type BriefRecord, type BriefTest, type Hints, type TaskResult } from '../model/result.ts';
-import { withLock } from '../io/mutex.ts';
+import { withMutex } from '../io/mutex.ts';
 import { compareDebianVersions } from '../plan/versions.ts';
-import { usableWaits, waits, type Waits } from './readiness.ts';
+import { packageReadiness, readiness, type Readiness } from './readiness.ts';
 import type { Driver } from '../sandbox/driver.ts';
 import type { Store } from '../store/store.ts';
-import { newWork } from '../sandbox/scratch.ts';
-import type { Builder } from './build/package-builder.ts';
-import { kindOf, needsOfTask, packageOf, type ScopeRun } from './task-graph.ts';
-import type { Settled, Settler } from './task-keys.ts';
+import { newScratch } from '../sandbox/scratch.ts';
+import type { PackageBuilder } from './build/package-builder.ts';
+import { kindOf, packagesInRoot, packageOf, type TaskGraph } from './task-graph.ts';
+import type { ResolvedTask, TaskKeys } from './task-keys.ts';
 
 export interface Progress {
   /** A task began. */
@@ -27,12 +27,12 @@ export const notesOnly = (say: (line: string) => void): Progress => ({
   note: say,
 });
 
-export interface EngineOptions {
+export interface SchedulerOptions {
   driver: Driver;
   state: string;
   store: Store;
-  settler: Settler;
-  builder: Builder;
+  taskKeys: TaskKeys;
+  builder: PackageBuilder;
   /** Where logs go: `logs/` below it. */
   output: string;
   /** Tasks at once. */
@@ -45,7 +45,7 @@ export interface EngineOptions {
   rebuild: (name: string) => boolean;
   retest: (record: BriefTest) => boolean;
   /** Version that the channel holds, by Debian package. */
-  held: (scope: Scope, target: Target, debian: string) => string | undefined;
+  channelVersion: (scope: Scope, target: Target, debian: string) => string | undefined;
   /** Brief records by key, as the last run's index has them. */
   hints: Hints;
   progress: Progress;
@@ -54,18 +54,18 @@ export interface EngineOptions {
 }
 
 interface Ready {
-  run: ScopeRun;
+  graph: TaskGraph;
   task: number;
-  settled: Settled;
+  resolved: ResolvedTask;
 }
 
 /** Where each task is asked for. */
-const nobodyWaits: Waits = { left: new Uint32Array(), dependents: () => new Uint32Array() };
+const nobodyWaits: Readiness = { pending: new Uint32Array(), dependents: () => new Uint32Array() };
 
 /** All in a task's root, and the tests of these where they are run. */
-function withTests(r: ScopeRun, task: number, isTask: (task: number) => boolean): number[] {
-  const needs = needsOfTask(r, task);
-  return [...needs, ...needs.map((d) => d + r.count).filter((d) => d !== task && isTask(d))];
+function withTests(graph: TaskGraph, task: number, isTask: (task: number) => boolean): number[] {
+  const needs = packagesInRoot(graph, task);
+  return [...needs, ...needs.map((d) => d + graph.count).filter((d) => d !== task && isTask(d))];
 }
 
 /**
@@ -73,7 +73,7 @@ function withTests(r: ScopeRun, task: number, isTask: (task: number) => boolean)
  * before it.
  */
 export interface Outlook {
-  kept: number;
+  cached: number;
   todo: number;
   open: number;
 }
@@ -83,10 +83,10 @@ export interface Outlook {
  * the store has it. `start` tells what is known before anything runs; `run` runs all to the end, on one machine;
  * `runTask` does one task, for whoever schedules. A failure stops what depends on it and nothing else.
  */
-export class Engine {
+export class Scheduler {
   private readonly ready: Ready[] = [];
-  private readonly waits = new Map<ScopeRun, Waits>();
-  private settling = 0;
+  private readonly waits = new Map<TaskGraph, Readiness>();
+  private resolving = 0;
   private working = 0;
   private stopped = false;
   private failure: unknown;
@@ -94,45 +94,45 @@ export class Engine {
 
   /** `alone`: nothing is scheduled here, each task is asked for. */
   constructor(
-    private readonly options: EngineOptions,
-    readonly runs: ScopeRun[],
+    private readonly options: SchedulerOptions,
+    readonly graphs: TaskGraph[],
     alone = false,
   ) {
-    for (const r of runs) {
-      const isTask = (task: number) => r.results[task] !== undefined;
+    for (const graph of graphs) {
+      const isTask = (task: number) => graph.results[task] !== undefined;
       this.waits.set(
-        r,
+        graph,
         alone
           ? nobodyWaits
           : options.testsStop
-            ? waits(r.results.map((t, task) => (t ? withTests(r, task, isTask) : [])))
-            : usableWaits(r.closures, isTask),
+            ? readiness(graph.results.map((t, task) => (t ? withTests(graph, task, isTask) : [])))
+            : packageReadiness(graph.closures, isTask),
       );
     }
   }
 
   /** Settles all that can be settled without doing anything. */
   async start(): Promise<Outlook> {
-    for (const r of this.runs) {
-      r.scope.packages.forEach((p, n) => {
+    for (const graph of this.graphs) {
+      graph.scope.packages.forEach((p, n) => {
         if (!p.blocked) return;
-        this.finish(r, n, 'blocked', p.blocked);
+        this.finish(graph, n, 'blocked', p.blocked);
       });
-      r.results.forEach((t, task) => {
-        if (t?.state === 'waiting' && this.waits.get(r)!.left[task] === 0) this.settle(r, task);
+      graph.results.forEach((t, task) => {
+        if (t?.state === 'waiting' && this.waits.get(graph)!.pending[task] === 0) this.resolve(graph, task);
       });
     }
     await new Promise<void>((resolve) => {
       this.wake = () => {
-        if (!this.settling) resolve();
+        if (!this.resolving) resolve();
       };
       this.wake();
     });
     if (this.failure) throw this.failure;
-    const tasks = this.runs.flatMap((r) => r.results.filter((t) => t !== undefined));
+    const tasks = this.graphs.flatMap((graph) => graph.results.filter((t) => t !== undefined));
     const kept = tasks.filter((t) => isDone(t.state)).length;
     return {
-      kept,
+      cached: kept,
       todo: this.ready.length,
       open: tasks.filter((t) => t.state === 'waiting').length - this.ready.length,
     };
@@ -143,7 +143,7 @@ export class Engine {
     const finished = new Promise<void>((resolve) => {
       this.wake = () => {
         while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
-        if (!this.working && !this.settling && (!this.ready.length || this.stopped)) resolve();
+        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve();
       };
     });
     this.options.signal.addEventListener('abort', () => {
@@ -154,8 +154,8 @@ export class Engine {
     this.wake();
     await finished;
     if (this.failure) throw this.failure;
-    for (const r of this.runs)
-      for (const t of r.results)
+    for (const graph of this.graphs)
+      for (const t of graph.results)
         if (t?.state === 'waiting') Object.assign(t, { state: 'stopped', reason: 'the run was stopped before it' });
   }
 
@@ -163,9 +163,9 @@ export class Engine {
     let best = 0;
     this.ready.forEach((t, i) => {
       const b = this.ready[best]!;
-      if (t.run.priority[t.task]! > b.run.priority[b.task]!) best = i;
+      if (t.graph.priority[t.task]! > b.graph.priority[b.task]!) best = i;
     });
-    const { run, task, settled } = this.ready.splice(best, 1)[0]!;
+    const { graph: run, task, resolved: settled } = this.ready.splice(best, 1)[0]!;
     this.working++;
     this.runTask(run, task, settled)
       .catch((e: NodeJS.ErrnoException) => {
@@ -188,65 +188,63 @@ export class Engine {
       });
   }
 
-  private settle(r: ScopeRun, task: number): void {
-    this.settling++;
-    this.settleNow(r, task)
+  private resolve(graph: TaskGraph, task: number): void {
+    this.resolving++;
+    this.resolveNow(graph, task)
       .catch((e: unknown) => {
         this.failure ??= e;
         this.stopped = true;
       })
       .finally(() => {
-        this.settling--;
+        this.resolving--;
         this.wake();
       });
   }
 
   /** What a task's root holds is now known: its key, and whether the store has it. */
-  private async settleNow(r: ScopeRun, task: number): Promise<void> {
+  private async resolveNow(graph: TaskGraph, task: number): Promise<void> {
     const { options } = this;
-    const settled = await options.settler.settle(r, task);
-    if (typeof settled === 'string') return this.finish(r, task, 'failed', settled);
-    const t = r.results[task]!;
+    const settled = await options.taskKeys.resolveKey(graph, task);
+    if (typeof settled === 'string') return this.finish(graph, task, 'failed', settled);
+    const t = graph.results[task]!;
     t.key = settled.key;
-    const p = packageOf(r, task);
-    if (kindOf(r, task) === 'test') {
+    const p = packageOf(graph, task);
+    if (kindOf(graph, task) === 'test') {
       const hint = options.hints.tests.get(settled.key);
       // One that failed may have passed since.
       const there = hint && hint.outcome !== 'failed' ? hint : await options.store.getTest(settled.key);
-      if (there && !options.rebuild(p.name) && !options.retest(there)) return this.keepTest(r, task, there, 'kept');
-      t.reason = there ? 'asked for' : 'its key is not in the store';
+      if (there && !options.rebuild(p.name) && !options.retest(there))
+        return this.useTestRecord(graph, task, there, 'cached');
+      t.reason = there ? 'forced' : 'new or changed inputs';
     } else {
       const record = await this.lookUp(settled.key);
-      const held = options.held(r.scope, r.target, p.debian);
+      const held = options.channelVersion(graph.scope, graph.target, p.debian);
       const goesDown = record && held !== undefined && compareDebianVersions(record.version, held) < 0;
-      if (record && !goesDown && !options.rebuild(p.name)) return this.keep(r, task, record);
-      if (p.held) return this.finish(r, task, 'failed', 'it was not built before: leave out --only, or build it first');
-      t.reason = record
-        ? goesDown
-          ? `packed anew: the channel holds ${held}`
-          : 'asked for'
-        : 'its key is not in the store';
+      if (record && !goesDown && !options.rebuild(p.name)) return this.useCached(graph, task, record);
+      if (p.mustBeCached)
+        return this.finish(graph, task, 'failed', 'it was not built before: leave out --only, or build it first');
+      t.reason = record ? (goesDown ? `packed anew: the channel holds ${held}` : 'forced') : 'new or changed inputs';
     }
-    this.ready.push({ run: r, task, settled });
+    this.ready.push({ graph: graph, task, resolved: settled });
   }
 
   /** Settles one task whose root is known and takes it from the store, where it is there: for whoever schedules. */
-  async recall(r: ScopeRun, task: number): Promise<boolean> {
-    if (r.results[task]?.state === 'waiting') {
-      await this.settleNow(r, task);
+  async resolveTask(graph: TaskGraph, task: number): Promise<boolean> {
+    if (graph.results[task]?.state === 'waiting') {
+      await this.resolveNow(graph, task);
       this.ready.length = 0;
-      return r.results[task].state !== 'waiting';
+      return graph.results[task].state !== 'waiting';
     }
-    return isDone(r.results[task]?.state ?? 'waiting');
+    return isDone(graph.results[task]?.state ?? 'waiting');
   }
 
   /** Does one task whose root is known, for whoever schedules. */
-  async perform(r: ScopeRun, task: number): Promise<void> {
-    if (await this.recall(r, task)) return;
-    if (r.results[task]?.state !== 'waiting') return;
-    const settled = await this.options.settler.settle(r, task);
-    if (typeof settled === 'string') this.finish(r, task, 'failed', settled);
-    else await this.runTask(r, task, settled);
+  async runScheduled(graph: TaskGraph, task: number): Promise<void> {
+    if (await this.resolveTask(graph, task)) return;
+    if (graph.results[task]?.state !== 'waiting') return;
+    const settled = await this.options.taskKeys.resolveKey(graph, task);
+    if (typeof settled === 'string') this.finish(graph, task, 'failed', settled);
+    else await this.runTask(graph, task, settled);
   }
 
   private async lookUp(key: string): Promise<BriefRecord | undefined> {
@@ -254,20 +252,20 @@ export class Engine {
     return hint && this.options.store.holds(hint.debs) ? hint : this.options.store.get(key);
   }
 
-  private keep(r: ScopeRun, n: number, record: BriefRecord): void {
-    this.know(r, n, record);
-    this.finish(r, n, 'kept', 'its key is in the store');
+  private useCached(graph: TaskGraph, n: number, record: BriefRecord): void {
+    this.setRecord(graph, n, record);
+    this.finish(graph, n, 'cached', 'unchanged');
   }
 
-  private know(r: ScopeRun, n: number, record: BriefRecord): void {
-    r.records[n] = record;
-    Object.assign(r.results[n]!, { version: record.version, debs: record.debs });
+  private setRecord(graph: TaskGraph, n: number, record: BriefRecord): void {
+    graph.records[n] = record;
+    Object.assign(graph.results[n]!, { version: record.version, debs: record.debs });
   }
 
-  private keepTest(r: ScopeRun, task: number, record: BriefTest, how: 'kept' | 'passed'): void {
-    const n = task - r.count;
-    r.tests[n] = record;
-    const t = r.results[task]!;
+  private useTestRecord(graph: TaskGraph, task: number, record: BriefTest, how: 'cached' | 'passed'): void {
+    const n = task - graph.count;
+    graph.tests[n] = record;
+    const t = graph.results[task]!;
     t.tests = {
       tests: record.tests,
       failures: record.failures,
@@ -278,129 +276,131 @@ export class Engine {
     if (record.outcome === 'failed') {
       const [first] = record.failed;
       this.finish(
-        r,
+        graph,
         task,
         'failed',
-        `${how === 'kept' ? 'kept: ' : ''}${record.failures} of ${record.tests} tests failed${first ? `, ${first.suite}.${first.name} first: ${first.message.trim().split('\n')[0]}` : ''}`,
+        `${how === 'cached' ? 'cached: ' : ''}${record.failures} of ${record.tests} tests failed${first ? `, ${first.suite}.${first.name} first: ${first.message.trim().split('\n')[0]}` : ''}`,
       );
     } else
       this.finish(
-        r,
+        graph,
         task,
         how,
         record.outcome === 'none'
           ? 'it has no tests'
           : record.flaky.length
             ? `flaky: ${record.flaky.map((f) => `${f.suite}.${f.name}`).join(', ')}`
-            : t.reason || 'its key is in the store',
+            : t.reason || 'unchanged',
       );
   }
 
   /** What a task came to; who waits for it goes on, or is stopped. */
-  private finish(r: ScopeRun, task: number, state: TaskResult['state'], reason: string): void {
+  private finish(graph: TaskGraph, task: number, state: TaskResult['state'], reason: string): void {
     const ended: { task: number; state: TaskResult['state']; reason: string }[] = [{ task, state, reason }];
     for (const end of ended) {
-      const t = r.results[end.task];
+      const t = graph.results[end.task];
       if (t?.state !== 'waiting') continue;
       Object.assign(t, { state: end.state, reason: end.reason, finished: this.options.now() });
       this.options.progress.finished(t);
-      if (isDone(end.state)) this.letGo(r, end.task);
+      if (isDone(end.state)) this.resolveDependents(graph, end.task);
       else {
         if (end.state === 'failed' && this.options.failFast) this.stopped = true;
         const what = end.state === 'failed' ? 'failed' : end.state === 'blocked' ? 'is blocked' : 'was stopped';
-        for (const d of this.tasksAbove(r, end.task))
+        for (const d of this.dependentTasks(graph, end.task))
           ended.push({
             task: d,
             state: 'stopped',
-            reason: end.task < r.count ? `'${t.name}' ${what}` : `the tests of '${t.name}' failed`,
+            reason: end.task < graph.count ? `'${t.name}' ${what}` : `the tests of '${t.name}' failed`,
           });
       }
     }
   }
 
   /** Settles those that waited for nothing but this. */
-  private letGo(r: ScopeRun, task: number): void {
-    const { left, dependents } = this.waits.get(r)!;
+  private resolveDependents(graph: TaskGraph, task: number): void {
+    const { pending: left, dependents } = this.waits.get(graph)!;
     const done = [task];
     for (const n of done) {
       for (const d of dependents(n)) {
         if (--left[d]! > 0) continue;
-        if (d >= r.results.length) done.push(d);
-        else if (r.results[d]?.state === 'waiting') this.settle(r, d);
+        if (d >= graph.results.length) done.push(d);
+        else if (graph.results[d]?.state === 'waiting') this.resolve(graph, d);
       }
     }
   }
 
   /** The tasks that wait for a task, or for what can't be used without it. */
-  private tasksAbove(r: ScopeRun, task: number): number[] {
-    const { dependents } = this.waits.get(r)!;
+  private dependentTasks(graph: TaskGraph, task: number): number[] {
+    const { dependents } = this.waits.get(graph)!;
     const found = new Set([task]);
-    for (const n of found) if (n === task || n >= r.results.length) for (const d of dependents(n)) found.add(d);
+    for (const n of found) if (n === task || n >= graph.results.length) for (const d of dependents(n)) found.add(d);
     found.delete(task);
-    return [...found].filter((n) => n < r.results.length);
+    return [...found].filter((n) => n < graph.results.length);
   }
 
   /** Does one task that was settled, unless another slipway on this machine did it meanwhile. */
-  async runTask(r: ScopeRun, task: number, settled: Settled): Promise<void> {
+  async runTask(graph: TaskGraph, task: number, settled: ResolvedTask): Promise<void> {
     const { options } = this;
-    const p = packageOf(r, task);
-    const t = r.results[task]!;
-    const test = kindOf(r, task) === 'test';
+    const p = packageOf(graph, task);
+    const t = graph.results[task]!;
+    const test = kindOf(graph, task) === 'test';
     const lock = join(options.state, 'locks', settled.key);
-    await withLock(
+    await withMutex(
       lock,
       async () => {
         if (!options.rebuild(p.name)) {
           if (test) {
             const already = await options.store.getTest(settled.key);
-            if (already && !options.retest(already)) return this.keepTest(r, task, already, 'kept');
+            if (already && !options.retest(already)) return this.useTestRecord(graph, task, already, 'cached');
           } else {
             const already = await options.store.get(settled.key);
-            const held = options.held(r.scope, r.target, p.debian);
+            const held = options.channelVersion(graph.scope, graph.target, p.debian);
             if (already && !(held !== undefined && compareDebianVersions(already.version, held) < 0))
-              return this.keep(r, task, already);
+              return this.useCached(graph, task, already);
           }
         }
         t.started = options.now();
-        t.log = join('logs', r.id, `${p.name}${test ? '.test' : ''}.log`);
+        t.log = join('logs', graph.id, `${p.name}${test ? '.test' : ''}.log`);
         options.progress.started(t);
         await (test
-          ? this.doTest(r, task, settled, join(options.output, t.log))
-          : this.doBuild(r, task, settled, join(options.output, t.log)));
+          ? this.doTest(graph, task, settled, join(options.output, t.log))
+          : this.doBuild(graph, task, settled, join(options.output, t.log)));
       },
       () => options.progress.note(`${p.name}: another slipway does it; waiting`),
     );
     rmSync(lock, { force: true });
   }
 
-  private async doBuild(r: ScopeRun, n: number, settled: Settled, log: string): Promise<void> {
-    const made = await this.healing(r, (work) => this.options.builder.build(r, n, settled, work, log));
-    if ('fault' in made) return this.fail(r, n, made.fault);
+  private async doBuild(graph: TaskGraph, n: number, settled: ResolvedTask, log: string): Promise<void> {
+    const made = await this.healing(graph, (work) => this.options.builder.build(graph, n, settled, work, log));
+    if ('fault' in made) return this.fail(graph, n, made.fault);
     await this.options.store.putRecord(made.record);
-    this.know(r, n, made.record);
-    this.finish(r, n, 'built', r.results[n]!.reason);
+    this.setRecord(graph, n, made.record);
+    this.finish(graph, n, 'built', graph.results[n]!.reason);
   }
 
-  private async doTest(r: ScopeRun, task: number, settled: Settled, log: string): Promise<void> {
-    const made = await this.healing(r, (work) => this.options.builder.test(r, task - r.count, settled, work, log));
-    if ('fault' in made) return this.fail(r, task, made.fault);
+  private async doTest(graph: TaskGraph, task: number, settled: ResolvedTask, log: string): Promise<void> {
+    const made = await this.healing(graph, (work) =>
+      this.options.builder.test(graph, task - graph.count, settled, work, log),
+    );
+    if ('fault' in made) return this.fail(graph, task, made.fault);
     await this.options.store.putTest(made.record);
-    this.keepTest(r, task, made.record, 'passed');
+    this.useTestRecord(graph, task, made.record, 'passed');
   }
 
-  private fail(r: ScopeRun, task: number, fault: string): void {
+  private fail(graph: TaskGraph, task: number, fault: string): void {
     const stopped = this.options.signal.aborted;
-    this.finish(r, task, stopped ? 'stopped' : 'failed', stopped ? 'the run was stopped' : fault);
+    this.finish(graph, task, stopped ? 'stopped' : 'failed', stopped ? 'the run was stopped' : fault);
   }
 
   /** Does a task; what the store lost of its root is built again first, and said. */
   private async healing<T>(
-    r: ScopeRun,
+    graph: TaskGraph,
     work: (folder: string) => Promise<{ record: T } | { fault: string } | { lost: number[] }>,
   ): Promise<{ record: T } | { fault: string }> {
     const { options } = this;
     for (let attempt = 0; attempt < 3; attempt++) {
-      const folder = newWork(options.state);
+      const folder = newScratch(options.state);
       let made;
       try {
         made = await work(folder);
@@ -409,7 +409,7 @@ export class Engine {
       }
       if (!('lost' in made)) return made;
       for (const d of made.lost) {
-        const fault = await this.restore(r, d);
+        const fault = await this.restore(graph, d);
         if (fault !== undefined) return { fault };
       }
     }
@@ -418,25 +418,25 @@ export class Engine {
 
   private readonly restoring = new Map<BriefRecord, Promise<string | undefined>>();
   /** Builds a package again whose files the store lost. */
-  private restore(r: ScopeRun, d: number): Promise<string | undefined> {
-    const record = r.records[d]!;
+  private restore(graph: TaskGraph, d: number): Promise<string | undefined> {
+    const record = graph.records[d]!;
     let under = this.restoring.get(record);
-    if (!under) this.restoring.set(record, (under = this.restoreNow(r, d)));
+    if (!under) this.restoring.set(record, (under = this.restoreNow(graph, d)));
     return under;
   }
 
-  private async restoreNow(r: ScopeRun, d: number): Promise<string | undefined> {
+  private async restoreNow(graph: TaskGraph, d: number): Promise<string | undefined> {
     const { options } = this;
-    const { name } = packageOf(r, d);
+    const { name } = packageOf(graph, d);
     options.progress.note(`the store lost ${name}, or it was damaged: it is built again`);
-    const settled = await options.settler.settle(r, d);
+    const settled = await options.taskKeys.resolveKey(graph, d);
     if (typeof settled === 'string') return settled;
-    const log = join(options.output, 'logs', r.id, `${name}.log`);
-    const made = await this.healing(r, (work) => options.builder.build(r, d, settled, work, log));
+    const log = join(options.output, 'logs', graph.id, `${name}.log`);
+    const made = await this.healing(graph, (work) => options.builder.build(graph, d, settled, work, log));
     if ('fault' in made) return `'${name}' was lost, and can't be built again: ${made.fault}`;
     await options.store.putRecord(made.record);
-    this.know(r, d, made.record);
-    Object.assign(r.results[d]!, { state: 'built', reason: 'the store had lost it' });
+    this.setRecord(graph, d, made.record);
+    Object.assign(graph.results[d]!, { state: 'built', reason: 'the store had lost it' });
     return undefined;
   }
 }

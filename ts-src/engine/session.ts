@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { error, type Diagnostic } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
-import type { Lock } from '../model/lockfile.ts';
+import type { Lockfile } from '../model/lockfile.ts';
 import { scopeId } from '../model/names.ts';
 import type { DistributionInput, Plan, PlannedPackage } from '../model/plan.ts';
 import type { BriefRecord, Hints } from '../model/result.ts';
@@ -9,12 +9,12 @@ import { readJson, writeWhole } from '../io/files.ts';
 import { matcher } from '../plan/globs.ts';
 import { ensureBase, hostProxy, type Base } from '../sandbox/base-system.ts';
 import type { Driver } from '../sandbox/driver.ts';
-import { keptBase, toldBase } from '../sandbox/stored-base.ts';
+import { storedBase, toldBase } from '../sandbox/stored-base.ts';
 import { openStore, type Store } from '../store/store.ts';
-import { System, type Resolved } from '../sandbox/apt-resolver.ts';
-import { Builder } from './build/package-builder.ts';
-import { prepareRun, type ScopeRun } from './task-graph.ts';
-import { Settler } from './task-keys.ts';
+import { AptResolver, type Resolved } from '../sandbox/apt-resolver.ts';
+import { PackageBuilder } from './build/package-builder.ts';
+import { makeTaskGraph, type TaskGraph } from './task-graph.ts';
+import { TaskKeys } from './task-keys.ts';
 
 /** What a run is made of, wherever it runs: on the machine that planned, or on an agent that got it from the store. */
 export interface RunInput {
@@ -23,7 +23,7 @@ export interface RunInput {
   distroRoot: string;
   state: string;
   distributions: DistributionInput[];
-  lock: Lock | undefined;
+  lock: Lockfile | undefined;
   /** Name of the place of an untrusted run in the store. */
   untrusted: string | undefined;
   /** Whose tests are tasks. */
@@ -51,11 +51,11 @@ export class History {
   hint(records: Iterable<BriefRecord>): void {
     for (const r of records) if (r.milliseconds > 0) this.known[r.package] ??= r.milliseconds;
   }
-  learn(runs: readonly ScopeRun[]): void {
-    for (const r of runs) {
-      for (const record of r.records)
+  learn(runs: readonly TaskGraph[]): void {
+    for (const graph of runs) {
+      for (const record of graph.records)
         if (record && record.milliseconds > 0) this.known[record.package] = record.milliseconds;
-      for (const record of r.tests)
+      for (const record of graph.tests)
         if (record && record.milliseconds > 0) this.known[`${record.package} test`] = record.milliseconds;
     }
     writeWhole(this.file, JSON.stringify(Object.fromEntries(Object.entries(this.known).sort())));
@@ -69,21 +69,21 @@ export interface Session {
   input: RunInput;
   driver: Driver;
   store: Store;
-  settler: Settler;
-  builder: Builder;
-  runs: ScopeRun[];
+  taskKeys: TaskKeys;
+  builder: PackageBuilder;
+  graphs: TaskGraph[];
   /** What no machine here can do. */
   waiting: string[];
   history: History;
   hints: Hints;
-  held: (scope: Plan['scopes'][number], target: ScopeRun['target'], debian: string) => string | undefined;
+  channelVersion: (scope: Plan['scopes'][number], target: TaskGraph['target'], debian: string) => string | undefined;
 }
 
 const resolvedName = (base: Base): string => `resolved/${base.digest.slice(0, 24)}-${base.archive.slice(0, 16)}.json`;
 const setName = (digest: string): string => `sets/${digest.slice(0, 2)}/${digest}.json`;
 
 /** Leaves for other machines what apt was asked here: the same base and lists give the same answers. */
-export async function shareResolved({ runs, store }: Pick<Session, 'runs' | 'store'>): Promise<void> {
+export async function shareResolved({ graphs: runs, store }: Pick<Session, 'graphs' | 'store'>): Promise<void> {
   for (const system of new Set(runs.map((r) => r.system))) {
     const news = system.news();
     if (!news) continue;
@@ -126,7 +126,7 @@ export interface SessionOptions {
   say: (line: string) => void;
   renewBase: boolean;
   signal: AbortSignal;
-  held: Session['held'];
+  channelVersion: Session['channelVersion'];
   store?: Store | undefined;
   retries?: number;
 }
@@ -139,19 +139,19 @@ export async function openSession(
   const { state, distro } = input;
   const store = options.store ?? (await openStore(distro.store, input.distroRoot, state, input.untrusted));
   const history = new History(state);
-  const settler = new Settler(distro, input.distroRoot, input.distributions);
-  const builder = new Builder({
+  const settler = new TaskKeys(distro, input.distroRoot, input.distributions);
+  const builder = new PackageBuilder({
     stamp: input.plan.stamp,
     distro,
     distroRoot: input.distroRoot,
     driver: options.driver,
     state,
     store,
-    settler,
+    taskKeys: settler,
     jobs: options.limits.jobs,
     minutes: options.limits.minutes,
     retries: options.retries ?? distro.tests.retries,
-    held: options.held,
+    channelVersion: options.channelVersion,
     signal: options.signal,
     now: Date.now,
   });
@@ -170,12 +170,12 @@ export async function openSession(
     input,
     driver: options.driver,
     store,
-    settler,
+    taskKeys: settler,
     builder,
     ...prepared,
     history,
     hints,
-    held: options.held,
+    channelVersion: options.channelVersion,
   };
 }
 
@@ -185,14 +185,14 @@ async function prepareScopes(
   options: SessionOptions,
   store: Store,
   history: History,
-): Promise<{ runs: ScopeRun[]; waiting: string[] } | { diagnostics: Diagnostic[] }> {
+): Promise<{ graphs: TaskGraph[]; waiting: string[] } | { diagnostics: Diagnostic[] }> {
   const { plan, distro, state } = input;
   const own = ownArchitecture();
   const log = join(state, 'slipway.log');
   const diagnostics: Diagnostic[] = [];
   const waiting: string[] = [];
-  const systems = new Map<string, System>();
-  const runs: ScopeRun[] = [];
+  const systems = new Map<string, AptResolver>();
+  const graphs: TaskGraph[] = [];
   const skipped = matcher(distro.tests.skip);
   for (const scope of plan.scopes) {
     for (const target of scope.targets) {
@@ -212,7 +212,7 @@ async function prepareScopes(
         const base = tells
           ? await toldBase(store, state, target.platform, input.bases[id]!)
           : planned
-            ? await keptBase(options.driver, store, state, target.platform, target.architecture, planned, options.say)
+            ? await storedBase(options.driver, store, state, target.platform, target.architecture, planned, options.say)
             : await ensureBase(
                 options.driver,
                 state,
@@ -229,14 +229,14 @@ async function prepareScopes(
           diagnostics.push(...base.diagnostics);
           continue;
         }
-        system = new System(options.driver, state, base.value, async () => platform.proxy ?? hostProxy(), log);
+        system = new AptResolver(options.driver, state, base.value, async () => platform.proxy ?? hostProxy(), log);
         system.learn(await store.readJson<Resolved>(resolvedName(base.value)), (digest) =>
           store.readJson<string[]>(setName(digest)),
         );
         systems.set(id, system);
       }
-      runs.push(
-        prepareRun(
+      graphs.push(
+        makeTaskGraph(
           scope,
           target,
           system.base,
@@ -248,5 +248,5 @@ async function prepareScopes(
       );
     }
   }
-  return diagnostics.length ? { diagnostics } : { runs, waiting };
+  return diagnostics.length ? { diagnostics } : { graphs, waiting };
 }

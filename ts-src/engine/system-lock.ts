@@ -1,15 +1,15 @@
 import { join } from 'node:path';
 import { warning, type Diagnostic } from '../model/diagnostics.ts';
-import type { Lock, LockedPlatform } from '../model/lockfile.ts';
+import type { Lockfile, LockedPlatform } from '../model/lockfile.ts';
 import { readJson, writeWhole } from '../io/files.ts';
 import type { Workspace } from '../read/workspace.ts';
-import type { ScopeRun } from './task-graph.ts';
+import type { TaskGraph } from './task-graph.ts';
 
 const file = (workspace: Pick<Workspace, 'state'>): string => join(workspace.state, 'platforms.json');
 
 /** The systems that builds of this workspace had last. */
-export function knownPlatforms(workspace: Pick<Workspace, 'state' | 'distro'>): Lock['platforms'] {
-  const known = readJson<Lock['platforms']>(file(workspace)) ?? {};
+export function knownPlatforms(workspace: Pick<Workspace, 'state' | 'distro'>): Lockfile['platforms'] {
+  const known = readJson<Lockfile['platforms']>(file(workspace)) ?? {};
   return Object.fromEntries(
     Object.entries(known).filter(([id]) =>
       Object.entries(workspace.distro.platforms).some(([name, p]) =>
@@ -22,19 +22,19 @@ export function knownPlatforms(workspace: Pick<Workspace, 'state' | 'distro'>): 
 /** What a run's roots held, by platform and architecture; it is remembered for `slipway lock`. */
 export async function platformsOf(
   workspace: Pick<Workspace, 'state' | 'distro'>,
-  runs: readonly ScopeRun[],
-): Promise<Lock['platforms']> {
+  runs: readonly TaskGraph[],
+): Promise<Lockfile['platforms']> {
   const platforms: Record<string, LockedPlatform> = {};
-  for (const r of runs) {
-    const locked = (platforms[`${r.target.platform}-${r.target.architecture}`] ??= {
-      base: r.base.digest,
-      archive: r.base.archive,
+  for (const graph of runs) {
+    const locked = (platforms[`${graph.target.platform}-${graph.target.architecture}`] ??= {
+      base: graph.base.digest,
+      archive: graph.base.archive,
       packages: {},
     });
     const sets = await Promise.all(
-      [...new Set(r.sets.filter((set, n) => set && r.records[n]))].map((set) => set!.packages()),
+      [...new Set(graph.sets.filter((set, n) => set && graph.records[n]))].map((set) => set!.packages()),
     );
-    for (const p of [...r.base.packages, ...sets.flatMap((set) => (typeof set === 'string' ? [] : set))]) {
+    for (const p of [...graph.base.packages, ...sets.flatMap((set) => (typeof set === 'string' ? [] : set))]) {
       const at = p.indexOf('=');
       locked.packages[p.slice(0, at)] = p.slice(at + 1);
     }
@@ -44,7 +44,7 @@ export async function platformsOf(
 }
 
 /** System packages that the archive no longer serves as the lock has them: what was built differs in them. */
-export function moved(lock: Lock, platforms: Lock['platforms']): Diagnostic[] {
+export function moved(lock: Lockfile, platforms: Lockfile['platforms']): Diagnostic[] {
   return Object.entries(platforms).flatMap(([id, now]) => {
     const then = Object.hasOwn(lock.platforms, id) ? lock.platforms[id] : undefined;
     if (!then) return [];

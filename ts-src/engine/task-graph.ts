@@ -2,22 +2,22 @@ import { scopeId, taskId, testTaskId } from '../model/names.ts';
 import type { PlannedPackage, Scope, Target } from '../model/plan.ts';
 import type { BriefRecord, BriefTest, TaskKind, TaskResult } from '../model/result.ts';
 import { closuresOf, remainingPaths, type Closures } from '../plan/closure.ts';
-import { Identities } from './interface-digests.ts';
+import { InterfaceDigests } from './interface-digests.ts';
 import type { Base } from '../sandbox/base-system.ts';
-import type { System, SystemSet } from '../sandbox/apt-resolver.ts';
+import type { AptResolver, SystemSet } from '../sandbox/apt-resolver.ts';
 
 /**
  * One scope on one target while it runs. Its tasks are numbered: the build of package n is n, its tests are `count +
  * n`.
  */
-export interface ScopeRun {
+export interface TaskGraph {
   id: string;
   scope: Scope;
   target: Target;
   base: Base;
-  system: System;
+  system: AptResolver;
   closures: Closures;
-  identities: Identities;
+  interfaceDigests: InterfaceDigests;
   count: number;
   /** By task. Those of packages whose tests were not asked for stay undefined. */
   results: (TaskResult | undefined)[];
@@ -32,19 +32,19 @@ export interface ScopeRun {
   owners: Map<string, string>;
 }
 
-export const packageOf = (r: ScopeRun, task: number): PlannedPackage => r.scope.packages[task % r.count]!;
-export const kindOf = (r: ScopeRun, task: number): TaskKind => (task < r.count ? 'build' : 'test');
+export const packageOf = (graph: TaskGraph, task: number): PlannedPackage => graph.scope.packages[task % graph.count]!;
+export const kindOf = (graph: TaskGraph, task: number): TaskKind => (task < graph.count ? 'build' : 'test');
 
 /** `tested`: whose tests are tasks of this run. */
-export function prepareRun(
+export function makeTaskGraph(
   scope: Scope,
   target: Target,
   base: Base,
-  system: System,
+  system: AptResolver,
   full: boolean,
   history: (name: string) => number | undefined,
   tested: (p: PlannedPackage) => boolean,
-): ScopeRun {
+): TaskGraph {
   const { packages } = scope;
   const closures = closuresOf(scope);
   const records: (BriefRecord | undefined)[] = packages.map(() => undefined);
@@ -61,7 +61,7 @@ export function prepareRun(
     tests: packages.map(() => undefined),
     sets: packages.map(() => undefined),
     owners: new Map(),
-    identities: new Identities(closures, (n) => records[n]!.interface, full),
+    interfaceDigests: new InterfaceDigests(closures, (n) => records[n]!.interface, full),
     // Who does tasks that others schedule has no use for it.
     get priority() {
       return (priority ??= [
@@ -93,5 +93,5 @@ export function prepareRun(
 }
 
 /** The packages that must be there before a task can be known: those in its root. */
-export const needsOfTask = (r: ScopeRun, task: number): number[] =>
-  task < r.count ? r.closures.root(task) : r.closures.testRoot(task - r.count);
+export const packagesInRoot = (graph: TaskGraph, task: number): number[] =>
+  task < graph.count ? graph.closures.root(task) : graph.closures.testRoot(task - graph.count);

@@ -5,12 +5,12 @@ import type { Distro } from '../model/distro.ts';
 import type { DistributionInput, PlannedPackage } from '../model/plan.ts';
 import { conditionContext } from '../plan/evaluate.ts';
 import { keyText, ownInputs, rootInputs, type KeyInputs } from './keys.ts';
-import { join as joinSets, Vocabulary, type NameSet } from '../plan/package-name-set.ts';
+import { join as joinSets, NameIndex, type PackageNameSet } from '../plan/package-name-set.ts';
 import { settingsFinder, type SettingsOf } from '../plan/settings.ts';
 import { restOf } from '../read/manifest/packed-manifest.ts';
 import { packagingText } from '../render/debian.ts';
 import type { SystemSet } from '../sandbox/apt-resolver.ts';
-import { needsOfTask, packageOf, type ScopeRun } from './task-graph.ts';
+import { packagesInRoot, packageOf, type TaskGraph } from './task-graph.ts';
 
 const templatesDigest = sha256(packagingText);
 
@@ -30,7 +30,7 @@ const impliedByTests: Record<PlannedPackage['buildType'], string[]> = {
 };
 
 /** A task whose root is known: its key, that key's parts, and the system packages of its root. */
-export interface Settled {
+export interface ResolvedTask {
   key: string;
   inputs(): KeyInputs;
   set: SystemSet;
@@ -41,16 +41,16 @@ export interface Settled {
  * of its keys.
  */
 interface Facts {
-  vocabulary: Vocabulary;
-  brought: (NameSet | undefined)[];
+  vocabulary: NameIndex;
+  brought: (PackageNameSet | undefined)[];
   own: ({ parts: KeyInputs; text: string } | undefined)[];
 }
 
 /** Finds the keys of tasks whose roots are known. */
-export class Settler {
+export class TaskKeys {
   readonly settingsOf: SettingsOf;
   private readonly byScope = new Map<string, DistributionInput>();
-  private readonly facts = new Map<ScopeRun, Facts>();
+  private readonly facts = new Map<TaskGraph, Facts>();
   private readonly manifests = new Map<string, string>();
 
   constructor(
@@ -62,27 +62,27 @@ export class Settler {
     for (const d of distributions) this.byScope.set(d.name, d);
   }
 
-  distribution = (r: ScopeRun): DistributionInput => this.byScope.get(r.scope.distribution)!;
+  distribution = (graph: TaskGraph): DistributionInput => this.byScope.get(graph.scope.distribution)!;
 
   /**
    * Variables of a build: those of the conditions (catkin and ament read package.xml again), the variant's, the
    * package's own.
    */
-  environment(r: ScopeRun, p: PlannedPackage): Record<string, string> {
+  environment(graph: TaskGraph, p: PlannedPackage): Record<string, string> {
     return {
-      ...conditionContext(this.distribution(r), this.distro.distributions[r.scope.distribution]!.conditions),
-      ...this.distro.variants[r.target.variant]?.environment,
+      ...conditionContext(this.distribution(graph), this.distro.distributions[graph.scope.distribution]!.conditions),
+      ...this.distro.variants[graph.target.variant]?.environment,
       ...this.settingsOf(p.name).environment,
     };
   }
 
   /** The key of a task whose packages (`needsOfTask`) all have records; text where apt can't install what it needs. */
-  async settle(r: ScopeRun, task: number): Promise<Settled | string> {
-    const p = packageOf(r, task);
-    const isTest = task >= r.count;
-    const variant = this.distro.variants[r.target.variant];
-    const { vocabulary } = this.factsOf(r);
-    const names: NameSet = [];
+  async resolveKey(graph: TaskGraph, task: number): Promise<ResolvedTask | string> {
+    const p = packageOf(graph, task);
+    const isTest = task >= graph.count;
+    const variant = this.distro.variants[graph.target.variant];
+    const { vocabulary } = this.factsOf(graph);
+    const names: PackageNameSet = [];
     for (const list of [
       p.systemBuild,
       variant?.build_depends ?? [],
@@ -90,40 +90,43 @@ export class Settler {
       ...(isTest ? [p.systemTest, impliedByTests[p.buildType]] : []),
     ])
       vocabulary.add(names, list);
-    const n = task % r.count;
-    const built = r.closures.build[n]!;
-    const direct = isTest ? [...new Set([n, ...built, ...r.closures.test[n]!])] : built;
-    for (const d of direct) joinSets(names, this.namesOf(r, d));
-    const set = await r.system.resolve(vocabulary.sorted(names));
+    const n = task % graph.count;
+    const built = graph.closures.build[n]!;
+    const direct = isTest ? [...new Set([n, ...built, ...graph.closures.test[n]!])] : built;
+    for (const d of direct) joinSets(names, this.namesOf(graph, d));
+    const set = await graph.system.resolve(vocabulary.sorted(names));
     if (typeof set === 'string') return `apt can't install what it needs: ${set}`;
-    if (!isTest) r.sets[n] = set;
+    if (!isTest) graph.sets[n] = set;
     const tools = new Set(p.tools);
     const dependencies = direct.map((d): [string, string] => {
-      const q = r.scope.packages[d]!;
-      return [q.name, isTest ? r.identities.of(d, 'content') : r.identities.ofBuild(d, tools.has(q.name))];
+      const q = graph.scope.packages[d]!;
+      return [
+        q.name,
+        isTest ? graph.interfaceDigests.of(d, 'content') : graph.interfaceDigests.ofBuild(d, tools.has(q.name)),
+      ];
     });
-    const own = this.own(r, n);
+    const own = this.own(graph, n);
     const rest = rootInputs(set.digest, dependencies, isTest ? p : undefined);
     return { key: sha256(own.text + keyText(rest)), inputs: () => ({ ...own.parts, ...rest }), set };
   }
 
-  private own(r: ScopeRun, n: number): { parts: KeyInputs; text: string } {
-    const { own } = this.factsOf(r);
+  private own(graph: TaskGraph, n: number): { parts: KeyInputs; text: string } {
+    const { own } = this.factsOf(graph);
     let there = own[n];
     if (!there) {
-      const p = r.scope.packages[n]!;
+      const p = graph.scope.packages[n]!;
       const settings = this.settingsOf(p.name);
       const parts = ownInputs({
-        scope: r.scope,
-        target: r.target,
+        scope: graph.scope,
+        target: graph.target,
         package: p,
         distro: this.distro,
         settings,
-        variant: this.distro.variants[r.target.variant],
-        environment: this.environment(r, p),
+        variant: this.distro.variants[graph.target.variant],
+        environment: this.environment(graph, p),
         templates: templatesDigest,
-        base: r.base.digest,
-        manifest: this.manifestDigest(r, p.name),
+        base: graph.base.digest,
+        manifest: this.manifestDigest(graph, p.name),
         patches: (settings.patches ?? []).map((f) => sha256(readFileSync(join(this.distroRoot, f)))).join(' '),
       });
       own[n] = there = { parts, text: keyText(parts) };
@@ -132,25 +135,26 @@ export class Settler {
   }
 
   /** Whether all that a task's key needs is known. */
-  canSettle = (r: ScopeRun, task: number): boolean => needsOfTask(r, task).every((d) => r.records[d] !== undefined);
+  canSettle = (graph: TaskGraph, task: number): boolean =>
+    packagesInRoot(graph, task).every((d) => graph.records[d] !== undefined);
 
-  private manifestDigest(r: ScopeRun, name: string): string {
-    const id = `${r.scope.distribution} ${name}`;
+  private manifestDigest(graph: TaskGraph, name: string): string {
+    const id = `${graph.scope.distribution} ${name}`;
     let digest = this.manifests.get(id);
     if (digest === undefined) {
-      const { manifest } = this.distribution(r).packages.get(name)!;
+      const { manifest } = this.distribution(graph).packages.get(name)!;
       this.manifests.set(id, (digest = sha256(`${manifest.name} ${manifest.version} ${restOf(manifest)}`)));
     }
     return digest;
   }
 
-  private factsOf(r: ScopeRun): Facts {
-    let known = this.facts.get(r);
+  private factsOf(graph: TaskGraph): Facts {
+    let known = this.facts.get(graph);
     if (!known)
       this.facts.set(
-        r,
+        graph,
         (known = {
-          vocabulary: new Vocabulary(r.scope.packages.flatMap((p) => [...p.systemBuild, ...p.systemRun])),
+          vocabulary: new NameIndex(graph.scope.packages.flatMap((p) => [...p.systemBuild, ...p.systemRun])),
           brought: [],
           own: [],
         }),
@@ -159,24 +163,24 @@ export class Settler {
   }
 
   /** System packages that a package brings into a root, with its run closure. */
-  private namesOf(r: ScopeRun, n: number): NameSet {
-    const { vocabulary, brought } = this.factsOf(r);
+  private namesOf(graph: TaskGraph, n: number): PackageNameSet {
+    const { vocabulary, brought } = this.factsOf(graph);
     const there = brought[n];
     if (there) return there;
-    const names: NameSet = [];
+    const names: PackageNameSet = [];
     const addOwn = (d: number): void => {
-      vocabulary.add(names, r.scope.packages[d]!.systemRun);
-      vocabulary.add(names, r.records[d]!.systemDepends);
+      vocabulary.add(names, graph.scope.packages[d]!.systemRun);
+      vocabulary.add(names, graph.records[d]!.systemDepends);
     };
     addOwn(n);
-    for (const name of r.scope.packages[n]!.run) {
-      const d = r.closures.index.get(name);
+    for (const name of graph.scope.packages[n]!.run) {
+      const d = graph.closures.index.get(name);
       if (d === undefined) continue;
       // What is not known yet is on a cycle of run dependencies, or comes later in the order: then the whole closure is
       // walked.
       const below = brought[d];
       if (below) joinSets(names, below);
-      else for (const c of [d, ...r.closures.run(d)]) addOwn(c);
+      else for (const c of [d, ...graph.closures.run(d)]) addOwn(c);
     }
     brought[n] = names;
     return names;

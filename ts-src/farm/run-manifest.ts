@@ -5,23 +5,23 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import type { Distro } from '../model/distro.ts';
-import type { Lock } from '../model/lockfile.ts';
+import type { Lockfile } from '../model/lockfile.ts';
 import { debianPackage } from '../model/names.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { DistributionInput, Plan, PlannedPackage, SourcePackage } from '../model/plan.ts';
 import type { BriefRecord, BriefTest, TaskResult } from '../model/result.ts';
 import { exists, readJson, writeWhole } from '../io/files.ts';
-import type { Pipeline } from '../plan/branch-policy.ts';
+import type { RunPolicy } from '../plan/branch-policy.ts';
 import { packedManifest } from '../read/manifest/packed-manifest.ts';
 import { openStore, type Store } from '../store/store.ts';
-import type { ScopeRun } from '../engine/task-graph.ts';
+import type { TaskGraph } from '../engine/task-graph.ts';
 import type { RunInput } from '../engine/session.ts';
 
 /**
  * What agents need to know of a run, kept in the store under its id. It is all that they get: the distro repository,
  * the lock and the channel as they were when the run was planned, so every agent builds the same.
  */
-export interface Bundle {
+export interface RunManifest {
   schema: 2;
   id: string;
   plan: Plan;
@@ -36,14 +36,14 @@ export interface Bundle {
     packages: BundledPackage[];
     debian: string[];
   }[];
-  lock: Lock | undefined;
+  lock: Lockfile | undefined;
   untrusted: string | undefined;
   /** Names of packages whose tests are tasks, by scope of the plan. */
   tested: string[][];
   partial: boolean;
   /** Faults of the distro repository: they count as a failed build at the end. */
   faults: string[];
-  pipeline: Pipeline;
+  pipeline: RunPolicy;
   /** For people: what the run is of. */
   title: string;
   /** Packages of the repository that a package's pipeline is about, and those downstream of it; undefined elsewhere. */
@@ -73,7 +73,7 @@ function unbundled({ manifest: packed, ...rest }: BundledPackage): SourcePackage
  * What one architecture's machine found out before anything runs. Numbers of tasks count from `first`, the most urgent
  * first.
  */
-export interface Part {
+export interface Shard {
   schema: 1;
   architecture: string;
   first: number;
@@ -102,9 +102,9 @@ export const resultName = (id: string, task: number): string => `runs/${id}/resu
 
 const packed = (value: unknown): Buffer => gzipSync(JSON.stringify(value), { level: 1 });
 
-export const saveBundle = (store: Store, bundle: Bundle): Promise<void> =>
+export const saveRunManifest = (store: Store, bundle: RunManifest): Promise<void> =>
   store.putBlob(bundleName(bundle.id), packed(bundle));
-export const savePart = (store: Store, id: string, part: Part): Promise<void> =>
+export const saveShard = (store: Store, id: string, part: Shard): Promise<void> =>
   store.putBlob(partName(id, part.architecture), packed(part));
 
 /**
@@ -123,8 +123,8 @@ async function cached<T>(store: Store, state: string, name: string): Promise<T |
 }
 
 export interface Loaded {
-  bundle: Bundle;
-  parts: Part[];
+  bundle: RunManifest;
+  parts: Shard[];
   store: Store;
   input: RunInput;
   state: string;
@@ -149,11 +149,11 @@ export async function loadRun(
     }),
   );
   if (!isRunId(id)) return missing;
-  const bundle = await cached<Bundle>(store, state, bundleName(id));
+  const bundle = await cached<RunManifest>(store, state, bundleName(id));
   if (!bundle) return missing;
-  const parts: Part[] = [];
+  const parts: Shard[] = [];
   for (const architecture of bundle.architectures) {
-    const part = await cached<Part>(store, state, partName(id, architecture));
+    const part = await cached<Shard>(store, state, partName(id, architecture));
     if (part) parts.push(part);
   }
   const distroRoot = join(state, 'cache', 'runs', id, 'distro');
@@ -181,7 +181,7 @@ export async function loadRun(
 }
 
 /** The packages whose tests are tasks. */
-export function testedIn({ plan, tested }: Pick<Bundle, 'plan' | 'tested'>): Set<PlannedPackage> {
+export function testedIn({ plan, tested }: Pick<RunManifest, 'plan' | 'tested'>): Set<PlannedPackage> {
   return new Set(
     plan.scopes.flatMap((s, i) => {
       const names = new Set(tested[i]);
@@ -215,7 +215,7 @@ export const distributionsOf = (
   plan: Plan,
   distro: Distro,
   distributions: readonly DistributionInput[],
-): Bundle['distributions'] =>
+): RunManifest['distributions'] =>
   distributions.map((d) => {
     const planned = new Set(
       plan.scopes.filter((s) => s.distribution === d.name).flatMap((s) => s.packages.map((p) => p.name)),
@@ -233,7 +233,7 @@ export const distributionsOf = (
   });
 
 /** The same on an agent. */
-export const distributionsIn = ({ distributions }: Pick<Bundle, 'distributions'>): DistributionInput[] =>
+export const distributionsIn = ({ distributions }: Pick<RunManifest, 'distributions'>): DistributionInput[] =>
   distributions.map(({ name, rosVersion, pythonVersion, repositories, packages }) => ({
     name,
     rosVersion,
@@ -243,7 +243,7 @@ export const distributionsIn = ({ distributions }: Pick<Bundle, 'distributions'>
   }));
 
 /** A name for a place in the store from what comes from outside: a pull request's, a job's. */
-export const placeName = (text: string): string =>
+export const namespaceName = (text: string): string =>
   `${
     text
       .replace(/[^A-Za-z0-9._-]+/g, '-')
@@ -252,17 +252,17 @@ export const placeName = (text: string): string =>
   }-${sha256(text).slice(0, 8)}`;
 
 /** What became of tasks, told in a run on this machine. */
-export function placeResults(r: ScopeRun, tasks: readonly TaskResult[]): void {
-  const places = new Map(r.results.map((own, task) => [own?.id, task]));
+export function applyResults(graph: TaskGraph, tasks: readonly TaskResult[]): void {
+  const places = new Map(graph.results.map((own, task) => [own?.id, task]));
   for (const t of tasks) {
     const task = places.get(t.id);
-    if (task !== undefined) r.results[task] = { ...t };
+    if (task !== undefined) graph.results[task] = { ...t };
   }
 }
 
 /** What was known before anything ran, told in a run on this machine. */
-export function takePart(r: ScopeRun, part: Part): void {
-  part.records[r.id]?.forEach((record, n) => record && (r.records[n] = record));
-  part.tests[r.id]?.forEach((record, n) => record && (r.tests[n] = record));
-  placeResults(r, part.results[r.id] ?? []);
+export function applyShard(graph: TaskGraph, part: Shard): void {
+  part.records[graph.id]?.forEach((record, n) => record && (graph.records[n] = record));
+  part.tests[graph.id]?.forEach((record, n) => record && (graph.tests[n] = record));
+  applyResults(graph, part.results[graph.id] ?? []);
 }

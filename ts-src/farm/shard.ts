@@ -9,32 +9,32 @@ import { checkout } from '../read/git/git.ts';
 import { renderSchedule, type ScheduledTask } from '../render/schedule.ts';
 import { keepBase } from '../sandbox/stored-base.ts';
 import { hasSource, keepSource, keptSources } from '../store/sources.ts';
-import { newWork } from '../sandbox/scratch.ts';
+import { newScratch } from '../sandbox/scratch.ts';
 import { gitDirOf } from '../engine/build/package-builder.ts';
-import { Engine } from '../engine/scheduler.ts';
+import { Scheduler } from '../engine/scheduler.ts';
 import { notesOnly } from '../engine/scheduler.ts';
-import { kindOf, needsOfTask, packageOf } from '../engine/task-graph.ts';
+import { kindOf, packagesInRoot, packageOf } from '../engine/task-graph.ts';
 import type { Session } from '../engine/session.ts';
-import type { Part } from './run-manifest.ts';
+import type { Shard } from './run-manifest.ts';
 
 /**
  * Settles what this machine's architecture can settle before anything runs, and keeps what agents need: bases and
  * sources.
  */
-export async function makePart(
+export async function makeShard(
   session: Session,
   architecture: string,
   first: number,
   retest: boolean,
   signal: AbortSignal,
-): Promise<{ part: Part; outlook: { kept: number; todo: number; open: number; failed: number } }> {
-  const { runs, store, input } = session;
-  const engine = new Engine(
+): Promise<{ part: Shard; outlook: { cached: number; todo: number; open: number; failed: number } }> {
+  const { graphs: runs, store, input } = session;
+  const engine = new Scheduler(
     {
       driver: session.driver,
       state: input.state,
       store,
-      settler: session.settler,
+      taskKeys: session.taskKeys,
       builder: session.builder,
       output: join(input.state, 'prepared'),
       workers: 1,
@@ -42,7 +42,7 @@ export async function makePart(
       testsStop: input.distro.tests.stop_dependents,
       rebuild: () => false,
       retest: (record) => retest && record.outcome === 'failed',
-      held: session.held,
+      channelVersion: session.channelVersion,
       hints: session.hints,
       progress: notesOnly(session.say),
       signal,
@@ -51,7 +51,7 @@ export async function makePart(
     runs,
   );
   const outlook = await engine.start();
-  const part: Part = {
+  const part: Shard = {
     schema: 1,
     architecture,
     first,
@@ -63,22 +63,22 @@ export async function makePart(
     seconds: [],
     paths: [],
   };
-  const work = newWork(input.state);
+  const work = newScratch(input.state);
   const left: { run: number; task: number; priority: number; seconds: number }[] = [];
-  for (const [i, r] of runs.entries()) {
-    const platform = `${r.target.platform}-${r.target.architecture}`;
+  for (const [i, graph] of runs.entries()) {
+    const platform = `${graph.target.platform}-${graph.target.architecture}`;
     if (!part.bases[platform]) {
-      await keepBase(store, r.base, work);
-      part.bases[platform] = { digest: r.base.digest, archive: r.base.archive };
+      await keepBase(store, graph.base, work);
+      part.bases[platform] = { digest: graph.base.digest, archive: graph.base.archive };
     }
-    part.records[r.id] = r.records.map((record) => record ?? null);
-    part.tests[r.id] = r.tests.map((record) => record ?? null);
-    part.results[r.id] = r.results.filter((t): t is TaskResult => t !== undefined && t.state !== 'waiting');
-    r.results.forEach((t, task) => {
+    part.records[graph.id] = graph.records.map((record) => record ?? null);
+    part.tests[graph.id] = graph.tests.map((record) => record ?? null);
+    part.results[graph.id] = graph.results.filter((t): t is TaskResult => t !== undefined && t.state !== 'waiting');
+    graph.results.forEach((t, task) => {
       if (t?.state !== 'waiting') return;
-      const { name } = packageOf(r, task);
-      const seconds = (session.history.get(kindOf(r, task) === 'test' ? `${name} test` : name) ?? 15_000) / 1000;
-      left.push({ run: i, task, priority: r.priority[task]!, seconds: Math.max(1, Math.round(seconds)) });
+      const { name } = packageOf(graph, task);
+      const seconds = (session.history.get(kindOf(graph, task) === 'test' ? `${name} test` : name) ?? 15_000) / 1000;
+      left.push({ run: i, task, priority: graph.priority[task]!, seconds: Math.max(1, Math.round(seconds)) });
     });
   }
   left.sort((a, b) => b.priority - a.priority || a.run - b.run || a.task - b.task);
@@ -99,7 +99,7 @@ export async function makePart(
 
 /** Sources of what may be built go into the store: agents need no way to the repositories, and no secret. */
 export async function keepSources({ store, input }: Session, packages: readonly PlannedPackage[]): Promise<void> {
-  const work = newWork(input.state);
+  const work = newScratch(input.state);
   const there = packages.length > 100 ? await keptSources(store) : undefined;
   const byTree = new Map(
     packages.flatMap((p) =>
@@ -119,13 +119,13 @@ export async function keepSources({ store, input }: Session, packages: readonly 
 
 /** The schedule of a part, as text. */
 export function scheduleOf(
-  session: Pick<Session, 'runs'>,
+  session: Pick<Session, 'graphs'>,
   id: string,
-  part: Part,
-  outlook: { kept: number; todo: number; open: number; failed: number },
+  part: Shard,
+  outlook: { cached: number; todo: number; open: number; failed: number },
   testsStop: boolean,
 ): string {
-  const { runs } = session;
+  const { graphs: runs } = session;
   const numbers = new Map(part.tasks.map(([run, task], i) => [`${run} ${task}`, part.first + i]));
   const groups = runs.map((r) => ({ platform: r.target.platform, architecture: r.target.architecture }));
   const waits = new Map(
@@ -133,7 +133,7 @@ export function scheduleOf(
       const open = (task: number) => numbers.has(`${r.id} ${task}`);
       const needs = r.results.map((t, task) => {
         if (!t || !open(task)) return [];
-        const all = needsOfTask(r, task);
+        const all = packagesInRoot(r, task);
         return [
           ...all,
           ...(testsStop ? all.map((d) => d + r.count).filter((d) => d !== task && r.results[d]) : []),

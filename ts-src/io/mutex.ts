@@ -6,8 +6,8 @@ import { dirname } from 'node:path';
  * Holds a lock between processes while `work` runs. The kernel keeps it (flock(1), which ends when its standard input
  * does), so a killed process leaves none behind.
  */
-export async function withLock<T>(path: string, work: () => Promise<T>, waiting?: () => void): Promise<T> {
-  const release = await holdLock(path, waiting);
+export async function withMutex<T>(path: string, work: () => Promise<T>, waiting?: () => void): Promise<T> {
+  const release = await holdMutex(path, waiting);
   try {
     return await work();
   } finally {
@@ -16,7 +16,7 @@ export async function withLock<T>(path: string, work: () => Promise<T>, waiting?
 }
 
 /** Takes the lock; it is let go by what this gives, or when we end. Holding it keeps nothing running. */
-export function holdLock(path: string, waiting?: () => void): Promise<() => void> {
+export function holdMutex(path: string, waiting?: () => void): Promise<() => void> {
   mkdirSync(dirname(path), { recursive: true });
   return new Promise((resolve, reject) => {
     const holder = spawn('flock', ['--exclusive', '--no-fork', path, 'sh', '-c', 'echo held; exec cat >/dev/null'], {

@@ -2,7 +2,7 @@
  * What a plan was made from, so that it can be made again: each repository's commit, each package's tree, each
  * platform's system.
  */
-export interface Lock {
+export interface Lockfile {
   schema: 'slipway-lock-1';
   /** UTC, YYYYMMDDHHMMSS. */
   stamp: string;

@@ -73,7 +73,7 @@ export interface PlannedPackage {
   /** Why it can't be built; the diagnostics tell more. */
   blocked?: string;
   /** Not to be built in this run: it must be in the store (`--only`). */
-  held?: true;
+  mustBeCached?: true;
   /** Longest chain of builds below it, in packages. */
   depth: number;
 }

@@ -99,7 +99,7 @@ export interface Hints {
 }
 
 export type TaskKind = 'build' | 'test';
-export type TaskState = 'kept' | 'built' | 'passed' | 'failed' | 'stopped' | 'blocked' | 'waiting';
+export type TaskState = 'cached' | 'built' | 'passed' | 'failed' | 'stopped' | 'blocked' | 'waiting';
 
 /** What became of one task in a run; the report is made of these. */
 export interface TaskResult {
@@ -120,4 +120,4 @@ export interface TaskResult {
 }
 
 /** A task is done and what needs it may go on. */
-export const isDone = (state: TaskState): boolean => state === 'kept' || state === 'built' || state === 'passed';
+export const isDone = (state: TaskState): boolean => state === 'cached' || state === 'built' || state === 'passed';

@@ -13,7 +13,7 @@ export interface Ref {
  * What a run of a ref is: where it publishes to (nothing for a pull request), from what it takes sources, and how
  * strict it is.
  */
-export interface Pipeline {
+export interface RunPolicy {
   kind: 'nightly' | 'release' | 'experiment' | 'request';
   channel: string | undefined;
   locked: boolean;
@@ -28,7 +28,7 @@ const defaults = ['main', 'master'];
  * The pipeline of a ref: the first track that fits it; where distro.yaml names none, tags are locked releases, `main`
  * and `master` the nightly, other branches experiments. `primary`: whether the branch is the repository's default one.
  */
-export function pipelineOf(distro: Pick<Distro, 'tracks'>, ref: Ref, primary: boolean | undefined): Pipeline {
+export function runPolicyOf(distro: Pick<Distro, 'tracks'>, ref: Ref, primary: boolean | undefined): RunPolicy {
   if (ref.request !== undefined)
     return { kind: 'request', channel: undefined, locked: false, strict: false, keep: undefined };
   const name = ref.tag ?? ref.branch ?? 'HEAD';

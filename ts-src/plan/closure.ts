@@ -8,8 +8,8 @@ export interface Closures {
   build: Edges;
   test: Edges;
   /** By package, what it names to run; and for those on a cycle of these all packages of the cycle. */
-  runs: Edges;
-  together: ReadonlyMap<number, readonly number[]>;
+  runtimeDependencies: Edges;
+  runtimeCycles: ReadonlyMap<number, readonly number[]>;
   /** For each package the packages in its build root, by number in plan order, sorted. Built when asked for. */
   root(n: number): number[];
   /**
@@ -63,8 +63,8 @@ export function closuresOf(scope: Pick<Scope, 'packages'>): Closures {
     index,
     build,
     test,
-    runs,
-    together: new Map(cycles(runs).flatMap((set) => set.map((n) => [n, set] as const))),
+    runtimeDependencies: runs,
+    runtimeCycles: new Map(cycles(runs).flatMap((set) => set.map((n) => [n, set] as const))),
     run: (n) => without(brought[n]!.slice(), n),
     root(n) {
       let r = roots.get(n);

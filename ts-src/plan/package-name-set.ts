@@ -1,8 +1,8 @@
 /** A set of names, a bit for each number of its vocabulary; what lies past its end is not in it. */
-export type NameSet = number[];
+export type PackageNameSet = number[];
 
 /** Names by number, so that sets of them are joined 32 names at a time. It grows as names are met. */
-export class Vocabulary {
+export class NameIndex {
   private readonly numbers = new Map<string, number>();
   private readonly names: string[] = [];
   /** Numbers in the order of their names. */
@@ -26,7 +26,7 @@ export class Vocabulary {
     return number;
   }
 
-  add(set: NameSet, names: Iterable<string>): void {
+  add(set: PackageNameSet, names: Iterable<string>): void {
     for (const name of names) {
       const number = this.numbers.get(name) ?? this.meet(name);
       reach(set, (number >> 5) + 1);
@@ -35,19 +35,19 @@ export class Vocabulary {
   }
 
   /** The names of a set, sorted. */
-  sorted(set: NameSet): string[] {
+  sorted(set: PackageNameSet): string[] {
     return this.ordered
       .filter((n) => n >> 5 < set.length && (set[n >> 5]! & (1 << (n & 31))) !== 0)
       .map((n) => this.names[n]!);
   }
 }
 
-function reach(set: NameSet, length: number): void {
+function reach(set: PackageNameSet, length: number): void {
   while (set.length < length) set.push(0);
 }
 
 /** Adds all of another set of the same vocabulary. */
-export function join(set: NameSet, other: NameSet): void {
+export function join(set: PackageNameSet, other: PackageNameSet): void {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w]! |= other[w]!;
 }

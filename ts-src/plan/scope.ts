@@ -126,7 +126,7 @@ class ScopePlanner {
     const explicit = selection.packages ? matcher(selection.packages) : () => true;
     if (narrow) nodes = this.narrowed(nodes, (name) => explicit(name) && narrow(name));
     for (const n of nodes) if (n.faults) this.diagnostics.push(...n.faults);
-    if (selection.only) for (const n of nodes) if (!('named' in n.planned.why)) n.planned.held = true;
+    if (selection.only) for (const n of nodes) if (!('named' in n.planned.why)) n.planned.mustBeCached = true;
     return {
       distribution: evaluated.input.name,
       platform: this.resolver.platformName,

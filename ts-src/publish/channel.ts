@@ -8,7 +8,7 @@ import { readIf } from '../io/files.ts';
 import { renderSources } from '../render/sources.ts';
 import { Repository, type SigningSecret, type Suite } from './repository.ts';
 import type { Store } from '../store/store.ts';
-import type { ScopeRun } from '../engine/task-graph.ts';
+import type { TaskGraph } from '../engine/task-graph.ts';
 
 /** One package as a channel holds it. */
 export interface HeldPackage {
@@ -53,7 +53,7 @@ export const heldIn =
     versions[channelSuite(scope.distribution, target)]?.[debian];
 
 export interface PublishInput {
-  runs: readonly ScopeRun[];
+  runs: readonly TaskGraph[];
   store: Store;
   state: string;
   /** The folder of the repository. */
@@ -82,16 +82,16 @@ export async function publishChannel(channel: OpenChannel, input: PublishInput):
   const diagnostics: Diagnostic[] = [];
   const next: Channel = { schema: 1, suites: { ...channel.value.suites }, versions: { ...channel.value.versions } };
   const names = new Set<string>();
-  for (const r of runs) {
-    const name = channelSuite(r.scope.distribution, r.target);
-    const now = suiteOf(r, channel.value.suites[name] ?? {}, input, diagnostics);
+  for (const graph of runs) {
+    const name = channelSuite(graph.scope.distribution, graph.target);
+    const now = suiteOf(graph, channel.value.suites[name] ?? {}, input, diagnostics);
     if (!Object.keys(now).length) continue;
     next.suites[name] = now;
     next.versions[name] = {
       ...next.versions[name],
       ...Object.fromEntries(Object.entries(now).map(([debian, held]) => [debian, held.version])),
     };
-    names.add(aptSuite(r.scope.distribution, r.target));
+    names.add(aptSuite(graph.scope.distribution, graph.target));
   }
   if (!input.partial) dropArchitectures(next, runs, names);
   const suites = [...names].map((name): Suite => {
@@ -137,8 +137,8 @@ export async function publishChannel(channel: OpenChannel, input: PublishInput):
     return {
       sources: [],
       diagnostics,
-      lost: runs.flatMap((r) =>
-        r.records.flatMap((record) => (record?.debs.some((d) => lost.has(d.sha256)) ? [record.key] : [])),
+      lost: runs.flatMap((graph) =>
+        graph.records.flatMap((record) => (record?.debs.some((d) => lost.has(d.sha256)) ? [record.key] : [])),
       ),
     };
   }
@@ -160,27 +160,29 @@ export async function publishChannel(channel: OpenChannel, input: PublishInput):
 }
 
 /** Of suites that are published now, what is there for architectures that are planned no more goes. */
-function dropArchitectures(next: Channel, runs: readonly ScopeRun[], names: ReadonlySet<string>): void {
-  const planned = new Set(runs.flatMap((r) => r.scope.targets.map((t) => channelSuite(r.scope.distribution, t))));
+function dropArchitectures(next: Channel, runs: readonly TaskGraph[], names: ReadonlySet<string>): void {
+  const planned = new Set(
+    runs.flatMap((graph) => graph.scope.targets.map((t) => channelSuite(graph.scope.distribution, t))),
+  );
   for (const key of Object.keys(next.suites))
     if (names.has(key.slice(0, key.lastIndexOf('/'))) && !planned.has(key)) delete next.suites[key];
 }
 
 /** What one suite is to hold of one architecture, sorted by name. */
 function suiteOf(
-  r: ScopeRun,
+  graph: TaskGraph,
   before: Record<string, HeldPackage>,
   input: PublishInput,
   diagnostics: Diagnostic[],
 ): Record<string, HeldPackage> {
   const now: Record<string, HeldPackage> = {};
-  const partial = input.partial || r.records.some((record) => !record);
+  const partial = input.partial || graph.records.some((record) => !record);
   if (partial)
-    for (const [debian, held] of Object.entries(before)) if (input.belongs(r.scope, debian)) now[debian] = held;
-  r.records.forEach((record, n) => {
-    const p = r.scope.packages[n]!;
+    for (const [debian, held] of Object.entries(before)) if (input.belongs(graph.scope, debian)) now[debian] = held;
+  graph.records.forEach((record, n) => {
+    const p = graph.scope.packages[n]!;
     if (!record) return;
-    const lacking = r.closures.run(n).find((d) => !r.records[d]);
+    const lacking = graph.closures.run(n).find((d) => !graph.records[d]);
     if (lacking === undefined)
       now[p.debian] = {
         version: record.version,
@@ -193,7 +195,7 @@ function suiteOf(
       diagnostics.push(
         warning(
           'held-back',
-          `${r.results[n]!.id} was built, but is held back from the repository: it needs '${r.scope.packages[lacking]!.name}', which is not there`,
+          `${graph.results[n]!.id} was built, but is held back from the repository: it needs '${graph.scope.packages[lacking]!.name}', which is not there`,
         ),
       );
   });

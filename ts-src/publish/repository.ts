@@ -5,7 +5,7 @@ import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import type { StoredFile } from '../model/result.ts';
 import { readIf, readJson, writeWhole } from '../io/files.ts';
-import { withLock } from '../io/mutex.ts';
+import { withMutex } from '../io/mutex.ts';
 import { run, type Outcome } from '../io/process.ts';
 import type { Store } from '../store/store.ts';
 
@@ -103,7 +103,7 @@ export class Repository {
    */
   async publish(suites: Suite[]): Promise<Result<{ changed: boolean; keyFile: string; lost: string[] }>> {
     const keyFile = join(this.folder, 'key.asc');
-    return withLock(join(this.state, 'publish.lock'), () =>
+    return withMutex(join(this.state, 'publish.lock'), () =>
       this.withShortHome<{ changed: boolean; keyFile: string; lost: string[] }>(async () => {
         const fingerprint = await this.fingerprint();
         if (!fingerprint.ok) return fingerprint;

@@ -64,7 +64,7 @@ function explainScope(scope: Scope, resolver: Resolver, name: string): ScopeExpl
     ...(p ? { debian: p.debian, place: place + 1 } : {}),
     from: originText(resolver, resolver.find(name)),
     ...(p?.blocked === undefined ? {} : { blocked: p.blocked }),
-    ...(p?.held ? { held: true as const } : {}),
+    ...(p?.mustBeCached ? { held: true as const } : {}),
     why: p ? whyChain(scope, name) : [],
     needs: number === undefined ? [] : needsOf(resolver, number),
     neededBy: direct,

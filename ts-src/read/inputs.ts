@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { bad, compare, error, good, isError, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
-import type { Lock } from '../model/lockfile.ts';
+import type { Lockfile } from '../model/lockfile.ts';
 import type { DistributionInput, PackageSource, SourcePackage } from '../model/plan.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { Repository } from '../model/rosdistro.ts';
@@ -20,7 +20,7 @@ import {
 } from './git/git.ts';
 import { resolveRequest, type Override, type Overrides } from './override.ts';
 import { readFolder } from './folders.ts';
-import { Memory } from './parse-cache.ts';
+import { ParseCache } from './parse-cache.ts';
 import { readPackages, recall, remembers, type RepositoryPackages } from './packages.ts';
 import { readCache, type Cache } from './rosdistro-cache.ts';
 import type { Workspace } from './workspace.ts';
@@ -41,7 +41,7 @@ export function readRosdep(workspace: Workspace, wanted?: ReadonlySet<string>): 
   const layered = layerRosdep(
     files,
     wanted,
-    wanted && existsSync(workspace.state) ? new Memory(workspace.state, 'rosdep') : undefined,
+    wanted && existsSync(workspace.state) ? new ParseCache(workspace.state, 'rosdep') : undefined,
   );
   if (diagnostics.length) return bad(...diagnostics, ...layered.diagnostics);
   return layered;
@@ -63,7 +63,7 @@ export interface Entries {
 }
 
 function readIndex(state: string, text: string, file: string, name: string): Result<IndexEntry> {
-  const memory = new Memory<IndexEntry>(state, `index-${name}`);
+  const memory = new ParseCache<IndexEntry>(state, `index-${name}`);
   const kept = memory.get(text);
   if (kept) return good(kept);
   const parsed = parseIndex(text, file, name);
@@ -155,7 +155,7 @@ export async function readEntries(workspace: Workspace, name: string): Promise<R
 export async function readDistribution(
   workspace: Workspace,
   name: string,
-  lock: Lock | undefined,
+  lock: Lockfile | undefined,
   overrides: Overrides,
   reporter: Reporter,
 ): Promise<Result<DistributionInput>> {
@@ -332,7 +332,7 @@ function cachedPackages(workspace: Workspace, repositories: readonly Repository[
 async function releasedPackages(
   workspace: Workspace,
   repositories: readonly Repository[],
-  locked: Lock['distributions'][string] | undefined,
+  locked: Lockfile['distributions'][string] | undefined,
   reporter: Reporter,
 ): Promise<Released[]> {
   const read = await parallel(
@@ -489,11 +489,11 @@ export async function pinReleased(
 export const makeLock = (
   stamp: string,
   distributions: readonly DistributionInput[],
-  platforms: Lock['platforms'],
-): Lock => {
-  const lock: Lock = { schema: 'slipway-lock-1', stamp, distributions: {}, platforms };
+  platforms: Lockfile['platforms'],
+): Lockfile => {
+  const lock: Lockfile = { schema: 'slipway-lock-1', stamp, distributions: {}, platforms };
   for (const d of distributions) {
-    const repositories: Lock['distributions'][string] = (lock.distributions[d.name] = {});
+    const repositories: Lockfile['distributions'][string] = (lock.distributions[d.name] = {});
     for (const p of [...d.packages.values()].sort((a, b) => compare(a.name, b.name))) {
       const { url, commit, tree, path } = p.source;
       const r = (repositories[p.repository] ??= {

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
-import type { Lock } from '../model/lockfile.ts';
+import type { Lockfile } from '../model/lockfile.ts';
 import { isRefName } from './rosdistro.ts';
 import { Locator, parseYaml } from './yaml.ts';
 
@@ -45,7 +45,7 @@ const schema = () =>
   });
 
 /** A lock file as `slipway lock` writes it; its text, undefined where there is none. */
-export function readLock(file: string, text: string | undefined): Result<Lock> {
+export function readLock(file: string, text: string | undefined): Result<Lockfile> {
   if (text === undefined)
     return bad(error('file-missing', 'there is no such lock', { file, hint: 'make one with `slipway lock`' }));
   const parsed = parseYaml(text, file);
@@ -65,14 +65,14 @@ export function readLock(file: string, text: string | undefined): Result<Lock> {
         ),
     );
   }
-  const lock: Lock = {
+  const lock: Lockfile = {
     schema: 'slipway-lock-1',
     stamp: checked.data.stamp,
     distributions: {},
     platforms: checked.data.platforms,
   };
   for (const [distribution, { repositories, packages }] of Object.entries(checked.data.distributions)) {
-    const all: Lock['distributions'][string] = {};
+    const all: Lockfile['distributions'][string] = {};
     for (const [n, r] of Object.entries(repositories))
       all[n] = {
         url: r.url,

@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readIf, writeWhole } from '../io/files.ts';
-import { later } from '../io/deferred.ts';
+import { defer } from '../io/deferred.ts';
 import { sha256 } from '../model/digest.ts';
 
 declare const SLIPWAY_VERSION: string;
@@ -31,7 +31,7 @@ const json: Form<never> = { write: (value) => JSON.stringify(value), read: (text
  * What was read before, by the digest of its text, in one file: parsing is most of the time that a plan takes. A line
  * for each, digest and value, so that what is new is added at the end and what is old is parsed when it is asked for.
  */
-export class Memory<T> {
+export class ParseCache<T> {
   private readonly lines = new Map<string, string>();
   private readonly used = new Set<string>();
   private readonly added: { text: string; value: () => T }[] = [];
@@ -59,7 +59,7 @@ export class Memory<T> {
       )
         this.lines.set(text.slice(at, at + digestLength), text.slice(at, end));
     }
-    later(() => this.keep());
+    defer(() => this.keep());
   }
 
   /** What was read of a text. Where nothing is known no digest is taken to find that out. */

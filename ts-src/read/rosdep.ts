@@ -1,6 +1,6 @@
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { RosdepDatabase } from '../model/rosdep.ts';
-import type { Memory } from './parse-cache.ts';
+import type { ParseCache } from './parse-cache.ts';
 import { Locator, asMap, parseYaml } from './yaml.ts';
 
 export interface RosdepFile {
@@ -22,7 +22,7 @@ export interface KeptRosdep {
 export function layerRosdep(
   files: RosdepFile[],
   wanted?: ReadonlySet<string>,
-  memory?: Memory<KeptRosdep>,
+  memory?: ParseCache<KeptRosdep>,
 ): Result<RosdepDatabase> {
   const database: RosdepDatabase = { files: files.map((f) => f.file), rules: new Map(), keys: [] };
   const diagnostics: Diagnostic[] = [];
@@ -105,7 +105,7 @@ function readWanted(
   file: string,
   text: string,
   wanted: ReadonlySet<string>,
-  memory: Memory<KeptRosdep> | undefined,
+  memory: ParseCache<KeptRosdep> | undefined,
 ): Result<Rules> | undefined {
   const kept = memory?.get(text);
   const parts = kept ? undefined : splitKeys(text);

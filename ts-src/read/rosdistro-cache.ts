@@ -10,7 +10,7 @@ import { temporaryBeside } from '../io/files.ts';
 import { download } from './git/git.ts';
 import type { Workspace } from './workspace.ts';
 import { parseManifest } from './manifest/manifest.ts';
-import { Memory, type Form } from './parse-cache.ts';
+import { ParseCache, type Form } from './parse-cache.ts';
 import { packedManifest } from './manifest/packed-manifest.ts';
 import { parseCache, parseDistributionFile, parseEntries, splitCache, type CachePieces } from './rosdistro.ts';
 
@@ -88,7 +88,7 @@ const kept: Form<Repository[] | Manifest> = {
 
 /** What is known is found by the bytes: they become text only where they are parsed. */
 function parse(workspace: Workspace, file: string, shown: string, bytes: Buffer): Result<Cache> {
-  const memory = new Memory(workspace.state, `cache-${sha256(file).slice(0, 16)}`, kept);
+  const memory = new ParseCache(workspace.state, `cache-${sha256(file).slice(0, 16)}`, kept);
   const pieces = splitCache(bytes.toString('latin1'));
   const known = new Map<string, Manifest>();
   pieces?.entries.forEach((entry, name) => {

@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
 import { readIf } from '../io/files.ts';
-import { Memory } from './parse-cache.ts';
+import { ParseCache } from './parse-cache.ts';
 
 /** A distro repository on disk and where its state is kept. */
 export interface Workspace {
@@ -29,7 +29,7 @@ export async function readWorkspace(file: string, given: string | undefined): Pr
     );
   const root = dirname(file);
   const state = given ?? join(root, '.slipway');
-  const memory = new Memory<Distro>(state, 'distro');
+  const memory = new ParseCache<Distro>(state, 'distro');
   let distro = memory.get(text);
   if (!distro) {
     // The schema is half of what the program has to load.

@@ -9,7 +9,7 @@ const shown = 5;
 export function renderPlan(plan: Plan, states?: (scope: Scope, p: PlannedPackage) => string | undefined): string {
   const lines: string[] = [];
   for (const scope of plan.scopes) {
-    const building = scope.packages.filter((p) => !p.blocked && !p.held);
+    const building = scope.packages.filter((p) => !p.blocked && !p.mustBeCached);
     const targets = scope.targets.map(
       (t) => `${t.platform} (${t.os} ${t.release}) ${t.architecture}${t.variant === 'default' ? '' : `, ${t.variant}`}`,
     );
@@ -21,7 +21,11 @@ export function renderPlan(plan: Plan, states?: (scope: Scope, p: PlannedPackage
       const why = 'named' in p.why ? 'named' : `for ${p.why.neededBy}`;
       const needs = p.build.length + p.systemBuild.length;
       const first = p.build.length > shown ? p.build : [...p.build, ...p.systemBuild];
-      const state = p.blocked ? `blocked: ${p.blocked}` : p.held ? 'from the store' : (states?.(scope, p) ?? '');
+      const state = p.blocked
+        ? `blocked: ${p.blocked}`
+        : p.mustBeCached
+          ? 'from the store'
+          : (states?.(scope, p) ?? '');
       lines.push(
         `${String(i + 1).padStart(5)}  ${p.name.padEnd(width)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs ? `; needs ${someOf(first, shown, needs)}` : ''}${state ? `; ${state}` : ''}`,
       );

@@ -14,7 +14,7 @@ export interface ScheduledTask {
  */
 export function renderSchedule(
   run: string,
-  counts: { kept: number; todo: number; open: number; failed: number },
+  counts: { cached: number; todo: number; open: number; failed: number },
   groups: readonly { platform: string; architecture: string }[],
   first: number,
   tasks: readonly ScheduledTask[],
@@ -25,7 +25,7 @@ export function renderSchedule(
     [name, ...tasks.map(value)].join(' ');
   return `${[
     `run ${run}`,
-    `counts ${counts.kept} ${counts.todo} ${counts.open} ${counts.failed}`,
+    `counts ${counts.cached} ${counts.todo} ${counts.open} ${counts.failed}`,
     ['groups', ...groups.map((g) => `${g.platform}/${g.architecture}`)].join(' '),
     column('group', (t) => t.group),
     column('seconds', (t) => t.seconds),

@@ -16,7 +16,7 @@ const words: Record<TaskState, string> = {
   blocked: 'blocked',
   built: 'built',
   passed: 'passed',
-  kept: 'kept',
+  cached: 'cached',
   waiting: 'waiting',
 };
 
@@ -41,7 +41,7 @@ export function renderSummary(
   const stopped = results.filter((r) => r.state === 'stopped');
   for (const t of stopped.slice(0, 20)) lines.push(`stopped ${t.id}: ${t.reason}`);
   if (stopped.length > 20) lines.push(`stopped: and ${stopped.length - 20} more`);
-  const counts = (['failed', 'stopped', 'blocked', 'built', 'passed', 'kept'] as const)
+  const counts = (['failed', 'stopped', 'blocked', 'built', 'passed', 'cached'] as const)
     .map((s) => [s, results.filter((r) => r.state === s).length] as const)
     .filter(([, n]) => n > 0)
     .map(([s, n]) => `${n} ${words[s]}`);
@@ -76,14 +76,14 @@ export function renderHeadline(
     ...(
       [
         ['built', count('build', 'built')],
-        ['kept', count('build', 'kept')],
+        ['cached', count('build', 'cached')],
         ['stopped', results.filter((t) => t.state === 'stopped' || t.state === 'blocked').length],
       ] as const
     )
       .filter(([, n]) => n > 0)
       .map(([what, n]) => `${n} ${what}`),
-    ...(count('test', 'passed', 'kept')
-      ? [`tests of ${plural(count('test', 'passed', 'kept'), 'package')} passed`]
+    ...(count('test', 'passed', 'cached')
+      ? [`tests of ${plural(count('test', 'passed', 'cached'), 'package')} passed`]
       : []),
     ...(abi.length
       ? [`ABI of ${abi.slice(0, 3).join(', ')}${abi.length > 3 ? ` and ${abi.length - 3} more` : ''} changes`]
@@ -92,9 +92,9 @@ export function renderHeadline(
   return `${title}: ${parts.join(', ') || 'nothing to do'}\n`;
 }
 
-/** What a run has before it: what is kept, what must be done, and what is known only when that is done. */
-export function renderOutlook({ kept, todo, open }: { kept: number; todo: number; open: number }): string {
-  return `${kept} kept, ${todo} to do${open ? `, ${open} that depend on what these turn out to be` : ''}`;
+/** What a run has before it: what is cached, what must be done, and what is known only when that is done. */
+export function renderOutlook({ cached, todo, open }: { cached: number; todo: number; open: number }): string {
+  return `${cached} cached, ${todo} to do${open ? `, ${open} that depend on what these turn out to be` : ''}`;
 }
 
 /** Before a run: a line for each task that must be done, or that can't be; those that depend on others counted. */
@@ -113,7 +113,7 @@ export function renderForetold(results: readonly TaskResult[]): string {
 export function renderEvent(t: TaskResult, done: number, total: number): string {
   const took = t.started !== undefined && t.finished !== undefined ? ` in ${duration(t.finished - t.started)}` : '';
   const reason =
-    t.state === 'built' || t.state === 'kept' || (t.state === 'passed' && !t.reason.startsWith('flaky'))
+    t.state === 'built' || t.state === 'cached' || (t.state === 'passed' && !t.reason.startsWith('flaky'))
       ? ''
       : `: ${t.reason.split('\n')[0]}`;
   return `[${String(done).padStart(String(total).length)}/${total}] ${words[t.state]} ${t.id}${t.version ? ` ${t.version}` : ''}${took}${reason}\n`;

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import { exists, readJson, writeWhole } from '../io/files.ts';
-import { withLock } from '../io/mutex.ts';
+import { withMutex } from '../io/mutex.ts';
 import { aptCache, aptEnvironment, type Base } from './base-system.ts';
 import type { Driver } from './driver.ts';
-import { newWork } from './scratch.ts';
+import { newScratch } from './scratch.ts';
 
 /** System packages that some names bring onto a base. */
 export interface SystemSet {
@@ -52,7 +52,7 @@ const copyCaches = 'cp /aptcache/*.bin /tmp/; ';
  * System packages of one base: which versions a set of names takes (apt decides, remembered by the archive's state),
  * and folders that hold them, each upon a smaller one where there is one.
  */
-export class System {
+export class AptResolver {
   /** Names → digest of their set; those that apt refuses → its words. */
   private readonly resolved: Map<string, string>;
   private readonly refused = new Map<string, string>();
@@ -151,14 +151,14 @@ export class System {
 
   /** Questions that come together are asked in one entry. */
   private async ask(): Promise<void> {
-    let batch: System['pending'] = [];
+    let batch: AptResolver['pending'] = [];
     try {
       while (this.pending.length) {
         batch = this.pending;
         this.pending = [];
         const sets = [...new Set(batch.map((b) => b.names))].filter((s) => !this.resolved.has(s));
         if (sets.length) {
-          const work = newWork(this.state);
+          const work = newScratch(this.state);
           writeWhole(join(work, 'sets'), `${sets.join('\n')}\n`);
           const out = await this.driver.enter({
             root: { layers: [this.base.root] },
@@ -244,7 +244,7 @@ export class System {
   private async make(id: string, set: string[]): Promise<Result<string[]>> {
     const there = this.chain(id);
     if (there && (await this.sound(there))) return good(there);
-    return withLock(join(this.all(), `${id}.lock`), async () => {
+    return withMutex(join(this.all(), `${id}.lock`), async () => {
       const other = this.chain(id);
       if (other && (await this.sound(other))) return good(other);
       let parent = this.nearestBelow(set);
@@ -252,7 +252,7 @@ export class System {
       const missing = set.filter((s) => !parent?.set.includes(s));
       const fetched = await this.fetch(missing);
       if (!fetched.ok) return fetched;
-      const work = newWork(this.state);
+      const work = newScratch(this.state);
       const keep = join(work, 'kept');
       const lower = parent ? this.chain(parent.id)! : [this.base.root];
       const made = await this.driver.enter({
@@ -347,11 +347,11 @@ export class System {
       const [name, version] = p.split('=') as [string, string];
       return `${name}_${version.replaceAll(':', '%3a')}_`;
     };
-    return withLock(join(this.state, 'archives.lock'), async () => {
+    return withMutex(join(this.state, 'archives.lock'), async () => {
       const held = readdirSync(this.archives());
       const missing = packages.filter((p) => !held.some((h) => h.startsWith(file(p))));
       if (!missing.length) return good(true);
-      const work = newWork(this.state);
+      const work = newScratch(this.state);
       // Beside where they stay, so that each appears there whole.
       const got = await this.driver.enter({
         root: { layers: [this.base.root] },

@@ -4,11 +4,11 @@ import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import type { Platform } from '../model/distro.ts';
 import { exists, readIf, readJson, sha256File, writeWhole } from '../io/files.ts';
-import { withLock } from '../io/mutex.ts';
+import { withMutex } from '../io/mutex.ts';
 import { run } from '../io/process.ts';
 import { baseSources, mmdebstrapCommand, underlaySources } from './archive.ts';
 import type { Driver } from './driver.ts';
-import { newWork } from './scratch.ts';
+import { newScratch } from './scratch.ts';
 
 /** A platform's base system on this machine. */
 export interface Base {
@@ -66,7 +66,7 @@ export async function ensureBase(
   };
   const there = current();
   if (there && (await driver.ready(there.root))) return good(there);
-  return withLock(
+  return withMutex(
     join(folder, 'lock'),
     async () => {
       const other = current();
@@ -169,7 +169,7 @@ export async function prepareBase(driver: Driver, state: string, base: Base): Pr
     root: { layers: [base.root] },
     network: false,
     user: 'root',
-    work: newWork(state),
+    work: newScratch(state),
     env: aptEnvironment(undefined),
     binds: [
       { from: base.lists, to: '/var/lib/apt/lists', readOnly: true },

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { holdLock } from '../io/mutex.ts';
+import { holdMutex } from '../io/mutex.ts';
 import { run } from '../io/process.ts';
 import type { Driver } from './driver.ts';
 
@@ -11,7 +11,7 @@ let session: string | undefined;
  * Opens this run's folder under `state/work` and removes those of runs that died: a living one holds a lock on its own,
  * which the kernel lets go of however it ends.
  */
-export async function openWork(state: string, driver: Driver): Promise<void> {
+export async function openScratch(state: string, driver: Driver): Promise<void> {
   const all = join(state, 'work');
   mkdirSync(all, { recursive: true });
   for (const name of readdirSync(all)) {
@@ -22,20 +22,20 @@ export async function openWork(state: string, driver: Driver): Promise<void> {
     rmSync(join(all, `${name}.lock`), { force: true });
   }
   const name = `${process.pid}-${randomBytes(4).toString('hex')}`;
-  await holdLock(join(all, `${name}.lock`));
+  await holdMutex(join(all, `${name}.lock`));
   session = join(all, name);
   mkdirSync(session, { recursive: true });
 }
 
 /** A folder of its own for one entry into a root; gone when the run is. */
-export function newWork(state: string): string {
+export function newScratch(state: string): string {
   const folder = join(session ?? join(state, 'work', `single-${process.pid}`), randomBytes(6).toString('hex'));
   mkdirSync(folder, { recursive: true });
   return folder;
 }
 
 /** What entered roots has removed what it made there: to remove an empty folder no process is needed. */
-export async function closeWork(driver: Driver): Promise<void> {
+export async function closeScratch(driver: Driver): Promise<void> {
   if (!session) return;
   try {
     rmdirSync(session);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { StoredFile } from '../model/result.ts';
 import { exists, readJson, sha256File, writeWhole } from '../io/files.ts';
-import { withLock } from '../io/mutex.ts';
+import { withMutex } from '../io/mutex.ts';
 import { run } from '../io/process.ts';
 import { prepareBase, type Base } from './base-system.ts';
 import type { Driver } from './driver.ts';
@@ -77,7 +77,7 @@ const lost = (what: string, platform: string, digest: string): Result<never> =>
   );
 
 /** The base that a plan was made with: the one at hand, else from the store. */
-export async function keptBase(
+export async function storedBase(
   driver: Driver,
   store: Store,
   state: string,
@@ -108,7 +108,7 @@ export async function keptBase(
   };
   const now = await there();
   if (now) return good(now);
-  return withLock(
+  return withMutex(
     join(folder, 'lock'),
     async () => {
       const other = await there();

@@ -14,7 +14,7 @@ import {
 import { dirname, join } from 'node:path';
 import { sha256 } from '../model/digest.ts';
 import { exists, temporaryBeside, writeWhole } from '../io/files.ts';
-import { withLock } from '../io/mutex.ts';
+import { withMutex } from '../io/mutex.ts';
 import type { BlobInfo, Blobs } from './blobs.ts';
 
 /** A folder, of this machine or shared between machines: what is written appears by rename. */
@@ -52,7 +52,7 @@ export class FileBlobs implements Blobs {
   }
 
   async replace(name: string, data: Buffer, before: string | undefined): Promise<boolean> {
-    return withLock(`${this.path(name)}.lock`, async () => {
+    return withMutex(`${this.path(name)}.lock`, async () => {
       if ((await this.getTagged(name))?.tag !== before) return false;
       writeWhole(this.path(name), data);
       return true;

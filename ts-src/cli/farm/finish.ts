@@ -8,27 +8,27 @@ import { renderAbi } from '../../render/abi.ts';
 import { renderLock } from '../../render/lock.ts';
 import { tellingPart } from '../../render/log.ts';
 import { renderHeadline, renderSummary } from '../../render/summary.ts';
-import { closeWork, newWork } from '../../sandbox/scratch.ts';
+import { closeScratch, newScratch } from '../../sandbox/scratch.ts';
 import { openChannel, publishChannel } from '../../publish/channel.ts';
 import { compareBuilds, filesOfBuild } from '../../engine/compare-builds.ts';
-import { complain, exit, print, showDiagnostics, type Values, type Verb } from '../common.ts';
+import { writeMessage, exit, writeOutput, showDiagnostics, type Values, type Command } from '../command.ts';
 import { judgeTests, resultsOf, writeOutputs } from '../outputs.ts';
 import { recordRun } from '../../engine/runs.ts';
-import type { ScopeRun } from '../../engine/task-graph.ts';
+import type { TaskGraph } from '../../engine/task-graph.ts';
 import { type Session } from '../../engine/session.ts';
 import { limitsOf, runOptions } from '../run-options.ts';
 import { platformsOf } from '../../engine/system-lock.ts';
-import { lockName, resultName, takePart, type Loaded } from '../../farm/run-manifest.ts';
-import { farmOptions, openRun, untilStopped, type KeptResult } from './work.ts';
+import { lockName, resultName, applyShard, type Loaded } from '../../farm/run-manifest.ts';
+import { farmOptions, openRun, untilStopped, type StoredResult } from './work.ts';
 
 /**
  * What agents did, told in the session: results and records of all tasks. Logs of what failed are brought to `output`.
  */
 async function gather(session: Session, loaded: Loaded, output: string): Promise<void> {
   const { store } = session;
-  for (const r of session.runs) {
+  for (const graph of session.graphs) {
     for (const part of loaded.parts) {
-      if (part.architecture === r.target.architecture) takePart(r, part);
+      if (part.architecture === graph.target.architecture) applyShard(graph, part);
     }
   }
   const there = new Set(await store.names(`runs/${loaded.bundle.id}/results`));
@@ -36,13 +36,13 @@ async function gather(session: Session, loaded: Loaded, output: string): Promise
     .flatMap((part) =>
       part.tasks.map(([run, task], i) => ({
         number: part.first + i,
-        run: session.runs.find((r) => r.id === run),
+        run: session.graphs.find((graph) => graph.id === run),
         task,
       })),
     )
     .filter((t) => t.run && there.has(resultName(loaded.bundle.id, t.number)));
   await store.many(numbers, async ({ number, run, task }) => {
-    const kept = await store.readJson<KeptResult>(resultName(loaded.bundle.id, number));
+    const kept = await store.readJson<StoredResult>(resultName(loaded.bundle.id, number));
     if (!kept) return;
     if (run!.results[task]?.id === kept.result.id) run!.results[task] = kept.result;
     const { key } = kept.result;
@@ -53,16 +53,18 @@ async function gather(session: Session, loaded: Loaded, output: string): Promise
       if (text !== undefined) writeWhole(join(output, kept.result.log), text, { sync: false });
     }
   });
-  for (const r of session.runs) {
-    for (const t of r.results) {
+  for (const graph of session.graphs) {
+    for (const t of graph.results) {
       if (t?.state !== 'waiting') continue;
-      const p = r.scope.packages.find((q) => q.name === t.name)!;
+      const p = graph.scope.packages.find((q) => q.name === t.name)!;
       const because = [
         ...(t.kind === 'test' ? [p.name] : []),
         ...p.build,
         ...p.run,
         ...(t.kind === 'test' ? p.test : []),
-      ].find((d) => ['failed', 'stopped', 'blocked'].includes(r.results[r.closures.index.get(d) ?? -1]?.state ?? ''));
+      ].find((d) =>
+        ['failed', 'stopped', 'blocked'].includes(graph.results[graph.closures.index.get(d) ?? -1]?.state ?? ''),
+      );
       Object.assign(t, {
         state: 'stopped',
         reason: because === undefined ? 'the run ended before it' : `'${because}' failed or was stopped`,
@@ -76,7 +78,7 @@ const outputOption = {
 } as const;
 const outputOf = (values: Values): string => resolve(typeof values.output === 'string' ? values.output : 'out');
 
-export const publish: Verb = {
+export const publish: Command = {
   summary: 'publish what a prepared run built to its channel',
   usage: 'publish --run ID --store URI --output DIR',
   details: `The repository in the folder is brought to what the run holds: atomically for each suite, refused where another run was quicker.
@@ -93,20 +95,20 @@ An untrusted run publishes nothing.`,
     const { bundle } = loaded;
     try {
       if (bundle.untrusted !== undefined || bundle.pipeline.channel === undefined) {
-        complain(`slipway publish: the run ${bundle.id} is not trusted: it publishes nothing\n`);
+        writeMessage(`slipway publish: the run ${bundle.id} is not trusted: it publishes nothing\n`);
         return exit.failed;
       }
       const output = outputOf(values);
       await gather(session, loaded, output);
       const failed =
-        resultsOf(session.runs).some((t) => t.kind === 'build' && !isDone(t.state)) || bundle.faults.length > 0;
+        resultsOf(session.graphs).some((t) => t.kind === 'build' && !isDone(t.state)) || bundle.faults.length > 0;
       if (failed && bundle.pipeline.strict) {
-        complain('this track is strict: nothing is published of a run that has a failure\n');
+        writeMessage('this track is strict: nothing is published of a run that has a failure\n');
         return exit.failed;
       }
       const channel = await openChannel(session.store, bundle.pipeline.channel);
       const published = await publishChannel(channel, {
-        runs: session.runs,
+        runs: session.graphs,
         store: session.store,
         state: session.input.state,
         folder: output,
@@ -120,20 +122,20 @@ An untrusted run publishes nothing.`,
       showDiagnostics(published.diagnostics);
       for (const key of published.lost) await session.store.forget(key);
       if (published.lost.length)
-        complain(
+        writeMessage(
           `the store lost ${published.lost.length} packages of this run, or they were damaged: run the pipeline again, and they are built again\n`,
         );
-      print(published.sources.join('\n'));
+      writeOutput(published.sources.join('\n'));
       const bad = published.diagnostics.some(isError) || published.lost.length > 0;
       if (!bad && !failed) {
-        const platforms = await platformsOf({ state: session.input.state, distro: bundle.distro }, session.runs);
+        const platforms = await platformsOf({ state: session.input.state, distro: bundle.distro }, session.graphs);
         await session.store.writeJson(lockName(channel.name), {
           lock: renderLock(makeLock(bundle.plan.stamp, session.input.distributions, platforms)),
         });
       }
       return bad ? exit.failed : exit.ok;
     } finally {
-      await closeWork(session.driver);
+      await closeScratch(session.driver);
       stop.done();
     }
   },
@@ -145,7 +147,7 @@ const secretOf = (env: NodeJS.ProcessEnv) =>
     ? { file: env.SLIPWAY_SIGNING_KEY_FILE, passphrase: env.SLIPWAY_SIGNING_PASSPHRASE }
     : undefined;
 
-export const report: Verb = {
+export const report: Command = {
   summary: 'gather what a prepared run came to: report, results, JUnit, lock, logs of failures',
   usage: 'report --run ID --store URI',
   details: 'Standard output is one line for people. The exit code is 1 where anything failed.',
@@ -160,7 +162,7 @@ export const report: Verb = {
     try {
       return await tell(session, loaded, outputOf(values));
     } finally {
-      await closeWork(session.driver);
+      await closeScratch(session.driver);
       stop.done();
     }
   },
@@ -169,8 +171,8 @@ export const report: Verb = {
 async function tell(session: Session, loaded: Loaded, output: string): Promise<number> {
   const { bundle } = loaded;
   await gather(session, loaded, output);
-  const results = resultsOf(session.runs);
-  const verdicts = await judgeTests(session.runs, session.store, bundle.plan.stamp);
+  const results = resultsOf(session.graphs);
+  const verdicts = await judgeTests(session.graphs, session.store, bundle.plan.stamp);
   for (const t of results) {
     const verdict = verdicts.get(t.id);
     if (verdict) t.reason += `\n${verdict}`;
@@ -178,13 +180,13 @@ async function tell(session: Session, loaded: Loaded, output: string): Promise<n
   const before: LastGood = bundle.subject || bundle.untrusted !== undefined ? await lastGood(session) : new Map();
   if (bundle.subject) tellBefore(session, loaded, before);
   const abi = bundle.untrusted === undefined ? [] : await tellAbi(session, loaded, before, output);
-  const platforms = await platformsOf({ state: session.input.state, distro: bundle.distro }, session.runs);
+  const platforms = await platformsOf({ state: session.input.state, distro: bundle.distro }, session.graphs);
   showDiagnostics(
     await writeOutputs(
       bundle.plan,
       session.input.distributions,
       platforms,
-      session.runs,
+      session.graphs,
       session.store,
       output,
       bundle.begun,
@@ -192,7 +194,7 @@ async function tell(session: Session, loaded: Loaded, output: string): Promise<n
   );
   await recordRun(session);
   const tails = (t: TaskResult): string[] => (t.log === undefined ? [] : tellingPart(readLog(t.log)));
-  complain(
+  writeMessage(
     renderSummary(
       results.map((t) => (t.log === undefined ? t : { ...t, log: join(output, t.log) })),
       tails,
@@ -200,22 +202,22 @@ async function tell(session: Session, loaded: Loaded, output: string): Promise<n
     ),
   );
   const failed = results.some((t) => !isDone(t.state)) || bundle.faults.length > 0;
-  print(renderHeadline(bundle.title, results, bundle.faults.length, abi));
+  writeOutput(renderHeadline(bundle.title, results, bundle.faults.length, abi));
   return failed ? exit.failed : exit.ok;
 }
 
 /** By package what the trusted store has of the last runs. */
-type LastGood = ReadonlyMap<ScopeRun, ReadonlyMap<string, BriefRecord>>;
+type LastGood = ReadonlyMap<TaskGraph, ReadonlyMap<string, BriefRecord>>;
 
-async function lastGood({ runs, store }: Session): Promise<LastGood> {
+async function lastGood({ graphs: runs, store }: Session): Promise<LastGood> {
   return new Map(
     await store.many(
       runs,
-      async (r) =>
+      async (graph) =>
         [
-          r,
+          graph,
           new Map(
-            [...(await store.readIndex(r.id)).builds.values()].map((record) => [record.package, record] as const),
+            [...(await store.readIndex(graph.id)).builds.values()].map((record) => [record.package, record] as const),
           ),
         ] as const,
     ),
@@ -225,9 +227,9 @@ async function lastGood({ runs, store }: Session): Promise<LastGood> {
 /** Of packages downstream that failed: whether they were good before. */
 function tellBefore(session: Session, { bundle }: Loaded, before: LastGood): void {
   const { downstream } = bundle.subject!;
-  for (const r of session.runs) {
-    const good = before.get(r)!;
-    for (const t of r.results) {
+  for (const graph of session.graphs) {
+    const good = before.get(graph)!;
+    for (const t of graph.results) {
       if (t?.state !== 'failed' || !downstream.includes(t.name)) continue;
       t.reason += `\nthis change broke it${good.has(t.name) ? ': it was good in the last run without the change' : ', or it was broken before: no good build of it is known'}`;
     }
@@ -241,23 +243,23 @@ function tellBefore(session: Session, { bundle }: Loaded, before: LastGood): voi
 async function tellAbi(session: Session, { bundle }: Loaded, before: LastGood, output: string): Promise<string[]> {
   const texts: string[] = [];
   const changed = new Set<string>();
-  for (const r of session.runs) {
-    for (const [n, t] of r.results.slice(0, r.count).entries()) {
-      const [old, now] = [before.get(r)!.get(t!.name), r.records[n]];
+  for (const graph of session.graphs) {
+    for (const [n, t] of graph.results.slice(0, graph.count).entries()) {
+      const [old, now] = [before.get(graph)!.get(t!.name), graph.records[n]];
       if (t?.state !== 'built' || !old || !now || old.abi === now.abi || !Object.hasOwn(bundle.users, t.name)) continue;
       changed.add(t.name);
       const users = bundle.users[t.name]!;
-      const folder = newWork(session.input.state);
+      const folder = newScratch(session.input.state);
       const [a, b] = [await filesOfBuild(session.store, old.debs), await filesOfBuild(session.store, now.debs)];
       const compared = !a.ok ? a : !b.ok ? b : await compareBuilds(a.value, b.value, folder);
       texts.push(
-        `${t.name} on ${r.target.platform} ${r.target.architecture}: this changes the ABI (${old.abi} → ${now.abi}); ${users.length ? `rebuilt for it: ${users.join(', ')}` : 'nothing is built on it'}\n${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0]!.message}\n`}`,
+        `${t.name} on ${graph.target.platform} ${graph.target.architecture}: this changes the ABI (${old.abi} → ${now.abi}); ${users.length ? `rebuilt for it: ${users.join(', ')}` : 'nothing is built on it'}\n${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0]!.message}\n`}`,
       );
       rmSync(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
-    complain(`\n${texts.join('\n')}\n`);
+    writeMessage(`\n${texts.join('\n')}\n`);
     writeWhole(join(output, 'abi.txt'), texts.join('\n'));
   }
   return [...changed].sort();

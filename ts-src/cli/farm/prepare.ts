@@ -3,27 +3,27 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { bad, error, good, isError, sorted, warning, type Diagnostic, type Result } from '../../model/diagnostics.ts';
 import { exists, readIf, writeWhole } from '../../io/files.ts';
 import { usersOf } from '../../plan/closure.ts';
-import { pipelineOf, type Pipeline } from '../../plan/branch-policy.ts';
+import { runPolicyOf, type RunPolicy } from '../../plan/branch-policy.ts';
 import { checkout, fetchCommit, git, resolveRef } from '../../read/git/git.ts';
 import { useGitCredentials } from '../../read/git/credentials.ts';
 import { isRefName } from '../../read/rosdistro.ts';
 import { renderComparison } from '../../render/compare.ts';
 import { missingTools } from '../../sandbox/doctor.ts';
 import { isStoreUri, openStore, type Store } from '../../store/store.ts';
-import { closeWork, openWork } from '../../sandbox/scratch.ts';
+import { closeScratch, openScratch } from '../../sandbox/scratch.ts';
 import { isPartial, pinSources } from '../build.ts';
 import { heldIn, openChannel } from '../../publish/channel.ts';
 import {
-  complain,
+  writeMessage,
   distroOptions,
   exit,
-  print,
+  writeOutput,
   selectionOptions,
   showDiagnostics,
   type Option,
   type Values,
-  type Verb,
-} from '../common.ts';
+  type Command,
+} from '../command.ts';
 import {
   changedIn,
   compareWith,
@@ -42,14 +42,14 @@ import {
   filesOf,
   lockName,
   newRunId,
-  placeName,
-  saveBundle,
-  savePart,
+  namespaceName,
+  saveRunManifest,
+  saveShard,
   testedIn,
-  type Bundle,
+  type RunManifest,
 } from '../../farm/run-manifest.ts';
 import { downstreamOf, repositoryOf } from '../../farm/changed-repository.ts';
-import { keepSources, makePart, scheduleOf } from '../../farm/shard.ts';
+import { keepSources, makeShard, scheduleOf } from '../../farm/shard.ts';
 
 const options = {
   ...distroOptions,
@@ -103,7 +103,7 @@ const options = {
   output: { type: 'string', short: 'o', value: 'FILE', help: 'write the schedule there (default: standard output)' },
 } as const satisfies Record<string, Option>;
 
-export const prepare: Verb = {
+export const prepare: Command = {
   summary: 'plan a run for many machines: into the store goes all that agents need, out comes a schedule',
   usage: 'prepare [PACKAGE|GLOB ...]',
   details: `Pins every repository, finds what the store has already, puts sources and base systems into the store, and writes the schedule:
@@ -117,7 +117,7 @@ async function runPrepare(given: Values, packages: string[]): Promise<number> {
   const limits = limitsOf('prepare', given);
   if (!limits) return exit.usage;
   if (given.downstream !== undefined && !['none', 'direct', 'all'].includes(String(given.downstream))) {
-    complain('slipway prepare: --downstream is none, direct or all\n');
+    writeMessage('slipway prepare: --downstream is none, direct or all\n');
     return exit.usage;
   }
   useGitCredentials(process.env);
@@ -140,15 +140,15 @@ async function runPrepare(given: Values, packages: string[]): Promise<number> {
   const { distro, state, root } = workspace.value;
   const storeUri = typeof values.store === 'string' ? values.store : distro.store;
   if (!isStoreUri(storeUri)) {
-    complain('slipway prepare: --store is file:PATH or s3://BUCKET/PREFIX\n');
+    writeMessage('slipway prepare: --store is file:PATH or s3://BUCKET/PREFIX\n');
     return exit.usage;
   }
   const text = (name: string) =>
     typeof values[name] === 'string' && values[name] !== '' ? (values[name] as string) : undefined;
   const isChange = text('change') !== undefined;
-  const pipeline: Pipeline = isChange
+  const pipeline: RunPolicy = isChange
     ? { kind: 'request', channel: undefined, locked: false, strict: false, keep: undefined }
-    : pipelineOf(
+    : runPolicyOf(
         distro,
         { branch: text('branch'), tag: text('tag'), request: text('request') },
         values.primary === true ? true : undefined,
@@ -156,7 +156,9 @@ async function runPrepare(given: Values, packages: string[]): Promise<number> {
   if (text('channel') !== undefined && pipeline.kind !== 'request') pipeline.channel = text('channel');
   // What a change makes is not trusted, whatever it is of: it lies in a place of its own.
   const place =
-    pipeline.kind === 'request' ? placeName(text('request') ?? text('title') ?? text('change') ?? 'change') : undefined;
+    pipeline.kind === 'request'
+      ? namespaceName(text('request') ?? text('title') ?? text('change') ?? 'change')
+      : undefined;
   const store = await openStore(storeUri, root, state, place);
   const readable = await withLock(values, store, pipeline, root, state, isChange);
   if ('code' in readable) {
@@ -173,9 +175,9 @@ async function runPrepare(given: Values, packages: string[]): Promise<number> {
   const all = sorted([...planned.diagnostics, ...readable.notes, ...lacking]);
   showDiagnostics(all);
   const strict = pipeline.strict && all.some(isError);
-  if (strict) complain('this track is strict: nothing is built while the distro repository has faults\n');
+  if (strict) writeMessage('this track is strict: nothing is built while the distro repository has faults\n');
   if (strict || lacking.length) return exit.failed;
-  if (difference !== undefined) complain(`\nwhat this changes:\n${difference}\n`);
+  if (difference !== undefined) writeMessage(`\nwhat this changes:\n${difference}\n`);
   showDiagnostics(await pinSources(planned.workspace, planned.plan));
 
   const driver = driverOf(values, state);
@@ -185,7 +187,7 @@ async function runPrepare(given: Values, packages: string[]): Promise<number> {
     return exit.failed;
   }
   mkdirSync(state, { recursive: true });
-  await openWork(state, driver);
+  await openScratch(state, driver);
   try {
     const own = ownArchitecture() ?? '';
     const architectures = [...new Set(planned.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
@@ -194,7 +196,7 @@ async function runPrepare(given: Values, packages: string[]): Promise<number> {
       values['no-test'] !== true &&
       named &&
       (!subject || subject.own.includes(name) || subject.downstream.includes(name));
-    const bundle: Bundle = {
+    const bundle: RunManifest = {
       schema: 2,
       id: newRunId(planned.plan.stamp),
       plan: planned.plan,
@@ -216,7 +218,7 @@ async function runPrepare(given: Values, packages: string[]): Promise<number> {
       architectures,
       begun: Date.now(),
     };
-    await saveBundle(store, bundle);
+    await saveRunManifest(store, bundle);
     const tested = testedIn(bundle);
     const input: RunInput = {
       plan: planned.plan,
@@ -230,19 +232,19 @@ async function runPrepare(given: Values, packages: string[]): Promise<number> {
       bases: {},
     };
     const session = await openSession(input, {
-      say: (line) => complain(`${line}\n`),
+      say: (line) => writeMessage(`${line}\n`),
       driver,
       limits,
       renewBase: values['renew-base'] === true,
       signal: new AbortController().signal,
-      held: heldIn(channel.value.versions),
+      channelVersion: heldIn(channel.value.versions),
       store,
     });
     if ('diagnostics' in session) {
       showDiagnostics(session.diagnostics);
       return exit.failed;
     }
-    const { part, outlook } = await makePart(session, own, 0, values.retest === true, new AbortController().signal);
+    const { part, outlook } = await makeShard(session, own, 0, values.retest === true, new AbortController().signal);
     // What machines of other architectures may have to build they find out themselves, but this one alone is given the
     // secrets of sources.
     await keepSources(
@@ -251,24 +253,24 @@ async function runPrepare(given: Values, packages: string[]): Promise<number> {
         s.targets.some((t) => t.architecture !== own) ? s.packages.filter((p) => !p.blocked) : [],
       ),
     );
-    await savePart(store, bundle.id, part);
+    await saveShard(store, bundle.id, part);
     await shareResolved(session);
     const schedule = scheduleOf(session, bundle.id, part, outlook, distro.tests.stop_dependents);
-    complain(
-      `run ${bundle.id}${pipeline.channel === undefined ? '' : ` for the channel ${pipeline.channel}`}: ${outlook.kept} kept, ${outlook.todo} to do, ${outlook.open} that depend on what these turn out to be\n`,
+    writeMessage(
+      `run ${bundle.id}${pipeline.channel === undefined ? '' : ` for the channel ${pipeline.channel}`}: ${outlook.cached} cached, ${outlook.todo} to do, ${outlook.open} that depend on what these turn out to be\n`,
     );
-    for (const w of session.waiting) complain(`${w}\n`);
+    for (const w of session.waiting) writeMessage(`${w}\n`);
     // What other architectures have to do is found out on a machine of theirs.
     const header =
       `kind ${pipeline.kind}\nstore ${absoluteStore(storeUri, root)}\nchannel ${pipeline.channel ?? ''}\nplace ${place ?? ''}\narchitectures ${architectures.filter((a) => a !== own).join(' ')}\n`.replace(
         / +$/gm,
         '',
       );
-    if (text('output') === undefined) print(header + schedule);
+    if (text('output') === undefined) writeOutput(header + schedule);
     else writeWhole(resolve(text('output')!), header + schedule);
     return exit.ok;
   } finally {
-    await closeWork(driver);
+    await closeScratch(driver);
   }
 }
 
@@ -278,7 +280,7 @@ async function runPrepare(given: Values, packages: string[]): Promise<number> {
 async function withLock(
   values: Values,
   store: Store,
-  pipeline: Pipeline,
+  pipeline: RunPolicy,
   root: string,
   state: string,
   isChange: boolean,
@@ -307,16 +309,16 @@ async function withLock(
         ),
       ],
     };
-  const file = join(state, 'cache', `lock-${placeName(like)}.yaml`);
+  const file = join(state, 'cache', `lock-${namespaceName(like)}.yaml`);
   writeWhole(file, text.lock);
   return { values: { ...values, lock: file }, notes: [] };
 }
 
 interface Read {
   planned: Planned;
-  subject: Bundle['subject'];
+  subject: RunManifest['subject'];
   difference: string | undefined;
-  users: Bundle['users'];
+  users: RunManifest['users'];
 }
 
 /** The values with the distro repository at hand that `--distro-url` names. */
@@ -373,7 +375,7 @@ const absoluteStore = (uri: string, root: string): string =>
 async function planOf(
   values: Values,
   packages: string[],
-  pipeline: Pipeline,
+  pipeline: RunPolicy,
 ): Promise<Read | { diagnostics: Diagnostic[] }> {
   if (typeof values.change === 'string') return planChange(values, values.change);
   if (pipeline.kind === 'request' && typeof values.target === 'string') {
@@ -462,7 +464,7 @@ async function planChange(values: Values, change: string): Promise<Read | { diag
     budget,
   );
   if (downstream.left)
-    complain(`${downstream.left} more packages downstream are over the budget of ${budget}, and are not built\n`);
+    writeMessage(`${downstream.left} more packages downstream are over the budget of ${budget}, and are not built\n`);
   const users = usersOf(whole.value.plan.scopes, own);
   const planned = planInputs(inputs, { ...selection, packages: [...own, ...downstream.names] });
   return planned.ok

@@ -7,19 +7,27 @@ import type { StoredFile, TaskResult } from '../../model/result.ts';
 import { exists, writeWhole } from '../../io/files.ts';
 import { renderEvent } from '../../render/summary.ts';
 import { missingTools } from '../../sandbox/doctor.ts';
-import { closeWork, openWork } from '../../sandbox/scratch.ts';
+import { closeScratch, openScratch } from '../../sandbox/scratch.ts';
 import { heldIn } from '../../publish/channel.ts';
-import { complain, exit, print, showDiagnostics, type Option, type Values, type Verb } from '../common.ts';
-import { Engine, type Progress } from '../../engine/scheduler.ts';
+import {
+  writeMessage,
+  exit,
+  writeOutput,
+  showDiagnostics,
+  type Option,
+  type Values,
+  type Command,
+} from '../command.ts';
+import { Scheduler, type Progress } from '../../engine/scheduler.ts';
 import { notesOnly } from '../../engine/scheduler.ts';
 import { openSession, shareResolved, type Limits, type Session } from '../../engine/session.ts';
 import { driverOf, limitsOf, runOptions } from '../run-options.ts';
-import { loadRun, resultName, savePart, type Loaded } from '../../farm/run-manifest.ts';
-import { Lane } from '../../farm/worker.ts';
-import { makePart, scheduleOf } from '../../farm/shard.ts';
+import { loadRun, resultName, saveShard, type Loaded } from '../../farm/run-manifest.ts';
+import { Worker } from '../../farm/worker.ts';
+import { makeShard, scheduleOf } from '../../farm/shard.ts';
 
 /** A task's result as an agent leaves it in the store, with its log. */
-export interface KeptResult {
+export interface StoredResult {
   schema: 1;
   result: TaskResult;
   log?: StoredFile;
@@ -61,7 +69,7 @@ export async function openRun(
   numbers?: readonly number[],
 ): Promise<{ loaded: Loaded; session: Session } | undefined> {
   if (typeof values.run !== 'string' || typeof values.store !== 'string') {
-    complain(`slipway ${verb}: --run and --store are needed\n`);
+    writeMessage(`slipway ${verb}: --run and --store are needed\n`);
     return undefined;
   }
   const state = farmState(values);
@@ -88,9 +96,9 @@ export async function openRun(
     }
     writeWhole(looked, '', { sync: false });
   }
-  await openWork(state, driver);
+  await openScratch(state, driver);
   const session = await openSession(input, {
-    say: (line) => complain(`${line}\n`),
+    say: (line) => writeMessage(`${line}\n`),
     driver,
     limits,
     renewBase: false,
@@ -98,11 +106,11 @@ export async function openRun(
     store,
     hinted: numbers === undefined,
     enters: purpose === 'work',
-    held: heldIn(bundle.channel.held),
+    channelVersion: heldIn(bundle.channel.held),
   });
   if ('diagnostics' in session) {
     showDiagnostics(session.diagnostics);
-    await closeWork(driver);
+    await closeScratch(driver);
     return undefined;
   }
   return { loaded: loaded.value, session };
@@ -141,11 +149,11 @@ export function untilStopped(): { signal: AbortSignal; done(): void } {
   };
 }
 
-export const work: Verb = {
+export const work: Command = {
   summary: 'do tasks of a prepared run on this machine',
   usage: 'work --run ID --store URI --tasks N,N,...',
   details: `What is done is in the store when this ends. On standard output a line for each task that came to its end: its number and what it
-came to (built, kept, passed, failed, stopped); those too that this settled though they were not named: what the store has already.
+came to (built, cached, passed, failed, stopped); those too that this settled though they were not named: what the store has already.
 The last line is "end". The exit code is 0 also where a task failed.`,
   options: {
     ...farmOptions,
@@ -156,7 +164,7 @@ The last line is "end". The exit code is 0 also where a task failed.`,
   async run(values) {
     const limits = limitsOf('work', values);
     if (!limits || typeof values.tasks !== 'string' || !/^\d+(,\d+)*$/.test(values.tasks)) {
-      if (limits) complain('slipway work: --tasks takes numbers of the schedule, joined by commas\n');
+      if (limits) writeMessage('slipway work: --tasks takes numbers of the schedule, joined by commas\n');
       return exit.usage;
     }
     const stop = untilStopped();
@@ -167,19 +175,25 @@ The last line is "end". The exit code is 0 also where a task failed.`,
     try {
       return await doTasks(values, session, loaded, numbers, stop.signal);
     } finally {
-      await closeWork(session.driver);
+      await closeScratch(session.driver);
       stop.done();
     }
   },
 };
 
-function engineOf(values: Values, session: Session, output: string, signal: AbortSignal, progress: Progress): Engine {
-  return new Engine(
+function engineOf(
+  values: Values,
+  session: Session,
+  output: string,
+  signal: AbortSignal,
+  progress: Progress,
+): Scheduler {
+  return new Scheduler(
     {
       driver: session.driver,
       state: session.input.state,
       store: session.store,
-      settler: session.settler,
+      taskKeys: session.taskKeys,
       builder: session.builder,
       output,
       workers: 1,
@@ -187,13 +201,13 @@ function engineOf(values: Values, session: Session, output: string, signal: Abor
       testsStop: false,
       rebuild: () => false,
       retest: (record) => values.retest === true && record.outcome === 'failed',
-      held: session.held,
+      channelVersion: session.channelVersion,
       hints: session.hints,
       progress,
       signal,
       now: Date.now,
     },
-    session.runs,
+    session.graphs,
     true,
   );
 }
@@ -207,12 +221,12 @@ async function doTasks(
 ): Promise<number> {
   const output = join(session.input.state, 'runs', loaded.bundle.id);
   const progress: Progress = {
-    ...notesOnly((line) => complain(`${line}\n`)),
-    started: (t) => complain(`${t.kind === 'test' ? 'testing' : 'building'} ${t.id}\n`),
+    ...notesOnly((line) => writeMessage(`${line}\n`)),
+    started: (t) => writeMessage(`${t.kind === 'test' ? 'testing' : 'building'} ${t.id}\n`),
     finished: () => undefined,
   };
   const engine = engineOf(values, session, output, signal, progress);
-  const lane = new Lane(session, engine, loaded);
+  const lane = new Worker(session, engine, loaded);
   const unknown = numbers.filter((n) => !lane.byNumber.has(n));
   if (unknown.length) {
     showDiagnostics([
@@ -229,17 +243,17 @@ async function doTasks(
         state: 'stopped',
         reason: `${missing.slice(0, 5).join(', ')} ${missing.length > 1 ? 'are' : 'is'} not in the store: built on another machine, or never?`,
       });
-    else await engine.perform(at.run, at.task);
+    else await engine.runScheduled(at.run, at.task);
     if (signal.aborted) return exit.failed;
     await keepResult(session, output, loaded.bundle.id, number, result);
-    complain(renderEvent(result, numbers.indexOf(number) + 1, numbers.length));
+    writeMessage(renderEvent(result, numbers.indexOf(number) + 1, numbers.length));
     const above = await lane.settleAbove([at]);
     for (const { number: n, result: r } of above) await keepResult(session, output, loaded.bundle.id, n, r);
-    print([{ number, result }, ...above].map((t) => `${t.number} ${t.result.state}\n`).join(''));
+    writeOutput([{ number, result }, ...above].map((t) => `${t.number} ${t.result.state}\n`).join(''));
   }
-  session.history.learn(session.runs);
+  session.history.learn(session.graphs);
   await shareResolved(session);
-  print('end\n');
+  writeOutput('end\n');
   return exit.ok;
 }
 
@@ -251,7 +265,7 @@ async function keepResult(
   result: TaskResult,
 ): Promise<void> {
   const log = result.log === undefined ? undefined : join(output, result.log);
-  const kept: KeptResult = {
+  const kept: StoredResult = {
     schema: 1,
     result,
     ...(log !== undefined && exists(log) ? { log: await session.store.put(log) } : {}),
@@ -259,7 +273,7 @@ async function keepResult(
   await session.store.writeJson(resultName(id, number), kept);
 }
 
-export const settle: Verb = {
+export const settle: Command = {
   summary: "find out what a prepared run has to do on this machine's architecture",
   usage: 'settle --run ID --store URI --first N',
   details:
@@ -273,7 +287,7 @@ export const settle: Verb = {
   async run(values) {
     const limits = limitsOf('settle', values);
     if (!limits || typeof values.first !== 'string' || !/^\d{1,9}$/.test(values.first)) {
-      if (limits) complain('slipway settle: --first takes the number of tasks that are known\n');
+      if (limits) writeMessage('slipway settle: --first takes the number of tasks that are known\n');
       return exit.usage;
     }
     const stop = untilStopped();
@@ -281,26 +295,26 @@ export const settle: Verb = {
     if (!opened) return exit.failed;
     const { session, loaded } = opened;
     try {
-      const architecture = session.runs[0]?.target.architecture;
+      const architecture = session.graphs[0]?.target.architecture;
       if (architecture === undefined) {
         showDiagnostics([
           error('run-missing', `the run ${loaded.bundle.id} has nothing for this machine's architecture`),
         ]);
         return exit.failed;
       }
-      const { part, outlook } = await makePart(
+      const { part, outlook } = await makeShard(
         session,
         architecture,
         Number(values.first),
         values.retest === true,
         stop.signal,
       );
-      await savePart(session.store, loaded.bundle.id, part);
+      await saveShard(session.store, loaded.bundle.id, part);
       await shareResolved(session);
-      print(scheduleOf(session, loaded.bundle.id, part, outlook, session.input.distro.tests.stop_dependents));
+      writeOutput(scheduleOf(session, loaded.bundle.id, part, outlook, session.input.distro.tests.stop_dependents));
       return exit.ok;
     } finally {
-      await closeWork(session.driver);
+      await closeScratch(session.driver);
       stop.done();
     }
   },

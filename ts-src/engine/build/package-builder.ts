@@ -31,8 +31,8 @@ import { readResults } from '../../inspect/test-results.ts';
 import { Packages } from '../../sandbox/package-layers.ts';
 import { restoreSource } from '../../store/sources.ts';
 import type { Store } from '../../store/store.ts';
-import type { ScopeRun } from '../task-graph.ts';
-import type { Settled, Settler } from '../task-keys.ts';
+import type { TaskGraph } from '../task-graph.ts';
+import type { ResolvedTask, TaskKeys } from '../task-keys.ts';
 
 export interface BuilderOptions {
   stamp: string;
@@ -41,7 +41,7 @@ export interface BuilderOptions {
   driver: Driver;
   state: string;
   store: Store;
-  settler: Settler;
+  taskKeys: TaskKeys;
   /** Compilers of one package. */
   jobs: number;
   /** Longest time that a package may build, or its tests may take, in minutes. */
@@ -49,7 +49,7 @@ export interface BuilderOptions {
   /** How often tests that failed are tried again. */
   retries: number;
   /** Version that the channel holds, by Debian package. */
-  held: (scope: Scope, target: Target, debian: string) => string | undefined;
+  channelVersion: (scope: Scope, target: Target, debian: string) => string | undefined;
   signal: AbortSignal;
   now: () => number;
 }
@@ -57,7 +57,7 @@ export interface BuilderOptions {
 /** What a task came to: its record, why there is none, or packages of its root that the store lost. */
 export type Made<T> = { record: T } | { fault: string } | { lost: number[] };
 
-interface Room {
+interface BuildEnvironment {
   source: string;
   build: string;
   system: string[];
@@ -66,36 +66,42 @@ interface Room {
 }
 
 /** Builds and tests one package at a time, each in a root of its own. */
-export class Builder {
+export class PackageBuilder {
   readonly packages: Packages;
   constructor(private readonly options: BuilderOptions) {
     this.packages = new Packages(options.state, options.store);
   }
 
-  async build(r: ScopeRun, n: number, settled: Settled, work: string, log: string): Promise<Made<BuildRecord>> {
+  async build(
+    graph: TaskGraph,
+    n: number,
+    settled: ResolvedTask,
+    work: string,
+    log: string,
+  ): Promise<Made<BuildRecord>> {
     const { options } = this;
-    const p = r.scope.packages[n]!;
+    const p = graph.scope.packages[n]!;
     const begun = options.now();
-    const roots = r.closures.root(n);
-    const room = await this.room(r, p, settled, roots, work, log);
+    const roots = graph.closures.root(n);
+    const room = await this.prepareEnvironment(graph, p, settled, roots, work, log);
     if ('fault' in room || 'lost' in room) return room;
-    const version = this.version(r, p);
-    this.writePackaging(r, p, room.source, version);
+    const version = this.version(graph, p);
+    this.writePackaging(graph, p, room.source, version);
     const enter = (steps: string, env: Record<string, string>, signal: AbortSignal) =>
-      this.enter(r, p, room, join(work, `root-${steps.replaceAll(' ', '-')}`), steps, env, false, log, signal);
+      this.enter(graph, p, room, join(work, `root-${steps.replaceAll(' ', '-')}`), steps, env, false, log, signal);
     const limit = timeLimit(options.signal, options.minutes);
     let outcome = await enter('build stage', {}, limit.signal);
     const description = outcome.code === 0 ? describe(join(room.source, 'debian', p.debian)) : undefined;
     const shown = description && interfaceOf(description);
     const abi = shown
-      ? this.abiOf(r, n, shown.shown, join(room.source, 'debian', `${p.debian}.substvars`))
+      ? this.abiOf(graph, n, shown.shown, join(room.source, 'debian', `${p.debian}.substvars`))
       : { name: '', requires: [] };
     if (outcome.code === 0)
       outcome = await enter('pack', { SLIPWAY_ABI: abi.name, SLIPWAY_REQUIRES: abi.requires.join(', ') }, limit.signal);
     limit.done();
     if (outcome.code !== 0 || !shown) return { fault: this.faultOf(outcome, limit.signal, log, 'its build') };
 
-    const main = debFile(p.debian, version, r.target.architecture);
+    const main = debFile(p.debian, version, graph.target.architecture);
     // Ubuntu's debhelper calls debug symbols .ddeb; they are ordinary packages.
     for (const f of readdirSync(room.build))
       if (f.endsWith('.ddeb')) renameSync(join(room.build, f), join(room.build, f.replace(/\.ddeb$/, '.deb')));
@@ -107,7 +113,7 @@ export class Builder {
     for (const f of made) debs.push(await options.store.put(join(room.build, f)));
     const unpacked = await this.packages.unpack(debs[0]!);
     if (!unpacked) return { fault: 'the store lost what was just built: is its disk sound?' };
-    const own = new Set(r.scope.packages.map((q) => q.debian));
+    const own = new Set(graph.scope.packages.map((q) => q.debian));
     const record: BuildRecord = {
       schema: 3,
       key: settled.key,
@@ -121,10 +127,10 @@ export class Builder {
       requires: abi.requires,
       inputs: settled.inputs(),
       system: room.system,
-      roots: rootsOf(r, n, roots),
+      roots: rootsOf(graph, n, roots),
       milliseconds: Math.round(options.now() - begun),
     };
-    const clash = await this.clash(r, n, unpacked.files);
+    const clash = await this.clash(graph, n, unpacked.files);
     return clash === undefined ? { record } : { fault: clash };
   }
 
@@ -132,9 +138,9 @@ export class Builder {
    * Builds the package once more with its tests, in a root that has what they need, and runs them. A failing test is a
    * record too.
    */
-  async test(r: ScopeRun, n: number, settled: Settled, work: string, log: string): Promise<Made<TestRecord>> {
+  async test(graph: TaskGraph, n: number, settled: ResolvedTask, work: string, log: string): Promise<Made<TestRecord>> {
     const { options } = this;
-    const p = r.scope.packages[n]!;
+    const p = graph.scope.packages[n]!;
     const begun = options.now();
     const record = (
       outcome: TestRecord['outcome'],
@@ -162,16 +168,26 @@ export class Builder {
         ...(cases.length ? { junit: await options.store.putText(`${p.name}.xml`, renderJunit(p.name, cases)) } : {}),
       },
     });
-    const room = await this.room(r, p, settled, r.closures.testRoot(n), work, log);
+    const room = await this.prepareEnvironment(graph, p, settled, graph.closures.testRoot(n), work, log);
     if ('fault' in room || 'lost' in room) return room;
     if (!hasTests(room.source, p)) return finish(record('none', [], 0, []), []);
-    this.writePackaging(r, p, room.source, this.version(r, p));
+    this.writePackaging(graph, p, room.source, this.version(graph, p));
     const limit = timeLimit(options.signal, options.minutes);
     const env = {
       SLIPWAY_TEST_RETRIES: String(options.retries),
       SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, options.minutes * 60 - 5))),
     };
-    const outcome = await this.enter(r, p, room, join(work, 'root-test'), 'test', env, 'loopback', log, limit.signal);
+    const outcome = await this.enter(
+      graph,
+      p,
+      room,
+      join(work, 'root-test'),
+      'test',
+      env,
+      'loopback',
+      log,
+      limit.signal,
+    );
     limit.done();
     if (options.signal.aborted) return { fault: 'the run was stopped' };
     const results = join(room.build, 'results');
@@ -232,32 +248,32 @@ export class Builder {
   }
 
   /** Source, packages and system layers of a task, at hand. */
-  private async room(
-    r: ScopeRun,
+  private async prepareEnvironment(
+    graph: TaskGraph,
     p: PlannedPackage,
-    settled: Settled,
+    settled: ResolvedTask,
     roots: number[],
     work: string,
     log: string,
-  ): Promise<Room | { fault: string } | { lost: number[] }> {
+  ): Promise<BuildEnvironment | { fault: string } | { lost: number[] }> {
     const { options } = this;
     mkdirSync(dirname(log), { recursive: true });
-    writeFileSync(log, `== ${p.name} ${p.version} on ${r.id}, key ${settled.key}\n`);
+    writeFileSync(log, `== ${p.name} ${p.version} on ${graph.id}, key ${settled.key}\n`);
     const system = await settled.set.packages();
     if (typeof system === 'string') return { fault: `apt can't install what it needs: ${system}` };
-    const layers = await r.system.root(system);
+    const layers = await graph.system.root(system);
     if (!layers.ok) return { fault: `${layers.diagnostics[0]!.message} (${layers.diagnostics[0]!.file})` };
     const lost = await this.packages.compose(
-      roots.map((d) => r.records[d]!.debs[0]!),
-      r.system.status(layers.value)!,
+      roots.map((d) => graph.records[d]!.debs[0]!),
+      graph.system.status(layers.value)!,
       join(work, 'own'),
     );
-    if (lost.length) return { lost: roots.filter((d) => lost.includes(r.records[d]!.debs[0]!.sha256)) };
+    if (lost.length) return { lost: roots.filter((d) => lost.includes(graph.records[d]!.debs[0]!.sha256)) };
     const build = join(work, 'build');
     const source = join(build, p.name);
     const fault = await this.bringSource(p, source);
     if (fault !== undefined) return { fault };
-    for (const patch of options.settler.settingsOf(p.name).patches ?? []) {
+    for (const patch of options.taskKeys.settingsOf(p.name).patches ?? []) {
       const applied = await run('git', ['apply', '-p1', '--whitespace=nowarn', join(options.distroRoot, patch)], {
         cwd: source,
         env: { ...process.env, GIT_CEILING_DIRECTORIES: build },
@@ -278,9 +294,9 @@ export class Builder {
   }
 
   private enter(
-    r: ScopeRun,
+    graph: TaskGraph,
     p: PlannedPackage,
-    room: Room,
+    room: BuildEnvironment,
     work: string,
     steps: string,
     env: Record<string, string>,
@@ -288,7 +304,7 @@ export class Builder {
     log: string,
     signal: AbortSignal,
   ): Promise<Outcome> {
-    const old = ['focal', 'bionic', 'buster', 'bullseye'].includes(r.target.release);
+    const old = ['focal', 'bionic', 'buster', 'bullseye'].includes(graph.target.release);
     return this.options.driver.enter({
       root: { layers: [room.own, ...room.layers] },
       network,
@@ -327,20 +343,22 @@ export class Builder {
   }
 
   /** `debian/` in the package's folder. */
-  private writePackaging(r: ScopeRun, p: PlannedPackage, source: string, version: string): void {
-    const { distro, settler, stamp } = this.options;
-    const input = settler.distribution(r);
+  private writePackaging(graph: TaskGraph, p: PlannedPackage, source: string, version: string): void {
+    const { distro, taskKeys: settler, stamp } = this.options;
+    const input = settler.distribution(graph);
     const { manifest } = input.packages.get(p.name)!;
     const settings = settler.settingsOf(p.name);
-    const variant = distro.variants[r.target.variant];
-    const holds = conditionEvaluator(conditionContext(input, distro.distributions[r.scope.distribution]!.conditions));
+    const variant = distro.variants[graph.target.variant];
+    const holds = conditionEvaluator(
+      conditionContext(input, distro.distributions[graph.scope.distribution]!.conditions),
+    );
     const relation = (kind: 'conflict' | 'replace') =>
       manifest.dependencies
         .filter((d) => d.tag === kind && holds(d.condition) && /^[A-Za-z0-9_-]+$/.test(d.name))
-        .map((d) => debianPackage(distro, r.scope.distribution, d.name));
+        .map((d) => debianPackage(distro, graph.scope.distribution, d.name));
     const debianNames = (names: string[]) =>
       names.flatMap((d) => {
-        const q = r.scope.packages[r.closures.index.get(d) ?? -1];
+        const q = graph.scope.packages[graph.closures.index.get(d) ?? -1];
         return q ? (p.bounds[d] ?? ['']).map((b) => (b ? `${q.debian} (${b})` : q.debian)) : [];
       });
     rmSync(join(source, 'debian'), { recursive: true, force: true });
@@ -349,11 +367,11 @@ export class Builder {
       manifest,
       version,
       stamp,
-      release: r.target.release,
-      prefix: r.scope.prefix,
-      underlayPrefixes: r.scope.underlayPrefixes,
+      release: graph.target.release,
+      prefix: graph.scope.prefix,
+      underlayPrefixes: graph.scope.underlayPrefixes,
       cmakeArgs: [...(variant?.cmake_args ?? []), ...(settings.cmake_args ?? [])],
-      environment: settler.environment(r, p),
+      environment: settler.environment(graph, p),
       buildDepends: [...new Set([...debianNames(p.build), ...p.systemBuild, ...(variant?.build_depends ?? [])])].sort(
         compare,
       ),
@@ -373,11 +391,11 @@ export class Builder {
    * and those names that it requires: of what it needs directly, and of what these don't require themselves. So a
    * package that was built against another interface, however far below, can't be installed with this one.
    */
-  private abiOf(r: ScopeRun, n: number, shown: string, substvars: string): { name: string; requires: string[] } {
-    const p = r.scope.packages[n]!;
-    const root = new Set(r.closures.root(n));
-    const declared = r.closures.run(n).filter((d) => root.has(d));
-    const byAbi = new Map(r.closures.root(n).map((d) => [r.records[d]!.abi, r.records[d]!]));
+  private abiOf(graph: TaskGraph, n: number, shown: string, substvars: string): { name: string; requires: string[] } {
+    const p = graph.scope.packages[n]!;
+    const root = new Set(graph.closures.root(n));
+    const declared = graph.closures.run(n).filter((d) => root.has(d));
+    const byAbi = new Map(graph.closures.root(n).map((d) => [graph.records[d]!.abi, graph.records[d]!]));
     const covered = new Set<string>();
     const cover = (record: BriefRecord) =>
       record.requires.forEach((abi) => {
@@ -386,10 +404,10 @@ export class Builder {
         const next = byAbi.get(abi);
         if (next) cover(next);
       });
-    const direct = p.run.flatMap((name) => r.closures.index.get(name) ?? []).filter((d) => root.has(d));
-    for (const d of direct) cover(r.records[d]!);
-    const requires = new Set(direct.map((d) => r.records[d]!.abi));
-    for (const d of declared) if (!covered.has(r.records[d]!.abi)) requires.add(r.records[d]!.abi);
+    const direct = p.run.flatMap((name) => graph.closures.index.get(name) ?? []).filter((d) => root.has(d));
+    for (const d of direct) cover(graph.records[d]!);
+    const requires = new Set(direct.map((d) => graph.records[d]!.abi));
+    for (const d of declared) if (!covered.has(graph.records[d]!.abi)) requires.add(graph.records[d]!.abi);
     const own = [...requires].sort(compare);
     const name = abiName(p.debian, sha256(JSON.stringify([shown, own])));
     // What it links though it does not say so: required by itself, but no part of its own name, for plans don't know of
@@ -397,13 +415,13 @@ export class Builder {
     const linked = (
       /^slipway:Depends=(.*)$/m.exec(existsSync(substvars) ? readFileSync(substvars, 'utf8') : '')?.[1] ?? ''
     ).split(', ');
-    r.closures
+    graph.closures
       .root(n)
       .forEach(
         (d) =>
-          linked.includes(r.scope.packages[d]!.debian) &&
-          !covered.has(r.records[d]!.abi) &&
-          requires.add(r.records[d]!.abi),
+          linked.includes(graph.scope.packages[d]!.debian) &&
+          !covered.has(graph.records[d]!.abi) &&
+          requires.add(graph.records[d]!.abi),
       );
     return { name, requires: [...requires].sort(compare) };
   }
@@ -411,48 +429,48 @@ export class Builder {
   /**
    * Two packages that ship one file: apt would refuse the second. Asked when one was built; before that nothing is new.
    */
-  private async clash(r: ScopeRun, n: number, files: readonly string[]): Promise<string | undefined> {
-    const name = r.scope.packages[n]!.name;
-    await this.knowOwners(r, n);
+  private async clash(graph: TaskGraph, n: number, files: readonly string[]): Promise<string | undefined> {
+    const name = graph.scope.packages[n]!.name;
+    await this.knowOwners(graph, n);
     for (const file of files) {
-      const owner = r.owners.get(file);
+      const owner = graph.owners.get(file);
       if (owner !== undefined && owner !== name) return `it ships ${file}, which '${owner}' ships too`;
     }
-    for (const file of files) r.owners.set(file, name);
+    for (const file of files) graph.owners.set(file, name);
     return undefined;
   }
 
-  private readonly listed = new WeakMap<ScopeRun, Set<string>>();
-  private async knowOwners(r: ScopeRun, n: number): Promise<void> {
-    let listed = this.listed.get(r);
-    if (!listed) this.listed.set(r, (listed = new Set()));
-    const missing = r.records.flatMap((record, i) =>
-      record && i !== n && !listed.has(record.key) ? [{ record, name: r.scope.packages[i]!.name }] : [],
+  private readonly listed = new WeakMap<TaskGraph, Set<string>>();
+  private async knowOwners(graph: TaskGraph, n: number): Promise<void> {
+    let listed = this.listed.get(graph);
+    if (!listed) this.listed.set(graph, (listed = new Set()));
+    const missing = graph.records.flatMap((record, i) =>
+      record && i !== n && !listed.has(record.key) ? [{ record, name: graph.scope.packages[i]!.name }] : [],
     );
     for (const { record } of missing) listed.add(record.key);
     await this.options.store.many(missing, async ({ record, name }) => {
       const text = await this.options.store.readText(record.files);
-      if (text !== undefined) for (const file of JSON.parse(text) as string[]) r.owners.set(file, name);
+      if (text !== undefined) for (const file of JSON.parse(text) as string[]) graph.owners.set(file, name);
     });
   }
 
   /** Upstream's version with the stamp; an epoch more where upstream is below what the channel holds. */
-  private version(r: ScopeRun, p: PlannedPackage): string {
-    const held = this.options.held(r.scope, r.target, p.debian);
+  private version(graph: TaskGraph, p: PlannedPackage): string {
+    const held = this.options.channelVersion(graph.scope, graph.target, p.debian);
     const heldEpoch = held === undefined ? 0 : Number(/^(\d+):/.exec(held)?.[1] ?? 0);
     const upstreamOf = (v: string) => v.replace(/^\d+:/, '').replace(/-[^-]*$/, '');
     const down = held !== undefined && compareDebianVersions(p.version, upstreamOf(held)) < 0;
-    return debianVersion(p.version, r.target.release, this.options.stamp, heldEpoch + (down ? 1 : 0));
+    return debianVersion(p.version, graph.target.release, this.options.stamp, heldEpoch + (down ? 1 : 0));
   }
 }
 
 /** What stood for each package in a root when it was built, short: for people who ask why it was built again. */
-const rootsOf = (r: ScopeRun, n: number, roots: readonly number[]): Record<string, string> => {
-  const tools = new Set(r.scope.packages[n]!.tools);
+const rootsOf = (graph: TaskGraph, n: number, roots: readonly number[]): Record<string, string> => {
+  const tools = new Set(graph.scope.packages[n]!.tools);
   return Object.fromEntries(
     roots.map((d) => {
-      const { name } = r.scope.packages[d]!;
-      const { shown, content } = r.records[d]!.interface;
+      const { name } = graph.scope.packages[d]!;
+      const { shown, content } = graph.records[d]!.interface;
       return [name, `${shown.slice(0, 12)}${tools.has(name) ? ` ${content.slice(0, 12)}` : ''}`];
     }),
   );

@@ -13,7 +13,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
 import { sha256 } from '../../model/digest.ts';
 import { exists, readIf, sha256File, temporaryBeside, writeWhole } from '../../io/files.ts';
-import { withLock } from '../../io/mutex.ts';
+import { withMutex } from '../../io/mutex.ts';
 import { run, type Outcome } from '../../io/process.ts';
 import type { SourceEntry } from '../../model/rosdistro.ts';
 
@@ -213,7 +213,7 @@ export async function fetchCommits(
   };
   const there = await Promise.all(commits.map(known));
   if (there.every((s) => s)) return good(there as Snapshot[]);
-  return withLock(`${gitDir}.lock`, async () => {
+  return withMutex(`${gitDir}.lock`, async () => {
     if (!exists(join(gitDir, 'HEAD'))) {
       mkdirSync(gitDir, { recursive: true });
       const made = await git(['init', '--quiet', '--bare', gitDir]);
@@ -491,7 +491,7 @@ export async function fetchArchive(entry: SourceEntry, url: string, state: strin
     if (unpacked.code !== 0) return bad(error('source-archive', `can't unpack ${url}: ${lastLine(unpacked)}`));
     const top = readdirSync(content, { withFileTypes: true });
     const root = top.length === 1 && top[0]!.isDirectory() ? join(content, top[0]!.name) : content;
-    return await withLock(`${gitDir}.lock`, async () => {
+    return await withMutex(`${gitDir}.lock`, async () => {
       await ensureContentRepository(gitDir);
       const env = { GIT_INDEX_FILE: join(folder, 'index') };
       const added = await git(['--work-tree', root, 'add', '--all', '--force', '.'], { gitDir, env, cwd: root });
@@ -513,7 +513,7 @@ export async function fetchArchive(entry: SourceEntry, url: string, state: strin
  */
 export async function snapshotFolder(folder: string, state: string): Promise<Result<Snapshot>> {
   const gitDir = join(state, 'git', 'folders.git');
-  return withLock(`${gitDir}.lock`, async () => {
+  return withMutex(`${gitDir}.lock`, async () => {
     await ensureContentRepository(gitDir);
     const tree = await treeOfFolder(gitDir, folder, 0);
     return tree.ok ? good({ gitDir, commit: tree.value, tree: tree.value }) : tree;

@@ -14,7 +14,7 @@ export interface Option {
   value?: string;
   help: string;
 }
-export interface Verb {
+export interface Command {
   summary: string;
   usage: string;
   /** Longer text of `slipway VERB --help`. */
@@ -70,12 +70,12 @@ export const selectionOptions = {
   only: { type: 'boolean', help: 'just the named packages, without what they need' },
 } as const satisfies Record<string, Option>;
 
-export const print = (text: string): void => void process.stdout.write(text);
-export const complain = (text: string): void => void process.stderr.write(text);
+export const writeOutput = (text: string): void => void process.stdout.write(text);
+export const writeMessage = (text: string): void => void process.stderr.write(text);
 
 export function showDiagnostics(diagnostics: readonly Diagnostic[]): void {
   if (!diagnostics.length) return;
-  complain(`${renderDiagnostics(diagnostics)}${countFaults(diagnostics)}\n`);
+  writeMessage(`${renderDiagnostics(diagnostics)}${countFaults(diagnostics)}\n`);
   // For whoever started us and has to say in a line why we failed: Jenkins' step.
   const file = process.env.SLIPWAY_ERRORS_FILE;
   const errors = diagnostics.filter(isError);
