@@ -29101,20 +29101,21 @@ repository, unless --by package is given. Where several platforms are selected t
 // ts-src/cli/init.ts
 var import_node_fs37 = require("node:fs");
 var import_node_path42 = require("node:path");
+var import_promises3 = require("node:readline/promises");
 init_diagnostics();
 init_files();
 
 // resources/templates/init/distro.mustache
-var distro_default = "# What is packaged, for which platforms. `slipway schema distro` prints its JSON schema for editors.\norganization: {{organization}}\nindex: rosdistro/index-v4.yaml\ndistributions:\n  default:\n    platforms: [{{release}}]\nplatforms:\n  {{release}}: {os: {{os}}, release: {{release}}, architectures: [amd64]}\nrosdep: [rosdep.yaml]\n";
+var distro_default = "# What is packaged, for which platforms. `slipway schema distro` prints its JSON schema for editors.\norganization: {{organization}}\nindex: rosdistro/index-v4.yaml\ndistributions:\n  default:\n    platforms: [{{release}}]\n    folders: [packages] # packages in this repository, built as they are on this disk\nplatforms:\n  {{release}}: {os: {{os}}, release: {{release}}, architectures: [amd64]}\nrosdep: [rosdep.yaml]\n";
 
 // resources/templates/init/distribution.mustache
-var distribution_default = "%YAML 1.1\n# ROS distribution file\n# see REP 143\n---\nrelease_platforms:\n  {{os}}: [{{release}}]\nrepositories:\n  # This repository's own packages; replace it by yours.\n  hello:\n    source:\n      type: git\n      url: .\ntype: distribution\nversion: 2\n";
+var distribution_default = "%YAML 1.1\n# ROS distribution file\n# see REP 143\n---\nrelease_platforms:\n  {{os}}: [{{release}}]\n# Your repositories, for example:\n#   navigation2:\n#     source: {type: git, url: 'https://git.example.org/navigation2.git', version: main}\nrepositories: {}\ntype: distribution\nversion: 2\n";
 
 // resources/templates/init/index.mustache
 var init_default = "%YAML 1.1\n# ROS index file\n# see REP 153\n---\ndistributions:\n  default:\n    distribution: [default/distribution.yaml]\n    distribution_status: active\n    distribution_type: ros2\n    python_version: 3\ntype: index\nversion: 4\n";
 
 // resources/templates/init/jenkinsfile.mustache
-var jenkinsfile_default = "@Library('slipway') _\n\nnode('linux') {\n    checkout scm\n    slipway(['build'])\n    archiveArtifacts artifacts: 'out/report.html, out/result.json, out/lock.yaml'\n}\n";
+var jenkinsfile_default = "@Library('slipway') _\ndistroPipeline()\n";
 
 // resources/templates/init/manifest.mustache
 var manifest_default = '<?xml version="1.0"?>\n<package format="3">\n  <name>hello_robot</name>\n  <version>0.1.0</version>\n  <description>A first package.</description>\n  <maintainer email="{{organization}}@example.org">{{organization}}</maintainer>\n  <license>Apache-2.0</license>\n  <buildtool_depend>cmake</buildtool_depend>\n  <export>\n    <build_type>cmake</build_type>\n  </export>\n</package>\n';
@@ -29146,9 +29147,48 @@ function renderInit(values) {
 }
 
 // ts-src/cli/init.ts
+function answersOf(values, root) {
+  const text2 = (value2, fallback) => typeof value2 === "string" ? value2 : fallback;
+  const named2 = (0, import_node_path42.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const organization = text2(values.organization, named2 || "acme");
+  const os = text2(values.os, "debian");
+  const release = text2(values.release, os === "ubuntu" ? "noble" : "bookworm");
+  const valid = /^[a-z0-9][a-z0-9.+]*$/.test(organization) && (os === "debian" || os === "ubuntu") && /^[a-z]+$/.test(release);
+  return valid ? { organization, os, release } : void 0;
+}
+async function confirm(question) {
+  const terminal = (0, import_promises3.createInterface)({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question(question)).trim());
+  } finally {
+    terminal.close();
+  }
+}
+async function mayWrite(root, files, yes) {
+  const others = (0, import_node_fs37.readdirSync)(root).filter((name4) => name4 !== ".git");
+  if (yes || !others.length) return true;
+  if (process.stdin.isTTY && process.stderr.isTTY) {
+    writeMessage(`${root} has files already. These would be added:
+${files.map((f) => `    ${f}
+`).join("")}`);
+    return confirm("Write them? [y/N] ");
+  }
+  showDiagnostics([
+    error("init-not-empty", `${root} has files already: nothing was written`, {
+      hint: `--yes adds ${files.join(", ")} beside them`
+    })
+  ]);
+  return false;
+}
 var init = {
   summary: "make a distro repository to start from, that builds as it is",
   usage: "init [FOLDER]",
+  details: `Writes the files of a distro repository: distro.yaml, a rosdistro index and distribution file, rosdep rules, a Jenkinsfile
+and one package in packages/. No file is overwritten, and nothing is committed.
+
+Examples:
+    slipway init my-distro --organization acme
+    slipway init --os ubuntu --release noble`,
   options: {
     organization: {
       type: "string",
@@ -29156,66 +29196,45 @@ var init = {
       help: "first part of the packages' names (default: the folder's name)"
     },
     os: { type: "string", value: "OS", help: "debian (default) or ubuntu" },
-    release: { type: "string", value: "NAME", help: "code name of its release (default: bookworm, or noble)" }
+    release: { type: "string", value: "NAME", help: "code name of its release (default: bookworm, or noble)" },
+    yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
   },
   async run(values, [folder = ".", ...more]) {
     const root = (0, import_node_path42.resolve)(folder);
-    const organization = values.organization ?? ((0, import_node_path42.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "") || "acme");
-    const os = values.os ?? "debian";
-    const release = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
-    if (more.length || !/^[a-z0-9][a-z0-9.+]*$/.test(organization) || os !== "debian" && os !== "ubuntu" || !/^[a-z]+$/.test(release)) {
+    const answers = answersOf(values, root);
+    if (more.length || !answers) {
       writeMessage(
         "slipway init: takes one folder; --organization has lower case letters and digits, --os is debian or ubuntu, --release a code name\n"
       );
       return exit.usage;
     }
-    const files = renderInit({ organization, os, release });
+    const files = renderInit(answers);
+    const names2 = Object.keys(files);
     (0, import_node_fs37.mkdirSync)(root, { recursive: true });
-    const taken = Object.keys(files).filter((f) => (0, import_node_fs37.existsSync)((0, import_node_path42.join)(root, f)));
+    const taken = names2.filter((f) => (0, import_node_fs37.existsSync)((0, import_node_path42.join)(root, f)));
     if (taken.length) {
+      const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
-        error(
-          "init-exists",
-          `${taken.join(", ")} ${taken.length > 1 ? "are" : "is"} there already: nothing was written`,
-          { hint: "name an empty folder" }
-        )
+        error("init-exists", `${taken.join(", ")} ${verb} already: nothing was written`, {
+          hint: "name another folder, or move these away"
+        })
       ]);
       return exit.failed;
     }
+    if (!await mayWrite(root, names2, values.yes === true)) return exit.failed;
     for (const [path2, text2] of Object.entries(files)) writeWhole((0, import_node_path42.join)(root, path2), text2);
-    if (!(0, import_node_fs37.existsSync)((0, import_node_path42.join)(root, ".git"))) {
-      const identity = (await run("git", ["config", "user.email"], { cwd: root })).code === 0 ? [] : ["-c", "user.name=slipway", "-c", "user.email=slipway@localhost"];
-      for (const args of [
-        ["init", "--quiet", "--initial-branch=main"],
-        ["add", "--all"],
-        [...identity, "commit", "--quiet", "--message", "A distro repository"]
-      ]) {
-        const done = await run("git", args, { cwd: root });
-        if (done.code !== 0) {
-          showDiagnostics([
-            error(
-              "init-git",
-              `git ${args[0]} failed: ${done.stderr.trim()}`,
-              done.code === 127 ? { hint: "install git" } : {}
-            )
-          ]);
-          return exit.failed;
-        }
-      }
-    }
-    writeOutput(
-      `A distro repository is in ${root}: ${(0, import_node_fs37.readdirSync)(root).filter((f) => f !== ".git").sort().join(
-        ", "
-      )}
-
+    const git2 = (0, import_node_fs37.existsSync)((0, import_node_path42.join)(root, ".git")) ? "" : "git init && ";
+    writeOutput(`Wrote a distro repository to ${root}:
+${names2.map((f) => `    ${f}
+`).join("")}
 Build it:
     cd ${folder}
     slipway doctor --install
     slipway build
 
-Then put your own repositories into rosdistro/default/distribution.yaml.
-`
-    );
+Then put your own repositories into rosdistro/default/distribution.yaml, and commit:
+    ${git2}git add ${names2.map((f) => f.split("/")[0]).filter((f, i, all) => all.indexOf(f) === i).join(" ")} && git commit
+`);
     return exit.ok;
   }
 };
@@ -29315,11 +29334,15 @@ var validate3 = {
     const planned = await readAndPlan(values, [], { everyKey: true });
     showDiagnostics(planned.diagnostics);
     if (!planned.ok || planned.diagnostics.some(isError)) return exit.failed;
-    const tasks = planned.value.plan.scopes.reduce((n, s) => n + s.packages.length * s.targets.length, 0);
-    writeMessage(
-      `${planned.value.workspace.file} is good: ${tasks} builds in ${planned.value.plan.scopes.length} scopes${planned.diagnostics.length ? ` (${countFaults(planned.diagnostics)})` : ""}
-`
+    const { plan: plan2, workspace } = planned.value;
+    const builds = plan2.scopes.reduce((n, s) => n + s.packages.length * s.targets.length, 0);
+    const targets = plural(
+      plan2.scopes.reduce((n, s) => n + s.targets.length, 0),
+      "target"
     );
+    const warnings = planned.diagnostics.length ? ` (${countFaults(planned.diagnostics)})` : "";
+    writeMessage(`${workspace.file} is valid: ${plural(builds, "build")} for ${targets}${warnings}
+`);
     return exit.ok;
   }
 };

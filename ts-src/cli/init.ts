@@ -1,14 +1,65 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline/promises';
 import { error } from '../model/diagnostics.ts';
 import { writeWhole } from '../io/files.ts';
-import { run } from '../io/process.ts';
 import { renderInit } from '../render/init.ts';
-import { writeMessage, exit, writeOutput, showDiagnostics, type Command } from './command.ts';
+import { writeMessage, exit, writeOutput, showDiagnostics, type Command, type Values } from './command.ts';
+
+interface Answers {
+  organization: string;
+  os: string;
+  release: string;
+}
+
+/** The options, with the folder's name as the default organization; undefined where one is malformed. */
+function answersOf(values: Values, root: string): Answers | undefined {
+  const text = (value: unknown, fallback: string): string => (typeof value === 'string' ? value : fallback);
+  const named = basename(root)
+    .toLowerCase()
+    .replace(/[^a-z0-9]/g, '');
+  const organization = text(values.organization, named || 'acme');
+  const os = text(values.os, 'debian');
+  const release = text(values.release, os === 'ubuntu' ? 'noble' : 'bookworm');
+  const valid =
+    /^[a-z0-9][a-z0-9.+]*$/.test(organization) && (os === 'debian' || os === 'ubuntu') && /^[a-z]+$/.test(release);
+  return valid ? { organization, os, release } : undefined;
+}
+
+async function confirm(question: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question(question)).trim());
+  } finally {
+    terminal.close();
+  }
+}
+
+/** Whether files may be written into a folder that has others. */
+async function mayWrite(root: string, files: readonly string[], yes: boolean): Promise<boolean> {
+  const others = readdirSync(root).filter((name) => name !== '.git');
+  if (yes || !others.length) return true;
+  if (process.stdin.isTTY && process.stderr.isTTY) {
+    writeMessage(`${root} has files already. These would be added:\n${files.map((f) => `    ${f}\n`).join('')}`);
+    return confirm('Write them? [y/N] ');
+  }
+  showDiagnostics([
+    error('init-not-empty', `${root} has files already: nothing was written`, {
+      hint: `--yes adds ${files.join(', ')} beside them`,
+    }),
+  ]);
+  return false;
+}
 
 export const init: Command = {
   summary: 'make a distro repository to start from, that builds as it is',
   usage: 'init [FOLDER]',
+  details: `Writes the files of a distro repository: distro.yaml, a rosdistro index and distribution file, rosdep rules, a Jenkinsfile
+and one package in packages/. No file is overwritten, and nothing is committed.
+
+Examples:
+    slipway init my-distro --organization acme
+    slipway init --os ubuntu --release noble`,
   options: {
     organization: {
       type: 'string',
@@ -17,73 +68,46 @@ export const init: Command = {
     },
     os: { type: 'string', value: 'OS', help: 'debian (default) or ubuntu' },
     release: { type: 'string', value: 'NAME', help: 'code name of its release (default: bookworm, or noble)' },
+    yes: { type: 'boolean', short: 'y', help: 'write into a folder that has other files without asking' },
   },
   async run(values, [folder = '.', ...more]) {
     const root = resolve(folder);
-    const organization =
-      (values.organization as string | undefined) ??
-      (basename(root)
-        .toLowerCase()
-        .replace(/[^a-z0-9]/g, '') ||
-        'acme');
-    const os = (values.os as string | undefined) ?? 'debian';
-    const release = (values.release as string | undefined) ?? (os === 'ubuntu' ? 'noble' : 'bookworm');
-    if (
-      more.length ||
-      !/^[a-z0-9][a-z0-9.+]*$/.test(organization) ||
-      (os !== 'debian' && os !== 'ubuntu') ||
-      !/^[a-z]+$/.test(release)
-    ) {
+    const answers = answersOf(values, root);
+    if (more.length || !answers) {
       writeMessage(
         'slipway init: takes one folder; --organization has lower case letters and digits, --os is debian or ubuntu, --release a code name\n',
       );
       return exit.usage;
     }
-    const files = renderInit({ organization, os, release });
+    const files = renderInit(answers);
+    const names = Object.keys(files);
     mkdirSync(root, { recursive: true });
-    const taken = Object.keys(files).filter((f) => existsSync(join(root, f)));
+    const taken = names.filter((f) => existsSync(join(root, f)));
     if (taken.length) {
+      const verb = taken.length > 1 ? 'exist' : 'exists';
       showDiagnostics([
-        error(
-          'init-exists',
-          `${taken.join(', ')} ${taken.length > 1 ? 'are' : 'is'} there already: nothing was written`,
-          { hint: 'name an empty folder' },
-        ),
+        error('init-exists', `${taken.join(', ')} ${verb} already: nothing was written`, {
+          hint: 'name another folder, or move these away',
+        }),
       ]);
       return exit.failed;
     }
+    if (!(await mayWrite(root, names, values.yes === true))) return exit.failed;
     for (const [path, text] of Object.entries(files)) writeWhole(join(root, path), text);
-    if (!existsSync(join(root, '.git'))) {
-      const identity =
-        (await run('git', ['config', 'user.email'], { cwd: root })).code === 0
-          ? []
-          : ['-c', 'user.name=slipway', '-c', 'user.email=slipway@localhost'];
-      for (const args of [
-        ['init', '--quiet', '--initial-branch=main'],
-        ['add', '--all'],
-        [...identity, 'commit', '--quiet', '--message', 'A distro repository'],
-      ]) {
-        const done = await run('git', args, { cwd: root });
-        if (done.code !== 0) {
-          showDiagnostics([
-            error(
-              'init-git',
-              `git ${args[0]} failed: ${done.stderr.trim()}`,
-              done.code === 127 ? { hint: 'install git' } : {},
-            ),
-          ]);
-          return exit.failed;
-        }
-      }
-    }
-    writeOutput(
-      `A distro repository is in ${root}: ${readdirSync(root)
-        .filter((f) => f !== '.git')
-        .sort()
-        .join(
-          ', ',
-        )}\n\nBuild it:\n    cd ${folder}\n    slipway doctor --install\n    slipway build\n\nThen put your own repositories into rosdistro/default/distribution.yaml.\n`,
-    );
+    const git = existsSync(join(root, '.git')) ? '' : 'git init && ';
+    writeOutput(`Wrote a distro repository to ${root}:
+${names.map((f) => `    ${f}\n`).join('')}
+Build it:
+    cd ${folder}
+    slipway doctor --install
+    slipway build
+
+Then put your own repositories into rosdistro/default/distribution.yaml, and commit:
+    ${git}git add ${names
+      .map((f) => f.split('/')[0]!)
+      .filter((f, i, all) => all.indexOf(f) === i)
+      .join(' ')} && git commit
+`);
     return exit.ok;
   },
 };

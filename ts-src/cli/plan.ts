@@ -1,5 +1,5 @@
 import { isError } from '../model/diagnostics.ts';
-import { countFaults } from '../render/diagnostics.ts';
+import { countFaults, plural } from '../render/diagnostics.ts';
 import { renderPlan } from '../render/plan.ts';
 import {
   writeMessage,
@@ -39,10 +39,14 @@ export const validate: Command = {
     const planned = await readAndPlan(values, [], { everyKey: true });
     showDiagnostics(planned.diagnostics);
     if (!planned.ok || planned.diagnostics.some(isError)) return exit.failed;
-    const tasks = planned.value.plan.scopes.reduce((n, s) => n + s.packages.length * s.targets.length, 0);
-    writeMessage(
-      `${planned.value.workspace.file} is good: ${tasks} builds in ${planned.value.plan.scopes.length} scopes${planned.diagnostics.length ? ` (${countFaults(planned.diagnostics)})` : ''}\n`,
+    const { plan, workspace } = planned.value;
+    const builds = plan.scopes.reduce((n, s) => n + s.packages.length * s.targets.length, 0);
+    const targets = plural(
+      plan.scopes.reduce((n, s) => n + s.targets.length, 0),
+      'target',
     );
+    const warnings = planned.diagnostics.length ? ` (${countFaults(planned.diagnostics)})` : '';
+    writeMessage(`${workspace.file} is valid: ${plural(builds, 'build')} for ${targets}${warnings}\n`);
     return exit.ok;
   },
 };
