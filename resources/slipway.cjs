@@ -21716,7 +21716,7 @@ init_diagnostics();
 init_files();
 
 // resources/templates/jobs.mustache
-var jobs_default = "// Made by `slipway jobs` from the distro repository: change that, not this.\nfolder({{folder}}) {\n    description({{title}})\n    properties {\n        folderProperties {\n            properties {\n{{#environment}}\n                stringProperty {\n                    key('{{name}}')\n                    value({{value}})\n                }\n{{/environment}}\n            }\n        }\n    }\n}\n{{#jobs}}\n\nmultibranchPipelineJob({{path}}) {\n    description({{title}})\n    branchSources {\n        branchSource {\n            source {\n{{#git}}\n                git {\n                    id({{id}})\n                    remote({{url}})\n{{#credentials}}\n                    credentialsId({{credentialsId}})\n{{/credentials}}\n                    traits {\n                        gitBranchDiscovery()\n                        gitTagDiscovery()\n                    }\n                }\n{{/git}}\n{{#github}}\n                github {\n                    id({{id}})\n                    repoOwner({{owner}})\n                    repository({{repository}})\n                    configuredByUrl(false)\n{{#credentials}}\n                    credentialsId({{credentialsId}})\n{{/credentials}}\n                    traits {\n{{#branches}}\n                        gitHubBranchDiscovery { strategyId(1) }\n                        gitHubTagDiscovery()\n{{/branches}}\n{{#requests}}\n                        // The merge result is built; of forks only people who may write are trusted with the Jenkinsfile.\n                        gitHubPullRequestDiscovery { strategyId(1) }\n                        gitHubForkDiscovery {\n                            strategyId(1)\n                            trust { gitHubTrustPermissions() }\n                        }\n{{/requests}}\n                    }\n                }\n{{/github}}\n            }\n        }\n    }\n    triggers {\n        periodicFolderTrigger {\n            interval('{{minutes}}')\n        }\n    }\n    orphanedItemStrategy {\n        discardOldItems {\n            numToKeep({{keep}})\n        }\n    }\n}\n{{/jobs}}\n";
+var jobs_default = "// Made by `slipway jobs` from the distro repository: change that, not this.\nfolder({{folder}}) {\n    description({{title}})\n    try {\n        properties {\n            folderProperties {\n                properties {\n{{#environment}}\n                    stringProperty {\n                        key('{{name}}')\n                        value({{value}})\n                    }\n{{/environment}}\n                }\n            }\n        }\n    } catch (MissingMethodException none) {\n        description({{plainTitle}})\n    }\n}\n\n// Keep the signing key in this folder: Job DSL keeps the credentials of plain folders, and drops those of multibranch jobs.\nfolder({{publishing}}) {\n    description({{publishingTitle}})\n}\n{{#jobs}}\n\nmultibranchPipelineJob({{path}}) {\n    description({{title}})\n    branchSources {\n        branchSource {\n            source {\n{{#git}}\n                git {\n                    id({{id}})\n                    remote({{url}})\n{{#credentials}}\n                    credentialsId({{credentialsId}})\n{{/credentials}}\n                    traits {\n                        gitBranchDiscovery()\n                        gitTagDiscovery()\n                    }\n                }\n{{/git}}\n{{#github}}\n                github {\n                    id({{id}})\n                    repoOwner({{owner}})\n                    repository({{repository}})\n                    repositoryUrl({{url}})\n                    configuredByUrl(false)\n{{#credentials}}\n                    credentialsId({{credentialsId}})\n{{/credentials}}\n                    traits {\n{{#branches}}\n                        gitHubBranchDiscovery { strategyId(1) }\n                        gitHubTagDiscovery()\n{{/branches}}\n{{#requests}}\n                        // The merge result is built; of forks only people who may write are trusted with the Jenkinsfile.\n                        gitHubPullRequestDiscovery { strategyId(1) }\n                        gitHubForkDiscovery {\n                            strategyId(1)\n                            trust { gitHubTrustPermissions() }\n                        }\n{{/requests}}\n                    }\n                }\n{{/github}}\n            }\n{{#tags}}\n            // Jenkins finds tags, but starts their builds with this plugin alone: basic-branch-build-strategies.\n            buildStrategies {\n                buildRegularBranches()\n                buildTags {\n                    atLeastDays('-1')\n                    atMostDays('7')\n                }\n            }\n{{/tags}}\n        }\n    }\n    triggers {\n        periodicFolderTrigger {\n            interval('{{minutes}}')\n        }\n    }\n    orphanedItemStrategy {\n        discardOldItems {\n            numToKeep({{keep}})\n        }\n    }\n}\n{{/jobs}}\n";
 
 // node_modules/mustache/mustache.mjs
 var objectToString = Object.prototype.toString;
@@ -22183,6 +22183,7 @@ function renderTemplate(template, values) {
 var shellQuote = (text2) => /^[A-Za-z0-9_@%+=:,./-]+$/.test(text2) ? text2 : `'${text2.replaceAll("'", "'\\''")}'`;
 
 // ts-src/render/jobs.ts
+var publishingFolder = "publish";
 var groovy = (text2) => `'${text2.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
 function jobNames(names2) {
   const used = /* @__PURE__ */ new Set();
@@ -22195,61 +22196,68 @@ function jobNames(names2) {
   });
 }
 function renderJobDsl(input) {
-  const names2 = jobNames(["distro", "distro-requests", ...input.repositories.map((r) => r.name)]);
+  const names2 = jobNames([publishingFolder, "distro-requests", ...input.repositories.map((r) => r.name)]);
+  const publishing = `${input.folder}/${publishingFolder}`;
+  const title = `Robot software of ${input.organization}`;
+  const distro = `${input.distroUrl}${input.distroBranch === void 0 ? "" : `#${input.distroBranch}`}`;
+  const distroJob = `/${publishing}/distro/${encodeURIComponent(input.distroBranch ?? "main")}`;
   const credentials2 = input.credentials === void 0 ? [] : [{ credentialsId: groovy(input.credentials) }];
   const onGithub = (url2) => /^(?:https?:\/\/|ssh:\/\/git@|git@)github\.com[:/]([^/]+)\/([^/]+?)(?:\.git)?\/?$/.exec(url2);
-  const job = (name4, url2, title, id, of) => {
+  const job = (path2, url2, title2, of) => {
     const github = onGithub(url2);
+    const [, owner = "", repository = ""] = github ?? [];
     return {
-      path: groovy(`${input.folder}/${name4}`),
-      id: groovy(id),
-      title: groovy(title),
-      github: github ? [{ owner: groovy(github[1]), repository: groovy(github[2]), credentials: credentials2, ...of }] : [],
+      path: groovy(`${input.folder}/${path2}`),
+      id: groovy(`slipway-${input.folder}-${of.id}`),
+      title: groovy(title2),
+      tags: of.tags === true,
+      github: github ? [
+        {
+          owner: groovy(owner),
+          repository: groovy(repository),
+          url: groovy(`https://github.com/${owner}/${repository}`),
+          credentials: credentials2,
+          branches: of.branches,
+          requests: of.requests
+        }
+      ] : [],
       git: github ? [] : [{ url: groovy(url2), credentials: credentials2 }]
     };
   };
   return renderTemplate(jobs_default, {
     folder: groovy(input.folder),
-    title: groovy(`Robot software of ${input.organization}`),
-    keep: String(input.keep),
+    title: groovy(title),
+    // Shown in Jenkins where the plugin for folder properties is missing.
+    plainTitle: groovy(`${title}. Set SLIPWAY_DISTRO=${distro} and SLIPWAY_DISTRO_JOB=${distroJob} in the environment`),
+    publishing: groovy(publishing),
+    publishingTitle: groovy("What publishes: its credentials are the signing key and its passphrase"),
+    keep: String(input.keepBranches),
     minutes: `${input.every}m`,
     environment: [
-      {
-        name: "SLIPWAY_DISTRO",
-        value: groovy(`${input.distroUrl}${input.distroBranch === void 0 ? "" : `#${input.distroBranch}`}`)
-      },
-      {
-        name: "SLIPWAY_DISTRO_JOB",
-        value: groovy(`/${input.folder}/distro/${encodeURIComponent(input.distroBranch ?? "main")}`)
-      }
+      { name: "SLIPWAY_DISTRO", value: groovy(distro) },
+      { name: "SLIPWAY_DISTRO_JOB", value: groovy(distroJob) }
     ],
     jobs: [
-      // Pull requests have a job of their own, so that they can't see credentials that are kept in the job that
-      // publishes.
-      job(
-        names2[0],
-        input.distroUrl,
-        "The distro repository: nightlies, releases, experiments",
-        `slipway-${input.folder}-distro`,
-        { branches: true, requests: false }
-      ),
+      // Pull requests have a job of their own, outside the folder whose credentials the publishing job sees.
+      job(`${publishingFolder}/distro`, input.distroUrl, "The distro repository: nightlies, releases, experiments", {
+        branches: true,
+        requests: false,
+        id: "distro",
+        tags: input.buildTags
+      }),
       ...onGithub(input.distroUrl) ? [
-        job(
-          names2[1],
-          input.distroUrl,
-          "Pull requests on the distro repository",
-          `slipway-${input.folder}-distro-requests`,
-          { branches: false, requests: true }
-        )
+        job(names2[1], input.distroUrl, "Pull requests on the distro repository", {
+          branches: false,
+          requests: true,
+          id: "distro-requests"
+        })
       ] : [],
       ...input.repositories.map(
-        (r, i) => job(
-          names2[i + 2],
-          r.url,
-          `${r.name}, of ${r.distributions.join(", ")}`,
-          `slipway-${input.folder}-${names2[i + 2]}`,
-          { branches: true, requests: true }
-        )
+        (r, i) => job(names2[i + 2], r.url, `${r.name}, of ${r.distributions.join(", ")}`, {
+          branches: true,
+          requests: true,
+          id: names2[i + 2]
+        })
       )
     ]
   });
@@ -22266,9 +22274,10 @@ ${script}
 var jobs = {
   summary: "write the Jenkins jobs of the whole farm, from the distro repository alone",
   usage: "jobs --distro-url URL[#BRANCH]",
-  details: `One folder with the distro repository's multibranch pipeline (on GitHub one more for its pull requests, which then can't see the
-credentials of the first) and one multibranch pipeline for each source repository of its distributions. As a Job DSL script (a seed job runs it with "removed jobs: delete" or "disable", so that jobs of repositories that
-left go too), or as configuration as code that holds that script.`,
+  details: `One folder with one multibranch pipeline for each source repository of the distributions, one for pull requests on the distro
+repository (on GitHub), and a folder "publish" with the job of the distro repository, which publishes: keep the signing key in the
+credentials of that folder. Written as a Job DSL script, or as configuration as code that holds the script. Run it in a seed job with
+removedJobAction DELETE: jobs of repositories that left the distributions go too.`,
   options: {
     distro: distroOptions.distro,
     state: distroOptions.state,
@@ -22276,7 +22285,15 @@ left go too), or as configuration as code that holds that script.`,
     folder: { type: "string", value: "NAME", help: "the folder of all jobs (default: the organization)" },
     credentials: { type: "string", value: "ID", help: "credentials of Jenkins with which it reads the repositories" },
     format: { type: "string", value: "NAME", help: "jobdsl (default) or casc" },
-    keep: { type: "string", value: "N", help: "builds that each job keeps (default: 30)" },
+    "keep-branches": {
+      type: "string",
+      value: "N",
+      help: "jobs of deleted branches and closed pull requests that are kept (default: 30); builds are kept by the pipelines' option keep"
+    },
+    "build-tags": {
+      type: "boolean",
+      help: "start new tags of the distro repository, not only find them (needs the plugin basic-branch-build-strategies)"
+    },
     every: {
       type: "string",
       value: "MINUTES",
@@ -22286,12 +22303,12 @@ left go too), or as configuration as code that holds that script.`,
   },
   async run(values) {
     const text2 = (name4, fallback) => typeof values[name4] === "string" ? values[name4] : fallback;
-    const numbers = [text2("keep", "30"), text2("every", "60")];
+    const numbers = [text2("keep-branches", "30"), text2("every", "60")];
     const format = text2("format", "jobdsl");
     const [url2, branch] = text2("distro-url", "").split("#");
     if (!url2 || /[\0-\x20\x7f]/.test(url2) || !["jobdsl", "casc"].includes(format) || numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) || !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text2("folder", "x")) || !/^[A-Za-z0-9._-]+$/.test(text2("credentials", "x"))) {
       writeMessage(
-        "slipway jobs: --distro-url is needed; --format is jobdsl or casc; --keep and --every take numbers; --folder and --credentials plain names\n"
+        "slipway jobs: --distro-url is needed; --format is jobdsl or casc; --keep-branches and --every take numbers; --folder and --credentials plain names\n"
       );
       return exit.usage;
     }
@@ -22322,7 +22339,8 @@ left go too), or as configuration as code that holds that script.`,
       distroUrl: url2,
       distroBranch: branch,
       credentials: typeof values.credentials === "string" ? values.credentials : void 0,
-      keep: Number(numbers[0]),
+      keepBranches: Number(numbers[0]),
+      buildTags: values["build-tags"] === true,
       every: Number(numbers[1]),
       repositories: [...repositories].sort(([a], [b]) => a < b ? -1 : 1).map(([name4, r]) => ({ name: name4, ...r }))
     };

@@ -1,7 +1,8 @@
 // Runs a Jenkinsfile with this library on Jenkins' own interpreter (groovy-cps), for tests and benchmarks: see
 // harness/Harness.java.
 import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -56,10 +57,20 @@ async function prepare() {
     .map(String)
     .filter((f) => f.endsWith('.java'))
     .map((f) => join(here, 'harness', f));
-  const classes = join(tool, 'classes');
-  const compiled = join(classes, 'Harness.class');
-  if (!existsSync(compiled) || statSync(compiled).mtimeMs < Math.max(...sources.map((f) => statSync(f).mtimeMs)))
-    await promisify(execFile)('javac', ['-nowarn', '-Xlint:none', '-d', classes, '-cp', `${lib}/*`, ...sources]);
+  // One folder for each state of the sources: checkouts side by side do not use each other's.
+  const digest = createHash('sha256');
+  for (const f of sources.sort()) digest.update(readFileSync(f));
+  const classes = join(tool, `classes-${digest.digest('hex').slice(0, 16)}`);
+  if (!existsSync(classes)) {
+    const made = `${classes}.${process.pid}`;
+    await promisify(execFile)('javac', ['-nowarn', '-Xlint:none', '-d', made, '-cp', `${lib}/*`, ...sources]);
+    try {
+      renameSync(made, classes);
+    } catch (e) {
+      if (!existsSync(classes)) throw e;
+      rmSync(made, { recursive: true });
+    }
+  }
   return `${classes}:${lib}/*`;
 }
 

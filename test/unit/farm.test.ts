@@ -154,6 +154,13 @@ describe('slipway jobs', () => {
       ...(c[0] === name ? [c] : []),
       ...c.slice(1).flatMap((a) => (Array.isArray(a) ? found(a, name) : [])),
     ]);
+  /** Runs a script twice on what the plugins' reference allows. */
+  const dsl = async (script: string, ...plugins: string[]) => {
+    write('jobs/script.groovy', script);
+    const reference = join(__dirname, '../jenkins/harness/jobdsl.txt');
+    const args = ['-cp', await classPath(), 'Dsl', join(folder, 'jobs/script.groovy'), reference, plugins.join(',')];
+    return spawnSync('java', args, { encoding: 'utf8' });
+  };
   it('writes a job for each repository, whatever its name and address, as a script and as code; pull requests on the distro repository have their own', async () => {
     write(
       'jobs/distro.yaml',
@@ -170,12 +177,13 @@ describe('slipway jobs', () => {
       });
     const script = jobs('--credentials', 'reader');
     expect(script.status, script.stderr).toBe(0);
-    write('jobs/script.groovy', script.stdout);
-    const run = JSON.parse(
-      execFileSync('java', ['-cp', await classPath(), 'Dsl', join(folder, 'jobs/script.groovy')], { encoding: 'utf8' }),
-    ) as Call[];
+    const seeded = await dsl(script.stdout, 'git', 'github-branch-source', 'folder-properties');
+    expect(seeded.stderr).toBe('');
+    const { calls: run, kept } = JSON.parse(seeded.stdout) as { calls: Call[]; kept: string[] };
     const made = found(run, 'multibranchPipelineJob');
-    expect(made.map((j) => j[1])).toEqual(['acme/distro', 'acme/distro-requests', 'acme/core', 'acme/tools']);
+    expect(made.map((j) => j[1])).toEqual(['acme/publish/distro', 'acme/distro-requests', 'acme/core', 'acme/tools']);
+    // Credentials that somebody puts there after the first run are there after the second.
+    expect(kept).toEqual(['acme', 'acme/publish']);
     const traits = made.map((j) => found([j], 'traits').flatMap((t) => (t[1] as Call[]).map((c) => c[0])));
     expect(traits).toEqual([
       ['gitHubBranchDiscovery', 'gitHubTagDiscovery'],
@@ -184,11 +192,24 @@ describe('slipway jobs', () => {
       ['gitBranchDiscovery', 'gitTagDiscovery'],
     ]);
     expect(new Set(found(run, 'id').map((c) => c[1])).size).toBe(4);
-    expect(found([made[3]!], 'remote')).toEqual([['remote', "ssh://git@example.org/it's/${x}.git"]]);
-    expect(found(run, 'stringProperty').map((p) => found([p], 'value')[0]![1])).toEqual([
-      'https://github.com/acme/distro.git#main',
-      '/acme/distro/main',
+    expect(found(run, 'repositoryUrl').map((c) => c[1])).toEqual([
+      'https://github.com/acme/distro',
+      'https://github.com/acme/distro',
+      'https://github.com/acme/core',
     ]);
+    expect(found([made[3]!], 'remote')).toEqual([['remote', "ssh://git@example.org/it's/${x}.git"]]);
+    const told = ['https://github.com/acme/distro.git#main', '/acme/publish/distro/main'];
+    expect(found(run, 'stringProperty').map((p) => found([p], 'value')[0]![1])).toEqual(told);
+    // Without the plugin for folder properties all jobs are made, and the folder says what to set.
+    const plain = JSON.parse((await dsl(script.stdout, 'git', 'github-branch-source')).stdout) as { calls: Call[] };
+    expect(found(plain.calls, 'multibranchPipelineJob')).toHaveLength(4);
+    for (const value of told) expect(String(found(plain.calls, 'description')[1]![1])).toContain(value);
+    const lacking = await dsl(script.stdout.replace(/^ *repositoryUrl.*$/gm, ''), 'git', 'github-branch-source');
+    expect(lacking.stderr).toContain('the following options are required and must be specified: repositoryUrl');
+    const tags = jobs('--build-tags').stdout;
+    expect((await dsl(tags, 'git', 'github-branch-source')).stderr).toContain('buildRegularBranches');
+    const strategies = await dsl(tags, 'git', 'github-branch-source', 'basic-branch-build-strategies');
+    expect(found((JSON.parse(strategies.stdout) as { calls: Call[] }).calls, 'buildTags')).toHaveLength(1);
     expect(script.stdout).toContain("credentialsId('reader')");
     const casc = jobs('--format', 'casc');
     expect(casc.stdout).toMatch(/^jobs:\n/m);

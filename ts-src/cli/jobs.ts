@@ -10,9 +10,10 @@ import { openWorkspace } from './planning.ts';
 export const jobs: Command = {
   summary: 'write the Jenkins jobs of the whole farm, from the distro repository alone',
   usage: 'jobs --distro-url URL[#BRANCH]',
-  details: `One folder with the distro repository's multibranch pipeline (on GitHub one more for its pull requests, which then can't see the
-credentials of the first) and one multibranch pipeline for each source repository of its distributions. As a Job DSL script (a seed job runs it with "removed jobs: delete" or "disable", so that jobs of repositories that
-left go too), or as configuration as code that holds that script.`,
+  details: `One folder with one multibranch pipeline for each source repository of the distributions, one for pull requests on the distro
+repository (on GitHub), and a folder "publish" with the job of the distro repository, which publishes: keep the signing key in the
+credentials of that folder. Written as a Job DSL script, or as configuration as code that holds the script. Run it in a seed job with
+removedJobAction DELETE: jobs of repositories that left the distributions go too.`,
   options: {
     distro: distroOptions.distro,
     state: distroOptions.state,
@@ -20,7 +21,15 @@ left go too), or as configuration as code that holds that script.`,
     folder: { type: 'string', value: 'NAME', help: 'the folder of all jobs (default: the organization)' },
     credentials: { type: 'string', value: 'ID', help: 'credentials of Jenkins with which it reads the repositories' },
     format: { type: 'string', value: 'NAME', help: 'jobdsl (default) or casc' },
-    keep: { type: 'string', value: 'N', help: 'builds that each job keeps (default: 30)' },
+    'keep-branches': {
+      type: 'string',
+      value: 'N',
+      help: "jobs of deleted branches and closed pull requests that are kept (default: 30); builds are kept by the pipelines' option keep",
+    },
+    'build-tags': {
+      type: 'boolean',
+      help: 'start new tags of the distro repository, not only find them (needs the plugin basic-branch-build-strategies)',
+    },
     every: {
       type: 'string',
       value: 'MINUTES',
@@ -31,7 +40,7 @@ left go too), or as configuration as code that holds that script.`,
   async run(values) {
     const text = (name: string, fallback: string) =>
       typeof values[name] === 'string' ? (values[name] as string) : fallback;
-    const numbers = [text('keep', '30'), text('every', '60')];
+    const numbers = [text('keep-branches', '30'), text('every', '60')];
     const format = text('format', 'jobdsl');
     const [url, branch] = text('distro-url', '').split('#') as [string, string | undefined];
     if (
@@ -43,7 +52,7 @@ left go too), or as configuration as code that holds that script.`,
       !/^[A-Za-z0-9._-]+$/.test(text('credentials', 'x'))
     ) {
       writeMessage(
-        'slipway jobs: --distro-url is needed; --format is jobdsl or casc; --keep and --every take numbers; --folder and --credentials plain names\n',
+        'slipway jobs: --distro-url is needed; --format is jobdsl or casc; --keep-branches and --every take numbers; --folder and --credentials plain names\n',
       );
       return exit.usage;
     }
@@ -74,7 +83,8 @@ left go too), or as configuration as code that holds that script.`,
       distroUrl: url,
       distroBranch: branch,
       credentials: typeof values.credentials === 'string' ? values.credentials : undefined,
-      keep: Number(numbers[0]),
+      keepBranches: Number(numbers[0]),
+      buildTags: values['build-tags'] === true,
       every: Number(numbers[1]),
       repositories: [...repositories].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, r]) => ({ name, ...r })),
     };

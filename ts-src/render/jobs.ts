@@ -7,12 +7,17 @@ export interface JobsInput {
   distroUrl: string;
   distroBranch: string | undefined;
   credentials: string | undefined;
-  /** Builds that a job keeps. */
-  keep: number;
+  /** Jobs of deleted branches and closed pull requests that each repository's job keeps. */
+  keepBranches: number;
+  /** New tags of the distro repository are started, which needs a plugin. */
+  buildTags: boolean;
   /** Minutes between looks at a repository. */
   every: number;
   repositories: { name: string; url: string; distributions: string[] }[];
 }
+
+/** The plain folder, below that of all jobs, of the one that publishes. */
+const publishingFolder = 'publish';
 
 /** A string of Groovy: single quotes, nothing in it is read. */
 const groovy = (text: string): string =>
@@ -35,64 +40,78 @@ export function jobNames(names: readonly string[]): string[] {
 
 /** The farm's jobs as a Job DSL script. */
 export function renderJobDsl(input: JobsInput): string {
-  const names = jobNames(['distro', 'distro-requests', ...input.repositories.map((r) => r.name)]);
+  const names = jobNames([publishingFolder, 'distro-requests', ...input.repositories.map((r) => r.name)]);
+  const publishing = `${input.folder}/${publishingFolder}`;
+  const title = `Robot software of ${input.organization}`;
+  const distro = `${input.distroUrl}${input.distroBranch === undefined ? '' : `#${input.distroBranch}`}`;
+  const distroJob = `/${publishing}/distro/${encodeURIComponent(input.distroBranch ?? 'main')}`;
   const credentials = input.credentials === undefined ? [] : [{ credentialsId: groovy(input.credentials) }];
   const onGithub = (url: string) =>
     /^(?:https?:\/\/|ssh:\/\/git@|git@)github\.com[:/]([^/]+)\/([^/]+?)(?:\.git)?\/?$/.exec(url);
-  const job = (name: string, url: string, title: string, id: string, of: { branches: boolean; requests: boolean }) => {
+  const job = (
+    path: string,
+    url: string,
+    title: string,
+    of: { branches: boolean; requests: boolean; id: string; tags?: boolean },
+  ) => {
     const github = onGithub(url);
+    const [, owner = '', repository = ''] = github ?? [];
     return {
-      path: groovy(`${input.folder}/${name}`),
-      id: groovy(id),
+      path: groovy(`${input.folder}/${path}`),
+      id: groovy(`slipway-${input.folder}-${of.id}`),
       title: groovy(title),
-      github: github ? [{ owner: groovy(github[1]!), repository: groovy(github[2]!), credentials, ...of }] : [],
+      tags: of.tags === true,
+      github: github
+        ? [
+            {
+              owner: groovy(owner),
+              repository: groovy(repository),
+              url: groovy(`https://github.com/${owner}/${repository}`),
+              credentials,
+              branches: of.branches,
+              requests: of.requests,
+            },
+          ]
+        : [],
       git: github ? [] : [{ url: groovy(url), credentials }],
     };
   };
   return renderTemplate(jobsTemplate, {
     folder: groovy(input.folder),
-    title: groovy(`Robot software of ${input.organization}`),
-    keep: String(input.keep),
+    title: groovy(title),
+    // Shown in Jenkins where the plugin for folder properties is missing.
+    plainTitle: groovy(`${title}. Set SLIPWAY_DISTRO=${distro} and SLIPWAY_DISTRO_JOB=${distroJob} in the environment`),
+    publishing: groovy(publishing),
+    publishingTitle: groovy('What publishes: its credentials are the signing key and its passphrase'),
+    keep: String(input.keepBranches),
     minutes: `${input.every}m`,
     environment: [
-      {
-        name: 'SLIPWAY_DISTRO',
-        value: groovy(`${input.distroUrl}${input.distroBranch === undefined ? '' : `#${input.distroBranch}`}`),
-      },
-      {
-        name: 'SLIPWAY_DISTRO_JOB',
-        value: groovy(`/${input.folder}/distro/${encodeURIComponent(input.distroBranch ?? 'main')}`),
-      },
+      { name: 'SLIPWAY_DISTRO', value: groovy(distro) },
+      { name: 'SLIPWAY_DISTRO_JOB', value: groovy(distroJob) },
     ],
     jobs: [
-      // Pull requests have a job of their own, so that they can't see credentials that are kept in the job that
-      // publishes.
-      job(
-        names[0]!,
-        input.distroUrl,
-        'The distro repository: nightlies, releases, experiments',
-        `slipway-${input.folder}-distro`,
-        { branches: true, requests: false },
-      ),
+      // Pull requests have a job of their own, outside the folder whose credentials the publishing job sees.
+      job(`${publishingFolder}/distro`, input.distroUrl, 'The distro repository: nightlies, releases, experiments', {
+        branches: true,
+        requests: false,
+        id: 'distro',
+        tags: input.buildTags,
+      }),
       ...(onGithub(input.distroUrl)
         ? [
-            job(
-              names[1]!,
-              input.distroUrl,
-              'Pull requests on the distro repository',
-              `slipway-${input.folder}-distro-requests`,
-              { branches: false, requests: true },
-            ),
+            job(names[1]!, input.distroUrl, 'Pull requests on the distro repository', {
+              branches: false,
+              requests: true,
+              id: 'distro-requests',
+            }),
           ]
         : []),
       ...input.repositories.map((r, i) =>
-        job(
-          names[i + 2]!,
-          r.url,
-          `${r.name}, of ${r.distributions.join(', ')}`,
-          `slipway-${input.folder}-${names[i + 2]!}`,
-          { branches: true, requests: true },
-        ),
+        job(names[i + 2]!, r.url, `${r.name}, of ${r.distributions.join(', ')}`, {
+          branches: true,
+          requests: true,
+          id: names[i + 2]!,
+        }),
       ),
     ],
   });
