@@ -4837,11 +4837,11 @@ async function fromContainer(env) {
   const url2 = env.AWS_CONTAINER_CREDENTIALS_FULL_URI ?? (env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI ? `http://169.254.170.2${env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI}` : void 0);
   if (!url2) return void 0;
   const token2 = env.AWS_CONTAINER_AUTHORIZATION_TOKEN ?? (env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE ? readIf(env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)?.trim() : void 0);
-  const answer = await fetch(url2, {
+  const answer2 = await fetch(url2, {
     headers: token2 ? { authorization: token2 } : {},
     signal: AbortSignal.timeout(5e3)
   });
-  return answer.ok ? lasting(await answer.json()) : void 0;
+  return answer2.ok ? lasting(await answer2.json()) : void 0;
 }
 async function fromInstance(env) {
   const at2 = env.AWS_EC2_METADATA_SERVICE_ENDPOINT ?? "http://169.254.169.254";
@@ -4854,8 +4854,8 @@ async function fromInstance(env) {
     })).text();
     const headers = { "x-aws-ec2-metadata-token": token2 };
     const role = (await (await fetch(roles, { headers, signal: AbortSignal.timeout(2e3) })).text()).trim().split("\n")[0];
-    const answer = await fetch(`${roles}${role}`, { headers, signal: AbortSignal.timeout(2e3) });
-    return answer.ok ? lasting(await answer.json()) : void 0;
+    const answer2 = await fetch(`${roles}${role}`, { headers, signal: AbortSignal.timeout(2e3) });
+    return answer2.ok ? lasting(await answer2.json()) : void 0;
   } catch {
     return void 0;
   }
@@ -5017,7 +5017,7 @@ var init_s3_blobs = __esm({
           region: this.place.region,
           ...keys
         }).sign();
-        return new Promise((resolve12, reject) => {
+        return new Promise((resolve14, reject) => {
           const send = url2.startsWith("https:") ? import_node_https.request : import_node_http.request;
           const request = send(
             signed.url,
@@ -5036,14 +5036,14 @@ var init_s3_blobs = __esm({
                 const expected = Number(response.headers["content-length"] ?? -1);
                 (0, import_promises.pipeline)(response, (0, import_node_fs6.createWriteStream)(into)).then(() => {
                   if (expected >= 0 && (0, import_node_fs6.statSync)(into).size !== expected) reject(new Error("the answer was cut short"));
-                  else resolve12({ status, headers: response.headers, body: Buffer.alloc(0) });
+                  else resolve14({ status, headers: response.headers, body: Buffer.alloc(0) });
                 }, reject);
                 return;
               }
               const chunks = [];
               response.on("data", (c) => chunks.push(c)).on("error", reject).on("end", () => {
                 if (!response.complete) reject(new Error("the answer was cut short"));
-                else resolve12({ status, headers: response.headers, body: Buffer.concat(chunks) });
+                else resolve14({ status, headers: response.headers, body: Buffer.concat(chunks) });
               });
             }
           );
@@ -10008,7 +10008,7 @@ function putProp(target, key, value2) {
   else
     target[key] = value2;
 }
-function mirrorShape(target, source, keys, wrap) {
+function mirrorShape(target, source, keys, wrap2) {
   const raw = sourceShape(source);
   for (const key of keys) {
     const desc = Object.getOwnPropertyDescriptor(raw, key);
@@ -10017,10 +10017,10 @@ function mirrorShape(target, source, keys, wrap) {
     if (desc.get) {
       deferProp(target, key, () => {
         const value2 = source._zod.def.shape[key];
-        return wrap ? wrap(value2, key) : value2;
+        return wrap2 ? wrap2(value2, key) : value2;
       });
     } else
-      putProp(target, key, wrap ? wrap(desc.value, key) : desc.value);
+      putProp(target, key, wrap2 ? wrap2(desc.value, key) : desc.value);
   }
 }
 function mirrorProps(target, source) {
@@ -10464,9 +10464,9 @@ function hexToUint8Array(hex) {
 function uint8ArrayToHex(bytes) {
   return Array.from(bytes).map((b) => b.toString(16).padStart(2, "0")).join("");
 }
-function members(proto, table) {
-  for (const key in table) {
-    const desc = Object.getOwnPropertyDescriptor(table, key);
+function members(proto, table2) {
+  for (const key in table2) {
+    const desc = Object.getOwnPropertyDescriptor(table2, key);
     if (desc.get)
       Object.defineProperty(proto, key, { ...desc, enumerable: false });
     else
@@ -10481,10 +10481,10 @@ function hide(inst, key, value2) {
   return own2(inst, key, value2, false);
 }
 // @__NO_SIDE_EFFECTS__
-function derived(computes, table) {
+function derived(computes, table2) {
   for (const key in computes) {
     const compute = computes[key];
-    Object.defineProperty(table, key, {
+    Object.defineProperty(table2, key, {
       configurable: true,
       enumerable: true,
       get() {
@@ -10495,7 +10495,7 @@ function derived(computes, table) {
       }
     });
   }
-  return table;
+  return table2;
 }
 function defineBound(proto, key, fn2) {
   Object.defineProperty(proto, key, {
@@ -13116,7 +13116,7 @@ function isRef(value2) {
 function cloneIssues(issues) {
   return issues.map((iss) => iss.path ? { ...iss, path: iss.path.slice() } : { ...iss });
 }
-function isRecursive(inst, stack, resolve12) {
+function isRecursive(inst, stack, resolve14) {
   const cached3 = recursive.get(inst);
   if (cached3 !== void 0)
     return cached3 ? PROVEN : NONE;
@@ -13126,26 +13126,26 @@ function isRecursive(inst, stack, resolve12) {
   let result = NONE;
   const check = (child) => {
     if (result !== PROVEN && child?._zod) {
-      const answer = isRecursive(child, stack, resolve12);
-      if (answer > result)
-        result = answer;
+      const answer2 = isRecursive(child, stack, resolve14);
+      if (answer2 > result)
+        result = answer2;
     }
   };
   const shape = (sh, spread) => {
-    let answer = NONE;
+    let answer2 = NONE;
     for (const key of Reflect.ownKeys(sh)) {
       const desc = Object.getOwnPropertyDescriptor(sh, key);
       if (spread && !desc.enumerable)
         continue;
-      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve12) : NONE;
-      if (child > answer)
-        answer = child;
+      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve14) : NONE;
+      if (child > answer2)
+        answer2 = child;
     }
-    return answer;
+    return answer2;
   };
-  const merge2 = (answer) => {
-    if (answer > result)
-      result = answer;
+  const merge2 = (answer2) => {
+    if (answer2 > result)
+      result = answer2;
   };
   const def = inst._zod.def;
   const kind = def.type;
@@ -13201,7 +13201,7 @@ function isRecursive(inst, stack, resolve12) {
       break;
     // `$ZodLazy` caches its inner on the def, so a resolved edge is followed exactly
     case "lazy": {
-      const inner = def._cachedInner ?? (resolve12 ? inst._zod.innerType : void 0);
+      const inner = def._cachedInner ?? (resolve14 ? inst._zod.innerType : void 0);
       merge2(inner ? isRecursive(inner, stack, false) : ASSUMED);
       break;
     }
@@ -13248,10 +13248,10 @@ function isRecursive(inst, stack, resolve12) {
   stack.delete(inst);
   return settle(inst, result);
 }
-function settle(inst, answer) {
-  if (answer !== ASSUMED)
-    recursive.set(inst, answer === PROVEN);
-  return answer;
+function settle(inst, answer2) {
+  if (answer2 !== ASSUMED)
+    recursive.set(inst, answer2 === PROVEN);
+  return answer2;
 }
 function bucketFor(state, inst) {
   let bucket = state.buckets.get(inst);
@@ -14301,7 +14301,7 @@ function compactTypeUnion(schema3) {
   const options3 = schema3.anyOf;
   if (!Array.isArray(options3) || options3.length === 0 || schema3.type !== void 0)
     return;
-  const types2 = [];
+  const types3 = [];
   for (const option of options3) {
     if (!option || typeof option !== "object")
       return;
@@ -14313,12 +14313,12 @@ function compactTypeUnion(schema3) {
     for (const member of Array.isArray(type) ? type : [type]) {
       if (typeof member !== "string")
         return;
-      if (!types2.includes(member))
-        types2.push(member);
+      if (!types3.includes(member))
+        types3.push(member);
     }
   }
   delete schema3.anyOf;
-  schema3.type = types2.length === 1 ? types2[0] : types2;
+  schema3.type = types3.length === 1 ? types3[0] : types3;
 }
 function undeclaredConstraint(member) {
   const extra = member.additionalProperties;
@@ -14695,8 +14695,8 @@ function stringifyKeyNames(bySchema, json2, visited) {
     if (mapped.some((branch, i) => branch !== branches[i]))
       json2 = { ...json2, [keyword]: mapped };
   }
-  const types2 = Array.isArray(json2.type) ? json2.type : [json2.type];
-  const numericType = !types2.includes("string") && types2.some((t) => t === "number" || t === "integer");
+  const types3 = Array.isArray(json2.type) ? json2.type : [json2.type];
+  const numericType = !types3.includes("string") && types3.some((t) => t === "number" || t === "integer");
   const values = json2.enum ?? (json2.const !== void 0 ? [json2.const] : void 0);
   if (!numericType && !values?.some((v) => typeof v === "number"))
     return json2;
@@ -14709,7 +14709,7 @@ function stringifyKeyNames(bySchema, json2, visited) {
     return rest;
   rest.type = "string";
   if (!values)
-    rest.pattern = (types2.includes("number") ? number : integer).source;
+    rest.pattern = (types3.includes("number") ? number : integer).source;
   return rest;
 }
 function rewriteKeyNames(ctx) {
@@ -16934,7 +16934,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs43 = require("node:fs");
+var import_node_fs45 = require("node:fs");
 var import_node_util = require("node:util");
 init_diagnostics();
 
@@ -17098,8 +17098,8 @@ var import_node_fs3 = require("node:fs");
 var running = /* @__PURE__ */ new Set();
 function run(command, args, options3 = {}) {
   const limit = options3.limit ?? 256 << 20;
-  return new Promise((resolve12, reject) => {
-    if (options3.signal?.aborted) return resolve12({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+  return new Promise((resolve14, reject) => {
+    if (options3.signal?.aborted) return resolve14({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
     const log = options3.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options3.log, "a");
     const output = options3.inherit ? "inherit" : log ?? "pipe";
     const child = (0, import_node_child_process.spawn)(command, args, {
@@ -17127,7 +17127,7 @@ function run(command, args, options3 = {}) {
       clearTimeout(last);
       options3.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs3.closeSync)(log);
-      resolve12(outcome);
+      resolve14(outcome);
     };
     child.stdin?.on("error", () => void 0);
     child.on("exit", () => options3.keepInput && child.stdin?.destroy());
@@ -17158,11 +17158,11 @@ function run(command, args, options3 = {}) {
 function killAll() {
   for (const child of running) child.kill("SIGKILL");
 }
-async function parallel(items, width3, work2) {
+async function parallel(items, width4, work2) {
   const results = new Array(items.length);
   let next2 = 0;
   await Promise.all(
-    Array.from({ length: Math.min(width3, items.length) }, async () => {
+    Array.from({ length: Math.min(width4, items.length) }, async () => {
       for (let i = next2++; i < items.length; i = next2++) results[i] = await work2(items[i], i);
     })
   );
@@ -17193,7 +17193,7 @@ async function withMutex(path2, work2, waiting) {
 }
 function holdMutex(path2, waiting) {
   (0, import_node_fs4.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
-  return new Promise((resolve12, reject) => {
+  return new Promise((resolve14, reject) => {
     const holder = (0, import_node_child_process2.spawn)("flock", ["--exclusive", "--no-fork", path2, "sh", "-c", "echo held; exec cat >/dev/null"], {
       stdio: ["pipe", "pipe", "inherit"],
       detached: true
@@ -17207,7 +17207,7 @@ function holdMutex(path2, waiting) {
       holder.removeAllListeners("exit");
       holder.unref();
       for (const pipe2 of [holder.stdin, holder.stdout]) pipe2.unref();
-      resolve12(() => void holder.stdin.end());
+      resolve14(() => void holder.stdin.end());
     });
   });
 }
@@ -18375,19 +18375,19 @@ function manifestEvaluator(context) {
         );
       return value2 === true;
     };
-    const types2 = manifest.buildTypes.filter(holds2);
-    if (types2.length > 1)
+    const types3 = manifest.buildTypes.filter(holds2);
+    if (types3.length > 1)
       diagnostics.push(
-        error("build-type", `'${manifest.name}' has ${types2.length} build types`, {
+        error("build-type", `'${manifest.name}' has ${types3.length} build types`, {
           file: file2,
-          line: types2[1].line,
+          line: types3[1].line,
           hint: "leave one, or give them conditions that exclude each other"
         })
       );
     return {
       name: manifest.name,
       version: manifest.version,
-      buildType: types2[0]?.name ?? "catkin",
+      buildType: types3[0]?.name ?? "catkin",
       dependencies: manifest.dependencies.every((d) => d.condition === void 0) ? manifest.dependencies : manifest.dependencies.filter(holds2),
       memberOfGroups: manifest.memberOfGroups.filter(holds2).map((m) => m.name),
       manifest,
@@ -19454,7 +19454,7 @@ async function patiently(args, options3, url2, reporter2) {
     reporter2.waiting?.(
       `${/^[a-z+]+:\/\/(?:[^@/]*@)?([^/]+)/.exec(url2)?.[1] ?? url2} ${why === "refused" ? "allows no more requests for now" : `did not answer (${lastLine(o)})`}: trying again in ${seconds} s`
     );
-    await new Promise((resolve12) => setTimeout(resolve12, seconds * 1e3));
+    await new Promise((resolve14) => setTimeout(resolve14, seconds * 1e3));
   }
 }
 var unreachable = (url2, o) => bad(
@@ -20676,14 +20676,14 @@ var KeptManifest = class {
   constructor(text2) {
     const version2 = text2.indexOf("	") + 1;
     const format = text2.indexOf("	", version2) + 1;
-    const types2 = text2.indexOf("	", format) + 1;
-    const groups = text2.indexOf("	", types2) + 1;
+    const types3 = text2.indexOf("	", format) + 1;
+    const groups = text2.indexOf("	", types3) + 1;
     const rest = text2.indexOf("	", groups) + 1;
     const end2 = text2.indexOf("	", rest);
     this.name = text2.slice(0, version2 - 1);
     this.version = text2.slice(version2, format - 1);
-    this.format = Number(text2.slice(format, types2 - 1));
-    this.buildTypes = JSON.parse(text2.slice(types2, groups - 1));
+    this.format = Number(text2.slice(format, types3 - 1));
+    this.buildTypes = JSON.parse(text2.slice(types3, groups - 1));
     this.memberOfGroups = rest - groups > 1 ? JSON.parse(text2.slice(groups, rest - 1)) : [];
     this.packed = end2 < 0 ? text2.slice(rest) : text2.slice(rest, end2);
     this.dependencies = end2 < 0 ? [] : unpackDependencies(text2, end2 + 1);
@@ -23316,9 +23316,9 @@ var Scheduler = class {
         if (t?.state === "waiting" && this.waits.get(graph2).pending[task] === 0) this.resolve(graph2, task);
       });
     }
-    await new Promise((resolve12) => {
+    await new Promise((resolve14) => {
       this.wake = () => {
-        if (!this.resolving) resolve12();
+        if (!this.resolving) resolve14();
       };
       this.wake();
     });
@@ -23333,10 +23333,10 @@ var Scheduler = class {
   }
   /** Does all that is left, those on the longest remaining path first. */
   async run() {
-    const finished = new Promise((resolve12) => {
+    const finished = new Promise((resolve14) => {
       this.wake = () => {
         while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
-        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve12();
+        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve14();
       };
     });
     this.options.signal.addEventListener("abort", () => {
@@ -23799,7 +23799,7 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
   };
   const draw = () => {
     clear();
-    const width3 = process.stderr.columns || 80;
+    const width4 = process.stderr.columns || 80;
     const lines = [...running2.values()].map(
       (t) => `  ${t.kind === "test" ? "testing" : "building"} ${t.id}  ${duration2(now() - t.started)}`
     );
@@ -23809,7 +23809,7 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
     lines.unshift(
       `[${"#".repeat(bar)}${".".repeat(20 - bar)}] ${done}/${total} done, ${running2.size} running, ${duration2(now() - begun)}${remaining > 1e3 ? `, about ${duration2(remaining)} left` : ""}${note ? `  ${note}` : ""}`
     );
-    for (const l of lines) write(`${l.slice(0, width3 - 1)}
+    for (const l of lines) write(`${l.slice(0, width4 - 1)}
 `);
     shown3 = lines.length;
   };
@@ -26553,7 +26553,7 @@ function renderComparison(changes) {
     const blocks = Object.keys(titles).flatMap((change) => {
       const rows = packages.filter((p) => p.change === change);
       if (!rows.length) return [];
-      const table = renderTable(
+      const table2 = renderTable(
         ["", "", ""],
         rows.map((p) => [
           `  ${p.name}`,
@@ -26562,7 +26562,7 @@ function renderComparison(changes) {
         ])
       );
       return [`${titles[change]} (${rows.length})
-${table.slice(table.indexOf("\n") + 1)}`];
+${table2.slice(table2.indexOf("\n") + 1)}`];
     });
     return `${where.join(", ")}:
 ${blocks.join("")}`;
@@ -29010,9 +29010,9 @@ function layered(drawing, widths) {
   const index = new Map(drawing.nodes.map((n, i) => [n.id, String(i)]));
   for (const [a, b] of drawing.edges) graph2.setEdge(index.get(a), index.get(b));
   Uo.layout(graph2);
-  const { width: width3 = 100, height = 100 } = graph2.graph();
+  const { width: width4 = 100, height = 100 } = graph2.graph();
   return {
-    width: width3,
+    width: width4,
     height,
     boxes: drawing.nodes.map((_, i) => graph2.node(String(i))),
     lines: graph2.edges().map((e) => graph2.edge(e).points)
@@ -29035,13 +29035,13 @@ function columns(drawing, widths) {
       layer.map((n) => [n, needs[n].length ? needs[n].reduce((sum, d) => sum + row[d], 0) / needs[n].length : 0])
     );
     layer.sort((a, b) => mean.get(a) - mean.get(b) || a - b);
-    const width3 = Math.max(0, ...layer.map((n) => widths[n]));
+    const width4 = Math.max(0, ...layer.map((n) => widths[n]));
     layer.forEach((n, i) => {
       row[n] = i;
-      boxes[n] = { x: x + width3 / 2, y: 70 + i * (boxHeight + 10), width: widths[n] };
+      boxes[n] = { x: x + width4 / 2, y: 70 + i * (boxHeight + 10), width: widths[n] };
     });
     height = Math.max(height, 90 + layer.length * (boxHeight + 10));
-    x += width3 + 90;
+    x += width4 + 90;
   }
   const lines = drawing.edges.map(([a, b]) => {
     const [from, to] = [boxes[index.get(a)], boxes[index.get(b)]];
@@ -29055,7 +29055,7 @@ function columns(drawing, widths) {
 function renderSvg(drawing) {
   const widths = drawing.nodes.map((n) => 24 + 7.5 * Math.max(n.label.length, n.note.length));
   const layout = (drawing.nodes.length > manyBoxes ? columns : layered)(drawing, widths);
-  const [width3, height] = [Math.ceil(layout.width), Math.ceil(layout.height)];
+  const [width4, height] = [Math.ceil(layout.width), Math.ceil(layout.height)];
   const faint = drawing.nodes.length > manyBoxes ? ";opacity:.35" : "";
   const number3 = (n) => String(Math.round(n * 10) / 10);
   const lines = layout.lines.map((points) => points.map((p, i) => `${i ? "L" : "M"}${number3(p.x)} ${number3(p.y)}`).join("")).sort();
@@ -29063,7 +29063,7 @@ function renderSvg(drawing) {
     const at2 = layout.boxes[i];
     return `<g class="${n.blocked ? "blocked" : n.named ? "named" : "needed"}"><title>${escape2(`${n.label} ${n.note}`)}</title><rect x="${number3(at2.x - at2.width / 2)}" y="${number3(at2.y - boxHeight / 2)}" width="${number3(at2.width)}" height="${boxHeight}" rx="5"/><text x="${number3(at2.x)}" y="${number3(at2.y - 3)}">${escape2(n.label)}</text><text class="note" x="${number3(at2.x)}" y="${number3(at2.y + 13)}">${escape2(n.note)}</text></g>`;
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width3}" height="${height}" viewBox="0 0 ${width3} ${height}" role="img" aria-label="${escape2(drawing.title)}">
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width4}" height="${height}" viewBox="0 0 ${width4} ${height}" role="img" aria-label="${escape2(drawing.title)}">
 <style>text{font:13px sans-serif;text-anchor:middle;fill:#1b1f24}.note{font-size:11px;fill:#57606a}.title{font-size:18px;text-anchor:start}rect{fill:#f6f8fa;stroke:#8c959f}.named rect{fill:#ddf4ff;stroke:#0969da}.blocked rect{fill:#ffebe9;stroke:#cf222e}path{fill:none;stroke:#8c959f;marker-end:url(#arrow)${faint}}path:hover{stroke:#0969da;stroke-width:2;opacity:1}</style>
 <defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" style="fill:#8c959f;stroke:none"/></marker></defs>
 <rect width="100%" height="100%" style="fill:#fff;stroke:none"/>
@@ -29202,11 +29202,8 @@ var init = {
   summary: "make a distro repository to start from, that builds as it is",
   usage: "init [FOLDER]",
   details: `Writes the files of a distro repository: distro.yaml, a rosdistro index and distribution file, rosdep rules, a Jenkinsfile
-and one package in packages/. No file is overwritten, and nothing is committed.
-
-Examples:
-    slipway init my-distro --organization acme
-    slipway init --os ubuntu --release noble`,
+and one package in packages/. No file is overwritten, and nothing is committed.`,
+  examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: {
     organization: {
       type: "string",
@@ -29310,14 +29307,14 @@ function renderPlan(plan2, states) {
     lines.push(
       `${scope.distribution} on ${targets.join("; ") || scope.platform}: ${plural(building.length, "package")} from ${plural(new Set(building.map((p) => p.repository)).size, "repository").replace("repositorys", "repositories")} into ${scope.prefix}`
     );
-    const width3 = Math.min(40, Math.max(...scope.packages.map((p) => p.name.length), 7));
+    const width4 = Math.min(40, Math.max(...scope.packages.map((p) => p.name.length), 7));
     for (const [i, p] of scope.packages.entries()) {
       const why = "named" in p.why ? "named" : `for ${p.why.neededBy}`;
       const needs = p.build.length + p.systemBuild.length;
       const first = p.build.length > shown2 ? p.build : [...p.build, ...p.systemBuild];
       const state = p.blocked ? `blocked: ${p.blocked}` : p.mustBeCached ? "from the store" : states?.(scope, p) ?? "";
       lines.push(
-        `${String(i + 1).padStart(5)}  ${p.name.padEnd(width3)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs ? `; needs ${someOf(first, shown2, needs)}` : ""}${state ? `; ${state}` : ""}`
+        `${String(i + 1).padStart(5)}  ${p.name.padEnd(width4)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs ? `; needs ${someOf(first, shown2, needs)}` : ""}${state ? `; ${state}` : ""}`
       );
     }
     lines.push("");
@@ -31076,13 +31073,13 @@ var query = {
         return exit.failed;
       }
     }
-    const answer = await question.ask(planned.value, names2, values);
-    if (values.json) writeOutput(`${JSON.stringify(answer.data)}
+    const answer2 = await question.ask(planned.value, names2, values);
+    if (values.json) writeOutput(`${JSON.stringify(answer2.data)}
 `);
-    else if (answer.rows.length) writeOutput(renderTable(answer.head, answer.rows));
-    else writeMessage(`${answer.partial ? "of what could be read, " : ""}${answer.none}
+    else if (answer2.rows.length) writeOutput(renderTable(answer2.head, answer2.rows));
+    else writeMessage(`${answer2.partial ? "of what could be read, " : ""}${answer2.none}
 `);
-    return answer.partial ? exit.failed : exit.ok;
+    return answer2.partial ? exit.failed : exit.ok;
   }
 };
 
@@ -31587,8 +31584,384 @@ var schema2 = {
   }
 };
 
+// ts-src/cli/help.ts
+var width3 = 100;
+function wrap(text2, columns2) {
+  const lines = [];
+  let line = "";
+  for (const word of text2.split(/\s+/)) {
+    if (line && line.length + 1 + word.length > columns2) {
+      lines.push(line);
+      line = "";
+    }
+    line += `${line ? " " : ""}${word}`;
+  }
+  return [...lines, line];
+}
+function table(rows) {
+  const left = Math.min(30, Math.max(...rows.map(([l]) => l.length)));
+  const indent = " ".repeat(left + 4);
+  return rows.map(([l, r]) => {
+    const lines = wrap(r, width3 - left - 4);
+    const first = l.length > left ? `  ${l}
+${indent}` : `  ${l.padEnd(left)}  `;
+    return `${first}${lines.join(`
+${indent}`)}
+`;
+  }).join("");
+}
+function prose(text2) {
+  const paragraphs2 = [];
+  for (const block of text2.trim().split(/\n\s*\n/)) {
+    let run2 = [];
+    const flush = () => {
+      if (run2.length) paragraphs2.push(wrap(run2.join(" "), width3).join("\n"));
+      run2 = [];
+    };
+    for (const line of block.split("\n")) {
+      if (!/^\s/.test(line)) run2.push(line);
+      else {
+        flush();
+        paragraphs2.push(line);
+      }
+    }
+    flush();
+    paragraphs2.push("");
+  }
+  return `${paragraphs2.join("\n").trimEnd()}
+`;
+}
+var optionsOf = (command) => [
+  ...Object.entries(command.options),
+  ["help", { type: "boolean", short: "h", help: "print this text" }]
+];
+var optionLabel = (name4, option) => `${option.short ? `-${option.short}, ` : "    "}--${name4}${option.value ? ` ${option.value}` : ""}`;
+var overview = (commands2) => `Slipway turns a distro repository of catkin and ament packages into signed Debian packages.
+
+Usage: slipway COMMAND [OPTION ...] [ARGUMENT ...]
+
+${table(Object.entries(commands2).map(([name4, c]) => [name4, c.summary]))}
+slipway COMMAND --help prints a command's options and examples.
+Exit codes: 0 success, 1 faults in the input or a failed build, 2 usage, 70 internal error.
+`;
+function helpOf(name4, command) {
+  const options3 = optionsOf(command).map(([key, o]) => [optionLabel(key, o), o.help]);
+  return [
+    prose(`${name4}: ${command.summary}`),
+    `Usage: slipway ${command.usage}
+`,
+    ...command.details ? [prose(command.details)] : [],
+    `Options:
+${table(options3)}`,
+    ...command.examples?.length ? [`Examples:
+${command.examples.map((e) => `    ${e}
+`).join("")}`] : []
+  ].join("\n");
+}
+
+// ts-src/cli/completion.ts
+var entriesOf = (commands2) => Object.entries(commands2).map(([name4, command]) => ({
+  name: name4,
+  summary: command.summary,
+  options: optionsOf(command).map(([key, o]) => ({
+    name: key,
+    short: o.short,
+    takesValue: o.type === "string",
+    help: o.help
+  }))
+}));
+var quoted = (text2) => `'${text2.replaceAll("'", `'\\''`)}'`;
+var bash = (all) => `# bash completion for slipway
+_slipway() {
+  local current=\${COMP_WORDS[COMP_CWORD]} command=\${COMP_WORDS[1]} words=
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    words='${all.map((e) => e.name).join(" ")}'
+  else
+    case $command in
+${all.map((e) => `    ${e.name}) words='${e.options.map((o) => `--${o.name}`).join(" ")}' ;;`).join("\n")}
+    esac
+    case $current in -*) ;; *) words= ;; esac
+  fi
+  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+  [ \${#COMPREPLY[@]} -gt 0 ] || mapfile -t COMPREPLY < <(compgen -f -- "$current")
+}
+complete -F _slipway slipway
+`;
+var zshText = (text2) => text2.replace(/[[\]:\\]/g, "\\$&").replaceAll("'", `'\\''`);
+var zsh = (all) => `#compdef slipway
+_slipway() {
+  local -a commands
+  commands=(
+${all.map((e) => `    '${e.name}:${zshText(e.summary)}'`).join("\n")}
+  )
+  if (( CURRENT == 2 )); then
+    _describe command commands
+    return
+  fi
+  case $words[2] in
+${all.map((e) => {
+  const options3 = e.options.map(
+    (o) => `      '--${o.name}[${zshText(o.help)}]${o.takesValue ? ":value:_files" : ""}'`
+  );
+  return `    ${e.name})
+      _arguments \\
+${[...options3, "      '*:argument:_files'"].join(" \\\n")} ;;`;
+}).join("\n")}
+  esac
+}
+if [ "$funcstack[1]" = _slipway ]; then _slipway "$@"; else compdef _slipway slipway; fi
+`;
+var fish = (all) => `# fish completion for slipway
+${all.map((e) => `complete -c slipway -n __fish_use_subcommand -f -a ${e.name} -d ${quoted(e.summary)}`).join("\n")}
+${all.flatMap(
+  (e) => e.options.map((o) => {
+    const short = o.short ? ` -s ${o.short}` : "";
+    const value2 = o.takesValue ? " -r" : "";
+    return `complete -c slipway -n '__fish_seen_subcommand_from ${e.name}' -l ${o.name}${short}${value2} -d ${quoted(o.help)}`;
+  })
+).join("\n")}
+`;
+var shells = { bash, zsh, fish };
+var completionOf = (commands2) => ({
+  summary: "print completion for bash, zsh or fish",
+  usage: "completion bash|zsh|fish",
+  examples: [
+    "slipway completion bash > ~/.local/share/bash-completion/completions/slipway",
+    'slipway completion zsh > "${fpath[1]}/_slipway"',
+    "slipway completion fish > ~/.config/fish/completions/slipway.fish"
+  ],
+  options: {},
+  run(_, [shell = "", ...more]) {
+    const script = Object.hasOwn(shells, shell) ? shells[shell] : void 0;
+    if (!script || more.length) {
+      writeMessage("slipway completion: takes one of bash, zsh and fish\n");
+      return Promise.resolve(exit.usage);
+    }
+    writeOutput(script(entriesOf(commands2())));
+    return Promise.resolve(exit.ok);
+  }
+});
+
+// ts-src/cli/logs.ts
+var import_node_fs43 = require("node:fs");
+var import_node_path49 = require("node:path");
+init_diagnostics();
+function logsIn(output) {
+  const root = (0, import_node_path49.join)(output, "logs");
+  const found = [];
+  let entries;
+  try {
+    entries = (0, import_node_fs43.readdirSync)(root, { recursive: true }).map(String);
+  } catch {
+    return [];
+  }
+  for (const entry of entries) {
+    const name4 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
+    if (!name4) continue;
+    const path2 = (0, import_node_path49.join)(root, entry);
+    const status = (0, import_node_fs43.lstatSync)(path2);
+    if (!status.isFile()) continue;
+    found.push({ scope: name4[1], package: name4[2], test: name4[3] !== void 0, path: path2, modified: status.mtimeMs });
+  }
+  return found.sort((a, b) => b.modified - a.modified);
+}
+async function printFile(path2) {
+  for await (const chunk of (0, import_node_fs43.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+}
+var logs = {
+  summary: "print the log of a package's last build or test on this machine",
+  usage: "logs [PACKAGE]",
+  details: "Without a package, the logs that are there are listed, newest first.",
+  examples: ["slipway logs nav2_util", "slipway logs nav2_util --test", 'less "$(slipway logs nav2_util --path)"'],
+  options: {
+    distro: { type: "string", short: "d", value: "FILE", help: "the distro file (default: distro.yaml here or above)" },
+    output: {
+      type: "string",
+      short: "o",
+      value: "DIR",
+      help: "output folder of the build (default: out beside the distro file)"
+    },
+    test: { type: "boolean", help: "the log of its tests" },
+    path: { type: "boolean", help: "print the file's name, not its text" }
+  },
+  async run(values, [name4, ...more]) {
+    if (more.length) {
+      writeMessage("slipway logs: takes one package\n");
+      return exit.usage;
+    }
+    const output = typeof values.output === "string" ? (0, import_node_path49.resolve)(values.output) : (0, import_node_path49.join)((0, import_node_path49.resolve)(findDistro(values), ".."), "out");
+    const all = logsIn(output);
+    if (name4 === void 0) {
+      for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
+`);
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path49.join)(output, "logs")}
+`);
+      return exit.ok;
+    }
+    const log = all.find((l) => l.package === name4 && l.test === (values.test === true));
+    if (!log) {
+      const near = nearest(
+        name4,
+        all.map((l) => l.package)
+      );
+      const what = values.test === true ? "log of the tests" : "build log";
+      showDiagnostics([
+        error("log-missing", `there is no ${what} of '${name4}' in ${(0, import_node_path49.join)(output, "logs")}`, {
+          hint: near !== void 0 && near !== name4 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
+        })
+      ]);
+      return exit.failed;
+    }
+    if (values.path === true) writeOutput(`${log.path}
+`);
+    else await printFile(log.path);
+    return exit.ok;
+  }
+};
+
+// ts-src/cli/manual.ts
+var troff = (text2) => text2.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/gm, "\\&$1");
+function manualPage(all, version2) {
+  const lines = [
+    `.TH SLIPWAY 1 "" "slipway ${version2}"`,
+    ".SH NAME",
+    "slipway \\- build farm for robot software",
+    ".SH SYNOPSIS",
+    ".B slipway",
+    ".I COMMAND",
+    "[\\fIOPTION\\fR ...] [\\fIARGUMENT\\fR ...]",
+    ".SH COMMANDS"
+  ];
+  for (const [name4, command] of Object.entries(all)) {
+    lines.push(`.SS ${troff(name4)}`, troff(`slipway ${command.usage}`), ".PP", troff(`${command.summary}.`));
+    if (command.details) lines.push(".PP", ".nf", troff(command.details.trim()), ".fi");
+    for (const [key, option] of optionsOf(command))
+      lines.push(".TP", `.B ${troff(optionLabel(key, option).trim())}`, troff(option.help));
+    if (command.examples?.length)
+      lines.push(".PP", "Examples:", ".nf", ...command.examples.map((e) => troff(`    ${e}`)), ".fi");
+  }
+  lines.push(
+    ".SH EXIT STATUS",
+    "0 success; 1 faults in the input, or a failed build; 2 usage; 70 a fault in Slipway itself.",
+    ".SH ENVIRONMENT",
+    ".TP",
+    ".B NO_COLOR",
+    "Where it is set and not empty, nothing is coloured."
+  );
+  return `${lines.join("\n")}
+`;
+}
+var manualOf = (commands2) => ({
+  summary: "print the manual page",
+  usage: "manual",
+  examples: ["slipway manual | man -l -"],
+  options: {},
+  run(_, positionals) {
+    if (positionals.length) {
+      writeMessage("slipway manual: takes no argument\n");
+      return Promise.resolve(exit.usage);
+    }
+    writeOutput(manualPage(commands2(), "0.1.0"));
+    return Promise.resolve(exit.ok);
+  }
+});
+
+// ts-src/cli/serve.ts
+var import_node_fs44 = require("node:fs");
+var import_node_http2 = require("node:http");
+var import_node_path50 = require("node:path");
+init_diagnostics();
+var types2 = {
+  html: "text/html; charset=utf-8",
+  css: "text/css",
+  svg: "image/svg+xml",
+  xml: "application/xml"
+};
+function fileOf2(root, url2) {
+  let path2;
+  try {
+    path2 = decodeURIComponent(new URL(url2, "http://localhost").pathname);
+  } catch {
+    return void 0;
+  }
+  if (path2.includes("\0")) return void 0;
+  try {
+    const file2 = (0, import_node_fs44.realpathSync)((0, import_node_path50.join)(root, path2));
+    return file2.startsWith(`${(0, import_node_fs44.realpathSync)(root)}/`) && (0, import_node_fs44.lstatSync)(file2).isFile() ? file2 : void 0;
+  } catch {
+    return void 0;
+  }
+}
+function answer(root, request, response) {
+  const { method = "GET", url: url2 = "/" } = request;
+  const file2 = method === "GET" || method === "HEAD" ? fileOf2(root, url2) : void 0;
+  response.on("finish", () => writeMessage(`${response.statusCode} ${method} ${printable(url2)}
+`));
+  if (file2 === void 0) {
+    response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
+    return;
+  }
+  const { size } = (0, import_node_fs44.lstatSync)(file2);
+  const type = types2[/\.([a-z]+)$/.exec(file2)?.[1] ?? ""] ?? "application/octet-stream";
+  response.writeHead(200, { "content-type": type, "content-length": size, "x-content-type-options": "nosniff" });
+  if (method === "HEAD") response.end();
+  else
+    (0, import_node_fs44.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
+}
+var serve = {
+  summary: "serve the apt repository of the last build over http, for a robot on the bench",
+  usage: "serve",
+  details: `Serves the folder apt/ of the output folder until it is interrupted. It has no access control: on another address than the
+loopback one, everybody who reaches the port can read the packages. A farm serves its repository from a web server or a bucket.`,
+  examples: ["slipway serve", "slipway serve --address 192.0.2.10 --port 8080"],
+  options: {
+    distro: { type: "string", short: "d", value: "FILE", help: "the distro file (default: distro.yaml here or above)" },
+    output: {
+      type: "string",
+      short: "o",
+      value: "DIR",
+      help: "output folder of the build (default: out beside the distro file)"
+    },
+    address: { type: "string", value: "ADDRESS", help: "address to listen on (default: 127.0.0.1)" },
+    port: { type: "string", short: "p", value: "N", help: "port to listen on; 0 takes a free one (default: 8000)" }
+  },
+  async run(values, positionals) {
+    const port = values.port === void 0 ? 8e3 : Number(values.port);
+    if (positionals.length || !Number.isInteger(port) || port < 0 || port > 65535) {
+      writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
+      return exit.usage;
+    }
+    const output = typeof values.output === "string" ? (0, import_node_path50.resolve)(values.output) : (0, import_node_path50.join)((0, import_node_path50.resolve)(findDistro(values), ".."), "out");
+    const root = (0, import_node_path50.join)(output, "apt");
+    if (!(0, import_node_fs44.existsSync)(root)) {
+      showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
+      return exit.failed;
+    }
+    const address = typeof values.address === "string" ? values.address : "127.0.0.1";
+    const server = (0, import_node_http2.createServer)((request, response) => answer(root, request, response));
+    return new Promise((done) => {
+      server.on("error", (e) => {
+        showDiagnostics([error("serve-failed", `can't listen on ${address}, port ${port}: ${e.message}`)]);
+        done(exit.failed);
+      });
+      const stop = () => {
+        server.closeAllConnections();
+        server.close(() => done(exit.ok));
+      };
+      for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, stop);
+      server.listen(port, address, () => {
+        const at2 = server.address();
+        const bound2 = at2 !== null && typeof at2 === "object" ? at2.port : port;
+        const host = address.includes(":") ? `[${address}]` : address;
+        writeOutput(`http://${host}:${bound2}/
+`);
+      });
+    });
+  }
+};
+
 // ts-src/cli/all.ts
-var verbs = {
+var commands = {
   init,
   validate: validate3,
   plan,
@@ -31598,6 +31971,8 @@ var verbs = {
   compare: compare2,
   build,
   test,
+  logs,
+  serve,
   lock,
   prepare,
   settle: settle2,
@@ -31609,16 +31984,18 @@ var verbs = {
   abi,
   jobs,
   schema: schema2,
-  doctor
+  doctor,
+  completion: completionOf(() => commands),
+  manual: manualOf(() => commands)
 };
 
 // ts-src/cli/cli.ts
 async function main(args) {
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs43.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs45.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name4, ...rest] = args;
   if (name4 === void 0 || name4 === "--help" || name4 === "-h" || name4 === "help") {
     if (name4 === "help" && rest[0] !== void 0) return main([rest[0], "--help"]);
-    (name4 === void 0 ? writeMessage : writeOutput)(overview());
+    (name4 === void 0 ? writeMessage : writeOutput)(overview(commands));
     return name4 === void 0 ? exit.usage : exit.ok;
   }
   if (name4 === "--version") {
@@ -31626,9 +32003,9 @@ async function main(args) {
 `);
     return exit.ok;
   }
-  const verb = Object.hasOwn(verbs, name4) ? verbs[name4] : void 0;
-  if (!verb) {
-    const near = nearest(name4, Object.keys(verbs));
+  const command = Object.hasOwn(commands, name4) ? commands[name4] : void 0;
+  if (!command) {
+    const near = nearest(name4, Object.keys(commands));
     writeMessage(
       `slipway: '${name4}' is not a command${near ? `; did you mean '${near}'?` : ""}
     slipway --help lists them
@@ -31639,7 +32016,7 @@ async function main(args) {
   let parsed;
   try {
     const options3 = Object.fromEntries(
-      Object.entries({ ...verb.options, help: { type: "boolean", short: "h" } }).map(([k, o]) => [
+      Object.entries({ ...command.options, help: { type: "boolean", short: "h" } }).map(([k, o]) => [
         k,
         {
           type: o.type,
@@ -31651,7 +32028,7 @@ async function main(args) {
     parsed = (0, import_node_util.parseArgs)({ args: rest, options: options3, allowPositionals: true });
   } catch (e) {
     const unknown2 = /'--?([^' ]+)/.exec(e.message)?.[1];
-    const near = unknown2 && nearest(unknown2, Object.keys(verb.options));
+    const near = unknown2 && nearest(unknown2, Object.keys(command.options));
     writeMessage(
       `slipway ${name4}: ${e.message.split(". ")[0]}${near && near !== unknown2 ? `; did you mean --${near}?` : ""}
     slipway ${name4} --help shows its options
@@ -31660,11 +32037,11 @@ async function main(args) {
     return exit.usage;
   }
   if (parsed.values.help) {
-    writeOutput(helpOf(name4, verb));
+    writeOutput(helpOf(name4, command));
     return exit.ok;
   }
   try {
-    return await verb.run(parsed.values, parsed.positionals);
+    return await command.run(parsed.values, parsed.positionals);
   } catch (e) {
     const { code, path: path2 } = e;
     const words3 = code === void 0 ? void 0 : environmentFaults[code];
@@ -31682,38 +32059,6 @@ var environmentFaults = {
   EPERM: "not permitted",
   EMFILE: "too many open files: raise the limit (ulimit -n)"
 };
-function overview() {
-  const width3 = Math.max(...Object.keys(verbs).map((v) => v.length));
-  const lines = Object.entries(verbs).map(([name4, v]) => `  ${name4.padEnd(width3)}  ${v.summary}`);
-  return `slipway builds robot software: from a distro repository of catkin and ament packages to a signed apt repository.
-
-Usage: slipway VERB [OPTION ...] [ARGUMENT ...]
-
-${lines.join("\n")}
-
-slipway VERB --help tells more. Exit codes: 0 fine, 1 faults in the input or a failed build, 2 usage, 70 a fault of slipway's own.
-`;
-}
-function helpOf(name4, verb) {
-  const rows = Object.entries({
-    ...verb.options,
-    help: { type: "boolean", short: "h", help: "this text" }
-  }).map(
-    ([key, o]) => [
-      `${"short" in o && o.short ? `-${o.short}, ` : "    "}--${key}${"value" in o && o.value ? ` ${o.value}` : ""}`,
-      o.help
-    ]
-  );
-  const width3 = Math.max(...rows.map(([l]) => l.length));
-  return `${name4}: ${verb.summary}
-
-Usage: slipway ${verb.usage}
-${verb.details ? `
-${verb.details}
-` : ""}
-${rows.map(([l, h]) => `  ${l.padEnd(width3)}  ${h}`).join("\n")}
-`;
-}
 
 // ts-src/main.ts
 (0, import_node_v8.setFlagsFromString)("--no-use-osr");

@@ -16,9 +16,13 @@ import { query } from './query.ts';
 import { simulate } from './simulate.ts';
 import { store } from './store.ts';
 import { schema } from './schema.ts';
+import { completionOf } from './completion.ts';
+import { logs } from './logs.ts';
+import { manualOf } from './manual.ts';
+import { serve } from './serve.ts';
 
-/** Every verb, in the order that help lists them. */
-export const verbs: Record<string, Command> = {
+/** Every command, in the order that help lists them. */
+export const commands: Record<string, Command> = {
   init,
   validate,
   plan,
@@ -28,6 +32,8 @@ export const verbs: Record<string, Command> = {
   compare,
   build,
   test,
+  logs,
+  serve,
   lock,
   prepare,
   settle,
@@ -40,4 +46,6 @@ export const verbs: Record<string, Command> = {
   jobs,
   schema,
   doctor,
+  completion: completionOf(() => commands),
+  manual: manualOf(() => commands),
 };

@@ -2,29 +2,30 @@ import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { nearest } from '../model/diagnostics.ts';
 import { writeMessage, exit, writeOutput, type Command } from './command.ts';
-import { verbs } from './all.ts';
+import { commands } from './all.ts';
+import { helpOf, overview } from './help.ts';
 
 export { finishDeferred as finish } from '../io/deferred.ts';
 export { killAll as abandon } from '../io/process.ts';
 
 declare const SLIPWAY_VERSION: string;
 
-/** Finds the verb, reads its options, runs it; the exit code is what the process ends with. */
+/** Finds the command, reads its options, runs it; the exit code is what the process ends with. */
 export async function main(args: string[]): Promise<number> {
   if (process.env.SLIPWAY_ERRORS_FILE) rmSync(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name, ...rest] = args;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     if (name === 'help' && rest[0] !== undefined) return main([rest[0], '--help']);
-    (name === undefined ? writeMessage : writeOutput)(overview());
+    (name === undefined ? writeMessage : writeOutput)(overview(commands));
     return name === undefined ? exit.usage : exit.ok;
   }
   if (name === '--version') {
     writeOutput(`slipway ${SLIPWAY_VERSION}\n`);
     return exit.ok;
   }
-  const verb = Object.hasOwn(verbs, name) ? verbs[name]! : undefined;
-  if (!verb) {
-    const near = nearest(name, Object.keys(verbs));
+  const command = Object.hasOwn(commands, name) ? commands[name]! : undefined;
+  if (!command) {
+    const near = nearest(name, Object.keys(commands));
     writeMessage(
       `slipway: '${name}' is not a command${near ? `; did you mean '${near}'?` : ''}\n    slipway --help lists them\n`,
     );
@@ -33,7 +34,7 @@ export async function main(args: string[]): Promise<number> {
   let parsed;
   try {
     const options = Object.fromEntries(
-      Object.entries({ ...verb.options, help: { type: 'boolean' as const, short: 'h' } }).map(([k, o]) => [
+      Object.entries({ ...command.options, help: { type: 'boolean' as const, short: 'h' } }).map(([k, o]) => [
         k,
         {
           type: o.type,
@@ -45,18 +46,18 @@ export async function main(args: string[]): Promise<number> {
     parsed = parseArgs({ args: rest, options, allowPositionals: true });
   } catch (e) {
     const unknown = /'--?([^' ]+)/.exec((e as Error).message)?.[1];
-    const near = unknown && nearest(unknown, Object.keys(verb.options));
+    const near = unknown && nearest(unknown, Object.keys(command.options));
     writeMessage(
       `slipway ${name}: ${(e as Error).message.split('. ')[0]}${near && near !== unknown ? `; did you mean --${near}?` : ''}\n    slipway ${name} --help shows its options\n`,
     );
     return exit.usage;
   }
   if (parsed.values.help) {
-    writeOutput(helpOf(name, verb));
+    writeOutput(helpOf(name, command));
     return exit.ok;
   }
   try {
-    return await verb.run(parsed.values as Parameters<Command['run']>[0], parsed.positionals);
+    return await command.run(parsed.values as Parameters<Command['run']>[0], parsed.positionals);
   } catch (e) {
     const { code, path } = e as NodeJS.ErrnoException;
     const words = code === undefined ? undefined : environmentFaults[code];
@@ -75,24 +76,3 @@ const environmentFaults: Record<string, string> = {
   EPERM: 'not permitted',
   EMFILE: 'too many open files: raise the limit (ulimit -n)',
 };
-
-function overview(): string {
-  const width = Math.max(...Object.keys(verbs).map((v) => v.length));
-  const lines = Object.entries(verbs).map(([name, v]) => `  ${name.padEnd(width)}  ${v.summary}`);
-  return `slipway builds robot software: from a distro repository of catkin and ament packages to a signed apt repository.\n\nUsage: slipway VERB [OPTION ...] [ARGUMENT ...]\n\n${lines.join('\n')}\n\nslipway VERB --help tells more. Exit codes: 0 fine, 1 faults in the input or a failed build, 2 usage, 70 a fault of slipway's own.\n`;
-}
-
-function helpOf(name: string, verb: Command): string {
-  const rows = Object.entries({
-    ...verb.options,
-    help: { type: 'boolean' as const, short: 'h', help: 'this text' },
-  }).map(
-    ([key, o]) =>
-      [
-        `${'short' in o && o.short ? `-${o.short}, ` : '    '}--${key}${'value' in o && o.value ? ` ${o.value}` : ''}`,
-        o.help,
-      ] as const,
-  );
-  const width = Math.max(...rows.map(([l]) => l.length));
-  return `${name}: ${verb.summary}\n\nUsage: slipway ${verb.usage}\n${verb.details ? `\n${verb.details}\n` : ''}\n${rows.map(([l, h]) => `  ${l.padEnd(width)}  ${h}`).join('\n')}\n`;
-}

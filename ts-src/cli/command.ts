@@ -19,6 +19,8 @@ export interface Command {
   usage: string;
   /** Longer text of `slipway VERB --help`. */
   details?: string;
+  /** Command lines that show its use. */
+  examples?: readonly string[];
   options: Record<string, Option>;
   run(values: Values, positionals: string[]): Promise<number>;
 }

@@ -55,11 +55,8 @@ export const init: Command = {
   summary: 'make a distro repository to start from, that builds as it is',
   usage: 'init [FOLDER]',
   details: `Writes the files of a distro repository: distro.yaml, a rosdistro index and distribution file, rosdep rules, a Jenkinsfile
-and one package in packages/. No file is overwritten, and nothing is committed.
-
-Examples:
-    slipway init my-distro --organization acme
-    slipway init --os ubuntu --release noble`,
+and one package in packages/. No file is overwritten, and nothing is committed.`,
+  examples: ['slipway init my-distro --organization acme', 'slipway init --os ubuntu --release noble'],
   options: {
     organization: {
       type: 'string',

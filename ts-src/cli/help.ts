@@ -1,0 +1,83 @@
+import type { Command, Option } from './command.ts';
+
+const width = 100;
+
+/** Breaks a paragraph at blanks so that no line is longer than `columns`. */
+export function wrap(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(/\s+/)) {
+    if (line && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = '';
+    }
+    line += `${line ? ' ' : ''}${word}`;
+  }
+  return [...lines, line];
+}
+
+/** Two columns; the second is wrapped, and begins on a line of its own where the first is long. */
+function table(rows: readonly (readonly [string, string])[]): string {
+  const left = Math.min(30, Math.max(...rows.map(([l]) => l.length)));
+  const indent = ' '.repeat(left + 4);
+  return rows
+    .map(([l, r]) => {
+      const lines = wrap(r, width - left - 4);
+      const first = l.length > left ? `  ${l}\n${indent}` : `  ${l.padEnd(left)}  `;
+      return `${first}${lines.join(`\n${indent}`)}\n`;
+    })
+    .join('');
+}
+
+/** Lines that begin with blanks stay as they are, other paragraphs are wrapped. */
+function prose(text: string): string {
+  const paragraphs: string[] = [];
+  for (const block of text.trim().split(/\n\s*\n/)) {
+    let run: string[] = [];
+    const flush = () => {
+      if (run.length) paragraphs.push(wrap(run.join(' '), width).join('\n'));
+      run = [];
+    };
+    for (const line of block.split('\n')) {
+      if (!/^\s/.test(line)) run.push(line);
+      else {
+        flush();
+        paragraphs.push(line);
+      }
+    }
+    flush();
+    paragraphs.push('');
+  }
+  return `${paragraphs.join('\n').trimEnd()}\n`;
+}
+
+/** The options of a command in the order that help, completion and the manual list them. */
+export const optionsOf = (command: Command): [string, Option][] => [
+  ...Object.entries(command.options),
+  ['help', { type: 'boolean', short: 'h', help: 'print this text' }],
+];
+
+/** `-o, --output DIR` */
+export const optionLabel = (name: string, option: Option): string =>
+  `${option.short ? `-${option.short}, ` : '    '}--${name}${option.value ? ` ${option.value}` : ''}`;
+
+export const overview = (commands: Readonly<Record<string, Command>>): string => `\
+Slipway turns a distro repository of catkin and ament packages into signed Debian packages.
+
+Usage: slipway COMMAND [OPTION ...] [ARGUMENT ...]
+
+${table(Object.entries(commands).map(([name, c]) => [name, c.summary] as const))}
+slipway COMMAND --help prints a command's options and examples.
+Exit codes: 0 success, 1 faults in the input or a failed build, 2 usage, 70 internal error.
+`;
+
+export function helpOf(name: string, command: Command): string {
+  const options = optionsOf(command).map(([key, o]) => [optionLabel(key, o), o.help] as const);
+  return [
+    prose(`${name}: ${command.summary}`),
+    `Usage: slipway ${command.usage}\n`,
+    ...(command.details ? [prose(command.details)] : []),
+    `Options:\n${table(options)}`,
+    ...(command.examples?.length ? [`Examples:\n${command.examples.map((e) => `    ${e}\n`).join('')}`] : []),
+  ].join('\n');
+}

@@ -1,0 +1,91 @@
+import { createReadStream, lstatSync, readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { error, nearest } from '../model/diagnostics.ts';
+import { printable } from '../render/diagnostics.ts';
+import { exit, findDistro, showDiagnostics, writeMessage, writeOutput, type Command } from './command.ts';
+
+interface Log {
+  package: string;
+  test: boolean;
+  scope: string;
+  path: string;
+  modified: number;
+}
+
+/** The logs that builds left in an output folder, newest first. */
+function logsIn(output: string): Log[] {
+  const root = join(output, 'logs');
+  const found: Log[] = [];
+  let entries: string[];
+  try {
+    entries = readdirSync(root, { recursive: true }).map(String);
+  } catch {
+    return [];
+  }
+  for (const entry of entries) {
+    const name = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
+    if (!name) continue;
+    const path = join(root, entry);
+    const status = lstatSync(path);
+    if (!status.isFile()) continue;
+    found.push({ scope: name[1]!, package: name[2]!, test: name[3] !== undefined, path, modified: status.mtimeMs });
+  }
+  return found.sort((a, b) => b.modified - a.modified);
+}
+
+/** Prints a file with control characters made visible, without reading it whole. */
+async function printFile(path: string): Promise<void> {
+  for await (const chunk of createReadStream(path, { encoding: 'utf8' })) writeOutput(printable(String(chunk)));
+}
+
+export const logs: Command = {
+  summary: "print the log of a package's last build or test on this machine",
+  usage: 'logs [PACKAGE]',
+  details: 'Without a package, the logs that are there are listed, newest first.',
+  examples: ['slipway logs nav2_util', 'slipway logs nav2_util --test', 'less "$(slipway logs nav2_util --path)"'],
+  options: {
+    distro: { type: 'string', short: 'd', value: 'FILE', help: 'the distro file (default: distro.yaml here or above)' },
+    output: {
+      type: 'string',
+      short: 'o',
+      value: 'DIR',
+      help: 'output folder of the build (default: out beside the distro file)',
+    },
+    test: { type: 'boolean', help: 'the log of its tests' },
+    path: { type: 'boolean', help: "print the file's name, not its text" },
+  },
+  async run(values, [name, ...more]) {
+    if (more.length) {
+      writeMessage('slipway logs: takes one package\n');
+      return exit.usage;
+    }
+    const output =
+      typeof values.output === 'string' ? resolve(values.output) : join(resolve(findDistro(values), '..'), 'out');
+    const all = logsIn(output);
+    if (name === undefined) {
+      for (const log of all) writeOutput(`${log.package}${log.test ? ' (tests)' : ''}\t${printable(log.path)}\n`);
+      if (!all.length) writeMessage(`there are no logs in ${join(output, 'logs')}\n`);
+      return exit.ok;
+    }
+    const log = all.find((l) => l.package === name && l.test === (values.test === true));
+    if (!log) {
+      const near = nearest(
+        name,
+        all.map((l) => l.package),
+      );
+      const what = values.test === true ? 'log of the tests' : 'build log';
+      showDiagnostics([
+        error('log-missing', `there is no ${what} of '${name}' in ${join(output, 'logs')}`, {
+          hint:
+            near !== undefined && near !== name
+              ? `did you mean '${near}'?`
+              : 'a cached package was not built here: slipway build --rebuild makes a log',
+        }),
+      ]);
+      return exit.failed;
+    }
+    if (values.path === true) writeOutput(`${log.path}\n`);
+    else await printFile(log.path);
+    return exit.ok;
+  },
+};

@@ -1,0 +1,58 @@
+import { exit, writeMessage, writeOutput, type Command } from './command.ts';
+import { optionLabel, optionsOf } from './help.ts';
+
+/** Text as troff takes it: no line begins with a control character, backslashes and dashes are literal. */
+const troff = (text: string): string =>
+  text
+    .replaceAll('\\', '\\e')
+    .replaceAll('-', '\\-')
+    .replace(/^([.'])/gm, '\\&$1');
+
+/** The manual page slipway(1), made from the commands' own definitions. */
+export function manualPage(all: Readonly<Record<string, Command>>, version: string): string {
+  const lines = [
+    `.TH SLIPWAY 1 "" "slipway ${version}"`,
+    '.SH NAME',
+    'slipway \\- build farm for robot software',
+    '.SH SYNOPSIS',
+    '.B slipway',
+    '.I COMMAND',
+    '[\\fIOPTION\\fR ...] [\\fIARGUMENT\\fR ...]',
+    '.SH COMMANDS',
+  ];
+  for (const [name, command] of Object.entries(all)) {
+    lines.push(`.SS ${troff(name)}`, troff(`slipway ${command.usage}`), '.PP', troff(`${command.summary}.`));
+    if (command.details) lines.push('.PP', '.nf', troff(command.details.trim()), '.fi');
+    for (const [key, option] of optionsOf(command))
+      lines.push('.TP', `.B ${troff(optionLabel(key, option).trim())}`, troff(option.help));
+    if (command.examples?.length)
+      lines.push('.PP', 'Examples:', '.nf', ...command.examples.map((e) => troff(`    ${e}`)), '.fi');
+  }
+  lines.push(
+    '.SH EXIT STATUS',
+    '0 success; 1 faults in the input, or a failed build; 2 usage; 70 a fault in Slipway itself.',
+    '.SH ENVIRONMENT',
+    '.TP',
+    '.B NO_COLOR',
+    'Where it is set and not empty, nothing is coloured.',
+  );
+  return `${lines.join('\n')}\n`;
+}
+
+declare const SLIPWAY_VERSION: string;
+
+/** `commands` is asked when the command runs: this one is among them. */
+export const manualOf = (commands: () => Readonly<Record<string, Command>>): Command => ({
+  summary: 'print the manual page',
+  usage: 'manual',
+  examples: ['slipway manual | man -l -'],
+  options: {},
+  run(_, positionals) {
+    if (positionals.length) {
+      writeMessage('slipway manual: takes no argument\n');
+      return Promise.resolve(exit.usage);
+    }
+    writeOutput(manualPage(commands(), SLIPWAY_VERSION));
+    return Promise.resolve(exit.ok);
+  },
+});

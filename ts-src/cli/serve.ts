@@ -1,0 +1,100 @@
+import { createReadStream, existsSync, lstatSync, realpathSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { join, resolve } from 'node:path';
+import { error } from '../model/diagnostics.ts';
+import { printable } from '../render/diagnostics.ts';
+import { exit, findDistro, showDiagnostics, writeMessage, writeOutput, type Command } from './command.ts';
+
+const types: Record<string, string> = {
+  html: 'text/html; charset=utf-8',
+  css: 'text/css',
+  svg: 'image/svg+xml',
+  xml: 'application/xml',
+};
+
+/** The regular file below `root` that a request's path names; undefined where there is none. */
+export function fileOf(root: string, url: string): string | undefined {
+  let path: string;
+  try {
+    path = decodeURIComponent(new URL(url, 'http://localhost').pathname);
+  } catch {
+    return undefined;
+  }
+  if (path.includes('\0')) return undefined;
+  try {
+    const file = realpathSync(join(root, path));
+    return file.startsWith(`${realpathSync(root)}/`) && lstatSync(file).isFile() ? file : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function answer(root: string, request: IncomingMessage, response: ServerResponse): void {
+  const { method = 'GET', url = '/' } = request;
+  const file = method === 'GET' || method === 'HEAD' ? fileOf(root, url) : undefined;
+  response.on('finish', () => writeMessage(`${response.statusCode} ${method} ${printable(url)}\n`));
+  if (file === undefined) {
+    response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n');
+    return;
+  }
+  const { size } = lstatSync(file);
+  const type = types[/\.([a-z]+)$/.exec(file)?.[1] ?? ''] ?? 'application/octet-stream';
+  response.writeHead(200, { 'content-type': type, 'content-length': size, 'x-content-type-options': 'nosniff' });
+  if (method === 'HEAD') response.end();
+  else
+    createReadStream(file)
+      .on('error', () => response.destroy())
+      .pipe(response);
+}
+
+export const serve: Command = {
+  summary: 'serve the apt repository of the last build over http, for a robot on the bench',
+  usage: 'serve',
+  details: `Serves the folder apt/ of the output folder until it is interrupted. It has no access control: on another address than the
+loopback one, everybody who reaches the port can read the packages. A farm serves its repository from a web server or a bucket.`,
+  examples: ['slipway serve', 'slipway serve --address 192.0.2.10 --port 8080'],
+  options: {
+    distro: { type: 'string', short: 'd', value: 'FILE', help: 'the distro file (default: distro.yaml here or above)' },
+    output: {
+      type: 'string',
+      short: 'o',
+      value: 'DIR',
+      help: 'output folder of the build (default: out beside the distro file)',
+    },
+    address: { type: 'string', value: 'ADDRESS', help: 'address to listen on (default: 127.0.0.1)' },
+    port: { type: 'string', short: 'p', value: 'N', help: 'port to listen on; 0 takes a free one (default: 8000)' },
+  },
+  async run(values, positionals) {
+    const port = values.port === undefined ? 8000 : Number(values.port);
+    if (positionals.length || !Number.isInteger(port) || port < 0 || port > 65535) {
+      writeMessage('slipway serve: takes no argument; --port is a number from 0 to 65535\n');
+      return exit.usage;
+    }
+    const output =
+      typeof values.output === 'string' ? resolve(values.output) : join(resolve(findDistro(values), '..'), 'out');
+    const root = join(output, 'apt');
+    if (!existsSync(root)) {
+      showDiagnostics([error('repository-missing', `${root} does not exist`, { hint: 'slipway build makes it' })]);
+      return exit.failed;
+    }
+    const address = typeof values.address === 'string' ? values.address : '127.0.0.1';
+    const server = createServer((request, response) => answer(root, request, response));
+    return new Promise<number>((done) => {
+      server.on('error', (e: NodeJS.ErrnoException) => {
+        showDiagnostics([error('serve-failed', `can't listen on ${address}, port ${port}: ${e.message}`)]);
+        done(exit.failed);
+      });
+      const stop = () => {
+        server.closeAllConnections();
+        server.close(() => done(exit.ok));
+      };
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+      server.listen(port, address, () => {
+        const at = server.address();
+        const bound = at !== null && typeof at === 'object' ? at.port : port;
+        const host = address.includes(':') ? `[${address}]` : address;
+        writeOutput(`http://${host}:${bound}/\n`);
+      });
+    });
+  },
+};
