@@ -16934,7 +16934,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs45 = require("node:fs");
+var import_node_fs47 = require("node:fs");
 var import_node_util = require("node:util");
 init_diagnostics();
 
@@ -17105,7 +17105,12 @@ function run(command, args, options3 = {}) {
     const child = (0, import_node_child_process.spawn)(command, args, {
       cwd: options3.cwd,
       env: options3.env ?? process.env,
-      stdio: [options3.input === void 0 && !options3.keepInput ? "ignore" : "pipe", output, output]
+      stdio: [
+        options3.input === void 0 && !options3.keepInput ? "ignore" : "pipe",
+        output,
+        output,
+        ...options3.descriptors ?? []
+      ]
     });
     running.add(child);
     const gathered = { stdout: [], stderr: [] };
@@ -17194,20 +17199,20 @@ async function withMutex(path2, work2, waiting) {
 function holdMutex(path2, waiting) {
   (0, import_node_fs4.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
   return new Promise((resolve14, reject) => {
-    const holder = (0, import_node_child_process2.spawn)("flock", ["--exclusive", "--no-fork", path2, "sh", "-c", "echo held; exec cat >/dev/null"], {
+    const holder2 = (0, import_node_child_process2.spawn)("flock", ["--exclusive", "--no-fork", path2, "sh", "-c", "echo held; exec cat >/dev/null"], {
       stdio: ["pipe", "pipe", "inherit"],
       detached: true
     });
     const timer = waiting && setTimeout(waiting, 1e3);
-    holder.on("error", reject);
-    holder.on("exit", (code) => reject(new Error(`flock ended with ${code}`)));
-    holder.stdin.on("error", () => void 0);
-    holder.stdout.once("data", () => {
+    holder2.on("error", reject);
+    holder2.on("exit", (code) => reject(new Error(`flock ended with ${code}`)));
+    holder2.stdin.on("error", () => void 0);
+    holder2.stdout.once("data", () => {
       clearTimeout(timer);
-      holder.removeAllListeners("exit");
-      holder.unref();
-      for (const pipe2 of [holder.stdin, holder.stdout]) pipe2.unref();
-      resolve14(() => void holder.stdin.end());
+      holder2.removeAllListeners("exit");
+      holder2.unref();
+      for (const pipe2 of [holder2.stdin, holder2.stdout]) pipe2.unref();
+      resolve14(() => void holder2.stdin.end());
     });
   });
 }
@@ -22355,8 +22360,8 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 };
 
 // ts-src/cli/build.ts
-var import_node_fs35 = require("node:fs");
-var import_node_path41 = require("node:path");
+var import_node_fs37 = require("node:fs");
+var import_node_path43 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
@@ -22455,10 +22460,10 @@ function renderSummary(results, tails, milliseconds) {
 }
 function renderHeadline(title, results, faults2, abi2 = []) {
   const count2 = (kind, ...states) => results.filter((t) => t.kind === kind && states.includes(t.state)).length;
-  const failed = results.filter((t) => t.state === "failed");
+  const failed2 = results.filter((t) => t.state === "failed");
   const parts = [
-    ...failed.length ? [
-      `failed: ${failed.slice(0, 3).map((t) => t.kind === "test" ? `tests of ${t.name}` : t.name).join(", ")}${failed.length > 3 ? ` and ${failed.length - 3} more` : ""}`
+    ...failed2.length ? [
+      `failed: ${failed2.slice(0, 3).map((t) => t.kind === "test" ? `tests of ${t.name}` : t.name).join(", ")}${failed2.length > 3 ? ` and ${failed2.length - 3} more` : ""}`
     ] : [],
     ...faults2 ? [`${plural(faults2, "fault")} in the distro repository`] : [],
     ...[
@@ -22759,7 +22764,7 @@ async function closeScratch(driver) {
 }
 
 // ts-src/publish/channel.ts
-var import_node_path26 = require("node:path");
+var import_node_path28 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -22778,93 +22783,266 @@ ${architectures}Signed-By:${key}
 }
 
 // ts-src/publish/repository.ts
-var import_node_fs22 = require("node:fs");
-var import_node_os5 = require("node:os");
-var import_node_path25 = require("node:path");
+var import_node_fs24 = require("node:fs");
+var import_node_path27 = require("node:path");
 init_diagnostics();
 init_files();
+
+// ts-src/publish/signing.ts
+var import_node_fs23 = require("node:fs");
+var import_node_path26 = require("node:path");
+init_diagnostics();
+init_files();
+
+// ts-src/publish/signing-room.ts
+var import_node_child_process3 = require("node:child_process");
+var import_node_fs22 = require("node:fs");
+var import_node_path25 = require("node:path");
+var hold = `set -eu
+read -r pid rest < /proc/self/stat
+mount -t tmpfs -o mode=0700,nosuid,nodev,noexec,size=64m tmpfs /dev/shm
+mkdir -m 700 /dev/shm/g
+echo "$pid"
+exec cat >/dev/null`;
+var watch = `trap '' HUP INT TERM
+echo ready
+cat >/dev/null
+gpgconf --homedir "$1/g" --kill all 2>/dev/null
+rm -rf "$1"`;
+async function openRoom() {
+  const user = process.getuid() === 0 ? [] : ["--user", "--map-root-user"];
+  const namespaces = [...user, "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child=KILL"];
+  const held = await holder("unshare", [...namespaces, "sh", "-c", hold]);
+  if (!held) return watchedRoom();
+  const enter = [
+    "--target",
+    held.said,
+    "--mount",
+    "--pid",
+    ...user.length ? ["--user", "--preserve-credentials"] : []
+  ];
+  return {
+    home: "/dev/shm/g",
+    run: (command, args, options3) => run("nsenter", [...enter, "--", command, ...args], options3),
+    close: held.end
+  };
+}
+async function watchedRoom() {
+  const folder = (0, import_node_fs22.mkdtempSync)("/dev/shm/slipway-");
+  const held = await holder("sh", ["-c", watch, "watch", folder]);
+  if (!held) throw new Error("sh could not be started");
+  const home = (0, import_node_path25.join)(folder, "g");
+  await run("mkdir", ["-m", "700", home]);
+  return { home, run, close: held.end };
+}
+function holder(command, args) {
+  return new Promise((resolve14) => {
+    const child = (0, import_node_child_process3.spawn)(command, args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
+    const ended = new Promise((done) => child.once("close", () => done()));
+    child.once("error", () => resolve14(void 0));
+    child.once("exit", () => resolve14(void 0));
+    child.stdin.on("error", () => void 0);
+    child.stdout.once(
+      "data",
+      (said) => resolve14({
+        said: said.toString().trim(),
+        end: async () => {
+          child.stdin.end();
+          await ended;
+        }
+      })
+    );
+  });
+}
+
+// ts-src/publish/signing.ts
+async function withSigner(key, work2) {
+  if (key.kind === "command") {
+    const signer = await commandSigner(key);
+    return signer.ok ? work2(signer.value) : signer;
+  }
+  if (key.kind === "keyring") {
+    const signer = await signerOf({ home: key.home, run }, key.keys);
+    return signer.ok ? work2(signer.value) : signer;
+  }
+  const room = await openRoom();
+  try {
+    const filled = key.kind === "files" ? await importKeys(room, key.keys) : await bringMadeKey(room, key);
+    if (!filled.ok) return filled;
+    const signer = await signerOf(room, []);
+    return signer.ok ? await work2(signer.value) : signer;
+  } finally {
+    await room.close();
+  }
+}
+var gpg = (at2, args, options3) => at2.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at2.home, ...args], options3);
+var lastLine2 = (o) => o.stderr.trim().split("\n").pop() || `it ended with ${o.signal ?? o.code}`;
+var failed = (what, o) => bad(
+  error("signing-key", `gpg could not ${what}: ${lastLine2(o)}`, {
+    hint: o.code === 127 ? "slipway doctor says what this machine lacks" : "run the same command again"
+  })
+);
+var importScript = `set -eu
+IFS= read -r passphrase || :
+printf 'allow-preset-passphrase\\n' > "$1/gpg-agent.conf"
+printf %s "$passphrase" | gpg --batch --yes --no-tty --homedir "$1" --pinentry-mode loopback --passphrase-fd 0 --import /dev/fd/3
+[ -n "$passphrase" ] || exit 0
+preset=$(gpgconf --list-dirs libexecdir)/gpg-preset-passphrase
+for grip in $(gpg --batch --no-tty --homedir "$1" --with-colons --with-keygrip -K | sed -n 's/^grp:*\\([0-9A-F]*\\):.*/\\1/p'); do
+  [ ! -e "$1/preset-$grip" ] || continue
+  : > "$1/preset-$grip"
+  printf %s "$passphrase" | GNUPGHOME=$1 "$preset" --preset "$grip"
+done`;
+async function importKeys(room, keys) {
+  for (const { file: file2, passphrase } of keys) {
+    let descriptor;
+    try {
+      descriptor = (0, import_node_fs23.openSync)(file2, "r");
+    } catch (e) {
+      return bad(
+        error("signing-key", `the file with the secret key can't be read: ${e.code}`, {
+          file: file2
+        })
+      );
+    }
+    const imported = await room.run("sh", ["-c", importScript, "import", room.home], {
+      input: `${passphrase ?? ""}
+`,
+      descriptors: [descriptor]
+    });
+    (0, import_node_fs23.closeSync)(descriptor);
+    if (imported.code !== 0)
+      return bad(
+        error("signing-key", `gpg can't read the secret key: ${lastLine2(imported)}`, {
+          file: file2,
+          hint: "gpg --armor --export-secret-keys makes such a file"
+        })
+      );
+  }
+  return good(void 0);
+}
+var copyHome = `set -eu
+new=$2.new-$$
+rm -rf "$new"; mkdir -m 700 "$new"
+for name in pubring.kbx trustdb.gpg private-keys-v1.d openpgp-revocs.d; do
+  if [ -e "$1/$name" ]; then cp -R "$1/$name" "$new/"; fi
+done
+rm -rf "$2"; mv "$new" "$2"`;
+async function bringMadeKey(room, key) {
+  if (exists(`${key.home}/pubring.kbx`)) {
+    const brought = await room.run("sh", ["-c", copyHome, "copy", key.home, room.home]);
+    if (brought.code !== 0) return failed("bring its keys", brought);
+    const listed = await gpg(room, ["--with-colons", "--list-secret-keys"]);
+    if (listed.code !== 0) return failed("list its keys", listed);
+    if (fingerprintsIn(listed.stdout).length) return good(void 0);
+  }
+  const made = await gpg(room, [
+    "--passphrase",
+    "",
+    "--pinentry-mode",
+    "loopback",
+    "--quick-generate-key",
+    `${key.name} packages (slipway)`,
+    "rsa3072",
+    "sign",
+    "never"
+  ]);
+  if (made.code !== 0) return failed("make a key", made);
+  (0, import_node_fs23.mkdirSync)(key.home, { recursive: true, mode: 448 });
+  const kept2 = await room.run("sh", ["-c", copyHome, "copy", room.home, key.home]);
+  return kept2.code === 0 ? good(void 0) : failed("keep the key", kept2);
+}
+var fingerprintsIn = (colons) => [...colons.matchAll(/^(?:sec|pub):(?:.*\n)(?:(?!fpr:).*\n)*?fpr:+([0-9A-F]+):/gm)].map((m) => m[1]);
+async function signerOf(at2, keys) {
+  const listed = await gpg(at2, ["--with-colons", "--list-secret-keys", "--", ...keys]);
+  const fingerprints = [...new Set(fingerprintsIn(listed.stdout))];
+  if (listed.code === 127) return failed("list its keys", listed);
+  if (!fingerprints.length)
+    return bad(
+      error("signing-key", `the secret key ${keys.join(", ")} is not in ${at2.home}`, {
+        hint: "import it, or leave signing_key out: then a key is made"
+      })
+    );
+  const exported = await gpg(at2, ["--armor", "--export", "--", ...fingerprints]);
+  if (exported.code !== 0 || !isWholeKey(exported.stdout)) return failed("export the public key", exported);
+  const by = fingerprints.flatMap((f) => ["--local-user", f]);
+  return good({
+    fingerprints,
+    publicKey: exported.stdout,
+    async sign(text2, form) {
+      const how = form === "clearsign" ? ["--clearsign"] : ["--armor", "--detach-sign"];
+      const signed = await gpg(at2, ["--digest-algo", "SHA512", ...by, ...how], { input: text2 });
+      return signed.code === 0 && signed.stdout ? good(signed.stdout) : failed("sign", signed);
+    },
+    run: (command, args, options3 = {}) => at2.run(command, args, { ...options3, env: { ...process.env, ...options3.env, GNUPGHOME: at2.home } })
+  });
+}
+async function commandSigner({ command, publicKey }) {
+  const text2 = exists(publicKey) ? (0, import_node_fs23.readFileSync)(publicKey, "utf8") : "";
+  const shown3 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
+  const fingerprints = fingerprintsIn(shown3.stdout);
+  if (!fingerprints.length || !isWholeKey(text2))
+    return bad(
+      error("signing-key", "the public key of the signing command is no armored OpenPGP key", { file: publicKey })
+    );
+  const [program, ...args] = command;
+  return good({
+    fingerprints,
+    publicKey: text2,
+    async sign(message, form) {
+      const signed = await run(program, [...args, form], { input: message });
+      const begin = form === "clearsign" ? "-----BEGIN PGP SIGNED MESSAGE-----" : "-----BEGIN PGP SIGNATURE-----";
+      if (signed.code === 0 && signed.stdout.startsWith(begin)) return good(signed.stdout);
+      return bad(
+        error(
+          "signing-key",
+          `the signing command ${program} ${signed.code === 0 ? "wrote no signature" : `failed: ${lastLine2(signed)}`}`
+        )
+      );
+    },
+    run: () => Promise.resolve({ code: 127, signal: null, stdout: "", stderr: "a signing command has no key to lend" })
+  });
+}
 var isWholeKey = (text2) => text2?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
+var keyOf = (named2, state, organization) => named2 === void 0 ? { kind: "made", home: (0, import_node_path26.join)(state, "gnupg"), name: organization } : {
+  kind: "keyring",
+  home: process.env.GNUPGHOME ?? (0, import_node_path26.join)(process.env.HOME ?? "/root", ".gnupg"),
+  keys: [named2]
+};
+function keyFromEnvironment(env) {
+  const passphrase = env.SLIPWAY_SIGNING_PASSPHRASE;
+  delete env.SLIPWAY_SIGNING_PASSPHRASE;
+  return env.SLIPWAY_SIGNING_KEY_FILE ? { kind: "files", keys: [{ file: env.SLIPWAY_SIGNING_KEY_FILE, passphrase }] } : void 0;
+}
+
+// ts-src/publish/repository.ts
 var Repository = class {
-  constructor(state, store2, folder, organization, key, secret) {
+  constructor(state, store2, folder, organization, key) {
     this.state = state;
     this.store = store2;
     this.folder = folder;
     this.organization = organization;
     this.key = key;
-    this.secret = secret;
-    this.aptly = (0, import_node_path25.join)(state, "aptly");
-    this.home = key ? process.env.GNUPGHOME ?? (0, import_node_path25.join)(process.env.HOME ?? "/root", ".gnupg") : (0, import_node_path25.join)(state, "gnupg");
+    this.aptly = (0, import_node_path27.join)(state, "aptly");
   }
   aptly;
-  /** GnuPG's folder; while publishing a short link to it, for its sockets' names may have 107 characters at most. */
-  home;
-  passphraseFile;
-  asked = false;
-  gpg = (args) => {
-    this.asked = true;
-    return run("gpg", ["--batch", "--yes", "--homedir", this.home, ...args]);
-  };
-  failed(what, o) {
-    return bad(
-      error(
-        "signing-key",
-        `gpg could not ${what}: ${o.stderr.trim().split("\n").pop() || `it ended with ${o.signal ?? o.code}`}`,
-        { hint: o.code === 127 ? "slipway doctor says what this machine lacks" : "run the same command again" }
-      )
-    );
-  }
-  /** The signing key's fingerprint: the one that was named, or one made on first use and kept beside the state. */
-  async fingerprint() {
-    const list2 = () => this.gpg(["--with-colons", "--list-secret-keys", ...this.key ? [this.key] : []]);
-    const found = (o) => /^fpr:+([0-9A-F]+):/m.exec(o.stdout)?.[1];
-    const before2 = await list2();
-    const there = found(before2);
-    if (there) return good(there);
-    if (!this.key && before2.code !== 0) return this.failed("list its keys", before2);
-    if (this.key)
-      return bad(
-        error("signing-key", `the secret key ${this.key} is not in ${this.home}`, {
-          hint: "import it, or leave signing_key out: then a key is made"
-        })
-      );
-    const made = await this.gpg([
-      "--passphrase",
-      "",
-      "--pinentry-mode",
-      "loopback",
-      "--quick-generate-key",
-      `${this.organization} packages (slipway)`,
-      "rsa3072",
-      "sign",
-      "never"
-    ]);
-    const fingerprint = made.code === 0 ? found(await list2()) : void 0;
-    return fingerprint ? good(fingerprint) : this.failed("make a key", made);
-  }
   /**
    * Brings the repository to hold just these suites' files (other suites stay as they are). Does nothing where it does
    * already, nor where the store lost files: `lost` are their digests.
    */
   async publish(suites) {
-    const keyFile = (0, import_node_path25.join)(this.folder, "key.asc");
+    const keyFile = (0, import_node_path27.join)(this.folder, "key.asc");
     return withMutex(
-      (0, import_node_path25.join)(this.state, "publish.lock"),
-      () => this.withShortHome(async () => {
-        const fingerprint = await this.fingerprint();
-        if (!fingerprint.ok) return fingerprint;
-        const memory2 = (0, import_node_path25.join)(this.folder, "slipway.json");
+      (0, import_node_path27.join)(this.state, "publish.lock"),
+      () => withSigner(this.key, async (signer) => {
+        const fingerprint = signer.fingerprints.join(",");
+        const memory2 = (0, import_node_path27.join)(this.folder, "slipway.json");
         const published = readJson(memory2) ?? {};
         let changed = false;
-        if (!isWholeKey(readIf(keyFile)) || suites.some((suite2) => published[suite2.name]?.fingerprint !== fingerprint.value)) {
-          const exported = await this.gpg(["--armor", "--export", fingerprint.value]);
-          if (exported.code !== 0 || !isWholeKey(exported.stdout))
-            return this.failed("export the public key", exported);
-          writeWhole(keyFile, exported.stdout);
-        }
+        if (!isWholeKey(readIf(keyFile)) || suites.some((suite2) => published[suite2.name]?.fingerprint !== fingerprint))
+          writeWhole(keyFile, signer.publicKey);
         const aptlyOrFail = async (...args) => {
-          const o = await run("aptly", [`-config=${(0, import_node_path25.join)(this.aptly, "aptly.conf")}`, ...args], {
-            env: { ...process.env, GNUPGHOME: this.home }
-          });
+          const o = await signer.run("aptly", [`-config=${(0, import_node_path27.join)(this.aptly, "aptly.conf")}`, ...args]);
           if (o.code !== 0)
             throw Object.assign(
               new Error(
@@ -22879,19 +23057,19 @@ var Repository = class {
             const files = sha256(JSON.stringify(suite2.files.map((f) => [f.name, f.sha256]).sort()));
             const architectures = suite2.architectures.join(",");
             const before2 = published[suite2.name];
-            if (before2?.files === files && before2.architectures === architectures && before2.fingerprint === fingerprint.value && (0, import_node_fs22.existsSync)((0, import_node_path25.join)(this.folder, "dists", suite2.name, "InRelease")))
+            if (before2?.files === files && before2.architectures === architectures && before2.fingerprint === fingerprint && (0, import_node_fs24.existsSync)((0, import_node_path27.join)(this.folder, "dists", suite2.name, "InRelease")))
               continue;
             changed = true;
             this.configure();
-            const incoming = (0, import_node_path25.join)(this.state, "incoming", suite2.name);
-            (0, import_node_fs22.mkdirSync)(incoming, { recursive: true });
-            const paths2 = suite2.files.map((f) => (0, import_node_path25.join)(incoming, f.name));
+            const incoming = (0, import_node_path27.join)(this.state, "incoming", suite2.name);
+            (0, import_node_fs24.mkdirSync)(incoming, { recursive: true });
+            const paths2 = suite2.files.map((f) => (0, import_node_path27.join)(incoming, f.name));
             const lost2 = (await this.store.many(
               suite2.files,
-              async (f) => await this.store.place(f, (0, import_node_path25.join)(incoming, f.name)) ? [] : [f.sha256]
+              async (f) => await this.store.place(f, (0, import_node_path27.join)(incoming, f.name)) ? [] : [f.sha256]
             )).flat();
             if (lost2.length) return good({ changed: false, keyFile, lost: lost2 });
-            const local2 = await run("aptly", [`-config=${(0, import_node_path25.join)(this.aptly, "aptly.conf")}`, "repo", "show", suite2.name]);
+            const local2 = await run("aptly", [`-config=${(0, import_node_path27.join)(this.aptly, "aptly.conf")}`, "repo", "show", suite2.name]);
             if (local2.code === 127)
               return bad(
                 error("tool-missing", "aptly is not installed", {
@@ -22902,18 +23080,14 @@ var Repository = class {
               await aptlyOrFail("repo", "create", "-component=main", `-distribution=${suite2.name}`, suite2.name);
             else await aptlyOrFail("repo", "remove", suite2.name, "Name (~ .)");
             if (paths2.length) await aptlyOrFail("repo", "add", "-force-replace", suite2.name, ...paths2);
-            const isPublished = before2?.architectures === architectures && (0, import_node_fs22.existsSync)((0, import_node_path25.join)(this.folder, "dists", suite2.name)) && (await aptlyOrFail("publish", "list", "-raw")).stdout.includes(` ${suite2.name}
+            const isPublished = before2?.architectures === architectures && (0, import_node_fs24.existsSync)((0, import_node_path27.join)(this.folder, "dists", suite2.name)) && (await aptlyOrFail("publish", "list", "-raw")).stdout.includes(` ${suite2.name}
 `);
-            const gpg = [
-              `-gpg-key=${fingerprint.value}`,
-              "-batch",
-              ...this.passphraseFile === void 0 ? [] : [`-passphrase-file=${this.passphraseFile}`]
-            ];
+            const gpg2 = [`-gpg-key=${signer.fingerprints[0]}`, "-batch"];
             if (isPublished)
-              await aptlyOrFail("publish", "update", "-force-overwrite", ...gpg, suite2.name, "filesystem:out:.");
+              await aptlyOrFail("publish", "update", "-force-overwrite", ...gpg2, suite2.name, "filesystem:out:.");
             else {
               await run("aptly", [
-                `-config=${(0, import_node_path25.join)(this.aptly, "aptly.conf")}`,
+                `-config=${(0, import_node_path27.join)(this.aptly, "aptly.conf")}`,
                 "publish",
                 "drop",
                 "-force-drop",
@@ -22924,7 +23098,7 @@ var Repository = class {
                 "publish",
                 "repo",
                 "-force-overwrite",
-                ...gpg,
+                ...gpg2,
                 "-component=main",
                 `-distribution=${suite2.name}`,
                 `-architectures=${architectures}`,
@@ -22934,7 +23108,7 @@ var Repository = class {
                 "filesystem:out:."
               );
             }
-            published[suite2.name] = { files, fingerprint: fingerprint.value, architectures };
+            published[suite2.name] = { files, fingerprint, architectures };
           }
         } catch (e) {
           if (e.aptly !== void 0) return bad(error("publish-failed", e.message));
@@ -22946,48 +23120,8 @@ var Repository = class {
       })
     );
   }
-  async withShortHome(work2) {
-    if (this.secret) return this.withSecret(this.secret, work2);
-    if (this.key) return work2();
-    const long = this.home;
-    (0, import_node_fs22.mkdirSync)(long, { recursive: true, mode: 448 });
-    const folder = (0, import_node_fs22.mkdtempSync)((0, import_node_path25.join)((0, import_node_os5.tmpdir)(), "slipway-"));
-    this.home = (0, import_node_path25.join)(folder, "g");
-    (0, import_node_fs22.symlinkSync)(long, this.home);
-    try {
-      return await work2();
-    } finally {
-      if (this.asked) await run("gpgconf", ["--homedir", this.home, "--kill", "all"]);
-      this.home = long;
-      (0, import_node_fs22.rmSync)(folder, { recursive: true, force: true });
-    }
-  }
-  async withSecret({ file: file2, passphrase }, work2) {
-    const folder = (0, import_node_fs22.mkdtempSync)((0, import_node_path25.join)((0, import_node_os5.tmpdir)(), "slipway-"));
-    try {
-      this.home = (0, import_node_path25.join)(folder, "g");
-      (0, import_node_fs22.mkdirSync)(this.home, { mode: 448 });
-      if (passphrase !== void 0)
-        (0, import_node_fs22.writeFileSync)(this.passphraseFile = (0, import_node_path25.join)(folder, "p"), passphrase, { mode: 384 });
-      const imported = await this.gpg([
-        "--pinentry-mode",
-        "loopback",
-        ...this.passphraseFile === void 0 ? [] : ["--passphrase-file", this.passphraseFile],
-        "--import",
-        file2
-      ]);
-      return imported.code === 0 ? await work2() : bad(
-        error("signing-key", `gpg can't read the secret key: ${imported.stderr.trim().split("\n").pop()}`, {
-          hint: "gpg --armor --export-secret-keys makes such a file"
-        })
-      );
-    } finally {
-      await run("gpgconf", ["--homedir", this.home, "--kill", "all"]);
-      (0, import_node_fs22.rmSync)(folder, { recursive: true, force: true });
-    }
-  }
   configure() {
-    (0, import_node_fs22.mkdirSync)(this.aptly, { recursive: true });
+    (0, import_node_fs24.mkdirSync)(this.aptly, { recursive: true });
     const config2 = {
       rootDir: this.aptly,
       downloadConcurrency: 4,
@@ -22999,11 +23133,11 @@ var Repository = class {
       skipContentsPublishing: true,
       FileSystemPublishEndpoints: { out: { rootDir: this.folder, linkMethod: "copy", verifyMethod: "md5" } }
     };
-    const file2 = (0, import_node_path25.join)(this.aptly, "aptly.conf");
+    const file2 = (0, import_node_path27.join)(this.aptly, "aptly.conf");
     const text2 = `${JSON.stringify(config2, void 0, 1)}
 `;
-    if (!(0, import_node_fs22.existsSync)(file2) || (0, import_node_fs22.readFileSync)(file2, "utf8") !== text2) (0, import_node_fs22.writeFileSync)(file2, text2);
-    (0, import_node_fs22.mkdirSync)(this.folder, { recursive: true });
+    if (!(0, import_node_fs24.existsSync)(file2) || (0, import_node_fs24.readFileSync)(file2, "utf8") !== text2) (0, import_node_fs24.writeFileSync)(file2, text2);
+    (0, import_node_fs24.mkdirSync)(this.folder, { recursive: true });
   }
 };
 
@@ -23056,10 +23190,9 @@ async function publishChannel(channel, input) {
   const repository = new Repository(
     input.state,
     store2,
-    (0, import_node_path26.join)(input.folder, "apt"),
+    (0, import_node_path28.join)(input.folder, "apt"),
     input.organization,
-    input.signingKey,
-    input.signingSecret
+    input.signingKey
   );
   const published = await repository.publish(suites);
   if (!published.ok) return { sources: [], diagnostics: [...diagnostics, ...published.diagnostics], lost: [] };
@@ -23073,14 +23206,14 @@ async function publishChannel(channel, input) {
       )
     };
   }
-  const keyFile = (0, import_node_path26.join)(input.folder, "apt", "key.asc");
+  const keyFile = (0, import_node_path28.join)(input.folder, "apt", "key.asc");
   const key = readIf(keyFile) ?? "";
   return {
     diagnostics,
     lost: [],
     sources: suites.map(
       (s) => renderSources({
-        uri: `file://${encodeURI((0, import_node_path26.join)(input.folder, "apt"))}`,
+        uri: `file://${encodeURI((0, import_node_path28.join)(input.folder, "apt"))}`,
         suite: s.name,
         architectures: s.architectures,
         keyFile,
@@ -23143,8 +23276,8 @@ function suiteOf(graph2, before2, input, diagnostics) {
 }
 
 // ts-src/engine/scheduler.ts
-var import_node_fs23 = require("node:fs");
-var import_node_path27 = require("node:path");
+var import_node_fs25 = require("node:fs");
+var import_node_path29 = require("node:path");
 
 // ts-src/engine/readiness.ts
 function packageReadiness(closures, isTask) {
@@ -23515,7 +23648,7 @@ var Scheduler = class {
     const p = packageOf(graph2, task);
     const t = graph2.results[task];
     const test2 = kindOf(graph2, task) === "test";
-    const lock2 = (0, import_node_path27.join)(options3.state, "locks", settled.key);
+    const lock2 = (0, import_node_path29.join)(options3.state, "locks", settled.key);
     await withMutex(
       lock2,
       async () => {
@@ -23531,13 +23664,13 @@ var Scheduler = class {
           }
         }
         t.started = options3.now();
-        t.log = (0, import_node_path27.join)("logs", graph2.id, `${p.name}${test2 ? ".test" : ""}.log`);
+        t.log = (0, import_node_path29.join)("logs", graph2.id, `${p.name}${test2 ? ".test" : ""}.log`);
         options3.progress.started(t);
-        await (test2 ? this.doTest(graph2, task, settled, (0, import_node_path27.join)(options3.output, t.log)) : this.doBuild(graph2, task, settled, (0, import_node_path27.join)(options3.output, t.log)));
+        await (test2 ? this.doTest(graph2, task, settled, (0, import_node_path29.join)(options3.output, t.log)) : this.doBuild(graph2, task, settled, (0, import_node_path29.join)(options3.output, t.log)));
       },
       () => options3.progress.note(`${p.name}: another slipway does it; waiting`)
     );
-    (0, import_node_fs23.rmSync)(lock2, { force: true });
+    (0, import_node_fs25.rmSync)(lock2, { force: true });
   }
   async doBuild(graph2, n, settled, log) {
     const made = await this.healing(graph2, (work2) => this.options.builder.build(graph2, n, settled, work2, log));
@@ -23592,7 +23725,7 @@ var Scheduler = class {
     options3.progress.note(`the store lost ${name4}, or it was damaged: it is built again`);
     const settled = await options3.taskKeys.resolveKey(graph2, d);
     if (typeof settled === "string") return settled;
-    const log = (0, import_node_path27.join)(options3.output, "logs", graph2.id, `${name4}.log`);
+    const log = (0, import_node_path29.join)(options3.output, "logs", graph2.id, `${name4}.log`);
     const made = await this.healing(graph2, (work2) => options3.builder.build(graph2, d, settled, work2, log));
     if ("fault" in made) return `'${name4}' was lost, and can't be built again: ${made.fault}`;
     await options3.store.putRecord(made.record);
@@ -23603,8 +23736,8 @@ var Scheduler = class {
 };
 
 // ts-src/cli/outputs.ts
-var import_node_fs24 = require("node:fs");
-var import_node_path28 = require("node:path");
+var import_node_fs26 = require("node:fs");
+var import_node_path30 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -23679,11 +23812,11 @@ function renderReport(report2) {
 var resultsOf = (runs) => runs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
 async function writeOutputs(plan2, distributions, platforms, runs, store2, output, begun) {
   const results = resultsOf(runs);
-  writeWhole((0, import_node_path28.join)(output, "lock.yaml"), renderLock(makeLock(plan2.stamp, locked(plan2, distributions), platforms)));
-  writeWhole((0, import_node_path28.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
+  writeWhole((0, import_node_path30.join)(output, "lock.yaml"), renderLock(makeLock(plan2.stamp, locked(plan2, distributions), platforms)));
+  writeWhole((0, import_node_path30.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   writeWhole(
-    (0, import_node_path28.join)(output, "report.html"),
+    (0, import_node_path30.join)(output, "report.html"),
     renderReport({
       organization: plan2.organization,
       stamp: plan2.stamp,
@@ -23701,7 +23834,7 @@ async function writeOutputs(plan2, distributions, platforms, runs, store2, outpu
               upstream: p.version,
               repository: p.repository,
               needs: t.kind === "test" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
-              tail: t.state === "failed" && t.log ? tailOf((0, import_node_path28.join)(output, t.log)) : []
+              tail: t.state === "failed" && t.log ? tailOf((0, import_node_path30.join)(output, t.log)) : []
             }
           ];
         })
@@ -23719,14 +23852,14 @@ async function writeOutputs(plan2, distributions, platforms, runs, store2, outpu
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path28.join)(output, "junit", graph2.id, `${record2.package}.xml`), text2, { sync: false });
+      else writeWhole((0, import_node_path30.join)(output, "junit", graph2.id, `${record2.package}.xml`), text2, { sync: false });
     }
   }
   return lost2;
 }
 function tailOf(log) {
   try {
-    return tellingPart((0, import_node_fs24.readFileSync)(log, "utf8").slice(-4e5));
+    return tellingPart((0, import_node_fs26.readFileSync)(log, "utf8").slice(-4e5));
   } catch {
     return [];
   }
@@ -23884,20 +24017,20 @@ function merged(now, known2) {
 }
 
 // ts-src/engine/session.ts
-var import_node_path37 = require("node:path");
+var import_node_path39 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/sandbox/base-system.ts
-var import_node_fs25 = require("node:fs");
-var import_node_path29 = require("node:path");
+var import_node_fs27 = require("node:fs");
+var import_node_path31 = require("node:path");
 init_diagnostics();
 init_files();
 var earliest = "315619200";
 async function ensureBase(driver, state, distroRoot, name4, platform2, architecture2, now, log, progress, pinned) {
-  (0, import_node_fs25.mkdirSync)((0, import_node_path29.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path29.join)(
-    (0, import_node_fs25.realpathSync)((0, import_node_path29.join)(state, "bases")),
+  (0, import_node_fs27.mkdirSync)((0, import_node_path31.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path31.join)(
+    (0, import_node_fs27.realpathSync)((0, import_node_path31.join)(state, "bases")),
     `${name4}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
   const sources = { ...baseSources(platform2, distroRoot), underlays: underlaySources(platform2, distroRoot) };
@@ -23905,8 +24038,8 @@ async function ensureBase(driver, state, distroRoot, name4, platform2, architect
     JSON.stringify([platform2.os, platform2.release, architecture2, platform2.include, sources.lines, sources.underlays])
   );
   const current = () => {
-    const base = readJson((0, import_node_path29.join)(folder, "current.json"));
-    if (!base || base.wanted !== wanted || !exists((0, import_node_path29.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+    const base = readJson((0, import_node_path31.join)(folder, "current.json"));
+    if (!base || base.wanted !== wanted || !exists((0, import_node_path31.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
       return void 0;
     if (pinned) return base.digest === pinned ? base : void 0;
     return now / 1e3 - base.made < platform2.renew_days * 86400 ? base : void 0;
@@ -23914,18 +24047,18 @@ async function ensureBase(driver, state, distroRoot, name4, platform2, architect
   const there = current();
   if (there && await driver.ready(there.root)) return good(there);
   return withMutex(
-    (0, import_node_path29.join)(folder, "lock"),
+    (0, import_node_path31.join)(folder, "lock"),
     async () => {
       const other = current();
       if (other && await driver.ready(other.root)) return good(other);
-      for (const entry of (0, import_node_fs25.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path29.join)(folder, entry));
-      const work2 = (0, import_node_path29.join)(folder, `new-${process.pid}`);
-      const lists = (0, import_node_path29.join)(work2, "lists");
-      (0, import_node_fs25.mkdirSync)(lists, { recursive: true });
-      const tar = (0, import_node_path29.join)(work2, "base.tar");
+      for (const entry of (0, import_node_fs27.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path31.join)(folder, entry));
+      const work2 = (0, import_node_path31.join)(folder, `new-${process.pid}`);
+      const lists = (0, import_node_path31.join)(work2, "lists");
+      (0, import_node_fs27.mkdirSync)(lists, { recursive: true });
+      const tar = (0, import_node_path31.join)(work2, "base.tar");
       const proxy = platform2.proxy ?? await hostProxy();
       const sibling = driver.name === "docker" ? readJson(
-        (0, import_node_path29.join)((0, import_node_fs25.realpathSync)((0, import_node_path29.join)(state, "bases")), `${name4}-${architecture2}`, "current.json")
+        (0, import_node_path31.join)((0, import_node_fs27.realpathSync)((0, import_node_path31.join)(state, "bases")), `${name4}-${architecture2}`, "current.json")
       ) : void 0;
       const shared = sibling && sibling.wanted === wanted && platform2.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
       const command = mmdebstrapCommand(platform2, architecture2, sources, tar, lists, {
@@ -23954,7 +24087,7 @@ async function ensureBase(driver, state, distroRoot, name4, platform2, architect
         );
       }
       const digest3 = await sha256File(tar);
-      const root = (0, import_node_path29.join)(work2, "root");
+      const root = (0, import_node_path31.join)(work2, "root");
       const unpacked = await driver.unpack(tar, root);
       if (unpacked.code !== 0) {
         await driver.remove(work2);
@@ -23962,34 +24095,34 @@ async function ensureBase(driver, state, distroRoot, name4, platform2, architect
           error("base-failed", `can't unpack the base of '${name4}': ${unpacked.stderr.trim().split("\n").pop()}`)
         );
       }
-      if (shared && (0, import_node_path29.basename)(shared.lists) === "lists") {
+      if (shared && (0, import_node_path31.basename)(shared.lists) === "lists") {
         await run("rm", ["-rf", lists]);
         await run("cp", ["-a", shared.lists, lists]);
       }
       const listFiles = findLists(lists);
       const archive = sha256(
-        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path29.basename)(f), await sha256File(f)])))
+        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path31.basename)(f), await sha256File(f)])))
       );
-      const final = (0, import_node_path29.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
+      const final = (0, import_node_path31.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs25.renameSync)(work2, final);
+      (0, import_node_fs27.renameSync)(work2, final);
       const base = {
         digest: digest3,
         archive,
         wanted,
         folder: final,
-        root: (0, import_node_path29.join)(final, "root"),
-        lists: (0, import_node_path29.join)(final, "lists", "lists"),
-        tar: (0, import_node_path29.join)(final, "base.tar"),
+        root: (0, import_node_path31.join)(final, "root"),
+        lists: (0, import_node_path31.join)(final, "lists", "lists"),
+        tar: (0, import_node_path31.join)(final, "base.tar"),
         packages: [],
         made: shared?.made ?? Math.floor(now / 1e3),
         sources: sources.from
       };
-      if (!exists(base.lists)) base.lists = (0, import_node_path29.join)(final, "lists");
+      if (!exists(base.lists)) base.lists = (0, import_node_path31.join)(final, "lists");
       const prepared = await prepareBase(driver, state, base);
       if (!prepared.ok) return prepared;
       base.packages = prepared.value;
-      writeWhole((0, import_node_path29.join)(folder, "current.json"), JSON.stringify(base));
+      writeWhole((0, import_node_path31.join)(folder, "current.json"), JSON.stringify(base));
       return good(base);
     },
     () => progress(`waiting for another slipway that makes the base of ${name4}`)
@@ -24027,11 +24160,11 @@ var firstError = (log) => {
   return line ? `: ${line.slice(3)}` : "";
 };
 var cacheOf = (base) => {
-  const folder = (0, import_node_path29.join)(base.folder, "cache");
-  (0, import_node_fs25.mkdirSync)(folder, { recursive: true });
+  const folder = (0, import_node_path31.join)(base.folder, "cache");
+  (0, import_node_fs27.mkdirSync)(folder, { recursive: true });
   return folder;
 };
-var findLists = (folder) => (0, import_node_fs25.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path29.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs25.statSync)(f).isFile());
+var findLists = (folder) => (0, import_node_fs27.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path31.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs27.statSync)(f).isFile());
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
   const asked = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
@@ -24046,17 +24179,17 @@ var aptEnvironment = (proxy) => ({
 });
 
 // ts-src/sandbox/stored-base.ts
-var import_node_fs26 = require("node:fs");
-var import_node_path30 = require("node:path");
+var import_node_fs28 = require("node:fs");
+var import_node_path32 = require("node:path");
 init_diagnostics();
 init_files();
 var nameOf = (digest3, archive) => `bases/${digest3}-${archive.slice(0, 16)}.json`;
 async function keepBase(store2, base, work2) {
   const name4 = nameOf(base.digest, base.archive);
   if (await store2.readJson(name4)) return;
-  (0, import_node_fs26.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path30.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path30.join)(work2, "lists.tar.gz");
+  (0, import_node_fs28.mkdirSync)(work2, { recursive: true });
+  const tar = (0, import_node_path32.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path32.join)(work2, "lists.tar.gz");
   for (const [command, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -24077,13 +24210,13 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform2, wanted) {
   const stored = await store2.readJson(nameOf(wanted.digest, wanted.archive));
   if (!stored) return lost("base", platform2, wanted.digest);
-  const folder = (0, import_node_path30.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+  const folder = (0, import_node_path32.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
   return good({
     ...wanted,
     folder,
-    root: (0, import_node_path30.join)(folder, "root"),
-    lists: (0, import_node_path30.join)(folder, "lists"),
-    tar: (0, import_node_path30.join)(folder, "base.tar"),
+    root: (0, import_node_path32.join)(folder, "root"),
+    lists: (0, import_node_path32.join)(folder, "lists"),
+    tar: (0, import_node_path32.join)(folder, "base.tar"),
     packages: stored.packages,
     made: stored.made,
     sources: "store"
@@ -24095,16 +24228,16 @@ var lost = (what, platform2, digest3) => bad(
   })
 );
 async function storedBase(driver, store2, state, platform2, architecture2, wanted, progress) {
-  (0, import_node_fs26.mkdirSync)((0, import_node_path30.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path30.join)(
-    (0, import_node_fs26.realpathSync)((0, import_node_path30.join)(state, "bases")),
+  (0, import_node_fs28.mkdirSync)((0, import_node_path32.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path32.join)(
+    (0, import_node_fs28.realpathSync)((0, import_node_path32.join)(state, "bases")),
     `${platform2}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
-  const kept2 = (0, import_node_path30.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
+  const kept2 = (0, import_node_path32.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
   const there = async () => {
-    for (const file2 of [(0, import_node_path30.join)(folder, "current.json"), kept2]) {
+    for (const file2 of [(0, import_node_path32.join)(folder, "current.json"), kept2]) {
       const base = readJson(file2);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path30.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path32.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
         return base;
     }
     return void 0;
@@ -24112,7 +24245,7 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path30.join)(folder, "lock"),
+    (0, import_node_path32.join)(folder, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -24121,39 +24254,39 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
       progress(`fetching the base system of ${platform2} (${architecture2}) from the store`);
       const [tar, lists] = [await store2.path(stored.tar), await store2.path(stored.lists)];
       if (!tar || !lists) return lost("whole base", platform2, wanted.digest);
-      const work2 = (0, import_node_path30.join)(folder, `new-${process.pid}`);
+      const work2 = (0, import_node_path32.join)(folder, `new-${process.pid}`);
       await driver.remove(work2);
-      (0, import_node_fs26.mkdirSync)((0, import_node_path30.join)(work2, "lists"), { recursive: true });
+      (0, import_node_fs28.mkdirSync)((0, import_node_path32.join)(work2, "lists"), { recursive: true });
       const unzipped2 = await run("sh", [
         "-c",
         'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
         "sh",
         tar,
-        (0, import_node_path30.join)(work2, "base.tar"),
+        (0, import_node_path32.join)(work2, "base.tar"),
         lists,
-        (0, import_node_path30.join)(work2, "lists")
+        (0, import_node_path32.join)(work2, "lists")
       ]);
       if (unzipped2.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unzipped2.stderr.trim().split("\n").pop()}`)
         );
-      if (await sha256File((0, import_node_path30.join)(work2, "base.tar")) !== wanted.digest)
+      if (await sha256File((0, import_node_path32.join)(work2, "base.tar")) !== wanted.digest)
         return lost("sound base", platform2, wanted.digest);
-      const root = (0, import_node_path30.join)(work2, "root");
-      const unpacked = await driver.unpack((0, import_node_path30.join)(work2, "base.tar"), root);
+      const root = (0, import_node_path32.join)(work2, "root");
+      const unpacked = await driver.unpack((0, import_node_path32.join)(work2, "base.tar"), root);
       if (unpacked.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unpacked.stderr.trim().split("\n").pop()}`)
         );
-      const final = (0, import_node_path30.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+      const final = (0, import_node_path32.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs26.renameSync)(work2, final);
+      (0, import_node_fs28.renameSync)(work2, final);
       const base = {
         ...wanted,
         folder: final,
-        root: (0, import_node_path30.join)(final, "root"),
-        lists: (0, import_node_path30.join)(final, "lists"),
-        tar: (0, import_node_path30.join)(final, "base.tar"),
+        root: (0, import_node_path32.join)(final, "root"),
+        lists: (0, import_node_path32.join)(final, "lists"),
+        tar: (0, import_node_path32.join)(final, "base.tar"),
         packages: stored.packages,
         made: stored.made,
         sources: "store"
@@ -24168,8 +24301,8 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
 }
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_fs27 = require("node:fs");
-var import_node_path31 = require("node:path");
+var import_node_fs29 = require("node:fs");
+var import_node_path33 = require("node:path");
 init_diagnostics();
 init_files();
 var noPackages = { digest: sha256(""), packages: () => Promise.resolve([]) };
@@ -24198,7 +24331,7 @@ var AptResolver = class {
     this.base = base;
     this.proxy = proxy;
     this.log = log;
-    this.memory = (0, import_node_path31.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path33.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -24232,8 +24365,8 @@ var AptResolver = class {
     return this.refused.get(text2) ?? this.handle(text2, this.resolved.get(text2));
   }
   asked(names2) {
-    return new Promise((done, failed) => {
-      this.pending.push({ names: names2, done, failed });
+    return new Promise((done, failed2) => {
+      this.pending.push({ names: names2, done, failed: failed2 });
       if (!this.asking) {
         this.asking = true;
         void this.ask();
@@ -24245,7 +24378,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest3, handle = { digest: digest3, packages: () => this.packagesOf(names2, digest3) });
     return handle;
   }
-  setFile = (digest3) => (0, import_node_path31.join)(this.base.folder, "sets", `${digest3}.json`);
+  setFile = (digest3) => (0, import_node_path33.join)(this.base.folder, "sets", `${digest3}.json`);
   async packagesOf(names2, digest3) {
     const sound = (set) => Array.isArray(set) && sha256(set.join(" ")) === digest3;
     const here = readJson(this.setFile(digest3));
@@ -24282,7 +24415,7 @@ var AptResolver = class {
         const sets = [...new Set(batch.map((b) => b.names))].filter((s) => !this.resolved.has(s));
         if (sets.length) {
           const work2 = newScratch(this.state);
-          writeWhole((0, import_node_path31.join)(work2, "sets"), `${sets.join("\n")}
+          writeWhole((0, import_node_path33.join)(work2, "sets"), `${sets.join("\n")}
 `);
           const out = await this.driver.enter({
             root: { layers: [this.base.root] },
@@ -24290,7 +24423,7 @@ var AptResolver = class {
             user: "root",
             work: work2,
             env: aptEnvironment(void 0),
-            binds: [...this.lists(), { from: (0, import_node_path31.join)(work2, "sets"), to: "/sets", readOnly: true }],
+            binds: [...this.lists(), { from: (0, import_node_path33.join)(work2, "sets"), to: "/sets", readOnly: true }],
             command: [
               "sh",
               "-c",
@@ -24345,24 +24478,24 @@ var AptResolver = class {
     }
     return making;
   }
-  all = () => (0, import_node_path31.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path31.join)(this.all(), id);
+  all = () => (0, import_node_path33.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path33.join)(this.all(), id);
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; at2 = this.layers.get(at2).parent) {
       if (!this.layers.has(at2)) {
-        const layer = readJson((0, import_node_path31.join)(this.folder(at2), "layer.json"));
+        const layer = readJson((0, import_node_path33.join)(this.folder(at2), "layer.json"));
         if (!layer) return void 0;
         this.layers.set(at2, layer);
       }
-      chain.push((0, import_node_path31.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path33.join)(this.folder(at2), "root"));
     }
     return [...chain, this.base.root];
   }
   async make(id, set) {
     const there = this.chain(id);
     if (there && await this.sound(there)) return good(there);
-    return withMutex((0, import_node_path31.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path33.join)(this.all(), `${id}.lock`), async () => {
       const other = this.chain(id);
       if (other && await this.sound(other)) return good(other);
       let parent = this.nearestBelow(set);
@@ -24371,7 +24504,7 @@ var AptResolver = class {
       const fetched = await this.fetch(missing);
       if (!fetched.ok) return fetched;
       const work2 = newScratch(this.state);
-      const keep = (0, import_node_path31.join)(work2, "kept");
+      const keep = (0, import_node_path33.join)(work2, "kept");
       const lower = parent ? this.chain(parent.id) : [this.base.root];
       const made = await this.driver.enter({
         root: { layers: lower, keep },
@@ -24405,14 +24538,14 @@ var AptResolver = class {
           )
         );
       const layer = parent ? { set, parent: parent.id } : { set };
-      (0, import_node_fs27.mkdirSync)(this.all(), { recursive: true });
-      const staged = (0, import_node_path31.join)(work2, "layer");
-      (0, import_node_fs27.mkdirSync)(staged);
-      (0, import_node_fs27.rmSync)((0, import_node_path31.join)(keep, "aptcache"), { recursive: true, force: true });
-      (0, import_node_fs27.renameSync)(keep, (0, import_node_path31.join)(staged, "root"));
-      writeWhole((0, import_node_path31.join)(staged, "layer.json"), JSON.stringify(layer));
+      (0, import_node_fs29.mkdirSync)(this.all(), { recursive: true });
+      const staged = (0, import_node_path33.join)(work2, "layer");
+      (0, import_node_fs29.mkdirSync)(staged);
+      (0, import_node_fs29.rmSync)((0, import_node_path33.join)(keep, "aptcache"), { recursive: true, force: true });
+      (0, import_node_fs29.renameSync)(keep, (0, import_node_path33.join)(staged, "root"));
+      writeWhole((0, import_node_path33.join)(staged, "layer.json"), JSON.stringify(layer));
       if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
-      (0, import_node_fs27.renameSync)(staged, this.folder(id));
+      (0, import_node_fs29.renameSync)(staged, this.folder(id));
       this.layers.set(id, layer);
       return good(this.chain(id));
     });
@@ -24428,7 +24561,7 @@ var AptResolver = class {
     let best;
     let names2 = [];
     try {
-      names2 = (0, import_node_fs27.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names2 = (0, import_node_fs29.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
     for (const id of names2) {
@@ -24441,8 +24574,8 @@ var AptResolver = class {
     return best;
   }
   archives() {
-    const folder = (0, import_node_path31.join)(this.state, "archives");
-    (0, import_node_fs27.mkdirSync)((0, import_node_path31.join)(folder, "partial"), { recursive: true });
+    const folder = (0, import_node_path33.join)(this.state, "archives");
+    (0, import_node_fs29.mkdirSync)((0, import_node_path33.join)(folder, "partial"), { recursive: true });
     return folder;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
@@ -24451,8 +24584,8 @@ var AptResolver = class {
       const [name4, version2] = p.split("=");
       return `${name4}_${version2.replaceAll(":", "%3a")}_`;
     };
-    return withMutex((0, import_node_path31.join)(this.state, "archives.lock"), async () => {
-      const held = (0, import_node_fs27.readdirSync)(this.archives());
+    return withMutex((0, import_node_path33.join)(this.state, "archives.lock"), async () => {
+      const held = (0, import_node_fs29.readdirSync)(this.archives());
       const missing = packages.filter((p) => !held.some((h) => h.startsWith(file2(p))));
       if (!missing.length) return good(true);
       const work2 = newScratch(this.state);
@@ -24486,13 +24619,13 @@ var AptResolver = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers) {
-    return layers.map((l) => (0, import_node_path31.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers.map((l) => (0, import_node_path33.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
 // ts-src/engine/build/package-builder.ts
-var import_node_fs31 = require("node:fs");
-var import_node_path35 = require("node:path");
+var import_node_fs33 = require("node:fs");
+var import_node_path37 = require("node:path");
 init_diagnostics();
 
 // resources/templates/changelog.mustache
@@ -24847,8 +24980,8 @@ var firstLine = (text2) => text2.trim().split("\n")[0].slice(0, 200);
 var escape = (text2) => text2.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
 // ts-src/inspect/test-results.ts
-var import_node_fs28 = require("node:fs");
-var import_node_path32 = require("node:path");
+var import_node_fs30 = require("node:fs");
+var import_node_path34 = require("node:path");
 init_fxp();
 var most = 32 << 20;
 function readResults(folder) {
@@ -24857,17 +24990,17 @@ function readResults(folder) {
   const seen = /* @__PURE__ */ new Set();
   let ctest = [];
   for (const file2 of filesOf2(folder)) {
-    const text2 = (0, import_node_fs28.readFileSync)(file2, "utf8");
-    const found = parseResults(text2, (0, import_node_path32.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
+    const text2 = (0, import_node_fs30.readFileSync)(file2, "utf8");
+    const found = parseResults(text2, (0, import_node_path34.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
     if (!found) {
-      damaged.push((0, import_node_path32.basename)(file2));
+      damaged.push((0, import_node_path34.basename)(file2));
       continue;
     }
-    if (/^ctest(-Test)?\.xml$/.test((0, import_node_path32.basename)(file2))) {
+    if (/^ctest(-Test)?\.xml$/.test((0, import_node_path34.basename)(file2))) {
       ctest = found;
       continue;
     }
-    seen.add((0, import_node_path32.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
+    seen.add((0, import_node_path34.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
     cases.push(...found);
   }
   cases.push(...ctest.filter((c) => !seen.has(c.name)));
@@ -24875,10 +25008,10 @@ function readResults(folder) {
 }
 function filesOf2(folder) {
   try {
-    return (0, import_node_fs28.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1).flatMap((e) => {
-      const path2 = (0, import_node_path32.join)(folder, e.name);
+    return (0, import_node_fs30.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1).flatMap((e) => {
+      const path2 = (0, import_node_path34.join)(folder, e.name);
       if (e.isDirectory()) return filesOf2(path2);
-      return e.isFile() && e.name.endsWith(".xml") && (0, import_node_fs28.lstatSync)(path2).size < most ? [path2] : [];
+      return e.isFile() && e.name.endsWith(".xml") && (0, import_node_fs30.lstatSync)(path2).size < most ? [path2] : [];
     });
   } catch {
     return [];
@@ -24914,13 +25047,13 @@ function ofSuite(suite2, fallback) {
     ...list(suite2.testcase).map((c) => {
       const fault2 = c.failure ?? c.error;
       const skipped = c.skipped !== void 0 || c["@status"] === "notrun" || c["@status"] === "disabled" || c["@status"] === "skipped" || c["@result"] === "skipped";
-      const failed = fault2 !== void 0 || c["@status"] === "fail" || c["@status"] === "failed";
+      const failed2 = fault2 !== void 0 || c["@status"] === "fail" || c["@status"] === "failed";
       return {
         suite: String(c["@classname"] || name4),
         name: String(c["@name"] ?? "?"),
         seconds: Number(c["@time"]) || 0,
-        result: failed ? "failed" : skipped ? "skipped" : "passed",
-        message: failed ? list(fault2).map(text).join("\n") || "it failed" : text(c.skipped),
+        result: failed2 ? "failed" : skipped ? "skipped" : "passed",
+        message: failed2 ? list(fault2).map(text).join("\n") || "it failed" : text(c.skipped),
         output: `${text(c["system-out"])}
 ${text(c["system-err"])}`.trim()
       };
@@ -24943,8 +25076,8 @@ function ofCtest(t) {
 }
 
 // ts-src/sandbox/package-layers.ts
-var import_node_fs29 = require("node:fs");
-var import_node_path33 = require("node:path");
+var import_node_fs31 = require("node:fs");
+var import_node_path35 = require("node:path");
 init_files();
 var Packages = class {
   constructor(state, store2) {
@@ -24952,10 +25085,10 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest3) => (0, import_node_path33.join)(this.state, "unpacked", digest3);
+  folder = (digest3) => (0, import_node_path35.join)(this.state, "unpacked", digest3);
   /** Undefined where the store's file is gone or damaged. */
   async unpack(deb) {
-    const there = this.known.get(deb.sha256) ?? readJson((0, import_node_path33.join)(this.folder(deb.sha256), "unpacked.json"));
+    const there = this.known.get(deb.sha256) ?? readJson((0, import_node_path35.join)(this.folder(deb.sha256), "unpacked.json"));
     if (there) {
       this.known.set(deb.sha256, there);
       return there;
@@ -24967,52 +25100,52 @@ var Packages = class {
     return unpacked;
   }
   async unpackFile(file2, target) {
-    (0, import_node_fs29.mkdirSync)((0, import_node_path33.join)(this.state, "unpacked"), { recursive: true });
+    (0, import_node_fs31.mkdirSync)((0, import_node_path35.join)(this.state, "unpacked"), { recursive: true });
     const staged = temporaryBeside(target);
     try {
       const raw = await run("dpkg-deb", ["--raw-extract", file2, staged]);
       if (raw.code !== 0) throw new Error(`dpkg-deb can't unpack ${file2}: ${raw.stderr}`);
-      const control = (0, import_node_path33.join)(staged, "DEBIAN");
-      const fields = (0, import_node_fs29.readFileSync)((0, import_node_path33.join)(control, "control"), "utf8").trimEnd();
+      const control = (0, import_node_path35.join)(staged, "DEBIAN");
+      const fields = (0, import_node_fs31.readFileSync)((0, import_node_path35.join)(control, "control"), "utf8").trimEnd();
       const name4 = /^Package: (\S+)/m.exec(fields)[1];
       const paths2 = [];
       const files = [];
       const walk = (folder, shown3) => {
-        for (const entry of (0, import_node_fs29.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
+        for (const entry of (0, import_node_fs31.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
           if (shown3 === "" && entry.name === "DEBIAN") continue;
           paths2.push(`${shown3}/${entry.name}`);
-          if (entry.isDirectory()) walk((0, import_node_path33.join)(folder, entry.name), `${shown3}/${entry.name}`);
+          if (entry.isDirectory()) walk((0, import_node_path35.join)(folder, entry.name), `${shown3}/${entry.name}`);
           else files.push(`${shown3}/${entry.name}`);
         }
       };
       walk(staged, "");
-      const info = (0, import_node_path33.join)(staged, "var/lib/dpkg/info");
-      (0, import_node_fs29.mkdirSync)(info, { recursive: true });
-      (0, import_node_fs29.writeFileSync)((0, import_node_path33.join)(info, `${name4}.list`), `/.
+      const info = (0, import_node_path35.join)(staged, "var/lib/dpkg/info");
+      (0, import_node_fs31.mkdirSync)(info, { recursive: true });
+      (0, import_node_fs31.writeFileSync)((0, import_node_path35.join)(info, `${name4}.list`), `/.
 ${paths2.join("\n")}
 `);
       for (const member of ["md5sums", "shlibs", "triggers"])
-        if (exists((0, import_node_path33.join)(control, member))) (0, import_node_fs29.renameSync)((0, import_node_path33.join)(control, member), (0, import_node_path33.join)(info, `${name4}.${member}`));
-      (0, import_node_fs29.rmSync)(control, { recursive: true });
+        if (exists((0, import_node_path35.join)(control, member))) (0, import_node_fs31.renameSync)((0, import_node_path35.join)(control, member), (0, import_node_path35.join)(info, `${name4}.${member}`));
+      (0, import_node_fs31.rmSync)(control, { recursive: true });
       const unpacked = {
         package: name4,
         status: fields.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
         files
       };
-      (0, import_node_fs29.writeFileSync)((0, import_node_path33.join)(staged, "unpacked.json"), JSON.stringify(unpacked));
+      (0, import_node_fs31.writeFileSync)((0, import_node_path35.join)(staged, "unpacked.json"), JSON.stringify(unpacked));
       try {
-        (0, import_node_fs29.renameSync)(staged, target);
+        (0, import_node_fs31.renameSync)(staged, target);
       } catch (e) {
         if (e.code !== "ENOTEMPTY" && e.code !== "EEXIST")
           throw e;
-        if (!readJson((0, import_node_path33.join)(target, "unpacked.json"))) {
-          (0, import_node_fs29.rmSync)(target, { recursive: true, force: true });
-          (0, import_node_fs29.renameSync)(staged, target);
+        if (!readJson((0, import_node_path35.join)(target, "unpacked.json"))) {
+          (0, import_node_fs31.rmSync)(target, { recursive: true, force: true });
+          (0, import_node_fs31.renameSync)(staged, target);
         }
       }
       return unpacked;
     } finally {
-      (0, import_node_fs29.rmSync)(staged, { recursive: true, force: true });
+      (0, import_node_fs31.rmSync)(staged, { recursive: true, force: true });
     }
   }
   /**
@@ -25028,7 +25161,7 @@ ${paths2.join("\n")}
       else lost2.push(deb.sha256);
     }
     if (lost2.length) return lost2;
-    (0, import_node_fs29.mkdirSync)(target, { recursive: true });
+    (0, import_node_fs31.mkdirSync)(target, { recursive: true });
     if (debs.length) {
       const linked = await run("cp", [
         "-al",
@@ -25040,12 +25173,12 @@ ${paths2.join("\n")}
         throw Object.assign(new Error(`can't put the root together: ${linked.stderr.trim().split("\n").pop()}`), {
           code: /No space/.test(linked.stderr) ? "ENOSPC" : "ELINK"
         });
-      (0, import_node_fs29.rmSync)((0, import_node_path33.join)(target, "unpacked.json"), { force: true });
+      (0, import_node_fs31.rmSync)((0, import_node_path35.join)(target, "unpacked.json"), { force: true });
     }
-    (0, import_node_fs29.mkdirSync)((0, import_node_path33.join)(target, "var/lib/dpkg"), { recursive: true });
-    (0, import_node_fs29.writeFileSync)(
-      (0, import_node_path33.join)(target, "var/lib/dpkg/status"),
-      `${(0, import_node_fs29.readFileSync)(status, "utf8").trimEnd()}
+    (0, import_node_fs31.mkdirSync)((0, import_node_path35.join)(target, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs31.writeFileSync)(
+      (0, import_node_path35.join)(target, "var/lib/dpkg/status"),
+      `${(0, import_node_fs31.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
 `).join("\n")}`
@@ -25055,14 +25188,14 @@ ${all.map((u) => `${u.status}
 };
 
 // ts-src/store/sources.ts
-var import_node_fs30 = require("node:fs");
-var import_node_path34 = require("node:path");
+var import_node_fs32 = require("node:fs");
+var import_node_path36 = require("node:path");
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => await store2.readJson(nameOf2(tree)) !== void 0;
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name4) => (0, import_node_path34.basename)(name4, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name4) => (0, import_node_path36.basename)(name4, ".json")));
 async function keepSource(store2, tree, folder, work2) {
-  const archive = (0, import_node_path34.join)(work2, `${tree}.tar.gz`);
-  (0, import_node_fs30.mkdirSync)(work2, { recursive: true });
+  const archive = (0, import_node_path36.join)(work2, `${tree}.tar.gz`);
+  (0, import_node_fs32.mkdirSync)(work2, { recursive: true });
   const packed2 = await run("tar", [
     "-c",
     "-z",
@@ -25082,16 +25215,16 @@ async function keepSource(store2, tree, folder, work2) {
       code: /No space/.test(packed2.stderr) ? "ENOSPC" : "ETAR"
     });
   await store2.writeJson(nameOf2(tree), await store2.put(archive));
-  (0, import_node_fs30.rmSync)(archive, { force: true });
+  (0, import_node_fs32.rmSync)(archive, { force: true });
 }
 async function restoreSource(store2, tree, folder) {
   const stored = await store2.readJson(nameOf2(tree));
   const archive = stored && await store2.path(stored);
   if (archive === void 0) return false;
-  (0, import_node_fs30.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs32.mkdirSync)(folder, { recursive: true });
   const out = await run("tar", ["-x", "-z", "--touch", "--no-same-owner", "-f", archive, "-C", folder]);
   if (out.code === 0) return true;
-  (0, import_node_fs30.rmSync)(folder, { recursive: true, force: true });
+  (0, import_node_fs32.rmSync)(folder, { recursive: true, force: true });
   return false;
 }
 
@@ -25111,23 +25244,23 @@ var PackageBuilder = class {
     if ("fault" in room || "lost" in room) return room;
     const version2 = this.version(graph2, p);
     this.writePackaging(graph2, p, room.source, version2);
-    const enter = (steps, env, signal) => this.enter(graph2, p, room, (0, import_node_path35.join)(work2, `root-${steps.replaceAll(" ", "-")}`), steps, env, false, log, signal);
+    const enter = (steps, env, signal) => this.enter(graph2, p, room, (0, import_node_path37.join)(work2, `root-${steps.replaceAll(" ", "-")}`), steps, env, false, log, signal);
     const limit = timeLimit(options3.signal, options3.minutes);
     let outcome = await enter("build stage", {}, limit.signal);
-    const description = outcome.code === 0 ? describe((0, import_node_path35.join)(room.source, "debian", p.debian)) : void 0;
+    const description = outcome.code === 0 ? describe((0, import_node_path37.join)(room.source, "debian", p.debian)) : void 0;
     const shown3 = description && interfaceOf(description);
-    const abi2 = shown3 ? this.abiOf(graph2, n, shown3.shown, (0, import_node_path35.join)(room.source, "debian", `${p.debian}.substvars`)) : { name: "", requires: [] };
+    const abi2 = shown3 ? this.abiOf(graph2, n, shown3.shown, (0, import_node_path37.join)(room.source, "debian", `${p.debian}.substvars`)) : { name: "", requires: [] };
     if (outcome.code === 0)
       outcome = await enter("pack", { SLIPWAY_ABI: abi2.name, SLIPWAY_REQUIRES: abi2.requires.join(", ") }, limit.signal);
     limit.done();
     if (outcome.code !== 0 || !shown3) return { fault: this.faultOf(outcome, limit.signal, log, "its build") };
     const main2 = debFile(p.debian, version2, graph2.target.architecture);
-    for (const f of (0, import_node_fs31.readdirSync)(room.build))
-      if (f.endsWith(".ddeb")) (0, import_node_fs31.renameSync)((0, import_node_path35.join)(room.build, f), (0, import_node_path35.join)(room.build, f.replace(/\.ddeb$/, ".deb")));
-    const made = (0, import_node_fs31.readdirSync)(room.build).filter((f) => f.endsWith(".deb")).sort((a, b) => Number(b === main2) - Number(a === main2) || compare(a, b));
+    for (const f of (0, import_node_fs33.readdirSync)(room.build))
+      if (f.endsWith(".ddeb")) (0, import_node_fs33.renameSync)((0, import_node_path37.join)(room.build, f), (0, import_node_path37.join)(room.build, f.replace(/\.ddeb$/, ".deb")));
+    const made = (0, import_node_fs33.readdirSync)(room.build).filter((f) => f.endsWith(".deb")).sort((a, b) => Number(b === main2) - Number(a === main2) || compare(a, b));
     if (made[0] !== main2) return { fault: `it made no ${main2}` };
     const debs = [];
-    for (const f of made) debs.push(await options3.store.put((0, import_node_path35.join)(room.build, f)));
+    for (const f of made) debs.push(await options3.store.put((0, import_node_path37.join)(room.build, f)));
     const unpacked = await this.packages.unpack(debs[0]);
     if (!unpacked) return { fault: "the store lost what was just built: is its disk sound?" };
     const own3 = new Set(graph2.scope.packages.map((q3) => q3.debian));
@@ -25192,7 +25325,7 @@ var PackageBuilder = class {
       graph2,
       p,
       room,
-      (0, import_node_path35.join)(work2, "root-test"),
+      (0, import_node_path37.join)(work2, "root-test"),
       "test",
       env,
       "loopback",
@@ -25201,9 +25334,9 @@ var PackageBuilder = class {
     );
     limit.done();
     if (options3.signal.aborted) return { fault: "the run was stopped" };
-    const results = (0, import_node_path35.join)(room.build, "results");
-    const attempts2 = (0, import_node_fs31.existsSync)(results) ? (0, import_node_fs31.readdirSync)(results).filter((f) => /^\d+$/.test(f)).map(Number).sort((a, b) => a - b) : [];
-    const byAttempt = attempts2.map((a) => readResults((0, import_node_path35.join)(results, String(a))));
+    const results = (0, import_node_path37.join)(room.build, "results");
+    const attempts2 = (0, import_node_fs33.existsSync)(results) ? (0, import_node_fs33.readdirSync)(results).filter((f) => /^\d+$/.test(f)).map(Number).sort((a, b) => a - b) : [];
+    const byAttempt = attempts2.map((a) => readResults((0, import_node_path37.join)(results, String(a))));
     const last = byAttempt[byAttempt.length - 1];
     const whole = (message) => [
       {
@@ -25212,7 +25345,7 @@ var PackageBuilder = class {
         seconds: (options3.now() - begun) / 1e3,
         result: "failed",
         message,
-        output: (0, import_node_fs31.readFileSync)(log, "utf8").slice(-2e4)
+        output: (0, import_node_fs33.readFileSync)(log, "utf8").slice(-2e4)
       }
     ];
     if (outcome.code !== 0 || !last) {
@@ -25222,7 +25355,7 @@ var PackageBuilder = class {
       ];
       return finish2(record2("failed", cases2, attempts2.length, []), cases2);
     }
-    const exit2 = (0, import_node_fs31.readFileSync)((0, import_node_path35.join)(results, String(attempts2[attempts2.length - 1]), "exit"), "utf8").trim();
+    const exit2 = (0, import_node_fs33.readFileSync)((0, import_node_path37.join)(results, String(attempts2[attempts2.length - 1]), "exit"), "utf8").trim();
     const cases = [...last.cases];
     if (last.damaged.length) cases.push(...whole(`its results can't be read: ${last.damaged.join(", ")}`));
     else if (exit2 !== "0" && !cases.some((c) => c.result === "failed"))
@@ -25251,8 +25384,8 @@ var PackageBuilder = class {
   /** Source, packages and system layers of a task, at hand. */
   async prepareEnvironment(graph2, p, settled, roots, work2, log) {
     const { options: options3 } = this;
-    (0, import_node_fs31.mkdirSync)((0, import_node_path35.dirname)(log), { recursive: true });
-    (0, import_node_fs31.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${settled.key}
+    (0, import_node_fs33.mkdirSync)((0, import_node_path37.dirname)(log), { recursive: true });
+    (0, import_node_fs33.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${settled.key}
 `);
     const system = await settled.set.packages();
     if (typeof system === "string") return { fault: `apt can't install what it needs: ${system}` };
@@ -25261,22 +25394,22 @@ var PackageBuilder = class {
     const lost2 = await this.packages.compose(
       roots.map((d) => graph2.records[d].debs[0]),
       graph2.system.status(layers.value),
-      (0, import_node_path35.join)(work2, "own")
+      (0, import_node_path37.join)(work2, "own")
     );
     if (lost2.length) return { lost: roots.filter((d) => lost2.includes(graph2.records[d].debs[0].sha256)) };
-    const build2 = (0, import_node_path35.join)(work2, "build");
-    const source = (0, import_node_path35.join)(build2, p.name);
+    const build2 = (0, import_node_path37.join)(work2, "build");
+    const source = (0, import_node_path37.join)(build2, p.name);
     const fault2 = await this.bringSource(p, source);
     if (fault2 !== void 0) return { fault: fault2 };
     for (const patch of options3.taskKeys.settingsOf(p.name).patches ?? []) {
-      const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path35.join)(options3.distroRoot, patch)], {
+      const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path37.join)(options3.distroRoot, patch)], {
         cwd: source,
         env: { ...process.env, GIT_CEILING_DIRECTORIES: build2 }
       });
       if (applied.code !== 0)
         return { fault: `the patch ${patch} does not apply: ${applied.stderr.trim().split("\n")[0]}` };
     }
-    return { source, build: build2, system, layers: layers.value, own: (0, import_node_path35.join)(work2, "own") };
+    return { source, build: build2, system, layers: layers.value, own: (0, import_node_path37.join)(work2, "own") };
   }
   async bringSource(p, source) {
     const { state, store: store2 } = this.options;
@@ -25316,7 +25449,7 @@ var PackageBuilder = class {
     const { options: options3 } = this;
     if (signal.aborted && !options3.signal.aborted)
       return `it did not end in ${options3.minutes >= 1 ? `${Math.round(options3.minutes)} minutes` : `${Math.round(options3.minutes * 60)} seconds`}, and was stopped (--timeout gives it longer)`;
-    const cause = knownCause((0, import_node_fs31.readFileSync)(log, "utf8").slice(-2e5));
+    const cause = knownCause((0, import_node_fs33.readFileSync)(log, "utf8").slice(-2e5));
     return cause ? `${cause.cause}
 ${cause.hint}` : outcome.code === 127 && outcome.stderr ? outcome.stderr : `${what} ended with ${outcome.signal ?? outcome.code}`;
   }
@@ -25335,7 +25468,7 @@ ${cause.hint}` : outcome.code === 127 && outcome.stderr ? outcome.stderr : `${wh
       const q3 = graph2.scope.packages[graph2.closures.index.get(d) ?? -1];
       return q3 ? (p.bounds[d] ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
     });
-    (0, import_node_fs31.rmSync)((0, import_node_path35.join)(source, "debian"), { recursive: true, force: true });
+    (0, import_node_fs33.rmSync)((0, import_node_path37.join)(source, "debian"), { recursive: true, force: true });
     const files = renderDebian({
       package: p,
       manifest,
@@ -25355,9 +25488,9 @@ ${cause.hint}` : outcome.code === 127 && outcome.stderr ? outcome.stderr : `${wh
       maintainer: distro.maintainer,
       licenseText: licenseText(source, manifest.licenses)
     });
-    (0, import_node_fs31.mkdirSync)((0, import_node_path35.join)(source, "debian"), { recursive: true });
+    (0, import_node_fs33.mkdirSync)((0, import_node_path37.join)(source, "debian"), { recursive: true });
     for (const [name4, text2] of Object.entries(files))
-      (0, import_node_fs31.writeFileSync)((0, import_node_path35.join)(source, "debian", name4), text2, { mode: name4 === "rules" ? 493 : 420 });
+      (0, import_node_fs33.writeFileSync)((0, import_node_path37.join)(source, "debian", name4), text2, { mode: name4 === "rules" ? 493 : 420 });
   }
   /**
    * The ABI name of a package, over its interface and the ABI names of what it was built against and needs at run time;
@@ -25382,7 +25515,7 @@ ${cause.hint}` : outcome.code === 127 && outcome.stderr ? outcome.stderr : `${wh
     for (const d of declared) if (!covered.has(graph2.records[d].abi)) requires.add(graph2.records[d].abi);
     const own3 = [...requires].sort(compare);
     const name4 = abiName(p.debian, sha256(JSON.stringify([shown3, own3])));
-    const linked = (/^slipway:Depends=(.*)$/m.exec((0, import_node_fs31.existsSync)(substvars) ? (0, import_node_fs31.readFileSync)(substvars, "utf8") : "")?.[1] ?? "").split(", ");
+    const linked = (/^slipway:Depends=(.*)$/m.exec((0, import_node_fs33.existsSync)(substvars) ? (0, import_node_fs33.readFileSync)(substvars, "utf8") : "")?.[1] ?? "").split(", ");
     graph2.closures.root(n).forEach(
       (d) => linked.includes(graph2.scope.packages[d].debian) && !covered.has(graph2.records[d].abi) && requires.add(graph2.records[d].abi)
     );
@@ -25436,11 +25569,11 @@ var rootsOf = (graph2, n, roots) => {
 var shortCase = (c) => ({ suite: c.suite, name: c.name, message: c.message.slice(0, 2e3) });
 var testWords = /\b(?:catkin_add_\w*(?:gtest|gmock|nosetests)|add_rostest\w*|CATKIN_ENABLE_TESTING|BUILD_TESTING|ament_add_\w+|ament_lint_auto_find_test_dependencies|add_test|gtest_discover_tests|catkin_discover_tests)\b/;
 function hasTests(source, p) {
-  const visit = (folder, depth) => (0, import_node_fs31.readdirSync)(folder, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path35.join)(folder, e.name);
+  const visit = (folder, depth) => (0, import_node_fs33.readdirSync)(folder, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path37.join)(folder, e.name);
     if (e.isDirectory()) return depth < 8 && e.name !== ".git" && visit(path2, depth + 1);
     if (p.buildType === "ament_python") return /^(test_.*|.*_test)\.py$/.test(e.name);
-    return (e.name === "CMakeLists.txt" || e.name.endsWith(".cmake")) && (0, import_node_fs31.lstatSync)(path2).isFile() && testWords.test((0, import_node_fs31.readFileSync)(path2, "utf8"));
+    return (e.name === "CMakeLists.txt" || e.name.endsWith(".cmake")) && (0, import_node_fs33.lstatSync)(path2).isFile() && testWords.test((0, import_node_fs33.readFileSync)(path2, "utf8"));
   });
   return visit(source, 0);
 }
@@ -25455,9 +25588,9 @@ function licenseText(source, licenses) {
   );
   for (const name4 of [...named2, "LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "COPYING.txt"]) {
     try {
-      const path2 = (0, import_node_fs31.realpathSync)((0, import_node_path35.join)(source, name4));
-      if (path2.startsWith(`${(0, import_node_fs31.realpathSync)(source)}/`) && (0, import_node_fs31.statSync)(path2).isFile())
-        return (0, import_node_fs31.readFileSync)(path2, "utf8").slice(0, 2e5);
+      const path2 = (0, import_node_fs33.realpathSync)((0, import_node_path37.join)(source, name4));
+      if (path2.startsWith(`${(0, import_node_fs33.realpathSync)(source)}/`) && (0, import_node_fs33.statSync)(path2).isFile())
+        return (0, import_node_fs33.readFileSync)(path2, "utf8").slice(0, 2e5);
     } catch {
     }
   }
@@ -25478,9 +25611,9 @@ function timeLimit(parent, minutes2) {
   };
 }
 async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path35.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path35.join)(state, "git", "archives.git"), (0, import_node_path35.join)(state, "git", "folders.git")]) {
-    if ((0, import_node_fs31.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+  const own3 = (0, import_node_path37.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path37.join)(state, "git", "archives.git"), (0, import_node_path37.join)(state, "git", "folders.git")]) {
+    if ((0, import_node_fs33.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
   const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
@@ -25488,8 +25621,8 @@ async function gitDirOf(state, p) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs32 = require("node:fs");
-var import_node_path36 = require("node:path");
+var import_node_fs34 = require("node:fs");
+var import_node_path38 = require("node:path");
 
 // ts-src/engine/keys.ts
 var recipeVersion = "3";
@@ -25575,7 +25708,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join31(set, other) {
+function join33(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -25634,7 +25767,7 @@ var TaskKeys = class {
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const direct = isTest ? [.../* @__PURE__ */ new Set([n, ...built, ...graph2.closures.test[n]])] : built;
-    for (const d of direct) join31(names2, this.namesOf(graph2, d));
+    for (const d of direct) join33(names2, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names2));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (!isTest) graph2.sets[n] = set;
@@ -25667,7 +25800,7 @@ var TaskKeys = class {
         templates: templatesDigest,
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs32.readFileSync)((0, import_node_path36.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs34.readFileSync)((0, import_node_path38.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts, text: keyText(parts) };
     }
@@ -25712,7 +25845,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name4);
       if (d === void 0) continue;
       const below = brought[d];
-      if (below) join31(names2, below);
+      if (below) join33(names2, below);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names2;
@@ -25725,7 +25858,7 @@ var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path37.join)(state, "durations.json");
+    this.file = (0, import_node_path39.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
   get = (name4) => this.known[name4];
@@ -25815,7 +25948,7 @@ async function openSession(input, options3) {
 async function prepareScopes(input, options3, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
-  const log = (0, import_node_path37.join)(state, "slipway.log");
+  const log = (0, import_node_path39.join)(state, "slipway.log");
   const diagnostics = [];
   const waiting = [];
   const systems = /* @__PURE__ */ new Map();
@@ -25876,12 +26009,12 @@ async function prepareScopes(input, options3, store2, history) {
 }
 
 // ts-src/cli/run-options.ts
-var import_node_os6 = require("node:os");
+var import_node_os5 = require("node:os");
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto5 = require("node:crypto");
-var import_node_fs33 = require("node:fs");
-var import_node_path38 = require("node:path");
+var import_node_fs35 = require("node:fs");
+var import_node_path40 = require("node:path");
 init_files();
 var marker = ".docker-image";
 var guarded = 'exec 3<&0; "$@" </dev/null 3<&- & work=$!; { cat <&3 >/dev/null; kill -9 -1; } & wait $work';
@@ -25889,7 +26022,7 @@ var asBuilder = 'chown -R 2000:2000 /build; exec setpriv --reuid=2000 --regid=20
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
   const docker = (args, options3 = {}) => run("docker", args, options3);
-  const imageOf = (folder) => readIf((0, import_node_path38.join)(folder, marker))?.trim();
+  const imageOf = (folder) => readIf((0, import_node_path40.join)(folder, marker))?.trim();
   let swept;
   const sweep = async () => {
     const old = await docker(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
@@ -25901,7 +26034,7 @@ function dockerDriver(state) {
   };
   async function enter(entry) {
     await (swept ??= sweep());
-    (0, import_node_fs33.mkdirSync)(entry.work, { recursive: true });
+    (0, import_node_fs35.mkdirSync)(entry.work, { recursive: true });
     const at2 = entry.root.layers.findIndex((l) => imageOf(l) !== void 0);
     if (at2 < 0)
       return {
@@ -25941,10 +26074,10 @@ function dockerDriver(state) {
     if (created.code !== 0) return created;
     try {
       for (const layer of entry.root.layers.slice(0, at2).reverse()) {
-        const archive = (0, import_node_path38.join)(entry.work, "over.tar");
+        const archive = (0, import_node_path40.join)(entry.work, "over.tar");
         const packed2 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
         const copied = packed2.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name4, archive]) : packed2;
-        (0, import_node_fs33.rmSync)(archive, { force: true });
+        (0, import_node_fs35.rmSync)(archive, { force: true });
         if (copied.code !== 0) return copied;
       }
       const { log, signal } = entry;
@@ -25957,17 +26090,17 @@ function dockerDriver(state) {
       );
       signal?.removeEventListener("abort", stop);
       if (outcome.code === 0 && entry.root.keep) {
-        (0, import_node_fs33.mkdirSync)((0, import_node_path38.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
+        (0, import_node_fs35.mkdirSync)((0, import_node_path40.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
         const tag = `slipway-layer:${sha256(`${entry.root.keep}${name4}`).slice(0, 24)}`;
         const committed = await docker(["commit", "--change", 'CMD ["sh"]', name4, tag]);
         if (committed.code !== 0) return committed;
         const status = await docker([
           "cp",
           `${name4}:/var/lib/dpkg/status`,
-          (0, import_node_path38.join)(entry.root.keep, "var/lib/dpkg/status")
+          (0, import_node_path40.join)(entry.root.keep, "var/lib/dpkg/status")
         ]);
         if (status.code !== 0) return status;
-        (0, import_node_fs33.writeFileSync)((0, import_node_path38.join)(entry.root.keep, marker), `${tag}
+        (0, import_node_fs35.writeFileSync)((0, import_node_path40.join)(entry.root.keep, marker), `${tag}
 `);
       }
       return outcome;
@@ -25982,8 +26115,8 @@ function dockerDriver(state) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs33.mkdirSync)(folder, { recursive: true });
-      (0, import_node_fs33.writeFileSync)((0, import_node_path38.join)(folder, marker), `${tag}
+      (0, import_node_fs35.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs35.writeFileSync)((0, import_node_path40.join)(folder, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder, "./var/lib/dpkg/status"]);
     },
@@ -26004,19 +26137,19 @@ function dockerDriver(state) {
           "--network",
           "none",
           "--volume",
-          `${(0, import_node_path38.dirname)(folder)}:/parent`,
+          `${(0, import_node_path40.dirname)(folder)}:/parent`,
           image,
           "rm",
           "-rf",
-          `/parent/${(0, import_node_path38.basename)(folder)}`
+          `/parent/${(0, import_node_path40.basename)(folder)}`
         ]);
     }
   };
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs34 = require("node:fs");
-var import_node_path39 = require("node:path");
+var import_node_fs36 = require("node:fs");
+var import_node_path41 = require("node:path");
 
 // resources/templates/enter.sh
 var enter_default = '# Puts a root together from overlay layers inside namespaces that unshare(1) made, and runs a command in it.\n# Everything is mounted in a private mount namespace: it is gone with the last process.\n# Arguments: FOLDER LOWER UPPER NETWORK USER BINDS COMMAND...\n#   FOLDER  work folder with the lower layers as links, cwd of the mounts (so that no path needs quoting in mount options)\n#   LOWER   names of the links, topmost first, joined by colons\n#   UPPER   `tmpfs`, or a folder\'s name under FOLDER that keeps what is written\n#   NETWORK `on`, `off`, or `loopback`: off, but for what one process says to another on this machine\n#   USER    `root`, or `builder`: no privileges and none to gain\n#   BINDS   number of bind mounts, each two further arguments: SOURCE and TARGET, `ro:` before TARGET where it may not be written\nset -eu\nfolder=$1 lower=$2 upper=$3 network=$4 user=$5 binds=$6\nshift 6\ncd "$folder"\nmkdir -p m\nif [ "$upper" = tmpfs ]; then\n  mkdir -p t\n  mount -t tmpfs -o mode=0755 tmpfs t\n  upper=t/u\n  mkdir t/u t/w\n  work=t/w\nelse\n  work=$upper.work\n  mkdir -p "$upper" "$work"\nfi\nmount -t overlay overlay -o "lowerdir=$lower,upperdir=$upper,workdir=$work${SLIPWAY_OVERLAY:-}" m\nmount -t proc -o nosuid,nodev,noexec proc m/proc\nmount -t tmpfs -o mode=0755,nosuid tmpfs m/dev\nfor device in null zero full random urandom tty; do\n  : > "m/dev/$device"\n  mount --bind "/dev/$device" "m/dev/$device"\ndone\nmkdir m/dev/shm m/dev/pts\nmount -t tmpfs -o mode=1777,nosuid,nodev tmpfs m/dev/shm\nmount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts m/dev/pts\nln -s pts/ptmx m/dev/ptmx\nln -s /proc/self/fd m/dev/fd\nln -s /proc/self/fd/0 m/dev/stdin\nln -s /proc/self/fd/1 m/dev/stdout\nln -s /proc/self/fd/2 m/dev/stderr\nmount -t tmpfs -o mode=1777,nosuid,nodev tmpfs m/tmp\necho slipway > /proc/sys/kernel/hostname 2>/dev/null || :\nwhile [ "$binds" -gt 0 ]; do\n  source=$1 target=$2\n  shift 2\n  binds=$((binds - 1))\n  option=\n  case $target in ro:*) target=${target#ro:} option=ro ;; esac\n  if [ -d "$source" ]; then mkdir -p "m$target"; elif [ ! -e "m$target" ]; then mkdir -p "m${target%/*}"; : > "m$target"; fi\n  mount --bind "$source" "m$target"\n  if [ -n "$option" ]; then mount -o remount,bind,ro "m$target" 2>/dev/null || mount -o remount,bind,ro,nosuid,nodev "m$target"; fi\ndone\n# SIOCSIFFLAGS, IFF_UP: iproute2 is not on every machine, perl is.\nif [ "$network" = loopback ]; then perl -e \'socket(S, 2, 2, 0) && ioctl(S, 0x8914, pack("a16 s x14", "lo", 1))\' || :; fi\nif [ "$network" = on ]; then\n  rm -f m/etc/resolv.conf\n  for file in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt; do\n    if [ -s "$file" ]; then\n      mkdir -p "m${file%/*}"\n      cat "$file" > "m$file"\n    fi\n  done\nfi\nif [ "$user" = root ]; then exec chroot m "$@"; fi\nchown -R 2000:2000 m/build\nexec chroot m setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"\n';
@@ -26040,17 +26173,17 @@ function unshareDriver() {
   return {
     name: "unshare",
     async enter(entry) {
-      (0, import_node_fs34.mkdirSync)(entry.work, { recursive: true });
+      (0, import_node_fs36.mkdirSync)(entry.work, { recursive: true });
       const links = entry.root.layers.map((layer, i) => {
-        (0, import_node_fs34.symlinkSync)(layer, (0, import_node_path39.join)(entry.work, `l${i}`));
+        (0, import_node_fs36.symlinkSync)(layer, (0, import_node_path41.join)(entry.work, `l${i}`));
         return `l${i}`;
       });
       let upper = "tmpfs";
       if (entry.root.keep) {
-        (0, import_node_fs34.mkdirSync)(entry.root.keep, { recursive: true });
-        (0, import_node_fs34.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
-        (0, import_node_fs34.symlinkSync)(entry.root.keep, (0, import_node_path39.join)(entry.work, "k"));
-        (0, import_node_fs34.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path39.join)(entry.work, "k.work"));
+        (0, import_node_fs36.mkdirSync)(entry.root.keep, { recursive: true });
+        (0, import_node_fs36.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
+        (0, import_node_fs36.symlinkSync)(entry.root.keep, (0, import_node_path41.join)(entry.work, "k"));
+        (0, import_node_fs36.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path41.join)(entry.work, "k.work"));
         upper = "k";
       }
       const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -26091,7 +26224,7 @@ function unshareDriver() {
       return outcome;
     },
     unpack: (tar, folder) => {
-      (0, import_node_fs34.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs36.mkdirSync)(folder, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder], {});
     },
     ready: (folder) => Promise.resolve(exists(folder)),
@@ -26129,11 +26262,11 @@ function timeOf(v) {
   return minutes2 > 0 && minutes2 <= 24 * 24 * 60 ? minutes2 : void 0;
 }
 function limitsOf(verb, values) {
-  const cores = (0, import_node_os6.availableParallelism)();
+  const cores = (0, import_node_os5.availableParallelism)();
   const workers = count(values.workers, Math.min(cores, 8));
   const jobs2 = count(
     values.jobs,
-    Math.max(1, Math.min(cores, Math.floor((0, import_node_os6.freemem)() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1))
+    Math.max(1, Math.min(cores, Math.floor((0, import_node_os5.freemem)() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1))
   );
   const minutes2 = timeOf(values.timeout ?? "180");
   if (workers && jobs2 && minutes2) {
@@ -26152,10 +26285,10 @@ function limitsOf(verb, values) {
 var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
 
 // ts-src/engine/system-lock.ts
-var import_node_path40 = require("node:path");
+var import_node_path42 = require("node:path");
 init_diagnostics();
 init_files();
-var file = (workspace) => (0, import_node_path40.join)(workspace.state, "platforms.json");
+var file = (workspace) => (0, import_node_path42.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known2 = readJson(file(workspace)) ?? {};
   return Object.fromEntries(
@@ -26278,7 +26411,7 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned.diagnostics);
   if (!planned.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned.value;
-  const output = typeof values.output === "string" ? (0, import_node_path41.resolve)(values.output) : (0, import_node_path41.join)(workspace.root, "out");
+  const output = typeof values.output === "string" ? (0, import_node_path43.resolve)(values.output) : (0, import_node_path43.join)(workspace.root, "out");
   const abort = new AbortController();
   const stop = () => {
     if (!abort.signal.aborted) writeMessage("\nstopping: what was finished is kept\n");
@@ -26291,7 +26424,7 @@ async function runBuild(verb, values, packages, tests) {
     showDiagnostics(lacking);
     return exit.failed;
   }
-  (0, import_node_fs35.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs37.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);
   try {
     return await buildAll(values, planned.value, {
@@ -26351,7 +26484,7 @@ async function buildAll(values, planned, wanted) {
       state: workspace.state,
       folder: output,
       organization: workspace.distro.organization,
-      signingKey: workspace.distro.signing_key,
+      signingKey: keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       partial: isPartial(planned),
       belongs: (scope, debian) => belongs(planned, scope.distribution, debian)
     }) : { sources: [], diagnostics: [], lost: [] };
@@ -26441,11 +26574,11 @@ ${verdict}`;
   }
   showDiagnostics(await writeOutputs(plan2, planned.distributions, platforms, runs, store2, output, begun));
   await recordRun(session2);
-  const failed = results.some((t) => !isDone(t.state)) || published.diagnostics.some(isError) || published.lost.length > 0 || planned.diagnostics.some(isError);
+  const failed2 = results.some((t) => !isDone(t.state)) || published.diagnostics.some(isError) || published.lost.length > 0 || planned.diagnostics.some(isError);
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   writeMessage(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path41.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path43.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -26460,11 +26593,11 @@ ${verdict}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeMessage(`report: ${(0, import_node_path41.join)(output, "report.html")}
+    writeMessage(`report: ${(0, import_node_path43.join)(output, "report.html")}
 `);
     writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path41.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path43.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -26472,7 +26605,7 @@ note: apt reads as the user _apt, who may not enter ${closed}: chmod o+x it, or 
 `
       );
   }
-  return failed ? exit.failed : exit.ok;
+  return failed2 ? exit.failed : exit.ok;
 }
 async function pinSources(workspace, plan2) {
   const unpinned = plan2.scopes.flatMap((s) => s.packages).filter((p) => !p.source.tree && !p.blocked);
@@ -26512,11 +26645,11 @@ var belongs = (planned, distribution2, debian) => [...planned.distributions.find
 );
 function notForAll(path2) {
   const parts = path2.split("/");
-  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs35.statSync)(p).mode & 1) === 0);
+  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs37.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs36 = require("node:fs");
+var import_node_fs38 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/table.ts
@@ -26593,7 +26726,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs36.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs38.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before2);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -29117,8 +29250,8 @@ repository, unless --by package is given. Where several platforms are selected t
 };
 
 // ts-src/cli/init.ts
-var import_node_fs37 = require("node:fs");
-var import_node_path42 = require("node:path");
+var import_node_fs39 = require("node:fs");
+var import_node_path44 = require("node:path");
 var import_promises3 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -29167,7 +29300,7 @@ function renderInit(values) {
 // ts-src/cli/init.ts
 function answersOf(values, root) {
   const text2 = (value2, fallback) => typeof value2 === "string" ? value2 : fallback;
-  const named2 = (0, import_node_path42.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named2 = (0, import_node_path44.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = text2(values.organization, named2 || "acme");
   const os = text2(values.os, "debian");
   const release = text2(values.release, os === "ubuntu" ? "noble" : "bookworm");
@@ -29183,7 +29316,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others = (0, import_node_fs37.readdirSync)(root).filter((name4) => name4 !== ".git");
+  const others = (0, import_node_fs39.readdirSync)(root).filter((name4) => name4 !== ".git");
   if (yes || !others.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -29215,7 +29348,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
   },
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path42.resolve)(folder);
+    const root = (0, import_node_path44.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -29225,8 +29358,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names2 = Object.keys(files);
-    (0, import_node_fs37.mkdirSync)(root, { recursive: true });
-    const taken = names2.filter((f) => (0, import_node_fs37.existsSync)((0, import_node_path42.join)(root, f)));
+    (0, import_node_fs39.mkdirSync)(root, { recursive: true });
+    const taken = names2.filter((f) => (0, import_node_fs39.existsSync)((0, import_node_path44.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -29237,8 +29370,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names2, values.yes === true)) return exit.failed;
-    for (const [path2, text2] of Object.entries(files)) writeWhole((0, import_node_path42.join)(root, path2), text2);
-    const git2 = (0, import_node_fs37.existsSync)((0, import_node_path42.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text2] of Object.entries(files)) writeWhole((0, import_node_path44.join)(root, path2), text2);
+    const git2 = (0, import_node_fs39.existsSync)((0, import_node_path44.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names2.map((f) => `    ${f}
 `).join("")}
@@ -29363,8 +29496,8 @@ var validate3 = {
 };
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs41 = require("node:fs");
-var import_node_path46 = require("node:path");
+var import_node_fs43 = require("node:fs");
+var import_node_path48 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -29449,15 +29582,15 @@ function useGitCredentials(env) {
 init_rosdistro();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs40 = require("node:fs");
-var import_node_path45 = require("node:path");
+var import_node_fs42 = require("node:fs");
+var import_node_path47 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto6 = require("node:crypto");
-var import_node_fs38 = require("node:fs");
-var import_node_path43 = require("node:path");
+var import_node_fs40 = require("node:fs");
+var import_node_path45 = require("node:path");
 var import_node_zlib4 = require("node:zlib");
 init_diagnostics();
 init_files();
@@ -29480,7 +29613,7 @@ var packed = (value2) => (0, import_node_zlib4.gzipSync)(JSON.stringify(value2),
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), packed(bundle));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name4) {
-  const copy = (0, import_node_path43.join)(state, "cache", name4.replace(/\.gz$/, ".json"));
+  const copy = (0, import_node_path45.join)(state, "cache", name4.replace(/\.gz$/, ".json"));
   const kept2 = readJson(copy);
   if (kept2) return kept2;
   const data = await store2.getBlob(name4);
@@ -29490,7 +29623,7 @@ async function cached2(store2, state, name4) {
   return JSON.parse(text2.toString("utf8"));
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs38.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs40.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -29505,10 +29638,10 @@ async function loadRun(id, storeUri, root, state, untrusted) {
     const part = await cached2(store2, state, partName(id, architecture2));
     if (part) parts.push(part);
   }
-  const distroRoot = (0, import_node_path43.join)(state, "cache", "runs", id, "distro");
+  const distroRoot = (0, import_node_path45.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(bundle.files))
-    if (!exists((0, import_node_path43.join)(distroRoot, path2)))
-      writeWhole((0, import_node_path43.join)(distroRoot, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path45.join)(distroRoot, path2)))
+      writeWhole((0, import_node_path45.join)(distroRoot, path2), Buffer.from(content, "base64"), { sync: false });
   const tested = testedIn(bundle);
   return good({
     bundle,
@@ -29547,7 +29680,7 @@ function filesOf3(distro, root) {
   const diagnostics = [];
   for (const path2 of [...paths2].sort()) {
     try {
-      files[path2] = (0, import_node_fs38.readFileSync)((0, import_node_path43.join)(root, path2)).toString("base64");
+      files[path2] = (0, import_node_fs40.readFileSync)((0, import_node_path45.join)(root, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -29658,8 +29791,8 @@ var Worker = class {
 };
 
 // ts-src/farm/shard.ts
-var import_node_fs39 = require("node:fs");
-var import_node_path44 = require("node:path");
+var import_node_fs41 = require("node:fs");
+var import_node_path46 = require("node:path");
 
 // ts-src/graph/reduce.ts
 function reduceNeeds(count2, needs) {
@@ -29716,7 +29849,7 @@ async function makeShard(session2, architecture2, first, retest, signal) {
       store: store2,
       taskKeys: session2.taskKeys,
       builder: session2.builder,
-      output: (0, import_node_path44.join)(input.state, "prepared"),
+      output: (0, import_node_path46.join)(input.state, "prepared"),
       workers: 1,
       failFast: false,
       testsStop: input.distro.tests.stop_dependents,
@@ -29771,8 +29904,8 @@ async function makeShard(session2, architecture2, first, retest, signal) {
     session2,
     left.map((t) => packageOf(runs[t.run], t.task))
   );
-  const failed = Object.values(part.results).flat().filter((t) => !isDone(t.state)).length;
-  return { part, outlook: { ...outlook, open: left.length - outlook.todo, failed } };
+  const failed2 = Object.values(part.results).flat().filter((t) => !isDone(t.state)).length;
+  return { part, outlook: { ...outlook, open: left.length - outlook.todo, failed: failed2 } };
 }
 async function keepSources({ store: store2, input }, packages) {
   const work2 = newScratch(input.state);
@@ -29786,10 +29919,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path44.join)(work2, tree);
+    const folder = (0, import_node_path46.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path44.join)(work2, `${tree}.packed`));
-    (0, import_node_fs39.rmSync)(folder, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path46.join)(work2, `${tree}.packed`));
+    (0, import_node_fs41.rmSync)(folder, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -29830,8 +29963,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else beside Jenkins' workspace, else .slipway here)"
   }
 };
-var farmState = (values) => (0, import_node_path45.resolve)(
-  typeof values.state === "string" ? values.state : process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? (0, import_node_path45.join)(process.env.WORKSPACE_TMP, "slipway") : ".slipway")
+var farmState = (values) => (0, import_node_path47.resolve)(
+  typeof values.state === "string" ? values.state : process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? (0, import_node_path47.join)(process.env.WORKSPACE_TMP, "slipway") : ".slipway")
 );
 async function openRun(verb, values, limits, signal, purpose, numbers) {
   if (typeof values.run !== "string" || typeof values.store !== "string") {
@@ -29854,7 +29987,7 @@ async function openRun(verb, values, limits, signal, purpose, numbers) {
   const { store: store2, bundle } = loaded.value;
   const input = numbers ? { ...loaded.value.input, plan: planOf(loaded.value, numbers) } : loaded.value.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path45.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path47.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -29893,7 +30026,7 @@ function planOf({ input, parts }, numbers) {
 }
 function lately(file2) {
   try {
-    return Date.now() - (0, import_node_fs40.statSync)(file2).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs42.statSync)(file2).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -29963,7 +30096,7 @@ function engineOf2(values, session2, output, signal, progress) {
   );
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path45.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path47.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line) => writeMessage(`${line}
 `)),
@@ -30004,7 +30137,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   return exit.ok;
 }
 async function keepResult(session2, output, id, number3, result) {
-  const log = result.log === void 0 ? void 0 : (0, import_node_path45.join)(output, result.log);
+  const log = result.log === void 0 ? void 0 : (0, import_node_path47.join)(output, result.log);
   const kept2 = {
     schema: 1,
     result,
@@ -30246,7 +30379,7 @@ ${difference3}
     showDiagnostics(tools);
     return exit.failed;
   }
-  (0, import_node_fs41.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs43.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
@@ -30328,7 +30461,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       ""
     );
     if (text2("output") === void 0) writeOutput(header + schedule);
-    else writeWhole((0, import_node_path46.resolve)(text2("output")), header + schedule);
+    else writeWhole((0, import_node_path48.resolve)(text2("output")), header + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -30337,7 +30470,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline2, root, state, isChange) {
   if (typeof values.lock === "string") return { values, notes: [] };
   if (pipeline2.locked) {
-    const file3 = (0, import_node_path46.join)(root, "lock.yaml");
+    const file3 = (0, import_node_path48.join)(root, "lock.yaml");
     if (exists(file3)) return { values: { ...values, lock: file3 }, notes: [] };
     return error(
       "lock-missing",
@@ -30359,7 +30492,7 @@ async function withLock(values, store2, pipeline2, root, state, isChange) {
         )
       ]
     };
-  const file2 = (0, import_node_path46.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file2 = (0, import_node_path48.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file2, text2.lock);
   return { values: { ...values, lock: file2 }, notes: [] };
 }
@@ -30368,7 +30501,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file2 = url2.slice("file:".length);
-    if (!(0, import_node_path46.isAbsolute)(file2) || !exists((0, import_node_path46.join)(file2, ".git"))) {
+    if (!(0, import_node_path48.isAbsolute)(file2) || !exists((0, import_node_path48.join)(file2, ".git"))) {
       const line = readIf(file2)?.split("\n")[0]?.trim();
       if (!line)
         return bad(
@@ -30388,18 +30521,18 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot.ok) return snapshot;
-  const folder = (0, import_node_path46.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path46.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path48.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path48.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path46.join)(folder, typeof values.distro === "string" ? values.distro : "distro.yaml")
+    distro: (0, import_node_path48.join)(folder, typeof values.distro === "string" ? values.distro : "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path46.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path48.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, pipeline2) {
   if (typeof values.change === "string") return planChange(values, values.change);
   if (pipeline2.kind === "request" && typeof values.target === "string") {
@@ -30445,7 +30578,7 @@ async function targetCommit(root, name4) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path46.resolve)(change);
+  const folder = (0, import_node_path48.resolve)(change);
   const chosen = Array.isArray(values.distribution) ? values.distribution : Object.keys(workspace.value.distro.distributions);
   const repository = await repositoryOf(
     workspace.value,
@@ -30492,8 +30625,8 @@ var ownPackages = (inputs, repository) => inputs.distributions.flatMap(
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs42 = require("node:fs");
-var import_node_path47 = require("node:path");
+var import_node_fs44 = require("node:fs");
+var import_node_path49 = require("node:path");
 init_diagnostics();
 init_files();
 async function gather(session2, loaded, output) {
@@ -30520,7 +30653,7 @@ async function gather(session2, loaded, output) {
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept2.log && kept2.result.log !== void 0 && kept2.result.state === "failed") {
       const text2 = await store2.readText(kept2.log);
-      if (text2 !== void 0) writeWhole((0, import_node_path47.join)(output, kept2.result.log), text2, { sync: false });
+      if (text2 !== void 0) writeWhole((0, import_node_path49.join)(output, kept2.result.log), text2, { sync: false });
     }
   });
   for (const graph2 of session2.graphs) {
@@ -30545,7 +30678,7 @@ async function gather(session2, loaded, output) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf = (values) => (0, import_node_path47.resolve)(typeof values.output === "string" ? values.output : "out");
+var outputOf = (values) => (0, import_node_path49.resolve)(typeof values.output === "string" ? values.output : "out");
 var publish = {
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -30556,6 +30689,7 @@ An untrusted run publishes nothing.`,
   async run(values) {
     const limits = limitsOf("publish", values);
     if (!limits) return exit.usage;
+    const secret = keyFromEnvironment(process.env);
     const stop = untilStopped();
     const opened = await openRun("publish", values, limits, stop.signal, "publish");
     if (!opened) return exit.failed;
@@ -30569,8 +30703,8 @@ An untrusted run publishes nothing.`,
       }
       const output = outputOf(values);
       await gather(session2, loaded, output);
-      const failed = resultsOf(session2.graphs).some((t) => t.kind === "build" && !isDone(t.state)) || bundle.faults.length > 0;
-      if (failed && bundle.pipeline.strict) {
+      const failed2 = resultsOf(session2.graphs).some((t) => t.kind === "build" && !isDone(t.state)) || bundle.faults.length > 0;
+      if (failed2 && bundle.pipeline.strict) {
         writeMessage("this track is strict: nothing is published of a run that has a failure\n");
         return exit.failed;
       }
@@ -30581,8 +30715,7 @@ An untrusted run publishes nothing.`,
         state: session2.input.state,
         folder: output,
         organization: bundle.distro.organization,
-        signingKey: bundle.distro.signing_key,
-        signingSecret: secretOf(process.env),
+        signingKey: secret ?? keyOf(bundle.distro.signing_key, session2.input.state, bundle.distro.organization),
         partial: bundle.partial,
         belongs: (scope, debian) => bundle.distributions.find((d) => d.name === scope.distribution)?.debian.includes(debian) === true
       });
@@ -30595,7 +30728,7 @@ An untrusted run publishes nothing.`,
         );
       writeOutput(published.sources.join("\n"));
       const bad2 = published.diagnostics.some(isError) || published.lost.length > 0;
-      if (!bad2 && !failed) {
+      if (!bad2 && !failed2) {
         const platforms = await platformsOf({ state: session2.input.state, distro: bundle.distro }, session2.graphs);
         await session2.store.writeJson(lockName(channel.name), {
           lock: renderLock(makeLock(bundle.plan.stamp, session2.input.distributions, platforms))
@@ -30608,7 +30741,6 @@ An untrusted run publishes nothing.`,
     }
   }
 };
-var secretOf = (env) => env.SLIPWAY_SIGNING_KEY_FILE ? { file: env.SLIPWAY_SIGNING_KEY_FILE, passphrase: env.SLIPWAY_SIGNING_PASSPHRASE } : void 0;
 var report = {
   summary: "gather what a prepared run came to: report, results, JUnit, lock, logs of failures",
   usage: "report --run ID --store URI",
@@ -30658,14 +30790,14 @@ ${verdict}`;
   const tails = (t) => t.log === void 0 ? [] : tellingPart(readLog(t.log));
   writeMessage(
     renderSummary(
-      results.map((t) => t.log === void 0 ? t : { ...t, log: (0, import_node_path47.join)(output, t.log) }),
+      results.map((t) => t.log === void 0 ? t : { ...t, log: (0, import_node_path49.join)(output, t.log) }),
       tails,
       Date.now() - bundle.begun
     )
   );
-  const failed = results.some((t) => !isDone(t.state)) || bundle.faults.length > 0;
+  const failed2 = results.some((t) => !isDone(t.state)) || bundle.faults.length > 0;
   writeOutput(renderHeadline(bundle.title, results, bundle.faults.length, abi2));
-  return failed ? exit.failed : exit.ok;
+  return failed2 ? exit.failed : exit.ok;
 }
 async function lastGood({ graphs: runs, store: store2 }) {
   return new Map(
@@ -30708,20 +30840,20 @@ async function tellAbi(session2, { bundle }, before2, output) {
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs42.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs44.rmSync)(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path47.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path49.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed].sort();
 }
 function readLog(file2) {
   try {
-    return (0, import_node_fs42.readFileSync)(file2, "utf8").slice(-4e5);
+    return (0, import_node_fs44.readFileSync)(file2, "utf8").slice(-4e5);
   } catch {
     return "";
   }
@@ -31401,7 +31533,7 @@ function workOf(scopes, known2, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path48 = require("node:path");
+var import_node_path50 = require("node:path");
 var store = {
   summary: "show, verify or clean up the store",
   usage: "store [show|verify|gc]",
@@ -31429,7 +31561,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path48.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path50.join)(state, "verify"));
     return collect(opened, days, values["dry-run"] === true);
   }
 };
@@ -31743,30 +31875,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs43 = require("node:fs");
-var import_node_path49 = require("node:path");
+var import_node_fs45 = require("node:fs");
+var import_node_path51 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path49.join)(output, "logs");
+  const root = (0, import_node_path51.join)(output, "logs");
   const found = [];
   let entries;
   try {
-    entries = (0, import_node_fs43.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs45.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries) {
     const name4 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name4) continue;
-    const path2 = (0, import_node_path49.join)(root, entry);
-    const status = (0, import_node_fs43.lstatSync)(path2);
+    const path2 = (0, import_node_path51.join)(root, entry);
+    const status = (0, import_node_fs45.lstatSync)(path2);
     if (!status.isFile()) continue;
     found.push({ scope: name4[1], package: name4[2], test: name4[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs43.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs45.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = {
   summary: "print the log of a package's last build or test on this machine",
@@ -31789,12 +31921,12 @@ var logs = {
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = typeof values.output === "string" ? (0, import_node_path49.resolve)(values.output) : (0, import_node_path49.join)((0, import_node_path49.resolve)(findDistro(values), ".."), "out");
+    const output = typeof values.output === "string" ? (0, import_node_path51.resolve)(values.output) : (0, import_node_path51.join)((0, import_node_path51.resolve)(findDistro(values), ".."), "out");
     const all = logsIn(output);
     if (name4 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path49.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path51.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -31806,7 +31938,7 @@ var logs = {
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name4}' in ${(0, import_node_path49.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name4}' in ${(0, import_node_path51.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name4 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -31867,9 +31999,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs44 = require("node:fs");
+var import_node_fs46 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path50 = require("node:path");
+var import_node_path52 = require("node:path");
 init_diagnostics();
 var types2 = {
   html: "text/html; charset=utf-8",
@@ -31886,8 +32018,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file2 = (0, import_node_fs44.realpathSync)((0, import_node_path50.join)(root, path2));
-    return file2.startsWith(`${(0, import_node_fs44.realpathSync)(root)}/`) && (0, import_node_fs44.lstatSync)(file2).isFile() ? file2 : void 0;
+    const file2 = (0, import_node_fs46.realpathSync)((0, import_node_path52.join)(root, path2));
+    return file2.startsWith(`${(0, import_node_fs46.realpathSync)(root)}/`) && (0, import_node_fs46.lstatSync)(file2).isFile() ? file2 : void 0;
   } catch {
     return void 0;
   }
@@ -31901,12 +32033,12 @@ function answer(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size } = (0, import_node_fs44.lstatSync)(file2);
+  const { size } = (0, import_node_fs46.lstatSync)(file2);
   const type = types2[/\.([a-z]+)$/.exec(file2)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs44.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs46.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
 }
 var serve = {
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -31931,9 +32063,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = typeof values.output === "string" ? (0, import_node_path50.resolve)(values.output) : (0, import_node_path50.join)((0, import_node_path50.resolve)(findDistro(values), ".."), "out");
-    const root = (0, import_node_path50.join)(output, "apt");
-    if (!(0, import_node_fs44.existsSync)(root)) {
+    const output = typeof values.output === "string" ? (0, import_node_path52.resolve)(values.output) : (0, import_node_path52.join)((0, import_node_path52.resolve)(findDistro(values), ".."), "out");
+    const root = (0, import_node_path52.join)(output, "apt");
+    if (!(0, import_node_fs46.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -31991,7 +32123,7 @@ var commands = {
 
 // ts-src/cli/cli.ts
 async function main(args) {
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs45.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs47.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name4, ...rest] = args;
   if (name4 === void 0 || name4 === "--help" || name4 === "-h" || name4 === "help") {
     if (name4 === "help" && rest[0] !== void 0) return main([rest[0], "--help"]);

@@ -17,6 +17,7 @@ import { missingTools } from '../sandbox/doctor.ts';
 import { openStore } from '../store/store.ts';
 import { closeScratch, openScratch } from '../sandbox/scratch.ts';
 import { folderChannel, heldIn, openChannel, publishChannel, type Published } from '../publish/channel.ts';
+import { keyOf } from '../publish/signing.ts';
 import {
   writeMessage,
   distroOptions,
@@ -198,7 +199,7 @@ async function buildAll(values: Values, planned: Planned, wanted: Wanted): Promi
           state: workspace.state,
           folder: output,
           organization: workspace.distro.organization,
-          signingKey: workspace.distro.signing_key,
+          signingKey: keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
           partial: isPartial(planned),
           belongs: (scope, debian) => belongs(planned, scope.distribution, debian),
         })

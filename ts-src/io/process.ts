@@ -23,6 +23,8 @@ export interface RunOptions {
   keepInput?: boolean;
   /** Outputs go to where ours go. */
   inherit?: boolean;
+  /** Open files that it gets as descriptors 3, 4, … . */
+  descriptors?: readonly number[];
 }
 
 const running = new Set<ChildProcess>();
@@ -37,7 +39,12 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     const child = spawn(command, args, {
       cwd: options.cwd,
       env: options.env ?? process.env,
-      stdio: [options.input === undefined && !options.keepInput ? 'ignore' : 'pipe', output, output],
+      stdio: [
+        options.input === undefined && !options.keepInput ? 'ignore' : 'pipe',
+        output,
+        output,
+        ...(options.descriptors ?? []),
+      ],
     });
     running.add(child);
     const gathered: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };

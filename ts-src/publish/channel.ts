@@ -6,7 +6,8 @@ import type { Scope, Target } from '../model/plan.ts';
 import type { StoredFile } from '../model/result.ts';
 import { readIf } from '../io/files.ts';
 import { renderSources } from '../render/sources.ts';
-import { Repository, type SigningSecret, type Suite } from './repository.ts';
+import { Repository, type Suite } from './repository.ts';
+import type { SigningKey } from './signing.ts';
 import type { Store } from '../store/store.ts';
 import type { TaskGraph } from '../engine/task-graph.ts';
 
@@ -59,8 +60,7 @@ export interface PublishInput {
   /** The folder of the repository. */
   folder: string;
   organization: string;
-  signingKey: string | undefined;
-  signingSecret?: SigningSecret | undefined;
+  signingKey: SigningKey;
   /** Not all packages of the distribution were planned: the others stay as they are in the suite. */
   partial: boolean;
   /** Whether a package that is not in this run still belongs to the distribution. */
@@ -128,7 +128,6 @@ export async function publishChannel(channel: OpenChannel, input: PublishInput):
     join(input.folder, 'apt'),
     input.organization,
     input.signingKey,
-    input.signingSecret,
   );
   const published = await repository.publish(suites);
   if (!published.ok) return { sources: [], diagnostics: [...diagnostics, ...published.diagnostics], lost: [] };

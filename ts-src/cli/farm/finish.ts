@@ -10,6 +10,7 @@ import { tellingPart } from '../../render/log.ts';
 import { renderHeadline, renderSummary } from '../../render/summary.ts';
 import { closeScratch, newScratch } from '../../sandbox/scratch.ts';
 import { openChannel, publishChannel } from '../../publish/channel.ts';
+import { keyFromEnvironment, keyOf } from '../../publish/signing.ts';
 import { compareBuilds, filesOfBuild } from '../../engine/compare-builds.ts';
 import { writeMessage, exit, writeOutput, showDiagnostics, type Values, type Command } from '../command.ts';
 import { judgeTests, resultsOf, writeOutputs } from '../outputs.ts';
@@ -88,6 +89,7 @@ An untrusted run publishes nothing.`,
   async run(values) {
     const limits = limitsOf('publish', values);
     if (!limits) return exit.usage;
+    const secret = keyFromEnvironment(process.env);
     const stop = untilStopped();
     const opened = await openRun('publish', values, limits, stop.signal, 'publish');
     if (!opened) return exit.failed;
@@ -113,8 +115,7 @@ An untrusted run publishes nothing.`,
         state: session.input.state,
         folder: output,
         organization: bundle.distro.organization,
-        signingKey: bundle.distro.signing_key,
-        signingSecret: secretOf(process.env),
+        signingKey: secret ?? keyOf(bundle.distro.signing_key, session.input.state, bundle.distro.organization),
         partial: bundle.partial,
         belongs: (scope, debian) =>
           bundle.distributions.find((d) => d.name === scope.distribution)?.debian.includes(debian) === true,
@@ -140,12 +141,6 @@ An untrusted run publishes nothing.`,
     }
   },
 };
-
-/** What the step that publishes was given to sign with. */
-const secretOf = (env: NodeJS.ProcessEnv) =>
-  env.SLIPWAY_SIGNING_KEY_FILE
-    ? { file: env.SLIPWAY_SIGNING_KEY_FILE, passphrase: env.SLIPWAY_SIGNING_PASSPHRASE }
-    : undefined;
 
 export const report: Command = {
   summary: 'gather what a prepared run came to: report, results, JUnit, lock, logs of failures',

@@ -1,0 +1,237 @@
+import { mkdirSync, openSync, closeSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { exists } from '../io/files.ts';
+import { run, type Outcome, type RunOptions } from '../io/process.ts';
+import { openRoom, type SigningRoom } from './signing-room.ts';
+
+/** A file with a secret key, as `gpg --armor --export-secret-keys` makes it. */
+export interface KeyFile {
+  file: string;
+  passphrase?: string | undefined;
+}
+
+/** What a repository is signed with. Several keys: each signature is made by all of them. */
+export type SigningKey =
+  | { kind: 'files'; keys: KeyFile[] }
+  /** Keys of the caller's own GnuPG home, with the agent that it has. */
+  | { kind: 'keyring'; home: string; keys: string[] }
+  /** A key without a passphrase that is made on first use and kept in a GnuPG home. */
+  | { kind: 'made'; home: string; name: string }
+  /**
+   * A program that signs (a KMS, a smart card on another machine): it is given `clearsign` or `detached` as its last
+   * argument and the text on its standard input, and writes the armored signature.
+   */
+  | { kind: 'command'; command: string[]; publicKey: string };
+
+/**
+ * Signs texts. Use:
+ *
+ *     const signed = await withSigner(key, async (signer) => {
+ *       const inRelease = await signer.sign(release, 'clearsign');
+ *       const detached = await signer.sign(release, 'detached');   // Release.gpg
+ *       …signer.publicKey, signer.fingerprints…
+ *     });
+ *
+ * Secret keys and passphrases are in memory only: in a GnuPG home on a tmpfs which a private mount namespace holds. It
+ * ends with this process, and so does gpg-agent. A passphrase goes by descriptor.
+ */
+export interface Signer {
+  /** Of the primary keys, in the order that they were given. */
+  fingerprints: readonly string[];
+  /** Armored, of all keys. */
+  publicKey: string;
+  sign(text: string | Buffer, form: 'clearsign' | 'detached'): Promise<Result<string>>;
+  /** Runs a program that calls gpg itself, with the keys of `fingerprints` in the home that GNUPGHOME names. */
+  run(command: string, args: string[], options?: RunOptions): Promise<Outcome>;
+}
+
+export async function withSigner<T>(key: SigningKey, work: (signer: Signer) => Promise<Result<T>>): Promise<Result<T>> {
+  if (key.kind === 'command') {
+    const signer = await commandSigner(key);
+    return signer.ok ? work(signer.value) : signer;
+  }
+  if (key.kind === 'keyring') {
+    const signer = await signerOf({ home: key.home, run }, key.keys);
+    return signer.ok ? work(signer.value) : signer;
+  }
+  const room = await openRoom();
+  try {
+    const filled = key.kind === 'files' ? await importKeys(room, key.keys) : await bringMadeKey(room, key);
+    if (!filled.ok) return filled;
+    const signer = await signerOf(room, []);
+    return signer.ok ? await work(signer.value) : signer;
+  } finally {
+    await room.close();
+  }
+}
+
+type Home = Pick<SigningRoom, 'home' | 'run'>;
+
+const gpg = (at: Home, args: string[], options?: RunOptions): Promise<Outcome> =>
+  at.run('gpg', ['--batch', '--yes', '--no-tty', '--homedir', at.home, ...args], options);
+
+const lastLine = (o: Outcome): string => o.stderr.trim().split('\n').pop() || `it ended with ${o.signal ?? o.code}`;
+
+const failed = (what: string, o: Outcome): Result<never> =>
+  bad(
+    error('signing-key', `gpg could not ${what}: ${lastLine(o)}`, {
+      hint: o.code === 127 ? 'slipway doctor says what this machine lacks' : 'run the same command again',
+    }),
+  );
+
+/** Reads the passphrase from its standard input, then imports the key of descriptor 3 and tells the agent. */
+const importScript = `set -eu
+IFS= read -r passphrase || :
+printf 'allow-preset-passphrase\\n' > "$1/gpg-agent.conf"
+printf %s "$passphrase" | gpg --batch --yes --no-tty --homedir "$1" --pinentry-mode loopback --passphrase-fd 0 --import /dev/fd/3
+[ -n "$passphrase" ] || exit 0
+preset=$(gpgconf --list-dirs libexecdir)/gpg-preset-passphrase
+for grip in $(gpg --batch --no-tty --homedir "$1" --with-colons --with-keygrip -K | sed -n 's/^grp:*\\([0-9A-F]*\\):.*/\\1/p'); do
+  [ ! -e "$1/preset-$grip" ] || continue
+  : > "$1/preset-$grip"
+  printf %s "$passphrase" | GNUPGHOME=$1 "$preset" --preset "$grip"
+done`;
+
+async function importKeys(room: SigningRoom, keys: readonly KeyFile[]): Promise<Result<void>> {
+  for (const { file, passphrase } of keys) {
+    let descriptor: number;
+    try {
+      descriptor = openSync(file, 'r');
+    } catch (e) {
+      return bad(
+        error('signing-key', `the file with the secret key can't be read: ${(e as NodeJS.ErrnoException).code}`, {
+          file,
+        }),
+      );
+    }
+    const imported = await room.run('sh', ['-c', importScript, 'import', room.home], {
+      input: `${passphrase ?? ''}\n`,
+      descriptors: [descriptor],
+    });
+    closeSync(descriptor);
+    if (imported.code !== 0)
+      return bad(
+        error('signing-key', `gpg can't read the secret key: ${lastLine(imported)}`, {
+          file,
+          hint: 'gpg --armor --export-secret-keys makes such a file',
+        }),
+      );
+  }
+  return good(undefined);
+}
+
+/** Copies a GnuPG home, without its sockets; `$1` → `$2`, which appears whole. */
+const copyHome = `set -eu
+new=$2.new-$$
+rm -rf "$new"; mkdir -m 700 "$new"
+for name in pubring.kbx trustdb.gpg private-keys-v1.d openpgp-revocs.d; do
+  if [ -e "$1/$name" ]; then cp -R "$1/$name" "$new/"; fi
+done
+rm -rf "$2"; mv "$new" "$2"`;
+
+/** Brings the key that was made for this state into the room; makes it where there is none yet. */
+async function bringMadeKey(room: SigningRoom, key: { home: string; name: string }): Promise<Result<void>> {
+  if (exists(`${key.home}/pubring.kbx`)) {
+    const brought = await room.run('sh', ['-c', copyHome, 'copy', key.home, room.home]);
+    if (brought.code !== 0) return failed('bring its keys', brought);
+    const listed = await gpg(room, ['--with-colons', '--list-secret-keys']);
+    if (listed.code !== 0) return failed('list its keys', listed);
+    // A gpg that was stopped says no more than one that has no key: a second key must not come of it.
+    if (fingerprintsIn(listed.stdout).length) return good(undefined);
+  }
+  const made = await gpg(room, [
+    '--passphrase',
+    '',
+    '--pinentry-mode',
+    'loopback',
+    '--quick-generate-key',
+    `${key.name} packages (slipway)`,
+    'rsa3072',
+    'sign',
+    'never',
+  ]);
+  if (made.code !== 0) return failed('make a key', made);
+  mkdirSync(key.home, { recursive: true, mode: 0o700 });
+  const kept = await room.run('sh', ['-c', copyHome, 'copy', room.home, key.home]);
+  return kept.code === 0 ? good(undefined) : failed('keep the key', kept);
+}
+
+/** Fingerprints of primary keys. */
+const fingerprintsIn = (colons: string): string[] =>
+  [...colons.matchAll(/^(?:sec|pub):(?:.*\n)(?:(?!fpr:).*\n)*?fpr:+([0-9A-F]+):/gm)].map((m) => m[1]!);
+
+async function signerOf(at: Home, keys: readonly string[]): Promise<Result<Signer>> {
+  const listed = await gpg(at, ['--with-colons', '--list-secret-keys', '--', ...keys]);
+  const fingerprints = [...new Set(fingerprintsIn(listed.stdout))];
+  if (listed.code === 127) return failed('list its keys', listed);
+  if (!fingerprints.length)
+    return bad(
+      error('signing-key', `the secret key ${keys.join(', ')} is not in ${at.home}`, {
+        hint: 'import it, or leave signing_key out: then a key is made',
+      }),
+    );
+  const exported = await gpg(at, ['--armor', '--export', '--', ...fingerprints]);
+  if (exported.code !== 0 || !isWholeKey(exported.stdout)) return failed('export the public key', exported);
+  const by = fingerprints.flatMap((f) => ['--local-user', f]);
+  return good({
+    fingerprints,
+    publicKey: exported.stdout,
+    async sign(text, form) {
+      const how = form === 'clearsign' ? ['--clearsign'] : ['--armor', '--detach-sign'];
+      const signed = await gpg(at, ['--digest-algo', 'SHA512', ...by, ...how], { input: text });
+      return signed.code === 0 && signed.stdout ? good(signed.stdout) : failed('sign', signed);
+    },
+    run: (command, args, options = {}) =>
+      at.run(command, args, { ...options, env: { ...process.env, ...options.env, GNUPGHOME: at.home } }),
+  });
+}
+
+async function commandSigner({ command, publicKey }: SigningKey & { kind: 'command' }): Promise<Result<Signer>> {
+  const text = exists(publicKey) ? readFileSync(publicKey, 'utf8') : '';
+  const shown = await run('gpg', ['--batch', '--no-tty', '--with-colons', '--show-keys', '--', publicKey]);
+  const fingerprints = fingerprintsIn(shown.stdout);
+  if (!fingerprints.length || !isWholeKey(text))
+    return bad(
+      error('signing-key', 'the public key of the signing command is no armored OpenPGP key', { file: publicKey }),
+    );
+  const [program, ...args] = command as [string, ...string[]];
+  return good({
+    fingerprints,
+    publicKey: text,
+    async sign(message, form) {
+      const signed = await run(program, [...args, form], { input: message });
+      const begin = form === 'clearsign' ? '-----BEGIN PGP SIGNED MESSAGE-----' : '-----BEGIN PGP SIGNATURE-----';
+      if (signed.code === 0 && signed.stdout.startsWith(begin)) return good(signed.stdout);
+      return bad(
+        error(
+          'signing-key',
+          `the signing command ${program} ${signed.code === 0 ? 'wrote no signature' : `failed: ${lastLine(signed)}`}`,
+        ),
+      );
+    },
+    run: () => Promise.resolve({ code: 127, signal: null, stdout: '', stderr: 'a signing command has no key to lend' }),
+  });
+}
+
+export const isWholeKey = (text: string | undefined): boolean =>
+  text?.trimEnd().endsWith('-----END PGP PUBLIC KEY BLOCK-----') ?? false;
+
+/** The key of a distro file's `signing_key`, or one that is made on first use and kept beside the state. */
+export const keyOf = (named: string | undefined, state: string, organization: string): SigningKey =>
+  named === undefined
+    ? { kind: 'made', home: join(state, 'gnupg'), name: organization }
+    : {
+        kind: 'keyring',
+        home: process.env.GNUPGHOME ?? join(process.env.HOME ?? '/root', '.gnupg'),
+        keys: [named],
+      };
+
+/** The key file that the environment of a step names. Its passphrase is taken out of what programs inherit from us. */
+export function keyFromEnvironment(env: NodeJS.ProcessEnv): SigningKey | undefined {
+  const passphrase = env.SLIPWAY_SIGNING_PASSPHRASE;
+  delete env.SLIPWAY_SIGNING_PASSPHRASE;
+  return env.SLIPWAY_SIGNING_KEY_FILE
+    ? { kind: 'files', keys: [{ file: env.SLIPWAY_SIGNING_KEY_FILE, passphrase }] }
+    : undefined;
+}
