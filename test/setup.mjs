@@ -7,6 +7,7 @@ const tools = {
   gpg: 'gnupg',
   newuidmap: 'uidmap',
   git: 'git',
+  ip: 'iproute2',
   xz: 'xz-utils',
   unzip: 'unzip',
   chromium: 'chromium',

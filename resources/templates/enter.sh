@@ -49,8 +49,7 @@ while [ "$binds" -gt 0 ]; do
   mount --bind "$source" "m$target"
   if [ -n "$option" ]; then mount -o remount,bind,ro "m$target" 2>/dev/null || mount -o remount,bind,ro,nosuid,nodev "m$target"; fi
 done
-# SIOCSIFFLAGS, IFF_UP: iproute2 is not on every machine, perl is.
-if [ "$network" = loopback ]; then perl -e 'socket(S, 2, 2, 0) && ioctl(S, 0x8914, pack("a16 s x14", "lo", 1))' || :; fi
+if [ "$network" = loopback ]; then ip link set lo up; fi
 if [ "$network" = on ]; then
   rm -f m/etc/resolv.conf
   for file in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt; do

@@ -23,6 +23,7 @@ const always: Tool[] = [
   { command: 'unshare', package: 'util-linux', why: 'makes hermetic roots' },
   { command: 'setpriv', package: 'util-linux', why: 'makes hermetic roots' },
   { command: 'mount', package: 'mount', why: 'makes hermetic roots' },
+  { command: 'ip', package: 'iproute2', why: 'gives tests a loopback network' },
 ];
 const toolsFor = (driver: 'unshare' | 'docker', plain: boolean): Tool[] => [
   ...always,
