@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundle, cache, debs, discard, example, execute, slipway, states } from './helpers.ts';
+import { plainUser } from '../setup.mjs';
 
 const mini = [
   'acme_drive',
@@ -34,8 +35,8 @@ it('a live view on a terminal: what runs, how far, how long', async () => {
 });
 
 describe('as a plain user', () => {
-  const user = 'slipway-test';
-  const home = '/var/tmp/slipway-tests-user';
+  // The test command removes the user at its end.
+  const { name: user, home } = plainUser as { name: string; home: string };
   const as = (...command: string[]) =>
     execute('setpriv', ['--reuid', user, '--regid', user, '--init-groups', 'env', `HOME=${home}`, ...command], {
       cwd: home,

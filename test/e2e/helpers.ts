@@ -16,11 +16,13 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 // @ts-expect-error plain JavaScript, shared with the benchmarks
 import { copyExample } from './edits.mjs';
+import { cache as cacheFolder } from '../setup.mjs';
 
 export const root = join(__dirname, '../..');
 export const bundle = join(root, 'resources/slipway.cjs');
-/** Where bases and downloads are shared by all tests of a machine: not in /tmp, which may be a small tmpfs. */
-export const cache = '/var/tmp/slipway-tests';
+
+/** Not in /tmp, which may be a small tmpfs. */
+export const cache: string = cacheFolder;
 
 export interface Ran {
   code: number;

@@ -1,24 +1,34 @@
 // A real S3 API server on loopback (moto, from PyPI in an environment of its own), and between us and it, where that is
 // asked for, errors and broken connections in a part of the answers.
-import { execFileSync, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { exclusively } from '../mutex.mjs';
+import { cache } from '../setup.mjs';
 
-const venv = '/var/tmp/slipway-tests/moto';
+const venv = join(cache, 'moto');
+
+/** Test files run side by side: one makes the environment, the others wait for it. */
+const prepareMoto = () =>
+  exclusively(`${venv}.lock`, async () => {
+    const made = join(venv, 'made');
+    if (existsSync(made)) return;
+    const execute = promisify(execFile);
+    rmSync(venv, { recursive: true, force: true });
+    await execute('python3', ['-m', 'venv', venv]);
+    await execute(join(venv, 'bin/pip'), ['install', '--quiet', '--no-cache-dir', 'moto[server,s3]==5.2.5']);
+    writeFileSync(made, '');
+  });
 
 /**
  * `erring`: the part of the answers that are errors, from 0 to 1; the endpoint has an empty bucket `bucket`; `direct`
  * has no errors.
  */
 export async function s3Server() {
-  if (!existsSync(join(venv, 'bin/moto_server'))) {
-    execFileSync('python3', ['-m', 'venv', venv], { stdio: 'ignore' });
-    execFileSync(join(venv, 'bin/pip'), ['install', '--quiet', 'moto[server,s3]==5.2.5'], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
-  }
+  await prepareMoto();
   Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'secret' });
   const behind = 20_000 + Math.floor(Math.random() * 20_000);
   const moto = spawn(join(venv, 'bin/moto_server'), ['-H', '127.0.0.1', '-p', String(behind)], { stdio: 'ignore' });

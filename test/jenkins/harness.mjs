@@ -1,15 +1,17 @@
 // Runs a Jenkinsfile with this library on Jenkins' own interpreter (groovy-cps), for tests and benchmarks: see
 // harness/Harness.java.
-import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { exclusively } from '../mutex.mjs';
+import { cache, installTools } from '../setup.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = join(here, '../..');
-const tool = '/var/tmp/slipway-tests/jenkins';
+const tool = join(cache, 'jenkins');
 const pom = `<project><modelVersion>4.0.0</modelVersion><groupId>slipway</groupId><artifactId>harness</artifactId><version>1</version><dependencies>
 <dependency><groupId>com.cloudbees</groupId><artifactId>groovy-cps</artifactId><version>1.31</version></dependency><dependency><groupId>org.codehaus.groovy</groupId><artifactId>groovy-all</artifactId><version>2.4.21</version></dependency>
 <dependency><groupId>org.kohsuke</groupId><artifactId>groovy-sandbox</artifactId><version>1.19</version><exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions></dependency></dependencies></project>`;
@@ -21,24 +23,13 @@ const pom = `<project><modelVersion>4.0.0</modelVersion><groupId>slipway</groupI
 export const prepareHarness = () => (prepared ??= prepare());
 let prepared;
 
-async function prepare() {
-  const missing = [
-    ['javac', 'default-jdk-headless'],
-    ['mvn', 'maven'],
-  ]
-    .filter(([c]) => spawnSync('sh', ['-c', `command -v ${c}`]).status !== 0)
-    .map(([, p]) => p);
-  if (missing.length) {
-    if (process.getuid() !== 0)
-      throw new Error(
-        `the tests of the Jenkins side need ${missing.join(', ')}: sudo apt-get install -y ${missing.join(' ')}`,
-      );
-    execFileSync(
-      'apt-get',
-      ['install', '-y', '-q', '-o', 'DPkg::Lock::Timeout=300', '--no-install-recommends', ...missing],
-      { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } },
-    );
-  }
+const prepare = () =>
+  exclusively(`${tool}.lock`, () => {
+    installTools(['javac', 'mvn']);
+    return compile();
+  });
+
+async function compile() {
   const lib = join(tool, 'lib');
   if (!['groovy-cps-1.31.jar', 'groovy-sandbox-1.19.jar'].every((jar) => existsSync(join(lib, jar)))) {
     mkdirSync(tool, { recursive: true });
@@ -47,6 +38,7 @@ async function prepare() {
     await promisify(execFile)('mvn', [
       '-q',
       '-B',
+      `-Dmaven.repo.local=${join(tool, 'repository')}`,
       '-f',
       join(tool, 'pom.xml'),
       'dependency:copy-dependencies',

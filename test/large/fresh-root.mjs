@@ -1,0 +1,105 @@
+// A fresh Debian root, made with mmdebstrap from this machine's own mirror, that commands run in as on a machine of its
+// own: as root, with the network, with /proc, /dev and /sys, and able to make roots itself.
+import { execFileSync, spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** The mirror that this machine's apt takes Debian from. */
+function mirror() {
+  const targets = execFileSync(
+    'apt-get',
+    ['indextargets', '--format', '$(SITE) $(ORIGIN) $(LABEL)', 'Created-By: Packages'],
+    { encoding: 'utf8' },
+  );
+  const site = targets.split('\n').find((line) => line.endsWith(' Debian Debian'));
+  if (!site) throw new Error("this machine's apt has no Debian mirror (apt-get update first)");
+  return site.split(' ')[0];
+}
+
+/** Files of this machine that let programs trust the network it is in, and variables that name them. */
+const trust = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pip.conf', '/etc/resolv.conf', '/etc/hosts'];
+const variables =
+  /^(?:NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|PIP_CERT|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|https?_proxy|no_proxy)$/i;
+
+/** Makes the root; `include`: the packages that it has beside the essential ones and apt. */
+export function makeRoot(release, include) {
+  const folder = mkdtempSync('/var/tmp/slipway-fresh-');
+  const root = join(folder, 'root');
+  mkdirSync(root);
+  execFileSync(
+    'mmdebstrap',
+    [
+      '--variant=apt',
+      '--mode=root',
+      '--quiet',
+      `--include=${['ca-certificates', ...include].join(',')}`,
+      // No init runs there: nothing may be started by an installation.
+      '--customize-hook=printf "#!/bin/sh\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d"; chmod 755 "$1/usr/sbin/policy-rc.d"',
+      release,
+      root,
+      `deb ${mirror()} ${release} main`,
+    ],
+    { stdio: ['ignore', 'inherit', 'inherit'] },
+  );
+  for (const file of trust.filter((f) => existsSync(f))) cpSync(file, join(root, file), { dereference: true });
+  return { root, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+// The root becomes the root of a mount namespace, not of a chroot: there plain users may make user namespaces too.
+const enter = `
+set -e
+mount --bind "$1" "$1"
+cd "$1"
+mount -t proc proc proc
+mount --rbind /dev dev
+mount --rbind /sys sys
+mkdir -p .former
+pivot_root . .former
+cd /
+umount -l .former
+rmdir .former
+cd "$2"
+shift 2
+exec "$@"`;
+
+/** Runs a command in a root, in a folder of it; what it says goes to `log` (a file descriptor). Gives its exit code. */
+export function runIn(root, folder, command, log = 'inherit') {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => variables.test(name)));
+  const child = spawn(
+    'unshare',
+    [
+      '--mount',
+      '--pid',
+      '--fork',
+      '--kill-child',
+      '--propagation',
+      'private',
+      'sh',
+      '-c',
+      enter,
+      'sh',
+      root,
+      folder,
+    ].concat(command),
+    {
+      stdio: ['ignore', log, log],
+      env: {
+        ...env,
+        PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+        HOME: '/root',
+        LANG: 'C.UTF-8',
+      },
+    },
+  );
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code) => resolve(code ?? 128));
+  });
+}
+
+/** Clones this repository, as it is committed, into the root. */
+export function cloneInto(root, repository, folder) {
+  mkdirSync(dirname(join(root, folder)), { recursive: true });
+  execFileSync('git', ['clone', '--quiet', '--no-hardlinks', repository, join(root, folder)]);
+  execFileSync('chown', ['-R', '0:0', join(root, folder)]);
+}
