@@ -6,10 +6,10 @@ import type { BuildRecord } from '../model/result.ts';
 import { renderAbi } from '../render/abi.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { compareBuilds, filesOfBuild } from '../engine/compare-builds.ts';
-import { writeMessage, distroOptions, exit, writeOutput, showDiagnostics, type Command } from './command.ts';
+import { writeMessage, distroOptions, exit, writeOutput, showDiagnostics, defineCommand } from './command.ts';
 import { openWorkspace } from './planning.ts';
 
-export const abi: Command = {
+export const abi = defineCommand({
   summary: 'compare what two builds of a package show to others',
   usage: 'abi OLD NEW',
   details: `Each is a .deb file, or the key of a build in the store (its first 8 digits or more; result.json has them). What differs is told by
@@ -47,7 +47,7 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
       rmSync(folder, { recursive: true, force: true });
     }
   },
-};
+});
 
 /** The package that a build made, and its debug symbols where there are some. */
 async function filesOf(store: Store | undefined, build: string): Promise<Result<string[]>> {

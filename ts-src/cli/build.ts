@@ -26,8 +26,8 @@ import {
   selectionOptions,
   showDiagnostics,
   type Option,
-  type Values,
-  type Command,
+  type ValuesOf,
+  defineCommand,
 } from './command.ts';
 import { Scheduler, type Progress } from '../engine/scheduler.ts';
 import { judgeTests, resultsOf, writeOutputs } from './outputs.ts';
@@ -78,7 +78,9 @@ const options = {
   json: { type: 'boolean', help: 'the result as data on standard output' },
 } as const satisfies Record<string, Option>;
 
-export const build: Command = {
+type BuildValues = ValuesOf<typeof options>;
+
+export const build = defineCommand({
   summary: 'build packages and put them into a signed apt repository',
   usage: 'build [PACKAGE|GLOB ...]',
   details: `Sources are fetched, each package is built in a root of its own with the network off, and what was built is kept in the
@@ -89,9 +91,9 @@ is started again.
 The output folder gets apt/ (the repository), logs/, junit/, report.html, lock.yaml and result.json.`,
   options: { ...options, test: { type: 'boolean', help: 'run the tests of the named packages, too' } },
   run: (values, packages) => runBuild('build', values, packages, values.test === true),
-};
+});
 
-export const test: Command = {
+export const test = defineCommand({
   summary: 'build packages and run their tests',
   usage: 'test [PACKAGE|GLOB ...]',
   details: `The tests of each named package (of all that distro.yaml names, where none is) run in a root that has its test dependencies
@@ -99,14 +101,19 @@ too: catkin's and ament's, CTest, pytest. Their results are kept like builds, fa
 changed that they see (--retest runs failed ones again). Nothing is published. junit/ in the output folder gets the results.`,
   options,
   run: (values, packages) => runBuild('test', values, packages, true),
-};
+});
 
-async function runBuild(verb: 'build' | 'test', values: Values, packages: string[], tests: boolean): Promise<number> {
+async function runBuild(
+  verb: 'build' | 'test',
+  values: BuildValues,
+  packages: string[],
+  tests: boolean,
+): Promise<number> {
   const limits = limitsOf(verb, values);
   if (!limits) return exit.usage;
   if (
-    (values.retries !== undefined && !/^\d{1,2}$/.test(String(values.retries))) ||
-    (values.untrusted !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/.test(String(values.untrusted)))
+    (values.retries !== undefined && !/^\d{1,2}$/.test(values.retries)) ||
+    (values.untrusted !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/.test(values.untrusted))
   ) {
     writeMessage(
       `slipway ${verb}: --retries takes a number below 100, --untrusted a name of letters, digits, ".", "_" and "-"\n`,
@@ -117,7 +124,7 @@ async function runBuild(verb: 'build' | 'test', values: Values, packages: string
   showDiagnostics(planned.diagnostics);
   if (!planned.ok) return exit.failed;
   const { workspace, plan } = planned.value;
-  const output = typeof values.output === 'string' ? resolve(values.output) : join(workspace.root, 'out');
+  const output = values.output === undefined ? join(workspace.root, 'out') : resolve(values.output);
   const abort = new AbortController();
   const stop = () => {
     if (!abort.signal.aborted) writeMessage('\nstopping: what was finished is kept\n');
@@ -154,7 +161,7 @@ interface Wanted {
   signal: AbortSignal;
 }
 
-async function buildAll(values: Values, planned: Planned, wanted: Wanted): Promise<number> {
+async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): Promise<number> {
   const { workspace, plan } = planned;
   const { output, signal } = wanted;
   const begun = Date.now();
@@ -167,11 +174,11 @@ async function buildAll(values: Values, planned: Planned, wanted: Wanted): Promi
     distributions: planned.distributions,
     lock: planned.lock,
     bases: {},
-    untrusted: typeof values.untrusted === 'string' ? values.untrusted : undefined,
+    untrusted: values.untrusted,
     tested: (p) => wanted.tests && 'named' in p.why,
   };
   const store = await openStore(workspace.distro.store, workspace.root, workspace.state, input.untrusted);
-  const rebuild = Array.isArray(values.rebuild) ? matcher(values.rebuild as string[]) : () => false;
+  const rebuild = values.rebuild ? matcher(values.rebuild) : () => false;
   const lost = new Set<string>();
   for (let attempt = 0; ; attempt++) {
     const channel = await openChannel(store, folderChannel(output));
@@ -217,7 +224,7 @@ async function buildAll(values: Values, planned: Planned, wanted: Wanted): Promi
 
 /** What a run would do, as far as that is known before it. Bases are made and apt is asked: keys need them. */
 async function foretell(
-  values: Values,
+  values: BuildValues,
   session: Session,
   wanted: Wanted,
   rebuild: (name: string) => boolean,
@@ -234,7 +241,7 @@ async function foretell(
 }
 
 function engineOf(
-  values: Values,
+  values: BuildValues,
   session: Session,
   wanted: Wanted,
   rebuild: (name: string) => boolean,
@@ -265,7 +272,7 @@ function engineOf(
 }
 
 async function runEngine(
-  values: Values,
+  values: BuildValues,
   session: Session,
   wanted: Wanted,
   rebuild: (name: string) => boolean,
@@ -292,7 +299,7 @@ async function runEngine(
 }
 
 async function finish(
-  values: Values,
+  values: BuildValues,
   planned: Planned,
   session: Session,
   wanted: Wanted,

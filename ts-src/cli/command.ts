@@ -14,17 +14,36 @@ export interface Option {
   value?: string;
   help: string;
 }
-export interface Command {
+/** Options by their name on the command line. */
+export type OptionTable = Readonly<Record<string, Option>>;
+
+type ValueOf<O extends Option> = Option extends O
+  ? string | boolean | string[]
+  : O extends { type: 'boolean' }
+    ? boolean
+    : O extends { multiple: true }
+      ? string[]
+      : string;
+
+/** The values that the options of a table have after parsing; what was not given is undefined. */
+export type ValuesOf<Table extends OptionTable> = { readonly [Name in keyof Table]?: ValueOf<Table[Name]> | undefined };
+
+interface CommandOf<Table extends OptionTable> {
   summary: string;
   usage: string;
   /** Longer text of `slipway VERB --help`. */
   details?: string;
   /** Command lines that show its use. */
   examples?: readonly string[];
-  options: Record<string, Option>;
-  run(values: Values, positionals: string[]): Promise<number>;
+  options: Table;
+  run(values: ValuesOf<Table>, positionals: string[]): Promise<number>;
 }
-export type Values = Record<string, string | boolean | string[] | undefined>;
+
+/** A command whatever its options are, as the list of commands holds it. */
+export type Command = CommandOf<OptionTable>;
+
+/** Declares a command: `run` gets each value with the type that its option has. */
+export const defineCommand = <const Table extends OptionTable>(command: CommandOf<Table>): CommandOf<Table> => command;
 
 export const distroOptions = {
   distro: { type: 'string', short: 'd', value: 'FILE', help: 'the distro file (default: distro.yaml here or above)' },
@@ -41,6 +60,8 @@ export const distroOptions = {
     help: 'take repository NAME from a folder as it is; NAME@REF from another branch, tag or commit; NAME#N from the merge commit of pull request N (may be given again)',
   },
 } as const satisfies Record<string, Option>;
+
+export type DistroValues = ValuesOf<typeof distroOptions>;
 
 export const selectionOptions = {
   above: {
@@ -72,6 +93,8 @@ export const selectionOptions = {
   only: { type: 'boolean', help: 'just the named packages, without what they need' },
 } as const satisfies Record<string, Option>;
 
+export type SelectionValues = ValuesOf<typeof selectionOptions>;
+
 export const writeOutput = (text: string): void => void process.stdout.write(text);
 export const writeMessage = (text: string): void => void process.stderr.write(text);
 
@@ -85,8 +108,8 @@ export function showDiagnostics(diagnostics: readonly Diagnostic[]): void {
 }
 
 /** The distro file: named, or distro.yaml in this folder or one above it. */
-export function findDistro(values: Values): string {
-  if (typeof values.distro === 'string') return shorten(resolve(values.distro));
+export function findDistro(values: Pick<DistroValues, 'distro'>): string {
+  if (values.distro !== undefined) return shorten(resolve(values.distro));
   for (let at = process.cwd(); ; at = resolve(at, '..')) {
     if (existsSync(resolve(at, 'distro.yaml'))) return shorten(resolve(at, 'distro.yaml'));
     if (at === '/') return 'distro.yaml';
@@ -98,21 +121,16 @@ const shorten = (path: string): string => {
   return short.startsWith('..') ? path : short;
 };
 
-export function selectionOf(values: Values, packages: string[]): Selection {
-  const list = (v: unknown): string[] | undefined => (Array.isArray(v) ? (v as string[]) : undefined);
-  const selection: Selection = {};
-  if (packages.length) selection.packages = packages;
-  if (values.only) selection.only = true;
-  for (const [option, key] of [
-    ['above', 'above'],
-    ['repository', 'repositories'],
-    ['distribution', 'distributions'],
-    ['platform', 'platforms'],
-    ['architecture', 'architectures'],
-    ['variant', 'variants'],
-  ] as const) {
-    const wanted = list(values[option]);
-    if (wanted) selection[key] = wanted;
-  }
-  return selection;
+export function selectionOf(values: SelectionValues, packages: string[]): Selection {
+  const { above, repository, distribution, platform, architecture, variant, only } = values;
+  return {
+    ...(packages.length ? { packages } : {}),
+    ...(only ? { only } : {}),
+    ...(above ? { above } : {}),
+    ...(repository ? { repositories: repository } : {}),
+    ...(distribution ? { distributions: distribution } : {}),
+    ...(platform ? { platforms: platform } : {}),
+    ...(architecture ? { architectures: architecture } : {}),
+    ...(variant ? { variants: variant } : {}),
+  };
 }

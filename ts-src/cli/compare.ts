@@ -9,11 +9,11 @@ import {
   selectionOf,
   selectionOptions,
   showDiagnostics,
-  type Command,
+  defineCommand,
 } from './command.ts';
 import { comparePlanned, openWorkspace, planAt, planFromLock, readAndPlan } from './planning.ts';
 
-export const compare: Command = {
+export const compare = defineCommand({
   summary: 'show two states of the distro repository side by side: added, removed, up, down, rebuilt',
   usage: 'compare BEFORE [AFTER]',
   details: `Each is a commit, branch or tag of the distro repository, or a lock file; AFTER left out: the files as they are now. A commit
@@ -52,4 +52,4 @@ that holds lock.yaml beside its distro file is planned from it.`,
     if (faults) writeMessage(`the state after has faults: ${faults} (slipway validate tells them)\n`);
     return exit.ok;
   },
-};
+});

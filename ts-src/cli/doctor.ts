@@ -1,9 +1,9 @@
 import { examine } from '../sandbox/doctor.ts';
 import { readWorkspace } from '../read/workspace.ts';
 import { run } from '../io/process.ts';
-import { writeMessage, distroOptions, exit, findDistro, writeOutput, type Command } from './command.ts';
+import { writeMessage, distroOptions, exit, findDistro, writeOutput, defineCommand } from './command.ts';
 
-export const doctor: Command = {
+export const doctor = defineCommand({
   summary: 'tell what this machine lacks for builds, and the command that brings it',
   usage: 'doctor',
   options: {
@@ -52,4 +52,4 @@ export const doctor: Command = {
     if (!findings.length) writeOutput('this machine has all that builds need\n');
     return findings.length ? exit.failed : exit.ok;
   },
-};
+});

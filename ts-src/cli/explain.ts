@@ -8,12 +8,12 @@ import {
   writeOutput,
   selectionOptions,
   showDiagnostics,
-  type Command,
+  defineCommand,
 } from './command.ts';
 import { readAndPlan } from './planning.ts';
 import { lastBuilds } from '../engine/why.ts';
 
-export const explain: Command = {
+export const explain = defineCommand({
   summary: 'tell everything about one package: why it is there, what it needs and where from, what needs it',
   usage: 'explain PACKAGE',
   details:
@@ -56,4 +56,4 @@ export const explain: Command = {
     );
     return own.some(isError) ? exit.failed : exit.ok;
   },
-};
+});

@@ -7,14 +7,14 @@ import {
   writeOutput,
   selectionOptions,
   showDiagnostics,
-  type Command,
+  defineCommand,
 } from './command.ts';
 import { readAndPlan } from './planning.ts';
 
 /** A picture of more packages than this shows nothing; repositories are then drawn. */
 const manyPackages = 300;
 
-export const graph: Command = {
+export const graph = defineCommand({
   summary: "draw what needs what, as SVG or in Graphviz' language",
   usage: 'graph [PACKAGE|GLOB ...]',
   details: `Arrows go from what is needed to what needs it; one that a longer way implies is left out. More than ${manyPackages} packages are drawn by
@@ -27,7 +27,7 @@ repository, unless --by package is given. Where several platforms are selected t
     output: { type: 'string', short: 'o', value: 'FILE', help: 'write it there (default: standard output)' },
   },
   async run(values, packages) {
-    const output = typeof values.output === 'string' ? values.output : undefined;
+    const { output } = values;
     const format = values.format ?? (output?.endsWith('.svg') ? 'svg' : 'dot');
     const by = values.by;
     if ((format !== 'dot' && format !== 'svg') || (by !== undefined && by !== 'package' && by !== 'repository')) {
@@ -49,4 +49,4 @@ repository, unless --by package is given. Where several platforms are selected t
     }
     return exit.ok;
   },
-};
+});

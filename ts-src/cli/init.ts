@@ -4,7 +4,18 @@ import { createInterface } from 'node:readline/promises';
 import { error } from '../model/diagnostics.ts';
 import { writeWhole } from '../io/files.ts';
 import { renderInit } from '../render/init.ts';
-import { writeMessage, exit, writeOutput, showDiagnostics, type Command, type Values } from './command.ts';
+import { writeMessage, exit, writeOutput, showDiagnostics, defineCommand, type ValuesOf } from './command.ts';
+
+const options = {
+  organization: {
+    type: 'string',
+    value: 'NAME',
+    help: "first part of the packages' names (default: the folder's name)",
+  },
+  os: { type: 'string', value: 'OS', help: 'debian (default) or ubuntu' },
+  release: { type: 'string', value: 'NAME', help: 'code name of its release (default: bookworm, or noble)' },
+  yes: { type: 'boolean', short: 'y', help: 'write into a folder that has other files without asking' },
+} as const;
 
 interface Answers {
   organization: string;
@@ -13,14 +24,13 @@ interface Answers {
 }
 
 /** The options, with the folder's name as the default organization; undefined where one is malformed. */
-function answersOf(values: Values, root: string): Answers | undefined {
-  const text = (value: unknown, fallback: string): string => (typeof value === 'string' ? value : fallback);
+function answersOf(values: ValuesOf<typeof options>, root: string): Answers | undefined {
   const named = basename(root)
     .toLowerCase()
     .replace(/[^a-z0-9]/g, '');
-  const organization = text(values.organization, named || 'acme');
-  const os = text(values.os, 'debian');
-  const release = text(values.release, os === 'ubuntu' ? 'noble' : 'bookworm');
+  const organization = values.organization ?? (named || 'acme');
+  const os = values.os ?? 'debian';
+  const release = values.release ?? (os === 'ubuntu' ? 'noble' : 'bookworm');
   const valid =
     /^[a-z0-9][a-z0-9.+]*$/.test(organization) && (os === 'debian' || os === 'ubuntu') && /^[a-z]+$/.test(release);
   return valid ? { organization, os, release } : undefined;
@@ -51,22 +61,13 @@ async function mayWrite(root: string, files: readonly string[], yes: boolean): P
   return false;
 }
 
-export const init: Command = {
+export const init = defineCommand({
   summary: 'make a distro repository to start from, that builds as it is',
   usage: 'init [FOLDER]',
   details: `Writes the files of a distro repository: distro.yaml, a rosdistro index and distribution file, rosdep rules, a Jenkinsfile
 and one package in packages/. No file is overwritten, and nothing is committed.`,
   examples: ['slipway init my-distro --organization acme', 'slipway init --os ubuntu --release noble'],
-  options: {
-    organization: {
-      type: 'string',
-      value: 'NAME',
-      help: "first part of the packages' names (default: the folder's name)",
-    },
-    os: { type: 'string', value: 'OS', help: 'debian (default) or ubuntu' },
-    release: { type: 'string', value: 'NAME', help: 'code name of its release (default: bookworm, or noble)' },
-    yes: { type: 'boolean', short: 'y', help: 'write into a folder that has other files without asking' },
-  },
+  options,
   async run(values, [folder = '.', ...more]) {
     const root = resolve(folder);
     const answers = answersOf(values, root);
@@ -107,4 +108,4 @@ Then put your own repositories into rosdistro/default/distribution.yaml, and com
 `);
     return exit.ok;
   },
-};
+});

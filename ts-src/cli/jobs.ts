@@ -4,10 +4,10 @@ import { writeWhole } from '../io/files.ts';
 import { absoluteUrl } from '../read/git/git.ts';
 import { readEntries } from '../read/inputs.ts';
 import { renderJobDsl, renderJobsCasc, type JobsInput } from '../render/jobs.ts';
-import { writeMessage, distroOptions, exit, writeOutput, showDiagnostics, type Command } from './command.ts';
+import { writeMessage, distroOptions, exit, writeOutput, showDiagnostics, defineCommand } from './command.ts';
 import { openWorkspace } from './planning.ts';
 
-export const jobs: Command = {
+export const jobs = defineCommand({
   summary: 'write the Jenkins jobs of the whole farm, from the distro repository alone',
   usage: 'jobs --distro-url URL[#BRANCH]',
   details: `One folder with one multibranch pipeline for each source repository of the distributions, one for pull requests on the distro
@@ -38,8 +38,10 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     output: { type: 'string', short: 'o', value: 'FILE', help: 'write it there (default: standard output)' },
   },
   async run(values) {
-    const text = (name: string, fallback: string) =>
-      typeof values[name] === 'string' ? (values[name] as string) : fallback;
+    const text = (
+      name: 'distro-url' | 'folder' | 'credentials' | 'format' | 'keep-branches' | 'every',
+      fallback: string,
+    ) => values[name] ?? fallback;
     const numbers = [text('keep-branches', '30'), text('every', '60')];
     const format = text('format', 'jobdsl');
     const [url, branch] = text('distro-url', '').split('#') as [string, string | undefined];
@@ -82,17 +84,17 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
       organization: distro.organization,
       distroUrl: url,
       distroBranch: branch,
-      credentials: typeof values.credentials === 'string' ? values.credentials : undefined,
+      credentials: values.credentials,
       keepBranches: Number(numbers[0]),
-      buildTags: values['build-tags'] === true,
+      buildTags: values['build-tags'] ?? false,
       every: Number(numbers[1]),
       repositories: [...repositories].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, r]) => ({ name, ...r })),
     };
     const made = format === 'casc' ? renderJobsCasc(input) : renderJobDsl(input);
-    if (typeof values.output === 'string') {
+    if (values.output !== undefined) {
       writeWhole(resolve(values.output), made);
       writeMessage(`wrote ${values.output}: the jobs of ${input.repositories.length + 1} repositories\n`);
     } else writeOutput(made);
     return exit.ok;
   },
-};
+});

@@ -3,11 +3,11 @@ import { stampOf } from '../model/names.ts';
 import { makeLock, pinCommits } from '../read/inputs.ts';
 import { renderLock } from '../render/lock.ts';
 import { writeWhole } from '../io/files.ts';
-import { writeMessage, distroOptions, exit, writeOutput, showDiagnostics, type Command } from './command.ts';
+import { writeMessage, distroOptions, exit, writeOutput, showDiagnostics, defineCommand } from './command.ts';
 import { readAndPlan, reporter } from './planning.ts';
 import { knownPlatforms } from '../engine/system-lock.ts';
 
-export const lock: Command = {
+export const lock = defineCommand({
   summary: 'pin every repository to a commit, in a file made for review',
   usage: 'lock',
   details:
@@ -34,10 +34,10 @@ export const lock: Command = {
         );
     showDiagnostics(unpinned);
     const text = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
-    if (typeof values.output === 'string') {
+    if (values.output !== undefined) {
       writeWhole(values.output, text);
       writeMessage(`wrote ${values.output}\n`);
     } else writeOutput(text);
     return [...diagnostics, ...unpinned].some(isError) ? exit.failed : exit.ok;
   },
-};
+});

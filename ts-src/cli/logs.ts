@@ -2,7 +2,7 @@ import { createReadStream, lstatSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { error, nearest } from '../model/diagnostics.ts';
 import { printable } from '../render/diagnostics.ts';
-import { exit, findDistro, showDiagnostics, writeMessage, writeOutput, type Command } from './command.ts';
+import { exit, findDistro, showDiagnostics, writeMessage, writeOutput, defineCommand } from './command.ts';
 
 interface Log {
   package: string;
@@ -38,7 +38,7 @@ async function printFile(path: string): Promise<void> {
   for await (const chunk of createReadStream(path, { encoding: 'utf8' })) writeOutput(printable(String(chunk)));
 }
 
-export const logs: Command = {
+export const logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
   usage: 'logs [PACKAGE]',
   details: 'Without a package, the logs that are there are listed, newest first.',
@@ -60,7 +60,7 @@ export const logs: Command = {
       return exit.usage;
     }
     const output =
-      typeof values.output === 'string' ? resolve(values.output) : join(resolve(findDistro(values), '..'), 'out');
+      values.output === undefined ? join(resolve(findDistro(values), '..'), 'out') : resolve(values.output);
     const all = logsIn(output);
     if (name === undefined) {
       for (const log of all) writeOutput(`${log.package}${log.test ? ' (tests)' : ''}\t${printable(log.path)}\n`);
@@ -88,4 +88,4 @@ export const logs: Command = {
     else await printFile(log.path);
     return exit.ok;
   },
-};
+});

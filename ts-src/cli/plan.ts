@@ -8,11 +8,11 @@ import {
   writeOutput,
   selectionOptions,
   showDiagnostics,
-  type Command,
+  defineCommand,
 } from './command.ts';
 import { readAndPlan } from './planning.ts';
 
-export const plan: Command = {
+export const plan = defineCommand({
   summary: 'show what would be built, on what, in which order and why',
   usage: 'plan [PACKAGE|GLOB ...]',
   details:
@@ -29,9 +29,9 @@ export const plan: Command = {
     writeOutput(values.json ? `${JSON.stringify(planned.value.plan)}\n` : renderPlan(planned.value.plan));
     return planned.diagnostics.some(isError) ? exit.failed : exit.ok;
   },
-};
+});
 
-export const validate: Command = {
+export const validate = defineCommand({
   summary: 'check the distro repository: every fault at once, nothing is built',
   usage: 'validate',
   options: { ...distroOptions },
@@ -49,4 +49,4 @@ export const validate: Command = {
     writeMessage(`${workspace.file} is valid: ${plural(builds, 'build')} for ${targets}${warnings}\n`);
     return exit.ok;
   },
-};
+});

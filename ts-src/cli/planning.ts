@@ -17,7 +17,7 @@ import { readWorkspace, type Workspace } from '../read/workspace.ts';
 import { ParseCache } from '../read/parse-cache.ts';
 import { parseOverrides, type Overrides } from '../read/override.ts';
 import { readUnderlays, type Underlays } from '../read/underlay.ts';
-import { writeMessage, findDistro, selectionOf, type Values } from './command.ts';
+import { writeMessage, findDistro, selectionOf, type DistroValues, type SelectionValues } from './command.ts';
 
 export interface Planned {
   workspace: Workspace;
@@ -27,6 +27,9 @@ export interface Planned {
   diagnostics: Diagnostic[];
   lock: Lockfile | undefined;
 }
+
+/** What a command was told that decides on its plan. */
+export type PlanningValues = DistroValues & SelectionValues;
 
 export interface ReadOptions {
   /** rosdep's keys are all read and checked, needed or not. */
@@ -53,11 +56,8 @@ export const reporter: Reporter = {
 };
 
 /** The workspace that a verb works in, with absolute paths. */
-export async function openWorkspace(values: Values): Promise<Result<Workspace>> {
-  const read = await readWorkspace(
-    findDistro(values),
-    typeof values.state === 'string' ? resolve(values.state) : undefined,
-  );
+export async function openWorkspace(values: Pick<DistroValues, 'distro' | 'state'>): Promise<Result<Workspace>> {
+  const read = await readWorkspace(findDistro(values), values.state === undefined ? undefined : resolve(values.state));
   if (!read.ok) return read;
   const root = resolve(read.value.root);
   return good({ ...read.value, root, state: resolve(read.value.state), urlBase: root });
@@ -68,7 +68,7 @@ export async function openWorkspace(values: Values): Promise<Result<Workspace>> 
  * diagnostics.
  */
 export async function readAndPlan(
-  values: Values,
+  values: PlanningValues,
   packages: string[],
   options: ReadOptions = {},
 ): Promise<Result<Planned>> {
@@ -78,20 +78,20 @@ export async function readAndPlan(
 
 /** What `readAndPlan` plans, for whoever plans more than once from it. */
 export async function readValues(
-  values: Values,
+  values: PlanningValues,
   packages: string[],
   options: ReadOptions = {},
 ): Promise<Result<{ inputs: Inputs; selection: Selection }>> {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const lock = typeof values.lock === 'string' ? await readLock(values.lock, workspace.value.state) : undefined;
+  const lock = values.lock === undefined ? undefined : await readLock(values.lock, workspace.value.state);
   if (lock && !lock.ok) return lock;
-  const overrides = parseOverrides(Array.isArray(values.override) ? (values.override as string[]) : []);
+  const overrides = parseOverrides(values.override ?? []);
   if (!overrides.ok) return overrides;
   const selection = selectionOf(values, packages);
   const inputs = await readInputs(workspace.value, lock?.value, overrides.value, selection.distributions, options);
   if (!inputs.ok) return inputs;
-  if (typeof values['changed-since'] === 'string') {
+  if (values['changed-since'] !== undefined) {
     const changed = await changedSince(inputs.value, values['changed-since']);
     if (!changed.ok) return changed;
     selection.changed = changed.value;

@@ -14,8 +14,7 @@ import {
   writeOutput,
   selectionOptions,
   showDiagnostics,
-  type Values,
-  type Command,
+  defineCommand,
 } from './command.ts';
 import { readAndPlan, reporter, type Planned } from './planning.ts';
 
@@ -28,11 +27,14 @@ interface Answer {
   none: string;
   partial?: boolean;
 }
+interface QueryValues {
+  readonly recursive?: boolean | undefined;
+}
 interface Question {
   usage: string;
   help: string;
   names: number | 'any';
-  ask(planned: Planned, names: string[], values: Values): Promise<Answer> | Answer;
+  ask(planned: Planned, names: string[], values: QueryValues): Promise<Answer> | Answer;
 }
 
 /** One resolver of each distribution: what is asked of graphs is the same on every platform. */
@@ -239,7 +241,7 @@ async function developedAndReleased(planned: Planned): Promise<{ packages: Devel
 
 const width = Math.max(...Object.values(questions).map((q) => q.usage.length));
 
-export const query: Command = {
+export const query = defineCommand({
   summary: 'ask a distribution: deps, rdeps, path, cycles, maintainer, licenses, unreleased, outdated',
   usage: 'query QUESTION [NAME ...]',
   details: Object.values(questions)
@@ -294,4 +296,4 @@ export const query: Command = {
     else writeMessage(`${answer.partial ? 'of what could be read, ' : ''}${answer.none}\n`);
     return answer.partial ? exit.failed : exit.ok;
   },
-};
+});

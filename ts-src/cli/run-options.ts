@@ -3,7 +3,7 @@ import type { Limits } from '../engine/session.ts';
 import { dockerDriver } from '../sandbox/docker.ts';
 import type { Driver } from '../sandbox/driver.ts';
 import { unshareDriver } from '../sandbox/unshare.ts';
-import { writeMessage, type Option, type Values } from './command.ts';
+import { writeMessage, type Option, type ValuesOf } from './command.ts';
 
 export const runOptions = {
   jobs: {
@@ -20,21 +20,23 @@ export const runOptions = {
   driver: { type: 'string', value: 'NAME', help: 'unshare (default) or docker' },
 } as const satisfies Record<string, Option>;
 
-const count = (v: unknown, fallback: number): number | undefined =>
-  v === undefined ? fallback : typeof v === 'string' && /^[1-9]\d{0,3}$/.test(v) ? Number(v) : undefined;
+type RunValues = ValuesOf<typeof runOptions> & { readonly workers?: string | undefined };
+
+const count = (v: string | undefined, fallback: number): number | undefined =>
+  v === undefined ? fallback : /^[1-9]\d{0,3}$/.test(v) ? Number(v) : undefined;
 
 const units: Record<string, number> = { s: 1 / 60, m: 1, h: 60 };
 
 /** Minutes; undefined where it is no time. */
-function timeOf(v: unknown): number | undefined {
-  const m = /^([1-9]\d{0,5})([smh]?)$/.exec(String(v));
+function timeOf(v: string): number | undefined {
+  const m = /^([1-9]\d{0,5})([smh]?)$/.exec(v);
   const minutes = m ? Number(m[1]) * units[m[2] || 'm']! : 0;
   // The longest that a timer takes is 24 days.
   return minutes > 0 && minutes <= 24 * 24 * 60 ? minutes : undefined;
 }
 
 /** Undefined, after a word, where one is no number. */
-export function limitsOf(verb: string, values: Values): Limits | undefined {
+export function limitsOf(verb: string, values: RunValues): Limits | undefined {
   const cores = availableParallelism();
   const workers = count(values.workers, Math.min(cores, 8));
   const jobs = count(
@@ -54,5 +56,5 @@ export function limitsOf(verb: string, values: Values): Limits | undefined {
   return undefined;
 }
 
-export const driverOf = (values: Values, state: string): Driver =>
+export const driverOf = (values: Pick<RunValues, 'driver'>, state: string): Driver =>
   values.driver === 'docker' ? dockerDriver(state) : unshareDriver();

@@ -1,11 +1,11 @@
-import { writeMessage, exit, writeOutput, type Command } from './command.ts';
+import { writeMessage, exit, writeOutput, defineCommand } from './command.ts';
 
 const schemas: Record<string, () => Promise<unknown>> = {
   distro: async () => (await import('../model/distro.ts')).distroJsonSchema(),
   plan: async () => (await import('../model/plan-schema.ts')).planJsonSchema(),
 };
 
-export const schema: Command = {
+export const schema = defineCommand({
   summary: 'print a JSON schema: of distro.yaml (for editors) or of the plan',
   usage: 'schema distro|plan',
   options: {},
@@ -18,4 +18,4 @@ export const schema: Command = {
     writeOutput(`${JSON.stringify(await make(), undefined, 2)}\n`);
     return exit.ok;
   },
-};
+});

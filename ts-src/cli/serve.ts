@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { join, resolve } from 'node:path';
 import { error } from '../model/diagnostics.ts';
 import { printable } from '../render/diagnostics.ts';
-import { exit, findDistro, showDiagnostics, writeMessage, writeOutput, type Command } from './command.ts';
+import { exit, findDistro, showDiagnostics, writeMessage, writeOutput, defineCommand } from './command.ts';
 
 const types: Record<string, string> = {
   html: 'text/html; charset=utf-8',
@@ -47,7 +47,7 @@ function answer(root: string, request: IncomingMessage, response: ServerResponse
       .pipe(response);
 }
 
-export const serve: Command = {
+export const serve = defineCommand({
   summary: 'serve the apt repository of the last build over http, for a robot on the bench',
   usage: 'serve',
   details: `Serves the folder apt/ of the output folder until it is interrupted. It has no access control: on another address than the
@@ -71,13 +71,13 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       return exit.usage;
     }
     const output =
-      typeof values.output === 'string' ? resolve(values.output) : join(resolve(findDistro(values), '..'), 'out');
+      values.output === undefined ? join(resolve(findDistro(values), '..'), 'out') : resolve(values.output);
     const root = join(output, 'apt');
     if (!existsSync(root)) {
       showDiagnostics([error('repository-missing', `${root} does not exist`, { hint: 'slipway build makes it' })]);
       return exit.failed;
     }
-    const address = typeof values.address === 'string' ? values.address : '127.0.0.1';
+    const address = values.address ?? '127.0.0.1';
     const server = createServer((request, response) => answer(root, request, response));
     return new Promise<number>((done) => {
       server.on('error', (e: NodeJS.ErrnoException) => {
@@ -97,4 +97,4 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       });
     });
   },
-};
+});

@@ -13,11 +13,11 @@ import {
   writeOutput,
   selectionOptions,
   showDiagnostics,
-  type Command,
+  defineCommand,
 } from './command.ts';
 import { readAndPlan } from './planning.ts';
 
-export const simulate: Command = {
+export const simulate = defineCommand({
   summary: "run the farm's scheduling against a file of durations, without building",
   usage: 'simulate --durations FILE [PACKAGE|GLOB ...]',
   details: `FILE has a package and its seconds on each line, a tab between; packages that it lacks get durations drawn from those that it has
@@ -48,16 +48,16 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
     json: { type: 'boolean', help: 'as data' },
   },
   async run(values, packages) {
-    const number = (name: string, fallback: number): number =>
+    const number = (name: 'seed' | 'agent-start' | 'agent-idle' | 'call', fallback: number): number =>
       values[name] === undefined ? fallback : Number(values[name]);
-    const lanes = (typeof values.lanes === 'string' ? values.lanes : '10,20,50,100').split(',').map(Number);
+    const lanes = (values.lanes ?? '10,20,50,100').split(',').map(Number);
     const costs: Costs = {
       agentStart: number('agent-start', 30),
       agentTake: 0.065,
       agentIdle: number('agent-idle', 300),
       call: number('call', 0.7),
     };
-    const text = typeof values.durations === 'string' ? readIf(values.durations) : undefined;
+    const text = values.durations === undefined ? undefined : readIf(values.durations);
     if (
       text === undefined ||
       [...lanes, number('seed', 1), costs.agentStart, costs.agentIdle, costs.call].some(
@@ -83,11 +83,11 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
         ),
     );
     if (!known.size) {
-      writeMessage(`slipway simulate: ${String(values.durations)} has no line of a package, a tab and seconds\n`);
+      writeMessage(`slipway simulate: ${values.durations} has no line of a package, a tab and seconds\n`);
       return exit.failed;
     }
     const work = workOf(planned.value.plan.scopes, known, number('seed', 1));
-    if (typeof values.schedule === 'string') writeSchedule(values.schedule, work);
+    if (values.schedule !== undefined) writeSchedule(values.schedule, work);
     const rows = lanes.map((n) => {
       const least = bound(work, n);
       const run = runSimulation(work, n, costs);
@@ -136,7 +136,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
       );
     return exit.ok;
   },
-};
+});
 
 function writeSchedule(file: string, { waits, expected, seconds }: Work): void {
   const path = paths({ waits, expected });

@@ -3,11 +3,11 @@ import type { BuildRecord, StoredFile, TestRecord } from '../model/result.ts';
 import type { Channel } from '../publish/channel.ts';
 import { renderTable } from '../render/table.ts';
 import { openStore, type Store } from '../store/store.ts';
-import { writeMessage, distroOptions, exit, writeOutput, showDiagnostics, type Command } from './command.ts';
+import { writeMessage, distroOptions, exit, writeOutput, showDiagnostics, defineCommand } from './command.ts';
 import { openWorkspace } from './planning.ts';
 import type { RunRecord } from '../engine/runs.ts';
 
-export const store: Command = {
+export const store = defineCommand({
   summary: 'show, verify or clean up the store',
   usage: 'store [show|verify|gc]',
   details: `show: what is in it, by kind. verify: every object against its digest and every record against its own; what is damaged is removed,
@@ -37,7 +37,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     if (what === 'verify') return verify(opened, join(state, 'verify'));
     return collect(opened, days, values['dry-run'] === true);
   },
-};
+});
 
 const megabytes = (n: number): string => `${(n / 1e6).toFixed(1)} MB`;
 

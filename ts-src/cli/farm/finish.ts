@@ -12,7 +12,7 @@ import { closeScratch, newScratch } from '../../sandbox/scratch.ts';
 import { openChannel, publishChannel } from '../../publish/channel.ts';
 import { keyFromEnvironment, keyOf } from '../../publish/signing.ts';
 import { compareBuilds, filesOfBuild } from '../../engine/compare-builds.ts';
-import { writeMessage, exit, writeOutput, showDiagnostics, type Values, type Command } from '../command.ts';
+import { writeMessage, exit, writeOutput, showDiagnostics, type ValuesOf, defineCommand } from '../command.ts';
 import { judgeTests, resultsOf, writeOutputs } from '../outputs.ts';
 import { recordRun } from '../../engine/runs.ts';
 import type { TaskGraph } from '../../engine/task-graph.ts';
@@ -77,9 +77,9 @@ async function gather(session: Session, loaded: Loaded, output: string): Promise
 const outputOption = {
   output: { type: 'string', short: 'o', value: 'DIR', help: 'where it goes (default: out)' },
 } as const;
-const outputOf = (values: Values): string => resolve(typeof values.output === 'string' ? values.output : 'out');
+const outputOf = (values: ValuesOf<typeof outputOption>): string => resolve(values.output ?? 'out');
 
-export const publish: Command = {
+export const publish = defineCommand({
   summary: 'publish what a prepared run built to its channel',
   usage: 'publish --run ID --store URI --output DIR',
   details: `The repository in the folder is brought to what the run holds: atomically for each suite, refused where another run was quicker.
@@ -140,9 +140,9 @@ An untrusted run publishes nothing.`,
       stop.done();
     }
   },
-};
+});
 
-export const report: Command = {
+export const report = defineCommand({
   summary: 'gather what a prepared run came to: report, results, JUnit, lock, logs of failures',
   usage: 'report --run ID --store URI',
   details: 'Standard output is one line for people. The exit code is 1 where anything failed.',
@@ -161,7 +161,7 @@ export const report: Command = {
       stop.done();
     }
   },
-};
+});
 
 async function tell(session: Session, loaded: Loaded, output: string): Promise<number> {
   const { bundle } = loaded;

@@ -21,8 +21,8 @@ import {
   selectionOptions,
   showDiagnostics,
   type Option,
-  type Values,
-  type Command,
+  type ValuesOf,
+  defineCommand,
 } from '../command.ts';
 import {
   changedIn,
@@ -103,7 +103,9 @@ const options = {
   output: { type: 'string', short: 'o', value: 'FILE', help: 'write the schedule there (default: standard output)' },
 } as const satisfies Record<string, Option>;
 
-export const prepare: Command = {
+type PrepareValues = ValuesOf<typeof options>;
+
+export const prepare = defineCommand({
   summary: 'plan a run for many machines: into the store goes all that agents need, out comes a schedule',
   usage: 'prepare [PACKAGE|GLOB ...]',
   details: `Pins every repository, finds what the store has already, puts sources and base systems into the store, and writes the schedule:
@@ -111,12 +113,12 @@ numbered tasks, the most urgent first, each with what it waits for. \`slipway wo
 store, \`slipway publish\` and \`slipway report\` end the run. Jenkins' steps call these; so can anything else that starts processes.`,
   options,
   run: runPrepare,
-};
+});
 
-async function runPrepare(given: Values, packages: string[]): Promise<number> {
+async function runPrepare(given: PrepareValues, packages: string[]): Promise<number> {
   const limits = limitsOf('prepare', given);
   if (!limits) return exit.usage;
-  if (given.downstream !== undefined && !['none', 'direct', 'all'].includes(String(given.downstream))) {
+  if (given.downstream !== undefined && !['none', 'direct', 'all'].includes(given.downstream)) {
     writeMessage('slipway prepare: --downstream is none, direct or all\n');
     return exit.usage;
   }
@@ -138,13 +140,13 @@ async function runPrepare(given: Values, packages: string[]): Promise<number> {
     return exit.failed;
   }
   const { distro, state, root } = workspace.value;
-  const storeUri = typeof values.store === 'string' ? values.store : distro.store;
+  const storeUri = values.store ?? distro.store;
   if (!isStoreUri(storeUri)) {
     writeMessage('slipway prepare: --store is file:PATH or s3://BUCKET/PREFIX\n');
     return exit.usage;
   }
-  const text = (name: string) =>
-    typeof values[name] === 'string' && values[name] !== '' ? (values[name] as string) : undefined;
+  const text = (name: 'change' | 'branch' | 'tag' | 'request' | 'channel' | 'title' | 'output') =>
+    values[name] || undefined;
   const isChange = text('change') !== undefined;
   const pipeline: RunPolicy = isChange
     ? { kind: 'request', channel: undefined, locked: false, strict: false, keep: undefined }
@@ -278,14 +280,14 @@ async function runPrepare(given: Values, packages: string[]): Promise<number> {
  * The lock that this run is to take: a locked track's, the one that was named, or that of a channel's last good run.
  */
 async function withLock(
-  values: Values,
+  values: PrepareValues,
   store: Store,
   pipeline: RunPolicy,
   root: string,
   state: string,
   isChange: boolean,
-): Promise<{ values: Values; notes: Diagnostic[] } | Diagnostic> {
-  if (typeof values.lock === 'string') return { values, notes: [] };
+): Promise<{ values: PrepareValues; notes: Diagnostic[] } | Diagnostic> {
+  if (values.lock !== undefined) return { values, notes: [] };
   if (pipeline.locked) {
     const file = join(root, 'lock.yaml');
     if (exists(file)) return { values: { ...values, lock: file }, notes: [] };
@@ -295,7 +297,7 @@ async function withLock(
       { file, hint: 'slipway lock -o lock.yaml, commit it and tag that commit; or say `locked: false` in the track' },
     );
   }
-  const like = typeof values.like === 'string' ? values.like : isChange ? 'nightly' : undefined;
+  const like = values.like ?? (isChange ? 'nightly' : undefined);
   if (like === undefined) return { values, notes: [] };
   const text = await store.readJson<{ lock: string }>(lockName(like));
   if (!text)
@@ -322,8 +324,8 @@ interface Read {
 }
 
 /** The values with the distro repository at hand that `--distro-url` names. */
-async function withDistro(values: Values): Promise<Result<Values>> {
-  let url = typeof values['distro-url'] === 'string' ? values['distro-url'] : '';
+async function withDistro(values: PrepareValues): Promise<Result<PrepareValues>> {
+  let url = values['distro-url'] ?? '';
   if (!url) return good(values);
   if (url.startsWith('file:')) {
     const file = url.slice('file:'.length);
@@ -360,7 +362,7 @@ async function withDistro(values: Values): Promise<Result<Values>> {
   return good({
     ...values,
     state,
-    distro: join(folder, typeof values.distro === 'string' ? values.distro : 'distro.yaml'),
+    distro: join(folder, values.distro ?? 'distro.yaml'),
   });
 }
 
@@ -373,12 +375,12 @@ const absoluteStore = (uri: string, root: string): string =>
  * with what is downstream.
  */
 async function planOf(
-  values: Values,
+  values: PrepareValues,
   packages: string[],
   pipeline: RunPolicy,
 ): Promise<Read | { diagnostics: Diagnostic[] }> {
-  if (typeof values.change === 'string') return planChange(values, values.change);
-  if (pipeline.kind === 'request' && typeof values.target === 'string') {
+  if (values.change !== undefined) return planChange(values, values.change);
+  if (pipeline.kind === 'request' && values.target !== undefined) {
     const workspace = await openWorkspace(values);
     if (!workspace.ok) return workspace;
     const target = await targetCommit(workspace.value.root, values.target);
@@ -428,21 +430,19 @@ async function targetCommit(root: string, name: string): Promise<string | Diagno
       });
 }
 
-async function planChange(values: Values, change: string): Promise<Read | { diagnostics: Diagnostic[] }> {
+async function planChange(values: PrepareValues, change: string): Promise<Read | { diagnostics: Diagnostic[] }> {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
   const folder = resolve(change);
-  const chosen = Array.isArray(values.distribution)
-    ? (values.distribution as string[])
-    : Object.keys(workspace.value.distro.distributions);
+  const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository = await repositoryOf(
     workspace.value,
     folder,
-    typeof values['change-name'] === 'string' && values['change-name'] ? values['change-name'] : undefined,
+    values['change-name'] || undefined,
     chosen.filter((d) => Object.hasOwn(workspace.value.distro.distributions, d)),
   );
   if (!repository.ok) return repository;
-  const others = Array.isArray(values.override) ? (values.override as string[]) : [];
+  const others = values.override ?? [];
   const read = await readValues({ ...values, override: [...others, `${repository.value}=${folder}`] }, []);
   if (!read.ok) return read;
   const { inputs, selection } = read.value;
@@ -456,7 +456,7 @@ async function planChange(values: Values, change: string): Promise<Read | { diag
         error('selection', `${folder} has no packages`, { hint: 'a package has a package.xml' }),
       ],
     };
-  const budget = typeof values.budget === 'string' && /^\d+$/.test(values.budget) ? Number(values.budget) : 50;
+  const budget = values.budget !== undefined && /^\d+$/.test(values.budget) ? Number(values.budget) : 50;
   const downstream = downstreamOf(
     whole.value.plan,
     own,

@@ -15,8 +15,8 @@ import {
   writeOutput,
   showDiagnostics,
   type Option,
-  type Values,
-  type Command,
+  type ValuesOf,
+  defineCommand,
 } from '../command.ts';
 import { Scheduler, type Progress } from '../../engine/scheduler.ts';
 import { notesOnly } from '../../engine/scheduler.ts';
@@ -44,13 +44,17 @@ export const farmOptions = {
   },
 } as const satisfies Record<string, Option>;
 
+type FarmValues = ValuesOf<typeof farmOptions & typeof runOptions>;
+interface RetestValues {
+  readonly retest?: boolean | undefined;
+}
+
 /** Where a machine of the farm keeps its state: not in a workspace, which checkouts clean. */
-export const farmState = (values: Values): string =>
+export const farmState = (values: Pick<FarmValues, 'state'>): string =>
   resolve(
-    typeof values.state === 'string'
-      ? values.state
-      : (process.env.SLIPWAY_STATE ??
-          (process.env.WORKSPACE_TMP ? join(process.env.WORKSPACE_TMP, 'slipway') : '.slipway')),
+    values.state ??
+      process.env.SLIPWAY_STATE ??
+      (process.env.WORKSPACE_TMP ? join(process.env.WORKSPACE_TMP, 'slipway') : '.slipway'),
   );
 
 /**
@@ -62,24 +66,18 @@ export type Purpose = 'work' | 'publish' | 'report';
 /** A run and a session on it, on this machine; undefined after its faults were told. */
 export async function openRun(
   verb: string,
-  values: Values,
+  values: FarmValues,
   limits: Limits,
   signal: AbortSignal,
   purpose: Purpose,
   numbers?: readonly number[],
 ): Promise<{ loaded: Loaded; session: Session } | undefined> {
-  if (typeof values.run !== 'string' || typeof values.store !== 'string') {
+  if (values.run === undefined || values.store === undefined) {
     writeMessage(`slipway ${verb}: --run and --store are needed\n`);
     return undefined;
   }
   const state = farmState(values);
-  const loaded = await loadRun(
-    values.run,
-    values.store,
-    process.cwd(),
-    state,
-    typeof values.place === 'string' && values.place ? values.place : undefined,
-  );
+  const loaded = await loadRun(values.run, values.store, process.cwd(), state, values.place || undefined);
   if (!loaded.ok) {
     showDiagnostics(loaded.diagnostics);
     return undefined;
@@ -149,7 +147,7 @@ export function untilStopped(): { signal: AbortSignal; done(): void } {
   };
 }
 
-export const work: Command = {
+export const work = defineCommand({
   summary: 'do tasks of a prepared run on this machine',
   usage: 'work --run ID --store URI --tasks N,N,...',
   details: `What is done is in the store when this ends. On standard output a line for each task that came to its end: its number and what it
@@ -163,7 +161,7 @@ The last line is "end". The exit code is 0 also where a task failed.`,
   },
   async run(values) {
     const limits = limitsOf('work', values);
-    if (!limits || typeof values.tasks !== 'string' || !/^\d+(,\d+)*$/.test(values.tasks)) {
+    if (!limits || values.tasks === undefined || !/^\d+(,\d+)*$/.test(values.tasks)) {
       if (limits) writeMessage('slipway work: --tasks takes numbers of the schedule, joined by commas\n');
       return exit.usage;
     }
@@ -179,10 +177,10 @@ The last line is "end". The exit code is 0 also where a task failed.`,
       stop.done();
     }
   },
-};
+});
 
 function engineOf(
-  values: Values,
+  values: RetestValues,
   session: Session,
   output: string,
   signal: AbortSignal,
@@ -213,7 +211,7 @@ function engineOf(
 }
 
 async function doTasks(
-  values: Values,
+  values: RetestValues,
   session: Session,
   loaded: Loaded,
   numbers: readonly number[],
@@ -273,7 +271,7 @@ async function keepResult(
   await session.store.writeJson(resultName(id, number), kept);
 }
 
-export const settle: Command = {
+export const settle = defineCommand({
   summary: "find out what a prepared run has to do on this machine's architecture",
   usage: 'settle --run ID --store URI --first N',
   details:
@@ -286,7 +284,7 @@ export const settle: Command = {
   },
   async run(values) {
     const limits = limitsOf('settle', values);
-    if (!limits || typeof values.first !== 'string' || !/^\d{1,9}$/.test(values.first)) {
+    if (!limits || values.first === undefined || !/^\d{1,9}$/.test(values.first)) {
       if (limits) writeMessage('slipway settle: --first takes the number of tasks that are known\n');
       return exit.usage;
     }
@@ -318,4 +316,4 @@ export const settle: Command = {
       stop.done();
     }
   },
-};
+});
