@@ -128,14 +128,14 @@ var init_diagnostics = __esm({
 });
 
 // ts-src/io/files.ts
-function writeWhole(path2, data, options3 = {}) {
+function writeWhole(path2, data, options4 = {}) {
   (0, import_node_fs2.mkdirSync)((0, import_node_path2.dirname)(path2), { recursive: true });
   const temporary = temporaryBeside(path2);
   const handle = (0, import_node_fs2.openSync)(temporary, "wx");
   try {
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
     for (let written = 0; written < bytes.length; ) written += (0, import_node_fs2.writeSync)(handle, bytes, written);
-    if (options3.sync !== false) (0, import_node_fs2.fsyncSync)(handle);
+    if (options4.sync !== false) (0, import_node_fs2.fsyncSync)(handle);
   } catch (e) {
     (0, import_node_fs2.closeSync)(handle);
     (0, import_node_fs2.rmSync)(temporary, { force: true });
@@ -462,8 +462,8 @@ var init_util = __esm({
 });
 
 // node_modules/fast-xml-parser/src/validator.js
-function validate(xmlData, options3) {
-  options3 = Object.assign({}, defaultOptions, options3);
+function validate(xmlData, options4) {
+  options4 = Object.assign({}, defaultOptions, options4);
   const tags2 = [];
   let tagFound = false;
   let reachedRoot = false;
@@ -514,7 +514,7 @@ function validate(xmlData, options3) {
         if (attrStr[attrStr.length - 1] === "/") {
           const attrStrStart = i - attrStr.length;
           attrStr = attrStr.substring(0, attrStr.length - 1);
-          const isValid = validateAttributeString(attrStr, options3);
+          const isValid = validateAttributeString(attrStr, options4);
           if (isValid === true) {
             tagFound = true;
           } else {
@@ -542,13 +542,13 @@ function validate(xmlData, options3) {
             }
           }
         } else {
-          const isValid = validateAttributeString(attrStr, options3);
+          const isValid = validateAttributeString(attrStr, options4);
           if (isValid !== true) {
             return getErrorObject(isValid.err.code, isValid.err.msg, getLineNumberForPosition(xmlData, i - attrStr.length + isValid.err.line));
           }
           if (reachedRoot === true) {
             return getErrorObject("InvalidXml", "Multiple possible root nodes found.", getLineNumberForPosition(xmlData, i));
-          } else if (options3.unpairedTags.indexOf(tagName) !== -1) {
+          } else if (options4.unpairedTags.indexOf(tagName) !== -1) {
           } else {
             tags2.push({ tagName, tagStartPos });
           }
@@ -723,7 +723,7 @@ function scanAttributeTokens(attrStr) {
   }
   return tokens;
 }
-function validateAttributeString(attrStr, options3) {
+function validateAttributeString(attrStr, options4) {
   const matches = scanAttributeTokens(attrStr);
   const attrNames = {};
   for (let i = 0; i < matches.length; i++) {
@@ -731,7 +731,7 @@ function validateAttributeString(attrStr, options3) {
       return getErrorObject("InvalidAttr", "Attribute '" + matches[i][2] + "' has no space in starting.", getPositionFromMatch(matches[i]));
     } else if (matches[i][3] !== void 0 && matches[i][4] === void 0) {
       return getErrorObject("InvalidAttr", "Attribute '" + matches[i][2] + "' is without value.", getPositionFromMatch(matches[i]));
-    } else if (matches[i][3] === void 0 && !options3.allowBooleanAttributes) {
+    } else if (matches[i][3] === void 0 && !options4.allowBooleanAttributes) {
       return getErrorObject("InvalidAttr", "boolean attribute '" + matches[i][2] + "' is not allowed.", getPositionFromMatch(matches[i]));
     }
     const attrName = matches[i][2];
@@ -974,26 +974,26 @@ var init_EntityDecoder = __esm({
        *   `ENTITY_ACTION.ALLOW` to accept, `ENTITY_ACTION.BLOCK` to silently skip, or
        *   `ENTITY_ACTION.THROW` to abort with an error.
        */
-      constructor(options3 = {}) {
-        this._limit = options3.limit || {};
+      constructor(options4 = {}) {
+        this._limit = options4.limit || {};
         this._maxTotalExpansions = this._limit.maxTotalExpansions || 0;
         this._maxExpandedLength = this._limit.maxExpandedLength || 0;
-        this._postCheck = typeof options3.postCheck === "function" ? options3.postCheck : (r) => r;
+        this._postCheck = typeof options4.postCheck === "function" ? options4.postCheck : (r) => r;
         this._limitTiers = parseLimitTiers(this._limit.applyLimitsTo ?? LIMIT_TIER_EXTERNAL);
-        this._numericAllowed = options3.numericAllowed ?? true;
-        this._baseMap = mergeEntityMaps(XML, options3.namedEntities || null);
+        this._numericAllowed = options4.numericAllowed ?? true;
+        this._baseMap = mergeEntityMaps(XML, options4.namedEntities || null);
         this._externalMap = /* @__PURE__ */ Object.create(null);
         this._inputMap = /* @__PURE__ */ Object.create(null);
         this._totalExpansions = 0;
         this._expandedLength = 0;
-        this._removeSet = new Set(options3.remove && Array.isArray(options3.remove) ? options3.remove : []);
-        this._leaveSet = new Set(options3.leave && Array.isArray(options3.leave) ? options3.leave : []);
-        const ncrCfg = parseNCRConfig(options3.ncr);
+        this._removeSet = new Set(options4.remove && Array.isArray(options4.remove) ? options4.remove : []);
+        this._leaveSet = new Set(options4.leave && Array.isArray(options4.leave) ? options4.leave : []);
+        const ncrCfg = parseNCRConfig(options4.ncr);
         this._ncrXmlVersion = ncrCfg.xmlVersion;
         this._ncrOnLevel = ncrCfg.onLevel;
         this._ncrNullLevel = ncrCfg.nullLevel;
-        this._onExternalEntity = typeof options3.onExternalEntity === "function" ? options3.onExternalEntity : null;
-        this._onInputEntity = typeof options3.onInputEntity === "function" ? options3.onInputEntity : null;
+        this._onExternalEntity = typeof options4.onExternalEntity === "function" ? options4.onExternalEntity : null;
+        this._onInputEntity = typeof options4.onInputEntity === "function" ? options4.onInputEntity : null;
       }
       // -------------------------------------------------------------------------
       // Private: registration hook dispatch
@@ -1440,8 +1440,8 @@ var init_OptionsBuilder = __esm({
       // if true, pass jPath string to callbacks; if false, pass matcher instance
       onDangerousProperty: defaultOnDangerousProperty
     };
-    buildOptions = function(options3) {
-      const built = Object.assign({}, defaultOptions2, options3);
+    buildOptions = function(options4) {
+      const built = Object.assign({}, defaultOptions2, options4);
       const propertyNameOptions = [
         { value: built.attributeNamePrefix, name: "attributeNamePrefix" },
         { value: built.attributesGroupName, name: "attributesGroupName" },
@@ -1571,9 +1571,9 @@ var init_DocTypeReader = __esm({
   "node_modules/fast-xml-parser/src/xmlparser/DocTypeReader.js"() {
     init_src2();
     DocTypeReader = class {
-      constructor(options3, xmlVersion) {
-        this.suppressValidationErr = !options3;
-        this.options = options3;
+      constructor(options4, xmlVersion) {
+        this.suppressValidationErr = !options4;
+        this.options = options4;
         this.xmlVersion = xmlVersion || 1;
       }
       setXmlVersion(xmlVersion = 1) {
@@ -2091,29 +2091,29 @@ var init_anynum = __esm({
 });
 
 // node_modules/strnum/strnum.js
-function toNumber(str, options3 = {}) {
-  options3 = Object.assign({}, consider, options3);
+function toNumber(str, options4 = {}) {
+  options4 = Object.assign({}, consider, options4);
   if (!str || typeof str !== "string") return str;
   let trimmedStr = str.trim();
   if (trimmedStr.length === 0) return str;
-  else if (options3.skipLike !== void 0 && options3.skipLike.test(trimmedStr)) return str;
+  else if (options4.skipLike !== void 0 && options4.skipLike.test(trimmedStr)) return str;
   else if (trimmedStr === "0") return 0;
-  if (options3.unicode) {
+  if (options4.unicode) {
     trimmedStr = anynum_default(trimmedStr);
     if (trimmedStr === "0") return 0;
   }
-  if (options3.hex && hexRegex.test(trimmedStr)) {
+  if (options4.hex && hexRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 16);
-  } else if (options3.binary && binRegex.test(trimmedStr)) {
+  } else if (options4.binary && binRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 2);
-  } else if (options3.octal && octRegex.test(trimmedStr)) {
+  } else if (options4.octal && octRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 8);
   } else if (!isFinite(trimmedStr)) {
     const num = Number(trimmedStr);
     if (Number.isNaN(num)) return str;
-    return handleInfinity(str, num, options3);
+    return handleInfinity(str, num, options4);
   } else if (trimmedStr.includes("e") || trimmedStr.includes("E")) {
-    return resolveEnotation(str, trimmedStr, options3);
+    return resolveEnotation(str, trimmedStr, options4);
   } else {
     const match = numRegex.exec(trimmedStr);
     if (match) {
@@ -2124,14 +2124,14 @@ function toNumber(str, options3 = {}) {
         // 0., -00., 000.
         trimmedStr[leadingZeros.length + 1] === "."
       ) : trimmedStr[leadingZeros.length] === ".";
-      if (!options3.leadingZeros && (leadingZeros.length > 1 || leadingZeros.length === 1 && !decimalAdjacentToLeadingZeros)) {
+      if (!options4.leadingZeros && (leadingZeros.length > 1 || leadingZeros.length === 1 && !decimalAdjacentToLeadingZeros)) {
         return str;
       } else {
         const num = Number(trimmedStr);
         const parsedStr = String(num);
         if (num === 0) return num;
         if (parsedStr.search(/[eE]/) !== -1) {
-          if (options3.eNotation) return num;
+          if (options4.eNotation) return num;
           else return str;
         } else if (trimmedStr.indexOf(".") !== -1) {
           if (parsedStr === "0") return num;
@@ -2151,8 +2151,8 @@ function toNumber(str, options3 = {}) {
     }
   }
 }
-function resolveEnotation(str, trimmedStr, options3) {
-  if (!options3.eNotation) return str;
+function resolveEnotation(str, trimmedStr, options4) {
+  if (!options4.eNotation) return str;
   const notation = trimmedStr.match(eNotationRegx);
   if (notation) {
     let sign = notation[1] || "";
@@ -2166,7 +2166,7 @@ function resolveEnotation(str, trimmedStr, options3) {
     else if (leadingZeros.length === 1 && (notation[3].startsWith(`.${eChar}`) || notation[3][0] === eChar)) {
       return Number(trimmedStr);
     } else if (leadingZeros.length > 0) {
-      if (options3.leadingZeros && !eAdjacentToLeadingZeros) {
+      if (options4.leadingZeros && !eAdjacentToLeadingZeros) {
         return Number(trimmedStr);
       } else return str;
     } else {
@@ -2196,9 +2196,9 @@ function parse_int(numStr, base) {
   else if (window && window.parseInt) return window.parseInt(numStr, base);
   else throw new Error("parseInt, Number.parseInt, window.parseInt are not supported");
 }
-function handleInfinity(str, num, options3) {
+function handleInfinity(str, num, options4) {
   const isPositive = num === Infinity;
-  switch (options3.infinity.toLowerCase()) {
+  switch (options4.infinity.toLowerCase()) {
     case "null":
       return null;
     case "infinity":
@@ -2270,9 +2270,9 @@ var init_Expression = __esm({
        * @param {Object} options - Configuration options
        * @param {string} options.separator - Path separator (default: '.')
        */
-      constructor(pattern, options3 = {}, data) {
+      constructor(pattern, options4 = {}, data) {
         this.pattern = pattern;
-        this.separator = options3.separator || ".";
+        this.separator = options4.separator || ".";
         this.segments = this._parse(pattern);
         this.data = data;
         this._hasDeepWildcard = this.segments.some((seg) => seg.type === "deep-wildcard");
@@ -2746,8 +2746,8 @@ var init_Matcher = __esm({
        * @param {Object} [options={}]
        * @param {string} [options.separator='.'] - Default path separator
        */
-      constructor(options3 = {}) {
-        this.separator = options3.separator || ".";
+      constructor(options4 = {}) {
+        this.separator = options4.separator || ".";
         this.path = [];
         this.siblingStacks = [];
         this._pathStringCache = null;
@@ -2762,7 +2762,7 @@ var init_Matcher = __esm({
        * @param {Object|null} [options=null]
        * @param {string[]} [options.keep] - Names of attributes (from attrValues)
        */
-      push(tagName, attrValues = null, namespace = null, options3 = null) {
+      push(tagName, attrValues = null, namespace = null, options4 = null) {
         this._pathStringCache = null;
         if (this.path.length > 0) {
           this.path[this.path.length - 1].values = void 0;
@@ -2791,7 +2791,7 @@ var init_Matcher = __esm({
         }
         this.path.push(node2);
         const depth = this.path.length;
-        const keep = options3 !== null ? options3.keep : null;
+        const keep = options4 !== null ? options4.keep : null;
         if (keep !== null && keep !== void 0 && keep.length > 0 && attrValues) {
           for (let i = 0; i < keep.length; i++) {
             const name4 = keep[i];
@@ -3950,14 +3950,14 @@ var init_src4 = __esm({
 });
 
 // node_modules/fast-xml-parser/src/xmlparser/OrderedObjParser.js
-function extractRawAttributes(prefixedAttrs, options3) {
+function extractRawAttributes(prefixedAttrs, options4) {
   if (!prefixedAttrs) return {};
-  const attrs = options3.attributesGroupName ? prefixedAttrs[options3.attributesGroupName] : prefixedAttrs;
+  const attrs = options4.attributesGroupName ? prefixedAttrs[options4.attributesGroupName] : prefixedAttrs;
   if (!attrs) return {};
   const rawAttrs = {};
   for (const key in attrs) {
-    if (key.startsWith(options3.attributeNamePrefix)) {
-      const rawName = key.substring(options3.attributeNamePrefix.length);
+    if (key.startsWith(options4.attributeNamePrefix)) {
+      const rawName = key.substring(options4.attributeNamePrefix.length);
       rawAttrs[rawName] = attrs[key];
     } else {
       rawAttrs[key] = attrs[key];
@@ -3977,25 +3977,25 @@ function extractNamespace(rawTagName) {
   return void 0;
 }
 function parseTextData(val, tagName, jPath, dontTrim, hasAttributes, isLeafNode, escapeEntities) {
-  const options3 = this.options;
+  const options4 = this.options;
   if (val !== void 0) {
-    if (options3.trimValues && !dontTrim) {
+    if (options4.trimValues && !dontTrim) {
       val = val.trim();
     }
     if (val.length > 0) {
       if (!escapeEntities) val = this.replaceEntitiesValue(val, tagName, jPath);
-      const jPathOrMatcher = options3.jPath ? jPath.toString() : jPath;
-      const newval = options3.tagValueProcessor(tagName, val, jPathOrMatcher, hasAttributes, isLeafNode);
+      const jPathOrMatcher = options4.jPath ? jPath.toString() : jPath;
+      const newval = options4.tagValueProcessor(tagName, val, jPathOrMatcher, hasAttributes, isLeafNode);
       if (newval === null || newval === void 0) {
         return val;
       } else if (typeof newval !== typeof val || newval !== val) {
         return newval;
-      } else if (options3.trimValues) {
-        return parseValue(val, options3.parseTagValue, options3.numberParseOptions);
+      } else if (options4.trimValues) {
+        return parseValue(val, options4.parseTagValue, options4.numberParseOptions);
       } else {
         const trimmedVal = val.trim();
         if (trimmedVal === val) {
-          return parseValue(val, options3.parseTagValue, options3.numberParseOptions);
+          return parseValue(val, options4.parseTagValue, options4.numberParseOptions);
         } else {
           return val;
         }
@@ -4020,8 +4020,8 @@ function attrValue(match) {
   return match[3] !== void 0 ? match[3] : match[4];
 }
 function buildAttributesMap(attrStr, jPath, tagName, force = false) {
-  const options3 = this.options;
-  if (force === true || options3.ignoreAttributes !== true && typeof attrStr === "string") {
+  const options4 = this.options;
+  if (force === true || options4.ignoreAttributes !== true && typeof attrStr === "string") {
     const matches = getAllMatches(attrStr, attrsRegx);
     const len = matches.length;
     const attrs = {};
@@ -4033,7 +4033,7 @@ function buildAttributesMap(attrStr, jPath, tagName, force = false) {
       const oldVal = attrValue(matches[i]);
       if (attrName.length && oldVal !== void 0) {
         let val = oldVal;
-        if (options3.trimValues) val = val.trim();
+        if (options4.trimValues) val = val.trim();
         val = this.replaceEntitiesValue(val, tagName, this.readonlyMatcher);
         processedVals[i] = val;
         rawAttrsForMatcher[attrName] = val;
@@ -4043,38 +4043,38 @@ function buildAttributesMap(attrStr, jPath, tagName, force = false) {
     if (hasRawAttrs && typeof jPath === "object" && jPath.updateCurrent) {
       jPath.updateCurrent(rawAttrsForMatcher);
     }
-    const jPathStr = options3.jPath ? jPath.toString() : this.readonlyMatcher;
+    const jPathStr = options4.jPath ? jPath.toString() : this.readonlyMatcher;
     let hasAttrs = false;
     for (let i = 0; i < len; i++) {
       const attrName = this.resolveNameSpace(matches[i][1]);
       if (this.ignoreAttributesFn(attrName, jPathStr)) continue;
-      let aName = options3.attributeNamePrefix + attrName;
+      let aName = options4.attributeNamePrefix + attrName;
       if (attrName.length) {
-        if (options3.transformAttributeName) {
-          aName = options3.transformAttributeName(aName);
+        if (options4.transformAttributeName) {
+          aName = options4.transformAttributeName(aName);
         }
-        aName = sanitizeName(aName, options3);
+        aName = sanitizeName(aName, options4);
         if (attrValue(matches[i]) !== void 0) {
           const oldVal = processedVals[i];
-          const newVal = options3.attributeValueProcessor(attrName, oldVal, jPathStr);
+          const newVal = options4.attributeValueProcessor(attrName, oldVal, jPathStr);
           if (newVal === null || newVal === void 0) {
             attrs[aName] = oldVal;
           } else if (typeof newVal !== typeof oldVal || newVal !== oldVal) {
             attrs[aName] = newVal;
           } else {
-            attrs[aName] = parseValue(oldVal, options3.parseAttributeValue, options3.numberParseOptions);
+            attrs[aName] = parseValue(oldVal, options4.parseAttributeValue, options4.numberParseOptions);
           }
           hasAttrs = true;
-        } else if (options3.allowBooleanAttributes) {
+        } else if (options4.allowBooleanAttributes) {
           attrs[aName] = true;
           hasAttrs = true;
         }
       }
     }
     if (!hasAttrs) return;
-    if (options3.attributesGroupName && !options3.preserveOrder) {
+    if (options4.attributesGroupName && !options4.preserveOrder) {
       const attrCollection = {};
-      attrCollection[options3.attributesGroupName] = attrs;
+      attrCollection[options4.attributesGroupName] = attrs;
       return attrCollection;
     }
     return attrs;
@@ -4269,12 +4269,12 @@ function readStopNodeData(xmlData, tagName, i) {
     }
   }
 }
-function parseValue(val, shouldParse, options3) {
+function parseValue(val, shouldParse, options4) {
   if (shouldParse && typeof val === "string") {
     const newval = val.trim();
     if (newval === "true") return true;
     else if (newval === "false") return false;
-    else return toNumber(val, options3);
+    else return toNumber(val, options4);
   } else {
     if (isExist(val)) {
       return val;
@@ -4283,7 +4283,7 @@ function parseValue(val, shouldParse, options3) {
     }
   }
 }
-function transformTagName(fn2, tagName, tagExp, options3) {
+function transformTagName(fn2, tagName, tagExp, options4) {
   if (fn2) {
     const newTagName = fn2(tagName);
     if (tagExp === tagName) {
@@ -4291,14 +4291,14 @@ function transformTagName(fn2, tagName, tagExp, options3) {
     }
     tagName = newTagName;
   }
-  tagName = sanitizeName(tagName, options3);
+  tagName = sanitizeName(tagName, options4);
   return { tagName, tagExp };
 }
-function sanitizeName(name4, options3) {
+function sanitizeName(name4, options4) {
   if (criticalProperties.includes(name4)) {
     throw new Error(`[SECURITY] Invalid name: "${name4}" is a reserved JavaScript keyword that could cause prototype pollution`);
   } else if (DANGEROUS_PROPERTY_NAMES.includes(name4)) {
-    return options3.onDangerousProperty(name4);
+    return options4.onDangerousProperty(name4);
   }
   return name4;
 }
@@ -4316,8 +4316,8 @@ var init_OrderedObjParser = __esm({
     init_src();
     init_src4();
     OrderedObjParser = class {
-      constructor(options3, externalEntities) {
-        this.options = options3;
+      constructor(options4, externalEntities) {
+        this.options = options4;
         this.currentNode = null;
         this.tagsNodeStack = [];
         this.parseXml = parseXml;
@@ -4375,9 +4375,9 @@ var init_OrderedObjParser = __esm({
     };
     attrsRegx = /([^\s=]+)\s*(=\s*(?:"([^"]*)"|'([^']*)'))?/gm;
     parseXml = function(xmlData) {
-      const options3 = this.options;
-      const crlfPositions = options3.captureMetaData ? [] : void 0;
-      xmlData = xmlData.replace(/\r\n?/g, options3.captureMetaData ? (newline, index) => {
+      const options4 = this.options;
+      const crlfPositions = options4.captureMetaData ? [] : void 0;
+      xmlData = xmlData.replace(/\r\n?/g, options4.captureMetaData ? (newline, index) => {
         if (newline.length === 2) {
           crlfPositions.push(index - crlfPositions.length);
         }
@@ -4391,7 +4391,7 @@ var init_OrderedObjParser = __esm({
       this.entityExpansionCount = 0;
       this.currentExpandedLength = 0;
       this.doctypefound = false;
-      const docTypeReader = new DocTypeReader(options3.processEntities);
+      const docTypeReader = new DocTypeReader(options4.processEntities);
       const xmlLen = xmlData.length;
       for (let i = 0; i < xmlLen; i++) {
         const ch = xmlData[i];
@@ -4400,28 +4400,28 @@ var init_OrderedObjParser = __esm({
           if (c1 === 47) {
             const closeIndex = findClosingIndex(xmlData, ">", i, "Closing Tag is not closed.");
             let tagName = xmlData.substring(i + 2, closeIndex).trim();
-            if (options3.removeNSPrefix) {
+            if (options4.removeNSPrefix) {
               const colonIndex = tagName.indexOf(":");
               if (colonIndex !== -1) {
                 tagName = tagName.substr(colonIndex + 1);
               }
             }
-            tagName = transformTagName(options3.transformTagName, tagName, "", options3).tagName;
+            tagName = transformTagName(options4.transformTagName, tagName, "", options4).tagName;
             if (currentNode) {
               textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
             }
             const lastTagName = this.matcher.getCurrentTag();
-            if (tagName && options3.unpairedTagsSet.has(tagName)) {
+            if (tagName && options4.unpairedTagsSet.has(tagName)) {
               throw new Error(`Unpaired tag can not be used as closing tag: </${tagName}>`);
             }
-            if (lastTagName && options3.unpairedTagsSet.has(lastTagName)) {
+            if (lastTagName && options4.unpairedTagsSet.has(lastTagName)) {
               this.matcher.pop();
               this.tagsNodeStack.pop();
             }
             this.matcher.pop();
             this.isCurrentNodeStopNode = false;
             currentNode = this.tagsNodeStack.pop() || xmlObj;
-            if (options3.captureMetaData && currentNode) {
+            if (options4.captureMetaData && currentNode) {
               currentNode.addEndIndex(getOriginalIndex(closeIndex + 1, crlfPositions));
             }
             textData = "";
@@ -4436,26 +4436,26 @@ var init_OrderedObjParser = __esm({
               this.entityDecoder.setXmlVersion(Number(ver) || 1);
               docTypeReader.setXmlVersion(Number(ver) || 1);
             }
-            if (options3.ignoreDeclaration && tagData.tagName === "?xml" || options3.ignorePiTags) {
+            if (options4.ignoreDeclaration && tagData.tagName === "?xml" || options4.ignorePiTags) {
             } else {
               const childNode = new XmlNode(tagData.tagName);
-              childNode.add(options3.textNodeName, "");
-              if (tagData.tagName !== tagData.tagExp && tagData.attrExpPresent && options3.ignoreAttributes !== true) {
+              childNode.add(options4.textNodeName, "");
+              if (tagData.tagName !== tagData.tagExp && tagData.attrExpPresent && options4.ignoreAttributes !== true) {
                 childNode[":@"] = attsMap;
               }
-              const startIndex = options3.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
+              const startIndex = options4.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
               this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-              if (options3.captureMetaData) {
+              if (options4.captureMetaData) {
                 currentNode.addEndIndex(getOriginalIndex(tagData.closeIndex + 2, crlfPositions));
               }
             }
             i = tagData.closeIndex + 1;
           } else if (c1 === 33 && xmlData.charCodeAt(i + 2) === 45 && xmlData.charCodeAt(i + 3) === 45) {
             const endIndex = findClosingIndex(xmlData, "-->", i + 4, "Comment is not closed.");
-            if (options3.commentPropName) {
+            if (options4.commentPropName) {
               const comment = xmlData.substring(i + 4, endIndex - 2);
               textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
-              currentNode.add(options3.commentPropName, [{ [options3.textNodeName]: comment }]);
+              currentNode.add(options4.commentPropName, [{ [options4.textNodeName]: comment }]);
             }
             i = endIndex;
           } else if (c1 === 33 && xmlData.charCodeAt(i + 2) === 68) {
@@ -4470,14 +4470,14 @@ var init_OrderedObjParser = __esm({
             textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
             let val = this.parseTextData(tagExp, currentNode.tagname, this.readonlyMatcher, true, false, true, true);
             if (val == void 0) val = "";
-            if (options3.cdataPropName) {
-              currentNode.add(options3.cdataPropName, [{ [options3.textNodeName]: tagExp }]);
+            if (options4.cdataPropName) {
+              currentNode.add(options4.cdataPropName, [{ [options4.textNodeName]: tagExp }]);
             } else {
-              currentNode.add(options3.textNodeName, val);
+              currentNode.add(options4.textNodeName, val);
             }
             i = closeIndex + 2;
           } else {
-            let result = readTagExp(xmlData, i, options3.removeNSPrefix);
+            let result = readTagExp(xmlData, i, options4.removeNSPrefix);
             if (!result) {
               const context = xmlData.substring(Math.max(0, i - 50), Math.min(xmlLen, i + 50));
               throw new Error(`readTagExp returned undefined at position ${i}. Context: "${context}"`);
@@ -4487,8 +4487,8 @@ var init_OrderedObjParser = __esm({
             let tagExp = result.tagExp;
             let attrExpPresent = result.attrExpPresent;
             let closeIndex = result.closeIndex;
-            ({ tagName, tagExp } = transformTagName(options3.transformTagName, tagName, tagExp, options3));
-            if (options3.strictReservedNames && (tagName === options3.commentPropName || tagName === options3.cdataPropName || tagName === options3.textNodeName || tagName === options3.attributesGroupName)) {
+            ({ tagName, tagExp } = transformTagName(options4.transformTagName, tagName, tagExp, options4));
+            if (options4.strictReservedNames && (tagName === options4.commentPropName || tagName === options4.cdataPropName || tagName === options4.textNodeName || tagName === options4.attributesGroupName)) {
               throw new Error(`Invalid tag name: ${tagName}`);
             }
             if (currentNode && textData) {
@@ -4497,7 +4497,7 @@ var init_OrderedObjParser = __esm({
               }
             }
             const lastTag = currentNode;
-            if (lastTag && options3.unpairedTagsSet.has(lastTag.tagname)) {
+            if (lastTag && options4.unpairedTagsSet.has(lastTag.tagname)) {
               currentNode = this.tagsNodeStack.pop();
               this.matcher.pop();
             }
@@ -4522,18 +4522,18 @@ var init_OrderedObjParser = __esm({
             if (tagName !== tagExp && attrExpPresent) {
               prefixedAttrs = this.buildAttributesMap(tagExp, this.matcher, tagName);
               if (prefixedAttrs) {
-                rawAttrs = extractRawAttributes(prefixedAttrs, options3);
+                rawAttrs = extractRawAttributes(prefixedAttrs, options4);
               }
             }
             if (tagName !== xmlObj.tagname) {
               this.isCurrentNodeStopNode = this.isItStopNode();
             }
-            const startIndex = options3.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
+            const startIndex = options4.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
             if (this.isCurrentNodeStopNode) {
               let tagContent = "";
               if (isSelfClosing) {
                 i = result.closeIndex;
-              } else if (options3.unpairedTagsSet.has(tagName)) {
+              } else if (options4.unpairedTagsSet.has(tagName)) {
                 i = result.closeIndex;
               } else {
                 const result2 = this.readStopNodeData(xmlData, rawTagName, closeIndex + 1);
@@ -4545,33 +4545,33 @@ var init_OrderedObjParser = __esm({
               if (prefixedAttrs) {
                 childNode[":@"] = prefixedAttrs;
               }
-              childNode.add(options3.textNodeName, tagContent);
+              childNode.add(options4.textNodeName, tagContent);
               this.matcher.pop();
               this.isCurrentNodeStopNode = false;
               this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-              if (options3.captureMetaData) {
+              if (options4.captureMetaData) {
                 currentNode.addEndIndex(getOriginalIndex(i + 1, crlfPositions));
               }
             } else {
               if (isSelfClosing) {
-                ({ tagName, tagExp } = transformTagName(options3.transformTagName, tagName, tagExp, options3));
+                ({ tagName, tagExp } = transformTagName(options4.transformTagName, tagName, tagExp, options4));
                 const childNode = new XmlNode(tagName);
                 if (prefixedAttrs) {
                   childNode[":@"] = prefixedAttrs;
                 }
                 this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-                if (options3.captureMetaData) {
+                if (options4.captureMetaData) {
                   currentNode.addEndIndex(getOriginalIndex(closeIndex + 1, crlfPositions));
                 }
                 this.matcher.pop();
                 this.isCurrentNodeStopNode = false;
-              } else if (options3.unpairedTagsSet.has(tagName)) {
+              } else if (options4.unpairedTagsSet.has(tagName)) {
                 const childNode = new XmlNode(tagName);
                 if (prefixedAttrs) {
                   childNode[":@"] = prefixedAttrs;
                 }
                 this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-                if (options3.captureMetaData) {
+                if (options4.captureMetaData) {
                   currentNode.addEndIndex(getOriginalIndex(result.closeIndex + 1, crlfPositions));
                 }
                 this.matcher.pop();
@@ -4580,7 +4580,7 @@ var init_OrderedObjParser = __esm({
                 continue;
               } else {
                 const childNode = new XmlNode(tagName);
-                if (this.tagsNodeStack.length > options3.maxNestedTags) {
+                if (this.tagsNodeStack.length > options4.maxNestedTags) {
                   throw new Error("Maximum nested tags exceeded");
                 }
                 this.tagsNodeStack.push(currentNode);
@@ -4618,39 +4618,39 @@ function stripAttributePrefix(attrs, prefix) {
   }
   return rawAttrs;
 }
-function prettify(node2, options3, matcher2, readonlyMatcher) {
-  return compress(node2, options3, matcher2, readonlyMatcher);
+function prettify(node2, options4, matcher2, readonlyMatcher) {
+  return compress(node2, options4, matcher2, readonlyMatcher);
 }
-function compress(arr, options3, matcher2, readonlyMatcher) {
+function compress(arr, options4, matcher2, readonlyMatcher) {
   let text2;
   const compressedObj = {};
   for (let i = 0; i < arr.length; i++) {
     const tagObj = arr[i];
     const property = propName(tagObj);
-    if (property !== void 0 && property !== options3.textNodeName) {
+    if (property !== void 0 && property !== options4.textNodeName) {
       const rawAttrs = stripAttributePrefix(
         tagObj[":@"] || {},
-        options3.attributeNamePrefix
+        options4.attributeNamePrefix
       );
       matcher2.push(property, rawAttrs);
     }
-    if (property === options3.textNodeName) {
+    if (property === options4.textNodeName) {
       if (text2 === void 0) text2 = tagObj[property];
       else text2 += "" + tagObj[property];
     } else if (property === void 0) {
       continue;
     } else if (tagObj[property]) {
-      let val = compress(tagObj[property], options3, matcher2, readonlyMatcher);
-      const isLeaf = isLeafTag(val, options3);
-      if (Object.keys(val).length === 0 && options3.alwaysCreateTextNode) {
-        val[options3.textNodeName] = "";
+      let val = compress(tagObj[property], options4, matcher2, readonlyMatcher);
+      const isLeaf = isLeafTag(val, options4);
+      if (Object.keys(val).length === 0 && options4.alwaysCreateTextNode) {
+        val[options4.textNodeName] = "";
       }
       if (tagObj[":@"]) {
-        assignAttributes(val, tagObj[":@"], readonlyMatcher, options3);
-      } else if (Object.keys(val).length === 1 && val[options3.textNodeName] !== void 0 && !options3.alwaysCreateTextNode) {
-        val = val[options3.textNodeName];
+        assignAttributes(val, tagObj[":@"], readonlyMatcher, options4);
+      } else if (Object.keys(val).length === 1 && val[options4.textNodeName] !== void 0 && !options4.alwaysCreateTextNode) {
+        val = val[options4.textNodeName];
       } else if (Object.keys(val).length === 0) {
-        if (options3.alwaysCreateTextNode) val[options3.textNodeName] = "";
+        if (options4.alwaysCreateTextNode) val[options4.textNodeName] = "";
         else val = "";
       }
       if (tagObj[METADATA_SYMBOL2] !== void 0 && typeof val === "object" && val !== null) {
@@ -4662,21 +4662,21 @@ function compress(arr, options3, matcher2, readonlyMatcher) {
         }
         compressedObj[property].push(val);
       } else {
-        const jPathOrMatcher = options3.jPath ? readonlyMatcher.toString() : readonlyMatcher;
-        if (options3.isArray(property, jPathOrMatcher, isLeaf)) {
+        const jPathOrMatcher = options4.jPath ? readonlyMatcher.toString() : readonlyMatcher;
+        if (options4.isArray(property, jPathOrMatcher, isLeaf)) {
           compressedObj[property] = [val];
         } else {
           compressedObj[property] = val;
         }
       }
-      if (property !== void 0 && property !== options3.textNodeName) {
+      if (property !== void 0 && property !== options4.textNodeName) {
         matcher2.pop();
       }
     }
   }
   if (typeof text2 === "string") {
-    if (text2.length > 0) compressedObj[options3.textNodeName] = text2;
-  } else if (text2 !== void 0) compressedObj[options3.textNodeName] = text2;
+    if (text2.length > 0) compressedObj[options4.textNodeName] = text2;
+  } else if (text2 !== void 0) compressedObj[options4.textNodeName] = text2;
   return compressedObj;
 }
 function propName(obj) {
@@ -4686,15 +4686,15 @@ function propName(obj) {
     if (key !== ":@") return key;
   }
 }
-function assignAttributes(obj, attrMap, readonlyMatcher, options3) {
+function assignAttributes(obj, attrMap, readonlyMatcher, options4) {
   if (attrMap) {
     const keys = Object.keys(attrMap);
     const len = keys.length;
     for (let i = 0; i < len; i++) {
       const atrrName = keys[i];
-      const rawAttrName = atrrName.startsWith(options3.attributeNamePrefix) ? atrrName.substring(options3.attributeNamePrefix.length) : atrrName;
-      const jPathOrMatcher = options3.jPath ? readonlyMatcher.toString() + "." + rawAttrName : readonlyMatcher;
-      if (options3.isArray(atrrName, jPathOrMatcher, true, true)) {
+      const rawAttrName = atrrName.startsWith(options4.attributeNamePrefix) ? atrrName.substring(options4.attributeNamePrefix.length) : atrrName;
+      const jPathOrMatcher = options4.jPath ? readonlyMatcher.toString() + "." + rawAttrName : readonlyMatcher;
+      if (options4.isArray(atrrName, jPathOrMatcher, true, true)) {
         obj[atrrName] = [attrMap[atrrName]];
       } else {
         obj[atrrName] = attrMap[atrrName];
@@ -4702,8 +4702,8 @@ function assignAttributes(obj, attrMap, readonlyMatcher, options3) {
     }
   }
 }
-function isLeafTag(obj, options3) {
-  const { textNodeName } = options3;
+function isLeafTag(obj, options4) {
+  const { textNodeName } = options4;
   const propCount = Object.keys(obj).length;
   if (propCount === 0) {
     return true;
@@ -4732,9 +4732,9 @@ var init_XMLParser = __esm({
     init_validator();
     init_xmlNode();
     XMLParser = class {
-      constructor(options3) {
+      constructor(options4) {
         this.externalEntities = {};
-        this.options = buildOptions(options3);
+        this.options = buildOptions(options4);
       }
       /**
        * Parse XML dats to JS object 
@@ -4916,8 +4916,8 @@ var init_s3_blobs = __esm({
       constructor(place) {
         this.place = place;
         this.where = `s3://${place.bucket}${place.prefix ? `/${place.prefix}` : ""} at ${place.endpoint}`;
-        const options3 = { keepAlive: true, maxSockets: 32 };
-        this.agent = place.endpoint.startsWith("https:") ? new import_node_https.Agent(options3) : new import_node_http.Agent(options3);
+        const options4 = { keepAlive: true, maxSockets: 32 };
+        this.agent = place.endpoint.startsWith("https:") ? new import_node_https.Agent(options4) : new import_node_http.Agent(options4);
         globalThis.crypto ??= import_node_crypto2.webcrypto;
       }
       where;
@@ -6965,52 +6965,52 @@ var require_saxes = __commonJS({
 });
 
 // node_modules/js-yaml/dist/js-yaml.mjs
-function defineScalarTag(tagName, options3) {
+function defineScalarTag(tagName, options4) {
   return {
     tagName,
     nodeKind: "scalar",
-    implicit: options3.implicit ?? false,
-    matchByTagPrefix: options3.matchByTagPrefix ?? false,
-    implicitFirstChars: options3.implicitFirstChars ?? null,
-    resolve: options3.resolve,
-    identify: options3.identify,
-    represent: options3.represent ?? ((data) => String(data)),
-    representTagName: options3.representTagName ?? (() => tagName)
+    implicit: options4.implicit ?? false,
+    matchByTagPrefix: options4.matchByTagPrefix ?? false,
+    implicitFirstChars: options4.implicitFirstChars ?? null,
+    resolve: options4.resolve,
+    identify: options4.identify,
+    represent: options4.represent ?? ((data) => String(data)),
+    representTagName: options4.representTagName ?? (() => tagName)
   };
 }
-function defineSequenceTag(tagName, options3) {
-  const carrierIsResult = options3.finalize === void 0;
+function defineSequenceTag(tagName, options4) {
+  const carrierIsResult = options4.finalize === void 0;
   return {
     tagName,
     nodeKind: "sequence",
     implicit: false,
-    matchByTagPrefix: options3.matchByTagPrefix ?? false,
-    create: options3.create,
-    addItem: options3.addItem,
-    finalize: options3.finalize ?? ((carrier) => carrier),
+    matchByTagPrefix: options4.matchByTagPrefix ?? false,
+    create: options4.create,
+    addItem: options4.addItem,
+    finalize: options4.finalize ?? ((carrier) => carrier),
     carrierIsResult,
-    identify: options3.identify,
-    represent: options3.represent ?? ((data) => data),
-    representTagName: options3.representTagName ?? (() => tagName)
+    identify: options4.identify,
+    represent: options4.represent ?? ((data) => data),
+    representTagName: options4.representTagName ?? (() => tagName)
   };
 }
-function defineMappingTag(tagName, options3) {
-  const carrierIsResult = options3.finalize === void 0;
+function defineMappingTag(tagName, options4) {
+  const carrierIsResult = options4.finalize === void 0;
   return {
     tagName,
     nodeKind: "mapping",
     implicit: false,
-    matchByTagPrefix: options3.matchByTagPrefix ?? false,
-    create: options3.create,
-    addPair: options3.addPair,
-    has: options3.has,
-    keys: options3.keys,
-    get: options3.get,
-    finalize: options3.finalize ?? ((carrier) => carrier),
+    matchByTagPrefix: options4.matchByTagPrefix ?? false,
+    create: options4.create,
+    addPair: options4.addPair,
+    has: options4.has,
+    keys: options4.keys,
+    get: options4.get,
+    finalize: options4.finalize ?? ((carrier) => carrier),
     carrierIsResult,
-    identify: options3.identify,
-    represent: options3.represent ?? ((data) => data),
-    representTagName: options3.representTagName ?? (() => tagName)
+    identify: options4.identify,
+    represent: options4.represent ?? ((data) => data),
+    representTagName: options4.representTagName ?? (() => tagName)
   };
 }
 function parseYamlInteger$2(source) {
@@ -7261,11 +7261,11 @@ function getLine(buffer, lineStart, lineEnd, position, maxLineLength) {
 function padStart(string3, max) {
   return " ".repeat(Math.max(max - string3.length, 0)) + string3;
 }
-function makeSnippet(mark, options3) {
+function makeSnippet(mark, options4) {
   if (!mark.buffer) return null;
   const opts = {
     ...DEFAULT_SNIPPET_OPTIONS,
-    ...options3
+    ...options4
   };
   const re2 = /\r?\n|\r|\0/g;
   const lineStarts = [0];
@@ -7688,10 +7688,10 @@ function storeAnchor(state, event, value2, tag, isValueFinal) {
   }
   return null;
 }
-function constructFromEvents(events, options3) {
+function constructFromEvents(events, options4) {
   const state = {
     ...DEFAULT_CONSTRUCTOR_OPTIONS,
-    ...options3,
+    ...options4,
     events,
     documents: [],
     eventIndex: 0,
@@ -8590,11 +8590,11 @@ function readDocument(state) {
   addPopEvent(state);
   if (!explicitEnd && state.position < state.length && !testDocumentBoundary(state)) throwError(state, "end of the stream or a document separator is expected");
 }
-function parseEvents(input, options3) {
+function parseEvents(input, options4) {
   const length = input.length;
   const state = {
     ...DEFAULT_PARSER_OPTIONS,
-    ...options3,
+    ...options4,
     input: `${input}\0`,
     length,
     position: 0,
@@ -8620,10 +8620,10 @@ function parseEvents(input, options3) {
   }
   return state.events;
 }
-function loadDocuments(input, options3 = {}) {
+function loadDocuments(input, options4 = {}) {
   const opts = {
     ...DEFAULT_LOAD_OPTIONS,
-    ...options3
+    ...options4
   };
   const source = String(input);
   const PARSER_OPT_KEYS = Object.keys(DEFAULT_PARSER_OPTIONS);
@@ -8633,8 +8633,8 @@ function loadDocuments(input, options3 = {}) {
     source
   });
 }
-function load(input, options3) {
-  const documents = loadDocuments(input, options3);
+function load(input, options4) {
+  const documents = loadDocuments(input, options4);
   if (documents.length === 0) throw new YAMLException("expected a document, but the input is empty");
   if (documents.length === 1) return documents[0];
   throw new YAMLException("expected a single document in the stream, but found more");
@@ -14298,11 +14298,11 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     ctx.sharedDefsExtractedFor = ctx.external;
 }
 function compactTypeUnion(schema3) {
-  const options3 = schema3.anyOf;
-  if (!Array.isArray(options3) || options3.length === 0 || schema3.type !== void 0)
+  const options4 = schema3.anyOf;
+  if (!Array.isArray(options4) || options4.length === 0 || schema3.type !== void 0)
     return;
   const types3 = [];
-  for (const option of options3) {
+  for (const option of options4) {
     if (!option || typeof option !== "object")
       return;
     compactTypeUnion(option);
@@ -15129,14 +15129,14 @@ var init_json_schema_processors = __esm({
     unionProcessor = (schema3, ctx, json2, params) => {
       const def = schema3._zod.def;
       const isExclusive = def.inclusive === false;
-      const options3 = def.options.map((x, i) => processSchema(x, ctx, {
+      const options4 = def.options.map((x, i) => processSchema(x, ctx, {
         ...params,
         path: [...params.path, isExclusive ? "oneOf" : "anyOf", i]
       }));
       if (isExclusive) {
-        json2.oneOf = options3;
+        json2.oneOf = options4;
       } else {
-        json2.anyOf = options3;
+        json2.anyOf = options4;
       }
     };
     intersectionProcessor = (schema3, ctx, json2, params) => {
@@ -15550,10 +15550,10 @@ function strictObject(shape, params) {
     ...util_exports.normalizeParams(params)
   });
 }
-function union(options3, params) {
+function union(options4, params) {
   return new ZodUnion({
     type: "union",
-    options: options3,
+    options: options4,
     ...util_exports.normalizeParams(params)
   });
 }
@@ -16962,6 +16962,7 @@ var printable = (text2) => text2.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, (c) => 
 
 // ts-src/cli/command.ts
 var exit = { ok: 0, failed: 1, usage: 2, internal: 70 };
+var defineCommand = (command) => command;
 var distroOptions = {
   distro: { type: "string", short: "d", value: "FILE", help: "the distro file (default: distro.yaml here or above)" },
   state: {
@@ -17017,7 +17018,7 @@ function showDiagnostics(diagnostics) {
   if (file2 !== void 0 && file2 !== "" && errors.length) (0, import_node_fs.appendFileSync)(file2, renderDiagnostics(errors.slice(0, 20)));
 }
 function findDistro(values) {
-  if (typeof values.distro === "string") return shorten((0, import_node_path.resolve)(values.distro));
+  if (values.distro !== void 0) return shorten((0, import_node_path.resolve)(values.distro));
   for (let at2 = process.cwd(); ; at2 = (0, import_node_path.resolve)(at2, "..")) {
     if ((0, import_node_fs.existsSync)((0, import_node_path.resolve)(at2, "distro.yaml"))) return shorten((0, import_node_path.resolve)(at2, "distro.yaml"));
     if (at2 === "/") return "distro.yaml";
@@ -17028,22 +17029,17 @@ var shorten = (path2) => {
   return short.startsWith("..") ? path2 : short;
 };
 function selectionOf(values, packages) {
-  const list2 = (v) => Array.isArray(v) ? v : void 0;
-  const selection = {};
-  if (packages.length) selection.packages = packages;
-  if (values.only) selection.only = true;
-  for (const [option, key] of [
-    ["above", "above"],
-    ["repository", "repositories"],
-    ["distribution", "distributions"],
-    ["platform", "platforms"],
-    ["architecture", "architectures"],
-    ["variant", "variants"]
-  ]) {
-    const wanted = list2(values[option]);
-    if (wanted) selection[key] = wanted;
-  }
-  return selection;
+  const { above: above2, repository, distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2, only } = values;
+  return {
+    ...packages.length ? { packages } : {},
+    ...only ? { only } : {},
+    ...above2 ? { above: above2 } : {},
+    ...repository ? { repositories: repository } : {},
+    ...distribution2 ? { distributions: distribution2 } : {},
+    ...platform2 ? { platforms: platform2 } : {},
+    ...architecture2 ? { architectures: architecture2 } : {},
+    ...variant2 ? { variants: variant2 } : {}
+  };
 }
 
 // ts-src/cli/abi.ts
@@ -17096,20 +17092,20 @@ init_files();
 var import_node_child_process = require("node:child_process");
 var import_node_fs3 = require("node:fs");
 var running = /* @__PURE__ */ new Set();
-function run(command, args, options3 = {}) {
-  const limit = options3.limit ?? 256 << 20;
+function run(command, args, options4 = {}) {
+  const limit = options4.limit ?? 256 << 20;
   return new Promise((resolve14, reject) => {
-    if (options3.signal?.aborted) return resolve14({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
-    const log = options3.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options3.log, "a");
-    const output = options3.inherit ? "inherit" : log ?? "pipe";
+    if (options4.signal?.aborted) return resolve14({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+    const log = options4.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options4.log, "a");
+    const output = options4.inherit ? "inherit" : log ?? "pipe";
     const child = (0, import_node_child_process.spawn)(command, args, {
-      cwd: options3.cwd,
-      env: options3.env ?? process.env,
+      cwd: options4.cwd,
+      env: options4.env ?? process.env,
       stdio: [
-        options3.input === void 0 && !options3.keepInput ? "ignore" : "pipe",
+        options4.input === void 0 && !options4.keepInput ? "ignore" : "pipe",
         output,
         output,
-        ...options3.descriptors ?? []
+        ...options4.descriptors ?? []
       ]
     });
     running.add(child);
@@ -17126,16 +17122,16 @@ function run(command, args, options3 = {}) {
       child.kill("SIGTERM");
       last = setTimeout(() => child.kill("SIGKILL"), 3e3);
     };
-    options3.signal?.addEventListener("abort", stop, { once: true });
+    options4.signal?.addEventListener("abort", stop, { once: true });
     const settle3 = (outcome) => {
       running.delete(child);
       clearTimeout(last);
-      options3.signal?.removeEventListener("abort", stop);
+      options4.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs3.closeSync)(log);
       resolve14(outcome);
     };
     child.stdin?.on("error", () => void 0);
-    child.on("exit", () => options3.keepInput && child.stdin?.destroy());
+    child.on("exit", () => options4.keepInput && child.stdin?.destroy());
     child.on("error", (e) => {
       if (e.code === "ENOENT" || e.code === "EACCES")
         settle3({
@@ -17151,12 +17147,12 @@ function run(command, args, options3 = {}) {
       (code, signal) => settle3({
         code: code ?? 128,
         signal,
-        stdout: Buffer.concat(gathered.stdout).toString(options3.encoding ?? "utf8"),
+        stdout: Buffer.concat(gathered.stdout).toString(options4.encoding ?? "utf8"),
         stderr: Buffer.concat(gathered.stderr).toString("utf8")
       })
     );
-    if (options3.input !== void 0) {
-      child.stdin.end(options3.input);
+    if (options4.input !== void 0) {
+      child.stdin.end(options4.input);
     }
   });
 }
@@ -19440,19 +19436,19 @@ var environment = () => ({
   ...configuration(process.env),
   ...process.stdin.isTTY ? {} : { GIT_TERMINAL_PROMPT: "0", GIT_SSH_COMMAND: process.env.GIT_SSH_COMMAND ?? "ssh -o BatchMode=yes" }
 });
-var git = (args, options3 = {}) => run("git", options3.gitDir ? ["--git-dir", options3.gitDir, ...args] : args, {
-  ...options3.cwd ? { cwd: options3.cwd } : {},
-  ...options3.input === void 0 ? {} : { input: options3.input },
-  env: { ...environment(), ...options3.env }
+var git = (args, options4 = {}) => run("git", options4.gitDir ? ["--git-dir", options4.gitDir, ...args] : args, {
+  ...options4.cwd ? { cwd: options4.cwd } : {},
+  ...options4.input === void 0 ? {} : { input: options4.input },
+  env: { ...environment(), ...options4.env }
 });
 var absoluteUrl = (url2, root) => /^[a-z+]+:\/\//.test(url2) || /^[^/]+@?[^/]*:/.test(url2) || (0, import_node_path10.isAbsolute)(url2) ? url2 : (0, import_node_path10.resolve)(root, url2);
 var isCommit = (v) => /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(v);
 var refused = /\b429\b|rate limit|too many requests|abuse detection/i;
 var passing = /timed out|connection reset|connection closed|early EOF|unexpected disconnect|hung up unexpectedly|returned error: 5\d\d|HTTP 5\d\d|temporary failure/i;
 var waits = { refused: [2, 8, 30, 60, 120], passing: [1, 4, 10] };
-async function patiently(args, options3, url2, reporter2) {
+async function patiently(args, options4, url2, reporter2) {
   for (let tried = 0; ; tried++) {
-    const o = await git(args, options3);
+    const o = await git(args, options4);
     const why = o.code === 0 ? void 0 : refused.test(o.stderr) ? "refused" : passing.test(o.stderr) ? "passing" : void 0;
     const seconds = why && waits[why][tried];
     if (!why || seconds === void 0) return o;
@@ -19546,8 +19542,8 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
     return good(snapshots);
   });
 }
-async function told(args, options3) {
-  const out = await git(args, options3);
+async function told(args, options4) {
+  const out = await git(args, options4);
   return out.code === 0 ? good(out.stdout.trim()) : bad(
     error(
       "source-store",
@@ -21511,36 +21507,33 @@ var reporter = {
 `)
 };
 async function openWorkspace(values) {
-  const read = await readWorkspace(
-    findDistro(values),
-    typeof values.state === "string" ? (0, import_node_path19.resolve)(values.state) : void 0
-  );
+  const read = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path19.resolve)(values.state));
   if (!read.ok) return read;
   const root = (0, import_node_path19.resolve)(read.value.root);
   return good({ ...read.value, root, state: (0, import_node_path19.resolve)(read.value.state), urlBase: root });
 }
-async function readAndPlan(values, packages, options3 = {}) {
-  const inputs = await readValues(values, packages, options3);
+async function readAndPlan(values, packages, options4 = {}) {
+  const inputs = await readValues(values, packages, options4);
   return inputs.ok ? planInputs(inputs.value.inputs, inputs.value.selection) : inputs;
 }
-async function readValues(values, packages, options3 = {}) {
+async function readValues(values, packages, options4 = {}) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const lock2 = typeof values.lock === "string" ? await readLock2(values.lock, workspace.value.state) : void 0;
+  const lock2 = values.lock === void 0 ? void 0 : await readLock2(values.lock, workspace.value.state);
   if (lock2 && !lock2.ok) return lock2;
-  const overrides = parseOverrides(Array.isArray(values.override) ? values.override : []);
+  const overrides = parseOverrides(values.override ?? []);
   if (!overrides.ok) return overrides;
   const selection = selectionOf(values, packages);
-  const inputs = await readInputs(workspace.value, lock2?.value, overrides.value, selection.distributions, options3);
+  const inputs = await readInputs(workspace.value, lock2?.value, overrides.value, selection.distributions, options4);
   if (!inputs.ok) return inputs;
-  if (typeof values["changed-since"] === "string") {
+  if (values["changed-since"] !== void 0) {
     const changed = await changedSince(inputs.value, values["changed-since"]);
     if (!changed.ok) return changed;
     selection.changed = changed.value;
   }
   return good({ inputs: inputs.value, selection });
 }
-async function readInputs(workspace, lock2, overrides, wanted, options3 = {}) {
+async function readInputs(workspace, lock2, overrides, wanted, options4 = {}) {
   const diagnostics = [];
   const distributions = [];
   for (const name4 of Object.keys(workspace.distro.distributions).sort()) {
@@ -21551,7 +21544,7 @@ async function readInputs(workspace, lock2, overrides, wanted, options3 = {}) {
   }
   if (process.stderr.isTTY) writeMessage("\r\x1B[K");
   const underlays = await readUnderlays(workspace);
-  const rosdep = readRosdep(workspace, options3.everyKey ? void 0 : neededNames(distributions));
+  const rosdep = readRosdep(workspace, options4.everyKey ? void 0 : neededNames(distributions));
   diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics);
   if (!rosdep.ok || !underlays.ok) return bad(...sorted(diagnostics));
   if (!distributions.length && diagnostics.some(isError)) return bad(...sorted(diagnostics));
@@ -21649,7 +21642,7 @@ function changedIn(changes) {
 }
 
 // ts-src/cli/abi.ts
-var abi = {
+var abi = defineCommand({
   summary: "compare what two builds of a package show to others",
   usage: "abi OLD NEW",
   details: `Each is a .deb file, or the key of a build in the store (its first 8 digits or more; result.json has them). What differs is told by
@@ -21688,7 +21681,7 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
       (0, import_node_fs18.rmSync)(folder, { recursive: true, force: true });
     }
   }
-};
+});
 async function filesOf(store2, build2) {
   if (build2.endsWith(".deb")) {
     if (!(0, import_node_fs18.existsSync)(build2)) return bad(error("file-missing", "there is no such package", { file: build2 }));
@@ -22276,7 +22269,7 @@ ${script}
 }
 
 // ts-src/cli/jobs.ts
-var jobs = {
+var jobs = defineCommand({
   summary: "write the Jenkins jobs of the whole farm, from the distro repository alone",
   usage: "jobs --distro-url URL[#BRANCH]",
   details: `One folder with one multibranch pipeline for each source repository of the distributions, one for pull requests on the distro
@@ -22307,7 +22300,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     output: { type: "string", short: "o", value: "FILE", help: "write it there (default: standard output)" }
   },
   async run(values) {
-    const text2 = (name4, fallback) => typeof values[name4] === "string" ? values[name4] : fallback;
+    const text2 = (name4, fallback) => values[name4] ?? fallback;
     const numbers = [text2("keep-branches", "30"), text2("every", "60")];
     const format = text2("format", "jobdsl");
     const [url2, branch] = text2("distro-url", "").split("#");
@@ -22343,21 +22336,21 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
       organization: distro.organization,
       distroUrl: url2,
       distroBranch: branch,
-      credentials: typeof values.credentials === "string" ? values.credentials : void 0,
+      credentials: values.credentials,
       keepBranches: Number(numbers[0]),
-      buildTags: values["build-tags"] === true,
+      buildTags: values["build-tags"] ?? false,
       every: Number(numbers[1]),
       repositories: [...repositories].sort(([a], [b]) => a < b ? -1 : 1).map(([name4, r]) => ({ name: name4, ...r }))
     };
     const made = format === "casc" ? renderJobsCasc(input) : renderJobDsl(input);
-    if (typeof values.output === "string") {
+    if (values.output !== void 0) {
       writeWhole((0, import_node_path21.resolve)(values.output), made);
       writeMessage(`wrote ${values.output}: the jobs of ${input.repositories.length + 1} repositories
 `);
     } else writeOutput(made);
     return exit.ok;
   }
-};
+});
 
 // ts-src/cli/build.ts
 var import_node_fs37 = require("node:fs");
@@ -22562,8 +22555,8 @@ function parseDeb822(text2) {
 }
 function baseSources(platform2, distroRoot, hostRoot = "/") {
   const line = (s) => {
-    const options3 = [s.signedBy && `signed-by=${s.signedBy}`, s.trusted && "trusted=yes"].filter(Boolean).join(" ");
-    return `deb ${options3 ? `[${options3}] ` : ""}${s.uri} ${s.suite} ${s.components.join(" ")}`;
+    const options4 = [s.signedBy && `signed-by=${s.signedBy}`, s.trusted && "trusted=yes"].filter(Boolean).join(" ");
+    return `deb ${options4 ? `[${options4}] ` : ""}${s.uri} ${s.suite} ${s.components.join(" ")}`;
   };
   const { mirror } = platform2;
   if (mirror) {
@@ -22589,11 +22582,11 @@ var underlaySources = (platform2, distroRoot) => Object.entries(platform2.underl
     `deb [${u.key ? `signed-by=${(0, import_node_path22.join)(distroRoot, u.key)}` : "trusted=yes"}] ${u.uri} ${u.suite} ${u.components.join(" ")}`
   ] : []
 );
-function mmdebstrapCommand(platform2, architecture2, sources, target, lists, options3) {
+function mmdebstrapCommand(platform2, architecture2, sources, target, lists, options4) {
   const include = ["build-essential", "ca-certificates", "cmake", "debhelper", ...platform2.include];
   const args = [
     "--variant=buildd",
-    `--mode=${options3.plain ? "unshare" : "root"}`,
+    `--mode=${options4.plain ? "unshare" : "root"}`,
     `--architectures=${architecture2}`,
     `--include=${include.join(",")}`,
     "--quiet",
@@ -22824,7 +22817,7 @@ async function openRoom() {
   ];
   return {
     home: "/dev/shm/g",
-    run: (command, args, options3) => run("nsenter", [...enter, "--", command, ...args], options3),
+    run: (command, args, options4) => run("nsenter", [...enter, "--", command, ...args], options4),
     close: held.end
   };
 }
@@ -22876,7 +22869,7 @@ async function withSigner(key, work2) {
     await room.close();
   }
 }
-var gpg = (at2, args, options3) => at2.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at2.home, ...args], options3);
+var gpg = (at2, args, options4) => at2.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at2.home, ...args], options4);
 var lastLine2 = (o) => o.stderr.trim().split("\n").pop() || `it ended with ${o.signal ?? o.code}`;
 var failed = (what, o) => bad(
   error("signing-key", `gpg could not ${what}: ${lastLine2(o)}`, {
@@ -22975,7 +22968,7 @@ async function signerOf(at2, keys) {
       const signed = await gpg(at2, ["--digest-algo", "SHA512", ...by, ...how], { input: text2 });
       return signed.code === 0 && signed.stdout ? good(signed.stdout) : failed("sign", signed);
     },
-    run: (command, args, options3 = {}) => at2.run(command, args, { ...options3, env: { ...process.env, ...options3.env, GNUPGHOME: at2.home } })
+    run: (command, args, options4 = {}) => at2.run(command, args, { ...options4, env: { ...process.env, ...options4.env, GNUPGHOME: at2.home } })
   });
 }
 async function commandSigner({ command, publicKey }) {
@@ -23421,14 +23414,14 @@ function withTests(graph2, task, isTask) {
 }
 var Scheduler = class {
   /** `alone`: nothing is scheduled here, each task is asked for. */
-  constructor(options3, graphs, alone = false) {
-    this.options = options3;
+  constructor(options4, graphs, alone = false) {
+    this.options = options4;
     this.graphs = graphs;
     for (const graph2 of graphs) {
       const isTask = (task) => graph2.results[task] !== void 0;
       this.waits.set(
         graph2,
-        alone ? nobodyWaits : options3.testsStop ? readiness(graph2.results.map((t, task) => t ? withTests(graph2, task, isTask) : [])) : packageReadiness(graph2.closures, isTask)
+        alone ? nobodyWaits : options4.testsStop ? readiness(graph2.results.map((t, task) => t ? withTests(graph2, task, isTask) : [])) : packageReadiness(graph2.closures, isTask)
       );
     }
   }
@@ -23523,23 +23516,23 @@ var Scheduler = class {
   }
   /** What a task's root holds is now known: its key, and whether the store has it. */
   async resolveNow(graph2, task) {
-    const { options: options3 } = this;
-    const settled = await options3.taskKeys.resolveKey(graph2, task);
+    const { options: options4 } = this;
+    const settled = await options4.taskKeys.resolveKey(graph2, task);
     if (typeof settled === "string") return this.finish(graph2, task, "failed", settled);
     const t = graph2.results[task];
     t.key = settled.key;
     const p = packageOf(graph2, task);
     if (kindOf(graph2, task) === "test") {
-      const hint = options3.hints.tests.get(settled.key);
-      const there = hint && hint.outcome !== "failed" ? hint : await options3.store.getTest(settled.key);
-      if (there && !options3.rebuild(p.name) && !options3.retest(there))
+      const hint = options4.hints.tests.get(settled.key);
+      const there = hint && hint.outcome !== "failed" ? hint : await options4.store.getTest(settled.key);
+      if (there && !options4.rebuild(p.name) && !options4.retest(there))
         return this.useTestRecord(graph2, task, there, "cached");
       t.reason = there ? "forced" : "new or changed inputs";
     } else {
       const record2 = await this.lookUp(settled.key);
-      const held = options3.channelVersion(graph2.scope, graph2.target, p.debian);
+      const held = options4.channelVersion(graph2.scope, graph2.target, p.debian);
       const goesDown = record2 && held !== void 0 && compareDebianVersions(record2.version, held) < 0;
-      if (record2 && !goesDown && !options3.rebuild(p.name)) return this.useCached(graph2, task, record2);
+      if (record2 && !goesDown && !options4.rebuild(p.name)) return this.useCached(graph2, task, record2);
       if (p.mustBeCached)
         return this.finish(graph2, task, "failed", "it was not built before: leave out --only, or build it first");
       t.reason = record2 ? goesDown ? `packed anew: the channel holds ${held}` : "forced" : "new or changed inputs";
@@ -23645,31 +23638,31 @@ var Scheduler = class {
   }
   /** Does one task that was settled, unless another slipway on this machine did it meanwhile. */
   async runTask(graph2, task, settled) {
-    const { options: options3 } = this;
+    const { options: options4 } = this;
     const p = packageOf(graph2, task);
     const t = graph2.results[task];
     const test2 = kindOf(graph2, task) === "test";
-    const lock2 = (0, import_node_path29.join)(options3.state, "locks", settled.key);
+    const lock2 = (0, import_node_path29.join)(options4.state, "locks", settled.key);
     await withMutex(
       lock2,
       async () => {
-        if (!options3.rebuild(p.name)) {
+        if (!options4.rebuild(p.name)) {
           if (test2) {
-            const already = await options3.store.getTest(settled.key);
-            if (already && !options3.retest(already)) return this.useTestRecord(graph2, task, already, "cached");
+            const already = await options4.store.getTest(settled.key);
+            if (already && !options4.retest(already)) return this.useTestRecord(graph2, task, already, "cached");
           } else {
-            const already = await options3.store.get(settled.key);
-            const held = options3.channelVersion(graph2.scope, graph2.target, p.debian);
+            const already = await options4.store.get(settled.key);
+            const held = options4.channelVersion(graph2.scope, graph2.target, p.debian);
             if (already && !(held !== void 0 && compareDebianVersions(already.version, held) < 0))
               return this.useCached(graph2, task, already);
           }
         }
-        t.started = options3.now();
+        t.started = options4.now();
         t.log = (0, import_node_path29.join)("logs", graph2.id, `${p.name}${test2 ? ".test" : ""}.log`);
-        options3.progress.started(t);
-        await (test2 ? this.doTest(graph2, task, settled, (0, import_node_path29.join)(options3.output, t.log)) : this.doBuild(graph2, task, settled, (0, import_node_path29.join)(options3.output, t.log)));
+        options4.progress.started(t);
+        await (test2 ? this.doTest(graph2, task, settled, (0, import_node_path29.join)(options4.output, t.log)) : this.doBuild(graph2, task, settled, (0, import_node_path29.join)(options4.output, t.log)));
       },
-      () => options3.progress.note(`${p.name}: another slipway does it; waiting`)
+      () => options4.progress.note(`${p.name}: another slipway does it; waiting`)
     );
     (0, import_node_fs25.rmSync)(lock2, { force: true });
   }
@@ -23695,14 +23688,14 @@ var Scheduler = class {
   }
   /** Does a task; what the store lost of its root is built again first, and said. */
   async healing(graph2, work2) {
-    const { options: options3 } = this;
+    const { options: options4 } = this;
     for (let attempt = 0; attempt < 3; attempt++) {
-      const folder = newScratch(options3.state);
+      const folder = newScratch(options4.state);
       let made;
       try {
         made = await work2(folder);
       } finally {
-        await options3.driver.remove(folder);
+        await options4.driver.remove(folder);
       }
       if (!("lost" in made)) return made;
       for (const d of made.lost) {
@@ -23721,15 +23714,15 @@ var Scheduler = class {
     return under;
   }
   async restoreNow(graph2, d) {
-    const { options: options3 } = this;
+    const { options: options4 } = this;
     const { name: name4 } = packageOf(graph2, d);
-    options3.progress.note(`the store lost ${name4}, or it was damaged: it is built again`);
-    const settled = await options3.taskKeys.resolveKey(graph2, d);
+    options4.progress.note(`the store lost ${name4}, or it was damaged: it is built again`);
+    const settled = await options4.taskKeys.resolveKey(graph2, d);
     if (typeof settled === "string") return settled;
-    const log = (0, import_node_path29.join)(options3.output, "logs", graph2.id, `${name4}.log`);
-    const made = await this.healing(graph2, (work2) => options3.builder.build(graph2, d, settled, work2, log));
+    const log = (0, import_node_path29.join)(options4.output, "logs", graph2.id, `${name4}.log`);
+    const made = await this.healing(graph2, (work2) => options4.builder.build(graph2, d, settled, work2, log));
     if ("fault" in made) return `'${name4}' was lost, and can't be built again: ${made.fault}`;
-    await options3.store.putRecord(made.record);
+    await options4.store.putRecord(made.record);
     this.setRecord(graph2, d, made.record);
     Object.assign(graph2.results[d], { state: "built", reason: "the store had lost it" });
     return void 0;
@@ -25231,22 +25224,22 @@ async function restoreSource(store2, tree, folder) {
 
 // ts-src/engine/build/package-builder.ts
 var PackageBuilder = class {
-  constructor(options3) {
-    this.options = options3;
-    this.packages = new Packages(options3.state, options3.store);
+  constructor(options4) {
+    this.options = options4;
+    this.packages = new Packages(options4.state, options4.store);
   }
   packages;
   async build(graph2, n, settled, work2, log) {
-    const { options: options3 } = this;
+    const { options: options4 } = this;
     const p = graph2.scope.packages[n];
-    const begun = options3.now();
+    const begun = options4.now();
     const roots = graph2.closures.root(n);
     const room = await this.prepareEnvironment(graph2, p, settled, roots, work2, log);
     if ("fault" in room || "lost" in room) return room;
     const version2 = this.version(graph2, p);
     this.writePackaging(graph2, p, room.source, version2);
     const enter = (steps, env, signal) => this.enter(graph2, p, room, (0, import_node_path37.join)(work2, `root-${steps.replaceAll(" ", "-")}`), steps, env, false, log, signal);
-    const limit = timeLimit(options3.signal, options3.minutes);
+    const limit = timeLimit(options4.signal, options4.minutes);
     let outcome = await enter("build stage", {}, limit.signal);
     const description = outcome.code === 0 ? describe((0, import_node_path37.join)(room.source, "debian", p.debian)) : void 0;
     const shown3 = description && interfaceOf(description);
@@ -25261,7 +25254,7 @@ var PackageBuilder = class {
     const made = (0, import_node_fs33.readdirSync)(room.build).filter((f) => f.endsWith(".deb")).sort((a, b) => Number(b === main2) - Number(a === main2) || compare(a, b));
     if (made[0] !== main2) return { fault: `it made no ${main2}` };
     const debs = [];
-    for (const f of made) debs.push(await options3.store.put((0, import_node_path37.join)(room.build, f)));
+    for (const f of made) debs.push(await options4.store.put((0, import_node_path37.join)(room.build, f)));
     const unpacked = await this.packages.unpack(debs[0]);
     if (!unpacked) return { fault: "the store lost what was just built: is its disk sound?" };
     const own3 = new Set(graph2.scope.packages.map((q3) => q3.debian));
@@ -25271,7 +25264,7 @@ var PackageBuilder = class {
       package: p.name,
       version: version2,
       debs,
-      files: await options3.store.putText("files.json", JSON.stringify(unpacked.files)),
+      files: await options4.store.putText("files.json", JSON.stringify(unpacked.files)),
       systemDepends: systemDepends(unpacked.status, own3),
       interface: shown3,
       abi: abi2.name,
@@ -25279,7 +25272,7 @@ var PackageBuilder = class {
       inputs: settled.inputs(),
       system: room.system,
       roots: rootsOf(graph2, n, roots),
-      milliseconds: Math.round(options3.now() - begun)
+      milliseconds: Math.round(options4.now() - begun)
     };
     const clash = await this.clash(graph2, n, unpacked.files);
     return clash === void 0 ? { record: record2 } : { fault: clash };
@@ -25289,9 +25282,9 @@ var PackageBuilder = class {
    * record too.
    */
   async test(graph2, n, settled, work2, log) {
-    const { options: options3 } = this;
+    const { options: options4 } = this;
     const p = graph2.scope.packages[n];
-    const begun = options3.now();
+    const begun = options4.now();
     const record2 = (outcome2, cases2, attempts3, flaky2) => ({
       schema: 3,
       key: settled.key,
@@ -25304,23 +25297,23 @@ var PackageBuilder = class {
       flaky: flaky2,
       attempts: attempts3,
       inputs: settled.inputs(),
-      milliseconds: Math.round(options3.now() - begun)
+      milliseconds: Math.round(options4.now() - begun)
     });
     const finish2 = async (made, cases2) => ({
       record: {
         ...made,
-        log: await options3.store.put(log),
-        ...cases2.length ? { junit: await options3.store.putText(`${p.name}.xml`, renderJunit(p.name, cases2)) } : {}
+        log: await options4.store.put(log),
+        ...cases2.length ? { junit: await options4.store.putText(`${p.name}.xml`, renderJunit(p.name, cases2)) } : {}
       }
     });
     const room = await this.prepareEnvironment(graph2, p, settled, graph2.closures.testRoot(n), work2, log);
     if ("fault" in room || "lost" in room) return room;
     if (!hasTests(room.source, p)) return finish2(record2("none", [], 0, []), []);
     this.writePackaging(graph2, p, room.source, this.version(graph2, p));
-    const limit = timeLimit(options3.signal, options3.minutes);
+    const limit = timeLimit(options4.signal, options4.minutes);
     const env = {
-      SLIPWAY_TEST_RETRIES: String(options3.retries),
-      SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, options3.minutes * 60 - 5)))
+      SLIPWAY_TEST_RETRIES: String(options4.retries),
+      SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, options4.minutes * 60 - 5)))
     };
     const outcome = await this.enter(
       graph2,
@@ -25334,7 +25327,7 @@ var PackageBuilder = class {
       limit.signal
     );
     limit.done();
-    if (options3.signal.aborted) return { fault: "the run was stopped" };
+    if (options4.signal.aborted) return { fault: "the run was stopped" };
     const results = (0, import_node_path37.join)(room.build, "results");
     const attempts2 = (0, import_node_fs33.existsSync)(results) ? (0, import_node_fs33.readdirSync)(results).filter((f) => /^\d+$/.test(f)).map(Number).sort((a, b) => a - b) : [];
     const byAttempt = attempts2.map((a) => readResults((0, import_node_path37.join)(results, String(a))));
@@ -25343,7 +25336,7 @@ var PackageBuilder = class {
       {
         suite: p.name,
         name: "tests",
-        seconds: (options3.now() - begun) / 1e3,
+        seconds: (options4.now() - begun) / 1e3,
         result: "failed",
         message,
         output: (0, import_node_fs33.readFileSync)(log, "utf8").slice(-2e4)
@@ -25384,7 +25377,7 @@ var PackageBuilder = class {
   }
   /** Source, packages and system layers of a task, at hand. */
   async prepareEnvironment(graph2, p, settled, roots, work2, log) {
-    const { options: options3 } = this;
+    const { options: options4 } = this;
     (0, import_node_fs33.mkdirSync)((0, import_node_path37.dirname)(log), { recursive: true });
     (0, import_node_fs33.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${settled.key}
 `);
@@ -25402,8 +25395,8 @@ var PackageBuilder = class {
     const source = (0, import_node_path37.join)(build2, p.name);
     const fault2 = await this.bringSource(p, source);
     if (fault2 !== void 0) return { fault: fault2 };
-    for (const patch of options3.taskKeys.settingsOf(p.name).patches ?? []) {
-      const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path37.join)(options3.distroRoot, patch)], {
+    for (const patch of options4.taskKeys.settingsOf(p.name).patches ?? []) {
+      const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path37.join)(options4.distroRoot, patch)], {
         cwd: source,
         env: { ...process.env, GIT_CEILING_DIRECTORIES: build2 }
       });
@@ -25447,9 +25440,9 @@ var PackageBuilder = class {
     });
   }
   faultOf(outcome, signal, log, what) {
-    const { options: options3 } = this;
-    if (signal.aborted && !options3.signal.aborted)
-      return `it did not end in ${options3.minutes >= 1 ? `${Math.round(options3.minutes)} minutes` : `${Math.round(options3.minutes * 60)} seconds`}, and was stopped (--timeout gives it longer)`;
+    const { options: options4 } = this;
+    if (signal.aborted && !options4.signal.aborted)
+      return `it did not end in ${options4.minutes >= 1 ? `${Math.round(options4.minutes)} minutes` : `${Math.round(options4.minutes * 60)} seconds`}, and was stopped (--timeout gives it longer)`;
     const cause = knownCause((0, import_node_fs33.readFileSync)(log, "utf8").slice(-2e5));
     return cause ? `${cause.cause}
 ${cause.hint}` : outcome.code === 127 && outcome.stderr ? outcome.stderr : `${what} ended with ${outcome.signal ?? outcome.code}`;
@@ -25903,50 +25896,50 @@ var ownArchitecture = () => ({
   riscv64: "riscv64",
   s390x: "s390x"
 })[process.arch];
-async function openSession(input, options3) {
+async function openSession(input, options4) {
   const { state, distro } = input;
-  const store2 = options3.store ?? await openStore(distro.store, input.distroRoot, state, input.untrusted);
+  const store2 = options4.store ?? await openStore(distro.store, input.distroRoot, state, input.untrusted);
   const history = new History(state);
   const settler = new TaskKeys(distro, input.distroRoot, input.distributions);
   const builder = new PackageBuilder({
     stamp: input.plan.stamp,
     distro,
     distroRoot: input.distroRoot,
-    driver: options3.driver,
+    driver: options4.driver,
     state,
     store: store2,
     taskKeys: settler,
-    jobs: options3.limits.jobs,
-    minutes: options3.limits.minutes,
-    retries: options3.retries ?? distro.tests.retries,
-    channelVersion: options3.channelVersion,
-    signal: options3.signal,
+    jobs: options4.limits.jobs,
+    minutes: options4.limits.minutes,
+    retries: options4.retries ?? distro.tests.retries,
+    channelVersion: options4.channelVersion,
+    signal: options4.signal,
     now: Date.now
   });
   const hints = { builds: /* @__PURE__ */ new Map(), tests: /* @__PURE__ */ new Map() };
   const scopes = input.plan.scopes.flatMap((s) => s.targets.map((t) => scopeId(s.distribution, t)));
-  if (options3.hinted !== false)
+  if (options4.hinted !== false)
     for (const index of await store2.many(scopes, (id) => store2.readIndex(id))) {
       for (const [key, record2] of index.builds) hints.builds.set(key, record2);
       for (const [key, record2] of index.tests) hints.tests.set(key, record2);
     }
   history.hint(hints.builds.values());
-  const prepared = await prepareScopes(input, options3, store2, history);
+  const prepared = await prepareScopes(input, options4, store2, history);
   if ("diagnostics" in prepared) return prepared;
   return {
-    say: options3.say,
+    say: options4.say,
     input,
-    driver: options3.driver,
+    driver: options4.driver,
     store: store2,
     taskKeys: settler,
     builder,
     ...prepared,
     history,
     hints,
-    channelVersion: options3.channelVersion
+    channelVersion: options4.channelVersion
   };
 }
-async function prepareScopes(input, options3, store2, history) {
+async function prepareScopes(input, options4, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
   const log = (0, import_node_path39.join)(state, "slipway.log");
@@ -25958,20 +25951,20 @@ async function prepareScopes(input, options3, store2, history) {
   for (const scope of plan2.scopes) {
     for (const target of scope.targets) {
       const id = `${target.platform}-${target.architecture}`;
-      const tells = options3.enters === false && Object.hasOwn(input.bases, id);
+      const tells = options4.enters === false && Object.hasOwn(input.bases, id);
       if (target.architecture !== own3 && !tells) {
         waiting.push(
           `waiting for a machine of ${target.architecture}: ${scope.packages.length} packages of ${scope.distribution} on ${target.platform}`
         );
         continue;
       }
-      if (options3.signal.aborted) return { diagnostics: [error("stopped", "stopped before anything was built")] };
+      if (options4.signal.aborted) return { diagnostics: [error("stopped", "stopped before anything was built")] };
       let system = systems.get(id);
       if (!system) {
-        const platform2 = { ...distro.platforms[target.platform], ...options3.renewBase ? { renew_days: 0 } : {} };
+        const platform2 = { ...distro.platforms[target.platform], ...options4.renewBase ? { renew_days: 0 } : {} };
         const planned = input.bases[id];
-        const base = tells ? await toldBase(store2, state, target.platform, input.bases[id]) : planned ? await storedBase(options3.driver, store2, state, target.platform, target.architecture, planned, options3.say) : await ensureBase(
-          options3.driver,
+        const base = tells ? await toldBase(store2, state, target.platform, input.bases[id]) : planned ? await storedBase(options4.driver, store2, state, target.platform, target.architecture, planned, options4.say) : await ensureBase(
+          options4.driver,
           state,
           input.distroRoot,
           target.platform,
@@ -25979,14 +25972,14 @@ async function prepareScopes(input, options3, store2, history) {
           target.architecture,
           Date.now(),
           log,
-          options3.say,
+          options4.say,
           input.lock?.platforms[id]?.base
         );
         if (!base.ok) {
           diagnostics.push(...base.diagnostics);
           continue;
         }
-        system = new AptResolver(options3.driver, state, base.value, async () => platform2.proxy ?? hostProxy(), log);
+        system = new AptResolver(options4.driver, state, base.value, async () => platform2.proxy ?? hostProxy(), log);
         system.learn(
           await store2.readJson(resolvedName(base.value)),
           (digest3) => store2.readJson(setName(digest3))
@@ -26022,7 +26015,7 @@ var guarded = 'exec 3<&0; "$@" </dev/null 3<&- & work=$!; { cat <&3 >/dev/null; 
 var asBuilder = 'chown -R 2000:2000 /build; exec setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"';
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
-  const docker = (args, options3 = {}) => run("docker", args, options3);
+  const docker = (args, options4 = {}) => run("docker", args, options4);
   const imageOf = (folder) => readIf((0, import_node_path40.join)(folder, marker))?.trim();
   let swept;
   const sweep = async () => {
@@ -26160,10 +26153,10 @@ init_files();
 function unshareDriver() {
   const plain2 = process.getuid() !== 0;
   const user = plain2 ? ["--user", "--map-auto", "--map-root-user"] : [];
-  const inside = (namespaces, command, options3) => run(
+  const inside = (namespaces, command, options4) => run(
     "setpriv",
     ["--pdeathsig", "KILL", "unshare", ...user, ...namespaces, "--fork", "--kill-child=KILL", ...command],
-    options3
+    options4
   );
   let known2;
   const isPrivate = () => known2 ??= run("unshare", [...user, "--mount", "--propagation", "private", "true"]).then((o) => o.code === 0);
@@ -26255,10 +26248,10 @@ var runOptions = {
   },
   driver: { type: "string", value: "NAME", help: "unshare (default) or docker" }
 };
-var count = (v, fallback) => v === void 0 ? fallback : typeof v === "string" && /^[1-9]\d{0,3}$/.test(v) ? Number(v) : void 0;
+var count = (v, fallback) => v === void 0 ? fallback : /^[1-9]\d{0,3}$/.test(v) ? Number(v) : void 0;
 var units = { s: 1 / 60, m: 1, h: 60 };
 function timeOf(v) {
-  const m = /^([1-9]\d{0,5})([smh]?)$/.exec(String(v));
+  const m = /^([1-9]\d{0,5})([smh]?)$/.exec(v);
   const minutes2 = m ? Number(m[1]) * units[m[2] || "m"] : 0;
   return minutes2 > 0 && minutes2 <= 24 * 24 * 60 ? minutes2 : void 0;
 }
@@ -26377,7 +26370,7 @@ var options = {
   verbose: { type: "boolean", short: "v", help: "name what is cached, too" },
   json: { type: "boolean", help: "the result as data on standard output" }
 };
-var build = {
+var build = defineCommand({
   summary: "build packages and put them into a signed apt repository",
   usage: "build [PACKAGE|GLOB ...]",
   details: `Sources are fetched, each package is built in a root of its own with the network off, and what was built is kept in the
@@ -26388,8 +26381,8 @@ is started again.
 The output folder gets apt/ (the repository), logs/, junit/, report.html, lock.yaml and result.json.`,
   options: { ...options, test: { type: "boolean", help: "run the tests of the named packages, too" } },
   run: (values, packages) => runBuild("build", values, packages, values.test === true)
-};
-var test = {
+});
+var test = defineCommand({
   summary: "build packages and run their tests",
   usage: "test [PACKAGE|GLOB ...]",
   details: `The tests of each named package (of all that distro.yaml names, where none is) run in a root that has its test dependencies
@@ -26397,11 +26390,11 @@ too: catkin's and ament's, CTest, pytest. Their results are kept like builds, fa
 changed that they see (--retest runs failed ones again). Nothing is published. junit/ in the output folder gets the results.`,
   options,
   run: (values, packages) => runBuild("test", values, packages, true)
-};
+});
 async function runBuild(verb, values, packages, tests) {
   const limits = limitsOf(verb, values);
   if (!limits) return exit.usage;
-  if (values.retries !== void 0 && !/^\d{1,2}$/.test(String(values.retries)) || values.untrusted !== void 0 && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/.test(String(values.untrusted))) {
+  if (values.retries !== void 0 && !/^\d{1,2}$/.test(values.retries) || values.untrusted !== void 0 && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/.test(values.untrusted)) {
     writeMessage(
       `slipway ${verb}: --retries takes a number below 100, --untrusted a name of letters, digits, ".", "_" and "-"
 `
@@ -26412,7 +26405,7 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned.diagnostics);
   if (!planned.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned.value;
-  const output = typeof values.output === "string" ? (0, import_node_path43.resolve)(values.output) : (0, import_node_path43.join)(workspace.root, "out");
+  const output = values.output === void 0 ? (0, import_node_path43.join)(workspace.root, "out") : (0, import_node_path43.resolve)(values.output);
   const abort = new AbortController();
   const stop = () => {
     if (!abort.signal.aborted) writeMessage("\nstopping: what was finished is kept\n");
@@ -26453,11 +26446,11 @@ async function buildAll(values, planned, wanted) {
     distributions: planned.distributions,
     lock: planned.lock,
     bases: {},
-    untrusted: typeof values.untrusted === "string" ? values.untrusted : void 0,
+    untrusted: values.untrusted,
     tested: (p) => wanted.tests && "named" in p.why
   };
   const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, input.untrusted);
-  const rebuild = Array.isArray(values.rebuild) ? matcher(values.rebuild) : () => false;
+  const rebuild = values.rebuild ? matcher(values.rebuild) : () => false;
   const lost2 = /* @__PURE__ */ new Set();
   for (let attempt = 0; ; attempt++) {
     const channel = await openChannel(store2, folderChannel(output));
@@ -26704,7 +26697,7 @@ ${blocks.join("")}`;
 }
 
 // ts-src/cli/compare.ts
-var compare2 = {
+var compare2 = defineCommand({
   summary: "show two states of the distro repository side by side: added, removed, up, down, rebuilt",
   usage: "compare BEFORE [AFTER]",
   details: `Each is a commit, branch or tag of the distro repository, or a lock file; AFTER left out: the files as they are now. A commit
@@ -26742,10 +26735,10 @@ that holds lock.yaml beside its distro file is planned from it.`,
 `);
     return exit.ok;
   }
-};
+});
 
 // ts-src/cli/doctor.ts
-var doctor = {
+var doctor = defineCommand({
   summary: "tell what this machine lacks for builds, and the command that brings it",
   usage: "doctor",
   options: {
@@ -26797,7 +26790,7 @@ var doctor = {
     if (!findings.length) writeOutput("this machine has all that builds need\n");
     return findings.length ? exit.failed : exit.ok;
   }
-};
+});
 
 // ts-src/cli/explain.ts
 init_diagnostics();
@@ -27107,7 +27100,7 @@ async function lastBuilds(workspace, plan2, name4) {
 }
 
 // ts-src/cli/explain.ts
-var explain2 = {
+var explain2 = defineCommand({
   summary: "tell everything about one package: why it is there, what it needs and where from, what needs it",
   usage: "explain PACKAGE",
   details: "PACKAGE may also be a rosdep key or a package of an underlay: then where it comes from on each platform, and what needs it.",
@@ -27150,7 +27143,7 @@ var explain2 = {
     );
     return own3.some(isError) ? exit.failed : exit.ok;
   }
-};
+});
 
 // node_modules/@dagrejs/dagre/dist/dagre.esm.js
 var Te = Object.defineProperty;
@@ -29212,7 +29205,7 @@ var escape2 = (text2) => text2.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`
 // ts-src/cli/graph.ts
 init_files();
 var manyPackages = 300;
-var graph = {
+var graph = defineCommand({
   summary: "draw what needs what, as SVG or in Graphviz' language",
   usage: "graph [PACKAGE|GLOB ...]",
   details: `Arrows go from what is needed to what needs it; one that a longer way implies is left out. More than ${manyPackages} packages are drawn by
@@ -29225,7 +29218,7 @@ repository, unless --by package is given. Where several platforms are selected t
     output: { type: "string", short: "o", value: "FILE", help: "write it there (default: standard output)" }
   },
   async run(values, packages) {
-    const output = typeof values.output === "string" ? values.output : void 0;
+    const { output } = values;
     const format = values.format ?? (output?.endsWith(".svg") ? "svg" : "dot");
     const by = values.by;
     if (format !== "dot" && format !== "svg" || by !== void 0 && by !== "package" && by !== "repository") {
@@ -29248,7 +29241,7 @@ repository, unless --by package is given. Where several platforms are selected t
     }
     return exit.ok;
   }
-};
+});
 
 // ts-src/cli/init.ts
 var import_node_fs39 = require("node:fs");
@@ -29299,12 +29292,21 @@ function renderInit(values) {
 }
 
 // ts-src/cli/init.ts
+var options2 = {
+  organization: {
+    type: "string",
+    value: "NAME",
+    help: "first part of the packages' names (default: the folder's name)"
+  },
+  os: { type: "string", value: "OS", help: "debian (default) or ubuntu" },
+  release: { type: "string", value: "NAME", help: "code name of its release (default: bookworm, or noble)" },
+  yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
+};
 function answersOf(values, root) {
-  const text2 = (value2, fallback) => typeof value2 === "string" ? value2 : fallback;
   const named2 = (0, import_node_path44.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
-  const organization = text2(values.organization, named2 || "acme");
-  const os = text2(values.os, "debian");
-  const release = text2(values.release, os === "ubuntu" ? "noble" : "bookworm");
+  const organization = values.organization ?? (named2 || "acme");
+  const os = values.os ?? "debian";
+  const release = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
   const valid = /^[a-z0-9][a-z0-9.+]*$/.test(organization) && (os === "debian" || os === "ubuntu") && /^[a-z]+$/.test(release);
   return valid ? { organization, os, release } : void 0;
 }
@@ -29332,22 +29334,13 @@ ${files.map((f) => `    ${f}
   ]);
   return false;
 }
-var init = {
+var init = defineCommand({
   summary: "make a distro repository to start from, that builds as it is",
   usage: "init [FOLDER]",
   details: `Writes the files of a distro repository: distro.yaml, a rosdistro index and distribution file, rosdep rules, a Jenkinsfile
 and one package in packages/. No file is overwritten, and nothing is committed.`,
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
-  options: {
-    organization: {
-      type: "string",
-      value: "NAME",
-      help: "first part of the packages' names (default: the folder's name)"
-    },
-    os: { type: "string", value: "OS", help: "debian (default) or ubuntu" },
-    release: { type: "string", value: "NAME", help: "code name of its release (default: bookworm, or noble)" },
-    yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
-  },
+  options: options2,
   async run(values, [folder = ".", ...more]) {
     const root = (0, import_node_path44.resolve)(folder);
     const answers = answersOf(values, root);
@@ -29386,12 +29379,12 @@ Then put your own repositories into rosdistro/default/distribution.yaml, and com
 `);
     return exit.ok;
   }
-};
+});
 
 // ts-src/cli/lock.ts
 init_diagnostics();
 init_files();
-var lock = {
+var lock = defineCommand({
   summary: "pin every repository to a commit, in a file made for review",
   usage: "lock",
   details: "It holds for each repository its commit, for each package its tree, and for each platform that was built on its system packages. A build with --lock takes the same commits and the same stamp, and so makes the same bytes while the archive serves the same system packages.",
@@ -29417,14 +29410,14 @@ var lock = {
         );
     showDiagnostics(unpinned);
     const text2 = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
-    if (typeof values.output === "string") {
+    if (values.output !== void 0) {
       writeWhole(values.output, text2);
       writeMessage(`wrote ${values.output}
 `);
     } else writeOutput(text2);
     return [...diagnostics, ...unpinned].some(isError) ? exit.failed : exit.ok;
   }
-};
+});
 
 // ts-src/cli/plan.ts
 init_diagnostics();
@@ -29457,7 +29450,7 @@ function renderPlan(plan2, states) {
 }
 
 // ts-src/cli/plan.ts
-var plan = {
+var plan = defineCommand({
   summary: "show what would be built, on what, in which order and why",
   usage: "plan [PACKAGE|GLOB ...]",
   details: "Names and globs select packages; what they need comes with them. Nothing is built or written but what was read of the sources.",
@@ -29474,8 +29467,8 @@ var plan = {
 ` : renderPlan(planned.value.plan));
     return planned.diagnostics.some(isError) ? exit.failed : exit.ok;
   }
-};
-var validate3 = {
+});
+var validate3 = defineCommand({
   summary: "check the distro repository: every fault at once, nothing is built",
   usage: "validate",
   options: { ...distroOptions },
@@ -29494,7 +29487,7 @@ var validate3 = {
 `);
     return exit.ok;
   }
-};
+});
 
 // ts-src/cli/farm/prepare.ts
 var import_node_fs43 = require("node:fs");
@@ -29965,22 +29958,16 @@ var farmOptions = {
   }
 };
 var farmState = (values) => (0, import_node_path47.resolve)(
-  typeof values.state === "string" ? values.state : process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? (0, import_node_path47.join)(process.env.WORKSPACE_TMP, "slipway") : ".slipway")
+  values.state ?? process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? (0, import_node_path47.join)(process.env.WORKSPACE_TMP, "slipway") : ".slipway")
 );
 async function openRun(verb, values, limits, signal, purpose, numbers) {
-  if (typeof values.run !== "string" || typeof values.store !== "string") {
+  if (values.run === void 0 || values.store === void 0) {
     writeMessage(`slipway ${verb}: --run and --store are needed
 `);
     return void 0;
   }
   const state = farmState(values);
-  const loaded = await loadRun(
-    values.run,
-    values.store,
-    process.cwd(),
-    state,
-    typeof values.place === "string" && values.place ? values.place : void 0
-  );
+  const loaded = await loadRun(values.run, values.store, process.cwd(), state, values.place || void 0);
   if (!loaded.ok) {
     showDiagnostics(loaded.diagnostics);
     return void 0;
@@ -30041,7 +30028,7 @@ function untilStopped() {
     done: () => ["SIGINT", "SIGTERM", "SIGHUP"].forEach((s) => process.off(s, stop))
   };
 }
-var work = {
+var work = defineCommand({
   summary: "do tasks of a prepared run on this machine",
   usage: "work --run ID --store URI --tasks N,N,...",
   details: `What is done is in the store when this ends. On standard output a line for each task that came to its end: its number and what it
@@ -30055,7 +30042,7 @@ The last line is "end". The exit code is 0 also where a task failed.`,
   },
   async run(values) {
     const limits = limitsOf("work", values);
-    if (!limits || typeof values.tasks !== "string" || !/^\d+(,\d+)*$/.test(values.tasks)) {
+    if (!limits || values.tasks === void 0 || !/^\d+(,\d+)*$/.test(values.tasks)) {
       if (limits) writeMessage("slipway work: --tasks takes numbers of the schedule, joined by commas\n");
       return exit.usage;
     }
@@ -30071,7 +30058,7 @@ The last line is "end". The exit code is 0 also where a task failed.`,
       stop.done();
     }
   }
-};
+});
 function engineOf2(values, session2, output, signal, progress) {
   return new Scheduler(
     {
@@ -30146,7 +30133,7 @@ async function keepResult(session2, output, id, number3, result) {
   };
   await session2.store.writeJson(resultName(id, number3), kept2);
 }
-var settle2 = {
+var settle2 = defineCommand({
   summary: "find out what a prepared run has to do on this machine's architecture",
   usage: "settle --run ID --store URI --first N",
   details: "prepare does this for the architecture of its own machine. What comes out is that part of the schedule, its tasks numbered after those that others found.",
@@ -30158,7 +30145,7 @@ var settle2 = {
   },
   async run(values) {
     const limits = limitsOf("settle", values);
-    if (!limits || typeof values.first !== "string" || !/^\d{1,9}$/.test(values.first)) {
+    if (!limits || values.first === void 0 || !/^\d{1,9}$/.test(values.first)) {
       if (limits) writeMessage("slipway settle: --first takes the number of tasks that are known\n");
       return exit.usage;
     }
@@ -30190,7 +30177,7 @@ var settle2 = {
       stop.done();
     }
   }
-};
+});
 
 // ts-src/farm/changed-repository.ts
 init_diagnostics();
@@ -30254,7 +30241,7 @@ function downstreamOf(plan2, own3, how, budget) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var options2 = {
+var options3 = {
   ...distroOptions,
   ...selectionOptions,
   ...runOptions,
@@ -30305,19 +30292,19 @@ var options2 = {
   title: { type: "string", value: "TEXT", help: "what people call this run" },
   output: { type: "string", short: "o", value: "FILE", help: "write the schedule there (default: standard output)" }
 };
-var prepare = {
+var prepare = defineCommand({
   summary: "plan a run for many machines: into the store goes all that agents need, out comes a schedule",
   usage: "prepare [PACKAGE|GLOB ...]",
   details: `Pins every repository, finds what the store has already, puts sources and base systems into the store, and writes the schedule:
 numbered tasks, the most urgent first, each with what it waits for. \`slipway work\` does tasks of it on any machine that shares the
 store, \`slipway publish\` and \`slipway report\` end the run. Jenkins' steps call these; so can anything else that starts processes.`,
-  options: options2,
+  options: options3,
   run: runPrepare
-};
+});
 async function runPrepare(given, packages) {
   const limits = limitsOf("prepare", given);
   if (!limits) return exit.usage;
-  if (given.downstream !== void 0 && !["none", "direct", "all"].includes(String(given.downstream))) {
+  if (given.downstream !== void 0 && !["none", "direct", "all"].includes(given.downstream)) {
     writeMessage("slipway prepare: --downstream is none, direct or all\n");
     return exit.usage;
   }
@@ -30337,12 +30324,12 @@ async function runPrepare(given, packages) {
     return exit.failed;
   }
   const { distro, state, root } = workspace.value;
-  const storeUri = typeof values.store === "string" ? values.store : distro.store;
+  const storeUri = values.store ?? distro.store;
   if (!isStoreUri(storeUri)) {
     writeMessage("slipway prepare: --store is file:PATH or s3://BUCKET/PREFIX\n");
     return exit.usage;
   }
-  const text2 = (name4) => typeof values[name4] === "string" && values[name4] !== "" ? values[name4] : void 0;
+  const text2 = (name4) => values[name4] || void 0;
   const isChange = text2("change") !== void 0;
   const pipeline2 = isChange ? { kind: "request", channel: void 0, locked: false, strict: false, keep: void 0 } : runPolicyOf(
     distro,
@@ -30469,7 +30456,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
   }
 }
 async function withLock(values, store2, pipeline2, root, state, isChange) {
-  if (typeof values.lock === "string") return { values, notes: [] };
+  if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline2.locked) {
     const file3 = (0, import_node_path48.join)(root, "lock.yaml");
     if (exists(file3)) return { values: { ...values, lock: file3 }, notes: [] };
@@ -30479,7 +30466,7 @@ async function withLock(values, store2, pipeline2, root, state, isChange) {
       { file: file3, hint: "slipway lock -o lock.yaml, commit it and tag that commit; or say `locked: false` in the track" }
     );
   }
-  const like = typeof values.like === "string" ? values.like : isChange ? "nightly" : void 0;
+  const like = values.like ?? (isChange ? "nightly" : void 0);
   if (like === void 0) return { values, notes: [] };
   const text2 = await store2.readJson(lockName(like));
   if (!text2)
@@ -30498,7 +30485,7 @@ async function withLock(values, store2, pipeline2, root, state, isChange) {
   return { values: { ...values, lock: file2 }, notes: [] };
 }
 async function withDistro(values) {
-  let url2 = typeof values["distro-url"] === "string" ? values["distro-url"] : "";
+  let url2 = values["distro-url"] ?? "";
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file2 = url2.slice("file:".length);
@@ -30530,13 +30517,13 @@ async function withDistro(values) {
   return good({
     ...values,
     state,
-    distro: (0, import_node_path48.join)(folder, typeof values.distro === "string" ? values.distro : "distro.yaml")
+    distro: (0, import_node_path48.join)(folder, values.distro ?? "distro.yaml")
   });
 }
 var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path48.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, pipeline2) {
-  if (typeof values.change === "string") return planChange(values, values.change);
-  if (pipeline2.kind === "request" && typeof values.target === "string") {
+  if (values.change !== void 0) return planChange(values, values.change);
+  if (pipeline2.kind === "request" && values.target !== void 0) {
     const workspace = await openWorkspace(values);
     if (!workspace.ok) return workspace;
     const target = await targetCommit(workspace.value.root, values.target);
@@ -30580,15 +30567,15 @@ async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
   const folder = (0, import_node_path48.resolve)(change);
-  const chosen = Array.isArray(values.distribution) ? values.distribution : Object.keys(workspace.value.distro.distributions);
+  const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository = await repositoryOf(
     workspace.value,
     folder,
-    typeof values["change-name"] === "string" && values["change-name"] ? values["change-name"] : void 0,
+    values["change-name"] || void 0,
     chosen.filter((d) => Object.hasOwn(workspace.value.distro.distributions, d))
   );
   if (!repository.ok) return repository;
-  const others = Array.isArray(values.override) ? values.override : [];
+  const others = values.override ?? [];
   const read = await readValues({ ...values, override: [...others, `${repository.value}=${folder}`] }, []);
   if (!read.ok) return read;
   const { inputs, selection } = read.value;
@@ -30602,7 +30589,7 @@ async function planChange(values, change) {
         error("selection", `${folder} has no packages`, { hint: "a package has a package.xml" })
       ]
     };
-  const budget = typeof values.budget === "string" && /^\d+$/.test(values.budget) ? Number(values.budget) : 50;
+  const budget = values.budget !== void 0 && /^\d+$/.test(values.budget) ? Number(values.budget) : 50;
   const downstream = downstreamOf(
     whole.value.plan,
     own3,
@@ -30679,8 +30666,8 @@ async function gather(session2, loaded, output) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf = (values) => (0, import_node_path49.resolve)(typeof values.output === "string" ? values.output : "out");
-var publish = {
+var outputOf = (values) => (0, import_node_path49.resolve)(values.output ?? "out");
+var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
   details: `The repository in the folder is brought to what the run holds: atomically for each suite, refused where another run was quicker.
@@ -30741,8 +30728,8 @@ An untrusted run publishes nothing.`,
       stop.done();
     }
   }
-};
-var report = {
+});
+var report = defineCommand({
   summary: "gather what a prepared run came to: report, results, JUnit, lock, logs of failures",
   usage: "report --run ID --store URI",
   details: "Standard output is one line for people. The exit code is 1 where anything failed.",
@@ -30761,7 +30748,7 @@ var report = {
       stop.done();
     }
   }
-};
+});
 async function tell(session2, loaded, output) {
   const { bundle } = loaded;
   await gather(session2, loaded, output);
@@ -31160,7 +31147,7 @@ async function developedAndReleased(planned) {
   return { packages: rows, partial: faults2.length > 0 };
 }
 var width2 = Math.max(...Object.values(questions).map((q3) => q3.usage.length));
-var query = {
+var query = defineCommand({
   summary: "ask a distribution: deps, rdeps, path, cycles, maintainer, licenses, unreleased, outdated",
   usage: "query QUESTION [NAME ...]",
   details: Object.values(questions).map((q3) => `  ${q3.usage.padEnd(width2)}  ${q3.help}`).join("\n"),
@@ -31214,7 +31201,7 @@ var query = {
 `);
     return answer2.partial ? exit.failed : exit.ok;
   }
-};
+});
 
 // ts-src/cli/simulate.ts
 init_diagnostics();
@@ -31380,7 +31367,7 @@ function randoms(seed) {
 }
 
 // ts-src/cli/simulate.ts
-var simulate2 = {
+var simulate2 = defineCommand({
   summary: "run the farm's scheduling against a file of durations, without building",
   usage: "simulate --durations FILE [PACKAGE|GLOB ...]",
   details: `FILE has a package and its seconds on each line, a tab between; packages that it lacks get durations drawn from those that it has
@@ -31412,14 +31399,14 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
   },
   async run(values, packages) {
     const number3 = (name4, fallback) => values[name4] === void 0 ? fallback : Number(values[name4]);
-    const lanes = (typeof values.lanes === "string" ? values.lanes : "10,20,50,100").split(",").map(Number);
+    const lanes = (values.lanes ?? "10,20,50,100").split(",").map(Number);
     const costs = {
       agentStart: number3("agent-start", 30),
       agentTake: 0.065,
       agentIdle: number3("agent-idle", 300),
       call: number3("call", 0.7)
     };
-    const text2 = typeof values.durations === "string" ? readIf(values.durations) : void 0;
+    const text2 = values.durations === void 0 ? void 0 : readIf(values.durations);
     if (text2 === void 0 || [...lanes, number3("seed", 1), costs.agentStart, costs.agentIdle, costs.call].some(
       (n) => !Number.isFinite(n) || n < 0
     ) || lanes.includes(0)) {
@@ -31437,12 +31424,12 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
       )
     );
     if (!known2.size) {
-      writeMessage(`slipway simulate: ${String(values.durations)} has no line of a package, a tab and seconds
+      writeMessage(`slipway simulate: ${values.durations} has no line of a package, a tab and seconds
 `);
       return exit.failed;
     }
     const work2 = workOf(planned.value.plan.scopes, known2, number3("seed", 1));
-    if (typeof values.schedule === "string") writeSchedule(values.schedule, work2);
+    if (values.schedule !== void 0) writeSchedule(values.schedule, work2);
     const rows = lanes.map((n) => {
       const least = bound(work2, n);
       const run2 = simulate(work2, n, costs);
@@ -31492,7 +31479,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
       );
     return exit.ok;
   }
-};
+});
 function writeSchedule(file2, { waits: waits2, expected, seconds }) {
   const path2 = paths({ waits: waits2, expected });
   const order3 = [...path2.keys()].sort((a, b) => path2[b] - path2[a] || a - b);
@@ -31535,7 +31522,7 @@ function workOf(scopes, known2, seed) {
 
 // ts-src/cli/store.ts
 var import_node_path50 = require("node:path");
-var store = {
+var store = defineCommand({
   summary: "show, verify or clean up the store",
   usage: "store [show|verify|gc]",
   details: `show: what is in it, by kind. verify: every object against its digest and every record against its own; what is damaged is removed,
@@ -31565,7 +31552,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     if (what === "verify") return verify(opened, (0, import_node_path50.join)(state, "verify"));
     return collect(opened, days, values["dry-run"] === true);
   }
-};
+});
 var megabytes = (n) => `${(n / 1e6).toFixed(1)} MB`;
 async function show(opened, json2) {
   const kinds = {};
@@ -31700,7 +31687,7 @@ var schemas = {
   distro: async () => (await Promise.resolve().then(() => (init_distro(), distro_exports))).distroJsonSchema(),
   plan: async () => (await Promise.resolve().then(() => (init_plan_schema(), plan_schema_exports))).planJsonSchema()
 };
-var schema2 = {
+var schema2 = defineCommand({
   summary: "print a JSON schema: of distro.yaml (for editors) or of the plan",
   usage: "schema distro|plan",
   options: {},
@@ -31715,7 +31702,7 @@ var schema2 = {
 `);
     return exit.ok;
   }
-};
+});
 
 // ts-src/cli/help.ts
 var width3 = 100;
@@ -31778,14 +31765,14 @@ slipway COMMAND --help prints a command's options and examples.
 Exit codes: 0 success, 1 faults in the input or a failed build, 2 usage, 70 internal error.
 `;
 function helpOf(name4, command) {
-  const options3 = optionsOf(command).map(([key, o]) => [optionLabel(key, o), o.help]);
+  const options4 = optionsOf(command).map(([key, o]) => [optionLabel(key, o), o.help]);
   return [
     prose(`${name4}: ${command.summary}`),
     `Usage: slipway ${command.usage}
 `,
     ...command.details ? [prose(command.details)] : [],
     `Options:
-${table(options3)}`,
+${table(options4)}`,
     ...command.examples?.length ? [`Examples:
 ${command.examples.map((e) => `    ${e}
 `).join("")}`] : []
@@ -31833,12 +31820,12 @@ ${all.map((e) => `    '${e.name}:${zshText(e.summary)}'`).join("\n")}
   fi
   case $words[2] in
 ${all.map((e) => {
-  const options3 = e.options.map(
+  const options4 = e.options.map(
     (o) => `      '--${o.name}[${zshText(o.help)}]${o.takesValue ? ":value:_files" : ""}'`
   );
   return `    ${e.name})
       _arguments \\
-${[...options3, "      '*:argument:_files'"].join(" \\\n")} ;;`;
+${[...options4, "      '*:argument:_files'"].join(" \\\n")} ;;`;
 }).join("\n")}
   esac
 }
@@ -31901,7 +31888,7 @@ function logsIn(output) {
 async function printFile(path2) {
   for await (const chunk of (0, import_node_fs45.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
-var logs = {
+var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
   usage: "logs [PACKAGE]",
   details: "Without a package, the logs that are there are listed, newest first.",
@@ -31922,7 +31909,7 @@ var logs = {
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = typeof values.output === "string" ? (0, import_node_path51.resolve)(values.output) : (0, import_node_path51.join)((0, import_node_path51.resolve)(findDistro(values), ".."), "out");
+    const output = values.output === void 0 ? (0, import_node_path51.join)((0, import_node_path51.resolve)(findDistro(values), ".."), "out") : (0, import_node_path51.resolve)(values.output);
     const all = logsIn(output);
     if (name4 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
@@ -31950,7 +31937,7 @@ var logs = {
     else await printFile(log.path);
     return exit.ok;
   }
-};
+});
 
 // ts-src/cli/manual.ts
 var troff = (text2) => text2.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/gm, "\\&$1");
@@ -32041,7 +32028,7 @@ function answer(root, request, response) {
   else
     (0, import_node_fs46.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
 }
-var serve = {
+var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
   usage: "serve",
   details: `Serves the folder apt/ of the output folder until it is interrupted. It has no access control: on another address than the
@@ -32064,13 +32051,13 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = typeof values.output === "string" ? (0, import_node_path52.resolve)(values.output) : (0, import_node_path52.join)((0, import_node_path52.resolve)(findDistro(values), ".."), "out");
+    const output = values.output === void 0 ? (0, import_node_path52.join)((0, import_node_path52.resolve)(findDistro(values), ".."), "out") : (0, import_node_path52.resolve)(values.output);
     const root = (0, import_node_path52.join)(output, "apt");
     if (!(0, import_node_fs46.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
-    const address = typeof values.address === "string" ? values.address : "127.0.0.1";
+    const address = values.address ?? "127.0.0.1";
     const server = (0, import_node_http2.createServer)((request, response) => answer(root, request, response));
     return new Promise((done) => {
       server.on("error", (e) => {
@@ -32091,7 +32078,7 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       });
     });
   }
-};
+});
 
 // ts-src/cli/all.ts
 var commands = {
@@ -32148,7 +32135,7 @@ async function main(args) {
   }
   let parsed;
   try {
-    const options3 = Object.fromEntries(
+    const options4 = Object.fromEntries(
       Object.entries({ ...command.options, help: { type: "boolean", short: "h" } }).map(([k, o]) => [
         k,
         {
@@ -32158,7 +32145,7 @@ async function main(args) {
         }
       ])
     );
-    parsed = (0, import_node_util.parseArgs)({ args: rest, options: options3, allowPositionals: true });
+    parsed = (0, import_node_util.parseArgs)({ args: rest, options: options4, allowPositionals: true });
   } catch (e) {
     const unknown2 = /'--?([^' ]+)/.exec(e.message)?.[1];
     const near = unknown2 && nearest(unknown2, Object.keys(command.options));
