@@ -1,16 +1,9 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Scope, Target } from '../model/plan.ts';
-import { isDone, type BriefRecord, type BriefTest, type Hints, type TaskResult } from '../model/result.ts';
-import { withMutex } from '../io/mutex.ts';
-import { compareDebianVersions } from '../plan/versions.ts';
+import type { BriefRecord, BriefTest, TaskResult } from '../model/result.ts';
+import { isDone } from '../model/result.ts';
 import { packageReadiness, readiness, type Readiness } from './readiness.ts';
-import type { Driver } from '../sandbox/driver.ts';
-import type { Store } from '../store/store.ts';
-import { newScratch } from '../sandbox/scratch.ts';
-import type { PackageBuilder } from './build/package-builder.ts';
-import { kindOf, packagesInRoot, packageOf, type TaskGraph } from './task-graph.ts';
-import type { ResolvedTask, TaskKeys } from './task-keys.ts';
+import { packagesInRoot, type TaskGraph } from './task-graph.ts';
+import type { ResolvedTask } from './task-keys.ts';
+import { TaskRunner, type TaskRunnerOptions } from './task-runner.ts';
 
 export interface Progress {
   /** A task began. */
@@ -27,27 +20,13 @@ export const notesOnly = (say: (line: string) => void): Progress => ({
   note: say,
 });
 
-export interface SchedulerOptions {
-  driver: Driver;
-  state: string;
-  store: Store;
-  taskKeys: TaskKeys;
-  builder: PackageBuilder;
-  /** Where logs go: `logs/` below it. */
-  output: string;
+export interface SchedulerOptions extends TaskRunnerOptions {
   /** Tasks at once. */
   workers: number;
   /** Stop at the first failure. */
   failFast: boolean;
   /** A failing test stops what depends on its package. */
   testsStop: boolean;
-  /** Do these anew even though the store has them; tests that failed where that was asked for. */
-  rebuild: (name: string) => boolean;
-  retest: (record: BriefTest) => boolean;
-  /** Version that the channel holds, by Debian package. */
-  channelVersion: (scope: Scope, target: Target, debian: string) => string | undefined;
-  /** Brief records by key, as the last run's index has them. */
-  hints: Hints;
   progress: Progress;
   signal: AbortSignal;
   now: () => number;
@@ -79,13 +58,15 @@ export interface Outlook {
 }
 
 /**
- * Settles tasks and does them. A task is settled as soon as all in its root is known: then its key is, and so whether
- * the store has it. `start` tells what is known before anything runs; `run` runs all to the end, on one machine;
- * `runTask` does one task, for whoever schedules. A failure stops what depends on it and nothing else.
+ * Decides when each task is looked up and done. A task is resolved as soon as all in its root is known: then its key is,
+ * and so whether the store has it. `start` tells what is known before anything runs; `run` runs all to the end, on one
+ * machine; `runScheduled` does one task, where another program schedules. A failure stops what depends on it and nothing
+ * else.
  */
 export class Scheduler {
   private readonly ready: Ready[] = [];
   private readonly waits = new Map<TaskGraph, Readiness>();
+  private readonly runner: TaskRunner;
   private resolving = 0;
   private working = 0;
   private stopped = false;
@@ -98,6 +79,13 @@ export class Scheduler {
     readonly graphs: TaskGraph[],
     alone = false,
   ) {
+    this.runner = new TaskRunner(options, {
+      note: (text) => options.progress.note(text),
+      restored: (graph, n, record) => {
+        this.setRecord(graph, n, record);
+        Object.assign(graph.results[n]!, { state: 'built', reason: 'the store had lost it' });
+      },
+    });
     for (const graph of graphs) {
       const isTask = (task: number) => graph.results[task] !== undefined;
       this.waits.set(
@@ -165,18 +153,18 @@ export class Scheduler {
       const b = this.ready[best]!;
       if (t.graph.priority[t.task]! > b.graph.priority[b.task]!) best = i;
     });
-    const { graph: run, task, resolved: settled } = this.ready.splice(best, 1)[0]!;
+    const { graph, task, resolved } = this.ready.splice(best, 1)[0]!;
     this.working++;
-    this.runTask(run, task, settled)
+    this.runTask(graph, task, resolved)
       .catch((e: NodeJS.ErrnoException) => {
         if (e.code === 'ENOSPC' || e.code === 'EDQUOT')
           this.finish(
-            run,
+            graph,
             task,
             'failed',
             'the disk is full: make room and run the same command again, it goes on where it was',
           );
-        else if (e.code === 'ESTORE') this.finish(run, task, 'failed', e.message);
+        else if (e.code === 'ESTORE') this.finish(graph, task, 'failed', e.message);
         else {
           this.failure ??= e;
           this.stopped = true;
@@ -201,31 +189,24 @@ export class Scheduler {
       });
   }
 
-  /** What a task's root holds is now known: its key, and whether the store has it. */
+  /** The packages of a task's root are known: finds its key, and whether the store has it. */
   private async resolveNow(graph: TaskGraph, task: number): Promise<void> {
-    const { options } = this;
-    const settled = await options.taskKeys.resolveKey(graph, task);
-    if (typeof settled === 'string') return this.finish(graph, task, 'failed', settled);
+    const resolved = await this.options.taskKeys.resolveKey(graph, task);
+    if (typeof resolved === 'string') return this.finish(graph, task, 'failed', resolved);
     const t = graph.results[task]!;
-    t.key = settled.key;
-    const p = packageOf(graph, task);
-    if (kindOf(graph, task) === 'test') {
-      const hint = options.hints.tests.get(settled.key);
-      // One that failed may have passed since.
-      const there = hint && hint.outcome !== 'failed' ? hint : await options.store.getTest(settled.key);
-      if (there && !options.rebuild(p.name) && !options.retest(there))
-        return this.useTestRecord(graph, task, there, 'cached');
-      t.reason = there ? 'forced' : 'new or changed inputs';
-    } else {
-      const record = await this.lookUp(settled.key);
-      const held = options.channelVersion(graph.scope, graph.target, p.debian);
-      const goesDown = record && held !== undefined && compareDebianVersions(record.version, held) < 0;
-      if (record && !goesDown && !options.rebuild(p.name)) return this.useCached(graph, task, record);
-      if (p.mustBeCached)
-        return this.finish(graph, task, 'failed', 'it was not built before: leave out --only, or build it first');
-      t.reason = record ? (goesDown ? `packed anew: the channel holds ${held}` : 'forced') : 'new or changed inputs';
+    t.key = resolved.key;
+    const found = await this.runner.find(graph, task, resolved.key);
+    switch (found.kind) {
+      case 'build':
+        return this.useRecord(graph, task, found.record, 'cached');
+      case 'test':
+        return this.useTestRecord(graph, task, found.record, 'cached');
+      case 'failed':
+        return this.finish(graph, task, 'failed', found.reason);
+      case 'todo':
+        t.reason = found.reason;
+        this.ready.push({ graph, task, resolved });
     }
-    this.ready.push({ graph: graph, task, resolved: settled });
   }
 
   /** Settles one task whose root is known and takes it from the store, where it is there: for whoever schedules. */
@@ -247,14 +228,9 @@ export class Scheduler {
     else await this.runTask(graph, task, settled);
   }
 
-  private async lookUp(key: string): Promise<BriefRecord | undefined> {
-    const hint = this.options.hints.builds.get(key);
-    return hint && this.options.store.holds(hint.debs) ? hint : this.options.store.get(key);
-  }
-
-  private useCached(graph: TaskGraph, n: number, record: BriefRecord): void {
+  private useRecord(graph: TaskGraph, n: number, record: BriefRecord, how: 'cached' | 'built'): void {
     this.setRecord(graph, n, record);
-    this.finish(graph, n, 'cached', 'unchanged');
+    this.finish(graph, n, how, how === 'cached' ? 'unchanged' : graph.results[n]!.reason);
   }
 
   private setRecord(graph: TaskGraph, n: number, record: BriefRecord): void {
@@ -338,105 +314,19 @@ export class Scheduler {
     return [...found].filter((n) => n < graph.results.length);
   }
 
-  /** Does one task that was settled, unless another slipway on this machine did it meanwhile. */
-  async runTask(graph: TaskGraph, task: number, settled: ResolvedTask): Promise<void> {
+  private async runTask(graph: TaskGraph, task: number, resolved: ResolvedTask): Promise<void> {
     const { options } = this;
-    const p = packageOf(graph, task);
     const t = graph.results[task]!;
-    const test = kindOf(graph, task) === 'test';
-    const lock = join(options.state, 'locks', settled.key);
-    await withMutex(
-      lock,
-      async () => {
-        if (!options.rebuild(p.name)) {
-          if (test) {
-            const already = await options.store.getTest(settled.key);
-            if (already && !options.retest(already)) return this.useTestRecord(graph, task, already, 'cached');
-          } else {
-            const already = await options.store.get(settled.key);
-            const held = options.channelVersion(graph.scope, graph.target, p.debian);
-            if (already && !(held !== undefined && compareDebianVersions(already.version, held) < 0))
-              return this.useCached(graph, task, already);
-          }
-        }
-        t.started = options.now();
-        t.log = join('logs', graph.id, `${p.name}${test ? '.test' : ''}.log`);
-        options.progress.started(t);
-        await (test
-          ? this.doTest(graph, task, settled, join(options.output, t.log))
-          : this.doBuild(graph, task, settled, join(options.output, t.log)));
-      },
-      () => options.progress.note(`${p.name}: another slipway does it; waiting`),
-    );
-    rmSync(lock, { force: true });
-  }
-
-  private async doBuild(graph: TaskGraph, n: number, settled: ResolvedTask, log: string): Promise<void> {
-    const made = await this.healing(graph, (work) => this.options.builder.build(graph, n, settled, work, log));
-    if ('fault' in made) return this.fail(graph, n, made.fault);
-    await this.options.store.putRecord(made.record);
-    this.setRecord(graph, n, made.record);
-    this.finish(graph, n, 'built', graph.results[n]!.reason);
-  }
-
-  private async doTest(graph: TaskGraph, task: number, settled: ResolvedTask, log: string): Promise<void> {
-    const made = await this.healing(graph, (work) =>
-      this.options.builder.test(graph, task - graph.count, settled, work, log),
-    );
-    if ('fault' in made) return this.fail(graph, task, made.fault);
-    await this.options.store.putTest(made.record);
-    this.useTestRecord(graph, task, made.record, 'passed');
-  }
-
-  private fail(graph: TaskGraph, task: number, fault: string): void {
-    const stopped = this.options.signal.aborted;
-    this.finish(graph, task, stopped ? 'stopped' : 'failed', stopped ? 'the run was stopped' : fault);
-  }
-
-  /** Does a task; what the store lost of its root is built again first, and said. */
-  private async healing<T>(
-    graph: TaskGraph,
-    work: (folder: string) => Promise<{ record: T } | { fault: string } | { lost: number[] }>,
-  ): Promise<{ record: T } | { fault: string }> {
-    const { options } = this;
-    for (let attempt = 0; attempt < 3; attempt++) {
-      const folder = newScratch(options.state);
-      let made;
-      try {
-        made = await work(folder);
-      } finally {
-        await options.driver.remove(folder);
-      }
-      if (!('lost' in made)) return made;
-      for (const d of made.lost) {
-        const fault = await this.restore(graph, d);
-        if (fault !== undefined) return { fault };
-      }
-    }
-    return { fault: 'the store keeps losing what it needs: is its disk sound?' };
-  }
-
-  private readonly restoring = new Map<BriefRecord, Promise<string | undefined>>();
-  /** Builds a package again whose files the store lost. */
-  private restore(graph: TaskGraph, d: number): Promise<string | undefined> {
-    const record = graph.records[d]!;
-    let under = this.restoring.get(record);
-    if (!under) this.restoring.set(record, (under = this.restoreNow(graph, d)));
-    return under;
-  }
-
-  private async restoreNow(graph: TaskGraph, d: number): Promise<string | undefined> {
-    const { options } = this;
-    const { name } = packageOf(graph, d);
-    options.progress.note(`the store lost ${name}, or it was damaged: it is built again`);
-    const settled = await options.taskKeys.resolveKey(graph, d);
-    if (typeof settled === 'string') return settled;
-    const log = join(options.output, 'logs', graph.id, `${name}.log`);
-    const made = await this.healing(graph, (work) => options.builder.build(graph, d, settled, work, log));
-    if ('fault' in made) return `'${name}' was lost, and can't be built again: ${made.fault}`;
-    await options.store.putRecord(made.record);
-    this.setRecord(graph, d, made.record);
-    Object.assign(graph.results[d]!, { state: 'built', reason: 'the store had lost it' });
-    return undefined;
+    const outcome = await this.runner.run(graph, task, resolved, (log) => {
+      t.started = options.now();
+      t.log = log;
+      options.progress.started(t);
+    });
+    if (outcome.kind === 'build')
+      return this.useRecord(graph, task, outcome.record, outcome.another ? 'cached' : 'built');
+    if (outcome.kind === 'test')
+      return this.useTestRecord(graph, task, outcome.record, outcome.another ? 'cached' : 'passed');
+    const stopped = options.signal.aborted;
+    this.finish(graph, task, stopped ? 'stopped' : 'failed', stopped ? 'the run was stopped' : outcome.reason);
   }
 }

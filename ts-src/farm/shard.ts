@@ -10,7 +10,7 @@ import { renderSchedule, type ScheduledTask } from '../render/schedule.ts';
 import { keepBase } from '../sandbox/stored-base.ts';
 import { hasSource, keepSource, keptSources } from '../store/sources.ts';
 import { newScratch } from '../sandbox/scratch.ts';
-import { gitDirOf } from '../engine/build/package-builder.ts';
+import { gitDirOf } from '../engine/build/source.ts';
 import { Scheduler } from '../engine/scheduler.ts';
 import { notesOnly } from '../engine/scheduler.ts';
 import { kindOf, packagesInRoot, packageOf } from '../engine/task-graph.ts';

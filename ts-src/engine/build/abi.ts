@@ -1,0 +1,49 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { compare } from '../../model/diagnostics.ts';
+import { sha256 } from '../../model/digest.ts';
+import { abiName } from '../../model/names.ts';
+import type { BriefRecord } from '../../model/result.ts';
+import type { TaskGraph } from '../task-graph.ts';
+
+/** The ABI name that a package provides, and those that it requires. */
+export interface Abi {
+  name: string;
+  requires: string[];
+}
+
+/** The distribution's packages whose libraries a build links (`slipway:Depends` of its substvars). */
+export const linkedPackages = (substvars: string): string[] =>
+  (/^slipway:Depends=(.*)$/m.exec(existsSync(substvars) ? readFileSync(substvars, 'utf8') : '')?.[1] ?? '').split(', ');
+
+/**
+ * Computes the ABI name of a package over its interface and the ABI names of what it was built against and needs at
+ * run time; and those names that it requires: of what it needs directly, and of what these don't require themselves. So
+ * a package that was built against another interface, however far below, can't be installed with this one.
+ *
+ * Libraries linked but not declared are required too, but are no part of the package's own name: plans don't know them.
+ */
+export function abiOf(graph: TaskGraph, n: number, shown: string, linked: readonly string[]): Abi {
+  const p = graph.scope.packages[n]!;
+  const roots = graph.closures.root(n);
+  const root = new Set(roots);
+  const declared = graph.closures.run(n).filter((d) => root.has(d));
+  const byAbi = new Map(roots.map((d) => [graph.records[d]!.abi, graph.records[d]!]));
+  const covered = new Set<string>();
+  const cover = (record: BriefRecord) =>
+    record.requires.forEach((abi) => {
+      if (covered.has(abi)) return;
+      covered.add(abi);
+      const next = byAbi.get(abi);
+      if (next) cover(next);
+    });
+  const direct = p.run.flatMap((name) => graph.closures.index.get(name) ?? []).filter((d) => root.has(d));
+  for (const d of direct) cover(graph.records[d]!);
+  const requires = new Set(direct.map((d) => graph.records[d]!.abi));
+  for (const d of declared) if (!covered.has(graph.records[d]!.abi)) requires.add(graph.records[d]!.abi);
+  const name = abiName(p.debian, sha256(JSON.stringify([shown, [...requires].sort(compare)])));
+  for (const d of roots) {
+    const { abi } = graph.records[d]!;
+    if (linked.includes(graph.scope.packages[d]!.debian) && !covered.has(abi)) requires.add(abi);
+  }
+  return { name, requires: [...requires].sort(compare) };
+}

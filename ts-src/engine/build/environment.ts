@@ -1,0 +1,144 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Outcome } from '../../io/process.ts';
+import { knownCause } from '../../render/log.ts';
+import type { Driver } from '../../sandbox/driver.ts';
+import type { Packages } from '../../sandbox/package-layers.ts';
+import type { Store } from '../../store/store.ts';
+import type { TaskKeys } from '../task-keys.ts';
+import { failed, lost, made, type BuildOutcome, type BuildRequest } from './outcome.ts';
+import { applyPatches, bringSource } from './source.ts';
+
+export interface EnvironmentOptions {
+  driver: Driver;
+  state: string;
+  store: Store;
+  distroRoot: string;
+  taskKeys: TaskKeys;
+  /** Compilers of one package. */
+  jobs: number;
+  /** Longest time that a package may build, or its tests may take, in minutes. */
+  minutes: number;
+  /** Of the whole run. */
+  signal: AbortSignal;
+}
+
+/** What a task is built in: its source, and the layers of its root. */
+export interface BuildEnvironment {
+  source: string;
+  build: string;
+  /** System packages (`name=version`) beside the base's. */
+  system: string[];
+  layers: string[];
+  /** The layer of the distribution's own packages. */
+  own: string;
+}
+
+/** First stage: the source with its patches, and the root with system packages and the distribution's own. */
+export async function prepareEnvironment(
+  options: EnvironmentOptions,
+  packages: Packages,
+  request: BuildRequest,
+  roots: readonly number[],
+): Promise<BuildOutcome<BuildEnvironment>> {
+  const { graph, package: p, resolved, work, log } = request;
+  mkdirSync(dirname(log), { recursive: true });
+  writeFileSync(log, `== ${p.name} ${p.version} on ${graph.id}, key ${resolved.key}\n`);
+  const system = await resolved.set.packages();
+  if (typeof system === 'string') return failed(`apt can't install what it needs: ${system}`);
+  const layers = await graph.system.root(system);
+  if (!layers.ok) return failed(`${layers.diagnostics[0]!.message} (${layers.diagnostics[0]!.file})`);
+  const own = join(work, 'own');
+  const gone = await packages.compose(
+    roots.map((d) => graph.records[d]!.debs[0]!),
+    graph.system.status(layers.value)!,
+    own,
+  );
+  if (gone.length) return lost(roots.filter((d) => gone.includes(graph.records[d]!.debs[0]!.sha256)));
+  const build = join(work, 'build');
+  const source = join(build, p.name);
+  const fault =
+    (await bringSource(options.state, options.store, p, source)) ??
+    (await applyPatches(options.distroRoot, options.taskKeys.settingsOf(p.name).patches ?? [], source, build));
+  return fault === undefined ? made({ source, build, system, layers: layers.value, own }) : failed(fault);
+}
+
+/** One entry into a task's root. */
+export interface BuildSteps {
+  /** Steps of the build script, in order. */
+  steps: string[];
+  env: Record<string, string>;
+  network: false | 'loopback';
+  signal: AbortSignal;
+}
+
+const oldReleases = ['focal', 'bionic', 'buster', 'bullseye'];
+
+/** Runs steps of the build script in a task's root. */
+export function enterEnvironment(
+  options: EnvironmentOptions,
+  request: BuildRequest,
+  environment: BuildEnvironment,
+  { steps, env, network, signal }: BuildSteps,
+): Promise<Outcome> {
+  const { graph, package: p } = request;
+  const old = oldReleases.includes(graph.target.release);
+  return options.driver.enter({
+    root: { layers: [environment.own, ...environment.layers] },
+    network,
+    user: 'builder',
+    work: join(request.work, `root-${steps.join('-')}`),
+    log: request.log,
+    signal,
+    binds: [{ from: environment.build, to: '/build' }],
+    env: {
+      SLIPWAY_JOBS: String(options.jobs),
+      SLIPWAY_COMPRESSION: old ? 'xz' : 'zstd',
+      SLIPWAY_COMPRESSION_LEVEL: old ? '1' : '3',
+      ...env,
+    },
+    command: [
+      'sh',
+      '-ec',
+      'cd "$1"; shift; for step; do echo "== $step"; sh -e debian/slipway.sh "$step"; done',
+      'sh',
+      `/build/${p.name}`,
+      ...steps,
+    ],
+  });
+}
+
+/** Why steps failed: the time limit, a known cause in the log, or the exit code. `what` names the steps. */
+export function reasonOf(
+  options: EnvironmentOptions,
+  outcome: Outcome,
+  limit: AbortSignal,
+  log: string,
+  what: string,
+): string {
+  if (limit.aborted && !options.signal.aborted) {
+    const { minutes } = options;
+    const time = minutes >= 1 ? `${Math.round(minutes)} minutes` : `${Math.round(minutes * 60)} seconds`;
+    return `it did not end in ${time}, and was stopped (--timeout gives it longer)`;
+  }
+  const cause = knownCause(readFileSync(log, 'utf8').slice(-200_000));
+  if (cause) return `${cause.cause}\n${cause.hint}`;
+  if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
+  return `${what} ended with ${outcome.signal ?? outcome.code}`;
+}
+
+/** A signal that also comes when the time is up; `done` once nothing waits for it. */
+export function timeLimit(parent: AbortSignal, minutes: number): { signal: AbortSignal; done(): void } {
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  const timer = setTimeout(abort, minutes * 60_000);
+  parent.addEventListener('abort', abort, { once: true });
+  if (parent.aborted) abort();
+  return {
+    signal: controller.signal,
+    done() {
+      clearTimeout(timer);
+      parent.removeEventListener('abort', abort);
+    },
+  };
+}

@@ -1,0 +1,56 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from '../../io/process.ts';
+import { sha256 } from '../../model/digest.ts';
+import type { PlannedPackage } from '../../model/plan.ts';
+import { checkout, fetchCommit } from '../../read/git/git.ts';
+import { restoreSource } from '../../store/sources.ts';
+import type { Store } from '../../store/store.ts';
+
+/** Writes a package's source into a folder; gives the reason where it is not at hand. */
+export async function bringSource(
+  state: string,
+  store: Store,
+  p: PlannedPackage,
+  target: string,
+): Promise<string | undefined> {
+  if (p.source.tree !== undefined && (await restoreSource(store, p.source.tree, target))) return undefined;
+  const gitDir = await gitDirOf(state, p);
+  if (!gitDir || !p.source.tree) return `its sources are not at hand (${p.source.url})`;
+  const out = await checkout({ gitDir }, p.source.tree, target);
+  return out.ok ? undefined : out.diagnostics[0]!.message;
+}
+
+/** Applies patches of the distro repository to a source; gives the reason where one does not apply. */
+export async function applyPatches(
+  distroRoot: string,
+  patches: readonly string[],
+  source: string,
+  ceiling: string,
+): Promise<string | undefined> {
+  for (const patch of patches) {
+    const applied = await run('git', ['apply', '-p1', '--whitespace=nowarn', join(distroRoot, patch)], {
+      cwd: source,
+      env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling },
+    });
+    if (applied.code !== 0) return `the patch ${patch} does not apply: ${applied.stderr.trim().split('\n')[0]}`;
+  }
+  return undefined;
+}
+
+/** The repository that holds a package's tree. */
+export async function gitDirOf(state: string, p: PlannedPackage): Promise<string | undefined> {
+  const own = join(state, 'git', `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own, join(state, 'git', 'archives.git'), join(state, 'git', 'folders.git')]) {
+    if (
+      existsSync(dir) &&
+      (await run('git', ['--git-dir', dir, 'cat-file', '-e', `${p.source.tree}^{tree}`])).code === 0
+    )
+      return dir;
+  }
+  const fetched =
+    p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit)
+      ? await fetchCommit(p.source.url, p.source.commit, state)
+      : undefined;
+  return fetched?.ok ? fetched.value.gitDir : undefined;
+}

@@ -1,0 +1,77 @@
+import { join } from 'node:path';
+import type { BriefRecord, BuildRecord } from '../model/result.ts';
+import type { Driver } from '../sandbox/driver.ts';
+import { newScratch } from '../sandbox/scratch.ts';
+import type { Store } from '../store/store.ts';
+import { failed, type BuildOutcome, type BuildRequest } from './build/outcome.ts';
+import type { PackageBuilder } from './build/package-builder.ts';
+import { packageOf, type TaskGraph } from './task-graph.ts';
+import type { TaskKeys } from './task-keys.ts';
+
+export interface RepairOptions {
+  driver: Driver;
+  state: string;
+  store: Store;
+  taskKeys: TaskKeys;
+  builder: PackageBuilder;
+  /** Where logs go: `logs/` below it. */
+  output: string;
+  note: (text: string) => void;
+  restored: (graph: TaskGraph, n: number, record: BuildRecord) => void;
+}
+
+/** An outcome after the repair: nothing is lost any more. */
+export type Repaired<T> = Exclude<BuildOutcome<T>, { state: 'lost' }>;
+
+/** Runs builds and tests in folders of their own; packages of the root that the store lost are built again first. */
+export class StoreRepair {
+  private readonly restoring = new Map<BriefRecord, Promise<string | undefined>>();
+  constructor(private readonly options: RepairOptions) {}
+
+  async run<T>(graph: TaskGraph, work: (folder: string) => Promise<BuildOutcome<T>>): Promise<Repaired<T>> {
+    const { options } = this;
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const folder = newScratch(options.state);
+      let outcome;
+      try {
+        outcome = await work(folder);
+      } finally {
+        await options.driver.remove(folder);
+      }
+      if (outcome.state !== 'lost') return outcome;
+      for (const d of outcome.packages) {
+        const fault = await this.restore(graph, d);
+        if (fault !== undefined) return failed(fault);
+      }
+    }
+    return failed('the store keeps losing what it needs: is its disk sound?');
+  }
+
+  /** Builds a package and keeps its record. */
+  async build(graph: TaskGraph, request: Omit<BuildRequest, 'work'>): Promise<Repaired<BuildRecord>> {
+    const outcome = await this.run(graph, (work) => this.options.builder.build({ ...request, work }));
+    if (outcome.state === 'made') await this.options.store.putRecord(outcome.value);
+    return outcome;
+  }
+
+  /** Builds a package again whose files the store lost, once for all that need it. */
+  private restore(graph: TaskGraph, d: number): Promise<string | undefined> {
+    const record = graph.records[d]!;
+    let under = this.restoring.get(record);
+    if (!under) this.restoring.set(record, (under = this.restoreNow(graph, d)));
+    return under;
+  }
+
+  private async restoreNow(graph: TaskGraph, d: number): Promise<string | undefined> {
+    const { options } = this;
+    const p = packageOf(graph, d);
+    options.note(`the store lost ${p.name}, or it was damaged: it is built again`);
+    const resolved = await options.taskKeys.resolveKey(graph, d);
+    if (typeof resolved === 'string') return resolved;
+    const log = join(options.output, 'logs', graph.id, `${p.name}.log`);
+    const outcome = await this.build(graph, { graph, number: d, package: p, resolved, log });
+    if (outcome.state === 'failed') return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
+    options.restored(graph, d, outcome.value);
+    return undefined;
+  }
+}

@@ -1,0 +1,145 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { withMutex } from '../io/mutex.ts';
+import type { Scope, Target } from '../model/plan.ts';
+import type { BriefRecord, BriefTest, BuildRecord, Hints, TestRecord } from '../model/result.ts';
+import { compareDebianVersions } from '../plan/versions.ts';
+import type { Driver } from '../sandbox/driver.ts';
+import type { Store } from '../store/store.ts';
+import type { PackageBuilder } from './build/package-builder.ts';
+import { StoreRepair } from './store-repair.ts';
+import { kindOf, packageOf, type TaskGraph } from './task-graph.ts';
+import type { ResolvedTask, TaskKeys } from './task-keys.ts';
+
+export interface TaskRunnerOptions {
+  driver: Driver;
+  state: string;
+  store: Store;
+  taskKeys: TaskKeys;
+  builder: PackageBuilder;
+  /** Where logs go: `logs/` below it. */
+  output: string;
+  /** Do these anew even though the store has them; tests that failed where that was asked for. */
+  rebuild: (name: string) => boolean;
+  retest: (record: BriefTest) => boolean;
+  /** Version that the channel holds, by Debian package. */
+  channelVersion: (scope: Scope, target: Target, debian: string) => string | undefined;
+  /** Brief records by key, as the last run's index has them. */
+  hints: Hints;
+}
+
+/** What the store has for a key: a result to use, or why the task must be done. */
+export type Found =
+  | { kind: 'build'; record: BriefRecord }
+  | { kind: 'test'; record: BriefTest }
+  | { kind: 'failed'; reason: string }
+  | { kind: 'todo'; reason: string };
+
+/** How a task ended that was to be done. `another`: another slipway on this machine did it meanwhile. */
+export type TaskOutcome =
+  | { kind: 'build'; record: BriefRecord; another: boolean }
+  | { kind: 'test'; record: BriefTest; another: boolean }
+  | { kind: 'failed'; reason: string };
+
+/** What a task tells while it runs. */
+export interface TaskReports {
+  /** The task begins; its log is this file below the output. */
+  started: (log: string) => void;
+  note: (text: string) => void;
+  /** The store had lost this package; it was built again. */
+  restored: (graph: TaskGraph, n: number, record: BuildRecord) => void;
+}
+
+/** Does one task: looks it up, builds or tests, and keeps the result. Knows nothing of what waits for it. */
+export class TaskRunner {
+  private readonly repair: StoreRepair;
+  constructor(
+    private readonly options: TaskRunnerOptions,
+    private readonly reports: Pick<TaskReports, 'note' | 'restored'>,
+  ) {
+    this.repair = new StoreRepair({ ...options, ...reports });
+  }
+
+  /** Looks a key up, in the hints first. */
+  async find(graph: TaskGraph, task: number, key: string): Promise<Found> {
+    return kindOf(graph, task) === 'test' ? this.findTest(graph, task, key) : this.findBuild(graph, task, key);
+  }
+
+  private async findTest(graph: TaskGraph, task: number, key: string): Promise<Found> {
+    const { options } = this;
+    const hint = options.hints.tests.get(key);
+    // One that failed may have passed since.
+    const there = hint && hint.outcome !== 'failed' ? hint : await options.store.getTest(key);
+    if (there && !options.rebuild(packageOf(graph, task).name) && !options.retest(there))
+      return { kind: 'test', record: there };
+    return { kind: 'todo', reason: there ? 'forced' : 'new or changed inputs' };
+  }
+
+  private async findBuild(graph: TaskGraph, task: number, key: string): Promise<Found> {
+    const { options } = this;
+    const p = packageOf(graph, task);
+    const hint = options.hints.builds.get(key);
+    const record = hint && options.store.holds(hint.debs) ? hint : await options.store.get(key);
+    const held = options.channelVersion(graph.scope, graph.target, p.debian);
+    const goesDown = record && held !== undefined && compareDebianVersions(record.version, held) < 0;
+    if (record && !goesDown && !options.rebuild(p.name)) return { kind: 'build', record };
+    if (p.mustBeCached)
+      return { kind: 'failed', reason: 'it was not built before: leave out --only, or build it first' };
+    const reason = goesDown ? `packed anew: the channel holds ${held}` : record ? 'forced' : 'new or changed inputs';
+    return { kind: 'todo', reason };
+  }
+
+  /** Does a task whose key is known, unless another slipway on this machine did it meanwhile. */
+  async run(
+    graph: TaskGraph,
+    task: number,
+    resolved: ResolvedTask,
+    started: TaskReports['started'],
+  ): Promise<TaskOutcome> {
+    const { options } = this;
+    const p = packageOf(graph, task);
+    const lock = join(options.state, 'locks', resolved.key);
+    const outcome = await withMutex(
+      lock,
+      async () => {
+        const another = await this.doneMeanwhile(graph, task, resolved.key);
+        if (another) return another;
+        const test = kindOf(graph, task) === 'test';
+        const log = join('logs', graph.id, `${p.name}${test ? '.test' : ''}.log`);
+        started(log);
+        return this.doNow(graph, task, resolved, join(options.output, log));
+      },
+      () => this.reports.note(`${p.name}: another slipway does it; waiting`),
+    );
+    rmSync(lock, { force: true });
+    return outcome;
+  }
+
+  private async doneMeanwhile(graph: TaskGraph, task: number, key: string): Promise<TaskOutcome | undefined> {
+    const { options } = this;
+    const p = packageOf(graph, task);
+    if (options.rebuild(p.name)) return undefined;
+    if (kindOf(graph, task) === 'test') {
+      const record = await options.store.getTest(key);
+      return record && !options.retest(record) ? { kind: 'test', record, another: true } : undefined;
+    }
+    const record = await options.store.get(key);
+    const held = options.channelVersion(graph.scope, graph.target, p.debian);
+    if (!record || (held !== undefined && compareDebianVersions(record.version, held) < 0)) return undefined;
+    return { kind: 'build', record, another: true };
+  }
+
+  private async doNow(graph: TaskGraph, task: number, resolved: ResolvedTask, log: string): Promise<TaskOutcome> {
+    const { options } = this;
+    const request = { graph, number: task % graph.count, package: packageOf(graph, task), resolved, log };
+    if (kindOf(graph, task) === 'build') {
+      const outcome = await this.repair.build(graph, request);
+      if (outcome.state === 'failed') return { kind: 'failed', reason: outcome.reason };
+      return { kind: 'build', record: outcome.value, another: false };
+    }
+    const outcome = await this.repair.run<TestRecord>(graph, (work) => options.builder.test({ ...request, work }));
+    if (outcome.state === 'failed') return { kind: 'failed', reason: outcome.reason };
+    await options.store.putTest(outcome.value);
+    return { kind: 'test', record: outcome.value, another: false };
+  }
+}
