@@ -1,5 +1,7 @@
 # Builds, tests and packs one package: sh -e debian/slipway.sh build|binary|test, as its `debian/rules` asks too.
 # `binary` is `stage` and `pack`; slipway calls these two by themselves, and looks between them at what will be packed.
+# This part is common to all packages. What differs by build type is in debian/build-type.sh: configure_and_compile,
+# install_staged, compile_tests and run_tests.
 # The steps are those of debhelper that a package of robot software needs; a Perl start for each of the others would
 # double the time of a small package.
 set -e
@@ -64,68 +66,30 @@ flags() {
   export CFLAGS CXXFLAGS
 }
 
-cmake_configure() {
-  cmake -S "$here" -B "$object" -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_BUILD_TYPE=None -DCMAKE_INSTALL_RPATH_USE_LINK_PATH=OFF -DCMAKE_SKIP_INSTALL_ALL_DEPENDENCY=ON \
-    -DCMAKE_EXPORT_NO_PACKAGE_REGISTRY=ON -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF "$@"
-}
-
 testing=OFF
 results=$here/../results/current
-options_run() {
-  case $build_type in
-    catkin) cmake_configure -DCATKIN_BUILD_BINARY_PACKAGE="$binary_package" -DCATKIN_ENABLE_TESTING=$testing -DCATKIN_TEST_RESULTS_DIR="$results" -DPYTHON_EXECUTABLE=/usr/bin/python3 "$@" ;;
-    ament_cmake) cmake_configure -DBUILD_TESTING=$testing -DAMENT_TEST_RESULTS_DIR="$results" -DPython3_EXECUTABLE=/usr/bin/python3 "$@" ;;
-    cmake) cmake_configure -DBUILD_TESTING=$testing "$@" ;;
-  esac
-}
-
-install_python() {
-  # Debian's Python would put data and scripts below `local`; where setup.cfg says a place for scripts, that one is taken.
-  DEB_PYTHON_INSTALL_LAYOUT=deb python3 setup.py --quiet build --build-base "$object" \
-    install --root "$stage" --prefix "$prefix" --install-data "$prefix" --install-lib "$prefix/lib/$python/site-packages" --single-version-externally-managed --record "$object/installed" "$@"
-}
+test_timeout=${SLIPWAY_TEST_TIMEOUT:-600}
+compile_tests() { :; }
+. debian/build-type.sh
 
 build() {
   flags
   mkdir -p "$object"
-  if [ "$build_type" = ament_python ]; then return 0; fi
-  set_options
-  cmake --build "$object"
+  configure_and_compile
 }
 
-# One run of all tests; its exit code counts where no result file tells of a failure.
-run_tests() {
-  mkdir -p "$results"
-  case $build_type in
-    catkin) cmake --build "$object" --target run_tests -- -k ;;
-    ament_python)
-      code=0
-      # Nothing in the test's folder may hide what is installed: pytest's cache and its byte code stay out of it.
-      python3 -B -m pytest -q -p no:cacheprovider --junit-xml="$results/pytest.xml" || code=$?
-      if [ "$code" -eq 5 ]; then rm -f "$results/pytest.xml"; return 0; fi
-      return "$code"
-      ;;
-    *)
-      set --
-      if ctest --help | grep -q output-junit; then set -- --output-junit "$results/ctest.xml"; fi
-      (cd "$object" && ctest --output-on-failure --timeout "${SLIPWAY_TEST_TIMEOUT:-600}" "$@")
-      ;;
-  esac
-}
-
+# `run_tests` is one run of all tests; its exit code counts where no result file tells of a failure.
 run_all_tests() {
   testing=ON
   unset DEB_BUILD_OPTIONS
   build
-  if [ "$build_type" = catkin ]; then cmake --build "$object" --target tests; fi
+  compile_tests
   echo "== tests"
   attempt=1
   while :; do
     failed=0
+    mkdir -p "$results"
     run_tests || failed=1
-    if [ "$build_type" != ament_python ] && [ ! -f "$results/ctest.xml" ]; then
-      for f in "$object"/Testing/*/Test.xml; do if [ -f "$f" ]; then cp "$f" "$results/ctest-Test.xml"; fi; done
-    fi
     if grep -rqsE --include='*.xml' '<(failure|error)\b|Status="failed"' "$results"; then failed=1; fi
     echo "$failed" > "$results/exit"
     mv "$results" "$here/../results/$attempt"
@@ -137,14 +101,8 @@ run_all_tests() {
 
 stage() {
   rm -rf "$stage"
-  if [ "$build_type" = ament_python ]; then
-    flags
-    set_options() { install_python; }
-    set_options
-  else
-    DESTDIR="$stage" cmake --install "$object"
-  fi
-  rm -f "$stage$prefix"/lib/"$python"/site-packages/easy-install.pth
+  flags
+  install_staged
   mkdir -p "$stage"
   outside=$(cd "$stage" && find . ! -type d | sed 's/^\.//' | while IFS= read -r f; do case $f in "$prefix"/*) ;; *) echo "$f" ;; esac; done)
   if [ -n "$outside" ]; then

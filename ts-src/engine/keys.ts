@@ -44,6 +44,7 @@ export function ownInputs(parts: OwnParts): KeyInputs {
       p.systemBuild,
       p.systemRun,
       p.bounds,
+      p.impliedBuild ?? [],
     ]),
     settings: JSON.stringify([
       settings.cmake_args ?? [],
@@ -70,7 +71,7 @@ export const rootInputs = (
 ): KeyInputs => ({
   system,
   dependencies: dependencies.map(([n, k]) => `${n}=${k}`).join(' '),
-  ...(tested ? { tests: JSON.stringify([tested.test, tested.systemTest]) } : {}),
+  ...(tested ? { tests: JSON.stringify([tested.test, tested.systemTest, tested.impliedTest ?? []]) } : {}),
 });
 
 /** What a key is the digest of: the parts with their lengths, so that no two have one text. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { BuildType } from '../model/build-types/index.ts';
 import { sha256 } from '../model/digest.ts';
 import type { Distro } from '../model/distro.ts';
 import type { DistributionInput, PlannedPackage } from '../model/plan.ts';
@@ -11,23 +12,6 @@ import { restOf } from '../read/manifest/packed-manifest.ts';
 import { packagingText } from '../render/debian.ts';
 import type { SystemSet } from '../sandbox/apt-resolver.ts';
 import { packagesInRoot, packageOf, type TaskGraph } from './task-graph.ts';
-
-const templatesDigest = sha256(packagingText);
-
-/** What a build type needs that package.xml need not say. */
-const implied: Record<PlannedPackage['buildType'], string[]> = {
-  catkin: [],
-  ament_cmake: [],
-  cmake: [],
-  ament_python: ['dh-python', 'python3-all', 'python3-setuptools'],
-};
-/** What running tests needs beside what package.xml says. */
-const impliedByTests: Record<PlannedPackage['buildType'], string[]> = {
-  catkin: [],
-  ament_cmake: [],
-  cmake: [],
-  ament_python: ['python3-pytest'],
-};
 
 /** A task whose root is known: its key, that key's parts, and the system packages of its root. */
 export interface ResolvedTask {
@@ -52,6 +36,7 @@ export class TaskKeys {
   private readonly byScope = new Map<string, DistributionInput>();
   private readonly facts = new Map<TaskGraph, Facts>();
   private readonly manifests = new Map<string, string>();
+  private readonly templates = new Map<BuildType, string>();
 
   constructor(
     private readonly distro: Distro,
@@ -85,9 +70,9 @@ export class TaskKeys {
     const names: PackageNameSet = [];
     for (const list of [
       p.systemBuild,
+      p.impliedBuild ?? [],
       variant?.build_depends ?? [],
-      implied[p.buildType],
-      ...(isTest ? [p.systemTest, impliedByTests[p.buildType]] : []),
+      ...(isTest ? [p.systemTest, p.impliedTest ?? []] : []),
     ])
       vocabulary.add(names, list);
     const n = task % graph.count;
@@ -124,7 +109,7 @@ export class TaskKeys {
         settings,
         variant: this.distro.variants[graph.target.variant],
         environment: this.environment(graph, p),
-        templates: templatesDigest,
+        templates: this.templatesDigest(p.buildType),
         base: graph.base.digest,
         manifest: this.manifestDigest(graph, p.name),
         patches: (settings.patches ?? []).map((f) => sha256(readFileSync(join(this.distroRoot, f)))).join(' '),
@@ -132,6 +117,12 @@ export class TaskKeys {
       own[n] = there = { parts, text: keyText(parts) };
     }
     return there;
+  }
+
+  private templatesDigest(type: BuildType): string {
+    let digest = this.templates.get(type);
+    if (digest === undefined) this.templates.set(type, (digest = sha256(packagingText(type))));
+    return digest;
   }
 
   /** Whether all that a task's key needs is known. */

@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { buildTypes, type Plan } from './plan.ts';
+import type { BuildType } from './build-types/index.ts';
+import type { Plan } from './plan.ts';
 
 /** The published schema of a plan. The type is `Plan`; that the two agree is checked by the compiler below. */
 const planSchema = () => {
@@ -29,7 +30,7 @@ const planSchema = () => {
             name: z.string(),
             repository: z.string(),
             version: z.string(),
-            buildType: z.string() as unknown as z.ZodType<(typeof buildTypes)[number]>,
+            buildType: z.string() as unknown as z.ZodType<BuildType>,
             source: z.strictObject({
               url: z.string(),
               commit: z.string().optional(),
@@ -46,9 +47,11 @@ const planSchema = () => {
             systemBuild: names,
             systemRun: names,
             systemTest: names,
+            impliedBuild: names.optional(),
+            impliedTest: names.optional(),
             bounds: z.record(z.string(), names),
             blocked: z.string().optional(),
-            held: z.literal(true).optional(),
+            mustBeCached: z.literal(true).optional(),
             depth: z.number().int(),
           }),
         ),

@@ -1,3 +1,4 @@
+import type { BuildType } from './build-types/index.ts';
 import type { Manifest } from './manifest.ts';
 
 /**
@@ -22,6 +23,8 @@ export interface SourcePackage {
   /** For diagnostics: where package.xml lies. */
   file: string;
   source: PackageSource;
+  /** `build-backend` of its pyproject.toml, where it has one and no setup.py. */
+  buildBackend?: string;
   /** Upstream version with the Debian increment, for `release` entries. */
   released?: string;
 }
@@ -68,6 +71,9 @@ export interface PlannedPackage {
   systemBuild: string[];
   systemRun: string[];
   systemTest: string[];
+  /** Debian packages that its build type needs beside those, where it needs some: to build, to test. */
+  impliedBuild?: string[];
+  impliedTest?: string[];
   /** Version bounds on packages of this plan, as Debian relations by package name. */
   bounds: Record<string, string[]>;
   /** Why it can't be built; the diagnostics tell more. */
@@ -77,9 +83,6 @@ export interface PlannedPackage {
   /** Longest chain of builds below it, in packages. */
   depth: number;
 }
-
-export const buildTypes = ['catkin', 'ament_cmake', 'ament_python', 'cmake'] as const;
-export type BuildType = (typeof buildTypes)[number];
 
 /** One distribution on one platform. Its tasks are `packages` × `targets`. */
 export interface Scope {

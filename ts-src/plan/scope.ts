@@ -2,7 +2,8 @@ import { compare, error, nearest, warning, type Diagnostic } from '../model/diag
 import type { Distribution, Distro } from '../model/distro.ts';
 import type { Package } from '../model/manifest.ts';
 import { installPrefix } from '../model/names.ts';
-import { buildTypes, type BuildType, type PlannedPackage, type Scope } from '../model/plan.ts';
+import { buildTypes, impliedNeeds, isBuildType, type BuildType } from '../model/build-types/index.ts';
+import type { PlannedPackage, Scope } from '../model/plan.ts';
 import { matcher } from './globs.ts';
 import { forBuild, forRun, forTest, isInterface, typesupport, type Evaluated, type Need } from './needs.ts';
 import { edgeOf, groupOf, leaveOut, ordered, type Node } from './order.ts';
@@ -221,13 +222,16 @@ class ScopePlanner {
       depth: 0,
     };
     const node: Node = { number, planned, build: nobody, run: nobody, test: nobody, faults: undefined };
-    if (!(buildTypes as readonly string[]).includes(p.buildType)) {
+    const implied = impliedNeeds(p.buildType, source.buildBackend);
+    if (implied.build.length) planned.impliedBuild = [...implied.build];
+    if (implied.test.length) planned.impliedTest = [...implied.test];
+    if (!isBuildType(p.buildType)) {
       fault(
         node,
         error('build-type', `'${p.name}' has the build type '${p.buildType}', which is not known`, {
           file: p.file,
           line: p.manifest.buildTypes[0]?.line,
-          hint: `${buildTypes.join(', ')} are; or say in package_settings that the platform provides it`,
+          hint: `${Object.keys(buildTypes).join(', ')} are; or say in package_settings that the platform provides it`,
         }),
       );
       planned.blocked = `its build type '${p.buildType}' is not known`;

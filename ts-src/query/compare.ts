@@ -81,7 +81,8 @@ function difference(was: PlannedPackage, p: PlannedPackage): PackageChange | und
   if (!content) why.push('source');
   if (s(was).url !== s(p).url) why.push('repository');
   if (!same([was.build, was.run], [p.build, p.run])) why.push('dependencies');
-  if (!same([was.systemBuild, was.systemRun], [p.systemBuild, p.systemRun])) why.push('system packages');
+  if (!same([was.systemBuild, was.impliedBuild, was.systemRun], [p.systemBuild, p.impliedBuild, p.systemRun]))
+    why.push('system packages');
   if (!same([was.buildType, was.debian, was.bounds], [p.buildType, p.debian, p.bounds])) why.push('packaging');
   if ((was.blocked === undefined) !== (p.blocked === undefined))
     why.push(p.blocked === undefined ? 'no longer blocked' : 'blocked');

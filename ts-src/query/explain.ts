@@ -1,5 +1,6 @@
 import { compare } from '../model/diagnostics.ts';
 import type { Explanation, NeedExplained, ScopeExplained } from '../model/answers.ts';
+import { impliedNeeds } from '../model/build-types/index.ts';
 import type { Plan, Scope } from '../model/plan.ts';
 import { edgeOf } from '../plan/order.ts';
 import { forBuild, forRun, forTest, type Evaluated, type Need } from '../plan/needs.ts';
@@ -103,6 +104,14 @@ export function needsOf(resolver: Resolver, number: number): NeedExplained[] {
       from: originText(resolver, resolver.resolve({ name: n, id: d })),
     });
   }
+  const p = evaluated.packages[number]!;
+  const implied = impliedNeeds(p.buildType, evaluated.input.packages.get(p.name)?.buildBackend);
+  for (const [names, purpose] of [
+    [implied.build, 'build'],
+    [implied.test, 'test'],
+  ] as const)
+    for (const name of names.filter((n) => !said.has(n)))
+      found.push({ name, for: [purpose], tag: `build type ${p.buildType}`, line: 0, from: `system: ${name}` });
   return found.sort((a, b) => compare(a.name, b.name) || a.line - b.line);
 }
 

@@ -6,6 +6,7 @@ import type { Manifest } from '../model/manifest.ts';
 import { git, snapshotFolder } from './git/git.ts';
 import { parseManifest } from './manifest/manifest.ts';
 import { ignoreMarkers } from './packages.ts';
+import { backendOf } from './pyproject.ts';
 
 /** A package that lies on this disk, as colcon finds it: the path of its folder and of the repository above it. */
 export interface FolderPackage {
@@ -13,6 +14,7 @@ export interface FolderPackage {
   path: string;
   file: string;
   manifest: Manifest;
+  buildBackend?: string;
 }
 
 const maximumDepth = 100;
@@ -45,7 +47,11 @@ export function readFolder(root: string, folder: string): Result<FolderPackage[]
       const file = join(folder, path, 'package.xml');
       const read = parseManifest(readFileSync(join(root, file), 'utf8'), file);
       for (const d of read.diagnostics) diagnostics.push(d);
-      if (read.ok) packages.push({ repository: repositoryName(path, folder), path, file, manifest: read.value });
+      const has = (name: string) => entries.some((e) => e.name === name && e.isFile());
+      const python = has('pyproject.toml') && !has('setup.py');
+      const backend = python ? backendOf(readFileSync(join(root, folder, path, 'pyproject.toml'), 'utf8')) : {};
+      if (read.ok)
+        packages.push({ repository: repositoryName(path, folder), path, file, manifest: read.value, ...backend });
       continue;
     }
     if (depth < maximumDepth)

@@ -218,6 +218,7 @@ export async function readDistribution(
           repository: r.repository.name,
           manifest,
           file: r.file,
+          ...(r.buildBackend === undefined ? {} : { buildBackend: r.buildBackend }),
           source: pin?.commit ? { ...r.source, commit: pin.commit, ...(pin.tree ? { tree: pin.tree } : {}) } : r.source,
           released: r.repository.release!.version!,
         },
@@ -248,6 +249,7 @@ export async function readDistribution(
           repository: repository.name,
           manifest: p.manifest,
           file: p.file,
+          ...(p.buildBackend === undefined ? {} : { buildBackend: p.buildBackend }),
           source: { url: found.value.url, commit: found.value.commit, tree: p.tree, path: p.path },
         },
         repository,
@@ -265,6 +267,7 @@ export async function readDistribution(
           repository: p.repository,
           manifest: p.manifest,
           file: p.file,
+          ...(p.buildBackend === undefined ? {} : { buildBackend: p.buildBackend }),
           source: { url, path: p.path },
         },
         { name: p.repository, file: p.file },
@@ -281,6 +284,7 @@ interface Released {
   file: string;
   source: PackageSource;
   manifest: Result<Manifest>;
+  buildBackend?: string;
 }
 
 /** Of each repository's release its packages, with where their sources are. */
@@ -370,6 +374,7 @@ async function releasedPackages(
             packageName,
             file,
             source: { ...pin.value.source, ...(one ? { tree: one.tree } : {}) },
+            ...(one?.buildBackend === undefined ? {} : { buildBackend: one.buildBackend }),
             manifest: one
               ? good(one.manifest, found.diagnostics)
               : bad(

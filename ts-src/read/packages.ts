@@ -1,20 +1,22 @@
 import { join } from 'node:path';
 import { bad, error, type Diagnostic, type Result } from '../model/diagnostics.ts';
-import type { SourcePackage } from '../model/plan.ts';
+import type { Manifest } from '../model/manifest.ts';
 import { readJson, writeWhole } from '../io/files.ts';
 import { git, local, readFiles, type Reporter, type Snapshot } from './git/git.ts';
 import { parseManifest } from './manifest/manifest.ts';
+import { backendOf } from './pyproject.ts';
 
 /** What is kept of a repository at a commit, so that planning again reads nothing of it. */
 interface RepositoryText {
-  schema: 1;
+  schema: 2;
   commit: string;
   tree: string;
-  packages: { path: string; tree: string; xml: string }[];
+  /** `pyproject`: text of pyproject.toml, of a package that has no setup.py. */
+  packages: { path: string; tree: string; xml: string; pyproject?: string }[];
 }
 export interface RepositoryPackages {
   commit: string;
-  packages: { path: string; tree: string; file: string; manifest: SourcePackage['manifest'] }[];
+  packages: { path: string; tree: string; file: string; manifest: Manifest; buildBackend?: string }[];
 }
 
 /** Files that keep the packages of a folder from being found. */
@@ -24,7 +26,7 @@ const memory = (state: string, commit: string): string => join(state, 'manifests
 
 function textOf(state: string, commit: string): RepositoryText | undefined {
   const remembered = readJson<RepositoryText>(memory(state, commit));
-  return remembered?.schema === 1 ? remembered : undefined;
+  return remembered?.schema === 2 ? remembered : undefined;
 }
 
 export const remembers = (state: string, commit: string): boolean => textOf(state, commit) !== undefined;
@@ -53,6 +55,8 @@ export async function readPackages(
   if (listed.code !== 0) return bad(error('source-store', `can't list ${name}: ${listed.stderr.trim()}`));
   const trees = new Map<string, string>([['', snapshot.tree]]);
   const found: { path: string; blob: string }[] = [];
+  const pyprojects = new Map<string, string>();
+  const setups = new Set<string>();
   const ignored = new Set<string>();
   for (const line of listed.stdout.split('\0')) {
     const tab = line.indexOf('\t');
@@ -63,6 +67,8 @@ export async function readPackages(
     const base = path.slice(folder ? folder.length + 1 : 0);
     if (type === 'tree') trees.set(path, object);
     else if (base === 'package.xml') found.push({ path: folder, blob: object });
+    else if (base === 'pyproject.toml') pyprojects.set(folder, object);
+    else if (base === 'setup.py') setups.add(folder);
     else if (ignoreMarkers.has(base)) ignored.add(folder);
   }
   const above = (path: string): string[] => path.split('/').map((_, i, parts) => parts.slice(0, i).join('/'));
@@ -75,18 +81,27 @@ export async function readPackages(
       !path.split('/').some((part) => part.startsWith('.'))
     );
   });
+  const python = kept.flatMap(({ path }) => {
+    const blob = setups.has(path) ? undefined : pyprojects.get(path);
+    return blob === undefined ? [] : [{ path, blob }];
+  });
   const blobs = await readFiles(
     snapshot,
     url,
-    kept.map((k) => k.blob),
+    [...kept, ...python].map((k) => k.blob),
     reporter,
   );
   if (!blobs.ok) return blobs;
+  const pyprojectOf = new Map(python.map((k, i) => [k.path, blobs.value[kept.length + i]!]));
   const text: RepositoryText = {
-    schema: 1,
+    schema: 2,
     commit: snapshot.commit,
     tree: snapshot.tree,
-    packages: kept.map((k, i) => ({ path: k.path, tree: trees.get(k.path)!, xml: blobs.value[i]! })),
+    packages: kept.map((k, i) => {
+      const pyproject = pyprojectOf.get(k.path);
+      const text = { path: k.path, tree: trees.get(k.path)!, xml: blobs.value[i]! };
+      return pyproject === undefined ? text : { ...text, pyproject };
+    }),
   };
   writeWhole(memory(state, snapshot.commit), JSON.stringify(text));
   return parsePackages(name, text);
@@ -95,11 +110,11 @@ export async function readPackages(
 function parsePackages(repository: string, text: RepositoryText): Result<RepositoryPackages> & { ok: true } {
   const diagnostics: Diagnostic[] = [];
   const packages: RepositoryPackages['packages'] = [];
-  for (const { path, tree, xml } of text.packages) {
+  for (const { path, tree, xml, pyproject } of text.packages) {
     const file = `${repository}/${path ? `${path}/` : ''}package.xml`;
     const read = parseManifest(xml, file);
     diagnostics.push(...read.diagnostics);
-    if (read.ok) packages.push({ path, tree, file, manifest: read.value });
+    if (read.ok) packages.push({ path, tree, file, manifest: read.value, ...backendOf(pyproject) });
   }
   return { ok: true, value: { commit: text.commit, packages }, diagnostics };
 }

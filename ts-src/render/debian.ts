@@ -4,6 +4,8 @@ import copyrightTemplate from '../../resources/templates/copyright.mustache';
 import environmentTemplate from '../../resources/templates/environment.mustache';
 import rulesTemplate from '../../resources/templates/rules.mustache';
 import buildScript from '../../resources/templates/slipway.sh';
+import { keyTextOf } from '../model/build-types/build-type.ts';
+import { rulesOf, type BuildType } from '../model/build-types/index.ts';
 import type { Manifest } from '../model/manifest.ts';
 import { stampSeconds } from '../model/names.ts';
 import type { PlannedPackage } from '../model/plan.ts';
@@ -30,8 +32,8 @@ export interface Recipe {
   licenseText: string | undefined;
 }
 
-/** Changes whenever the templates do, so that what they made is not taken for what they would make now. */
-export const packagingText = [
+/** Changes whenever what is common to all packages does; `packagingText` adds the build type's share. */
+const commonText = [
   controlTemplate,
   changelogTemplate,
   copyrightTemplate,
@@ -39,6 +41,9 @@ export const packagingText = [
   environmentTemplate,
   buildScript,
 ].join('\0');
+
+/** What a package of this type is made by, so that what it made is not taken for what it would make now. */
+export const packagingText = (type: BuildType): string => `${commonText}\0${keyTextOf(rulesOf(type))}`;
 
 /** The files of `debian/`: path below it → text. */
 export function renderDebian(recipe: Recipe): Record<string, string> {
@@ -87,14 +92,13 @@ export function renderDebian(recipe: Recipe): Record<string, string> {
     }),
     rules: renderTemplate(rulesTemplate, {}),
     'slipway.sh': buildScript,
+    'build-type.sh': rulesOf(p.buildType).script,
     'slipway.env': renderTemplate(environmentTemplate, {
       name: shellQuote(p.name),
       package: shellQuote(p.debian),
-      buildType: shellQuote(p.buildType),
       prefix: shellQuote(recipe.prefix),
       underlays: shellQuote([...recipe.underlayPrefixes].reverse().join(' ')),
       epoch: String(stampSeconds(recipe.stamp)),
-      binaryPackage: p.name === 'catkin' ? '0' : '1',
       cmakeArgs: recipe.cmakeArgs.map(shellQuote).join(' '),
       environment: Object.entries(recipe.environment)
         .sort(([a], [b]) => (a < b ? -1 : 1))

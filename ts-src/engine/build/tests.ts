@@ -1,6 +1,7 @@
-import { existsSync, lstatSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readResults } from '../../inspect/test-results.ts';
+import { rulesOf } from '../../model/build-types/index.ts';
 import type { Outcome } from '../../io/process.ts';
 import type { PlannedPackage } from '../../model/plan.ts';
 import type { FailedCase, TestCase, TestRecord } from '../../model/result.ts';
@@ -84,24 +85,14 @@ function markFlaky(cases: readonly TestCase[], earlier: readonly TestCase[]): Fa
   });
 }
 
-const testWords =
-  /\b(?:catkin_add_\w*(?:gtest|gmock|nosetests)|add_rostest\w*|CATKIN_ENABLE_TESTING|BUILD_TESTING|ament_add_\w+|ament_lint_auto_find_test_dependencies|add_test|gtest_discover_tests|catkin_discover_tests)\b/;
-
-/**
- * Whether it is worth while to build a package with its tests: whether any of its CMake files speaks of tests, or it
- * has Python ones.
- */
+/** Whether it is worth while to build a package with its tests, by the files that its build type names. */
 export function hasTests(source: string, p: PlannedPackage): boolean {
+  const { file, words } = rulesOf(p.buildType).tests;
   const visit = (folder: string, depth: number): boolean =>
     readdirSync(folder, { withFileTypes: true }).some((e) => {
       const path = join(folder, e.name);
       if (e.isDirectory()) return depth < 8 && e.name !== '.git' && visit(path, depth + 1);
-      if (p.buildType === 'ament_python') return /^(test_.*|.*_test)\.py$/.test(e.name);
-      return (
-        (e.name === 'CMakeLists.txt' || e.name.endsWith('.cmake')) &&
-        lstatSync(path).isFile() &&
-        testWords.test(readFileSync(path, 'utf8'))
-      );
+      return file.test(e.name) && e.isFile() && (!words || words.test(readFileSync(path, 'utf8')));
     });
   return visit(source, 0);
 }

@@ -1,0 +1,21 @@
+import type { BuildTypeRules } from './build-type.ts';
+import { cmakeFile, cmakeScript } from './cmake-script.ts';
+
+/** ROS 2's CMake packages. */
+export const amentCmake: BuildTypeRules = {
+  buildDepends: [],
+  testDepends: [],
+  tests: {
+    file: cmakeFile,
+    words:
+      /\b(?:BUILD_TESTING|ament_add_\w+|ament_lint_auto_find_test_dependencies|add_test|gtest_discover_tests|add_rostest\w*)\b/,
+  },
+  script: String.raw`${cmakeScript}
+configure_and_compile() {
+  with_options cmake_configure -DBUILD_TESTING=$testing -DAMENT_TEST_RESULTS_DIR="$results" \
+    -DPython3_EXECUTABLE=/usr/bin/python3
+  cmake --build "$object"
+}
+run_tests() { run_ctest; }
+`,
+};

@@ -1,0 +1,29 @@
+import type { BuildTypeRules } from './build-type.ts';
+import { cmakeFile, cmakeScript } from './cmake-script.ts';
+
+/** ROS 1's packages. catkin itself ships setup.sh; the others are configured with CATKIN_BUILD_BINARY_PACKAGE. */
+export const catkin: BuildTypeRules = {
+  buildDepends: [],
+  testDepends: [],
+  tests: {
+    file: cmakeFile,
+    words:
+      /\b(?:catkin_add_\w*(?:gtest|gmock|nosetests)|add_rostest\w*|CATKIN_ENABLE_TESTING|BUILD_TESTING|add_test|gtest_discover_tests|catkin_discover_tests)\b/,
+  },
+  script: String.raw`${cmakeScript}
+configure_and_compile() {
+  binary_package=1
+  if [ "$name" = catkin ]; then binary_package=0; fi
+  with_options cmake_configure -DCATKIN_BUILD_BINARY_PACKAGE="$binary_package" -DCATKIN_ENABLE_TESTING=$testing \
+    -DCATKIN_TEST_RESULTS_DIR="$results" -DPYTHON_EXECUTABLE=/usr/bin/python3
+  cmake --build "$object"
+}
+compile_tests() { cmake --build "$object" --target tests; }
+run_tests() {
+  code=0
+  cmake --build "$object" --target run_tests -- -k || code=$?
+  keep_ctest_results
+  return "$code"
+}
+`,
+};

@@ -1,0 +1,16 @@
+import type { BuildTypeRules } from './build-type.ts';
+import { cmakeFile, cmakeScript } from './cmake-script.ts';
+
+/** Plain CMake, no ROS. */
+export const cmake: BuildTypeRules = {
+  buildDepends: [],
+  testDepends: [],
+  tests: { file: cmakeFile, words: /\b(?:BUILD_TESTING|add_test|gtest_discover_tests)\b/ },
+  script: String.raw`${cmakeScript}
+configure_and_compile() {
+  with_options cmake_configure -DBUILD_TESTING=$testing
+  cmake --build "$object"
+}
+run_tests() { run_ctest; }
+`,
+};
