@@ -16915,9 +16915,11 @@ var init_plan_schema = __esm({
                 systemBuild: names2,
                 systemRun: names2,
                 systemTest: names2,
+                impliedBuild: names2.optional(),
+                impliedTest: names2.optional(),
                 bounds: record(string2(), names2),
                 blocked: string2().optional(),
-                held: literal(true).optional(),
+                mustBeCached: literal(true).optional(),
                 depth: number2().int()
               })
             )
@@ -16934,7 +16936,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs47 = require("node:fs");
+var import_node_fs51 = require("node:fs");
 var import_node_util = require("node:util");
 init_diagnostics();
 
@@ -18249,7 +18251,8 @@ function difference(was, p) {
   if (!content) why.push("source");
   if (s(was).url !== s(p).url) why.push("repository");
   if (!same([was.build, was.run], [p.build, p.run])) why.push("dependencies");
-  if (!same([was.systemBuild, was.systemRun], [p.systemBuild, p.systemRun])) why.push("system packages");
+  if (!same([was.systemBuild, was.impliedBuild, was.systemRun], [p.systemBuild, p.impliedBuild, p.systemRun]))
+    why.push("system packages");
   if (!same([was.buildType, was.debian, was.bounds], [p.buildType, p.debian, p.bounds])) why.push("packaging");
   if (was.blocked === void 0 !== (p.blocked === void 0))
     why.push(p.blocked === void 0 ? "no longer blocked" : "blocked");
@@ -18731,8 +18734,239 @@ var Resolver = class {
 // ts-src/plan/scope.ts
 init_diagnostics();
 
-// ts-src/model/plan.ts
-var buildTypes = ["catkin", "ament_cmake", "ament_python", "cmake"];
+// ts-src/model/build-types/cmake-script.ts
+var cmakeScript = String.raw`
+cmake_configure() {
+  cmake -S "$here" -B "$object" -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_BUILD_TYPE=None \
+    -DCMAKE_INSTALL_RPATH_USE_LINK_PATH=OFF -DCMAKE_SKIP_INSTALL_ALL_DEPENDENCY=ON \
+    -DCMAKE_EXPORT_NO_PACKAGE_REGISTRY=ON -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF "$@"
+}
+
+install_staged() { DESTDIR="$stage" cmake --install "$object"; }
+
+# CTest has its own format where it can't write JUnit.
+keep_ctest_results() {
+  if [ -f "$results/ctest.xml" ]; then return 0; fi
+  for f in "$object"/Testing/*/Test.xml; do if [ -f "$f" ]; then cp "$f" "$results/ctest-Test.xml"; fi; done
+}
+
+run_ctest() {
+  set --
+  if ctest --help | grep -q output-junit; then set -- --output-junit "$results/ctest.xml"; fi
+  code=0
+  (cd "$object" && ctest --output-on-failure --timeout "$test_timeout" "$@") || code=$?
+  keep_ctest_results
+  return "$code"
+}
+`;
+var cmakeFile = /^CMakeLists\.txt$|\.cmake$/;
+
+// ts-src/model/build-types/ament-cmake.ts
+var amentCmake = {
+  buildDepends: [],
+  testDepends: [],
+  tests: {
+    file: cmakeFile,
+    words: /\b(?:BUILD_TESTING|ament_add_\w+|ament_lint_auto_find_test_dependencies|add_test|gtest_discover_tests|add_rostest\w*)\b/
+  },
+  script: String.raw`${cmakeScript}
+configure_and_compile() {
+  with_options cmake_configure -DBUILD_TESTING=$testing -DAMENT_TEST_RESULTS_DIR="$results" \
+    -DPython3_EXECUTABLE=/usr/bin/python3
+  cmake --build "$object"
+}
+run_tests() { run_ctest; }
+`
+};
+
+// ts-src/model/build-types/ament-python.ts
+var amentPython = {
+  buildDepends: ["dh-python", "python3-all", "python3-setuptools"],
+  testDepends: ["python3-pytest"],
+  tests: { file: /^(test_.*|.*_test)\.py$/ },
+  backends: {
+    setuptools: ["python3-wheel"],
+    hatchling: ["python3-hatchling"],
+    flit_core: ["flit"],
+    poetry: ["python3-poetry-core"]
+  },
+  script: String.raw`
+configure_and_compile() { :; }
+
+install_staged() {
+  if [ -f setup.py ]; then install_by_setup; else install_by_backend; fi
+  rm -f "$stage$prefix/lib/$python/site-packages/easy-install.pth"
+}
+
+# Debian's Python would put data and scripts below "local"; where setup.cfg says a place for scripts, that one is taken.
+install_by_setup() {
+  DEB_PYTHON_INSTALL_LAYOUT=deb python3 setup.py --quiet build --build-base "$object" \
+    install --root "$stage" --prefix "$prefix" --install-data "$prefix" \
+    --install-lib "$prefix/lib/$python/site-packages" --single-version-externally-managed --record "$object/installed"
+}
+
+install_by_backend() {
+  python3 - "$object" "$stage$prefix" "lib/$python/site-packages" <<'PYTHON'
+import configparser, importlib, os, shutil, stat, sys, zipfile
+target, root, library = sys.argv[1:4]
+try:
+    import tomllib
+except ImportError:
+    sys.exit("slipway: error: a package without setup.py needs Python 3.11 or later")
+with open("pyproject.toml", "rb") as f:
+    system = tomllib.load(f).get("build-system", {})
+name, _, attribute = system.get("build-backend", "setuptools.build_meta:__legacy__").partition(":")
+sys.path[:0] = [os.path.abspath(p) for p in system.get("backend-path", [])]
+try:
+    backend = importlib.import_module(name)
+except ImportError as e:
+    sys.exit("slipway: error: pyproject.toml asks for the build backend '%s' (%s): name the Debian package that has it"
+             " in package_settings (build_depends)" % (name, e))
+for part in filter(None, attribute.split(".")):
+    backend = getattr(backend, part)
+os.makedirs(target, exist_ok=True)
+wheel = zipfile.ZipFile(os.path.join(target, backend.build_wheel(target)))
+information = next(n.split("/")[0] for n in wheel.namelist() if n.split("/")[0].endswith(".dist-info"))
+data = information[: -len(".dist-info")] + ".data/"
+scripts = os.path.join(root, "bin")
+setup = configparser.ConfigParser(interpolation=None)
+setup.read("setup.cfg")
+if setup.has_option("install", "install_scripts"):
+    scripts = setup.get("install", "install_scripts").replace("$base", root)
+
+
+def place(path):
+    """Where a member of the wheel goes (the binary distribution format)."""
+    if not path.startswith(data):
+        return os.path.join(root, library, path)
+    scheme, _, rest = path[len(data):].partition("/")
+    if scheme == "scripts":
+        return os.path.join(scripts, rest)
+    folders = {"purelib": library, "platlib": library, "data": "", "headers": "include"}
+    return os.path.join(root, folders[scheme], rest)
+
+
+for member in wheel.infolist():
+    if member.is_dir():
+        continue
+    path = place(member.filename)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with wheel.open(member) as source:
+        text = source.read()
+    program = member.filename.startswith(data + "scripts/")
+    if program and text.startswith(b"#!python"):
+        text = b"#!/usr/bin/python3" + text[text.index(b"\n"):]
+    with open(path, "wb") as f:
+        f.write(text)
+    if program or member.external_attr >> 16 & stat.S_IXUSR:
+        os.chmod(path, 0o755)
+names = configparser.ConfigParser(delimiters=("=",))
+names.optionxform = str
+if information + "/entry_points.txt" in wheel.namelist():
+    names.read_string(wheel.read(information + "/entry_points.txt").decode())
+for name, value in names.items("console_scripts") if names.has_section("console_scripts") else []:
+    module, _, function = value.split("[")[0].strip().partition(":")
+    os.makedirs(scripts, exist_ok=True)
+    with open(os.path.join(scripts, name), "w") as f:
+        f.write("#!/usr/bin/python3\nimport sys\nfrom %s import %s\nsys.exit(%s())\n"
+                % (module, function.split(".")[0], function))
+    os.chmod(os.path.join(scripts, name), 0o755)
+PYTHON
+}
+
+# Nothing in the test's folder may hide what is installed: pytest's cache and its byte code stay out of it.
+run_tests() {
+  code=0
+  python3 -B -m pytest -q -p no:cacheprovider --junit-xml="$results/pytest.xml" || code=$?
+  if [ "$code" -eq 5 ]; then
+    rm -f "$results/pytest.xml"
+    return 0
+  fi
+  return "$code"
+}
+`
+};
+
+// ts-src/model/build-types/catkin.ts
+var catkin = {
+  buildDepends: [],
+  testDepends: [],
+  tests: {
+    file: cmakeFile,
+    words: /\b(?:catkin_add_\w*(?:gtest|gmock|nosetests)|add_rostest\w*|CATKIN_ENABLE_TESTING|BUILD_TESTING|add_test|gtest_discover_tests|catkin_discover_tests)\b/
+  },
+  script: String.raw`${cmakeScript}
+configure_and_compile() {
+  binary_package=1
+  if [ "$name" = catkin ]; then binary_package=0; fi
+  with_options cmake_configure -DCATKIN_BUILD_BINARY_PACKAGE="$binary_package" -DCATKIN_ENABLE_TESTING=$testing \
+    -DCATKIN_TEST_RESULTS_DIR="$results" -DPYTHON_EXECUTABLE=/usr/bin/python3
+  cmake --build "$object"
+}
+compile_tests() { cmake --build "$object" --target tests; }
+run_tests() {
+  code=0
+  cmake --build "$object" --target run_tests -- -k || code=$?
+  keep_ctest_results
+  return "$code"
+}
+`
+};
+
+// ts-src/model/build-types/cmake.ts
+var cmake = {
+  buildDepends: [],
+  testDepends: [],
+  tests: { file: cmakeFile, words: /\b(?:BUILD_TESTING|add_test|gtest_discover_tests)\b/ },
+  script: String.raw`${cmakeScript}
+configure_and_compile() {
+  with_options cmake_configure -DBUILD_TESTING=$testing
+  cmake --build "$object"
+}
+run_tests() { run_ctest; }
+`
+};
+
+// ts-src/model/build-types/meson.ts
+var meson = {
+  buildDepends: ["meson", "ninja-build", "pkg-config"],
+  testDepends: [],
+  tests: { file: /^meson\.build$/, words: /\btest\s*\(/ },
+  script: String.raw`
+configure_and_compile() {
+  meson setup --prefix "$prefix" --libdir lib --buildtype plain --wrap-mode nodownload "$object" "$here"
+  ninja -C "$object" -j "$jobs"
+}
+
+install_staged() { DESTDIR="$stage" meson install -C "$object" --no-rebuild; }
+
+run_tests() {
+  code=0
+  meson test -C "$object" --no-rebuild --print-errorlogs || code=$?
+  cp "$object/meson-logs/testlog.junit.xml" "$results/meson.xml" || return 1
+  return "$code"
+}
+`
+};
+
+// ts-src/model/build-types/index.ts
+var buildTypes = {
+  catkin,
+  ament_cmake: amentCmake,
+  ament_python: amentPython,
+  cmake,
+  meson
+};
+var rulesOf = (type) => buildTypes[type];
+var isBuildType = (name4) => Object.hasOwn(buildTypes, name4);
+var nothing = [];
+function impliedNeeds(type, backend) {
+  if (!isBuildType(type)) return { build: nothing, test: nothing };
+  const { buildDepends, testDepends, backends } = rulesOf(type);
+  const name4 = backend?.split(/[.:]/)[0] ?? "";
+  const more = backends && Object.hasOwn(backends, name4) ? backends[name4] : nothing;
+  return { build: more.length ? [...buildDepends, ...more] : buildDepends, test: testDepends };
+}
 
 // ts-src/plan/order.ts
 init_diagnostics();
@@ -19100,13 +19334,16 @@ var ScopePlanner = class {
       depth: 0
     };
     const node2 = { number: number3, planned, build: nobody, run: nobody, test: nobody, faults: void 0 };
-    if (!buildTypes.includes(p.buildType)) {
+    const implied = impliedNeeds(p.buildType, source.buildBackend);
+    if (implied.build.length) planned.impliedBuild = [...implied.build];
+    if (implied.test.length) planned.impliedTest = [...implied.test];
+    if (!isBuildType(p.buildType)) {
       fault(
         node2,
         error("build-type", `'${p.name}' has the build type '${p.buildType}', which is not known`, {
           file: p.file,
           line: p.manifest.buildTypes[0]?.line,
-          hint: `${buildTypes.join(", ")} are; or say in package_settings that the platform provides it`
+          hint: `${Object.keys(buildTypes).join(", ")} are; or say in package_settings that the platform provides it`
         })
       );
       planned.blocked = `its build type '${p.buildType}' is not known`;
@@ -19294,14 +19531,14 @@ var ScopePlanner = class {
 
 // ts-src/plan/settings.ts
 init_diagnostics();
-var nothing = Object.freeze({});
+var nothing2 = Object.freeze({});
 function settingsFinder(distro) {
   const entries = Object.entries(distro.package_settings).map(([pattern, settings2]) => ({
     pattern,
     settings: settings2,
     matches: matcher([pattern])
   }));
-  if (!entries.length) return Object.assign(() => nothing, { any: false });
+  if (!entries.length) return Object.assign(() => nothing2, { any: false });
   const known2 = /* @__PURE__ */ new Map();
   return Object.assign(
     (name4) => {
@@ -19320,7 +19557,7 @@ function settingsFinder(distro) {
               build_depends: [...all.build_depends ?? [], ...s.build_depends],
               depends: [...all.depends ?? [], ...s.depends]
             }),
-            nothing
+            nothing2
           )
         );
       }
@@ -19516,8 +19753,8 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
   return withMutex(`${gitDir}.lock`, async () => {
     if (!exists((0, import_node_path10.join)(gitDir, "HEAD"))) {
       (0, import_node_fs10.mkdirSync)(gitDir, { recursive: true });
-      const made = await git(["init", "--quiet", "--bare", gitDir]);
-      const named2 = made.code === 0 ? await git(["config", "remote.origin.url", url2], { gitDir }) : made;
+      const made2 = await git(["init", "--quiet", "--bare", gitDir]);
+      const named2 = made2.code === 0 ? await git(["config", "remote.origin.url", url2], { gitDir }) : made2;
       if (named2.code !== 0) return bad(error("source-store", `can't make ${gitDir}: ${lastLine(named2)}`));
     }
     const stale = (0, import_node_path10.join)(gitDir, "shallow.lock");
@@ -20353,11 +20590,21 @@ function parseXml2(source, file2) {
 var import_node_path11 = require("node:path");
 init_diagnostics();
 init_files();
+
+// ts-src/read/pyproject.ts
+function backendOf(pyproject) {
+  if (pyproject === void 0) return {};
+  const table2 = /^[ \t]*\[[ \t]*build-system[ \t]*\][ \t]*(?:#.*)?$([^]*?)(?=^[ \t]*\[|(?![^]))/m.exec(pyproject)?.[1] ?? "";
+  const backend = /^[ \t]*build-backend[ \t]*=[ \t]*(?:"([\w.:]+)"|'([\w.:]+)')/m.exec(table2);
+  return { buildBackend: backend?.[1] ?? backend?.[2] ?? "setuptools.build_meta" };
+}
+
+// ts-src/read/packages.ts
 var ignoreMarkers = /* @__PURE__ */ new Set(["CATKIN_IGNORE", "AMENT_IGNORE", "COLCON_IGNORE"]);
 var memory = (state, commit) => (0, import_node_path11.join)(state, "manifests", `${commit}.json`);
 function textOf(state, commit) {
   const remembered2 = readJson(memory(state, commit));
-  return remembered2?.schema === 1 ? remembered2 : void 0;
+  return remembered2?.schema === 2 ? remembered2 : void 0;
 }
 var remembers = (state, commit) => textOf(state, commit) !== void 0;
 function recall(state, commit, name4) {
@@ -20371,6 +20618,8 @@ async function readPackages(state, name4, snapshot, url2, reporter2) {
   if (listed.code !== 0) return bad(error("source-store", `can't list ${name4}: ${listed.stderr.trim()}`));
   const trees = /* @__PURE__ */ new Map([["", snapshot.tree]]);
   const found = [];
+  const pyprojects = /* @__PURE__ */ new Map();
+  const setups = /* @__PURE__ */ new Set();
   const ignored = /* @__PURE__ */ new Set();
   for (const line of listed.stdout.split("\0")) {
     const tab = line.indexOf("	");
@@ -20381,6 +20630,8 @@ async function readPackages(state, name4, snapshot, url2, reporter2) {
     const base = path2.slice(folder ? folder.length + 1 : 0);
     if (type === "tree") trees.set(path2, object3);
     else if (base === "package.xml") found.push({ path: folder, blob: object3 });
+    else if (base === "pyproject.toml") pyprojects.set(folder, object3);
+    else if (base === "setup.py") setups.add(folder);
     else if (ignoreMarkers.has(base)) ignored.add(folder);
   }
   const above2 = (path2) => path2.split("/").map((_, i, parts) => parts.slice(0, i).join("/"));
@@ -20389,18 +20640,27 @@ async function readPackages(state, name4, snapshot, url2, reporter2) {
     const parents = path2 === "" ? [] : above2(path2);
     return !ignored.has(path2) && !parents.some((p) => ignored.has(p) || roots.has(p)) && !path2.split("/").some((part) => part.startsWith("."));
   });
+  const python = kept2.flatMap(({ path: path2 }) => {
+    const blob = setups.has(path2) ? void 0 : pyprojects.get(path2);
+    return blob === void 0 ? [] : [{ path: path2, blob }];
+  });
   const blobs = await readFiles(
     snapshot,
     url2,
-    kept2.map((k) => k.blob),
+    [...kept2, ...python].map((k) => k.blob),
     reporter2
   );
   if (!blobs.ok) return blobs;
+  const pyprojectOf = new Map(python.map((k, i) => [k.path, blobs.value[kept2.length + i]]));
   const text2 = {
-    schema: 1,
+    schema: 2,
     commit: snapshot.commit,
     tree: snapshot.tree,
-    packages: kept2.map((k, i) => ({ path: k.path, tree: trees.get(k.path), xml: blobs.value[i] }))
+    packages: kept2.map((k, i) => {
+      const pyproject = pyprojectOf.get(k.path);
+      const text3 = { path: k.path, tree: trees.get(k.path), xml: blobs.value[i] };
+      return pyproject === void 0 ? text3 : { ...text3, pyproject };
+    })
   };
   writeWhole(memory(state, snapshot.commit), JSON.stringify(text2));
   return parsePackages(name4, text2);
@@ -20408,11 +20668,11 @@ async function readPackages(state, name4, snapshot, url2, reporter2) {
 function parsePackages(repository, text2) {
   const diagnostics = [];
   const packages = [];
-  for (const { path: path2, tree, xml } of text2.packages) {
+  for (const { path: path2, tree, xml, pyproject } of text2.packages) {
     const file2 = `${repository}/${path2 ? `${path2}/` : ""}package.xml`;
     const read = parseManifest(xml, file2);
     diagnostics.push(...read.diagnostics);
-    if (read.ok) packages.push({ path: path2, tree, file: file2, manifest: read.value });
+    if (read.ok) packages.push({ path: path2, tree, file: file2, manifest: read.value, ...backendOf(pyproject) });
   }
   return { ok: true, value: { commit: text2.commit, packages }, diagnostics };
 }
@@ -20443,7 +20703,11 @@ function readFolder(root, folder) {
       const file2 = (0, import_node_path12.join)(folder, path2, "package.xml");
       const read = parseManifest((0, import_node_fs11.readFileSync)((0, import_node_path12.join)(root, file2), "utf8"), file2);
       for (const d of read.diagnostics) diagnostics.push(d);
-      if (read.ok) packages.push({ repository: repositoryName(path2, folder), path: path2, file: file2, manifest: read.value });
+      const has = (name4) => entries.some((e) => e.name === name4 && e.isFile());
+      const python = has("pyproject.toml") && !has("setup.py");
+      const backend = python ? backendOf((0, import_node_fs11.readFileSync)((0, import_node_path12.join)(root, folder, path2, "pyproject.toml"), "utf8")) : {};
+      if (read.ok)
+        packages.push({ repository: repositoryName(path2, folder), path: path2, file: file2, manifest: read.value, ...backend });
       continue;
     }
     if (depth < maximumDepth3) {
@@ -21085,6 +21349,7 @@ async function readDistribution(workspace, name4, lock2, overrides, reporter2) {
           repository: r.repository.name,
           manifest,
           file: r.file,
+          ...r.buildBackend === void 0 ? {} : { buildBackend: r.buildBackend },
           source: pin?.commit ? { ...r.source, commit: pin.commit, ...pin.tree ? { tree: pin.tree } : {} } : r.source,
           released: r.repository.release.version
         },
@@ -21115,6 +21380,7 @@ async function readDistribution(workspace, name4, lock2, overrides, reporter2) {
           repository: repository.name,
           manifest: p.manifest,
           file: p.file,
+          ...p.buildBackend === void 0 ? {} : { buildBackend: p.buildBackend },
           source: { url: found.value.url, commit: found.value.commit, tree: p.tree, path: p.path }
         },
         repository
@@ -21132,6 +21398,7 @@ async function readDistribution(workspace, name4, lock2, overrides, reporter2) {
           repository: p.repository,
           manifest: p.manifest,
           file: p.file,
+          ...p.buildBackend === void 0 ? {} : { buildBackend: p.buildBackend },
           source: { url: url2, path: p.path }
         },
         { name: p.repository, file: p.file }
@@ -21208,6 +21475,7 @@ async function releasedPackages(workspace, repositories, locked2, reporter2) {
             packageName: packageName2,
             file: file2,
             source: { ...pin.value.source, ...one ? { tree: one.tree } : {} },
+            ...one?.buildBackend === void 0 ? {} : { buildBackend: one.buildBackend },
             manifest: one ? good(one.manifest, found.diagnostics) : bad(
               error("package-name", `the release of '${packageName2}' has no package.xml at its root`, {
                 file: repository.file,
@@ -21562,7 +21830,7 @@ async function readInputs(workspace, lock2, overrides, wanted, options4 = {}) {
 }
 function planInputs({ workspace, lock: lock2, distributions, rosdep, underlays, diagnostics }, selection) {
   const stamp = lock2?.stamp ?? stampOf(Date.now());
-  const made = makePlan({
+  const made2 = makePlan({
     distro: workspace.distro,
     distroFile: workspace.file,
     stamp,
@@ -21571,12 +21839,12 @@ function planInputs({ workspace, lock: lock2, distributions, rosdep, underlays, 
     underlays,
     selection
   });
-  const all = sorted([...diagnostics, ...made.diagnostics]);
+  const all = sorted([...diagnostics, ...made2.diagnostics]);
   if (all.some((d) => d.code === "selection")) return bad(...all);
-  return good({ workspace, plan: made.plan, resolvers: made.resolvers, distributions, diagnostics: all, lock: lock2 }, all);
+  return good({ workspace, plan: made2.plan, resolvers: made2.resolvers, distributions, diagnostics: all, lock: lock2 }, all);
 }
 async function planWorkspace(workspace, lock2, selection) {
-  const inputs = await readInputs(workspace, lock2, nothing2, selection.distributions);
+  const inputs = await readInputs(workspace, lock2, nothing3, selection.distributions);
   return inputs.ok ? planInputs(inputs.value, selection) : inputs;
 }
 async function comparePlanned(before2, after) {
@@ -21601,7 +21869,7 @@ async function pinFolders({ workspace, plan: plan2 }) {
     );
   }
 }
-var nothing2 = /* @__PURE__ */ new Map();
+var nothing3 = /* @__PURE__ */ new Map();
 async function planAt(workspace, ref, selection) {
   const folder = await checkoutRef(workspace.root, ref, workspace.state);
   if (!folder.ok) return folder;
@@ -22342,19 +22610,19 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
       every: Number(numbers[1]),
       repositories: [...repositories].sort(([a], [b]) => a < b ? -1 : 1).map(([name4, r]) => ({ name: name4, ...r }))
     };
-    const made = format === "casc" ? renderJobsCasc(input) : renderJobDsl(input);
+    const made2 = format === "casc" ? renderJobsCasc(input) : renderJobDsl(input);
     if (values.output !== void 0) {
-      writeWhole((0, import_node_path21.resolve)(values.output), made);
+      writeWhole((0, import_node_path21.resolve)(values.output), made2);
       writeMessage(`wrote ${values.output}: the jobs of ${input.repositories.length + 1} repositories
 `);
-    } else writeOutput(made);
+    } else writeOutput(made2);
     return exit.ok;
   }
 });
 
 // ts-src/cli/build.ts
-var import_node_fs37 = require("node:fs");
-var import_node_path43 = require("node:path");
+var import_node_fs41 = require("node:fs");
+var import_node_path48 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
@@ -22453,10 +22721,10 @@ function renderSummary(results, tails, milliseconds) {
 }
 function renderHeadline(title, results, faults2, abi2 = []) {
   const count2 = (kind, ...states) => results.filter((t) => t.kind === kind && states.includes(t.state)).length;
-  const failed2 = results.filter((t) => t.state === "failed");
+  const failed3 = results.filter((t) => t.state === "failed");
   const parts = [
-    ...failed2.length ? [
-      `failed: ${failed2.slice(0, 3).map((t) => t.kind === "test" ? `tests of ${t.name}` : t.name).join(", ")}${failed2.length > 3 ? ` and ${failed2.length - 3} more` : ""}`
+    ...failed3.length ? [
+      `failed: ${failed3.slice(0, 3).map((t) => t.kind === "test" ? `tests of ${t.name}` : t.name).join(", ")}${failed3.length > 3 ? ` and ${failed3.length - 3} more` : ""}`
     ] : [],
     ...faults2 ? [`${plural(faults2, "fault")} in the distro repository`] : [],
     ...[
@@ -22930,7 +23198,7 @@ async function bringMadeKey(room, key) {
     if (listed.code !== 0) return failed("list its keys", listed);
     if (fingerprintsIn(listed.stdout).length) return good(void 0);
   }
-  const made = await gpg(room, [
+  const made2 = await gpg(room, [
     "--passphrase",
     "",
     "--pinentry-mode",
@@ -22941,7 +23209,7 @@ async function bringMadeKey(room, key) {
     "sign",
     "never"
   ]);
-  if (made.code !== 0) return failed("make a key", made);
+  if (made2.code !== 0) return failed("make a key", made2);
   (0, import_node_fs23.mkdirSync)(key.home, { recursive: true, mode: 448 });
   const kept2 = await room.run("sh", ["-c", copyHome, "copy", room.home, key.home]);
   return kept2.code === 0 ? good(void 0) : failed("keep the key", kept2);
@@ -23058,11 +23326,11 @@ var Repository = class {
             const incoming = (0, import_node_path27.join)(this.state, "incoming", suite2.name);
             (0, import_node_fs24.mkdirSync)(incoming, { recursive: true });
             const paths2 = suite2.files.map((f) => (0, import_node_path27.join)(incoming, f.name));
-            const lost2 = (await this.store.many(
+            const lost3 = (await this.store.many(
               suite2.files,
               async (f) => await this.store.place(f, (0, import_node_path27.join)(incoming, f.name)) ? [] : [f.sha256]
             )).flat();
-            if (lost2.length) return good({ changed: false, keyFile, lost: lost2 });
+            if (lost3.length) return good({ changed: false, keyFile, lost: lost3 });
             const local2 = await run("aptly", [`-config=${(0, import_node_path27.join)(this.aptly, "aptly.conf")}`, "repo", "show", suite2.name]);
             if (local2.code === 127)
               return bad(
@@ -23191,12 +23459,12 @@ async function publishChannel(channel, input) {
   const published = await repository.publish(suites);
   if (!published.ok) return { sources: [], diagnostics: [...diagnostics, ...published.diagnostics], lost: [] };
   if (published.value.lost.length) {
-    const lost2 = new Set(published.value.lost);
+    const lost3 = new Set(published.value.lost);
     return {
       sources: [],
       diagnostics,
       lost: runs.flatMap(
-        (graph2) => graph2.records.flatMap((record2) => record2?.debs.some((d) => lost2.has(d.sha256)) ? [record2.key] : [])
+        (graph2) => graph2.records.flatMap((record2) => record2?.debs.some((d) => lost3.has(d.sha256)) ? [record2.key] : [])
       )
     };
   }
@@ -23268,10 +23536,6 @@ function suiteOf(graph2, before2, input, diagnostics) {
   }
   return Object.fromEntries(Object.entries(now).sort(([a], [b]) => a < b ? -1 : 1));
 }
-
-// ts-src/engine/scheduler.ts
-var import_node_fs25 = require("node:fs");
-var import_node_path29 = require("node:path");
 
 // ts-src/engine/readiness.ts
 function packageReadiness(closures, isTask) {
@@ -23401,6 +23665,150 @@ function makeTaskGraph(scope, target, base, system, full, history, tested) {
 }
 var packagesInRoot = (graph2, task) => task < graph2.count ? graph2.closures.root(task) : graph2.closures.testRoot(task - graph2.count);
 
+// ts-src/engine/task-runner.ts
+var import_node_fs25 = require("node:fs");
+var import_node_path30 = require("node:path");
+
+// ts-src/engine/store-repair.ts
+var import_node_path29 = require("node:path");
+
+// ts-src/engine/build/outcome.ts
+var made = (value2) => ({ state: "made", value: value2 });
+var failed2 = (reason) => ({ state: "failed", reason });
+var lost = (packages) => ({ state: "lost", packages });
+
+// ts-src/engine/store-repair.ts
+var StoreRepair = class {
+  constructor(options4) {
+    this.options = options4;
+  }
+  restoring = /* @__PURE__ */ new Map();
+  async run(graph2, work2) {
+    const { options: options4 } = this;
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const folder = newScratch(options4.state);
+      let outcome;
+      try {
+        outcome = await work2(folder);
+      } finally {
+        await options4.driver.remove(folder);
+      }
+      if (outcome.state !== "lost") return outcome;
+      for (const d of outcome.packages) {
+        const fault2 = await this.restore(graph2, d);
+        if (fault2 !== void 0) return failed2(fault2);
+      }
+    }
+    return failed2("the store keeps losing what it needs: is its disk sound?");
+  }
+  /** Builds a package and keeps its record. */
+  async build(graph2, request) {
+    const outcome = await this.run(graph2, (work2) => this.options.builder.build({ ...request, work: work2 }));
+    if (outcome.state === "made") await this.options.store.putRecord(outcome.value);
+    return outcome;
+  }
+  /** Builds a package again whose files the store lost, once for all that need it. */
+  restore(graph2, d) {
+    const record2 = graph2.records[d];
+    let under = this.restoring.get(record2);
+    if (!under) this.restoring.set(record2, under = this.restoreNow(graph2, d));
+    return under;
+  }
+  async restoreNow(graph2, d) {
+    const { options: options4 } = this;
+    const p = packageOf(graph2, d);
+    options4.note(`the store lost ${p.name}, or it was damaged: it is built again`);
+    const resolved = await options4.taskKeys.resolveKey(graph2, d);
+    if (typeof resolved === "string") return resolved;
+    const log = (0, import_node_path29.join)(options4.output, "logs", graph2.id, `${p.name}.log`);
+    const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
+    if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
+    options4.restored(graph2, d, outcome.value);
+    return void 0;
+  }
+};
+
+// ts-src/engine/task-runner.ts
+var TaskRunner = class {
+  constructor(options4, reports) {
+    this.options = options4;
+    this.reports = reports;
+    this.repair = new StoreRepair({ ...options4, ...reports });
+  }
+  repair;
+  /** Looks a key up, in the hints first. */
+  async find(graph2, task, key) {
+    return kindOf(graph2, task) === "test" ? this.findTest(graph2, task, key) : this.findBuild(graph2, task, key);
+  }
+  async findTest(graph2, task, key) {
+    const { options: options4 } = this;
+    const hint = options4.hints.tests.get(key);
+    const there = hint && hint.outcome !== "failed" ? hint : await options4.store.getTest(key);
+    if (there && !options4.rebuild(packageOf(graph2, task).name) && !options4.retest(there))
+      return { kind: "test", record: there };
+    return { kind: "todo", reason: there ? "forced" : "new or changed inputs" };
+  }
+  async findBuild(graph2, task, key) {
+    const { options: options4 } = this;
+    const p = packageOf(graph2, task);
+    const hint = options4.hints.builds.get(key);
+    const record2 = hint && options4.store.holds(hint.debs) ? hint : await options4.store.get(key);
+    const held = options4.channelVersion(graph2.scope, graph2.target, p.debian);
+    const goesDown = record2 && held !== void 0 && compareDebianVersions(record2.version, held) < 0;
+    if (record2 && !goesDown && !options4.rebuild(p.name)) return { kind: "build", record: record2 };
+    if (p.mustBeCached)
+      return { kind: "failed", reason: "it was not built before: leave out --only, or build it first" };
+    const reason = goesDown ? `packed anew: the channel holds ${held}` : record2 ? "forced" : "new or changed inputs";
+    return { kind: "todo", reason };
+  }
+  /** Does a task whose key is known, unless another slipway on this machine did it meanwhile. */
+  async run(graph2, task, resolved, started) {
+    const { options: options4 } = this;
+    const p = packageOf(graph2, task);
+    const lock2 = (0, import_node_path30.join)(options4.state, "locks", resolved.key);
+    const outcome = await withMutex(
+      lock2,
+      async () => {
+        const another = await this.doneMeanwhile(graph2, task, resolved.key);
+        if (another) return another;
+        const test2 = kindOf(graph2, task) === "test";
+        const log = (0, import_node_path30.join)("logs", graph2.id, `${p.name}${test2 ? ".test" : ""}.log`);
+        started(log);
+        return this.doNow(graph2, task, resolved, (0, import_node_path30.join)(options4.output, log));
+      },
+      () => this.reports.note(`${p.name}: another slipway does it; waiting`)
+    );
+    (0, import_node_fs25.rmSync)(lock2, { force: true });
+    return outcome;
+  }
+  async doneMeanwhile(graph2, task, key) {
+    const { options: options4 } = this;
+    const p = packageOf(graph2, task);
+    if (options4.rebuild(p.name)) return void 0;
+    if (kindOf(graph2, task) === "test") {
+      const record3 = await options4.store.getTest(key);
+      return record3 && !options4.retest(record3) ? { kind: "test", record: record3, another: true } : void 0;
+    }
+    const record2 = await options4.store.get(key);
+    const held = options4.channelVersion(graph2.scope, graph2.target, p.debian);
+    if (!record2 || held !== void 0 && compareDebianVersions(record2.version, held) < 0) return void 0;
+    return { kind: "build", record: record2, another: true };
+  }
+  async doNow(graph2, task, resolved, log) {
+    const { options: options4 } = this;
+    const request = { graph: graph2, number: task % graph2.count, package: packageOf(graph2, task), resolved, log };
+    if (kindOf(graph2, task) === "build") {
+      const outcome2 = await this.repair.build(graph2, request);
+      if (outcome2.state === "failed") return { kind: "failed", reason: outcome2.reason };
+      return { kind: "build", record: outcome2.value, another: false };
+    }
+    const outcome = await this.repair.run(graph2, (work2) => options4.builder.test({ ...request, work: work2 }));
+    if (outcome.state === "failed") return { kind: "failed", reason: outcome.reason };
+    await options4.store.putTest(outcome.value);
+    return { kind: "test", record: outcome.value, another: false };
+  }
+};
+
 // ts-src/engine/scheduler.ts
 var notesOnly = (say) => ({
   started: () => void 0,
@@ -23417,6 +23825,13 @@ var Scheduler = class {
   constructor(options4, graphs, alone = false) {
     this.options = options4;
     this.graphs = graphs;
+    this.runner = new TaskRunner(options4, {
+      note: (text2) => options4.progress.note(text2),
+      restored: (graph2, n, record2) => {
+        this.setRecord(graph2, n, record2);
+        Object.assign(graph2.results[n], { state: "built", reason: "the store had lost it" });
+      }
+    });
     for (const graph2 of graphs) {
       const isTask = (task) => graph2.results[task] !== void 0;
       this.waits.set(
@@ -23427,6 +23842,7 @@ var Scheduler = class {
   }
   ready = [];
   waits = /* @__PURE__ */ new Map();
+  runner;
   resolving = 0;
   working = 0;
   stopped = false;
@@ -23484,17 +23900,17 @@ var Scheduler = class {
       const b = this.ready[best];
       if (t.graph.priority[t.task] > b.graph.priority[b.task]) best = i;
     });
-    const { graph: run2, task, resolved: settled } = this.ready.splice(best, 1)[0];
+    const { graph: graph2, task, resolved } = this.ready.splice(best, 1)[0];
     this.working++;
-    this.runTask(run2, task, settled).catch((e) => {
+    this.runTask(graph2, task, resolved).catch((e) => {
       if (e.code === "ENOSPC" || e.code === "EDQUOT")
         this.finish(
-          run2,
+          graph2,
           task,
           "failed",
           "the disk is full: make room and run the same command again, it goes on where it was"
         );
-      else if (e.code === "ESTORE") this.finish(run2, task, "failed", e.message);
+      else if (e.code === "ESTORE") this.finish(graph2, task, "failed", e.message);
       else {
         this.failure ??= e;
         this.stopped = true;
@@ -23514,30 +23930,24 @@ var Scheduler = class {
       this.wake();
     });
   }
-  /** What a task's root holds is now known: its key, and whether the store has it. */
+  /** The packages of a task's root are known: finds its key, and whether the store has it. */
   async resolveNow(graph2, task) {
-    const { options: options4 } = this;
-    const settled = await options4.taskKeys.resolveKey(graph2, task);
-    if (typeof settled === "string") return this.finish(graph2, task, "failed", settled);
+    const resolved = await this.options.taskKeys.resolveKey(graph2, task);
+    if (typeof resolved === "string") return this.finish(graph2, task, "failed", resolved);
     const t = graph2.results[task];
-    t.key = settled.key;
-    const p = packageOf(graph2, task);
-    if (kindOf(graph2, task) === "test") {
-      const hint = options4.hints.tests.get(settled.key);
-      const there = hint && hint.outcome !== "failed" ? hint : await options4.store.getTest(settled.key);
-      if (there && !options4.rebuild(p.name) && !options4.retest(there))
-        return this.useTestRecord(graph2, task, there, "cached");
-      t.reason = there ? "forced" : "new or changed inputs";
-    } else {
-      const record2 = await this.lookUp(settled.key);
-      const held = options4.channelVersion(graph2.scope, graph2.target, p.debian);
-      const goesDown = record2 && held !== void 0 && compareDebianVersions(record2.version, held) < 0;
-      if (record2 && !goesDown && !options4.rebuild(p.name)) return this.useCached(graph2, task, record2);
-      if (p.mustBeCached)
-        return this.finish(graph2, task, "failed", "it was not built before: leave out --only, or build it first");
-      t.reason = record2 ? goesDown ? `packed anew: the channel holds ${held}` : "forced" : "new or changed inputs";
+    t.key = resolved.key;
+    const found = await this.runner.find(graph2, task, resolved.key);
+    switch (found.kind) {
+      case "build":
+        return this.useRecord(graph2, task, found.record, "cached");
+      case "test":
+        return this.useTestRecord(graph2, task, found.record, "cached");
+      case "failed":
+        return this.finish(graph2, task, "failed", found.reason);
+      case "todo":
+        t.reason = found.reason;
+        this.ready.push({ graph: graph2, task, resolved });
     }
-    this.ready.push({ graph: graph2, task, resolved: settled });
   }
   /** Settles one task whose root is known and takes it from the store, where it is there: for whoever schedules. */
   async resolveTask(graph2, task) {
@@ -23556,13 +23966,9 @@ var Scheduler = class {
     if (typeof settled === "string") this.finish(graph2, task, "failed", settled);
     else await this.runTask(graph2, task, settled);
   }
-  async lookUp(key) {
-    const hint = this.options.hints.builds.get(key);
-    return hint && this.options.store.holds(hint.debs) ? hint : this.options.store.get(key);
-  }
-  useCached(graph2, n, record2) {
+  useRecord(graph2, n, record2, how) {
     this.setRecord(graph2, n, record2);
-    this.finish(graph2, n, "cached", "unchanged");
+    this.finish(graph2, n, how, how === "cached" ? "unchanged" : graph2.results[n].reason);
   }
   setRecord(graph2, n, record2) {
     graph2.records[n] = record2;
@@ -23636,102 +24042,26 @@ var Scheduler = class {
     found.delete(task);
     return [...found].filter((n) => n < graph2.results.length);
   }
-  /** Does one task that was settled, unless another slipway on this machine did it meanwhile. */
-  async runTask(graph2, task, settled) {
+  async runTask(graph2, task, resolved) {
     const { options: options4 } = this;
-    const p = packageOf(graph2, task);
     const t = graph2.results[task];
-    const test2 = kindOf(graph2, task) === "test";
-    const lock2 = (0, import_node_path29.join)(options4.state, "locks", settled.key);
-    await withMutex(
-      lock2,
-      async () => {
-        if (!options4.rebuild(p.name)) {
-          if (test2) {
-            const already = await options4.store.getTest(settled.key);
-            if (already && !options4.retest(already)) return this.useTestRecord(graph2, task, already, "cached");
-          } else {
-            const already = await options4.store.get(settled.key);
-            const held = options4.channelVersion(graph2.scope, graph2.target, p.debian);
-            if (already && !(held !== void 0 && compareDebianVersions(already.version, held) < 0))
-              return this.useCached(graph2, task, already);
-          }
-        }
-        t.started = options4.now();
-        t.log = (0, import_node_path29.join)("logs", graph2.id, `${p.name}${test2 ? ".test" : ""}.log`);
-        options4.progress.started(t);
-        await (test2 ? this.doTest(graph2, task, settled, (0, import_node_path29.join)(options4.output, t.log)) : this.doBuild(graph2, task, settled, (0, import_node_path29.join)(options4.output, t.log)));
-      },
-      () => options4.progress.note(`${p.name}: another slipway does it; waiting`)
-    );
-    (0, import_node_fs25.rmSync)(lock2, { force: true });
-  }
-  async doBuild(graph2, n, settled, log) {
-    const made = await this.healing(graph2, (work2) => this.options.builder.build(graph2, n, settled, work2, log));
-    if ("fault" in made) return this.fail(graph2, n, made.fault);
-    await this.options.store.putRecord(made.record);
-    this.setRecord(graph2, n, made.record);
-    this.finish(graph2, n, "built", graph2.results[n].reason);
-  }
-  async doTest(graph2, task, settled, log) {
-    const made = await this.healing(
-      graph2,
-      (work2) => this.options.builder.test(graph2, task - graph2.count, settled, work2, log)
-    );
-    if ("fault" in made) return this.fail(graph2, task, made.fault);
-    await this.options.store.putTest(made.record);
-    this.useTestRecord(graph2, task, made.record, "passed");
-  }
-  fail(graph2, task, fault2) {
-    const stopped = this.options.signal.aborted;
-    this.finish(graph2, task, stopped ? "stopped" : "failed", stopped ? "the run was stopped" : fault2);
-  }
-  /** Does a task; what the store lost of its root is built again first, and said. */
-  async healing(graph2, work2) {
-    const { options: options4 } = this;
-    for (let attempt = 0; attempt < 3; attempt++) {
-      const folder = newScratch(options4.state);
-      let made;
-      try {
-        made = await work2(folder);
-      } finally {
-        await options4.driver.remove(folder);
-      }
-      if (!("lost" in made)) return made;
-      for (const d of made.lost) {
-        const fault2 = await this.restore(graph2, d);
-        if (fault2 !== void 0) return { fault: fault2 };
-      }
-    }
-    return { fault: "the store keeps losing what it needs: is its disk sound?" };
-  }
-  restoring = /* @__PURE__ */ new Map();
-  /** Builds a package again whose files the store lost. */
-  restore(graph2, d) {
-    const record2 = graph2.records[d];
-    let under = this.restoring.get(record2);
-    if (!under) this.restoring.set(record2, under = this.restoreNow(graph2, d));
-    return under;
-  }
-  async restoreNow(graph2, d) {
-    const { options: options4 } = this;
-    const { name: name4 } = packageOf(graph2, d);
-    options4.progress.note(`the store lost ${name4}, or it was damaged: it is built again`);
-    const settled = await options4.taskKeys.resolveKey(graph2, d);
-    if (typeof settled === "string") return settled;
-    const log = (0, import_node_path29.join)(options4.output, "logs", graph2.id, `${name4}.log`);
-    const made = await this.healing(graph2, (work2) => options4.builder.build(graph2, d, settled, work2, log));
-    if ("fault" in made) return `'${name4}' was lost, and can't be built again: ${made.fault}`;
-    await options4.store.putRecord(made.record);
-    this.setRecord(graph2, d, made.record);
-    Object.assign(graph2.results[d], { state: "built", reason: "the store had lost it" });
-    return void 0;
+    const outcome = await this.runner.run(graph2, task, resolved, (log) => {
+      t.started = options4.now();
+      t.log = log;
+      options4.progress.started(t);
+    });
+    if (outcome.kind === "build")
+      return this.useRecord(graph2, task, outcome.record, outcome.another ? "cached" : "built");
+    if (outcome.kind === "test")
+      return this.useTestRecord(graph2, task, outcome.record, outcome.another ? "cached" : "passed");
+    const stopped = options4.signal.aborted;
+    this.finish(graph2, task, stopped ? "stopped" : "failed", stopped ? "the run was stopped" : outcome.reason);
   }
 };
 
 // ts-src/cli/outputs.ts
 var import_node_fs26 = require("node:fs");
-var import_node_path30 = require("node:path");
+var import_node_path31 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -23806,11 +24136,11 @@ function renderReport(report2) {
 var resultsOf = (runs) => runs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
 async function writeOutputs(plan2, distributions, platforms, runs, store2, output, begun) {
   const results = resultsOf(runs);
-  writeWhole((0, import_node_path30.join)(output, "lock.yaml"), renderLock(makeLock(plan2.stamp, locked(plan2, distributions), platforms)));
-  writeWhole((0, import_node_path30.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
+  writeWhole((0, import_node_path31.join)(output, "lock.yaml"), renderLock(makeLock(plan2.stamp, locked(plan2, distributions), platforms)));
+  writeWhole((0, import_node_path31.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   writeWhole(
-    (0, import_node_path30.join)(output, "report.html"),
+    (0, import_node_path31.join)(output, "report.html"),
     renderReport({
       organization: plan2.organization,
       stamp: plan2.stamp,
@@ -23828,28 +24158,28 @@ async function writeOutputs(plan2, distributions, platforms, runs, store2, outpu
               upstream: p.version,
               repository: p.repository,
               needs: t.kind === "test" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
-              tail: t.state === "failed" && t.log ? tailOf((0, import_node_path30.join)(output, t.log)) : []
+              tail: t.state === "failed" && t.log ? tailOf((0, import_node_path31.join)(output, t.log)) : []
             }
           ];
         })
       )
     })
   );
-  const lost2 = [];
+  const lost3 = [];
   for (const graph2 of runs) {
     for (const record2 of graph2.tests) {
       if (!record2?.junit) continue;
       const text2 = await store2.readText(record2.junit);
       if (text2 === void 0)
-        lost2.push(
+        lost3.push(
           warning("results-lost", `the store lost the test results of '${record2.package}' on ${graph2.id}`, {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path30.join)(output, "junit", graph2.id, `${record2.package}.xml`), text2, { sync: false });
+      else writeWhole((0, import_node_path31.join)(output, "junit", graph2.id, `${record2.package}.xml`), text2, { sync: false });
     }
   }
-  return lost2;
+  return lost3;
 }
 function tailOf(log) {
   try {
@@ -24011,20 +24341,20 @@ function merged(now, known2) {
 }
 
 // ts-src/engine/session.ts
-var import_node_path39 = require("node:path");
+var import_node_path44 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/sandbox/base-system.ts
 var import_node_fs27 = require("node:fs");
-var import_node_path31 = require("node:path");
+var import_node_path32 = require("node:path");
 init_diagnostics();
 init_files();
 var earliest = "315619200";
 async function ensureBase(driver, state, distroRoot, name4, platform2, architecture2, now, log, progress, pinned) {
-  (0, import_node_fs27.mkdirSync)((0, import_node_path31.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path31.join)(
-    (0, import_node_fs27.realpathSync)((0, import_node_path31.join)(state, "bases")),
+  (0, import_node_fs27.mkdirSync)((0, import_node_path32.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path32.join)(
+    (0, import_node_fs27.realpathSync)((0, import_node_path32.join)(state, "bases")),
     `${name4}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
   const sources = { ...baseSources(platform2, distroRoot), underlays: underlaySources(platform2, distroRoot) };
@@ -24032,8 +24362,8 @@ async function ensureBase(driver, state, distroRoot, name4, platform2, architect
     JSON.stringify([platform2.os, platform2.release, architecture2, platform2.include, sources.lines, sources.underlays])
   );
   const current = () => {
-    const base = readJson((0, import_node_path31.join)(folder, "current.json"));
-    if (!base || base.wanted !== wanted || !exists((0, import_node_path31.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+    const base = readJson((0, import_node_path32.join)(folder, "current.json"));
+    if (!base || base.wanted !== wanted || !exists((0, import_node_path32.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
       return void 0;
     if (pinned) return base.digest === pinned ? base : void 0;
     return now / 1e3 - base.made < platform2.renew_days * 86400 ? base : void 0;
@@ -24041,18 +24371,18 @@ async function ensureBase(driver, state, distroRoot, name4, platform2, architect
   const there = current();
   if (there && await driver.ready(there.root)) return good(there);
   return withMutex(
-    (0, import_node_path31.join)(folder, "lock"),
+    (0, import_node_path32.join)(folder, "lock"),
     async () => {
       const other = current();
       if (other && await driver.ready(other.root)) return good(other);
-      for (const entry of (0, import_node_fs27.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path31.join)(folder, entry));
-      const work2 = (0, import_node_path31.join)(folder, `new-${process.pid}`);
-      const lists = (0, import_node_path31.join)(work2, "lists");
+      for (const entry of (0, import_node_fs27.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path32.join)(folder, entry));
+      const work2 = (0, import_node_path32.join)(folder, `new-${process.pid}`);
+      const lists = (0, import_node_path32.join)(work2, "lists");
       (0, import_node_fs27.mkdirSync)(lists, { recursive: true });
-      const tar = (0, import_node_path31.join)(work2, "base.tar");
+      const tar = (0, import_node_path32.join)(work2, "base.tar");
       const proxy = platform2.proxy ?? await hostProxy();
       const sibling = driver.name === "docker" ? readJson(
-        (0, import_node_path31.join)((0, import_node_fs27.realpathSync)((0, import_node_path31.join)(state, "bases")), `${name4}-${architecture2}`, "current.json")
+        (0, import_node_path32.join)((0, import_node_fs27.realpathSync)((0, import_node_path32.join)(state, "bases")), `${name4}-${architecture2}`, "current.json")
       ) : void 0;
       const shared = sibling && sibling.wanted === wanted && platform2.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
       const command = mmdebstrapCommand(platform2, architecture2, sources, tar, lists, {
@@ -24062,16 +24392,16 @@ async function ensureBase(driver, state, distroRoot, name4, platform2, architect
         progress(
           `making the base system of ${name4} (${platform2.os} ${platform2.release} ${architecture2}) with mmdebstrap: about a minute`
         );
-      const made = shared ? await run("cp", ["-a", shared.tar, tar]) : await run("mmdebstrap", command.args, {
+      const made2 = shared ? await run("cp", ["-a", shared.tar, tar]) : await run("mmdebstrap", command.args, {
         log,
         cwd: "/",
         env: { ...process.env, SOURCE_DATE_EPOCH: earliest, ...proxy ? { http_proxy: proxy } : {} },
         ...command.input === void 0 ? {} : { input: command.input }
       });
-      if (made.code !== 0) {
+      if (made2.code !== 0) {
         await driver.remove(work2);
         return bad(
-          made.code === 127 ? error("tool-missing", "mmdebstrap is not installed", {
+          made2.code === 127 ? error("tool-missing", "mmdebstrap is not installed", {
             hint: "slipway doctor says what this machine lacks"
           }) : error(
             "base-failed",
@@ -24081,7 +24411,7 @@ async function ensureBase(driver, state, distroRoot, name4, platform2, architect
         );
       }
       const digest3 = await sha256File(tar);
-      const root = (0, import_node_path31.join)(work2, "root");
+      const root = (0, import_node_path32.join)(work2, "root");
       const unpacked = await driver.unpack(tar, root);
       if (unpacked.code !== 0) {
         await driver.remove(work2);
@@ -24089,15 +24419,15 @@ async function ensureBase(driver, state, distroRoot, name4, platform2, architect
           error("base-failed", `can't unpack the base of '${name4}': ${unpacked.stderr.trim().split("\n").pop()}`)
         );
       }
-      if (shared && (0, import_node_path31.basename)(shared.lists) === "lists") {
+      if (shared && (0, import_node_path32.basename)(shared.lists) === "lists") {
         await run("rm", ["-rf", lists]);
         await run("cp", ["-a", shared.lists, lists]);
       }
       const listFiles = findLists(lists);
       const archive = sha256(
-        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path31.basename)(f), await sha256File(f)])))
+        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path32.basename)(f), await sha256File(f)])))
       );
-      const final = (0, import_node_path31.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
+      const final = (0, import_node_path32.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
       (0, import_node_fs27.renameSync)(work2, final);
       const base = {
@@ -24105,18 +24435,18 @@ async function ensureBase(driver, state, distroRoot, name4, platform2, architect
         archive,
         wanted,
         folder: final,
-        root: (0, import_node_path31.join)(final, "root"),
-        lists: (0, import_node_path31.join)(final, "lists", "lists"),
-        tar: (0, import_node_path31.join)(final, "base.tar"),
+        root: (0, import_node_path32.join)(final, "root"),
+        lists: (0, import_node_path32.join)(final, "lists", "lists"),
+        tar: (0, import_node_path32.join)(final, "base.tar"),
         packages: [],
         made: shared?.made ?? Math.floor(now / 1e3),
         sources: sources.from
       };
-      if (!exists(base.lists)) base.lists = (0, import_node_path31.join)(final, "lists");
+      if (!exists(base.lists)) base.lists = (0, import_node_path32.join)(final, "lists");
       const prepared = await prepareBase(driver, state, base);
       if (!prepared.ok) return prepared;
       base.packages = prepared.value;
-      writeWhole((0, import_node_path31.join)(folder, "current.json"), JSON.stringify(base));
+      writeWhole((0, import_node_path32.join)(folder, "current.json"), JSON.stringify(base));
       return good(base);
     },
     () => progress(`waiting for another slipway that makes the base of ${name4}`)
@@ -24154,11 +24484,11 @@ var firstError = (log) => {
   return line ? `: ${line.slice(3)}` : "";
 };
 var cacheOf = (base) => {
-  const folder = (0, import_node_path31.join)(base.folder, "cache");
+  const folder = (0, import_node_path32.join)(base.folder, "cache");
   (0, import_node_fs27.mkdirSync)(folder, { recursive: true });
   return folder;
 };
-var findLists = (folder) => (0, import_node_fs27.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path31.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs27.statSync)(f).isFile());
+var findLists = (folder) => (0, import_node_fs27.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path32.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs27.statSync)(f).isFile());
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
   const asked = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
@@ -24174,7 +24504,7 @@ var aptEnvironment = (proxy) => ({
 
 // ts-src/sandbox/stored-base.ts
 var import_node_fs28 = require("node:fs");
-var import_node_path32 = require("node:path");
+var import_node_path33 = require("node:path");
 init_diagnostics();
 init_files();
 var nameOf = (digest3, archive) => `bases/${digest3}-${archive.slice(0, 16)}.json`;
@@ -24182,8 +24512,8 @@ async function keepBase(store2, base, work2) {
   const name4 = nameOf(base.digest, base.archive);
   if (await store2.readJson(name4)) return;
   (0, import_node_fs28.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path32.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path32.join)(work2, "lists.tar.gz");
+  const tar = (0, import_node_path33.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path33.join)(work2, "lists.tar.gz");
   for (const [command, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -24203,35 +24533,35 @@ async function keepBase(store2, base, work2) {
 }
 async function toldBase(store2, state, platform2, wanted) {
   const stored = await store2.readJson(nameOf(wanted.digest, wanted.archive));
-  if (!stored) return lost("base", platform2, wanted.digest);
-  const folder = (0, import_node_path32.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+  if (!stored) return lost2("base", platform2, wanted.digest);
+  const folder = (0, import_node_path33.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
   return good({
     ...wanted,
     folder,
-    root: (0, import_node_path32.join)(folder, "root"),
-    lists: (0, import_node_path32.join)(folder, "lists"),
-    tar: (0, import_node_path32.join)(folder, "base.tar"),
+    root: (0, import_node_path33.join)(folder, "root"),
+    lists: (0, import_node_path33.join)(folder, "lists"),
+    tar: (0, import_node_path33.join)(folder, "base.tar"),
     packages: stored.packages,
     made: stored.made,
     sources: "store"
   });
 }
-var lost = (what, platform2, digest3) => bad(
+var lost2 = (what, platform2, digest3) => bad(
   error("base-failed", `the store has no ${what} of '${platform2}' with the digest ${digest3.slice(0, 12)}`, {
     hint: "plan again: then the base is made anew"
   })
 );
 async function storedBase(driver, store2, state, platform2, architecture2, wanted, progress) {
-  (0, import_node_fs28.mkdirSync)((0, import_node_path32.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path32.join)(
-    (0, import_node_fs28.realpathSync)((0, import_node_path32.join)(state, "bases")),
+  (0, import_node_fs28.mkdirSync)((0, import_node_path33.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path33.join)(
+    (0, import_node_fs28.realpathSync)((0, import_node_path33.join)(state, "bases")),
     `${platform2}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
-  const kept2 = (0, import_node_path32.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
+  const kept2 = (0, import_node_path33.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
   const there = async () => {
-    for (const file2 of [(0, import_node_path32.join)(folder, "current.json"), kept2]) {
+    for (const file2 of [(0, import_node_path33.join)(folder, "current.json"), kept2]) {
       const base = readJson(file2);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path32.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path33.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
         return base;
     }
     return void 0;
@@ -24239,48 +24569,48 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path32.join)(folder, "lock"),
+    (0, import_node_path33.join)(folder, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
       const stored = await store2.readJson(nameOf(wanted.digest, wanted.archive));
-      if (!stored) return lost("base", platform2, wanted.digest);
+      if (!stored) return lost2("base", platform2, wanted.digest);
       progress(`fetching the base system of ${platform2} (${architecture2}) from the store`);
       const [tar, lists] = [await store2.path(stored.tar), await store2.path(stored.lists)];
-      if (!tar || !lists) return lost("whole base", platform2, wanted.digest);
-      const work2 = (0, import_node_path32.join)(folder, `new-${process.pid}`);
+      if (!tar || !lists) return lost2("whole base", platform2, wanted.digest);
+      const work2 = (0, import_node_path33.join)(folder, `new-${process.pid}`);
       await driver.remove(work2);
-      (0, import_node_fs28.mkdirSync)((0, import_node_path32.join)(work2, "lists"), { recursive: true });
+      (0, import_node_fs28.mkdirSync)((0, import_node_path33.join)(work2, "lists"), { recursive: true });
       const unzipped2 = await run("sh", [
         "-c",
         'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
         "sh",
         tar,
-        (0, import_node_path32.join)(work2, "base.tar"),
+        (0, import_node_path33.join)(work2, "base.tar"),
         lists,
-        (0, import_node_path32.join)(work2, "lists")
+        (0, import_node_path33.join)(work2, "lists")
       ]);
       if (unzipped2.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unzipped2.stderr.trim().split("\n").pop()}`)
         );
-      if (await sha256File((0, import_node_path32.join)(work2, "base.tar")) !== wanted.digest)
-        return lost("sound base", platform2, wanted.digest);
-      const root = (0, import_node_path32.join)(work2, "root");
-      const unpacked = await driver.unpack((0, import_node_path32.join)(work2, "base.tar"), root);
+      if (await sha256File((0, import_node_path33.join)(work2, "base.tar")) !== wanted.digest)
+        return lost2("sound base", platform2, wanted.digest);
+      const root = (0, import_node_path33.join)(work2, "root");
+      const unpacked = await driver.unpack((0, import_node_path33.join)(work2, "base.tar"), root);
       if (unpacked.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unpacked.stderr.trim().split("\n").pop()}`)
         );
-      const final = (0, import_node_path32.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+      const final = (0, import_node_path33.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
       (0, import_node_fs28.renameSync)(work2, final);
       const base = {
         ...wanted,
         folder: final,
-        root: (0, import_node_path32.join)(final, "root"),
-        lists: (0, import_node_path32.join)(final, "lists"),
-        tar: (0, import_node_path32.join)(final, "base.tar"),
+        root: (0, import_node_path33.join)(final, "root"),
+        lists: (0, import_node_path33.join)(final, "lists"),
+        tar: (0, import_node_path33.join)(final, "base.tar"),
         packages: stored.packages,
         made: stored.made,
         sources: "store"
@@ -24296,7 +24626,7 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
 
 // ts-src/sandbox/apt-resolver.ts
 var import_node_fs29 = require("node:fs");
-var import_node_path33 = require("node:path");
+var import_node_path34 = require("node:path");
 init_diagnostics();
 init_files();
 var noPackages = { digest: sha256(""), packages: () => Promise.resolve([]) };
@@ -24325,7 +24655,7 @@ var AptResolver = class {
     this.base = base;
     this.proxy = proxy;
     this.log = log;
-    this.memory = (0, import_node_path33.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path34.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -24359,8 +24689,8 @@ var AptResolver = class {
     return this.refused.get(text2) ?? this.handle(text2, this.resolved.get(text2));
   }
   asked(names2) {
-    return new Promise((done, failed2) => {
-      this.pending.push({ names: names2, done, failed: failed2 });
+    return new Promise((done, failed3) => {
+      this.pending.push({ names: names2, done, failed: failed3 });
       if (!this.asking) {
         this.asking = true;
         void this.ask();
@@ -24372,7 +24702,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest3, handle = { digest: digest3, packages: () => this.packagesOf(names2, digest3) });
     return handle;
   }
-  setFile = (digest3) => (0, import_node_path33.join)(this.base.folder, "sets", `${digest3}.json`);
+  setFile = (digest3) => (0, import_node_path34.join)(this.base.folder, "sets", `${digest3}.json`);
   async packagesOf(names2, digest3) {
     const sound = (set) => Array.isArray(set) && sha256(set.join(" ")) === digest3;
     const here = readJson(this.setFile(digest3));
@@ -24409,7 +24739,7 @@ var AptResolver = class {
         const sets = [...new Set(batch.map((b) => b.names))].filter((s) => !this.resolved.has(s));
         if (sets.length) {
           const work2 = newScratch(this.state);
-          writeWhole((0, import_node_path33.join)(work2, "sets"), `${sets.join("\n")}
+          writeWhole((0, import_node_path34.join)(work2, "sets"), `${sets.join("\n")}
 `);
           const out = await this.driver.enter({
             root: { layers: [this.base.root] },
@@ -24417,7 +24747,7 @@ var AptResolver = class {
             user: "root",
             work: work2,
             env: aptEnvironment(void 0),
-            binds: [...this.lists(), { from: (0, import_node_path33.join)(work2, "sets"), to: "/sets", readOnly: true }],
+            binds: [...this.lists(), { from: (0, import_node_path34.join)(work2, "sets"), to: "/sets", readOnly: true }],
             command: [
               "sh",
               "-c",
@@ -24472,24 +24802,24 @@ var AptResolver = class {
     }
     return making;
   }
-  all = () => (0, import_node_path33.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path33.join)(this.all(), id);
+  all = () => (0, import_node_path34.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path34.join)(this.all(), id);
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; at2 = this.layers.get(at2).parent) {
       if (!this.layers.has(at2)) {
-        const layer = readJson((0, import_node_path33.join)(this.folder(at2), "layer.json"));
+        const layer = readJson((0, import_node_path34.join)(this.folder(at2), "layer.json"));
         if (!layer) return void 0;
         this.layers.set(at2, layer);
       }
-      chain.push((0, import_node_path33.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path34.join)(this.folder(at2), "root"));
     }
     return [...chain, this.base.root];
   }
   async make(id, set) {
     const there = this.chain(id);
     if (there && await this.sound(there)) return good(there);
-    return withMutex((0, import_node_path33.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path34.join)(this.all(), `${id}.lock`), async () => {
       const other = this.chain(id);
       if (other && await this.sound(other)) return good(other);
       let parent = this.nearestBelow(set);
@@ -24498,9 +24828,9 @@ var AptResolver = class {
       const fetched = await this.fetch(missing);
       if (!fetched.ok) return fetched;
       const work2 = newScratch(this.state);
-      const keep = (0, import_node_path33.join)(work2, "kept");
+      const keep = (0, import_node_path34.join)(work2, "kept");
       const lower = parent ? this.chain(parent.id) : [this.base.root];
-      const made = await this.driver.enter({
+      const made2 = await this.driver.enter({
         root: { layers: lower, keep },
         network: false,
         user: "root",
@@ -24523,7 +24853,7 @@ var AptResolver = class {
           ...missing
         ]
       });
-      if (made.code !== 0)
+      if (made2.code !== 0)
         return bad(
           error(
             "system-install",
@@ -24533,11 +24863,11 @@ var AptResolver = class {
         );
       const layer = parent ? { set, parent: parent.id } : { set };
       (0, import_node_fs29.mkdirSync)(this.all(), { recursive: true });
-      const staged = (0, import_node_path33.join)(work2, "layer");
+      const staged = (0, import_node_path34.join)(work2, "layer");
       (0, import_node_fs29.mkdirSync)(staged);
-      (0, import_node_fs29.rmSync)((0, import_node_path33.join)(keep, "aptcache"), { recursive: true, force: true });
-      (0, import_node_fs29.renameSync)(keep, (0, import_node_path33.join)(staged, "root"));
-      writeWhole((0, import_node_path33.join)(staged, "layer.json"), JSON.stringify(layer));
+      (0, import_node_fs29.rmSync)((0, import_node_path34.join)(keep, "aptcache"), { recursive: true, force: true });
+      (0, import_node_fs29.renameSync)(keep, (0, import_node_path34.join)(staged, "root"));
+      writeWhole((0, import_node_path34.join)(staged, "layer.json"), JSON.stringify(layer));
       if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
       (0, import_node_fs29.renameSync)(staged, this.folder(id));
       this.layers.set(id, layer);
@@ -24568,8 +24898,8 @@ var AptResolver = class {
     return best;
   }
   archives() {
-    const folder = (0, import_node_path33.join)(this.state, "archives");
-    (0, import_node_fs29.mkdirSync)((0, import_node_path33.join)(folder, "partial"), { recursive: true });
+    const folder = (0, import_node_path34.join)(this.state, "archives");
+    (0, import_node_fs29.mkdirSync)((0, import_node_path34.join)(folder, "partial"), { recursive: true });
     return folder;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
@@ -24578,7 +24908,7 @@ var AptResolver = class {
       const [name4, version2] = p.split("=");
       return `${name4}_${version2.replaceAll(":", "%3a")}_`;
     };
-    return withMutex((0, import_node_path33.join)(this.state, "archives.lock"), async () => {
+    return withMutex((0, import_node_path34.join)(this.state, "archives.lock"), async () => {
       const held = (0, import_node_fs29.readdirSync)(this.archives());
       const missing = packages.filter((p) => !held.some((h) => h.startsWith(file2(p))));
       if (!missing.length) return good(true);
@@ -24613,13 +24943,371 @@ var AptResolver = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers) {
-    return layers.map((l) => (0, import_node_path33.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers.map((l) => (0, import_node_path34.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
 // ts-src/engine/build/package-builder.ts
+var import_node_path42 = require("node:path");
+
+// ts-src/render/junit.ts
+function renderJunit(name4, cases) {
+  const suites = /* @__PURE__ */ new Map();
+  for (const c of cases) suites.set(c.suite, [...suites.get(c.suite) ?? [], c]);
+  const lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>"];
+  for (const [suite2, list2] of [...suites].sort(([a], [b]) => a < b ? -1 : 1)) {
+    const count2 = (result) => list2.filter((c) => c.result === result).length;
+    lines.push(
+      `  <testsuite name="${escape(suite2 === name4 ? name4 : `${name4}.${suite2}`)}" tests="${list2.length}" failures="${count2("failed")}" errors="0" skipped="${count2("skipped")}" time="${list2.reduce((s, c) => s + c.seconds, 0).toFixed(3)}">`
+    );
+    for (const c of list2) {
+      const open2 = `    <testcase classname="${escape(suite2 === name4 ? name4 : `${name4}.${suite2}`)}" name="${escape(c.name)}" time="${c.seconds.toFixed(3)}"`;
+      const inner = [
+        ...c.result === "failed" ? [`      <failure message="${escape(firstLine(c.message))}">${escape(c.message)}</failure>`] : [],
+        ...c.result === "skipped" ? [`      <skipped message="${escape(firstLine(c.message))}"/>`] : [],
+        ...c.flaky ? [`      <system-out>flaky: it failed and then passed
+${escape(c.message)}</system-out>`] : c.result === "failed" && c.output ? [`      <system-out>${escape(c.output.slice(-2e4))}</system-out>`] : []
+      ];
+      lines.push(...inner.length ? [`${open2}>`, ...inner, "    </testcase>"] : [`${open2}/>`]);
+    }
+    lines.push("  </testsuite>");
+  }
+  lines.push("</testsuites>");
+  return `${lines.join("\n")}
+`;
+}
+var firstLine = (text2) => text2.trim().split("\n")[0].slice(0, 200);
+var escape = (text2) => text2.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+
+// ts-src/sandbox/package-layers.ts
+var import_node_fs30 = require("node:fs");
+var import_node_path35 = require("node:path");
+init_files();
+var Packages = class {
+  constructor(state, store2) {
+    this.state = state;
+    this.store = store2;
+  }
+  known = /* @__PURE__ */ new Map();
+  folder = (digest3) => (0, import_node_path35.join)(this.state, "unpacked", digest3);
+  /** Undefined where the store's file is gone or damaged. */
+  async unpack(deb) {
+    const there = this.known.get(deb.sha256) ?? readJson((0, import_node_path35.join)(this.folder(deb.sha256), "unpacked.json"));
+    if (there) {
+      this.known.set(deb.sha256, there);
+      return there;
+    }
+    const file2 = await this.store.path(deb);
+    if (!file2) return void 0;
+    const unpacked = await this.unpackFile(file2, this.folder(deb.sha256));
+    this.known.set(deb.sha256, unpacked);
+    return unpacked;
+  }
+  async unpackFile(file2, target) {
+    (0, import_node_fs30.mkdirSync)((0, import_node_path35.join)(this.state, "unpacked"), { recursive: true });
+    const staged = temporaryBeside(target);
+    try {
+      const raw = await run("dpkg-deb", ["--raw-extract", file2, staged]);
+      if (raw.code !== 0) throw new Error(`dpkg-deb can't unpack ${file2}: ${raw.stderr}`);
+      const control = (0, import_node_path35.join)(staged, "DEBIAN");
+      const fields = (0, import_node_fs30.readFileSync)((0, import_node_path35.join)(control, "control"), "utf8").trimEnd();
+      const name4 = /^Package: (\S+)/m.exec(fields)[1];
+      const paths2 = [];
+      const files = [];
+      const walk = (folder, shown3) => {
+        for (const entry of (0, import_node_fs30.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
+          if (shown3 === "" && entry.name === "DEBIAN") continue;
+          paths2.push(`${shown3}/${entry.name}`);
+          if (entry.isDirectory()) walk((0, import_node_path35.join)(folder, entry.name), `${shown3}/${entry.name}`);
+          else files.push(`${shown3}/${entry.name}`);
+        }
+      };
+      walk(staged, "");
+      const info = (0, import_node_path35.join)(staged, "var/lib/dpkg/info");
+      (0, import_node_fs30.mkdirSync)(info, { recursive: true });
+      (0, import_node_fs30.writeFileSync)((0, import_node_path35.join)(info, `${name4}.list`), `/.
+${paths2.join("\n")}
+`);
+      for (const member of ["md5sums", "shlibs", "triggers"])
+        if (exists((0, import_node_path35.join)(control, member))) (0, import_node_fs30.renameSync)((0, import_node_path35.join)(control, member), (0, import_node_path35.join)(info, `${name4}.${member}`));
+      (0, import_node_fs30.rmSync)(control, { recursive: true });
+      const unpacked = {
+        package: name4,
+        status: fields.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
+        files
+      };
+      (0, import_node_fs30.writeFileSync)((0, import_node_path35.join)(staged, "unpacked.json"), JSON.stringify(unpacked));
+      try {
+        (0, import_node_fs30.renameSync)(staged, target);
+      } catch (e) {
+        if (e.code !== "ENOTEMPTY" && e.code !== "EEXIST")
+          throw e;
+        if (!readJson((0, import_node_path35.join)(target, "unpacked.json"))) {
+          (0, import_node_fs30.rmSync)(target, { recursive: true, force: true });
+          (0, import_node_fs30.renameSync)(staged, target);
+        }
+      }
+      return unpacked;
+    } finally {
+      (0, import_node_fs30.rmSync)(staged, { recursive: true, force: true });
+    }
+  }
+  /**
+   * A folder with all of them, by hard links, and dpkg's status extended by them. Gives the digests of those that the
+   * store lost: then there is no folder.
+   */
+  async compose(debs, status, target) {
+    const all = [];
+    const lost3 = [];
+    for (const deb of debs) {
+      const u = await this.unpack(deb);
+      if (u) all.push(u);
+      else lost3.push(deb.sha256);
+    }
+    if (lost3.length) return lost3;
+    (0, import_node_fs30.mkdirSync)(target, { recursive: true });
+    if (debs.length) {
+      const linked = await run("cp", [
+        "-al",
+        "--target-directory",
+        target,
+        ...debs.map((d) => `${this.folder(d.sha256)}/.`)
+      ]);
+      if (linked.code !== 0)
+        throw Object.assign(new Error(`can't put the root together: ${linked.stderr.trim().split("\n").pop()}`), {
+          code: /No space/.test(linked.stderr) ? "ENOSPC" : "ELINK"
+        });
+      (0, import_node_fs30.rmSync)((0, import_node_path35.join)(target, "unpacked.json"), { force: true });
+    }
+    (0, import_node_fs30.mkdirSync)((0, import_node_path35.join)(target, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs30.writeFileSync)(
+      (0, import_node_path35.join)(target, "var/lib/dpkg/status"),
+      `${(0, import_node_fs30.readFileSync)(status, "utf8").trimEnd()}
+
+${all.map((u) => `${u.status}
+`).join("\n")}`
+    );
+    return [];
+  }
+};
+
+// ts-src/engine/build/abi.ts
+var import_node_fs31 = require("node:fs");
+init_diagnostics();
+var linkedPackages = (substvars) => (/^slipway:Depends=(.*)$/m.exec((0, import_node_fs31.existsSync)(substvars) ? (0, import_node_fs31.readFileSync)(substvars, "utf8") : "")?.[1] ?? "").split(", ");
+function abiOf(graph2, n, shown3, linked) {
+  const p = graph2.scope.packages[n];
+  const roots = graph2.closures.root(n);
+  const root = new Set(roots);
+  const declared = graph2.closures.run(n).filter((d) => root.has(d));
+  const byAbi = new Map(roots.map((d) => [graph2.records[d].abi, graph2.records[d]]));
+  const covered = /* @__PURE__ */ new Set();
+  const cover = (record2) => record2.requires.forEach((abi2) => {
+    if (covered.has(abi2)) return;
+    covered.add(abi2);
+    const next2 = byAbi.get(abi2);
+    if (next2) cover(next2);
+  });
+  const direct = p.run.flatMap((name5) => graph2.closures.index.get(name5) ?? []).filter((d) => root.has(d));
+  for (const d of direct) cover(graph2.records[d]);
+  const requires = new Set(direct.map((d) => graph2.records[d].abi));
+  for (const d of declared) if (!covered.has(graph2.records[d].abi)) requires.add(graph2.records[d].abi);
+  const name4 = abiName(p.debian, sha256(JSON.stringify([shown3, [...requires].sort(compare)])));
+  for (const d of roots) {
+    const { abi: abi2 } = graph2.records[d];
+    if (linked.includes(graph2.scope.packages[d].debian) && !covered.has(abi2)) requires.add(abi2);
+  }
+  return { name: name4, requires: [...requires].sort(compare) };
+}
+
+// ts-src/engine/build/environment.ts
+var import_node_fs34 = require("node:fs");
+var import_node_path38 = require("node:path");
+
+// ts-src/engine/build/source.ts
 var import_node_fs33 = require("node:fs");
 var import_node_path37 = require("node:path");
+
+// ts-src/store/sources.ts
+var import_node_fs32 = require("node:fs");
+var import_node_path36 = require("node:path");
+var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
+var hasSource = async (store2, tree) => await store2.readJson(nameOf2(tree)) !== void 0;
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name4) => (0, import_node_path36.basename)(name4, ".json")));
+async function keepSource(store2, tree, folder, work2) {
+  const archive = (0, import_node_path36.join)(work2, `${tree}.tar.gz`);
+  (0, import_node_fs32.mkdirSync)(work2, { recursive: true });
+  const packed2 = await run("tar", [
+    "-c",
+    "-z",
+    "--sort=name",
+    "--owner=0",
+    "--group=0",
+    "--numeric-owner",
+    "--mtime=@0",
+    "-f",
+    archive,
+    "-C",
+    folder,
+    "."
+  ]);
+  if (packed2.code !== 0)
+    throw Object.assign(new Error(`tar could not pack ${folder}: ${packed2.stderr.trim().split("\n").pop()}`), {
+      code: /No space/.test(packed2.stderr) ? "ENOSPC" : "ETAR"
+    });
+  await store2.writeJson(nameOf2(tree), await store2.put(archive));
+  (0, import_node_fs32.rmSync)(archive, { force: true });
+}
+async function restoreSource(store2, tree, folder) {
+  const stored = await store2.readJson(nameOf2(tree));
+  const archive = stored && await store2.path(stored);
+  if (archive === void 0) return false;
+  (0, import_node_fs32.mkdirSync)(folder, { recursive: true });
+  const out = await run("tar", ["-x", "-z", "--touch", "--no-same-owner", "-f", archive, "-C", folder]);
+  if (out.code === 0) return true;
+  (0, import_node_fs32.rmSync)(folder, { recursive: true, force: true });
+  return false;
+}
+
+// ts-src/engine/build/source.ts
+async function bringSource(state, store2, p, target) {
+  if (p.source.tree !== void 0 && await restoreSource(store2, p.source.tree, target)) return void 0;
+  const gitDir = await gitDirOf(state, p);
+  if (!gitDir || !p.source.tree) return `its sources are not at hand (${p.source.url})`;
+  const out = await checkout({ gitDir }, p.source.tree, target);
+  return out.ok ? void 0 : out.diagnostics[0].message;
+}
+async function applyPatches(distroRoot, patches, source, ceiling) {
+  for (const patch of patches) {
+    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path37.join)(distroRoot, patch)], {
+      cwd: source,
+      env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling }
+    });
+    if (applied.code !== 0) return `the patch ${patch} does not apply: ${applied.stderr.trim().split("\n")[0]}`;
+  }
+  return void 0;
+}
+async function gitDirOf(state, p) {
+  const own3 = (0, import_node_path37.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path37.join)(state, "git", "archives.git"), (0, import_node_path37.join)(state, "git", "folders.git")]) {
+    if ((0, import_node_fs33.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+      return dir;
+  }
+  const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
+  return fetched?.ok ? fetched.value.gitDir : void 0;
+}
+
+// ts-src/engine/build/environment.ts
+async function prepareEnvironment(options4, packages, request, roots) {
+  const { graph: graph2, package: p, resolved, work: work2, log } = request;
+  (0, import_node_fs34.mkdirSync)((0, import_node_path38.dirname)(log), { recursive: true });
+  (0, import_node_fs34.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
+`);
+  const system = await resolved.set.packages();
+  if (typeof system === "string") return failed2(`apt can't install what it needs: ${system}`);
+  const layers = await graph2.system.root(system);
+  if (!layers.ok) return failed2(`${layers.diagnostics[0].message} (${layers.diagnostics[0].file})`);
+  const own3 = (0, import_node_path38.join)(work2, "own");
+  const gone = await packages.compose(
+    roots.map((d) => graph2.records[d].debs[0]),
+    graph2.system.status(layers.value),
+    own3
+  );
+  if (gone.length) return lost(roots.filter((d) => gone.includes(graph2.records[d].debs[0].sha256)));
+  const build2 = (0, import_node_path38.join)(work2, "build");
+  const source = (0, import_node_path38.join)(build2, p.name);
+  const fault2 = await bringSource(options4.state, options4.store, p, source) ?? await applyPatches(options4.distroRoot, options4.taskKeys.settingsOf(p.name).patches ?? [], source, build2);
+  return fault2 === void 0 ? made({ source, build: build2, system, layers: layers.value, own: own3 }) : failed2(fault2);
+}
+var oldReleases = ["focal", "bionic", "buster", "bullseye"];
+function enterEnvironment(options4, request, environment3, { steps, env, network: network2, signal }) {
+  const { graph: graph2, package: p } = request;
+  const old = oldReleases.includes(graph2.target.release);
+  return options4.driver.enter({
+    root: { layers: [environment3.own, ...environment3.layers] },
+    network: network2,
+    user: "builder",
+    work: (0, import_node_path38.join)(request.work, `root-${steps.join("-")}`),
+    log: request.log,
+    signal,
+    binds: [{ from: environment3.build, to: "/build" }],
+    env: {
+      SLIPWAY_JOBS: String(options4.jobs),
+      SLIPWAY_COMPRESSION: old ? "xz" : "zstd",
+      SLIPWAY_COMPRESSION_LEVEL: old ? "1" : "3",
+      ...env
+    },
+    command: [
+      "sh",
+      "-ec",
+      'cd "$1"; shift; for step; do echo "== $step"; sh -e debian/slipway.sh "$step"; done',
+      "sh",
+      `/build/${p.name}`,
+      ...steps
+    ]
+  });
+}
+function reasonOf(options4, outcome, limit, log, what) {
+  if (limit.aborted && !options4.signal.aborted) {
+    const { minutes: minutes2 } = options4;
+    const time2 = minutes2 >= 1 ? `${Math.round(minutes2)} minutes` : `${Math.round(minutes2 * 60)} seconds`;
+    return `it did not end in ${time2}, and was stopped (--timeout gives it longer)`;
+  }
+  const cause = knownCause((0, import_node_fs34.readFileSync)(log, "utf8").slice(-2e5));
+  if (cause) return `${cause.cause}
+${cause.hint}`;
+  if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
+  return `${what} ended with ${outcome.signal ?? outcome.code}`;
+}
+function timeLimit(parent, minutes2) {
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  const timer = setTimeout(abort, minutes2 * 6e4);
+  parent.addEventListener("abort", abort, { once: true });
+  if (parent.aborted) abort();
+  return {
+    signal: controller.signal,
+    done() {
+      clearTimeout(timer);
+      parent.removeEventListener("abort", abort);
+    }
+  };
+}
+
+// ts-src/engine/build/owners.ts
+var FileOwners = class {
+  constructor(store2) {
+    this.store = store2;
+  }
+  listed = /* @__PURE__ */ new WeakMap();
+  /** Takes a package's files, or gives the reason why it may not have one. The first call reads the lists of all others. */
+  async claim(graph2, n, files) {
+    const name4 = graph2.scope.packages[n].name;
+    await this.readOthers(graph2, n);
+    for (const file2 of files) {
+      const owner = graph2.owners.get(file2);
+      if (owner !== void 0 && owner !== name4) return `it ships ${file2}, which '${owner}' ships too`;
+    }
+    for (const file2 of files) graph2.owners.set(file2, name4);
+    return void 0;
+  }
+  async readOthers(graph2, n) {
+    let listed = this.listed.get(graph2);
+    if (!listed) this.listed.set(graph2, listed = /* @__PURE__ */ new Set());
+    const missing = graph2.records.flatMap(
+      (record2, i) => record2 && i !== n && !listed.has(record2.key) ? [{ record: record2, name: graph2.scope.packages[i].name }] : []
+    );
+    for (const { record: record2 } of missing) listed.add(record2.key);
+    await this.store.many(missing, async ({ record: record2, name: name4 }) => {
+      const text2 = await this.store.readText(record2.files);
+      if (text2 !== void 0) for (const file2 of JSON.parse(text2)) graph2.owners.set(file2, name4);
+    });
+  }
+};
+
+// ts-src/engine/build/packaging.ts
+var import_node_fs35 = require("node:fs");
+var import_node_path39 = require("node:path");
 init_diagnostics();
 
 // resources/templates/changelog.mustache
@@ -24632,7 +25320,7 @@ var control_default = "Source: {{source}}\nSection: misc\nPriority: optional\nMa
 var copyright_default = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: {{name}}\nSource: {{url}}\n\nFiles: *\nCopyright: {{holders}}\nLicense: {{license}}\n {{#licenseText}}{{.}}\n {{/licenseText}}\n";
 
 // resources/templates/environment.mustache
-var environment_default = '# What slipway.sh needs to know of this package, quoted for sh.\nname={{name}}\npackage={{package}}\nbuild_type={{buildType}}\nprefix={{prefix}}\nunderlays={{underlays}}\nsource_date_epoch={{epoch}}\nbinary_package={{binaryPackage}}\nset_options() {\n  set -- {{cmakeArgs}} "$@"\n  options_run "$@"\n}\n{{#environment}}\nexport {{.}}\n{{/environment}}\n';
+var environment_default = '# What slipway.sh needs to know of this package, quoted for sh.\nname={{name}}\npackage={{package}}\nprefix={{prefix}}\nunderlays={{underlays}}\nsource_date_epoch={{epoch}}\nwith_options() { "$@" {{cmakeArgs}}; }\n{{#environment}}\nexport {{.}}\n{{/environment}}\n';
 
 // resources/templates/rules.mustache
 var rules_default = "#!/usr/bin/make -f\n# All that differs between packages is in debian/slipway.env.\nbuild build-arch build-indep:\n	sh -e debian/slipway.sh build\nbinary binary-arch binary-indep: build\n	sh -e debian/slipway.sh binary\nclean:\n	rm -rf ../obj debian/tmp debian/files debian/*.substvars\n.PHONY: build build-arch build-indep binary binary-arch binary-indep clean\n";
@@ -24640,6 +25328,8 @@ var rules_default = "#!/usr/bin/make -f\n# All that differs between packages is 
 // resources/templates/slipway.sh
 var slipway_default = `# Builds, tests and packs one package: sh -e debian/slipway.sh build|binary|test, as its \`debian/rules\` asks too.
 # \`binary\` is \`stage\` and \`pack\`; slipway calls these two by themselves, and looks between them at what will be packed.
+# This part is common to all packages. What differs by build type is in debian/build-type.sh: configure_and_compile,
+# install_staged, compile_tests and run_tests.
 # The steps are those of debhelper that a package of robot software needs; a Perl start for each of the others would
 # double the time of a small package.
 set -e
@@ -24704,68 +25394,30 @@ flags() {
   export CFLAGS CXXFLAGS
 }
 
-cmake_configure() {
-  cmake -S "$here" -B "$object" -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_BUILD_TYPE=None -DCMAKE_INSTALL_RPATH_USE_LINK_PATH=OFF -DCMAKE_SKIP_INSTALL_ALL_DEPENDENCY=ON \\
-    -DCMAKE_EXPORT_NO_PACKAGE_REGISTRY=ON -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF "$@"
-}
-
 testing=OFF
 results=$here/../results/current
-options_run() {
-  case $build_type in
-    catkin) cmake_configure -DCATKIN_BUILD_BINARY_PACKAGE="$binary_package" -DCATKIN_ENABLE_TESTING=$testing -DCATKIN_TEST_RESULTS_DIR="$results" -DPYTHON_EXECUTABLE=/usr/bin/python3 "$@" ;;
-    ament_cmake) cmake_configure -DBUILD_TESTING=$testing -DAMENT_TEST_RESULTS_DIR="$results" -DPython3_EXECUTABLE=/usr/bin/python3 "$@" ;;
-    cmake) cmake_configure -DBUILD_TESTING=$testing "$@" ;;
-  esac
-}
-
-install_python() {
-  # Debian's Python would put data and scripts below \`local\`; where setup.cfg says a place for scripts, that one is taken.
-  DEB_PYTHON_INSTALL_LAYOUT=deb python3 setup.py --quiet build --build-base "$object" \\
-    install --root "$stage" --prefix "$prefix" --install-data "$prefix" --install-lib "$prefix/lib/$python/site-packages" --single-version-externally-managed --record "$object/installed" "$@"
-}
+test_timeout=\${SLIPWAY_TEST_TIMEOUT:-600}
+compile_tests() { :; }
+. debian/build-type.sh
 
 build() {
   flags
   mkdir -p "$object"
-  if [ "$build_type" = ament_python ]; then return 0; fi
-  set_options
-  cmake --build "$object"
+  configure_and_compile
 }
 
-# One run of all tests; its exit code counts where no result file tells of a failure.
-run_tests() {
-  mkdir -p "$results"
-  case $build_type in
-    catkin) cmake --build "$object" --target run_tests -- -k ;;
-    ament_python)
-      code=0
-      # Nothing in the test's folder may hide what is installed: pytest's cache and its byte code stay out of it.
-      python3 -B -m pytest -q -p no:cacheprovider --junit-xml="$results/pytest.xml" || code=$?
-      if [ "$code" -eq 5 ]; then rm -f "$results/pytest.xml"; return 0; fi
-      return "$code"
-      ;;
-    *)
-      set --
-      if ctest --help | grep -q output-junit; then set -- --output-junit "$results/ctest.xml"; fi
-      (cd "$object" && ctest --output-on-failure --timeout "\${SLIPWAY_TEST_TIMEOUT:-600}" "$@")
-      ;;
-  esac
-}
-
+# \`run_tests\` is one run of all tests; its exit code counts where no result file tells of a failure.
 run_all_tests() {
   testing=ON
   unset DEB_BUILD_OPTIONS
   build
-  if [ "$build_type" = catkin ]; then cmake --build "$object" --target tests; fi
+  compile_tests
   echo "== tests"
   attempt=1
   while :; do
     failed=0
+    mkdir -p "$results"
     run_tests || failed=1
-    if [ "$build_type" != ament_python ] && [ ! -f "$results/ctest.xml" ]; then
-      for f in "$object"/Testing/*/Test.xml; do if [ -f "$f" ]; then cp "$f" "$results/ctest-Test.xml"; fi; done
-    fi
     if grep -rqsE --include='*.xml' '<(failure|error)\\b|Status="failed"' "$results"; then failed=1; fi
     echo "$failed" > "$results/exit"
     mv "$results" "$here/../results/$attempt"
@@ -24777,14 +25429,8 @@ run_all_tests() {
 
 stage() {
   rm -rf "$stage"
-  if [ "$build_type" = ament_python ]; then
-    flags
-    set_options() { install_python; }
-    set_options
-  else
-    DESTDIR="$stage" cmake --install "$object"
-  fi
-  rm -f "$stage$prefix"/lib/"$python"/site-packages/easy-install.pth
+  flags
+  install_staged
   mkdir -p "$stage"
   outside=$(cd "$stage" && find . ! -type d | sed 's/^\\.//' | while IFS= read -r f; do case $f in "$prefix"/*) ;; *) echo "$f" ;; esac; done)
   if [ -n "$outside" ]; then
@@ -24855,8 +25501,11 @@ case $1 in
 esac
 `;
 
+// ts-src/model/build-types/build-type.ts
+var keyTextOf = (type) => JSON.stringify([type.script, String(type.tests.file), String(type.tests.words)]);
+
 // ts-src/render/debian.ts
-var packagingText = [
+var commonText = [
   control_default,
   changelog_default,
   copyright_default,
@@ -24864,6 +25513,7 @@ var packagingText = [
   environment_default,
   slipway_default
 ].join("\0");
+var packagingText = (type) => `${commonText}\0${keyTextOf(rulesOf(type))}`;
 function renderDebian(recipe) {
   const { package: p, manifest } = recipe;
   const person = manifest.maintainers[0];
@@ -24906,14 +25556,13 @@ function renderDebian(recipe) {
     }),
     rules: renderTemplate(rules_default, {}),
     "slipway.sh": slipway_default,
+    "build-type.sh": rulesOf(p.buildType).script,
     "slipway.env": renderTemplate(environment_default, {
       name: shellQuote(p.name),
       package: shellQuote(p.debian),
-      buildType: shellQuote(p.buildType),
       prefix: shellQuote(recipe.prefix),
       underlays: shellQuote([...recipe.underlayPrefixes].reverse().join(" ")),
       epoch: String(stampSeconds(recipe.stamp)),
-      binaryPackage: p.name === "catkin" ? "0" : "1",
       cmakeArgs: recipe.cmakeArgs.map(shellQuote).join(" "),
       environment: Object.entries(recipe.environment).sort(([a], [b]) => a < b ? -1 : 1).map(([k, v]) => `${k}=${shellQuote(v)}`)
     })
@@ -24944,38 +25593,90 @@ function paragraphs(text2) {
   return lines.map((l) => l.startsWith(".") && l !== "." ? ` ${l}` : l);
 }
 
-// ts-src/render/junit.ts
-function renderJunit(name4, cases) {
-  const suites = /* @__PURE__ */ new Map();
-  for (const c of cases) suites.set(c.suite, [...suites.get(c.suite) ?? [], c]);
-  const lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>"];
-  for (const [suite2, list2] of [...suites].sort(([a], [b]) => a < b ? -1 : 1)) {
-    const count2 = (result) => list2.filter((c) => c.result === result).length;
-    lines.push(
-      `  <testsuite name="${escape(suite2 === name4 ? name4 : `${name4}.${suite2}`)}" tests="${list2.length}" failures="${count2("failed")}" errors="0" skipped="${count2("skipped")}" time="${list2.reduce((s, c) => s + c.seconds, 0).toFixed(3)}">`
-    );
-    for (const c of list2) {
-      const open2 = `    <testcase classname="${escape(suite2 === name4 ? name4 : `${name4}.${suite2}`)}" name="${escape(c.name)}" time="${c.seconds.toFixed(3)}"`;
-      const inner = [
-        ...c.result === "failed" ? [`      <failure message="${escape(firstLine(c.message))}">${escape(c.message)}</failure>`] : [],
-        ...c.result === "skipped" ? [`      <skipped message="${escape(firstLine(c.message))}"/>`] : [],
-        ...c.flaky ? [`      <system-out>flaky: it failed and then passed
-${escape(c.message)}</system-out>`] : c.result === "failed" && c.output ? [`      <system-out>${escape(c.output.slice(-2e4))}</system-out>`] : []
-      ];
-      lines.push(...inner.length ? [`${open2}>`, ...inner, "    </testcase>"] : [`${open2}/>`]);
-    }
-    lines.push("  </testsuite>");
-  }
-  lines.push("</testsuites>");
-  return `${lines.join("\n")}
-`;
+// ts-src/engine/build/packaging.ts
+function writePackaging(options4, request, source) {
+  const { distro, taskKeys, stamp } = options4;
+  const { graph: graph2, package: p } = request;
+  const input = taskKeys.distribution(graph2);
+  const { manifest } = input.packages.get(p.name);
+  const settings2 = taskKeys.settingsOf(p.name);
+  const variant2 = distro.variants[graph2.target.variant];
+  const holds2 = conditionEvaluator(conditionContext(input, distro.distributions[graph2.scope.distribution].conditions));
+  const relation = (kind) => manifest.dependencies.filter((d) => d.tag === kind && holds2(d.condition) && /^[A-Za-z0-9_-]+$/.test(d.name)).map((d) => debianPackage(distro, graph2.scope.distribution, d.name));
+  const debianNames2 = (names2) => names2.flatMap((d) => {
+    const q3 = graph2.scope.packages[graph2.closures.index.get(d) ?? -1];
+    return q3 ? (p.bounds[d] ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
+  });
+  const sorted3 = (names2) => [...new Set(names2)].sort(compare);
+  const folder = (0, import_node_path39.join)(source, "debian");
+  (0, import_node_fs35.rmSync)(folder, { recursive: true, force: true });
+  const files = renderDebian({
+    package: p,
+    manifest,
+    version: versionOf(options4, request),
+    stamp,
+    release: graph2.target.release,
+    prefix: graph2.scope.prefix,
+    underlayPrefixes: graph2.scope.underlayPrefixes,
+    cmakeArgs: [...variant2?.cmake_args ?? [], ...settings2.cmake_args ?? []],
+    environment: taskKeys.environment(graph2, p),
+    buildDepends: sorted3([
+      ...debianNames2(p.build),
+      ...p.systemBuild,
+      ...p.impliedBuild ?? [],
+      ...variant2?.build_depends ?? []
+    ]),
+    depends: sorted3([...debianNames2(p.run), ...p.systemRun]),
+    conflicts: relation("conflict"),
+    replaces: relation("replace"),
+    maintainer: distro.maintainer,
+    licenseText: licenseText(source, manifest.licenses)
+  });
+  (0, import_node_fs35.mkdirSync)(folder, { recursive: true });
+  for (const [name4, text2] of Object.entries(files))
+    (0, import_node_fs35.writeFileSync)((0, import_node_path39.join)(folder, name4), text2, { mode: name4 === "rules" ? 493 : 420 });
 }
-var firstLine = (text2) => text2.trim().split("\n")[0].slice(0, 200);
-var escape = (text2) => text2.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+function versionOf(options4, { graph: graph2, package: p }) {
+  const held = options4.channelVersion(graph2.scope, graph2.target, p.debian);
+  const heldEpoch = held === void 0 ? 0 : Number(/^(\d+):/.exec(held)?.[1] ?? 0);
+  const upstreamOf = (v) => v.replace(/^\d+:/, "").replace(/-[^-]*$/, "");
+  const down = held !== void 0 && compareDebianVersions(p.version, upstreamOf(held)) < 0;
+  return debianVersion(p.version, graph2.target.release, options4.stamp, heldEpoch + (down ? 1 : 0));
+}
+function packedFiles(folder, p, version2, target) {
+  const main2 = debFile(p.debian, version2, target.architecture);
+  for (const f of (0, import_node_fs35.readdirSync)(folder))
+    if (f.endsWith(".ddeb")) (0, import_node_fs35.renameSync)((0, import_node_path39.join)(folder, f), (0, import_node_path39.join)(folder, f.replace(/\.ddeb$/, ".deb")));
+  const files = (0, import_node_fs35.readdirSync)(folder).filter((f) => f.endsWith(".deb")).sort((a, b) => Number(b === main2) - Number(a === main2) || compare(a, b));
+  return files[0] === main2 ? made(files.map((f) => (0, import_node_path39.join)(folder, f))) : failed2(`it made no ${main2}`);
+}
+function systemDepends(control, ours) {
+  const field = /^Depends: (.*(?:\n .*)*)/m.exec(control)?.[1] ?? "";
+  const names2 = field.split(",").map((d) => d.trim().split(/[\s(|:]/)[0]).filter((d) => d && !ours.has(d) && !ours.has(d.replace(/-abi-[0-9a-f]{16}$/, "")));
+  return [...new Set(names2)].sort(compare);
+}
+function licenseText(source, licenses) {
+  const named2 = licenses.flatMap(
+    (l) => l.file && !l.file.startsWith("/") && !l.file.split("/").includes("..") ? [l.file] : []
+  );
+  for (const name4 of [...named2, "LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "COPYING.txt"]) {
+    try {
+      const path2 = (0, import_node_fs35.realpathSync)((0, import_node_path39.join)(source, name4));
+      if (path2.startsWith(`${(0, import_node_fs35.realpathSync)(source)}/`) && (0, import_node_fs35.statSync)(path2).isFile())
+        return (0, import_node_fs35.readFileSync)(path2, "utf8").slice(0, 2e5);
+    } catch {
+    }
+  }
+  return void 0;
+}
+
+// ts-src/engine/build/tests.ts
+var import_node_fs37 = require("node:fs");
+var import_node_path41 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_fs30 = require("node:fs");
-var import_node_path34 = require("node:path");
+var import_node_fs36 = require("node:fs");
+var import_node_path40 = require("node:path");
 init_fxp();
 var most = 32 << 20;
 function readResults(folder) {
@@ -24984,17 +25685,17 @@ function readResults(folder) {
   const seen = /* @__PURE__ */ new Set();
   let ctest = [];
   for (const file2 of filesOf2(folder)) {
-    const text2 = (0, import_node_fs30.readFileSync)(file2, "utf8");
-    const found = parseResults(text2, (0, import_node_path34.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
+    const text2 = (0, import_node_fs36.readFileSync)(file2, "utf8");
+    const found = parseResults(text2, (0, import_node_path40.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
     if (!found) {
-      damaged.push((0, import_node_path34.basename)(file2));
+      damaged.push((0, import_node_path40.basename)(file2));
       continue;
     }
-    if (/^ctest(-Test)?\.xml$/.test((0, import_node_path34.basename)(file2))) {
+    if (/^ctest(-Test)?\.xml$/.test((0, import_node_path40.basename)(file2))) {
       ctest = found;
       continue;
     }
-    seen.add((0, import_node_path34.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
+    seen.add((0, import_node_path40.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
     cases.push(...found);
   }
   cases.push(...ctest.filter((c) => !seen.has(c.name)));
@@ -25002,10 +25703,10 @@ function readResults(folder) {
 }
 function filesOf2(folder) {
   try {
-    return (0, import_node_fs30.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1).flatMap((e) => {
-      const path2 = (0, import_node_path34.join)(folder, e.name);
+    return (0, import_node_fs36.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1).flatMap((e) => {
+      const path2 = (0, import_node_path40.join)(folder, e.name);
       if (e.isDirectory()) return filesOf2(path2);
-      return e.isFile() && e.name.endsWith(".xml") && (0, import_node_fs30.lstatSync)(path2).size < most ? [path2] : [];
+      return e.isFile() && e.name.endsWith(".xml") && (0, import_node_fs36.lstatSync)(path2).size < most ? [path2] : [];
     });
   } catch {
     return [];
@@ -25041,13 +25742,13 @@ function ofSuite(suite2, fallback) {
     ...list(suite2.testcase).map((c) => {
       const fault2 = c.failure ?? c.error;
       const skipped = c.skipped !== void 0 || c["@status"] === "notrun" || c["@status"] === "disabled" || c["@status"] === "skipped" || c["@result"] === "skipped";
-      const failed2 = fault2 !== void 0 || c["@status"] === "fail" || c["@status"] === "failed";
+      const failed3 = fault2 !== void 0 || c["@status"] === "fail" || c["@status"] === "failed";
       return {
         suite: String(c["@classname"] || name4),
         name: String(c["@name"] ?? "?"),
         seconds: Number(c["@time"]) || 0,
-        result: failed2 ? "failed" : skipped ? "skipped" : "passed",
-        message: failed2 ? list(fault2).map(text).join("\n") || "it failed" : text(c.skipped),
+        result: failed3 ? "failed" : skipped ? "skipped" : "passed",
+        message: failed3 ? list(fault2).map(text).join("\n") || "it failed" : text(c.skipped),
         output: `${text(c["system-out"])}
 ${text(c["system-err"])}`.trim()
       };
@@ -25069,157 +25770,60 @@ function ofCtest(t) {
   };
 }
 
-// ts-src/sandbox/package-layers.ts
-var import_node_fs31 = require("node:fs");
-var import_node_path35 = require("node:path");
-init_files();
-var Packages = class {
-  constructor(state, store2) {
-    this.state = state;
-    this.store = store2;
+// ts-src/engine/build/tests.ts
+var noTests = { outcome: "none", cases: [], flaky: [], attempts: 0 };
+var shortCase = (c) => ({
+  suite: c.suite,
+  name: c.name,
+  message: c.message.slice(0, 2e3)
+});
+function readTestRun(step) {
+  const numbers = attemptsIn(step.results);
+  const attempts2 = numbers.map((a) => readResults((0, import_node_path41.join)(step.results, String(a))));
+  const last = attempts2.at(-1);
+  const whole = (message) => ({
+    suite: step.package,
+    name: "tests",
+    seconds: step.seconds,
+    result: "failed",
+    message,
+    output: (0, import_node_fs37.readFileSync)(step.log, "utf8").slice(-2e4)
+  });
+  if (step.outcome.code !== 0 || !last) {
+    const cases2 = [...last?.cases ?? [], whole(step.reason())];
+    return { outcome: "failed", cases: cases2, flaky: [], attempts: attempts2.length };
   }
-  known = /* @__PURE__ */ new Map();
-  folder = (digest3) => (0, import_node_path35.join)(this.state, "unpacked", digest3);
-  /** Undefined where the store's file is gone or damaged. */
-  async unpack(deb) {
-    const there = this.known.get(deb.sha256) ?? readJson((0, import_node_path35.join)(this.folder(deb.sha256), "unpacked.json"));
-    if (there) {
-      this.known.set(deb.sha256, there);
-      return there;
-    }
-    const file2 = await this.store.path(deb);
-    if (!file2) return void 0;
-    const unpacked = await this.unpackFile(file2, this.folder(deb.sha256));
-    this.known.set(deb.sha256, unpacked);
-    return unpacked;
-  }
-  async unpackFile(file2, target) {
-    (0, import_node_fs31.mkdirSync)((0, import_node_path35.join)(this.state, "unpacked"), { recursive: true });
-    const staged = temporaryBeside(target);
-    try {
-      const raw = await run("dpkg-deb", ["--raw-extract", file2, staged]);
-      if (raw.code !== 0) throw new Error(`dpkg-deb can't unpack ${file2}: ${raw.stderr}`);
-      const control = (0, import_node_path35.join)(staged, "DEBIAN");
-      const fields = (0, import_node_fs31.readFileSync)((0, import_node_path35.join)(control, "control"), "utf8").trimEnd();
-      const name4 = /^Package: (\S+)/m.exec(fields)[1];
-      const paths2 = [];
-      const files = [];
-      const walk = (folder, shown3) => {
-        for (const entry of (0, import_node_fs31.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
-          if (shown3 === "" && entry.name === "DEBIAN") continue;
-          paths2.push(`${shown3}/${entry.name}`);
-          if (entry.isDirectory()) walk((0, import_node_path35.join)(folder, entry.name), `${shown3}/${entry.name}`);
-          else files.push(`${shown3}/${entry.name}`);
-        }
-      };
-      walk(staged, "");
-      const info = (0, import_node_path35.join)(staged, "var/lib/dpkg/info");
-      (0, import_node_fs31.mkdirSync)(info, { recursive: true });
-      (0, import_node_fs31.writeFileSync)((0, import_node_path35.join)(info, `${name4}.list`), `/.
-${paths2.join("\n")}
-`);
-      for (const member of ["md5sums", "shlibs", "triggers"])
-        if (exists((0, import_node_path35.join)(control, member))) (0, import_node_fs31.renameSync)((0, import_node_path35.join)(control, member), (0, import_node_path35.join)(info, `${name4}.${member}`));
-      (0, import_node_fs31.rmSync)(control, { recursive: true });
-      const unpacked = {
-        package: name4,
-        status: fields.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
-        files
-      };
-      (0, import_node_fs31.writeFileSync)((0, import_node_path35.join)(staged, "unpacked.json"), JSON.stringify(unpacked));
-      try {
-        (0, import_node_fs31.renameSync)(staged, target);
-      } catch (e) {
-        if (e.code !== "ENOTEMPTY" && e.code !== "EEXIST")
-          throw e;
-        if (!readJson((0, import_node_path35.join)(target, "unpacked.json"))) {
-          (0, import_node_fs31.rmSync)(target, { recursive: true, force: true });
-          (0, import_node_fs31.renameSync)(staged, target);
-        }
-      }
-      return unpacked;
-    } finally {
-      (0, import_node_fs31.rmSync)(staged, { recursive: true, force: true });
-    }
-  }
-  /**
-   * A folder with all of them, by hard links, and dpkg's status extended by them. Gives the digests of those that the
-   * store lost: then there is no folder.
-   */
-  async compose(debs, status, target) {
-    const all = [];
-    const lost2 = [];
-    for (const deb of debs) {
-      const u = await this.unpack(deb);
-      if (u) all.push(u);
-      else lost2.push(deb.sha256);
-    }
-    if (lost2.length) return lost2;
-    (0, import_node_fs31.mkdirSync)(target, { recursive: true });
-    if (debs.length) {
-      const linked = await run("cp", [
-        "-al",
-        "--target-directory",
-        target,
-        ...debs.map((d) => `${this.folder(d.sha256)}/.`)
-      ]);
-      if (linked.code !== 0)
-        throw Object.assign(new Error(`can't put the root together: ${linked.stderr.trim().split("\n").pop()}`), {
-          code: /No space/.test(linked.stderr) ? "ENOSPC" : "ELINK"
-        });
-      (0, import_node_fs31.rmSync)((0, import_node_path35.join)(target, "unpacked.json"), { force: true });
-    }
-    (0, import_node_fs31.mkdirSync)((0, import_node_path35.join)(target, "var/lib/dpkg"), { recursive: true });
-    (0, import_node_fs31.writeFileSync)(
-      (0, import_node_path35.join)(target, "var/lib/dpkg/status"),
-      `${(0, import_node_fs31.readFileSync)(status, "utf8").trimEnd()}
-
-${all.map((u) => `${u.status}
-`).join("\n")}`
-    );
-    return [];
-  }
-};
-
-// ts-src/store/sources.ts
-var import_node_fs32 = require("node:fs");
-var import_node_path36 = require("node:path");
-var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
-var hasSource = async (store2, tree) => await store2.readJson(nameOf2(tree)) !== void 0;
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name4) => (0, import_node_path36.basename)(name4, ".json")));
-async function keepSource(store2, tree, folder, work2) {
-  const archive = (0, import_node_path36.join)(work2, `${tree}.tar.gz`);
-  (0, import_node_fs32.mkdirSync)(work2, { recursive: true });
-  const packed2 = await run("tar", [
-    "-c",
-    "-z",
-    "--sort=name",
-    "--owner=0",
-    "--group=0",
-    "--numeric-owner",
-    "--mtime=@0",
-    "-f",
-    archive,
-    "-C",
-    folder,
-    "."
-  ]);
-  if (packed2.code !== 0)
-    throw Object.assign(new Error(`tar could not pack ${folder}: ${packed2.stderr.trim().split("\n").pop()}`), {
-      code: /No space/.test(packed2.stderr) ? "ENOSPC" : "ETAR"
-    });
-  await store2.writeJson(nameOf2(tree), await store2.put(archive));
-  (0, import_node_fs32.rmSync)(archive, { force: true });
+  const exit2 = (0, import_node_fs37.readFileSync)((0, import_node_path41.join)(step.results, String(numbers.at(-1)), "exit"), "utf8").trim();
+  const cases = [...last.cases];
+  if (last.damaged.length) cases.push(whole(`its results can't be read: ${last.damaged.join(", ")}`));
+  else if (exit2 !== "0" && !cases.some((c) => c.result === "failed"))
+    cases.push(whole("its tests ended with a failure that no result file tells of: the log has it"));
+  const flaky = markFlaky(
+    cases,
+    attempts2.slice(0, -1).flatMap((a) => a.cases)
+  );
+  const someFailed = cases.some((c) => c.result === "failed");
+  return { outcome: someFailed ? "failed" : cases.length ? "passed" : "none", cases, flaky, attempts: attempts2.length };
 }
-async function restoreSource(store2, tree, folder) {
-  const stored = await store2.readJson(nameOf2(tree));
-  const archive = stored && await store2.path(stored);
-  if (archive === void 0) return false;
-  (0, import_node_fs32.mkdirSync)(folder, { recursive: true });
-  const out = await run("tar", ["-x", "-z", "--touch", "--no-same-owner", "-f", archive, "-C", folder]);
-  if (out.code === 0) return true;
-  (0, import_node_fs32.rmSync)(folder, { recursive: true, force: true });
-  return false;
+var attemptsIn = (results) => (0, import_node_fs37.existsSync)(results) ? (0, import_node_fs37.readdirSync)(results).filter((f) => /^\d+$/.test(f)).map(Number).sort((a, b) => a - b) : [];
+function markFlaky(cases, earlier) {
+  const id = (c) => `${c.suite}\0${c.name}`;
+  const failedBefore = new Map(earlier.filter((c) => c.result === "failed").map((c) => [id(c), c]));
+  return cases.flatMap((c) => {
+    const before2 = failedBefore.get(id(c));
+    if (!before2 || c.result !== "passed") return [];
+    Object.assign(c, { flaky: true, message: before2.message });
+    return [shortCase(before2)];
+  });
+}
+function hasTests(source, p) {
+  const { file: file2, words: words3 } = rulesOf(p.buildType).tests;
+  const visit = (folder, depth) => (0, import_node_fs37.readdirSync)(folder, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path41.join)(folder, e.name);
+    if (e.isDirectory()) return depth < 8 && e.name !== ".git" && visit(path2, depth + 1);
+    return file2.test(e.name) && e.isFile() && (!words3 || words3.test((0, import_node_fs37.readFileSync)(path2, "utf8")));
+  });
+  return visit(source, 0);
 }
 
 // ts-src/engine/build/package-builder.ts
@@ -25227,396 +25831,152 @@ var PackageBuilder = class {
   constructor(options4) {
     this.options = options4;
     this.packages = new Packages(options4.state, options4.store);
+    this.owners = new FileOwners(options4.store);
   }
   packages;
-  async build(graph2, n, settled, work2, log) {
+  owners;
+  async build(request) {
     const { options: options4 } = this;
-    const p = graph2.scope.packages[n];
+    const { graph: graph2, number: number3 } = request;
     const begun = options4.now();
-    const roots = graph2.closures.root(n);
-    const room = await this.prepareEnvironment(graph2, p, settled, roots, work2, log);
-    if ("fault" in room || "lost" in room) return room;
-    const version2 = this.version(graph2, p);
-    this.writePackaging(graph2, p, room.source, version2);
-    const enter = (steps, env, signal) => this.enter(graph2, p, room, (0, import_node_path37.join)(work2, `root-${steps.replaceAll(" ", "-")}`), steps, env, false, log, signal);
-    const limit = timeLimit(options4.signal, options4.minutes);
-    let outcome = await enter("build stage", {}, limit.signal);
-    const description = outcome.code === 0 ? describe((0, import_node_path37.join)(room.source, "debian", p.debian)) : void 0;
-    const shown3 = description && interfaceOf(description);
-    const abi2 = shown3 ? this.abiOf(graph2, n, shown3.shown, (0, import_node_path37.join)(room.source, "debian", `${p.debian}.substvars`)) : { name: "", requires: [] };
-    if (outcome.code === 0)
-      outcome = await enter("pack", { SLIPWAY_ABI: abi2.name, SLIPWAY_REQUIRES: abi2.requires.join(", ") }, limit.signal);
-    limit.done();
-    if (outcome.code !== 0 || !shown3) return { fault: this.faultOf(outcome, limit.signal, log, "its build") };
-    const main2 = debFile(p.debian, version2, graph2.target.architecture);
-    for (const f of (0, import_node_fs33.readdirSync)(room.build))
-      if (f.endsWith(".ddeb")) (0, import_node_fs33.renameSync)((0, import_node_path37.join)(room.build, f), (0, import_node_path37.join)(room.build, f.replace(/\.ddeb$/, ".deb")));
-    const made = (0, import_node_fs33.readdirSync)(room.build).filter((f) => f.endsWith(".deb")).sort((a, b) => Number(b === main2) - Number(a === main2) || compare(a, b));
-    if (made[0] !== main2) return { fault: `it made no ${main2}` };
-    const debs = [];
-    for (const f of made) debs.push(await options4.store.put((0, import_node_path37.join)(room.build, f)));
-    const unpacked = await this.packages.unpack(debs[0]);
-    if (!unpacked) return { fault: "the store lost what was just built: is its disk sound?" };
-    const own3 = new Set(graph2.scope.packages.map((q3) => q3.debian));
+    const roots = graph2.closures.root(number3);
+    const prepared = await prepareEnvironment(options4, this.packages, request, roots);
+    if (prepared.state !== "made") return prepared;
+    const packed2 = await this.compileAndPack(request, prepared.value);
+    if (packed2.state !== "made") return packed2;
+    const kept2 = await this.keep(request, packed2.value.files);
+    if (kept2.state !== "made") return kept2;
+    const { paths: paths2, ...parts } = kept2.value;
     const record2 = {
       schema: 3,
-      key: settled.key,
-      package: p.name,
-      version: version2,
-      debs,
-      files: await options4.store.putText("files.json", JSON.stringify(unpacked.files)),
-      systemDepends: systemDepends(unpacked.status, own3),
-      interface: shown3,
-      abi: abi2.name,
-      requires: abi2.requires,
-      inputs: settled.inputs(),
-      system: room.system,
-      roots: rootsOf(graph2, n, roots),
+      key: request.resolved.key,
+      package: request.package.name,
+      version: versionOf(options4, request),
+      ...parts,
+      interface: packed2.value.interface,
+      abi: packed2.value.abi.name,
+      requires: packed2.value.abi.requires,
+      inputs: request.resolved.inputs(),
+      system: prepared.value.system,
+      roots: rootsOf(graph2, number3, roots),
       milliseconds: Math.round(options4.now() - begun)
     };
-    const clash = await this.clash(graph2, n, unpacked.files);
-    return clash === void 0 ? { record: record2 } : { fault: clash };
+    const clash = await this.owners.claim(graph2, number3, paths2);
+    return clash === void 0 ? made(record2) : failed2(clash);
+  }
+  /** Second stage: configure, compile and install; find what dependents see of it; pack. */
+  async compileAndPack(request, environment3) {
+    const { options: options4 } = this;
+    const { graph: graph2, package: p, number: number3, log } = request;
+    writePackaging(options4, request, environment3.source);
+    const limit = timeLimit(options4.signal, options4.minutes);
+    const enter = (steps, env) => enterEnvironment(options4, request, environment3, { steps, env, network: false, signal: limit.signal });
+    try {
+      let outcome = await enter(["build", "stage"], {});
+      if (outcome.code !== 0) return failed2(reasonOf(options4, outcome, limit.signal, log, "its build"));
+      const shown3 = interfaceOf(describe((0, import_node_path42.join)(environment3.source, "debian", p.debian)));
+      const linked = linkedPackages((0, import_node_path42.join)(environment3.source, "debian", `${p.debian}.substvars`));
+      const abi2 = abiOf(graph2, number3, shown3.shown, linked);
+      outcome = await enter(["pack"], { SLIPWAY_ABI: abi2.name, SLIPWAY_REQUIRES: abi2.requires.join(", ") });
+      if (outcome.code !== 0) return failed2(reasonOf(options4, outcome, limit.signal, log, "its build"));
+      const files = packedFiles(environment3.build, p, versionOf(options4, request), graph2.target);
+      return files.state === "made" ? made({ files: files.value, interface: shown3, abi: abi2 }) : files;
+    } finally {
+      limit.done();
+    }
+  }
+  /** Third stage: the packages go into the store. `paths`: what the binary package ships. */
+  async keep({ graph: graph2 }, packed2) {
+    const { store: store2 } = this.options;
+    const debs = [];
+    for (const file2 of packed2) debs.push(await store2.put(file2));
+    const unpacked = await this.packages.unpack(debs[0]);
+    if (!unpacked) return failed2("the store lost what was just built: is its disk sound?");
+    const own3 = new Set(graph2.scope.packages.map((q3) => q3.debian));
+    return made({
+      debs,
+      files: await store2.putText("files.json", JSON.stringify(unpacked.files)),
+      systemDepends: systemDepends(unpacked.status, own3),
+      paths: unpacked.files
+    });
   }
   /**
    * Builds the package once more with its tests, in a root that has what they need, and runs them. A failing test is a
    * record too.
    */
-  async test(graph2, n, settled, work2, log) {
+  async test(request) {
     const { options: options4 } = this;
-    const p = graph2.scope.packages[n];
     const begun = options4.now();
-    const record2 = (outcome2, cases2, attempts3, flaky2) => ({
-      schema: 3,
-      key: settled.key,
-      package: p.name,
-      outcome: outcome2,
-      tests: cases2.length,
-      failures: cases2.filter((c) => c.result === "failed").length,
-      skipped: cases2.filter((c) => c.result === "skipped").length,
-      failed: cases2.filter((c) => c.result === "failed").map(shortCase),
-      flaky: flaky2,
-      attempts: attempts3,
-      inputs: settled.inputs(),
-      milliseconds: Math.round(options4.now() - begun)
-    });
-    const finish2 = async (made, cases2) => ({
-      record: {
-        ...made,
-        log: await options4.store.put(log),
-        ...cases2.length ? { junit: await options4.store.putText(`${p.name}.xml`, renderJunit(p.name, cases2)) } : {}
-      }
-    });
-    const room = await this.prepareEnvironment(graph2, p, settled, graph2.closures.testRoot(n), work2, log);
-    if ("fault" in room || "lost" in room) return room;
-    if (!hasTests(room.source, p)) return finish2(record2("none", [], 0, []), []);
-    this.writePackaging(graph2, p, room.source, this.version(graph2, p));
+    const roots = request.graph.closures.testRoot(request.number);
+    const prepared = await prepareEnvironment(options4, this.packages, request, roots);
+    if (prepared.state !== "made") return prepared;
+    const tests = hasTests(prepared.value.source, request.package) ? await this.runTests(request, prepared.value, begun) : noTests;
+    if (options4.signal.aborted) return failed2("the run was stopped");
+    return made(await this.testRecord(request, tests, Math.round(options4.now() - begun)));
+  }
+  async runTests(request, environment3, begun) {
+    const { options: options4 } = this;
+    const { log } = request;
+    writePackaging(options4, request, environment3.source);
     const limit = timeLimit(options4.signal, options4.minutes);
     const env = {
       SLIPWAY_TEST_RETRIES: String(options4.retries),
       SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, options4.minutes * 60 - 5)))
     };
-    const outcome = await this.enter(
-      graph2,
-      p,
-      room,
-      (0, import_node_path37.join)(work2, "root-test"),
-      "test",
+    const outcome = await enterEnvironment(options4, request, environment3, {
+      steps: ["test"],
       env,
-      "loopback",
-      log,
-      limit.signal
-    );
+      network: "loopback",
+      signal: limit.signal
+    });
     limit.done();
-    if (options4.signal.aborted) return { fault: "the run was stopped" };
-    const results = (0, import_node_path37.join)(room.build, "results");
-    const attempts2 = (0, import_node_fs33.existsSync)(results) ? (0, import_node_fs33.readdirSync)(results).filter((f) => /^\d+$/.test(f)).map(Number).sort((a, b) => a - b) : [];
-    const byAttempt = attempts2.map((a) => readResults((0, import_node_path37.join)(results, String(a))));
-    const last = byAttempt[byAttempt.length - 1];
-    const whole = (message) => [
-      {
-        suite: p.name,
-        name: "tests",
-        seconds: (options4.now() - begun) / 1e3,
-        result: "failed",
-        message,
-        output: (0, import_node_fs33.readFileSync)(log, "utf8").slice(-2e4)
-      }
-    ];
-    if (outcome.code !== 0 || !last) {
-      const cases2 = [
-        ...last?.cases ?? [],
-        ...whole(this.faultOf(outcome, limit.signal, log, "the build of its tests"))
-      ];
-      return finish2(record2("failed", cases2, attempts2.length, []), cases2);
-    }
-    const exit2 = (0, import_node_fs33.readFileSync)((0, import_node_path37.join)(results, String(attempts2[attempts2.length - 1]), "exit"), "utf8").trim();
-    const cases = [...last.cases];
-    if (last.damaged.length) cases.push(...whole(`its results can't be read: ${last.damaged.join(", ")}`));
-    else if (exit2 !== "0" && !cases.some((c) => c.result === "failed"))
-      cases.push(...whole("its tests ended with a failure that no result file tells of: the log has it"));
-    const id = (c) => `${c.suite}\0${c.name}`;
-    const earlier = new Map(
-      byAttempt.slice(0, -1).flatMap((a) => a.cases).filter((c) => c.result === "failed").map((c) => [id(c), c])
-    );
-    const flaky = [];
-    for (const c of cases) {
-      const before2 = earlier.get(id(c));
-      if (!before2 || c.result !== "passed") continue;
-      Object.assign(c, { flaky: true, message: before2.message });
-      flaky.push(shortCase(before2));
-    }
-    return finish2(
-      record2(
-        cases.some((c) => c.result === "failed") ? "failed" : cases.length ? "passed" : "none",
-        cases,
-        attempts2.length,
-        flaky
-      ),
-      cases
-    );
-  }
-  /** Source, packages and system layers of a task, at hand. */
-  async prepareEnvironment(graph2, p, settled, roots, work2, log) {
-    const { options: options4 } = this;
-    (0, import_node_fs33.mkdirSync)((0, import_node_path37.dirname)(log), { recursive: true });
-    (0, import_node_fs33.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${settled.key}
-`);
-    const system = await settled.set.packages();
-    if (typeof system === "string") return { fault: `apt can't install what it needs: ${system}` };
-    const layers = await graph2.system.root(system);
-    if (!layers.ok) return { fault: `${layers.diagnostics[0].message} (${layers.diagnostics[0].file})` };
-    const lost2 = await this.packages.compose(
-      roots.map((d) => graph2.records[d].debs[0]),
-      graph2.system.status(layers.value),
-      (0, import_node_path37.join)(work2, "own")
-    );
-    if (lost2.length) return { lost: roots.filter((d) => lost2.includes(graph2.records[d].debs[0].sha256)) };
-    const build2 = (0, import_node_path37.join)(work2, "build");
-    const source = (0, import_node_path37.join)(build2, p.name);
-    const fault2 = await this.bringSource(p, source);
-    if (fault2 !== void 0) return { fault: fault2 };
-    for (const patch of options4.taskKeys.settingsOf(p.name).patches ?? []) {
-      const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path37.join)(options4.distroRoot, patch)], {
-        cwd: source,
-        env: { ...process.env, GIT_CEILING_DIRECTORIES: build2 }
-      });
-      if (applied.code !== 0)
-        return { fault: `the patch ${patch} does not apply: ${applied.stderr.trim().split("\n")[0]}` };
-    }
-    return { source, build: build2, system, layers: layers.value, own: (0, import_node_path37.join)(work2, "own") };
-  }
-  async bringSource(p, source) {
-    const { state, store: store2 } = this.options;
-    if (p.source.tree !== void 0 && await restoreSource(store2, p.source.tree, source)) return void 0;
-    const gitDir = await gitDirOf(state, p);
-    if (!gitDir || !p.source.tree) return `its sources are not at hand (${p.source.url})`;
-    const out = await checkout({ gitDir }, p.source.tree, source);
-    return out.ok ? void 0 : out.diagnostics[0].message;
-  }
-  enter(graph2, p, room, work2, steps, env, network2, log, signal) {
-    const old = ["focal", "bionic", "buster", "bullseye"].includes(graph2.target.release);
-    return this.options.driver.enter({
-      root: { layers: [room.own, ...room.layers] },
-      network: network2,
-      user: "builder",
-      work: work2,
+    return readTestRun({
+      package: request.package.name,
+      results: (0, import_node_path42.join)(environment3.build, "results"),
+      outcome,
       log,
-      signal,
-      binds: [{ from: room.build, to: "/build" }],
-      env: {
-        SLIPWAY_JOBS: String(this.options.jobs),
-        SLIPWAY_COMPRESSION: old ? "xz" : "zstd",
-        SLIPWAY_COMPRESSION_LEVEL: old ? "1" : "3",
-        ...env
-      },
-      command: [
-        "sh",
-        "-ec",
-        'cd "$1"; shift; for step; do echo "== $step"; sh -e debian/slipway.sh "$step"; done',
-        "sh",
-        `/build/${p.name}`,
-        ...steps.split(" ")
-      ]
+      seconds: (options4.now() - begun) / 1e3,
+      reason: () => reasonOf(options4, outcome, limit.signal, log, "the build of its tests")
     });
   }
-  faultOf(outcome, signal, log, what) {
-    const { options: options4 } = this;
-    if (signal.aborted && !options4.signal.aborted)
-      return `it did not end in ${options4.minutes >= 1 ? `${Math.round(options4.minutes)} minutes` : `${Math.round(options4.minutes * 60)} seconds`}, and was stopped (--timeout gives it longer)`;
-    const cause = knownCause((0, import_node_fs33.readFileSync)(log, "utf8").slice(-2e5));
-    return cause ? `${cause.cause}
-${cause.hint}` : outcome.code === 127 && outcome.stderr ? outcome.stderr : `${what} ended with ${outcome.signal ?? outcome.code}`;
-  }
-  /** `debian/` in the package's folder. */
-  writePackaging(graph2, p, source, version2) {
-    const { distro, taskKeys: settler, stamp } = this.options;
-    const input = settler.distribution(graph2);
-    const { manifest } = input.packages.get(p.name);
-    const settings2 = settler.settingsOf(p.name);
-    const variant2 = distro.variants[graph2.target.variant];
-    const holds2 = conditionEvaluator(
-      conditionContext(input, distro.distributions[graph2.scope.distribution].conditions)
-    );
-    const relation = (kind) => manifest.dependencies.filter((d) => d.tag === kind && holds2(d.condition) && /^[A-Za-z0-9_-]+$/.test(d.name)).map((d) => debianPackage(distro, graph2.scope.distribution, d.name));
-    const debianNames2 = (names2) => names2.flatMap((d) => {
-      const q3 = graph2.scope.packages[graph2.closures.index.get(d) ?? -1];
-      return q3 ? (p.bounds[d] ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
-    });
-    (0, import_node_fs33.rmSync)((0, import_node_path37.join)(source, "debian"), { recursive: true, force: true });
-    const files = renderDebian({
-      package: p,
-      manifest,
-      version: version2,
-      stamp,
-      release: graph2.target.release,
-      prefix: graph2.scope.prefix,
-      underlayPrefixes: graph2.scope.underlayPrefixes,
-      cmakeArgs: [...variant2?.cmake_args ?? [], ...settings2.cmake_args ?? []],
-      environment: settler.environment(graph2, p),
-      buildDepends: [.../* @__PURE__ */ new Set([...debianNames2(p.build), ...p.systemBuild, ...variant2?.build_depends ?? []])].sort(
-        compare
-      ),
-      depends: [.../* @__PURE__ */ new Set([...debianNames2(p.run), ...p.systemRun])].sort(compare),
-      conflicts: relation("conflict"),
-      replaces: relation("replace"),
-      maintainer: distro.maintainer,
-      licenseText: licenseText(source, manifest.licenses)
-    });
-    (0, import_node_fs33.mkdirSync)((0, import_node_path37.join)(source, "debian"), { recursive: true });
-    for (const [name4, text2] of Object.entries(files))
-      (0, import_node_fs33.writeFileSync)((0, import_node_path37.join)(source, "debian", name4), text2, { mode: name4 === "rules" ? 493 : 420 });
-  }
-  /**
-   * The ABI name of a package, over its interface and the ABI names of what it was built against and needs at run time;
-   * and those names that it requires: of what it needs directly, and of what these don't require themselves. So a
-   * package that was built against another interface, however far below, can't be installed with this one.
-   */
-  abiOf(graph2, n, shown3, substvars) {
-    const p = graph2.scope.packages[n];
-    const root = new Set(graph2.closures.root(n));
-    const declared = graph2.closures.run(n).filter((d) => root.has(d));
-    const byAbi = new Map(graph2.closures.root(n).map((d) => [graph2.records[d].abi, graph2.records[d]]));
-    const covered = /* @__PURE__ */ new Set();
-    const cover = (record2) => record2.requires.forEach((abi2) => {
-      if (covered.has(abi2)) return;
-      covered.add(abi2);
-      const next2 = byAbi.get(abi2);
-      if (next2) cover(next2);
-    });
-    const direct = p.run.flatMap((name5) => graph2.closures.index.get(name5) ?? []).filter((d) => root.has(d));
-    for (const d of direct) cover(graph2.records[d]);
-    const requires = new Set(direct.map((d) => graph2.records[d].abi));
-    for (const d of declared) if (!covered.has(graph2.records[d].abi)) requires.add(graph2.records[d].abi);
-    const own3 = [...requires].sort(compare);
-    const name4 = abiName(p.debian, sha256(JSON.stringify([shown3, own3])));
-    const linked = (/^slipway:Depends=(.*)$/m.exec((0, import_node_fs33.existsSync)(substvars) ? (0, import_node_fs33.readFileSync)(substvars, "utf8") : "")?.[1] ?? "").split(", ");
-    graph2.closures.root(n).forEach(
-      (d) => linked.includes(graph2.scope.packages[d].debian) && !covered.has(graph2.records[d].abi) && requires.add(graph2.records[d].abi)
-    );
-    return { name: name4, requires: [...requires].sort(compare) };
-  }
-  /**
-   * Two packages that ship one file: apt would refuse the second. Asked when one was built; before that nothing is new.
-   */
-  async clash(graph2, n, files) {
-    const name4 = graph2.scope.packages[n].name;
-    await this.knowOwners(graph2, n);
-    for (const file2 of files) {
-      const owner = graph2.owners.get(file2);
-      if (owner !== void 0 && owner !== name4) return `it ships ${file2}, which '${owner}' ships too`;
-    }
-    for (const file2 of files) graph2.owners.set(file2, name4);
-    return void 0;
-  }
-  listed = /* @__PURE__ */ new WeakMap();
-  async knowOwners(graph2, n) {
-    let listed = this.listed.get(graph2);
-    if (!listed) this.listed.set(graph2, listed = /* @__PURE__ */ new Set());
-    const missing = graph2.records.flatMap(
-      (record2, i) => record2 && i !== n && !listed.has(record2.key) ? [{ record: record2, name: graph2.scope.packages[i].name }] : []
-    );
-    for (const { record: record2 } of missing) listed.add(record2.key);
-    await this.options.store.many(missing, async ({ record: record2, name: name4 }) => {
-      const text2 = await this.options.store.readText(record2.files);
-      if (text2 !== void 0) for (const file2 of JSON.parse(text2)) graph2.owners.set(file2, name4);
-    });
-  }
-  /** Upstream's version with the stamp; an epoch more where upstream is below what the channel holds. */
-  version(graph2, p) {
-    const held = this.options.channelVersion(graph2.scope, graph2.target, p.debian);
-    const heldEpoch = held === void 0 ? 0 : Number(/^(\d+):/.exec(held)?.[1] ?? 0);
-    const upstreamOf = (v) => v.replace(/^\d+:/, "").replace(/-[^-]*$/, "");
-    const down = held !== void 0 && compareDebianVersions(p.version, upstreamOf(held)) < 0;
-    return debianVersion(p.version, graph2.target.release, this.options.stamp, heldEpoch + (down ? 1 : 0));
+  async testRecord(request, run2, milliseconds) {
+    const { store: store2 } = this.options;
+    const { name: name4 } = request.package;
+    const { outcome, cases, flaky, attempts: attempts2 } = run2;
+    const failures = cases.filter((c) => c.result === "failed");
+    return {
+      schema: 3,
+      key: request.resolved.key,
+      package: name4,
+      outcome,
+      tests: cases.length,
+      failures: failures.length,
+      skipped: cases.filter((c) => c.result === "skipped").length,
+      failed: failures.map(shortCase),
+      flaky,
+      attempts: attempts2,
+      inputs: request.resolved.inputs(),
+      milliseconds,
+      log: await store2.put(request.log),
+      ...cases.length ? { junit: await store2.putText(`${name4}.xml`, renderJunit(name4, cases)) } : {}
+    };
   }
 };
-var rootsOf = (graph2, n, roots) => {
-  const tools = new Set(graph2.scope.packages[n].tools);
+function rootsOf(graph2, n, roots) {
+  const of = (d) => graph2.scope.packages[d];
+  const tools = new Set(of(n).tools);
   return Object.fromEntries(
     roots.map((d) => {
-      const { name: name4 } = graph2.scope.packages[d];
+      const { name: name4 } = of(d);
       const { shown: shown3, content } = graph2.records[d].interface;
       return [name4, `${shown3.slice(0, 12)}${tools.has(name4) ? ` ${content.slice(0, 12)}` : ""}`];
     })
   );
-};
-var shortCase = (c) => ({ suite: c.suite, name: c.name, message: c.message.slice(0, 2e3) });
-var testWords = /\b(?:catkin_add_\w*(?:gtest|gmock|nosetests)|add_rostest\w*|CATKIN_ENABLE_TESTING|BUILD_TESTING|ament_add_\w+|ament_lint_auto_find_test_dependencies|add_test|gtest_discover_tests|catkin_discover_tests)\b/;
-function hasTests(source, p) {
-  const visit = (folder, depth) => (0, import_node_fs33.readdirSync)(folder, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path37.join)(folder, e.name);
-    if (e.isDirectory()) return depth < 8 && e.name !== ".git" && visit(path2, depth + 1);
-    if (p.buildType === "ament_python") return /^(test_.*|.*_test)\.py$/.test(e.name);
-    return (e.name === "CMakeLists.txt" || e.name.endsWith(".cmake")) && (0, import_node_fs33.lstatSync)(path2).isFile() && testWords.test((0, import_node_fs33.readFileSync)(path2, "utf8"));
-  });
-  return visit(source, 0);
-}
-function systemDepends(control, ours) {
-  const field = /^Depends: (.*(?:\n .*)*)/m.exec(control)?.[1] ?? "";
-  const names2 = field.split(",").map((d) => d.trim().split(/[\s(|:]/)[0]).filter((d) => d && !ours.has(d) && !ours.has(d.replace(/-abi-[0-9a-f]{16}$/, "")));
-  return [...new Set(names2)].sort(compare);
-}
-function licenseText(source, licenses) {
-  const named2 = licenses.flatMap(
-    (l) => l.file && !l.file.startsWith("/") && !l.file.split("/").includes("..") ? [l.file] : []
-  );
-  for (const name4 of [...named2, "LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "COPYING.txt"]) {
-    try {
-      const path2 = (0, import_node_fs33.realpathSync)((0, import_node_path37.join)(source, name4));
-      if (path2.startsWith(`${(0, import_node_fs33.realpathSync)(source)}/`) && (0, import_node_fs33.statSync)(path2).isFile())
-        return (0, import_node_fs33.readFileSync)(path2, "utf8").slice(0, 2e5);
-    } catch {
-    }
-  }
-  return void 0;
-}
-function timeLimit(parent, minutes2) {
-  const controller = new AbortController();
-  const abort = () => controller.abort();
-  const timer = setTimeout(abort, minutes2 * 6e4);
-  parent.addEventListener("abort", abort, { once: true });
-  if (parent.aborted) abort();
-  return {
-    signal: controller.signal,
-    done() {
-      clearTimeout(timer);
-      parent.removeEventListener("abort", abort);
-    }
-  };
-}
-async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path37.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path37.join)(state, "git", "archives.git"), (0, import_node_path37.join)(state, "git", "folders.git")]) {
-    if ((0, import_node_fs33.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
-      return dir;
-  }
-  const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
-  return fetched?.ok ? fetched.value.gitDir : void 0;
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs34 = require("node:fs");
-var import_node_path38 = require("node:path");
+var import_node_fs38 = require("node:fs");
+var import_node_path43 = require("node:path");
 
 // ts-src/engine/keys.ts
 var recipeVersion = "3";
@@ -25639,7 +25999,8 @@ function ownInputs(parts) {
       p.tools,
       p.systemBuild,
       p.systemRun,
-      p.bounds
+      p.bounds,
+      p.impliedBuild ?? []
     ]),
     settings: JSON.stringify([
       settings2.cmake_args ?? [],
@@ -25656,7 +26017,7 @@ function ownInputs(parts) {
 var rootInputs = (system, dependencies, tested) => ({
   system,
   dependencies: dependencies.map(([n, k]) => `${n}=${k}`).join(" "),
-  ...tested ? { tests: JSON.stringify([tested.test, tested.systemTest]) } : {}
+  ...tested ? { tests: JSON.stringify([tested.test, tested.systemTest, tested.impliedTest ?? []]) } : {}
 });
 function keyText(inputs) {
   let text2 = "";
@@ -25702,25 +26063,12 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join33(set, other) {
+function join38(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
 
 // ts-src/engine/task-keys.ts
-var templatesDigest = sha256(packagingText);
-var implied = {
-  catkin: [],
-  ament_cmake: [],
-  cmake: [],
-  ament_python: ["dh-python", "python3-all", "python3-setuptools"]
-};
-var impliedByTests = {
-  catkin: [],
-  ament_cmake: [],
-  cmake: [],
-  ament_python: ["python3-pytest"]
-};
 var TaskKeys = class {
   constructor(distro, distroRoot, distributions) {
     this.distro = distro;
@@ -25732,6 +26080,7 @@ var TaskKeys = class {
   byScope = /* @__PURE__ */ new Map();
   facts = /* @__PURE__ */ new Map();
   manifests = /* @__PURE__ */ new Map();
+  templates = /* @__PURE__ */ new Map();
   distribution = (graph2) => this.byScope.get(graph2.scope.distribution);
   /**
    * Variables of a build: those of the conditions (catkin and ament read package.xml again), the variant's, the
@@ -25753,15 +26102,15 @@ var TaskKeys = class {
     const names2 = [];
     for (const list2 of [
       p.systemBuild,
+      p.impliedBuild ?? [],
       variant2?.build_depends ?? [],
-      implied[p.buildType],
-      ...isTest ? [p.systemTest, impliedByTests[p.buildType]] : []
+      ...isTest ? [p.systemTest, p.impliedTest ?? []] : []
     ])
       vocabulary.add(names2, list2);
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const direct = isTest ? [.../* @__PURE__ */ new Set([n, ...built, ...graph2.closures.test[n]])] : built;
-    for (const d of direct) join33(names2, this.namesOf(graph2, d));
+    for (const d of direct) join38(names2, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names2));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (!isTest) graph2.sets[n] = set;
@@ -25791,14 +26140,19 @@ var TaskKeys = class {
         settings: settings2,
         variant: this.distro.variants[graph2.target.variant],
         environment: this.environment(graph2, p),
-        templates: templatesDigest,
+        templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs34.readFileSync)((0, import_node_path38.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs38.readFileSync)((0, import_node_path43.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts, text: keyText(parts) };
     }
     return there;
+  }
+  templatesDigest(type) {
+    let digest3 = this.templates.get(type);
+    if (digest3 === void 0) this.templates.set(type, digest3 = sha256(packagingText(type)));
+    return digest3;
   }
   /** Whether all that a task's key needs is known. */
   canSettle = (graph2, task) => packagesInRoot(graph2, task).every((d) => graph2.records[d] !== void 0);
@@ -25839,7 +26193,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name4);
       if (d === void 0) continue;
       const below = brought[d];
-      if (below) join33(names2, below);
+      if (below) join38(names2, below);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names2;
@@ -25852,7 +26206,7 @@ var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path39.join)(state, "durations.json");
+    this.file = (0, import_node_path44.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
   get = (name4) => this.known[name4];
@@ -25942,7 +26296,7 @@ async function openSession(input, options4) {
 async function prepareScopes(input, options4, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
-  const log = (0, import_node_path39.join)(state, "slipway.log");
+  const log = (0, import_node_path44.join)(state, "slipway.log");
   const diagnostics = [];
   const waiting = [];
   const systems = /* @__PURE__ */ new Map();
@@ -26007,8 +26361,8 @@ var import_node_os5 = require("node:os");
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto5 = require("node:crypto");
-var import_node_fs35 = require("node:fs");
-var import_node_path40 = require("node:path");
+var import_node_fs39 = require("node:fs");
+var import_node_path45 = require("node:path");
 init_files();
 var marker = ".docker-image";
 var guarded = 'exec 3<&0; "$@" </dev/null 3<&- & work=$!; { cat <&3 >/dev/null; kill -9 -1; } & wait $work';
@@ -26016,7 +26370,7 @@ var asBuilder = 'chown -R 2000:2000 /build; exec setpriv --reuid=2000 --regid=20
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
   const docker = (args, options4 = {}) => run("docker", args, options4);
-  const imageOf = (folder) => readIf((0, import_node_path40.join)(folder, marker))?.trim();
+  const imageOf = (folder) => readIf((0, import_node_path45.join)(folder, marker))?.trim();
   let swept;
   const sweep = async () => {
     const old = await docker(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
@@ -26028,7 +26382,7 @@ function dockerDriver(state) {
   };
   async function enter(entry) {
     await (swept ??= sweep());
-    (0, import_node_fs35.mkdirSync)(entry.work, { recursive: true });
+    (0, import_node_fs39.mkdirSync)(entry.work, { recursive: true });
     const at2 = entry.root.layers.findIndex((l) => imageOf(l) !== void 0);
     if (at2 < 0)
       return {
@@ -26068,10 +26422,10 @@ function dockerDriver(state) {
     if (created.code !== 0) return created;
     try {
       for (const layer of entry.root.layers.slice(0, at2).reverse()) {
-        const archive = (0, import_node_path40.join)(entry.work, "over.tar");
+        const archive = (0, import_node_path45.join)(entry.work, "over.tar");
         const packed2 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
         const copied = packed2.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name4, archive]) : packed2;
-        (0, import_node_fs35.rmSync)(archive, { force: true });
+        (0, import_node_fs39.rmSync)(archive, { force: true });
         if (copied.code !== 0) return copied;
       }
       const { log, signal } = entry;
@@ -26084,17 +26438,17 @@ function dockerDriver(state) {
       );
       signal?.removeEventListener("abort", stop);
       if (outcome.code === 0 && entry.root.keep) {
-        (0, import_node_fs35.mkdirSync)((0, import_node_path40.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
+        (0, import_node_fs39.mkdirSync)((0, import_node_path45.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
         const tag = `slipway-layer:${sha256(`${entry.root.keep}${name4}`).slice(0, 24)}`;
         const committed = await docker(["commit", "--change", 'CMD ["sh"]', name4, tag]);
         if (committed.code !== 0) return committed;
         const status = await docker([
           "cp",
           `${name4}:/var/lib/dpkg/status`,
-          (0, import_node_path40.join)(entry.root.keep, "var/lib/dpkg/status")
+          (0, import_node_path45.join)(entry.root.keep, "var/lib/dpkg/status")
         ]);
         if (status.code !== 0) return status;
-        (0, import_node_fs35.writeFileSync)((0, import_node_path40.join)(entry.root.keep, marker), `${tag}
+        (0, import_node_fs39.writeFileSync)((0, import_node_path45.join)(entry.root.keep, marker), `${tag}
 `);
       }
       return outcome;
@@ -26109,8 +26463,8 @@ function dockerDriver(state) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs35.mkdirSync)(folder, { recursive: true });
-      (0, import_node_fs35.writeFileSync)((0, import_node_path40.join)(folder, marker), `${tag}
+      (0, import_node_fs39.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs39.writeFileSync)((0, import_node_path45.join)(folder, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder, "./var/lib/dpkg/status"]);
     },
@@ -26131,19 +26485,19 @@ function dockerDriver(state) {
           "--network",
           "none",
           "--volume",
-          `${(0, import_node_path40.dirname)(folder)}:/parent`,
+          `${(0, import_node_path45.dirname)(folder)}:/parent`,
           image,
           "rm",
           "-rf",
-          `/parent/${(0, import_node_path40.basename)(folder)}`
+          `/parent/${(0, import_node_path45.basename)(folder)}`
         ]);
     }
   };
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs36 = require("node:fs");
-var import_node_path41 = require("node:path");
+var import_node_fs40 = require("node:fs");
+var import_node_path46 = require("node:path");
 
 // resources/templates/enter.sh
 var enter_default = '# Puts a root together from overlay layers inside namespaces that unshare(1) made, and runs a command in it.\n# Everything is mounted in a private mount namespace: it is gone with the last process.\n# Arguments: FOLDER LOWER UPPER NETWORK USER BINDS COMMAND...\n#   FOLDER  work folder with the lower layers as links, cwd of the mounts (so that no path needs quoting in mount options)\n#   LOWER   names of the links, topmost first, joined by colons\n#   UPPER   `tmpfs`, or a folder\'s name under FOLDER that keeps what is written\n#   NETWORK `on`, `off`, or `loopback`: off, but for what one process says to another on this machine\n#   USER    `root`, or `builder`: no privileges and none to gain\n#   BINDS   number of bind mounts, each two further arguments: SOURCE and TARGET, `ro:` before TARGET where it may not be written\nset -eu\nfolder=$1 lower=$2 upper=$3 network=$4 user=$5 binds=$6\nshift 6\ncd "$folder"\nmkdir -p m\nif [ "$upper" = tmpfs ]; then\n  mkdir -p t\n  mount -t tmpfs -o mode=0755 tmpfs t\n  upper=t/u\n  mkdir t/u t/w\n  work=t/w\nelse\n  work=$upper.work\n  mkdir -p "$upper" "$work"\nfi\nmount -t overlay overlay -o "lowerdir=$lower,upperdir=$upper,workdir=$work${SLIPWAY_OVERLAY:-}" m\nmount -t proc -o nosuid,nodev,noexec proc m/proc\nmount -t tmpfs -o mode=0755,nosuid tmpfs m/dev\nfor device in null zero full random urandom tty; do\n  : > "m/dev/$device"\n  mount --bind "/dev/$device" "m/dev/$device"\ndone\nmkdir m/dev/shm m/dev/pts\nmount -t tmpfs -o mode=1777,nosuid,nodev tmpfs m/dev/shm\nmount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts m/dev/pts\nln -s pts/ptmx m/dev/ptmx\nln -s /proc/self/fd m/dev/fd\nln -s /proc/self/fd/0 m/dev/stdin\nln -s /proc/self/fd/1 m/dev/stdout\nln -s /proc/self/fd/2 m/dev/stderr\nmount -t tmpfs -o mode=1777,nosuid,nodev tmpfs m/tmp\necho slipway > /proc/sys/kernel/hostname 2>/dev/null || :\nwhile [ "$binds" -gt 0 ]; do\n  source=$1 target=$2\n  shift 2\n  binds=$((binds - 1))\n  option=\n  case $target in ro:*) target=${target#ro:} option=ro ;; esac\n  if [ -d "$source" ]; then mkdir -p "m$target"; elif [ ! -e "m$target" ]; then mkdir -p "m${target%/*}"; : > "m$target"; fi\n  mount --bind "$source" "m$target"\n  if [ -n "$option" ]; then mount -o remount,bind,ro "m$target" 2>/dev/null || mount -o remount,bind,ro,nosuid,nodev "m$target"; fi\ndone\nif [ "$network" = loopback ]; then ip link set lo up; fi\nif [ "$network" = on ]; then\n  rm -f m/etc/resolv.conf\n  for file in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt; do\n    if [ -s "$file" ]; then\n      mkdir -p "m${file%/*}"\n      cat "$file" > "m$file"\n    fi\n  done\nfi\nif [ "$user" = root ]; then exec chroot m "$@"; fi\nchown -R 2000:2000 m/build\nexec chroot m setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"\n';
@@ -26167,17 +26521,17 @@ function unshareDriver() {
   return {
     name: "unshare",
     async enter(entry) {
-      (0, import_node_fs36.mkdirSync)(entry.work, { recursive: true });
+      (0, import_node_fs40.mkdirSync)(entry.work, { recursive: true });
       const links = entry.root.layers.map((layer, i) => {
-        (0, import_node_fs36.symlinkSync)(layer, (0, import_node_path41.join)(entry.work, `l${i}`));
+        (0, import_node_fs40.symlinkSync)(layer, (0, import_node_path46.join)(entry.work, `l${i}`));
         return `l${i}`;
       });
       let upper = "tmpfs";
       if (entry.root.keep) {
-        (0, import_node_fs36.mkdirSync)(entry.root.keep, { recursive: true });
-        (0, import_node_fs36.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
-        (0, import_node_fs36.symlinkSync)(entry.root.keep, (0, import_node_path41.join)(entry.work, "k"));
-        (0, import_node_fs36.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path41.join)(entry.work, "k.work"));
+        (0, import_node_fs40.mkdirSync)(entry.root.keep, { recursive: true });
+        (0, import_node_fs40.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
+        (0, import_node_fs40.symlinkSync)(entry.root.keep, (0, import_node_path46.join)(entry.work, "k"));
+        (0, import_node_fs40.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path46.join)(entry.work, "k.work"));
         upper = "k";
       }
       const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -26218,7 +26572,7 @@ function unshareDriver() {
       return outcome;
     },
     unpack: (tar, folder) => {
-      (0, import_node_fs36.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs40.mkdirSync)(folder, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder], {});
     },
     ready: (folder) => Promise.resolve(exists(folder)),
@@ -26279,10 +26633,10 @@ function limitsOf(verb, values) {
 var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
 
 // ts-src/engine/system-lock.ts
-var import_node_path42 = require("node:path");
+var import_node_path47 = require("node:path");
 init_diagnostics();
 init_files();
-var file = (workspace) => (0, import_node_path42.join)(workspace.state, "platforms.json");
+var file = (workspace) => (0, import_node_path47.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known2 = readJson(file(workspace)) ?? {};
   return Object.fromEntries(
@@ -26405,7 +26759,7 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned.diagnostics);
   if (!planned.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned.value;
-  const output = values.output === void 0 ? (0, import_node_path43.join)(workspace.root, "out") : (0, import_node_path43.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path48.join)(workspace.root, "out") : (0, import_node_path48.resolve)(values.output);
   const abort = new AbortController();
   const stop = () => {
     if (!abort.signal.aborted) writeMessage("\nstopping: what was finished is kept\n");
@@ -26418,7 +26772,7 @@ async function runBuild(verb, values, packages, tests) {
     showDiagnostics(lacking);
     return exit.failed;
   }
-  (0, import_node_fs37.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs41.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);
   try {
     return await buildAll(values, planned.value, {
@@ -26451,7 +26805,7 @@ async function buildAll(values, planned, wanted) {
   };
   const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, input.untrusted);
   const rebuild = values.rebuild ? matcher(values.rebuild) : () => false;
-  const lost2 = /* @__PURE__ */ new Set();
+  const lost3 = /* @__PURE__ */ new Set();
   for (let attempt = 0; ; attempt++) {
     const channel = await openChannel(store2, folderChannel(output));
     const session2 = await openSession(input, {
@@ -26469,7 +26823,7 @@ async function buildAll(values, planned, wanted) {
       showDiagnostics(session2.diagnostics);
       return exit.failed;
     }
-    for (const key of lost2) session2.hints.builds.delete(key);
+    for (const key of lost3) session2.hints.builds.delete(key);
     if (values["dry-run"] === true) return foretell(values, session2, wanted, rebuild);
     await runEngine(values, session2, wanted, attempt ? () => false : rebuild);
     const published = wanted.publishes ? await publishChannel(channel, {
@@ -26488,7 +26842,7 @@ async function buildAll(values, planned, wanted) {
 `
     );
     for (const key of published.lost) {
-      lost2.add(key);
+      lost3.add(key);
       await store2.forget(key);
     }
   }
@@ -26568,11 +26922,11 @@ ${verdict}`;
   }
   showDiagnostics(await writeOutputs(plan2, planned.distributions, platforms, runs, store2, output, begun));
   await recordRun(session2);
-  const failed2 = results.some((t) => !isDone(t.state)) || published.diagnostics.some(isError) || published.lost.length > 0 || planned.diagnostics.some(isError);
+  const failed3 = results.some((t) => !isDone(t.state)) || published.diagnostics.some(isError) || published.lost.length > 0 || planned.diagnostics.some(isError);
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   writeMessage(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path43.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path48.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -26587,11 +26941,11 @@ ${verdict}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeMessage(`report: ${(0, import_node_path43.join)(output, "report.html")}
+    writeMessage(`report: ${(0, import_node_path48.join)(output, "report.html")}
 `);
     writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path43.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path48.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -26599,7 +26953,7 @@ note: apt reads as the user _apt, who may not enter ${closed}: chmod o+x it, or 
 `
       );
   }
-  return failed2 ? exit.failed : exit.ok;
+  return failed3 ? exit.failed : exit.ok;
 }
 async function pinSources(workspace, plan2) {
   const unpinned = plan2.scopes.flatMap((s) => s.packages).filter((p) => !p.source.tree && !p.blocked);
@@ -26639,11 +26993,11 @@ var belongs = (planned, distribution2, debian) => [...planned.distributions.find
 );
 function notForAll(path2) {
   const parts = path2.split("/");
-  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs37.statSync)(p).mode & 1) === 0);
+  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs41.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs38 = require("node:fs");
+var import_node_fs42 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/table.ts
@@ -26720,7 +27074,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs38.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs42.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before2);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -26882,6 +27236,14 @@ function needsOf2(resolver, number3) {
       from: originText(resolver, resolver.resolve({ name: n, id: d }))
     });
   }
+  const p = evaluated.packages[number3];
+  const implied = impliedNeeds(p.buildType, evaluated.input.packages.get(p.name)?.buildBackend);
+  for (const [names2, purpose] of [
+    [implied.build, "build"],
+    [implied.test, "test"]
+  ])
+    for (const name4 of names2.filter((n) => !said.has(n)))
+      found.push({ name: name4, for: [purpose], tag: `build type ${p.buildType}`, line: 0, from: `system: ${name4}` });
   return found.sort((a, b) => compare(a.name, b.name) || a.line - b.line);
 }
 function originText(resolver, r) {
@@ -29244,8 +29606,8 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/init.ts
-var import_node_fs39 = require("node:fs");
-var import_node_path44 = require("node:path");
+var import_node_fs43 = require("node:fs");
+var import_node_path49 = require("node:path");
 var import_promises3 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -29303,7 +29665,7 @@ var options2 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named2 = (0, import_node_path44.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named2 = (0, import_node_path49.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named2 || "acme");
   const os = values.os ?? "debian";
   const release = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -29319,7 +29681,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others = (0, import_node_fs39.readdirSync)(root).filter((name4) => name4 !== ".git");
+  const others = (0, import_node_fs43.readdirSync)(root).filter((name4) => name4 !== ".git");
   if (yes || !others.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -29342,7 +29704,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options2,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path44.resolve)(folder);
+    const root = (0, import_node_path49.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -29352,8 +29714,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names2 = Object.keys(files);
-    (0, import_node_fs39.mkdirSync)(root, { recursive: true });
-    const taken = names2.filter((f) => (0, import_node_fs39.existsSync)((0, import_node_path44.join)(root, f)));
+    (0, import_node_fs43.mkdirSync)(root, { recursive: true });
+    const taken = names2.filter((f) => (0, import_node_fs43.existsSync)((0, import_node_path49.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -29364,8 +29726,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names2, values.yes === true)) return exit.failed;
-    for (const [path2, text2] of Object.entries(files)) writeWhole((0, import_node_path44.join)(root, path2), text2);
-    const git2 = (0, import_node_fs39.existsSync)((0, import_node_path44.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text2] of Object.entries(files)) writeWhole((0, import_node_path49.join)(root, path2), text2);
+    const git2 = (0, import_node_fs43.existsSync)((0, import_node_path49.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names2.map((f) => `    ${f}
 `).join("")}
@@ -29437,8 +29799,9 @@ function renderPlan(plan2, states) {
     const width4 = Math.min(40, Math.max(...scope.packages.map((p) => p.name.length), 7));
     for (const [i, p] of scope.packages.entries()) {
       const why = "named" in p.why ? "named" : `for ${p.why.neededBy}`;
-      const needs = p.build.length + p.systemBuild.length;
-      const first = p.build.length > shown2 ? p.build : [...p.build, ...p.systemBuild];
+      const system = [...p.systemBuild, ...p.impliedBuild ?? []];
+      const needs = p.build.length + system.length;
+      const first = p.build.length > shown2 ? p.build : [...p.build, ...system];
       const state = p.blocked ? `blocked: ${p.blocked}` : p.mustBeCached ? "from the store" : states?.(scope, p) ?? "";
       lines.push(
         `${String(i + 1).padStart(5)}  ${p.name.padEnd(width4)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs ? `; needs ${someOf(first, shown2, needs)}` : ""}${state ? `; ${state}` : ""}`
@@ -29490,8 +29853,8 @@ var validate3 = defineCommand({
 });
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs43 = require("node:fs");
-var import_node_path48 = require("node:path");
+var import_node_fs47 = require("node:fs");
+var import_node_path53 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -29576,15 +29939,15 @@ function useGitCredentials(env) {
 init_rosdistro();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs42 = require("node:fs");
-var import_node_path47 = require("node:path");
+var import_node_fs46 = require("node:fs");
+var import_node_path52 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto6 = require("node:crypto");
-var import_node_fs40 = require("node:fs");
-var import_node_path45 = require("node:path");
+var import_node_fs44 = require("node:fs");
+var import_node_path50 = require("node:path");
 var import_node_zlib4 = require("node:zlib");
 init_diagnostics();
 init_files();
@@ -29607,7 +29970,7 @@ var packed = (value2) => (0, import_node_zlib4.gzipSync)(JSON.stringify(value2),
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), packed(bundle));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name4) {
-  const copy = (0, import_node_path45.join)(state, "cache", name4.replace(/\.gz$/, ".json"));
+  const copy = (0, import_node_path50.join)(state, "cache", name4.replace(/\.gz$/, ".json"));
   const kept2 = readJson(copy);
   if (kept2) return kept2;
   const data = await store2.getBlob(name4);
@@ -29617,7 +29980,7 @@ async function cached2(store2, state, name4) {
   return JSON.parse(text2.toString("utf8"));
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs40.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs44.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -29632,10 +29995,10 @@ async function loadRun(id, storeUri, root, state, untrusted) {
     const part = await cached2(store2, state, partName(id, architecture2));
     if (part) parts.push(part);
   }
-  const distroRoot = (0, import_node_path45.join)(state, "cache", "runs", id, "distro");
+  const distroRoot = (0, import_node_path50.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(bundle.files))
-    if (!exists((0, import_node_path45.join)(distroRoot, path2)))
-      writeWhole((0, import_node_path45.join)(distroRoot, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path50.join)(distroRoot, path2)))
+      writeWhole((0, import_node_path50.join)(distroRoot, path2), Buffer.from(content, "base64"), { sync: false });
   const tested = testedIn(bundle);
   return good({
     bundle,
@@ -29674,7 +30037,7 @@ function filesOf3(distro, root) {
   const diagnostics = [];
   for (const path2 of [...paths2].sort()) {
     try {
-      files[path2] = (0, import_node_fs40.readFileSync)((0, import_node_path45.join)(root, path2)).toString("base64");
+      files[path2] = (0, import_node_fs44.readFileSync)((0, import_node_path50.join)(root, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -29785,8 +30148,8 @@ var Worker = class {
 };
 
 // ts-src/farm/shard.ts
-var import_node_fs41 = require("node:fs");
-var import_node_path46 = require("node:path");
+var import_node_fs45 = require("node:fs");
+var import_node_path51 = require("node:path");
 
 // ts-src/graph/reduce.ts
 function reduceNeeds(count2, needs) {
@@ -29843,7 +30206,7 @@ async function makeShard(session2, architecture2, first, retest, signal) {
       store: store2,
       taskKeys: session2.taskKeys,
       builder: session2.builder,
-      output: (0, import_node_path46.join)(input.state, "prepared"),
+      output: (0, import_node_path51.join)(input.state, "prepared"),
       workers: 1,
       failFast: false,
       testsStop: input.distro.tests.stop_dependents,
@@ -29898,8 +30261,8 @@ async function makeShard(session2, architecture2, first, retest, signal) {
     session2,
     left.map((t) => packageOf(runs[t.run], t.task))
   );
-  const failed2 = Object.values(part.results).flat().filter((t) => !isDone(t.state)).length;
-  return { part, outlook: { ...outlook, open: left.length - outlook.todo, failed: failed2 } };
+  const failed3 = Object.values(part.results).flat().filter((t) => !isDone(t.state)).length;
+  return { part, outlook: { ...outlook, open: left.length - outlook.todo, failed: failed3 } };
 }
 async function keepSources({ store: store2, input }, packages) {
   const work2 = newScratch(input.state);
@@ -29913,10 +30276,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path46.join)(work2, tree);
+    const folder = (0, import_node_path51.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path46.join)(work2, `${tree}.packed`));
-    (0, import_node_fs41.rmSync)(folder, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path51.join)(work2, `${tree}.packed`));
+    (0, import_node_fs45.rmSync)(folder, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -29957,8 +30320,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else beside Jenkins' workspace, else .slipway here)"
   }
 };
-var farmState = (values) => (0, import_node_path47.resolve)(
-  values.state ?? process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? (0, import_node_path47.join)(process.env.WORKSPACE_TMP, "slipway") : ".slipway")
+var farmState = (values) => (0, import_node_path52.resolve)(
+  values.state ?? process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? (0, import_node_path52.join)(process.env.WORKSPACE_TMP, "slipway") : ".slipway")
 );
 async function openRun(verb, values, limits, signal, purpose, numbers) {
   if (values.run === void 0 || values.store === void 0) {
@@ -29975,7 +30338,7 @@ async function openRun(verb, values, limits, signal, purpose, numbers) {
   const { store: store2, bundle } = loaded.value;
   const input = numbers ? { ...loaded.value.input, plan: planOf(loaded.value, numbers) } : loaded.value.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path47.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path52.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -30014,7 +30377,7 @@ function planOf({ input, parts }, numbers) {
 }
 function lately(file2) {
   try {
-    return Date.now() - (0, import_node_fs42.statSync)(file2).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs46.statSync)(file2).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -30084,7 +30447,7 @@ function engineOf2(values, session2, output, signal, progress) {
   );
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path47.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path52.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line) => writeMessage(`${line}
 `)),
@@ -30125,7 +30488,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   return exit.ok;
 }
 async function keepResult(session2, output, id, number3, result) {
-  const log = result.log === void 0 ? void 0 : (0, import_node_path47.join)(output, result.log);
+  const log = result.log === void 0 ? void 0 : (0, import_node_path52.join)(output, result.log);
   const kept2 = {
     schema: 1,
     result,
@@ -30367,7 +30730,7 @@ ${difference3}
     showDiagnostics(tools);
     return exit.failed;
   }
-  (0, import_node_fs43.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs47.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
@@ -30449,7 +30812,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       ""
     );
     if (text2("output") === void 0) writeOutput(header + schedule);
-    else writeWhole((0, import_node_path48.resolve)(text2("output")), header + schedule);
+    else writeWhole((0, import_node_path53.resolve)(text2("output")), header + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -30458,7 +30821,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline2, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline2.locked) {
-    const file3 = (0, import_node_path48.join)(root, "lock.yaml");
+    const file3 = (0, import_node_path53.join)(root, "lock.yaml");
     if (exists(file3)) return { values: { ...values, lock: file3 }, notes: [] };
     return error(
       "lock-missing",
@@ -30480,7 +30843,7 @@ async function withLock(values, store2, pipeline2, root, state, isChange) {
         )
       ]
     };
-  const file2 = (0, import_node_path48.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file2 = (0, import_node_path53.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file2, text2.lock);
   return { values: { ...values, lock: file2 }, notes: [] };
 }
@@ -30489,7 +30852,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file2 = url2.slice("file:".length);
-    if (!(0, import_node_path48.isAbsolute)(file2) || !exists((0, import_node_path48.join)(file2, ".git"))) {
+    if (!(0, import_node_path53.isAbsolute)(file2) || !exists((0, import_node_path53.join)(file2, ".git"))) {
       const line = readIf(file2)?.split("\n")[0]?.trim();
       if (!line)
         return bad(
@@ -30509,18 +30872,18 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot.ok) return snapshot;
-  const folder = (0, import_node_path48.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path48.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path53.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path53.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path48.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path53.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path48.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path53.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, pipeline2) {
   if (values.change !== void 0) return planChange(values, values.change);
   if (pipeline2.kind === "request" && values.target !== void 0) {
@@ -30566,7 +30929,7 @@ async function targetCommit(root, name4) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path48.resolve)(change);
+  const folder = (0, import_node_path53.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository = await repositoryOf(
     workspace.value,
@@ -30613,8 +30976,8 @@ var ownPackages = (inputs, repository) => inputs.distributions.flatMap(
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs44 = require("node:fs");
-var import_node_path49 = require("node:path");
+var import_node_fs48 = require("node:fs");
+var import_node_path54 = require("node:path");
 init_diagnostics();
 init_files();
 async function gather(session2, loaded, output) {
@@ -30641,7 +31004,7 @@ async function gather(session2, loaded, output) {
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept2.log && kept2.result.log !== void 0 && kept2.result.state === "failed") {
       const text2 = await store2.readText(kept2.log);
-      if (text2 !== void 0) writeWhole((0, import_node_path49.join)(output, kept2.result.log), text2, { sync: false });
+      if (text2 !== void 0) writeWhole((0, import_node_path54.join)(output, kept2.result.log), text2, { sync: false });
     }
   });
   for (const graph2 of session2.graphs) {
@@ -30666,7 +31029,7 @@ async function gather(session2, loaded, output) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf = (values) => (0, import_node_path49.resolve)(values.output ?? "out");
+var outputOf = (values) => (0, import_node_path54.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -30691,8 +31054,8 @@ An untrusted run publishes nothing.`,
       }
       const output = outputOf(values);
       await gather(session2, loaded, output);
-      const failed2 = resultsOf(session2.graphs).some((t) => t.kind === "build" && !isDone(t.state)) || bundle.faults.length > 0;
-      if (failed2 && bundle.pipeline.strict) {
+      const failed3 = resultsOf(session2.graphs).some((t) => t.kind === "build" && !isDone(t.state)) || bundle.faults.length > 0;
+      if (failed3 && bundle.pipeline.strict) {
         writeMessage("this track is strict: nothing is published of a run that has a failure\n");
         return exit.failed;
       }
@@ -30716,7 +31079,7 @@ An untrusted run publishes nothing.`,
         );
       writeOutput(published.sources.join("\n"));
       const bad2 = published.diagnostics.some(isError) || published.lost.length > 0;
-      if (!bad2 && !failed2) {
+      if (!bad2 && !failed3) {
         const platforms = await platformsOf({ state: session2.input.state, distro: bundle.distro }, session2.graphs);
         await session2.store.writeJson(lockName(channel.name), {
           lock: renderLock(makeLock(bundle.plan.stamp, session2.input.distributions, platforms))
@@ -30778,14 +31141,14 @@ ${verdict}`;
   const tails = (t) => t.log === void 0 ? [] : tellingPart(readLog(t.log));
   writeMessage(
     renderSummary(
-      results.map((t) => t.log === void 0 ? t : { ...t, log: (0, import_node_path49.join)(output, t.log) }),
+      results.map((t) => t.log === void 0 ? t : { ...t, log: (0, import_node_path54.join)(output, t.log) }),
       tails,
       Date.now() - bundle.begun
     )
   );
-  const failed2 = results.some((t) => !isDone(t.state)) || bundle.faults.length > 0;
+  const failed3 = results.some((t) => !isDone(t.state)) || bundle.faults.length > 0;
   writeOutput(renderHeadline(bundle.title, results, bundle.faults.length, abi2));
-  return failed2 ? exit.failed : exit.ok;
+  return failed3 ? exit.failed : exit.ok;
 }
 async function lastGood({ graphs: runs, store: store2 }) {
   return new Map(
@@ -30828,20 +31191,20 @@ async function tellAbi(session2, { bundle }, before2, output) {
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs44.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs48.rmSync)(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path49.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path54.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed].sort();
 }
 function readLog(file2) {
   try {
-    return (0, import_node_fs44.readFileSync)(file2, "utf8").slice(-4e5);
+    return (0, import_node_fs48.readFileSync)(file2, "utf8").slice(-4e5);
   } catch {
     return "";
   }
@@ -31521,7 +31884,7 @@ function workOf(scopes, known2, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path50 = require("node:path");
+var import_node_path55 = require("node:path");
 var store = defineCommand({
   summary: "show, verify or clean up the store",
   usage: "store [show|verify|gc]",
@@ -31549,7 +31912,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path50.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path55.join)(state, "verify"));
     return collect(opened, days, values["dry-run"] === true);
   }
 });
@@ -31863,30 +32226,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs45 = require("node:fs");
-var import_node_path51 = require("node:path");
+var import_node_fs49 = require("node:fs");
+var import_node_path56 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path51.join)(output, "logs");
+  const root = (0, import_node_path56.join)(output, "logs");
   const found = [];
   let entries;
   try {
-    entries = (0, import_node_fs45.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs49.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries) {
     const name4 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name4) continue;
-    const path2 = (0, import_node_path51.join)(root, entry);
-    const status = (0, import_node_fs45.lstatSync)(path2);
+    const path2 = (0, import_node_path56.join)(root, entry);
+    const status = (0, import_node_fs49.lstatSync)(path2);
     if (!status.isFile()) continue;
     found.push({ scope: name4[1], package: name4[2], test: name4[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs45.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs49.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -31909,12 +32272,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path51.join)((0, import_node_path51.resolve)(findDistro(values), ".."), "out") : (0, import_node_path51.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path56.join)((0, import_node_path56.resolve)(findDistro(values), ".."), "out") : (0, import_node_path56.resolve)(values.output);
     const all = logsIn(output);
     if (name4 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path51.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path56.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -31926,7 +32289,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name4}' in ${(0, import_node_path51.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name4}' in ${(0, import_node_path56.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name4 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -31987,9 +32350,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs46 = require("node:fs");
+var import_node_fs50 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path52 = require("node:path");
+var import_node_path57 = require("node:path");
 init_diagnostics();
 var types2 = {
   html: "text/html; charset=utf-8",
@@ -32006,8 +32369,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file2 = (0, import_node_fs46.realpathSync)((0, import_node_path52.join)(root, path2));
-    return file2.startsWith(`${(0, import_node_fs46.realpathSync)(root)}/`) && (0, import_node_fs46.lstatSync)(file2).isFile() ? file2 : void 0;
+    const file2 = (0, import_node_fs50.realpathSync)((0, import_node_path57.join)(root, path2));
+    return file2.startsWith(`${(0, import_node_fs50.realpathSync)(root)}/`) && (0, import_node_fs50.lstatSync)(file2).isFile() ? file2 : void 0;
   } catch {
     return void 0;
   }
@@ -32021,12 +32384,12 @@ function answer(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size } = (0, import_node_fs46.lstatSync)(file2);
+  const { size } = (0, import_node_fs50.lstatSync)(file2);
   const type = types2[/\.([a-z]+)$/.exec(file2)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs46.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs50.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -32051,9 +32414,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path52.join)((0, import_node_path52.resolve)(findDistro(values), ".."), "out") : (0, import_node_path52.resolve)(values.output);
-    const root = (0, import_node_path52.join)(output, "apt");
-    if (!(0, import_node_fs46.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path57.join)((0, import_node_path57.resolve)(findDistro(values), ".."), "out") : (0, import_node_path57.resolve)(values.output);
+    const root = (0, import_node_path57.join)(output, "apt");
+    if (!(0, import_node_fs50.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -32111,7 +32474,7 @@ var commands = {
 
 // ts-src/cli/cli.ts
 async function main(args) {
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs47.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs51.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name4, ...rest] = args;
   if (name4 === void 0 || name4 === "--help" || name4 === "-h" || name4 === "help") {
     if (name4 === "help" && rest[0] !== void 0) return main([rest[0], "--help"]);
