@@ -5,7 +5,9 @@ import { defineConfig } from 'vitest/config';
 export const textFiles = {
   name: 'text',
   load: (id) =>
-    /\.(mustache|sh|css|client)$/.test(id) ? `export default ${JSON.stringify(readFileSync(id, 'utf8'))}` : undefined,
+    /\.(mustache|sh|css|client|xsd|xml|c)$/.test(id)
+      ? `export default ${JSON.stringify(readFileSync(id, 'utf8'))}`
+      : undefined,
   enforce: 'pre',
 };
 

@@ -14,3 +14,15 @@ declare module '*.client' {
   const text: string;
   export default text;
 }
+declare module '*.xsd' {
+  const text: string;
+  export default text;
+}
+declare module '*.xml' {
+  const text: string;
+  export default text;
+}
+declare module '*.c' {
+  const text: string;
+  export default text;
+}

@@ -16,6 +16,8 @@ unset PYTHONPATH CMAKE_PREFIX_PATH AMENT_PREFIX_PATH LD_LIBRARY_PATH PKG_CONFIG_
 export SOURCE_DATE_EPOCH=$source_date_epoch
 export MAKEFLAGS=-j$jobs CMAKE_BUILD_PARALLEL_LEVEL=$jobs NINJAFLAGS=-j$jobs
 export DEB_BUILD_OPTIONS="parallel=$jobs nocheck" DEB_RULES_REQUIRES_ROOT=no PYTHONHASHSEED=0
+# Two rules may install one path: CMake would keep the first where both files have times within one second.
+export CMAKE_INSTALL_ALWAYS=1
 export ROS_OS_OVERRIDE=${ROS_OS_OVERRIDE:-}
 [ -n "$ROS_OS_OVERRIDE" ] || unset ROS_OS_OVERRIDE
 mkdir -p "$HOME"
@@ -59,10 +61,13 @@ case ":$AMENT_PREFIX_PATH:" in *":$prefix:"*) ;; *) add AMENT_PREFIX_PATH "$pref
 cd "$here"
 
 map=/usr/src/$package
+# What is installed names no folder of the build. Tests look for their sources by __FILE__: there nothing is mapped.
 flags() {
   eval "$(DEB_BUILD_MAINT_OPTIONS=reproducible=-fixfilepath dpkg-buildflags --export=sh)"
-  CFLAGS="$CFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"
-  CXXFLAGS="$CXXFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"
+  if [ "$testing" = OFF ]; then
+    CFLAGS="$CFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"
+    CXXFLAGS="$CXXFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"
+  fi
   export CFLAGS CXXFLAGS
 }
 
@@ -78,12 +83,19 @@ build() {
   configure_and_compile
 }
 
+# Libraries of this build before the installed ones, which were built without tests.
+offer_built() {
+  for folder in $(find "$object" -name '*.so*' -printf '%h\n' | sort -ru); do add LD_LIBRARY_PATH "$folder"; done
+}
+
 # `run_tests` is one run of all tests; its exit code counts where no result file tells of a failure.
 run_all_tests() {
   testing=ON
   unset DEB_BUILD_OPTIONS
   build
   compile_tests
+  offer_built
+  export XML_CATALOG_FILES="file:///build/.schemas/catalog.xml file:///etc/xml/catalog"
   echo "== tests"
   attempt=1
   while :; do

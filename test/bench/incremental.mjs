@@ -40,7 +40,15 @@ store: "${store}"
     platform: 'node',
     format: 'esm',
     logLevel: 'error',
-    loader: { '.mustache': 'text', '.sh': 'text', '.css': 'text', '.client': 'text' },
+    loader: {
+      '.mustache': 'text',
+      '.sh': 'text',
+      '.css': 'text',
+      '.client': 'text',
+      '.xsd': 'text',
+      '.xml': 'text',
+      '.c': 'text',
+    },
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
     define: { SLIPWAY_VERSION: JSON.stringify(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version) },
   });

@@ -1,8 +1,13 @@
+import { sha256 } from '../model/digest.ts';
 import type { Distro, PackageSettings, Variant } from '../model/distro.ts';
 import type { PlannedPackage, Scope, Target } from '../model/plan.ts';
+import { manifestSchemas } from '../render/manifest-schemas.ts';
 
 /** Raised when a build's recipe changes in a way that its templates don't show. */
 const recipeVersion = '3';
+
+/** Tests read them. */
+const schemasDigest = sha256(JSON.stringify(manifestSchemas));
 
 /** Everything that can change what a task makes, by part; what `explain` shows. */
 export type KeyInputs = Record<string, string>;
@@ -71,7 +76,9 @@ export const rootInputs = (
 ): KeyInputs => ({
   system,
   dependencies: dependencies.map(([n, k]) => `${n}=${k}`).join(' '),
-  ...(tested ? { tests: JSON.stringify([tested.test, tested.systemTest, tested.impliedTest ?? []]) } : {}),
+  ...(tested
+    ? { tests: JSON.stringify([tested.test, tested.systemTest, tested.impliedTest ?? [], schemasDigest]) }
+    : {}),
 });
 
 /** What a key is the digest of: the parts with their lengths, so that no two have one text. */

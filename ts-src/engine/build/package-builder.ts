@@ -16,7 +16,14 @@ import {
 } from './environment.ts';
 import { failed, made, type BuildOutcome, type BuildRequest } from './outcome.ts';
 import { FileOwners } from './owners.ts';
-import { packedFiles, systemDepends, versionOf, writePackaging, type PackagingOptions } from './packaging.ts';
+import {
+  packedFiles,
+  systemDepends,
+  versionOf,
+  writePackaging,
+  writeTestFiles,
+  type PackagingOptions,
+} from './packaging.ts';
 import { hasTests, noTests, readTestRun, shortCase, type TestRun } from './tests.ts';
 
 export interface BuilderOptions extends EnvironmentOptions, PackagingOptions {
@@ -130,6 +137,7 @@ export class PackageBuilder {
     const { options } = this;
     const { log } = request;
     writePackaging(options, request, environment.source);
+    writeTestFiles(environment.build);
     const limit = timeLimit(options.signal, options.minutes);
     const env = {
       SLIPWAY_TEST_RETRIES: String(options.retries),

@@ -17,6 +17,7 @@ import { conditionEvaluator } from '../../plan/conditions.ts';
 import { conditionContext } from '../../plan/evaluate.ts';
 import { compareDebianVersions } from '../../plan/versions.ts';
 import { renderDebian } from '../../render/debian.ts';
+import { manifestSchemas } from '../../render/manifest-schemas.ts';
 import type { TaskKeys } from '../task-keys.ts';
 import { failed, made, type BuildOutcome, type BuildRequest } from './outcome.ts';
 
@@ -74,6 +75,13 @@ export function writePackaging(options: PackagingOptions, request: BuildRequest,
   mkdirSync(folder, { recursive: true });
   for (const [name, text] of Object.entries(files))
     writeFileSync(join(folder, name), text, { mode: name === 'rules' ? 0o755 : 0o644 });
+}
+
+/** What tests find besides: the schemas of package.xml. No package's name begins with a dot. */
+export function writeTestFiles(build: string): void {
+  const folder = join(build, '.schemas');
+  mkdirSync(folder, { recursive: true });
+  for (const [name, text] of Object.entries(manifestSchemas)) writeFileSync(join(folder, name), text);
 }
 
 /** Upstream's version with the stamp; an epoch more where upstream is below what the channel holds. */

@@ -98,10 +98,12 @@ for name, value in names.items("console_scripts") if names.has_section("console_
 PYTHON
 }
 
-# Nothing in the test's folder may hide what is installed: pytest's cache and its byte code stay out of it.
+# Nothing in the test's folder may hide what is installed: pytest's cache and its byte code stay out of it. The options
+# are not on the command line, as with colcon: a test may call what parses sys.argv.
 run_tests() {
   code=0
-  python3 -B -m pytest -q -p no:cacheprovider --junit-xml="$results/pytest.xml" || code=$?
+  PYTEST_ADDOPTS="--tb=short --junit-xml=$results/pytest.xml -o cache_dir=$object/.pytest_cache $PYTEST_ADDOPTS" \
+    python3 -B -m pytest || code=$?
   if [ "$code" -eq 5 ]; then
     rm -f "$results/pytest.xml"
     return 0
