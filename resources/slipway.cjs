@@ -18874,10 +18874,12 @@ for name, value in names.items("console_scripts") if names.has_section("console_
 PYTHON
 }
 
-# Nothing in the test's folder may hide what is installed: pytest's cache and its byte code stay out of it.
+# Nothing in the test's folder may hide what is installed: pytest's cache and its byte code stay out of it. The options
+# are not on the command line, as with colcon: a test may call what parses sys.argv.
 run_tests() {
   code=0
-  python3 -B -m pytest -q -p no:cacheprovider --junit-xml="$results/pytest.xml" || code=$?
+  PYTEST_ADDOPTS="--tb=short --junit-xml=$results/pytest.xml -o cache_dir=$object/.pytest_cache $PYTEST_ADDOPTS" \
+    python3 -B -m pytest || code=$?
   if [ "$code" -eq 5 ]; then
     rm -f "$results/pytest.xml"
     return 0
@@ -25344,6 +25346,8 @@ unset PYTHONPATH CMAKE_PREFIX_PATH AMENT_PREFIX_PATH LD_LIBRARY_PATH PKG_CONFIG_
 export SOURCE_DATE_EPOCH=$source_date_epoch
 export MAKEFLAGS=-j$jobs CMAKE_BUILD_PARALLEL_LEVEL=$jobs NINJAFLAGS=-j$jobs
 export DEB_BUILD_OPTIONS="parallel=$jobs nocheck" DEB_RULES_REQUIRES_ROOT=no PYTHONHASHSEED=0
+# Two rules may install one path: CMake would keep the first where both files have times within one second.
+export CMAKE_INSTALL_ALWAYS=1
 export ROS_OS_OVERRIDE=\${ROS_OS_OVERRIDE:-}
 [ -n "$ROS_OS_OVERRIDE" ] || unset ROS_OS_OVERRIDE
 mkdir -p "$HOME"
@@ -25387,10 +25391,13 @@ case ":$AMENT_PREFIX_PATH:" in *":$prefix:"*) ;; *) add AMENT_PREFIX_PATH "$pref
 cd "$here"
 
 map=/usr/src/$package
+# What is installed names no folder of the build. Tests look for their sources by __FILE__: there nothing is mapped.
 flags() {
   eval "$(DEB_BUILD_MAINT_OPTIONS=reproducible=-fixfilepath dpkg-buildflags --export=sh)"
-  CFLAGS="$CFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"
-  CXXFLAGS="$CXXFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"
+  if [ "$testing" = OFF ]; then
+    CFLAGS="$CFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"
+    CXXFLAGS="$CXXFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"
+  fi
   export CFLAGS CXXFLAGS
 }
 
@@ -25406,12 +25413,19 @@ build() {
   configure_and_compile
 }
 
+# Libraries of this build before the installed ones, which were built without tests.
+offer_built() {
+  for folder in $(find "$object" -name '*.so*' -printf '%h\\n' | sort -ru); do add LD_LIBRARY_PATH "$folder"; done
+}
+
 # \`run_tests\` is one run of all tests; its exit code counts where no result file tells of a failure.
 run_all_tests() {
   testing=ON
   unset DEB_BUILD_OPTIONS
   build
   compile_tests
+  offer_built
+  export XML_CATALOG_FILES="file:///build/.schemas/catalog.xml file:///etc/xml/catalog"
   echo "== tests"
   attempt=1
   while :; do
@@ -25593,6 +25607,124 @@ function paragraphs(text2) {
   return lines.map((l) => l.startsWith(".") && l !== "." ? ` ${l}` : l);
 }
 
+// resources/schemas/catalog.xml
+var catalog_default = '<?xml version="1.0"?>\n<!-- Where the tests of a package find the schemas of package.xml: beside this file, for they have no network. -->\n<catalog xmlns="urn:oasis:names:tc:entity:xmlns:xml:catalog">\n  <rewriteURI uriStartString="http://download.ros.org/schema/" rewritePrefix="./"/>\n  <rewriteURI uriStartString="https://download.ros.org/schema/" rewritePrefix="./"/>\n  <rewriteSystem systemIdStartString="http://download.ros.org/schema/" rewritePrefix="./"/>\n  <rewriteSystem systemIdStartString="https://download.ros.org/schema/" rewritePrefix="./"/>\n</catalog>\n';
+
+// resources/schemas/package_common.xsd
+var package_common_default = `<?xml version="1.0"?>
+<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" elementFormDefault="qualified">
+  <xs:annotation>
+    <xs:documentation>What the three formats of package.xml have in common (REP 127, 140 and 149).</xs:documentation>
+  </xs:annotation>
+
+  <xs:simpleType name="Name">
+    <xs:restriction base="xs:token">
+      <xs:pattern value="[A-Za-z0-9][A-Za-z0-9_\\-]*"/>
+    </xs:restriction>
+  </xs:simpleType>
+
+  <xs:simpleType name="Version">
+    <xs:restriction base="xs:token">
+      <xs:pattern value="[0-9]+\\.[0-9]+\\.[0-9]+"/>
+    </xs:restriction>
+  </xs:simpleType>
+
+  <xs:simpleType name="Text">
+    <xs:restriction base="xs:token">
+      <xs:minLength value="1"/>
+    </xs:restriction>
+  </xs:simpleType>
+
+  <!-- An address, or one that is written so that robots don't read it. -->
+  <xs:simpleType name="Email">
+    <xs:restriction base="xs:token">
+      <xs:minLength value="3"/>
+    </xs:restriction>
+  </xs:simpleType>
+
+  <!-- XHTML may stand in a description. -->
+  <xs:complexType name="Description" mixed="true">
+    <xs:sequence>
+      <xs:any minOccurs="0" maxOccurs="unbounded" processContents="skip"/>
+    </xs:sequence>
+    <xs:anyAttribute namespace="##any" processContents="skip"/>
+  </xs:complexType>
+
+  <xs:complexType name="Maintainer">
+    <xs:simpleContent>
+      <xs:extension base="Text">
+        <xs:attribute name="email" type="Email" use="required"/>
+      </xs:extension>
+    </xs:simpleContent>
+  </xs:complexType>
+
+  <xs:complexType name="Author">
+    <xs:simpleContent>
+      <xs:extension base="Text">
+        <xs:attribute name="email" type="Email"/>
+      </xs:extension>
+    </xs:simpleContent>
+  </xs:complexType>
+
+  <xs:complexType name="Url">
+    <xs:simpleContent>
+      <xs:extension base="xs:anyURI">
+        <xs:attribute name="type" default="website">
+          <xs:simpleType>
+            <xs:restriction base="xs:token">
+              <xs:enumeration value="website"/>
+              <xs:enumeration value="bugtracker"/>
+              <xs:enumeration value="repository"/>
+            </xs:restriction>
+          </xs:simpleType>
+        </xs:attribute>
+      </xs:extension>
+    </xs:simpleContent>
+  </xs:complexType>
+
+  <xs:attributeGroup name="Bounds">
+    <xs:attribute name="version_lt" type="Text"/>
+    <xs:attribute name="version_lte" type="Text"/>
+    <xs:attribute name="version_eq" type="Text"/>
+    <xs:attribute name="version_gte" type="Text"/>
+    <xs:attribute name="version_gt" type="Text"/>
+  </xs:attributeGroup>
+
+  <xs:complexType name="Dependency">
+    <xs:simpleContent>
+      <xs:extension base="Text">
+        <xs:attributeGroup ref="Bounds"/>
+      </xs:extension>
+    </xs:simpleContent>
+  </xs:complexType>
+
+  <!-- Tools define what stands in an export. -->
+  <xs:complexType name="Export" mixed="true">
+    <xs:sequence>
+      <xs:any minOccurs="0" maxOccurs="unbounded" processContents="skip"/>
+    </xs:sequence>
+  </xs:complexType>
+</xs:schema>
+`;
+
+// resources/schemas/package_format1.xsd
+var package_format1_default = '<?xml version="1.0"?>\n<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" elementFormDefault="qualified">\n  <xs:annotation>\n    <xs:documentation>Format 1 of package.xml, as REP 127 describes it.</xs:documentation>\n  </xs:annotation>\n  <xs:include schemaLocation="package_common.xsd"/>\n\n  <xs:element name="package">\n    <xs:complexType>\n      <xs:sequence>\n        <xs:element name="name" type="Name"/>\n        <xs:element name="version" type="Version"/>\n        <xs:element name="description" type="Description"/>\n        <xs:element name="maintainer" type="Maintainer" maxOccurs="unbounded"/>\n        <xs:element name="license" type="Text" maxOccurs="unbounded"/>\n        <xs:element name="url" type="Url" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:element name="author" type="Author" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:choice minOccurs="0" maxOccurs="unbounded">\n          <xs:element name="build_depend" type="Dependency"/>\n          <xs:element name="buildtool_depend" type="Dependency"/>\n          <xs:element name="run_depend" type="Dependency"/>\n          <xs:element name="test_depend" type="Dependency"/>\n          <xs:element name="conflict" type="Dependency"/>\n          <xs:element name="replace" type="Dependency"/>\n        </xs:choice>\n        <xs:element name="export" type="Export" minOccurs="0"/>\n      </xs:sequence>\n      <xs:attribute name="format">\n        <xs:simpleType>\n          <xs:restriction base="xs:token">\n            <xs:enumeration value="1"/>\n          </xs:restriction>\n        </xs:simpleType>\n      </xs:attribute>\n    </xs:complexType>\n  </xs:element>\n</xs:schema>\n';
+
+// resources/schemas/package_format2.xsd
+var package_format2_default = '<?xml version="1.0"?>\n<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" elementFormDefault="qualified">\n  <xs:annotation>\n    <xs:documentation>Format 2 of package.xml, as REP 140 describes it.</xs:documentation>\n  </xs:annotation>\n  <xs:include schemaLocation="package_common.xsd"/>\n\n  <xs:element name="package">\n    <xs:complexType>\n      <xs:sequence>\n        <xs:element name="name" type="Name"/>\n        <xs:element name="version" type="Version"/>\n        <xs:element name="description" type="Description"/>\n        <xs:element name="maintainer" type="Maintainer" maxOccurs="unbounded"/>\n        <xs:element name="license" type="Text" maxOccurs="unbounded"/>\n        <xs:element name="url" type="Url" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:element name="author" type="Author" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:choice minOccurs="0" maxOccurs="unbounded">\n          <xs:element name="depend" type="Dependency"/>\n          <xs:element name="build_depend" type="Dependency"/>\n          <xs:element name="build_export_depend" type="Dependency"/>\n          <xs:element name="buildtool_depend" type="Dependency"/>\n          <xs:element name="buildtool_export_depend" type="Dependency"/>\n          <xs:element name="exec_depend" type="Dependency"/>\n          <xs:element name="doc_depend" type="Dependency"/>\n          <xs:element name="test_depend" type="Dependency"/>\n          <xs:element name="conflict" type="Dependency"/>\n          <xs:element name="replace" type="Dependency"/>\n        </xs:choice>\n        <xs:element name="export" type="Export" minOccurs="0"/>\n      </xs:sequence>\n      <xs:attribute name="format" use="required">\n        <xs:simpleType>\n          <xs:restriction base="xs:token">\n            <xs:enumeration value="2"/>\n          </xs:restriction>\n        </xs:simpleType>\n      </xs:attribute>\n    </xs:complexType>\n  </xs:element>\n</xs:schema>\n';
+
+// resources/schemas/package_format3.xsd
+var package_format3_default = '<?xml version="1.0"?>\n<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" elementFormDefault="qualified">\n  <xs:annotation>\n    <xs:documentation>Format 3 of package.xml, as REP 149 describes it.</xs:documentation>\n  </xs:annotation>\n  <xs:include schemaLocation="package_common.xsd"/>\n\n  <xs:complexType name="CompatibleVersion">\n    <xs:simpleContent>\n      <xs:extension base="Version">\n        <xs:attribute name="compatibility" type="Version"/>\n      </xs:extension>\n    </xs:simpleContent>\n  </xs:complexType>\n\n  <xs:complexType name="License">\n    <xs:simpleContent>\n      <xs:extension base="Text">\n        <xs:attribute name="file" type="Text"/>\n      </xs:extension>\n    </xs:simpleContent>\n  </xs:complexType>\n\n  <xs:complexType name="ConditionalDependency">\n    <xs:simpleContent>\n      <xs:extension base="Dependency">\n        <xs:attribute name="condition" type="xs:string"/>\n      </xs:extension>\n    </xs:simpleContent>\n  </xs:complexType>\n\n  <xs:complexType name="Group">\n    <xs:simpleContent>\n      <xs:extension base="Text">\n        <xs:attribute name="condition" type="xs:string"/>\n      </xs:extension>\n    </xs:simpleContent>\n  </xs:complexType>\n\n  <xs:element name="package">\n    <xs:complexType>\n      <xs:sequence>\n        <xs:element name="name" type="Name"/>\n        <xs:element name="version" type="CompatibleVersion"/>\n        <xs:element name="description" type="Description"/>\n        <xs:element name="maintainer" type="Maintainer" maxOccurs="unbounded"/>\n        <xs:element name="license" type="License" maxOccurs="unbounded"/>\n        <xs:element name="url" type="Url" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:element name="author" type="Author" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:choice minOccurs="0" maxOccurs="unbounded">\n          <xs:element name="depend" type="ConditionalDependency"/>\n          <xs:element name="build_depend" type="ConditionalDependency"/>\n          <xs:element name="build_export_depend" type="ConditionalDependency"/>\n          <xs:element name="buildtool_depend" type="ConditionalDependency"/>\n          <xs:element name="buildtool_export_depend" type="ConditionalDependency"/>\n          <xs:element name="exec_depend" type="ConditionalDependency"/>\n          <xs:element name="doc_depend" type="ConditionalDependency"/>\n          <xs:element name="test_depend" type="ConditionalDependency"/>\n          <xs:element name="conflict" type="ConditionalDependency"/>\n          <xs:element name="replace" type="ConditionalDependency"/>\n        </xs:choice>\n        <xs:choice minOccurs="0" maxOccurs="unbounded">\n          <xs:element name="group_depend" type="Group"/>\n          <xs:element name="member_of_group" type="Group"/>\n        </xs:choice>\n        <xs:element name="export" type="Export" minOccurs="0"/>\n      </xs:sequence>\n      <xs:attribute name="format" use="required">\n        <xs:simpleType>\n          <xs:restriction base="xs:token">\n            <xs:enumeration value="3"/>\n          </xs:restriction>\n        </xs:simpleType>\n      </xs:attribute>\n    </xs:complexType>\n  </xs:element>\n</xs:schema>\n';
+
+// ts-src/render/manifest-schemas.ts
+var manifestSchemas = {
+  "catalog.xml": catalog_default,
+  "package_common.xsd": package_common_default,
+  "package_format1.xsd": package_format1_default,
+  "package_format2.xsd": package_format2_default,
+  "package_format3.xsd": package_format3_default
+};
+
 // ts-src/engine/build/packaging.ts
 function writePackaging(options4, request, source) {
   const { distro, taskKeys, stamp } = options4;
@@ -25635,6 +25767,11 @@ function writePackaging(options4, request, source) {
   (0, import_node_fs35.mkdirSync)(folder, { recursive: true });
   for (const [name4, text2] of Object.entries(files))
     (0, import_node_fs35.writeFileSync)((0, import_node_path39.join)(folder, name4), text2, { mode: name4 === "rules" ? 493 : 420 });
+}
+function writeTestFiles(build2) {
+  const folder = (0, import_node_path39.join)(build2, ".schemas");
+  (0, import_node_fs35.mkdirSync)(folder, { recursive: true });
+  for (const [name4, text2] of Object.entries(manifestSchemas)) (0, import_node_fs35.writeFileSync)((0, import_node_path39.join)(folder, name4), text2);
 }
 function versionOf(options4, { graph: graph2, package: p }) {
   const held = options4.channelVersion(graph2.scope, graph2.target, p.debian);
@@ -25918,6 +26055,7 @@ var PackageBuilder = class {
     const { options: options4 } = this;
     const { log } = request;
     writePackaging(options4, request, environment3.source);
+    writeTestFiles(environment3.build);
     const limit = timeLimit(options4.signal, options4.minutes);
     const env = {
       SLIPWAY_TEST_RETRIES: String(options4.retries),
@@ -25980,6 +26118,7 @@ var import_node_path43 = require("node:path");
 
 // ts-src/engine/keys.ts
 var recipeVersion = "3";
+var schemasDigest = sha256(JSON.stringify(manifestSchemas));
 function ownInputs(parts) {
   const { package: p, settings: settings2, variant: variant2, target, scope } = parts;
   return {
@@ -26017,7 +26156,7 @@ function ownInputs(parts) {
 var rootInputs = (system, dependencies, tested) => ({
   system,
   dependencies: dependencies.map(([n, k]) => `${n}=${k}`).join(" "),
-  ...tested ? { tests: JSON.stringify([tested.test, tested.systemTest, tested.impliedTest ?? []]) } : {}
+  ...tested ? { tests: JSON.stringify([tested.test, tested.systemTest, tested.impliedTest ?? [], schemasDigest]) } : {}
 });
 function keyText(inputs) {
   let text2 = "";
