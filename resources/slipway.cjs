@@ -17027,8 +17027,8 @@ function findDistro(values) {
   }
 }
 var shorten = (path2) => {
-  const short = (0, import_node_path.relative)(process.cwd(), path2);
-  return short.startsWith("..") ? path2 : short;
+  const short2 = (0, import_node_path.relative)(process.cwd(), path2);
+  return short2.startsWith("..") ? path2 : short2;
 };
 function selectionOf(values, packages) {
   const { above: above2, repository, distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2, only } = values;
@@ -21135,9 +21135,9 @@ function layerRosdep(files, wanted, memory2) {
         );
         continue;
       }
-      let rules = database.rules.get(key);
-      if (!rules) database.rules.set(key, rules = /* @__PURE__ */ new Map());
-      for (const os of Object.keys(byOs)) if (!rules.has(os)) rules.set(os, { rule: byOs[os], file: index });
+      let rules2 = database.rules.get(key);
+      if (!rules2) database.rules.set(key, rules2 = /* @__PURE__ */ new Map());
+      for (const os of Object.keys(byOs)) if (!rules2.has(os)) rules2.set(os, { rule: byOs[os], file: index });
     }
   }
   database.keys = [...keys];
@@ -22648,39 +22648,94 @@ function tellingPart(log, most3 = 25) {
   const at2 = first < 0 ? Math.max(0, lines.length - most3) : Math.max(start, first - 3);
   return lines.slice(at2, at2 + most3).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
 }
-function knownCause(log) {
-  const net = network.exec(log);
-  if (net) {
-    const url2 = /(?:https?|git|ssh):\/\/[^\s'"),\]]+/.exec(log.slice(Math.max(0, net.index - 2e3), net.index + 500))?.[0].replace(/[/.:]+$/, "");
-    return {
-      cause: `it tried to fetch ${url2 ? printable(url2) : "something"} while building, and the network is off`,
-      hint: "let the platform provide it: package_settings, `system: [its Debian packages]`; or give its build what it looks for by build_depends and cmake_args"
-    };
-  }
-  const config2 = /CMake Error at [^\n]*\n\s+(?:By not providing "Find([A-Za-z0-9_.+-]+)\.cmake"|Could not find a package configuration file provided by\s+"([A-Za-z0-9_.+-]+)"|Could NOT find ([A-Za-z0-9_]+))/.exec(
-    log
-  );
-  if (config2)
-    return {
-      cause: `CMake did not find '${config2[1] ?? config2[2] ?? config2[3]}'`,
-      hint: "what has it must be a dependency in package.xml, or be named in package_settings (build_depends): only declared dependencies are in the root"
-    };
-  const header = /fatal error: ([^:\s]+): No such file or directory/.exec(log)?.[1];
-  if (header)
-    return {
-      cause: `the header ${printable(header)} is not there`,
+var short = (text2) => printable(text2.trim()).slice(0, 300);
+var inPackage = (path2) => path2.replace(/^\/build\/(?:obj\/)?/, "");
+var rules = [
+  {
+    pattern: network,
+    say(match, log) {
+      const around = log.slice(Math.max(0, match.index - 2e3), match.index + 500);
+      const url2 = /(?:https?|git|ssh):\/\/[^\s'"),\]]+/.exec(around)?.[0].replace(/[/.:]+$/, "");
+      return {
+        cause: `it tried to fetch ${url2 ? short(url2) : "something"} while building, and builds have no network`,
+        hint: "let the platform provide it (package_settings, `system: [its Debian packages]`), or give the build what it looks for with build_depends and cmake_args"
+      };
+    }
+  },
+  {
+    // CMake reports optional packages as warnings: only an error is a cause.
+    pattern: /CMake Error at [^\n]*\n\s+(?:By not providing "Find([A-Za-z0-9_.+-]+)\.cmake"|Could not find a package configuration file provided by\s+"([A-Za-z0-9_.+-]+)"|Could NOT find ([A-Za-z0-9_]+))/,
+    say: (match) => ({
+      cause: `CMake did not find '${match[1] ?? match[2] ?? match[3]}'`,
+      hint: "declare the package that has it as a dependency in package.xml, or name it in package_settings (build_depends): only declared dependencies are in the root"
+    })
+  },
+  {
+    pattern: /fatal error: ([^:\s]+): No such file or directory/,
+    say: (match) => ({
+      cause: `the header ${short(match[1])} was not found`,
       hint: "the package that has it must be a <build_depend> or <depend> in package.xml, or a <build_export_depend> of what includes it"
-    };
-  const module2 = /(?:ModuleNotFoundError|ImportError): No module named '?([A-Za-z0-9_.]+)/.exec(log)?.[1];
-  if (module2)
-    return {
-      cause: `the Python module '${module2}' is not there`,
+    })
+  },
+  {
+    pattern: /(?:ModuleNotFoundError|ImportError): No module named '?([A-Za-z0-9_.]+)/,
+    say: (match) => ({
+      cause: `the Python module '${match[1]}' was not found`,
       hint: "the package that has it must be a dependency in package.xml"
-    };
-  if (/No space left on device/.test(log))
-    return { cause: "the disk is full", hint: "make room and run the same command again: it goes on where it was" };
-  if (/Killed signal terminated program|Cannot allocate memory|virtual memory exhausted/.test(log))
-    return { cause: "the compiler ran out of memory", hint: "try fewer compilers at once: --jobs" };
+    })
+  },
+  {
+    pattern: /No space left on device/,
+    say: () => ({ cause: "the disk is full", hint: "make room and run the same command again: it continues" })
+  },
+  {
+    pattern: /Killed signal terminated program|Cannot allocate memory|virtual memory exhausted/,
+    say: () => ({ cause: "the compiler ran out of memory", hint: "run fewer compilers at once (--jobs)" })
+  },
+  {
+    pattern: /^(\/[^\s:]+):(\d+)(?::\d+)?: (?:fatal )?error: (.+)$/m,
+    say: (match) => ({ cause: `${short(inPackage(match[1]))}:${match[2]}: ${short(match[3])}` })
+  },
+  {
+    pattern: /cannot find -l([A-Za-z0-9_.+-]+)/,
+    say: (match) => ({
+      cause: `the linker did not find the library '${match[1]}'`,
+      hint: "the package that has it must be a dependency in package.xml"
+    })
+  },
+  {
+    pattern: /undefined reference to [`']([^'\n]+)'/,
+    say: (match) => ({
+      cause: `undefined reference to '${short(match[1])}'`,
+      hint: "a library that defines it is not linked, or was built without it"
+    })
+  },
+  {
+    pattern: /CMake Error at ([^\s:]+):(\d+) \([^)\n]*\):\n\s+([^\n]+)/,
+    say: (match) => ({ cause: `${short(inPackage(match[1]))}:${match[2]}: ${short(match[3])}` })
+  },
+  {
+    pattern: /^(?:[^\n:]*: )?(?:\d+: )?([A-Za-z0-9_.+-]+): (?:command )?not found$/m,
+    say: (match) => ({
+      cause: `the program '${match[1]}' was not found`,
+      hint: "the package that has it must be a <buildtool_depend> or <build_depend> in package.xml"
+    })
+  },
+  {
+    pattern: /Traceback \(most recent call last\):\n(?:[ \t][^\n]*\n)+((?:[A-Za-z_][\w.]*(?:Error|Exception|Exit|Warning|Interrupt))(?::[^\n]*)?)/,
+    say: (match) => ({ cause: `Python stopped with ${short(match[1])}` })
+  },
+  {
+    pattern: /No rule to make target '([^'\n]+)', needed by '([^'\n]+)'/,
+    say: (match) => ({ cause: `there is no rule to make '${short(match[1])}', which '${short(match[2])}' needs` })
+  }
+];
+function knownCause(log) {
+  const plain2 = log.replace(/\x1b\[[0-9;]*[A-Za-z]/g, "");
+  for (const { pattern, say } of rules) {
+    const match = pattern.exec(plain2);
+    if (match) return say(match, plain2);
+  }
   return void 0;
 }
 
@@ -25256,7 +25311,7 @@ function reasonOf(options4, outcome, limit, log, what) {
     return `it did not end in ${time2}, and was stopped (--timeout gives it longer)`;
   }
   const cause = knownCause((0, import_node_fs34.readFileSync)(log, "utf8").slice(-2e5));
-  if (cause) return `${cause.cause}
+  if (cause) return cause.hint === void 0 ? cause.cause : `${cause.cause}
 ${cause.hint}`;
   if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
   return `${what} ended with ${outcome.signal ?? outcome.code}`;
@@ -32337,9 +32392,9 @@ var fish = (all) => `# fish completion for slipway
 ${all.map((e) => `complete -c slipway -n __fish_use_subcommand -f -a ${e.name} -d ${quoted(e.summary)}`).join("\n")}
 ${all.flatMap(
   (e) => e.options.map((o) => {
-    const short = o.short ? ` -s ${o.short}` : "";
+    const short2 = o.short ? ` -s ${o.short}` : "";
     const value2 = o.takesValue ? " -r" : "";
-    return `complete -c slipway -n '__fish_seen_subcommand_from ${e.name}' -l ${o.name}${short}${value2} -d ${quoted(o.help)}`;
+    return `complete -c slipway -n '__fish_seen_subcommand_from ${e.name}' -l ${o.name}${short2}${value2} -d ${quoted(o.help)}`;
   })
 ).join("\n")}
 `;

@@ -251,7 +251,7 @@ describe('the example, from its repositories to packages that run', () => {
     const ran = await slipway(['build', 'acme_math'], folder);
     expect(ran.code).toBe(1);
     expect(ran.stderr).toContain(
-      'it tried to fetch https://example.org/vendor.git while building, and the network is off',
+      'it tried to fetch https://example.org/vendor.git while building, and builds have no network',
     );
     expect(ran.stderr).toContain('let the platform provide it: package_settings');
     writeFileSync(cmake, text);

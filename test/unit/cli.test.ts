@@ -90,10 +90,23 @@ describe('the telling part of a log', () => {
       knownCause(
         'CMake Warning at x:1 (find_package):\n  By not providing "FindLTTNG.cmake"\n-- Could NOT find Doxygen\na.cpp:1:10: fatal error: zlib.h: No such file or directory',
       )!.cause,
-    ).toBe('the header zlib.h is not there');
+    ).toBe('the header zlib.h was not found');
     expect(
       knownCause("fatal: unable to access 'https://example.org/x.git/': Could not resolve host: example.org")!.cause,
-    ).toBe('it tried to fetch https://example.org/x.git while building, and the network is off');
+    ).toBe('it tried to fetch https://example.org/x.git while building, and builds have no network');
+    const causes: [string, string][] = [
+      ["/build/a/src/x.cpp:3:1: error: 'y' was not declared\nmake: *** Error 2", "a/src/x.cpp:3: 'y' was not declared"],
+      ['\x1b[1m/build/a/x.hpp:7: error: no\x1b[0m', 'a/x.hpp:7: no'],
+      ['/usr/bin/ld: cannot find -lacme: No such file', "the linker did not find the library 'acme'"],
+      ["x.o: undefined reference to `acme::run()'", "undefined reference to 'acme::run()'"],
+      ['CMake Error at CMakeLists.txt:9 (message):\n  needs more\n', 'CMakeLists.txt:9: needs more'],
+      ['/bin/sh: 1: protoc: not found', "the program 'protoc' was not found"],
+      [
+        'Traceback (most recent call last):\n  File "setup.py", line 1\nValueError: bad\n',
+        'Python stopped with ValueError: bad',
+      ],
+    ];
+    for (const [text, cause] of causes) expect(knownCause(text)?.cause).toBe(cause);
     expect(knownCause('all is well')).toBeUndefined();
   });
 });

@@ -25,43 +25,111 @@ export function tellingPart(log: string, most = 25): string[] {
   return lines.slice(at, at + most).filter((l, i, all) => i < all.length - 1 || l.trim() !== '');
 }
 
-/** What the log shows to be the cause, where it is one that we know, and what to do. */
-export function knownCause(log: string): { cause: string; hint: string } | undefined {
-  const net = network.exec(log);
-  if (net) {
-    const url = /(?:https?|git|ssh):\/\/[^\s'"),\]]+/
-      .exec(log.slice(Math.max(0, net.index - 2000), net.index + 500))?.[0]
-      .replace(/[/.:]+$/, '');
-    return {
-      cause: `it tried to fetch ${url ? printable(url) : 'something'} while building, and the network is off`,
-      hint: 'let the platform provide it: package_settings, `system: [its Debian packages]`; or give its build what it looks for by build_depends and cmake_args',
-    };
-  }
-  // CMake says the same of what is optional, as a warning: only what it calls an error is the cause.
-  const config =
-    /CMake Error at [^\n]*\n\s+(?:By not providing "Find([A-Za-z0-9_.+-]+)\.cmake"|Could not find a package configuration file provided by\s+"([A-Za-z0-9_.+-]+)"|Could NOT find ([A-Za-z0-9_]+))/.exec(
-      log,
-    );
-  if (config)
-    return {
-      cause: `CMake did not find '${config[1] ?? config[2] ?? config[3]}'`,
-      hint: 'what has it must be a dependency in package.xml, or be named in package_settings (build_depends): only declared dependencies are in the root',
-    };
-  const header = /fatal error: ([^:\s]+): No such file or directory/.exec(log)?.[1];
-  if (header)
-    return {
-      cause: `the header ${printable(header)} is not there`,
+export interface Cause {
+  cause: string;
+  hint?: string;
+}
+
+/** How one kind of failure is recognized in a log, and what is said of it. The first rule that matches is taken. */
+interface CauseRule {
+  pattern: RegExp;
+  say(match: RegExpExecArray, log: string): Cause;
+}
+
+const short = (text: string): string => printable(text.trim()).slice(0, 300);
+
+/** A path without the folder that every build has. */
+const inPackage = (path: string): string => path.replace(/^\/build\/(?:obj\/)?/, '');
+
+const rules: CauseRule[] = [
+  {
+    pattern: network,
+    say(match, log) {
+      const around = log.slice(Math.max(0, match.index - 2000), match.index + 500);
+      const url = /(?:https?|git|ssh):\/\/[^\s'"),\]]+/.exec(around)?.[0].replace(/[/.:]+$/, '');
+      return {
+        cause: `it tried to fetch ${url ? short(url) : 'something'} while building, and builds have no network`,
+        hint: 'let the platform provide it (package_settings, `system: [its Debian packages]`), or give the build what it looks for with build_depends and cmake_args',
+      };
+    },
+  },
+  {
+    // CMake reports optional packages as warnings: only an error is a cause.
+    pattern:
+      /CMake Error at [^\n]*\n\s+(?:By not providing "Find([A-Za-z0-9_.+-]+)\.cmake"|Could not find a package configuration file provided by\s+"([A-Za-z0-9_.+-]+)"|Could NOT find ([A-Za-z0-9_]+))/,
+    say: (match) => ({
+      cause: `CMake did not find '${match[1] ?? match[2] ?? match[3]}'`,
+      hint: 'declare the package that has it as a dependency in package.xml, or name it in package_settings (build_depends): only declared dependencies are in the root',
+    }),
+  },
+  {
+    pattern: /fatal error: ([^:\s]+): No such file or directory/,
+    say: (match) => ({
+      cause: `the header ${short(match[1]!)} was not found`,
       hint: 'the package that has it must be a <build_depend> or <depend> in package.xml, or a <build_export_depend> of what includes it',
-    };
-  const module = /(?:ModuleNotFoundError|ImportError): No module named '?([A-Za-z0-9_.]+)/.exec(log)?.[1];
-  if (module)
-    return {
-      cause: `the Python module '${module}' is not there`,
+    }),
+  },
+  {
+    pattern: /(?:ModuleNotFoundError|ImportError): No module named '?([A-Za-z0-9_.]+)/,
+    say: (match) => ({
+      cause: `the Python module '${match[1]}' was not found`,
       hint: 'the package that has it must be a dependency in package.xml',
-    };
-  if (/No space left on device/.test(log))
-    return { cause: 'the disk is full', hint: 'make room and run the same command again: it goes on where it was' };
-  if (/Killed signal terminated program|Cannot allocate memory|virtual memory exhausted/.test(log))
-    return { cause: 'the compiler ran out of memory', hint: 'try fewer compilers at once: --jobs' };
+    }),
+  },
+  {
+    pattern: /No space left on device/,
+    say: () => ({ cause: 'the disk is full', hint: 'make room and run the same command again: it continues' }),
+  },
+  {
+    pattern: /Killed signal terminated program|Cannot allocate memory|virtual memory exhausted/,
+    say: () => ({ cause: 'the compiler ran out of memory', hint: 'run fewer compilers at once (--jobs)' }),
+  },
+  {
+    pattern: /^(\/[^\s:]+):(\d+)(?::\d+)?: (?:fatal )?error: (.+)$/m,
+    say: (match) => ({ cause: `${short(inPackage(match[1]!))}:${match[2]}: ${short(match[3]!)}` }),
+  },
+  {
+    pattern: /cannot find -l([A-Za-z0-9_.+-]+)/,
+    say: (match) => ({
+      cause: `the linker did not find the library '${match[1]}'`,
+      hint: 'the package that has it must be a dependency in package.xml',
+    }),
+  },
+  {
+    pattern: /undefined reference to [`']([^'\n]+)'/,
+    say: (match) => ({
+      cause: `undefined reference to '${short(match[1]!)}'`,
+      hint: 'a library that defines it is not linked, or was built without it',
+    }),
+  },
+  {
+    pattern: /CMake Error at ([^\s:]+):(\d+) \([^)\n]*\):\n\s+([^\n]+)/,
+    say: (match) => ({ cause: `${short(inPackage(match[1]!))}:${match[2]}: ${short(match[3]!)}` }),
+  },
+  {
+    pattern: /^(?:[^\n:]*: )?(?:\d+: )?([A-Za-z0-9_.+-]+): (?:command )?not found$/m,
+    say: (match) => ({
+      cause: `the program '${match[1]}' was not found`,
+      hint: 'the package that has it must be a <buildtool_depend> or <build_depend> in package.xml',
+    }),
+  },
+  {
+    pattern:
+      /Traceback \(most recent call last\):\n(?:[ \t][^\n]*\n)+((?:[A-Za-z_][\w.]*(?:Error|Exception|Exit|Warning|Interrupt))(?::[^\n]*)?)/,
+    say: (match) => ({ cause: `Python stopped with ${short(match[1]!)}` }),
+  },
+  {
+    pattern: /No rule to make target '([^'\n]+)', needed by '([^'\n]+)'/,
+    say: (match) => ({ cause: `there is no rule to make '${short(match[1]!)}', which '${short(match[2]!)}' needs` }),
+  },
+];
+
+/** The cause that a build's log shows, where it is a known kind, and what to do about it. */
+export function knownCause(log: string): Cause | undefined {
+  const plain = log.replace(/\x1b\[[0-9;]*[A-Za-z]/g, '');
+  for (const { pattern, say } of rules) {
+    const match = pattern.exec(plain);
+    if (match) return say(match, plain);
+  }
   return undefined;
 }

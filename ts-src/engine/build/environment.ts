@@ -122,7 +122,7 @@ export function reasonOf(
     return `it did not end in ${time}, and was stopped (--timeout gives it longer)`;
   }
   const cause = knownCause(readFileSync(log, 'utf8').slice(-200_000));
-  if (cause) return `${cause.cause}\n${cause.hint}`;
+  if (cause) return cause.hint === undefined ? cause.cause : `${cause.cause}\n${cause.hint}`;
   if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
   return `${what} ended with ${outcome.signal ?? outcome.code}`;
 }
