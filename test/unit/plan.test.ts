@@ -108,6 +108,44 @@ describe('a plan', () => {
     ]);
   });
 
+  it('brings what the tests of named packages need, marked as such, and what tests of those need not', () => {
+    const packages = [
+      sourcePackage('app', [
+        ['depend', 'lib'],
+        ['test_depend', 'lint'],
+      ]),
+      sourcePackage('lib', [['test_depend', 'lib_tests']]),
+      sourcePackage('lint', [
+        ['exec_depend', 'lint_core'],
+        ['depend', 'lib'],
+        ['test_depend', 'never'],
+      ]),
+      sourcePackage('lint_core', []),
+      sourcePackage('lib_tests', []),
+      sourcePackage('never', []),
+    ];
+    const whys = (selection: Selection) =>
+      Object.fromEntries(planOf(packages, { selection }).plan.scopes[0]!.packages.map((p) => [p.name, p.why]));
+    const app = { lib: { neededBy: 'app' }, app: { named: true } };
+    const forApp = { lint: { neededBy: 'app', forTests: true }, lint_core: { neededBy: 'lint', forTests: true } };
+    expect(whys({ packages: ['app'] })).toEqual(app);
+    expect(whys({ packages: ['app'], tests: true })).toEqual({ ...app, ...forApp });
+    // By what lies above, and of a distribution that names one package itself.
+    expect(whys({ above: ['app'], tests: true })).toEqual({ ...app, ...forApp });
+    const settings = { platforms: ['bookworm'], repos: ['x'], ros_version: 2, packages: ['app'] };
+    const named = planOf(packages, {
+      distro: distro({ distributions: { jazzy: settings } }),
+      selection: { changed: { jazzy: ['lint'] }, tests: true },
+    });
+    expect(named.plan.scopes[0]!.packages.map((p) => [p.name, p.why])).toEqual([
+      ['lib', { neededBy: 'lint', forTests: true }],
+      ['lint_core', { neededBy: 'lint', forTests: true }],
+      ['lint', { neededBy: 'app', forTests: true }],
+    ]);
+    const skipping = { distro: distro({ tests: { skip: ['app'] } }), selection: { packages: ['app'], tests: true } };
+    expect(names(planOf(packages, skipping))).toEqual(['lib', 'app']);
+  });
+
   it('holds back what --only does not name', () => {
     const { plan } = planOf([sourcePackage('app', [['depend', 'lib']]), sourcePackage('lib', [])], {
       selection: { packages: ['app'], only: true },
@@ -116,6 +154,7 @@ describe('a plan', () => {
       ['lib', true],
       ['app', undefined],
     ]);
+    expect(parsePlan(JSON.parse(JSON.stringify(plan)))).toEqual(plan);
   });
 
   it('tells of all that does not resolve, where, and what is near', () => {

@@ -78,7 +78,7 @@ const options = {
   json: { type: 'boolean', help: 'the result as data on standard output' },
 } as const satisfies Record<string, Option>;
 
-type BuildValues = ValuesOf<typeof options>;
+type BuildValues = ValuesOf<typeof options> & { partial?: boolean | undefined };
 
 export const build = defineCommand({
   summary: 'build packages and put them into a signed apt repository',
@@ -89,7 +89,14 @@ changed. What fails stops only what depends on it. A run that was stopped, kille
 is started again.
 
 The output folder gets apt/ (the repository), logs/, junit/, report.html, lock.yaml and result.json.`,
-  options: { ...options, test: { type: 'boolean', help: 'run the tests of the named packages, too' } },
+  options: {
+    ...options,
+    test: { type: 'boolean', help: 'run the tests of the named packages, too' },
+    partial: {
+      type: 'boolean',
+      help: 'publish what was built, and leave out of the repository what would not fit it (default: all of it stays as it was)',
+    },
+  },
   run: (values, packages) => runBuild('build', values, packages, values.test === true),
 });
 
@@ -120,7 +127,7 @@ async function runBuild(
     );
     return exit.usage;
   }
-  const planned = await readAndPlan(values, packages);
+  const planned = await readAndPlan(values, packages, { tests });
   showDiagnostics(planned.diagnostics);
   if (!planned.ok) return exit.failed;
   const { workspace, plan } = planned.value;
@@ -208,6 +215,7 @@ async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): 
           organization: workspace.distro.organization,
           signingKey: keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
           partial: isPartial(planned),
+          leaveOut: values.partial === true,
           belongs: (scope, debian) => belongs(planned, scope.distribution, debian),
         })
       : { sources: [], diagnostics: [], lost: [] };

@@ -34,6 +34,8 @@ export type PlanningValues = DistroValues & SelectionValues;
 export interface ReadOptions {
   /** rosdep's keys are all read and checked, needed or not. */
   everyKey?: boolean;
+  /** What the tests of the named packages need is planned too. */
+  tests?: boolean;
 }
 
 /** Locks are read by a schema, which costs time: what was read of one is remembered. */
@@ -88,11 +90,11 @@ export async function readValues(
   if (lock && !lock.ok) return lock;
   const overrides = parseOverrides(values.override ?? []);
   if (!overrides.ok) return overrides;
-  const selection = selectionOf(values, packages);
+  const selection: Selection = { ...selectionOf(values, packages), ...(options.tests ? { tests: true } : {}) };
   const inputs = await readInputs(workspace.value, lock?.value, overrides.value, selection.distributions, options);
   if (!inputs.ok) return inputs;
   if (values['changed-since'] !== undefined) {
-    const changed = await changedSince(inputs.value, values['changed-since']);
+    const changed = await changedSince(inputs.value, values['changed-since'], selection);
     if (!changed.ok) return changed;
     selection.changed = changed.value;
   }
@@ -234,19 +236,25 @@ export async function planFromLock(workspace: Workspace, file: string, selection
 }
 
 /** Distribution → packages that are new or other than at a commit of the distro repository. */
-async function changedSince(inputs: Inputs, ref: string): Promise<Result<Record<string, string[]>>> {
-  const compared = await compareWith(inputs, ref);
+async function changedSince(
+  inputs: Inputs,
+  ref: string,
+  selection: Selection,
+): Promise<Result<Record<string, string[]>>> {
+  const compared = await compareWith(inputs, ref, selection);
   return compared.ok ? good(changedIn(compared.value.changes)) : compared;
 }
 
-/** All that is planned now beside what a commit of the distro repository planned. */
+/** All that is planned now, with tests where a selection has them, beside what a commit of the distro repository planned. */
 export async function compareWith(
   inputs: Inputs,
   ref: string,
+  { tests }: Selection,
 ): Promise<Result<{ whole: Planned; changes: ScopeChange[] }>> {
-  const before = await planAt(inputs.workspace, ref, {});
+  const everything: Selection = tests ? { tests } : {};
+  const before = await planAt(inputs.workspace, ref, everything);
   if (!before.ok) return before;
-  const whole = planInputs(inputs, {});
+  const whole = planInputs(inputs, everything);
   return whole.ok ? good({ whole: whole.value, changes: await comparePlanned(before.value, whole.value) }) : whole;
 }
 

@@ -1,7 +1,7 @@
 import type { BriefRecord, BriefTest, TaskResult } from '../model/result.ts';
 import { isDone } from '../model/result.ts';
 import { packageReadiness, readiness, type Readiness } from './readiness.ts';
-import { packagesInRoot, type TaskGraph } from './task-graph.ts';
+import { tasksBefore, type TaskGraph } from './task-graph.ts';
 import type { ResolvedTask } from './task-keys.ts';
 import { TaskRunner, type TaskRunnerOptions } from './task-runner.ts';
 
@@ -40,12 +40,6 @@ interface Ready {
 
 /** Where each task is asked for. */
 const nobodyWaits: Readiness = { pending: new Uint32Array(), dependents: () => new Uint32Array() };
-
-/** All in a task's root, and the tests of these where they are run. */
-function withTests(graph: TaskGraph, task: number, isTask: (task: number) => boolean): number[] {
-  const needs = packagesInRoot(graph, task);
-  return [...needs, ...needs.map((d) => d + graph.count).filter((d) => d !== task && isTask(d))];
-}
 
 /**
  * How a task stands before anything runs: its key is in the store, it must be done, or that depends on what is built
@@ -93,7 +87,7 @@ export class Scheduler {
         alone
           ? nobodyWaits
           : options.testsStop
-            ? readiness(graph.results.map((t, task) => (t ? withTests(graph, task, isTask) : [])))
+            ? readiness(tasksBefore(graph, true))
             : packageReadiness(graph.closures, isTask),
       );
     }

@@ -1,5 +1,6 @@
 import { scopeId, taskId, testTaskId } from '../model/names.ts';
 import type { PlannedPackage, Scope, Target } from '../model/plan.ts';
+import { cycles } from '../graph/graph.ts';
 import type { BriefRecord, BriefTest, TaskKind, TaskResult } from '../model/result.ts';
 import { closuresOf, remainingPaths, type Closures } from '../plan/closure.ts';
 import { InterfaceDigests } from './interface-digests.ts';
@@ -95,3 +96,20 @@ export function makeTaskGraph(
 /** The packages that must be there before a task can be known: those in its root. */
 export const packagesInRoot = (graph: TaskGraph, task: number): number[] =>
   task < graph.count ? graph.closures.root(task) : graph.closures.testRoot(task - graph.count);
+
+/**
+ * By task, all that must be done before it: the builds of its root, and with `testsStop` their tests. A test that needs
+ * what is built on its package (a cycle through test dependencies) stops nothing of that cycle.
+ */
+export function tasksBefore(graph: TaskGraph, testsStop: boolean): number[][] {
+  const { results, count } = graph;
+  const needs = results.map((t, task) => (t ? packagesInRoot(graph, task) : []));
+  if (!testsStop) return needs;
+  const all = needs.map((list, task) => [
+    ...list,
+    ...list.map((d) => d + count).filter((d) => d !== task && results[d]),
+  ]);
+  const set = new Int32Array(all.length).fill(-1);
+  cycles(all).forEach((members, i) => members.forEach((task) => (set[task] = i)));
+  return all.map((list, task) => list.filter((d) => d < count || set[d] === -1 || set[d] !== set[task]));
+}

@@ -70,7 +70,7 @@ export function downstreamOf(
   const dependents = new Map<string, Set<string>>();
   for (const s of plan.scopes) {
     for (const p of s.packages) {
-      if (p.blocked) continue;
+      if (p.blocked || 'forTests' in p.why) continue;
       for (const d of [...p.build, ...p.run, ...p.test])
         dependents.set(d, (dependents.get(d) ?? new Set()).add(p.name));
     }

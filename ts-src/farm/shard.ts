@@ -13,7 +13,7 @@ import { newScratch } from '../sandbox/scratch.ts';
 import { gitDirOf } from '../engine/build/source.ts';
 import { Scheduler } from '../engine/scheduler.ts';
 import { notesOnly } from '../engine/scheduler.ts';
-import { kindOf, packagesInRoot, packageOf } from '../engine/task-graph.ts';
+import { kindOf, packageOf, tasksBefore } from '../engine/task-graph.ts';
 import type { Session } from '../engine/session.ts';
 import type { Shard } from './run-manifest.ts';
 
@@ -131,14 +131,7 @@ export function scheduleOf(
   const waits = new Map(
     runs.map((r) => {
       const open = (task: number) => numbers.has(`${r.id} ${task}`);
-      const needs = r.results.map((t, task) => {
-        if (!t || !open(task)) return [];
-        const all = packagesInRoot(r, task);
-        return [
-          ...all,
-          ...(testsStop ? all.map((d) => d + r.count).filter((d) => d !== task && r.results[d]) : []),
-        ].filter(open);
-      });
+      const needs = tasksBefore(r, testsStop).map((all, task) => (open(task) ? all.filter(open) : []));
       return [r.id, reduceNeeds(r.results.length, (task) => needs[task]!)] as const;
     }),
   );

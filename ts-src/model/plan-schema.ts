@@ -39,7 +39,10 @@ const planSchema = () => {
               path: z.string(),
             }),
             debian: z.string(),
-            why: z.union([z.strictObject({ named: z.literal(true) }), z.strictObject({ neededBy: z.string() })]),
+            why: z.union([
+              z.strictObject({ named: z.literal(true) }),
+              z.strictObject({ neededBy: z.string(), forTests: z.literal(true).optional() }),
+            ]),
             build: names,
             run: names,
             test: names,

@@ -60,7 +60,8 @@ export interface PlannedPackage {
   source: PackageSource;
   /** Debian name of the binary package. */
   debian: string;
-  why: { named: true } | { neededBy: string };
+  /** `forTests`: only tests of packages of the plan need it, or what these need. */
+  why: { named: true } | { neededBy: string; forTests?: true };
   /** Names of packages of this plan, sorted: needed to build it, and at run time (or by whoever builds against it). */
   build: string[];
   run: string[];

@@ -96,12 +96,14 @@ class ScopePlanner {
   /** What ROS 2 leaves unsaid and only an underlay has: for every package, and for packages of messages. */
   private readonly essential: Underlaid[];
   private readonly typesupport: Underlaid[];
+  private readonly untested: (name: string) => boolean;
 
   constructor(
     private readonly input: ScopeInput,
     private readonly diagnostics: Diagnostic[],
   ) {
     this.resolver = input.resolver;
+    this.untested = matcher(input.distro.tests.skip);
     const evaluated = (this.evaluated = input.resolver.evaluated);
     this.nodes = new Array<Node | undefined>(evaluated.names.length).fill(undefined);
     if (this.resolver.mayBeElsewhere()) {
@@ -160,42 +162,63 @@ class ScopePlanner {
     }
   }
 
-  /** The named packages and all that they need to be built and to run, by number. */
+  /** The named packages and all that they need to be built, to run and, where they are tested, for that; by number. */
   private closure(roots: readonly string[]): Node[] {
     const queue: Node[] = [];
     const { nodes } = this;
+    let next = 0;
     const add = (number: number, why: PlannedPackage['why']) =>
       void queue.push((nodes[number] = this.newNode(number, why)));
-    for (const name of roots) add(this.evaluated.number.get(name)!, named);
-    const addAll = (numbers: readonly number[], by: string) => {
-      for (let i = 0; i < numbers.length; i++) if (nodes[numbers[i]!] === undefined) add(numbers[i]!, { neededBy: by });
+    const addAll = (numbers: readonly number[], why: PlannedPackage['why']) => {
+      for (let i = 0; i < numbers.length; i++) if (nodes[numbers[i]!] === undefined) add(numbers[i]!, why);
     };
-    for (let i = 0; i < queue.length; i++) {
-      const node = queue[i]!;
-      this.needsOf(node);
-      addAll(node.build, node.planned.name);
-      addAll(node.run, node.planned.name);
-    }
+    const follow = (whyFor: (name: string) => PlannedPackage['why']) => {
+      for (; next < queue.length; next++) {
+        const node = queue[next]!;
+        this.needsOf(node);
+        const why = whyFor(node.planned.name);
+        addAll(node.build, why);
+        addAll(node.run, why);
+      }
+    };
+    for (const name of roots) add(this.evaluated.number.get(name)!, named);
+    follow((name) => ({ neededBy: name }));
+    for (let i = 0; i < roots.length; i++)
+      if (this.isTested(queue[i]!)) addAll(queue[i]!.test, { neededBy: queue[i]!.planned.name, forTests: true });
+    follow((name) => ({ neededBy: name, forTests: true }));
     return queue.sort((a, b) => a.number - b.number);
+  }
+
+  private isTested(node: Node): boolean {
+    return this.input.selection.tests === true && 'named' in node.planned.why && !this.untested(node.planned.name);
   }
 
   /** What is chosen of a plan, with what that needs; the rest of it is as if it were not there. */
   private narrowed(nodes: readonly Node[], chosen: (name: string) => boolean): Node[] {
     const kept = new Set<Node>();
-    const queue = nodes.filter((n) => chosen(n.planned.name));
-    for (const n of queue) {
-      n.planned.why = named;
-      kept.add(n);
-    }
-    for (let i = 0; i < queue.length; i++) {
-      for (const d of [...queue[i]!.build, ...queue[i]!.run]) {
-        const node = this.nodes[d]!;
-        if (kept.has(node)) continue;
-        node.planned.why = { neededBy: queue[i]!.planned.name };
-        kept.add(node);
-        queue.push(node);
-      }
-    }
+    const queue: Node[] = [];
+    const keep = (node: Node, why: PlannedPackage['why']) => {
+      if (kept.has(node)) return;
+      node.planned.why = why;
+      kept.add(node);
+      queue.push(node);
+    };
+    let next = 0;
+    const follow = (whyFor: (name: string) => PlannedPackage['why']) => {
+      for (; next < queue.length; next++)
+        for (const d of [...queue[next]!.build, ...queue[next]!.run])
+          keep(this.nodes[d]!, whyFor(queue[next]!.planned.name));
+    };
+    const first = nodes.filter((n) => chosen(n.planned.name));
+    // What only tests need stays that, and is not tested itself.
+    const forTests = first.filter((n) => 'forTests' in n.planned.why);
+    for (const n of first) if (!('forTests' in n.planned.why)) keep(n, named);
+    const roots = [...queue];
+    follow((name) => ({ neededBy: name }));
+    for (const n of forTests) keep(n, n.planned.why);
+    for (const n of roots.filter((r) => this.isTested(r)))
+      for (const d of n.test) keep(this.nodes[d]!, { neededBy: n.planned.name, forTests: true });
+    follow((name) => ({ neededBy: name, forTests: true }));
     nodes.forEach((n) => kept.has(n) || (this.nodes[n.number] = undefined));
     return nodes.filter((n) => kept.has(n));
   }

@@ -17,6 +17,8 @@ export interface Selection {
   changed?: Record<string, readonly string[]>;
   /** Build just the chosen; what they need must have been built before. */
   only?: boolean;
+  /** The named packages are tested: what their tests need comes with them. */
+  tests?: boolean;
   distributions?: string[];
   platforms?: string[];
   architectures?: string[];

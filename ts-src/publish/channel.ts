@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { error, warning, type Diagnostic } from '../model/diagnostics.ts';
+import { error, type Diagnostic } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import { aptSuite, channelSuite } from '../model/names.ts';
 import type { Scope, Target } from '../model/plan.ts';
@@ -9,6 +9,7 @@ import { renderSources } from '../render/sources.ts';
 import { Repository, type Suite } from './repository.ts';
 import type { SigningKey } from './signing.ts';
 import type { Store } from '../store/store.ts';
+import { suiteOf } from './suite.ts';
 import type { TaskGraph } from '../engine/task-graph.ts';
 
 /** One package as a channel holds it. */
@@ -18,6 +19,8 @@ export interface HeldPackage {
   files: StoredFile[];
   abi: string;
   requires: string[];
+  /** Packages of the distribution that it needs to run, by Debian name. */
+  needs?: string[];
 }
 
 /**
@@ -63,6 +66,8 @@ export interface PublishInput {
   signingKey: SigningKey;
   /** Not all packages of the distribution were planned: the others stay as they are in the suite. */
   partial: boolean;
+  /** Leave out of the repository what does not fit what was built, instead of keeping all of it as it was. */
+  leaveOut?: boolean;
   /** Whether a package that is not in this run still belongs to the distribution. */
   belongs: (scope: Scope, debian: string) => boolean;
 }
@@ -84,7 +89,12 @@ export async function publishChannel(channel: OpenChannel, input: PublishInput):
   const names = new Set<string>();
   for (const graph of runs) {
     const name = channelSuite(graph.scope.distribution, graph.target);
-    const now = suiteOf(graph, channel.value.suites[name] ?? {}, input, diagnostics);
+    const now = suiteOf(
+      graph,
+      channel.value.suites[name] ?? {},
+      { belongs: (debian) => input.belongs(graph.scope, debian), leaveOut: input.leaveOut === true },
+      diagnostics,
+    );
     if (!Object.keys(now).length) continue;
     next.suites[name] = now;
     next.versions[name] = {
@@ -165,56 +175,4 @@ function dropArchitectures(next: Channel, runs: readonly TaskGraph[], names: Rea
   );
   for (const key of Object.keys(next.suites))
     if (names.has(key.slice(0, key.lastIndexOf('/'))) && !planned.has(key)) delete next.suites[key];
-}
-
-/** What one suite is to hold of one architecture, sorted by name. */
-function suiteOf(
-  graph: TaskGraph,
-  before: Record<string, HeldPackage>,
-  input: PublishInput,
-  diagnostics: Diagnostic[],
-): Record<string, HeldPackage> {
-  const now: Record<string, HeldPackage> = {};
-  const partial = input.partial || graph.records.some((record) => !record);
-  if (partial)
-    for (const [debian, held] of Object.entries(before)) if (input.belongs(graph.scope, debian)) now[debian] = held;
-  graph.records.forEach((record, n) => {
-    const p = graph.scope.packages[n]!;
-    if (!record) return;
-    const lacking = graph.closures.run(n).find((d) => !graph.records[d]);
-    if (lacking === undefined)
-      now[p.debian] = {
-        version: record.version,
-        key: record.key,
-        files: record.debs,
-        abi: record.abi,
-        requires: record.requires,
-      };
-    else
-      diagnostics.push(
-        warning(
-          'held-back',
-          `${graph.results[n]!.id} was built, but is held back from the repository: it needs '${graph.scope.packages[lacking]!.name}', which is not there`,
-        ),
-      );
-  });
-  // What was built against another interface than the one that is there now would only be refused by apt.
-  for (let again = true; again;) {
-    again = false;
-    const provided = new Set(Object.values(now).map((h) => h.abi));
-    for (const [debian, held] of Object.entries(now)) {
-      const lacking = held.requires.find((abi) => !provided.has(abi));
-      if (lacking === undefined) continue;
-      again = true;
-      delete now[debian];
-      diagnostics.push(
-        warning(
-          'abi-unfit',
-          `${debian} ${held.version} is left out of the repository: it was built against ${lacking}, which is not there any more`,
-          { hint: 'build it too' },
-        ),
-      );
-    }
-  }
-  return Object.fromEntries(Object.entries(now).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

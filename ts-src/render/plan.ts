@@ -18,7 +18,7 @@ export function renderPlan(plan: Plan, states?: (scope: Scope, p: PlannedPackage
     );
     const width = Math.min(40, Math.max(...scope.packages.map((p) => p.name.length), 7));
     for (const [i, p] of scope.packages.entries()) {
-      const why = 'named' in p.why ? 'named' : `for ${p.why.neededBy}`;
+      const why = 'named' in p.why ? 'named' : `for ${p.why.forTests ? 'tests of ' : ''}${p.why.neededBy}`;
       const system = [...p.systemBuild, ...(p.impliedBuild ?? [])];
       const needs = p.build.length + system.length;
       const first = p.build.length > shown ? p.build : [...p.build, ...system];

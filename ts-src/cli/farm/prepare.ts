@@ -385,10 +385,10 @@ async function planOf(
     if (!workspace.ok) return workspace;
     const target = await targetCommit(workspace.value.root, values.target);
     if (typeof target !== 'string') return { diagnostics: [target] };
-    const read = await readValues(values, packages);
+    const read = await readValues(values, packages, { tests: values['no-test'] !== true });
     if (!read.ok) return read;
     const { inputs, selection } = read.value;
-    const compared = await compareWith(inputs, target);
+    const compared = await compareWith(inputs, target, selection);
     if (!compared.ok) return compared;
     const { whole, changes } = compared.value;
     const planned = planInputs(inputs, { ...selection, changed: changedIn(changes) });
@@ -403,7 +403,7 @@ async function planOf(
       users: usersOf(whole.plan.scopes, named),
     };
   }
-  const read = await readValues(values, packages);
+  const read = await readValues(values, packages, { tests: values['no-test'] !== true });
   if (!read.ok) return read;
   const planned = planInputs(read.value.inputs, read.value.selection);
   return planned.ok ? { planned: planned.value, subject: undefined, difference: undefined, users: {} } : planned;
@@ -443,7 +443,9 @@ async function planChange(values: PrepareValues, change: string): Promise<Read |
   );
   if (!repository.ok) return repository;
   const others = values.override ?? [];
-  const read = await readValues({ ...values, override: [...others, `${repository.value}=${folder}`] }, []);
+  const read = await readValues({ ...values, override: [...others, `${repository.value}=${folder}`] }, [], {
+    tests: values['no-test'] !== true,
+  });
   if (!read.ok) return read;
   const { inputs, selection } = read.value;
   const whole = planInputs(inputs, selection);

@@ -1,0 +1,57 @@
+import { execFileSync } from 'node:child_process';
+import { afterAll, describe, expect, it } from 'vitest';
+import { debs, discard, resultOf, slipway, workspace } from './helpers.ts';
+import { writeTiny } from './tiny.ts';
+
+describe('tests that need packages of the distribution', () => {
+  const folder = workspace('tested');
+  afterAll(() => discard(folder));
+  const states = () => Object.fromEntries(resultOf(folder).map((r) => [r.id.split('/').pop()!, r.state]));
+
+  it('have them built first, also where these are built on what is tested', async () => {
+    writeTiny(folder, {
+      app: {
+        manifest: '<test_depend>checks</test_depend>\n',
+        cmake:
+          'include(CTest)\nif(BUILD_TESTING)\n  find_package(checks REQUIRED)\n  add_test(NAME says COMMAND ${checks_says})\nendif()\ninstall(FILES app.txt DESTINATION share/app)',
+        files: { 'app.txt': 'app\n' },
+      },
+      checks: {
+        manifest: '<build_depend>app</build_depend>\n<exec_depend>words</exec_depend>\n',
+        cmake:
+          'find_file(app_txt app.txt PATHS /opt/acme/tiny/share/app REQUIRED NO_DEFAULT_PATH)\nfile(WRITE ${CMAKE_BINARY_DIR}/checksConfig.cmake "set(checks_says cat /opt/acme/tiny/share/words/words.txt)\\n")\ninstall(FILES ${CMAKE_BINARY_DIR}/checksConfig.cmake DESTINATION share/checks/cmake)',
+      },
+      words: { cmake: 'install(FILES words.txt DESTINATION share/words)', files: { 'words.txt': 'words\n' } },
+      other: {},
+    });
+    const prepared = await slipway(
+      ['prepare', 'app', '--store', `file:${folder}/farm`, '--output', 'farm.txt'],
+      folder,
+    );
+    expect(prepared.code, prepared.stderr).toBe(0);
+    expect(prepared.stderr).toMatch(/0 cached, 2 to do, 2 that depend/);
+    const ran = await slipway(['test', 'app'], folder);
+    expect(ran.code, ran.stderr).toBe(0);
+    expect(states()).toMatchObject({ app: 'built', checks: 'built', words: 'built', 'app:test': 'passed' });
+    expect(Object.keys(states()).sort()).toEqual(['app', 'app:test', 'checks', 'words']);
+  });
+
+  it('are run by build --test, and what only they need is not published', async () => {
+    const ran = await slipway(['build', '--test', 'app'], folder);
+    expect(ran.code, ran.stderr).toBe(0);
+    expect(states()).toMatchObject({ checks: 'cached', 'app:test': 'cached' });
+    expect(
+      debs(folder).map((d) => execFileSync('dpkg-deb', ['-f', d, 'Package'], { encoding: 'utf8' }).trim()),
+    ).toEqual(['acme-tiny-app']);
+    const plain = await slipway(['build', 'app'], folder);
+    expect(plain.code, plain.stderr).toBe(0);
+    expect(Object.keys(states())).toEqual(['app']);
+  });
+
+  it('stop dependents where that is asked for, but nothing that they need themselves', async () => {
+    writeTiny(folder, {}, 'tests: { stop_dependents: true }\n');
+    const ran = await slipway(['test', '--rebuild', 'app'], folder);
+    expect(ran.code, ran.stderr).toBe(0);
+    expect(states()).toMatchObject({ app: 'built', 'app:test': 'passed', 'checks:test': 'passed' });
+  });
+});

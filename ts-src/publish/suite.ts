@@ -1,0 +1,87 @@
+import { warning, type Diagnostic } from '../model/diagnostics.ts';
+import { aptSuite } from '../model/names.ts';
+import type { TaskGraph } from '../engine/task-graph.ts';
+import { someOf } from '../render/table.ts';
+import type { HeldPackage } from './channel.ts';
+import { selectPublished, type Reason } from './selection.ts';
+
+export interface SuiteInput {
+  /** Whether a package that is not in this run still belongs to the distribution. */
+  belongs: (debian: string) => boolean;
+  /** Leave out what does not fit what was made, instead of keeping all of it as it was. */
+  leaveOut: boolean;
+}
+
+/** What one suite is to hold of one architecture, sorted by name: it fits together, and nothing gets lost. */
+export function suiteOf(
+  graph: TaskGraph,
+  before: Readonly<Record<string, HeldPackage>>,
+  input: SuiteInput,
+  diagnostics: Diagnostic[],
+): Record<string, HeldPackage> {
+  const former = new Map(Object.entries(before));
+  const made = new Map<string, HeldPackage>();
+  graph.records.forEach((record, n) => {
+    const p = graph.scope.packages[n]!;
+    // What only tests need is no part of a repository, unless it is there already and must fit what is new.
+    if (!record || ('forTests' in p.why && !former.has(p.debian))) return;
+    const held = former.get(p.debian);
+    const needs = (graph.closures.runtimeDependencies[n] ?? []).map((d) => graph.scope.packages[d]!.debian);
+    made.set(p.debian, {
+      ...(held?.key === record.key ? held : { version: record.version, key: record.key, files: record.debs }),
+      abi: record.abi,
+      requires: record.requires,
+      needs,
+    });
+  });
+  const { chosen, reasons, holding } = selectPublished({
+    former,
+    made,
+    belongs: input.belongs,
+    partial: input.leaveOut,
+  });
+  diagnostics.push(...told(graph, former, reasons, holding));
+  return Object.fromEntries([...chosen].map(([debian, c]) => [debian, c.value]));
+}
+
+/** What is not published as it was made, in a few lines however many packages it is. */
+function told(
+  graph: TaskGraph,
+  former: ReadonlyMap<string, HeldPackage>,
+  reasons: readonly Reason[],
+  holding: readonly string[],
+): Diagnostic[] {
+  const names = new Map(graph.scope.packages.map((p) => [p.debian, p.name]));
+  const nameOf = (debian: string) => names.get(debian) ?? debian;
+  const list = (all: readonly string[]) => someOf(all.map(nameOf), 8);
+  const diagnostics: Diagnostic[] = [];
+  const back = reasons.filter((r) => r.kind === 'former-stays' || r.kind === 'needs-former').map((r) => r.package);
+  if (back.length) {
+    const suite = aptSuite(graph.scope.distribution, graph.target);
+    diagnostics.push(
+      warning(
+        'held-back',
+        `${suite} keeps ${back.length === 1 ? 'the former version' : 'the former versions'} of ${list(back)}: ${list(holding)} ${holding.length === 1 ? 'was' : 'were'} not built again, and would not fit what was built`,
+        { hint: `build too: ${holding.map(nameOf).join(' ')}; or leave them out of the repository with --partial` },
+      ),
+    );
+  }
+  for (const r of reasons) {
+    if (r.kind === 'needs-missing')
+      diagnostics.push(
+        warning(
+          'held-back',
+          `'${nameOf(r.package)}' was built, but is held back from the repository: it needs '${nameOf(r.by)}', which is not there`,
+        ),
+      );
+    if (r.kind === 'left-out')
+      diagnostics.push(
+        warning(
+          'abi-unfit',
+          `${r.package} ${former.get(r.package)?.version ?? ''} is left out of the repository: it was built against ${r.by}, which is not there any more`,
+          { hint: 'build it too' },
+        ),
+      );
+  }
+  return diagnostics;
+}
