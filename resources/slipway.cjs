@@ -16907,7 +16907,10 @@ var init_plan_schema = __esm({
                   path: string2()
                 }),
                 debian: string2(),
-                why: union([strictObject({ named: literal(true) }), strictObject({ neededBy: string2() })]),
+                why: union([
+                  strictObject({ named: literal(true) }),
+                  strictObject({ neededBy: string2(), forTests: literal(true).optional() })
+                ]),
                 build: names2,
                 run: names2,
                 test: names2,
@@ -19217,6 +19220,7 @@ var ScopePlanner = class {
     this.input = input;
     this.diagnostics = diagnostics;
     this.resolver = input.resolver;
+    this.untested = matcher(input.distro.tests.skip);
     const evaluated = this.evaluated = input.resolver.evaluated;
     this.nodes = new Array(evaluated.names.length).fill(void 0);
     if (this.resolver.mayBeElsewhere()) {
@@ -19236,6 +19240,7 @@ var ScopePlanner = class {
   /** What ROS 2 leaves unsaid and only an underlay has: for every package, and for packages of messages. */
   essential;
   typesupport;
+  untested;
   plan() {
     const { distro, settings: settings2, selection } = this.input;
     const { evaluated } = this;
@@ -19277,40 +19282,59 @@ var ScopePlanner = class {
       );
     }
   }
-  /** The named packages and all that they need to be built and to run, by number. */
+  /** The named packages and all that they need to be built, to run and, where they are tested, for that; by number. */
   closure(roots) {
     const queue = [];
     const { nodes } = this;
+    let next2 = 0;
     const add = (number3, why) => void queue.push(nodes[number3] = this.newNode(number3, why));
-    for (const name4 of roots) add(this.evaluated.number.get(name4), named);
-    const addAll = (numbers, by) => {
-      for (let i = 0; i < numbers.length; i++) if (nodes[numbers[i]] === void 0) add(numbers[i], { neededBy: by });
+    const addAll = (numbers, why) => {
+      for (let i = 0; i < numbers.length; i++) if (nodes[numbers[i]] === void 0) add(numbers[i], why);
     };
-    for (let i = 0; i < queue.length; i++) {
-      const node2 = queue[i];
-      this.needsOf(node2);
-      addAll(node2.build, node2.planned.name);
-      addAll(node2.run, node2.planned.name);
-    }
+    const follow = (whyFor) => {
+      for (; next2 < queue.length; next2++) {
+        const node2 = queue[next2];
+        this.needsOf(node2);
+        const why = whyFor(node2.planned.name);
+        addAll(node2.build, why);
+        addAll(node2.run, why);
+      }
+    };
+    for (const name4 of roots) add(this.evaluated.number.get(name4), named);
+    follow((name4) => ({ neededBy: name4 }));
+    for (let i = 0; i < roots.length; i++)
+      if (this.isTested(queue[i])) addAll(queue[i].test, { neededBy: queue[i].planned.name, forTests: true });
+    follow((name4) => ({ neededBy: name4, forTests: true }));
     return queue.sort((a, b) => a.number - b.number);
+  }
+  isTested(node2) {
+    return this.input.selection.tests === true && "named" in node2.planned.why && !this.untested(node2.planned.name);
   }
   /** What is chosen of a plan, with what that needs; the rest of it is as if it were not there. */
   narrowed(nodes, chosen) {
     const kept2 = /* @__PURE__ */ new Set();
-    const queue = nodes.filter((n) => chosen(n.planned.name));
-    for (const n of queue) {
-      n.planned.why = named;
-      kept2.add(n);
-    }
-    for (let i = 0; i < queue.length; i++) {
-      for (const d of [...queue[i].build, ...queue[i].run]) {
-        const node2 = this.nodes[d];
-        if (kept2.has(node2)) continue;
-        node2.planned.why = { neededBy: queue[i].planned.name };
-        kept2.add(node2);
-        queue.push(node2);
-      }
-    }
+    const queue = [];
+    const keep = (node2, why) => {
+      if (kept2.has(node2)) return;
+      node2.planned.why = why;
+      kept2.add(node2);
+      queue.push(node2);
+    };
+    let next2 = 0;
+    const follow = (whyFor) => {
+      for (; next2 < queue.length; next2++)
+        for (const d of [...queue[next2].build, ...queue[next2].run])
+          keep(this.nodes[d], whyFor(queue[next2].planned.name));
+    };
+    const first = nodes.filter((n) => chosen(n.planned.name));
+    const forTests = first.filter((n) => "forTests" in n.planned.why);
+    for (const n of first) if (!("forTests" in n.planned.why)) keep(n, named);
+    const roots = [...queue];
+    follow((name4) => ({ neededBy: name4 }));
+    for (const n of forTests) keep(n, n.planned.why);
+    for (const n of roots.filter((r) => this.isTested(r)))
+      for (const d of n.test) keep(this.nodes[d], { neededBy: n.planned.name, forTests: true });
+    follow((name4) => ({ neededBy: name4, forTests: true }));
     nodes.forEach((n) => kept2.has(n) || (this.nodes[n.number] = void 0));
     return nodes.filter((n) => kept2.has(n));
   }
@@ -21793,11 +21817,11 @@ async function readValues(values, packages, options4 = {}) {
   if (lock2 && !lock2.ok) return lock2;
   const overrides = parseOverrides(values.override ?? []);
   if (!overrides.ok) return overrides;
-  const selection = selectionOf(values, packages);
+  const selection = { ...selectionOf(values, packages), ...options4.tests ? { tests: true } : {} };
   const inputs = await readInputs(workspace.value, lock2?.value, overrides.value, selection.distributions, options4);
   if (!inputs.ok) return inputs;
   if (values["changed-since"] !== void 0) {
-    const changed = await changedSince(inputs.value, values["changed-since"]);
+    const changed = await changedSince(inputs.value, values["changed-since"], selection);
     if (!changed.ok) return changed;
     selection.changed = changed.value;
   }
@@ -21892,14 +21916,15 @@ async function planFromLock(workspace, file2, selection) {
   const lock2 = await readLock2(file2, workspace.state);
   return lock2.ok ? planWorkspace(workspace, lock2.value, selection) : lock2;
 }
-async function changedSince(inputs, ref) {
-  const compared = await compareWith(inputs, ref);
+async function changedSince(inputs, ref, selection) {
+  const compared = await compareWith(inputs, ref, selection);
   return compared.ok ? good(changedIn(compared.value.changes)) : compared;
 }
-async function compareWith(inputs, ref) {
-  const before2 = await planAt(inputs.workspace, ref, {});
+async function compareWith(inputs, ref, { tests }) {
+  const everything = tests ? { tests } : {};
+  const before2 = await planAt(inputs.workspace, ref, everything);
   if (!before2.ok) return before2;
-  const whole = planInputs(inputs, {});
+  const whole = planInputs(inputs, everything);
   return whole.ok ? good({ whole: whole.value, changes: await comparePlanned(before2.value, whole.value) }) : whole;
 }
 function changedIn(changes) {
@@ -23460,6 +23485,221 @@ var Repository = class {
   }
 };
 
+// ts-src/publish/suite.ts
+init_diagnostics();
+
+// ts-src/render/table.ts
+function renderTable(head, rows) {
+  const all = [head, ...rows].map((r) => r.map(printable));
+  const widths = head.map((_, c) => Math.min(60, Math.max(...all.map((r) => (r[c] ?? "").length))));
+  return all.map(
+    (r) => `${r.map((t, c) => c === r.length - 1 ? t : t.padEnd(widths[c])).join("  ").trimEnd()}
+`
+  ).join("");
+}
+var someOf = (names2, most3, count2 = names2.length) => count2 > most3 + 1 ? `${names2.slice(0, most3).join(", ")} and ${count2 - most3} more` : names2.join(", ");
+
+// ts-src/publish/selection.ts
+init_diagnostics();
+function selectPublished(input) {
+  return new Selector(input).select();
+}
+var Selector = class {
+  constructor(input) {
+    this.input = input;
+    this.former = input.former;
+    this.made = input.made;
+    for (const [name4, f] of this.former) this.formerProvider.set(f.abi, name4);
+    for (const [name4, m] of this.made) this.newProvider.set(m.abi, name4);
+  }
+  former;
+  made;
+  /** Packages that are not published as they were made, with why; undefined for those that were not made at all. */
+  back = /* @__PURE__ */ new Map();
+  queue = [];
+  formerProvider = /* @__PURE__ */ new Map();
+  newProvider = /* @__PURE__ */ new Map();
+  /** By package that was made, others whose new version needs it in whatever version, or by the ABI of the new one. */
+  newDependents = /* @__PURE__ */ new Map();
+  select() {
+    for (const name4 of this.made.keys()) this.findNeeds(name4);
+    if (!this.input.partial) {
+      for (const name4 of this.former.keys())
+        if (!this.made.has(name4) && this.input.belongs(name4)) this.takeBack(name4, void 0);
+    }
+    for (let i = 0; i < this.queue.length; i++) this.follow(this.queue[i]);
+    const chosen = /* @__PURE__ */ new Map();
+    for (const name4 of [.../* @__PURE__ */ new Set([...this.former.keys(), ...this.made.keys()])].sort(compare)) {
+      const made2 = this.back.has(name4) ? void 0 : this.made.get(name4);
+      const former = this.stays(name4) ? this.former.get(name4) : void 0;
+      if (made2) chosen.set(name4, { from: "made", value: made2 });
+      else if (former) chosen.set(name4, { from: "former", value: former });
+    }
+    const dropped = dropUnfit(chosen);
+    return { chosen, reasons: this.reasons(chosen, dropped), holding: this.holding(chosen) };
+  }
+  /** What was taken back, and with `partial` all that was not made and belongs there. */
+  stays(name4) {
+    return this.back.has(name4) || this.input.partial === true && !this.made.has(name4) && this.input.belongs(name4);
+  }
+  takeBack(name4, reason) {
+    if (this.back.has(name4)) return;
+    this.back.set(name4, reason);
+    this.queue.push(name4);
+  }
+  /** What a new version needs; where that can't be there, it is taken back at once. */
+  findNeeds(name4) {
+    const { requires, needs } = this.made.get(name4);
+    const missing = (by) => this.takeBack(name4, { package: name4, kind: "needs-missing", by });
+    for (const abi2 of requires) {
+      const provider = this.newProvider.get(abi2);
+      if (provider !== void 0) push2(this.newDependents, provider, { package: name4, abi: abi2 });
+      else if (!this.formerProvider.has(abi2)) missing(abi2);
+      else if (this.made.has(this.formerProvider.get(abi2))) missing(abi2);
+      else this.needFormer(this.formerProvider.get(abi2), name4);
+    }
+    for (const need of needs ?? []) {
+      if (this.made.has(need)) push2(this.newDependents, need, { package: name4, abi: void 0 });
+      else if (this.former.has(need)) this.needFormer(need, name4);
+      else missing(need);
+    }
+  }
+  /** A new version needs a package that was not made and is published: with `partial` it stays anyway. */
+  needFormer(need, name4) {
+    if (this.input.partial && !this.input.belongs(need))
+      this.takeBack(name4, { package: name4, kind: "needs-missing", by: need });
+    else this.takeBack(need, void 0);
+  }
+  /** A package is as it was: what it requires must be too, and what was made for its new version. */
+  follow(name4) {
+    const former = this.former.get(name4);
+    for (const d of this.newDependents.get(name4) ?? []) {
+      if (former && (d.abi === void 0 || former.abi === d.abi)) continue;
+      this.takeBack(d.package, { package: d.package, kind: former ? "needs-former" : "needs-missing", by: name4 });
+    }
+    if (!former || this.input.partial) return;
+    for (const abi2 of former.requires) {
+      const provider = this.formerProvider.get(abi2);
+      if (provider === void 0 || this.made.get(provider)?.abi === abi2) continue;
+      this.takeBack(
+        provider,
+        this.made.has(provider) ? { package: provider, kind: "former-stays", by: name4 } : void 0
+      );
+    }
+    for (const need of former.needs ?? [])
+      if (!this.made.has(need) && this.former.has(need)) this.takeBack(need, void 0);
+  }
+  reasons(chosen, dropped) {
+    const all = /* @__PURE__ */ new Map();
+    for (const [name4, reason] of this.back) if (reason) all.set(name4, reason);
+    for (const [name4, by] of dropped) if (!all.has(name4)) all.set(name4, { package: name4, kind: "left-out", by });
+    for (const name4 of this.former.keys())
+      if (!chosen.has(name4) && !all.has(name4)) all.set(name4, { package: name4, kind: "removed", by: name4 });
+    return [...all.values()].sort((a, b) => compare(a.package, b.package));
+  }
+  /** Packages that were not made, stay, and require an ABI that what was made changes; and those above them. */
+  holding(chosen) {
+    const dependents = /* @__PURE__ */ new Map();
+    for (const [name4, f] of this.former) for (const abi2 of f.requires) push2(dependents, abi2, name4);
+    const changed = [...this.made].flatMap(([name4, m]) => {
+      const former = this.former.get(name4);
+      return former && former.abi !== m.abi ? [former.abi] : [];
+    });
+    const holding = /* @__PURE__ */ new Set();
+    for (const abi2 of changed)
+      for (const name4 of dependents.get(abi2) ?? []) {
+        if (holding.has(name4) || this.made.has(name4) || chosen.get(name4)?.from !== "former") continue;
+        holding.add(name4);
+        changed.push(this.former.get(name4).abi);
+      }
+    return [...holding].sort(compare);
+  }
+};
+function dropUnfit(chosen) {
+  const dropped = /* @__PURE__ */ new Map();
+  const provided = new Set([...chosen].flatMap(([name4, { value: value2 }]) => [name4, value2.abi]));
+  const dependents = /* @__PURE__ */ new Map();
+  for (const [name4, { value: value2 }] of chosen)
+    for (const what of [...value2.requires, ...value2.needs ?? []]) push2(dependents, what, name4);
+  const lacking = [...dependents.keys()].filter((what) => !provided.has(what));
+  for (let what = lacking.pop(); what !== void 0; what = lacking.pop()) {
+    for (const name4 of dependents.get(what) ?? []) {
+      const c = chosen.get(name4);
+      if (!c) continue;
+      chosen.delete(name4);
+      dropped.set(name4, what);
+      lacking.push(name4, c.value.abi);
+    }
+  }
+  return dropped;
+}
+function push2(lists, key, value2) {
+  const list2 = lists.get(key);
+  if (list2) list2.push(value2);
+  else lists.set(key, [value2]);
+}
+
+// ts-src/publish/suite.ts
+function suiteOf(graph2, before2, input, diagnostics) {
+  const former = new Map(Object.entries(before2));
+  const made2 = /* @__PURE__ */ new Map();
+  graph2.records.forEach((record2, n) => {
+    const p = graph2.scope.packages[n];
+    if (!record2 || "forTests" in p.why && !former.has(p.debian)) return;
+    const held = former.get(p.debian);
+    const needs = (graph2.closures.runtimeDependencies[n] ?? []).map((d) => graph2.scope.packages[d].debian);
+    made2.set(p.debian, {
+      ...held?.key === record2.key ? held : { version: record2.version, key: record2.key, files: record2.debs },
+      abi: record2.abi,
+      requires: record2.requires,
+      needs
+    });
+  });
+  const { chosen, reasons, holding } = selectPublished({
+    former,
+    made: made2,
+    belongs: input.belongs,
+    partial: input.leaveOut
+  });
+  diagnostics.push(...told2(graph2, former, reasons, holding, input.nameOf));
+  return Object.fromEntries([...chosen].map(([debian, c]) => [debian, c.value]));
+}
+function told2(graph2, former, reasons, holding, elsewhere) {
+  const names2 = new Map(graph2.scope.packages.map((p) => [p.debian, p.name]));
+  const nameOf3 = (debian) => names2.get(debian) ?? elsewhere(debian) ?? debian;
+  const list2 = (all) => someOf(all.map(nameOf3), 8);
+  const diagnostics = [];
+  const back = reasons.filter((r) => r.kind === "former-stays" || r.kind === "needs-former").map((r) => r.package);
+  if (back.length) {
+    const suite2 = aptSuite(graph2.scope.distribution, graph2.target);
+    diagnostics.push(
+      warning(
+        "held-back",
+        `${suite2} keeps ${back.length === 1 ? "the former version" : "the former versions"} of ${list2(back)}: ${list2(holding)} ${holding.length === 1 ? "was" : "were"} not built again, and would not fit what was built`,
+        { hint: `build too: ${holding.map(nameOf3).join(" ")}; or leave them out of the repository with --partial` }
+      )
+    );
+  }
+  for (const r of reasons) {
+    if (r.kind === "needs-missing")
+      diagnostics.push(
+        warning(
+          "held-back",
+          `'${nameOf3(r.package)}' was built, but is held back from the repository: it needs '${nameOf3(r.by)}', which is not there`
+        )
+      );
+    if (r.kind === "left-out")
+      diagnostics.push(
+        warning(
+          "abi-unfit",
+          `${r.package} ${former.get(r.package)?.version ?? ""} is left out of the repository: it was built against ${r.by}, which is not there any more`,
+          { hint: "build it too" }
+        )
+      );
+  }
+  return diagnostics;
+}
+
 // ts-src/publish/channel.ts
 var fileOf = (name4) => `channels/${name4}.json`;
 var folderChannel = (output) => `folder-${sha256(output).slice(0, 16)}`;
@@ -23475,7 +23715,16 @@ async function publishChannel(channel, input) {
   const names2 = /* @__PURE__ */ new Set();
   for (const graph2 of runs) {
     const name4 = channelSuite(graph2.scope.distribution, graph2.target);
-    const now = suiteOf(graph2, channel.value.suites[name4] ?? {}, input, diagnostics);
+    const now = suiteOf(
+      graph2,
+      channel.value.suites[name4] ?? {},
+      {
+        belongs: (debian) => input.belongs(graph2.scope, debian),
+        nameOf: (debian) => input.nameOf?.(graph2.scope, debian),
+        leaveOut: input.leaveOut === true
+      },
+      diagnostics
+    );
     if (!Object.keys(now).length) continue;
     next2.suites[name4] = now;
     next2.versions[name4] = {
@@ -23547,51 +23796,6 @@ function dropArchitectures(next2, runs, names2) {
   );
   for (const key of Object.keys(next2.suites))
     if (names2.has(key.slice(0, key.lastIndexOf("/"))) && !planned.has(key)) delete next2.suites[key];
-}
-function suiteOf(graph2, before2, input, diagnostics) {
-  const now = {};
-  const partial2 = input.partial || graph2.records.some((record2) => !record2);
-  if (partial2) {
-    for (const [debian, held] of Object.entries(before2)) if (input.belongs(graph2.scope, debian)) now[debian] = held;
-  }
-  graph2.records.forEach((record2, n) => {
-    const p = graph2.scope.packages[n];
-    if (!record2) return;
-    const lacking = graph2.closures.run(n).find((d) => !graph2.records[d]);
-    if (lacking === void 0)
-      now[p.debian] = {
-        version: record2.version,
-        key: record2.key,
-        files: record2.debs,
-        abi: record2.abi,
-        requires: record2.requires
-      };
-    else
-      diagnostics.push(
-        warning(
-          "held-back",
-          `${graph2.results[n].id} was built, but is held back from the repository: it needs '${graph2.scope.packages[lacking].name}', which is not there`
-        )
-      );
-  });
-  for (let again = true; again; ) {
-    again = false;
-    const provided = new Set(Object.values(now).map((h) => h.abi));
-    for (const [debian, held] of Object.entries(now)) {
-      const lacking = held.requires.find((abi2) => !provided.has(abi2));
-      if (lacking === void 0) continue;
-      again = true;
-      delete now[debian];
-      diagnostics.push(
-        warning(
-          "abi-unfit",
-          `${debian} ${held.version} is left out of the repository: it was built against ${lacking}, which is not there any more`,
-          { hint: "build it too" }
-        )
-      );
-    }
-  }
-  return Object.fromEntries(Object.entries(now).sort(([a], [b]) => a < b ? -1 : 1));
 }
 
 // ts-src/engine/readiness.ts
@@ -23721,6 +23925,18 @@ function makeTaskGraph(scope, target, base, system, full, history, tested) {
   };
 }
 var packagesInRoot = (graph2, task) => task < graph2.count ? graph2.closures.root(task) : graph2.closures.testRoot(task - graph2.count);
+function tasksBefore(graph2, testsStop) {
+  const { results, count: count2 } = graph2;
+  const needs = results.map((t, task) => t ? packagesInRoot(graph2, task) : []);
+  if (!testsStop) return needs;
+  const all = needs.map((list2, task) => [
+    ...list2,
+    ...list2.map((d) => d + count2).filter((d) => d !== task && results[d])
+  ]);
+  const set = new Int32Array(all.length).fill(-1);
+  cycles(all).forEach((members2, i) => members2.forEach((task) => set[task] = i));
+  return all.map((list2, task) => list2.filter((d) => d < count2 || set[d] === -1 || set[d] !== set[task]));
+}
 
 // ts-src/engine/task-runner.ts
 var import_node_fs25 = require("node:fs");
@@ -23873,10 +24089,6 @@ var notesOnly = (say) => ({
   note: say
 });
 var nobodyWaits = { pending: new Uint32Array(), dependents: () => new Uint32Array() };
-function withTests(graph2, task, isTask) {
-  const needs = packagesInRoot(graph2, task);
-  return [...needs, ...needs.map((d) => d + graph2.count).filter((d) => d !== task && isTask(d))];
-}
 var Scheduler = class {
   /** `alone`: nothing is scheduled here, each task is asked for. */
   constructor(options4, graphs, alone = false) {
@@ -23893,7 +24105,7 @@ var Scheduler = class {
       const isTask = (task) => graph2.results[task] !== void 0;
       this.waits.set(
         graph2,
-        alone ? nobodyWaits : options4.testsStop ? readiness(graph2.results.map((t, task) => t ? withTests(graph2, task, isTask) : [])) : packageReadiness(graph2.closures, isTask)
+        alone ? nobodyWaits : options4.testsStop ? readiness(tasksBefore(graph2, true)) : packageReadiness(graph2.closures, isTask)
       );
     }
   }
@@ -26927,7 +27139,14 @@ changed. What fails stops only what depends on it. A run that was stopped, kille
 is started again.
 
 The output folder gets apt/ (the repository), logs/, junit/, report.html, lock.yaml and result.json.`,
-  options: { ...options, test: { type: "boolean", help: "run the tests of the named packages, too" } },
+  options: {
+    ...options,
+    test: { type: "boolean", help: "run the tests of the named packages, too" },
+    partial: {
+      type: "boolean",
+      help: "publish what was built, and leave out of the repository what would not fit it (default: all of it stays as it was)"
+    }
+  },
   run: (values, packages) => runBuild("build", values, packages, values.test === true)
 });
 var test = defineCommand({
@@ -26949,7 +27168,7 @@ async function runBuild(verb, values, packages, tests) {
     );
     return exit.usage;
   }
-  const planned = await readAndPlan(values, packages);
+  const planned = await readAndPlan(values, packages, { tests });
   showDiagnostics(planned.diagnostics);
   if (!planned.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned.value;
@@ -27000,6 +27219,7 @@ async function buildAll(values, planned, wanted) {
   const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, input.untrusted);
   const rebuild = values.rebuild ? matcher(values.rebuild) : () => false;
   const lost3 = /* @__PURE__ */ new Set();
+  const nameOf3 = namesByDebian(planned);
   for (let attempt = 0; ; attempt++) {
     const channel = await openChannel(store2, folderChannel(output));
     const session2 = await openSession(input, {
@@ -27028,7 +27248,9 @@ async function buildAll(values, planned, wanted) {
       organization: workspace.distro.organization,
       signingKey: keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       partial: isPartial(planned),
-      belongs: (scope, debian) => belongs(planned, scope.distribution, debian)
+      leaveOut: values.partial === true,
+      belongs: (scope, debian) => nameOf3(scope, debian) !== void 0,
+      nameOf: nameOf3
     }) : { sources: [], diagnostics: [], lost: [] };
     if (!published.lost.length || attempt === 2) return finish(values, planned, session2, wanted, published, begun);
     writeMessage(
@@ -27182,9 +27404,18 @@ var placeOf = (source) => source.ref ?? source.path;
 var isPartial = (planned) => planned.plan.scopes.some(
   (s) => s.packages.length < (planned.distributions.find((d) => d.name === s.distribution)?.packages.size ?? 0)
 );
-var belongs = (planned, distribution2, debian) => [...planned.distributions.find((d) => d.name === distribution2)?.packages.keys() ?? []].some(
-  (name4) => debianPackage(planned.workspace.distro, distribution2, name4) === debian
-);
+function namesByDebian(planned) {
+  const known2 = /* @__PURE__ */ new Map();
+  return ({ distribution: distribution2 }, debian) => {
+    let names2 = known2.get(distribution2);
+    if (!names2) {
+      const debianOf = debianNames(planned.workspace.distro, distribution2);
+      const packages = planned.distributions.find((d) => d.name === distribution2)?.packages.keys() ?? [];
+      known2.set(distribution2, names2 = new Map([...packages].map((name4) => [debianOf(name4), name4])));
+    }
+    return names2.get(debian);
+  };
+}
 function notForAll(path2) {
   const parts = path2.split("/");
   return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs41.statSync)(p).mode & 1) === 0);
@@ -27193,17 +27424,6 @@ function notForAll(path2) {
 // ts-src/cli/compare.ts
 var import_node_fs42 = require("node:fs");
 init_diagnostics();
-
-// ts-src/render/table.ts
-function renderTable(head, rows) {
-  const all = [head, ...rows].map((r) => r.map(printable));
-  const widths = head.map((_, c) => Math.min(60, Math.max(...all.map((r) => (r[c] ?? "").length))));
-  return all.map(
-    (r) => `${r.map((t, c) => c === r.length - 1 ? t : t.padEnd(widths[c])).join("  ").trimEnd()}
-`
-  ).join("");
-}
-var someOf = (names2, most3, count2 = names2.length) => count2 > most3 + 1 ? `${names2.slice(0, most3).join(", ")} and ${count2 - most3} more` : names2.join(", ");
 
 // ts-src/render/compare.ts
 var titles = {
@@ -29992,7 +30212,7 @@ function renderPlan(plan2, states) {
     );
     const width4 = Math.min(40, Math.max(...scope.packages.map((p) => p.name.length), 7));
     for (const [i, p] of scope.packages.entries()) {
-      const why = "named" in p.why ? "named" : `for ${p.why.neededBy}`;
+      const why = "named" in p.why ? "named" : `for ${p.why.forTests ? "tests of " : ""}${p.why.neededBy}`;
       const system = [...p.systemBuild, ...p.impliedBuild ?? []];
       const needs = p.build.length + system.length;
       const first = p.build.length > shown2 ? p.build : [...p.build, ...system];
@@ -30483,14 +30703,7 @@ function scheduleOf(session2, id, part, outlook, testsStop) {
   const waits2 = new Map(
     runs.map((r) => {
       const open2 = (task) => numbers.has(`${r.id} ${task}`);
-      const needs = r.results.map((t, task) => {
-        if (!t || !open2(task)) return [];
-        const all = packagesInRoot(r, task);
-        return [
-          ...all,
-          ...testsStop ? all.map((d) => d + r.count).filter((d) => d !== task && r.results[d]) : []
-        ].filter(open2);
-      });
+      const needs = tasksBefore(r, testsStop).map((all, task) => open2(task) ? all.filter(open2) : []);
       return [r.id, reduceNeeds(r.results.length, (task) => needs[task])];
     })
   );
@@ -30778,7 +30991,7 @@ function downstreamOf(plan2, own3, how, budget) {
   const dependents = /* @__PURE__ */ new Map();
   for (const s of plan2.scopes) {
     for (const p of s.packages) {
-      if (p.blocked) continue;
+      if (p.blocked || "forTests" in p.why) continue;
       for (const d of [...p.build, ...p.run, ...p.test])
         dependents.set(d, (dependents.get(d) ?? /* @__PURE__ */ new Set()).add(p.name));
     }
@@ -31085,10 +31298,10 @@ async function planOf2(values, packages, pipeline2) {
     if (!workspace.ok) return workspace;
     const target = await targetCommit(workspace.value.root, values.target);
     if (typeof target !== "string") return { diagnostics: [target] };
-    const read2 = await readValues(values, packages);
+    const read2 = await readValues(values, packages, { tests: values["no-test"] !== true });
     if (!read2.ok) return read2;
     const { inputs, selection } = read2.value;
-    const compared = await compareWith(inputs, target);
+    const compared = await compareWith(inputs, target, selection);
     if (!compared.ok) return compared;
     const { whole, changes } = compared.value;
     const planned2 = planInputs(inputs, { ...selection, changed: changedIn(changes) });
@@ -31103,7 +31316,7 @@ async function planOf2(values, packages, pipeline2) {
       users: usersOf(whole.plan.scopes, named2)
     };
   }
-  const read = await readValues(values, packages);
+  const read = await readValues(values, packages, { tests: values["no-test"] !== true });
   if (!read.ok) return read;
   const planned = planInputs(read.value.inputs, read.value.selection);
   return planned.ok ? { planned: planned.value, subject: void 0, difference: void 0, users: {} } : planned;
@@ -31133,7 +31346,9 @@ async function planChange(values, change) {
   );
   if (!repository.ok) return repository;
   const others = values.override ?? [];
-  const read = await readValues({ ...values, override: [...others, `${repository.value}=${folder}`] }, []);
+  const read = await readValues({ ...values, override: [...others, `${repository.value}=${folder}`] }, [], {
+    tests: values["no-test"] !== true
+  });
   if (!read.ok) return read;
   const { inputs, selection } = read.value;
   const whole = planInputs(inputs, selection);

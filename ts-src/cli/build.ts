@@ -1,8 +1,8 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isError, sorted, type Diagnostic } from '../model/diagnostics.ts';
-import { debianPackage } from '../model/names.ts';
-import type { PackageSource, Plan } from '../model/plan.ts';
+import { debianNames } from '../model/names.ts';
+import type { PackageSource, Plan, Scope } from '../model/plan.ts';
 import { isDone, type TaskResult } from '../model/result.ts';
 import { readIf } from '../io/files.ts';
 import { parallel } from '../io/process.ts';
@@ -187,6 +187,7 @@ async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): 
   const store = await openStore(workspace.distro.store, workspace.root, workspace.state, input.untrusted);
   const rebuild = values.rebuild ? matcher(values.rebuild) : () => false;
   const lost = new Set<string>();
+  const nameOf = namesByDebian(planned);
   for (let attempt = 0; ; attempt++) {
     const channel = await openChannel(store, folderChannel(output));
     const session = await openSession(input, {
@@ -216,7 +217,8 @@ async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): 
           signingKey: keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
           partial: isPartial(planned),
           leaveOut: values.partial === true,
-          belongs: (scope, debian) => belongs(planned, scope.distribution, debian),
+          belongs: (scope, debian) => nameOf(scope, debian) !== undefined,
+          nameOf,
         })
       : { sources: [], diagnostics: [], lost: [] };
     if (!published.lost.length || attempt === 2) return finish(values, planned, session, wanted, published, begun);
@@ -403,14 +405,19 @@ export const isPartial = (planned: Pick<Planned, 'plan' | 'distributions'>): boo
     (s) => s.packages.length < (planned.distributions.find((d) => d.name === s.distribution)?.packages.size ?? 0),
   );
 
-export const belongs = (
-  planned: Pick<Planned, 'distributions' | 'workspace'>,
-  distribution: string,
-  debian: string,
-): boolean =>
-  [...(planned.distributions.find((d) => d.name === distribution)?.packages.keys() ?? [])].some(
-    (name) => debianPackage(planned.workspace.distro, distribution, name) === debian,
-  );
+/** Names of a distribution's packages by their Debian names, whether they are planned or not. */
+function namesByDebian(planned: Planned): (scope: Scope, debian: string) => string | undefined {
+  const known = new Map<string, Map<string, string>>();
+  return ({ distribution }, debian) => {
+    let names = known.get(distribution);
+    if (!names) {
+      const debianOf = debianNames(planned.workspace.distro, distribution);
+      const packages = planned.distributions.find((d) => d.name === distribution)?.packages.keys() ?? [];
+      known.set(distribution, (names = new Map([...packages].map((name) => [debianOf(name), name]))));
+    }
+    return names.get(debian);
+  };
+}
 
 /** The first folder on the way to a path that others may not enter. */
 function notForAll(path: string): string | undefined {

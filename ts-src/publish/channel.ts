@@ -70,6 +70,8 @@ export interface PublishInput {
   leaveOut?: boolean;
   /** Whether a package that is not in this run still belongs to the distribution. */
   belongs: (scope: Scope, debian: string) => boolean;
+  /** What the distribution calls a package that is not in this run, for messages. */
+  nameOf?: (scope: Scope, debian: string) => string | undefined;
 }
 
 export interface Published {
@@ -92,7 +94,11 @@ export async function publishChannel(channel: OpenChannel, input: PublishInput):
     const now = suiteOf(
       graph,
       channel.value.suites[name] ?? {},
-      { belongs: (debian) => input.belongs(graph.scope, debian), leaveOut: input.leaveOut === true },
+      {
+        belongs: (debian) => input.belongs(graph.scope, debian),
+        nameOf: (debian) => input.nameOf?.(graph.scope, debian),
+        leaveOut: input.leaveOut === true,
+      },
       diagnostics,
     );
     if (!Object.keys(now).length) continue;

@@ -8,6 +8,8 @@ import { selectPublished, type Reason } from './selection.ts';
 export interface SuiteInput {
   /** Whether a package that is not in this run still belongs to the distribution. */
   belongs: (debian: string) => boolean;
+  /** What the distribution calls a package that is not in this run. */
+  nameOf: (debian: string) => string | undefined;
   /** Leave out what does not fit what was made, instead of keeping all of it as it was. */
   leaveOut: boolean;
 }
@@ -40,7 +42,7 @@ export function suiteOf(
     belongs: input.belongs,
     partial: input.leaveOut,
   });
-  diagnostics.push(...told(graph, former, reasons, holding));
+  diagnostics.push(...told(graph, former, reasons, holding, input.nameOf));
   return Object.fromEntries([...chosen].map(([debian, c]) => [debian, c.value]));
 }
 
@@ -50,9 +52,10 @@ function told(
   former: ReadonlyMap<string, HeldPackage>,
   reasons: readonly Reason[],
   holding: readonly string[],
+  elsewhere: SuiteInput['nameOf'],
 ): Diagnostic[] {
   const names = new Map(graph.scope.packages.map((p) => [p.debian, p.name]));
-  const nameOf = (debian: string) => names.get(debian) ?? debian;
+  const nameOf = (debian: string) => names.get(debian) ?? elsewhere(debian) ?? debian;
   const list = (all: readonly string[]) => someOf(all.map(nameOf), 8);
   const diagnostics: Diagnostic[] = [];
   const back = reasons.filter((r) => r.kind === 'former-stays' || r.kind === 'needs-former').map((r) => r.package);
