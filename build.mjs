@@ -79,6 +79,7 @@ const result = await build({
   loader: {
     '.mustache': 'text',
     '.sh': 'text',
+    '.pl': 'text',
     '.css': 'text',
     '.client': 'text',
     '.xsd': 'text',

@@ -14,8 +14,8 @@ var __commonJS = (cb, mod) => function __require() {
   return mod || (0, cb[__getOwnPropNames(cb)[0]])((mod = { exports: {} }).exports, mod), mod.exports;
 };
 var __export = (target, all) => {
-  for (var name4 in all)
-    __defProp(target, name4, { get: all[name4], enumerable: true });
+  for (var name5 in all)
+    __defProp(target, name5, { get: all[name5], enumerable: true });
 };
 var __copyProps = (to, from, except, desc) => {
   if (from && typeof from === "object" || typeof from === "function") {
@@ -56,8 +56,8 @@ function sorted(diagnostics) {
     (a, b) => rank(a) - rank(b) || compare(a.file ?? "", b.file ?? "") || (a.line ?? 0) - (b.line ?? 0) || compare(a.message, b.message)
   );
 }
-function nearest(name4, known2) {
-  return new NearNames(known2).of(name4, 1)[0];
+function nearest(name5, known2) {
+  return new NearNames(known2).of(name5, 1)[0];
 }
 function lettersOf(word) {
   let set = 0;
@@ -100,28 +100,28 @@ var init_diagnostics = __esm({
       /** Of those lengths that were asked for. */
       prepared = [];
       constructor(known2) {
-        for (const name4 of known2) (this.byLength[name4.length] ??= []).push(name4);
+        for (const name5 of known2) (this.byLength[name5.length] ??= []).push(name5);
       }
       ofLength(length) {
-        return this.prepared[length] ??= (this.byLength[length] ?? []).map((name4) => {
-          const lower = name4.toLowerCase();
-          return { name: name4, lower, letters: lettersOf(lower) };
+        return this.prepared[length] ??= (this.byLength[length] ?? []).map((name5) => {
+          const lower = name5.toLowerCase();
+          return { name: name5, lower, letters: lettersOf(lower) };
         });
       }
       /** The nearest first, at most `most`. */
-      of(name4, most3) {
-        const limit = Math.min(3, Math.max(1, Math.floor(name4.length / 3)));
-        const found = [];
-        const wanted = name4.toLowerCase();
+      of(name5, most3) {
+        const limit = Math.min(3, Math.max(1, Math.floor(name5.length / 3)));
+        const found2 = [];
+        const wanted = name5.toLowerCase();
         const letters = lettersOf(wanted);
-        for (let length = Math.max(0, name4.length - limit); length <= name4.length + limit; length++) {
+        for (let length = Math.max(0, name5.length - limit); length <= name5.length + limit; length++) {
           for (const candidate of this.ofLength(length)) {
             if (bits(letters & ~candidate.letters) > limit || bits(candidate.letters & ~letters) > limit) continue;
             const d = distance(wanted, candidate.lower, limit);
-            if (d <= limit && d < wanted.length) found.push([d, candidate.name]);
+            if (d <= limit && d < wanted.length) found2.push([d, candidate.name]);
           }
         }
-        return found.sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).slice(0, most3).map(([, n]) => n);
+        return found2.sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).slice(0, most3).map(([, n]) => n);
       }
     };
   }
@@ -691,7 +691,7 @@ function scanAttributeTokens(attrStr) {
     const leadingWs = attrStr.slice(tokenStart, i);
     const nameStart = i;
     while (i < len && !isWhiteSpace(attrStr[i]) && attrStr[i] !== "=") i++;
-    const name4 = attrStr.slice(nameStart, i);
+    const name5 = attrStr.slice(nameStart, i);
     let equalsGroup;
     let j = i;
     while (j < len && isWhiteSpace(attrStr[j])) j++;
@@ -714,7 +714,7 @@ function scanAttributeTokens(attrStr) {
     }
     const token2 = { startIndex: tokenStart };
     token2[1] = leadingWs;
-    token2[2] = name4;
+    token2[2] = name5;
     token2[3] = equalsGroup;
     token2[4] = quoteChar !== void 0 ? true : void 0;
     token2[5] = quoteChar;
@@ -874,16 +874,16 @@ var init_entities = __esm({
 });
 
 // node_modules/@nodable/entities/src/EntityDecoder.js
-function validateEntityName(name4) {
-  if (name4[0] === "#") {
-    throw new Error(`[EntityReplacer] Invalid character '#' in entity name: "${name4}"`);
+function validateEntityName(name5) {
+  if (name5[0] === "#") {
+    throw new Error(`[EntityReplacer] Invalid character '#' in entity name: "${name5}"`);
   }
-  for (const ch of name4) {
+  for (const ch of name5) {
     if (SPECIAL_CHARS.has(ch)) {
-      throw new Error(`[EntityReplacer] Invalid character '${ch}' in entity name: "${name4}"`);
+      throw new Error(`[EntityReplacer] Invalid character '${ch}' in entity name: "${name5}"`);
     }
   }
-  return name4;
+  return name5;
 }
 function mergeEntityMaps(...maps) {
   const out = /* @__PURE__ */ Object.create(null);
@@ -1009,13 +1009,13 @@ var init_EntityDecoder = __esm({
        * @param {string} context  — used in error messages ('external' | 'input')
        * @returns {boolean}  true = accept, false = skip
        */
-      _applyRegistrationHook(hook, name4, value2, context) {
+      _applyRegistrationHook(hook, name5, value2, context) {
         if (!hook) return true;
-        const action = hook(name4, value2);
+        const action = hook(name5, value2);
         if (action === ENTITY_ACTION.BLOCK) return false;
         if (action === ENTITY_ACTION.THROW) {
           throw new Error(
-            `[EntityDecoder] Registration of ${context} entity "&${name4};" was rejected by hook`
+            `[EntityDecoder] Registration of ${context} entity "&${name5};" was rejected by hook`
           );
         }
         return true;
@@ -1043,9 +1043,9 @@ var init_EntityDecoder = __esm({
         }
         const flat = mergeEntityMaps(map);
         const filtered = /* @__PURE__ */ Object.create(null);
-        for (const [name4, value2] of Object.entries(flat)) {
-          if (this._applyRegistrationHook(this._onExternalEntity, name4, value2, "external")) {
-            filtered[name4] = value2;
+        for (const [name5, value2] of Object.entries(flat)) {
+          if (this._applyRegistrationHook(this._onExternalEntity, name5, value2, "external")) {
+            filtered[name5] = value2;
           }
         }
         this._externalMap = filtered;
@@ -1084,9 +1084,9 @@ var init_EntityDecoder = __esm({
         }
         const flat = mergeEntityMaps(map);
         const filtered = /* @__PURE__ */ Object.create(null);
-        for (const [name4, value2] of Object.entries(flat)) {
-          if (this._applyRegistrationHook(this._onInputEntity, name4, value2, "input")) {
-            filtered[name4] = value2;
+        for (const [name5, value2] of Object.entries(flat)) {
+          if (this._applyRegistrationHook(this._onInputEntity, name5, value2, "input")) {
+            filtered[name5] = value2;
           }
         }
         this._inputMap = filtered;
@@ -1233,10 +1233,10 @@ var init_EntityDecoder = __esm({
        * @param {string} name
        * @returns {{ value: string, tier: string }|undefined}
        */
-      _resolveName(name4) {
-        if (name4 in this._inputMap) return { value: this._inputMap[name4], tier: LIMIT_TIER_EXTERNAL };
-        if (name4 in this._externalMap) return { value: this._externalMap[name4], tier: LIMIT_TIER_EXTERNAL };
-        if (name4 in this._baseMap) return { value: this._baseMap[name4], tier: LIMIT_TIER_BASE };
+      _resolveName(name5) {
+        if (name5 in this._inputMap) return { value: this._inputMap[name5], tier: LIMIT_TIER_EXTERNAL };
+        if (name5 in this._externalMap) return { value: this._externalMap[name5], tier: LIMIT_TIER_EXTERNAL };
+        if (name5 in this._baseMap) return { value: this._baseMap[name5], tier: LIMIT_TIER_BASE };
         return void 0;
       }
       /**
@@ -1382,11 +1382,11 @@ var defaultOnDangerousProperty, defaultOptions2, buildOptions;
 var init_OptionsBuilder = __esm({
   "node_modules/fast-xml-parser/src/xmlparser/OptionsBuilder.js"() {
     init_util();
-    defaultOnDangerousProperty = (name4) => {
-      if (DANGEROUS_PROPERTY_NAMES.includes(name4)) {
-        return "__" + name4;
+    defaultOnDangerousProperty = (name5) => {
+      if (DANGEROUS_PROPERTY_NAMES.includes(name5)) {
+        return "__" + name5;
       }
-      return name4;
+      return name5;
     };
     defaultOptions2 = {
       preserveOrder: false,
@@ -1449,9 +1449,9 @@ var init_OptionsBuilder = __esm({
         { value: built.cdataPropName, name: "cdataPropName" },
         { value: built.commentPropName, name: "commentPropName" }
       ];
-      for (const { value: value2, name: name4 } of propertyNameOptions) {
+      for (const { value: value2, name: name5 } of propertyNameOptions) {
         if (value2) {
-          validatePropertyName(value2, name4);
+          validatePropertyName(value2, name5);
         }
       }
       if (built.onDangerousProperty === null) {
@@ -1560,11 +1560,11 @@ function hasSeq(data, seq, i) {
   }
   return true;
 }
-function validateEntityName2(name4, xmlVersion) {
-  if (qName(name4, { xmlVersion }))
-    return name4;
+function validateEntityName2(name5, xmlVersion) {
+  if (qName(name5, { xmlVersion }))
+    return name5;
   else
-    throw new Error(`Invalid entity name ${name4}`);
+    throw new Error(`Invalid entity name ${name5}`);
 }
 var DocTypeReader, skipWhitespace;
 var init_DocTypeReader = __esm({
@@ -2794,9 +2794,9 @@ var init_Matcher = __esm({
         const keep = options4 !== null ? options4.keep : null;
         if (keep !== null && keep !== void 0 && keep.length > 0 && attrValues) {
           for (let i = 0; i < keep.length; i++) {
-            const name4 = keep[i];
-            if (attrValues[name4] !== void 0) {
-              this._keptAttrs.push({ depth, name: name4, value: attrValues[name4] });
+            const name5 = keep[i];
+            if (attrValues[name5] !== void 0) {
+              this._keptAttrs.push({ depth, name: name5, value: attrValues[name5] });
             }
           }
         }
@@ -3007,16 +3007,16 @@ var init_Matcher = __esm({
               return true;
             }
             const nextSeg = segments[segIdx];
-            let found = false;
+            let found2 = false;
             for (let i = pathIdx; i >= 0; i--) {
               if (this._matchSegment(nextSeg, this.path[i], i === this.path.length - 1)) {
                 pathIdx = i - 1;
                 segIdx--;
-                found = true;
+                found2 = true;
                 break;
               }
             }
-            if (!found) {
+            if (!found2) {
               return false;
             }
           } else {
@@ -3828,9 +3828,9 @@ var init_sql_strict = __esm({
 // node_modules/is-unsafe/src/util/decode-entities.js
 function decodeEntities(input) {
   if (input.indexOf("&") === -1) return input;
-  return input.replace(ENTITY_RE, (match, hex, dec, name4) => {
-    if (name4 !== void 0) {
-      return Object.prototype.hasOwnProperty.call(NAMED, name4) ? NAMED[name4] : match;
+  return input.replace(ENTITY_RE, (match, hex, dec, name5) => {
+    if (name5 !== void 0) {
+      return Object.prototype.hasOwnProperty.call(NAMED, name5) ? NAMED[name5] : match;
     }
     const cp = hex !== void 0 ? parseInt(hex, 16) : parseInt(dec, 10);
     if (!Number.isFinite(cp) || cp > 1114111) return match;
@@ -4260,8 +4260,8 @@ function readStopNodeData(xmlData, tagName, i) {
           if (nextLt === -1 || nextLt > nextGt) {
             const exp = xmlData.substring(i + 1, nextGt);
             const sep2 = exp.search(/\s/);
-            const name4 = sep2 === -1 ? exp : exp.substring(0, sep2);
-            if (name4 === tagName && exp[exp.length - 1] !== "/") openTagCount++;
+            const name5 = sep2 === -1 ? exp : exp.substring(0, sep2);
+            if (name5 === tagName && exp[exp.length - 1] !== "/") openTagCount++;
             i = nextGt;
           }
         }
@@ -4294,13 +4294,13 @@ function transformTagName(fn2, tagName, tagExp, options4) {
   tagName = sanitizeName(tagName, options4);
   return { tagName, tagExp };
 }
-function sanitizeName(name4, options4) {
-  if (criticalProperties.includes(name4)) {
-    throw new Error(`[SECURITY] Invalid name: "${name4}" is a reserved JavaScript keyword that could cause prototype pollution`);
-  } else if (DANGEROUS_PROPERTY_NAMES.includes(name4)) {
-    return options4.onDangerousProperty(name4);
+function sanitizeName(name5, options4) {
+  if (criticalProperties.includes(name5)) {
+    throw new Error(`[SECURITY] Invalid name: "${name5}" is a reserved JavaScript keyword that could cause prototype pollution`);
+  } else if (DANGEROUS_PROPERTY_NAMES.includes(name5)) {
+    return options4.onDangerousProperty(name5);
   }
-  return name4;
+  return name5;
 }
 var OrderedObjParser, attrsRegx, parseXml;
 var init_OrderedObjParser = __esm({
@@ -4348,7 +4348,7 @@ var init_OrderedObjParser = __esm({
               applyLimitsTo: this.options.processEntities.appliesTo
             },
             // onExternalEntity: (name, value) => isUnsafe(value) ? 'block' : 'allow',
-            onInputEntity: (name4, value2) => (
+            onInputEntity: (name5, value2) => (
               //TODO: VALID_CONTEXTS.HTML should be set only if this.options.htmlEntities
               isUnsafe(value2, [html_default, xml_default]) ? ENTITY_ACTION.BLOCK : ENTITY_ACTION.ALLOW
             )
@@ -4829,7 +4829,7 @@ function fromFile(env) {
   const text2 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path5.join)((0, import_node_os.homedir)(), ".aws/credentials"));
   const profile = env.AWS_PROFILE ?? "default";
   const section = text2?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
-  const value2 = (name4) => new RegExp(`^\\s*${name4}\\s*=\\s*(\\S+)`, "m").exec(section ?? "")?.[1];
+  const value2 = (name5) => new RegExp(`^\\s*${name5}\\s*=\\s*(\\S+)`, "m").exec(section ?? "")?.[1];
   const [id, secret] = [value2("aws_access_key_id"), value2("aws_secret_access_key")];
   return id && secret ? keysOf(id, secret, value2("aws_session_token")) : void 0;
 }
@@ -4922,24 +4922,24 @@ var init_s3_blobs = __esm({
       }
       where;
       agent;
-      parser = new XMLParser({ parseTagValue: false, isArray: (name4) => name4 === "Contents" });
-      key = (name4) => this.place.prefix ? `${this.place.prefix}/${name4}` : name4;
-      url = (name4) => `${this.place.endpoint}/${this.place.bucket}/${this.key(name4).split("/").map(encodeURIComponent).join("/")}`;
-      async get(name4) {
-        const reply = await this.ask("GET", this.url(name4));
+      parser = new XMLParser({ parseTagValue: false, isArray: (name5) => name5 === "Contents" });
+      key = (name5) => this.place.prefix ? `${this.place.prefix}/${name5}` : name5;
+      url = (name5) => `${this.place.endpoint}/${this.place.bucket}/${this.key(name5).split("/").map(encodeURIComponent).join("/")}`;
+      async get(name5) {
+        const reply = await this.ask("GET", this.url(name5));
         return reply.status === 404 ? void 0 : reply.body;
       }
-      async put(name4, data) {
-        await this.ask("PUT", this.url(name4), { data });
+      async put(name5, data) {
+        await this.ask("PUT", this.url(name5), { data });
       }
-      async putFile(name4, file2) {
-        await this.ask("PUT", this.url(name4), { file: file2 });
+      async putFile(name5, file2) {
+        await this.ask("PUT", this.url(name5), { file: file2 });
       }
-      async fetch(name4, file2) {
+      async fetch(name5, file2) {
         (0, import_node_fs6.mkdirSync)((0, import_node_path6.dirname)(file2), { recursive: true });
         const temporary = temporaryBeside(file2);
         try {
-          const reply = await this.ask("GET", this.url(name4), {}, {}, temporary);
+          const reply = await this.ask("GET", this.url(name5), {}, {}, temporary);
           if (reply.status === 404) return false;
           (0, import_node_fs6.renameSync)(temporary, file2);
           return true;
@@ -4947,15 +4947,15 @@ var init_s3_blobs = __esm({
           (0, import_node_fs6.rmSync)(temporary, { force: true });
         }
       }
-      async replace(name4, data, before2) {
+      async replace(name5, data, before2) {
         const condition = before2 === void 0 ? { "if-none-match": "*" } : { "if-match": before2 };
-        const reply = await this.ask("PUT", this.url(name4), { data }, condition);
+        const reply = await this.ask("PUT", this.url(name5), { data }, condition);
         if (reply.status !== 412 && reply.status !== 409) return true;
-        const now = await this.getTagged(name4);
+        const now = await this.getTagged(name5);
         return now !== void 0 && now.data.equals(data);
       }
-      async getTagged(name4) {
-        const reply = await this.ask("GET", this.url(name4));
+      async getTagged(name5) {
+        const reply = await this.ask("GET", this.url(name5));
         return reply.status === 404 ? void 0 : { data: reply.body, tag: String(reply.headers.etag) };
       }
       async *list(prefix) {
@@ -4974,8 +4974,8 @@ var init_s3_blobs = __esm({
           token2 = result.NextContinuationToken;
         } while (token2);
       }
-      async remove(name4) {
-        await this.ask("DELETE", this.url(name4));
+      async remove(name5) {
+        await this.ask("DELETE", this.url(name5));
       }
       local() {
         return void 0;
@@ -5310,8 +5310,8 @@ var require_saxes = __commonJS({
         nsPairCheck(parser, local2, mapping[local2]);
       }
     }
-    var isNCName = (name4) => NC_NAME_RE.test(name4);
-    var isName2 = (name4) => NAME_RE.test(name4);
+    var isNCName = (name5) => NC_NAME_RE.test(name5);
+    var isName2 = (name5) => NAME_RE.test(name5);
     var FORBIDDEN_START = 0;
     var FORBIDDEN_BRACKET = 1;
     var FORBIDDEN_BRACKET_BRACKET = 2;
@@ -5511,16 +5511,16 @@ var require_saxes = __commonJS({
        *
        * @param handler The handler to set.
        */
-      on(name4, handler) {
-        this[EVENT_NAME_TO_HANDLER_NAME[name4]] = handler;
+      on(name5, handler) {
+        this[EVENT_NAME_TO_HANDLER_NAME[name5]] = handler;
       }
       /**
        * Unset an event handler.
        *
        * @parma name The event to stop listening to.
        */
-      off(name4) {
-        this[EVENT_NAME_TO_HANDLER_NAME[name4]] = void 0;
+      off(name5) {
+        this[EVENT_NAME_TO_HANDLER_NAME[name5]] = void 0;
       }
       /**
        * Make an error object. The error object will have a message that contains
@@ -6705,10 +6705,10 @@ var require_saxes = __commonJS({
           this.reportedTextAfterRoot = true;
         }
       }
-      pushAttribNS(name4, value2) {
+      pushAttribNS(name5, value2) {
         var _a3;
-        const { prefix, local: local2 } = this.qname(name4);
-        const attr = { name: name4, prefix, local: local2, value: value2 };
+        const { prefix, local: local2 } = this.qname(name5);
+        const attr = { name: name5, prefix, local: local2, value: value2 };
         this.attribList.push(attr);
         (_a3 = this.attributeHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, attr);
         if (prefix === "xmlns") {
@@ -6718,15 +6718,15 @@ var require_saxes = __commonJS({
           }
           this.topNS[local2] = trimmed2;
           nsPairCheck(this, local2, trimmed2);
-        } else if (name4 === "xmlns") {
+        } else if (name5 === "xmlns") {
           const trimmed2 = value2.trim();
           this.topNS[""] = trimmed2;
           nsPairCheck(this, "", trimmed2);
         }
       }
-      pushAttribPlain(name4, value2) {
+      pushAttribPlain(name5, value2) {
         var _a3;
-        const attr = { name: name4, value: value2 };
+        const attr = { name: name5, value: value2 };
         this.attribList.push(attr);
         (_a3 = this.attributeHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, attr);
       }
@@ -6792,15 +6792,15 @@ var require_saxes = __commonJS({
        *
        * @returns
        */
-      qname(name4) {
-        const colon = name4.indexOf(":");
+      qname(name5) {
+        const colon = name5.indexOf(":");
         if (colon === -1) {
-          return { prefix: "", local: name4 };
+          return { prefix: "", local: name5 };
         }
-        const local2 = name4.slice(colon + 1);
-        const prefix = name4.slice(0, colon);
+        const local2 = name5.slice(colon + 1);
+        const prefix = name5.slice(0, colon);
         if (prefix === "" || local2 === "" || local2.includes(":")) {
-          this.fail(`malformed name: ${name4}.`);
+          this.fail(`malformed name: ${name5}.`);
         }
         return { prefix, local: local2 };
       }
@@ -6829,12 +6829,12 @@ var require_saxes = __commonJS({
         const { attributes } = tag;
         const seen = /* @__PURE__ */ new Set();
         for (const attr of attribList) {
-          const { name: name4, prefix, local: local2 } = attr;
+          const { name: name5, prefix, local: local2 } = attr;
           let uri;
           let eqname;
           if (prefix === "") {
-            uri = name4 === "xmlns" ? XMLNS_NAMESPACE : "";
-            eqname = name4;
+            uri = name5 === "xmlns" ? XMLNS_NAMESPACE : "";
+            eqname = name5;
           } else {
             uri = this.resolve(prefix);
             if (uri === void 0) {
@@ -6848,18 +6848,18 @@ var require_saxes = __commonJS({
           }
           seen.add(eqname);
           attr.uri = uri;
-          attributes[name4] = attr;
+          attributes[name5] = attr;
         }
         this.attribList = [];
       }
       processAttribsPlain() {
         const { attribList } = this;
         const attributes = this.tag.attributes;
-        for (const { name: name4, value: value2 } of attribList) {
-          if (attributes[name4] !== void 0) {
-            this.fail(`duplicate attribute: ${name4}.`);
+        for (const { name: name5, value: value2 } of attribList) {
+          if (attributes[name5] !== void 0) {
+            this.fail(`duplicate attribute: ${name5}.`);
           }
-          attributes[name4] = value2;
+          attributes[name5] = value2;
         }
         this.attribList = [];
       }
@@ -6905,10 +6905,10 @@ var require_saxes = __commonJS({
        * ``onclosetag``.
        */
       closeTag() {
-        const { tags: tags2, name: name4 } = this;
+        const { tags: tags2, name: name5 } = this;
         this.state = S_TEXT;
         this.name = "";
-        if (name4 === "") {
+        if (name5 === "") {
           this.fail("weird empty close tag.");
           this.text += "</>";
           return;
@@ -6919,7 +6919,7 @@ var require_saxes = __commonJS({
           const tag = this.tag = tags2.pop();
           this.topNS = tag.ns;
           handler === null || handler === void 0 ? void 0 : handler(tag);
-          if (tag.name === name4) {
+          if (tag.name === name5) {
             break;
           }
           this.fail("unexpected close tag.");
@@ -6927,8 +6927,8 @@ var require_saxes = __commonJS({
         if (l === 0) {
           this.closedRoot = true;
         } else if (l < 0) {
-          this.fail(`unmatched closing tag: ${name4}.`);
-          this.text += `</${name4}>`;
+          this.fail(`unmatched closing tag: ${name5}.`);
+          this.text += `</${name5}>`;
         }
       }
       /**
@@ -7764,10 +7764,10 @@ function constructFromEvents(events, options4) {
       }
       case EVENT_ID.ALIAS: {
         if (state.maxAliases !== -1 && ++state.aliasCount > state.maxAliases) throwError$1(state, `aliases exceeded maxAliases (${state.maxAliases})`);
-        const name4 = state.source.slice(event.anchorStart, event.anchorEnd);
-        const anchor2 = state.anchors.get(name4);
-        if (!anchor2) throwError$1(state, `unidentified alias "${name4}"`);
-        if (!anchor2.isValueFinal) throwError$1(state, `recursive alias "${name4}" is not supported for tag ${anchor2.tag.tagName} because it uses finalize()`);
+        const name5 = state.source.slice(event.anchorStart, event.anchorEnd);
+        const anchor2 = state.anchors.get(name5);
+        if (!anchor2) throwError$1(state, `unidentified alias "${name5}"`);
+        if (!anchor2.isValueFinal) throwError$1(state, `recursive alias "${name5}" is not supported for tag ${anchor2.tag.tagName} because it uses finalize()`);
         addValue(state, anchor2.value, anchor2.tag);
         break;
       }
@@ -8512,9 +8512,9 @@ function readDirective(state) {
   state.position++;
   const nameStart = state.position;
   while (state.input.charCodeAt(state.position) !== 0 && !isWsOrEol(state.input.charCodeAt(state.position))) state.position++;
-  const name4 = state.input.slice(nameStart, state.position);
+  const name5 = state.input.slice(nameStart, state.position);
   const args = [];
-  if (name4.length === 0) throwError(state, "directive name must not be less than one character in length");
+  if (name5.length === 0) throwError(state, "directive name must not be less than one character in length");
   while (state.input.charCodeAt(state.position) !== 0 && !isEol(state.input.charCodeAt(state.position))) {
     while (isWhiteSpace2(state.input.charCodeAt(state.position))) state.position++;
     if (state.input.charCodeAt(state.position) === 35 || isEol(state.input.charCodeAt(state.position)) || state.input.charCodeAt(state.position) === 0) break;
@@ -8523,7 +8523,7 @@ function readDirective(state) {
     args.push(state.input.slice(start, state.position));
   }
   if (isEol(state.input.charCodeAt(state.position))) consumeLineBreak(state);
-  if (name4 === "YAML") {
+  if (name5 === "YAML") {
     if (state.directives.some((directive) => directive.kind === "yaml")) throwError(state, "duplication of %YAML directive");
     if (args.length !== 1) throwError(state, "YAML directive accepts exactly one argument");
     const match = /^([0-9]+)\.([0-9]+)$/.exec(args[0]);
@@ -8533,7 +8533,7 @@ function readDirective(state) {
       kind: "yaml",
       version: args[0]
     });
-  } else if (name4 === "TAG") {
+  } else if (name5 === "TAG") {
     if (args.length !== 2) throwError(state, "TAG directive accepts exactly two arguments");
     const [handle, prefix] = args;
     if (!PATTERN_TAG_HANDLE.test(handle)) throwError(state, "ill-formed tag handle (first argument) of the TAG directive");
@@ -9436,7 +9436,7 @@ var init_js_yaml = __esm({
       quoteFlowKeys: false,
       quoteStyle: "single",
       forceQuotes: false,
-      scalarStyleRules: Object.keys(DEFAULT_SCALAR_STYLE_RULES).map((name4) => Reflect.get(DEFAULT_SCALAR_STYLE_RULES, name4)),
+      scalarStyleRules: Object.keys(DEFAULT_SCALAR_STYLE_RULES).map((name5) => Reflect.get(DEFAULT_SCALAR_STYLE_RULES, name5)),
       tagBeforeAnchor: false
     };
     DEFAULT_DUMP_OPTIONS = {
@@ -9511,9 +9511,9 @@ var init_yaml = __esm({
         let offset = 0;
         let at2 = 1;
         for (const step of path2) {
-          const found = this.child(at2, String(step));
-          if (!found) break;
-          ({ at: at2, offset } = found);
+          const found2 = this.child(at2, String(step));
+          if (!found2) break;
+          ({ at: at2, offset } = found2);
         }
         let line = 1;
         for (let i = this.text.indexOf("\n"); i >= 0 && i < offset; i = this.text.indexOf("\n", i + 1)) line++;
@@ -9622,28 +9622,28 @@ function parseDistributionFile(text2, file2, value2) {
   const repositories = [];
   const repositoryMap = root.repositories === void 0 || root.repositories === null ? {} : asMap(root.repositories);
   if (!repositoryMap) fault2("repositories must be a map", ["repositories"]);
-  for (const [name4, raw] of Object.entries(repositoryMap ?? {})) {
-    const path2 = ["repositories", name4];
+  for (const [name5, raw] of Object.entries(repositoryMap ?? {})) {
+    const path2 = ["repositories", name5];
     const entry = asMap(raw);
-    if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*$/.test(name4)) {
+    if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*$/.test(name5)) {
       fault2(
-        `the repository name ${JSON.stringify(name4)} is not allowed`,
+        `the repository name ${JSON.stringify(name5)} is not allowed`,
         path2,
         'letters, digits, ".", "_", "+" and "-"'
       );
       continue;
     }
     if (!entry) {
-      fault2(`the repository '${name4}' must be a map`, path2);
+      fault2(`the repository '${name5}' must be a map`, path2);
       continue;
     }
-    const repository = new Located(name4, file2, () => line(path2));
+    const repository = new Located(name5, file2, () => line(path2));
     const source = asMap(entry.source);
-    if (entry.source !== void 0 && !source) fault2(`source of '${name4}' must be a map`, [...path2, "source"]);
+    if (entry.source !== void 0 && !source) fault2(`source of '${name5}' must be a map`, [...path2, "source"]);
     if (source) {
       const read = sourceEntry(
         source,
-        (m, key, hint) => fault2(`source of '${name4}': ${m}`, key ? [...path2, "source", key] : [...path2, "source"], hint)
+        (m, key, hint) => fault2(`source of '${name5}': ${m}`, key ? [...path2, "source", key] : [...path2, "source"], hint)
       );
       if (read) repository.source = read;
     }
@@ -9652,13 +9652,13 @@ function parseDistributionFile(text2, file2, value2) {
       const read = sourceEntry({ ...doc, sha256: void 0 }, () => void 0);
       if (read) repository.doc = read;
     }
-    const release = asMap(entry.release);
-    if (entry.release !== void 0 && !release) fault2(`release of '${name4}' must be a map`, [...path2, "release"]);
-    if (release) {
+    const release2 = asMap(entry.release);
+    if (entry.release !== void 0 && !release2) fault2(`release of '${name5}' must be a map`, [...path2, "release"]);
+    if (release2) {
       const read = releaseEntry(
-        release,
-        name4,
-        (m, key) => fault2(`release of '${name4}': ${m}`, key ? [...path2, "release", key] : [...path2, "release"])
+        release2,
+        name5,
+        (m, key) => fault2(`release of '${name5}': ${m}`, key ? [...path2, "release", key] : [...path2, "release"])
       );
       if (read) repository.release = read;
     }
@@ -9753,9 +9753,9 @@ function parseCache(text2, file2) {
     );
   const manifests = asMap(root.release_package_xmls) ?? {};
   const diagnostics = [];
-  for (const [name4, xml] of Object.entries(manifests))
+  for (const [name5, xml] of Object.entries(manifests))
     if (typeof xml !== "string")
-      diagnostics.push(warning("cache-manifest", `the manifest of '${name4}' is not a text`, { file: file2 }));
+      diagnostics.push(warning("cache-manifest", `the manifest of '${name5}' is not a text`, { file: file2 }));
   const files = Array.isArray(root.distribution_file) ? root.distribution_file : [root.distribution_file];
   return good(
     { name: String(root.name), distributionFiles: files, manifests },
@@ -9769,25 +9769,25 @@ ${manifestsKey}`) + 1;
   const entries = /* @__PURE__ */ new Map();
   const first = begin + manifestsKey.length;
   let at2 = first;
-  let name4;
+  let name5;
   let started = at2;
   const line = /  (?:([A-Za-z][A-Za-z0-9_-]*):(?= |\n)| )|\n/y;
   const blank2 = (i) => text2.charCodeAt(i) === 32;
   for (; at2 < text2.length; at2 = next(text2, at2)) {
-    if (name4 !== void 0 && blank2(at2) && blank2(at2 + 1) && blank2(at2 + 2)) continue;
+    if (name5 !== void 0 && blank2(at2) && blank2(at2 + 1) && blank2(at2 + 2)) continue;
     line.lastIndex = at2;
     const m = line.exec(text2);
     if (!m) break;
     if (m[1] === void 0) {
-      if (name4 === void 0 && m[0] !== "\n") return void 0;
+      if (name5 === void 0 && m[0] !== "\n") return void 0;
       continue;
     }
-    if (name4 !== void 0) entries.set(name4, text2.slice(started, at2));
-    name4 = m[1];
+    if (name5 !== void 0) entries.set(name5, text2.slice(started, at2));
+    name5 = m[1];
     started = at2;
-    if (entries.has(name4)) return void 0;
+    if (entries.has(name5)) return void 0;
   }
-  if (name4 !== void 0) entries.set(name4, text2.slice(started, at2));
+  if (name5 !== void 0) entries.set(name5, text2.slice(started, at2));
   if (at2 < text2.length && !/[A-Za-z_]/.test(text2[at2])) return void 0;
   return { rest: text2.slice(0, begin) + text2.slice(at2), entries };
 }
@@ -9803,8 +9803,8 @@ var init_rosdistro = __esm({
     init_diagnostics();
     init_yaml();
     Located = class {
-      constructor(name4, file2, locate) {
-        this.name = name4;
+      constructor(name5, file2, locate) {
+        this.name = name5;
         this.file = file2;
         this.locate = locate;
       }
@@ -10266,12 +10266,12 @@ function merge(a, b) {
   });
   return clone(a, def);
 }
-function partial(Class2, schema3, mask, name4 = "partial") {
+function partial(Class2, schema3, mask, name5 = "partial") {
   const currDef = schema3._zod.def;
   const checks = currDef.checks;
   const hasChecks = checks && checks.length > 0;
   if (hasChecks) {
-    throw new Error(`.${name4}() cannot be used on object schemas containing refinements`);
+    throw new Error(`.${name5}() cannot be used on object schemas containing refinements`);
   }
   const selected = mask ? new Set(maskedKeys(schema3, mask)) : void 0;
   const newShape = {};
@@ -10706,7 +10706,7 @@ function newError(Definition) {
   return new Definition();
 }
 // @__NO_SIDE_EFFECTS__
-function $constructor(name4, initializer3, proto, params) {
+function $constructor(name5, initializer3, proto, params) {
   const zodProto = {};
   function Internals(def) {
     this.def = def;
@@ -10724,10 +10724,10 @@ function $constructor(name4, initializer3, proto, params) {
       } finally {
         _zodDesc.value = void 0;
       }
-    } else if (inst._zod.traits.has(name4)) {
+    } else if (inst._zod.traits.has(name5)) {
       return;
     }
-    inst._zod.traits.add(name4);
+    inst._zod.traits.add(name5);
     initializer3(inst, def);
     if (initialized) {
       const own3 = Object.getPrototypeOf(inst);
@@ -10753,7 +10753,7 @@ function $constructor(name4, initializer3, proto, params) {
   const Parent = params?.Parent ?? Object;
   class Definition extends Parent {
   }
-  Object.defineProperty(Definition, "name", { value: name4 });
+  Object.defineProperty(Definition, "name", { value: name5 });
   function _(def) {
     const inst = params?.Parent ? newError(Definition) : this;
     init2(inst, def);
@@ -10774,10 +10774,10 @@ function $constructor(name4, initializer3, proto, params) {
     value: (inst) => {
       if (params?.Parent && inst instanceof params.Parent)
         return true;
-      return inst?._zod?.traits?.has(name4);
+      return inst?._zod?.traits?.has(name5);
     }
   });
-  Object.defineProperty(_, "name", { value: name4 });
+  Object.defineProperty(_, "name", { value: name5 });
   return _;
 }
 function config(newConfig) {
@@ -10797,8 +10797,8 @@ var init_core = __esm({
       }
     };
     $ZodEncodeError = class extends Error {
-      constructor(name4) {
-        super(`Encountered unidirectional transform during encode: ${name4}`);
+      constructor(name5) {
+        super(`Encountered unidirectional transform during encode: ${name5}`);
         this.name = "ZodEncodeError";
       }
     };
@@ -16681,13 +16681,13 @@ function unwrap(schema3) {
 }
 function references(distro, locator, file2) {
   const diagnostics = [];
-  const known2 = (what, name4, names2, path2) => {
-    if (names2.includes(name4)) return;
-    const near = nearest(name4, names2);
+  const known2 = (what, name5, names2, path2) => {
+    if (names2.includes(name5)) return;
+    const near = nearest(name5, names2);
     diagnostics.push(
       error(
         "distro-reference",
-        `${path2.slice(0, -1).map(String).join(".")} names the ${what} '${name4}', which is not there`,
+        `${path2.slice(0, -1).map(String).join(".")} names the ${what} '${name5}', which is not there`,
         {
           file: file2,
           line: locator.line(path2),
@@ -16696,12 +16696,12 @@ function references(distro, locator, file2) {
       )
     );
   };
-  for (const [name4, d] of Object.entries(distro.distributions)) {
+  for (const [name5, d] of Object.entries(distro.distributions)) {
     d.platforms.forEach(
-      (p, i) => known2("platform", p, Object.keys(distro.platforms), ["distributions", name4, "platforms", i])
+      (p, i) => known2("platform", p, Object.keys(distro.platforms), ["distributions", name5, "platforms", i])
     );
     d.variants.forEach(
-      (v, i) => known2("variant", v, Object.keys(distro.variants), ["distributions", name4, "variants", i])
+      (v, i) => known2("variant", v, Object.keys(distro.variants), ["distributions", name5, "variants", i])
     );
     d.underlay.forEach((u, i) => {
       const of = new Set(
@@ -16709,32 +16709,32 @@ function references(distro, locator, file2) {
           (p) => Object.hasOwn(distro.platforms, p) ? Object.keys(distro.platforms[p].underlays) : []
         )
       );
-      known2("underlay", u, [...of], ["distributions", name4, "underlay", i]);
+      known2("underlay", u, [...of], ["distributions", name5, "underlay", i]);
     });
     if (!distro.index && !d.repos.length && !d.folders.length)
       diagnostics.push(
-        error("distro-no-sources", `distributions.${name4} has nothing to build from`, {
+        error("distro-no-sources", `distributions.${name5} has nothing to build from`, {
           file: file2,
-          line: locator.line(["distributions", name4]),
+          line: locator.line(["distributions", name5]),
           hint: "name an index (rosdistro), .repos files or folders"
         })
       );
     if (!distro.index && d.ros_version === void 0)
       diagnostics.push(
-        error("distro-ros-version", `distributions.${name4}.ros_version is missing`, {
+        error("distro-ros-version", `distributions.${name5}.ros_version is missing`, {
           file: file2,
-          line: locator.line(["distributions", name4]),
+          line: locator.line(["distributions", name5]),
           hint: "without an index say ros_version: 1 or 2"
         })
       );
   }
-  for (const [name4, p] of Object.entries(distro.platforms)) {
+  for (const [name5, p] of Object.entries(distro.platforms)) {
     for (const [u, underlay2] of Object.entries(p.underlays)) {
       if (underlay2.uri && !underlay2.suite)
         diagnostics.push(
-          error("distro-invalid", `platforms.${name4}.underlays.${u}.suite is missing`, {
+          error("distro-invalid", `platforms.${name5}.underlays.${u}.suite is missing`, {
             file: file2,
-            line: locator.line(["platforms", name4, "underlays", u]),
+            line: locator.line(["platforms", name5, "underlays", u]),
             hint: "a repository of its own needs the suite"
           })
         );
@@ -16939,7 +16939,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs51 = require("node:fs");
+var import_node_fs52 = require("node:fs");
 var import_node_util = require("node:util");
 init_diagnostics();
 
@@ -17102,8 +17102,10 @@ function run(command, args, options4 = {}) {
   return new Promise((resolve14, reject) => {
     if (options4.signal?.aborted) return resolve14({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
     const log = options4.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options4.log, "a");
-    const output = options4.inherit ? "inherit" : log ?? "pipe";
-    const child = (0, import_node_child_process.spawn)(command, args, {
+    const output = options4.inherit ? "inherit" : "pipe";
+    const [program, ...rest] = log === void 0 ? [command] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command];
+    const child = (0, import_node_child_process.spawn)(program, [...rest, ...args], {
+      detached: options4.detached ?? false,
       cwd: options4.cwd,
       env: options4.env ?? process.env,
       stdio: [
@@ -17114,12 +17116,14 @@ function run(command, args, options4 = {}) {
       ]
     });
     running.add(child);
+    const keep = log === void 0 ? void 0 : limitedLog(log);
     const gathered = { stdout: [], stderr: [] };
-    for (const name4 of ["stdout", "stderr"]) {
+    for (const name5 of ["stdout", "stderr"]) {
       let size = 0;
-      child[name4]?.on("data", (chunk) => {
+      child[name5]?.on("data", (chunk) => {
+        if (keep && name5 === "stdout") return keep(chunk);
         size += chunk.length;
-        if (size <= limit) gathered[name4].push(chunk);
+        if (size <= limit) gathered[name5].push(chunk);
       });
     }
     let last;
@@ -17136,7 +17140,10 @@ function run(command, args, options4 = {}) {
       resolve14(outcome);
     };
     child.stdin?.on("error", () => void 0);
-    child.on("exit", () => options4.keepInput && child.stdin?.destroy());
+    child.on("exit", () => {
+      if (options4.keepInput) child.stdin?.destroy();
+      if (keep) setTimeout(() => child.stdout?.destroy(), 2e3).unref();
+    });
     child.on("error", (e) => {
       if (e.code === "ENOENT" || e.code === "EACCES")
         settle3({
@@ -17160,6 +17167,27 @@ function run(command, args, options4 = {}) {
       child.stdin.end(options4.input);
     }
   });
+}
+var logLimit = 64 << 20;
+function limitedLog(log) {
+  let left = logLimit;
+  return (chunk) => {
+    if (left <= 0) return;
+    const full = chunk.length >= left;
+    try {
+      writeAll(log, full ? chunk.subarray(0, left) : chunk);
+      if (full)
+        writeAll(log, Buffer.from(`
+slipway: the rest of this output, beyond ${logLimit >> 20} MiB, is left out
+`));
+    } catch {
+      left = 0;
+    }
+    left -= chunk.length;
+  };
+}
+function writeAll(handle, bytes) {
+  for (let written = 0; written < bytes.length; ) written += (0, import_node_fs3.writeSync)(handle, bytes, written);
 }
 function killAll() {
   for (const child of running) child.kill("SIGKILL");
@@ -17190,11 +17218,11 @@ var import_node_child_process2 = require("node:child_process");
 var import_node_fs4 = require("node:fs");
 var import_node_path3 = require("node:path");
 async function withMutex(path2, work2, waiting) {
-  const release = await holdMutex(path2, waiting);
+  const release2 = await holdMutex(path2, waiting);
   try {
     return await work2();
   } finally {
-    release();
+    release2();
   }
 }
 function holdMutex(path2, waiting) {
@@ -17223,40 +17251,40 @@ var FileBlobs = class {
   constructor(where) {
     this.where = where;
   }
-  path = (name4) => (0, import_node_path4.join)(this.where, name4);
-  get(name4) {
+  path = (name5) => (0, import_node_path4.join)(this.where, name5);
+  get(name5) {
     try {
-      return Promise.resolve((0, import_node_fs5.readFileSync)(this.path(name4)));
+      return Promise.resolve((0, import_node_fs5.readFileSync)(this.path(name5)));
     } catch (e) {
       if (isMissing(e)) return Promise.resolve(void 0);
       throw e;
     }
   }
-  put(name4, data) {
-    writeWhole(this.path(name4), data);
+  put(name5, data) {
+    writeWhole(this.path(name5), data);
     return Promise.resolve();
   }
-  putFile(name4, file2) {
-    const target = this.path(name4);
+  putFile(name5, file2) {
+    const target = this.path(name5);
     (0, import_node_fs5.mkdirSync)((0, import_node_path4.dirname)(target), { recursive: true });
     copyWhole(file2, target, true);
     return Promise.resolve();
   }
-  fetch(name4, file2) {
-    if (!(0, import_node_fs5.existsSync)(this.path(name4))) return Promise.resolve(false);
+  fetch(name5, file2) {
+    if (!(0, import_node_fs5.existsSync)(this.path(name5))) return Promise.resolve(false);
     (0, import_node_fs5.mkdirSync)((0, import_node_path4.dirname)(file2), { recursive: true });
-    copyWhole(this.path(name4), file2, false);
+    copyWhole(this.path(name5), file2, false);
     return Promise.resolve(true);
   }
-  async replace(name4, data, before2) {
-    return withMutex(`${this.path(name4)}.lock`, async () => {
-      if ((await this.getTagged(name4))?.tag !== before2) return false;
-      writeWhole(this.path(name4), data);
+  async replace(name5, data, before2) {
+    return withMutex(`${this.path(name5)}.lock`, async () => {
+      if ((await this.getTagged(name5))?.tag !== before2) return false;
+      writeWhole(this.path(name5), data);
       return true;
     });
   }
-  async getTagged(name4) {
-    const data = await this.get(name4);
+  async getTagged(name5) {
+    const data = await this.get(name5);
     return data && { data, tag: sha256(data) };
   }
   async *list(prefix) {
@@ -17264,34 +17292,34 @@ var FileBlobs = class {
     if (!(0, import_node_fs5.existsSync)(at2)) return;
     for (const entry of (0, import_node_fs5.readdirSync)(at2, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
       if (entry.name.startsWith(".tmp-") || entry.name.endsWith(".lock")) continue;
-      const name4 = `${prefix}/${entry.name}`;
+      const name5 = `${prefix}/${entry.name}`;
       if (entry.isDirectory()) {
-        yield* this.list(name4);
+        yield* this.list(name5);
         continue;
       }
       try {
-        const { size, mtimeMs } = (0, import_node_fs5.statSync)(this.path(name4));
-        yield { name: name4, size, modified: mtimeMs };
+        const { size, mtimeMs } = (0, import_node_fs5.statSync)(this.path(name5));
+        yield { name: name5, size, modified: mtimeMs };
       } catch (e) {
         if (!isMissing(e)) throw e;
       }
     }
   }
-  remove(name4) {
-    (0, import_node_fs5.rmSync)(this.path(name4), { force: true });
+  remove(name5) {
+    (0, import_node_fs5.rmSync)(this.path(name5), { force: true });
     return Promise.resolve();
   }
-  local(name4) {
-    return this.path(name4);
+  local(name5) {
+    return this.path(name5);
   }
   sweep() {
     for (const kind of ["objects", "tasks", "tests", "sources"]) {
       const folder = this.path(kind);
       if (!exists(folder)) continue;
       for (const part of (0, import_node_fs5.readdirSync)(folder)) {
-        for (const name4 of (0, import_node_fs5.readdirSync)((0, import_node_path4.join)(folder, part))) {
-          const m = /^\.tmp-(\d+)-/.exec(name4);
-          const path2 = (0, import_node_path4.join)(folder, part, name4);
+        for (const name5 of (0, import_node_fs5.readdirSync)((0, import_node_path4.join)(folder, part))) {
+          const m = /^\.tmp-(\d+)-/.exec(name5);
+          const path2 = (0, import_node_path4.join)(folder, part, name5);
           if (m && !exists(`/proc/${m[1]}`) && olderThanADay(path2)) (0, import_node_fs5.rmSync)(path2, { force: true });
         }
       }
@@ -17334,10 +17362,10 @@ var Store = class {
   places;
   object = (digest3) => `objects/${digest3.slice(0, 2)}/${digest3}`;
   named = (kind, key) => `${kind}/${key.slice(0, 2)}/${key}.json`;
-  own = (name4) => this.places[0] + name4;
-  async first(name4) {
+  own = (name5) => this.places[0] + name5;
+  async first(name5) {
     for (const place of this.places) {
-      const data = await this.blobs.get(place + name4);
+      const data = await this.blobs.get(place + name5);
       if (data) return data;
     }
     return void 0;
@@ -17353,19 +17381,19 @@ var Store = class {
     this.verified.add(digest3);
     return stored;
   }
-  async putText(name4, text2) {
+  async putText(name5, text2) {
     const data = Buffer.from(text2);
     const digest3 = sha256(data);
     await this.blobs.put(this.own(this.object(digest3)), data);
-    return { name: name4, sha256: digest3, size: data.length };
+    return { name: name5, sha256: digest3, size: data.length };
   }
   async readText(file2) {
     const path2 = await this.path(file2);
     return path2 === void 0 ? void 0 : (0, import_node_fs7.readFileSync)(path2, "utf8");
   }
   /** Size where it can be had for nothing. */
-  sizeHere(name4) {
-    const path2 = this.blobs.local(name4);
+  sizeHere(name5) {
+    const path2 = this.blobs.local(name5);
     if (!path2) return void 0;
     try {
       return (0, import_node_fs7.statSync)(path2).size;
@@ -17389,21 +17417,21 @@ var Store = class {
    */
   async path(file2) {
     for (const place of this.places) {
-      const name4 = place + this.object(file2.sha256);
-      const local2 = this.blobs.local(name4) ?? this.cached(file2.sha256);
+      const name5 = place + this.object(file2.sha256);
+      const local2 = this.blobs.local(name5) ?? this.cached(file2.sha256);
       if (this.verified.has(file2.sha256) && exists(local2)) return local2;
-      if (!exists(local2) && (this.blobs.local(name4) !== void 0 || !await this.blobs.fetch(name4, local2))) continue;
+      if (!exists(local2) && (this.blobs.local(name5) !== void 0 || !await this.blobs.fetch(name5, local2))) continue;
       if (await sha256File(local2) === file2.sha256) {
         this.verified.add(file2.sha256);
         return local2;
       }
       (0, import_node_fs7.rmSync)(local2, { force: true });
-      if (this.blobs.local(name4) === void 0 && await this.blobs.fetch(name4, local2) && await sha256File(local2) === file2.sha256) {
+      if (this.blobs.local(name5) === void 0 && await this.blobs.fetch(name5, local2) && await sha256File(local2) === file2.sha256) {
         this.verified.add(file2.sha256);
         return local2;
       }
       (0, import_node_fs7.rmSync)(local2, { force: true });
-      if (place === this.places[0]) await this.blobs.remove(name4);
+      if (place === this.places[0]) await this.blobs.remove(name5);
     }
     return void 0;
   }
@@ -17421,14 +17449,14 @@ var Store = class {
     return true;
   }
   /** Whether an object is what its name says; a damaged one is removed. */
-  async check(name4, folder) {
-    const digest3 = (0, import_node_path7.basename)(name4);
-    const local2 = this.blobs.local(name4);
+  async check(name5, folder) {
+    const digest3 = (0, import_node_path7.basename)(name5);
+    const local2 = this.blobs.local(name5);
     const copy = local2 ?? (0, import_node_path7.join)(folder, digest3);
-    if (!local2 && !await this.blobs.fetch(name4, copy)) return false;
+    if (!local2 && !await this.blobs.fetch(name5, copy)) return false;
     const sound = await sha256File(copy) === digest3;
     if (!local2) (0, import_node_fs7.rmSync)(copy, { force: true });
-    if (!sound) await this.blobs.remove(name4);
+    if (!sound) await this.blobs.remove(name5);
     return sound;
   }
   async putRecord(record2) {
@@ -17491,30 +17519,30 @@ var Store = class {
     );
   }
   indexName = (scope) => `index/${scope.replaceAll("/", "_")}.json.gz`;
-  async putBlob(name4, data) {
-    await this.blobs.put(this.own(name4), data);
+  async putBlob(name5, data) {
+    await this.blobs.put(this.own(name5), data);
   }
-  getBlob = (name4) => this.first(name4);
+  getBlob = (name5) => this.first(name5);
   /** Names below a folder of the own place. */
   async names(folder) {
-    const found = [];
-    for await (const { name: name4 } of this.blobs.list(this.own(folder))) found.push(name4.slice(this.places[0].length));
-    return found;
+    const found2 = [];
+    for await (const { name: name5 } of this.blobs.list(this.own(folder))) found2.push(name5.slice(this.places[0].length));
+    return found2;
   }
   /** Any thing of our own by name, in JSON. */
-  async readJson(name4) {
-    return unsealed(await this.first(name4));
+  async readJson(name5) {
+    return unsealed(await this.first(name5));
   }
-  async writeJson(name4, value2) {
-    await this.blobs.put(this.own(name4), sealed(value2));
+  async writeJson(name5, value2) {
+    await this.blobs.put(this.own(name5), sealed(value2));
   }
   /** Reads one for a change: `replaceJson` refuses where another was quicker. Never from another place than the own. */
-  async readTagged(name4) {
-    const found = await this.blobs.getTagged(this.own(name4));
-    return { value: unsealed(found?.data), tag: found?.tag };
+  async readTagged(name5) {
+    const found2 = await this.blobs.getTagged(this.own(name5));
+    return { value: unsealed(found2?.data), tag: found2?.tag };
   }
-  async replaceJson(name4, value2, tag) {
-    return this.blobs.replace(this.own(name4), sealed(value2), tag);
+  async replaceJson(name5, value2, tag) {
+    return this.blobs.replace(this.own(name5), sealed(value2), tag);
   }
   /** Asks for many things, some at once. */
   async many(items, ask) {
@@ -17570,10 +17598,10 @@ var import_node_path8 = require("node:path");
 
 // ts-src/inspect/comments.ts
 function withoutComments(path2, text2) {
-  const name4 = path2.slice(path2.lastIndexOf("/") + 1);
-  if (/\.(h|hh|hpp|hxx|inl|ipp|tpp)$/.test(name4)) return withoutC(text2);
-  if (/\.cmake$/.test(name4) || name4 === "CMakeLists.txt") return withoutCMake(text2);
-  if (/\.py$/.test(name4) || /^#![^\n]*\bpython3?\b/.test(text2)) return withoutPython(text2);
+  const name5 = path2.slice(path2.lastIndexOf("/") + 1);
+  if (/\.(h|hh|hpp|hxx|inl|ipp|tpp)$/.test(name5)) return withoutC(text2);
+  if (/\.cmake$/.test(name5) || name5 === "CMakeLists.txt") return withoutCMake(text2);
+  if (/\.py$/.test(name5) || /^#![^\n]*\bpython3?\b/.test(text2)) return withoutPython(text2);
   return void 0;
 }
 var trimmed = (lines) => lines.replace(/[ \t]+(?=\n|$)/g, "").replace(/\n+$/, "\n");
@@ -17583,19 +17611,19 @@ function withoutC(text2) {
   let out = "";
   let at2 = 0;
   for (let m = token2.exec(text2); m; m = token2.exec(text2)) {
-    const [found, delimiter] = m;
+    const [found2, delimiter] = m;
     if (delimiter !== void 0) {
       const close = text2.indexOf(`)${delimiter}"`, token2.lastIndex);
       if (close < 0) return void 0;
       token2.lastIndex = close + delimiter.length + 2;
       continue;
     }
-    if (found === '"' || found === "'" || found === "/*") return void 0;
-    const block = found.startsWith("/*");
-    if (!block && !found.startsWith("//")) continue;
+    if (found2 === '"' || found2 === "'" || found2 === "/*") return void 0;
+    const block = found2.startsWith("/*");
+    if (!block && !found2.startsWith("//")) continue;
     const end2 = text2.indexOf("\n", token2.lastIndex);
     if (block && !/^[ \t]*(\/\/|$)/.test(text2.slice(token2.lastIndex, end2 < 0 ? text2.length : end2))) continue;
-    out += text2.slice(at2, m.index) + (block ? found.replace(/[^\n]+/g, "") : "");
+    out += text2.slice(at2, m.index) + (block ? found2.replace(/[^\n]+/g, "") : "");
     at2 = token2.lastIndex;
   }
   return trimmed(out + text2.slice(at2));
@@ -17606,15 +17634,15 @@ function withoutCMake(text2) {
   let out = "";
   let at2 = 0;
   for (let m = token2.exec(text2); m; m = token2.exec(text2)) {
-    const [found, equals] = m;
-    if (found === '"') return void 0;
+    const [found2, equals] = m;
+    if (found2 === '"') return void 0;
     if (equals !== void 0) {
-      if (!found.startsWith("#") && !/[\s(]/.test(text2[m.index - 1] ?? " ")) return void 0;
+      if (!found2.startsWith("#") && !/[\s(]/.test(text2[m.index - 1] ?? " ")) return void 0;
       const close = text2.indexOf(`]${equals}]`, token2.lastIndex);
       if (close < 0) return void 0;
       token2.lastIndex = close + equals.length + 2;
     }
-    if (!found.startsWith("#")) continue;
+    if (!found2.startsWith("#")) continue;
     out += text2.slice(at2, m.index);
     at2 = token2.lastIndex;
   }
@@ -17627,13 +17655,13 @@ function withoutPython(text2) {
   let out = "";
   let at2 = 0;
   for (let m = token2.exec(text2); m; m = token2.exec(text2)) {
-    const found = m[0];
-    if (found === '"' || found === "'") return void 0;
-    if (!found.startsWith("#")) continue;
+    const found2 = m[0];
+    if (found2 === '"' || found2 === "'") return void 0;
+    if (!found2.startsWith("#")) continue;
     const begin = text2.lastIndexOf("\n", m.index - 1) + 1;
     const first = begin === 0 || text2.indexOf("\n") + 1 === begin;
     if (/\b[rR]?[fFtT][rR]?["']/.test(text2.slice(begin, m.index))) return void 0;
-    if (text2.slice(begin, m.index).trim() !== "" || begin < at2 || first && /^#!|coding[:=]/.test(found)) continue;
+    if (text2.slice(begin, m.index).trim() !== "" || begin < at2 || first && /^#!|coding[:=]/.test(found2)) continue;
     out += text2.slice(at2, begin);
     at2 = Math.min(token2.lastIndex + 1, text2.length);
   }
@@ -17829,9 +17857,9 @@ function interfaceOf({ parts, loads, offers }) {
     offers
   };
 }
-var names = (text2, name4) => {
-  for (let at2 = text2.indexOf(name4); at2 >= 0; at2 = text2.indexOf(name4, at2 + 1)) {
-    if (!/[\w.-]/.test(text2[at2 - 1] ?? " ") && !/[\w.-]/.test(text2[at2 + name4.length] ?? " ")) return true;
+var names = (text2, name5) => {
+  for (let at2 = text2.indexOf(name5); at2 >= 0; at2 = text2.indexOf(name5, at2 + 1)) {
+    if (!/[\w.-]/.test(text2[at2 - 1] ?? " ") && !/[\w.-]/.test(text2[at2 + name5.length] ?? " ")) return true;
   }
   return false;
 };
@@ -17877,7 +17905,7 @@ async function unpack(files, folder) {
 }
 async function abidiff(before2, after, libraries) {
   if (!before2.debug || !after.debug) return [];
-  const found = [];
+  const found2 = [];
   for (const path2 of libraries) {
     const files = [(0, import_node_path9.join)(before2.root, path2), (0, import_node_path9.join)(after.root, path2)];
     if (!files.every(import_node_fs9.existsSync)) continue;
@@ -17889,9 +17917,9 @@ async function abidiff(before2, after, libraries) {
       ...files
     ]);
     if (asked.code === 127) return [];
-    if (asked.stdout.trim()) found.push({ path: path2, text: asked.stdout.trim() });
+    if (asked.stdout.trim()) found2.push({ path: path2, text: asked.stdout.trim() });
   }
-  return found;
+  return found2;
 }
 
 // ts-src/cli/planning.ts
@@ -17900,23 +17928,23 @@ init_diagnostics();
 
 // ts-src/model/names.ts
 var fill = (pattern, values) => pattern.replace(/\{([a-z]+)\}/g, (whole, key) => Object.hasOwn(values, key) ? values[key] : whole);
-var debianize = (name4) => name4.toLowerCase().replaceAll("_", "-");
+var debianize = (name5) => name5.toLowerCase().replaceAll("_", "-");
 function debianNames(distro, distribution2) {
   const parts = fill(distro.naming.package, {
     organization: distro.organization,
     distribution: debianize(distribution2)
   }).split("{name}");
-  return (name4) => parts.join(debianize(name4));
+  return (name5) => parts.join(debianize(name5));
 }
-var debianPackage = (distro, distribution2, name4) => debianNames(distro, distribution2)(name4);
+var debianPackage = (distro, distribution2, name5) => debianNames(distro, distribution2)(name5);
 var installPrefix = (distro, distribution2) => fill(distro.naming.prefix, { organization: distro.organization, distribution: distribution2 });
-var underlayPackage = (pattern, name4) => fill(pattern, { name: debianize(name4) });
-var debianVersion = (upstream, release, stamp, epoch = 0) => `${epoch ? `${epoch}:` : ""}${upstream}-0${release}.${stamp.slice(0, 8)}.${stamp.slice(8)}`;
-var debFile = (name4, version2, architecture2) => `${name4}_${version2.replace(/^\d+:/, "")}_${architecture2}.deb`;
+var underlayPackage = (pattern, name5) => fill(pattern, { name: debianize(name5) });
+var debianVersion = (upstream, release2, stamp, epoch = 0) => `${epoch ? `${epoch}:` : ""}${upstream}-0${release2}.${stamp.slice(0, 8)}.${stamp.slice(8)}`;
+var debFile = (name5, version2, architecture2) => `${name5}_${version2.replace(/^\d+:/, "")}_${architecture2}.deb`;
 var scopeId = (distribution2, target) => `${distribution2}/${target.platform}-${target.architecture}${target.variant === "default" ? "" : `-${target.variant}`}`;
 var abiName = (debian, hash3) => `${debian}-abi-${hash3.slice(0, 16)}`;
-var testTaskId = (distribution2, target, name4) => `${taskId(distribution2, target, name4)}:test`;
-var taskId = (distribution2, target, name4) => `${scopeId(distribution2, target)}/${name4}`;
+var testTaskId = (distribution2, target, name5) => `${taskId(distribution2, target, name5)}:test`;
+var taskId = (distribution2, target, name5) => `${scopeId(distribution2, target)}/${name5}`;
 var aptSuite = (distribution2, target) => `${target.release}-${distribution2}${target.variant === "default" ? "" : `-${target.variant}`}`;
 var channelSuite = (distribution2, target) => `${aptSuite(distribution2, target)}/${target.architecture}`;
 var stampSeconds = (stamp) => Math.floor(
@@ -18005,7 +18033,7 @@ function cycles(edges) {
   const next2 = new Int32Array(count2);
   const onStack = new Uint8Array(count2);
   const stack = [];
-  const found = [];
+  const found2 = [];
   let counter = 0;
   for (let root = 0; root < count2; root++) {
     if (index[root] !== -1) continue;
@@ -18035,10 +18063,10 @@ function cycles(edges) {
         set.push(d);
         if (d === n) break;
       }
-      if (set.length > 1 || needs.includes(n)) found.push(set.sort((a, b) => a - b));
+      if (set.length > 1 || needs.includes(n)) found2.push(set.sort((a, b) => a - b));
     }
   }
-  return found.sort((a, b) => a[0] - b[0]);
+  return found2.sort((a, b) => a[0] - b[0]);
 }
 function doubled(builds, runs) {
   const count2 = builds.length;
@@ -18130,21 +18158,21 @@ function closuresOf(scope) {
   };
 }
 function usersOf(scopes, wanted) {
-  const users = new Map([...wanted].sort().map((name4) => [name4, /* @__PURE__ */ new Set()]));
+  const users = new Map([...wanted].sort().map((name5) => [name5, /* @__PURE__ */ new Set()]));
   for (const scope of scopes) {
     const closures = closuresOf(scope);
     scope.packages.forEach((p, n) => {
       for (const d of closures.root(n)) users.get(scope.packages[d].name)?.add(p.name);
     });
   }
-  return Object.fromEntries([...users].map(([name4, all]) => [name4, [...all].sort()]));
+  return Object.fromEntries([...users].map(([name5, all]) => [name5, [...all].sort()]));
 }
 function remainingPaths(packages, milliseconds) {
   const index = new Map(packages.map((p, i) => [p.name, i]));
   const longest = packages.map(milliseconds);
   for (let n = packages.length - 1; n >= 0; n--) {
-    for (const name4 of [...packages[n].build, ...packages[n].run]) {
-      const d = index.get(name4);
+    for (const name5 of [...packages[n].build, ...packages[n].run]) {
+      const d = index.get(name5);
       if (d !== void 0 && d < n) longest[d] = Math.max(longest[d], longest[n] + milliseconds(packages[d]));
     }
   }
@@ -18441,22 +18469,22 @@ function evaluateAll(input, settings2, diagnostics) {
   const names2 = [...input.packages.keys()].sort();
   const number3 = /* @__PURE__ */ new Map();
   const groups = /* @__PURE__ */ new Map();
-  const packages = names2.map((name4, n) => {
-    const source = input.packages.get(name4);
+  const packages = names2.map((name5, n) => {
+    const source = input.packages.get(name5);
     const p = evaluate(source.manifest, source.file, diagnostics);
-    number3.set(name4, n);
+    number3.set(name5, n);
     for (const g of p.memberOfGroups) {
       const members2 = groups.get(g);
-      if (members2) members2.push(name4);
-      else groups.set(g, [name4]);
+      if (members2) members2.push(name5);
+      else groups.set(g, [name5]);
     }
     return p;
   });
   const others = /* @__PURE__ */ new Map();
-  const idOf = (name4) => {
-    const n = number3.get(name4) ?? others.get(name4);
+  const idOf = (name5) => {
+    const n = number3.get(name5) ?? others.get(name5);
     if (n !== void 0) return n;
-    others.set(name4, names2.length + others.size);
+    others.set(name5, names2.length + others.size);
     return names2.length + others.size - 1;
   };
   const essential = settings2.build_essential.length ? settings2.build_essential : input.rosVersion === 2 ? ["ros_workspace"] : [];
@@ -18578,15 +18606,15 @@ function above(evaluated, names2) {
     for (const list2 of [inside.build, inside.run, inside.test])
       for (const d of list2) dependents[d].push(evaluated.names[n]);
   });
-  const found = /* @__PURE__ */ new Set();
+  const found2 = /* @__PURE__ */ new Set();
   const stack = [...names2];
-  for (let name4 = stack.pop(); name4 !== void 0; name4 = stack.pop()) {
-    const n = evaluated.number.get(name4);
-    if (n === void 0 || found.has(name4)) continue;
-    found.add(name4);
+  for (let name5 = stack.pop(); name5 !== void 0; name5 = stack.pop()) {
+    const n = evaluated.number.get(name5);
+    if (n === void 0 || found2.has(name5)) continue;
+    found2.add(name5);
     stack.push(...dependents[n]);
   }
-  return found;
+  return found2;
 }
 
 // ts-src/plan/globs.ts
@@ -18598,7 +18626,7 @@ function matcher(patterns) {
       `^${p.replace(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".")}$`
     )
   );
-  return (name4) => exact.has(name4) || globs.some((g) => g.test(name4));
+  return (name5) => exact.has(name5) || globs.some((g) => g.test(name5));
 }
 
 // ts-src/plan/rosdep.ts
@@ -18642,14 +18670,14 @@ function resolveRosdep(database, key, target) {
   if (Array.isArray(rule)) return { kind: "packages", installer, packages: words(rule), depends: [], file: file2 };
   const isMap = (v) => typeof v === "object" && v !== null && !Array.isArray(v);
   if (isMap(rule) && !Object.keys(rule).some((k) => installers.has(k))) {
-    const found = Object.hasOwn(rule, target.release) ? rule[target.release] : Object.hasOwn(rule, "*") ? rule["*"] : void 0;
-    if (found === void 0)
+    const found2 = Object.hasOwn(rule, target.release) ? rule[target.release] : Object.hasOwn(rule, "*") ? rule["*"] : void 0;
+    if (found2 === void 0)
       return {
         kind: "not-here",
         file: file2,
         reason: `it has a rule for ${target.os} ${Object.keys(rule).sort().join(", ")}, not for ${target.release}`
       };
-    rule = found;
+    rule = found2;
   }
   if (rule === null || rule === void 0)
     return {
@@ -18657,7 +18685,7 @@ function resolveRosdep(database, key, target) {
       file: file2,
       reason: `its rule for ${target.os} ${target.release} is null: it is not available there`
     };
-  let name4 = installer;
+  let name5 = installer;
   let depends = [];
   if (isMap(rule)) {
     const used = Object.keys(rule).filter((k) => installers.has(k));
@@ -18667,14 +18695,14 @@ function resolveRosdep(database, key, target) {
         file: file2,
         reason: used.length ? `its rule for ${target.os} ${target.release} names several installers` : `its rule for ${target.os} ${target.release} names no installer that is known`
       };
-    name4 = used[0];
-    const inner = rule[name4];
+    name5 = used[0];
+    const inner = rule[name5];
     if (isMap(inner)) {
       depends = words(inner.depends);
-      rule = name4 === "source" ? [] : inner.packages;
+      rule = name5 === "source" ? [] : inner.packages;
     } else rule = inner;
   }
-  return { kind: "packages", installer: name4, packages: words(rule), depends, file: file2 };
+  return { kind: "packages", installer: name5, packages: words(rule), depends, file: file2 };
 }
 var words = (v) => Array.isArray(v) ? v.map(String) : typeof v === "string" ? v.split(/\s+/).filter(Boolean) : [];
 
@@ -18701,17 +18729,17 @@ var Resolver = class {
   resolve(need) {
     return this.known[need.id] ??= this.find(need.name);
   }
-  find(name4) {
-    const settings2 = this.settingsOf(name4);
+  find(name5) {
+    const settings2 = this.settingsOf(name5);
     if (settings2.system) return { from: "system", packages: settings2.system };
     if (settings2.skip) return { from: "system", packages: [] };
-    const number3 = this.evaluated.number.get(name4);
-    if (number3 !== void 0 && this.seeds(name4)) return { from: "built", number: number3 };
-    const underlay2 = this.underlayOf(name4);
+    const number3 = this.evaluated.number.get(name5);
+    if (number3 !== void 0 && this.seeds(name5)) return { from: "built", number: number3 };
+    const underlay2 = this.underlayOf(name5);
     if (underlay2) return underlay2;
     if (number3 !== void 0) return { from: "built", number: number3 };
-    const rule = this.rosdepRule(name4);
-    return rule.kind === "packages" && rule.installer === "apt" ? { from: "system", packages: rule.packages, key: name4 } : { from: "nowhere", rosdep: rule };
+    const rule = this.rosdepRule(name5);
+    return rule.kind === "packages" && rule.installer === "apt" ? { from: "system", packages: rule.packages, key: name5 } : { from: "nowhere", rosdep: rule };
   }
   /** Whether a package of the distribution can come from anywhere but a build: a quick no spares asking for each. */
   mayBeElsewhere() {
@@ -18720,12 +18748,12 @@ var Resolver = class {
   rosdepRule(key) {
     return resolveRosdep(this.rosdep, key, { os: this.platform.os, release: this.platform.release });
   }
-  underlayOf(name4) {
+  underlayOf(name5) {
     for (const u of this.settings.underlay) {
       if (!Object.hasOwn(this.platform.underlays, u)) continue;
       const underlay2 = this.platform.underlays[u];
-      const explicit = Object.hasOwn(underlay2.packages, name4) ? underlay2.packages[name4] : void 0;
-      const debian = explicit ?? underlayPackage(underlay2.package, name4);
+      const explicit = Object.hasOwn(underlay2.packages, name5) ? underlay2.packages[name5] : void 0;
+      const debian = explicit ?? underlayPackage(underlay2.package, name5);
       const held = this.underlays[this.platformName]?.[u];
       if (held ? held.has(debian) : explicit !== void 0)
         return { from: "underlay", packages: [debian], underlay: u, version: held?.get(debian) };
@@ -18963,13 +18991,13 @@ var buildTypes = {
   meson
 };
 var rulesOf = (type) => buildTypes[type];
-var isBuildType = (name4) => Object.hasOwn(buildTypes, name4);
+var isBuildType = (name5) => Object.hasOwn(buildTypes, name5);
 var nothing = [];
 function impliedNeeds(type, backend) {
   if (!isBuildType(type)) return { build: nothing, test: nothing };
   const { buildDepends, testDepends, backends } = rulesOf(type);
-  const name4 = backend?.split(/[.:]/)[0] ?? "";
-  const more = backends && Object.hasOwn(backends, name4) ? backends[name4] : nothing;
+  const name5 = backend?.split(/[.:]/)[0] ?? "";
+  const more = backends && Object.hasOwn(backends, name5) ? backends[name5] : nothing;
   return { build: more.length ? [...buildDepends, ...more] : buildDepends, test: testDepends };
 }
 
@@ -19003,9 +19031,9 @@ function placesOf(local2, lists) {
   return places;
 }
 function edgeOf(evaluated, from, to, roles = forBuild | forRun) {
-  const name4 = evaluated.names[to];
+  const name5 = evaluated.names[to];
   const rank = (n) => n.group !== void 0 ? 2 : n.roles & forBuild ? 0 : 1;
-  const need = evaluated.needs(from).filter((n) => n.name === name4 && n.roles & roles).sort((a, b) => rank(a) - rank(b))[0];
+  const need = evaluated.needs(from).filter((n) => n.name === name5 && n.roles & roles).sort((a, b) => rank(a) - rank(b))[0];
   if (!need) return { tag: essentialTag };
   return {
     tag: need.dependency.tag,
@@ -19132,19 +19160,19 @@ function narrowing(selection, evaluated) {
   const tests = [];
   if (selection.above) {
     const upward = above(evaluated, evaluated.names.filter(matcher(selection.above)));
-    tests.push((name4) => upward.has(name4));
+    tests.push((name5) => upward.has(name5));
   }
   if (selection.repositories) {
     const repository = matcher(selection.repositories);
-    tests.push((name4) => repository(evaluated.input.packages.get(name4).repository));
+    tests.push((name5) => repository(evaluated.input.packages.get(name5).repository));
   }
   if (selection.changed) {
     const changed = new Set(
       Object.hasOwn(selection.changed, evaluated.input.name) ? selection.changed[evaluated.input.name] : []
     );
-    tests.push((name4) => changed.has(name4));
+    tests.push((name5) => changed.has(name5));
   }
-  return tests.length ? (name4) => tests.every((t) => t(name4)) : void 0;
+  return tests.length ? (name5) => tests.every((t) => t(name5)) : void 0;
 }
 function checkPatterns(selection, all, diagnostics) {
   const packages = () => all.flatMap((e) => e.names);
@@ -19165,11 +19193,11 @@ function checkPatterns(selection, all, diagnostics) {
   check("repository", selection.repositories, repositories);
 }
 function checkNames(what, wanted, known2, diagnostics) {
-  for (const name4 of wanted ?? []) {
-    if (known2.includes(name4)) continue;
-    const near = nearest(name4, known2);
+  for (const name5 of wanted ?? []) {
+    if (known2.includes(name5)) continue;
+    const near = nearest(name5, known2);
     diagnostics.push(
-      error("selection", `there is no ${what} '${name4}'`, {
+      error("selection", `there is no ${what} '${name5}'`, {
         hint: near ? `did you mean '${near}'?` : `there are ${known2.sort().join(", ")}`
       })
     );
@@ -19187,10 +19215,10 @@ var nobody = Object.freeze([]);
 var unbounded = Object.freeze({});
 var named = Object.freeze({ named: true });
 var fault = (node2, d) => void (node2.faults ??= []).push(d);
-function addRoles(set, name4, roles) {
+function addRoles(set, name5, roles) {
   let at2 = set.count;
-  while (at2 > 0 && name4 < set.names[at2 - 1]) at2--;
-  if (at2 > 0 && set.names[at2 - 1] === name4) {
+  while (at2 > 0 && name5 < set.names[at2 - 1]) at2--;
+  if (at2 > 0 && set.names[at2 - 1] === name5) {
     set.roles[at2 - 1] |= roles;
     return;
   }
@@ -19198,22 +19226,22 @@ function addRoles(set, name4, roles) {
     set.names[i] = set.names[i - 1];
     set.roles[i] = set.roles[i - 1];
   }
-  set.names[at2] = name4;
+  set.names[at2] = name5;
   set.roles[at2] = roles;
 }
 function having(set, role) {
-  let found = none2;
+  let found2 = none2;
   for (let i = 0; i < set.count; i++) {
     if (!(set.roles[i] & role)) continue;
-    if (found === none2) found = [set.names[i]];
-    else found.push(set.names[i]);
+    if (found2 === none2) found2 = [set.names[i]];
+    else found2.push(set.names[i]);
   }
-  return found;
+  return found2;
 }
 function greatest(values, numbers) {
-  let found = -1;
-  for (let i = 0; i < numbers.length; i++) if (values[numbers[i]] > found) found = values[numbers[i]];
-  return found;
+  let found2 = -1;
+  for (let i = 0; i < numbers.length; i++) if (values[numbers[i]] > found2) found2 = values[numbers[i]];
+  return found2;
 }
 var ScopePlanner = class {
   constructor(input, diagnostics) {
@@ -19224,7 +19252,7 @@ var ScopePlanner = class {
     const evaluated = this.evaluated = input.resolver.evaluated;
     this.nodes = new Array(evaluated.names.length).fill(void 0);
     if (this.resolver.mayBeElsewhere()) {
-      const elsewhere = evaluated.names.map((name4, id) => this.resolver.resolve({ name: name4, id })).map((r) => r.from === "built" ? void 0 : r);
+      const elsewhere = evaluated.names.map((name5, id) => this.resolver.resolve({ name: name5, id })).map((r) => r.from === "built" ? void 0 : r);
       if (elsewhere.some((r) => r)) this.elsewhere = elsewhere;
     }
     const beside = (names2) => names2.filter((n) => !evaluated.number.has(n)).flatMap((n) => this.resolver.underlayOf(n) ?? []);
@@ -19250,7 +19278,7 @@ var ScopePlanner = class {
     let nodes = this.closure(roots);
     const narrow = narrowing(selection, evaluated);
     const explicit = selection.packages ? matcher(selection.packages) : () => true;
-    if (narrow) nodes = this.narrowed(nodes, (name4) => explicit(name4) && narrow(name4));
+    if (narrow) nodes = this.narrowed(nodes, (name5) => explicit(name5) && narrow(name5));
     for (const n of nodes) if (n.faults) this.diagnostics.push(...n.faults);
     if (selection.only) {
       for (const n of nodes) if (!("named" in n.planned.why)) n.planned.mustBeCached = true;
@@ -19265,8 +19293,8 @@ var ScopePlanner = class {
       packages: this.finish(ordered(evaluated, nodes, this.diagnostics))
     };
   }
-  isBuilt(name4) {
-    const s = this.resolver.settingsOf(name4);
+  isBuilt(name5) {
+    const s = this.resolver.settingsOf(name5);
     return !s.system && !s.skip;
   }
   checkWanted(wanted) {
@@ -19300,11 +19328,11 @@ var ScopePlanner = class {
         addAll(node2.run, why);
       }
     };
-    for (const name4 of roots) add(this.evaluated.number.get(name4), named);
-    follow((name4) => ({ neededBy: name4 }));
+    for (const name5 of roots) add(this.evaluated.number.get(name5), named);
+    follow((name5) => ({ neededBy: name5 }));
     for (let i = 0; i < roots.length; i++)
       if (this.isTested(queue[i])) addAll(queue[i].test, { neededBy: queue[i].planned.name, forTests: true });
-    follow((name4) => ({ neededBy: name4, forTests: true }));
+    follow((name5) => ({ neededBy: name5, forTests: true }));
     return queue.sort((a, b) => a.number - b.number);
   }
   isTested(node2) {
@@ -19330,11 +19358,11 @@ var ScopePlanner = class {
     const forTests = first.filter((n) => "forTests" in n.planned.why);
     for (const n of first) if (!("forTests" in n.planned.why)) keep(n, named);
     const roots = [...queue];
-    follow((name4) => ({ neededBy: name4 }));
+    follow((name5) => ({ neededBy: name5 }));
     for (const n of forTests) keep(n, n.planned.why);
     for (const n of roots.filter((r) => this.isTested(r)))
       for (const d of n.test) keep(this.nodes[d], { neededBy: n.planned.name, forTests: true });
-    follow((name4) => ({ neededBy: name4, forTests: true }));
+    follow((name5) => ({ neededBy: name5, forTests: true }));
     nodes.forEach((n) => kept2.has(n) || (this.nodes[n.number] = void 0));
     return nodes.filter((n) => kept2.has(n));
   }
@@ -19420,8 +19448,8 @@ var ScopePlanner = class {
     planned.systemTest = having(system, forTest);
   }
   unresolved(node2, p, need, r) {
-    const { os, release } = this.resolver.platform;
-    const where = `${os} ${release}`;
+    const { os, release: release2 } = this.resolver.platform;
+    const where = `${os} ${release2}`;
     const needed = (need.roles & (forBuild | forRun)) !== 0;
     const d = need.dependency;
     const rule = r.rosdep;
@@ -19468,21 +19496,21 @@ var ScopePlanner = class {
     const d = need.dependency;
     for (const [operator, bound2] of Object.entries(d.versions ?? {})) {
       if (r.from === "built") {
-        const { name: name4, version: version2 } = this.evaluated.packages[r.number];
+        const { name: name5, version: version2 } = this.evaluated.packages[r.number];
         const c = compareReleases(version2, bound2);
         if (c === void 0 || !holds(operator, c)) {
           fault(
             node2,
             error(
               "version-unmet",
-              `'${p.name}' needs '${name4}' ${relations[operator]} ${bound2}, but it is ${version2}`,
+              `'${p.name}' needs '${name5}' ${relations[operator]} ${bound2}, but it is ${version2}`,
               { file: p.file, line: d.line, hint: `raise or lower one of them; version_${operator} is in <${d.tag}>` }
             )
           );
-          planned.blocked ??= `'${name4}' ${version2} is not ${relations[operator]} ${bound2}`;
+          planned.blocked ??= `'${name5}' ${version2} is not ${relations[operator]} ${bound2}`;
         } else if (need.roles & forRun && (operator === "gte" || operator === "gt")) {
           if (planned.bounds === unbounded) planned.bounds = {};
-          (planned.bounds[name4] ??= []).push(`${relations[operator]} ${bound2}`);
+          (planned.bounds[name5] ??= []).push(`${relations[operator]} ${bound2}`);
         }
       } else if (r.from === "underlay" && r.version !== void 0) {
         if (holds(operator, compareDebianVersions(r.version.replace(/^\d+:/, "").replace(/-.*/, ""), bound2))) continue;
@@ -19567,13 +19595,13 @@ function settingsFinder(distro) {
   if (!entries.length) return Object.assign(() => nothing2, { any: false });
   const known2 = /* @__PURE__ */ new Map();
   return Object.assign(
-    (name4) => {
-      let found = known2.get(name4);
-      if (!found) {
-        const matching = entries.filter((e) => e.matches(name4)).sort((a, b) => Number(a.pattern === name4) - Number(b.pattern === name4) || compare(a.pattern, b.pattern));
+    (name5) => {
+      let found2 = known2.get(name5);
+      if (!found2) {
+        const matching = entries.filter((e) => e.matches(name5)).sort((a, b) => Number(a.pattern === name5) - Number(b.pattern === name5) || compare(a.pattern, b.pattern));
         known2.set(
-          name4,
-          found = matching.reduce(
+          name5,
+          found2 = matching.reduce(
             (all, { settings: s }) => ({
               ...all,
               ...s,
@@ -19587,7 +19615,7 @@ function settingsFinder(distro) {
           )
         );
       }
-      return found;
+      return found2;
     },
     { any: true }
   );
@@ -19618,10 +19646,10 @@ function makePlan(input) {
         { distro, distroFile: input.distroFile, settings: settings2, resolver, selection, debian, near },
         diagnostics
       );
-      const { os, release, architectures } = distro.platforms[platform2];
+      const { os, release: release2, architectures } = distro.platforms[platform2];
       for (const architecture2 of chosen(architectures, selection.architectures)) {
         for (const variant2 of chosen(["default", ...settings2.variants], selection.variants))
-          scope.targets.push({ platform: platform2, os, release, architecture: architecture2, variant: variant2 });
+          scope.targets.push({ platform: platform2, os, release: release2, architecture: architecture2, variant: variant2 });
       }
       scopes.push(scope);
       resolvers.push(resolver);
@@ -19659,10 +19687,10 @@ function checkSuites(scopes, file2, diagnostics) {
 }
 function nearNames(known2) {
   let index;
-  const found = /* @__PURE__ */ new Map();
-  return (name4) => {
-    let near = found.get(name4);
-    if (!near) found.set(name4, near = (index ??= new NearNames(known2())).of(name4, 3));
+  const found2 = /* @__PURE__ */ new Map();
+  return (name5) => {
+    let near = found2.get(name5);
+    if (!near) found2.set(name5, near = (index ??= new NearNames(known2())).of(name5, 3));
     return near;
   };
 }
@@ -19729,8 +19757,8 @@ var unreachable = (url2, o) => bad(
   })
 );
 async function resolveRef(url2, version2, reporter2 = {}) {
-  const found = await resolveRefs(url2, [version2], reporter2);
-  return found.ok ? found.value[0] : found;
+  const found2 = await resolveRefs(url2, [version2], reporter2);
+  return found2.ok ? found2.value[0] : found2;
 }
 async function resolveRefs(url2, versions, reporter2 = {}) {
   const asked = versions.filter((v) => v === void 0 || !isCommit(v));
@@ -19761,8 +19789,8 @@ var lastLine = (o) => {
 var local = ["-c", "remote.origin.promisor=false"];
 var hasTree = async (gitDir, object3) => (await git([...local, "cat-file", "-e", `${object3}^{tree}`], { gitDir })).code === 0;
 async function fetchCommit(url2, commit, state, reporter2 = {}) {
-  const found = await fetchCommits(url2, [commit], state, "all", reporter2);
-  return found.ok ? good(found.value[0]) : found;
+  const found2 = await fetchCommits(url2, [commit], state, "all", reporter2);
+  return found2.ok ? good(found2.value[0]) : found2;
 }
 async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
   const whole = (0, import_node_path10.join)(state, "git", `${sha256(url2).slice(0, 24)}.git`);
@@ -19791,9 +19819,9 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
     if (!got.ok) return got;
     const snapshots = [];
     for (const [i, commit] of commits.entries()) {
-      const found = there[i];
-      if (found) {
-        snapshots.push(found);
+      const found2 = there[i];
+      if (found2) {
+        snapshots.push(found2);
         continue;
       }
       const tree = await treeWithSubmodules(fetch2, url2, commit, 0);
@@ -20150,9 +20178,9 @@ function readPlain(text2) {
   return difficult.test(text2) || text2.includes("]]>") ? void 0 : new PlainReader(text2).read();
 }
 var endTags = /* @__PURE__ */ new Map();
-function endTagOf(name4) {
-  const tag = `</${name4}>`;
-  if (endTags.size < 200) endTags.set(name4, tag);
+function endTagOf(name5) {
+  const tag = `</${name5}>`;
+  if (endTags.size < 200) endTags.set(name5, tag);
   return tag;
 }
 var PlainReader = class {
@@ -20165,10 +20193,10 @@ var PlainReader = class {
   newline;
   read() {
     beginning.lastIndex = 0;
-    const found = beginning.exec(this.text);
-    if (!found) return void 0;
+    const found2 = beginning.exec(this.text);
+    if (!found2) return void 0;
     this.at = beginning.lastIndex;
-    const root = this.element("package", attributesOf(found[1]), "", this.at);
+    const root = this.element("package", attributesOf(found2[1]), "", this.at);
     for (let child = this.child(); child; child = this.child()) (root.children ??= []).push(child);
     end.lastIndex = this.at;
     return end.test(this.text) ? root : void 0;
@@ -20195,35 +20223,35 @@ var PlainReader = class {
     const { text: text2, at: at2 } = this;
     const close = text2.indexOf(">", at2);
     if (close < 0 || text2[at2] !== "<") return void 0;
-    let name4 = text2.slice(at2 + 1, close);
+    let name5 = text2.slice(at2 + 1, close);
     let attributes;
-    let endTag = endTags.get(name4);
+    let endTag = endTags.get(name5);
     if (endTag === void 0) {
-      const found = startTag.exec(name4);
-      if (!found) return void 0;
-      name4 = found[1];
-      if (found[2] !== "") {
-        attributes = attributesOf(found[2]);
+      const found2 = startTag.exec(name5);
+      if (!found2) return void 0;
+      name5 = found2[1];
+      if (found2[2] !== "") {
+        attributes = attributesOf(found2[2]);
         if (!attributes) return void 0;
       }
-      if (found[3] === "/") {
+      if (found2[3] === "/") {
         this.at = close + 1;
-        return this.element(name4, attributes, "", at2);
+        return this.element(name5, attributes, "", at2);
       }
-      endTag = endTags.get(name4) ?? endTagOf(name4);
+      endTag = endTags.get(name5) ?? endTagOf(name5);
     }
     const open2 = text2.indexOf("<", close);
     if (open2 < 0 || !text2.startsWith(endTag, open2)) return void 0;
     this.at = open2 + endTag.length;
-    return this.element(name4, attributes, text2.slice(close + 1, open2), at2);
+    return this.element(name5, attributes, text2.slice(close + 1, open2), at2);
   }
   /** `start`: somewhere in the line of its start tag, which is on one line. */
-  element(name4, attributes, text2, start) {
+  element(name5, attributes, text2, start) {
     while (this.newline >= 0 && this.newline < start) {
       this.line++;
       this.newline = this.text.indexOf("\n", this.newline + 1);
     }
-    return { name: name4, attributes, text: text2, line: this.line, children: void 0, inner: "" };
+    return { name: name5, attributes, text: text2, line: this.line, children: void 0, inner: "" };
   }
   take(tag) {
     if (!this.text.startsWith(tag, this.at)) return false;
@@ -20248,10 +20276,10 @@ var PlainReader = class {
 };
 function attributesOf(text2) {
   let all;
-  for (const [, name4, double, single] of text2.matchAll(attributesIn)) {
+  for (const [, name5, double, single] of text2.matchAll(attributesIn)) {
     all ??= /* @__PURE__ */ Object.create(null);
-    if (name4 in all) return void 0;
-    all[name4] = double ?? single;
+    if (name5 in all) return void 0;
+    all[name5] = double ?? single;
   }
   return all;
 }
@@ -20304,16 +20332,16 @@ var TreeReader = class {
   fail(message) {
     this.failed ??= { message, line: this.parser.line };
   }
-  open(name4, all) {
+  open(name5, all) {
     const { stack, scopes } = this;
     let attributes;
-    let prefixed = name4.includes(":");
+    let prefixed = name5.includes(":");
     for (const a in all) {
       attributes = all;
       if (a.includes(":")) prefixed = true;
     }
     scopes.push(attributes ?? noAttributes);
-    if (prefixed) checkPrefixes(name4, attributes ?? noAttributes, scopes, (m) => this.fail(m));
+    if (prefixed) checkPrefixes(name5, attributes ?? noAttributes, scopes, (m) => this.fail(m));
     if (scopes.length > maximumDepth2) this.fail(`elements are nested more than ${maximumDepth2} deep`);
     if (this.failed) return;
     const depth = stack.length;
@@ -20321,10 +20349,10 @@ var TreeReader = class {
       this.below++;
       return;
     }
-    const element = { name: name4, attributes, text: "", line: this.parser.line, children: void 0, inner: "" };
+    const element = { name: name5, attributes, text: "", line: this.parser.line, children: void 0, inner: "" };
     if (depth === 0) this.root = element;
     else (stack[depth - 1].children ??= []).push(element);
-    if (depth === 1 && name4 === "description") this.start = this.parser.position;
+    if (depth === 1 && name5 === "description") this.start = this.parser.position;
     stack.push(element);
   }
   characters(t) {
@@ -20342,8 +20370,8 @@ var TreeReader = class {
       e.inner = this.text.slice(this.start, this.text.lastIndexOf("</", this.parser.position - 1));
   }
 };
-function checkPrefixes(name4, attributes, scopes, fail) {
-  for (const qualified of [name4, ...Object.keys(attributes)]) {
+function checkPrefixes(name5, attributes, scopes, fail) {
+  for (const qualified of [name5, ...Object.keys(attributes)]) {
     const colon = qualified.indexOf(":");
     if (colon < 0) continue;
     const prefix = qualified.slice(0, colon);
@@ -20428,7 +20456,7 @@ function parseManifest(text2, file2) {
   const condition = f === 3 ? ["condition"] : [];
   const ofDependency = attributesOfDependency[f];
   allowed(root, ["format"]);
-  const found = {
+  const found2 = {
     name: [],
     version: [],
     description: [],
@@ -20440,7 +20468,7 @@ function parseManifest(text2, file2) {
   };
   const dependencies = [];
   const memberOfGroups = [];
-  const conditional = (e, name5) => e.attributes?.condition === void 0 ? { name: name5, line: e.line } : { name: name5, line: e.line, condition: e.attributes.condition };
+  const conditional = (e, name6) => e.attributes?.condition === void 0 ? { name: name6, line: e.line } : { name: name6, line: e.line, condition: e.attributes.condition };
   let wide = false;
   let twice = false;
   const seen = /* @__PURE__ */ new Set();
@@ -20461,31 +20489,31 @@ function parseManifest(text2, file2) {
       allowed(e, condition);
       memberOfGroups.push(conditional(e, leaf(e)));
     } else if (plainTags.has(e.name)) {
-      found[e.name].push(e);
+      found2[e.name].push(e);
     } else {
       const hint = e.name === "run_depend" ? "use <exec_depend> from format 2 on" : e.name.endsWith("depend") || e.name === "member_of_group" ? "is the format attribute of <package> what it should be?" : void 0;
       fault2(`<${e.name}> is not an element of package format ${f}`, e.line, hint);
     }
   }
   const one = (tag) => {
-    const all = found[tag];
+    const all = found2[tag];
     if (all.length !== 1)
       fault2(`the manifest must contain exactly one <${tag}>, it has ${all.length}`, all[1]?.line ?? root.line);
     return all[0];
   };
   const nameElement = one("name");
-  const name4 = nameElement ? leaf(nameElement) : "";
+  const name5 = nameElement ? leaf(nameElement) : "";
   if (nameElement) {
     allowed(nameElement, []);
-    if (!/^[a-zA-Z0-9][a-zA-Z0-9_-]*$/.test(name4))
+    if (!/^[a-zA-Z0-9][a-zA-Z0-9_-]*$/.test(name5))
       fault2(
-        `package name '${name4}' is not allowed`,
+        `package name '${name5}' is not allowed`,
         nameElement.line,
         "lower case letters, digits and underscores, a letter first"
       );
-    else if (!/^[a-z][a-z0-9_-]*$/.test(name4))
+    else if (!/^[a-z][a-z0-9_-]*$/.test(name5))
       diagnostics.push(
-        warning("manifest-name", `package name '${name4}' does not follow REP 144`, {
+        warning("manifest-name", `package name '${name5}' does not follow REP 144`, {
           file: file2,
           line: nameElement.line,
           hint: "lower case letters, digits and underscores, a letter first"
@@ -20517,12 +20545,12 @@ function parseManifest(text2, file2) {
     if (email2 !== void 0 && !emailAddress.test(email2)) fault2(`'${email2}' is not an email address`, e.line);
     return email2 === void 0 ? { name: leaf(e) } : { name: leaf(e), email: email2 };
   };
-  const maintainers = found.maintainer.map((e) => {
+  const maintainers = found2.maintainer.map((e) => {
     if (e.attributes?.email === void 0) fault2("<maintainer> must have the attribute 'email'", e.line);
     return person(e);
   });
   if (!maintainers.length) fault2("the manifest must have at least one <maintainer>", root.line);
-  const licenses = found.license.map((e) => {
+  const licenses = found2.license.map((e) => {
     allowed(e, f === 3 ? ["file"] : []);
     const text3 = leaf(e);
     if (!text3) fault2("<license> must not be empty", e.line);
@@ -20530,7 +20558,7 @@ function parseManifest(text2, file2) {
   });
   if (!licenses.length)
     fault2("the manifest must have at least one <license>", root.line, "for example <license>Apache-2.0</license>");
-  const urls = found.url.map((e) => {
+  const urls = found2.url.map((e) => {
     allowed(e, ["type"]);
     const type = e.attributes?.type ?? "website";
     if (!urlTypes.includes(type))
@@ -20541,16 +20569,16 @@ function parseManifest(text2, file2) {
   });
   const buildTypes2 = [];
   const exports2 = [];
-  const exportElements = found.export;
+  const exportElements = found2.export;
   if (exportElements.length > 1) fault2("the manifest must not contain more than one <export>", exportElements[1].line);
   for (const e of exportElements[0]?.children ?? []) {
     if (e.name === "build_type") buildTypes2.push(conditional(e, e.text.trim()));
     exports2.push({ name: e.name, attributes: e.attributes ?? {}, text: e.text.trim() });
   }
-  if (seen.has(name4)) {
+  if (seen.has(name5)) {
     for (const d of dependencies)
-      if (d.name === name4 && d.tag !== "group_depend")
-        fault2(`package '${name4}' must not depend on itself (<${d.tag}>)`, d.line);
+      if (d.name === name5 && d.tag !== "group_depend")
+        fault2(`package '${name5}' must not depend on itself (<${d.tag}>)`, d.line);
   }
   if (twice && wide) redundant(dependencies, f, fault2);
   for (const m of memberOfGroups)
@@ -20559,12 +20587,12 @@ function parseManifest(text2, file2) {
         fault2(`the package depends on the group '${g.name}' and is a member of it`, g.line);
   if (diagnostics.some((d) => d.severity === "error")) return { ok: false, diagnostics };
   const manifest = {
-    name: name4,
+    name: name5,
     version: version2,
     format: f,
     description,
     maintainers,
-    authors: found.author.map(person),
+    authors: found2.author.map(person),
     licenses,
     urls,
     dependencies,
@@ -20633,17 +20661,17 @@ function textOf(state, commit) {
   return remembered2?.schema === 2 ? remembered2 : void 0;
 }
 var remembers = (state, commit) => textOf(state, commit) !== void 0;
-function recall(state, commit, name4) {
+function recall(state, commit, name5) {
   const remembered2 = textOf(state, commit);
-  return remembered2 && parsePackages(name4, remembered2);
+  return remembered2 && parsePackages(name5, remembered2);
 }
-async function readPackages(state, name4, snapshot, url2, reporter2) {
+async function readPackages(state, name5, snapshot, url2, reporter2) {
   const listed = await git([...local, "ls-tree", "-r", "-t", "-z", "--full-tree", snapshot.tree], {
     gitDir: snapshot.gitDir
   });
-  if (listed.code !== 0) return bad(error("source-store", `can't list ${name4}: ${listed.stderr.trim()}`));
+  if (listed.code !== 0) return bad(error("source-store", `can't list ${name5}: ${listed.stderr.trim()}`));
   const trees = /* @__PURE__ */ new Map([["", snapshot.tree]]);
-  const found = [];
+  const found2 = [];
   const pyprojects = /* @__PURE__ */ new Map();
   const setups = /* @__PURE__ */ new Set();
   const ignored = /* @__PURE__ */ new Set();
@@ -20655,14 +20683,14 @@ async function readPackages(state, name4, snapshot, url2, reporter2) {
     const folder = path2.includes("/") ? path2.slice(0, path2.lastIndexOf("/")) : "";
     const base = path2.slice(folder ? folder.length + 1 : 0);
     if (type === "tree") trees.set(path2, object3);
-    else if (base === "package.xml") found.push({ path: folder, blob: object3 });
+    else if (base === "package.xml") found2.push({ path: folder, blob: object3 });
     else if (base === "pyproject.toml") pyprojects.set(folder, object3);
     else if (base === "setup.py") setups.add(folder);
     else if (ignoreMarkers.has(base)) ignored.add(folder);
   }
   const above2 = (path2) => path2.split("/").map((_, i, parts) => parts.slice(0, i).join("/"));
-  const roots = new Set(found.map((f) => f.path));
-  const kept2 = found.filter(({ path: path2 }) => {
+  const roots = new Set(found2.map((f) => f.path));
+  const kept2 = found2.filter(({ path: path2 }) => {
     const parents = path2 === "" ? [] : above2(path2);
     return !ignored.has(path2) && !parents.some((p) => ignored.has(p) || roots.has(p)) && !path2.split("/").some((part) => part.startsWith("."));
   });
@@ -20689,7 +20717,7 @@ async function readPackages(state, name4, snapshot, url2, reporter2) {
     })
   };
   writeWhole(memory(state, snapshot.commit), JSON.stringify(text2));
-  return parsePackages(name4, text2);
+  return parsePackages(name5, text2);
 }
 function parsePackages(repository, text2) {
   const diagnostics = [];
@@ -20729,7 +20757,7 @@ function readFolder(root, folder) {
       const file2 = (0, import_node_path12.join)(folder, path2, "package.xml");
       const read = parseManifest((0, import_node_fs11.readFileSync)((0, import_node_path12.join)(root, file2), "utf8"), file2);
       for (const d of read.diagnostics) diagnostics.push(d);
-      const has = (name4) => entries.some((e) => e.name === name4 && e.isFile());
+      const has = (name5) => entries.some((e) => e.name === name5 && e.isFile());
       const python = has("pyproject.toml") && !has("setup.py");
       const backend = python ? backendOf((0, import_node_fs11.readFileSync)((0, import_node_path12.join)(root, folder, path2, "pyproject.toml"), "utf8")) : {};
       if (read.ok)
@@ -20791,16 +20819,16 @@ function parseOverrides(texts) {
       fault2(text2, "not of a known form");
       continue;
     }
-    const [, name4, kind, value2] = m;
-    if (overrides.has(name4)) fault2(text2, `'${name4}' is overridden twice`);
+    const [, name5, kind, value2] = m;
+    if (overrides.has(name5)) fault2(text2, `'${name5}' is overridden twice`);
     else if (kind === "=") {
       const folder = (0, import_node_path13.resolve)(value2);
-      if (isFolder(folder)) overrides.set(name4, { folder });
+      if (isFolder(folder)) overrides.set(name5, { folder });
       else fault2(text2, "there is no such folder");
     } else if (kind === "@") {
-      if (isRefName(value2)) overrides.set(name4, { ref: value2 });
+      if (isRefName(value2)) overrides.set(name5, { ref: value2 });
       else fault2(text2, "that is no branch, tag or commit");
-    } else if (/^[1-9]\d{0,9}$/.test(value2)) overrides.set(name4, { request: Number(value2) });
+    } else if (/^[1-9]\d{0,9}$/.test(value2)) overrides.set(name5, { request: Number(value2) });
     else fault2(text2, "a pull request is a number");
   }
   return diagnostics.length ? bad(...diagnostics) : good(overrides);
@@ -20851,10 +20879,10 @@ var ParseCache = class {
    * `file` appears when the program has said all, if anything was new. Nothing is kept where there is no state yet: a
    * clone that lives for one plan would only lose time.
    */
-  constructor(state, name4, form = json) {
+  constructor(state, name5, form = json) {
     this.state = state;
     this.form = form;
-    this.file = (0, import_node_path14.join)(state, "parsed", name4);
+    this.file = (0, import_node_path14.join)(state, "parsed", name5);
     const text2 = readIf(this.file, "latin1") ?? "";
     if (text2.startsWith(`${edition}
 `)) {
@@ -20950,10 +20978,10 @@ function restOf(manifest) {
 var tags = Object.keys(kindsOfTag);
 var plainName = /^[!-~]+$/;
 function packDependency(d) {
-  const { name: name4, line, tag, ...more } = d;
-  const plain2 = plainName.test(name4);
-  const json2 = plain2 ? more : { ...more, name: name4 };
-  return `${tags.indexOf(tag)} ${line} ${plain2 ? name4 : ""}${Object.keys(json2).length ? ` ${JSON.stringify(json2)}` : ""}`;
+  const { name: name5, line, tag, ...more } = d;
+  const plain2 = plainName.test(name5);
+  const json2 = plain2 ? more : { ...more, name: name5 };
+  return `${tags.indexOf(tag)} ${line} ${plain2 ? name5 : ""}${Object.keys(json2).length ? ` ${JSON.stringify(json2)}` : ""}`;
 }
 var KeptManifest = class {
   name;
@@ -21077,9 +21105,9 @@ function parse2(workspace, file2, shown3, bytes) {
   const memory2 = new ParseCache(workspace.state, `cache-${sha256(file2).slice(0, 16)}`, kept);
   const pieces = splitCache(bytes.toString("latin1"));
   const known2 = /* @__PURE__ */ new Map();
-  pieces?.entries.forEach((entry, name4) => {
+  pieces?.entries.forEach((entry, name5) => {
     const before3 = memory2.get(entry);
-    if (before3 && !Array.isArray(before3) && before3.name === name4) known2.set(name4, before3);
+    if (before3 && !Array.isArray(before3) && before3.name === name5) known2.set(name5, before3);
   });
   const rest = pieces && memory2.get(pieces.rest);
   const before2 = Array.isArray(rest) ? rest : void 0;
@@ -21091,14 +21119,14 @@ function parse2(workspace, file2, shown3, bytes) {
     {
       file: shown3,
       repositories,
-      manifest(name4) {
-        const before3 = known2.get(name4);
+      manifest(name5) {
+        const before3 = known2.get(name5);
         if (before3) return good(before3);
-        const xml = Object.hasOwn(texts, name4) ? texts[name4] : void 0;
+        const xml = Object.hasOwn(texts, name5) ? texts[name5] : void 0;
         if (typeof xml !== "string") return void 0;
-        const parsed = parseManifest(xml, `${shown3}:${name4}`);
-        const entry = pieces?.entries.get(name4);
-        if (entry !== void 0 && parsed.ok && !parsed.diagnostics.length && parsed.value.name === name4)
+        const parsed = parseManifest(xml, `${shown3}:${name5}`);
+        const entry = pieces?.entries.get(name5);
+        if (entry !== void 0 && parsed.ok && !parsed.diagnostics.length && parsed.value.name === name5)
           memory2.put(entry, () => parsed.value);
         return parsed;
       }
@@ -21110,7 +21138,7 @@ var unpack2 = (bytes) => bytes[0] === 31 && bytes[1] === 139 ? (0, import_node_z
 function partly(repositories, pieces, known2, shown3) {
   if (known2.size * 2 < pieces.entries.size) return void 0;
   const entries = parseEntries(
-    [...pieces.entries].filter(([name4]) => !known2.has(name4)).map(([, entry]) => Buffer.from(entry, "latin1").toString("utf8")),
+    [...pieces.entries].filter(([name5]) => !known2.has(name5)).map(([, entry]) => Buffer.from(entry, "latin1").toString("utf8")),
     shown3
   );
   return entries.ok ? good({ repositories, texts: entries.value }) : void 0;
@@ -21205,9 +21233,9 @@ function readWanted(file2, text2, wanted, memory2) {
     all.filter((p) => lacking.has(p.key) || refers && /[\s,[{:-]&[^\s'"]/.test(p.text)).map((p) => p.text).join(""),
     file2
   );
-  const found = parsed.ok ? asMap(parsed.value ?? {}) : void 0;
-  if (!found) return void 0;
-  const root = { ...kept2?.rules, ...found };
+  const found2 = parsed.ok ? asMap(parsed.value ?? {}) : void 0;
+  if (!found2) return void 0;
+  const root = { ...kept2?.rules, ...found2 };
   if (memory2 && !refers && isPlain(root)) memory2.put(text2, () => ({ keys: keys.join("\n"), rules: root }));
   return good({ keys, root });
 }
@@ -21243,17 +21271,17 @@ function neededNames(distributions) {
     for (const p of d.packages.values()) for (const dependency of p.manifest.dependencies) names2.add(dependency.name);
   return names2;
 }
-function readIndex(state, text2, file2, name4) {
-  const memory2 = new ParseCache(state, `index-${name4}`);
+function readIndex(state, text2, file2, name5) {
+  const memory2 = new ParseCache(state, `index-${name5}`);
   const kept2 = memory2.get(text2);
   if (kept2) return good(kept2);
-  const parsed = parseIndex(text2, file2, name4);
+  const parsed = parseIndex(text2, file2, name5);
   if (parsed.ok && !parsed.diagnostics.length) memory2.put(text2, () => parsed.value);
   return parsed;
 }
-async function readEntries(workspace, name4) {
+async function readEntries(workspace, name5) {
   const { distro, root } = workspace;
-  const settings2 = distro.distributions[name4];
+  const settings2 = distro.distributions[name5];
   const diagnostics = [];
   const repositories = /* @__PURE__ */ new Map();
   const merge2 = (read) => {
@@ -21276,7 +21304,7 @@ async function readEntries(workspace, name4) {
   let cache;
   if (distro.index) {
     const indexText = text2(distro.index, workspace.file);
-    const index = indexText === void 0 ? void 0 : readIndex(workspace.state, indexText, distro.index, name4);
+    const index = indexText === void 0 ? void 0 : readIndex(workspace.state, indexText, distro.index, name5);
     if (index && !index.ok) diagnostics.push(...index.diagnostics);
     if (index?.ok) {
       rosVersion ??= index.value.rosVersion;
@@ -21306,7 +21334,7 @@ async function readEntries(workspace, name4) {
   }
   if (rosVersion === void 0 && !diagnostics.some(isError))
     diagnostics.push(
-      error("distro-ros-version", `distributions.${name4}.ros_version is missing`, {
+      error("distro-ros-version", `distributions.${name5}.ros_version is missing`, {
         file: workspace.file,
         hint: "the index has no distribution_type for it: say ros_version: 1 or 2"
       })
@@ -21322,12 +21350,12 @@ async function readEntries(workspace, name4) {
     diagnostics
   );
 }
-async function readDistribution(workspace, name4, lock2, overrides, reporter2) {
-  const entries = await readEntries(workspace, name4);
+async function readDistribution(workspace, name5, lock2, overrides, reporter2) {
+  const entries = await readEntries(workspace, name5);
   if (!entries.ok) return entries;
   const { repositories, rosVersion, pythonVersion } = entries.value;
-  const locked2 = lock2 && (Object.hasOwn(lock2.distributions, name4) ? lock2.distributions[name4] : void 0);
-  if (lock2 && !locked2) return bad(error("lock-distribution", `the lock has no distribution '${name4}'`));
+  const locked2 = lock2 && (Object.hasOwn(lock2.distributions, name5) ? lock2.distributions[name5] : void 0);
+  if (lock2 && !locked2) return bad(error("lock-distribution", `the lock has no distribution '${name5}'`));
   const diagnostics = [...entries.diagnostics];
   const packages = /* @__PURE__ */ new Map();
   const places = /* @__PURE__ */ new Map();
@@ -21351,7 +21379,7 @@ async function readDistribution(workspace, name4, lock2, overrides, reporter2) {
       )
     );
   };
-  const released = workspace.distro.distributions[name4].sources === "release";
+  const released = workspace.distro.distributions[name5].sources === "release";
   const developed = repositories.filter((r) => overrides.has(r.name) || !released && r.source).sort((a, b) => compare(a.name, b.name));
   if (released) {
     const rest = repositories.filter((r) => !overrides.has(r.name));
@@ -21385,7 +21413,7 @@ async function readDistribution(workspace, name4, lock2, overrides, reporter2) {
   }
   const read = await parallel(developed, fetchWidth, async (repository) => {
     reporter2.reading?.(repository.name);
-    const found = await readRepository(
+    const found2 = await readRepository(
       workspace,
       repository,
       locked2?.[repository.name]?.commit,
@@ -21394,12 +21422,12 @@ async function readDistribution(workspace, name4, lock2, overrides, reporter2) {
       reporter2
     );
     const at2 = (d) => ({ file: repository.file, line: repository.line, ...d });
-    return { repository, found: found.ok ? found : { ...found, diagnostics: found.diagnostics.map(at2) } };
+    return { repository, found: found2.ok ? found2 : { ...found2, diagnostics: found2.diagnostics.map(at2) } };
   });
-  for (const { repository, found } of read) {
-    diagnostics.push(...found.diagnostics);
-    if (!found.ok) continue;
-    for (const p of found.value.packages)
+  for (const { repository, found: found2 } of read) {
+    diagnostics.push(...found2.diagnostics);
+    if (!found2.ok) continue;
+    for (const p of found2.value.packages)
       add(
         {
           name: p.manifest.name,
@@ -21407,12 +21435,12 @@ async function readDistribution(workspace, name4, lock2, overrides, reporter2) {
           manifest: p.manifest,
           file: p.file,
           ...p.buildBackend === void 0 ? {} : { buildBackend: p.buildBackend },
-          source: { url: found.value.url, commit: found.value.commit, tree: p.tree, path: p.path }
+          source: { url: found2.value.url, commit: found2.value.commit, tree: p.tree, path: p.path }
         },
         repository
       );
   }
-  for (const folder of workspace.distro.distributions[name4].folders) {
+  for (const folder of workspace.distro.distributions[name5].folders) {
     const read2 = readFolder(workspace.root, folder);
     diagnostics.push(...read2.diagnostics.map((d) => ({ file: workspace.file, ...d })));
     if (!read2.ok) continue;
@@ -21430,18 +21458,18 @@ async function readDistribution(workspace, name4, lock2, overrides, reporter2) {
         { name: p.repository, file: p.file }
       );
   }
-  return diagnostics.some((d) => isError(d) && d.code === "lock-repository") ? { ok: false, diagnostics } : good({ name: name4, rosVersion, pythonVersion, packages, repositories: repositories.map((r) => r.name) }, diagnostics);
+  return diagnostics.some((d) => isError(d) && d.code === "lock-repository") ? { ok: false, diagnostics } : good({ name: name5, rosVersion, pythonVersion, packages, repositories: repositories.map((r) => r.name) }, diagnostics);
 }
 function releasesOf(workspace, repositories) {
   return repositories.flatMap((repository) => {
-    const { release } = repository;
-    if (!release?.version) return [];
-    const url2 = absoluteUrl(release.url, workspace.urlBase);
-    const tag = (release.tag ?? "release/{package}/{version}").replaceAll("{version}", release.version);
+    const { release: release2 } = repository;
+    if (!release2?.version) return [];
+    const url2 = absoluteUrl(release2.url, workspace.urlBase);
+    const tag = (release2.tag ?? "release/{package}/{version}").replaceAll("{version}", release2.version);
     return [
       {
         repository,
-        packages: release.packages.map((packageName2) => ({
+        packages: release2.packages.map((packageName2) => ({
           packageName: packageName2,
           source: { url: url2, path: "", ref: tag.replaceAll("{package}", packageName2) }
         }))
@@ -21493,16 +21521,16 @@ async function releasedPackages(workspace, repositories, locked2, reporter2) {
           });
           if (!pin.ok) return { repository, packageName: packageName2, file: file2, source, manifest: at2(pin.diagnostics) };
           const remembered2 = recall(workspace.state, pin.value.source.commit, packageName2);
-          const found = remembered2 ?? await readPackages(workspace.state, packageName2, pin.value.snapshot, source.url, reporter2);
-          if (!found.ok) return { repository, packageName: packageName2, file: file2, source, manifest: at2(found.diagnostics) };
-          const one = found.value.packages[0];
+          const found2 = remembered2 ?? await readPackages(workspace.state, packageName2, pin.value.snapshot, source.url, reporter2);
+          if (!found2.ok) return { repository, packageName: packageName2, file: file2, source, manifest: at2(found2.diagnostics) };
+          const one = found2.value.packages[0];
           return {
             repository,
             packageName: packageName2,
             file: file2,
             source: { ...pin.value.source, ...one ? { tree: one.tree } : {} },
             ...one?.buildBackend === void 0 ? {} : { buildBackend: one.buildBackend },
-            manifest: one ? good(one.manifest, found.diagnostics) : bad(
+            manifest: one ? good(one.manifest, found2.diagnostics) : bad(
               error("package-name", `the release of '${packageName2}' has no package.xml at its root`, {
                 file: repository.file,
                 line: repository.line
@@ -21517,11 +21545,11 @@ async function releasedPackages(workspace, repositories, locked2, reporter2) {
 }
 async function readRepository(workspace, repository, pinned, locked2, override, reporter2) {
   const { state } = workspace;
-  const found = async (url3, snapshot) => {
+  const found2 = async (url3, snapshot) => {
     const read = snapshot.ok ? await readPackages(state, repository.name, snapshot.value, url3, reporter2) : snapshot;
     return read.ok ? good({ ...read.value, url: url3 }, read.diagnostics) : read;
   };
-  if (override && "folder" in override) return found(override.folder, await snapshotFolder(override.folder, state));
+  if (override && "folder" in override) return found2(override.folder, await snapshotFolder(override.folder, state));
   const { source } = repository;
   if (!source)
     return bad(
@@ -21552,14 +21580,14 @@ async function readRepository(workspace, repository, pinned, locked2, override, 
         })
       );
     const remembered3 = recall(state, source.sha256, repository.name);
-    return remembered3 ? good({ ...remembered3.value, url: url2 }, remembered3.diagnostics) : found(url2, await fetchArchive(source, url2, state));
+    return remembered3 ? good({ ...remembered3.value, url: url2 }, remembered3.diagnostics) : found2(url2, await fetchArchive(source, url2, state));
   }
   const commit = override ? "request" in override ? await resolveRequest(url2, override.request, reporter2) : await resolveRef(url2, override.ref, reporter2) : pinned ? good(pinned) : await resolveRef(url2, source.version, reporter2);
   if (!commit.ok) return commit;
   const remembered2 = recall(state, commit.value, repository.name);
   if (remembered2) return good({ ...remembered2.value, url: url2 }, remembered2.diagnostics);
   const snapshots = await fetchCommits(url2, [commit.value], state, "trees", reporter2);
-  return found(url2, snapshots.ok ? good(snapshots.value[0]) : snapshots);
+  return found2(url2, snapshots.ok ? good(snapshots.value[0]) : snapshots);
 }
 async function pinReleased(workspace, sources, what, reporter2 = {}) {
   if (!sources.length) return [];
@@ -21674,17 +21702,17 @@ async function readUnderlays(workspace) {
   const diagnostics = [];
   const result = {};
   for (const [platformName, platform2] of Object.entries(workspace.distro.platforms)) {
-    for (const [name4, underlay2] of Object.entries(platform2.underlays)) {
+    for (const [name5, underlay2] of Object.entries(platform2.underlays)) {
       const held = result[platformName] ??= {};
-      held[name4] = void 0;
+      held[name5] = void 0;
       if (!underlay2.uri) continue;
       const read = await readRepository2(workspace, platform2, underlay2);
-      if (read.ok) held[name4] = read.value;
+      if (read.ok) held[name5] = read.value;
       else
         diagnostics.push(
           ...read.diagnostics.map((d) => ({
             ...d,
-            message: `underlay '${name4}' of platform '${platformName}': ${d.message}`,
+            message: `underlay '${name5}' of platform '${platformName}': ${d.message}`,
             file: workspace.file
           }))
         );
@@ -21717,18 +21745,18 @@ async function readRepository2(workspace, platform2, underlay2) {
           )
         );
     }
-    const release = (0, import_node_fs17.readFileSync)(inRelease, "utf8");
+    const release2 = (0, import_node_fs17.readFileSync)(inRelease, "utf8");
     const architecture2 = platform2.architectures[0];
     const versions = /* @__PURE__ */ new Map();
     for (const component2 of underlay2.components) {
-      const index = await readIndex2(base, release, `${component2}/binary-${architecture2}`, folder);
+      const index = await readIndex2(base, release2, `${component2}/binary-${architecture2}`, folder);
       if (!index.ok) return index;
-      let name4 = "";
+      let name5 = "";
       for (const line of index.value.split("\n")) {
-        if (line.startsWith("Package: ")) name4 = line.slice(9).trim();
-        else if (name4 && line.startsWith("Version: ")) {
-          versions.set(name4, line.slice(9).trim());
-          name4 = "";
+        if (line.startsWith("Package: ")) name5 = line.slice(9).trim();
+        else if (name5 && line.startsWith("Version: ")) {
+          versions.set(name5, line.slice(9).trim());
+          name5 = "";
         }
       }
     }
@@ -21737,31 +21765,31 @@ async function readRepository2(workspace, platform2, underlay2) {
     (0, import_node_fs16.rmSync)(inRelease, { force: true });
   }
 }
-async function readIndex2(base, release, path2, folder) {
+async function readIndex2(base, release2, path2, folder) {
   const digests = /* @__PURE__ */ new Map();
   let inside = false;
-  for (const line of release.split("\n")) {
+  for (const line of release2.split("\n")) {
     if (/^SHA256:/.test(line)) inside = true;
     else if (!line.startsWith(" ")) inside = false;
     else if (inside) {
-      const [digest3, , name4] = line.trim().split(/\s+/);
-      if (digest3 && name4) digests.set(name4, digest3);
+      const [digest3, , name5] = line.trim().split(/\s+/);
+      if (digest3 && name5) digests.set(name5, digest3);
     }
   }
   for (const ending of [".xz", ".gz", ""]) {
-    const name4 = `${path2}/Packages${ending}`;
-    const digest3 = digests.get(name4);
+    const name5 = `${path2}/Packages${ending}`;
+    const digest3 = digests.get(name5);
     if (!digest3) continue;
     const kept2 = (0, import_node_path18.join)(folder, digest3);
     const text2 = readIf(kept2);
     if (text2 !== void 0) return good(text2);
     const file2 = temporaryBeside(kept2);
     try {
-      const got = await download(`${base}/${name4}`, file2);
+      const got = await download(`${base}/${name5}`, file2);
       if (!got.ok) continue;
       if (await sha256File(file2) !== digest3)
         return bad(
-          error("underlay-digest", `${base}/${name4} is not what InRelease says`, {
+          error("underlay-digest", `${base}/${name5} is not what InRelease says`, {
             hint: "it may be in the middle of an update: try again"
           })
         );
@@ -21770,7 +21798,7 @@ async function readIndex2(base, release, path2, folder) {
         return bad(
           error(
             "underlay-index",
-            `can't unpack ${base}/${name4}: ${unpacked.stderr.trim() || `xz ended with ${unpacked.signal ?? unpacked.code}`}`
+            `can't unpack ${base}/${name5}: ${unpacked.stderr.trim() || `xz ended with ${unpacked.signal ?? unpacked.code}`}`
           )
         );
       const whole = unpacked?.stdout ?? (ending === ".gz" ? (0, import_node_zlib3.gunzipSync)((0, import_node_fs17.readFileSync)(file2)) : (0, import_node_fs17.readFileSync)(file2)).toString("utf8");
@@ -21794,8 +21822,8 @@ async function readLock2(file2, state) {
   return read;
 }
 var reporter = {
-  reading(name4) {
-    if (process.stderr.isTTY) writeMessage(`\r\x1B[Kreading ${name4}\r`);
+  reading(name5) {
+    if (process.stderr.isTTY) writeMessage(`\r\x1B[Kreading ${name5}\r`);
   },
   waiting: (text2) => writeMessage(`${text2}
 `)
@@ -21830,9 +21858,9 @@ async function readValues(values, packages, options4 = {}) {
 async function readInputs(workspace, lock2, overrides, wanted, options4 = {}) {
   const diagnostics = [];
   const distributions = [];
-  for (const name4 of Object.keys(workspace.distro.distributions).sort()) {
-    if (wanted && !wanted.includes(name4)) continue;
-    const input = await readDistribution(workspace, name4, lock2, overrides, reporter);
+  for (const name5 of Object.keys(workspace.distro.distributions).sort()) {
+    if (wanted && !wanted.includes(name5)) continue;
+    const input = await readDistribution(workspace, name5, lock2, overrides, reporter);
     diagnostics.push(...input.diagnostics);
     if (input.ok) distributions.push(input.value);
   }
@@ -21843,11 +21871,11 @@ async function readInputs(workspace, lock2, overrides, wanted, options4 = {}) {
   if (!rosdep.ok || !underlays.ok) return bad(...sorted(diagnostics));
   if (!distributions.length && diagnostics.some(isError)) return bad(...sorted(diagnostics));
   const known2 = distributions.flatMap((d) => d.repositories);
-  for (const name4 of overrides.keys()) {
-    if (known2.includes(name4)) continue;
-    const near = nearest(name4, known2);
+  for (const name5 of overrides.keys()) {
+    if (known2.includes(name5)) continue;
+    const near = nearest(name5, known2);
     diagnostics.push(
-      error("selection", `--override names the repository '${name4}', which no distribution has`, {
+      error("selection", `--override names the repository '${name5}', which no distribution has`, {
         hint: near ? `did you mean '${near}'?` : void 0
       })
     );
@@ -21982,7 +22010,7 @@ async function filesOf(store2, build2) {
     if (!(0, import_node_fs18.existsSync)(build2)) return bad(error("file-missing", "there is no such package", { file: build2 }));
     const symbols = build2.replace(
       /^(.*\/)?([^/_]+)_/,
-      (_, at2, name4) => `${at2 ?? ""}${name4}-dbgsym_`
+      (_, at2, name5) => `${at2 ?? ""}${name5}-dbgsym_`
     );
     return good([(0, import_node_path20.resolve)(build2), ...(0, import_node_fs18.existsSync)(symbols) ? [(0, import_node_path20.resolve)(symbols)] : []]);
   }
@@ -21997,10 +22025,10 @@ async function filesOf(store2, build2) {
 }
 async function recordOf(store2, prefix) {
   if (prefix.length === 64) return store2.get(prefix);
-  const found = [];
-  for await (const { name: name4 } of store2.blobs.list(`tasks/${prefix.slice(0, 2)}`))
-    if (name4.split("/").pop().startsWith(prefix)) found.push(name4.split("/").pop().replace(".json", ""));
-  return found.length === 1 ? store2.get(found[0]) : void 0;
+  const found2 = [];
+  for await (const { name: name5 } of store2.blobs.list(`tasks/${prefix.slice(0, 2)}`))
+    if (name5.split("/").pop().startsWith(prefix)) found2.push(name5.split("/").pop().replace(".json", ""));
+  return found2.length === 1 ? store2.get(found2[0]) : void 0;
 }
 
 // ts-src/cli/jobs.ts
@@ -22247,17 +22275,17 @@ function Context(view, parentContext) {
 Context.prototype.push = function push(view) {
   return new Context(view, this);
 };
-Context.prototype.lookup = function lookup(name4) {
+Context.prototype.lookup = function lookup(name5) {
   var cache = this.cache;
   var value2;
-  if (cache.hasOwnProperty(name4)) {
-    value2 = cache[name4];
+  if (cache.hasOwnProperty(name5)) {
+    value2 = cache[name5];
   } else {
     var context = this, intermediateValue, names2, index, lookupHit = false;
     while (context) {
-      if (name4.indexOf(".") > 0) {
+      if (name5.indexOf(".") > 0) {
         intermediateValue = context.view;
-        names2 = name4.split(".");
+        names2 = name5.split(".");
         index = 0;
         while (intermediateValue != null && index < names2.length) {
           if (index === names2.length - 1)
@@ -22265,8 +22293,8 @@ Context.prototype.lookup = function lookup(name4) {
           intermediateValue = intermediateValue[names2[index++]];
         }
       } else {
-        intermediateValue = context.view[name4];
-        lookupHit = hasProperty(context.view, name4);
+        intermediateValue = context.view[name5];
+        lookupHit = hasProperty(context.view, name5);
       }
       if (lookupHit) {
         value2 = intermediateValue;
@@ -22274,7 +22302,7 @@ Context.prototype.lookup = function lookup(name4) {
       }
       context = context.parent;
     }
-    cache[name4] = value2;
+    cache[name5] = value2;
   }
   if (isFunction(value2))
     value2 = value2.call(this.view);
@@ -22467,9 +22495,9 @@ var mustache_default = mustache;
 
 // ts-src/render/template.ts
 function renderTemplate(template, values) {
-  for (const [type, name4] of mustache_default.parse(template)) {
-    if ((type === "name" || type === "#" || type === "^" || type === "&") && name4 !== "." && !Object.hasOwn(values, name4))
-      throw new Error(`the template needs '${name4}'`);
+  for (const [type, name5] of mustache_default.parse(template)) {
+    if ((type === "name" || type === "#" || type === "^" || type === "&") && name5 !== "." && !Object.hasOwn(values, name5))
+      throw new Error(`the template needs '${name5}'`);
   }
   return mustache_default.render(template, values, void 0, { escape: String });
 }
@@ -22480,8 +22508,8 @@ var publishingFolder = "publish";
 var groovy = (text2) => `'${text2.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
 function jobNames(names2) {
   const used = /* @__PURE__ */ new Set();
-  return names2.map((name4) => {
-    const plain2 = name4.replace(/[^A-Za-z0-9._ -]+/g, "-").replace(/^[.-]+|\.+$/g, "") || "repository";
+  return names2.map((name5) => {
+    const plain2 = name5.replace(/[^A-Za-z0-9._ -]+/g, "-").replace(/^[.-]+|\.+$/g, "") || "repository";
     let free = plain2;
     for (let i = 2; used.has(free.toLowerCase()); i++) free = `${plain2}-${i}`;
     used.add(free.toLowerCase());
@@ -22595,7 +22623,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     output: { type: "string", short: "o", value: "FILE", help: "write it there (default: standard output)" }
   },
   async run(values) {
-    const text2 = (name4, fallback) => values[name4] ?? fallback;
+    const text2 = (name5, fallback) => values[name5] ?? fallback;
     const numbers = [text2("keep-branches", "30"), text2("every", "60")];
     const format = text2("format", "jobdsl");
     const [url2, branch] = text2("distro-url", "").split("#");
@@ -22613,15 +22641,15 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     const diagnostics = [];
     const repositories = /* @__PURE__ */ new Map();
     const { distro, urlBase } = workspace.value;
-    for (const name4 of Object.keys(distro.distributions).sort()) {
-      const entries = await readEntries(workspace.value, name4);
+    for (const name5 of Object.keys(distro.distributions).sort()) {
+      const entries = await readEntries(workspace.value, name5);
       diagnostics.push(...entries.diagnostics);
       if (!entries.ok) continue;
       for (const r of entries.value.repositories) {
         if (r.source?.type !== "git") continue;
         const there = repositories.get(r.name);
-        if (there) there.distributions.push(name4);
-        else repositories.set(r.name, { url: absoluteUrl(r.source.url, urlBase), distributions: [name4] });
+        if (there) there.distributions.push(name5);
+        else repositories.set(r.name, { url: absoluteUrl(r.source.url, urlBase), distributions: [name5] });
       }
     }
     showDiagnostics(sorted(diagnostics));
@@ -22635,7 +22663,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
       keepBranches: Number(numbers[0]),
       buildTags: values["build-tags"] ?? false,
       every: Number(numbers[1]),
-      repositories: [...repositories].sort(([a], [b]) => a < b ? -1 : 1).map(([name4, r]) => ({ name: name4, ...r }))
+      repositories: [...repositories].sort(([a], [b]) => a < b ? -1 : 1).map(([name5, r]) => ({ name: name5, ...r }))
     };
     const made2 = format === "casc" ? renderJobsCasc(input) : renderJobDsl(input);
     if (values.output !== void 0) {
@@ -22648,8 +22676,8 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 });
 
 // ts-src/cli/build.ts
-var import_node_fs41 = require("node:fs");
-var import_node_path48 = require("node:path");
+var import_node_fs42 = require("node:fs");
+var import_node_path49 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
@@ -22860,14 +22888,14 @@ function hostSources(platform2, root = "/") {
     names2 = (0, import_node_fs19.readdirSync)(folder).sort();
   } catch {
   }
-  const found = [
+  const found2 = [
     readIf((0, import_node_path22.join)(root, "etc/apt/sources.list")) ?? "",
     ...names2.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path22.join)(folder, n)) ?? "")
   ].flatMap(parseOneLine);
   for (const n of names2.filter((n2) => n2.endsWith(".sources")))
-    found.push(...parseDeb822(readIf((0, import_node_path22.join)(folder, n)) ?? ""));
+    found2.push(...parseDeb822(readIf((0, import_node_path22.join)(folder, n)) ?? ""));
   const suites = pockets[platform2.os].map((p) => platform2.release + p);
-  const own3 = found.filter(
+  const own3 = found2.filter(
     (s) => suites.includes(s.suite.replace("/updates", "-security")) && (!s.signedBy || s.signedBy.startsWith(keyrings[platform2.os].replace(/\.gpg$/, "")))
   );
   return own3.some((s) => s.suite === platform2.release) ? own3 : [];
@@ -22890,7 +22918,7 @@ function parseDeb822(text2) {
       if (m) fields.set(last = m[1].toLowerCase(), m[2]);
       else if (/^\s/.test(line) && last) fields.set(last, `${fields.get(last)} ${line.trim()}`);
     }
-    const words3 = (name4) => (fields.get(name4) ?? "").split(/\s+/).filter(Boolean);
+    const words3 = (name5) => (fields.get(name5) ?? "").split(/\s+/).filter(Boolean);
     if (!words3("types").includes("deb") || /^(no|false|0)$/i.test(fields.get("enabled") ?? "")) return [];
     const signedBy = words3("signed-by")[0];
     return words3("uris").flatMap(
@@ -22993,14 +23021,14 @@ async function examine(driver, systems) {
       findings.push({ what: `the keyring of ${os}'s archive is not installed`, package: ring.package });
   }
   if (plain2 && driver === "unshare") {
-    const name4 = (0, import_node_os4.userInfo)().username;
+    const name5 = (0, import_node_os4.userInfo)().username;
     const has = (file2) => (readIf(file2) ?? "").split("\n").some(
-      (l) => (l.startsWith(`${name4}:`) || l.startsWith(`${process.getuid()}:`)) && Number(l.split(":")[2]) >= 65536
+      (l) => (l.startsWith(`${name5}:`) || l.startsWith(`${process.getuid()}:`)) && Number(l.split(":")[2]) >= 65536
     );
     if (!has("/etc/subuid") || !has("/etc/subgid"))
       findings.push({
-        what: `${name4} has no subordinate ids`,
-        fix: `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${name4}`
+        what: `${name5} has no subordinate ids`,
+        fix: `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${name5}`
       });
     if (readIf("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")?.trim() === "1")
       findings.push({
@@ -23080,16 +23108,16 @@ var session;
 async function openScratch(state, driver) {
   const all = (0, import_node_path24.join)(state, "work");
   (0, import_node_fs21.mkdirSync)(all, { recursive: true });
-  for (const name5 of (0, import_node_fs21.readdirSync)(all)) {
-    if (name5.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path24.join)(all, `${name5}.lock`), "true"]);
+  for (const name6 of (0, import_node_fs21.readdirSync)(all)) {
+    if (name6.endsWith(".lock")) continue;
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path24.join)(all, `${name6}.lock`), "true"]);
     if (free.code !== 0) continue;
-    await driver.remove((0, import_node_path24.join)(all, name5));
-    (0, import_node_fs21.rmSync)((0, import_node_path24.join)(all, `${name5}.lock`), { force: true });
+    await driver.remove((0, import_node_path24.join)(all, name6));
+    (0, import_node_fs21.rmSync)((0, import_node_path24.join)(all, `${name6}.lock`), { force: true });
   }
-  const name4 = `${process.pid}-${(0, import_node_crypto4.randomBytes)(4).toString("hex")}`;
-  await holdMutex((0, import_node_path24.join)(all, `${name4}.lock`));
-  session = (0, import_node_path24.join)(all, name4);
+  const name5 = `${process.pid}-${(0, import_node_crypto4.randomBytes)(4).toString("hex")}`;
+  await holdMutex((0, import_node_path24.join)(all, `${name5}.lock`));
+  session = (0, import_node_path24.join)(all, name5);
   (0, import_node_fs21.mkdirSync)(session, { recursive: true });
 }
 function newScratch(state) {
@@ -23509,8 +23537,8 @@ var Selector = class {
     this.input = input;
     this.former = input.former;
     this.made = input.made;
-    for (const [name4, f] of this.former) this.formerProvider.set(f.abi, name4);
-    for (const [name4, m] of this.made) this.newProvider.set(m.abi, name4);
+    for (const [name5, f] of this.former) this.formerProvider.set(f.abi, name5);
+    for (const [name5, m] of this.made) this.newProvider.set(m.abi, name5);
   }
   former;
   made;
@@ -23522,60 +23550,60 @@ var Selector = class {
   /** By package that was made, others whose new version needs it in whatever version, or by the ABI of the new one. */
   newDependents = /* @__PURE__ */ new Map();
   select() {
-    for (const name4 of this.made.keys()) this.findNeeds(name4);
+    for (const name5 of this.made.keys()) this.findNeeds(name5);
     if (!this.input.partial) {
-      for (const name4 of this.former.keys())
-        if (!this.made.has(name4) && this.input.belongs(name4)) this.takeBack(name4, void 0);
+      for (const name5 of this.former.keys())
+        if (!this.made.has(name5) && this.input.belongs(name5)) this.takeBack(name5, void 0);
     }
     for (let i = 0; i < this.queue.length; i++) this.follow(this.queue[i]);
     const chosen = /* @__PURE__ */ new Map();
-    for (const name4 of [.../* @__PURE__ */ new Set([...this.former.keys(), ...this.made.keys()])].sort(compare)) {
-      const made2 = this.back.has(name4) ? void 0 : this.made.get(name4);
-      const former = this.stays(name4) ? this.former.get(name4) : void 0;
-      if (made2) chosen.set(name4, { from: "made", value: made2 });
-      else if (former) chosen.set(name4, { from: "former", value: former });
+    for (const name5 of [.../* @__PURE__ */ new Set([...this.former.keys(), ...this.made.keys()])].sort(compare)) {
+      const made2 = this.back.has(name5) ? void 0 : this.made.get(name5);
+      const former = this.stays(name5) ? this.former.get(name5) : void 0;
+      if (made2) chosen.set(name5, { from: "made", value: made2 });
+      else if (former) chosen.set(name5, { from: "former", value: former });
     }
     const dropped = dropUnfit(chosen);
     return { chosen, reasons: this.reasons(chosen, dropped), holding: this.holding(chosen) };
   }
   /** What was taken back, and with `partial` all that was not made and belongs there. */
-  stays(name4) {
-    return this.back.has(name4) || this.input.partial === true && !this.made.has(name4) && this.input.belongs(name4);
+  stays(name5) {
+    return this.back.has(name5) || this.input.partial === true && !this.made.has(name5) && this.input.belongs(name5);
   }
-  takeBack(name4, reason) {
-    if (this.back.has(name4)) return;
-    this.back.set(name4, reason);
-    this.queue.push(name4);
+  takeBack(name5, reason) {
+    if (this.back.has(name5)) return;
+    this.back.set(name5, reason);
+    this.queue.push(name5);
   }
   /** What a new version needs; where that can't be there, it is taken back at once. */
-  findNeeds(name4) {
-    const { requires, needs } = this.made.get(name4);
-    const missing = (by) => this.takeBack(name4, { package: name4, kind: "needs-missing", by });
+  findNeeds(name5) {
+    const { requires, needs } = this.made.get(name5);
+    const missing = (by) => this.takeBack(name5, { package: name5, kind: "needs-missing", by });
     for (const abi2 of requires) {
       const provider = this.newProvider.get(abi2);
-      if (provider !== void 0) push2(this.newDependents, provider, { package: name4, abi: abi2 });
+      if (provider !== void 0) push2(this.newDependents, provider, { package: name5, abi: abi2 });
       else if (!this.formerProvider.has(abi2)) missing(abi2);
       else if (this.made.has(this.formerProvider.get(abi2))) missing(abi2);
-      else this.needFormer(this.formerProvider.get(abi2), name4);
+      else this.needFormer(this.formerProvider.get(abi2), name5);
     }
     for (const need of needs ?? []) {
-      if (this.made.has(need)) push2(this.newDependents, need, { package: name4, abi: void 0 });
-      else if (this.former.has(need)) this.needFormer(need, name4);
+      if (this.made.has(need)) push2(this.newDependents, need, { package: name5, abi: void 0 });
+      else if (this.former.has(need)) this.needFormer(need, name5);
       else missing(need);
     }
   }
   /** A new version needs a package that was not made and is published: with `partial` it stays anyway. */
-  needFormer(need, name4) {
+  needFormer(need, name5) {
     if (this.input.partial && !this.input.belongs(need))
-      this.takeBack(name4, { package: name4, kind: "needs-missing", by: need });
+      this.takeBack(name5, { package: name5, kind: "needs-missing", by: need });
     else this.takeBack(need, void 0);
   }
   /** A package is as it was: what it requires must be too, and what was made for its new version. */
-  follow(name4) {
-    const former = this.former.get(name4);
-    for (const d of this.newDependents.get(name4) ?? []) {
+  follow(name5) {
+    const former = this.former.get(name5);
+    for (const d of this.newDependents.get(name5) ?? []) {
       if (former && (d.abi === void 0 || former.abi === d.abi)) continue;
-      this.takeBack(d.package, { package: d.package, kind: former ? "needs-former" : "needs-missing", by: name4 });
+      this.takeBack(d.package, { package: d.package, kind: former ? "needs-former" : "needs-missing", by: name5 });
     }
     if (!former || this.input.partial) return;
     for (const abi2 of former.requires) {
@@ -23583,7 +23611,7 @@ var Selector = class {
       if (provider === void 0 || this.made.get(provider)?.abi === abi2) continue;
       this.takeBack(
         provider,
-        this.made.has(provider) ? { package: provider, kind: "former-stays", by: name4 } : void 0
+        this.made.has(provider) ? { package: provider, kind: "former-stays", by: name5 } : void 0
       );
     }
     for (const need of former.needs ?? [])
@@ -23591,44 +23619,44 @@ var Selector = class {
   }
   reasons(chosen, dropped) {
     const all = /* @__PURE__ */ new Map();
-    for (const [name4, reason] of this.back) if (reason) all.set(name4, reason);
-    for (const [name4, by] of dropped) if (!all.has(name4)) all.set(name4, { package: name4, kind: "left-out", by });
-    for (const name4 of this.former.keys())
-      if (!chosen.has(name4) && !all.has(name4)) all.set(name4, { package: name4, kind: "removed", by: name4 });
+    for (const [name5, reason] of this.back) if (reason) all.set(name5, reason);
+    for (const [name5, by] of dropped) if (!all.has(name5)) all.set(name5, { package: name5, kind: "left-out", by });
+    for (const name5 of this.former.keys())
+      if (!chosen.has(name5) && !all.has(name5)) all.set(name5, { package: name5, kind: "removed", by: name5 });
     return [...all.values()].sort((a, b) => compare(a.package, b.package));
   }
   /** Packages that were not made, stay, and require an ABI that what was made changes; and those above them. */
   holding(chosen) {
     const dependents = /* @__PURE__ */ new Map();
-    for (const [name4, f] of this.former) for (const abi2 of f.requires) push2(dependents, abi2, name4);
-    const changed = [...this.made].flatMap(([name4, m]) => {
-      const former = this.former.get(name4);
+    for (const [name5, f] of this.former) for (const abi2 of f.requires) push2(dependents, abi2, name5);
+    const changed = [...this.made].flatMap(([name5, m]) => {
+      const former = this.former.get(name5);
       return former && former.abi !== m.abi ? [former.abi] : [];
     });
     const holding = /* @__PURE__ */ new Set();
     for (const abi2 of changed)
-      for (const name4 of dependents.get(abi2) ?? []) {
-        if (holding.has(name4) || this.made.has(name4) || chosen.get(name4)?.from !== "former") continue;
-        holding.add(name4);
-        changed.push(this.former.get(name4).abi);
+      for (const name5 of dependents.get(abi2) ?? []) {
+        if (holding.has(name5) || this.made.has(name5) || chosen.get(name5)?.from !== "former") continue;
+        holding.add(name5);
+        changed.push(this.former.get(name5).abi);
       }
     return [...holding].sort(compare);
   }
 };
 function dropUnfit(chosen) {
   const dropped = /* @__PURE__ */ new Map();
-  const provided = new Set([...chosen].flatMap(([name4, { value: value2 }]) => [name4, value2.abi]));
+  const provided = new Set([...chosen].flatMap(([name5, { value: value2 }]) => [name5, value2.abi]));
   const dependents = /* @__PURE__ */ new Map();
-  for (const [name4, { value: value2 }] of chosen)
-    for (const what of [...value2.requires, ...value2.needs ?? []]) push2(dependents, what, name4);
+  for (const [name5, { value: value2 }] of chosen)
+    for (const what of [...value2.requires, ...value2.needs ?? []]) push2(dependents, what, name5);
   const lacking = [...dependents.keys()].filter((what) => !provided.has(what));
   for (let what = lacking.pop(); what !== void 0; what = lacking.pop()) {
-    for (const name4 of dependents.get(what) ?? []) {
-      const c = chosen.get(name4);
+    for (const name5 of dependents.get(what) ?? []) {
+      const c = chosen.get(name5);
       if (!c) continue;
-      chosen.delete(name4);
-      dropped.set(name4, what);
-      lacking.push(name4, c.value.abi);
+      chosen.delete(name5);
+      dropped.set(name5, what);
+      lacking.push(name5, c.value.abi);
     }
   }
   return dropped;
@@ -23701,11 +23729,11 @@ function told2(graph2, former, reasons, holding, elsewhere) {
 }
 
 // ts-src/publish/channel.ts
-var fileOf = (name4) => `channels/${name4}.json`;
+var fileOf = (name5) => `channels/${name5}.json`;
 var folderChannel = (output) => `folder-${sha256(output).slice(0, 16)}`;
-async function openChannel(store2, name4) {
-  const { value: value2, tag } = await store2.readTagged(fileOf(name4));
-  return { name: name4, value: value2 ?? { schema: 1, suites: {}, versions: {} }, tag };
+async function openChannel(store2, name5) {
+  const { value: value2, tag } = await store2.readTagged(fileOf(name5));
+  return { name: name5, value: value2 ?? { schema: 1, suites: {}, versions: {} }, tag };
 }
 var heldIn = (versions) => (scope, target, debian) => versions[channelSuite(scope.distribution, target)]?.[debian];
 async function publishChannel(channel, input) {
@@ -23714,10 +23742,10 @@ async function publishChannel(channel, input) {
   const next2 = { schema: 1, suites: { ...channel.value.suites }, versions: { ...channel.value.versions } };
   const names2 = /* @__PURE__ */ new Set();
   for (const graph2 of runs) {
-    const name4 = channelSuite(graph2.scope.distribution, graph2.target);
+    const name5 = channelSuite(graph2.scope.distribution, graph2.target);
     const now = suiteOf(
       graph2,
-      channel.value.suites[name4] ?? {},
+      channel.value.suites[name5] ?? {},
       {
         belongs: (debian) => input.belongs(graph2.scope, debian),
         nameOf: (debian) => input.nameOf?.(graph2.scope, debian),
@@ -23726,19 +23754,19 @@ async function publishChannel(channel, input) {
       diagnostics
     );
     if (!Object.keys(now).length) continue;
-    next2.suites[name4] = now;
-    next2.versions[name4] = {
-      ...next2.versions[name4],
+    next2.suites[name5] = now;
+    next2.versions[name5] = {
+      ...next2.versions[name5],
       ...Object.fromEntries(Object.entries(now).map(([debian, held]) => [debian, held.version]))
     };
     names2.add(aptSuite(graph2.scope.distribution, graph2.target));
   }
   if (!input.partial) dropArchitectures(next2, runs, names2);
-  const suites = [...names2].map((name4) => {
-    const parts = Object.keys(next2.suites).filter((key2) => key2.startsWith(`${name4}/`)).sort();
+  const suites = [...names2].map((name5) => {
+    const parts = Object.keys(next2.suites).filter((key2) => key2.startsWith(`${name5}/`)).sort();
     return {
-      name: name4,
-      architectures: parts.map((key2) => key2.slice(name4.length + 1)),
+      name: name5,
+      architectures: parts.map((key2) => key2.slice(name5.length + 1)),
       files: parts.flatMap((key2) => Object.values(next2.suites[key2]).flatMap((h) => h.files))
     };
   });
@@ -23810,11 +23838,11 @@ function packageReadiness(closures, isTask) {
     for (const m of members2) setOf[m] = 2 * count2 + sets.length;
     sets.push(members2);
   }
-  const usable = (packages) => packages.map((d) => setOf[d]);
+  const usable2 = (packages) => packages.map((d) => setOf[d]);
   return readiness([
-    ...build2.map(usable),
-    ...build2.map((built, n) => isTask(count2 + n) ? [setOf[n], ...usable(built), ...usable(test2[n])] : []),
-    ...sets.map((members2, i) => members2.flatMap((m) => [m, ...usable(runs[m]).filter((s) => s !== 2 * count2 + i)]))
+    ...build2.map(usable2),
+    ...build2.map((built, n) => isTask(count2 + n) ? [setOf[n], ...usable2(built), ...usable2(test2[n])] : []),
+    ...sets.map((members2, i) => members2.flatMap((m) => [m, ...usable2(runs[m]).filter((s) => s !== 2 * count2 + i)]))
   ]);
 }
 var readiness = (needs) => ({
@@ -23870,9 +23898,9 @@ var InterfaceDigests = class {
     const there = this.loading.get(n);
     if (there !== void 0) return there;
     const members2 = this.together.get(n) ?? [n];
-    const found = members2.some((m) => this.interfaceOf(m).loads) || members2.some((m) => this.runs[m].some((d) => !members2.includes(d) && this.loads(d)));
-    for (const m of members2) this.loading.set(m, found);
-    return found;
+    const found2 = members2.some((m) => this.interfaceOf(m).loads) || members2.some((m) => this.runs[m].some((d) => !members2.includes(d) && this.loads(d)));
+    for (const m of members2) this.loading.set(m, found2);
+    return found2;
   }
 };
 
@@ -24205,16 +24233,16 @@ var Scheduler = class {
     if (typeof resolved === "string") return this.finish(graph2, task, "failed", resolved);
     const t = graph2.results[task];
     t.key = resolved.key;
-    const found = await this.runner.find(graph2, task, resolved.key);
-    switch (found.kind) {
+    const found2 = await this.runner.find(graph2, task, resolved.key);
+    switch (found2.kind) {
       case "build":
-        return this.useRecord(graph2, task, found.record, "cached");
+        return this.useRecord(graph2, task, found2.record, "cached");
       case "test":
-        return this.useTestRecord(graph2, task, found.record, "cached");
+        return this.useTestRecord(graph2, task, found2.record, "cached");
       case "failed":
-        return this.finish(graph2, task, "failed", found.reason);
+        return this.finish(graph2, task, "failed", found2.reason);
       case "todo":
-        t.reason = found.reason;
+        t.reason = found2.reason;
         this.ready.push({ graph: graph2, task, resolved });
     }
   }
@@ -24306,10 +24334,10 @@ var Scheduler = class {
   /** The tasks that wait for a task, or for what can't be used without it. */
   dependentTasks(graph2, task) {
     const { dependents } = this.waits.get(graph2);
-    const found = /* @__PURE__ */ new Set([task]);
-    for (const n of found) if (n === task || n >= graph2.results.length) for (const d of dependents(n)) found.add(d);
-    found.delete(task);
-    return [...found].filter((n) => n < graph2.results.length);
+    const found2 = /* @__PURE__ */ new Set([task]);
+    for (const n of found2) if (n === task || n >= graph2.results.length) for (const d of dependents(n)) found2.add(d);
+    found2.delete(task);
+    return [...found2].filter((n) => n < graph2.results.length);
   }
   async runTask(graph2, task, resolved) {
     const { options: options4 } = this;
@@ -24341,9 +24369,9 @@ function renderLock(lock2) {
   const lines = [`schema: ${lock2.schema}`, `stamp: "${lock2.stamp}"`, "distributions:"];
   for (const [distribution2, repositories] of sorted2(lock2.distributions)) {
     lines.push(`  ${distribution2}:`, "    repositories:");
-    for (const [name4, r] of sorted2(repositories))
+    for (const [name5, r] of sorted2(repositories))
       lines.push(
-        `      ${name4}: {${r.commit === void 0 ? "" : `commit: ${q(r.commit)}, `}${r.release === void 0 ? "" : `release: ${q(r.release)}, `}url: ${q(r.url)}}`
+        `      ${name5}: {${r.commit === void 0 ? "" : `commit: ${q(r.commit)}, `}${r.release === void 0 ? "" : `release: ${q(r.release)}, `}url: ${q(r.url)}}`
       );
     lines.push("    packages:");
     const packages = sorted2(repositories).flatMap(([r, { packages: all }]) => Object.entries(all).map(([p, e]) => [p, r, e])).sort(([a], [b]) => a < b ? -1 : 1);
@@ -24355,7 +24383,7 @@ function renderLock(lock2) {
   if (Object.keys(lock2.platforms).length) lines.push("platforms:");
   for (const [platform2, p] of sorted2(lock2.platforms)) {
     lines.push(`  ${platform2}:`, `    base: ${q(p.base)}`, `    archive: ${q(p.archive)}`, "    packages:");
-    for (const [name4, version2] of sorted2(p.packages)) lines.push(`      ${name4}: ${q(version2)}`);
+    for (const [name5, version2] of sorted2(p.packages)) lines.push(`      ${name5}: ${q(version2)}`);
   }
   return `${lines.join("\n")}
 `;
@@ -24464,11 +24492,11 @@ function locked(plan2, distributions) {
   return distributions.map((d) => ({
     ...d,
     packages: new Map(
-      [...d.packages].map(([name4, p]) => [name4, { ...p, source: sources.get(`${d.name} ${name4}`) ?? p.source }])
+      [...d.packages].map(([name5, p]) => [name5, { ...p, source: sources.get(`${d.name} ${name5}`) ?? p.source }])
     )
   }));
 }
-var historyOf = (scope, name4) => `history/${scope.replaceAll("/", "_")}/${name4}.json`;
+var historyOf = (scope, name5) => `history/${scope.replaceAll("/", "_")}/${name5}.json`;
 var remembered = 50;
 async function judgeTests(runs, store2, stamp) {
   const verdicts = /* @__PURE__ */ new Map();
@@ -24478,9 +24506,9 @@ async function judgeTests(runs, store2, stamp) {
     )
   );
   await store2.many(work2, async ({ r: graph2, record: record2, task }) => {
-    const name4 = historyOf(graph2.id, record2.package);
+    const name5 = historyOf(graph2.id, record2.package);
     const cases = (list2) => list2.map((c) => `${c.suite}.${c.name}`).sort(compare);
-    const history = await store2.readJson(name4) ?? [];
+    const history = await store2.readJson(name5) ?? [];
     const now = {
       stamp,
       key: record2.key.slice(0, 16),
@@ -24491,7 +24519,7 @@ async function judgeTests(runs, store2, stamp) {
     const ran = !task.reason.startsWith("cached: ") && task.state !== "cached";
     if (ran) {
       history.push(now);
-      await store2.writeJson(name4, history.slice(-remembered));
+      await store2.writeJson(name5, history.slice(-remembered));
     }
     if (record2.outcome === "failed") verdicts.set(task.id, verdictOf(history.length ? history : [now]));
   });
@@ -24620,11 +24648,11 @@ var import_node_path32 = require("node:path");
 init_diagnostics();
 init_files();
 var earliest = "315619200";
-async function ensureBase(driver, state, distroRoot, name4, platform2, architecture2, now, log, progress, pinned) {
+async function ensureBase(driver, state, distroRoot, name5, platform2, architecture2, now, log, progress, pinned) {
   (0, import_node_fs27.mkdirSync)((0, import_node_path32.join)(state, "bases"), { recursive: true });
   const folder = (0, import_node_path32.join)(
     (0, import_node_fs27.realpathSync)((0, import_node_path32.join)(state, "bases")),
-    `${name4}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
+    `${name5}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
   const sources = { ...baseSources(platform2, distroRoot), underlays: underlaySources(platform2, distroRoot) };
   const wanted = sha256(
@@ -24651,7 +24679,7 @@ async function ensureBase(driver, state, distroRoot, name4, platform2, architect
       const tar = (0, import_node_path32.join)(work2, "base.tar");
       const proxy = platform2.proxy ?? await hostProxy();
       const sibling = driver.name === "docker" ? readJson(
-        (0, import_node_path32.join)((0, import_node_fs27.realpathSync)((0, import_node_path32.join)(state, "bases")), `${name4}-${architecture2}`, "current.json")
+        (0, import_node_path32.join)((0, import_node_fs27.realpathSync)((0, import_node_path32.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
       ) : void 0;
       const shared = sibling && sibling.wanted === wanted && platform2.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
       const command = mmdebstrapCommand(platform2, architecture2, sources, tar, lists, {
@@ -24659,7 +24687,7 @@ async function ensureBase(driver, state, distroRoot, name4, platform2, architect
       });
       if (!shared)
         progress(
-          `making the base system of ${name4} (${platform2.os} ${platform2.release} ${architecture2}) with mmdebstrap: about a minute`
+          `making the base system of ${name5} (${platform2.os} ${platform2.release} ${architecture2}) with mmdebstrap: about a minute`
         );
       const made2 = shared ? await run("cp", ["-a", shared.tar, tar]) : await run("mmdebstrap", command.args, {
         log,
@@ -24674,7 +24702,7 @@ async function ensureBase(driver, state, distroRoot, name4, platform2, architect
             hint: "slipway doctor says what this machine lacks"
           }) : error(
             "base-failed",
-            `mmdebstrap could not make the base of '${name4}' (${platform2.os} ${platform2.release} ${architecture2})${firstError(log)}`,
+            `mmdebstrap could not make the base of '${name5}' (${platform2.os} ${platform2.release} ${architecture2})${firstError(log)}`,
             { file: log, hint: "its log is there; is the archive reachable, and its keyring installed?" }
           )
         );
@@ -24685,7 +24713,7 @@ async function ensureBase(driver, state, distroRoot, name4, platform2, architect
       if (unpacked.code !== 0) {
         await driver.remove(work2);
         return bad(
-          error("base-failed", `can't unpack the base of '${name4}': ${unpacked.stderr.trim().split("\n").pop()}`)
+          error("base-failed", `can't unpack the base of '${name5}': ${unpacked.stderr.trim().split("\n").pop()}`)
         );
       }
       if (shared && (0, import_node_path32.basename)(shared.lists) === "lists") {
@@ -24718,7 +24746,7 @@ async function ensureBase(driver, state, distroRoot, name4, platform2, architect
       writeWhole((0, import_node_path32.join)(folder, "current.json"), JSON.stringify(base));
       return good(base);
     },
-    () => progress(`waiting for another slipway that makes the base of ${name4}`)
+    () => progress(`waiting for another slipway that makes the base of ${name5}`)
   );
 }
 async function prepareBase(driver, state, base) {
@@ -24778,8 +24806,8 @@ init_diagnostics();
 init_files();
 var nameOf = (digest3, archive) => `bases/${digest3}-${archive.slice(0, 16)}.json`;
 async function keepBase(store2, base, work2) {
-  const name4 = nameOf(base.digest, base.archive);
-  if (await store2.readJson(name4)) return;
+  const name5 = nameOf(base.digest, base.archive);
+  if (await store2.readJson(name5)) return;
   (0, import_node_fs28.mkdirSync)(work2, { recursive: true });
   const tar = (0, import_node_path33.join)(work2, "base.tar.gz");
   const lists = (0, import_node_path33.join)(work2, "lists.tar.gz");
@@ -24793,7 +24821,7 @@ async function keepBase(store2, base, work2) {
         code: /No space/.test(packed2.stderr) ? "ENOSPC" : "ETAR"
       });
   }
-  await store2.writeJson(name4, {
+  await store2.writeJson(name5, {
     tar: await store2.put(tar),
     lists: await store2.put(lists),
     packages: base.packages,
@@ -25024,17 +25052,17 @@ var AptResolver = class {
             ]
           });
           let current = "";
-          const found = /* @__PURE__ */ new Map();
+          const found2 = /* @__PURE__ */ new Map();
           for (const line of out.stdout.split("\n")) {
-            if (line.startsWith("= ")) found.set(current = line.slice(2), { set: [], faults: [] });
-            else if (line.startsWith("ended ")) found.get(current).whole = line === "ended 0";
+            if (line.startsWith("= ")) found2.set(current = line.slice(2), { set: [], faults: [] });
+            else if (line.startsWith("ended ")) found2.get(current).whole = line === "ended 0";
             else if (line.startsWith("Inst ")) {
               const m = /^Inst (\S+) (?:\[[^\]]*\] )?\((\S+)/.exec(line);
-              if (m) found.get(current).set.push(`${m[1].replace(/:.*/, "")}=${m[2]}`);
-            } else if (line.trim()) found.get(current)?.faults.push(line.trim());
+              if (m) found2.get(current).set.push(`${m[1].replace(/:.*/, "")}=${m[2]}`);
+            } else if (line.trim()) found2.get(current)?.faults.push(line.trim());
           }
           for (const set of sets) {
-            const f = found.get(set);
+            const f = found2.get(set);
             if (f?.faults.some((t) => t.startsWith("E:"))) this.refused.set(set, f.faults.join("; "));
             else if (!f?.whole)
               this.refused.set(
@@ -25174,8 +25202,8 @@ var AptResolver = class {
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
   async fetch(packages) {
     const file2 = (p) => {
-      const [name4, version2] = p.split("=");
-      return `${name4}_${version2.replaceAll(":", "%3a")}_`;
+      const [name5, version2] = p.split("=");
+      return `${name5}_${version2.replaceAll(":", "%3a")}_`;
     };
     return withMutex((0, import_node_path34.join)(this.state, "archives.lock"), async () => {
       const held = (0, import_node_fs29.readdirSync)(this.archives());
@@ -25220,17 +25248,17 @@ var AptResolver = class {
 var import_node_path42 = require("node:path");
 
 // ts-src/render/junit.ts
-function renderJunit(name4, cases) {
+function renderJunit(name5, cases) {
   const suites = /* @__PURE__ */ new Map();
   for (const c of cases) suites.set(c.suite, [...suites.get(c.suite) ?? [], c]);
   const lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>"];
   for (const [suite2, list2] of [...suites].sort(([a], [b]) => a < b ? -1 : 1)) {
     const count2 = (result) => list2.filter((c) => c.result === result).length;
     lines.push(
-      `  <testsuite name="${escape(suite2 === name4 ? name4 : `${name4}.${suite2}`)}" tests="${list2.length}" failures="${count2("failed")}" errors="0" skipped="${count2("skipped")}" time="${list2.reduce((s, c) => s + c.seconds, 0).toFixed(3)}">`
+      `  <testsuite name="${escape(suite2 === name5 ? name5 : `${name5}.${suite2}`)}" tests="${list2.length}" failures="${count2("failed")}" errors="0" skipped="${count2("skipped")}" time="${list2.reduce((s, c) => s + c.seconds, 0).toFixed(3)}">`
     );
     for (const c of list2) {
-      const open2 = `    <testcase classname="${escape(suite2 === name4 ? name4 : `${name4}.${suite2}`)}" name="${escape(c.name)}" time="${c.seconds.toFixed(3)}"`;
+      const open2 = `    <testcase classname="${escape(suite2 === name5 ? name5 : `${name5}.${suite2}`)}" name="${escape(c.name)}" time="${c.seconds.toFixed(3)}"`;
       const inner = [
         ...c.result === "failed" ? [`      <failure message="${escape(firstLine(c.message))}">${escape(c.message)}</failure>`] : [],
         ...c.result === "skipped" ? [`      <skipped message="${escape(firstLine(c.message))}"/>`] : [],
@@ -25280,7 +25308,7 @@ var Packages = class {
       if (raw.code !== 0) throw new Error(`dpkg-deb can't unpack ${file2}: ${raw.stderr}`);
       const control = (0, import_node_path35.join)(staged, "DEBIAN");
       const fields = (0, import_node_fs30.readFileSync)((0, import_node_path35.join)(control, "control"), "utf8").trimEnd();
-      const name4 = /^Package: (\S+)/m.exec(fields)[1];
+      const name5 = /^Package: (\S+)/m.exec(fields)[1];
       const paths2 = [];
       const files = [];
       const walk = (folder, shown3) => {
@@ -25294,14 +25322,14 @@ var Packages = class {
       walk(staged, "");
       const info = (0, import_node_path35.join)(staged, "var/lib/dpkg/info");
       (0, import_node_fs30.mkdirSync)(info, { recursive: true });
-      (0, import_node_fs30.writeFileSync)((0, import_node_path35.join)(info, `${name4}.list`), `/.
+      (0, import_node_fs30.writeFileSync)((0, import_node_path35.join)(info, `${name5}.list`), `/.
 ${paths2.join("\n")}
 `);
       for (const member of ["md5sums", "shlibs", "triggers"])
-        if (exists((0, import_node_path35.join)(control, member))) (0, import_node_fs30.renameSync)((0, import_node_path35.join)(control, member), (0, import_node_path35.join)(info, `${name4}.${member}`));
+        if (exists((0, import_node_path35.join)(control, member))) (0, import_node_fs30.renameSync)((0, import_node_path35.join)(control, member), (0, import_node_path35.join)(info, `${name5}.${member}`));
       (0, import_node_fs30.rmSync)(control, { recursive: true });
       const unpacked = {
-        package: name4,
+        package: name5,
         status: fields.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
         files
       };
@@ -25377,16 +25405,16 @@ function abiOf(graph2, n, shown3, linked) {
     const next2 = byAbi.get(abi2);
     if (next2) cover(next2);
   });
-  const direct = p.run.flatMap((name5) => graph2.closures.index.get(name5) ?? []).filter((d) => root.has(d));
+  const direct = p.run.flatMap((name6) => graph2.closures.index.get(name6) ?? []).filter((d) => root.has(d));
   for (const d of direct) cover(graph2.records[d]);
   const requires = new Set(direct.map((d) => graph2.records[d].abi));
   for (const d of declared) if (!covered.has(graph2.records[d].abi)) requires.add(graph2.records[d].abi);
-  const name4 = abiName(p.debian, sha256(JSON.stringify([shown3, [...requires].sort(compare)])));
+  const name5 = abiName(p.debian, sha256(JSON.stringify([shown3, [...requires].sort(compare)])));
   for (const d of roots) {
     const { abi: abi2 } = graph2.records[d];
     if (linked.includes(graph2.scope.packages[d].debian) && !covered.has(abi2)) requires.add(abi2);
   }
-  return { name: name4, requires: [...requires].sort(compare) };
+  return { name: name5, requires: [...requires].sort(compare) };
 }
 
 // ts-src/engine/build/environment.ts
@@ -25402,7 +25430,7 @@ var import_node_fs32 = require("node:fs");
 var import_node_path36 = require("node:path");
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => await store2.readJson(nameOf2(tree)) !== void 0;
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name4) => (0, import_node_path36.basename)(name4, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path36.basename)(name5, ".json")));
 async function keepSource(store2, tree, folder, work2) {
   const archive = (0, import_node_path36.join)(work2, `${tree}.tar.gz`);
   (0, import_node_fs32.mkdirSync)(work2, { recursive: true });
@@ -25551,13 +25579,13 @@ var FileOwners = class {
   listed = /* @__PURE__ */ new WeakMap();
   /** Takes a package's files, or gives the reason why it may not have one. The first call reads the lists of all others. */
   async claim(graph2, n, files) {
-    const name4 = graph2.scope.packages[n].name;
+    const name5 = graph2.scope.packages[n].name;
     await this.readOthers(graph2, n);
     for (const file2 of files) {
       const owner = graph2.owners.get(file2);
-      if (owner !== void 0 && owner !== name4) return `it ships ${file2}, which '${owner}' ships too`;
+      if (owner !== void 0 && owner !== name5) return `it ships ${file2}, which '${owner}' ships too`;
     }
-    for (const file2 of files) graph2.owners.set(file2, name4);
+    for (const file2 of files) graph2.owners.set(file2, name5);
     return void 0;
   }
   async readOthers(graph2, n) {
@@ -25567,9 +25595,9 @@ var FileOwners = class {
       (record2, i) => record2 && i !== n && !listed.has(record2.key) ? [{ record: record2, name: graph2.scope.packages[i].name }] : []
     );
     for (const { record: record2 } of missing) listed.add(record2.key);
-    await this.store.many(missing, async ({ record: record2, name: name4 }) => {
+    await this.store.many(missing, async ({ record: record2, name: name5 }) => {
       const text2 = await this.store.readText(record2.files);
-      if (text2 !== void 0) for (const file2 of JSON.parse(text2)) graph2.owners.set(file2, name4);
+      if (text2 !== void 0) for (const file2 of JSON.parse(text2)) graph2.owners.set(file2, name5);
     });
   }
 };
@@ -26032,13 +26060,13 @@ function writePackaging(options4, request, source) {
     licenseText: licenseText(source, manifest.licenses)
   });
   (0, import_node_fs35.mkdirSync)(folder, { recursive: true });
-  for (const [name4, text2] of Object.entries(files))
-    (0, import_node_fs35.writeFileSync)((0, import_node_path39.join)(folder, name4), text2, { mode: name4 === "rules" ? 493 : 420 });
+  for (const [name5, text2] of Object.entries(files))
+    (0, import_node_fs35.writeFileSync)((0, import_node_path39.join)(folder, name5), text2, { mode: name5 === "rules" ? 493 : 420 });
 }
 function writeTestFiles(build2) {
   const folder = (0, import_node_path39.join)(build2, ".schemas");
   (0, import_node_fs35.mkdirSync)(folder, { recursive: true });
-  for (const [name4, text2] of Object.entries(manifestSchemas)) (0, import_node_fs35.writeFileSync)((0, import_node_path39.join)(folder, name4), text2);
+  for (const [name5, text2] of Object.entries(manifestSchemas)) (0, import_node_fs35.writeFileSync)((0, import_node_path39.join)(folder, name5), text2);
 }
 function versionOf(options4, { graph: graph2, package: p }) {
   const held = options4.channelVersion(graph2.scope, graph2.target, p.debian);
@@ -26063,9 +26091,9 @@ function licenseText(source, licenses) {
   const named2 = licenses.flatMap(
     (l) => l.file && !l.file.startsWith("/") && !l.file.split("/").includes("..") ? [l.file] : []
   );
-  for (const name4 of [...named2, "LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "COPYING.txt"]) {
+  for (const name5 of [...named2, "LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "COPYING.txt"]) {
     try {
-      const path2 = (0, import_node_fs35.realpathSync)((0, import_node_path39.join)(source, name4));
+      const path2 = (0, import_node_fs35.realpathSync)((0, import_node_path39.join)(source, name5));
       if (path2.startsWith(`${(0, import_node_fs35.realpathSync)(source)}/`) && (0, import_node_fs35.statSync)(path2).isFile())
         return (0, import_node_fs35.readFileSync)(path2, "utf8").slice(0, 2e5);
     } catch {
@@ -26090,17 +26118,17 @@ function readResults(folder) {
   let ctest = [];
   for (const file2 of filesOf2(folder)) {
     const text2 = (0, import_node_fs36.readFileSync)(file2, "utf8");
-    const found = parseResults(text2, (0, import_node_path40.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
-    if (!found) {
+    const found2 = parseResults(text2, (0, import_node_path40.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
+    if (!found2) {
       damaged.push((0, import_node_path40.basename)(file2));
       continue;
     }
     if (/^ctest(-Test)?\.xml$/.test((0, import_node_path40.basename)(file2))) {
-      ctest = found;
+      ctest = found2;
       continue;
     }
     seen.add((0, import_node_path40.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
-    cases.push(...found);
+    cases.push(...found2);
   }
   cases.push(...ctest.filter((c) => !seen.has(c.name)));
   return { cases: cases.sort((a, b) => a.suite + a.name < b.suite + b.name ? -1 : 1), damaged };
@@ -26140,15 +26168,15 @@ function parseResults(xml, fallback) {
   }
 }
 function ofSuite(suite2, fallback) {
-  const name4 = typeof suite2["@name"] === "string" && suite2["@name"] ? suite2["@name"] : fallback;
+  const name5 = typeof suite2["@name"] === "string" && suite2["@name"] ? suite2["@name"] : fallback;
   return [
-    ...list(suite2.testsuite).flatMap((s) => ofSuite(s, name4)),
+    ...list(suite2.testsuite).flatMap((s) => ofSuite(s, name5)),
     ...list(suite2.testcase).map((c) => {
       const fault2 = c.failure ?? c.error;
       const skipped = c.skipped !== void 0 || c["@status"] === "notrun" || c["@status"] === "disabled" || c["@status"] === "skipped" || c["@result"] === "skipped";
       const failed3 = fault2 !== void 0 || c["@status"] === "fail" || c["@status"] === "failed";
       return {
-        suite: String(c["@classname"] || name4),
+        suite: String(c["@classname"] || name5),
         name: String(c["@name"] ?? "?"),
         seconds: Number(c["@time"]) || 0,
         result: failed3 ? "failed" : skipped ? "skipped" : "passed",
@@ -26346,13 +26374,13 @@ var PackageBuilder = class {
   }
   async testRecord(request, run2, milliseconds) {
     const { store: store2 } = this.options;
-    const { name: name4 } = request.package;
+    const { name: name5 } = request.package;
     const { outcome, cases, flaky, attempts: attempts2 } = run2;
     const failures = cases.filter((c) => c.result === "failed");
     return {
       schema: 3,
       key: request.resolved.key,
-      package: name4,
+      package: name5,
       outcome,
       tests: cases.length,
       failures: failures.length,
@@ -26363,7 +26391,7 @@ var PackageBuilder = class {
       inputs: request.resolved.inputs(),
       milliseconds,
       log: await store2.put(request.log),
-      ...cases.length ? { junit: await store2.putText(`${name4}.xml`, renderJunit(name4, cases)) } : {}
+      ...cases.length ? { junit: await store2.putText(`${name5}.xml`, renderJunit(name5, cases)) } : {}
     };
   }
 };
@@ -26372,9 +26400,9 @@ function rootsOf(graph2, n, roots) {
   const tools = new Set(of(n).tools);
   return Object.fromEntries(
     roots.map((d) => {
-      const { name: name4 } = of(d);
+      const { name: name5 } = of(d);
       const { shown: shown3, content } = graph2.records[d].interface;
-      return [name4, `${shown3.slice(0, 12)}${tools.has(name4) ? ` ${content.slice(0, 12)}` : ""}`];
+      return [name5, `${shown3.slice(0, 12)}${tools.has(name5) ? ` ${content.slice(0, 12)}` : ""}`];
     })
   );
 }
@@ -26439,24 +26467,24 @@ var NameIndex = class {
   /** Numbers in the order of their names. */
   ordered = [];
   constructor(known2 = []) {
-    for (const name4 of [...new Set(known2)].sort()) this.meet(name4);
+    for (const name5 of [...new Set(known2)].sort()) this.meet(name5);
   }
-  meet(name4) {
-    const number3 = this.names.push(name4) - 1;
-    this.numbers.set(name4, number3);
+  meet(name5) {
+    const number3 = this.names.push(name5) - 1;
+    this.numbers.set(name5, number3);
     let low = 0;
     let high = this.ordered.length;
     while (low < high) {
       const middle = low + high >> 1;
-      if (this.names[this.ordered[middle]] < name4) low = middle + 1;
+      if (this.names[this.ordered[middle]] < name5) low = middle + 1;
       else high = middle;
     }
     this.ordered.splice(low, 0, number3);
     return number3;
   }
   add(set, names2) {
-    for (const name4 of names2) {
-      const number3 = this.numbers.get(name4) ?? this.meet(name4);
+    for (const name5 of names2) {
+      const number3 = this.numbers.get(name5) ?? this.meet(name5);
       reach(set, (number3 >> 5) + 1);
       set[number3 >> 5] |= 1 << (number3 & 31);
     }
@@ -26562,11 +26590,11 @@ var TaskKeys = class {
   }
   /** Whether all that a task's key needs is known. */
   canSettle = (graph2, task) => packagesInRoot(graph2, task).every((d) => graph2.records[d] !== void 0);
-  manifestDigest(graph2, name4) {
-    const id = `${graph2.scope.distribution} ${name4}`;
+  manifestDigest(graph2, name5) {
+    const id = `${graph2.scope.distribution} ${name5}`;
     let digest3 = this.manifests.get(id);
     if (digest3 === void 0) {
-      const { manifest } = this.distribution(graph2).packages.get(name4);
+      const { manifest } = this.distribution(graph2).packages.get(name5);
       this.manifests.set(id, digest3 = sha256(`${manifest.name} ${manifest.version} ${restOf(manifest)}`));
     }
     return digest3;
@@ -26595,8 +26623,8 @@ var TaskKeys = class {
       vocabulary.add(names2, graph2.records[d].systemDepends);
     };
     addOwn(n);
-    for (const name4 of graph2.scope.packages[n].run) {
-      const d = graph2.closures.index.get(name4);
+    for (const name5 of graph2.scope.packages[n].run) {
+      const d = graph2.closures.index.get(name5);
       if (d === void 0) continue;
       const below = brought[d];
       if (below) join38(names2, below);
@@ -26615,7 +26643,7 @@ var History = class {
     this.file = (0, import_node_path44.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
-  get = (name4) => this.known[name4];
+  get = (name5) => this.known[name5];
   /** What another machine measured counts where this one knows nothing. */
   hint(records) {
     for (const r of records) if (r.milliseconds > 0) this.known[r.package] ??= r.milliseconds;
@@ -26763,22 +26791,49 @@ async function prepareScopes(input, options4, store2, history) {
 }
 
 // ts-src/cli/run-options.ts
-var import_node_os5 = require("node:os");
+var import_node_os6 = require("node:os");
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto5 = require("node:crypto");
 var import_node_fs39 = require("node:fs");
 var import_node_path45 = require("node:path");
 init_files();
+
+// ts-src/sandbox/limits.ts
+var import_node_os5 = require("node:os");
+var defaultLimits = () => ({
+  memory: Math.floor((0, import_node_os5.totalmem)() * 0.75),
+  processes: 8192,
+  temporary: Math.floor((0, import_node_os5.totalmem)() * 0.25)
+});
+function countsProcesses(kernel = (0, import_node_os5.release)()) {
+  const [major = 0, minor = 0] = kernel.split(".").map(Number);
+  return major > 6 || major === 6 && minor >= 14;
+}
+
+// ts-src/sandbox/docker.ts
 var marker = ".docker-image";
 var guarded = 'exec 3<&0; "$@" </dev/null 3<&- & work=$!; { cat <&3 >/dev/null; kill -9 -1; } & wait $work';
 var asBuilder = 'chown -R 2000:2000 /build; exec setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"';
+var capabilities = [
+  "CHOWN",
+  "DAC_OVERRIDE",
+  "FOWNER",
+  "FSETID",
+  "KILL",
+  "SETGID",
+  "SETUID",
+  "SETPCAP",
+  "NET_BIND_SERVICE",
+  "AUDIT_WRITE",
+  "SETFCAP"
+];
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
   const docker = (args, options4 = {}) => run("docker", args, options4);
   const imageOf = (folder) => readIf((0, import_node_path45.join)(folder, marker))?.trim();
   let swept;
-  const sweep = async () => {
+  const sweep2 = async () => {
     const old = await docker(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
     const alive = (pid) => exists(`/proc/${pid}`);
     for (const id of old.stdout.split("\n").filter(Boolean)) {
@@ -26787,7 +26842,7 @@ function dockerDriver(state) {
     }
   };
   async function enter(entry) {
-    await (swept ??= sweep());
+    await (swept ??= sweep2());
     (0, import_node_fs39.mkdirSync)(entry.work, { recursive: true });
     const at2 = entry.root.layers.findIndex((l) => imageOf(l) !== void 0);
     if (at2 < 0)
@@ -26798,13 +26853,26 @@ function dockerDriver(state) {
         stderr: "the base image of this root is not there: run with --renew-base"
       };
     const image = imageOf(entry.root.layers[at2]);
-    const name4 = `slipway-${process.pid}-${(0, import_node_crypto5.randomBytes)(6).toString("hex")}`;
+    const name5 = `slipway-${process.pid}-${(0, import_node_crypto5.randomBytes)(6).toString("hex")}`;
     const command = entry.user === "root" ? entry.command : ["sh", "-ec", asBuilder, "sh", ...entry.command];
+    const limits = entry.limits ?? defaultLimits();
     const created = await docker([
       "create",
+      "--cap-drop",
+      "ALL",
+      ...capabilities.flatMap((c) => ["--cap-add", c]),
+      ...entry.user === "builder" ? ["--security-opt", "no-new-privileges"] : [],
+      "--memory",
+      String(limits.memory),
+      "--pids-limit",
+      String(limits.processes),
+      "--shm-size",
+      String(limits.temporary),
+      "--ulimit",
+      "core=0",
       "--interactive",
       "--name",
-      name4,
+      name5,
       "--label",
       label,
       "--label",
@@ -26816,7 +26884,7 @@ function dockerDriver(state) {
       "--init",
       ...entry.binds.flatMap((b) => ["--volume", `${b.from}:${b.to}${b.readOnly ? ":ro" : ""}`]),
       "--tmpfs",
-      "/tmp:exec,mode=1777",
+      `/tmp:exec,mode=1777,nosuid,nodev,size=${limits.temporary}`,
       ...Object.entries(entry.env).flatMap(([k, v]) => ["--env", `${k}=${v}`]),
       image,
       "sh",
@@ -26830,27 +26898,27 @@ function dockerDriver(state) {
       for (const layer of entry.root.layers.slice(0, at2).reverse()) {
         const archive = (0, import_node_path45.join)(entry.work, "over.tar");
         const packed2 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
-        const copied = packed2.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name4, archive]) : packed2;
+        const copied = packed2.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name5, archive]) : packed2;
         (0, import_node_fs39.rmSync)(archive, { force: true });
         if (copied.code !== 0) return copied;
       }
       const { log, signal } = entry;
-      const stop = () => void docker(["kill", name4]);
+      const stop = () => void docker(["kill", name5]);
       signal?.addEventListener("abort", stop, { once: true });
       const outcome = await run(
         "setpriv",
-        ["--pdeathsig", "KILL", "docker", "start", "--attach", "--interactive", name4],
+        ["--pdeathsig", "KILL", "docker", "start", "--attach", "--interactive", name5],
         { keepInput: true, ...log ? { log } : {}, ...signal ? { signal } : {} }
       );
       signal?.removeEventListener("abort", stop);
       if (outcome.code === 0 && entry.root.keep) {
         (0, import_node_fs39.mkdirSync)((0, import_node_path45.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
-        const tag = `slipway-layer:${sha256(`${entry.root.keep}${name4}`).slice(0, 24)}`;
-        const committed = await docker(["commit", "--change", 'CMD ["sh"]', name4, tag]);
+        const tag = `slipway-layer:${sha256(`${entry.root.keep}${name5}`).slice(0, 24)}`;
+        const committed = await docker(["commit", "--change", 'CMD ["sh"]', name5, tag]);
         if (committed.code !== 0) return committed;
         const status = await docker([
           "cp",
-          `${name4}:/var/lib/dpkg/status`,
+          `${name5}:/var/lib/dpkg/status`,
           (0, import_node_path45.join)(entry.root.keep, "var/lib/dpkg/status")
         ]);
         if (status.code !== 0) return status;
@@ -26859,7 +26927,7 @@ function dockerDriver(state) {
       }
       return outcome;
     } finally {
-      await docker(["rm", "--force", name4]);
+      await docker(["rm", "--force", name5]);
     }
   }
   return {
@@ -26902,21 +26970,273 @@ function dockerDriver(state) {
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs40 = require("node:fs");
-var import_node_path46 = require("node:path");
+var import_node_fs41 = require("node:fs");
+var import_node_path47 = require("node:path");
+
+// resources/templates/enter.pl
+var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
+# It leaves the host's file system, gives up what a root has no use for, starts the command and reaps what is orphaned.
+# Arguments: USER COMMAND...
+use strict;
+use warnings;
+use Config;
+use POSIX ();
+
+my ($user, @command) = @ARGV;
+$0 = 'slipway';
+my $machine = (POSIX::uname())[4];
+my $wide = $Config{ptrsize} == 8;
+my %tables = (
+  x86_64 => { sethostname => 170, prctl => 157, capset => 126, pivot_root => 155, umount2 => 166, mount => 165, keyctl => 250 },
+  generic => { sethostname => 161, prctl => 167, capset => 91, pivot_root => 41, umount2 => 39, mount => 40, keyctl => 219 },
+  arm => { sethostname => 74, prctl => 172, capset => 185, pivot_root => 218, umount2 => 52, mount => 21, keyctl => 311 },
+  i386 => { sethostname => 74, prctl => 172, capset => 185, pivot_root => 217, umount2 => 52, mount => 21, keyctl => 288 },
+  ppc64 => { sethostname => 74, prctl => 171, capset => 184, pivot_root => 203, umount2 => 52, mount => 21, keyctl => 271 },
+  s390x => { sethostname => 74, prctl => 172, capset => 185, pivot_root => 217, umount2 => 52, mount => 21, keyctl => 280 },
+);
+my $table =
+    $machine =~ /^(x86_64|i.86)$/ ? ($wide ? 'x86_64' : 'i386')
+  : $machine =~ /^(aarch64|arm)/ ? ($wide ? 'generic' : 'arm')
+  : $machine =~ /^riscv64/ ? 'generic'
+  : $machine =~ /^ppc64/ ? 'ppc64'
+  : $machine =~ /^s390x/ ? 's390x'
+  : die "slipway: no system call numbers for $machine\\n";
+my %call = %{ $tables{$table} };
+
+# syscall() wants variables: it may not change a constant.
+sub call { my ($number, @values) = @_; return syscall($number, @values); }
+sub must { my ($what, $result) = @_; die "slipway: $what: $!\\n" if $result < 0; }
+
+# Dies with unshare(1), which dies with slipway.
+must('prctl', call($call{prctl}, 1, 9, 0, 0, 0));
+# Descriptors of slipway's caller: close_range(2), or one by one before Linux 5.9.
+if (call(436, 3, 0x7fffffff, 0) < 0) { POSIX::close($_) for 3 .. 4096; }
+# A session keyring of its own; the caller's may hold secrets. Kernels without keyrings have none to keep.
+call($call{keyctl}, 1, 0, 0, 0, 0);
+if (open my $score, '>', '/proc/self/oom_score_adj') { print $score '1000'; close $score; }
+
+my $name = 'slipway';
+must('sethostname', call($call{sethostname}, $name, length $name));
+chdir 'm' or die "slipway: m: $!\\n";
+my $here = '.';
+if (call($call{pivot_root}, $here, $here) == 0) {
+  must('umount', call($call{umount2}, $here, 2));
+} else {
+  # The host's root is no mount point, as in a chroot: nobody inside may call chroot(2), so there is no way back.
+  chroot $here or die "slipway: chroot: $!\\n";
+}
+chdir '/' or die "slipway: /: $!\\n";
+
+# What a root of the host could change, or should not read, of the kernel.
+sub mounted {
+  my ($from, $to, $type, $flags) = @_;
+  my $none = 0;
+  return call($call{mount}, $from, $to, $type, $flags, $none);
+}
+my $quiet = 2 | 4 | 8;
+for my $path (grep { -e } map { "/proc/$_" } qw(sys sysrq-trigger irq bus fs)) {
+  must("mount $path", mounted($path, $path, 'none', 0x1000 | 0x4000));
+  must("mount $path", mounted('none', $path, 'none', 0x20 | 0x1000 | 1 | $quiet));
+}
+for my $path (grep { -e } map { "/proc/$_" } qw(kcore keys key-users timer_list sched_debug latency_stats acpi scsi)) {
+  must("mount $path", -d $path ? mounted('none', $path, 'tmpfs', 1 | $quiet) : mounted('/dev/null', $path, 'none', 0x1000));
+}
+
+# System calls that no build needs: keys, namespaces, mounts, modules, BPF; sockets to the hypervisor and other rare
+# families; typing into a terminal.
+my %numbers = (
+  x86_64 => {
+    arch => 0xc000003e, clone => 56, clone3 => 435, socket => 41, ioctl => 16,
+    deny => [ 155, 161, 163, 165, 166, 167, 168, 169, 170, 171, 172, 173, 174, 175, 176, 179, 180, 212, 227, 246, 248,
+      249, 250, 272, 298, 304, 308, 313, 320, 321, 323, 425 .. 427, 428 .. 433, 442 ],
+  },
+  generic => {
+    arch => $machine =~ /^riscv64/ ? 0xc00000f3 : 0xc00000b7, clone => 220, clone3 => 435, socket => 198, ioctl => 29,
+    deny => [ 18, 39, 40, 41, 42, 51, 60, 89, 97, 104, 105, 106, 112, 142, 161, 162, 217, 218, 219, 224, 225, 241, 265,
+      268, 273, 280, 282, 294, 425 .. 427, 428 .. 433, 442 ],
+  },
+);
+if (my $filter = $numbers{$table}) {
+  my $refuse = sub { 0x00050000 | $_[0] };
+  my $allow = 0x7fff0000;
+  my @program;
+  my $add = sub { push @program, pack('SCCL', @_); };
+  my ($load, $equal, $above, $some, $return) = (0x20, 0x15, 0x35, 0x45, 0x06);
+  $add->($load, 0, 0, 4);
+  $add->($equal, 1, 0, $filter->{arch});
+  $add->($return, 0, 0, $refuse->(38));
+  $add->($load, 0, 0, 0);
+  $add->($above, 0, 1, 0x40000000);
+  $add->($return, 0, 0, $refuse->(38));
+  for my $number (@{ $filter->{deny} }) {
+    $add->($equal, 0, 1, $number);
+    $add->($return, 0, 0, $refuse->(1));
+  }
+  # clone3 passes its flags in memory, where a filter can't look: the C library then takes clone.
+  $add->($equal, 0, 1, $filter->{clone3});
+  $add->($return, 0, 0, $refuse->(38));
+  $add->($equal, 0, 4, $filter->{clone});
+  $add->($load, 0, 0, 16);
+  $add->($some, 0, 1, 0x7e020000);
+  $add->($return, 0, 0, $refuse->(1));
+  $add->($return, 0, 0, $allow);
+  $add->($equal, 0, 5, $filter->{ioctl});
+  $add->($load, 0, 0, 24);
+  $add->($equal, 1, 0, 0x5412);
+  $add->($equal, 0, 1, 0x541c);
+  $add->($return, 0, 0, $refuse->(1));
+  $add->($return, 0, 0, $allow);
+  my @families = (1, 2, 10, 16, 17, 29);
+  $add->($equal, 0, 2 + @families, $filter->{socket});
+  $add->($load, 0, 0, 16);
+  $add->($equal, $#families - $_ + 1, 0, $families[$_]) for 0 .. $#families;
+  $add->($return, 0, 0, $refuse->(97));
+  $add->($return, 0, 0, $allow);
+  my $code = join '', @program;
+  my $prog = pack 'Sx6P', scalar @program, $code;
+  must('seccomp', call($call{prctl}, 22, 2, $prog, 0, 0));
+}
+
+# Capabilities that installing packages takes: chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap,
+# net_bind_service, audit_write, setfcap. Not mknod, sys_chroot, sys_admin, sys_ptrace and what else leads out.
+my %kept = map { $_ => 1 } 0, 1, 3, 4, 5, 6, 7, 8, 10, 29, 31;
+for my $capability (0 .. 63) {
+  next if $kept{$capability};
+  last if call($call{prctl}, 24, $capability, 0, 0, 0) < 0;
+}
+my $low = 0;
+$low |= 1 << $_ for keys %kept;
+my $header = pack 'LL', 0x20080522, 0;
+my $sets = pack 'LLLLLL', $low, $low, 0, 0, 0, 0;
+must('capset', call($call{capset}, $header, $sets));
+
+my $child = fork // die "slipway: fork: $!\\n";
+if (!$child) {
+  unshift @command, qw(setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all)
+    if $user eq 'builder';
+  { no warnings 'exec'; exec @command; }
+  print STDERR "slipway: $command[0]: $!\\n";
+  POSIX::_exit(127);
+}
+while ((my $ended = wait) != -1) {
+  next if $ended != $child;
+  POSIX::_exit($? & 127 ? 128 + ($? & 127) : $? >> 8);
+}
+POSIX::_exit(125);
+`;
 
 // resources/templates/enter.sh
-var enter_default = '# Puts a root together from overlay layers inside namespaces that unshare(1) made, and runs a command in it.\n# Everything is mounted in a private mount namespace: it is gone with the last process.\n# Arguments: FOLDER LOWER UPPER NETWORK USER BINDS COMMAND...\n#   FOLDER  work folder with the lower layers as links, cwd of the mounts (so that no path needs quoting in mount options)\n#   LOWER   names of the links, topmost first, joined by colons\n#   UPPER   `tmpfs`, or a folder\'s name under FOLDER that keeps what is written\n#   NETWORK `on`, `off`, or `loopback`: off, but for what one process says to another on this machine\n#   USER    `root`, or `builder`: no privileges and none to gain\n#   BINDS   number of bind mounts, each two further arguments: SOURCE and TARGET, `ro:` before TARGET where it may not be written\nset -eu\nfolder=$1 lower=$2 upper=$3 network=$4 user=$5 binds=$6\nshift 6\ncd "$folder"\nmkdir -p m\nif [ "$upper" = tmpfs ]; then\n  mkdir -p t\n  mount -t tmpfs -o mode=0755 tmpfs t\n  upper=t/u\n  mkdir t/u t/w\n  work=t/w\nelse\n  work=$upper.work\n  mkdir -p "$upper" "$work"\nfi\nmount -t overlay overlay -o "lowerdir=$lower,upperdir=$upper,workdir=$work${SLIPWAY_OVERLAY:-}" m\nmount -t proc -o nosuid,nodev,noexec proc m/proc\nmount -t tmpfs -o mode=0755,nosuid tmpfs m/dev\nfor device in null zero full random urandom tty; do\n  : > "m/dev/$device"\n  mount --bind "/dev/$device" "m/dev/$device"\ndone\nmkdir m/dev/shm m/dev/pts\nmount -t tmpfs -o mode=1777,nosuid,nodev tmpfs m/dev/shm\nmount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts m/dev/pts\nln -s pts/ptmx m/dev/ptmx\nln -s /proc/self/fd m/dev/fd\nln -s /proc/self/fd/0 m/dev/stdin\nln -s /proc/self/fd/1 m/dev/stdout\nln -s /proc/self/fd/2 m/dev/stderr\nmount -t tmpfs -o mode=1777,nosuid,nodev tmpfs m/tmp\necho slipway > /proc/sys/kernel/hostname 2>/dev/null || :\nwhile [ "$binds" -gt 0 ]; do\n  source=$1 target=$2\n  shift 2\n  binds=$((binds - 1))\n  option=\n  case $target in ro:*) target=${target#ro:} option=ro ;; esac\n  if [ -d "$source" ]; then mkdir -p "m$target"; elif [ ! -e "m$target" ]; then mkdir -p "m${target%/*}"; : > "m$target"; fi\n  mount --bind "$source" "m$target"\n  if [ -n "$option" ]; then mount -o remount,bind,ro "m$target" 2>/dev/null || mount -o remount,bind,ro,nosuid,nodev "m$target"; fi\ndone\nif [ "$network" = loopback ]; then ip link set lo up; fi\nif [ "$network" = on ]; then\n  rm -f m/etc/resolv.conf\n  for file in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt; do\n    if [ -s "$file" ]; then\n      mkdir -p "m${file%/*}"\n      cat "$file" > "m$file"\n    fi\n  done\nfi\nif [ "$user" = root ]; then exec chroot m "$@"; fi\nchown -R 2000:2000 m/build\nexec chroot m setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"\n';
+var enter_default2 = '# Puts a root together from overlay layers inside namespaces that unshare(1) made, and hands over to enter.pl.\n# Everything is mounted in a private mount namespace: it is gone with the last process.\n# Arguments: INIT FOLDER LOWER UPPER NETWORK USER BINDS COMMAND...\n#   INIT    text of enter.pl\n#   FOLDER  work folder with the lower layers as links, cwd of the mounts (so that no path needs quoting in mount options)\n#   LOWER   names of the links, topmost first, joined by colons\n#   UPPER   `tmpfs`, or a folder\'s name under FOLDER that keeps what is written\n#   NETWORK `on`, `off`, or `loopback`: off, but for what one process says to another on this machine\n#   USER    `root`, or `builder`: no privileges and none to gain\n#   BINDS   number of bind mounts, each two further arguments: SOURCE and TARGET, `ro:` before TARGET where it may not be written\n# Environment: ENTER_OVERLAY  further options of the overlay\n#   ENTER_SIZE       bytes that each file system in memory may hold\n#   ENTER_GROUPS     control groups to join, joined by colons\n#   ENTER_DATA       KiB of memory that one process may take, where no control group counts it\n#   ENTER_PROCESSES  most processes, where the kernel counts them by namespace\nset -eu\ninit=$1 folder=$2 lower=$3 upper=$4 network=$5 user=$6 binds=$7\nshift 7\ncd "$folder"\nIFS=:\nfor group in ${ENTER_GROUPS:-}; do echo 0 > "$group/cgroup.procs"; done\nunset IFS\nif [ -n "${ENTER_PROCESSES:-}" ]; then echo "$ENTER_PROCESSES" > /proc/sys/kernel/pid_max; fi\nulimit -c 0\nif [ -n "${ENTER_DATA:-}" ]; then ulimit -d "$ENTER_DATA"; fi\nmkdir -p m\nif [ "$upper" = tmpfs ]; then\n  mkdir -p t\n  mount -t tmpfs -o "mode=0755,nosuid,nodev,size=$ENTER_SIZE" tmpfs t\n  upper=t/u\n  mkdir t/u t/w\n  work=t/w\nelse\n  work=$upper.work\n  mkdir -p "$upper" "$work"\nfi\nmount -t overlay overlay -o "nosuid,nodev,lowerdir=$lower,upperdir=$upper,workdir=$work${ENTER_OVERLAY:-}" m\n# A layer may hold links, which lead to the host\'s files as long as this script runs.\ntop=$(cd m && pwd -P)\ninside() {\n  if [ "$(readlink -m "m$1")" != "$top$1" ]; then\n    echo "slipway: $1 of the root is a link, or below one" >&2\n    exit 125\n  fi\n}\nfor path in /proc /dev /tmp; do inside "$path"; done\nmount -t proc -o nosuid,nodev,noexec proc m/proc\nmount -t tmpfs -o mode=0755,nosuid,size=64k tmpfs m/dev\nfor device in null zero full random urandom; do\n  : > "m/dev/$device"\n  mount --bind "/dev/$device" "m/dev/$device"\ndone\nmkdir m/dev/shm m/dev/pts\nmount -t tmpfs -o "mode=1777,nosuid,nodev,size=$ENTER_SIZE" tmpfs m/dev/shm\nmount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts m/dev/pts\nln -s pts/ptmx m/dev/ptmx\nln -s /proc/self/fd m/dev/fd\nln -s /proc/self/fd/0 m/dev/stdin\nln -s /proc/self/fd/1 m/dev/stdout\nln -s /proc/self/fd/2 m/dev/stderr\nmount -t tmpfs -o "mode=1777,nosuid,nodev,size=$ENTER_SIZE" tmpfs m/tmp\nwhile [ "$binds" -gt 0 ]; do\n  source=$1 target=$2\n  shift 2\n  binds=$((binds - 1))\n  option=\n  case $target in ro:*) target=${target#ro:} option=ro ;; esac\n  inside "$target"\n  if [ -d "$source" ]; then mkdir -p "m$target"; elif [ ! -e "m$target" ]; then mkdir -p "m${target%/*}"; : > "m$target"; fi\n  mount --bind "$source" "m$target"\n  mount -o "remount,bind,${option:+ro,}nosuid,nodev" "m$target"\ndone\nif [ "$network" = loopback ]; then ip link set lo up; fi\nif [ "$network" = on ]; then\n  rm -f m/etc/resolv.conf\n  for file in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt; do\n    if [ -s "$file" ]; then\n      inside "$file"\n      mkdir -p "m${file%/*}"\n      cat "$file" > "m$file"\n    fi\n  done\nfi\nif [ "$user" != root ]; then chown -R 2000:2000 m/build; fi\nunset ENTER_OVERLAY ENTER_SIZE ENTER_GROUPS ENTER_DATA ENTER_PROCESSES\nexec perl -e "$init" -- "$user" "$@"\n';
 
 // ts-src/sandbox/unshare.ts
 init_files();
+
+// ts-src/sandbox/control-groups.ts
+var import_node_crypto6 = require("node:crypto");
+var import_node_fs40 = require("node:fs");
+var import_node_path46 = require("node:path");
+var mountRoot = "/sys/fs/cgroup";
+var found;
+function controlGroups() {
+  return found ??= process.getuid?.() === 0 ? unified() ?? separate() : [];
+}
+function unified() {
+  try {
+    const offered = (0, import_node_fs40.readFileSync)((0, import_node_path46.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
+    if (!["memory", "pids"].every((c) => offered.includes(c))) return void 0;
+    (0, import_node_fs40.writeFileSync)((0, import_node_path46.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
+    const hierarchy = { root: mountRoot, version: 2, controllers: ["memory", "pids"] };
+    return usable(hierarchy) ? [hierarchy] : void 0;
+  } catch {
+    return void 0;
+  }
+}
+var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs40.existsSync)((0, import_node_path46.join)(h.root, "cgroup.procs")) && usable(h));
+function ownGroup(controller) {
+  const line = (0, import_node_fs40.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
+  const own3 = (0, import_node_path46.join)(mountRoot, controller, line?.split(":").slice(2).join(":") ?? "");
+  return (0, import_node_fs40.existsSync)((0, import_node_path46.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path46.join)(mountRoot, controller);
+}
+function usable(hierarchy) {
+  sweep(hierarchy);
+  const group = (0, import_node_path46.join)(hierarchy.root, name4());
+  try {
+    (0, import_node_fs40.mkdirSync)(group);
+    (0, import_node_fs40.rmdirSync)(group);
+    return true;
+  } catch {
+    return false;
+  }
+}
+var name4 = () => `slipway-${process.pid}-${(0, import_node_crypto6.randomBytes)(4).toString("hex")}`;
+function sweep({ root }) {
+  try {
+    for (const entry of (0, import_node_fs40.readdirSync)(root)) {
+      const pid = /^slipway-(\d+)-[0-9a-f]{8}$/.exec(entry)?.[1];
+      if (pid && !(0, import_node_fs40.existsSync)(`/proc/${pid}`)) remove((0, import_node_path46.join)(root, entry));
+    }
+  } catch {
+  }
+}
+function remove(group) {
+  try {
+    (0, import_node_fs40.rmdirSync)(group);
+  } catch {
+  }
+}
+function openGroup(limits) {
+  const hierarchies = controlGroups();
+  if (!hierarchies.some((h) => h.controllers.includes("memory"))) return void 0;
+  const own3 = name4();
+  const made2 = [];
+  try {
+    for (const hierarchy of hierarchies) {
+      const folder = (0, import_node_path46.join)(hierarchy.root, own3);
+      (0, import_node_fs40.mkdirSync)(folder);
+      made2.push({ folder, hierarchy });
+      if (hierarchy.controllers.includes("pids")) (0, import_node_fs40.writeFileSync)((0, import_node_path46.join)(folder, "pids.max"), String(limits.processes));
+      if (hierarchy.controllers.includes("memory")) limitMemory(folder, hierarchy.version, limits.memory);
+    }
+  } catch {
+    for (const { folder } of made2) remove(folder);
+    return void 0;
+  }
+  return {
+    folders: made2.map((m) => m.folder),
+    close() {
+      const met = made2.map((m) => limitMet(m.folder, m.hierarchy)).find((m) => m !== void 0);
+      for (const { folder } of made2) remove(folder);
+      return met;
+    }
+  };
+}
+function limitMemory(folder, version2, bytes) {
+  (0, import_node_fs40.writeFileSync)((0, import_node_path46.join)(folder, version2 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
+  const swap = (0, import_node_path46.join)(folder, version2 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
+  if ((0, import_node_fs40.existsSync)(swap)) (0, import_node_fs40.writeFileSync)(swap, version2 === 2 ? "0" : String(bytes));
+}
+function limitMet(folder, { version: version2, controllers }) {
+  const count2 = (file2, key) => {
+    try {
+      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs40.readFileSync)((0, import_node_path46.join)(folder, file2), "utf8"))?.[1] ?? 0);
+    } catch {
+      return 0;
+    }
+  };
+  if (controllers.includes("memory") && count2(version2 === 2 ? "memory.events" : "memory.oom_control", "oom_kill"))
+    return "memory";
+  return controllers.includes("pids") && count2("pids.events", "max") ? "processes" : void 0;
+}
+
+// ts-src/sandbox/unshare.ts
 function unshareDriver() {
   const plain2 = process.getuid() !== 0;
   const user = plain2 ? ["--user", "--map-auto", "--map-root-user"] : [];
   const inside = (namespaces, command, options4) => run(
     "setpriv",
     ["--pdeathsig", "KILL", "unshare", ...user, ...namespaces, "--fork", "--kill-child=KILL", ...command],
-    options4
+    // A session of its own: no terminal of ours is within reach.
+    { ...options4, detached: true }
   );
   let known2;
   const isPrivate = () => known2 ??= run("unshare", [...user, "--mount", "--propagation", "private", "true"]).then((o) => o.code === 0);
@@ -26927,17 +27247,17 @@ function unshareDriver() {
   return {
     name: "unshare",
     async enter(entry) {
-      (0, import_node_fs40.mkdirSync)(entry.work, { recursive: true });
+      (0, import_node_fs41.mkdirSync)(entry.work, { recursive: true });
       const links = entry.root.layers.map((layer, i) => {
-        (0, import_node_fs40.symlinkSync)(layer, (0, import_node_path46.join)(entry.work, `l${i}`));
+        (0, import_node_fs41.symlinkSync)(layer, (0, import_node_path47.join)(entry.work, `l${i}`));
         return `l${i}`;
       });
       let upper = "tmpfs";
       if (entry.root.keep) {
-        (0, import_node_fs40.mkdirSync)(entry.root.keep, { recursive: true });
-        (0, import_node_fs40.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
-        (0, import_node_fs40.symlinkSync)(entry.root.keep, (0, import_node_path46.join)(entry.work, "k"));
-        (0, import_node_fs40.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path46.join)(entry.work, "k.work"));
+        (0, import_node_fs41.mkdirSync)(entry.root.keep, { recursive: true });
+        (0, import_node_fs41.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
+        (0, import_node_fs41.symlinkSync)(entry.root.keep, (0, import_node_path47.join)(entry.work, "k"));
+        (0, import_node_fs41.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path47.join)(entry.work, "k.work"));
         upper = "k";
       }
       const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -26950,10 +27270,15 @@ function unshareDriver() {
         "--uts",
         ...entry.network === true ? [] : ["--net"]
       ];
+      const limits = entry.limits ?? defaultLimits();
+      const group = openGroup(limits);
       const env = {
         ...entry.env,
         PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        ...plain2 ? { SLIPWAY_OVERLAY: ",userxattr" } : {}
+        ENTER_SIZE: String(limits.temporary),
+        ...plain2 ? { ENTER_OVERLAY: ",userxattr" } : {},
+        ...group ? { ENTER_GROUPS: group.folders.join(":") } : { ENTER_DATA: String(Math.floor(limits.memory / 1024)) },
+        ...countsProcesses() ? { ENTER_PROCESSES: String(limits.processes) } : {}
       };
       const { log, signal } = entry;
       const outcome = await inside(
@@ -26961,8 +27286,9 @@ function unshareDriver() {
         [
           "sh",
           "-c",
-          enter_default,
+          enter_default2,
           "enter",
+          enter_default,
           entry.work,
           links.join(":"),
           upper,
@@ -26974,11 +27300,12 @@ function unshareDriver() {
         ],
         { env, signal, ...log ? { log } : {} }
       );
+      const exceeded = group?.close();
       await unmount(entry.work);
-      return outcome;
+      return exceeded ? { ...outcome, exceeded } : outcome;
     },
     unpack: (tar, folder) => {
-      (0, import_node_fs40.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs41.mkdirSync)(folder, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder], {});
     },
     ready: (folder) => Promise.resolve(exists(folder)),
@@ -27016,11 +27343,11 @@ function timeOf(v) {
   return minutes2 > 0 && minutes2 <= 24 * 24 * 60 ? minutes2 : void 0;
 }
 function limitsOf(verb, values) {
-  const cores = (0, import_node_os5.availableParallelism)();
+  const cores = (0, import_node_os6.availableParallelism)();
   const workers = count(values.workers, Math.min(cores, 8));
   const jobs2 = count(
     values.jobs,
-    Math.max(1, Math.min(cores, Math.floor((0, import_node_os5.freemem)() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1))
+    Math.max(1, Math.min(cores, Math.floor((0, import_node_os6.freemem)() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1))
   );
   const minutes2 = timeOf(values.timeout ?? "180");
   if (workers && jobs2 && minutes2) {
@@ -27039,16 +27366,16 @@ function limitsOf(verb, values) {
 var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
 
 // ts-src/engine/system-lock.ts
-var import_node_path47 = require("node:path");
+var import_node_path48 = require("node:path");
 init_diagnostics();
 init_files();
-var file = (workspace) => (0, import_node_path47.join)(workspace.state, "platforms.json");
+var file = (workspace) => (0, import_node_path48.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known2 = readJson(file(workspace)) ?? {};
   return Object.fromEntries(
     Object.entries(known2).filter(
       ([id]) => Object.entries(workspace.distro.platforms).some(
-        ([name4, p]) => p.architectures.some((a) => id === `${name4}-${a}`)
+        ([name5, p]) => p.architectures.some((a) => id === `${name5}-${a}`)
       )
     )
   );
@@ -27077,7 +27404,7 @@ function moved(lock2, platforms) {
     const then = Object.hasOwn(lock2.platforms, id) ? lock2.platforms[id] : void 0;
     if (!then) return [];
     const changes = Object.entries(now.packages).flatMap(
-      ([name4, version2]) => Object.hasOwn(then.packages, name4) && then.packages[name4] !== version2 ? [`${name4} ${then.packages[name4]} \u2192 ${version2}`] : []
+      ([name5, version2]) => Object.hasOwn(then.packages, name5) && then.packages[name5] !== version2 ? [`${name5} ${then.packages[name5]} \u2192 ${version2}`] : []
     );
     if (!changes.length && then.base === now.base) return [];
     const what = changes.length ? `${changes.slice(0, 8).join(", ")}${changes.length > 8 ? ` and ${changes.length - 8} more` : ""}` : "its base system has another digest";
@@ -27172,7 +27499,7 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned.diagnostics);
   if (!planned.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned.value;
-  const output = values.output === void 0 ? (0, import_node_path48.join)(workspace.root, "out") : (0, import_node_path48.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path49.join)(workspace.root, "out") : (0, import_node_path49.resolve)(values.output);
   const abort = new AbortController();
   const stop = () => {
     if (!abort.signal.aborted) writeMessage("\nstopping: what was finished is kept\n");
@@ -27185,7 +27512,7 @@ async function runBuild(verb, values, packages, tests) {
     showDiagnostics(lacking);
     return exit.failed;
   }
-  (0, import_node_fs41.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs42.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);
   try {
     return await buildAll(values, planned.value, {
@@ -27342,7 +27669,7 @@ ${verdict}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   writeMessage(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path48.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path49.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -27357,11 +27684,11 @@ ${verdict}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeMessage(`report: ${(0, import_node_path48.join)(output, "report.html")}
+    writeMessage(`report: ${(0, import_node_path49.join)(output, "report.html")}
 `);
     writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path48.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path49.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -27411,18 +27738,18 @@ function namesByDebian(planned) {
     if (!names2) {
       const debianOf = debianNames(planned.workspace.distro, distribution2);
       const packages = planned.distributions.find((d) => d.name === distribution2)?.packages.keys() ?? [];
-      known2.set(distribution2, names2 = new Map([...packages].map((name4) => [debianOf(name4), name4])));
+      known2.set(distribution2, names2 = new Map([...packages].map((name5) => [debianOf(name5), name5])));
     }
     return names2.get(debian);
   };
 }
 function notForAll(path2) {
   const parts = path2.split("/");
-  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs41.statSync)(p).mode & 1) === 0);
+  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs42.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs42 = require("node:fs");
+var import_node_fs43 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -27488,7 +27815,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs42.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs43.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before2);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -27565,14 +27892,14 @@ init_diagnostics();
 
 // ts-src/query/explain.ts
 init_diagnostics();
-function explain(plan2, resolvers, name4) {
-  const explanation = { name: name4, conditional: [], scopes: [] };
+function explain(plan2, resolvers, name5) {
+  const explanation = { name: name5, conditional: [], scopes: [] };
   plan2.scopes.forEach((scope, i) => {
     const resolver = resolvers[i];
     const { evaluated } = resolver;
-    const number3 = evaluated.number.get(name4);
+    const number3 = evaluated.number.get(name5);
     if (number3 !== void 0 && !explanation.package) describe3(explanation, evaluated, number3);
-    const e = explainScope(scope, resolver, name4);
+    const e = explainScope(scope, resolver, name5);
     if (number3 !== void 0 || e.neededBy.length) explanation.scopes.push(e);
   });
   return explanation.scopes.length ? explanation : void 0;
@@ -27598,24 +27925,24 @@ function describe3(explanation, evaluated, number3) {
     if (d.condition !== void 0 && !p.dependencies.includes(d))
       explanation.conditional.push({ name: d.name, tag: d.tag, condition: d.condition });
 }
-function explainScope(scope, resolver, name4) {
+function explainScope(scope, resolver, name5) {
   const { evaluated } = resolver;
-  const number3 = evaluated.number.get(name4);
-  const place = scope.packages.findIndex((p2) => p2.name === name4);
+  const number3 = evaluated.number.get(name5);
+  const place = scope.packages.findIndex((p2) => p2.name === name5);
   const p = scope.packages[place];
   const dependents = p ? dependentsOf(scope) : [];
   const direct = scope.packages.filter(
-    (q3) => q3.build.includes(name4) || q3.run.includes(name4) || q3.test.includes(name4) || evaluated.needs(evaluated.number.get(q3.name)).some((n) => n.name === name4)
+    (q3) => q3.build.includes(name5) || q3.run.includes(name5) || q3.test.includes(name5) || evaluated.needs(evaluated.number.get(q3.name)).some((n) => n.name === name5)
   ).map((q3) => q3.name).sort(compare);
   return {
     distribution: scope.distribution,
     platform: scope.platform,
     count: scope.packages.length,
     ...p ? { debian: p.debian, place: place + 1 } : {},
-    from: originText(resolver, resolver.find(name4)),
+    from: originText(resolver, resolver.find(name5)),
     ...p?.blocked === void 0 ? {} : { blocked: p.blocked },
     ...p?.mustBeCached ? { held: true } : {},
-    why: p ? whyChain(scope, name4) : [],
+    why: p ? whyChain(scope, name5) : [],
     needs: number3 === void 0 ? [] : needsOf2(resolver, number3),
     neededBy: direct,
     neededByAll: p ? closureUp(dependents, place) : 0,
@@ -27629,7 +27956,7 @@ var roleNames = [
 ];
 function needsOf2(resolver, number3) {
   const { evaluated } = resolver;
-  const found = evaluated.needs(number3).map((n) => ({
+  const found2 = evaluated.needs(number3).map((n) => ({
     name: n.name,
     for: roleNames.filter(([role]) => n.roles & role).map(([, text2]) => text2),
     tag: n.dependency.tag,
@@ -27637,12 +27964,12 @@ function needsOf2(resolver, number3) {
     line: n.dependency.line,
     from: originText(resolver, resolver.resolve(n))
   }));
-  const said = new Set(found.map((n) => n.name));
+  const said = new Set(found2.map((n) => n.name));
   const inside = evaluated.inside[number3];
   for (const d of /* @__PURE__ */ new Set([...inside.build, ...inside.run])) {
     const n = evaluated.names[d];
     if (said.has(n)) continue;
-    found.push({
+    found2.push({
       name: n,
       for: [...inside.build.includes(d) ? ["build"] : [], ...inside.run.includes(d) ? ["run"] : []],
       tag: edgeOf(evaluated, number3, d).tag,
@@ -27656,9 +27983,9 @@ function needsOf2(resolver, number3) {
     [implied.build, "build"],
     [implied.test, "test"]
   ])
-    for (const name4 of names2.filter((n) => !said.has(n)))
-      found.push({ name: name4, for: [purpose], tag: `build type ${p.buildType}`, line: 0, from: `system: ${name4}` });
-  return found.sort((a, b) => compare(a.name, b.name) || a.line - b.line);
+    for (const name5 of names2.filter((n) => !said.has(n)))
+      found2.push({ name: name5, for: [purpose], tag: `build type ${p.buildType}`, line: 0, from: `system: ${name5}` });
+  return found2.sort((a, b) => compare(a.name, b.name) || a.line - b.line);
 }
 function originText(resolver, r) {
   switch (r.from) {
@@ -27673,10 +28000,10 @@ function originText(resolver, r) {
       return r.rosdep.kind === "not-here" ? `nowhere: ${r.rosdep.reason}` : "nowhere: no package and no rosdep key";
   }
 }
-function whyChain(scope, name4) {
+function whyChain(scope, name5) {
   const why = new Map(scope.packages.map((p) => [p.name, p.why]));
-  const chain = [name4];
-  for (let at2 = why.get(name4); at2 && "neededBy" in at2 && chain.length <= scope.packages.length; at2 = why.get(at2.neededBy))
+  const chain = [name5];
+  for (let at2 = why.get(name5); at2 && "neededBy" in at2 && chain.length <= scope.packages.length; at2 = why.get(at2.neededBy))
     chain.unshift(at2.neededBy);
   return chain;
 }
@@ -27856,23 +28183,23 @@ function difference2(before2, now) {
 
 // ts-src/engine/why.ts
 var most2 = 100;
-async function lastBuilds(workspace, plan2, name4) {
+async function lastBuilds(workspace, plan2, name5) {
   const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, void 0);
   const names2 = [];
   for await (const { name: run2 } of store2.blobs.list("runs"))
     if (/^runs\/\d{14}-[^/]*\.json$/.test(run2)) names2.push(run2);
   const runs = (await store2.many(names2.sort().reverse().slice(0, most2), (run2) => store2.readJson(run2))).filter((r) => r !== void 0).sort((a, b) => b.finished - a.finished);
-  const found = [];
+  const found2 = [];
   for (const scope of plan2.scopes) {
-    if (!scope.packages.some((p) => p.name === name4)) continue;
+    if (!scope.packages.some((p) => p.name === name5)) continue;
     for (const target of scope.targets) {
-      const id = taskId(scope.distribution, target, name4);
+      const id = taskId(scope.distribution, target, name5);
       const keys = [...new Set(runs.flatMap((r) => r.tasks[id] ? [r.tasks[id].key] : []))];
       const [now, before2] = await store2.many(keys.slice(0, 2), (key) => store2.get(key));
-      if (now) found.push(explainKey(id, now, before2));
+      if (now) found2.push(explainKey(id, now, before2));
     }
   }
-  return found;
+  return found2;
 }
 
 // ts-src/cli/explain.ts
@@ -27889,8 +28216,8 @@ var explain2 = defineCommand({
     "changed-since": selectionOptions["changed-since"],
     json: { type: "boolean", help: "as data" }
   },
-  async run(values, [name4, ...more]) {
-    if (name4 === void 0 || more.length) {
+  async run(values, [name5, ...more]) {
+    if (name5 === void 0 || more.length) {
       writeMessage("slipway explain: name one package\n");
       return exit.usage;
     }
@@ -27900,22 +28227,22 @@ var explain2 = defineCommand({
       return exit.failed;
     }
     const { plan: plan2, resolvers, diagnostics } = planned.value;
-    const found = explain(plan2, resolvers, name4);
-    if (!found) {
-      const near = nearest(name4, new Set(resolvers.flatMap((r) => r.evaluated.names)));
+    const found2 = explain(plan2, resolvers, name5);
+    if (!found2) {
+      const near = nearest(name5, new Set(resolvers.flatMap((r) => r.evaluated.names)));
       showDiagnostics([
-        error("selection", `nothing is called '${name4}', and no package needs it`, {
+        error("selection", `nothing is called '${name5}', and no package needs it`, {
           hint: near ? `did you mean '${near}'?` : void 0
         })
       ]);
       return exit.failed;
     }
-    const own3 = diagnostics.filter((d) => d.message.includes(`'${name4}'`));
+    const own3 = diagnostics.filter((d) => d.message.includes(`'${name5}'`));
     showDiagnostics(own3);
-    const builds = found.package ? await lastBuilds(planned.value.workspace, plan2, name4) : [];
+    const builds = found2.package ? await lastBuilds(planned.value.workspace, plan2, name5) : [];
     writeOutput(
-      values.json ? `${JSON.stringify({ ...found, builds })}
-` : `${renderExplanation(found)}${renderKeys(builds)}`
+      values.json ? `${JSON.stringify({ ...found2, builds })}
+` : `${renderExplanation(found2)}${renderKeys(builds)}`
     );
     return own3.some(isError) ? exit.failed : exit.ok;
   }
@@ -29851,11 +30178,11 @@ function drawingOf(scope, by) {
   const place = /* @__PURE__ */ new Map();
   for (const p of scope.packages) if (!place.has(p.repository)) place.set(p.repository, place.size);
   const order3 = [...place.keys()];
-  const nodes = order3.map((name4) => {
-    const mine = scope.packages.filter((p) => p.repository === name4);
+  const nodes = order3.map((name5) => {
+    const mine = scope.packages.filter((p) => p.repository === name5);
     return {
-      id: name4,
-      label: name4,
+      id: name5,
+      label: name5,
       note: plural(mine.length, "package"),
       blocked: mine.some((p) => p.blocked !== void 0),
       named: mine.some((p) => "named" in p.why)
@@ -30020,8 +30347,8 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/init.ts
-var import_node_fs43 = require("node:fs");
-var import_node_path49 = require("node:path");
+var import_node_fs44 = require("node:fs");
+var import_node_path50 = require("node:path");
 var import_promises3 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -30079,12 +30406,12 @@ var options2 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named2 = (0, import_node_path49.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named2 = (0, import_node_path50.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named2 || "acme");
   const os = values.os ?? "debian";
-  const release = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
-  const valid = /^[a-z0-9][a-z0-9.+]*$/.test(organization) && (os === "debian" || os === "ubuntu") && /^[a-z]+$/.test(release);
-  return valid ? { organization, os, release } : void 0;
+  const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
+  const valid = /^[a-z0-9][a-z0-9.+]*$/.test(organization) && (os === "debian" || os === "ubuntu") && /^[a-z]+$/.test(release2);
+  return valid ? { organization, os, release: release2 } : void 0;
 }
 async function confirm(question) {
   const terminal = (0, import_promises3.createInterface)({ input: process.stdin, output: process.stderr });
@@ -30095,7 +30422,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others = (0, import_node_fs43.readdirSync)(root).filter((name4) => name4 !== ".git");
+  const others = (0, import_node_fs44.readdirSync)(root).filter((name5) => name5 !== ".git");
   if (yes || !others.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -30118,7 +30445,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options2,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path49.resolve)(folder);
+    const root = (0, import_node_path50.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -30128,8 +30455,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names2 = Object.keys(files);
-    (0, import_node_fs43.mkdirSync)(root, { recursive: true });
-    const taken = names2.filter((f) => (0, import_node_fs43.existsSync)((0, import_node_path49.join)(root, f)));
+    (0, import_node_fs44.mkdirSync)(root, { recursive: true });
+    const taken = names2.filter((f) => (0, import_node_fs44.existsSync)((0, import_node_path50.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -30140,8 +30467,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names2, values.yes === true)) return exit.failed;
-    for (const [path2, text2] of Object.entries(files)) writeWhole((0, import_node_path49.join)(root, path2), text2);
-    const git2 = (0, import_node_fs43.existsSync)((0, import_node_path49.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text2] of Object.entries(files)) writeWhole((0, import_node_path50.join)(root, path2), text2);
+    const git2 = (0, import_node_fs44.existsSync)((0, import_node_path50.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names2.map((f) => `    ${f}
 `).join("")}
@@ -30175,12 +30502,12 @@ var lock = defineCommand({
     if (!planned.ok) return exit.failed;
     const { workspace, distributions, diagnostics } = planned.value;
     const unpinned = sorted(await pinCommits(distributions, reporter));
-    for (const [name4, d] of Object.entries(workspace.distro.distributions))
+    for (const [name5, d] of Object.entries(workspace.distro.distributions))
       if (d.folders.length)
         unpinned.push(
           warning(
             "lock-folder",
-            `distributions.${name4}: packages of ${d.folders.join(", ")} are taken as they lie on the disk; a lock can't pin them`,
+            `distributions.${name5}: packages of ${d.folders.join(", ")} are taken as they lie on the disk; a lock can't pin them`,
             { file: workspace.file, hint: "put them into git repositories to have them locked" }
           )
         );
@@ -30267,8 +30594,8 @@ var validate3 = defineCommand({
 });
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs47 = require("node:fs");
-var import_node_path53 = require("node:path");
+var import_node_fs48 = require("node:fs");
+var import_node_path54 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -30277,38 +30604,38 @@ var defaults = ["main", "master"];
 function runPolicyOf(distro, ref, primary) {
   if (ref.request !== void 0)
     return { kind: "request", channel: void 0, locked: false, strict: false, keep: void 0 };
-  const name4 = ref.tag ?? ref.branch ?? "HEAD";
+  const name5 = ref.tag ?? ref.branch ?? "HEAD";
   for (const t of distro.tracks) {
     const pattern = ref.tag === void 0 ? t.branch : t.tag;
-    if (pattern === void 0 || !matchesRef(pattern, name4)) continue;
-    const kind = ref.tag !== void 0 ? "release" : (primary ?? defaults.includes(name4)) || t.channel === "nightly" ? "nightly" : "experiment";
+    if (pattern === void 0 || !matchesRef(pattern, name5)) continue;
+    const kind = ref.tag !== void 0 ? "release" : (primary ?? defaults.includes(name5)) || t.channel === "nightly" ? "nightly" : "experiment";
     return {
       kind,
-      channel: t.channel.replaceAll("{name}", channelPart(name4)),
+      channel: t.channel.replaceAll("{name}", channelPart(name5)),
       locked: t.locked,
       strict: t.strict ?? kind === "release",
       keep: t.keep
     };
   }
   if (ref.tag !== void 0)
-    return { kind: "release", channel: `release/${channelPart(name4)}`, locked: true, strict: true, keep: void 0 };
-  if (primary ?? defaults.includes(name4))
+    return { kind: "release", channel: `release/${channelPart(name5)}`, locked: true, strict: true, keep: void 0 };
+  if (primary ?? defaults.includes(name5))
     return { kind: "nightly", channel: "nightly", locked: false, strict: false, keep: void 0 };
   return {
     kind: "experiment",
-    channel: `experiment/${channelPart(name4)}`,
+    channel: `experiment/${channelPart(name5)}`,
     locked: false,
     strict: false,
     keep: void 0
   };
 }
-var matchesRef = (pattern, name4) => {
+var matchesRef = (pattern, name5) => {
   const slashed = (text2) => text2.replaceAll("/", "_");
-  return matcher([slashed(pattern).replace(/[^A-Za-z0-9_*?-]/g, "-")])(slashed(name4).replace(/[^A-Za-z0-9_-]/g, "-")) && (pattern.includes("*") || pattern.includes("?") || pattern === name4);
+  return matcher([slashed(pattern).replace(/[^A-Za-z0-9_*?-]/g, "-")])(slashed(name5).replace(/[^A-Za-z0-9_-]/g, "-")) && (pattern.includes("*") || pattern.includes("?") || pattern === name5);
 };
-function channelPart(name4) {
-  const plain2 = name4.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[.-]+/, "").replace(/\.\.+/g, ".").slice(0, 80);
-  return plain2 === name4 ? plain2 : `${plain2 || "ref"}-${sha256(name4).slice(0, 6)}`;
+function channelPart(name5) {
+  const plain2 = name5.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[.-]+/, "").replace(/\.\.+/g, ".").slice(0, 80);
+  return plain2 === name5 ? plain2 : `${plain2 || "ref"}-${sha256(name5).slice(0, 6)}`;
 }
 
 // ts-src/read/git/credentials.ts
@@ -30316,19 +30643,19 @@ function useGitCredentials(env) {
   const config2 = [];
   const hosts = [];
   for (let i = 0; ; i++) {
-    const name4 = `SLIPWAY_GIT_${i}`;
-    const host = env[`${name4}_HOST`];
+    const name5 = `SLIPWAY_GIT_${i}`;
+    const host = env[`${name5}_HOST`];
     if (host === void 0) break;
     if (!/^[A-Za-z0-9][A-Za-z0-9.-]*(:\d+)?$/.test(host)) continue;
-    if (env[`${name4}_KEY`] !== void 0) hosts.push({ host, key: `${name4}_KEY`, user: env[`${name4}_USER`] });
-    if (env[`${name4}_PASSWORD`] === void 0) continue;
-    env[`${name4}_USER`] ??= "token";
+    if (env[`${name5}_KEY`] !== void 0) hosts.push({ host, key: `${name5}_KEY`, user: env[`${name5}_USER`] });
+    if (env[`${name5}_PASSWORD`] === void 0) continue;
+    env[`${name5}_USER`] ??= "token";
     for (const scheme of ["https", "http"]) {
       config2.push(
         [`credential.${scheme}://${host}.helper`, ""],
         [
           `credential.${scheme}://${host}.helper`,
-          `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$${name4}_USER" "$${name4}_PASSWORD"; }; f`
+          `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$${name5}_USER" "$${name5}_PASSWORD"; }; f`
         ]
       );
     }
@@ -30353,15 +30680,15 @@ function useGitCredentials(env) {
 init_rosdistro();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs46 = require("node:fs");
-var import_node_path52 = require("node:path");
+var import_node_fs47 = require("node:fs");
+var import_node_path53 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/farm/run-manifest.ts
-var import_node_crypto6 = require("node:crypto");
-var import_node_fs44 = require("node:fs");
-var import_node_path50 = require("node:path");
+var import_node_crypto7 = require("node:crypto");
+var import_node_fs45 = require("node:fs");
+var import_node_path51 = require("node:path");
 var import_node_zlib4 = require("node:zlib");
 init_diagnostics();
 init_files();
@@ -30375,7 +30702,7 @@ function unbundled({ manifest: packed2, ...rest }) {
   };
 }
 var lockName = (channel) => `locks/${channel}.json`;
-var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto6.randomBytes)(4).toString("hex")}`;
+var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto7.randomBytes)(4).toString("hex")}`;
 var isRunId = (text2) => /^\d{14}-[0-9a-f]{8}$/.test(text2);
 var bundleName = (id) => `runs/${id}/bundle.gz`;
 var partName = (id, architecture2) => `runs/${id}/part-${architecture2}.gz`;
@@ -30383,18 +30710,18 @@ var resultName = (id, task) => `runs/${id}/results/${task}.json`;
 var packed = (value2) => (0, import_node_zlib4.gzipSync)(JSON.stringify(value2), { level: 1 });
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), packed(bundle));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
-async function cached2(store2, state, name4) {
-  const copy = (0, import_node_path50.join)(state, "cache", name4.replace(/\.gz$/, ".json"));
+async function cached2(store2, state, name5) {
+  const copy = (0, import_node_path51.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
   const kept2 = readJson(copy);
   if (kept2) return kept2;
-  const data = await store2.getBlob(name4);
+  const data = await store2.getBlob(name5);
   if (!data) return void 0;
   const text2 = (0, import_node_zlib4.gunzipSync)(data);
   writeWhole(copy, text2, { sync: false });
   return JSON.parse(text2.toString("utf8"));
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs44.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs45.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -30409,10 +30736,10 @@ async function loadRun(id, storeUri, root, state, untrusted) {
     const part = await cached2(store2, state, partName(id, architecture2));
     if (part) parts.push(part);
   }
-  const distroRoot = (0, import_node_path50.join)(state, "cache", "runs", id, "distro");
+  const distroRoot = (0, import_node_path51.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(bundle.files))
-    if (!exists((0, import_node_path50.join)(distroRoot, path2)))
-      writeWhole((0, import_node_path50.join)(distroRoot, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path51.join)(distroRoot, path2)))
+      writeWhole((0, import_node_path51.join)(distroRoot, path2), Buffer.from(content, "base64"), { sync: false });
   const tested = testedIn(bundle);
   return good({
     bundle,
@@ -30451,7 +30778,7 @@ function filesOf3(distro, root) {
   const diagnostics = [];
   for (const path2 of [...paths2].sort()) {
     try {
-      files[path2] = (0, import_node_fs44.readFileSync)((0, import_node_path50.join)(root, path2)).toString("base64");
+      files[path2] = (0, import_node_fs45.readFileSync)((0, import_node_path51.join)(root, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -30468,11 +30795,11 @@ var distributionsOf = (plan2, distro, distributions) => distributions.map((d) =>
     pythonVersion: d.pythonVersion,
     repositories: d.repositories,
     packages: [...d.packages.values()].filter((p) => planned.has(p.name)).map((p) => ({ ...p, manifest: packedManifest.write(p.manifest) })),
-    debian: [...d.packages.keys()].sort().map((name4) => debianPackage(distro, d.name, name4))
+    debian: [...d.packages.keys()].sort().map((name5) => debianPackage(distro, d.name, name5))
   };
 });
-var distributionsIn = ({ distributions }) => distributions.map(({ name: name4, rosVersion, pythonVersion, repositories, packages }) => ({
-  name: name4,
+var distributionsIn = ({ distributions }) => distributions.map(({ name: name5, rosVersion, pythonVersion, repositories, packages }) => ({
+  name: name5,
   rosVersion,
   pythonVersion,
   repositories,
@@ -30541,7 +30868,7 @@ var Worker = class {
    * already, and so on above them. Who must be built stays open.
    */
   async settleAbove(done) {
-    const found = [];
+    const found2 = [];
     const queue = done.filter((d) => d.task < d.run.count);
     const asked = /* @__PURE__ */ new Set();
     for (let at2 = queue.shift(); at2; at2 = queue.shift()) {
@@ -30553,17 +30880,17 @@ var Worker = class {
         if ((await this.bringRoot(run2, other)).length) continue;
         asked.add(id);
         if (!await this.engine.resolveTask(run2, other)) continue;
-        found.push({ number: number3, result });
+        found2.push({ number: number3, result });
         if (other < run2.count && isDone(result.state)) queue.push({ run: run2, task: other });
       }
     }
-    return found;
+    return found2;
   }
 };
 
 // ts-src/farm/shard.ts
-var import_node_fs45 = require("node:fs");
-var import_node_path51 = require("node:path");
+var import_node_fs46 = require("node:fs");
+var import_node_path52 = require("node:path");
 
 // ts-src/graph/reduce.ts
 function reduceNeeds(count2, needs) {
@@ -30596,7 +30923,7 @@ function reduceNeeds(count2, needs) {
 function renderSchedule(run2, counts, groups, first, tasks) {
   const dependents = tasks.map(() => []);
   tasks.forEach((t, i) => t.waits.forEach((d) => dependents[d - first].push(first + i)));
-  const column = (name4, value2) => [name4, ...tasks.map(value2)].join(" ");
+  const column = (name5, value2) => [name5, ...tasks.map(value2)].join(" ");
   return `${[
     `run ${run2}`,
     `counts ${counts.cached} ${counts.todo} ${counts.open} ${counts.failed}`,
@@ -30620,7 +30947,7 @@ async function makeShard(session2, architecture2, first, retest, signal) {
       store: store2,
       taskKeys: session2.taskKeys,
       builder: session2.builder,
-      output: (0, import_node_path51.join)(input.state, "prepared"),
+      output: (0, import_node_path52.join)(input.state, "prepared"),
       workers: 1,
       failFast: false,
       testsStop: input.distro.tests.stop_dependents,
@@ -30660,8 +30987,8 @@ async function makeShard(session2, architecture2, first, retest, signal) {
     part.results[graph2.id] = graph2.results.filter((t) => t !== void 0 && t.state !== "waiting");
     graph2.results.forEach((t, task) => {
       if (t?.state !== "waiting") return;
-      const { name: name4 } = packageOf(graph2, task);
-      const seconds = (session2.history.get(kindOf(graph2, task) === "test" ? `${name4} test` : name4) ?? 15e3) / 1e3;
+      const { name: name5 } = packageOf(graph2, task);
+      const seconds = (session2.history.get(kindOf(graph2, task) === "test" ? `${name5} test` : name5) ?? 15e3) / 1e3;
       left.push({ run: i, task, priority: graph2.priority[task], seconds: Math.max(1, Math.round(seconds)) });
     });
   }
@@ -30690,10 +31017,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path51.join)(work2, tree);
+    const folder = (0, import_node_path52.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path51.join)(work2, `${tree}.packed`));
-    (0, import_node_fs45.rmSync)(folder, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path52.join)(work2, `${tree}.packed`));
+    (0, import_node_fs46.rmSync)(folder, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -30727,8 +31054,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else beside Jenkins' workspace, else .slipway here)"
   }
 };
-var farmState = (values) => (0, import_node_path52.resolve)(
-  values.state ?? process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? (0, import_node_path52.join)(process.env.WORKSPACE_TMP, "slipway") : ".slipway")
+var farmState = (values) => (0, import_node_path53.resolve)(
+  values.state ?? process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? (0, import_node_path53.join)(process.env.WORKSPACE_TMP, "slipway") : ".slipway")
 );
 async function openRun(verb, values, limits, signal, purpose, numbers) {
   if (values.run === void 0 || values.store === void 0) {
@@ -30745,7 +31072,7 @@ async function openRun(verb, values, limits, signal, purpose, numbers) {
   const { store: store2, bundle } = loaded.value;
   const input = numbers ? { ...loaded.value.input, plan: planOf(loaded.value, numbers) } : loaded.value.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path52.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path53.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -30784,7 +31111,7 @@ function planOf({ input, parts }, numbers) {
 }
 function lately(file2) {
   try {
-    return Date.now() - (0, import_node_fs46.statSync)(file2).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs47.statSync)(file2).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -30854,7 +31181,7 @@ function engineOf2(values, session2, output, signal, progress) {
   );
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path52.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path53.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line) => writeMessage(`${line}
 `)),
@@ -30895,7 +31222,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   return exit.ok;
 }
 async function keepResult(session2, output, id, number3, result) {
-  const log = result.log === void 0 ? void 0 : (0, import_node_path52.join)(output, result.log);
+  const log = result.log === void 0 ? void 0 : (0, import_node_path53.join)(output, result.log);
   const kept2 = {
     schema: 1,
     result,
@@ -30951,7 +31278,7 @@ var settle2 = defineCommand({
 
 // ts-src/farm/changed-repository.ts
 init_diagnostics();
-async function repositoryOf(workspace, folder, name4, distributions) {
+async function repositoryOf(workspace, folder, name5, distributions) {
   const known2 = /* @__PURE__ */ new Map();
   for (const d of distributions) {
     const entries = await readEntries(workspace, d);
@@ -30964,19 +31291,19 @@ async function repositoryOf(workspace, folder, name4, distributions) {
         )
       ]);
   }
-  if (name4 !== void 0) {
-    if (known2.has(name4)) return good(name4);
-    const near = nearest(name4, known2.keys());
+  if (name5 !== void 0) {
+    if (known2.has(name5)) return good(name5);
+    const near = nearest(name5, known2.keys());
     return bad(
-      error("selection", `no distribution has a repository '${name4}'`, {
+      error("selection", `no distribution has a repository '${name5}'`, {
         hint: near ? `did you mean '${near}'?` : "add it to the distribution file"
       })
     );
   }
   const asked = await git(["remote", "get-url", "origin"], { cwd: folder });
   const url2 = plainUrl(asked.stdout.trim());
-  const found = asked.code === 0 ? [...known2].find(([, urls]) => urls.includes(url2)) : void 0;
-  if (found) return good(found[0]);
+  const found2 = asked.code === 0 ? [...known2].find(([, urls]) => urls.includes(url2)) : void 0;
+  if (found2) return good(found2[0]);
   const last = url2.split("/").pop() ?? "";
   if (known2.has(last)) return good(last);
   return bad(
@@ -30997,17 +31324,17 @@ function downstreamOf(plan2, own3, how, budget) {
     }
   }
   const seen = new Set(own3);
-  const found = [];
+  const found2 = [];
   let edge = [...own3].sort();
   while (edge.length) {
     const next2 = /* @__PURE__ */ new Set();
-    for (const name4 of edge) for (const d of dependents.get(name4) ?? []) if (!seen.has(d)) next2.add(d);
+    for (const name5 of edge) for (const d of dependents.get(name5) ?? []) if (!seen.has(d)) next2.add(d);
     edge = [...next2].sort();
-    for (const name4 of edge) seen.add(name4);
-    found.push(...edge);
+    for (const name5 of edge) seen.add(name5);
+    found2.push(...edge);
     if (how === "direct") break;
   }
-  return { names: found.slice(0, budget), left: Math.max(0, found.length - budget) };
+  return { names: found2.slice(0, budget), left: Math.max(0, found2.length - budget) };
 }
 
 // ts-src/cli/farm/prepare.ts
@@ -31079,15 +31406,15 @@ async function runPrepare(given, packages) {
     return exit.usage;
   }
   useGitCredentials(process.env);
-  const found = await withDistro({
+  const found2 = await withDistro({
     ...given,
     ...given.state === void 0 && (process.env.SLIPWAY_STATE ?? process.env.WORKSPACE_TMP) ? { state: farmState(given) } : {}
   });
-  if (!found.ok) {
-    showDiagnostics(found.diagnostics);
+  if (!found2.ok) {
+    showDiagnostics(found2.diagnostics);
     return exit.failed;
   }
-  const values = found.value;
+  const values = found2.value;
   const workspace = await openWorkspace(values);
   if (!workspace.ok) {
     showDiagnostics(workspace.diagnostics);
@@ -31099,7 +31426,7 @@ async function runPrepare(given, packages) {
     writeMessage("slipway prepare: --store is file:PATH or s3://BUCKET/PREFIX\n");
     return exit.usage;
   }
-  const text2 = (name4) => values[name4] || void 0;
+  const text2 = (name5) => values[name5] || void 0;
   const isChange = text2("change") !== void 0;
   const pipeline2 = isChange ? { kind: "request", channel: void 0, locked: false, strict: false, keep: void 0 } : runPolicyOf(
     distro,
@@ -31137,13 +31464,13 @@ ${difference3}
     showDiagnostics(tools);
     return exit.failed;
   }
-  (0, import_node_fs47.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs48.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
     const architectures = [...new Set(planned.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
     const channel = await openChannel(store2, pipeline2.channel ?? "none");
-    const testable = (name4, named2) => values["no-test"] !== true && named2 && (!subject || subject.own.includes(name4) || subject.downstream.includes(name4));
+    const testable = (name5, named2) => values["no-test"] !== true && named2 && (!subject || subject.own.includes(name5) || subject.downstream.includes(name5));
     const bundle = {
       schema: 2,
       id: newRunId(planned.plan.stamp),
@@ -31219,7 +31546,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       ""
     );
     if (text2("output") === void 0) writeOutput(header + schedule);
-    else writeWhole((0, import_node_path53.resolve)(text2("output")), header + schedule);
+    else writeWhole((0, import_node_path54.resolve)(text2("output")), header + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -31228,7 +31555,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline2, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline2.locked) {
-    const file3 = (0, import_node_path53.join)(root, "lock.yaml");
+    const file3 = (0, import_node_path54.join)(root, "lock.yaml");
     if (exists(file3)) return { values: { ...values, lock: file3 }, notes: [] };
     return error(
       "lock-missing",
@@ -31250,7 +31577,7 @@ async function withLock(values, store2, pipeline2, root, state, isChange) {
         )
       ]
     };
-  const file2 = (0, import_node_path53.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file2 = (0, import_node_path54.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file2, text2.lock);
   return { values: { ...values, lock: file2 }, notes: [] };
 }
@@ -31259,7 +31586,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file2 = url2.slice("file:".length);
-    if (!(0, import_node_path53.isAbsolute)(file2) || !exists((0, import_node_path53.join)(file2, ".git"))) {
+    if (!(0, import_node_path54.isAbsolute)(file2) || !exists((0, import_node_path54.join)(file2, ".git"))) {
       const line = readIf(file2)?.split("\n")[0]?.trim();
       if (!line)
         return bad(
@@ -31279,18 +31606,18 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot.ok) return snapshot;
-  const folder = (0, import_node_path53.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path53.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path54.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path54.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path53.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path54.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path53.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path54.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, pipeline2) {
   if (values.change !== void 0) return planChange(values, values.change);
   if (pipeline2.kind === "request" && values.target !== void 0) {
@@ -31321,22 +31648,22 @@ async function planOf2(values, packages, pipeline2) {
   const planned = planInputs(read.value.inputs, read.value.selection);
   return planned.ok ? { planned: planned.value, subject: void 0, difference: void 0, users: {} } : planned;
 }
-async function targetCommit(root, name4) {
-  if (!isRefName(name4)) return error("history", `'${name4}' is no name of a branch`);
-  for (const ref of [`refs/remotes/origin/${name4}`, name4]) {
-    const found2 = await git(["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref}^{commit}`], { cwd: root });
-    if (found2.code === 0) return found2.stdout.trim();
+async function targetCommit(root, name5) {
+  if (!isRefName(name5)) return error("history", `'${name5}' is no name of a branch`);
+  for (const ref of [`refs/remotes/origin/${name5}`, name5]) {
+    const found3 = await git(["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref}^{commit}`], { cwd: root });
+    if (found3.code === 0) return found3.stdout.trim();
   }
-  const fetched = await git(["fetch", "--quiet", "--depth=1", "origin", `refs/heads/${name4}`], { cwd: root });
-  const found = fetched.code === 0 ? await git(["rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}"], { cwd: root }) : fetched;
-  return found.code === 0 ? found.stdout.trim() : error("history", `the target branch '${name4}' can't be had: ${fetched.stderr.trim().split("\n").pop() ?? ""}`, {
+  const fetched = await git(["fetch", "--quiet", "--depth=1", "origin", `refs/heads/${name5}`], { cwd: root });
+  const found2 = fetched.code === 0 ? await git(["rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}"], { cwd: root }) : fetched;
+  return found2.code === 0 ? found2.stdout.trim() : error("history", `the target branch '${name5}' can't be had: ${fetched.stderr.trim().split("\n").pop() ?? ""}`, {
     hint: "let the checkout fetch it too"
   });
 }
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path53.resolve)(change);
+  const folder = (0, import_node_path54.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository = await repositoryOf(
     workspace.value,
@@ -31385,8 +31712,8 @@ var ownPackages = (inputs, repository) => inputs.distributions.flatMap(
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs48 = require("node:fs");
-var import_node_path54 = require("node:path");
+var import_node_fs49 = require("node:fs");
+var import_node_path55 = require("node:path");
 init_diagnostics();
 init_files();
 async function gather(session2, loaded, output) {
@@ -31413,7 +31740,7 @@ async function gather(session2, loaded, output) {
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept2.log && kept2.result.log !== void 0 && kept2.result.state === "failed") {
       const text2 = await store2.readText(kept2.log);
-      if (text2 !== void 0) writeWhole((0, import_node_path54.join)(output, kept2.result.log), text2, { sync: false });
+      if (text2 !== void 0) writeWhole((0, import_node_path55.join)(output, kept2.result.log), text2, { sync: false });
     }
   });
   for (const graph2 of session2.graphs) {
@@ -31438,7 +31765,7 @@ async function gather(session2, loaded, output) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf = (values) => (0, import_node_path54.resolve)(values.output ?? "out");
+var outputOf = (values) => (0, import_node_path55.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -31550,7 +31877,7 @@ ${verdict}`;
   const tails = (t) => t.log === void 0 ? [] : tellingPart(readLog(t.log));
   writeMessage(
     renderSummary(
-      results.map((t) => t.log === void 0 ? t : { ...t, log: (0, import_node_path54.join)(output, t.log) }),
+      results.map((t) => t.log === void 0 ? t : { ...t, log: (0, import_node_path55.join)(output, t.log) }),
       tails,
       Date.now() - bundle.begun
     )
@@ -31600,20 +31927,20 @@ async function tellAbi(session2, { bundle }, before2, output) {
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs48.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs49.rmSync)(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path54.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path55.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed].sort();
 }
 function readLog(file2) {
   try {
-    return (0, import_node_fs48.readFileSync)(file2, "utf8").slice(-4e5);
+    return (0, import_node_fs49.readFileSync)(file2, "utf8").slice(-4e5);
   } catch {
     return "";
   }
@@ -31627,14 +31954,14 @@ init_diagnostics();
 function edgesOf(evaluated) {
   return evaluated.inside.map((i) => [.../* @__PURE__ */ new Set([...i.build, ...i.run, ...i.test])].sort((a, b) => a - b));
 }
-function reach2(evaluated, name4, up) {
+function reach2(evaluated, name5, up) {
   const forward = edgesOf(evaluated);
   let edges = forward;
   if (up) {
     edges = forward.map(() => []);
     forward.forEach((e, n) => e.forEach((d) => edges[d].push(n)));
   }
-  const start = evaluated.number.get(name4);
+  const start = evaluated.number.get(name5);
   if (start === void 0) return [];
   const steps = /* @__PURE__ */ new Map([[start, 0]]);
   for (let front = [start], n = 1; front.length; n++) {
@@ -31690,13 +32017,13 @@ function findCycles(evaluated) {
   const count2 = evaluated.names.length;
   const alone = (d, n) => groupOf(evaluated, n, d) === void 0;
   const packagesOf = (set) => [...new Set(set.map((n) => n % count2))].sort((a, b) => a - b);
-  const found = [];
+  const found2 = [];
   const covered = /* @__PURE__ */ new Map();
   const add = (kind, edges, set) => {
     const path2 = packageTrail(edges, set, count2);
     const roles = kind === "test" ? forBuild | forRun | forTest : forBuild | forRun;
-    for (const n of packagesOf(set)) covered.set(n, found.length);
-    found.push({
+    for (const n of packagesOf(set)) covered.set(n, found2.length);
+    found2.push({
       kind,
       packages: packagesOf(set).map((n) => evaluated.names[n]),
       trail: path2.slice(0, -1).map((n, i) => ({
@@ -31723,7 +32050,7 @@ function findCycles(evaluated) {
   const tested = edgesOf(evaluated);
   for (const set of cycles(tested))
     if (new Set(set.map((n) => covered.get(n) ?? -1 - n)).size > 1) add("test", tested, set);
-  return found;
+  return found2;
 }
 function groupedBy(packages, of) {
   const groups = /* @__PURE__ */ new Map();
@@ -31744,17 +32071,17 @@ var questions = {
     usage: "deps PACKAGE",
     help: "what it needs, what for and where from; --recursive: through others, with the number of steps",
     names: 1,
-    ask(planned, [name4], values) {
-      if (values.recursive) return reached(planned, name4, false);
+    ask(planned, [name5], values) {
+      if (values.recursive) return reached(planned, name5, false);
       const rows = planned.resolvers.flatMap((r) => {
-        const number3 = r.evaluated.number.get(name4);
+        const number3 = r.evaluated.number.get(name5);
         return number3 === void 0 ? [] : needsOf2(r, number3).map((n) => ({ distribution: r.evaluated.input.name, platform: r.platformName, ...n }));
       });
       return {
         head: ["NEEDS", "TO", "BY", "PLATFORM", "WHERE IT COMES FROM"],
         rows: rows.map((n) => [n.name, n.for.join(", "), n.tag, n.platform, n.from]),
         data: rows,
-        none: `'${name4}' needs nothing`
+        none: `'${name5}' needs nothing`
       };
     }
   },
@@ -31762,18 +32089,18 @@ var questions = {
     usage: "rdeps PACKAGE",
     help: "what needs it to build, run or test; --recursive: through others",
     names: 1,
-    ask(planned, [name4], values) {
-      if (values.recursive) return reached(planned, name4, true);
+    ask(planned, [name5], values) {
+      if (values.recursive) return reached(planned, name5, true);
       const rows = perDistribution(planned).flatMap(
         (r) => r.evaluated.names.flatMap(
-          (n, number3) => needsOf2(r, number3).filter((d) => d.name === name4).map((d) => ({ distribution: r.evaluated.input.name, name: n, for: d.for, tag: d.tag }))
+          (n, number3) => needsOf2(r, number3).filter((d) => d.name === name5).map((d) => ({ distribution: r.evaluated.input.name, name: n, for: d.for, tag: d.tag }))
         )
       );
       return {
         head: ["NEEDED BY", "TO", "BY"],
         rows: rows.map((n) => [n.name, n.for.join(", "), n.tag]),
         data: rows,
-        none: `nothing needs '${name4}'`
+        none: `nothing needs '${name5}'`
       };
     }
   },
@@ -31860,15 +32187,15 @@ var questions = {
     }
   }
 };
-function reached(planned, name4, up) {
+function reached(planned, name5, up) {
   const rows = perDistribution(planned).flatMap(
-    (r) => reach2(r.evaluated, name4, up).map((n) => ({ distribution: r.evaluated.input.name, ...n }))
+    (r) => reach2(r.evaluated, name5, up).map((n) => ({ distribution: r.evaluated.input.name, ...n }))
   );
   return {
     head: [up ? "NEEDED BY" : "NEEDS", "STEPS"],
     rows: rows.map((n) => [n.name, String(n.steps)]),
     data: rows,
-    none: up ? `nothing needs '${name4}'` : `'${name4}' needs no package of the distribution`
+    none: up ? `nothing needs '${name5}'` : `'${name5}' needs no package of the distribution`
   };
 }
 function grouped(planned, of, text2 = "") {
@@ -31890,27 +32217,27 @@ async function developedAndReleased(planned) {
   const { workspace } = planned;
   const rows = [];
   const faults2 = [];
-  for (const { name: name4 } of planned.distributions) {
-    const sources = { ...workspace.distro.distributions[name4], sources: "source" };
+  for (const { name: name5 } of planned.distributions) {
+    const sources = { ...workspace.distro.distributions[name5], sources: "source" };
     const developing = {
       ...workspace,
-      distro: { ...workspace.distro, distributions: { ...workspace.distro.distributions, [name4]: sources } }
+      distro: { ...workspace.distro, distributions: { ...workspace.distro.distributions, [name5]: sources } }
     };
     const [read, entries] = [
-      await readDistribution(developing, name4, planned.lock, /* @__PURE__ */ new Map(), reporter),
-      await readEntries(developing, name4)
+      await readDistribution(developing, name5, planned.lock, /* @__PURE__ */ new Map(), reporter),
+      await readEntries(developing, name5)
     ];
     faults2.push(...read.diagnostics.filter(isError));
     if (!read.ok || !entries.ok) continue;
     const releases = new Map(entries.value.repositories.map((r) => [r.name, r.release]));
     const row = (p) => {
-      const release = releases.get(p.repository);
+      const release2 = releases.get(p.repository);
       return {
-        distribution: name4,
+        distribution: name5,
         name: p.name,
         repository: p.repository,
         developed: p.manifest.version,
-        ...release?.version && release.packages.includes(p.name) ? { released: release.version } : {}
+        ...release2?.version && release2.packages.includes(p.name) ? { released: release2.version } : {}
       };
     };
     rows.push(...[...read.value.packages.values()].map(row).sort((a, b) => a.name < b.name ? -1 : 1));
@@ -32123,9 +32450,9 @@ var before = (a, b) => a.at < b.at || a.at === b.at && a.order < b.order;
 function topological(waits2) {
   const missing = waits2.map((w) => w.length);
   const dependents = inverse(waits2);
-  const found = [...missing.keys()].filter((t) => missing[t] === 0);
-  for (let i = 0; i < found.length; i++) for (const d of dependents(found[i])) if (--missing[d] === 0) found.push(d);
-  return found;
+  const found2 = [...missing.keys()].filter((t) => missing[t] === 0);
+  for (let i = 0; i < found2.length; i++) for (const d of dependents(found2[i])) if (--missing[d] === 0) found2.push(d);
+  return found2;
 }
 function randoms(seed) {
   let a = seed >>> 0;
@@ -32170,7 +32497,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
     json: { type: "boolean", help: "as data" }
   },
   async run(values, packages) {
-    const number3 = (name4, fallback) => values[name4] === void 0 ? fallback : Number(values[name4]);
+    const number3 = (name5, fallback) => values[name5] === void 0 ? fallback : Number(values[name5]);
     const lanes = (values.lanes ?? "10,20,50,100").split(",").map(Number);
     const costs = {
       agentStart: number3("agent-start", 30),
@@ -32293,7 +32620,7 @@ function workOf(scopes, known2, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path55 = require("node:path");
+var import_node_path56 = require("node:path");
 var store = defineCommand({
   summary: "show, verify or clean up the store",
   usage: "store [show|verify|gc]",
@@ -32321,7 +32648,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path55.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path56.join)(state, "verify"));
     return collect(opened, days, values["dry-run"] === true);
   }
 });
@@ -32363,20 +32690,20 @@ ${renderTable(
 async function verify(opened, cache) {
   let good2 = 0;
   const bad2 = [];
-  for await (const { name: name4 } of opened.blobs.list("objects")) {
-    if (await opened.check(name4, cache)) good2++;
-    else bad2.push(name4);
+  for await (const { name: name5 } of opened.blobs.list("objects")) {
+    if (await opened.check(name5, cache)) good2++;
+    else bad2.push(name5);
   }
   for (const kind of ["tasks", "tests"]) {
-    for await (const { name: name4 } of opened.blobs.list(kind)) {
-      if (await opened.readJson(name4)) good2++;
+    for await (const { name: name5 } of opened.blobs.list(kind)) {
+      if (await opened.readJson(name5)) good2++;
       else {
-        bad2.push(name4);
-        await opened.blobs.remove(name4);
+        bad2.push(name5);
+        await opened.blobs.remove(name5);
       }
     }
   }
-  for (const name4 of bad2) writeMessage(`damaged, removed: ${name4}
+  for (const name5 of bad2) writeMessage(`damaged, removed: ${name5}
 `);
   writeOutput(`${good2} things are as they were written, ${bad2.length} were damaged
 `);
@@ -32390,65 +32717,65 @@ async function collect(opened, days, dry) {
   const keep = (files) => files.forEach((f) => f && objects.add(f.sha256));
   const roots = [];
   const old = [];
-  for await (const { name: name4, modified } of opened.blobs.list("runs"))
-    (now - modified > Math.max(grace, days * 864e5) ? old : roots).push(name4);
-  for (const name4 of roots) {
-    if (name4.includes("/results/") || name4.endsWith(".gz")) continue;
-    const run2 = await opened.readJson(name4);
+  for await (const { name: name5, modified } of opened.blobs.list("runs"))
+    (now - modified > Math.max(grace, days * 864e5) ? old : roots).push(name5);
+  for (const name5 of roots) {
+    if (name5.includes("/results/") || name5.endsWith(".gz")) continue;
+    const run2 = await opened.readJson(name5);
     for (const t of Object.values(run2?.tasks ?? {})) keys.add(t.key);
   }
-  for await (const { name: name4 } of opened.blobs.list("channels")) {
-    const channel = await opened.readJson(name4);
+  for await (const { name: name5 } of opened.blobs.list("channels")) {
+    const channel = await opened.readJson(name5);
     for (const suite2 of Object.values(channel?.suites ?? {}))
       for (const held of Object.values(suite2)) {
         keys.add(held.key);
         keep(held.files);
       }
   }
-  for await (const { name: name4 } of opened.blobs.list("index")) {
-    const index = await opened.readIndex(name4.slice("index/".length).replace(/\.json\.gz$/, ""));
+  for await (const { name: name5 } of opened.blobs.list("index")) {
+    const index = await opened.readIndex(name5.slice("index/".length).replace(/\.json\.gz$/, ""));
     for (const key of [...index.builds.keys(), ...index.tests.keys()]) keys.add(key);
   }
-  const remove = [];
+  const remove2 = [];
   const records = async (kind) => {
-    for await (const { name: name4, size, modified } of opened.blobs.list(kind)) {
-      const key = name4.split("/").pop().replace(/\.json$/, "");
-      const record2 = await opened.readJson(name4);
+    for await (const { name: name5, size, modified } of opened.blobs.list(kind)) {
+      const key = name5.split("/").pop().replace(/\.json$/, "");
+      const record2 = await opened.readJson(name5);
       if (record2 && (keys.has(key) || now - modified < grace))
         keep([...record2.debs ?? [], record2.files, record2.log, record2.junit]);
-      else if (now - modified >= grace) remove.push({ name: name4, size });
+      else if (now - modified >= grace) remove2.push({ name: name5, size });
     }
   };
   await records("tasks");
   await records("tests");
   for (const kind of ["sources", "bases"]) {
-    for await (const { name: name4, size, modified } of opened.blobs.list(kind)) {
-      const value2 = await opened.readJson(name4);
-      if (now - modified > Math.max(grace, days * 864e5)) remove.push({ name: name4, size });
+    for await (const { name: name5, size, modified } of opened.blobs.list(kind)) {
+      const value2 = await opened.readJson(name5);
+      if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name5, size });
       else if (value2) keep("tar" in value2 ? [value2.tar, value2.lists] : [value2]);
     }
   }
   for (const kind of ["resolved", "sets"])
-    for await (const { name: name4, size, modified } of opened.blobs.list(kind))
-      if (now - modified > Math.max(grace, days * 864e5)) remove.push({ name: name4, size });
-  for (const name4 of [...roots, ...old]) {
-    if (!name4.includes("/results/")) continue;
-    const log = (await opened.readJson(name4))?.log;
-    if (roots.includes(name4)) keep([log]);
+    for await (const { name: name5, size, modified } of opened.blobs.list(kind))
+      if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name5, size });
+  for (const name5 of [...roots, ...old]) {
+    if (!name5.includes("/results/")) continue;
+    const log = (await opened.readJson(name5))?.log;
+    if (roots.includes(name5)) keep([log]);
   }
   let kept2 = 0;
-  for await (const { name: name4, size, modified } of opened.blobs.list("objects")) {
-    if (objects.has(name4.split("/").pop()) || now - modified < grace) kept2++;
-    else remove.push({ name: name4, size });
+  for await (const { name: name5, size, modified } of opened.blobs.list("objects")) {
+    if (objects.has(name5.split("/").pop()) || now - modified < grace) kept2++;
+    else remove2.push({ name: name5, size });
   }
-  for (const name4 of old) remove.push({ name: name4, size: 0 });
-  for await (const { name: name4, size, modified } of opened.blobs.list("untrusted"))
-    if (now - modified > Math.max(grace, days * 864e5)) remove.push({ name: name4, size });
-  const order3 = (name4) => name4.startsWith("objects/") ? 1 : 0;
-  remove.sort((a, b) => order3(a.name) - order3(b.name));
-  if (!dry) for (const { name: name4 } of remove) await opened.blobs.remove(name4);
+  for (const name5 of old) remove2.push({ name: name5, size: 0 });
+  for await (const { name: name5, size, modified } of opened.blobs.list("untrusted"))
+    if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name5, size });
+  const order3 = (name5) => name5.startsWith("objects/") ? 1 : 0;
+  remove2.sort((a, b) => order3(a.name) - order3(b.name));
+  if (!dry) for (const { name: name5 } of remove2) await opened.blobs.remove(name5);
   writeOutput(
-    `${dry ? "would remove" : "removed"} ${remove.length} things of ${megabytes(remove.reduce((n, r) => n + r.size, 0))}; ${kept2} objects stay
+    `${dry ? "would remove" : "removed"} ${remove2.length} things of ${megabytes(remove2.reduce((n, r) => n + r.size, 0))}; ${kept2} objects stay
 `
   );
   return exit.ok;
@@ -32463,8 +32790,8 @@ var schema2 = defineCommand({
   summary: "print a JSON schema: of distro.yaml (for editors) or of the plan",
   usage: "schema distro|plan",
   options: {},
-  async run(_values, [name4, ...more]) {
-    const make = name4 !== void 0 && !more.length && Object.hasOwn(schemas, name4) ? schemas[name4] : void 0;
+  async run(_values, [name5, ...more]) {
+    const make = name5 !== void 0 && !more.length && Object.hasOwn(schemas, name5) ? schemas[name5] : void 0;
     if (!make) {
       writeMessage(`slipway schema: name one of ${Object.keys(schemas).join(", ")}
 `);
@@ -32527,19 +32854,19 @@ var optionsOf = (command) => [
   ...Object.entries(command.options),
   ["help", { type: "boolean", short: "h", help: "print this text" }]
 ];
-var optionLabel = (name4, option) => `${option.short ? `-${option.short}, ` : "    "}--${name4}${option.value ? ` ${option.value}` : ""}`;
+var optionLabel = (name5, option) => `${option.short ? `-${option.short}, ` : "    "}--${name5}${option.value ? ` ${option.value}` : ""}`;
 var overview = (commands2) => `Slipway turns a distro repository of catkin and ament packages into signed Debian packages.
 
 Usage: slipway COMMAND [OPTION ...] [ARGUMENT ...]
 
-${table(Object.entries(commands2).map(([name4, c]) => [name4, c.summary]))}
+${table(Object.entries(commands2).map(([name5, c]) => [name5, c.summary]))}
 slipway COMMAND --help prints a command's options and examples.
 Exit codes: 0 success, 1 faults in the input or a failed build, 2 usage, 70 internal error.
 `;
-function helpOf(name4, command) {
+function helpOf(name5, command) {
   const options4 = optionsOf(command).map(([key, o]) => [optionLabel(key, o), o.help]);
   return [
-    prose(`${name4}: ${command.summary}`),
+    prose(`${name5}: ${command.summary}`),
     `Usage: slipway ${command.usage}
 `,
     ...command.details ? [prose(command.details)] : [],
@@ -32552,8 +32879,8 @@ ${command.examples.map((e) => `    ${e}
 }
 
 // ts-src/cli/completion.ts
-var entriesOf = (commands2) => Object.entries(commands2).map(([name4, command]) => ({
-  name: name4,
+var entriesOf = (commands2) => Object.entries(commands2).map(([name5, command]) => ({
+  name: name5,
   summary: command.summary,
   options: optionsOf(command).map(([key, o]) => ({
     name: key,
@@ -32635,30 +32962,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs49 = require("node:fs");
-var import_node_path56 = require("node:path");
+var import_node_fs50 = require("node:fs");
+var import_node_path57 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path56.join)(output, "logs");
-  const found = [];
+  const root = (0, import_node_path57.join)(output, "logs");
+  const found2 = [];
   let entries;
   try {
-    entries = (0, import_node_fs49.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs50.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries) {
-    const name4 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
-    if (!name4) continue;
-    const path2 = (0, import_node_path56.join)(root, entry);
-    const status = (0, import_node_fs49.lstatSync)(path2);
+    const name5 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
+    if (!name5) continue;
+    const path2 = (0, import_node_path57.join)(root, entry);
+    const status = (0, import_node_fs50.lstatSync)(path2);
     if (!status.isFile()) continue;
-    found.push({ scope: name4[1], package: name4[2], test: name4[3] !== void 0, path: path2, modified: status.mtimeMs });
+    found2.push({ scope: name5[1], package: name5[2], test: name5[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
-  return found.sort((a, b) => b.modified - a.modified);
+  return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs49.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs50.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -32676,30 +33003,30 @@ var logs = defineCommand({
     test: { type: "boolean", help: "the log of its tests" },
     path: { type: "boolean", help: "print the file's name, not its text" }
   },
-  async run(values, [name4, ...more]) {
+  async run(values, [name5, ...more]) {
     if (more.length) {
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path56.join)((0, import_node_path56.resolve)(findDistro(values), ".."), "out") : (0, import_node_path56.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path57.join)((0, import_node_path57.resolve)(findDistro(values), ".."), "out") : (0, import_node_path57.resolve)(values.output);
     const all = logsIn(output);
-    if (name4 === void 0) {
+    if (name5 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path56.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path57.join)(output, "logs")}
 `);
       return exit.ok;
     }
-    const log = all.find((l) => l.package === name4 && l.test === (values.test === true));
+    const log = all.find((l) => l.package === name5 && l.test === (values.test === true));
     if (!log) {
       const near = nearest(
-        name4,
+        name5,
         all.map((l) => l.package)
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name4}' in ${(0, import_node_path56.join)(output, "logs")}`, {
-          hint: near !== void 0 && near !== name4 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
+        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path57.join)(output, "logs")}`, {
+          hint: near !== void 0 && near !== name5 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
       return exit.failed;
@@ -32724,8 +33051,8 @@ function manualPage(all, version2) {
     "[\\fIOPTION\\fR ...] [\\fIARGUMENT\\fR ...]",
     ".SH COMMANDS"
   ];
-  for (const [name4, command] of Object.entries(all)) {
-    lines.push(`.SS ${troff(name4)}`, troff(`slipway ${command.usage}`), ".PP", troff(`${command.summary}.`));
+  for (const [name5, command] of Object.entries(all)) {
+    lines.push(`.SS ${troff(name5)}`, troff(`slipway ${command.usage}`), ".PP", troff(`${command.summary}.`));
     if (command.details) lines.push(".PP", ".nf", troff(command.details.trim()), ".fi");
     for (const [key, option] of optionsOf(command))
       lines.push(".TP", `.B ${troff(optionLabel(key, option).trim())}`, troff(option.help));
@@ -32759,9 +33086,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs50 = require("node:fs");
+var import_node_fs51 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path57 = require("node:path");
+var import_node_path58 = require("node:path");
 init_diagnostics();
 var types2 = {
   html: "text/html; charset=utf-8",
@@ -32778,8 +33105,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file2 = (0, import_node_fs50.realpathSync)((0, import_node_path57.join)(root, path2));
-    return file2.startsWith(`${(0, import_node_fs50.realpathSync)(root)}/`) && (0, import_node_fs50.lstatSync)(file2).isFile() ? file2 : void 0;
+    const file2 = (0, import_node_fs51.realpathSync)((0, import_node_path58.join)(root, path2));
+    return file2.startsWith(`${(0, import_node_fs51.realpathSync)(root)}/`) && (0, import_node_fs51.lstatSync)(file2).isFile() ? file2 : void 0;
   } catch {
     return void 0;
   }
@@ -32793,12 +33120,12 @@ function answer(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size } = (0, import_node_fs50.lstatSync)(file2);
+  const { size } = (0, import_node_fs51.lstatSync)(file2);
   const type = types2[/\.([a-z]+)$/.exec(file2)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs50.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs51.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -32823,9 +33150,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path57.join)((0, import_node_path57.resolve)(findDistro(values), ".."), "out") : (0, import_node_path57.resolve)(values.output);
-    const root = (0, import_node_path57.join)(output, "apt");
-    if (!(0, import_node_fs50.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path58.join)((0, import_node_path58.resolve)(findDistro(values), ".."), "out") : (0, import_node_path58.resolve)(values.output);
+    const root = (0, import_node_path58.join)(output, "apt");
+    if (!(0, import_node_fs51.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -32883,23 +33210,23 @@ var commands = {
 
 // ts-src/cli/cli.ts
 async function main(args) {
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs51.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
-  const [name4, ...rest] = args;
-  if (name4 === void 0 || name4 === "--help" || name4 === "-h" || name4 === "help") {
-    if (name4 === "help" && rest[0] !== void 0) return main([rest[0], "--help"]);
-    (name4 === void 0 ? writeMessage : writeOutput)(overview(commands));
-    return name4 === void 0 ? exit.usage : exit.ok;
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs52.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  const [name5, ...rest] = args;
+  if (name5 === void 0 || name5 === "--help" || name5 === "-h" || name5 === "help") {
+    if (name5 === "help" && rest[0] !== void 0) return main([rest[0], "--help"]);
+    (name5 === void 0 ? writeMessage : writeOutput)(overview(commands));
+    return name5 === void 0 ? exit.usage : exit.ok;
   }
-  if (name4 === "--version") {
+  if (name5 === "--version") {
     writeOutput(`slipway ${"0.1.0"}
 `);
     return exit.ok;
   }
-  const command = Object.hasOwn(commands, name4) ? commands[name4] : void 0;
+  const command = Object.hasOwn(commands, name5) ? commands[name5] : void 0;
   if (!command) {
-    const near = nearest(name4, Object.keys(commands));
+    const near = nearest(name5, Object.keys(commands));
     writeMessage(
-      `slipway: '${name4}' is not a command${near ? `; did you mean '${near}'?` : ""}
+      `slipway: '${name5}' is not a command${near ? `; did you mean '${near}'?` : ""}
     slipway --help lists them
 `
     );
@@ -32922,14 +33249,14 @@ async function main(args) {
     const unknown2 = /'--?([^' ]+)/.exec(e.message)?.[1];
     const near = unknown2 && nearest(unknown2, Object.keys(command.options));
     writeMessage(
-      `slipway ${name4}: ${e.message.split(". ")[0]}${near && near !== unknown2 ? `; did you mean --${near}?` : ""}
-    slipway ${name4} --help shows its options
+      `slipway ${name5}: ${e.message.split(". ")[0]}${near && near !== unknown2 ? `; did you mean --${near}?` : ""}
+    slipway ${name5} --help shows its options
 `
     );
     return exit.usage;
   }
   if (parsed.values.help) {
-    writeOutput(helpOf(name4, command));
+    writeOutput(helpOf(name5, command));
     return exit.ok;
   }
   try {
@@ -32938,7 +33265,7 @@ async function main(args) {
     const { code, path: path2 } = e;
     const words3 = code === void 0 ? void 0 : environmentFaults[code];
     if (!words3) throw e;
-    writeMessage(`slipway ${name4}: ${path2 ? `${path2}: ` : ""}${words3}
+    writeMessage(`slipway ${name5}: ${path2 ? `${path2}: ` : ""}${words3}
 `);
     return exit.failed;
   }

@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
 export const textFiles = {
   name: 'text',
   load: (id) =>
-    /\.(mustache|sh|css|client|xsd|xml|c)$/.test(id)
+    /\.(mustache|sh|pl|css|client|xsd|xml|c)$/.test(id)
       ? `export default ${JSON.stringify(readFileSync(id, 'utf8'))}`
       : undefined,
   enforce: 'pre',

@@ -2,6 +2,10 @@ declare module '*.sh' {
   const text: string;
   export default text;
 }
+declare module '*.pl' {
+  const text: string;
+  export default text;
+}
 declare module '*.mustache' {
   const text: string;
   export default text;

@@ -1,13 +1,26 @@
-import { mkdirSync, realpathSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { buildSync } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Outcome } from '../../ts-src/io/process.ts';
 import { parseDistro } from '../../ts-src/read/distro.ts';
 import { ensureBase } from '../../ts-src/sandbox/base-system.ts';
 import type { Entry } from '../../ts-src/sandbox/driver.ts';
 import { closeScratch, newScratch, openScratch } from '../../ts-src/sandbox/scratch.ts';
+import { defaultLimits } from '../../ts-src/sandbox/limits.ts';
 import { unshareDriver } from '../../ts-src/sandbox/unshare.ts';
-import { discard, workspace } from './helpers.ts';
+import { discard, execute, processesIn, root, workspace } from './helpers.ts';
 
 describe('a root', () => {
   const folder = realpathSync(workspace('sandbox'));
@@ -58,7 +71,7 @@ describe('a root', () => {
 
   it('lets the processes of a test speak to each other, over IPv4 and IPv6, and to nobody else', async () => {
     const talk = (address: string, port: number) =>
-      `perl -MIO::Socket::IP -e 'alarm 10; $s = IO::Socket::IP->new(LocalHost => "${address}", LocalPort => ${port}, Listen => 1) or die "bind: $@"; if (!fork) { IO::Socket::IP->new(PeerHost => "${address}", PeerPort => ${port}) or die "connect: $@"; exit } $s->accept or die; wait; exit $? >> 8'`;
+      `perl -MIO::Socket::IP -e 'alarm 4; $s = IO::Socket::IP->new(LocalHost => "${address}", LocalPort => ${port}, Listen => 1) or die "bind: $@"; if (!fork) { IO::Socket::IP->new(PeerHost => "${address}", PeerPort => ${port}) or die "connect: $@"; exit } $s->accept or die; wait; exit $? >> 8'`;
     const there = await enter(`${talk('127.0.0.1', 4711)} && ${talk('::1', 4712)} && echo spoken`, {
       network: 'loopback',
     });
@@ -67,5 +80,141 @@ describe('a root', () => {
     expect(none.code).not.toBe(0);
     const interfaces = await enter('cat /proc/net/dev', { network: 'loopback' });
     expect(interfaces.stdout.match(/^ *\w+:/gm)!.map((i) => i.trim())).toEqual(['lo:']);
+  });
+
+  /** The driver as a program of its own: what its caller has and does then counts, and it can be killed. */
+  const program = (script: string): string => {
+    const source = join(folder, 'enter.ts');
+    const file = join(folder, 'enter.cjs');
+    writeFileSync(
+      source,
+      `import { unshareDriver } from '${root}/ts-src/sandbox/unshare.ts';
+const [base, work, script] = process.argv.slice(2) as [string, string, string];
+void unshareDriver()
+  .enter({ root: { layers: [base] }, network: false, user: 'root', work, binds: [], env: {}, command: ['sh', '-c', script] })
+  .then((o) => process.stdout.write(o.stdout + o.stderr));
+`,
+    );
+    buildSync({
+      entryPoints: [source],
+      bundle: true,
+      platform: 'node',
+      loader: { '.sh': 'text', '.pl': 'text' },
+      outfile: file,
+    });
+    return `exec node ${file} ${base} ${newScratch(state)} '${script.replaceAll("'", "'\\''")}'`;
+  };
+
+  it('of root has no way out: no mounts, namespaces, devices, kernel settings or files of the host', async () => {
+    const canary = join(folder, 'canary');
+    writeFileSync(canary, 'alive\n');
+    const before = readFileSync('/proc/sys/kernel/core_pattern', 'utf8');
+    const attempts = {
+      chroot: 'mkdir -p /x; perl -e \'chroot "/x" or exit 1\'',
+      mount: 'mount -t tmpfs none /mnt',
+      remount: 'mount -o remount,rw /proc/sys',
+      umount: 'umount /proc/sys',
+      unshare: 'unshare --mount true',
+      user: 'unshare --user --map-root-user true',
+      mknod: 'mknod /tmp/disk b 8 0',
+      sysctl: 'echo "|/bin/sh" > /proc/sys/kernel/core_pattern',
+      sysrq: 'echo h > /proc/sysrq-trigger',
+      init: 'ls /proc/1/root/proc/1/root/var/tmp/slipway-tests',
+      canary: `cat ${canary}`,
+      keyring: "perl -e 'exit(syscall(250, 0, -3, 0) < 0 ? 1 : 0)'",
+      vsock: "perl -e 'socket(my $s, 40, 1, 0) or exit 1'",
+      terminal: 'cat /dev/tty',
+    };
+    for (const user of ['root', 'builder'] as const) {
+      const ran = await enter(
+        Object.entries(attempts)
+          .map(([name, script]) => `if (${script}) >/dev/null 2>&1; then echo ${name}; fi`)
+          .join('\n'),
+        { user },
+      );
+      expect(ran).toMatchObject({ code: 0, stdout: '' });
+    }
+    expect(readFileSync('/proc/sys/kernel/core_pattern', 'utf8')).toBe(before);
+    expect(readFileSync(canary, 'utf8')).toBe('alive\n');
+    const rights = await enter('grep -E "^(CapEff|CapBnd|NoNewPrivs|Seccomp):" /proc/self/status');
+    expect(rights.stdout).toBe('CapEff:\t0000000000000000\nCapBnd:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n');
+  });
+
+  it('whose layers hold links never writes through them on the host', async () => {
+    for (const path of ['build', 'tmp', 'dev', 'proc']) {
+      const layer = join(folder, `layer-${path}`);
+      const victim = join(folder, `victim-${path}`);
+      mkdirSync(layer);
+      mkdirSync(victim);
+      writeFileSync(join(victim, 'file'), '');
+      execFileSync('ln', ['-s', victim, join(layer, path)]);
+      const ran = await enter('true', { root: { layers: [layer, base] } });
+      expect(ran.code).toBe(125);
+      expect(ran.stderr).toContain(`/${path} of the root is a link`);
+      expect([readdirSync(victim), statSync(victim).uid]).toEqual([['file'], 0]);
+    }
+  });
+
+  it("can't type into the terminal that slipway was started from, nor use its caller's descriptors", async () => {
+    const typed = await execute('script', [
+      '-qec',
+      program(
+        'perl -e \'for my $fd (0 .. 30) { open(my $t, "+<&=", $fd) or next; for my $c (split //, "echo typed\\n") { ioctl($t, 0x5412, my $x = $c) and print "typed" } } print open(my $t, "+<", "/dev/tty") ? "terminal" : "none", "\\n"\'',
+      ),
+      '/dev/null',
+    ]);
+    expect(typed.stdout.trim()).toBe('none');
+    const secret = join(folder, 'secret');
+    writeFileSync(secret, 'secret\n');
+    const held = openSync(secret, 'r');
+    try {
+      const stdio: (number | 'pipe' | 'ignore')[] = ['ignore', 'pipe', 'pipe', ...Array<number>(30).fill(held)];
+      const listed = spawnSync('sh', ['-c', program('ls -l /proc/self/fd; cat <&20 || :')], {
+        stdio,
+        encoding: 'utf8',
+      });
+      expect(listed.status).toBe(0);
+      expect(listed.stdout).not.toContain('secret');
+      expect(listed.stdout.match(/ -> /g)!.length).toBe(4);
+    } finally {
+      closeSync(held);
+    }
+  });
+
+  it('leaves no process a second after slipway was killed, whatever user it runs as', async () => {
+    for (const user of ['root', 'builder']) {
+      const script =
+        user === 'root' ? 'sleep 98761 & sleep 98761' : 'setpriv --reuid=2000 --clear-groups sleep 98761 & wait';
+      const child = spawn('sh', ['-c', program(script)], { stdio: 'ignore' });
+      for (let i = 0; i < 200 && processesIn('sleep 98761').filter((p) => p.startsWith('sleep')).length === 0; i++)
+        await sleep(50);
+      expect(processesIn('sleep 98761').some((p) => p.startsWith('sleep'))).toBe(true);
+      child.kill('SIGKILL');
+      await sleep(1000);
+      expect(processesIn('98761')).toEqual([]);
+    }
+  });
+
+  it('keeps to its limits of processes, memory, files in memory and output', async () => {
+    const small = { ...defaultLimits(), processes: 400, memory: 256 << 20, temporary: 32 << 20 };
+    const whole = readFileSync('/proc/sys/kernel/pid_max', 'utf8');
+    const bomb = await enter(
+      "perl -e 'for (1 .. 2000) { my $p = fork; defined $p or exit 7; $p or do { sleep 100; exit } }'",
+      { limits: small },
+    );
+    expect(bomb.code).toBe(7);
+    expect(readFileSync('/proc/sys/kernel/pid_max', 'utf8')).toBe(whole);
+    const hog = await enter('perl -e \'$x = "a" x (1 << 30); print "fits"\'', { limits: small });
+    expect(hog.code).not.toBe(0);
+    expect(hog.stdout).toBe('');
+    for (const path of ['/tmp', '/dev/shm', '/var/tmp']) {
+      const full = await enter(`head -c 64M /dev/zero > ${path}/x`, { limits: small });
+      expect(full.stderr).toContain('No space left on device');
+    }
+    const log = join(folder, 'long.log');
+    const ran = await enter('head -c 100M /dev/zero; echo end >&2', { log });
+    expect(ran.code).toBe(0);
+    expect(statSync(log).size).toBeLessThan((64 << 20) + 200);
+    expect(readFileSync(log, 'latin1').trimEnd().split('\n').pop()).toContain('beyond 64 MiB, is left out');
   });
 });

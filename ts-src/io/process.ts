@@ -1,19 +1,23 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 
 export interface Outcome {
   code: number;
   signal: NodeJS.Signals | null;
   stdout: string;
   stderr: string;
+  /** The limit that ended it. */
+  exceeded?: 'memory' | 'processes';
 }
 export interface RunOptions {
   cwd?: string;
   /** The whole environment where given; else ours. */
   env?: NodeJS.ProcessEnv;
   input?: string | Buffer;
-  /** Both outputs go to the end of this file instead of into the outcome. */
+  /** Both outputs go to the end of this file instead of into the outcome; what exceeds 64 MiB is dropped. */
   log?: string;
+  /** A session of its own, out of reach of our terminal and its signals. */
+  detached?: boolean;
   signal?: AbortSignal | undefined;
   /** Most bytes of each output that are kept. */
   limit?: number;
@@ -35,8 +39,11 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
   return new Promise((resolve, reject) => {
     if (options.signal?.aborted) return resolve({ code: 130, signal: 'SIGTERM', stdout: '', stderr: 'stopped' });
     const log = options.log === undefined ? undefined : openSync(options.log, 'a');
-    const output = options.inherit ? 'inherit' : (log ?? 'pipe');
-    const child = spawn(command, args, {
+    const output = options.inherit ? 'inherit' : 'pipe';
+    // One pipe for both outputs keeps their order in a log.
+    const [program, ...rest] = log === undefined ? [command] : ['sh', '-c', 'exec "$@" 2>&1', 'sh', command];
+    const child = spawn(program, [...rest, ...args], {
+      detached: options.detached ?? false,
       cwd: options.cwd,
       env: options.env ?? process.env,
       stdio: [
@@ -47,10 +54,12 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       ],
     });
     running.add(child);
+    const keep = log === undefined ? undefined : limitedLog(log);
     const gathered: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
     for (const name of ['stdout', 'stderr'] as const) {
       let size = 0;
       child[name]?.on('data', (chunk: Buffer) => {
+        if (keep && name === 'stdout') return keep(chunk);
         size += chunk.length;
         if (size <= limit) gathered[name].push(chunk);
       });
@@ -70,7 +79,11 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       resolve(outcome);
     };
     child.stdin?.on('error', () => undefined);
-    child.on('exit', () => options.keepInput && child.stdin?.destroy());
+    child.on('exit', () => {
+      if (options.keepInput) child.stdin?.destroy();
+      // A process that was left behind may hold the other end of a log's pipe.
+      if (keep) setTimeout(() => child.stdout?.destroy(), 2000).unref();
+    });
     child.on('error', (e: NodeJS.ErrnoException) => {
       if (e.code === 'ENOENT' || e.code === 'EACCES')
         settle({
@@ -93,6 +106,31 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       child.stdin!.end(options.input);
     }
   });
+}
+
+/** Most bytes of one program's output that a log keeps. */
+export const logLimit = 64 << 20;
+
+/** Writes output to an open log; from its limit on one line says that the rest is left out. */
+function limitedLog(log: number): (chunk: Buffer) => void {
+  let left = logLimit;
+  return (chunk) => {
+    if (left <= 0) return;
+    const full = chunk.length >= left;
+    try {
+      writeAll(log, full ? chunk.subarray(0, left) : chunk);
+      if (full)
+        writeAll(log, Buffer.from(`\nslipway: the rest of this output, beyond ${logLimit >> 20} MiB, is left out\n`));
+    } catch {
+      // A full disk: what needs more than a log's end fails by itself.
+      left = 0;
+    }
+    left -= chunk.length;
+  };
+}
+
+function writeAll(handle: number, bytes: Buffer): void {
+  for (let written = 0; written < bytes.length;) written += writeSync(handle, bytes, written);
 }
 
 /** Ends what still runs; for the way out. */

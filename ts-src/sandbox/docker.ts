@@ -5,6 +5,7 @@ import { sha256 } from '../model/digest.ts';
 import { exists, readIf, sha256File } from '../io/files.ts';
 import { run, type Outcome } from '../io/process.ts';
 import type { Driver, Entry } from './driver.ts';
+import { defaultLimits } from './limits.ts';
 
 /** A folder of this driver stands for an image: it holds the image's name, and dpkg's status as it is in it. */
 const marker = '.docker-image';
@@ -13,6 +14,21 @@ const marker = '.docker-image';
 const guarded = 'exec 3<&0; "$@" </dev/null 3<&- & work=$!; { cat <&3 >/dev/null; kill -9 -1; } & wait $work';
 const asBuilder =
   'chown -R 2000:2000 /build; exec setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"';
+
+/** The same as the other driver's: what installing packages takes, and nothing that leads out. */
+const capabilities = [
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'FOWNER',
+  'FSETID',
+  'KILL',
+  'SETGID',
+  'SETUID',
+  'SETPCAP',
+  'NET_BIND_SERVICE',
+  'AUDIT_WRITE',
+  'SETFCAP',
+];
 
 /**
  * Containers by the docker command. Roots are images; what lies over an image (our own packages) is copied into the
@@ -47,8 +63,21 @@ export function dockerDriver(state: string): Driver {
     const image = imageOf(entry.root.layers[at]!)!;
     const name = `slipway-${process.pid}-${randomBytes(6).toString('hex')}`;
     const command = entry.user === 'root' ? entry.command : ['sh', '-ec', asBuilder, 'sh', ...entry.command];
+    const limits = entry.limits ?? defaultLimits();
     const created = await docker([
       'create',
+      '--cap-drop',
+      'ALL',
+      ...capabilities.flatMap((c) => ['--cap-add', c]),
+      ...(entry.user === 'builder' ? ['--security-opt', 'no-new-privileges'] : []),
+      '--memory',
+      String(limits.memory),
+      '--pids-limit',
+      String(limits.processes),
+      '--shm-size',
+      String(limits.temporary),
+      '--ulimit',
+      'core=0',
       '--interactive',
       '--name',
       name,
@@ -63,7 +92,7 @@ export function dockerDriver(state: string): Driver {
       '--init',
       ...entry.binds.flatMap((b) => ['--volume', `${b.from}:${b.to}${b.readOnly ? ':ro' : ''}`]),
       '--tmpfs',
-      '/tmp:exec,mode=1777',
+      `/tmp:exec,mode=1777,nosuid,nodev,size=${limits.temporary}`,
       ...Object.entries(entry.env).flatMap(([k, v]) => ['--env', `${k}=${v}`]),
       image,
       'sh',

@@ -1,4 +1,5 @@
 import type { Outcome } from '../io/process.ts';
+import type { Limits } from './limits.ts';
 
 export interface Bind {
   from: string;
@@ -24,6 +25,8 @@ export interface Entry {
   /** Folder of this call alone. */
   work: string;
   log?: string;
+  /** What this entry may take of the machine; the defaults where left out. */
+  limits?: Limits;
   signal?: AbortSignal | undefined;
 }
 

@@ -1,9 +1,12 @@
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import initScript from '../../resources/templates/enter.pl';
 import enterScript from '../../resources/templates/enter.sh';
 import { exists, readIf } from '../io/files.ts';
 import { run, type Outcome } from '../io/process.ts';
 import type { Driver, Entry } from './driver.ts';
+import { countsProcesses, defaultLimits } from './limits.ts';
+import { openGroup } from './control-groups.ts';
 
 /** Namespaces by unshare(1). As root the user namespace is left out; a plain user needs subordinate ids (newuidmap). */
 export function unshareDriver(): Driver {
@@ -14,7 +17,8 @@ export function unshareDriver(): Driver {
     run(
       'setpriv',
       ['--pdeathsig', 'KILL', 'unshare', ...user, ...namespaces, '--fork', '--kill-child=KILL', ...command],
-      options,
+      // A session of its own: no terminal of ours is within reach.
+      { ...options, detached: true },
     );
   // In a plain chroot the root is no mount point, and mounts can't be made private to the namespace: then what shows
   // elsewhere is unmounted afterwards.
@@ -51,10 +55,17 @@ export function unshareDriver(): Driver {
         '--uts',
         ...(entry.network === true ? [] : ['--net']),
       ];
+      const limits = entry.limits ?? defaultLimits();
+      const group = openGroup(limits);
       const env = {
         ...entry.env,
         PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-        ...(plain ? { SLIPWAY_OVERLAY: ',userxattr' } : {}),
+        ENTER_SIZE: String(limits.temporary),
+        ...(plain ? { ENTER_OVERLAY: ',userxattr' } : {}),
+        ...(group
+          ? { ENTER_GROUPS: group.folders.join(':') }
+          : { ENTER_DATA: String(Math.floor(limits.memory / 1024)) }),
+        ...(countsProcesses() ? { ENTER_PROCESSES: String(limits.processes) } : {}),
       };
       const { log, signal } = entry;
       const outcome = await inside(
@@ -64,6 +75,7 @@ export function unshareDriver(): Driver {
           '-c',
           enterScript,
           'enter',
+          initScript,
           entry.work,
           links.join(':'),
           upper,
@@ -75,8 +87,9 @@ export function unshareDriver(): Driver {
         ],
         { env, signal, ...(log ? { log } : {}) },
       );
+      const exceeded = group?.close();
       await unmount(entry.work);
-      return outcome;
+      return exceeded ? { ...outcome, exceeded } : outcome;
     },
     unpack: (tar, folder) => {
       mkdirSync(folder, { recursive: true });

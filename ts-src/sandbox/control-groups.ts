@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Limits } from './limits.ts';
+
+/** The control groups of one entry. */
+export interface Group {
+  folders: string[];
+  /** Removes them; gives the limit that was met, if one was. */
+  close(): 'memory' | 'processes' | undefined;
+}
+
+interface Hierarchy {
+  root: string;
+  version: 1 | 2;
+  controllers: ('memory' | 'pids')[];
+}
+
+const mountRoot = '/sys/fs/cgroup';
+
+/** Hierarchies in which groups can be made: version 2 as root of it, else version 1. Asked once. */
+let found: Hierarchy[] | undefined;
+export function controlGroups(): Hierarchy[] {
+  return (found ??= process.getuid?.() === 0 ? (unified() ?? separate()) : []);
+}
+
+/** Only the root of version 2 may have both processes and groups with limits. */
+function unified(): Hierarchy[] | undefined {
+  try {
+    const offered = readFileSync(join(mountRoot, 'cgroup.controllers'), 'utf8').trim().split(' ');
+    if (!['memory', 'pids'].every((c) => offered.includes(c))) return undefined;
+    writeFileSync(join(mountRoot, 'cgroup.subtree_control'), '+memory +pids');
+    const hierarchy: Hierarchy = { root: mountRoot, version: 2, controllers: ['memory', 'pids'] };
+    return usable(hierarchy) ? [hierarchy] : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const separate = (): Hierarchy[] =>
+  (['memory', 'pids'] as const)
+    .map((c): Hierarchy => ({ root: ownGroup(c), version: 1, controllers: [c] }))
+    .filter((h) => existsSync(join(h.root, 'cgroup.procs')) && usable(h));
+
+/** Below our own group, so that its limits hold too; a container may show its own group as the root. */
+function ownGroup(controller: string): string {
+  const line = readFileSync('/proc/self/cgroup', 'utf8')
+    .split('\n')
+    .find((l) => l.split(':')[1]?.split(',').includes(controller));
+  const own = join(mountRoot, controller, line?.split(':').slice(2).join(':') ?? '');
+  return existsSync(join(own, 'cgroup.procs')) ? own : join(mountRoot, controller);
+}
+
+function usable(hierarchy: Hierarchy): boolean {
+  sweep(hierarchy);
+  const group = join(hierarchy.root, name());
+  try {
+    mkdirSync(group);
+    rmdirSync(group);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const name = (): string => `slipway-${process.pid}-${randomBytes(4).toString('hex')}`;
+
+/** Groups of a slipway that was killed. */
+function sweep({ root }: Hierarchy): void {
+  try {
+    for (const entry of readdirSync(root)) {
+      const pid = /^slipway-(\d+)-[0-9a-f]{8}$/.exec(entry)?.[1];
+      if (pid && !existsSync(`/proc/${pid}`)) remove(join(root, entry));
+    }
+  } catch {
+    /* a folder that can't be read has nothing of ours */
+  }
+}
+
+function remove(group: string): void {
+  try {
+    rmdirSync(group);
+  } catch {
+    /* a process in it has not ended yet: the next run sweeps it */
+  }
+}
+
+/** Makes the groups of one entry; undefined where this machine gives none that counts memory. */
+export function openGroup(limits: Limits): Group | undefined {
+  const hierarchies = controlGroups();
+  if (!hierarchies.some((h) => h.controllers.includes('memory'))) return undefined;
+  const own = name();
+  const made: { folder: string; hierarchy: Hierarchy }[] = [];
+  try {
+    for (const hierarchy of hierarchies) {
+      const folder = join(hierarchy.root, own);
+      mkdirSync(folder);
+      made.push({ folder, hierarchy });
+      if (hierarchy.controllers.includes('pids')) writeFileSync(join(folder, 'pids.max'), String(limits.processes));
+      if (hierarchy.controllers.includes('memory')) limitMemory(folder, hierarchy.version, limits.memory);
+    }
+  } catch {
+    for (const { folder } of made) remove(folder);
+    return undefined;
+  }
+  return {
+    folders: made.map((m) => m.folder),
+    close() {
+      const met = made.map((m) => limitMet(m.folder, m.hierarchy)).find((m) => m !== undefined);
+      for (const { folder } of made) remove(folder);
+      return met;
+    },
+  };
+}
+
+function limitMemory(folder: string, version: 1 | 2, bytes: number): void {
+  writeFileSync(join(folder, version === 2 ? 'memory.max' : 'memory.limit_in_bytes'), String(bytes));
+  const swap = join(folder, version === 2 ? 'memory.swap.max' : 'memory.memsw.limit_in_bytes');
+  if (existsSync(swap)) writeFileSync(swap, version === 2 ? '0' : String(bytes));
+}
+
+function limitMet(folder: string, { version, controllers }: Hierarchy): 'memory' | 'processes' | undefined {
+  const count = (file: string, key: string): number => {
+    try {
+      return Number(new RegExp(`^${key} (\\d+)$`, 'm').exec(readFileSync(join(folder, file), 'utf8'))?.[1] ?? 0);
+    } catch {
+      return 0;
+    }
+  };
+  if (controllers.includes('memory') && count(version === 2 ? 'memory.events' : 'memory.oom_control', 'oom_kill'))
+    return 'memory';
+  return controllers.includes('pids') && count('pids.events', 'max') ? 'processes' : undefined;
+}
