@@ -1,7 +1,7 @@
 // A fresh Debian root, made with mmdebstrap from this machine's own mirror, that commands run in as on a machine of its
 // own: as root, with the network, with /proc, /dev and /sys, and able to make roots itself.
 import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** The mirror that this machine's apt takes Debian from. */
@@ -16,8 +16,8 @@ function mirror() {
   return site.split(' ')[0];
 }
 
-/** Files of this machine that let programs trust the network it is in, and variables that name them. */
-const trust = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pip.conf', '/etc/resolv.conf', '/etc/hosts'];
+/** Files and variables of this machine that the root gets, so that programs reach the network and trust it. */
+const networkFiles = ['/etc/pip.conf', '/etc/resolv.conf', '/etc/hosts'];
 const variables =
   /^(?:NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|PIP_CERT|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|https?_proxy|no_proxy)$/i;
 
@@ -41,8 +41,23 @@ export function makeRoot(release, include) {
     ],
     { stdio: ['ignore', 'inherit', 'inherit'] },
   );
-  for (const file of trust.filter((f) => existsSync(f))) cpSync(file, join(root, file), { dereference: true });
+  for (const file of networkFiles.filter((f) => existsSync(f))) cpSync(file, join(root, file), { dereference: true });
+  trustAs(root);
   return { root, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** Certificates that this machine trusts beside Debian's own, say those of a company's proxy, are trusted there too. */
+export function trustAs(root) {
+  const bundle = '/etc/ssl/certs/ca-certificates.crt';
+  const certificates = (file) =>
+    existsSync(file)
+      ? (readFileSync(file, 'utf8').match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----\n/g) ?? [])
+      : [];
+  const known = new Set(certificates(join(root, bundle)));
+  certificates(bundle)
+    .filter((text) => !known.has(text))
+    .forEach((text, i) => writeFileSync(join(root, `usr/local/share/ca-certificates/machine-${i}.crt`), text));
+  execFileSync('chroot', [root, 'update-ca-certificates'], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
 // The root becomes the root of a mount namespace, not of a chroot: there plain users may make user namespaces too.
