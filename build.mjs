@@ -41,7 +41,7 @@ const impure = /\b(?:Date\.now|new Date\(\)|Math\.random|process\.|node:fs|node:
 function wrongImports() {
   const faults = [];
   const source = join(root, 'ts-src');
-  for (const entry of readdirSync(source, { recursive: true })) {
+  for (const entry of readdirSync(source, { recursive: true, encoding: 'utf8' })) {
     if (!entry.endsWith('.ts')) continue;
     const file = join(source, entry);
     const layer = entry.includes('/') ? entry.split('/')[0] : 'main';

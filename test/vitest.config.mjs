@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 
-/** Templates are text in the bundle; here too. */
+/**
+ * Templates are text in the bundle; here too.
+ *
+ * @type {import('vitest/config').Plugin}
+ */
 export const textFiles = {
   name: 'text',
   load: (id) =>
@@ -20,11 +24,14 @@ const lateWorkers = {
   onInit({ state }) {
     const told = state.catchError.bind(state);
     state.catchError = (e, type) =>
-      /^\[vitest-worker\]: Timeout calling "onTaskUpdate"/.test(e?.message)
+      e?.message?.startsWith('[vitest-worker]: Timeout calling "onTaskUpdate"')
         ? console.log('a worker was late by a minute')
         : told(e, type);
   },
 };
+
+/** @returns {['json', { outputFile: string }][]} */
+const jsonReporters = (outputFile) => (outputFile ? [['json', { outputFile }]] : []);
 
 export default defineConfig({
   plugins: [textFiles],
@@ -37,11 +44,7 @@ export default defineConfig({
     maxWorkers: 2,
     minWorkers: 2,
     poolOptions: { forks: { maxForks: 2, minForks: 2 } },
-    reporters: [
-      'default',
-      lateWorkers,
-      ...(process.env.SLIPWAY_JSON_REPORT ? [['json', { outputFile: process.env.SLIPWAY_JSON_REPORT }]] : []),
-    ],
+    reporters: ['default', lateWorkers, ...jsonReporters(process.env.SLIPWAY_JSON_REPORT)],
     globalSetup: ['test/setup.mjs'],
   },
 });

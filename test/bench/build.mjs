@@ -37,10 +37,7 @@ function writeProbes(folder) {
     write(join(folder, 'source', d, `${d}.h`), `inline int ${d}() { return 1; }\n`);
     write(join(folder, 'source', d, `${d}Config.cmake`), `set(${d}_FOUND TRUE)\n`);
   }
-  for (const [name, needs] of [
-    ['probe', []],
-    ['probe_200', deps],
-  ]) {
+  for (const [name, needs] of Object.entries({ probe: [], probe_200: deps })) {
     write(join(folder, 'source', name, 'package.xml'), manifest(name, needs));
     write(
       join(folder, 'source', name, 'CMakeLists.txt'),

@@ -86,7 +86,7 @@ function tenfold(folder, load) {
     for (const n of names)
       xmls[rename(n)] = data.release_package_xmls[n].replace(
         /(<(name|[a-z_]*depend)(?: [^>]*)?>)([^<]+)(<)/g,
-        (_, open, tag, name, close) => `${open}${rename(name.trim())}${close}`,
+        (_, open, _tag, name, close) => `${open}${rename(name.trim())}${close}`,
       );
     for (const [r, e] of Object.entries(data.distribution_file[0].repositories)) {
       if (!e.release?.version) continue;
@@ -109,6 +109,7 @@ export default async function bench({ runs, note }) {
   if (!existsSync(join(shared, 'peers')))
     throw new Error(`the peers' scripts and the data are not at ${shared}: set SLIPWAY_SHARED`);
   const { load, YAML11_SCHEMA } = await import('js-yaml');
+  /** @returns {any} */
   const yaml = (text) => load(text, { schema: YAML11_SCHEMA });
   const jazzy = (more) => ({ jazzy: { platforms: ['noble', 'bookworm'], sources: 'release', ...more } });
   const folder = workspace('jazzy', jazzy({ cache: 'rosdistro/jazzy/jazzy-cache.yaml.gz' }));

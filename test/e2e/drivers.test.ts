@@ -36,7 +36,7 @@ it('a live view on a terminal: what runs, how far, how long', async () => {
 
 describe('as a plain user', () => {
   // The test command removes the user at its end.
-  const { name: user, home } = plainUser as { name: string; home: string };
+  const { name: user, home } = plainUser;
   const as = (...command: string[]) =>
     execute('setpriv', ['--reuid', user, '--regid', user, '--init-groups', 'env', `HOME=${home}`, ...command], {
       cwd: home,

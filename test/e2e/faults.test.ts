@@ -15,7 +15,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randoms } from '../../ts-src/query/simulate.ts';
 import { bundle, cache, discard, slipway, states, workspace } from './helpers.ts';
-// @ts-expect-error plain JavaScript, shared with the benchmarks
 import { s3Server } from './s3.mjs';
 
 /** Two packages: `upper` takes the text of `lower` into its own file, so whether they fit together can be read. */

@@ -14,7 +14,6 @@ import {
 } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-// @ts-expect-error plain JavaScript, shared with the benchmarks
 import { copyExample } from './edits.mjs';
 import { cache as cacheFolder } from '../setup.mjs';
 

@@ -25,7 +25,6 @@ import {
   sources,
   states,
 } from './helpers.ts';
-// @ts-expect-error plain JavaScript, shared with the benchmarks
 import { contentsOf, editsOf } from './edits.mjs';
 
 interface Edit {

@@ -43,5 +43,5 @@ for (const name of [
 const { writeSync } = fs;
 fs.writeSync = (handle, ...rest) => {
   if (handles.has(handle)) count(handles.get(handle));
-  return writeSync(handle, ...rest);
+  return writeSync.call(fs, handle, ...rest);
 };

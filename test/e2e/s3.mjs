@@ -48,8 +48,9 @@ export async function s3Server() {
       }).on('error', () => to.destroy()),
     );
   });
-  await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-  server.endpoint = `http://127.0.0.1:${proxy.address().port}`;
+  await new Promise((resolve) => proxy.listen({ port: 0, host: '127.0.0.1' }, () => resolve(undefined)));
+  const { port } = /** @type {import('node:net').AddressInfo} */ (proxy.address());
+  server.endpoint = `http://127.0.0.1:${port}`;
   server.stop = () => {
     moto.kill('SIGKILL');
     proxy.close();

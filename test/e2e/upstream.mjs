@@ -121,7 +121,7 @@ export function writeDistro(folder, name, tarballs, options = {}) {
     copyFileSync(join(here, 'patches', f), join(folder, 'patches', f));
   copyFileSync(join(here, 'rosdep.yaml'), join(folder, 'rosdep.yaml'));
   const entries = Object.entries(tarballs)
-    .sort()
+    .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(
       ([repository, file]) =>
         `  ${repository}:\n    source: {type: tar, url: "file://${file}", sha256: ${createHash('sha256').update(readFileSync(file)).digest('hex')}}\n`,

@@ -1,7 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { join } from 'node:path';
 import { cache, discard, installAndRun, slipway, states, workspace } from './helpers.ts';
-// @ts-expect-error plain JavaScript, shared with the benchmarks
 import { fetchTarballs, noeticSettings, small, writeDistro } from './upstream.mjs';
 
 describe('real upstream sources, from catkin upward', () => {

@@ -3,7 +3,6 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSyn
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { discard, example, mountsUnder, processesIn, shareState, slipway, sources } from '../e2e/helpers.ts';
-// @ts-expect-error plain JavaScript, shared with the benchmarks
 import { jenkins as runJenkins } from './harness.mjs';
 
 interface Built {

@@ -3,7 +3,6 @@ import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { cache, discard, example, shareState } from '../e2e/helpers.ts';
-// @ts-expect-error plain JavaScript, shared with the benchmarks
 import { jenkins as runJenkins } from '../jenkins/harness.mjs';
 
 interface Built {

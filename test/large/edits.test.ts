@@ -2,9 +2,7 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { randoms } from '../../ts-src/query/simulate.ts';
 import { cache, discard, fromNothing, installAndRun, resultOf, slipway, workspace } from '../e2e/helpers.ts';
-// @ts-expect-error plain JavaScript, shared with the benchmarks
 import { chainEdits, commitChain, makeChain } from '../e2e/chain.mjs';
-// @ts-expect-error plain JavaScript, shared with the benchmarks
 import { contentsOf } from '../e2e/edits.mjs';
 
 interface Edit {

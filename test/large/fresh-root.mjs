@@ -79,7 +79,15 @@ cd "$2"
 shift 2
 exec "$@"`;
 
-/** Runs a command in a root, in a folder of it; what it says goes to `log` (a file descriptor). Gives its exit code. */
+/**
+ * Runs a command in a root, in a folder of it; what it says goes to `log`. Gives its exit code.
+ *
+ * @param {string} root
+ * @param {string} folder
+ * @param {string[]} command
+ * @param {number | 'inherit'} log A file descriptor.
+ * @returns {Promise<number>}
+ */
 export function runIn(root, folder, command, log = 'inherit') {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => variables.test(name)));
   const child = spawn(

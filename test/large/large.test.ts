@@ -1,7 +1,6 @@
 import { afterAll, expect, it } from 'vitest';
 import { join } from 'node:path';
 import { cache, installAndRun, slipway, states, workspace, discard } from '../e2e/helpers.ts';
-// @ts-expect-error plain JavaScript, shared with the benchmarks
 import { fetchTarballs, large, largePackages, noeticSettings, writeDistro } from '../e2e/upstream.mjs';
 
 const folder = workspace('large');

@@ -2,7 +2,6 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { cache, discard, example, installAndRun, slipway, states, workspace } from '../e2e/helpers.ts';
-// @ts-expect-error plain JavaScript, shared with the benchmarks
 import { ament, amentPackages, debianAment, fetchTarballs, writeDistro } from '../e2e/upstream.mjs';
 
 it('the packages of the example on trixie', async () => {

@@ -126,10 +126,10 @@ describe.runIf(present)('agreement with catkin_pkg', () => {
         differing.push(`${name}: maintainers ${people(read.value.maintainers)} not ${people(e.maintainers)}`);
     }
     for (const g of Object.values(groups)) g.sort();
-    const members = Object.fromEntries(
+    const members: Record<string, string[]> = Object.fromEntries(
       Object.entries(data.group_members)
-        .map(([g, m]) => [g, [...m].sort()])
-        .filter(([, m]) => m!.length),
+        .map(([g, m]) => [g, [...m].sort()] as const)
+        .filter(([, m]) => m.length),
     );
     expect(Object.keys(data.packages).length).toBeGreaterThan(2000);
     expect(differing).toEqual([]);

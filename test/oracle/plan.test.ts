@@ -24,7 +24,6 @@ interface Case {
 const folder = mkdtempSync(join(tmpdir(), 'slipway-oracle-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const cases: Record<string, Case> = {};
-const platforms = { noble: 'ubuntu', focal: 'ubuntu', bookworm: 'debian' };
 
 async function load(distribution: 'jazzy' | 'noetic'): Promise<Case> {
   const root = join(folder, distribution);

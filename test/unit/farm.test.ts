@@ -5,7 +5,6 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-// @ts-expect-error plain JavaScript, shared with the benchmarks
 import { prepareHarness } from '../jenkins/harness.mjs';
 import { gitBackend } from '../e2e/git-backend.ts';
 import { channelPart, runPolicyOf } from '../../ts-src/plan/branch-policy.ts';

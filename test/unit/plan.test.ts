@@ -50,6 +50,7 @@ function planOf(
     name: 'jazzy',
     rosVersion: 2,
     pythonVersion: 3,
+    repositories: [...new Set(packages.map((p) => p.repository))],
     packages: new Map(packages.map((p) => [p.name, p])),
   };
   return makePlan({

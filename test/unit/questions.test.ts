@@ -258,7 +258,7 @@ describe('slipway compare', () => {
       'organization: acme\ndistributions: {d: {platforms: [bookworm], folders: [src], ros_version: 2}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\n',
     );
     write('single/.gitignore', '.slipway\n');
-    write('single/src/r/one/package.xml', manifest('one'));
+    write('single/src/r/one/package.xml', manifest('one', ''));
     write('single/src/r/two/package.xml', manifest('two', '<depend>one</depend>'));
     write('single/src/r/two/two.cpp', 'int two;\n');
     execFileSync('git', ['init', '-q', '-b', 'main', join(folder, 'single')]);

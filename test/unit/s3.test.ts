@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../ts-src/store/store.ts';
-// @ts-expect-error plain JavaScript, shared with the benchmarks
 import { s3Server } from '../e2e/s3.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-s3-'));

@@ -175,10 +175,7 @@ describe('signing', () => {
         who !== 'a plain user' || process.getuid!() !== 0
           ? []
           : ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
-      const [program, ...args] = [...user, process.execPath, script, keyFile('locked'), passphrase] as [
-        string,
-        ...string[],
-      ];
+      const [program, ...args] = [...user, process.execPath, script, keyFile('locked'), passphrase];
       const PATH = `${who === 'one without namespaces' ? join(folder, 'no-namespaces:') : ''}${process.env.PATH}`;
       const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PATH } });
       await new Promise<void>((begun, failed) => {

@@ -6,8 +6,8 @@
 export function withoutComments(path: string, text: string): string | undefined {
   const name = path.slice(path.lastIndexOf('/') + 1);
   if (/\.(h|hh|hpp|hxx|inl|ipp|tpp)$/.test(name)) return withoutC(text);
-  if (/\.cmake$/.test(name) || name === 'CMakeLists.txt') return withoutCMake(text);
-  if (/\.py$/.test(name) || /^#![^\n]*\bpython3?\b/.test(text)) return withoutPython(text);
+  if (name.endsWith('.cmake') || name === 'CMakeLists.txt') return withoutCMake(text);
+  if (name.endsWith('.py') || /^#![^\n]*\bpython3?\b/.test(text)) return withoutPython(text);
   return undefined;
 }
 

@@ -40,8 +40,8 @@ const absolutePath = z
   .regex(/^\/[A-Za-z0-9_+./-]*$/, 'an absolute path')
   .refine((p) => !p.split('/').includes('..'), 'no ".." in a path');
 const archiveUri = z.string().regex(/^(https?|file|copy):\/\/?[^\s\]'"$`\\]+$/, 'an http, https, file or copy URI');
-const suite = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._\/-]*$/, 'a suite of an apt repository');
-const component = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._\/-]*$/, 'a component of an apt repository');
+const suite = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/, 'a suite of an apt repository');
+const component = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/, 'a component of an apt repository');
 export const architectureNames = ['amd64', 'arm64', 'armhf', 'i386', 'ppc64el', 'riscv64', 's390x'] as const;
 const architecture = z.enum(architectureNames);
 const environment = z.record(variable, value);
@@ -148,7 +148,7 @@ const track = z
   .strictObject({
     branch: z.string().min(1).optional(),
     tag: z.string().min(1).optional(),
-    channel: z.string().regex(/^[a-z0-9{][a-z0-9{}._\/-]*$/),
+    channel: z.string().regex(/^[a-z0-9{][a-z0-9{}._/-]*$/),
     locked: z.boolean().default(false),
     keep: z.number().int().min(1).optional(),
     strict: z.boolean().optional(),

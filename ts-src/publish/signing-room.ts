@@ -60,7 +60,7 @@ async function watchedRoom(): Promise<SigningRoom> {
 }
 
 /** Starts a process that lives until we end, or let it; undefined where it ends before it says its first line. */
-function holder(command: string, args: string[]): Promise<{ said: string; end(): Promise<void> } | undefined> {
+function holder(command: string, args: string[]): Promise<{ said: string; end: () => Promise<void> } | undefined> {
   return new Promise((resolve) => {
     const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'], detached: true });
     const ended = new Promise<void>((done) => child.once('close', () => done()));

@@ -68,7 +68,7 @@ function difference(before: Record<string, string>, now: Record<string, string>)
       ? `${n} is new`
       : now[n] === undefined
         ? `${n} is gone`
-        : /^[\d.:]/.test(now[n]!) && !/^[0-9a-f]{12}( |$)/.test(now[n]!)
+        : /^[\d.:]/.test(now[n]) && !/^[0-9a-f]{12}( |$)/.test(now[n])
           ? `${n} ${before[n]} → ${now[n]}`
           : `${n} shows something else`,
   );

@@ -83,13 +83,20 @@ function valueAt(root: unknown, path: PropertyKey[]): unknown {
   return path.reduce<unknown>((v, step) => (v as Record<PropertyKey, unknown> | undefined)?.[step], root);
 }
 
+/** The schema of what lies under a step; undefined where none is known. */
+function innerOf(schema: z.ZodType, step: PropertyKey): z.ZodType | undefined {
+  if (schema instanceof z.ZodObject) return (schema.shape as Record<string, z.ZodType>)[String(step)];
+  if (schema instanceof z.ZodRecord) return schema.valueType as z.ZodType;
+  return schema instanceof z.ZodArray ? (schema.element as z.ZodType) : undefined;
+}
+
 /** The keys that the schema knows at a path, wrappers and records looked through. */
 function keysAt(path: PropertyKey[]): string[] {
   let schema = unwrap(distroSchema);
   for (const step of path) {
-    if (schema instanceof z.ZodObject) schema = unwrap(schema.shape[String(step)]);
-    else if (schema instanceof z.ZodRecord) schema = unwrap(schema.valueType as z.ZodType);
-    else if (schema instanceof z.ZodArray) schema = unwrap(schema.element as z.ZodType);
+    const inner = innerOf(schema, step);
+    if (!inner) return [];
+    schema = unwrap(inner);
   }
   return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
 }

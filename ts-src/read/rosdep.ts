@@ -49,7 +49,7 @@ export function layerRosdep(
         continue;
       }
       let rules = database.rules.get(key);
-      if (!rules) database.rules.set(key, (rules = new Map()));
+      if (!rules) database.rules.set(key, (rules = new Map<string, { rule: unknown; file: number }>()));
       for (const os of Object.keys(byOs)) if (!rules.has(os)) rules.set(os, { rule: byOs[os], file: index });
     }
   }

@@ -99,7 +99,7 @@ async function readIndex(base: string, release: string, path: string, folder: st
   const digests = new Map<string, string>();
   let inside = false;
   for (const line of release.split('\n')) {
-    if (/^SHA256:/.test(line)) inside = true;
+    if (line.startsWith('SHA256:')) inside = true;
     else if (!line.startsWith(' ')) inside = false;
     else if (inside) {
       const [digest, , name] = line.trim().split(/\s+/);

@@ -118,7 +118,7 @@ export class S3Blobs implements Blobs {
         prefix: `${this.key(prefix)}/`,
         ...(token ? { 'continuation-token': token } : {}),
       });
-      const reply = await this.ask('GET', `${this.place.endpoint}/${this.place.bucket}?${query}`);
+      const reply = await this.ask('GET', `${this.place.endpoint}/${this.place.bucket}?${query.toString()}`);
       const result = (
         this.parser.parse(reply.body.toString('utf8')) as {
           ListBucketResult: {

@@ -35,7 +35,7 @@ const settings: [string, string][] = [
 ];
 function configuration(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const first = Number(env.GIT_CONFIG_COUNT ?? 0) || 0;
-  const added = settings.flatMap(([key, value], i) => [
+  const added: [string, string][] = settings.flatMap(([key, value], i) => [
     [`GIT_CONFIG_KEY_${first + i}`, key],
     [`GIT_CONFIG_VALUE_${first + i}`, value],
   ]);

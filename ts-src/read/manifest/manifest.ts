@@ -303,5 +303,5 @@ function parseXml(source: string, file: string): Result<Element> {
   const read = readTree(text);
   return read.root
     ? good(read.root)
-    : bad(error('manifest-xml', `not well-formed XML: ${read.message!}`, { file, line: read.line! }));
+    : bad(error('manifest-xml', `not well-formed XML: ${read.message}`, { file, line: read.line }));
 }
