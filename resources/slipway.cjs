@@ -4967,7 +4967,7 @@ var init_s3_blobs = __esm({
             prefix: `${this.key(prefix)}/`,
             ...token2 ? { "continuation-token": token2 } : {}
           });
-          const reply = await this.ask("GET", `${this.place.endpoint}/${this.place.bucket}?${query2}`);
+          const reply = await this.ask("GET", `${this.place.endpoint}/${this.place.bucket}?${query2.toString()}`);
           const result = this.parser.parse(reply.body.toString("utf8")).ListBucketResult;
           for (const c of result.Contents ?? [])
             yield { name: c.Key.slice(skip), size: Number(c.Size), modified: Date.parse(c.LastModified) };
@@ -16503,8 +16503,8 @@ var init_distro = __esm({
     );
     absolutePath = string2().regex(/^\/[A-Za-z0-9_+./-]*$/, "an absolute path").refine((p) => !p.split("/").includes(".."), 'no ".." in a path');
     archiveUri = string2().regex(/^(https?|file|copy):\/\/?[^\s\]'"$`\\]+$/, "an http, https, file or copy URI");
-    suite = string2().regex(/^[A-Za-z0-9][A-Za-z0-9._\/-]*$/, "a suite of an apt repository");
-    component = string2().regex(/^[A-Za-z0-9][A-Za-z0-9._\/-]*$/, "a component of an apt repository");
+    suite = string2().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/, "a suite of an apt repository");
+    component = string2().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/, "a component of an apt repository");
     architectureNames = ["amd64", "arm64", "armhf", "i386", "ppc64el", "riscv64", "s390x"];
     architecture = _enum(architectureNames);
     environment2 = record(variable, value);
@@ -16566,7 +16566,7 @@ var init_distro = __esm({
     track = strictObject({
       branch: string2().min(1).optional(),
       tag: string2().min(1).optional(),
-      channel: string2().regex(/^[a-z0-9{][a-z0-9{}._\/-]*$/),
+      channel: string2().regex(/^[a-z0-9{][a-z0-9{}._/-]*$/),
       locked: boolean2().default(false),
       keep: number2().int().min(1).optional(),
       strict: boolean2().optional()
@@ -16666,12 +16666,17 @@ function faults(issue2, prefix, root, locator, file2) {
 function valueAt(root, path2) {
   return path2.reduce((v, step) => v?.[step], root);
 }
+function innerOf(schema3, step) {
+  if (schema3 instanceof ZodObject) return schema3.shape[String(step)];
+  if (schema3 instanceof ZodRecord) return schema3.valueType;
+  return schema3 instanceof ZodArray ? schema3.element : void 0;
+}
 function keysAt(path2) {
   let schema3 = unwrap(distroSchema);
   for (const step of path2) {
-    if (schema3 instanceof ZodObject) schema3 = unwrap(schema3.shape[String(step)]);
-    else if (schema3 instanceof ZodRecord) schema3 = unwrap(schema3.valueType);
-    else if (schema3 instanceof ZodArray) schema3 = unwrap(schema3.element);
+    const inner = innerOf(schema3, step);
+    if (!inner) return [];
+    schema3 = unwrap(inner);
   }
   return schema3 instanceof ZodObject ? Object.keys(schema3.shape) : [];
 }
@@ -17600,8 +17605,8 @@ var import_node_path8 = require("node:path");
 function withoutComments(path2, text2) {
   const name5 = path2.slice(path2.lastIndexOf("/") + 1);
   if (/\.(h|hh|hpp|hxx|inl|ipp|tpp)$/.test(name5)) return withoutC(text2);
-  if (/\.cmake$/.test(name5) || name5 === "CMakeLists.txt") return withoutCMake(text2);
-  if (/\.py$/.test(name5) || /^#![^\n]*\bpython3?\b/.test(text2)) return withoutPython(text2);
+  if (name5.endsWith(".cmake") || name5 === "CMakeLists.txt") return withoutCMake(text2);
+  if (name5.endsWith(".py") || /^#![^\n]*\bpython3?\b/.test(text2)) return withoutPython(text2);
   return void 0;
 }
 var trimmed = (lines) => lines.replace(/[ \t]+(?=\n|$)/g, "").replace(/\n+$/, "\n");
@@ -21769,7 +21774,7 @@ async function readIndex2(base, release2, path2, folder) {
   const digests = /* @__PURE__ */ new Map();
   let inside = false;
   for (const line of release2.split("\n")) {
-    if (/^SHA256:/.test(line)) inside = true;
+    if (line.startsWith("SHA256:")) inside = true;
     else if (!line.startsWith(" ")) inside = false;
     else if (inside) {
       const [digest3, , name5] = line.trim().split(/\s+/);

@@ -14,7 +14,7 @@ describe('what is published', () => {
       .filter((f) => f.endsWith('binary-amd64/Packages'));
     const text = lists.map((f) => readFileSync(join(folder, 'out/apt/dists', f), 'utf8')).join('\n');
     return Object.fromEntries(
-      [...text.matchAll(/^Package: acme-tiny-(\w+)$[^]*?^Version: (.*)$/gm)].map(([, name, version]) => [
+      [...text.matchAll(/^Package: acme-tiny-(\w+)$[^]*?^Version: (.*)$/gm)].map(([, name = '', version = '']) => [
         name,
         version,
       ]),
