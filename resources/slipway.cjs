@@ -712,14 +712,14 @@ function scanAttributeTokens(attrStr) {
         i = closeIdx + 1;
       }
     }
-    const token2 = { startIndex: tokenStart };
-    token2[1] = leadingWs;
-    token2[2] = name5;
-    token2[3] = equalsGroup;
-    token2[4] = quoteChar !== void 0 ? true : void 0;
-    token2[5] = quoteChar;
-    token2[6] = value2;
-    tokens.push(token2);
+    const token3 = { startIndex: tokenStart };
+    token3[1] = leadingWs;
+    token3[2] = name5;
+    token3[3] = equalsGroup;
+    token3[4] = quoteChar !== void 0 ? true : void 0;
+    token3[5] = quoteChar;
+    token3[6] = value2;
+    tokens.push(token3);
   }
   return tokens;
 }
@@ -1147,23 +1147,23 @@ var init_EntityDecoder = __esm({
             i++;
             continue;
           }
-          const token2 = str.slice(i + 1, j);
-          if (token2.length === 0) {
+          const token3 = str.slice(i + 1, j);
+          if (token3.length === 0) {
             i++;
             continue;
           }
           let replacement;
           let tier;
-          if (this._removeSet.has(token2)) {
+          if (this._removeSet.has(token3)) {
             replacement = "";
             if (tier === void 0) {
               tier = LIMIT_TIER_EXTERNAL;
             }
-          } else if (this._leaveSet.has(token2)) {
+          } else if (this._leaveSet.has(token3)) {
             i++;
             continue;
-          } else if (token2.charCodeAt(0) === 35) {
-            const ncrResult = this._resolveNCR(token2);
+          } else if (token3.charCodeAt(0) === 35) {
+            const ncrResult = this._resolveNCR(token3);
             if (ncrResult === void 0) {
               i++;
               continue;
@@ -1171,7 +1171,7 @@ var init_EntityDecoder = __esm({
             replacement = ncrResult;
             tier = LIMIT_TIER_BASE;
           } else {
-            const resolved = this._resolveName(token2);
+            const resolved = this._resolveName(token3);
             replacement = resolved?.value;
             tier = resolved?.tier;
           }
@@ -1193,7 +1193,7 @@ var init_EntityDecoder = __esm({
               }
             }
             if (limitLength) {
-              const delta = replacement.length - (token2.length + 2);
+              const delta = replacement.length - (token3.length + 2);
               if (delta > 0) {
                 this._expandedLength += delta;
                 if (this._expandedLength > this._maxExpandedLength) {
@@ -1272,7 +1272,7 @@ var init_EntityDecoder = __esm({
        *   - undefined                 → 'leave' (caller must skip past '&' only)
        *   - throws Error              → 'throw'
        */
-      _applyNCRAction(action, token2, cp) {
+      _applyNCRAction(action, token3, cp) {
         switch (action) {
           case NCR_LEVEL.allow:
             return String.fromCodePoint(cp);
@@ -1283,7 +1283,7 @@ var init_EntityDecoder = __esm({
           // signal: keep literal
           case NCR_LEVEL.throw:
             throw new Error(
-              `[EntityDecoder] Prohibited numeric character reference &${token2}; (U+${cp.toString(16).toUpperCase().padStart(4, "0")})`
+              `[EntityDecoder] Prohibited numeric character reference &${token3}; (U+${cp.toString(16).toUpperCase().padStart(4, "0")})`
             );
           default:
             return String.fromCodePoint(cp);
@@ -1305,19 +1305,19 @@ var init_EntityDecoder = __esm({
        *   - string (incl. '')  — replacement ('' = remove)
        *   - undefined          — leave original &token; as-is
        */
-      _resolveNCR(token2) {
-        const second = token2.charCodeAt(1);
+      _resolveNCR(token3) {
+        const second = token3.charCodeAt(1);
         let cp;
         if (second === 120 || second === 88) {
-          cp = parseInt(token2.slice(2), 16);
+          cp = parseInt(token3.slice(2), 16);
         } else {
-          cp = parseInt(token2.slice(1), 10);
+          cp = parseInt(token3.slice(1), 10);
         }
         if (Number.isNaN(cp) || cp < 0 || cp > 1114111) return void 0;
         const minimum = this._classifyNCR(cp);
         if (!this._numericAllowed && minimum < NCR_LEVEL.remove) return void 0;
         const effective = minimum === -1 ? this._ncrOnLevel : Math.max(this._ncrOnLevel, minimum);
-        return this._applyNCRAction(effective, token2, cp);
+        return this._applyNCRAction(effective, token3, cp);
       }
     };
   }
@@ -4836,9 +4836,9 @@ function fromFile(env) {
 async function fromContainer(env) {
   const url2 = env.AWS_CONTAINER_CREDENTIALS_FULL_URI ?? (env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI ? `http://169.254.170.2${env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI}` : void 0);
   if (!url2) return void 0;
-  const token2 = env.AWS_CONTAINER_AUTHORIZATION_TOKEN ?? (env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE ? readIf(env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)?.trim() : void 0);
+  const token3 = env.AWS_CONTAINER_AUTHORIZATION_TOKEN ?? (env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE ? readIf(env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)?.trim() : void 0);
   const answer2 = await fetch(url2, {
-    headers: token2 ? { authorization: token2 } : {},
+    headers: token3 ? { authorization: token3 } : {},
     signal: AbortSignal.timeout(5e3)
   });
   return answer2.ok ? lasting(await answer2.json()) : void 0;
@@ -4847,12 +4847,12 @@ async function fromInstance(env) {
   const at2 = env.AWS_EC2_METADATA_SERVICE_ENDPOINT ?? "http://169.254.169.254";
   const roles = `${at2}/latest/meta-data/iam/security-credentials/`;
   try {
-    const token2 = await (await fetch(`${at2}/latest/api/token`, {
+    const token3 = await (await fetch(`${at2}/latest/api/token`, {
       method: "PUT",
       headers: { "x-aws-ec2-metadata-token-ttl-seconds": "21600" },
       signal: AbortSignal.timeout(2e3)
     })).text();
-    const headers = { "x-aws-ec2-metadata-token": token2 };
+    const headers = { "x-aws-ec2-metadata-token": token3 };
     const role = (await (await fetch(roles, { headers, signal: AbortSignal.timeout(2e3) })).text()).trim().split("\n")[0];
     const answer2 = await fetch(`${roles}${role}`, { headers, signal: AbortSignal.timeout(2e3) });
     return answer2.ok ? lasting(await answer2.json()) : void 0;
@@ -4959,20 +4959,20 @@ var init_s3_blobs = __esm({
         return reply.status === 404 ? void 0 : { data: reply.body, tag: String(reply.headers.etag) };
       }
       async *list(prefix) {
-        let token2;
+        let token3;
         const skip = this.place.prefix ? this.place.prefix.length + 1 : 0;
         do {
           const query2 = new URLSearchParams({
             "list-type": "2",
             prefix: `${this.key(prefix)}/`,
-            ...token2 ? { "continuation-token": token2 } : {}
+            ...token3 ? { "continuation-token": token3 } : {}
           });
           const reply = await this.ask("GET", `${this.place.endpoint}/${this.place.bucket}?${query2.toString()}`);
           const result = this.parser.parse(reply.body.toString("utf8")).ListBucketResult;
           for (const c of result.Contents ?? [])
             yield { name: c.Key.slice(skip), size: Number(c.Size), modified: Date.parse(c.LastModified) };
-          token2 = result.NextContinuationToken;
-        } while (token2);
+          token3 = result.NextContinuationToken;
+        } while (token3);
       }
       async remove(name5) {
         await this.ask("DELETE", this.url(name5));
@@ -9617,8 +9617,8 @@ function parseDistributionFile(text2, file2, value2) {
   if (root.version !== void 0 && root.version !== 1 && root.version !== 2)
     fault2(`version ${String(root.version)} is not known`, ["version"], "versions 1 and 2 are (REP 143)");
   const releasePlatforms = {};
-  for (const [os, names2] of Object.entries(asMap(root.release_platforms) ?? {}))
-    releasePlatforms[os] = (Array.isArray(names2) ? names2 : [names2]).map(String);
+  for (const [os, names] of Object.entries(asMap(root.release_platforms) ?? {}))
+    releasePlatforms[os] = (Array.isArray(names) ? names : [names]).map(String);
   const repositories = [];
   const repositoryMap = root.repositories === void 0 || root.repositories === null ? {} : asMap(root.repositories);
   if (!repositoryMap) fault2("repositories must be a map", ["repositories"]);
@@ -11636,9 +11636,9 @@ function isValidBase64URL(data) {
   const padded = base642.padEnd(Math.ceil(base642.length / 4) * 4, "=");
   return isValidBase64(padded);
 }
-function isValidJWT(token2, algorithm = null) {
+function isValidJWT(token3, algorithm = null) {
   try {
-    const tokensParts = token2.split(".");
+    const tokensParts = token3.split(".");
     if (tokensParts.length !== 3)
       return false;
     const [header] = tokensParts;
@@ -14721,12 +14721,12 @@ function rewriteKeyNames(ctx) {
   const rewrites = /* @__PURE__ */ new Map();
   for (const record2 of pendingRecords.get(ctx) ?? []) {
     const seen = ctx.seen.get(record2);
-    const names2 = (seen?.def ?? seen?.schema)?.propertyNames;
-    if (!names2 || names2 === true || rewrites.has(names2))
+    const names = (seen?.def ?? seen?.schema)?.propertyNames;
+    if (!names || names === true || rewrites.has(names))
       continue;
-    const rewritten = stringifyKeyNames(bySchema, names2, /* @__PURE__ */ new Set());
-    if (rewritten !== names2)
-      rewrites.set(names2, rewritten);
+    const rewritten = stringifyKeyNames(bySchema, names, /* @__PURE__ */ new Set());
+    if (rewritten !== names)
+      rewrites.set(names, rewritten);
   }
   if (!rewrites.size)
     return;
@@ -16686,9 +16686,9 @@ function unwrap(schema3) {
 }
 function references(distro, locator, file2) {
   const diagnostics = [];
-  const known2 = (what, name5, names2, path2) => {
-    if (names2.includes(name5)) return;
-    const near = nearest(name5, names2);
+  const known2 = (what, name5, names, path2) => {
+    if (names.includes(name5)) return;
+    const near = nearest(name5, names);
     diagnostics.push(
       error(
         "distro-reference",
@@ -16696,7 +16696,7 @@ function references(distro, locator, file2) {
         {
           file: file2,
           line: locator.line(path2),
-          hint: near ? `did you mean '${near}'?` : names2.length ? `there are ${names2.sort().join(", ")}` : `add it under ${what}s`
+          hint: near ? `did you mean '${near}'?` : names.length ? `there are ${names.sort().join(", ")}` : `add it under ${what}s`
         }
       )
     );
@@ -16877,7 +16877,7 @@ var init_plan_schema = __esm({
     "use strict";
     init_zod();
     planSchema = () => {
-      const names2 = array(string2());
+      const names = array(string2());
       return strictObject({
         schema: literal("slipway-plan-1"),
         organization: string2(),
@@ -16888,7 +16888,7 @@ var init_plan_schema = __esm({
             platform: string2(),
             rosVersion: union([literal(1), literal(2)]),
             prefix: string2(),
-            underlayPrefixes: names2,
+            underlayPrefixes: names,
             targets: array(
               strictObject({
                 platform: string2(),
@@ -16916,16 +16916,16 @@ var init_plan_schema = __esm({
                   strictObject({ named: literal(true) }),
                   strictObject({ neededBy: string2(), forTests: literal(true).optional() })
                 ]),
-                build: names2,
-                run: names2,
-                test: names2,
-                tools: names2,
-                systemBuild: names2,
-                systemRun: names2,
-                systemTest: names2,
-                impliedBuild: names2.optional(),
-                impliedTest: names2.optional(),
-                bounds: record(string2(), names2),
+                build: names,
+                run: names,
+                test: names,
+                tools: names,
+                systemBuild: names,
+                systemRun: names,
+                systemTest: names,
+                impliedBuild: names.optional(),
+                impliedTest: names.optional(),
+                bounds: record(string2(), names),
                 blocked: string2().optional(),
                 mustBeCached: literal(true).optional(),
                 depth: number2().int()
@@ -17060,11 +17060,11 @@ init_diagnostics();
 
 // ts-src/render/abi.ts
 function compareParts(before2, after) {
-  const old = new Map(before2.filter((p) => p.shown !== void 0).map((p) => [p.path, p]));
-  const now = new Map(after.filter((p) => p.shown !== void 0).map((p) => [p.path, p]));
+  const old = new Map(before2.filter((p) => p.api !== void 0).map((p) => [p.path, p]));
+  const now = new Map(after.filter((p) => p.api !== void 0).map((p) => [p.path, p]));
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
-    if (a && b && a.shown === b.shown) return [];
+    if (a && b && a.api === b.api) return [];
     const symbols = a?.symbols && b?.symbols ? {
       added: b.symbols.filter((s) => !a.symbols.includes(s)),
       removed: a.symbols.filter((s) => !b.symbols.includes(s))
@@ -17470,14 +17470,14 @@ var Store = class {
   /** The record of a key, where what it names is there as far as that can be seen without asking a server. */
   async get(key) {
     const record2 = unsealed(await this.first(this.named("tasks", key)));
-    return record2?.schema === 3 && record2.key === key && this.holds(record2.debs) ? record2 : void 0;
+    return record2?.schema === 4 && record2.key === key && this.holds(record2.debs) ? record2 : void 0;
   }
   async putTest(record2) {
     await this.blobs.put(this.own(this.named("tests", record2.key)), sealed(record2));
   }
   async getTest(key) {
     const record2 = unsealed(await this.first(this.named("tests", key)));
-    return record2?.schema === 3 && record2.key === key ? record2 : void 0;
+    return record2?.schema === 4 && record2.key === key ? record2 : void 0;
   }
   /**
    * Where objects are files of this machine, whether they are all there with the right size; elsewhere it is found out
@@ -17497,7 +17497,7 @@ var Store = class {
   async readIndex(scope) {
     const data = await this.blobs.get(this.indexName(scope));
     const read = data && unsealed(unzipped(data));
-    const index = read?.schema === 4 ? read : { records: [], tests: [] };
+    const index = read?.schema === 5 ? read : { records: [], tests: [] };
     return {
       builds: new Map(index.records.map((r) => [r.key, r])),
       tests: new Map(index.tests.map((r) => [r.key, r]))
@@ -17520,7 +17520,7 @@ var Store = class {
     }));
     await this.blobs.put(
       this.own(this.indexName(scope)),
-      (0, import_node_zlib.gzipSync)(sealed({ schema: 4, records: brief, tests: given }), { level: 1 })
+      (0, import_node_zlib.gzipSync)(sealed({ schema: 5, records: brief, tests: given }), { level: 1 })
     );
   }
   indexName = (scope) => `index/${scope.replaceAll("/", "_")}.json.gz`;
@@ -17612,54 +17612,54 @@ function withoutComments(path2, text2) {
 var trimmed = (lines) => lines.replace(/[ \t]+(?=\n|$)/g, "").replace(/\n+$/, "\n");
 function withoutC(text2) {
   if (text2.includes("\r") || text2.includes("??/") || /\/\/[^\n]*\\[ \t]*\n/.test(text2)) return void 0;
-  const token2 = /\/\/[^\n]*|\/\*[^]*?\*\/|^[ \t]*#[ \t]*include[^\n]*|\b(?:u8|[uUL])?R"([^()\\\s]{0,16})\(|"(?:[^"\\\n]|\\[^])*"|\b[0-9](?:'?[0-9A-Za-z_.])*|'(?:[^'\\\n]|\\[^])*'|\/\*|["']/gm;
+  const token3 = /\/\/[^\n]*|\/\*[^]*?\*\/|^[ \t]*#[ \t]*include[^\n]*|\b(?:u8|[uUL])?R"([^()\\\s]{0,16})\(|"(?:[^"\\\n]|\\[^])*"|\b[0-9](?:'?[0-9A-Za-z_.])*|'(?:[^'\\\n]|\\[^])*'|\/\*|["']/gm;
   let out = "";
   let at2 = 0;
-  for (let m = token2.exec(text2); m; m = token2.exec(text2)) {
+  for (let m = token3.exec(text2); m; m = token3.exec(text2)) {
     const [found2, delimiter] = m;
     if (delimiter !== void 0) {
-      const close = text2.indexOf(`)${delimiter}"`, token2.lastIndex);
+      const close = text2.indexOf(`)${delimiter}"`, token3.lastIndex);
       if (close < 0) return void 0;
-      token2.lastIndex = close + delimiter.length + 2;
+      token3.lastIndex = close + delimiter.length + 2;
       continue;
     }
     if (found2 === '"' || found2 === "'" || found2 === "/*") return void 0;
     const block = found2.startsWith("/*");
     if (!block && !found2.startsWith("//")) continue;
-    const end2 = text2.indexOf("\n", token2.lastIndex);
-    if (block && !/^[ \t]*(\/\/|$)/.test(text2.slice(token2.lastIndex, end2 < 0 ? text2.length : end2))) continue;
+    const end2 = text2.indexOf("\n", token3.lastIndex);
+    if (block && !/^[ \t]*(\/\/|$)/.test(text2.slice(token3.lastIndex, end2 < 0 ? text2.length : end2))) continue;
     out += text2.slice(at2, m.index) + (block ? found2.replace(/[^\n]+/g, "") : "");
-    at2 = token2.lastIndex;
+    at2 = token3.lastIndex;
   }
   return trimmed(out + text2.slice(at2));
 }
 function withoutCMake(text2) {
   if (/CMAKE_CURRENT_(LIST|FUNCTION_LIST)_LINE/.test(text2) || text2.includes("\r")) return void 0;
-  const token2 = /#?\[(=*)\[|#[^\n]*|"(?:[^"\\]|\\[^])*"|\\[^]|"/g;
+  const token3 = /#?\[(=*)\[|#[^\n]*|"(?:[^"\\]|\\[^])*"|\\[^]|"/g;
   let out = "";
   let at2 = 0;
-  for (let m = token2.exec(text2); m; m = token2.exec(text2)) {
+  for (let m = token3.exec(text2); m; m = token3.exec(text2)) {
     const [found2, equals] = m;
     if (found2 === '"') return void 0;
     if (equals !== void 0) {
       if (!found2.startsWith("#") && !/[\s(]/.test(text2[m.index - 1] ?? " ")) return void 0;
-      const close = text2.indexOf(`]${equals}]`, token2.lastIndex);
+      const close = text2.indexOf(`]${equals}]`, token3.lastIndex);
       if (close < 0) return void 0;
-      token2.lastIndex = close + equals.length + 2;
+      token3.lastIndex = close + equals.length + 2;
     }
     if (!found2.startsWith("#")) continue;
     out += text2.slice(at2, m.index);
-    at2 = token2.lastIndex;
+    at2 = token3.lastIndex;
   }
   return trimmed(out + text2.slice(at2)).replace(/\n{2,}/g, "\n").replace(/^\n+/, "");
 }
 function withoutPython(text2) {
   if (text2.includes("\r") || text2.includes("\f") || /\b[rR]?[fFtT][rR]?(?:"""|''')/.test(text2) || /\b(?:inspect|linecache|traceback|f_lineno|co_firstlineno|__doc__)\b/.test(text2))
     return void 0;
-  const token2 = /"""(?:[^\\]|\\[^])*?"""|'''(?:[^\\]|\\[^])*?'''|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*'|#[^\n]*|\\\n|["']/g;
+  const token3 = /"""(?:[^\\]|\\[^])*?"""|'''(?:[^\\]|\\[^])*?'''|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*'|#[^\n]*|\\\n|["']/g;
   let out = "";
   let at2 = 0;
-  for (let m = token2.exec(text2); m; m = token2.exec(text2)) {
+  for (let m = token3.exec(text2); m; m = token3.exec(text2)) {
     const found2 = m[0];
     if (found2 === '"' || found2 === "'") return void 0;
     if (!found2.startsWith("#")) continue;
@@ -17668,7 +17668,7 @@ function withoutPython(text2) {
     if (/\b[rR]?[fFtT][rR]?["']/.test(text2.slice(begin, m.index))) return void 0;
     if (text2.slice(begin, m.index).trim() !== "" || begin < at2 || first && /^#!|coding[:=]/.test(found2)) continue;
     out += text2.slice(at2, begin);
-    at2 = Math.min(token2.lastIndex + 1, text2.length);
+    at2 = Math.min(token3.lastIndex + 1, text2.length);
   }
   return (out + text2.slice(at2)).replace(/\n*$/, "\n");
 }
@@ -17772,8 +17772,71 @@ function parse(data) {
   };
 }
 
+// ts-src/inspect/for-people.ts
+var textFile = /\/share\/[^/]+\/(README|CHANGELOG|CHANGES|HISTORY|NEWS|AUTHORS|CONTRIBUTORS|CONTRIBUTING|CODE_OF_CONDUCT|QUALITY_DECLARATION|LICEN[CS]E|COPYING|NOTICE|TODO)(-[\w.-]+)?(\.(md|rst|txt|html|adoc))?$/i;
+var textFolder = /\/share\/(doc|man|info|licenses)\/|\/share\/[^/]+\/(docs?|licen[cs]es)\//;
+function isForPeople(path2, code) {
+  const inFolder = textFolder.test(path2);
+  if (!inFolder && !textFile.test(path2)) return false;
+  if (containsName(code, path2.slice(path2.lastIndexOf("/") + 1))) return false;
+  return !inFolder || !/\bshare\/\S*\b(docs?|man|info|licen[cs]es)\b|\bDOCDIR\b/i.test(code);
+}
+var containsName = (text2, name5) => {
+  for (let at2 = text2.indexOf(name5); at2 >= 0; at2 = text2.indexOf(name5, at2 + 1)) {
+    if (!/[\w.-]/.test(text2[at2 - 1] ?? " ") && !/[\w.-]/.test(text2[at2 + name5.length] ?? " ")) return true;
+  }
+  return false;
+};
+var readHeaders = /^(Metadata-Version|Name|Version|Requires(-Dist|-Python|-External)?|Provides(-Dist|-Extra)?|Obsoletes(-Dist)?|Dynamic|Platform|Supported-Platform)$/i;
+function visibleMetadata(text2) {
+  const lines = [];
+  let kept2 = false;
+  for (const line of text2.split("\n")) {
+    if (line === "") break;
+    if (!/^[ \t]/.test(line)) kept2 = readHeaders.test(line.slice(0, Math.max(0, line.indexOf(":"))));
+    if (kept2) lines.push(line);
+  }
+  return lines.join("\n");
+}
+
+// ts-src/inspect/visible-manifest.ts
+var forPeople = /* @__PURE__ */ new Set(["description", "maintainer", "author", "license", "url"]);
+var token = /<!--[^]*?-->|<!\[CDATA\[[^]*?\]\]>|<\?[^]*?\?>|<(\/?)([A-Za-z_][\w.:-]*)((?:[^<>"']|"[^"<]*"|'[^'<]*')*?)(\/?)>|[^<]+/gy;
+function visibleManifest(xml) {
+  if (xml.includes("\uFFFD")) return void 0;
+  const open2 = [];
+  let out = "";
+  let skipped = 0;
+  let at2 = 0;
+  token.lastIndex = 0;
+  while (at2 < xml.length) {
+    const m = token.exec(xml);
+    if (!m) return void 0;
+    at2 = token.lastIndex;
+    const [found2, closing, name5, attributes, empty] = m;
+    if (name5 !== void 0) {
+      const own3 = open2.length === 1 && open2[0] === "package" && forPeople.has(name5);
+      if (closing) {
+        if (open2.pop() !== name5) return void 0;
+        if (!skipped) out += `</${name5}>`;
+        else if (open2.length < skipped) skipped = 0;
+        continue;
+      }
+      if (!skipped && !(own3 && empty)) {
+        if (own3) skipped = open2.length + 1;
+        else out += `<${name5}${plainAttributes(attributes ?? "")}${empty ? "/" : ""}>`;
+      }
+      if (!empty) open2.push(name5);
+    } else if (found2.startsWith("<![CDATA[")) {
+      if (!skipped) out += found2;
+    } else if (!found2.startsWith("<") && !skipped) out += found2.trim() ? found2.trim().replace(/\s+/g, " ") : "";
+  }
+  return open2.length ? void 0 : out;
+}
+var plainAttributes = (text2) => text2.replace(/"[^"]*"|'[^']*'|\s+/g, (part) => /^\s/.test(part) ? " " : part).trimEnd();
+
 // ts-src/inspect/interface.ts
-var dataFolders = /\/share\/[^/]+\/(launch|config|params?|rviz|maps?|worlds?|models|meshes|media|images|docs?|test|tests|scripts_doc)\//;
+var dataFolders = /\/share\/[^/]+\/(launch|config|params?|rviz|maps?|worlds?|models|meshes|media|images|test|tests|scripts_doc)\//;
 function describe(stage) {
   const files = [];
   const walk = (folder, shown3) => {
@@ -17789,6 +17852,7 @@ function describe(stage) {
   };
   walk(stage, "");
   const cmakeText = files.filter((f) => f.path.endsWith(".cmake") && f.link === void 0).map((f) => (0, import_node_fs8.readFileSync)(f.full, "utf8")).join("\n");
+  const codeText = textThatBuildsRead(files);
   const sources = new Set(files.map((f) => f.path));
   let loads = false;
   let offers = false;
@@ -17796,20 +17860,21 @@ function describe(stage) {
     const whole = (text2) => `${f.mode} ${text2}`;
     if (f.link !== void 0) {
       const link = whole(`-> ${f.link}`);
-      return { path: f.path, content: link, code: link, shown: link, tool: link };
+      return { path: f.path, full: link, code: link, api: link, tool: link };
     }
     const data = (0, import_node_fs8.readFileSync)(f.full);
-    const content = whole(sha256(data));
+    const full = whole(sha256(data));
     const elf = readElf(data);
     const plain2 = elf ? void 0 : withoutComments(f.path, data.toString("latin1"));
-    const code = plain2 === void 0 ? content : whole(sha256(`without comments ${plain2}`));
-    const part = (shown3, tool = code) => ({
+    const code = plain2 === void 0 ? full : whole(sha256(`without comments ${plain2}`));
+    const part = (api, tool = code) => ({
       path: f.path,
-      content,
+      full,
       code,
-      shown: shown3,
+      api,
       tool
     });
+    const seen = (text2) => ({ path: f.path, full, code: text2, api: text2, tool: text2 });
     const python = /\/(site|dist)-packages\//.test(f.path);
     if (elf?.kind === "library" && !python) {
       const text2 = whole(sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
@@ -17824,7 +17889,7 @@ function describe(stage) {
     }
     if (elf?.kind === "program") {
       loads = true;
-      if (/^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || names(cmakeText, (0, import_node_path8.basename)(f.path))) {
+      if (/^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || containsName(cmakeText, (0, import_node_path8.basename)(f.path))) {
         offers = true;
         return part(code);
       }
@@ -17835,10 +17900,16 @@ function describe(stage) {
     }
     if (f.path.endsWith(".pyc")) {
       const source = f.path.replace(/__pycache__\/([^/.]+)\.[^/]*\.pyc$/, "$1.py");
-      return sources.has(source) ? { ...part(void 0), tool: void 0 } : part(code);
+      return sources.has(source) ? seen(void 0) : part(code);
     }
-    if (/\/share\/[^/]+\/package\.xml$/.test(f.path)) return part(whole(sha256(plainManifest(data.toString("utf8")))));
-    if (dataFolders.test(f.path)) return part(void 0);
+    if (/\/share\/[^/]+\/package\.xml$/.test(f.path)) {
+      const visible = visibleManifest(data.toString("utf8"));
+      return seen(visible === void 0 ? full : whole(sha256(`visible ${visible}`)));
+    }
+    if (/\.(egg-info\/PKG-INFO|egg-info|dist-info\/METADATA)$/.test(f.path))
+      return seen(whole(sha256(`visible ${visibleMetadata(data.toString("utf8"))}`)));
+    if (!elf && isForPeople(f.path, codeText)) return seen(void 0);
+    if (dataFolders.test(f.path) && !containsName(cmakeText, (0, import_node_path8.basename)(f.path))) return part(void 0);
     return part(code);
   });
   return { parts, loads, offers };
@@ -17854,21 +17925,17 @@ function interfaceOf({ parts, loads, offers }) {
     return hash3.digest("hex");
   };
   return {
-    shown: digest3((p) => p.shown),
+    api: digest3((p) => p.api),
     tool: digest3((p) => p.tool),
     code: digest3((p) => p.code),
-    content: digest3((p) => p.content),
+    full: digest3((p) => p.full),
     loads,
     offers
   };
 }
-var names = (text2, name5) => {
-  for (let at2 = text2.indexOf(name5); at2 >= 0; at2 = text2.indexOf(name5, at2 + 1)) {
-    if (!/[\w.-]/.test(text2[at2 - 1] ?? " ") && !/[\w.-]/.test(text2[at2 + name5.length] ?? " ")) return true;
-  }
-  return false;
-};
-var plainManifest = (xml) => xml.replace(/<!--[^]*?-->/g, "").replace(/<(description|maintainer|author|license|url)\b[^>]*?(\/>|>[^]*?<\/\1\s*>)/g, "").replace(/\s+/g, " ").trim();
+function textThatBuildsRead(files) {
+  return files.filter((f) => f.link === void 0 && /\.(cmake|pc|py|em|in|sh|bash|zsh|dsv)$|\/s?bin\//.test(f.path)).map((f) => (0, import_node_fs8.readFileSync)(f.full)).filter((data) => !data.subarray(0, 4096).includes(0)).map((data) => data.toString("latin1")).join("\n");
+}
 
 // ts-src/engine/compare-builds.ts
 async function filesOfBuild(store2, debs) {
@@ -18124,7 +18191,7 @@ var numbersIn = (bits2) => {
 function closuresOf(scope) {
   const { packages } = scope;
   const index = new Map(packages.map((p, i) => [p.name, i]));
-  const numbers = (names2) => names2.flatMap((n) => index.get(n) ?? []);
+  const numbers = (names) => names.flatMap((n) => index.get(n) ?? []);
   const runs = packages.map((p) => numbers(p.run));
   const build2 = packages.map((p) => numbers(p.build));
   const test2 = packages.map((p) => numbers(p.test));
@@ -18257,9 +18324,9 @@ function compareScopes(before2, after) {
     touched.add(p.name);
     changes.push(change);
   }
-  const names2 = new Set(packages.map((p) => p.name));
+  const names = new Set(packages.map((p) => p.name));
   for (const p of old.values())
-    if (!names2.has(p.name)) changes.push({ name: p.name, change: "removed", before: p.version });
+    if (!names.has(p.name)) changes.push({ name: p.name, change: "removed", before: p.version });
   if (after && touched.size) {
     const closures = closuresOf(after);
     packages.forEach((p, n) => {
@@ -18318,14 +18385,14 @@ var kindsOfTag = {
 init_diagnostics();
 
 // ts-src/plan/conditions.ts
-var token = /\s*(?:(\(|\))|(==|!=|<=|>=|<|>)|\$([A-Za-z0-9_]+)|"([^"\n\r]*)"|'([^'\n\r]*)'|([A-Za-z0-9_-]+))/y;
+var token2 = /\s*(?:(\(|\))|(==|!=|<=|>=|<|>)|\$([A-Za-z0-9_]+)|"([^"\n\r]*)"|'([^'\n\r]*)'|([A-Za-z0-9_-]+))/y;
 var blank = /^\s*$/;
 var maximumDepth = 100;
 function parseCondition(text2) {
   const tokens = [];
-  token.lastIndex = 0;
-  for (let end2 = 0; ; end2 = token.lastIndex) {
-    const t = token.exec(text2);
+  token2.lastIndex = 0;
+  for (let end2 = 0; ; end2 = token2.lastIndex) {
+    const t = token2.exec(text2);
     if (!t) {
       if (blank.test(text2.slice(end2))) break;
       return void 0;
@@ -18471,10 +18538,10 @@ var typesupport = ["rosidl_typesupport_fastrtps_c", "rosidl_typesupport_fastrtps
 var none = [];
 function evaluateAll(input, settings2, diagnostics) {
   const evaluate = manifestEvaluator(conditionContext(input, settings2.conditions));
-  const names2 = [...input.packages.keys()].sort();
+  const names = [...input.packages.keys()].sort();
   const number3 = /* @__PURE__ */ new Map();
   const groups = /* @__PURE__ */ new Map();
-  const packages = names2.map((name5, n) => {
+  const packages = names.map((name5, n) => {
     const source = input.packages.get(name5);
     const p = evaluate(source.manifest, source.file, diagnostics);
     number3.set(name5, n);
@@ -18489,13 +18556,13 @@ function evaluateAll(input, settings2, diagnostics) {
   const idOf = (name5) => {
     const n = number3.get(name5) ?? others.get(name5);
     if (n !== void 0) return n;
-    others.set(name5, names2.length + others.size);
-    return names2.length + others.size - 1;
+    others.set(name5, names.length + others.size);
+    return names.length + others.size - 1;
   };
   const essential = settings2.build_essential.length ? settings2.build_essential : input.rosVersion === 2 ? ["ros_workspace"] : [];
   const evaluated = {
     input,
-    names: names2,
+    names,
     number: number3,
     ids: 0,
     packages,
@@ -18511,7 +18578,7 @@ function evaluateAll(input, settings2, diagnostics) {
   collectBelow(evaluated);
   const essentialNumbers = essential.flatMap((e) => number3.get(e) ?? []);
   const typesupportNumbers = typesupport.flatMap((t) => number3.get(t) ?? []);
-  const marks = new Uint8Array(names2.length);
+  const marks = new Uint8Array(names.length);
   for (let n = 0; n < packages.length; n++) {
     let outside = none;
     let bounded = none;
@@ -18544,14 +18611,14 @@ function evaluateAll(input, settings2, diagnostics) {
     }
     if (!evaluated.beforeEssential.has(n)) for (const e of essentialNumbers) mark(e, forBuild | forRun);
     if (isInterface(packages[n])) for (const t of typesupportNumbers) mark(t, forBuild | forTool);
-    evaluated.inside.push(insideOf(touched, marks, names2));
+    evaluated.inside.push(insideOf(touched, marks, names));
     evaluated.outside.push(outside);
     evaluated.bounded.push(bounded);
   }
-  evaluated.ids = names2.length + others.size;
+  evaluated.ids = names.length + others.size;
   return evaluated;
 }
-function insideOf(touched, marks, names2) {
+function insideOf(touched, marks, names) {
   const inside = {
     build: [],
     run: [],
@@ -18565,19 +18632,19 @@ function insideOf(touched, marks, names2) {
     marks[d] = 0;
     if (roles & forBuild) {
       inside.build.push(d);
-      inside.names.build.push(names2[d]);
+      inside.names.build.push(names[d]);
     }
     if (roles & forRun) {
       inside.run.push(d);
-      inside.names.run.push(names2[d]);
+      inside.names.run.push(names[d]);
     }
     if (roles & forTest) {
       inside.test.push(d);
-      inside.names.test.push(names2[d]);
+      inside.names.test.push(names[d]);
     }
     if (roles & forTool) {
       inside.tools.push(d);
-      inside.names.tools.push(names2[d]);
+      inside.names.tools.push(names[d]);
     }
   }
   return inside;
@@ -18605,14 +18672,14 @@ function needsOf(p, groups, idOf) {
   }
   return needs;
 }
-function above(evaluated, names2) {
+function above(evaluated, names) {
   const dependents = evaluated.names.map(() => []);
   evaluated.inside.forEach((inside, n) => {
     for (const list2 of [inside.build, inside.run, inside.test])
       for (const d of list2) dependents[d].push(evaluated.names[n]);
   });
   const found2 = /* @__PURE__ */ new Set();
-  const stack = [...names2];
+  const stack = [...names];
   for (let name5 = stack.pop(); name5 !== void 0; name5 = stack.pop()) {
     const n = evaluated.number.get(name5);
     if (n === void 0 || found2.has(name5)) continue;
@@ -19088,7 +19155,7 @@ var Cycles = class {
   }
   leaveOutGroupEdges() {
     const count2 = this.nodes.length;
-    const { names: names2, packages } = this.evaluated;
+    const { names, packages } = this.evaluated;
     for (const set of cycles(this.doubled())) {
       if (!set.some((n) => n < count2)) continue;
       const members2 = new Set(set.map((n) => this.nodes[n % count2].number));
@@ -19101,7 +19168,7 @@ var Cycles = class {
           this.diagnostics.push(
             warning(
               "cycle-group",
-              `'${names2[from]}' needs '${names2[to]}' only as a member of the group '${group}', and '${names2[to]}' needs '${names2[from]}': that edge is left out`,
+              `'${names[from]}' needs '${names[to]}' only as a member of the group '${group}', and '${names[to]}' needs '${names[from]}': that edge is left out`,
               { file: packages[from].file, line, hint: "give the membership or the group dependency a condition" }
             )
           );
@@ -19128,7 +19195,7 @@ var Cycles = class {
   }
   /** The edges of tests, without those that close a cycle: tests run after the builds, so nothing waits for those. */
   withoutTestCycles(built, tested) {
-    const { names: names2, packages } = this.evaluated;
+    const { names, packages } = this.evaluated;
     const count2 = this.nodes.length;
     const kept2 = tested.map((e) => [...e]);
     const set = new Int32Array(built.length).fill(-1);
@@ -19145,7 +19212,7 @@ var Cycles = class {
         this.diagnostics.push(
           warning(
             "cycle-test",
-            `'${names2[a]}' needs '${names2[b]}' to be tested (${tag}), and '${names2[b]}' needs '${names2[a]}': no build waits for that edge, the tests of '${names2[a]}' do`,
+            `'${names[a]}' needs '${names[b]}' to be tested (${tag}), and '${names[b]}' needs '${names[a]}': no build waits for that edge, the tests of '${names[a]}' do`,
             { file: packages[a].file, line }
           )
         );
@@ -19260,7 +19327,7 @@ var ScopePlanner = class {
       const elsewhere = evaluated.names.map((name5, id) => this.resolver.resolve({ name: name5, id })).map((r) => r.from === "built" ? void 0 : r);
       if (elsewhere.some((r) => r)) this.elsewhere = elsewhere;
     }
-    const beside = (names2) => names2.filter((n) => !evaluated.number.has(n)).flatMap((n) => this.resolver.underlayOf(n) ?? []);
+    const beside = (names) => names.filter((n) => !evaluated.number.has(n)).flatMap((n) => this.resolver.underlayOf(n) ?? []);
     this.essential = beside(evaluated.essential);
     this.typesupport = beside(typesupport);
   }
@@ -19533,17 +19600,17 @@ var ScopePlanner = class {
   }
   /** Names for numbers, how deep each lies, and what is blocked with what it needs. */
   finish(sequence) {
-    const { names: names2, inside: all } = this.evaluated;
+    const { names, inside: all } = this.evaluated;
     if (sequence.some((n) => n.planned.blocked !== void 0)) this.block(sequence);
-    const depth = new Int32Array(names2.length).fill(-1);
+    const depth = new Int32Array(names.length).fill(-1);
     for (const node2 of sequence) {
       const p = node2.planned;
       const inside = all[node2.number];
       p.depth = depth[node2.number] = Math.max(greatest(depth, node2.build), greatest(depth, node2.run)) + 1;
-      p.build = node2.build === inside.build ? inside.names.build : node2.build.map((d) => names2[d]);
-      p.run = node2.run === inside.run ? inside.names.run : node2.run.map((d) => names2[d]);
-      p.test = node2.test === inside.test ? inside.names.test : node2.test.map((d) => names2[d]);
-      p.tools = node2.build === inside.build ? inside.names.tools : inside.tools.filter((d) => node2.build.includes(d)).map((d) => names2[d]);
+      p.build = node2.build === inside.build ? inside.names.build : node2.build.map((d) => names[d]);
+      p.run = node2.run === inside.run ? inside.names.run : node2.run.map((d) => names[d]);
+      p.test = node2.test === inside.test ? inside.names.test : node2.test.map((d) => names[d]);
+      p.tools = node2.build === inside.build ? inside.names.tools : inside.tools.filter((d) => node2.build.includes(d)).map((d) => names[d]);
       if (p.bounds !== unbounded)
         p.bounds = Object.fromEntries(Object.entries(p.bounds).sort(([x], [y]) => compare(x, y)));
     }
@@ -19551,9 +19618,9 @@ var ScopePlanner = class {
   }
   /** What needs a blocked package is blocked; what needs it only as a member of a group goes without it. */
   block(sequence) {
-    const { names: names2, packages } = this.evaluated;
+    const { names, packages } = this.evaluated;
     const causes = [];
-    const blocked = new Uint8Array(names2.length);
+    const blocked = new Uint8Array(names.length);
     const say = (number3, cause) => {
       causes[number3] = cause;
       blocked[number3] = 1;
@@ -19573,7 +19640,7 @@ var ScopePlanner = class {
           this.diagnostics.push(
             warning(
               "group-member",
-              `'${node2.planned.name}' goes without '${names2[d]}' of the group '${group}': ${this.nodes[d].planned.blocked}`,
+              `'${node2.planned.name}' goes without '${names[d]}' of the group '${group}': ${this.nodes[d].planned.blocked}`,
               { file: packages[node2.number].file, line: edgeOf(this.evaluated, node2.number, d).line }
             )
           );
@@ -19632,7 +19699,7 @@ function makePlan(input) {
   const scopes = [];
   const resolvers = [];
   const { selection, distro } = input;
-  const chosen = (names2, wanted) => names2.filter((n) => !wanted || wanted.includes(n)).sort();
+  const chosen = (names, wanted) => names.filter((n) => !wanted || wanted.includes(n)).sort();
   checkNames("distribution", selection.distributions, Object.keys(distro.distributions), diagnostics);
   checkNames("platform", selection.platforms, Object.keys(distro.platforms), diagnostics);
   checkNames("variant", selection.variants, ["default", ...Object.keys(distro.variants)], diagnostics);
@@ -20443,10 +20510,10 @@ function parseManifest(text2, file2) {
     );
   const f = Number(format);
   const tags2 = tagsOfFormat[f];
-  const allowed = (e, names2) => {
+  const allowed = (e, names) => {
     if (e.attributes) {
       for (const a in e.attributes)
-        if (!names2.includes(a) && a !== "xmlns" && !a.includes(":"))
+        if (!names.includes(a) && a !== "xmlns" && !a.includes(":"))
           fault2(
             `<${e.name}> must not have the attribute '${a}'${f < 3 && (a === "condition" || a === "file") ? ` in format ${f}` : ""}`,
             e.line,
@@ -21271,10 +21338,10 @@ function readRosdep(workspace, wanted) {
   return layered2;
 }
 function neededNames(distributions) {
-  const names2 = /* @__PURE__ */ new Set();
+  const names = /* @__PURE__ */ new Set();
   for (const d of distributions)
-    for (const p of d.packages.values()) for (const dependency of p.manifest.dependencies) names2.add(dependency.name);
-  return names2;
+    for (const p of d.packages.values()) for (const dependency of p.manifest.dependencies) names.add(dependency.name);
+  return names;
 }
 function readIndex(state, text2, file2, name5) {
   const memory2 = new ParseCache(state, `index-${name5}`);
@@ -21963,10 +22030,10 @@ async function compareWith(inputs, ref, { tests }) {
 function changedIn(changes) {
   const changed = {};
   for (const d of changes) {
-    const names2 = changed[d.distribution] ??= /* @__PURE__ */ new Set();
-    for (const p of d.packages) if (p.change !== "removed" && p.change !== "rebuilt") names2.add(p.name);
+    const names = changed[d.distribution] ??= /* @__PURE__ */ new Set();
+    for (const p of d.packages) if (p.change !== "removed" && p.change !== "rebuilt") names.add(p.name);
   }
-  return Object.fromEntries(Object.entries(changed).map(([d, names2]) => [d, [...names2].sort()]));
+  return Object.fromEntries(Object.entries(changed).map(([d, names]) => [d, [...names].sort()]));
 }
 
 // ts-src/cli/abi.ts
@@ -22125,7 +22192,7 @@ function parseTemplate(template, tags2) {
   }
   compileTags2(tags2 || mustache.tags);
   var scanner = new Scanner(template);
-  var start, type, value2, chr, token2, openSection;
+  var start, type, value2, chr, token3, openSection;
   while (!scanner.eos()) {
     start = scanner.pos;
     value2 = scanner.scanUntil(openingTagRe);
@@ -22170,14 +22237,14 @@ function parseTemplate(template, tags2) {
     if (!scanner.scan(closingTagRe))
       throw new Error("Unclosed tag at " + scanner.pos);
     if (type == ">") {
-      token2 = [type, value2, start, scanner.pos, indentation, tagIndex, lineHasNonSpace];
+      token3 = [type, value2, start, scanner.pos, indentation, tagIndex, lineHasNonSpace];
     } else {
-      token2 = [type, value2, start, scanner.pos];
+      token3 = [type, value2, start, scanner.pos];
     }
     tagIndex++;
-    tokens.push(token2);
+    tokens.push(token3);
     if (type === "#" || type === "^") {
-      sections.push(token2);
+      sections.push(token3);
     } else if (type === "/") {
       openSection = sections.pop();
       if (!openSection)
@@ -22198,16 +22265,16 @@ function parseTemplate(template, tags2) {
 }
 function squashTokens(tokens) {
   var squashedTokens = [];
-  var token2, lastToken;
+  var token3, lastToken;
   for (var i = 0, numTokens = tokens.length; i < numTokens; ++i) {
-    token2 = tokens[i];
-    if (token2) {
-      if (token2[0] === "text" && lastToken && lastToken[0] === "text") {
-        lastToken[1] += token2[1];
-        lastToken[3] = token2[3];
+    token3 = tokens[i];
+    if (token3) {
+      if (token3[0] === "text" && lastToken && lastToken[0] === "text") {
+        lastToken[1] += token3[1];
+        lastToken[3] = token3[3];
       } else {
-        squashedTokens.push(token2);
-        lastToken = token2;
+        squashedTokens.push(token3);
+        lastToken = token3;
       }
     }
   }
@@ -22217,23 +22284,23 @@ function nestTokens(tokens) {
   var nestedTokens = [];
   var collector = nestedTokens;
   var sections = [];
-  var token2, section;
+  var token3, section;
   for (var i = 0, numTokens = tokens.length; i < numTokens; ++i) {
-    token2 = tokens[i];
-    switch (token2[0]) {
+    token3 = tokens[i];
+    switch (token3[0]) {
       case "#":
       case "^":
-        collector.push(token2);
-        sections.push(token2);
-        collector = token2[4] = [];
+        collector.push(token3);
+        sections.push(token3);
+        collector = token3[4] = [];
         break;
       case "/":
         section = sections.pop();
-        section[5] = token2[2];
+        section[5] = token3[2];
         collector = sections.length > 0 ? sections[sections.length - 1][4] : nestedTokens;
         break;
       default:
-        collector.push(token2);
+        collector.push(token3);
     }
   }
   return nestedTokens;
@@ -22286,16 +22353,16 @@ Context.prototype.lookup = function lookup(name5) {
   if (cache.hasOwnProperty(name5)) {
     value2 = cache[name5];
   } else {
-    var context = this, intermediateValue, names2, index, lookupHit = false;
+    var context = this, intermediateValue, names, index, lookupHit = false;
     while (context) {
       if (name5.indexOf(".") > 0) {
         intermediateValue = context.view;
-        names2 = name5.split(".");
+        names = name5.split(".");
         index = 0;
-        while (intermediateValue != null && index < names2.length) {
-          if (index === names2.length - 1)
-            lookupHit = hasProperty(intermediateValue, names2[index]) || primitiveHasOwnProperty(intermediateValue, names2[index]);
-          intermediateValue = intermediateValue[names2[index++]];
+        while (intermediateValue != null && index < names.length) {
+          if (index === names.length - 1)
+            lookupHit = hasProperty(intermediateValue, names[index]) || primitiveHasOwnProperty(intermediateValue, names[index]);
+          intermediateValue = intermediateValue[names[index++]];
         }
       } else {
         intermediateValue = context.view[name5];
@@ -22351,51 +22418,51 @@ Writer.prototype.render = function render(template, view, partials, config2) {
 };
 Writer.prototype.renderTokens = function renderTokens(tokens, context, partials, originalTemplate, config2) {
   var buffer = "";
-  var token2, symbol, value2;
+  var token3, symbol, value2;
   for (var i = 0, numTokens = tokens.length; i < numTokens; ++i) {
     value2 = void 0;
-    token2 = tokens[i];
-    symbol = token2[0];
-    if (symbol === "#") value2 = this.renderSection(token2, context, partials, originalTemplate, config2);
-    else if (symbol === "^") value2 = this.renderInverted(token2, context, partials, originalTemplate, config2);
-    else if (symbol === ">") value2 = this.renderPartial(token2, context, partials, config2);
-    else if (symbol === "&") value2 = this.unescapedValue(token2, context);
-    else if (symbol === "name") value2 = this.escapedValue(token2, context, config2);
-    else if (symbol === "text") value2 = this.rawValue(token2);
+    token3 = tokens[i];
+    symbol = token3[0];
+    if (symbol === "#") value2 = this.renderSection(token3, context, partials, originalTemplate, config2);
+    else if (symbol === "^") value2 = this.renderInverted(token3, context, partials, originalTemplate, config2);
+    else if (symbol === ">") value2 = this.renderPartial(token3, context, partials, config2);
+    else if (symbol === "&") value2 = this.unescapedValue(token3, context);
+    else if (symbol === "name") value2 = this.escapedValue(token3, context, config2);
+    else if (symbol === "text") value2 = this.rawValue(token3);
     if (value2 !== void 0)
       buffer += value2;
   }
   return buffer;
 };
-Writer.prototype.renderSection = function renderSection(token2, context, partials, originalTemplate, config2) {
+Writer.prototype.renderSection = function renderSection(token3, context, partials, originalTemplate, config2) {
   var self = this;
   var buffer = "";
-  var value2 = context.lookup(token2[1]);
+  var value2 = context.lookup(token3[1]);
   function subRender(template) {
     return self.render(template, context, partials, config2);
   }
   if (!value2) return;
   if (isArray(value2)) {
     for (var j = 0, valueLength = value2.length; j < valueLength; ++j) {
-      buffer += this.renderTokens(token2[4], context.push(value2[j]), partials, originalTemplate, config2);
+      buffer += this.renderTokens(token3[4], context.push(value2[j]), partials, originalTemplate, config2);
     }
   } else if (typeof value2 === "object" || typeof value2 === "string" || typeof value2 === "number") {
-    buffer += this.renderTokens(token2[4], context.push(value2), partials, originalTemplate, config2);
+    buffer += this.renderTokens(token3[4], context.push(value2), partials, originalTemplate, config2);
   } else if (isFunction(value2)) {
     if (typeof originalTemplate !== "string")
       throw new Error("Cannot use higher-order sections without the original template");
-    value2 = value2.call(context.view, originalTemplate.slice(token2[3], token2[5]), subRender);
+    value2 = value2.call(context.view, originalTemplate.slice(token3[3], token3[5]), subRender);
     if (value2 != null)
       buffer += value2;
   } else {
-    buffer += this.renderTokens(token2[4], context, partials, originalTemplate, config2);
+    buffer += this.renderTokens(token3[4], context, partials, originalTemplate, config2);
   }
   return buffer;
 };
-Writer.prototype.renderInverted = function renderInverted(token2, context, partials, originalTemplate, config2) {
-  var value2 = context.lookup(token2[1]);
+Writer.prototype.renderInverted = function renderInverted(token3, context, partials, originalTemplate, config2) {
+  var value2 = context.lookup(token3[1]);
   if (!value2 || isArray(value2) && value2.length === 0)
-    return this.renderTokens(token2[4], context, partials, originalTemplate, config2);
+    return this.renderTokens(token3[4], context, partials, originalTemplate, config2);
 };
 Writer.prototype.indentPartial = function indentPartial(partial2, indentation, lineHasNonSpace) {
   var filteredIndentation = indentation.replace(/[^ \t]/g, "");
@@ -22407,14 +22474,14 @@ Writer.prototype.indentPartial = function indentPartial(partial2, indentation, l
   }
   return partialByNl.join("\n");
 };
-Writer.prototype.renderPartial = function renderPartial(token2, context, partials, config2) {
+Writer.prototype.renderPartial = function renderPartial(token3, context, partials, config2) {
   if (!partials) return;
   var tags2 = this.getConfigTags(config2);
-  var value2 = isFunction(partials) ? partials(token2[1]) : partials[token2[1]];
+  var value2 = isFunction(partials) ? partials(token3[1]) : partials[token3[1]];
   if (value2 != null) {
-    var lineHasNonSpace = token2[6];
-    var tagIndex = token2[5];
-    var indentation = token2[4];
+    var lineHasNonSpace = token3[6];
+    var tagIndex = token3[5];
+    var indentation = token3[4];
     var indentedValue = value2;
     if (tagIndex == 0 && indentation) {
       indentedValue = this.indentPartial(value2, indentation, lineHasNonSpace);
@@ -22423,19 +22490,19 @@ Writer.prototype.renderPartial = function renderPartial(token2, context, partial
     return this.renderTokens(tokens, context, partials, indentedValue, config2);
   }
 };
-Writer.prototype.unescapedValue = function unescapedValue(token2, context) {
-  var value2 = context.lookup(token2[1]);
+Writer.prototype.unescapedValue = function unescapedValue(token3, context) {
+  var value2 = context.lookup(token3[1]);
   if (value2 != null)
     return value2;
 };
-Writer.prototype.escapedValue = function escapedValue(token2, context, config2) {
+Writer.prototype.escapedValue = function escapedValue(token3, context, config2) {
   var escape3 = this.getConfigEscape(config2) || mustache.escape;
-  var value2 = context.lookup(token2[1]);
+  var value2 = context.lookup(token3[1]);
   if (value2 != null)
     return typeof value2 === "number" && escape3 === mustache.escape ? String(value2) : escape3(value2);
 };
-Writer.prototype.rawValue = function rawValue(token2) {
-  return token2[1];
+Writer.prototype.rawValue = function rawValue(token3) {
+  return token3[1];
 };
 Writer.prototype.getConfigTags = function getConfigTags(config2) {
   if (isArray(config2)) {
@@ -22511,9 +22578,9 @@ var shellQuote = (text2) => /^[A-Za-z0-9_@%+=:,./-]+$/.test(text2) ? text2 : `'$
 // ts-src/render/jobs.ts
 var publishingFolder = "publish";
 var groovy = (text2) => `'${text2.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
-function jobNames(names2) {
+function jobNames(names) {
   const used = /* @__PURE__ */ new Set();
-  return names2.map((name5) => {
+  return names.map((name5) => {
     const plain2 = name5.replace(/[^A-Za-z0-9._ -]+/g, "-").replace(/^[.-]+|\.+$/g, "") || "repository";
     let free = plain2;
     for (let i = 2; used.has(free.toLowerCase()); i++) free = `${plain2}-${i}`;
@@ -22522,7 +22589,7 @@ function jobNames(names2) {
   });
 }
 function renderJobDsl(input) {
-  const names2 = jobNames([publishingFolder, "distro-requests", ...input.repositories.map((r) => r.name)]);
+  const names = jobNames([publishingFolder, "distro-requests", ...input.repositories.map((r) => r.name)]);
   const publishing = `${input.folder}/${publishingFolder}`;
   const title = `Robot software of ${input.organization}`;
   const distro = `${input.distroUrl}${input.distroBranch === void 0 ? "" : `#${input.distroBranch}`}`;
@@ -22572,17 +22639,17 @@ function renderJobDsl(input) {
         tags: input.buildTags
       }),
       ...onGithub(input.distroUrl) ? [
-        job(names2[1], input.distroUrl, "Pull requests on the distro repository", {
+        job(names[1], input.distroUrl, "Pull requests on the distro repository", {
           branches: false,
           requests: true,
           id: "distro-requests"
         })
       ] : [],
       ...input.repositories.map(
-        (r, i) => job(names2[i + 2], r.url, `${r.name}, of ${r.distributions.join(", ")}`, {
+        (r, i) => job(names[i + 2], r.url, `${r.name}, of ${r.distributions.join(", ")}`, {
           branches: true,
           requests: true,
-          id: names2[i + 2]
+          id: names[i + 2]
         })
       )
     ]
@@ -22888,16 +22955,16 @@ var keyrings = {
 var pockets = { debian: ["", "-updates", "-security"], ubuntu: ["", "-updates", "-security"] };
 function hostSources(platform2, root = "/") {
   const folder = (0, import_node_path22.join)(root, "etc/apt/sources.list.d");
-  let names2 = [];
+  let names = [];
   try {
-    names2 = (0, import_node_fs19.readdirSync)(folder).sort();
+    names = (0, import_node_fs19.readdirSync)(folder).sort();
   } catch {
   }
   const found2 = [
     readIf((0, import_node_path22.join)(root, "etc/apt/sources.list")) ?? "",
-    ...names2.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path22.join)(folder, n)) ?? "")
+    ...names.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path22.join)(folder, n)) ?? "")
   ].flatMap(parseOneLine);
-  for (const n of names2.filter((n2) => n2.endsWith(".sources")))
+  for (const n of names.filter((n2) => n2.endsWith(".sources")))
     found2.push(...parseDeb822(readIf((0, import_node_path22.join)(folder, n)) ?? ""));
   const suites = pockets[platform2.os].map((p) => platform2.release + p);
   const own3 = found2.filter(
@@ -23090,17 +23157,17 @@ async function missingTools(driver, plan2) {
   const lacking = toolsFor(driver, plain2).filter((t) => !inPath(t.command));
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
   const rings = [...new Set(systems)].filter((os) => !(0, import_node_fs20.existsSync)(keyrings2[os].file)).map((os) => keyrings2[os].package);
-  const names2 = [.../* @__PURE__ */ new Set([...lacking.map((t) => t.package), ...rings])].sort();
-  const refused2 = !names2.length && plain2 && driver === "unshare" ? await refusedNamespaces() : void 0;
+  const names = [.../* @__PURE__ */ new Set([...lacking.map((t) => t.package), ...rings])].sort();
+  const refused2 = !names.length && plain2 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused2)
     return [
       error("roots-refused", `plain users can't make user namespaces here: ${refused2}`, {
         hint: "slipway doctor tells more"
       })
     ];
-  return names2.length ? [
-    error("tool-missing", `this machine lacks ${names2.join(", ")}`, {
-      hint: `${plain2 ? "sudo " : ""}apt-get install -y ${names2.join(" ")}    (slipway doctor tells more)`
+  return names.length ? [
+    error("tool-missing", `this machine lacks ${names.join(", ")}`, {
+      hint: `${plain2 ? "sudo " : ""}apt-get install -y ${names.join(" ")}    (slipway doctor tells more)`
     })
   ] : [];
 }
@@ -23530,7 +23597,7 @@ function renderTable(head, rows) {
 `
   ).join("");
 }
-var someOf = (names2, most3, count2 = names2.length) => count2 > most3 + 1 ? `${names2.slice(0, most3).join(", ")} and ${count2 - most3} more` : names2.join(", ");
+var someOf = (names, most3, count2 = names.length) => count2 > most3 + 1 ? `${names.slice(0, most3).join(", ")} and ${count2 - most3} more` : names.join(", ");
 
 // ts-src/publish/selection.ts
 init_diagnostics();
@@ -23698,8 +23765,8 @@ function suiteOf(graph2, before2, input, diagnostics) {
   return Object.fromEntries([...chosen].map(([debian, c]) => [debian, c.value]));
 }
 function told2(graph2, former, reasons, holding, elsewhere) {
-  const names2 = new Map(graph2.scope.packages.map((p) => [p.debian, p.name]));
-  const nameOf3 = (debian) => names2.get(debian) ?? elsewhere(debian) ?? debian;
+  const names = new Map(graph2.scope.packages.map((p) => [p.debian, p.name]));
+  const nameOf3 = (debian) => names.get(debian) ?? elsewhere(debian) ?? debian;
   const list2 = (all) => someOf(all.map(nameOf3), 8);
   const diagnostics = [];
   const back = reasons.filter((r) => r.kind === "former-stays" || r.kind === "needs-former").map((r) => r.package);
@@ -23745,7 +23812,7 @@ async function publishChannel(channel, input) {
   const { runs, store: store2 } = input;
   const diagnostics = [];
   const next2 = { schema: 1, suites: { ...channel.value.suites }, versions: { ...channel.value.versions } };
-  const names2 = /* @__PURE__ */ new Set();
+  const names = /* @__PURE__ */ new Set();
   for (const graph2 of runs) {
     const name5 = channelSuite(graph2.scope.distribution, graph2.target);
     const now = suiteOf(
@@ -23764,10 +23831,10 @@ async function publishChannel(channel, input) {
       ...next2.versions[name5],
       ...Object.fromEntries(Object.entries(now).map(([debian, held]) => [debian, held.version]))
     };
-    names2.add(aptSuite(graph2.scope.distribution, graph2.target));
+    names.add(aptSuite(graph2.scope.distribution, graph2.target));
   }
-  if (!input.partial) dropArchitectures(next2, runs, names2);
-  const suites = [...names2].map((name5) => {
+  if (!input.partial) dropArchitectures(next2, runs, names);
+  const suites = [...names].map((name5) => {
     const parts = Object.keys(next2.suites).filter((key2) => key2.startsWith(`${name5}/`)).sort();
     return {
       name: name5,
@@ -23823,12 +23890,12 @@ async function publishChannel(channel, input) {
     )
   };
 }
-function dropArchitectures(next2, runs, names2) {
+function dropArchitectures(next2, runs, names) {
   const planned = new Set(
     runs.flatMap((graph2) => graph2.scope.targets.map((t) => channelSuite(graph2.scope.distribution, t)))
   );
   for (const key of Object.keys(next2.suites))
-    if (names2.has(key.slice(0, key.lastIndexOf("/"))) && !planned.has(key)) delete next2.suites[key];
+    if (names.has(key.slice(0, key.lastIndexOf("/"))) && !planned.has(key)) delete next2.suites[key];
 }
 
 // ts-src/engine/readiness.ts
@@ -23867,23 +23934,23 @@ var InterfaceDigests = class {
   runs;
   together;
   known = {
-    shown: /* @__PURE__ */ new Map(),
+    api: /* @__PURE__ */ new Map(),
     tool: /* @__PURE__ */ new Map(),
     code: /* @__PURE__ */ new Map(),
-    content: /* @__PURE__ */ new Map()
+    full: /* @__PURE__ */ new Map()
   };
   loading = /* @__PURE__ */ new Map();
   /** As a dependency of a build: a tool by all of it where something of it loads code, a library by what it shows. */
   ofBuild(n, isTool) {
-    if (this.full) return this.of(n, "content");
-    return isTool ? this.of(n, this.loads(n) ? "code" : "tool") : this.of(n, "shown");
+    if (this.full) return this.of(n, "full");
+    return isTool ? this.of(n, this.loads(n) ? "code" : "tool") : this.of(n, "api");
   }
   /** A package and its run closure. Every interface in it must be known. */
   of(n, mode) {
     const there = this.known[mode].get(n);
     if (there !== void 0) return there;
     const members2 = this.together.get(n) ?? [n];
-    if (mode === "shown" && members2.some((m) => this.interfaceOf(m).offers))
+    if (mode === "api" && members2.some((m) => this.interfaceOf(m).offers))
       return this.keep(members2, mode, this.of(n, "code"));
     const below = new Set(members2.flatMap((m) => this.runs[m]).filter((d) => !members2.includes(d)));
     return this.keep(
@@ -24638,8 +24705,8 @@ async function recordRun({ store: store2, graphs: runs, input, hints }) {
 }
 function merged(now, known2) {
   const there = now.flatMap((record2) => record2 ?? []);
-  const names2 = new Set(there.map((record2) => record2.package));
-  return [...there, ...[...known2.values()].filter((record2) => !names2.has(record2.package))];
+  const names = new Set(there.map((record2) => record2.package));
+  return [...there, ...[...known2.values()].filter((record2) => !names.has(record2.package))];
 }
 
 // ts-src/engine/session.ts
@@ -24975,8 +25042,8 @@ var AptResolver = class {
   /** What another machine's apt said of the same base and the same lists holds here too; `sets` finds a set of it. */
   learn(resolved, sets) {
     this.elsewhere = sets;
-    for (const [names2, digest3] of Object.entries(resolved ?? {}))
-      if (!this.resolved.has(names2)) this.resolved.set(names2, digest3);
+    for (const [names, digest3] of Object.entries(resolved ?? {}))
+      if (!this.resolved.has(names)) this.resolved.set(names, digest3);
     this.learned = this.resolved.size;
   }
   /** All that is known, where it is more than was learned from others. */
@@ -24984,28 +25051,28 @@ var AptResolver = class {
     return this.resolved.size > this.learned ? Object.fromEntries(this.resolved) : void 0;
   }
   /** What apt would install for these names, sorted; the text of its complaint where it can't. */
-  async resolve(names2) {
-    if (!names2.length) return noPackages;
-    const text2 = names2.join(" ");
+  async resolve(names) {
+    if (!names.length) return noPackages;
+    const text2 = names.join(" ");
     if (!this.resolved.has(text2)) await this.asked(text2);
     return this.refused.get(text2) ?? this.handle(text2, this.resolved.get(text2));
   }
-  asked(names2) {
+  asked(names) {
     return new Promise((done, failed3) => {
-      this.pending.push({ names: names2, done, failed: failed3 });
+      this.pending.push({ names, done, failed: failed3 });
       if (!this.asking) {
         this.asking = true;
         void this.ask();
       }
     });
   }
-  handle(names2, digest3) {
+  handle(names, digest3) {
     let handle = this.handles.get(digest3);
-    if (!handle) this.handles.set(digest3, handle = { digest: digest3, packages: () => this.packagesOf(names2, digest3) });
+    if (!handle) this.handles.set(digest3, handle = { digest: digest3, packages: () => this.packagesOf(names, digest3) });
     return handle;
   }
   setFile = (digest3) => (0, import_node_path34.join)(this.base.folder, "sets", `${digest3}.json`);
-  async packagesOf(names2, digest3) {
+  async packagesOf(names, digest3) {
     const sound = (set) => Array.isArray(set) && sha256(set.join(" ")) === digest3;
     const here = readJson(this.setFile(digest3));
     if (sound(here)) return here;
@@ -25014,15 +25081,15 @@ var AptResolver = class {
       writeWhole(this.setFile(digest3), JSON.stringify(there), { sync: false });
       return there;
     }
-    this.resolved.delete(names2);
-    await this.asked(names2);
-    return this.refused.get(names2) ?? readJson(this.setFile(this.resolved.get(names2))) ?? "its answer could not be kept";
+    this.resolved.delete(names);
+    await this.asked(names);
+    return this.refused.get(names) ?? readJson(this.setFile(this.resolved.get(names))) ?? "its answer could not be kept";
   }
   /** Knows from now on what apt said, sorted; the set is kept at once, so that whoever knows its digest can have it. */
-  remember(names2, set) {
+  remember(names, set) {
     const digest3 = sha256(set.join(" "));
     if (!exists(this.setFile(digest3))) writeWhole(this.setFile(digest3), JSON.stringify(set), { sync: false });
-    this.resolved.set(names2, digest3);
+    this.resolved.set(names, digest3);
   }
   /** Keeps for the next run what is known. */
   save() {
@@ -25185,12 +25252,12 @@ var AptResolver = class {
   nearestBelow(set) {
     const wanted = new Set(set);
     let best;
-    let names2 = [];
+    let names = [];
     try {
-      names2 = (0, import_node_fs29.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names = (0, import_node_fs29.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
-    for (const id of names2) {
+    for (const id of names) {
       const chain = this.chain(id);
       const layer = this.layers.get(id);
       if (!chain || !layer || chain.length > 24 || layer.set.length <= (best?.set.length ?? 0) || sha256(JSON.stringify([this.base.digest, layer.set])).slice(0, 24) !== id)
@@ -25397,7 +25464,7 @@ ${all.map((u) => `${u.status}
 var import_node_fs31 = require("node:fs");
 init_diagnostics();
 var linkedPackages = (substvars) => (/^slipway:Depends=(.*)$/m.exec((0, import_node_fs31.existsSync)(substvars) ? (0, import_node_fs31.readFileSync)(substvars, "utf8") : "")?.[1] ?? "").split(", ");
-function abiOf(graph2, n, shown3, linked) {
+function abiOf(graph2, n, api, linked) {
   const p = graph2.scope.packages[n];
   const roots = graph2.closures.root(n);
   const root = new Set(roots);
@@ -25414,7 +25481,7 @@ function abiOf(graph2, n, shown3, linked) {
   for (const d of direct) cover(graph2.records[d]);
   const requires = new Set(direct.map((d) => graph2.records[d].abi));
   for (const d of declared) if (!covered.has(graph2.records[d].abi)) requires.add(graph2.records[d].abi);
-  const name5 = abiName(p.debian, sha256(JSON.stringify([shown3, [...requires].sort(compare)])));
+  const name5 = abiName(p.debian, sha256(JSON.stringify([api, [...requires].sort(compare)])));
   for (const d of roots) {
     const { abi: abi2 } = graph2.records[d];
     if (linked.includes(graph2.scope.packages[d].debian) && !covered.has(abi2)) requires.add(abi2);
@@ -26035,11 +26102,11 @@ function writePackaging(options4, request, source) {
   const variant2 = distro.variants[graph2.target.variant];
   const holds2 = conditionEvaluator(conditionContext(input, distro.distributions[graph2.scope.distribution].conditions));
   const relation = (kind) => manifest.dependencies.filter((d) => d.tag === kind && holds2(d.condition) && /^[A-Za-z0-9_-]+$/.test(d.name)).map((d) => debianPackage(distro, graph2.scope.distribution, d.name));
-  const debianNames2 = (names2) => names2.flatMap((d) => {
+  const debianNames2 = (names) => names.flatMap((d) => {
     const q3 = graph2.scope.packages[graph2.closures.index.get(d) ?? -1];
     return q3 ? (p.bounds[d] ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
   });
-  const sorted3 = (names2) => [...new Set(names2)].sort(compare);
+  const sorted3 = (names) => [...new Set(names)].sort(compare);
   const folder = (0, import_node_path39.join)(source, "debian");
   (0, import_node_fs35.rmSync)(folder, { recursive: true, force: true });
   const files = renderDebian({
@@ -26089,8 +26156,8 @@ function packedFiles(folder, p, version2, target) {
 }
 function systemDepends(control, ours) {
   const field = /^Depends: (.*(?:\n .*)*)/m.exec(control)?.[1] ?? "";
-  const names2 = field.split(",").map((d) => d.trim().split(/[\s(|:]/)[0]).filter((d) => d && !ours.has(d) && !ours.has(d.replace(/-abi-[0-9a-f]{16}$/, "")));
-  return [...new Set(names2)].sort(compare);
+  const names = field.split(",").map((d) => d.trim().split(/[\s(|:]/)[0]).filter((d) => d && !ours.has(d) && !ours.has(d.replace(/-abi-[0-9a-f]{16}$/, "")));
+  return [...new Set(names)].sort(compare);
 }
 function licenseText(source, licenses) {
   const named2 = licenses.flatMap(
@@ -26285,7 +26352,7 @@ var PackageBuilder = class {
     if (kept2.state !== "made") return kept2;
     const { paths: paths2, ...parts } = kept2.value;
     const record2 = {
-      schema: 3,
+      schema: 4,
       key: request.resolved.key,
       package: request.package.name,
       version: versionOf(options4, request),
@@ -26311,13 +26378,13 @@ var PackageBuilder = class {
     try {
       let outcome = await enter(["build", "stage"], {});
       if (outcome.code !== 0) return failed2(reasonOf(options4, outcome, limit.signal, log, "its build"));
-      const shown3 = interfaceOf(describe((0, import_node_path42.join)(environment3.source, "debian", p.debian)));
+      const seen = interfaceOf(describe((0, import_node_path42.join)(environment3.source, "debian", p.debian)));
       const linked = linkedPackages((0, import_node_path42.join)(environment3.source, "debian", `${p.debian}.substvars`));
-      const abi2 = abiOf(graph2, number3, shown3.shown, linked);
+      const abi2 = abiOf(graph2, number3, seen.api, linked);
       outcome = await enter(["pack"], { SLIPWAY_ABI: abi2.name, SLIPWAY_REQUIRES: abi2.requires.join(", ") });
       if (outcome.code !== 0) return failed2(reasonOf(options4, outcome, limit.signal, log, "its build"));
       const files = packedFiles(environment3.build, p, versionOf(options4, request), graph2.target);
-      return files.state === "made" ? made({ files: files.value, interface: shown3, abi: abi2 }) : files;
+      return files.state === "made" ? made({ files: files.value, interface: seen, abi: abi2 }) : files;
     } finally {
       limit.done();
     }
@@ -26383,7 +26450,7 @@ var PackageBuilder = class {
     const { outcome, cases, flaky, attempts: attempts2 } = run2;
     const failures = cases.filter((c) => c.result === "failed");
     return {
-      schema: 3,
+      schema: 4,
       key: request.resolved.key,
       package: name5,
       outcome,
@@ -26406,8 +26473,8 @@ function rootsOf(graph2, n, roots) {
   return Object.fromEntries(
     roots.map((d) => {
       const { name: name5 } = of(d);
-      const { shown: shown3, content } = graph2.records[d].interface;
-      return [name5, `${shown3.slice(0, 12)}${tools.has(name5) ? ` ${content.slice(0, 12)}` : ""}`];
+      const { api, full } = graph2.records[d].interface;
+      return [name5, `${api.slice(0, 12)}${tools.has(name5) ? ` ${full.slice(0, 12)}` : ""}`];
     })
   );
 }
@@ -26487,8 +26554,8 @@ var NameIndex = class {
     this.ordered.splice(low, 0, number3);
     return number3;
   }
-  add(set, names2) {
-    for (const name5 of names2) {
+  add(set, names) {
+    for (const name5 of names) {
       const number3 = this.numbers.get(name5) ?? this.meet(name5);
       reach(set, (number3 >> 5) + 1);
       set[number3 >> 5] |= 1 << (number3 & 31);
@@ -26538,19 +26605,19 @@ var TaskKeys = class {
     const isTest = task >= graph2.count;
     const variant2 = this.distro.variants[graph2.target.variant];
     const { vocabulary } = this.factsOf(graph2);
-    const names2 = [];
+    const names = [];
     for (const list2 of [
       p.systemBuild,
       p.impliedBuild ?? [],
       variant2?.build_depends ?? [],
       ...isTest ? [p.systemTest, p.impliedTest ?? []] : []
     ])
-      vocabulary.add(names2, list2);
+      vocabulary.add(names, list2);
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const direct = isTest ? [.../* @__PURE__ */ new Set([n, ...built, ...graph2.closures.test[n]])] : built;
-    for (const d of direct) join38(names2, this.namesOf(graph2, d));
-    const set = await graph2.system.resolve(vocabulary.sorted(names2));
+    for (const d of direct) join38(names, this.namesOf(graph2, d));
+    const set = await graph2.system.resolve(vocabulary.sorted(names));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (!isTest) graph2.sets[n] = set;
     const tools = new Set(p.tools);
@@ -26558,7 +26625,7 @@ var TaskKeys = class {
       const q3 = graph2.scope.packages[d];
       return [
         q3.name,
-        isTest ? graph2.interfaceDigests.of(d, "content") : graph2.interfaceDigests.ofBuild(d, tools.has(q3.name))
+        isTest ? graph2.interfaceDigests.of(d, "full") : graph2.interfaceDigests.ofBuild(d, tools.has(q3.name))
       ];
     });
     const own3 = this.own(graph2, n);
@@ -26622,21 +26689,21 @@ var TaskKeys = class {
     const { vocabulary, brought } = this.factsOf(graph2);
     const there = brought[n];
     if (there) return there;
-    const names2 = [];
+    const names = [];
     const addOwn = (d) => {
-      vocabulary.add(names2, graph2.scope.packages[d].systemRun);
-      vocabulary.add(names2, graph2.records[d].systemDepends);
+      vocabulary.add(names, graph2.scope.packages[d].systemRun);
+      vocabulary.add(names, graph2.records[d].systemDepends);
     };
     addOwn(n);
     for (const name5 of graph2.scope.packages[n].run) {
       const d = graph2.closures.index.get(name5);
       if (d === void 0) continue;
       const below = brought[d];
-      if (below) join38(names2, below);
+      if (below) join38(names, below);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
-    brought[n] = names2;
-    return names2;
+    brought[n] = names;
+    return names;
   }
 };
 
@@ -26672,8 +26739,8 @@ async function shareResolved({ graphs: runs, store: store2 }) {
     const there = await store2.readJson(resolvedName(system.base)) ?? {};
     const known2 = new Set(Object.values(there));
     const fresh = Object.entries(news).filter(([, digest3]) => !known2.has(digest3) && known2.add(digest3));
-    await store2.many(fresh, async ([names2, digest3]) => {
-      const set = await system.resolve(names2.split(" "));
+    await store2.many(fresh, async ([names, digest3]) => {
+      const set = await system.resolve(names.split(" "));
       const packages = typeof set === "string" ? void 0 : await set.packages();
       if (Array.isArray(packages)) await store2.writeJson(setName(digest3), packages);
     });
@@ -27739,13 +27806,13 @@ var isPartial = (planned) => planned.plan.scopes.some(
 function namesByDebian(planned) {
   const known2 = /* @__PURE__ */ new Map();
   return ({ distribution: distribution2 }, debian) => {
-    let names2 = known2.get(distribution2);
-    if (!names2) {
+    let names = known2.get(distribution2);
+    if (!names) {
       const debianOf = debianNames(planned.workspace.distro, distribution2);
       const packages = planned.distributions.find((d) => d.name === distribution2)?.packages.keys() ?? [];
-      known2.set(distribution2, names2 = new Map([...packages].map((name5) => [debianOf(name5), name5])));
+      known2.set(distribution2, names = new Map([...packages].map((name5) => [debianOf(name5), name5])));
     }
-    return names2.get(debian);
+    return names.get(debian);
   };
 }
 function notForAll(path2) {
@@ -27984,11 +28051,11 @@ function needsOf2(resolver, number3) {
   }
   const p = evaluated.packages[number3];
   const implied = impliedNeeds(p.buildType, evaluated.input.packages.get(p.name)?.buildBackend);
-  for (const [names2, purpose] of [
+  for (const [names, purpose] of [
     [implied.build, "build"],
     [implied.test, "test"]
   ])
-    for (const name5 of names2.filter((n) => !said.has(n)))
+    for (const name5 of names.filter((n) => !said.has(n)))
       found2.push({ name: name5, for: [purpose], tag: `build type ${p.buildType}`, line: 0, from: `system: ${name5}` });
   return found2.sort((a, b) => compare(a.name, b.name) || a.line - b.line);
 }
@@ -28179,8 +28246,8 @@ function changesOf(before2, now) {
 var clip = (text2) => /^[0-9a-f]{40,}$/.test(text2) ? text2.slice(0, 12) : text2.length > 200 ? `${text2.slice(0, 200)}\u2026` : text2;
 var byName = (system) => Object.fromEntries(system.map((s) => s.split("=")));
 function difference2(before2, now) {
-  const names2 = [.../* @__PURE__ */ new Set([...Object.keys(before2), ...Object.keys(now)])].sort().filter((n) => before2[n] !== now[n]);
-  const texts = names2.map(
+  const names = [.../* @__PURE__ */ new Set([...Object.keys(before2), ...Object.keys(now)])].sort().filter((n) => before2[n] !== now[n]);
+  const texts = names.map(
     (n) => before2[n] === void 0 ? `${n} is new` : now[n] === void 0 ? `${n} is gone` : /^[\d.:]/.test(now[n]) && !/^[0-9a-f]{12}( |$)/.test(now[n]) ? `${n} ${before2[n]} \u2192 ${now[n]}` : `${n} shows something else`
   );
   return texts.length > 8 ? `${texts.slice(0, 8).join(", ")} and ${texts.length - 8} more` : texts.join(", ");
@@ -28190,10 +28257,10 @@ function difference2(before2, now) {
 var most2 = 100;
 async function lastBuilds(workspace, plan2, name5) {
   const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, void 0);
-  const names2 = [];
+  const names = [];
   for await (const { name: run2 } of store2.blobs.list("runs"))
-    if (/^runs\/\d{14}-[^/]*\.json$/.test(run2)) names2.push(run2);
-  const runs = (await store2.many(names2.sort().reverse().slice(0, most2), (run2) => store2.readJson(run2))).filter((r) => r !== void 0).sort((a, b) => b.finished - a.finished);
+    if (/^runs\/\d{14}-[^/]*\.json$/.test(run2)) names.push(run2);
+  const runs = (await store2.many(names.sort().reverse().slice(0, most2), (run2) => store2.readJson(run2))).filter((r) => r !== void 0).sort((a, b) => b.finished - a.finished);
   const found2 = [];
   for (const scope of plan2.scopes) {
     if (!scope.packages.some((p) => p.name === name5)) continue;
@@ -30459,9 +30526,9 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.usage;
     }
     const files = renderInit(answers);
-    const names2 = Object.keys(files);
+    const names = Object.keys(files);
     (0, import_node_fs44.mkdirSync)(root, { recursive: true });
-    const taken = names2.filter((f) => (0, import_node_fs44.existsSync)((0, import_node_path50.join)(root, f)));
+    const taken = names.filter((f) => (0, import_node_fs44.existsSync)((0, import_node_path50.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -30471,11 +30538,11 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       ]);
       return exit.failed;
     }
-    if (!await mayWrite(root, names2, values.yes === true)) return exit.failed;
+    if (!await mayWrite(root, names, values.yes === true)) return exit.failed;
     for (const [path2, text2] of Object.entries(files)) writeWhole((0, import_node_path50.join)(root, path2), text2);
     const git2 = (0, import_node_fs44.existsSync)((0, import_node_path50.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
-${names2.map((f) => `    ${f}
+${names.map((f) => `    ${f}
 `).join("")}
 Build it:
     cd ${folder}
@@ -30483,7 +30550,7 @@ Build it:
     slipway build
 
 Then put your own repositories into rosdistro/default/distribution.yaml, and commit:
-    ${git2}git add ${names2.map((f) => f.split("/")[0]).filter((f, i, all) => all.indexOf(f) === i).join(" ")} && git commit
+    ${git2}git add ${names.map((f) => f.split("/")[0]).filter((f, i, all) => all.indexOf(f) === i).join(" ")} && git commit
 `);
     return exit.ok;
   }
@@ -30767,8 +30834,8 @@ async function loadRun(id, storeUri, root, state, untrusted) {
 function testedIn({ plan: plan2, tested }) {
   return new Set(
     plan2.scopes.flatMap((s, i) => {
-      const names2 = new Set(tested[i]);
-      return s.packages.filter((p) => names2.has(p.name));
+      const names = new Set(tested[i]);
+      return s.packages.filter((p) => names.has(p.name));
     })
   );
 }
@@ -32262,9 +32329,9 @@ var query = defineCommand({
     recursive: { type: "boolean", short: "r", help: "through others too (deps, rdeps)" },
     json: { type: "boolean", help: "as data" }
   },
-  async run(values, [what, ...names2]) {
+  async run(values, [what, ...names]) {
     const question = what !== void 0 && Object.hasOwn(questions, what) ? questions[what] : void 0;
-    if (!question || (question.names === "any" ? names2.length > 1 : names2.length !== question.names)) {
+    if (!question || (question.names === "any" ? names.length > 1 : names.length !== question.names)) {
       const near = what === void 0 || question ? void 0 : nearest(what, Object.keys(questions));
       writeMessage(
         `slipway query: ${question ? `it is \`query ${question.usage}\`` : `ask one of ${Object.keys(questions).join(", ")}${near ? `; did you mean ${near}?` : ""}`}
@@ -32284,7 +32351,7 @@ var query = defineCommand({
           ...what === "rdeps" && !values.recursive ? r.evaluated.names.flatMap((_, n) => r.evaluated.needs(n).map((d) => d.name)) : []
         ])
       );
-      const unknown2 = names2.filter((n) => !known2.has(n));
+      const unknown2 = names.filter((n) => !known2.has(n));
       if (unknown2.length) {
         showDiagnostics(
           unknown2.map((n) => {
@@ -32297,7 +32364,7 @@ var query = defineCommand({
         return exit.failed;
       }
     }
-    const answer2 = await question.ask(planned.value, names2, values);
+    const answer2 = await question.ask(planned.value, names, values);
     if (values.json) writeOutput(`${JSON.stringify(answer2.data)}
 `);
     else if (answer2.rows.length) writeOutput(renderTable(answer2.head, answer2.rows));

@@ -127,7 +127,7 @@ async function fill(): Promise<void> {
       const id = `${graph.id} ${p.name}`;
       const face = (what: string) => sha256(`${id} ${what}`);
       const record: BuildRecord = {
-        schema: 3,
+        schema: 4,
         key: settled.key,
         package: p.name,
         version: `${p.version}-0acme${plan.stamp}`,
@@ -135,10 +135,10 @@ async function fill(): Promise<void> {
         files: await put('files.json', `["${id}"]`),
         systemDepends: [],
         interface: {
-          shown: face('shown'),
+          api: face('api'),
           tool: face('tool'),
           code: face('code'),
-          content: face('content'),
+          full: face('full'),
           loads: n % 3 === 0,
           offers: n % 10 === 0,
         },
@@ -158,7 +158,7 @@ async function fill(): Promise<void> {
       const settled = await settler.resolveKey(graph, graph.count + n);
       if (typeof settled === 'string') throw new Error(settled);
       const record: TestRecord = {
-        schema: 3,
+        schema: 4,
         key: settled.key,
         package: p.name,
         outcome: 'passed',

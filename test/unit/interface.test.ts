@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import fc from 'fast-check';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { PlannedPackage } from '../../ts-src/model/plan.ts';
@@ -9,6 +10,8 @@ import { closuresOf } from '../../ts-src/plan/closure.ts';
 import { InterfaceDigests } from '../../ts-src/engine/interface-digests.ts';
 import { readElf } from '../../ts-src/inspect/elf.ts';
 import { describe as describeStage, interfaceOf } from '../../ts-src/inspect/interface.ts';
+import { visibleManifest } from '../../ts-src/inspect/visible-manifest.ts';
+import { parseManifest } from '../../ts-src/read/manifest/manifest.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-interface-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -105,22 +108,24 @@ describe('the rules of the cut-off', () => {
     writeFileSync(join(stage, 'usr/share/doc/p/changelog'), 'stamp\n');
   };
   const seen = () => interfaceOf(describeStage(stage));
-  const changed = (change: () => void) => {
+  const changed = (change: () => void, prepare: () => void = () => undefined, then: () => void = () => undefined) => {
     make();
+    prepare();
     const before = seen();
     change();
+    then();
     const after = seen();
     return {
-      shown: before.shown !== after.shown,
+      api: before.api !== after.api,
       tool: before.tool !== after.tool,
-      content: before.content !== after.content,
+      full: before.full !== after.full,
     };
   };
 
   it('rebuilds dependents where what they can see has changed, and for nothing else', () => {
     const at = (path: string) => join(stage, prefix, path);
-    const all = { shown: true, tool: true, content: true };
-    const bytes = { shown: false, tool: false, content: true };
+    const all = { api: true, tool: true, full: true };
+    const bytes = { api: false, tool: false, full: true };
     expect(changed(() => appendFileSync(at('include/p/p.h'), '// a comment\n'))).toEqual(bytes);
     expect(changed(() => put('include/p/p.h', '\nint f(int);\n'))).toEqual(all);
     expect(changed(() => put('include/p/p.h', 'int f(long);\n'))).toEqual(all);
@@ -146,28 +151,98 @@ describe('the rules of the cut-off', () => {
       changed(() =>
         compile('int f(int a) { return -a; }', at('lib/libp.so'), '-shared', '-fPIC', '-Wl,-soname,libp.so'),
       ),
-    ).toEqual({ shown: false, tool: false, content: true });
+    ).toEqual({ api: false, tool: false, full: true });
     expect(changed(() => compile('int main(void) { return 1; }', at('lib/p/node')))).toEqual({
-      shown: false,
+      api: false,
       tool: true,
-      content: true,
+      full: true,
     });
     expect(changed(() => put('share/p/launch/p.launch', '<launch><!-- --></launch>\n'))).toEqual({
-      shown: false,
+      api: false,
       tool: true,
-      content: true,
+      full: true,
     });
     expect(changed(() => writeFileSync(join(stage, 'usr/share/doc/p/changelog'), 'another stamp\n'))).toEqual({
-      shown: false,
+      api: false,
       tool: false,
-      content: false,
+      full: false,
     });
     expect(
       changed(() => put('share/p/package.xml', readFileSync(at('share/p/package.xml'), 'utf8').replace('old', 'new'))),
-    ).toEqual({ shown: false, tool: true, content: true });
+    ).toEqual(bytes);
     expect(
       changed(() =>
         put('share/p/package.xml', readFileSync(at('share/p/package.xml'), 'utf8').replace('<depend>q', '<depend>r')),
+      ),
+    ).toEqual(all);
+  });
+
+  it('texts for people are seen by nobody, unless something that builds read names them', () => {
+    const bytes = { api: false, tool: false, full: true };
+    const all = { api: true, tool: true, full: true };
+    const texts = ['README.md', 'CHANGELOG.rst', 'LICENSE', 'QUALITY_DECLARATION.md', 'doc/index.html'];
+    for (const path of [...texts.map((t) => `share/p/${t}`), 'share/doc/p/README', 'share/man/man1/p.1']) {
+      const edited = (more: () => void = () => undefined) =>
+        changed(
+          () => undefined,
+          () => (put(path, 'old\n'), more()),
+          () => put(path, 'new\n'),
+        );
+      expect(edited(), path).toEqual(bytes);
+      const name = path.slice(path.lastIndexOf('/') + 1);
+      const named = () => put('share/p/cmake/pConfig.cmake', `file(READ \${p_DIR}/../${name} text)\n`);
+      expect(edited(named), path).toEqual(all);
+    }
+    const reads = () => put('share/p/cmake/pConfig.cmake', 'set(p_TAGS ${CMAKE_CURRENT_LIST_DIR}/../../share/doc/p)\n');
+    expect(
+      changed(
+        () => undefined,
+        () => (put('share/doc/p/p.tag', 'old'), reads()),
+        () => put('share/doc/p/p.tag', 'new'),
+      ),
+    ).toEqual(all);
+    const config = () => put('share/p/cmake/pConfig.cmake', 'set(p_RULES ${p_DIR}/../config/rules.yaml)\n');
+    expect(
+      changed(
+        () => undefined,
+        () => (put('share/p/config/rules.yaml', 'old'), config()),
+        () => put('share/p/config/rules.yaml', 'new'),
+      ),
+    ).toEqual(all);
+    // Names alone make no text for people: where a file lies counts.
+    for (const path of [
+      'lib/p/README.md',
+      'include/p/LICENSE',
+      'share/p/msg/TODO',
+      'share/p/README.cmake',
+      'share/p/readme.yaml',
+    ])
+      expect(
+        changed(
+          () => undefined,
+          () => put(path, 'a\n'),
+          () => put(path, 'b\n'),
+        ),
+        path,
+      ).toEqual(all);
+    const info = 'lib/python3.11/site-packages/p-1.egg-info/PKG-INFO';
+    const metadata = (version: string, summary: string) =>
+      put(
+        info,
+        `Metadata-Version: 2.1\nName: p\nVersion: ${version}\nSummary: ${summary}\nLicense: a\n  b\n\nlong ${summary}\n`,
+      );
+    expect(
+      changed(
+        () => undefined,
+        () => metadata('1', 'a'),
+        () => metadata('1', 'b'),
+      ),
+    ).toEqual(bytes);
+    expect(
+      changed(
+        () => undefined,
+        () => metadata('1', 'a'),
+        () => metadata('2', 'a'),
       ),
     ).toEqual(all);
   });
@@ -187,14 +262,170 @@ describe('the rules of the cut-off', () => {
   });
 });
 
+describe("a manifest's part in an interface", () => {
+  interface Shape {
+    version: string;
+    tags: [string, string, string][];
+    groups: string[];
+    exports: string[];
+    people: string[];
+    comments: string[];
+    space: string;
+  }
+  const word = fc.stringMatching(/^[a-z][a-z_]{0,6}$/);
+  const shape: fc.Arbitrary<Shape> = fc.record({
+    version: fc.stringMatching(/^\d\.\d\.\d$/),
+    tags: fc.array(
+      fc.tuple(
+        fc.constantFrom('depend', 'build_depend', 'exec_depend', 'test_depend', 'group_depend'),
+        word,
+        fc.constantFrom('', ' version_gte="1.0.0"', ' condition="$A == b"', " condition='$A'"),
+      ),
+      { maxLength: 4 },
+    ),
+    groups: fc.array(word, { maxLength: 2 }),
+    exports: fc.array(
+      fc.constantFrom(
+        '<build_type>cmake</build_type>',
+        '<a b="c"/>',
+        '<x>text <!-- c --> here</x>',
+        '<description>d</description>',
+      ),
+      {
+        maxLength: 3,
+      },
+    ),
+    people: fc.array(
+      fc.constantFrom(
+        '<author>a</author>',
+        '<url type="website">u</url>',
+        '<license file="L">MIT</license>',
+        '<author email="x@y.z"><![CDATA[<depend>not</depend>]]></author>',
+      ),
+      { maxLength: 3 },
+    ),
+    comments: fc.array(fc.constantFrom('<!-- c -->', '<!-- <depend>no</depend> -->', '<?note x?>'), { maxLength: 3 }),
+    space: fc.constantFrom('', '\n', '\n    ', '\t'),
+  });
+  const render = (s: Shape): string =>
+    [
+      '<?xml version="1.0"?>',
+      '<package format="3">',
+      '<name>p</name>',
+      `<version>${s.version}</version>`,
+      `<description>words<b>more</b>${s.people.length}</description>`,
+      '<maintainer email="a@b.org">m</maintainer>',
+      '<license>BSD</license>',
+      ...s.people,
+      ...s.comments,
+      ...s.tags.map(([t, n, a]) => `<${t}${a}>${n}</${t}>`),
+      ...s.groups.map((g) => `<member_of_group>${g}</member_of_group>`),
+      `<export>${s.exports.join(s.space)}</export>`,
+      '</package>',
+    ].join(s.space);
+  const relevant = (s: Shape) => JSON.stringify([s.version, s.tags, s.groups, s.exports]);
+
+  it('changes with what others can see of it, and with nothing else', () => {
+    fc.assert(
+      fc.property(
+        shape,
+        shape,
+        fc.subarray(['version', 'tags', 'groups', 'exports', 'people', 'comments', 'space'] as const),
+        (a, b, keys) => {
+          const edited: Shape = { ...a, ...Object.fromEntries(keys.map((k) => [k, b[k]])) };
+          const [one, other] = [visibleManifest(render(a)), visibleManifest(render(edited))];
+          expect(one).toBeDefined();
+          expect(one === other).toBe(relevant(a) === relevant(edited));
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('never hides what the planner reads of it, whatever is edited', () => {
+    const manifest = render({
+      version: '1.0.0',
+      tags: [
+        ['depend', 'q', ''],
+        ['exec_depend', 'r', ' condition="$A == b"'],
+      ],
+      groups: ['g'],
+      exports: ['<a b="c"/>'],
+      people: ['<url>u</url>'],
+      comments: ['<!-- c -->'],
+      space: '\n',
+    });
+    const planned = (xml: string): string | undefined => {
+      const read = parseManifest(xml, 'package.xml');
+      if (!read.ok) return undefined;
+      const { name, version, dependencies, memberOfGroups, buildTypes } = read.value;
+      return JSON.stringify([
+        name,
+        version,
+        dependencies.map((d) => [d.tag, d.name, d.condition, d.versions]),
+        memberOfGroups.map((g) => [g.name, g.condition]),
+        buildTypes.map((t) => t.name),
+      ]);
+    };
+    const before = planned(manifest);
+    expect(before).toBeDefined();
+    const pieces = [
+      '<!--',
+      '-->',
+      '<depend>x</depend>',
+      '<![CDATA[',
+      ']]>',
+      '</description>',
+      '<description>',
+      '"',
+      "'",
+      '>',
+      '<',
+      ' ',
+      '/',
+      '<author>',
+      '</author>',
+      'x',
+      '<url/>',
+      '&amp;',
+    ];
+    fc.assert(
+      fc.property(
+        fc.nat(manifest.length),
+        fc.nat(12),
+        fc.array(fc.constantFrom(...pieces), { maxLength: 3 }),
+        (at, cut, put) => {
+          const edited = manifest.slice(0, at) + put.join('') + manifest.slice(at + cut);
+          const after = planned(edited);
+          if (after === undefined || after === before) return;
+          const visible = visibleManifest(edited);
+          if (visible !== undefined) expect(visible, edited).not.toBe(visibleManifest(manifest));
+        },
+      ),
+      { numRuns: 5000 },
+    );
+  });
+
+  it('is every byte of it where the text is not plainly a manifest', () => {
+    for (const xml of [
+      '<package><name>p</package>',
+      '<!DOCTYPE x [<!ENTITY a "b">]><package/>',
+      '<package>',
+      'caf\ufffd',
+      '<package a=<b>/>',
+    ])
+      expect(visibleManifest(xml), xml).toBeUndefined();
+  });
+});
+
 describe('what stands for a package in the keys of others', () => {
   const planned = (name: string, run: string[], build: string[] = run, tools: string[] = []): PlannedPackage =>
     ({ name, run, build, tools, test: [] }) as unknown as PlannedPackage;
   const face = (id: string, more: Partial<Interface> = {}): Interface => ({
-    shown: `s${id}`,
+    api: `s${id}`,
     tool: `t${id}`,
     code: `d${id}`,
-    content: `c${id}`,
+    full: `c${id}`,
     loads: false,
     offers: false,
     ...more,
@@ -207,15 +438,11 @@ describe('what stands for a package in the keys of others', () => {
   const plain = [face('1'), face('2'), face('3')];
 
   it('a library counts by what it and all below it show', () => {
-    expect(of([face('1', { code: 'other', content: 'other', tool: 'other' }), face('2'), face('3')])).toBe(of(plain));
-    expect(of([face('1', { shown: 'other' }), face('2'), face('3')])).not.toBe(of(plain));
+    expect(of([face('1', { code: 'other', full: 'other', tool: 'other' }), face('2'), face('3')])).toBe(of(plain));
+    expect(of([face('1', { api: 'other' }), face('2'), face('3')])).not.toBe(of(plain));
   });
   it('a tool counts by code too, where something below it loads code', () => {
-    const changed = (loads: boolean) => [
-      face('1', { code: 'other', content: 'other' }),
-      face('2', { loads }),
-      face('3'),
-    ];
+    const changed = (loads: boolean) => [face('1', { code: 'other', full: 'other' }), face('2', { loads }), face('3')];
     expect(of(changed(false), true)).toBe(of(plain, true));
     expect(of(changed(true), true)).not.toBe(of([face('1'), face('2', { loads: true }), face('3')], true));
   });
@@ -224,11 +451,11 @@ describe('what stands for a package in the keys of others', () => {
     expect(of(faces('a'))).not.toBe(of(faces('b')));
   });
   it('reuse: full counts every byte', () => {
-    expect(of([face('1', { content: 'other' }), face('2'), face('3')], false, true)).not.toBe(of(plain, false, true));
+    expect(of([face('1', { full: 'other' }), face('2'), face('3')], false, true)).not.toBe(of(plain, false, true));
   });
   it('packages that need each other to run stand together', () => {
     const circle = [planned('a', ['b'], []), planned('b', ['a', 'c'], []), planned('c', [], [])];
-    const id = (faces: Interface[], n: number) => identities(circle, faces).of(n, 'shown');
+    const id = (faces: Interface[], n: number) => identities(circle, faces).of(n, 'api');
     expect(id(plain, 0)).toBe(id(plain, 1));
     expect(id([face('1'), face('2'), face('9')], 0)).not.toBe(id(plain, 0));
   });

@@ -6,7 +6,7 @@ import type { Closures } from '../plan/closure.ts';
  * How a package is seen: as a library to build against, as a tool that the build runs, as a tool that loads libraries,
  * or with every byte.
  */
-export type Mode = 'shown' | 'tool' | 'code' | 'content';
+export type Mode = 'api' | 'tool' | 'code' | 'full';
 
 const digest = (text: string): string => sha256(text).slice(0, 32);
 
@@ -19,10 +19,10 @@ export class InterfaceDigests {
   private readonly runs: Closures['runtimeDependencies'];
   private readonly together: Closures['runtimeCycles'];
   private readonly known: Record<Mode, Map<number, string>> = {
-    shown: new Map(),
+    api: new Map(),
     tool: new Map(),
     code: new Map(),
-    content: new Map(),
+    full: new Map(),
   };
   private readonly loading = new Map<number, boolean>();
 
@@ -37,8 +37,8 @@ export class InterfaceDigests {
 
   /** As a dependency of a build: a tool by all of it where something of it loads code, a library by what it shows. */
   ofBuild(n: number, isTool: boolean): string {
-    if (this.full) return this.of(n, 'content');
-    return isTool ? this.of(n, this.loads(n) ? 'code' : 'tool') : this.of(n, 'shown');
+    if (this.full) return this.of(n, 'full');
+    return isTool ? this.of(n, this.loads(n) ? 'code' : 'tool') : this.of(n, 'api');
   }
 
   /** A package and its run closure. Every interface in it must be known. */
@@ -47,7 +47,7 @@ export class InterfaceDigests {
     if (there !== undefined) return there;
     const members = this.together.get(n) ?? [n];
     // A program that it offers may load anything of its closure.
-    if (mode === 'shown' && members.some((m) => this.interfaceOf(m).offers))
+    if (mode === 'api' && members.some((m) => this.interfaceOf(m).offers))
       return this.keep(members, mode, this.of(n, 'code'));
     const below = new Set(members.flatMap((m) => this.runs[m]!).filter((d) => !members.includes(d)));
     return this.keep(

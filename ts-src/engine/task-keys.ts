@@ -87,7 +87,7 @@ export class TaskKeys {
       const q = graph.scope.packages[d]!;
       return [
         q.name,
-        isTest ? graph.interfaceDigests.of(d, 'content') : graph.interfaceDigests.ofBuild(d, tools.has(q.name)),
+        isTest ? graph.interfaceDigests.of(d, 'full') : graph.interfaceDigests.ofBuild(d, tools.has(q.name)),
       ];
     });
     const own = this.own(graph, n);

@@ -5,17 +5,19 @@ import { sha256 } from '../model/digest.ts';
 import type { Interface } from '../model/result.ts';
 import { withoutComments } from './comments.ts';
 import { readElf } from './elf.ts';
+import { containsName, isForPeople, visibleMetadata } from './for-people.ts';
+import { visibleManifest } from './visible-manifest.ts';
 
 /**
- * One file of a package as others see it. `content`: every byte; `code`: without comments, where it is a source.
- * `shown` and `tool` are undefined where it is no part of what a dependent, or whoever runs the package in a build, can
- * see. `symbols`: of a shared library, what it exports.
+ * One file of a package as others see it. `full`: every byte; `code`: without comments and what is for people; `api`:
+ * what a dependent can see; `tool`: what whoever runs the package in a build can see. Undefined: nothing of the file.
+ * `symbols`: of a shared library, what it exports.
  */
 export interface Part {
   path: string;
-  content: string;
-  code: string;
-  shown: string | undefined;
+  full: string;
+  code: string | undefined;
+  api: string | undefined;
   tool: string | undefined;
   symbols?: string[];
 }
@@ -32,7 +34,7 @@ export interface Description {
  * dependent.
  */
 const dataFolders =
-  /\/share\/[^/]+\/(launch|config|params?|rviz|maps?|worlds?|models|meshes|media|images|docs?|test|tests|scripts_doc)\//;
+  /\/share\/[^/]+\/(launch|config|params?|rviz|maps?|worlds?|models|meshes|media|images|test|tests|scripts_doc)\//;
 
 /**
  * The rules of early cut-off, each with the reason why it is safe. A file that no rule names counts with every byte:
@@ -49,12 +51,14 @@ const dataFolders =
  * - A C or C++ header, a CMake file and a Python source count without comments, where taking those out leaves each
  * token in its
  *   line and, in a header, its column (`withoutComments`): compilers, CMake and Python give the same for them.
- * - `package.xml` counts without comments, description, people, licences and links: plans take dependencies from the
- * package's own
- *   manifest, and tools read of another's only its name, version, dependencies and exports.
+ * - `package.xml` counts by name, version, dependencies, groups and exports (`visibleManifest`): plans take
+ * dependencies from the package's own manifest, and tools read nothing else of another's. A Python distribution's
+ * metadata counts by the headers that programs read.
+ * - What is for people (README, CHANGELOG, licences, folders of documents: `isForPeople`) does not count, unless the
+ * package's own CMake, pkg-config or Python text names it.
  * - Byte code of Python counts by its source beside it.
- * - `share/NAME/launch`, `config` and the like (see `dataFolders`) don't count: they are read by programs when they
- * run.
+ * - `share/NAME/launch`, `config` and the like (see `dataFolders`) don't count, unless a CMake file of the package
+ * names them: they are read by programs when they run.
  * - `usr/share/doc` does not count: nothing reads it in a build.
  *
  * Whoever runs the package in its build (a build tool) sees all files, but of shared libraries' code only what is
@@ -79,6 +83,7 @@ export function describe(stage: string): Description {
     .filter((f) => f.path.endsWith('.cmake') && f.link === undefined)
     .map((f) => readFileSync(f.full, 'utf8'))
     .join('\n');
+  const codeText = textThatBuildsRead(files);
   const sources = new Set(files.map((f) => f.path));
   let loads = false;
   let offers = false;
@@ -86,20 +91,21 @@ export function describe(stage: string): Description {
     const whole = (text: string) => `${f.mode} ${text}`;
     if (f.link !== undefined) {
       const link = whole(`-> ${f.link}`);
-      return { path: f.path, content: link, code: link, shown: link, tool: link };
+      return { path: f.path, full: link, code: link, api: link, tool: link };
     }
     const data = readFileSync(f.full);
-    const content = whole(sha256(data));
+    const full = whole(sha256(data));
     const elf = readElf(data);
     const plain = elf ? undefined : withoutComments(f.path, data.toString('latin1'));
-    const code = plain === undefined ? content : whole(sha256(`without comments ${plain}`));
-    const part = (shown: string | undefined, tool: string | undefined = code): Part => ({
+    const code = plain === undefined ? full : whole(sha256(`without comments ${plain}`));
+    const part = (api: string | undefined, tool: string | undefined = code): Part => ({
       path: f.path,
-      content,
+      full,
       code,
-      shown,
+      api,
       tool,
     });
+    const seen = (text: string | undefined): Part => ({ path: f.path, full, code: text, api: text, tool: text });
     const python = /\/(site|dist)-packages\//.test(f.path);
     if (elf?.kind === 'library' && !python) {
       const text = whole(sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
@@ -114,7 +120,7 @@ export function describe(stage: string): Description {
     }
     if (elf?.kind === 'program') {
       loads = true;
-      if (/^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || names(cmakeText, basename(f.path))) {
+      if (/^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || containsName(cmakeText, basename(f.path))) {
         offers = true;
         return part(code);
       }
@@ -125,10 +131,16 @@ export function describe(stage: string): Description {
     }
     if (f.path.endsWith('.pyc')) {
       const source = f.path.replace(/__pycache__\/([^/.]+)\.[^/]*\.pyc$/, '$1.py');
-      return sources.has(source) ? { ...part(undefined), tool: undefined } : part(code);
+      return sources.has(source) ? seen(undefined) : part(code);
     }
-    if (/\/share\/[^/]+\/package\.xml$/.test(f.path)) return part(whole(sha256(plainManifest(data.toString('utf8')))));
-    if (dataFolders.test(f.path)) return part(undefined);
+    if (/\/share\/[^/]+\/package\.xml$/.test(f.path)) {
+      const visible = visibleManifest(data.toString('utf8'));
+      return seen(visible === undefined ? full : whole(sha256(`visible ${visible}`)));
+    }
+    if (/\.(egg-info\/PKG-INFO|egg-info|dist-info\/METADATA)$/.test(f.path))
+      return seen(whole(sha256(`visible ${visibleMetadata(data.toString('utf8'))}`)));
+    if (!elf && isForPeople(f.path, codeText)) return seen(undefined);
+    if (dataFolders.test(f.path) && !containsName(cmakeText, basename(f.path))) return part(undefined);
     return part(code);
   });
   return { parts, loads, offers };
@@ -145,26 +157,21 @@ export function interfaceOf({ parts, loads, offers }: Description): Interface {
     return hash.digest('hex');
   };
   return {
-    shown: digest((p) => p.shown),
+    api: digest((p) => p.api),
     tool: digest((p) => p.tool),
     code: digest((p) => p.code),
-    content: digest((p) => p.content),
+    full: digest((p) => p.full),
     loads,
     offers,
   };
 }
 
-const names = (text: string, name: string): boolean => {
-  for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
-    if (!/[\w.-]/.test(text[at - 1] ?? ' ') && !/[\w.-]/.test(text[at + name.length] ?? ' ')) return true;
-  }
-  return false;
-};
-
-/** A manifest less what only people read. Comments first: they may hold anything. */
-const plainManifest = (xml: string): string =>
-  xml
-    .replace(/<!--[^]*?-->/g, '')
-    .replace(/<(description|maintainer|author|license|url)\b[^>]*?(\/>|>[^]*?<\/\1\s*>)/g, '')
-    .replace(/\s+/g, ' ')
-    .trim();
+/** Text of the package that a dependent's build may run or read for paths: CMake, pkg-config, Python, scripts. */
+function textThatBuildsRead(files: readonly { path: string; full: string; link?: string }[]): string {
+  return files
+    .filter((f) => f.link === undefined && /\.(cmake|pc|py|em|in|sh|bash|zsh|dsv)$|\/s?bin\//.test(f.path))
+    .map((f) => readFileSync(f.full))
+    .filter((data) => !data.subarray(0, 4096).includes(0))
+    .map((data) => data.toString('latin1'))
+    .join('\n');
+}

@@ -6,15 +6,15 @@ export interface StoredFile {
 }
 
 /**
- * What a package shows to others, as SHA-256 of its files, sorted: `run/interface.ts` says what counts and why.
- * `shown`: what a dependent's build can see of a library; `tool`: the same for whoever runs the package in its build,
- * all of it but the code in shared libraries; `code`: that code too, sources without comments; `content`: every byte.
+ * What a package shows to others, as SHA-256 of its files, sorted: `inspect/interface.ts` says what counts and
+ * why. `api`: what a dependent's build can see of a library; `tool`: the same for whoever runs the package in its build,
+ * all of it but the code in shared libraries; `code`: that code too, sources without comments; `full`: every byte.
  */
 export interface Interface {
-  shown: string;
+  api: string;
   tool: string;
   code: string;
-  content: string;
+  full: string;
   /** It has programs or Python extensions: something that loads shared libraries. */
   loads: boolean;
   /** It has programs that a dependent's build may run though it names it as no tool. */
@@ -23,7 +23,7 @@ export interface Interface {
 
 /** What the store keeps of a finished build, under the task's key. */
 export interface BuildRecord {
-  schema: 3;
+  schema: 4;
   key: string;
   package: string;
   /** Debian version, with the stamp of the plan that built it. */
@@ -71,7 +71,7 @@ export interface FailedCase {
 
 /** What the store keeps of a package's tests, under the test task's key. */
 export interface TestRecord {
-  schema: 3;
+  schema: 4;
   key: string;
   package: string;
   outcome: 'passed' | 'failed' | 'none';

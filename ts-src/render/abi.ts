@@ -1,7 +1,7 @@
 /** One file of a package as others see it: a digest of what counts, and the symbols of a shared library. */
 export interface Shown {
   path: string;
-  shown: string | undefined;
+  api: string | undefined;
   symbols?: string[];
 }
 export interface PartChange {
@@ -12,11 +12,11 @@ export interface PartChange {
 
 /** What dependents see of two builds, file by file, sorted by path. */
 export function compareParts(before: readonly Shown[], after: readonly Shown[]): PartChange[] {
-  const old = new Map(before.filter((p) => p.shown !== undefined).map((p) => [p.path, p]));
-  const now = new Map(after.filter((p) => p.shown !== undefined).map((p) => [p.path, p]));
+  const old = new Map(before.filter((p) => p.api !== undefined).map((p) => [p.path, p]));
+  const now = new Map(after.filter((p) => p.api !== undefined).map((p) => [p.path, p]));
   return [...new Set([...old.keys(), ...now.keys()])].sort().flatMap((path): PartChange[] => {
     const [a, b] = [old.get(path), now.get(path)];
-    if (a && b && a.shown === b.shown) return [];
+    if (a && b && a.api === b.api) return [];
     const symbols =
       a?.symbols && b?.symbols
         ? {

@@ -161,7 +161,7 @@ export class Store {
   /** The record of a key, where what it names is there as far as that can be seen without asking a server. */
   async get(key: string): Promise<BuildRecord | undefined> {
     const record = unsealed<BuildRecord>(await this.first(this.named('tasks', key)));
-    return record?.schema === 3 && record.key === key && this.holds(record.debs) ? record : undefined;
+    return record?.schema === 4 && record.key === key && this.holds(record.debs) ? record : undefined;
   }
 
   async putTest(record: TestRecord): Promise<void> {
@@ -170,7 +170,7 @@ export class Store {
 
   async getTest(key: string): Promise<TestRecord | undefined> {
     const record = unsealed<TestRecord>(await this.first(this.named('tests', key)));
-    return record?.schema === 3 && record.key === key ? record : undefined;
+    return record?.schema === 4 && record.key === key ? record : undefined;
   }
 
   /**
@@ -192,8 +192,8 @@ export class Store {
    */
   async readIndex(scope: string): Promise<Hints> {
     const data = await this.blobs.get(this.indexName(scope));
-    const read = data && unsealed<{ schema: 4; records: BriefRecord[]; tests: BriefTest[] }>(unzipped(data));
-    const index = read?.schema === 4 ? read : { records: [], tests: [] };
+    const read = data && unsealed<{ schema: 5; records: BriefRecord[]; tests: BriefTest[] }>(unzipped(data));
+    const index = read?.schema === 5 ? read : { records: [], tests: [] };
     return {
       builds: new Map(index.records.map((r) => [r.key, r])),
       tests: new Map(index.tests.map((r) => [r.key, r])),
@@ -219,7 +219,7 @@ export class Store {
       }));
     await this.blobs.put(
       this.own(this.indexName(scope)),
-      gzipSync(sealed({ schema: 4, records: brief, tests: given }), { level: 1 }),
+      gzipSync(sealed({ schema: 5, records: brief, tests: given }), { level: 1 }),
     );
   }
 

@@ -22,7 +22,7 @@ export const linkedPackages = (substvars: string): string[] =>
  *
  * Libraries linked but not declared are required too, but are no part of the package's own name: plans don't know them.
  */
-export function abiOf(graph: TaskGraph, n: number, shown: string, linked: readonly string[]): Abi {
+export function abiOf(graph: TaskGraph, n: number, api: string, linked: readonly string[]): Abi {
   const p = graph.scope.packages[n]!;
   const roots = graph.closures.root(n);
   const root = new Set(roots);
@@ -40,7 +40,7 @@ export function abiOf(graph: TaskGraph, n: number, shown: string, linked: readon
   for (const d of direct) cover(graph.records[d]!);
   const requires = new Set(direct.map((d) => graph.records[d]!.abi));
   for (const d of declared) if (!covered.has(graph.records[d]!.abi)) requires.add(graph.records[d]!.abi);
-  const name = abiName(p.debian, sha256(JSON.stringify([shown, [...requires].sort(compare)])));
+  const name = abiName(p.debian, sha256(JSON.stringify([api, [...requires].sort(compare)])));
   for (const d of roots) {
     const { abi } = graph.records[d]!;
     if (linked.includes(graph.scope.packages[d]!.debian) && !covered.has(abi)) requires.add(abi);

@@ -54,7 +54,7 @@ export class PackageBuilder {
     if (kept.state !== 'made') return kept;
     const { paths, ...parts } = kept.value;
     const record: BuildRecord = {
-      schema: 3,
+      schema: 4,
       key: request.resolved.key,
       package: request.package.name,
       version: versionOf(options, request),
@@ -85,13 +85,13 @@ export class PackageBuilder {
     try {
       let outcome = await enter(['build', 'stage'], {});
       if (outcome.code !== 0) return failed(reasonOf(options, outcome, limit.signal, log, 'its build'));
-      const shown = interfaceOf(describe(join(environment.source, 'debian', p.debian)));
+      const seen = interfaceOf(describe(join(environment.source, 'debian', p.debian)));
       const linked = linkedPackages(join(environment.source, 'debian', `${p.debian}.substvars`));
-      const abi = abiOf(graph, number, shown.shown, linked);
+      const abi = abiOf(graph, number, seen.api, linked);
       outcome = await enter(['pack'], { SLIPWAY_ABI: abi.name, SLIPWAY_REQUIRES: abi.requires.join(', ') });
       if (outcome.code !== 0) return failed(reasonOf(options, outcome, limit.signal, log, 'its build'));
       const files = packedFiles(environment.build, p, versionOf(options, request), graph.target);
-      return files.state === 'made' ? made({ files: files.value, interface: shown, abi }) : files;
+      return files.state === 'made' ? made({ files: files.value, interface: seen, abi }) : files;
     } finally {
       limit.done();
     }
@@ -166,7 +166,7 @@ export class PackageBuilder {
     const { outcome, cases, flaky, attempts } = run;
     const failures = cases.filter((c) => c.result === 'failed');
     return {
-      schema: 3,
+      schema: 4,
       key: request.resolved.key,
       package: name,
       outcome,
@@ -191,8 +191,8 @@ function rootsOf(graph: TaskGraph, n: number, roots: readonly number[]): Record<
   return Object.fromEntries(
     roots.map((d) => {
       const { name } = of(d);
-      const { shown, content } = graph.records[d]!.interface;
-      return [name, `${shown.slice(0, 12)}${tools.has(name) ? ` ${content.slice(0, 12)}` : ''}`];
+      const { api, full } = graph.records[d]!.interface;
+      return [name, `${api.slice(0, 12)}${tools.has(name) ? ` ${full.slice(0, 12)}` : ''}`];
     }),
   );
 }
