@@ -16944,7 +16944,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs52 = require("node:fs");
+var import_node_fs55 = require("node:fs");
 var import_node_util = require("node:util");
 init_diagnostics();
 
@@ -18019,6 +18019,10 @@ var testTaskId = (distribution2, target, name5) => `${taskId(distribution2, targ
 var taskId = (distribution2, target, name5) => `${scopeId(distribution2, target)}/${name5}`;
 var aptSuite = (distribution2, target) => `${target.release}-${distribution2}${target.variant === "default" ? "" : `-${target.variant}`}`;
 var channelSuite = (distribution2, target) => `${aptSuite(distribution2, target)}/${target.architecture}`;
+function stampIn(version2) {
+  const found2 = /\.(\d{8})\.(\d{6})$/.exec(version2);
+  return found2 ? `${found2[1]}${found2[2]}` : void 0;
+}
 var stampSeconds = (stamp) => Math.floor(
   Date.UTC(
     +stamp.slice(0, 4),
@@ -18529,9 +18533,9 @@ var uses = {
   replace: 0
 };
 var rolesOfTag = new Map(
-  Object.entries(kindsOfTag).map(([tag, kinds]) => [
+  Object.entries(kindsOfTag).map(([tag, kinds2]) => [
     tag,
-    kinds.reduce((roles, k) => roles | uses[k], 0)
+    kinds2.reduce((roles, k) => roles | uses[k], 0)
   ])
 );
 var typesupport = ["rosidl_typesupport_fastrtps_c", "rosidl_typesupport_fastrtps_cpp"];
@@ -22748,8 +22752,8 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 });
 
 // ts-src/cli/build.ts
-var import_node_fs42 = require("node:fs");
-var import_node_path49 = require("node:path");
+var import_node_fs45 = require("node:fs");
+var import_node_path53 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
@@ -24670,6 +24674,297 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
   };
 }
 
+// ts-src/cli/reproducible.ts
+var import_node_path34 = require("node:path");
+
+// ts-src/engine/reproducible.ts
+var import_node_fs28 = require("node:fs");
+var import_node_path33 = require("node:path");
+init_files();
+
+// ts-src/inspect/differences.ts
+var import_node_fs27 = require("node:fs");
+var import_node_path32 = require("node:path");
+
+// ts-src/inspect/elf-sections.ts
+function sectionAt(data, at2) {
+  if (data.length < 64 || data.readUInt32BE(0) !== 2135247942) return void 0;
+  try {
+    return search(data, at2);
+  } catch (e) {
+    if (e instanceof RangeError) return void 0;
+    throw e;
+  }
+}
+function search(data, at2) {
+  const wide = data[4] === 2;
+  const little = data[5] === 1;
+  const u16 = (o) => little ? data.readUInt16LE(o) : data.readUInt16BE(o);
+  const u32 = (o) => little ? data.readUInt32LE(o) : data.readUInt32BE(o);
+  const word = (o) => wide ? Number(little ? data.readBigUInt64LE(o) : data.readBigUInt64BE(o)) : u32(o);
+  const table2 = word(wide ? 40 : 32);
+  const [size, count2, names] = [u16(wide ? 58 : 46), u16(wide ? 60 : 48), u16(wide ? 62 : 50)];
+  const offset = (section) => word(table2 + section * size + (wide ? 24 : 16));
+  const strings = offset(names);
+  for (let i = 0; i < count2; i++) {
+    const header = table2 + i * size;
+    if (u32(header + 4) === 8 || at2 < offset(i) || at2 >= offset(i) + word(header + (wide ? 32 : 20))) continue;
+    const name5 = strings + u32(header);
+    return data.toString("latin1", name5, data.indexOf(0, name5)) || void 0;
+  }
+  return void 0;
+}
+
+// ts-src/inspect/differences.ts
+var searched = 256 << 20;
+var kinds = [
+  [(s) => s.isSymbolicLink(), "a link"],
+  [(s) => s.isDirectory(), "a folder"],
+  [(s) => s.isFile(), "a file"]
+];
+function differencesOf(before2, after) {
+  const [old, now] = [treeOf(before2), treeOf(after)];
+  return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
+    const [a, b] = [old.get(path2), now.get(path2)];
+    if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
+    return entryDifferences((0, import_node_path32.join)(before2, path2), (0, import_node_path32.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+  });
+}
+function treeOf(root) {
+  const found2 = /* @__PURE__ */ new Map();
+  const visit = (folder) => {
+    for (const name5 of (0, import_node_fs27.readdirSync)((0, import_node_path32.join)(root, folder)).sort()) {
+      const path2 = folder ? `${folder}/${name5}` : name5;
+      const stats = (0, import_node_fs27.lstatSync)((0, import_node_path32.join)(root, path2));
+      found2.set(path2, stats);
+      if (stats.isDirectory()) visit(path2);
+    }
+  };
+  visit("");
+  return found2;
+}
+function entryDifferences(before2, after, a, b) {
+  const kind = (s) => kinds.find(([is]) => is(s))?.[1] ?? "a special file";
+  if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
+  if (a.isSymbolicLink()) {
+    const [from, to] = [(0, import_node_fs27.readlinkSync)(before2), (0, import_node_fs27.readlinkSync)(after)];
+    return from === to ? [] : [`leads to ${from}, then to ${to}`];
+  }
+  const found2 = [];
+  const mode = (s) => (s.mode & 4095).toString(8);
+  if (mode(a) !== mode(b)) found2.push(`has mode ${mode(a)}, then ${mode(b)}`);
+  const seconds = (s) => new Date(Math.floor(s.mtimeMs / 1e3) * 1e3).toISOString();
+  if (seconds(a) !== seconds(b)) found2.push(`has time ${seconds(a)}, then ${seconds(b)}`);
+  if (!a.isFile()) return found2;
+  if (Math.max(a.size, b.size) > searched) {
+    if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
+    return found2;
+  }
+  const content = contentDifference((0, import_node_fs27.readFileSync)(before2), (0, import_node_fs27.readFileSync)(after));
+  return content === void 0 ? found2 : [...found2, content];
+}
+function contentDifference(a, b) {
+  if (a.equals(b)) return void 0;
+  const at2 = firstDifference(a, b);
+  const sizes = a.length === b.length ? "" : `; ${a.length} bytes, then ${b.length}`;
+  if (isText(a) && isText(b)) {
+    const line = a.subarray(0, at2).toString("latin1").split("\n").length;
+    return `line ${line}: ${quoted(lineAt(a, at2))}, then ${quoted(lineAt(b, at2))}`;
+  }
+  const member = memberAt(a, at2);
+  if (member) return `member ${member.name}, byte ${member.offset}${sizes}`;
+  const section = sectionAt(a, at2);
+  return `byte ${at2}${section === void 0 ? "" : `, in ${section}`}${sizes}`;
+}
+function firstDifference(a, b) {
+  const end2 = Math.min(a.length, b.length);
+  const block = 1 << 16;
+  let at2 = 0;
+  while (at2 + block <= end2 && a.subarray(at2, at2 + block).equals(b.subarray(at2, at2 + block))) at2 += block;
+  while (at2 < end2 && a[at2] === b[at2]) at2++;
+  return at2;
+}
+var isText = (data) => !data.subarray(0, 1 << 16).includes(0);
+var quoted = (line) => JSON.stringify(line.length > 100 ? `${line.slice(0, 100)}\u2026` : line);
+function lineAt(data, at2) {
+  const begin = at2 > 0 ? data.lastIndexOf(10, at2 - 1) + 1 : 0;
+  const end2 = data.indexOf(10, at2);
+  return data.toString("utf8", Math.max(begin, at2 - 60), Math.min(end2 < 0 ? data.length : end2, at2 + 60));
+}
+function memberAt(data, at2) {
+  if (data.toString("latin1", 0, 8) !== "!<arch>\n") return void 0;
+  let header = 8;
+  while (header + 60 <= data.length) {
+    const size = Number(data.toString("latin1", header + 48, header + 58).trim());
+    const end2 = header + 60 + size + size % 2;
+    if (!Number.isSafeInteger(size) || size < 0) return void 0;
+    if (at2 < end2)
+      return { name: data.toString("latin1", header, header + 16).trim(), offset: Math.max(0, at2 - header - 60) };
+    header = end2;
+  }
+  return void 0;
+}
+
+// ts-src/engine/reproducible.ts
+init_diagnostics();
+async function checkReproducible(session2, options4) {
+  const all = session2.graphs.flatMap(
+    (graph2) => graph2.scope.packages.flatMap(
+      (_, number3) => graph2.records[number3] && options4.chosen(graph2, number3) ? [{ graph: graph2, number: number3 }] : []
+    )
+  );
+  const rank = ({ graph: graph2, number: number3 }) => sha256(`${options4.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number3).name}`);
+  const chosen = options4.sample === void 0 ? all : all.map((task) => ({ task, rank: rank(task) })).sort((a, b) => compare(a.rank, b.rank)).slice(0, options4.sample).map(({ task }) => task);
+  const found2 = [];
+  await parallel(chosen, options4.workers, async ({ graph: graph2, number: number3 }) => {
+    if (options4.signal.aborted) return;
+    options4.started(`${graph2.id}/${packageOf(graph2, number3).name}`);
+    found2.push(await checkOne(session2, options4, graph2, number3));
+  });
+  return found2.sort((a, b) => compare(`${a.id}/${a.name}`, `${b.id}/${b.name}`));
+}
+async function checkOne(session2, options4, graph2, number3) {
+  const p = packageOf(graph2, number3);
+  const record2 = graph2.records[number3];
+  const repair = new StoreRepair({
+    ...session2,
+    state: session2.input.state,
+    output: options4.output,
+    note: session2.say,
+    restored: () => void 0
+  });
+  const log = (0, import_node_path33.join)(options4.output, "logs", graph2.id, `${p.name}.again.log`);
+  const outcome = await repair.run(graph2, async (work2) => {
+    const resolved = await session2.taskKeys.resolveKey(graph2, number3);
+    if (typeof resolved === "string") return failed2(resolved);
+    const stamp = stampIn(record2.version);
+    if (stamp === void 0) return failed2(`its version ${record2.version} has no stamp`);
+    const again = await session2.builder.repeat({
+      graph: graph2,
+      number: number3,
+      package: p,
+      resolved,
+      work: work2,
+      log,
+      repeat: { version: record2.version, stamp }
+    });
+    return again.state === "made" ? compareFiles(session2, options4, record2, again.value, work2) : again;
+  });
+  const result = outcome.state === "made" ? outcome.value : { state: "failed", reason: outcome.reason, differences: [] };
+  return { id: graph2.id, name: p.name, ...result };
+}
+async function compareFiles(session2, options4, record2, files, work2) {
+  const differences = [];
+  let report2;
+  const second = new Map(files.map((f) => [(0, import_node_path33.basename)(f), f]));
+  for (const [i, deb] of record2.debs.entries()) {
+    const after = second.get(deb.name);
+    second.delete(deb.name);
+    if (after === void 0) differences.push({ path: deb.name, what: "is missing in the second build" });
+    else if (await sha256File(after) !== deb.sha256) {
+      const before2 = await session2.store.path(deb);
+      if (before2 === void 0) return failed2(`the store lost ${deb.name}`);
+      const inside = await insideOf2(before2, after, deb, (0, import_node_path33.join)(work2, `compare-${i}`));
+      if (typeof inside === "string") return failed2(inside);
+      differences.push(...inside);
+      report2 ??= await diffoscope(before2, after, record2.package, options4);
+    }
+  }
+  for (const name5 of second.keys()) differences.push({ path: name5, what: "is new in the second build" });
+  return made({
+    state: differences.length ? "different" : "equal",
+    differences,
+    ...report2 === void 0 ? {} : { report: report2 }
+  });
+}
+async function insideOf2(before2, after, deb, folder) {
+  const [a, b] = [(0, import_node_path33.join)(folder, "before"), (0, import_node_path33.join)(folder, "after")];
+  (0, import_node_fs28.mkdirSync)(folder, { recursive: true });
+  for (const [file2, to] of [
+    [before2, a],
+    [after, b]
+  ]) {
+    const out = await run("dpkg-deb", ["--raw-extract", file2, to]);
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path33.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
+  }
+  const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb.name.split("_")[0]}: ${path2}`, what }));
+  const archive = {
+    path: deb.name,
+    what: "differs, though its files are equal: their order or their compression does"
+  };
+  return found2.length ? found2 : [archive];
+}
+async function diffoscope(before2, after, name5, options4) {
+  const timeout = AbortSignal.timeout(10 * 6e4);
+  const asked = await run(
+    "diffoscope",
+    ["--no-progress", "--max-text-report-size", String(4 << 20), "--text", "-", before2, after],
+    { signal: AbortSignal.any([timeout, options4.signal]) }
+  );
+  if (asked.code === 127 || !asked.stdout) return void 0;
+  const report2 = (0, import_node_path33.join)("reproducible", `${name5}.diffoscope.txt`);
+  (0, import_node_fs28.mkdirSync)((0, import_node_path33.join)(options4.output, "reproducible"), { recursive: true });
+  (0, import_node_fs28.writeFileSync)((0, import_node_path33.join)(options4.output, report2), asked.stdout);
+  return report2;
+}
+
+// ts-src/cli/reproducible.ts
+init_files();
+
+// ts-src/render/reproducible.ts
+var shownDifferences = 20;
+function renderReproducible(builds) {
+  const lines = [];
+  for (const b of builds) {
+    if (b.state === "equal") continue;
+    if (b.state === "failed")
+      lines.push(`${b.id}/${b.name}: its second build failed: ${printable(b.reason ?? "").split("\n")[0]}`);
+    else lines.push(`${b.id}/${b.name}: its second build differs`);
+    for (const d of b.differences.slice(0, shownDifferences)) lines.push(`  ${printable(`${d.path} ${d.what}`)}`);
+    const more = b.differences.length - shownDifferences;
+    if (more > 0) lines.push(`  and ${more} more (reproducible.json has all)`);
+    if (b.report !== void 0) lines.push(`  diffoscope: ${b.report}`);
+  }
+  const equal = builds.filter((b) => b.state === "equal").length;
+  lines.push(`built twice: ${plural(builds.length, "package")}, ${equal} equal to the byte`);
+  return `${lines.join("\n")}
+`;
+}
+
+// ts-src/cli/reproducible.ts
+var reproducibleOptions = {
+  "check-reproducible": {
+    type: "boolean",
+    help: "build the named packages once more in other conditions and compare every byte"
+  },
+  sample: {
+    type: "string",
+    value: "N",
+    help: "with --check-reproducible: only N of them, others on each day"
+  }
+};
+function checkOf(values) {
+  const asked = values["check-reproducible"] === true;
+  if (values.sample === void 0) return asked ? { sample: void 0 } : void 0;
+  if (!asked || !/^[1-9]\d{0,5}$/.test(values.sample))
+    return "--sample takes a number from 1 on, and goes with --check-reproducible";
+  return { sample: Number(values.sample) };
+}
+async function checkBuilds(session2, options4) {
+  const { output, signal } = options4;
+  const builds = await checkReproducible(session2, {
+    ...options4,
+    stamp: session2.input.plan.stamp,
+    chosen: (graph2, number3) => "named" in graph2.scope.packages[number3].why,
+    started: (name5) => writeMessage(`building ${name5} once more
+`)
+  });
+  writeWhole((0, import_node_path34.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+`);
+  writeMessage(renderReproducible(builds));
+  return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
+}
+
 // ts-src/engine/runs.ts
 var runName = (stamp, id) => `runs/${stamp}-${id}.json`;
 async function recordRun({ store: store2, graphs: runs, input, hints }) {
@@ -24710,20 +25005,20 @@ function merged(now, known2) {
 }
 
 // ts-src/engine/session.ts
-var import_node_path44 = require("node:path");
+var import_node_path48 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/sandbox/base-system.ts
-var import_node_fs27 = require("node:fs");
-var import_node_path32 = require("node:path");
+var import_node_fs29 = require("node:fs");
+var import_node_path35 = require("node:path");
 init_diagnostics();
 init_files();
 var earliest = "315619200";
 async function ensureBase(driver, state, distroRoot, name5, platform2, architecture2, now, log, progress, pinned) {
-  (0, import_node_fs27.mkdirSync)((0, import_node_path32.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path32.join)(
-    (0, import_node_fs27.realpathSync)((0, import_node_path32.join)(state, "bases")),
+  (0, import_node_fs29.mkdirSync)((0, import_node_path35.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path35.join)(
+    (0, import_node_fs29.realpathSync)((0, import_node_path35.join)(state, "bases")),
     `${name5}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
   const sources = { ...baseSources(platform2, distroRoot), underlays: underlaySources(platform2, distroRoot) };
@@ -24731,8 +25026,8 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
     JSON.stringify([platform2.os, platform2.release, architecture2, platform2.include, sources.lines, sources.underlays])
   );
   const current = () => {
-    const base = readJson((0, import_node_path32.join)(folder, "current.json"));
-    if (!base || base.wanted !== wanted || !exists((0, import_node_path32.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+    const base = readJson((0, import_node_path35.join)(folder, "current.json"));
+    if (!base || base.wanted !== wanted || !exists((0, import_node_path35.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
       return void 0;
     if (pinned) return base.digest === pinned ? base : void 0;
     return now / 1e3 - base.made < platform2.renew_days * 86400 ? base : void 0;
@@ -24740,18 +25035,18 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
   const there = current();
   if (there && await driver.ready(there.root)) return good(there);
   return withMutex(
-    (0, import_node_path32.join)(folder, "lock"),
+    (0, import_node_path35.join)(folder, "lock"),
     async () => {
       const other = current();
       if (other && await driver.ready(other.root)) return good(other);
-      for (const entry of (0, import_node_fs27.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path32.join)(folder, entry));
-      const work2 = (0, import_node_path32.join)(folder, `new-${process.pid}`);
-      const lists = (0, import_node_path32.join)(work2, "lists");
-      (0, import_node_fs27.mkdirSync)(lists, { recursive: true });
-      const tar = (0, import_node_path32.join)(work2, "base.tar");
+      for (const entry of (0, import_node_fs29.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path35.join)(folder, entry));
+      const work2 = (0, import_node_path35.join)(folder, `new-${process.pid}`);
+      const lists = (0, import_node_path35.join)(work2, "lists");
+      (0, import_node_fs29.mkdirSync)(lists, { recursive: true });
+      const tar = (0, import_node_path35.join)(work2, "base.tar");
       const proxy = platform2.proxy ?? await hostProxy();
       const sibling = driver.name === "docker" ? readJson(
-        (0, import_node_path32.join)((0, import_node_fs27.realpathSync)((0, import_node_path32.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
+        (0, import_node_path35.join)((0, import_node_fs29.realpathSync)((0, import_node_path35.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
       ) : void 0;
       const shared = sibling && sibling.wanted === wanted && platform2.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
       const command = mmdebstrapCommand(platform2, architecture2, sources, tar, lists, {
@@ -24780,7 +25075,7 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
         );
       }
       const digest3 = await sha256File(tar);
-      const root = (0, import_node_path32.join)(work2, "root");
+      const root = (0, import_node_path35.join)(work2, "root");
       const unpacked = await driver.unpack(tar, root);
       if (unpacked.code !== 0) {
         await driver.remove(work2);
@@ -24788,34 +25083,34 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
           error("base-failed", `can't unpack the base of '${name5}': ${unpacked.stderr.trim().split("\n").pop()}`)
         );
       }
-      if (shared && (0, import_node_path32.basename)(shared.lists) === "lists") {
+      if (shared && (0, import_node_path35.basename)(shared.lists) === "lists") {
         await run("rm", ["-rf", lists]);
         await run("cp", ["-a", shared.lists, lists]);
       }
       const listFiles = findLists(lists);
       const archive = sha256(
-        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path32.basename)(f), await sha256File(f)])))
+        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path35.basename)(f), await sha256File(f)])))
       );
-      const final = (0, import_node_path32.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
+      const final = (0, import_node_path35.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs27.renameSync)(work2, final);
+      (0, import_node_fs29.renameSync)(work2, final);
       const base = {
         digest: digest3,
         archive,
         wanted,
         folder: final,
-        root: (0, import_node_path32.join)(final, "root"),
-        lists: (0, import_node_path32.join)(final, "lists", "lists"),
-        tar: (0, import_node_path32.join)(final, "base.tar"),
+        root: (0, import_node_path35.join)(final, "root"),
+        lists: (0, import_node_path35.join)(final, "lists", "lists"),
+        tar: (0, import_node_path35.join)(final, "base.tar"),
         packages: [],
         made: shared?.made ?? Math.floor(now / 1e3),
         sources: sources.from
       };
-      if (!exists(base.lists)) base.lists = (0, import_node_path32.join)(final, "lists");
+      if (!exists(base.lists)) base.lists = (0, import_node_path35.join)(final, "lists");
       const prepared = await prepareBase(driver, state, base);
       if (!prepared.ok) return prepared;
       base.packages = prepared.value;
-      writeWhole((0, import_node_path32.join)(folder, "current.json"), JSON.stringify(base));
+      writeWhole((0, import_node_path35.join)(folder, "current.json"), JSON.stringify(base));
       return good(base);
     },
     () => progress(`waiting for another slipway that makes the base of ${name5}`)
@@ -24853,11 +25148,11 @@ var firstError = (log) => {
   return line ? `: ${line.slice(3)}` : "";
 };
 var cacheOf = (base) => {
-  const folder = (0, import_node_path32.join)(base.folder, "cache");
-  (0, import_node_fs27.mkdirSync)(folder, { recursive: true });
+  const folder = (0, import_node_path35.join)(base.folder, "cache");
+  (0, import_node_fs29.mkdirSync)(folder, { recursive: true });
   return folder;
 };
-var findLists = (folder) => (0, import_node_fs27.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path32.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs27.statSync)(f).isFile());
+var findLists = (folder) => (0, import_node_fs29.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path35.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs29.statSync)(f).isFile());
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
   const asked = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
@@ -24872,17 +25167,17 @@ var aptEnvironment = (proxy) => ({
 });
 
 // ts-src/sandbox/stored-base.ts
-var import_node_fs28 = require("node:fs");
-var import_node_path33 = require("node:path");
+var import_node_fs30 = require("node:fs");
+var import_node_path36 = require("node:path");
 init_diagnostics();
 init_files();
 var nameOf = (digest3, archive) => `bases/${digest3}-${archive.slice(0, 16)}.json`;
 async function keepBase(store2, base, work2) {
   const name5 = nameOf(base.digest, base.archive);
   if (await store2.readJson(name5)) return;
-  (0, import_node_fs28.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path33.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path33.join)(work2, "lists.tar.gz");
+  (0, import_node_fs30.mkdirSync)(work2, { recursive: true });
+  const tar = (0, import_node_path36.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path36.join)(work2, "lists.tar.gz");
   for (const [command, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -24903,13 +25198,13 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform2, wanted) {
   const stored = await store2.readJson(nameOf(wanted.digest, wanted.archive));
   if (!stored) return lost2("base", platform2, wanted.digest);
-  const folder = (0, import_node_path33.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+  const folder = (0, import_node_path36.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
   return good({
     ...wanted,
     folder,
-    root: (0, import_node_path33.join)(folder, "root"),
-    lists: (0, import_node_path33.join)(folder, "lists"),
-    tar: (0, import_node_path33.join)(folder, "base.tar"),
+    root: (0, import_node_path36.join)(folder, "root"),
+    lists: (0, import_node_path36.join)(folder, "lists"),
+    tar: (0, import_node_path36.join)(folder, "base.tar"),
     packages: stored.packages,
     made: stored.made,
     sources: "store"
@@ -24921,16 +25216,16 @@ var lost2 = (what, platform2, digest3) => bad(
   })
 );
 async function storedBase(driver, store2, state, platform2, architecture2, wanted, progress) {
-  (0, import_node_fs28.mkdirSync)((0, import_node_path33.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path33.join)(
-    (0, import_node_fs28.realpathSync)((0, import_node_path33.join)(state, "bases")),
+  (0, import_node_fs30.mkdirSync)((0, import_node_path36.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path36.join)(
+    (0, import_node_fs30.realpathSync)((0, import_node_path36.join)(state, "bases")),
     `${platform2}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
-  const kept2 = (0, import_node_path33.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
+  const kept2 = (0, import_node_path36.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
   const there = async () => {
-    for (const file2 of [(0, import_node_path33.join)(folder, "current.json"), kept2]) {
+    for (const file2 of [(0, import_node_path36.join)(folder, "current.json"), kept2]) {
       const base = readJson(file2);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path33.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path36.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
         return base;
     }
     return void 0;
@@ -24938,7 +25233,7 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path33.join)(folder, "lock"),
+    (0, import_node_path36.join)(folder, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -24947,39 +25242,39 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
       progress(`fetching the base system of ${platform2} (${architecture2}) from the store`);
       const [tar, lists] = [await store2.path(stored.tar), await store2.path(stored.lists)];
       if (!tar || !lists) return lost2("whole base", platform2, wanted.digest);
-      const work2 = (0, import_node_path33.join)(folder, `new-${process.pid}`);
+      const work2 = (0, import_node_path36.join)(folder, `new-${process.pid}`);
       await driver.remove(work2);
-      (0, import_node_fs28.mkdirSync)((0, import_node_path33.join)(work2, "lists"), { recursive: true });
+      (0, import_node_fs30.mkdirSync)((0, import_node_path36.join)(work2, "lists"), { recursive: true });
       const unzipped2 = await run("sh", [
         "-c",
         'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
         "sh",
         tar,
-        (0, import_node_path33.join)(work2, "base.tar"),
+        (0, import_node_path36.join)(work2, "base.tar"),
         lists,
-        (0, import_node_path33.join)(work2, "lists")
+        (0, import_node_path36.join)(work2, "lists")
       ]);
       if (unzipped2.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unzipped2.stderr.trim().split("\n").pop()}`)
         );
-      if (await sha256File((0, import_node_path33.join)(work2, "base.tar")) !== wanted.digest)
+      if (await sha256File((0, import_node_path36.join)(work2, "base.tar")) !== wanted.digest)
         return lost2("sound base", platform2, wanted.digest);
-      const root = (0, import_node_path33.join)(work2, "root");
-      const unpacked = await driver.unpack((0, import_node_path33.join)(work2, "base.tar"), root);
+      const root = (0, import_node_path36.join)(work2, "root");
+      const unpacked = await driver.unpack((0, import_node_path36.join)(work2, "base.tar"), root);
       if (unpacked.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unpacked.stderr.trim().split("\n").pop()}`)
         );
-      const final = (0, import_node_path33.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+      const final = (0, import_node_path36.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs28.renameSync)(work2, final);
+      (0, import_node_fs30.renameSync)(work2, final);
       const base = {
         ...wanted,
         folder: final,
-        root: (0, import_node_path33.join)(final, "root"),
-        lists: (0, import_node_path33.join)(final, "lists"),
-        tar: (0, import_node_path33.join)(final, "base.tar"),
+        root: (0, import_node_path36.join)(final, "root"),
+        lists: (0, import_node_path36.join)(final, "lists"),
+        tar: (0, import_node_path36.join)(final, "base.tar"),
         packages: stored.packages,
         made: stored.made,
         sources: "store"
@@ -24994,8 +25289,8 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
 }
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_fs29 = require("node:fs");
-var import_node_path34 = require("node:path");
+var import_node_fs31 = require("node:fs");
+var import_node_path37 = require("node:path");
 init_diagnostics();
 init_files();
 var noPackages = { digest: sha256(""), packages: () => Promise.resolve([]) };
@@ -25024,7 +25319,7 @@ var AptResolver = class {
     this.base = base;
     this.proxy = proxy;
     this.log = log;
-    this.memory = (0, import_node_path34.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path37.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -25071,7 +25366,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest3, handle = { digest: digest3, packages: () => this.packagesOf(names, digest3) });
     return handle;
   }
-  setFile = (digest3) => (0, import_node_path34.join)(this.base.folder, "sets", `${digest3}.json`);
+  setFile = (digest3) => (0, import_node_path37.join)(this.base.folder, "sets", `${digest3}.json`);
   async packagesOf(names, digest3) {
     const sound = (set) => Array.isArray(set) && sha256(set.join(" ")) === digest3;
     const here = readJson(this.setFile(digest3));
@@ -25108,7 +25403,7 @@ var AptResolver = class {
         const sets = [...new Set(batch.map((b) => b.names))].filter((s) => !this.resolved.has(s));
         if (sets.length) {
           const work2 = newScratch(this.state);
-          writeWhole((0, import_node_path34.join)(work2, "sets"), `${sets.join("\n")}
+          writeWhole((0, import_node_path37.join)(work2, "sets"), `${sets.join("\n")}
 `);
           const out = await this.driver.enter({
             root: { layers: [this.base.root] },
@@ -25116,7 +25411,7 @@ var AptResolver = class {
             user: "root",
             work: work2,
             env: aptEnvironment(void 0),
-            binds: [...this.lists(), { from: (0, import_node_path34.join)(work2, "sets"), to: "/sets", readOnly: true }],
+            binds: [...this.lists(), { from: (0, import_node_path37.join)(work2, "sets"), to: "/sets", readOnly: true }],
             command: [
               "sh",
               "-c",
@@ -25171,24 +25466,24 @@ var AptResolver = class {
     }
     return making;
   }
-  all = () => (0, import_node_path34.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path34.join)(this.all(), id);
+  all = () => (0, import_node_path37.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path37.join)(this.all(), id);
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; at2 = this.layers.get(at2).parent) {
       if (!this.layers.has(at2)) {
-        const layer = readJson((0, import_node_path34.join)(this.folder(at2), "layer.json"));
+        const layer = readJson((0, import_node_path37.join)(this.folder(at2), "layer.json"));
         if (!layer) return void 0;
         this.layers.set(at2, layer);
       }
-      chain.push((0, import_node_path34.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path37.join)(this.folder(at2), "root"));
     }
     return [...chain, this.base.root];
   }
   async make(id, set) {
     const there = this.chain(id);
     if (there && await this.sound(there)) return good(there);
-    return withMutex((0, import_node_path34.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path37.join)(this.all(), `${id}.lock`), async () => {
       const other = this.chain(id);
       if (other && await this.sound(other)) return good(other);
       let parent = this.nearestBelow(set);
@@ -25197,7 +25492,7 @@ var AptResolver = class {
       const fetched = await this.fetch(missing);
       if (!fetched.ok) return fetched;
       const work2 = newScratch(this.state);
-      const keep = (0, import_node_path34.join)(work2, "kept");
+      const keep = (0, import_node_path37.join)(work2, "kept");
       const lower = parent ? this.chain(parent.id) : [this.base.root];
       const made2 = await this.driver.enter({
         root: { layers: lower, keep },
@@ -25231,14 +25526,14 @@ var AptResolver = class {
           )
         );
       const layer = parent ? { set, parent: parent.id } : { set };
-      (0, import_node_fs29.mkdirSync)(this.all(), { recursive: true });
-      const staged = (0, import_node_path34.join)(work2, "layer");
-      (0, import_node_fs29.mkdirSync)(staged);
-      (0, import_node_fs29.rmSync)((0, import_node_path34.join)(keep, "aptcache"), { recursive: true, force: true });
-      (0, import_node_fs29.renameSync)(keep, (0, import_node_path34.join)(staged, "root"));
-      writeWhole((0, import_node_path34.join)(staged, "layer.json"), JSON.stringify(layer));
+      (0, import_node_fs31.mkdirSync)(this.all(), { recursive: true });
+      const staged = (0, import_node_path37.join)(work2, "layer");
+      (0, import_node_fs31.mkdirSync)(staged);
+      (0, import_node_fs31.rmSync)((0, import_node_path37.join)(keep, "aptcache"), { recursive: true, force: true });
+      (0, import_node_fs31.renameSync)(keep, (0, import_node_path37.join)(staged, "root"));
+      writeWhole((0, import_node_path37.join)(staged, "layer.json"), JSON.stringify(layer));
       if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
-      (0, import_node_fs29.renameSync)(staged, this.folder(id));
+      (0, import_node_fs31.renameSync)(staged, this.folder(id));
       this.layers.set(id, layer);
       return good(this.chain(id));
     });
@@ -25254,7 +25549,7 @@ var AptResolver = class {
     let best;
     let names = [];
     try {
-      names = (0, import_node_fs29.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names = (0, import_node_fs31.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
     for (const id of names) {
@@ -25267,8 +25562,8 @@ var AptResolver = class {
     return best;
   }
   archives() {
-    const folder = (0, import_node_path34.join)(this.state, "archives");
-    (0, import_node_fs29.mkdirSync)((0, import_node_path34.join)(folder, "partial"), { recursive: true });
+    const folder = (0, import_node_path37.join)(this.state, "archives");
+    (0, import_node_fs31.mkdirSync)((0, import_node_path37.join)(folder, "partial"), { recursive: true });
     return folder;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
@@ -25277,8 +25572,8 @@ var AptResolver = class {
       const [name5, version2] = p.split("=");
       return `${name5}_${version2.replaceAll(":", "%3a")}_`;
     };
-    return withMutex((0, import_node_path34.join)(this.state, "archives.lock"), async () => {
-      const held = (0, import_node_fs29.readdirSync)(this.archives());
+    return withMutex((0, import_node_path37.join)(this.state, "archives.lock"), async () => {
+      const held = (0, import_node_fs31.readdirSync)(this.archives());
       const missing = packages.filter((p) => !held.some((h) => h.startsWith(file2(p))));
       if (!missing.length) return good(true);
       const work2 = newScratch(this.state);
@@ -25312,12 +25607,12 @@ var AptResolver = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers) {
-    return layers.map((l) => (0, import_node_path34.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers.map((l) => (0, import_node_path37.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
 // ts-src/engine/build/package-builder.ts
-var import_node_path42 = require("node:path");
+var import_node_path46 = require("node:path");
 
 // ts-src/render/junit.ts
 function renderJunit(name5, cases) {
@@ -25349,8 +25644,8 @@ var firstLine = (text2) => text2.trim().split("\n")[0].slice(0, 200);
 var escape = (text2) => text2.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
 // ts-src/sandbox/package-layers.ts
-var import_node_fs30 = require("node:fs");
-var import_node_path35 = require("node:path");
+var import_node_fs32 = require("node:fs");
+var import_node_path38 = require("node:path");
 init_files();
 var Packages = class {
   constructor(state, store2) {
@@ -25358,10 +25653,10 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest3) => (0, import_node_path35.join)(this.state, "unpacked", digest3);
+  folder = (digest3) => (0, import_node_path38.join)(this.state, "unpacked", digest3);
   /** Undefined where the store's file is gone or damaged. */
   async unpack(deb) {
-    const there = this.known.get(deb.sha256) ?? readJson((0, import_node_path35.join)(this.folder(deb.sha256), "unpacked.json"));
+    const there = this.known.get(deb.sha256) ?? readJson((0, import_node_path38.join)(this.folder(deb.sha256), "unpacked.json"));
     if (there) {
       this.known.set(deb.sha256, there);
       return there;
@@ -25373,52 +25668,52 @@ var Packages = class {
     return unpacked;
   }
   async unpackFile(file2, target) {
-    (0, import_node_fs30.mkdirSync)((0, import_node_path35.join)(this.state, "unpacked"), { recursive: true });
+    (0, import_node_fs32.mkdirSync)((0, import_node_path38.join)(this.state, "unpacked"), { recursive: true });
     const staged = temporaryBeside(target);
     try {
       const raw = await run("dpkg-deb", ["--raw-extract", file2, staged]);
       if (raw.code !== 0) throw new Error(`dpkg-deb can't unpack ${file2}: ${raw.stderr}`);
-      const control = (0, import_node_path35.join)(staged, "DEBIAN");
-      const fields = (0, import_node_fs30.readFileSync)((0, import_node_path35.join)(control, "control"), "utf8").trimEnd();
+      const control = (0, import_node_path38.join)(staged, "DEBIAN");
+      const fields = (0, import_node_fs32.readFileSync)((0, import_node_path38.join)(control, "control"), "utf8").trimEnd();
       const name5 = /^Package: (\S+)/m.exec(fields)[1];
       const paths2 = [];
       const files = [];
       const walk = (folder, shown3) => {
-        for (const entry of (0, import_node_fs30.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
+        for (const entry of (0, import_node_fs32.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
           if (shown3 === "" && entry.name === "DEBIAN") continue;
           paths2.push(`${shown3}/${entry.name}`);
-          if (entry.isDirectory()) walk((0, import_node_path35.join)(folder, entry.name), `${shown3}/${entry.name}`);
+          if (entry.isDirectory()) walk((0, import_node_path38.join)(folder, entry.name), `${shown3}/${entry.name}`);
           else files.push(`${shown3}/${entry.name}`);
         }
       };
       walk(staged, "");
-      const info = (0, import_node_path35.join)(staged, "var/lib/dpkg/info");
-      (0, import_node_fs30.mkdirSync)(info, { recursive: true });
-      (0, import_node_fs30.writeFileSync)((0, import_node_path35.join)(info, `${name5}.list`), `/.
+      const info = (0, import_node_path38.join)(staged, "var/lib/dpkg/info");
+      (0, import_node_fs32.mkdirSync)(info, { recursive: true });
+      (0, import_node_fs32.writeFileSync)((0, import_node_path38.join)(info, `${name5}.list`), `/.
 ${paths2.join("\n")}
 `);
       for (const member of ["md5sums", "shlibs", "triggers"])
-        if (exists((0, import_node_path35.join)(control, member))) (0, import_node_fs30.renameSync)((0, import_node_path35.join)(control, member), (0, import_node_path35.join)(info, `${name5}.${member}`));
-      (0, import_node_fs30.rmSync)(control, { recursive: true });
+        if (exists((0, import_node_path38.join)(control, member))) (0, import_node_fs32.renameSync)((0, import_node_path38.join)(control, member), (0, import_node_path38.join)(info, `${name5}.${member}`));
+      (0, import_node_fs32.rmSync)(control, { recursive: true });
       const unpacked = {
         package: name5,
         status: fields.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
         files
       };
-      (0, import_node_fs30.writeFileSync)((0, import_node_path35.join)(staged, "unpacked.json"), JSON.stringify(unpacked));
+      (0, import_node_fs32.writeFileSync)((0, import_node_path38.join)(staged, "unpacked.json"), JSON.stringify(unpacked));
       try {
-        (0, import_node_fs30.renameSync)(staged, target);
+        (0, import_node_fs32.renameSync)(staged, target);
       } catch (e) {
         if (e.code !== "ENOTEMPTY" && e.code !== "EEXIST")
           throw e;
-        if (!readJson((0, import_node_path35.join)(target, "unpacked.json"))) {
-          (0, import_node_fs30.rmSync)(target, { recursive: true, force: true });
-          (0, import_node_fs30.renameSync)(staged, target);
+        if (!readJson((0, import_node_path38.join)(target, "unpacked.json"))) {
+          (0, import_node_fs32.rmSync)(target, { recursive: true, force: true });
+          (0, import_node_fs32.renameSync)(staged, target);
         }
       }
       return unpacked;
     } finally {
-      (0, import_node_fs30.rmSync)(staged, { recursive: true, force: true });
+      (0, import_node_fs32.rmSync)(staged, { recursive: true, force: true });
     }
   }
   /**
@@ -25434,7 +25729,7 @@ ${paths2.join("\n")}
       else lost3.push(deb.sha256);
     }
     if (lost3.length) return lost3;
-    (0, import_node_fs30.mkdirSync)(target, { recursive: true });
+    (0, import_node_fs32.mkdirSync)(target, { recursive: true });
     if (debs.length) {
       const linked = await run("cp", [
         "-al",
@@ -25446,12 +25741,12 @@ ${paths2.join("\n")}
         throw Object.assign(new Error(`can't put the root together: ${linked.stderr.trim().split("\n").pop()}`), {
           code: /No space/.test(linked.stderr) ? "ENOSPC" : "ELINK"
         });
-      (0, import_node_fs30.rmSync)((0, import_node_path35.join)(target, "unpacked.json"), { force: true });
+      (0, import_node_fs32.rmSync)((0, import_node_path38.join)(target, "unpacked.json"), { force: true });
     }
-    (0, import_node_fs30.mkdirSync)((0, import_node_path35.join)(target, "var/lib/dpkg"), { recursive: true });
-    (0, import_node_fs30.writeFileSync)(
-      (0, import_node_path35.join)(target, "var/lib/dpkg/status"),
-      `${(0, import_node_fs30.readFileSync)(status, "utf8").trimEnd()}
+    (0, import_node_fs32.mkdirSync)((0, import_node_path38.join)(target, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs32.writeFileSync)(
+      (0, import_node_path38.join)(target, "var/lib/dpkg/status"),
+      `${(0, import_node_fs32.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
 `).join("\n")}`
@@ -25461,9 +25756,9 @@ ${all.map((u) => `${u.status}
 };
 
 // ts-src/engine/build/abi.ts
-var import_node_fs31 = require("node:fs");
+var import_node_fs33 = require("node:fs");
 init_diagnostics();
-var linkedPackages = (substvars) => (/^slipway:Depends=(.*)$/m.exec((0, import_node_fs31.existsSync)(substvars) ? (0, import_node_fs31.readFileSync)(substvars, "utf8") : "")?.[1] ?? "").split(", ");
+var linkedPackages = (substvars) => (/^slipway:Depends=(.*)$/m.exec((0, import_node_fs33.existsSync)(substvars) ? (0, import_node_fs33.readFileSync)(substvars, "utf8") : "")?.[1] ?? "").split(", ");
 function abiOf(graph2, n, api, linked) {
   const p = graph2.scope.packages[n];
   const roots = graph2.closures.root(n);
@@ -25490,22 +25785,40 @@ function abiOf(graph2, n, api, linked) {
 }
 
 // ts-src/engine/build/environment.ts
+var import_node_fs37 = require("node:fs");
+var import_node_path42 = require("node:path");
+
+// ts-src/engine/build/other-conditions.ts
 var import_node_fs34 = require("node:fs");
-var import_node_path38 = require("node:path");
+var import_node_path39 = require("node:path");
+
+// resources/vary.c
+var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
+
+// ts-src/engine/build/other-conditions.ts
+var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
+var writeVariation = (build2) => (0, import_node_fs34.writeFileSync)((0, import_node_path39.join)(build2, ".vary.c"), vary_default);
+var otherConditions = [
+  "umask 002",
+  "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
+  "[ -f /build/.vary.so ] || cc -shared -fPIC -O1 -w -o /build/.vary.so /build/.vary.c -ldl",
+  "export LD_PRELOAD=/build/.vary.so",
+  ""
+].join("; ");
 
 // ts-src/engine/build/source.ts
-var import_node_fs33 = require("node:fs");
-var import_node_path37 = require("node:path");
+var import_node_fs36 = require("node:fs");
+var import_node_path41 = require("node:path");
 
 // ts-src/store/sources.ts
-var import_node_fs32 = require("node:fs");
-var import_node_path36 = require("node:path");
+var import_node_fs35 = require("node:fs");
+var import_node_path40 = require("node:path");
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => await store2.readJson(nameOf2(tree)) !== void 0;
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path36.basename)(name5, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path40.basename)(name5, ".json")));
 async function keepSource(store2, tree, folder, work2) {
-  const archive = (0, import_node_path36.join)(work2, `${tree}.tar.gz`);
-  (0, import_node_fs32.mkdirSync)(work2, { recursive: true });
+  const archive = (0, import_node_path40.join)(work2, `${tree}.tar.gz`);
+  (0, import_node_fs35.mkdirSync)(work2, { recursive: true });
   const packed2 = await run("tar", [
     "-c",
     "-z",
@@ -25525,16 +25838,16 @@ async function keepSource(store2, tree, folder, work2) {
       code: /No space/.test(packed2.stderr) ? "ENOSPC" : "ETAR"
     });
   await store2.writeJson(nameOf2(tree), await store2.put(archive));
-  (0, import_node_fs32.rmSync)(archive, { force: true });
+  (0, import_node_fs35.rmSync)(archive, { force: true });
 }
 async function restoreSource(store2, tree, folder) {
   const stored = await store2.readJson(nameOf2(tree));
   const archive = stored && await store2.path(stored);
   if (archive === void 0) return false;
-  (0, import_node_fs32.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs35.mkdirSync)(folder, { recursive: true });
   const out = await run("tar", ["-x", "-z", "--touch", "--no-same-owner", "-f", archive, "-C", folder]);
   if (out.code === 0) return true;
-  (0, import_node_fs32.rmSync)(folder, { recursive: true, force: true });
+  (0, import_node_fs35.rmSync)(folder, { recursive: true, force: true });
   return false;
 }
 
@@ -25548,7 +25861,7 @@ async function bringSource(state, store2, p, target) {
 }
 async function applyPatches(distroRoot, patches, source, ceiling) {
   for (const patch of patches) {
-    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path37.join)(distroRoot, patch)], {
+    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path41.join)(distroRoot, patch)], {
       cwd: source,
       env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling }
     });
@@ -25557,9 +25870,9 @@ async function applyPatches(distroRoot, patches, source, ceiling) {
   return void 0;
 }
 async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path37.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path37.join)(state, "git", "archives.git"), (0, import_node_path37.join)(state, "git", "folders.git")]) {
-    if ((0, import_node_fs33.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+  const own3 = (0, import_node_path41.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path41.join)(state, "git", "archives.git"), (0, import_node_path41.join)(state, "git", "folders.git")]) {
+    if ((0, import_node_fs36.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
   const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
@@ -25569,23 +25882,24 @@ async function gitDirOf(state, p) {
 // ts-src/engine/build/environment.ts
 async function prepareEnvironment(options4, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs34.mkdirSync)((0, import_node_path38.dirname)(log), { recursive: true });
-  (0, import_node_fs34.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
+  (0, import_node_fs37.mkdirSync)((0, import_node_path42.dirname)(log), { recursive: true });
+  (0, import_node_fs37.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed2(`apt can't install what it needs: ${system}`);
   const layers = await graph2.system.root(system);
   if (!layers.ok) return failed2(`${layers.diagnostics[0].message} (${layers.diagnostics[0].file})`);
-  const own3 = (0, import_node_path38.join)(work2, "own");
+  const own3 = (0, import_node_path42.join)(work2, "own");
   const gone = await packages.compose(
     roots.map((d) => graph2.records[d].debs[0]),
     graph2.system.status(layers.value),
     own3
   );
   if (gone.length) return lost(roots.filter((d) => gone.includes(graph2.records[d].debs[0].sha256)));
-  const build2 = (0, import_node_path38.join)(work2, "build");
-  const source = (0, import_node_path38.join)(build2, p.name);
+  const build2 = (0, import_node_path42.join)(work2, "build");
+  const source = (0, import_node_path42.join)(build2, p.name);
   const fault2 = await bringSource(options4.state, options4.store, p, source) ?? await applyPatches(options4.distroRoot, options4.taskKeys.settingsOf(p.name).patches ?? [], source, build2);
+  if (request.repeat) writeVariation(build2);
   return fault2 === void 0 ? made({ source, build: build2, system, layers: layers.value, own: own3 }) : failed2(fault2);
 }
 var oldReleases = ["focal", "bionic", "buster", "bullseye"];
@@ -25596,12 +25910,12 @@ function enterEnvironment(options4, request, environment3, { steps, env, network
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network2,
     user: "builder",
-    work: (0, import_node_path38.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path42.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     binds: [{ from: environment3.build, to: "/build" }],
     env: {
-      SLIPWAY_JOBS: String(options4.jobs),
+      SLIPWAY_JOBS: String(request.repeat ? otherJobs(options4.jobs) : options4.jobs),
       SLIPWAY_COMPRESSION: old ? "xz" : "zstd",
       SLIPWAY_COMPRESSION_LEVEL: old ? "1" : "3",
       ...env
@@ -25609,7 +25923,7 @@ function enterEnvironment(options4, request, environment3, { steps, env, network
     command: [
       "sh",
       "-ec",
-      'cd "$1"; shift; for step; do echo "== $step"; sh -e debian/slipway.sh "$step"; done',
+      `${request.repeat ? otherConditions : ""}cd "$1"; shift; for step; do echo "== $step"; sh -e debian/slipway.sh "$step"; done`,
       "sh",
       `/build/${p.name}`,
       ...steps
@@ -25622,7 +25936,7 @@ function reasonOf(options4, outcome, limit, log, what) {
     const time2 = minutes2 >= 1 ? `${Math.round(minutes2)} minutes` : `${Math.round(minutes2 * 60)} seconds`;
     return `it did not end in ${time2}, and was stopped (--timeout gives it longer)`;
   }
-  const cause = knownCause((0, import_node_fs34.readFileSync)(log, "utf8").slice(-2e5));
+  const cause = knownCause((0, import_node_fs37.readFileSync)(log, "utf8").slice(-2e5));
   if (cause) return cause.hint === void 0 ? cause.cause : `${cause.cause}
 ${cause.hint}`;
   if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
@@ -25675,8 +25989,8 @@ var FileOwners = class {
 };
 
 // ts-src/engine/build/packaging.ts
-var import_node_fs35 = require("node:fs");
-var import_node_path39 = require("node:path");
+var import_node_fs38 = require("node:fs");
+var import_node_path43 = require("node:path");
 init_diagnostics();
 
 // resources/templates/changelog.mustache
@@ -25715,6 +26029,8 @@ export MAKEFLAGS=-j$jobs CMAKE_BUILD_PARALLEL_LEVEL=$jobs NINJAFLAGS=-j$jobs
 export DEB_BUILD_OPTIONS="parallel=$jobs nocheck" DEB_RULES_REQUIRES_ROOT=no PYTHONHASHSEED=0
 # Two rules may install one path: CMake would keep the first where both files have times within one second.
 export CMAKE_INSTALL_ALWAYS=1
+# How many threads compress decides the bytes.
+export DPKG_DEB_THREADS_MAX=1
 export ROS_OS_OVERRIDE=\${ROS_OS_OVERRIDE:-}
 [ -n "$ROS_OS_OVERRIDE" ] || unset ROS_OS_OVERRIDE
 mkdir -p "$HOME"
@@ -26094,7 +26410,8 @@ var manifestSchemas = {
 
 // ts-src/engine/build/packaging.ts
 function writePackaging(options4, request, source) {
-  const { distro, taskKeys, stamp } = options4;
+  const { distro, taskKeys } = options4;
+  const stamp = request.repeat?.stamp ?? options4.stamp;
   const { graph: graph2, package: p } = request;
   const input = taskKeys.distribution(graph2);
   const { manifest } = input.packages.get(p.name);
@@ -26107,8 +26424,8 @@ function writePackaging(options4, request, source) {
     return q3 ? (p.bounds[d] ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
   });
   const sorted3 = (names) => [...new Set(names)].sort(compare);
-  const folder = (0, import_node_path39.join)(source, "debian");
-  (0, import_node_fs35.rmSync)(folder, { recursive: true, force: true });
+  const folder = (0, import_node_path43.join)(source, "debian");
+  (0, import_node_fs38.rmSync)(folder, { recursive: true, force: true });
   const files = renderDebian({
     package: p,
     manifest,
@@ -26131,16 +26448,17 @@ function writePackaging(options4, request, source) {
     maintainer: distro.maintainer,
     licenseText: licenseText(source, manifest.licenses)
   });
-  (0, import_node_fs35.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs38.mkdirSync)(folder, { recursive: true });
   for (const [name5, text2] of Object.entries(files))
-    (0, import_node_fs35.writeFileSync)((0, import_node_path39.join)(folder, name5), text2, { mode: name5 === "rules" ? 493 : 420 });
+    (0, import_node_fs38.writeFileSync)((0, import_node_path43.join)(folder, name5), text2, { mode: name5 === "rules" ? 493 : 420 });
 }
 function writeTestFiles(build2) {
-  const folder = (0, import_node_path39.join)(build2, ".schemas");
-  (0, import_node_fs35.mkdirSync)(folder, { recursive: true });
-  for (const [name5, text2] of Object.entries(manifestSchemas)) (0, import_node_fs35.writeFileSync)((0, import_node_path39.join)(folder, name5), text2);
+  const folder = (0, import_node_path43.join)(build2, ".schemas");
+  (0, import_node_fs38.mkdirSync)(folder, { recursive: true });
+  for (const [name5, text2] of Object.entries(manifestSchemas)) (0, import_node_fs38.writeFileSync)((0, import_node_path43.join)(folder, name5), text2);
 }
-function versionOf(options4, { graph: graph2, package: p }) {
+function versionOf(options4, { graph: graph2, package: p, repeat }) {
+  if (repeat) return repeat.version;
   const held = options4.channelVersion(graph2.scope, graph2.target, p.debian);
   const heldEpoch = held === void 0 ? 0 : Number(/^(\d+):/.exec(held)?.[1] ?? 0);
   const upstreamOf = (v) => v.replace(/^\d+:/, "").replace(/-[^-]*$/, "");
@@ -26149,10 +26467,10 @@ function versionOf(options4, { graph: graph2, package: p }) {
 }
 function packedFiles(folder, p, version2, target) {
   const main2 = debFile(p.debian, version2, target.architecture);
-  for (const f of (0, import_node_fs35.readdirSync)(folder))
-    if (f.endsWith(".ddeb")) (0, import_node_fs35.renameSync)((0, import_node_path39.join)(folder, f), (0, import_node_path39.join)(folder, f.replace(/\.ddeb$/, ".deb")));
-  const files = (0, import_node_fs35.readdirSync)(folder).filter((f) => f.endsWith(".deb")).sort((a, b) => Number(b === main2) - Number(a === main2) || compare(a, b));
-  return files[0] === main2 ? made(files.map((f) => (0, import_node_path39.join)(folder, f))) : failed2(`it made no ${main2}`);
+  for (const f of (0, import_node_fs38.readdirSync)(folder))
+    if (f.endsWith(".ddeb")) (0, import_node_fs38.renameSync)((0, import_node_path43.join)(folder, f), (0, import_node_path43.join)(folder, f.replace(/\.ddeb$/, ".deb")));
+  const files = (0, import_node_fs38.readdirSync)(folder).filter((f) => f.endsWith(".deb")).sort((a, b) => Number(b === main2) - Number(a === main2) || compare(a, b));
+  return files[0] === main2 ? made(files.map((f) => (0, import_node_path43.join)(folder, f))) : failed2(`it made no ${main2}`);
 }
 function systemDepends(control, ours) {
   const field = /^Depends: (.*(?:\n .*)*)/m.exec(control)?.[1] ?? "";
@@ -26165,9 +26483,9 @@ function licenseText(source, licenses) {
   );
   for (const name5 of [...named2, "LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "COPYING.txt"]) {
     try {
-      const path2 = (0, import_node_fs35.realpathSync)((0, import_node_path39.join)(source, name5));
-      if (path2.startsWith(`${(0, import_node_fs35.realpathSync)(source)}/`) && (0, import_node_fs35.statSync)(path2).isFile())
-        return (0, import_node_fs35.readFileSync)(path2, "utf8").slice(0, 2e5);
+      const path2 = (0, import_node_fs38.realpathSync)((0, import_node_path43.join)(source, name5));
+      if (path2.startsWith(`${(0, import_node_fs38.realpathSync)(source)}/`) && (0, import_node_fs38.statSync)(path2).isFile())
+        return (0, import_node_fs38.readFileSync)(path2, "utf8").slice(0, 2e5);
     } catch {
     }
   }
@@ -26175,12 +26493,12 @@ function licenseText(source, licenses) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs37 = require("node:fs");
-var import_node_path41 = require("node:path");
+var import_node_fs40 = require("node:fs");
+var import_node_path45 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_fs36 = require("node:fs");
-var import_node_path40 = require("node:path");
+var import_node_fs39 = require("node:fs");
+var import_node_path44 = require("node:path");
 init_fxp();
 var most = 32 << 20;
 function readResults(folder) {
@@ -26189,17 +26507,17 @@ function readResults(folder) {
   const seen = /* @__PURE__ */ new Set();
   let ctest = [];
   for (const file2 of filesOf2(folder)) {
-    const text2 = (0, import_node_fs36.readFileSync)(file2, "utf8");
-    const found2 = parseResults(text2, (0, import_node_path40.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
+    const text2 = (0, import_node_fs39.readFileSync)(file2, "utf8");
+    const found2 = parseResults(text2, (0, import_node_path44.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
     if (!found2) {
-      damaged.push((0, import_node_path40.basename)(file2));
+      damaged.push((0, import_node_path44.basename)(file2));
       continue;
     }
-    if (/^ctest(-Test)?\.xml$/.test((0, import_node_path40.basename)(file2))) {
+    if (/^ctest(-Test)?\.xml$/.test((0, import_node_path44.basename)(file2))) {
       ctest = found2;
       continue;
     }
-    seen.add((0, import_node_path40.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
+    seen.add((0, import_node_path44.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
     cases.push(...found2);
   }
   cases.push(...ctest.filter((c) => !seen.has(c.name)));
@@ -26207,10 +26525,10 @@ function readResults(folder) {
 }
 function filesOf2(folder) {
   try {
-    return (0, import_node_fs36.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1).flatMap((e) => {
-      const path2 = (0, import_node_path40.join)(folder, e.name);
+    return (0, import_node_fs39.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1).flatMap((e) => {
+      const path2 = (0, import_node_path44.join)(folder, e.name);
       if (e.isDirectory()) return filesOf2(path2);
-      return e.isFile() && e.name.endsWith(".xml") && (0, import_node_fs36.lstatSync)(path2).size < most ? [path2] : [];
+      return e.isFile() && e.name.endsWith(".xml") && (0, import_node_fs39.lstatSync)(path2).size < most ? [path2] : [];
     });
   } catch {
     return [];
@@ -26283,7 +26601,7 @@ var shortCase = (c) => ({
 });
 function readTestRun(step) {
   const numbers = attemptsIn(step.results);
-  const attempts2 = numbers.map((a) => readResults((0, import_node_path41.join)(step.results, String(a))));
+  const attempts2 = numbers.map((a) => readResults((0, import_node_path45.join)(step.results, String(a))));
   const last = attempts2.at(-1);
   const whole = (message) => ({
     suite: step.package,
@@ -26291,13 +26609,13 @@ function readTestRun(step) {
     seconds: step.seconds,
     result: "failed",
     message,
-    output: (0, import_node_fs37.readFileSync)(step.log, "utf8").slice(-2e4)
+    output: (0, import_node_fs40.readFileSync)(step.log, "utf8").slice(-2e4)
   });
   if (step.outcome.code !== 0 || !last) {
     const cases2 = [...last?.cases ?? [], whole(step.reason())];
     return { outcome: "failed", cases: cases2, flaky: [], attempts: attempts2.length };
   }
-  const exit2 = (0, import_node_fs37.readFileSync)((0, import_node_path41.join)(step.results, String(numbers.at(-1)), "exit"), "utf8").trim();
+  const exit2 = (0, import_node_fs40.readFileSync)((0, import_node_path45.join)(step.results, String(numbers.at(-1)), "exit"), "utf8").trim();
   const cases = [...last.cases];
   if (last.damaged.length) cases.push(whole(`its results can't be read: ${last.damaged.join(", ")}`));
   else if (exit2 !== "0" && !cases.some((c) => c.result === "failed"))
@@ -26309,7 +26627,7 @@ function readTestRun(step) {
   const someFailed = cases.some((c) => c.result === "failed");
   return { outcome: someFailed ? "failed" : cases.length ? "passed" : "none", cases, flaky, attempts: attempts2.length };
 }
-var attemptsIn = (results) => (0, import_node_fs37.existsSync)(results) ? (0, import_node_fs37.readdirSync)(results).filter((f) => /^\d+$/.test(f)).map(Number).sort((a, b) => a - b) : [];
+var attemptsIn = (results) => (0, import_node_fs40.existsSync)(results) ? (0, import_node_fs40.readdirSync)(results).filter((f) => /^\d+$/.test(f)).map(Number).sort((a, b) => a - b) : [];
 function markFlaky(cases, earlier) {
   const id = (c) => `${c.suite}\0${c.name}`;
   const failedBefore = new Map(earlier.filter((c) => c.result === "failed").map((c) => [id(c), c]));
@@ -26322,10 +26640,10 @@ function markFlaky(cases, earlier) {
 }
 function hasTests(source, p) {
   const { file: file2, words: words3 } = rulesOf(p.buildType).tests;
-  const visit = (folder, depth) => (0, import_node_fs37.readdirSync)(folder, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path41.join)(folder, e.name);
+  const visit = (folder, depth) => (0, import_node_fs40.readdirSync)(folder, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path45.join)(folder, e.name);
     if (e.isDirectory()) return depth < 8 && e.name !== ".git" && visit(path2, depth + 1);
-    return file2.test(e.name) && e.isFile() && (!words3 || words3.test((0, import_node_fs37.readFileSync)(path2, "utf8")));
+    return file2.test(e.name) && e.isFile() && (!words3 || words3.test((0, import_node_fs40.readFileSync)(path2, "utf8")));
   });
   return visit(source, 0);
 }
@@ -26368,6 +26686,14 @@ var PackageBuilder = class {
     const clash = await this.owners.claim(graph2, number3, paths2);
     return clash === void 0 ? made(record2) : failed2(clash);
   }
+  /** Builds a package once more, in other conditions; gives the files that it made, in the request's folder. */
+  async repeat(request) {
+    const roots = request.graph.closures.root(request.number);
+    const prepared = await prepareEnvironment(this.options, this.packages, request, roots);
+    if (prepared.state !== "made") return prepared;
+    const packed2 = await this.compileAndPack(request, prepared.value);
+    return packed2.state === "made" ? made(packed2.value.files) : packed2;
+  }
   /** Second stage: configure, compile and install; find what dependents see of it; pack. */
   async compileAndPack(request, environment3) {
     const { options: options4 } = this;
@@ -26378,8 +26704,8 @@ var PackageBuilder = class {
     try {
       let outcome = await enter(["build", "stage"], {});
       if (outcome.code !== 0) return failed2(reasonOf(options4, outcome, limit.signal, log, "its build"));
-      const seen = interfaceOf(describe((0, import_node_path42.join)(environment3.source, "debian", p.debian)));
-      const linked = linkedPackages((0, import_node_path42.join)(environment3.source, "debian", `${p.debian}.substvars`));
+      const seen = interfaceOf(describe((0, import_node_path46.join)(environment3.source, "debian", p.debian)));
+      const linked = linkedPackages((0, import_node_path46.join)(environment3.source, "debian", `${p.debian}.substvars`));
       const abi2 = abiOf(graph2, number3, seen.api, linked);
       outcome = await enter(["pack"], { SLIPWAY_ABI: abi2.name, SLIPWAY_REQUIRES: abi2.requires.join(", ") });
       if (outcome.code !== 0) return failed2(reasonOf(options4, outcome, limit.signal, log, "its build"));
@@ -26437,7 +26763,7 @@ var PackageBuilder = class {
     limit.done();
     return readTestRun({
       package: request.package.name,
-      results: (0, import_node_path42.join)(environment3.build, "results"),
+      results: (0, import_node_path46.join)(environment3.build, "results"),
       outcome,
       log,
       seconds: (options4.now() - begun) / 1e3,
@@ -26480,8 +26806,8 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs38 = require("node:fs");
-var import_node_path43 = require("node:path");
+var import_node_fs41 = require("node:fs");
+var import_node_path47 = require("node:path");
 
 // ts-src/engine/keys.ts
 var recipeVersion = "3";
@@ -26569,7 +26895,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join38(set, other) {
+function join42(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -26616,7 +26942,7 @@ var TaskKeys = class {
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const direct = isTest ? [.../* @__PURE__ */ new Set([n, ...built, ...graph2.closures.test[n]])] : built;
-    for (const d of direct) join38(names, this.namesOf(graph2, d));
+    for (const d of direct) join42(names, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (!isTest) graph2.sets[n] = set;
@@ -26649,7 +26975,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs38.readFileSync)((0, import_node_path43.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs41.readFileSync)((0, import_node_path47.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts, text: keyText(parts) };
     }
@@ -26699,7 +27025,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name5);
       if (d === void 0) continue;
       const below = brought[d];
-      if (below) join38(names, below);
+      if (below) join42(names, below);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names;
@@ -26712,7 +27038,7 @@ var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path44.join)(state, "durations.json");
+    this.file = (0, import_node_path48.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
   get = (name5) => this.known[name5];
@@ -26802,7 +27128,7 @@ async function openSession(input, options4) {
 async function prepareScopes(input, options4, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
-  const log = (0, import_node_path44.join)(state, "slipway.log");
+  const log = (0, import_node_path48.join)(state, "slipway.log");
   const diagnostics = [];
   const waiting = [];
   const systems = /* @__PURE__ */ new Map();
@@ -26867,8 +27193,8 @@ var import_node_os6 = require("node:os");
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto5 = require("node:crypto");
-var import_node_fs39 = require("node:fs");
-var import_node_path45 = require("node:path");
+var import_node_fs42 = require("node:fs");
+var import_node_path49 = require("node:path");
 init_files();
 
 // ts-src/sandbox/limits.ts
@@ -26903,7 +27229,7 @@ var capabilities = [
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
   const docker = (args, options4 = {}) => run("docker", args, options4);
-  const imageOf = (folder) => readIf((0, import_node_path45.join)(folder, marker))?.trim();
+  const imageOf = (folder) => readIf((0, import_node_path49.join)(folder, marker))?.trim();
   let swept;
   const sweep2 = async () => {
     const old = await docker(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
@@ -26915,7 +27241,7 @@ function dockerDriver(state) {
   };
   async function enter(entry) {
     await (swept ??= sweep2());
-    (0, import_node_fs39.mkdirSync)(entry.work, { recursive: true });
+    (0, import_node_fs42.mkdirSync)(entry.work, { recursive: true });
     const at2 = entry.root.layers.findIndex((l) => imageOf(l) !== void 0);
     if (at2 < 0)
       return {
@@ -26968,10 +27294,10 @@ function dockerDriver(state) {
     if (created.code !== 0) return created;
     try {
       for (const layer of entry.root.layers.slice(0, at2).reverse()) {
-        const archive = (0, import_node_path45.join)(entry.work, "over.tar");
+        const archive = (0, import_node_path49.join)(entry.work, "over.tar");
         const packed2 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
         const copied = packed2.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name5, archive]) : packed2;
-        (0, import_node_fs39.rmSync)(archive, { force: true });
+        (0, import_node_fs42.rmSync)(archive, { force: true });
         if (copied.code !== 0) return copied;
       }
       const { log, signal } = entry;
@@ -26984,17 +27310,17 @@ function dockerDriver(state) {
       );
       signal?.removeEventListener("abort", stop);
       if (outcome.code === 0 && entry.root.keep) {
-        (0, import_node_fs39.mkdirSync)((0, import_node_path45.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
+        (0, import_node_fs42.mkdirSync)((0, import_node_path49.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
         const tag = `slipway-layer:${sha256(`${entry.root.keep}${name5}`).slice(0, 24)}`;
         const committed = await docker(["commit", "--change", 'CMD ["sh"]', name5, tag]);
         if (committed.code !== 0) return committed;
         const status = await docker([
           "cp",
           `${name5}:/var/lib/dpkg/status`,
-          (0, import_node_path45.join)(entry.root.keep, "var/lib/dpkg/status")
+          (0, import_node_path49.join)(entry.root.keep, "var/lib/dpkg/status")
         ]);
         if (status.code !== 0) return status;
-        (0, import_node_fs39.writeFileSync)((0, import_node_path45.join)(entry.root.keep, marker), `${tag}
+        (0, import_node_fs42.writeFileSync)((0, import_node_path49.join)(entry.root.keep, marker), `${tag}
 `);
       }
       return outcome;
@@ -27009,8 +27335,8 @@ function dockerDriver(state) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs39.mkdirSync)(folder, { recursive: true });
-      (0, import_node_fs39.writeFileSync)((0, import_node_path45.join)(folder, marker), `${tag}
+      (0, import_node_fs42.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs42.writeFileSync)((0, import_node_path49.join)(folder, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder, "./var/lib/dpkg/status"]);
     },
@@ -27031,19 +27357,19 @@ function dockerDriver(state) {
           "--network",
           "none",
           "--volume",
-          `${(0, import_node_path45.dirname)(folder)}:/parent`,
+          `${(0, import_node_path49.dirname)(folder)}:/parent`,
           image,
           "rm",
           "-rf",
-          `/parent/${(0, import_node_path45.basename)(folder)}`
+          `/parent/${(0, import_node_path49.basename)(folder)}`
         ]);
     }
   };
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs41 = require("node:fs");
-var import_node_path47 = require("node:path");
+var import_node_fs44 = require("node:fs");
+var import_node_path51 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -27205,8 +27531,8 @@ init_files();
 
 // ts-src/sandbox/control-groups.ts
 var import_node_crypto6 = require("node:crypto");
-var import_node_fs40 = require("node:fs");
-var import_node_path46 = require("node:path");
+var import_node_fs43 = require("node:fs");
+var import_node_path50 = require("node:path");
 var mountRoot = "/sys/fs/cgroup";
 var found;
 function controlGroups() {
@@ -27214,27 +27540,27 @@ function controlGroups() {
 }
 function unified() {
   try {
-    const offered = (0, import_node_fs40.readFileSync)((0, import_node_path46.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
+    const offered = (0, import_node_fs43.readFileSync)((0, import_node_path50.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
     if (!["memory", "pids"].every((c) => offered.includes(c))) return void 0;
-    (0, import_node_fs40.writeFileSync)((0, import_node_path46.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
+    (0, import_node_fs43.writeFileSync)((0, import_node_path50.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
     const hierarchy = { root: mountRoot, version: 2, controllers: ["memory", "pids"] };
     return usable(hierarchy) ? [hierarchy] : void 0;
   } catch {
     return void 0;
   }
 }
-var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs40.existsSync)((0, import_node_path46.join)(h.root, "cgroup.procs")) && usable(h));
+var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs43.existsSync)((0, import_node_path50.join)(h.root, "cgroup.procs")) && usable(h));
 function ownGroup(controller) {
-  const line = (0, import_node_fs40.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
-  const own3 = (0, import_node_path46.join)(mountRoot, controller, line?.split(":").slice(2).join(":") ?? "");
-  return (0, import_node_fs40.existsSync)((0, import_node_path46.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path46.join)(mountRoot, controller);
+  const line = (0, import_node_fs43.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
+  const own3 = (0, import_node_path50.join)(mountRoot, controller, line?.split(":").slice(2).join(":") ?? "");
+  return (0, import_node_fs43.existsSync)((0, import_node_path50.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path50.join)(mountRoot, controller);
 }
 function usable(hierarchy) {
   sweep(hierarchy);
-  const group = (0, import_node_path46.join)(hierarchy.root, name4());
+  const group = (0, import_node_path50.join)(hierarchy.root, name4());
   try {
-    (0, import_node_fs40.mkdirSync)(group);
-    (0, import_node_fs40.rmdirSync)(group);
+    (0, import_node_fs43.mkdirSync)(group);
+    (0, import_node_fs43.rmdirSync)(group);
     return true;
   } catch {
     return false;
@@ -27243,16 +27569,16 @@ function usable(hierarchy) {
 var name4 = () => `slipway-${process.pid}-${(0, import_node_crypto6.randomBytes)(4).toString("hex")}`;
 function sweep({ root }) {
   try {
-    for (const entry of (0, import_node_fs40.readdirSync)(root)) {
+    for (const entry of (0, import_node_fs43.readdirSync)(root)) {
       const pid = /^slipway-(\d+)-[0-9a-f]{8}$/.exec(entry)?.[1];
-      if (pid && !(0, import_node_fs40.existsSync)(`/proc/${pid}`)) remove((0, import_node_path46.join)(root, entry));
+      if (pid && !(0, import_node_fs43.existsSync)(`/proc/${pid}`)) remove((0, import_node_path50.join)(root, entry));
     }
   } catch {
   }
 }
 function remove(group) {
   try {
-    (0, import_node_fs40.rmdirSync)(group);
+    (0, import_node_fs43.rmdirSync)(group);
   } catch {
   }
 }
@@ -27263,10 +27589,10 @@ function openGroup(limits) {
   const made2 = [];
   try {
     for (const hierarchy of hierarchies) {
-      const folder = (0, import_node_path46.join)(hierarchy.root, own3);
-      (0, import_node_fs40.mkdirSync)(folder);
+      const folder = (0, import_node_path50.join)(hierarchy.root, own3);
+      (0, import_node_fs43.mkdirSync)(folder);
       made2.push({ folder, hierarchy });
-      if (hierarchy.controllers.includes("pids")) (0, import_node_fs40.writeFileSync)((0, import_node_path46.join)(folder, "pids.max"), String(limits.processes));
+      if (hierarchy.controllers.includes("pids")) (0, import_node_fs43.writeFileSync)((0, import_node_path50.join)(folder, "pids.max"), String(limits.processes));
       if (hierarchy.controllers.includes("memory")) limitMemory(folder, hierarchy.version, limits.memory);
     }
   } catch {
@@ -27283,14 +27609,14 @@ function openGroup(limits) {
   };
 }
 function limitMemory(folder, version2, bytes) {
-  (0, import_node_fs40.writeFileSync)((0, import_node_path46.join)(folder, version2 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
-  const swap = (0, import_node_path46.join)(folder, version2 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
-  if ((0, import_node_fs40.existsSync)(swap)) (0, import_node_fs40.writeFileSync)(swap, version2 === 2 ? "0" : String(bytes));
+  (0, import_node_fs43.writeFileSync)((0, import_node_path50.join)(folder, version2 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
+  const swap = (0, import_node_path50.join)(folder, version2 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
+  if ((0, import_node_fs43.existsSync)(swap)) (0, import_node_fs43.writeFileSync)(swap, version2 === 2 ? "0" : String(bytes));
 }
 function limitMet(folder, { version: version2, controllers }) {
   const count2 = (file2, key) => {
     try {
-      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs40.readFileSync)((0, import_node_path46.join)(folder, file2), "utf8"))?.[1] ?? 0);
+      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs43.readFileSync)((0, import_node_path50.join)(folder, file2), "utf8"))?.[1] ?? 0);
     } catch {
       return 0;
     }
@@ -27319,17 +27645,17 @@ function unshareDriver() {
   return {
     name: "unshare",
     async enter(entry) {
-      (0, import_node_fs41.mkdirSync)(entry.work, { recursive: true });
+      (0, import_node_fs44.mkdirSync)(entry.work, { recursive: true });
       const links = entry.root.layers.map((layer, i) => {
-        (0, import_node_fs41.symlinkSync)(layer, (0, import_node_path47.join)(entry.work, `l${i}`));
+        (0, import_node_fs44.symlinkSync)(layer, (0, import_node_path51.join)(entry.work, `l${i}`));
         return `l${i}`;
       });
       let upper = "tmpfs";
       if (entry.root.keep) {
-        (0, import_node_fs41.mkdirSync)(entry.root.keep, { recursive: true });
-        (0, import_node_fs41.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
-        (0, import_node_fs41.symlinkSync)(entry.root.keep, (0, import_node_path47.join)(entry.work, "k"));
-        (0, import_node_fs41.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path47.join)(entry.work, "k.work"));
+        (0, import_node_fs44.mkdirSync)(entry.root.keep, { recursive: true });
+        (0, import_node_fs44.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
+        (0, import_node_fs44.symlinkSync)(entry.root.keep, (0, import_node_path51.join)(entry.work, "k"));
+        (0, import_node_fs44.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path51.join)(entry.work, "k.work"));
         upper = "k";
       }
       const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -27377,7 +27703,7 @@ function unshareDriver() {
       return exceeded ? { ...outcome, exceeded } : outcome;
     },
     unpack: (tar, folder) => {
-      (0, import_node_fs41.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs44.mkdirSync)(folder, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder], {});
     },
     ready: (folder) => Promise.resolve(exists(folder)),
@@ -27438,10 +27764,10 @@ function limitsOf(verb, values) {
 var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
 
 // ts-src/engine/system-lock.ts
-var import_node_path48 = require("node:path");
+var import_node_path52 = require("node:path");
 init_diagnostics();
 init_files();
-var file = (workspace) => (0, import_node_path48.join)(workspace.state, "platforms.json");
+var file = (workspace) => (0, import_node_path52.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known2 = readJson(file(workspace)) ?? {};
   return Object.fromEntries(
@@ -27540,6 +27866,7 @@ is started again.
 The output folder gets apt/ (the repository), logs/, junit/, report.html, lock.yaml and result.json.`,
   options: {
     ...options,
+    ...reproducibleOptions,
     test: { type: "boolean", help: "run the tests of the named packages, too" },
     partial: {
       type: "boolean",
@@ -27567,11 +27894,17 @@ async function runBuild(verb, values, packages, tests) {
     );
     return exit.usage;
   }
+  const check = checkOf(values);
+  if (typeof check === "string") {
+    writeMessage(`slipway ${verb}: ${check}
+`);
+    return exit.usage;
+  }
   const planned = await readAndPlan(values, packages, { tests });
   showDiagnostics(planned.diagnostics);
   if (!planned.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned.value;
-  const output = values.output === void 0 ? (0, import_node_path49.join)(workspace.root, "out") : (0, import_node_path49.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path53.join)(workspace.root, "out") : (0, import_node_path53.resolve)(values.output);
   const abort = new AbortController();
   const stop = () => {
     if (!abort.signal.aborted) writeMessage("\nstopping: what was finished is kept\n");
@@ -27584,13 +27917,14 @@ async function runBuild(verb, values, packages, tests) {
     showDiagnostics(lacking);
     return exit.failed;
   }
-  (0, import_node_fs42.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs45.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);
   try {
     return await buildAll(values, planned.value, {
       output,
       limits,
       tests,
+      check,
       publishes: verb === "build" && values.untrusted === void 0,
       signal: abort.signal
     });
@@ -27651,7 +27985,12 @@ async function buildAll(values, planned, wanted) {
       belongs: (scope, debian) => nameOf3(scope, debian) !== void 0,
       nameOf: nameOf3
     }) : { sources: [], diagnostics: [], lost: [] };
-    if (!published.lost.length || attempt === 2) return finish(values, planned, session2, wanted, published, begun);
+    if (!published.lost.length || attempt === 2) {
+      const code = await finish(values, planned, session2, wanted, published, begun);
+      if (!wanted.check || signal.aborted) return code;
+      const checked = await checkBuilds(session2, { output, signal, workers: wanted.limits.workers, ...wanted.check });
+      return code === exit.ok ? checked : code;
+    }
     writeMessage(
       `the store lost ${published.lost.length === 1 ? "a package" : `${published.lost.length} packages`}, or they were damaged: they are built again
 `
@@ -27741,7 +28080,7 @@ ${verdict}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   writeMessage(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path49.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path53.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -27756,11 +28095,11 @@ ${verdict}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeMessage(`report: ${(0, import_node_path49.join)(output, "report.html")}
+    writeMessage(`report: ${(0, import_node_path53.join)(output, "report.html")}
 `);
     writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path49.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path53.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -27817,11 +28156,11 @@ function namesByDebian(planned) {
 }
 function notForAll(path2) {
   const parts = path2.split("/");
-  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs42.statSync)(p).mode & 1) === 0);
+  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs45.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs43 = require("node:fs");
+var import_node_fs46 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -27887,7 +28226,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs43.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs46.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before2);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -30419,8 +30758,8 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/init.ts
-var import_node_fs44 = require("node:fs");
-var import_node_path50 = require("node:path");
+var import_node_fs47 = require("node:fs");
+var import_node_path54 = require("node:path");
 var import_promises3 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -30478,7 +30817,7 @@ var options2 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named2 = (0, import_node_path50.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named2 = (0, import_node_path54.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named2 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -30494,7 +30833,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others = (0, import_node_fs44.readdirSync)(root).filter((name5) => name5 !== ".git");
+  const others = (0, import_node_fs47.readdirSync)(root).filter((name5) => name5 !== ".git");
   if (yes || !others.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -30517,7 +30856,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options2,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path50.resolve)(folder);
+    const root = (0, import_node_path54.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -30527,8 +30866,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names = Object.keys(files);
-    (0, import_node_fs44.mkdirSync)(root, { recursive: true });
-    const taken = names.filter((f) => (0, import_node_fs44.existsSync)((0, import_node_path50.join)(root, f)));
+    (0, import_node_fs47.mkdirSync)(root, { recursive: true });
+    const taken = names.filter((f) => (0, import_node_fs47.existsSync)((0, import_node_path54.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -30539,8 +30878,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names, values.yes === true)) return exit.failed;
-    for (const [path2, text2] of Object.entries(files)) writeWhole((0, import_node_path50.join)(root, path2), text2);
-    const git2 = (0, import_node_fs44.existsSync)((0, import_node_path50.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text2] of Object.entries(files)) writeWhole((0, import_node_path54.join)(root, path2), text2);
+    const git2 = (0, import_node_fs47.existsSync)((0, import_node_path54.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names.map((f) => `    ${f}
 `).join("")}
@@ -30666,8 +31005,8 @@ var validate3 = defineCommand({
 });
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs48 = require("node:fs");
-var import_node_path54 = require("node:path");
+var import_node_fs51 = require("node:fs");
+var import_node_path58 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -30752,15 +31091,15 @@ function useGitCredentials(env) {
 init_rosdistro();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs47 = require("node:fs");
-var import_node_path53 = require("node:path");
+var import_node_fs50 = require("node:fs");
+var import_node_path57 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto7 = require("node:crypto");
-var import_node_fs45 = require("node:fs");
-var import_node_path51 = require("node:path");
+var import_node_fs48 = require("node:fs");
+var import_node_path55 = require("node:path");
 var import_node_zlib4 = require("node:zlib");
 init_diagnostics();
 init_files();
@@ -30783,7 +31122,7 @@ var packed = (value2) => (0, import_node_zlib4.gzipSync)(JSON.stringify(value2),
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), packed(bundle));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name5) {
-  const copy = (0, import_node_path51.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
+  const copy = (0, import_node_path55.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
   const kept2 = readJson(copy);
   if (kept2) return kept2;
   const data = await store2.getBlob(name5);
@@ -30793,7 +31132,7 @@ async function cached2(store2, state, name5) {
   return JSON.parse(text2.toString("utf8"));
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs45.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs48.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -30808,10 +31147,10 @@ async function loadRun(id, storeUri, root, state, untrusted) {
     const part = await cached2(store2, state, partName(id, architecture2));
     if (part) parts.push(part);
   }
-  const distroRoot = (0, import_node_path51.join)(state, "cache", "runs", id, "distro");
+  const distroRoot = (0, import_node_path55.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(bundle.files))
-    if (!exists((0, import_node_path51.join)(distroRoot, path2)))
-      writeWhole((0, import_node_path51.join)(distroRoot, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path55.join)(distroRoot, path2)))
+      writeWhole((0, import_node_path55.join)(distroRoot, path2), Buffer.from(content, "base64"), { sync: false });
   const tested = testedIn(bundle);
   return good({
     bundle,
@@ -30850,7 +31189,7 @@ function filesOf3(distro, root) {
   const diagnostics = [];
   for (const path2 of [...paths2].sort()) {
     try {
-      files[path2] = (0, import_node_fs45.readFileSync)((0, import_node_path51.join)(root, path2)).toString("base64");
+      files[path2] = (0, import_node_fs48.readFileSync)((0, import_node_path55.join)(root, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -30961,8 +31300,8 @@ var Worker = class {
 };
 
 // ts-src/farm/shard.ts
-var import_node_fs46 = require("node:fs");
-var import_node_path52 = require("node:path");
+var import_node_fs49 = require("node:fs");
+var import_node_path56 = require("node:path");
 
 // ts-src/graph/reduce.ts
 function reduceNeeds(count2, needs) {
@@ -31019,7 +31358,7 @@ async function makeShard(session2, architecture2, first, retest, signal) {
       store: store2,
       taskKeys: session2.taskKeys,
       builder: session2.builder,
-      output: (0, import_node_path52.join)(input.state, "prepared"),
+      output: (0, import_node_path56.join)(input.state, "prepared"),
       workers: 1,
       failFast: false,
       testsStop: input.distro.tests.stop_dependents,
@@ -31089,10 +31428,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path52.join)(work2, tree);
+    const folder = (0, import_node_path56.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path52.join)(work2, `${tree}.packed`));
-    (0, import_node_fs46.rmSync)(folder, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path56.join)(work2, `${tree}.packed`));
+    (0, import_node_fs49.rmSync)(folder, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -31126,8 +31465,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else beside Jenkins' workspace, else .slipway here)"
   }
 };
-var farmState = (values) => (0, import_node_path53.resolve)(
-  values.state ?? process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? (0, import_node_path53.join)(process.env.WORKSPACE_TMP, "slipway") : ".slipway")
+var farmState = (values) => (0, import_node_path57.resolve)(
+  values.state ?? process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? (0, import_node_path57.join)(process.env.WORKSPACE_TMP, "slipway") : ".slipway")
 );
 async function openRun(verb, values, limits, signal, purpose, numbers) {
   if (values.run === void 0 || values.store === void 0) {
@@ -31144,7 +31483,7 @@ async function openRun(verb, values, limits, signal, purpose, numbers) {
   const { store: store2, bundle } = loaded.value;
   const input = numbers ? { ...loaded.value.input, plan: planOf(loaded.value, numbers) } : loaded.value.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path53.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path57.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -31183,7 +31522,7 @@ function planOf({ input, parts }, numbers) {
 }
 function lately(file2) {
   try {
-    return Date.now() - (0, import_node_fs47.statSync)(file2).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs50.statSync)(file2).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -31253,7 +31592,7 @@ function engineOf2(values, session2, output, signal, progress) {
   );
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path53.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path57.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line) => writeMessage(`${line}
 `)),
@@ -31294,7 +31633,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   return exit.ok;
 }
 async function keepResult(session2, output, id, number3, result) {
-  const log = result.log === void 0 ? void 0 : (0, import_node_path53.join)(output, result.log);
+  const log = result.log === void 0 ? void 0 : (0, import_node_path57.join)(output, result.log);
   const kept2 = {
     schema: 1,
     result,
@@ -31536,7 +31875,7 @@ ${difference3}
     showDiagnostics(tools);
     return exit.failed;
   }
-  (0, import_node_fs48.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs51.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
@@ -31618,7 +31957,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       ""
     );
     if (text2("output") === void 0) writeOutput(header + schedule);
-    else writeWhole((0, import_node_path54.resolve)(text2("output")), header + schedule);
+    else writeWhole((0, import_node_path58.resolve)(text2("output")), header + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -31627,7 +31966,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline2, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline2.locked) {
-    const file3 = (0, import_node_path54.join)(root, "lock.yaml");
+    const file3 = (0, import_node_path58.join)(root, "lock.yaml");
     if (exists(file3)) return { values: { ...values, lock: file3 }, notes: [] };
     return error(
       "lock-missing",
@@ -31649,7 +31988,7 @@ async function withLock(values, store2, pipeline2, root, state, isChange) {
         )
       ]
     };
-  const file2 = (0, import_node_path54.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file2 = (0, import_node_path58.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file2, text2.lock);
   return { values: { ...values, lock: file2 }, notes: [] };
 }
@@ -31658,7 +31997,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file2 = url2.slice("file:".length);
-    if (!(0, import_node_path54.isAbsolute)(file2) || !exists((0, import_node_path54.join)(file2, ".git"))) {
+    if (!(0, import_node_path58.isAbsolute)(file2) || !exists((0, import_node_path58.join)(file2, ".git"))) {
       const line = readIf(file2)?.split("\n")[0]?.trim();
       if (!line)
         return bad(
@@ -31678,18 +32017,18 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot.ok) return snapshot;
-  const folder = (0, import_node_path54.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path54.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path58.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path58.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path54.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path58.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path54.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path58.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, pipeline2) {
   if (values.change !== void 0) return planChange(values, values.change);
   if (pipeline2.kind === "request" && values.target !== void 0) {
@@ -31735,7 +32074,7 @@ async function targetCommit(root, name5) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path54.resolve)(change);
+  const folder = (0, import_node_path58.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository = await repositoryOf(
     workspace.value,
@@ -31784,8 +32123,8 @@ var ownPackages = (inputs, repository) => inputs.distributions.flatMap(
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs49 = require("node:fs");
-var import_node_path55 = require("node:path");
+var import_node_fs52 = require("node:fs");
+var import_node_path59 = require("node:path");
 init_diagnostics();
 init_files();
 async function gather(session2, loaded, output) {
@@ -31812,7 +32151,7 @@ async function gather(session2, loaded, output) {
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept2.log && kept2.result.log !== void 0 && kept2.result.state === "failed") {
       const text2 = await store2.readText(kept2.log);
-      if (text2 !== void 0) writeWhole((0, import_node_path55.join)(output, kept2.result.log), text2, { sync: false });
+      if (text2 !== void 0) writeWhole((0, import_node_path59.join)(output, kept2.result.log), text2, { sync: false });
     }
   });
   for (const graph2 of session2.graphs) {
@@ -31837,7 +32176,7 @@ async function gather(session2, loaded, output) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf = (values) => (0, import_node_path55.resolve)(values.output ?? "out");
+var outputOf = (values) => (0, import_node_path59.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -31949,7 +32288,7 @@ ${verdict}`;
   const tails = (t) => t.log === void 0 ? [] : tellingPart(readLog(t.log));
   writeMessage(
     renderSummary(
-      results.map((t) => t.log === void 0 ? t : { ...t, log: (0, import_node_path55.join)(output, t.log) }),
+      results.map((t) => t.log === void 0 ? t : { ...t, log: (0, import_node_path59.join)(output, t.log) }),
       tails,
       Date.now() - bundle.begun
     )
@@ -31999,20 +32338,20 @@ async function tellAbi(session2, { bundle }, before2, output) {
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs49.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs52.rmSync)(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path55.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path59.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed].sort();
 }
 function readLog(file2) {
   try {
-    return (0, import_node_fs49.readFileSync)(file2, "utf8").slice(-4e5);
+    return (0, import_node_fs52.readFileSync)(file2, "utf8").slice(-4e5);
   } catch {
     return "";
   }
@@ -32692,7 +33031,7 @@ function workOf(scopes, known2, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path56 = require("node:path");
+var import_node_path60 = require("node:path");
 var store = defineCommand({
   summary: "show, verify or clean up the store",
   usage: "store [show|verify|gc]",
@@ -32720,13 +33059,13 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path56.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path60.join)(state, "verify"));
     return collect(opened, days, values["dry-run"] === true);
   }
 });
 var megabytes = (n) => `${(n / 1e6).toFixed(1)} MB`;
 async function show(opened, json2) {
-  const kinds = {};
+  const kinds2 = {};
   for (const kind of [
     "objects",
     "tasks",
@@ -32742,19 +33081,19 @@ async function show(opened, json2) {
     "untrusted"
   ]) {
     for await (const { size } of opened.blobs.list(kind)) {
-      const k = kinds[kind] ??= { things: 0, bytes: 0 };
+      const k = kinds2[kind] ??= { things: 0, bytes: 0 };
       k.things++;
       k.bytes += size;
     }
   }
-  if (json2) writeOutput(`${JSON.stringify({ where: opened.blobs.where, kinds })}
+  if (json2) writeOutput(`${JSON.stringify({ where: opened.blobs.where, kinds: kinds2 })}
 `);
   else
     writeOutput(
       `${opened.blobs.where}
 ${renderTable(
         ["what", "how many", "size"],
-        Object.entries(kinds).map(([k, v]) => [k, String(v.things), megabytes(v.bytes)])
+        Object.entries(kinds2).map(([k, v]) => [k, String(v.things), megabytes(v.bytes)])
       )}`
     );
   return exit.ok;
@@ -32961,7 +33300,7 @@ var entriesOf = (commands2) => Object.entries(commands2).map(([name5, command]) 
     help: o.help
   }))
 }));
-var quoted = (text2) => `'${text2.replaceAll("'", `'\\''`)}'`;
+var quoted2 = (text2) => `'${text2.replaceAll("'", `'\\''`)}'`;
 var bash = (all) => `# bash completion for slipway
 _slipway() {
   local current=\${COMP_WORDS[COMP_CWORD]} command=\${COMP_WORDS[1]} words=
@@ -33003,12 +33342,12 @@ ${[...options4, "      '*:argument:_files'"].join(" \\\n")} ;;`;
 if [ "$funcstack[1]" = _slipway ]; then _slipway "$@"; else compdef _slipway slipway; fi
 `;
 var fish = (all) => `# fish completion for slipway
-${all.map((e) => `complete -c slipway -n __fish_use_subcommand -f -a ${e.name} -d ${quoted(e.summary)}`).join("\n")}
+${all.map((e) => `complete -c slipway -n __fish_use_subcommand -f -a ${e.name} -d ${quoted2(e.summary)}`).join("\n")}
 ${all.flatMap(
   (e) => e.options.map((o) => {
     const short2 = o.short ? ` -s ${o.short}` : "";
     const value2 = o.takesValue ? " -r" : "";
-    return `complete -c slipway -n '__fish_seen_subcommand_from ${e.name}' -l ${o.name}${short2}${value2} -d ${quoted(o.help)}`;
+    return `complete -c slipway -n '__fish_seen_subcommand_from ${e.name}' -l ${o.name}${short2}${value2} -d ${quoted2(o.help)}`;
   })
 ).join("\n")}
 `;
@@ -33034,30 +33373,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs50 = require("node:fs");
-var import_node_path57 = require("node:path");
+var import_node_fs53 = require("node:fs");
+var import_node_path61 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path57.join)(output, "logs");
+  const root = (0, import_node_path61.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
-    entries = (0, import_node_fs50.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs53.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries) {
     const name5 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name5) continue;
-    const path2 = (0, import_node_path57.join)(root, entry);
-    const status = (0, import_node_fs50.lstatSync)(path2);
+    const path2 = (0, import_node_path61.join)(root, entry);
+    const status = (0, import_node_fs53.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name5[1], package: name5[2], test: name5[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs50.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs53.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -33080,12 +33419,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path57.join)((0, import_node_path57.resolve)(findDistro(values), ".."), "out") : (0, import_node_path57.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path61.join)((0, import_node_path61.resolve)(findDistro(values), ".."), "out") : (0, import_node_path61.resolve)(values.output);
     const all = logsIn(output);
     if (name5 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path57.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path61.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -33097,7 +33436,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path57.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path61.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name5 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -33158,9 +33497,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs51 = require("node:fs");
+var import_node_fs54 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path58 = require("node:path");
+var import_node_path62 = require("node:path");
 init_diagnostics();
 var types2 = {
   html: "text/html; charset=utf-8",
@@ -33177,8 +33516,8 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file2 = (0, import_node_fs51.realpathSync)((0, import_node_path58.join)(root, path2));
-    return file2.startsWith(`${(0, import_node_fs51.realpathSync)(root)}/`) && (0, import_node_fs51.lstatSync)(file2).isFile() ? file2 : void 0;
+    const file2 = (0, import_node_fs54.realpathSync)((0, import_node_path62.join)(root, path2));
+    return file2.startsWith(`${(0, import_node_fs54.realpathSync)(root)}/`) && (0, import_node_fs54.lstatSync)(file2).isFile() ? file2 : void 0;
   } catch {
     return void 0;
   }
@@ -33192,12 +33531,12 @@ function answer(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size } = (0, import_node_fs51.lstatSync)(file2);
+  const { size } = (0, import_node_fs54.lstatSync)(file2);
   const type = types2[/\.([a-z]+)$/.exec(file2)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs51.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs54.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -33222,9 +33561,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path58.join)((0, import_node_path58.resolve)(findDistro(values), ".."), "out") : (0, import_node_path58.resolve)(values.output);
-    const root = (0, import_node_path58.join)(output, "apt");
-    if (!(0, import_node_fs51.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path62.join)((0, import_node_path62.resolve)(findDistro(values), ".."), "out") : (0, import_node_path62.resolve)(values.output);
+    const root = (0, import_node_path62.join)(output, "apt");
+    if (!(0, import_node_fs54.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -33282,7 +33621,7 @@ var commands = {
 
 // ts-src/cli/cli.ts
 async function main(args) {
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs52.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs55.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name5, ...rest] = args;
   if (name5 === void 0 || name5 === "--help" || name5 === "-h" || name5 === "help") {
     if (name5 === "help" && rest[0] !== void 0) return main([rest[0], "--help"]);

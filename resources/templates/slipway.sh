@@ -18,6 +18,8 @@ export MAKEFLAGS=-j$jobs CMAKE_BUILD_PARALLEL_LEVEL=$jobs NINJAFLAGS=-j$jobs
 export DEB_BUILD_OPTIONS="parallel=$jobs nocheck" DEB_RULES_REQUIRES_ROOT=no PYTHONHASHSEED=0
 # Two rules may install one path: CMake would keep the first where both files have times within one second.
 export CMAKE_INSTALL_ALWAYS=1
+# How many threads compress decides the bytes.
+export DPKG_DEB_THREADS_MAX=1
 export ROS_OS_OVERRIDE=${ROS_OS_OVERRIDE:-}
 [ -n "$ROS_OS_OVERRIDE" ] || unset ROS_OS_OVERRIDE
 mkdir -p "$HOME"

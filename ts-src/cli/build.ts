@@ -33,6 +33,7 @@ import { Scheduler, type Progress } from '../engine/scheduler.ts';
 import { judgeTests, resultsOf, writeOutputs } from './outputs.ts';
 import { readAndPlan, reporter, type Planned } from './planning.ts';
 import { makeProgress } from './progress.ts';
+import { checkBuilds, checkOf, reproducibleOptions } from './reproducible.ts';
 import { notesOnly } from '../engine/scheduler.ts';
 import { recordRun } from '../engine/runs.ts';
 import { openSession, type Limits, type RunInput, type Session } from '../engine/session.ts';
@@ -78,7 +79,9 @@ const options = {
   json: { type: 'boolean', help: 'the result as data on standard output' },
 } as const satisfies Record<string, Option>;
 
-type BuildValues = ValuesOf<typeof options> & { partial?: boolean | undefined };
+type BuildValues = ValuesOf<typeof options> & { partial?: boolean | undefined } & Partial<
+    ValuesOf<typeof reproducibleOptions>
+  >;
 
 export const build = defineCommand({
   summary: 'build packages and put them into a signed apt repository',
@@ -91,6 +94,7 @@ is started again.
 The output folder gets apt/ (the repository), logs/, junit/, report.html, lock.yaml and result.json.`,
   options: {
     ...options,
+    ...reproducibleOptions,
     test: { type: 'boolean', help: 'run the tests of the named packages, too' },
     partial: {
       type: 'boolean',
@@ -127,6 +131,11 @@ async function runBuild(
     );
     return exit.usage;
   }
+  const check = checkOf(values);
+  if (typeof check === 'string') {
+    writeMessage(`slipway ${verb}: ${check}\n`);
+    return exit.usage;
+  }
   const planned = await readAndPlan(values, packages, { tests });
   showDiagnostics(planned.diagnostics);
   if (!planned.ok) return exit.failed;
@@ -151,6 +160,7 @@ async function runBuild(
       output,
       limits,
       tests,
+      check,
       publishes: verb === 'build' && values.untrusted === undefined,
       signal: abort.signal,
     });
@@ -164,6 +174,8 @@ interface Wanted {
   output: string;
   limits: Limits;
   tests: boolean;
+  /** Second builds, where asked for. */
+  check: { sample: number | undefined } | undefined;
   publishes: boolean;
   signal: AbortSignal;
 }
@@ -221,7 +233,12 @@ async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): 
           nameOf,
         })
       : { sources: [], diagnostics: [], lost: [] };
-    if (!published.lost.length || attempt === 2) return finish(values, planned, session, wanted, published, begun);
+    if (!published.lost.length || attempt === 2) {
+      const code = await finish(values, planned, session, wanted, published, begun);
+      if (!wanted.check || signal.aborted) return code;
+      const checked = await checkBuilds(session, { output, signal, workers: wanted.limits.workers, ...wanted.check });
+      return code === exit.ok ? checked : code;
+    }
     writeMessage(
       `the store lost ${published.lost.length === 1 ? 'a package' : `${published.lost.length} packages`}, or they were damaged: they are built again\n`,
     );

@@ -50,6 +50,12 @@ export const aptSuite = (distribution: string, target: Target): string =>
 export const channelSuite = (distribution: string, target: Target): string =>
   `${aptSuite(distribution, target)}/${target.architecture}`;
 
+/** The stamp in a version that `debianVersion` made. */
+export function stampIn(version: string): string | undefined {
+  const found = /\.(\d{8})\.(\d{6})$/.exec(version);
+  return found ? `${found[1]}${found[2]}` : undefined;
+}
+
 /** Seconds since 1970 of a stamp. */
 export const stampSeconds = (stamp: string): number =>
   Math.floor(

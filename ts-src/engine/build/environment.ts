@@ -7,6 +7,7 @@ import type { Packages } from '../../sandbox/package-layers.ts';
 import type { Store } from '../../store/store.ts';
 import type { TaskKeys } from '../task-keys.ts';
 import { failed, lost, made, type BuildOutcome, type BuildRequest } from './outcome.ts';
+import { otherConditions, otherJobs, writeVariation } from './other-conditions.ts';
 import { applyPatches, bringSource } from './source.ts';
 
 export interface EnvironmentOptions {
@@ -60,6 +61,7 @@ export async function prepareEnvironment(
   const fault =
     (await bringSource(options.state, options.store, p, source)) ??
     (await applyPatches(options.distroRoot, options.taskKeys.settingsOf(p.name).patches ?? [], source, build));
+  if (request.repeat) writeVariation(build);
   return fault === undefined ? made({ source, build, system, layers: layers.value, own }) : failed(fault);
 }
 
@@ -92,7 +94,7 @@ export function enterEnvironment(
     signal,
     binds: [{ from: environment.build, to: '/build' }],
     env: {
-      SLIPWAY_JOBS: String(options.jobs),
+      SLIPWAY_JOBS: String(request.repeat ? otherJobs(options.jobs) : options.jobs),
       SLIPWAY_COMPRESSION: old ? 'xz' : 'zstd',
       SLIPWAY_COMPRESSION_LEVEL: old ? '1' : '3',
       ...env,
@@ -100,7 +102,7 @@ export function enterEnvironment(
     command: [
       'sh',
       '-ec',
-      'cd "$1"; shift; for step; do echo "== $step"; sh -e debian/slipway.sh "$step"; done',
+      `${request.repeat ? otherConditions : ''}cd "$1"; shift; for step; do echo "== $step"; sh -e debian/slipway.sh "$step"; done`,
       'sh',
       `/build/${p.name}`,
       ...steps,

@@ -23,4 +23,12 @@ export interface BuildRequest {
   /** Folder of this call alone, removed after it. */
   work: string;
   log: string;
+  /** Set where a package is built once more for comparison: as it was, in conditions that must not count. */
+  repeat?: Repeat;
+}
+
+/** What of an earlier build stays: what its packages are called, and the time that counts as now. */
+export interface Repeat {
+  version: string;
+  stamp: string;
 }

@@ -14,7 +14,7 @@ import {
   type BuildEnvironment,
   type EnvironmentOptions,
 } from './environment.ts';
-import { failed, made, type BuildOutcome, type BuildRequest } from './outcome.ts';
+import { failed, made, type BuildOutcome, type BuildRequest, type Repeat } from './outcome.ts';
 import { FileOwners } from './owners.ts';
 import {
   packedFiles,
@@ -69,6 +69,15 @@ export class PackageBuilder {
     };
     const clash = await this.owners.claim(graph, number, paths);
     return clash === undefined ? made(record) : failed(clash);
+  }
+
+  /** Builds a package once more, in other conditions; gives the files that it made, in the request's folder. */
+  async repeat(request: BuildRequest & { repeat: Repeat }): Promise<BuildOutcome<string[]>> {
+    const roots = request.graph.closures.root(request.number);
+    const prepared = await prepareEnvironment(this.options, this.packages, request, roots);
+    if (prepared.state !== 'made') return prepared;
+    const packed = await this.compileAndPack(request, prepared.value);
+    return packed.state === 'made' ? made(packed.value.files) : packed;
   }
 
   /** Second stage: configure, compile and install; find what dependents see of it; pack. */

@@ -31,7 +31,8 @@ export interface PackagingOptions {
 
 /** Writes `debian/` into the package's folder. */
 export function writePackaging(options: PackagingOptions, request: BuildRequest, source: string): void {
-  const { distro, taskKeys, stamp } = options;
+  const { distro, taskKeys } = options;
+  const stamp = request.repeat?.stamp ?? options.stamp;
   const { graph, package: p } = request;
   const input = taskKeys.distribution(graph);
   const { manifest } = input.packages.get(p.name)!;
@@ -85,7 +86,8 @@ export function writeTestFiles(build: string): void {
 }
 
 /** Upstream's version with the stamp; an epoch more where upstream is below what the channel holds. */
-export function versionOf(options: PackagingOptions, { graph, package: p }: BuildRequest): string {
+export function versionOf(options: PackagingOptions, { graph, package: p, repeat }: BuildRequest): string {
+  if (repeat) return repeat.version;
   const held = options.channelVersion(graph.scope, graph.target, p.debian);
   const heldEpoch = held === undefined ? 0 : Number(/^(\d+):/.exec(held)?.[1] ?? 0);
   const upstreamOf = (v: string) => v.replace(/^\d+:/, '').replace(/-[^-]*$/, '');
