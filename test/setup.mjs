@@ -13,7 +13,6 @@ export const plainUser = { name: 'slipway-test', home: '/var/tmp/slipway-tests-u
 /** Command → package that brings it. */
 const tools = {
   mmdebstrap: 'mmdebstrap',
-  aptly: 'aptly',
   gpg: 'gnupg',
   newuidmap: 'uidmap',
   git: 'git',

@@ -2,6 +2,7 @@ import type { Command } from './command.ts';
 import { abi } from './abi.ts';
 import { jobs } from './jobs.ts';
 import { build, test } from './build.ts';
+import { channel } from './channel.ts';
 import { compare } from './compare.ts';
 import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
@@ -9,6 +10,7 @@ import { graph } from './graph.ts';
 import { init } from './init.ts';
 import { lock } from './lock.ts';
 import { plan, validate } from './plan.ts';
+import { promote, rollback } from './promote.ts';
 import { prepare } from './farm/prepare.ts';
 import { publish, report } from './farm/finish.ts';
 import { settle, work } from './farm/work.ts';
@@ -40,6 +42,9 @@ export const commands: Record<string, Command> = {
   work,
   publish,
   report,
+  channel,
+  promote,
+  rollback,
   simulate,
   store,
   abi,

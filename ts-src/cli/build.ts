@@ -17,6 +17,8 @@ import { missingTools } from '../sandbox/doctor.ts';
 import { openStore } from '../store/store.ts';
 import { closeScratch, openScratch } from '../sandbox/scratch.ts';
 import { folderChannel, heldIn, openChannel, publishChannel, type Published } from '../publish/channel.ts';
+import { repositorySettings } from '../publish/rules.ts';
+import { FolderEndpoint } from '../publish/folder-endpoint.ts';
 import { keyOf } from '../publish/signing.ts';
 import {
   writeMessage,
@@ -224,9 +226,12 @@ async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): 
           runs: session.graphs,
           store,
           state: workspace.state,
-          folder: output,
+          endpoints: [new FolderEndpoint(join(output, 'apt'))],
           organization: workspace.distro.organization,
           signingKey: keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
+          stamp: plan.stamp,
+          now: Date.now(),
+          settings: repositorySettings(workspace.distro),
           partial: isPartial(planned),
           leaveOut: values.partial === true,
           belongs: (scope, debian) => nameOf(scope, debian) !== undefined,

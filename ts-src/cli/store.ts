@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { BuildRecord, StoredFile, TestRecord } from '../model/result.ts';
-import type { Channel } from '../publish/channel.ts';
+import { openChannel, readState } from '../publish/state.ts';
 import { renderTable } from '../render/table.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { writeMessage, distroOptions, exit, writeOutput, showDiagnostics, defineCommand } from './command.ts';
@@ -51,6 +51,7 @@ async function show(opened: Store, json: boolean): Promise<number> {
     'bases',
     'runs',
     'channels',
+    'states',
     'locks',
     'history',
     'index',
@@ -113,19 +114,27 @@ async function collect(opened: Store, days: number, dry: boolean): Promise<numbe
     const run = await opened.readJson<RunRecord>(name);
     for (const t of Object.values(run?.tasks ?? {})) keys.add(t.key);
   }
+  const listed = new Set<string>();
   for await (const { name } of opened.blobs.list('channels')) {
-    const channel = await opened.readJson<Channel>(name);
-    for (const suite of Object.values(channel?.suites ?? {}))
-      for (const held of Object.values(suite)) {
-        keys.add(held.key);
-        keep(held.files);
-      }
+    const channel = await openChannel(opened, name.slice('channels/'.length).replace(/\.json$/, ''));
+    const states = await opened.many(channel.file.states, ({ id }) => readState(opened, id));
+    for (const { id } of channel.file.states) listed.add(id);
+    for (const state of states) keep([...Object.values(state?.indices ?? {}), state?.lock]);
+    for (const suites of [channel.former, ...states.map((s) => s?.suites)])
+      for (const suite of Object.values(suites ?? {}))
+        for (const held of Object.values(suite)) {
+          keys.add(held.key);
+          keep(held.files);
+        }
   }
   for await (const { name } of opened.blobs.list('index')) {
     const index = await opened.readIndex(name.slice('index/'.length).replace(/\.json\.gz$/, ''));
     for (const key of [...index.builds.keys(), ...index.tests.keys()]) keys.add(key);
   }
   const remove: { name: string; size: number }[] = [];
+  for await (const { name, size, modified } of opened.blobs.list('states'))
+    if (!listed.has(name.split('/').pop()!.replace('.json.gz', '')) && now - modified >= grace)
+      remove.push({ name, size });
   const records = async (kind: 'tasks' | 'tests') => {
     for await (const { name, size, modified } of opened.blobs.list(kind)) {
       const key = name

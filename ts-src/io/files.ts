@@ -9,9 +9,11 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { sha256 } from '../model/digest.ts';
 
 /**
  * Writes a file that appears whole or not at all, and survives a crash of the machine; `sync: false` for what is only a
@@ -59,7 +61,11 @@ export function readJson<T>(path: string, encoding: 'utf8' | 'latin1' = 'utf8'):
   }
 }
 
+/** A stream costs more than a small file. */
+const small = 1 << 20;
+
 export async function sha256File(path: string): Promise<string> {
+  if (statSync(path).size <= small) return sha256(readFileSync(path));
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
   return hash.digest('hex');

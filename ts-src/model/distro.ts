@@ -155,6 +155,51 @@ const track = z
   })
   .refine((t) => (t.branch === undefined) !== (t.tag === undefined), 'either a branch or a tag');
 
+const channelPattern = z
+  .string()
+  .regex(
+    /^[a-z0-9*][a-z0-9._*-]*(\/[a-z0-9*][a-z0-9._*-]*){0,3}$/,
+    'a channel or a pattern of channels: lower case letters, digits, ".", "_", "-", "/" and "*"',
+  )
+  .refine((c) => !c.includes('..'), 'no ".." in a channel');
+
+/** What a state must meet to be promoted to a channel, and how long the channel keeps states. */
+const channelRules = z.strictObject({
+  from: z.array(channelPattern).default([]).describe('Channels that may be promoted to it; left out: any'),
+  packages: z.array(glob).default([]).describe('Debian packages that each suite must have'),
+  count: z.number().int().min(1).optional().describe('Least number of packages in each suite'),
+  percent: z.number().min(0).max(100).optional().describe('Least part of the packages that the channel has now'),
+  architectures: z.boolean().default(true).describe('Each architecture has every package'),
+  installable: z.boolean().default(true).describe('What packages need of each other is there'),
+  nothing_lost: z.boolean().default(true).describe('No package that the channel has is lost'),
+  tests: z.boolean().default(true).describe('No test fails that did not fail in the channel'),
+  age_hours: z.number().min(0).optional().describe('Hours that the state must have been in its channel'),
+  approval: z.boolean().default(false).describe('Somebody must approve of it by name'),
+  keep: z.number().int().min(1).optional().describe('States that are kept; left out: as `publish` says'),
+});
+
+const publishSettings = z.strictObject({
+  to: z
+    .array(
+      z
+        .string()
+        .regex(
+          /^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
+          'file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME',
+        ),
+    )
+    .default([])
+    .describe('Where repositories lie, that of a channel at CHANNEL/apt below it'),
+  keep: z.number().int().min(1).optional().describe('States of a channel that are kept; left out: all'),
+  grace_days: z
+    .number()
+    .min(0)
+    .default(7)
+    .describe('Days for which no index and no package goes away after a state that had it was replaced'),
+  sha512: z.boolean().default(false).describe('Release files have SHA512 digests, too'),
+  valid_days: z.number().min(1).optional().describe('Release files are valid for so long; left out: for ever'),
+});
+
 export const distroSchema = z.strictObject({
   organization: z
     .string()
@@ -172,6 +217,11 @@ export const distroSchema = z.strictObject({
   rosdep: z.array(relativePath).default([]).describe('rosdep rules, the first file wins'),
   package_settings: z.record(glob, packageSettings).default({}).describe('For single packages or globs of them'),
   tracks: z.array(track).default([]),
+  channels: z
+    .record(channelPattern, channelRules)
+    .default({})
+    .describe('What promotion to a channel asks for; the exact name counts before patterns'),
+  publish: publishSettings.default({ to: [], grace_days: 7, sha512: false }),
   naming: z
     .strictObject({
       package: z
@@ -225,7 +275,11 @@ export type Platform = Distro['platforms'][string];
 export type Distribution = Distro['distributions'][string];
 export type Underlay = Platform['underlays'][string];
 export type PackageSettings = Distro['package_settings'][string];
+export type ChannelRules = Distro['channels'][string];
 export type Variant = Distro['variants'][string];
+
+/** Rules of a channel that distro.yaml says nothing of. */
+export const defaultRules = (): ChannelRules => channelRules.parse({});
 
 /** For editors: `# yaml-language-server: $schema=…`. */
 export const distroJsonSchema = (): unknown => z.toJSONSchema(distroSchema, { io: 'input', unrepresentable: 'any' });

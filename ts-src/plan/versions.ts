@@ -45,6 +45,29 @@ function compareParts(a: string, b: string): number {
   return 0;
 }
 
+const stampIn = /^(.*\.)(\d{8})\.(\d{6})$/;
+
+/**
+ * A version with the content of `version` and the stamp of a plan (YYYYMMDDhhmmss) that is above `highest`, whatever
+ * clocks said: an epoch where upstream went down, a later second where the stamp is not later.
+ */
+export function versionAbove(version: string, stamp: string, highest: string): string {
+  const epochOf = (v: string) => Number(/^(\d+):/.exec(v)?.[1] ?? 0);
+  const plain = version.replace(/^\d+:/, '');
+  const head = stampIn.exec(plain)?.[1] ?? `${plain}.`;
+  const of = (epoch: number, at: string) =>
+    `${epoch ? `${epoch}:` : ''}${head}${at.slice(0, 8)}.${at.slice(8).padEnd(6, '0')}`;
+  const epoch = Math.max(epochOf(version), epochOf(highest));
+  const last = stampIn.exec(highest);
+  const lastStamp = last ? last[2]! + last[3]! : '';
+  const candidates = [
+    of(epoch, stamp),
+    ...(lastStamp ? [of(epoch, String(BigInt(lastStamp) + 1n))] : []),
+    of(epoch + 1, stamp),
+  ];
+  return candidates.find((c) => compareDebianVersions(c, highest) > 0) ?? of(epoch + 1, stamp);
+}
+
 /** Versions of package.xml: numbers joined by dots, compared one by one; undefined where one of them is none. */
 export function compareReleases(a: string, b: string): number | undefined {
   if (!/^\d+(\.\d+)*$/.test(a) || !/^\d+(\.\d+)*$/.test(b)) return undefined;

@@ -1,67 +1,33 @@
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { error, type Diagnostic } from '../model/diagnostics.ts';
+import { userInfo } from 'node:os';
+import { good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import { aptSuite, channelSuite } from '../model/names.ts';
-import type { Scope, Target } from '../model/plan.ts';
-import type { StoredFile } from '../model/result.ts';
-import { readIf } from '../io/files.ts';
+import type { Scope } from '../model/plan.ts';
 import { renderSources } from '../render/sources.ts';
-import { Repository, type Suite } from './repository.ts';
-import type { SigningKey } from './signing.ts';
 import type { Store } from '../store/store.ts';
-import { suiteOf } from './suite.ts';
 import type { TaskGraph } from '../engine/task-graph.ts';
+import type { Endpoint } from './endpoint.ts';
+import { moveChannel, type Draft } from './publication.ts';
+import { raiseVersions } from './raise.ts';
+import { withSigner, type Signer, type SigningKey } from './signing.ts';
+import type { Settings } from './staging.ts';
+import { suiteOf } from './suite.ts';
+import { restoreChannel, type OpenChannel, type State, type Suites } from './state.ts';
 
-/** One package as a channel holds it. */
-export interface HeldPackage {
-  version: string;
-  key: string;
-  files: StoredFile[];
-  abi: string;
-  requires: string[];
-  /** Packages of the distribution that it needs to run, by Debian name. */
-  needs?: string[];
-}
-
-/**
- * What a channel holds: by suite with architecture (`channelSuite`) and Debian package. `versions`: the highest that it
- * ever held, of packages that left it too.
- */
-export interface Channel {
-  schema: 1;
-  suites: Record<string, Record<string, HeldPackage>>;
-  versions: Record<string, Record<string, string>>;
-}
-
-/** A channel as it was read, with what a writer must show to have read the last state. */
-export interface OpenChannel {
-  name: string;
-  value: Channel;
-  tag: string | undefined;
-}
-
-const fileOf = (name: string): string => `channels/${name}.json`;
+export { heldIn, openChannel } from './state.ts';
+export type { HeldPackage, OpenChannel } from './state.ts';
 
 /** The channel of a folder of one's own, which nothing else publishes to. */
 export const folderChannel = (output: string): string => `folder-${sha256(output).slice(0, 16)}`;
-
-export async function openChannel(store: Store, name: string): Promise<OpenChannel> {
-  const { value, tag } = await store.readTagged<Channel>(fileOf(name));
-  return { name, value: value ?? { schema: 1, suites: {}, versions: {} }, tag };
-}
-
-/** Finds what a channel holds at the highest, by suite and Debian package. */
-export const heldIn =
-  (versions: Channel['versions']) =>
-  (scope: Scope, target: Target, debian: string): string | undefined =>
-    versions[channelSuite(scope.distribution, target)]?.[debian];
 
 export interface PublishInput {
   runs: readonly TaskGraph[];
   store: Store;
   state: string;
-  /** The folder of the repository. */
-  folder: string;
+  /** The channel's repositories. */
+  endpoints: readonly Endpoint[];
   organization: string;
   signingKey: SigningKey;
   /** Not all packages of the distribution were planned: the others stay as they are in the suite. */
@@ -72,6 +38,12 @@ export interface PublishInput {
   belongs: (scope: Scope, debian: string) => boolean;
   /** What the distribution calls a package that is not in this run, for messages. */
   nameOf?: (scope: Scope, debian: string) => string | undefined;
+  stamp: string;
+  run?: string;
+  /** Text of the lock of the run's sources. */
+  lock?: string;
+  now: number;
+  settings?: Partial<Settings>;
 }
 
 export interface Published {
@@ -80,20 +52,46 @@ export interface Published {
   lost: string[];
 }
 
+/** Who a state says made it: the user that Jenkins runs for, else the one of this machine. */
+export const whoPublishes = (env: NodeJS.ProcessEnv): string =>
+  (env.BUILD_USER_ID || env.BUILD_URL || env.USER || safeUser()).replace(/[^\x20-\x7e]/g, '?').slice(0, 200);
+
+function safeUser(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return 'unknown';
+  }
+}
+
 /**
  * Brings a channel to what the runs made, and the repository to the channel. What is incomplete, or would not fit
  * together, is held back with a warning. `lost`: keys whose files the store no longer has; then nothing was published.
  */
-export async function publishChannel(channel: OpenChannel, input: PublishInput): Promise<Published> {
-  const { runs, store } = input;
+export async function publishChannel(opened: OpenChannel, input: PublishInput): Promise<Published> {
   const diagnostics: Diagnostic[] = [];
-  const next: Channel = { schema: 1, suites: { ...channel.value.suites }, versions: { ...channel.value.versions } };
+  const names = [...new Set(input.runs.map((g) => aptSuite(g.scope.distribution, g.target)))];
+  const channel = await restoreChannel(input.store, opened, input.endpoints, names);
+  const published = await withSigner(input.signingKey, (signer) => publishRuns(channel, input, signer, diagnostics));
+  if (!published.ok) return { sources: [], diagnostics: [...diagnostics, ...published.diagnostics], lost: [] };
+  return { ...published.value, diagnostics };
+}
+
+async function publishRuns(
+  channel: OpenChannel,
+  input: PublishInput,
+  signer: Signer,
+  diagnostics: Diagnostic[],
+): Promise<Result<{ sources: string[]; lost: string[] }>> {
+  const { runs, store, stamp } = input;
+  const before = channel.head?.suites ?? channel.former ?? {};
+  const next: Suites = { ...before };
   const names = new Set<string>();
   for (const graph of runs) {
     const name = channelSuite(graph.scope.distribution, graph.target);
     const now = suiteOf(
       graph,
-      channel.value.suites[name] ?? {},
+      before[name] ?? {},
       {
         belongs: (debian) => input.belongs(graph.scope, debian),
         nameOf: (debian) => input.nameOf?.(graph.scope, debian),
@@ -102,83 +100,87 @@ export async function publishChannel(channel: OpenChannel, input: PublishInput):
       diagnostics,
     );
     if (!Object.keys(now).length) continue;
-    next.suites[name] = now;
-    next.versions[name] = {
-      ...next.versions[name],
-      ...Object.fromEntries(Object.entries(now).map(([debian, held]) => [debian, held.version])),
-    };
+    next[name] = now;
     names.add(aptSuite(graph.scope.distribution, graph.target));
   }
   if (!input.partial) dropArchitectures(next, runs, names);
-  const suites = [...names].map((name): Suite => {
-    const parts = Object.keys(next.suites)
-      .filter((key) => key.startsWith(`${name}/`))
-      .sort();
-    return {
-      name,
-      architectures: parts.map((key) => key.slice(name.length + 1)),
-      files: parts.flatMap((key) => Object.values(next.suites[key]!).flatMap((h) => h.files)),
-    };
-  });
-  if (!suites.length) return { sources: [], diagnostics, lost: [] };
-  // The claim comes first: who lost the race has not touched the repository. A crash after it is mended by the next
-  // publication.
-  if (
-    JSON.stringify(next) !== JSON.stringify(channel.value) &&
-    !(await store.replaceJson(fileOf(channel.name), next, channel.tag))
-  ) {
-    return {
-      sources: [],
-      lost: [],
-      diagnostics: [
-        ...diagnostics,
-        error('channel-moved', `another run published to the channel '${channel.name}' since this one was planned`, {
-          hint: 'run the same command again: it goes on from what was published',
-        }),
-      ],
-    };
-  }
-  const repository = new Repository(
-    input.state,
+  if (!names.size) return good({ sources: [], lost: [] });
+  const scratch = join(input.state, 'incoming');
+  mkdirSync(scratch, { recursive: true });
+  const raised = await raiseVersions({
     store,
-    join(input.folder, 'apt'),
-    input.organization,
-    input.signingKey,
-  );
-  const published = await repository.publish(suites);
-  if (!published.ok) return { sources: [], diagnostics: [...diagnostics, ...published.diagnostics], lost: [] };
-  if (published.value.lost.length) {
-    const lost = new Set(published.value.lost);
-    return {
-      sources: [],
-      diagnostics,
-      lost: runs.flatMap((graph) =>
-        graph.records.flatMap((record) => (record?.debs.some((d) => lost.has(d.sha256)) ? [record.key] : [])),
-      ),
-    };
-  }
-  const keyFile = join(input.folder, 'apt', 'key.asc');
-  const key = readIf(keyFile) ?? '';
-  return {
-    diagnostics,
-    lost: [],
-    sources: suites.map((s) =>
-      renderSources({
-        uri: `file://${encodeURI(join(input.folder, 'apt'))}`,
-        suite: s.name,
-        architectures: s.architectures,
-        keyFile,
-        key,
-      }),
-    ),
+    scratch,
+    suites: next,
+    now: before,
+    versions: channel.value.versions,
+    stamp,
+  });
+  const lostKeys = (digests: readonly string[]) => {
+    const lost = new Set(digests);
+    return Object.values(next).flatMap((packages) =>
+      Object.values(packages).flatMap((held) => (held.files.some((f) => lost.has(f.sha256)) ? [held.key] : [])),
+    );
   };
+  if (raised.lost.length) return good({ sources: [], lost: lostKeys(raised.lost) });
+  const draft: Draft = {
+    kind: 'publication',
+    suites: raised.suites,
+    tests: { ...channel.head?.tests, ...testsOf(runs) },
+    stamp,
+    who: whoPublishes(process.env),
+    verdicts: [],
+    ...(input.run === undefined ? {} : { run: input.run }),
+    lock: input.lock,
+  };
+  const settings = { organization: input.organization, sha512: false, validDays: undefined, ...input.settings };
+  const moved = await moveChannel(channel, draft, {
+    store,
+    endpoints: input.endpoints,
+    signer,
+    settings,
+    now: input.now,
+  });
+  if (!moved.ok) return moved;
+  if (moved.value.lost.length) return good({ sources: [], lost: lostKeys(moved.value.lost) });
+  const [first] = input.endpoints;
+  return good({ sources: first ? sourcesOf(first, next, [...names], signer) : [], lost: [] });
+}
+
+/** What tests gave, by suite with architecture and Debian package. */
+function testsOf(runs: readonly TaskGraph[]): State['tests'] {
+  const all: State['tests'] = {};
+  for (const graph of runs) {
+    const of = (all[channelSuite(graph.scope.distribution, graph.target)] ??= {});
+    graph.scope.packages.forEach((p, n) => {
+      const test = graph.tests[n];
+      if (test && test.outcome !== 'none')
+        of[p.debian] = test.outcome === 'passed' && test.flaky.length ? 'flaky' : test.outcome;
+    });
+  }
+  return all;
+}
+
+/** What a machine needs to install from each suite. */
+export function sourcesOf(endpoint: Endpoint, suites: Suites, names: readonly string[], signer: Signer): string[] {
+  return names.map((name) =>
+    renderSources({
+      uri: endpoint.uri,
+      suite: name,
+      architectures: Object.keys(suites)
+        .filter((key) => key.startsWith(`${name}/`))
+        .sort()
+        .map((key) => key.slice(name.length + 1)),
+      keyFile: endpoint.folder === undefined ? undefined : join(endpoint.folder, 'key.asc'),
+      key: signer.publicKey,
+    }),
+  );
 }
 
 /** Of suites that are published now, what is there for architectures that are planned no more goes. */
-function dropArchitectures(next: Channel, runs: readonly TaskGraph[], names: ReadonlySet<string>): void {
+function dropArchitectures(next: Suites, runs: readonly TaskGraph[], names: ReadonlySet<string>): void {
   const planned = new Set(
     runs.flatMap((graph) => graph.scope.targets.map((t) => channelSuite(graph.scope.distribution, t))),
   );
-  for (const key of Object.keys(next.suites))
-    if (names.has(key.slice(0, key.lastIndexOf('/'))) && !planned.has(key)) delete next.suites[key];
+  for (const key of Object.keys(next))
+    if (names.has(key.slice(0, key.lastIndexOf('/'))) && !planned.has(key)) delete next[key];
 }

@@ -3,17 +3,19 @@ export function renderSources(values: {
   uri: string;
   suite: string;
   architectures: string[];
-  keyFile: string;
+  /** Where the public key lies; undefined: the key itself stands in the entry. */
+  keyFile: string | undefined;
   key: string;
 }): string {
   // apt takes a path with a space for two: then the key itself stands there, as sources.list(5) allows.
-  const key = /\s/.test(values.keyFile)
-    ? `\n${values.key
-        .trim()
-        .split('\n')
-        .map((l) => ` ${l.trim() || '.'}`)
-        .join('\n')}`
-    : ` ${values.keyFile}`;
+  const key =
+    values.keyFile === undefined || /\s/.test(values.keyFile)
+      ? `\n${values.key
+          .trim()
+          .split('\n')
+          .map((l) => ` ${l.trim() || '.'}`)
+          .join('\n')}`
+      : ` ${values.keyFile}`;
   // Where there are several, each machine takes its own of them.
   const architectures = values.architectures.length === 1 ? `Architectures: ${values.architectures[0]!}\n` : '';
   return `Types: deb\nURIs: ${values.uri}\nSuites: ${values.suite}\nComponents: main\n${architectures}Signed-By:${key}\n`;

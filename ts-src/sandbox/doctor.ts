@@ -17,7 +17,7 @@ const always: Tool[] = [
   { command: 'git', package: 'git', why: 'fetches sources' },
   { command: 'mmdebstrap', package: 'mmdebstrap', why: 'makes the base systems' },
   { command: 'dpkg-deb', package: 'dpkg', why: 'unpacks packages' },
-  { command: 'aptly', package: 'aptly', why: 'makes the apt repository' },
+  { command: 'xz', package: 'xz-utils', why: 'packs the indices of the apt repository' },
   { command: 'gpg', package: 'gnupg', why: 'signs it' },
   { command: 'flock', package: 'util-linux', why: 'locks' },
   { command: 'unshare', package: 'util-linux', why: 'makes hermetic roots' },

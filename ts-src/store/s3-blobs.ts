@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AwsV4Signer } from 'aws4fetch';
 import { XMLParser } from 'fast-xml-parser';
 import { temporaryBeside } from '../io/files.ts';
+import { sha256 } from '../model/digest.ts';
 import type { BlobInfo, Blobs } from './blobs.ts';
 import { credentials } from './s3-credentials.ts';
 
@@ -100,6 +101,43 @@ export class S3Blobs implements Blobs {
     const reply = await this.ask('PUT', this.url(name), { data }, condition);
     if (reply.status !== 412 && reply.status !== 409) return true;
     // An earlier attempt whose answer was lost may have been ours.
+    const now = await this.getTagged(name);
+    return now !== undefined && now.data.equals(data);
+  }
+
+  /**
+   * Writes what never changes, and its digest beside it. `other`: something else has that name. The server checks the
+   * digest, too.
+   */
+  async create(
+    name: string,
+    body: { data?: Buffer; file?: string },
+    digest: string,
+    headers: Record<string, string>,
+  ): Promise<'written' | 'there' | 'other'> {
+    for (let attempt = 0; ; attempt++) {
+      const reply = await this.ask('PUT', this.url(name), body, {
+        ...headers,
+        'if-none-match': '*',
+        'x-amz-meta-sha256': digest,
+        'x-amz-checksum-sha256': Buffer.from(digest, 'hex').toString('base64'),
+      });
+      if (reply.status < 300) return 'written';
+      const there = await this.ask('HEAD', this.url(name));
+      // Whoever wrote it at the same moment has not ended, or took it away.
+      if (there.status === 404 && attempt < 10) continue;
+      if (there.headers['x-amz-meta-sha256'] === digest) return 'there';
+      const data = await this.get(name);
+      return data && sha256(data) === digest ? 'there' : 'other';
+    }
+  }
+
+  /** Writes with headers of its own; where `before` is given (null: nothing), only if it is still that. */
+  async putWith(name: string, data: Buffer, headers: Record<string, string>, before?: string | null): Promise<boolean> {
+    const condition: Record<string, string> =
+      before === undefined ? {} : before === null ? { 'if-none-match': '*' } : { 'if-match': before };
+    const reply = await this.ask('PUT', this.url(name), { data }, { ...headers, ...condition });
+    if (reply.status < 300) return true;
     const now = await this.getTagged(name);
     return now !== undefined && now.data.equals(data);
   }

@@ -10,6 +10,8 @@ import { tellingPart } from '../../render/log.ts';
 import { renderHeadline, renderSummary } from '../../render/summary.ts';
 import { closeScratch, newScratch } from '../../sandbox/scratch.ts';
 import { openChannel, publishChannel } from '../../publish/channel.ts';
+import { endpointsOf } from '../../publish/endpoints.ts';
+import { repositorySettings } from '../../publish/rules.ts';
 import { keyFromEnvironment, keyOf } from '../../publish/signing.ts';
 import { compareBuilds, filesOfBuild } from '../../engine/compare-builds.ts';
 import { writeMessage, exit, writeOutput, showDiagnostics, type ValuesOf, defineCommand } from '../command.ts';
@@ -113,9 +115,13 @@ An untrusted run publishes nothing.`,
         runs: session.graphs,
         store: session.store,
         state: session.input.state,
-        folder: output,
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, join(output, 'apt')),
+        settings: repositorySettings(bundle.distro),
         organization: bundle.distro.organization,
         signingKey: secret ?? keyOf(bundle.distro.signing_key, session.input.state, bundle.distro.organization),
+        stamp: bundle.plan.stamp,
+        run: bundle.id,
+        now: Date.now(),
         partial: bundle.partial,
         belongs: (scope, debian) =>
           bundle.distributions.find((d) => d.name === scope.distribution)?.debian.includes(debian) === true,

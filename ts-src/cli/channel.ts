@@ -1,0 +1,249 @@
+import { error, type Diagnostic, type Result, good } from '../model/diagnostics.ts';
+import type { Lockfile } from '../model/lockfile.ts';
+import { differenceOf } from '../publish/difference.ts';
+import { judgePromotion, stateOf } from '../publish/promotion.ts';
+import { bring } from '../publish/publication.ts';
+import { dropStates, expiredStates, sweepRepository } from '../publish/retention.ts';
+import { keepOf, mayComeFrom, rulesOf } from '../publish/rules.ts';
+import { openChannel, readState, shortId, type OpenChannel, type State } from '../publish/state.ts';
+import { readLock } from '../read/lockfile.ts';
+import { renderDifference, renderVerdicts } from '../render/channels.ts';
+import { renderTable } from '../render/table.ts';
+import type { Store } from '../store/store.ts';
+import {
+  channelOptions,
+  openChannels,
+  placeOption,
+  placesOf,
+  readChannel,
+  withOutlet,
+  type Opened,
+} from './channels.ts';
+import { defineCommand, exit, showDiagnostics, writeMessage, writeOutput } from './command.ts';
+
+const options = {
+  ...channelOptions,
+  ...placeOption,
+  'dry-run': { type: 'boolean', short: 'n', help: 'gc: say what would be removed' },
+  json: { type: 'boolean', help: 'as data on standard output' },
+} as const;
+
+export const channel = defineCommand({
+  summary: 'show channels, compare states, clean up and renew repositories',
+  usage: 'channel [NAME | diff A B | gc [NAME ...] | renew NAME ...]',
+  details: `Without a name: every channel. With one: its states, where it is served, and what keeps it from being promoted. diff compares
+channels, or states written as CHANNEL@ID. gc takes states out of channels that keep fewer, and removes what no state needs once the
+grace has passed. renew brings a channel's head to its repositories again and signs it anew: after a change of the key, before
+Valid-Until ends, or where a repository lost files.`,
+  examples: ['slipway channel', 'slipway channel diff nightly release/2026.1', 'slipway channel gc --dry-run'],
+  options,
+  async run(values, [what, ...names]) {
+    const opened = await openChannels(values);
+    if (!opened.ok) {
+      showDiagnostics(opened.diagnostics);
+      return exit.failed;
+    }
+    const done =
+      what === undefined
+        ? await list(opened.value, values.json === true)
+        : what === 'diff'
+          ? await diff(opened.value, names, values.json === true)
+          : what === 'gc'
+            ? await collect(opened.value, names, values['dry-run'] === true)
+            : what === 'renew'
+              ? await renew(opened.value, names, values.repository)
+              : names.length
+                ? undefined
+                : await show(opened.value, what, values.json === true);
+    if (done === undefined) {
+      writeMessage('slipway channel: a channel, or diff A B, gc or renew NAME\n');
+      return exit.usage;
+    }
+    showDiagnostics(done.diagnostics);
+    if (done.ok) writeOutput(done.value);
+    return done.ok ? exit.ok : exit.failed;
+  },
+});
+
+async function channelNames(store: Store): Promise<string[]> {
+  const names: string[] = [];
+  for (const name of await store.names('channels')) names.push(name.slice('channels/'.length).replace(/\.json$/, ''));
+  return names.sort();
+}
+
+const ago = (milliseconds: number): string => {
+  const hours = milliseconds / 3_600_000;
+  return hours < 1
+    ? `${Math.round(hours * 60)} min`
+    : hours < 48
+      ? `${Math.round(hours)} h`
+      : `${Math.round(hours / 24)} days`;
+};
+
+function sizeOf(state: State | undefined): { packages: number; bytes: number } {
+  const all = Object.values(state?.suites ?? {}).flatMap((s) => Object.values(s));
+  const files = new Map(all.flatMap((held) => held.files.map((f) => [f.sha256, f.size])));
+  return { packages: all.length, bytes: [...files.values()].reduce((n, s) => n + s, 0) };
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+
+async function list({ store }: Opened, json: boolean): Promise<Result<string>> {
+  const now = Date.now();
+  const rows = await store.many(await channelNames(store), async (name) => {
+    const read = await openChannel(store, name);
+    return {
+      name,
+      state: read.headId,
+      when: read.head?.when,
+      states: read.file.states.length,
+      ...sizeOf(read.head),
+      endpoints: read.file.endpoints,
+      switching: read.file.switching,
+    };
+  });
+  if (json) return good(`${JSON.stringify(rows)}\n`);
+  if (!rows.length) return good('there are no channels yet: a build or a run that publishes makes one\n');
+  return good(
+    renderTable(
+      ['channel', 'state', 'age', 'states', 'packages', 'size', 'served at'],
+      rows.map((r) => [
+        r.name,
+        r.state ? shortId(r.state) : '-',
+        r.when === undefined ? '-' : ago(now - r.when),
+        String(r.states),
+        String(r.packages),
+        megabytes(r.bytes),
+        `${r.endpoints.join(', ')}${r.switching ? ' (unfinished: the next publication finishes it)' : ''}`,
+      ]),
+    ),
+  );
+}
+
+async function show(opened: Opened, name: string, json: boolean): Promise<Result<string>> {
+  const { store, workspace } = opened;
+  const read = await readChannel(store, name);
+  if (!read.ok) return read;
+  const found = await stateOf(store, read.value, undefined);
+  if (!found.ok) return found;
+  const now = Date.now();
+  const states = await store.many(read.value.file.states.slice(0, 100), async (listed) => ({
+    ...listed,
+    state: await readState(store, listed.id),
+  }));
+  const blocks: { to: string; verdicts: { criterion: string; passed: boolean; reason: string }[] }[] = [];
+  for (const to of await channelNames(store)) {
+    const rules = rulesOf(workspace.distro, to);
+    if (to === name || !rules.from.length || !mayComeFrom(rules, name)) continue;
+    const judged = await judgePromotion(store, found.value.state, await openChannel(store, to), rules, now, undefined);
+    blocks.push({ to, verdicts: judged.verdicts });
+  }
+  if (json)
+    return good(
+      `${JSON.stringify({ name, ...read.value.file, promotions: blocks, states: states.map(({ state, ...s }) => ({ ...s, ...sizeOf(state), who: state?.who, from: state?.from, forced: state?.forced })) })}\n`,
+    );
+  const table = renderTable(
+    ['state', 'age', 'kind', 'packages', 'size', 'who', 'from'],
+    states.map(({ id, when, kind, state }) => [
+      shortId(id),
+      ago(now - when),
+      kind,
+      String(sizeOf(state).packages),
+      megabytes(sizeOf(state).bytes),
+      state?.who ?? 'lost',
+      `${state?.from ? `${state.from.channel}@${shortId(state.from.state)}` : ''}${state?.forced === undefined ? '' : ` forced: ${state.forced}`}`,
+    ]),
+  );
+  const promotions = blocks.map((b) => `\npromotion to ${b.to}:\n${renderVerdicts(b.verdicts)}`).join('');
+  return good(`${name}, served at ${read.value.file.endpoints.join(', ')}\n${table}${promotions}`);
+}
+
+/** A channel's head, or a state written as CHANNEL@ID. */
+async function named(store: Store, text: string): Promise<Result<State>> {
+  const [name, id] = text.split('@');
+  const read = await readChannel(store, name!);
+  if (!read.ok) return read;
+  const found = await stateOf(store, read.value, id);
+  return found.ok ? good(found.value.state) : found;
+}
+
+async function lockOf(store: Store, state: State): Promise<Lockfile | undefined> {
+  const text = state.lock && (await store.readText(state.lock));
+  const read = text === undefined ? undefined : readLock('lock.yaml', text);
+  return read?.ok ? read.value : undefined;
+}
+
+async function diff({ store }: Opened, names: readonly string[], json: boolean): Promise<Result<string> | undefined> {
+  if (names.length !== 2) return undefined;
+  const [a, b] = [await named(store, names[0]!), await named(store, names[1]!)];
+  if (!a.ok) return a;
+  if (!b.ok) return b;
+  const difference = differenceOf(a.value, b.value, [await lockOf(store, a.value), await lockOf(store, b.value)]);
+  return good(json ? `${JSON.stringify(difference)}\n` : renderDifference(difference).replace(/^\n/, ''));
+}
+
+async function collect(opened: Opened, names: readonly string[], dryRun: boolean): Promise<Result<string>> {
+  const { store, workspace } = opened;
+  const { distro } = workspace;
+  const now = Date.now();
+  const lines: string[] = [];
+  const notes: Diagnostic[] = [];
+  for (const name of names.length ? names : await channelNames(store)) {
+    const read = await readChannel(store, name);
+    if (!read.ok) return read;
+    const expired = expiredStates(read.value.file.states, keepOf(distro, name), distro.publish.grace_days, now);
+    if (expired.length && !dryRun && !(await dropStates(store, read.value, expired))) {
+      notes.push(busy(name));
+      continue;
+    }
+    lines.push(`${name}: ${expired.length} states ${dryRun ? 'would go' : 'went'}`);
+    const places = await placesOf(opened, read.value, undefined);
+    for (const endpoint of places.ok ? places.value : []) {
+      const swept = await sweepRepository(store, name, endpoint, distro.publish.grace_days, now, dryRun);
+      if (!swept) {
+        notes.push(busy(endpoint.where));
+        continue;
+      }
+      const bytes = swept.removed.reduce((n, f) => n + f.size, 0);
+      lines.push(
+        `${endpoint.where}: ${dryRun ? 'would remove' : 'removed'} ${swept.removed.length} files of ${megabytes(bytes)}; ${swept.waiting} wait for ${distro.publish.grace_days} days, ${swept.kept} stay`,
+      );
+    }
+  }
+  return good(`${lines.join('\n')}\n`, notes);
+}
+
+const busy = (where: string): Diagnostic => ({
+  severity: 'warning',
+  code: 'channel-busy',
+  message: `${where} is left alone: a publication goes on there, or one of its states can't be read`,
+});
+
+async function renew(
+  opened: Opened,
+  names: readonly string[],
+  to: readonly string[] | undefined,
+): Promise<Result<string> | undefined> {
+  if (!names.length) return undefined;
+  const lines: string[] = [];
+  for (const name of names) {
+    const read = await readChannel(opened.store, name);
+    if (!read.ok) return read;
+    const found = await stateOf(opened.store, read.value, undefined);
+    if (!found.ok) return found;
+    const places = await placesOf(opened, read.value, to);
+    if (!places.ok) return places;
+    const unknown: OpenChannel = { ...read.value, file: { ...read.value.file, endpoints: [] } };
+    const moved = await withOutlet(opened, places.value, (outlet) =>
+      bring(unknown, found.value.id, found.value.state, outlet, true),
+    );
+    if (!moved.ok) return moved;
+    if (moved.value.lost.length)
+      return {
+        ok: false,
+        diagnostics: [error('state-lost', `the store lost ${moved.value.lost.length} packages of ${name}`)],
+      };
+    lines.push(`${name}: signed anew at ${places.value.map((p) => p.where).join(', ')}`);
+  }
+  return good(`${lines.join('\n')}\n`);
+}

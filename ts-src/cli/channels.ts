@@ -1,0 +1,103 @@
+import { resolve } from 'node:path';
+import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { openEndpoint, channelUri, isChannelName } from '../publish/endpoints.ts';
+import type { Endpoint } from '../publish/endpoint.ts';
+import type { Outlet } from '../publish/publication.ts';
+import { repositorySettings } from '../publish/rules.ts';
+import { keyFromEnvironment, keyOf, withSigner } from '../publish/signing.ts';
+import { openChannel, type OpenChannel } from '../publish/state.ts';
+import type { Workspace } from '../read/workspace.ts';
+import { openStore, type Store } from '../store/store.ts';
+import { distroOptions, type OptionTable, type ValuesOf } from './command.ts';
+import { openWorkspace } from './planning.ts';
+
+export const channelOptions = {
+  distro: distroOptions.distro,
+  state: distroOptions.state,
+  store: { type: 'string', value: 'URI', help: 'the store (default: as distro.yaml says)' },
+} as const satisfies OptionTable;
+
+/** Where `--state` and `--to` name states of a channel. */
+export const movingOptions = {
+  distro: distroOptions.distro,
+  'state-folder': { type: 'string', value: 'DIR', help: "what --state is elsewhere: this machine's own folder" },
+  store: channelOptions.store,
+} as const satisfies OptionTable;
+
+export const placeOption = {
+  repository: {
+    type: 'string',
+    multiple: true,
+    value: 'URI',
+    help: "the channel's repository, a folder or s3://BUCKET/PREFIX (default: where it is now, else as distro.yaml says)",
+  },
+} as const satisfies OptionTable;
+
+export interface Opened {
+  workspace: Workspace;
+  store: Store;
+}
+
+export async function openChannels(values: ValuesOf<typeof channelOptions>): Promise<Result<Opened>> {
+  const workspace = await openWorkspace(values);
+  if (!workspace.ok) return workspace;
+  const { distro, root, state } = workspace.value;
+  const store = await openStore(values.store ?? distro.store, root, state, undefined);
+  return good({ workspace: workspace.value, store }, workspace.diagnostics);
+}
+
+export async function readChannel(store: Store, name: string): Promise<Result<OpenChannel>> {
+  if (!isChannelName(name))
+    return bad(
+      error('channel-name', `'${name}' can't be a channel: names become paths`, {
+        hint: 'up to four parts of lower case letters, digits, ".", "_" and "-", joined by "/"',
+      }),
+    );
+  return good(await openChannel(store, name));
+}
+
+/**
+ * A channel's repositories: those that were named, those that it has, those of distro.yaml, else one beside the channel
+ * that it is promoted from.
+ */
+export async function placesOf(
+  { workspace: { distro, root } }: Opened,
+  channel: OpenChannel,
+  named: readonly string[] | undefined,
+  from?: OpenChannel,
+): Promise<Result<Endpoint[]>> {
+  const configured = distro.publish.to.map((place) => channelUri(place, channel.name));
+  const beside = (from?.file.endpoints ?? []).flatMap((uri) => {
+    const [path, query] = [uri.replace(/\?.*$/, ''), /\?.*$/.exec(uri)?.[0] ?? ''];
+    const tail = `/${from!.name}/apt`;
+    return path.endsWith(tail) ? [`${path.slice(0, -tail.length)}/${channel.name}/apt${query}`] : [];
+  });
+  const uris = [
+    named?.map((n) => (/^(s3:\/\/|file:)/.test(n) ? n : resolve(n))),
+    channel.file.endpoints,
+    configured,
+    beside,
+  ].find((u) => u?.length);
+  if (!uris?.length)
+    return bad(
+      error('channel-place', `it is not known where the channel '${channel.name}' is served`, {
+        hint: 'name the place with --repository, or under publish: {to: [...]} in distro.yaml',
+      }),
+    );
+  const places: Endpoint[] = [];
+  for (const uri of uris) places.push(await openEndpoint(uri, root));
+  return good(places);
+}
+
+/** Runs `work` with what signs and serves a channel. The keys are tried before anything is written. */
+export function withOutlet<T>(
+  { workspace, store }: Opened,
+  endpoints: readonly Endpoint[],
+  work: (outlet: Outlet) => Promise<Result<T>>,
+): Promise<Result<T>> {
+  const { distro, state } = workspace;
+  const key = keyFromEnvironment(process.env) ?? keyOf(distro.signing_key, state, distro.organization);
+  return withSigner(key, (signer) =>
+    work({ store, endpoints, signer, settings: repositorySettings(distro), now: Date.now() }),
+  );
+}

@@ -1,0 +1,163 @@
+import { isError, type Diagnostic } from '../model/diagnostics.ts';
+import { whoPublishes } from '../publish/channel.ts';
+import { differenceOf } from '../publish/difference.ts';
+import { judgePromotion, promoteState, rollBack, stateOf } from '../publish/promotion.ts';
+import { mayComeFrom, rulesOf } from '../publish/rules.ts';
+import { restoreChannel, shortId, type OpenChannel, type State } from '../publish/state.ts';
+import { error } from '../model/diagnostics.ts';
+import { renderDifference, renderVerdicts } from '../render/channels.ts';
+import { movingOptions, openChannels, placeOption, placesOf, readChannel, withOutlet } from './channels.ts';
+import { defineCommand, exit, showDiagnostics, writeMessage, writeOutput } from './command.ts';
+
+const failed = (diagnostics: readonly Diagnostic[]): number => {
+  showDiagnostics(diagnostics);
+  return exit.failed;
+};
+
+const suiteNames = (state: State): string[] => [
+  ...new Set(Object.keys(state.suites).map((key) => key.slice(0, key.lastIndexOf('/')))),
+];
+
+export const promote = defineCommand({
+  summary: 'move a channel to a state of another one: the same packages, nothing is rebuilt',
+  usage: 'promote FROM TO',
+  details: `Every criterion that distro.yaml has for the channel TO is judged, and its verdict told with the reason. Where one fails,
+nothing is promoted; --force promotes all the same, and the reason stays in the state. --dry-run tells what would come of it.`,
+  examples: [
+    'slipway promote nightly candidate/2026.1 --dry-run',
+    'slipway promote nightly release/2026.1 --approved-by ada',
+  ],
+  options: {
+    ...movingOptions,
+    ...placeOption,
+    state: { type: 'string', value: 'ID', help: 'the state of FROM to promote (default: the one that it serves)' },
+    'dry-run': { type: 'boolean', short: 'n', help: 'judge and tell; promote nothing' },
+    force: { type: 'string', value: 'REASON', help: 'promote although a criterion fails; the reason is recorded' },
+    'approved-by': { type: 'string', value: 'NAME', help: 'who approves of it' },
+    json: { type: 'boolean', help: 'verdicts as data on standard output' },
+  },
+  async run(values, names) {
+    if (names.length !== 2 || names[0] === names[1]) {
+      writeMessage('slipway promote: two different channels are needed, FROM and TO\n');
+      return exit.usage;
+    }
+    const opened = await openChannels({ ...values, state: values['state-folder'] });
+    if (!opened.ok) return failed(opened.diagnostics);
+    const { store, workspace } = opened.value;
+    const [source, target] = [await readChannel(store, names[0]!), await readChannel(store, names[1]!)];
+    if (!source.ok || !target.ok) return failed([...source.diagnostics, ...target.diagnostics]);
+    const found = await stateOf(store, source.value, values.state);
+    const places = await placesOf(opened.value, target.value, values.repository, source.value);
+    const rules = rulesOf(workspace.distro, names[1]!);
+    const faults = [...(found.ok ? [] : found.diagnostics), ...(places.ok ? [] : places.diagnostics)];
+    if (!mayComeFrom(rules, names[0]!))
+      faults.push(
+        error('channel-from', `distro.yaml lets nothing be promoted from '${names[0]}' to '${names[1]}'`, {
+          hint: `it names ${rules.from.join(', ')}`,
+        }),
+      );
+    if (!found.ok || !places.ok || faults.some(isError)) return failed(faults);
+    const { id, state } = found.value;
+    const to = await restoreChannel(store, target.value, places.value, suiteNames(state));
+    const approvedBy = values['approved-by'];
+    const judged = await judgePromotion(store, state, to, rules, Date.now(), approvedBy);
+    const text = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ''}`;
+    if (values.json) writeOutput(`${JSON.stringify({ state: id, ...judged })}\n`);
+    else writeOutput(`state ${shortId(id)} of ${names[0]} to ${names[1]}:\n${text}`);
+    if (!judged.passed && values.force === undefined) {
+      writeMessage(`not promoted: ${judged.verdicts.filter((v) => !v.passed).length} criteria fail\n`);
+      return exit.failed;
+    }
+    if (values['dry-run']) {
+      writeMessage('nothing was promoted: this was a dry run\n');
+      return exit.ok;
+    }
+    const moved = await withOutlet(opened.value, places.value, (outlet) =>
+      promoteState(
+        {
+          from: { channel: names[0]!, state: id },
+          state,
+          to,
+          verdicts: judged.verdicts,
+          forced: judged.passed ? undefined : values.force,
+          who: approvedBy ?? whoPublishes(process.env),
+        },
+        outlet,
+      ),
+    );
+    if (!moved.ok) return failed(moved.diagnostics);
+    if (moved.value.lost.length) return failed([lostPackages(moved.value.lost.length)]);
+    writeMessage(
+      moved.value.changed || moved.value.id !== to.headId
+        ? `${names[1]} serves state ${shortId(moved.value.id!)} at ${places.value.map((p) => p.where).join(', ')}\n`
+        : `${names[1]} has these packages already\n`,
+    );
+    return exit.ok;
+  },
+});
+
+const lostPackages = (n: number): Diagnostic =>
+  error('state-lost', `the store lost ${n} packages of the state`, { hint: 'build them again, and promote that' });
+
+export const rollback = defineCommand({
+  summary: 'take a channel back to one of its former states',
+  usage: 'rollback CHANNEL',
+  details: `Forward, the default: what differs is packed anew under versions above all that the channel ever held, so that apt-get upgrade
+takes robots back. --pointer: the very packages of then; robots that have upgraded keep what they have, since apt does not go down.`,
+  examples: ['slipway rollback nightly', 'slipway rollback release/2026.1 --to 3fa91c77 --pointer'],
+  options: {
+    ...movingOptions,
+    ...placeOption,
+    to: { type: 'string', value: 'STATE', help: 'the state to go back to (default: the one before)' },
+    pointer: { type: 'boolean', help: 'serve the very packages of then, under their versions' },
+  },
+  async run(values, names) {
+    if (names.length !== 1) {
+      writeMessage('slipway rollback: one channel is needed\n');
+      return exit.usage;
+    }
+    const opened = await openChannels({ ...values, state: values['state-folder'] });
+    if (!opened.ok) return failed(opened.diagnostics);
+    const { store, workspace } = opened.value;
+    const read = await readChannel(store, names[0]!);
+    if (!read.ok) return failed(read.diagnostics);
+    const channel = read.value;
+    const former = values.to ?? channel.file.states[1]?.id;
+    if (former === undefined)
+      return failed([error('channel-empty', `the channel '${names[0]}' has no state before this one`)]);
+    const found = await stateOf(store, channel, former);
+    const places = await placesOf(opened.value, channel, values.repository);
+    if (!found.ok || !places.ok)
+      return failed([...(found.ok ? [] : found.diagnostics), ...(places.ok ? [] : places.diagnostics)]);
+    const done = await withOutlet(opened.value, places.value, (outlet) =>
+      rollBack(
+        {
+          channel,
+          ...found.value,
+          pointer: values.pointer === true,
+          folder: workspace.state,
+          who: whoPublishes(process.env),
+        },
+        outlet,
+      ),
+    );
+    if (!done.ok) return failed(done.diagnostics);
+    if (done.value.moved.lost.length) return failed([lostPackages(done.value.moved.lost.length)]);
+    writeMessage(wordsOf(names[0]!, found.value.id, channel, values.pointer === true, done.value));
+    return exit.ok;
+  },
+});
+
+function wordsOf(
+  name: string,
+  id: string,
+  channel: OpenChannel,
+  pointer: boolean,
+  done: { raised: number; kept: number; gone: number; moved: { id: string | undefined } },
+): string {
+  const serves = `${name} serves state ${shortId(done.moved.id!)}, with the packages of ${shortId(id)}; before it was ${shortId(channel.headId ?? '')}\n`;
+  const robots = pointer
+    ? `robots that have upgraded keep ${done.kept} packages as they are, for apt does not go down; new robots get the former ones\n`
+    : `${done.raised} packages were packed anew under higher versions: apt-get upgrade takes robots back\n`;
+  return `${serves}${robots}${done.gone ? `${done.gone} packages are served no more; robots that have them keep them\n` : ''}`;
+}

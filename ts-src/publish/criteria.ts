@@ -1,0 +1,207 @@
+import type { ChannelRules } from '../model/distro.ts';
+import { compareDebianVersions } from '../plan/versions.ts';
+import { matcher } from '../plan/globs.ts';
+import { someOf } from '../render/table.ts';
+import { fieldOf } from './deb.ts';
+import { sameFiles } from './raise.ts';
+import type { State, Suites, Verdict, Versions } from './state.ts';
+
+/** What promotion is asked of. */
+export interface Candidate {
+  state: State;
+  /** What the target serves now; undefined: nothing yet. */
+  target: State | undefined;
+  /** The highest versions that the target ever held. */
+  versions: Versions;
+  /** Control stanzas of the state's packages, by suite with architecture. */
+  stanzas: Record<string, string[]>;
+  now: number;
+  /** Who approves of it. */
+  approvedBy: string | undefined;
+}
+
+const names = (suites: Suites, suite: string): string[] => Object.keys(suites[suite] ?? {});
+const most = 8;
+const verdict = (criterion: string, faults: readonly string[], good: string): Verdict => ({
+  criterion,
+  passed: !faults.length,
+  reason: faults.length ? someOf(faults, most) : good,
+});
+
+/** Every criterion's verdict with its reason; those that no rule asks for are not among them. */
+export function judge(rules: ChannelRules, candidate: Candidate): Verdict[] {
+  const { suites } = candidate.state;
+  return [
+    versionsRise(candidate),
+    ...(rules.packages.length ? [packagesThere(rules.packages, suites)] : []),
+    ...(rules.count === undefined ? [] : [countReached(rules.count, suites)]),
+    ...(rules.percent === undefined ? [] : [percentReached(rules.percent, candidate)]),
+    ...(rules.architectures ? [architecturesComplete(suites)] : []),
+    ...(rules.installable ? [installable(candidate)] : []),
+    ...(rules.nothing_lost ? [nothingLost(candidate)] : []),
+    ...(rules.tests ? [testsHold(candidate)] : []),
+    ...(rules.age_hours === undefined ? [] : [oldEnough(rules.age_hours, candidate)]),
+    ...(rules.approval ? [approved(candidate)] : []),
+  ];
+}
+
+/** apt goes down for no one: what is lower would reach new robots alone. */
+function versionsRise({ state, target, versions }: Candidate): Verdict {
+  const faults = Object.entries(state.suites).flatMap(([suite, packages]) =>
+    Object.entries(packages).flatMap(([debian, held]) => {
+      const highest = versions[suite]?.[debian];
+      if (highest === undefined || sameFiles(held, target?.suites[suite]?.[debian])) return [];
+      const order = compareDebianVersions(held.version, highest);
+      return order > 0 ? [] : [`${suite}: ${debian} ${held.version} is not above ${highest}, which the channel held`];
+    }),
+  );
+  return verdict('versions', faults, 'no version goes down');
+}
+
+function packagesThere(globs: readonly string[], suites: Suites): Verdict {
+  const faults = Object.keys(suites).flatMap((suite) =>
+    globs
+      .filter((glob) => {
+        const matches = matcher([glob]);
+        return !names(suites, suite).some(matches);
+      })
+      .map((glob) => `${suite} has no ${glob}`),
+  );
+  return verdict(
+    'packages',
+    faults,
+    `${globs.length} named ${globs.length === 1 ? 'package is' : 'packages are'} there`,
+  );
+}
+
+function countReached(count: number, suites: Suites): Verdict {
+  const faults = Object.keys(suites)
+    .filter((suite) => names(suites, suite).length < count)
+    .map((suite) => `${suite} has ${names(suites, suite).length} packages, ${count} are asked for`);
+  return verdict('count', faults, `at least ${count} packages in each suite`);
+}
+
+function percentReached(percent: number, { state, target }: Candidate): Verdict {
+  const faults = Object.keys(target?.suites ?? {}).flatMap((suite) => {
+    const [now, then] = [names(state.suites, suite).length, names(target!.suites, suite).length];
+    return now * 100 >= then * percent ? [] : [`${suite} has ${now} packages of ${then}, ${percent} % are asked for`];
+  });
+  return verdict('percent', faults, `at least ${percent} % of the packages that the target has`);
+}
+
+/** All architectures of a suite have the same packages. */
+function architecturesComplete(suites: Suites): Verdict {
+  const bySuite = new Map<string, string[]>();
+  for (const key of Object.keys(suites)) {
+    const suite = key.slice(0, key.lastIndexOf('/'));
+    bySuite.set(suite, [...(bySuite.get(suite) ?? []), key]);
+  }
+  const faults = [...bySuite.values()].flatMap((keys) => {
+    const all = new Set(keys.flatMap((key) => names(suites, key)));
+    return keys.flatMap((key) => {
+      const lacking = [...all].filter((name) => !Object.hasOwn(suites[key]!, name)).sort();
+      return lacking.length ? [`${key} lacks ${someOf(lacking, 5)}`] : [];
+    });
+  });
+  return verdict('architectures', faults, 'each architecture has every package');
+}
+
+function nothingLost({ state, target }: Candidate): Verdict {
+  const faults = Object.keys(target?.suites ?? {}).flatMap((suite) => {
+    const lost = names(target!.suites, suite)
+      .filter((name) => !Object.hasOwn(state.suites[suite] ?? {}, name))
+      .sort();
+    return lost.length ? [`${suite} loses ${someOf(lost, 5)}`] : [];
+  });
+  return verdict('nothing_lost', faults, 'nothing that the target has is lost');
+}
+
+/** A test that failed in the target already, or is known to be flaky, does not count. */
+function testsHold({ state, target }: Candidate): Verdict {
+  const faults = Object.entries(state.tests).flatMap(([suite, tests]) =>
+    Object.entries(tests)
+      .filter(
+        ([name, outcome]) => outcome === 'failed' && !['failed', 'flaky'].includes(target?.tests[suite]?.[name] ?? ''),
+      )
+      .map(([name]) => `${suite}: tests of ${name} fail newly`),
+  );
+  return verdict('tests', faults, 'no test fails that did not fail in the target');
+}
+
+function oldEnough(hours: number, { state, now }: Candidate): Verdict {
+  const age = (now - state.when) / 3_600_000;
+  return verdict(
+    'age_hours',
+    age >= hours ? [] : [`it is ${age.toFixed(1)} hours old, ${hours} are asked for`],
+    `older than ${hours} hours`,
+  );
+}
+
+function approved({ approvedBy }: Candidate): Verdict {
+  return verdict(
+    'approval',
+    approvedBy === undefined ? ['nobody approved of it'] : [],
+    `approved by ${approvedBy ?? ''}`,
+  );
+}
+
+/**
+ * Every dependency on a package that this state could give is met by it. What else a package needs comes from the
+ * platform's archive, against which it was built.
+ */
+function installable({ stanzas }: Candidate): Verdict {
+  const faults = Object.entries(stanzas).flatMap(([suite, all]) => {
+    const provided = new Map<string, string | undefined>();
+    for (const stanza of all) {
+      provided.set(fieldOf(stanza, 'Package') ?? '', fieldOf(stanza, 'Version'));
+      for (const p of relations(fieldOf(stanza, 'Provides')).flat())
+        if (!provided.has(p.name)) provided.set(p.name, p.version);
+    }
+    const own = ownPrefix([...provided.keys()]);
+    return all.flatMap((stanza) => {
+      const unmet = [...relations(fieldOf(stanza, 'Pre-Depends')), ...relations(fieldOf(stanza, 'Depends'))].find(
+        (alternatives) =>
+          alternatives.every((a) => own(a.name) && !(provided.has(a.name) && meets(provided.get(a.name), a))),
+      );
+      return unmet ? [`${suite}: ${fieldOf(stanza, 'Package')} needs ${unmet.map((a) => a.text).join(' | ')}`] : [];
+    });
+  });
+  return verdict('installable', faults, 'what each package needs of the others is there');
+}
+
+interface Relation {
+  name: string;
+  operator: string | undefined;
+  version: string | undefined;
+  text: string;
+}
+
+/** A dependency field: clauses, each of alternatives (policy 7.1). */
+function relations(field: string | undefined): Relation[][] {
+  return (field ?? '')
+    .split(',')
+    .filter((clause) => clause.trim())
+    .map((clause) =>
+      clause.split('|').flatMap((text) => {
+        const m = /^\s*([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*(\S+?)\s*\))?/.exec(text);
+        return m ? [{ name: m[1]!, operator: m[2], version: m[3], text: text.trim() }] : [];
+      }),
+    );
+}
+
+function meets(version: string | undefined, { operator, version: bound }: Relation): boolean {
+  if (operator === undefined || bound === undefined) return true;
+  if (version === undefined) return false;
+  const order = compareDebianVersions(version, bound);
+  return { '<<': order < 0, '<=': order <= 0, '=': order === 0, '>=': order >= 0, '>>': order > 0 }[operator] === true;
+}
+
+/** Whether a name is one of ours: it begins as all of a suite's packages do, by whole words. */
+function ownPrefix(all: readonly string[]): (name: string) => boolean {
+  const words = all.map((name) => name.split('-'));
+  const first = words[0] ?? [];
+  let shared = 0;
+  while (shared < first.length - 1 && words.every((w) => w[shared] === first[shared])) shared++;
+  const prefix = `${first.slice(0, shared).join('-')}-`;
+  return shared ? (name) => name.startsWith(prefix) : (name) => all.includes(name);
+}

@@ -1,0 +1,155 @@
+import {
+  closeSync,
+  copyFileSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  rmdirSync,
+  statSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { sha256File, temporaryBeside, writeWhole } from '../io/files.ts';
+import { withMutex } from '../io/mutex.ts';
+import { sha256 } from '../model/digest.ts';
+import { FileBlobs } from '../store/file-blobs.ts';
+import type { BlobInfo } from '../store/blobs.ts';
+import type { Endpoint, LocalFile, Placed, Purpose } from './endpoint.ts';
+
+/** A folder that any HTTP server may serve. */
+export class FolderEndpoint implements Endpoint {
+  readonly id: string;
+  readonly where: string;
+  readonly uri: string;
+  readonly width = 4;
+  private readonly blobs: FileBlobs;
+
+  constructor(readonly folder: string) {
+    this.where = folder;
+    this.id = `file:${encodeURI(folder)}`;
+    this.uri = `file://${encodeURI(folder)}`;
+    this.blobs = new FileBlobs(folder);
+  }
+
+  private path = (name: string): string => join(this.folder, name);
+
+  during<T>(_purpose: Purpose, work: () => Promise<T>): Promise<T> {
+    return withMutex(this.path('.slipway.lock'), work);
+  }
+
+  read(name: string): Promise<{ data: Buffer; tag: string } | undefined> {
+    return this.blobs.getTagged(name);
+  }
+
+  has(name: string, size: number): boolean {
+    try {
+      return statSync(this.path(name)).size === size;
+    } catch {
+      return false;
+    }
+  }
+
+  async placeFile(name: string, file: LocalFile): Promise<Placed> {
+    const path = this.path(name);
+    const there = await this.compare(path, file.sha256, file.size);
+    if (there) return there;
+    mkdirSync(dirname(path), { recursive: true });
+    try {
+      linkSync(file.path, path);
+      return 'written';
+    } catch (e) {
+      const { code } = e as NodeJS.ErrnoException;
+      if (code === 'EEXIST') return (await this.compare(path, file.sha256, file.size)) ?? 'other';
+      if (!['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'ENOSYS'].includes(code ?? '')) throw e;
+    }
+    const temporary = temporaryBeside(path);
+    try {
+      copyFileSync(file.path, temporary);
+      const handle = openSync(temporary, 'r');
+      fsyncSync(handle);
+      closeSync(handle);
+      return this.claim(temporary, path) ? 'written' : ((await this.compare(path, file.sha256, file.size)) ?? 'other');
+    } finally {
+      rmSync(temporary, { force: true });
+    }
+  }
+
+  async placeData(name: string, data: Buffer): Promise<Placed> {
+    const path = this.path(name);
+    const there = await this.compare(path, sha256(data), data.length);
+    if (there) return there;
+    const temporary = temporaryBeside(path);
+    try {
+      writeWhole(temporary, data);
+      return this.claim(temporary, path)
+        ? 'written'
+        : ((await this.compare(path, sha256(data), data.length)) ?? 'other');
+    } finally {
+      rmSync(temporary, { force: true });
+    }
+  }
+
+  /** Gives a file its name where nothing has it yet. */
+  private claim(temporary: string, path: string): boolean {
+    try {
+      linkSync(temporary, path);
+      return true;
+    } catch (e) {
+      if ((e as NodeJS.ErrnoException).code !== 'EEXIST') throw e;
+      return false;
+    }
+  }
+
+  /**
+   * Undefined where there is no such file. One of another size or content is `other`, but for an empty or shorter one:
+   * a crash of the machine leaves these, and they are removed.
+   */
+  private async compare(path: string, digest: string, size: number): Promise<Placed | undefined> {
+    let there: number;
+    try {
+      there = statSync(path).size;
+    } catch {
+      return undefined;
+    }
+    if (there === size && (await sha256File(path)) === digest) return 'there';
+    if (there >= size) return 'other';
+    rmSync(path, { force: true });
+    return undefined;
+  }
+
+  put(name: string, data: Buffer): Promise<void> {
+    writeWhole(this.path(name), data);
+    return Promise.resolve();
+  }
+
+  /** Only within `exclusively`: what is compared then is what is replaced. */
+  replace(name: string, data: Buffer, before: string | undefined): Promise<boolean> {
+    let now: string | undefined;
+    try {
+      now = sha256(readFileSync(this.path(name)));
+    } catch (e) {
+      if ((e as NodeJS.ErrnoException).code !== 'ENOENT') throw e;
+    }
+    if (now !== before) return Promise.resolve(false);
+    writeWhole(this.path(name), data);
+    return Promise.resolve(true);
+  }
+
+  list(prefix: string): AsyncIterable<BlobInfo> {
+    return this.blobs.list(prefix);
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.blobs.remove(name);
+    // Folders that are empty now go, too.
+    for (let at = dirname(name); at.includes('/'); at = dirname(at)) {
+      try {
+        rmdirSync(this.path(at));
+      } catch {
+        return;
+      }
+    }
+  }
+}

@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+import type { StoredFile } from '../model/result.ts';
+import { fieldOf } from './deb.ts';
+
+/** A file of a suite, by its path below the suite's folder. */
+export interface IndexFile {
+  path: string;
+  data: Buffer;
+}
+
+/** Where a package's file lies in the pool: by its source, as Debian's archive has it. */
+export function poolPath(stanza: string, file: string): string {
+  const source = (fieldOf(stanza, 'Source') ?? fieldOf(stanza, 'Package') ?? 'unknown').replace(/ .*$/, '');
+  const plain = /^[a-z0-9][a-z0-9+.-]*$/.test(source) ? source : 'unknown';
+  return `pool/main/${plain.startsWith('lib') ? plain.slice(0, 4) : plain[0]!}/${plain}/${file}`;
+}
+
+/** A package's entry in an index: its control stanza, and where its file is. */
+export function packageEntry(stanza: string, file: StoredFile): string {
+  const own = stanza
+    .split(/\n(?! )/)
+    .filter((f) => f && !/^(Filename|Size|MD5sum|SHA1|SHA256|SHA512):/i.test(f))
+    .join('\n');
+  return `${own}\nFilename: ${poolPath(stanza, file.name)}\nSize: ${file.size}\nSHA256: ${file.sha256}\n`;
+}
+
+/** What an index says of one package. */
+export interface Entry {
+  text: string;
+  sha256: string;
+  filename: string;
+  size: number;
+}
+
+/** The entries of an index that `renderPackages` wrote. */
+export function readPackages(text: string): Entry[] {
+  return text
+    .split('\n\n')
+    .filter((t) => t.trim())
+    .flatMap((t) => {
+      const entry = `${t.trim()}\n`;
+      const tail = /\nFilename: (\S+)\nSize: (\d+)\nSHA256: ([0-9a-f]{64})\n/.exec(entry);
+      return tail ? [{ text: entry, filename: tail[1]!, size: Number(tail[2]), sha256: tail[3]! }] : [];
+    });
+}
+
+export const renderPackages = (entries: readonly string[]): string => entries.map((e) => `${e}\n`).join('');
+
+/** What a Release file says beside digests. */
+export interface ReleaseFields {
+  origin: string;
+  suite: string;
+  codename: string;
+  architectures: readonly string[];
+  /** Milliseconds since 1970. */
+  date: number;
+  byHash: boolean;
+  /** Of the keys that may sign the next one, too. */
+  fingerprints: readonly string[];
+  validUntil?: number | undefined;
+  channel: string;
+  state: string;
+  sha512: boolean;
+}
+
+/** A Release file (Debian's repository format), with the digests of its suite's indices. */
+export function renderRelease(fields: ReleaseFields, files: readonly IndexFile[]): string {
+  const sums = (name: 'sha256' | 'sha512') =>
+    files.map((f) => ` ${createHash(name).update(f.data).digest('hex')} ${f.data.length} ${f.path}\n`).join('');
+  return [
+    `Origin: ${fields.origin}`,
+    `Label: ${fields.origin}`,
+    `Suite: ${fields.suite}`,
+    `Codename: ${fields.codename}`,
+    `Date: ${rfc822(fields.date)}`,
+    ...(fields.validUntil === undefined ? [] : [`Valid-Until: ${rfc822(fields.validUntil)}`]),
+    `Architectures: ${fields.architectures.join(' ')}`,
+    'Components: main',
+    `Description: ${fields.origin} packages, channel ${fields.channel}`,
+    `Acquire-By-Hash: ${fields.byHash ? 'yes' : 'no'}`,
+    ...(fields.fingerprints.length ? [`Signed-By: ${fields.fingerprints.join(',')}`] : []),
+    `Slipway-Channel: ${fields.channel}`,
+    `Slipway-State: ${fields.state}`,
+    `SHA256:\n${sums('sha256')}${fields.sha512 ? `SHA512:\n${sums('sha512')}` : ''}`,
+  ].join('\n');
+}
+
+const rfc822 = (milliseconds: number): string => new Date(milliseconds).toUTCString().replace('GMT', 'UTC');
+
+/** What a signed Release file says of itself, its signature unseen. */
+export interface SeenRelease {
+  state: string | undefined;
+  date: number | undefined;
+  validUntil: number | undefined;
+  signedBy: string[];
+  /** Digest (SHA-256) and size by path. */
+  files: Map<string, { sha256: string; size: number }>;
+  whole: boolean;
+}
+
+export function readRelease(text: string): SeenRelease {
+  const date = (name: string) => {
+    const value = Date.parse(fieldOf(text, name) ?? '');
+    return Number.isNaN(value) ? undefined : value;
+  };
+  const sums = /^SHA256:\n((?: .*\n)*)/m.exec(text)?.[1] ?? '';
+  return {
+    state: /^[0-9a-f]{64}$/.exec(fieldOf(text, 'Slipway-State') ?? '')?.[0],
+    date: date('Date'),
+    validUntil: date('Valid-Until'),
+    signedBy: (fieldOf(text, 'Signed-By') ?? '').split(',').filter((f) => /^[0-9A-F]+$/.test(f)),
+    files: new Map(
+      [...sums.matchAll(/^ ([0-9a-f]{64}) +(\d+) (\S+)$/gm)].map((m) => [m[3]!, { sha256: m[1]!, size: Number(m[2]) }]),
+    ),
+    whole: text.trimEnd().endsWith('-----END PGP SIGNATURE-----'),
+  };
+}
+
+/** The forms in which an index is served; `xz` packs it. */
+export async function packedIndex(
+  path: string,
+  data: Buffer,
+  xz: (data: Buffer) => Promise<Buffer>,
+): Promise<IndexFile[]> {
+  return [
+    { path, data },
+    { path: `${path}.gz`, data: gzipSync(data, { level: 6 }) },
+    { path: `${path}.xz`, data: await xz(data) },
+  ];
+}
+
+export const byHashPath = (path: string, sha256: string): string =>
+  `${path.slice(0, path.lastIndexOf('/'))}/by-hash/SHA256/${sha256}`;

@@ -1,0 +1,165 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import type { ChannelRules } from '../model/distro.ts';
+import { stampOf } from '../model/names.ts';
+import type { Store } from '../store/store.ts';
+import { judge } from './criteria.ts';
+import { readPackages } from './indices.ts';
+import { moveChannel, type Draft, type Moved, type Outlet } from './publication.ts';
+import { raiseVersions, sameFiles } from './raise.ts';
+import { readState, shortId, type OpenChannel, type State, type Suites, type Verdict } from './state.ts';
+
+/** Finds a state of a channel by its id or the beginning of it; its head where none is named. */
+export async function stateOf(
+  store: Store,
+  channel: OpenChannel,
+  id: string | undefined,
+): Promise<Result<{ id: string; state: State }>> {
+  if (id === undefined) {
+    if (channel.head && channel.headId) return good({ id: channel.headId, state: channel.head });
+    return bad(
+      error('channel-empty', `the channel '${channel.name}' has no state`, {
+        hint: '`slipway channel` lists channels',
+      }),
+    );
+  }
+  const found = channel.file.states.filter((s) => s.id.startsWith(id));
+  if (/^[0-9a-f]{6,64}$/.test(id) && found.length === 1) {
+    const state = await readState(store, found[0]!.id);
+    if (state) return good({ id: found[0]!.id, state });
+    return bad(error('state-lost', `the store lost the state ${shortId(found[0]!.id)}, or it was damaged`));
+  }
+  return bad(
+    error(
+      'state-unknown',
+      `the channel '${channel.name}' has ${found.length > 1 ? 'several states' : 'no state'} ${id}`,
+      {
+        hint: `\`slipway channel ${channel.name}\` lists its states`,
+      },
+    ),
+  );
+}
+
+/** Control stanzas of a state's packages, from its indices. */
+export async function stanzasOf(store: Store, state: State): Promise<Record<string, string[]>> {
+  const all: Record<string, string[]> = {};
+  for (const [suite, index] of Object.entries(state.indices))
+    all[suite] = readPackages((await store.readText(index)) ?? '').map((e) => e.text);
+  return all;
+}
+
+export interface Judged {
+  verdicts: Verdict[];
+  /** None failed. */
+  passed: boolean;
+}
+
+/** Every criterion's verdict on a state that is to be promoted. */
+export async function judgePromotion(
+  store: Store,
+  state: State,
+  to: OpenChannel,
+  rules: ChannelRules,
+  now: number,
+  approvedBy: string | undefined,
+): Promise<Judged> {
+  const stanzas = await stanzasOf(store, state);
+  const verdicts = judge(rules, { state, target: to.head, versions: to.value.versions, stanzas, now, approvedBy });
+  return { verdicts, passed: verdicts.every((v) => v.passed) };
+}
+
+export interface Promotion {
+  from: { channel: string; state: string };
+  state: State;
+  to: OpenChannel;
+  verdicts: Verdict[];
+  forced: string | undefined;
+  who: string;
+}
+
+/** Moves a channel to a state of another one: the same packages, byte for byte. */
+export function promoteState(promotion: Promotion, outlet: Outlet): Promise<Result<Moved>> {
+  const { state, to } = promotion;
+  const draft: Draft = {
+    kind: 'promotion',
+    from: promotion.from,
+    suites: { ...(to.head?.suites ?? to.former), ...state.suites },
+    tests: { ...to.head?.tests, ...state.tests },
+    stamp: state.stamp,
+    who: promotion.who,
+    verdicts: promotion.verdicts,
+    ...(promotion.forced === undefined ? {} : { forced: promotion.forced }),
+  };
+  return moveChannel(to, draft, outlet, state.lock);
+}
+
+export interface RollbackInput {
+  channel: OpenChannel;
+  id: string;
+  state: State;
+  /** The bytes of then, under the versions of then. */
+  pointer: boolean;
+  /** This machine's state folder. */
+  folder: string;
+  who: string;
+}
+
+export interface RolledBack {
+  moved: Moved;
+  /** Packages that are served under a new version. */
+  raised: number;
+  /** Packages that robots which have upgraded keep, as apt does not go down. */
+  kept: number;
+  /** Packages that the channel has no more. */
+  gone: number;
+}
+
+/**
+ * Takes a channel back to one of its states. Forward: what differs is packed anew under a version above all that the
+ * channel held, so that an upgrade takes robots back. Pointer: the very bytes of then.
+ */
+export async function rollBack(input: RollbackInput, outlet: Outlet): Promise<Result<RolledBack>> {
+  const { channel, state, pointer } = input;
+  const before = channel.head?.suites ?? {};
+  const stamp = stampOf(outlet.now);
+  let suites: Suites = state.suites;
+  let raised = 0;
+  if (!pointer) {
+    const scratch = join(input.folder, 'incoming');
+    mkdirSync(scratch, { recursive: true });
+    const made = await raiseVersions({
+      store: outlet.store,
+      scratch,
+      suites,
+      now: before,
+      versions: channel.value.versions,
+      stamp,
+    });
+    if (made.lost.length)
+      return bad(
+        error('state-lost', `the store lost ${made.lost.length} packages of the state ${shortId(input.id)}`, {
+          hint: 'go back to another state',
+        }),
+      );
+    suites = made.suites;
+    raised = made.raised.length;
+  }
+  const count = (of: (suite: string, debian: string) => boolean) =>
+    Object.entries(before).reduce((n, [s, packages]) => n + Object.keys(packages).filter((d) => of(s, d)).length, 0);
+  const kept = pointer
+    ? count((s, d) => state.suites[s]?.[d] !== undefined && !sameFiles(before[s]![d]!, state.suites[s]![d]))
+    : 0;
+  const gone = count((s, d) => suites[s]?.[d] === undefined);
+  const draft: Draft = {
+    kind: 'rollback',
+    from: { channel: channel.name, state: input.id },
+    suites,
+    tests: state.tests,
+    stamp: pointer ? state.stamp : stamp,
+    who: input.who,
+    verdicts: [],
+  };
+  const moved = await moveChannel(channel, draft, outlet, state.lock);
+  return moved.ok ? good({ moved: moved.value, raised, kept, gone }) : moved;
+}

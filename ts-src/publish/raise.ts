@@ -1,0 +1,81 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { debFile, stampSeconds } from '../model/names.ts';
+import type { StoredFile } from '../model/result.ts';
+import { compareDebianVersions, versionAbove } from '../plan/versions.ts';
+import type { Store } from '../store/store.ts';
+import { repackDeb } from './deb.ts';
+import type { HeldPackage, Suites, Versions } from './state.ts';
+
+export interface Raised {
+  suites: Suites;
+  /** Packages that were packed anew, by suite with architecture. */
+  raised: { suite: string; debian: string; from: string; to: string }[];
+  /** Digests of packages that the store lost, or that can't be packed anew. */
+  lost: string[];
+}
+
+export interface RaiseInput {
+  store: Store;
+  /** A folder for what is packed. */
+  scratch: string;
+  suites: Suites;
+  /** What clients have now. */
+  now: Suites;
+  /** The highest that the channel ever held. */
+  versions: Versions;
+  stamp: string;
+}
+
+/**
+ * Gives each package whose version would go down, or stay while its bytes change, a version above all that its channel
+ * ever held: apt would not install it otherwise. Its files stay as they were built.
+ */
+export async function raiseVersions(input: RaiseInput): Promise<Raised> {
+  const { store, suites, now, versions, stamp } = input;
+  const all: Suites = {};
+  const jobs: { suite: string; debian: string; held: HeldPackage; to: string }[] = [];
+  for (const [suite, packages] of Object.entries(suites)) {
+    all[suite] = { ...packages };
+    for (const [debian, held] of Object.entries(packages)) {
+      const highest = versions[suite]?.[debian];
+      if (highest === undefined) continue;
+      const order = compareDebianVersions(held.version, highest);
+      if (order > 0 || sameFiles(held, now[suite]?.[debian])) continue;
+      // Where nothing is known of the bytes that were served under this version it may have been these.
+      if (order === 0 && !Object.hasOwn(now, suite)) continue;
+      jobs.push({ suite, debian, held, to: versionAbove(held.version, stamp, highest) });
+    }
+  }
+  const lost: string[] = [];
+  await store.many(jobs, async ({ suite, debian, held, to }) => {
+    const files = await repackAll(input, held, to);
+    if (files.ok) all[suite]![debian] = { ...held, version: to, files: files.value };
+    else lost.push(...files.lost);
+  });
+  return { suites: all, raised: jobs.map((j) => ({ ...j, from: j.held.version })), lost };
+}
+
+export const sameFiles = (a: HeldPackage, b: HeldPackage | undefined): boolean =>
+  b !== undefined &&
+  a.files.length === b.files.length &&
+  a.files.every((f, i) => f.sha256 === b.files[i]!.sha256 && f.name === b.files[i]!.name);
+
+async function repackAll(
+  { store, scratch, stamp }: RaiseInput,
+  held: HeldPackage,
+  to: string,
+): Promise<{ ok: true; value: StoredFile[] } | { ok: false; lost: string[] }> {
+  const value: StoredFile[] = [];
+  for (const file of held.files) {
+    const path = await store.path(file);
+    const packed = path && (await repackDeb(readFileSync(path), held.version, to, stampSeconds(stamp)));
+    if (!packed) return { ok: false, lost: [file.sha256] };
+    const [name, , architecture] = file.name.replace(/\.deb$/, '').split('_');
+    const target = join(scratch, debFile(name!, to, architecture!));
+    writeFileSync(target, packed);
+    value.push(await store.put(target));
+    rmSync(target, { force: true });
+  }
+  return { ok: true, value };
+}

@@ -1,0 +1,146 @@
+import { sha256 } from '../model/digest.ts';
+import type { Store } from '../store/store.ts';
+import type { Endpoint } from './endpoint.ts';
+import { byHashPath, readPackages, readRelease } from './indices.ts';
+import { channelFile, openChannel, readState, shortId, type Listed, type OpenChannel } from './state.ts';
+
+const day = 86_400_000;
+
+/**
+ * The states that a channel has no more of: those beyond `keep`, whose successor is older than the grace. States of
+ * unlimited channels all stay.
+ */
+export function expiredStates(
+  states: readonly Listed[],
+  keep: number | undefined,
+  graceDays: number,
+  now: number,
+): Listed[] {
+  if (keep === undefined) return [];
+  return states.filter((_, i) => i >= keep && i > 0 && now - states[i - 1]!.when > graceDays * day);
+}
+
+/** Takes states out of a channel's list. False: another writer came in between. */
+export const dropStates = (store: Store, channel: OpenChannel, expired: readonly Listed[]): Promise<boolean> =>
+  store.replaceJson(
+    channelFile(channel.name),
+    { ...channel.file, states: channel.file.states.filter((s) => !expired.includes(s)) },
+    channel.tag,
+  );
+
+/** Files that no state needs, each with the moment since when. */
+interface Condemned {
+  schema: 1;
+  since: Record<string, number>;
+}
+
+const condemnedFile = '.slipway/condemned.json';
+
+export interface Swept {
+  removed: { name: string; size: number }[];
+  /** Files that nothing needs, and that wait for the grace to end. */
+  waiting: number;
+  kept: number;
+}
+
+/**
+ * Mark and sweep of a repository: what no listed state of its channel has goes once the grace has passed since that was
+ * found. A publication that goes on meanwhile keeps it out: undefined then.
+ */
+export async function sweepRepository(
+  store: Store,
+  channel: string,
+  endpoint: Endpoint,
+  graceDays: number,
+  now: number,
+  dryRun: boolean,
+): Promise<Swept | undefined> {
+  return endpoint.during('clean-up', async () => {
+    // Read within: what another publication lists before is marked, and none begins meanwhile.
+    const marked = await markAll(store, await openChannel(store, channel), endpoint);
+    if (!marked) return undefined;
+    const read = await endpoint.read(condemnedFile);
+    const before = condemnedIn(read?.data);
+    const since: Condemned['since'] = {};
+    const swept: Swept = { removed: [], waiting: 0, kept: 0 };
+    const begun = Date.now();
+    for (const folder of ['pool', 'dists']) {
+      for await (const { name, size } of endpoint.list(folder)) {
+        if (marked(name)) {
+          swept.kept++;
+          continue;
+        }
+        const found = before[name] ?? now;
+        if (now - found >= graceDays * day) swept.removed.push({ name, size });
+        else {
+          since[name] = found;
+          swept.waiting++;
+        }
+      }
+    }
+    if (dryRun) return swept;
+    for (const { name } of swept.removed) {
+      // Not beyond the time for which publications wait for a clean-up.
+      if (Date.now() - begun < 540_000) await endpoint.remove(name);
+      else since[name] = before[name] ?? now;
+    }
+    const condemned: Condemned = { schema: 1, since };
+    await endpoint.put(condemnedFile, Buffer.from(JSON.stringify(condemned)));
+    return swept;
+  });
+}
+
+function condemnedIn(data: Buffer | undefined): Condemned['since'] {
+  try {
+    const read = JSON.parse(data?.toString('utf8') ?? '{}') as Partial<Condemned>;
+    return read.since ?? {};
+  } catch {
+    return {};
+  }
+}
+
+/** Says of each file whether a listed state has it; undefined where a state can't be read: then nothing may go. */
+async function markAll(
+  store: Store,
+  channel: OpenChannel,
+  endpoint: Endpoint,
+): Promise<((name: string) => boolean) | undefined> {
+  if (!channel.head) return undefined;
+  const files = new Set<string>();
+  const states = new Set<string>();
+  const suites = new Set<string>();
+  for (const { id } of channel.file.states) {
+    const state = await readState(store, id);
+    if (!state) return undefined;
+    states.add(shortId(id));
+    for (const [key, index] of Object.entries(state.indices)) {
+      const suite = key.slice(0, key.lastIndexOf('/'));
+      suites.add(suite);
+      const text = await store.readText(index);
+      if (text === undefined) return undefined;
+      for (const entry of readPackages(text)) files.add(entry.filename);
+      const path = `main/binary-${key.slice(suite.length + 1)}/Packages`;
+      files.add(`dists/${suite}/${byHashPath(path, sha256(text))}`);
+    }
+    for (const suite of suites) await markRelease(endpoint, `dists/states/${shortId(id)}/${suite}`, suite, files);
+  }
+  for (const suite of suites) await markRelease(endpoint, `dists/${suite}`, suite, files);
+  return (name) => {
+    if (files.has(name)) return true;
+    const state = /^dists\/states\/([^/]+)\//.exec(name)?.[1];
+    if (state !== undefined) return states.has(state);
+    // Plain names are overwritten by each publication; those of suites and architectures that are gone are not marked.
+    return (
+      /^dists\/(.+)\/(InRelease|Release|Release\.gpg)$/.test(name) && suites.has(/^dists\/(.+)\/[^/]+$/.exec(name)![1]!)
+    );
+  };
+}
+
+/** Marks the indices that a Release file names, and their by-hash names. */
+async function markRelease(endpoint: Endpoint, folder: string, suite: string, files: Set<string>): Promise<void> {
+  const read = await endpoint.read(`${folder}/InRelease`);
+  for (const [path, { sha256: digest }] of readRelease(read?.data.toString('utf8') ?? '').files) {
+    files.add(`dists/${suite}/${path}`);
+    files.add(`dists/${suite}/${byHashPath(path, digest)}`);
+  }
+}

@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sha256 } from '../model/digest.ts';
+import type { BlobInfo } from '../store/blobs.ts';
+import { S3Blobs, parseS3 } from '../store/s3-blobs.ts';
+import type { Endpoint, LocalFile, Placed, Purpose } from './endpoint.ts';
+
+/** What never changes, and what changes with each publication: caches between must ask again after a minute. */
+const forever = { 'cache-control': 'public, max-age=31536000, immutable' };
+const short = { 'cache-control': 'public, max-age=60, must-revalidate' };
+
+const leaseFile = '.slipway/leases.json';
+/** Milliseconds after which nobody waits for a lease any more. */
+export const lasting: Record<Purpose, number> = { publication: 6 * 3_600_000, 'clean-up': 600_000 };
+
+interface Lease {
+  id: string;
+  purpose: Purpose;
+  until: number;
+}
+
+function leasesIn(data: Buffer | undefined): Lease[] {
+  try {
+    const read: unknown = JSON.parse(data?.toString('utf8') ?? '[]');
+    return Array.isArray(read) ? (read as Lease[]).filter((l) => typeof l?.until === 'number') : [];
+  } catch {
+    return [];
+  }
+}
+
+/** A bucket of any S3-compatible server. No request lists it but those of a clean-up. */
+export class S3Endpoint implements Endpoint {
+  readonly where: string;
+  readonly uri: string;
+  readonly width = 16;
+  private readonly blobs: S3Blobs;
+
+  constructor(
+    readonly id: string,
+    env: NodeJS.ProcessEnv,
+  ) {
+    const place = parseS3(id, env);
+    this.blobs = new S3Blobs(place);
+    this.where = this.blobs.where;
+    this.uri = `${place.endpoint}/${[place.bucket, ...place.prefix.split('/')].filter(Boolean).map(encodeURIComponent).join('/')}`;
+  }
+
+  /**
+   * Publications and clean-ups keep each other out by a file of leases, which is changed by compare-and-swap. A lease
+   * ends by itself: that of a killed process holds up clean-ups for some hours, and publications for minutes.
+   */
+  async during<T>(purpose: Purpose, work: () => Promise<T>): Promise<T | undefined> {
+    const me = randomBytes(8).toString('hex');
+    if (!(await this.take(purpose, me))) return undefined;
+    try {
+      return await work();
+    } finally {
+      await this.change((leases) => leases.filter((l) => l.id !== me));
+    }
+  }
+
+  private async take(purpose: Purpose, id: string): Promise<boolean> {
+    for (;;) {
+      let wait = false;
+      await this.change((leases) => {
+        const others = leases.filter((l) => l.until > Date.now());
+        wait = others.some((l) => l.purpose !== purpose || purpose === 'clean-up');
+        return wait ? undefined : [...others, { id, purpose, until: Date.now() + lasting[purpose] }];
+      });
+      if (!wait) return true;
+      if (purpose === 'clean-up') return false;
+      await sleep(2000);
+    }
+  }
+
+  private async change(how: (leases: Lease[]) => Lease[] | undefined): Promise<void> {
+    for (let attempt = 0; attempt < 100; attempt++) {
+      const now = await this.blobs.getTagged(leaseFile);
+      const leases = how(leasesIn(now?.data));
+      if (!leases || (await this.blobs.replace(leaseFile, Buffer.from(JSON.stringify(leases)), now?.tag))) return;
+      await sleep(50 + Math.random() * 200);
+    }
+    throw Object.assign(new Error(`the leases of ${this.where} can't be changed`), { code: 'ESTORE' });
+  }
+
+  read(name: string): Promise<{ data: Buffer; tag: string } | undefined> {
+    return this.blobs.getTagged(name);
+  }
+
+  has(): undefined {
+    return undefined;
+  }
+
+  placeFile(name: string, file: LocalFile): Promise<Placed> {
+    return this.blobs.create(name, { file: file.path }, file.sha256, { ...forever, ...typeOf(name) });
+  }
+
+  placeData(name: string, data: Buffer): Promise<Placed> {
+    return this.blobs.create(name, { data }, sha256(data), { ...forever, ...typeOf(name) });
+  }
+
+  async put(name: string, data: Buffer): Promise<void> {
+    await this.blobs.putWith(name, data, { ...short, ...typeOf(name) });
+  }
+
+  replace(name: string, data: Buffer, before: string | undefined): Promise<boolean> {
+    return this.blobs.putWith(name, data, { ...short, ...typeOf(name) }, before ?? null);
+  }
+
+  list(prefix: string): AsyncIterable<BlobInfo> {
+    return this.blobs.list(prefix);
+  }
+
+  remove(name: string): Promise<void> {
+    return this.blobs.remove(name);
+  }
+}
+
+const typeOf = (name: string): Record<string, string> => ({
+  'content-type': name.endsWith('.deb')
+    ? 'application/vnd.debian.binary-package'
+    : /\.(gz|xz)$/.test(name)
+      ? 'application/octet-stream'
+      : 'text/plain; charset=utf-8',
+});

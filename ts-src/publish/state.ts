@@ -1,0 +1,228 @@
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { compare } from '../model/diagnostics.ts';
+import { sha256 } from '../model/digest.ts';
+import { channelSuite } from '../model/names.ts';
+import type { Scope, Target } from '../model/plan.ts';
+import type { StoredFile } from '../model/result.ts';
+import { compareDebianVersions } from '../plan/versions.ts';
+import type { Store } from '../store/store.ts';
+import type { Endpoint } from './endpoint.ts';
+import { readRelease } from './indices.ts';
+
+/** One package as a state holds it. */
+export interface HeldPackage {
+  version: string;
+  key: string;
+  files: StoredFile[];
+  abi: string;
+  requires: string[];
+  /** Packages of the distribution that it needs to run, by Debian name. */
+  needs?: string[];
+}
+
+/** Packages by suite with architecture (`channelSuite`) and Debian package. */
+export type Suites = Record<string, Record<string, HeldPackage>>;
+/** The highest version that a channel ever held, by suite with architecture and Debian package. */
+export type Versions = Record<string, Record<string, string>>;
+
+/** What a criterion came to when a state was promoted. */
+export interface Verdict {
+  criterion: string;
+  passed: boolean;
+  reason: string;
+}
+
+/** Immutable: its id is the digest of its text. */
+export interface State {
+  schema: 1;
+  channel: string;
+  /** The state that the channel held before. */
+  previous: string | undefined;
+  kind: 'publication' | 'promotion' | 'rollback' | 'renewal';
+  /** The state that its packages come from: promoted, or gone back to. */
+  from?: { channel: string; state: string } | undefined;
+  suites: Suites;
+  /** By suite with architecture the text of its Packages index. */
+  indices: Record<string, StoredFile>;
+  versions: Versions;
+  /** What the tests of packages gave, where they were run, by suite with architecture. */
+  tests: Record<string, Record<string, 'passed' | 'failed' | 'flaky'>>;
+  /** Stamp of the plan, and the lock of its sources. */
+  stamp: string;
+  lock: StoredFile | undefined;
+  /** Milliseconds since 1970. */
+  when: number;
+  who: string;
+  run?: string | undefined;
+  verdicts: Verdict[];
+  /** Why criteria that failed did not count. */
+  forced?: string | undefined;
+}
+
+/** A state in a channel's list. */
+export interface Listed {
+  id: string;
+  when: number;
+  kind: State['kind'];
+}
+
+/** What of a channel changes: which states it has had, the last one first. */
+export interface ChannelFile {
+  schema: 2;
+  states: Listed[];
+  /** The head is being brought to its endpoints. A run that finds this finishes it. */
+  switching: boolean;
+  /** URIs of the repositories that serve it: all of them have the head, unless it is being brought to them. */
+  endpoints: string[];
+}
+
+/** As channels were written before there were states. */
+interface FormerChannel {
+  schema: 1;
+  suites: Suites;
+  versions: Versions;
+}
+
+export const channelFile = (name: string): string => `channels/${name}.json`;
+const stateFile = (id: string): string => `states/${id.slice(0, 2)}/${id}.json.gz`;
+
+/** As much of an id as paths and people use. */
+export const shortId = (id: string): string => id.slice(0, 16);
+
+/** The same packages in the same suites have the same content, whoever published them. */
+export const contentOf = (suites: Suites): string => sha256(canonical(suites));
+
+/** JSON with sorted keys. */
+const canonical = (value: unknown): string =>
+  JSON.stringify(value, (_key, v: unknown) =>
+    typeof v === 'object' && v !== null && !Array.isArray(v)
+      ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => compare(a, b)))
+      : v,
+  );
+
+export async function writeState(store: Store, state: State): Promise<string> {
+  const text = canonical(state);
+  const id = sha256(text);
+  await store.putBlob(stateFile(id), gzipSync(text, { level: 1 }));
+  return id;
+}
+
+/** A state by its id; undefined where it is gone or damaged. */
+export async function readState(store: Store, id: string): Promise<State | undefined> {
+  if (!/^[0-9a-f]{64}$/.test(id)) return undefined;
+  const data = await store.getBlob(stateFile(id));
+  if (!data) return undefined;
+  try {
+    const text = gunzipSync(data, { maxOutputLength: 1 << 30 });
+    return sha256(text) === id ? (JSON.parse(text.toString('utf8')) as State) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A channel as it was read, with what a writer must show to have read the last state. */
+export interface OpenChannel {
+  name: string;
+  file: ChannelFile;
+  tag: string | undefined;
+  headId: string | undefined;
+  head: State | undefined;
+  /** What a writer that knew no states left. */
+  former: Suites | undefined;
+  value: { versions: Versions };
+}
+
+/**
+ * Reads a channel. One whose file is damaged, or whose last states are gone, is read as far as it is known; `versions`
+ * is the highest of all that is left.
+ */
+export async function openChannel(store: Store, name: string): Promise<OpenChannel> {
+  const { value, tag } = await store.readTagged<ChannelFile | FormerChannel>(channelFile(name));
+  if (value?.schema === 1) {
+    const file: ChannelFile = { schema: 2, states: [], switching: false, endpoints: [] };
+    const { suites, versions } = value;
+    return { name, file, tag, headId: undefined, head: undefined, former: suites, value: { versions } };
+  }
+  const file: ChannelFile = value?.schema === 2 ? value : { schema: 2, states: [], switching: false, endpoints: [] };
+  for (const { id } of file.states) {
+    const head = await readState(store, id);
+    if (head) return { name, file, tag, headId: id, head, former: undefined, value: { versions: head.versions } };
+  }
+  return { name, file, tag, headId: undefined, head: undefined, former: undefined, value: { versions: {} } };
+}
+
+/** Lists a state as the channel's head. False: another writer was first. */
+export async function claimHead(
+  store: Store,
+  channel: OpenChannel,
+  id: string,
+  state: State,
+  endpoints: readonly Endpoint[],
+): Promise<OpenChannel | undefined> {
+  const states = [{ id, when: state.when, kind: state.kind }, ...channel.file.states.filter((s) => s.id !== id)];
+  const file: ChannelFile = { schema: 2, states, switching: true, endpoints: endpoints.map((e) => e.id) };
+  if (!(await store.replaceJson(channelFile(channel.name), file, channel.tag))) return undefined;
+  return reread(store, { ...channel, file, headId: id, head: state, former: undefined });
+}
+
+/** Says that the head is at its endpoints. Where another writer came in between, what it says counts. */
+export async function finishSwitch(store: Store, channel: OpenChannel): Promise<void> {
+  if (channel.file.switching)
+    await store.replaceJson(channelFile(channel.name), { ...channel.file, switching: false }, channel.tag);
+}
+
+async function reread(store: Store, channel: OpenChannel): Promise<OpenChannel> {
+  const { tag } = await store.readTagged<ChannelFile>(channelFile(channel.name));
+  return { ...channel, tag };
+}
+
+/** Finds what a channel held at the highest, by suite and Debian package. */
+export const heldIn =
+  (versions: Versions) =>
+  (scope: Scope, target: Target, debian: string): string | undefined =>
+    versions[channelSuite(scope.distribution, target)]?.[debian];
+
+/** The highest of each. */
+export function highest(before: Versions, suites: Suites): Versions {
+  const all: Versions = { ...before };
+  for (const [suite, packages] of Object.entries(suites)) {
+    const of = { ...all[suite] };
+    for (const [debian, { version }] of Object.entries(packages)) {
+      const held = of[debian];
+      if (held === undefined || compareDebianVersions(version, held) > 0) of[debian] = version;
+    }
+    all[suite] = of;
+  }
+  return all;
+}
+
+/**
+ * A channel whose file is gone or damaged, read from what its endpoints serve: a Release file names its state, and each
+ * state the one before it.
+ */
+export async function restoreChannel(
+  store: Store,
+  channel: OpenChannel,
+  endpoints: readonly Endpoint[],
+  suites: readonly string[],
+): Promise<OpenChannel> {
+  if (channel.head || channel.former) return channel;
+  for (const endpoint of endpoints) {
+    for (const suite of suites) {
+      const served = await endpoint.read(`dists/${suite}/InRelease`);
+      const id = served && readRelease(served.data.toString('utf8')).state;
+      const head = id === undefined ? undefined : await readState(store, id);
+      if (!head || id === undefined || head.channel !== channel.name) continue;
+      const states: Listed[] = [];
+      for (let at: string | undefined = id; at !== undefined && states.length < 1000;) {
+        const state: State | undefined = await readState(store, at);
+        if (!state) break;
+        states.push({ id: at, when: state.when, kind: state.kind });
+        at = state.previous;
+      }
+      const file: ChannelFile = { ...channel.file, states };
+      return { ...channel, file, headId: id, head, value: { versions: head.versions } };
+    }
+  }
+  return channel;
+}
