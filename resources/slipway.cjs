@@ -66,7 +66,7 @@ function lettersOf(word) {
 }
 function bits(set) {
   let n = 0;
-  for (let rest = set; rest !== 0; rest &= rest - 1) n++;
+  for (let rest2 = set; rest2 !== 0; rest2 &= rest2 - 1) n++;
   return n;
 }
 function distance(a, b, limit) {
@@ -109,7 +109,7 @@ var init_diagnostics = __esm({
         });
       }
       /** The nearest first, at most `most`. */
-      of(name5, most3) {
+      of(name5, most5) {
         const limit = Math.min(3, Math.max(1, Math.floor(name5.length / 3)));
         const found2 = [];
         const wanted = name5.toLowerCase();
@@ -121,21 +121,32 @@ var init_diagnostics = __esm({
             if (d <= limit && d < wanted.length) found2.push([d, candidate.name]);
           }
         }
-        return found2.sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).slice(0, most3).map(([, n]) => n);
+        return found2.sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).slice(0, most5).map(([, n]) => n);
       }
     };
   }
 });
 
+// ts-src/model/digest.ts
+var crypto2, atOnce, sha256;
+var init_digest = __esm({
+  "ts-src/model/digest.ts"() {
+    "use strict";
+    crypto2 = __toESM(require("node:crypto"));
+    atOnce = crypto2.hash;
+    sha256 = (data, encoding = "hex") => atOnce ? atOnce("sha256", data, encoding) : crypto2.createHash("sha256").update(data).digest(encoding);
+  }
+});
+
 // ts-src/io/files.ts
-function writeWhole(path2, data, options4 = {}) {
+function writeWhole(path2, data, options5 = {}) {
   (0, import_node_fs2.mkdirSync)((0, import_node_path2.dirname)(path2), { recursive: true });
   const temporary = temporaryBeside(path2);
   const handle = (0, import_node_fs2.openSync)(temporary, "wx");
   try {
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
     for (let written = 0; written < bytes.length; ) written += (0, import_node_fs2.writeSync)(handle, bytes, written);
-    if (options4.sync !== false) (0, import_node_fs2.fsyncSync)(handle);
+    if (options5.sync !== false) (0, import_node_fs2.fsyncSync)(handle);
   } catch (e) {
     (0, import_node_fs2.closeSync)(handle);
     (0, import_node_fs2.rmSync)(temporary, { force: true });
@@ -163,18 +174,21 @@ function readJson(path2, encoding = "utf8") {
   }
 }
 async function sha256File(path2) {
+  if ((0, import_node_fs2.statSync)(path2).size <= small) return sha256((0, import_node_fs2.readFileSync)(path2));
   const hash3 = (0, import_node_crypto.createHash)("sha256");
   for await (const chunk of (0, import_node_fs2.createReadStream)(path2, { highWaterMark: 1 << 20 })) hash3.update(chunk);
   return hash3.digest("hex");
 }
-var import_node_crypto, import_node_fs2, import_node_path2, temporaryBeside, exists;
+var import_node_crypto, import_node_fs2, import_node_path2, temporaryBeside, small, exists;
 var init_files = __esm({
   "ts-src/io/files.ts"() {
     "use strict";
     import_node_crypto = require("node:crypto");
     import_node_fs2 = require("node:fs");
     import_node_path2 = require("node:path");
+    init_digest();
     temporaryBeside = (path2) => (0, import_node_path2.join)((0, import_node_path2.dirname)(path2), `.tmp-${process.pid}-${(0, import_node_crypto.randomBytes)(6).toString("hex")}`);
+    small = 1 << 20;
     exists = import_node_fs2.existsSync;
   }
 });
@@ -416,7 +430,7 @@ var init_aws4fetch_esm = __esm({
 
 // node_modules/fast-xml-parser/src/util.js
 function getAllMatches(string3, regex) {
-  const matches = [];
+  const matches2 = [];
   let match = regex.exec(string3);
   while (match) {
     const allmatches = [];
@@ -425,10 +439,10 @@ function getAllMatches(string3, regex) {
     for (let index = 0; index < len; index++) {
       allmatches.push(match[index]);
     }
-    matches.push(allmatches);
+    matches2.push(allmatches);
     match = regex.exec(string3);
   }
-  return matches;
+  return matches2;
 }
 function isExist(v) {
   return typeof v !== "undefined";
@@ -462,8 +476,8 @@ var init_util = __esm({
 });
 
 // node_modules/fast-xml-parser/src/validator.js
-function validate(xmlData, options4) {
-  options4 = Object.assign({}, defaultOptions, options4);
+function validate(xmlData, options5) {
+  options5 = Object.assign({}, defaultOptions, options5);
   const tags2 = [];
   let tagFound = false;
   let reachedRoot = false;
@@ -514,7 +528,7 @@ function validate(xmlData, options4) {
         if (attrStr[attrStr.length - 1] === "/") {
           const attrStrStart = i - attrStr.length;
           attrStr = attrStr.substring(0, attrStr.length - 1);
-          const isValid = validateAttributeString(attrStr, options4);
+          const isValid = validateAttributeString(attrStr, options5);
           if (isValid === true) {
             tagFound = true;
           } else {
@@ -542,13 +556,13 @@ function validate(xmlData, options4) {
             }
           }
         } else {
-          const isValid = validateAttributeString(attrStr, options4);
+          const isValid = validateAttributeString(attrStr, options5);
           if (isValid !== true) {
             return getErrorObject(isValid.err.code, isValid.err.msg, getLineNumberForPosition(xmlData, i - attrStr.length + isValid.err.line));
           }
           if (reachedRoot === true) {
             return getErrorObject("InvalidXml", "Multiple possible root nodes found.", getLineNumberForPosition(xmlData, i));
-          } else if (options4.unpairedTags.indexOf(tagName) !== -1) {
+          } else if (options5.unpairedTags.indexOf(tagName) !== -1) {
           } else {
             tags2.push({ tagName, tagStartPos });
           }
@@ -723,25 +737,25 @@ function scanAttributeTokens(attrStr) {
   }
   return tokens;
 }
-function validateAttributeString(attrStr, options4) {
-  const matches = scanAttributeTokens(attrStr);
+function validateAttributeString(attrStr, options5) {
+  const matches2 = scanAttributeTokens(attrStr);
   const attrNames = {};
-  for (let i = 0; i < matches.length; i++) {
-    if (matches[i][1].length === 0) {
-      return getErrorObject("InvalidAttr", "Attribute '" + matches[i][2] + "' has no space in starting.", getPositionFromMatch(matches[i]));
-    } else if (matches[i][3] !== void 0 && matches[i][4] === void 0) {
-      return getErrorObject("InvalidAttr", "Attribute '" + matches[i][2] + "' is without value.", getPositionFromMatch(matches[i]));
-    } else if (matches[i][3] === void 0 && !options4.allowBooleanAttributes) {
-      return getErrorObject("InvalidAttr", "boolean attribute '" + matches[i][2] + "' is not allowed.", getPositionFromMatch(matches[i]));
+  for (let i = 0; i < matches2.length; i++) {
+    if (matches2[i][1].length === 0) {
+      return getErrorObject("InvalidAttr", "Attribute '" + matches2[i][2] + "' has no space in starting.", getPositionFromMatch(matches2[i]));
+    } else if (matches2[i][3] !== void 0 && matches2[i][4] === void 0) {
+      return getErrorObject("InvalidAttr", "Attribute '" + matches2[i][2] + "' is without value.", getPositionFromMatch(matches2[i]));
+    } else if (matches2[i][3] === void 0 && !options5.allowBooleanAttributes) {
+      return getErrorObject("InvalidAttr", "boolean attribute '" + matches2[i][2] + "' is not allowed.", getPositionFromMatch(matches2[i]));
     }
-    const attrName = matches[i][2];
+    const attrName = matches2[i][2];
     if (!validateAttrName(attrName)) {
-      return getErrorObject("InvalidAttr", "Attribute '" + attrName + "' is an invalid name.", getPositionFromMatch(matches[i]));
+      return getErrorObject("InvalidAttr", "Attribute '" + attrName + "' is an invalid name.", getPositionFromMatch(matches2[i]));
     }
     if (!Object.prototype.hasOwnProperty.call(attrNames, attrName)) {
       attrNames[attrName] = 1;
     } else {
-      return getErrorObject("InvalidAttr", "Attribute '" + attrName + "' is repeated.", getPositionFromMatch(matches[i]));
+      return getErrorObject("InvalidAttr", "Attribute '" + attrName + "' is repeated.", getPositionFromMatch(matches2[i]));
     }
   }
   return true;
@@ -974,26 +988,26 @@ var init_EntityDecoder = __esm({
        *   `ENTITY_ACTION.ALLOW` to accept, `ENTITY_ACTION.BLOCK` to silently skip, or
        *   `ENTITY_ACTION.THROW` to abort with an error.
        */
-      constructor(options4 = {}) {
-        this._limit = options4.limit || {};
+      constructor(options5 = {}) {
+        this._limit = options5.limit || {};
         this._maxTotalExpansions = this._limit.maxTotalExpansions || 0;
         this._maxExpandedLength = this._limit.maxExpandedLength || 0;
-        this._postCheck = typeof options4.postCheck === "function" ? options4.postCheck : (r) => r;
+        this._postCheck = typeof options5.postCheck === "function" ? options5.postCheck : (r) => r;
         this._limitTiers = parseLimitTiers(this._limit.applyLimitsTo ?? LIMIT_TIER_EXTERNAL);
-        this._numericAllowed = options4.numericAllowed ?? true;
-        this._baseMap = mergeEntityMaps(XML, options4.namedEntities || null);
+        this._numericAllowed = options5.numericAllowed ?? true;
+        this._baseMap = mergeEntityMaps(XML, options5.namedEntities || null);
         this._externalMap = /* @__PURE__ */ Object.create(null);
         this._inputMap = /* @__PURE__ */ Object.create(null);
         this._totalExpansions = 0;
         this._expandedLength = 0;
-        this._removeSet = new Set(options4.remove && Array.isArray(options4.remove) ? options4.remove : []);
-        this._leaveSet = new Set(options4.leave && Array.isArray(options4.leave) ? options4.leave : []);
-        const ncrCfg = parseNCRConfig(options4.ncr);
+        this._removeSet = new Set(options5.remove && Array.isArray(options5.remove) ? options5.remove : []);
+        this._leaveSet = new Set(options5.leave && Array.isArray(options5.leave) ? options5.leave : []);
+        const ncrCfg = parseNCRConfig(options5.ncr);
         this._ncrXmlVersion = ncrCfg.xmlVersion;
         this._ncrOnLevel = ncrCfg.onLevel;
         this._ncrNullLevel = ncrCfg.nullLevel;
-        this._onExternalEntity = typeof options4.onExternalEntity === "function" ? options4.onExternalEntity : null;
-        this._onInputEntity = typeof options4.onInputEntity === "function" ? options4.onInputEntity : null;
+        this._onExternalEntity = typeof options5.onExternalEntity === "function" ? options5.onExternalEntity : null;
+        this._onInputEntity = typeof options5.onInputEntity === "function" ? options5.onInputEntity : null;
       }
       // -------------------------------------------------------------------------
       // Private: registration hook dispatch
@@ -1440,8 +1454,8 @@ var init_OptionsBuilder = __esm({
       // if true, pass jPath string to callbacks; if false, pass matcher instance
       onDangerousProperty: defaultOnDangerousProperty
     };
-    buildOptions = function(options4) {
-      const built = Object.assign({}, defaultOptions2, options4);
+    buildOptions = function(options5) {
+      const built = Object.assign({}, defaultOptions2, options5);
       const propertyNameOptions = [
         { value: built.attributeNamePrefix, name: "attributeNamePrefix" },
         { value: built.attributesGroupName, name: "attributesGroupName" },
@@ -1571,9 +1585,9 @@ var init_DocTypeReader = __esm({
   "node_modules/fast-xml-parser/src/xmlparser/DocTypeReader.js"() {
     init_src2();
     DocTypeReader = class {
-      constructor(options4, xmlVersion) {
-        this.suppressValidationErr = !options4;
-        this.options = options4;
+      constructor(options5, xmlVersion) {
+        this.suppressValidationErr = !options5;
+        this.options = options5;
         this.xmlVersion = xmlVersion || 1;
       }
       setXmlVersion(xmlVersion = 1) {
@@ -2091,29 +2105,29 @@ var init_anynum = __esm({
 });
 
 // node_modules/strnum/strnum.js
-function toNumber(str, options4 = {}) {
-  options4 = Object.assign({}, consider, options4);
+function toNumber(str, options5 = {}) {
+  options5 = Object.assign({}, consider, options5);
   if (!str || typeof str !== "string") return str;
   let trimmedStr = str.trim();
   if (trimmedStr.length === 0) return str;
-  else if (options4.skipLike !== void 0 && options4.skipLike.test(trimmedStr)) return str;
+  else if (options5.skipLike !== void 0 && options5.skipLike.test(trimmedStr)) return str;
   else if (trimmedStr === "0") return 0;
-  if (options4.unicode) {
+  if (options5.unicode) {
     trimmedStr = anynum_default(trimmedStr);
     if (trimmedStr === "0") return 0;
   }
-  if (options4.hex && hexRegex.test(trimmedStr)) {
+  if (options5.hex && hexRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 16);
-  } else if (options4.binary && binRegex.test(trimmedStr)) {
+  } else if (options5.binary && binRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 2);
-  } else if (options4.octal && octRegex.test(trimmedStr)) {
+  } else if (options5.octal && octRegex.test(trimmedStr)) {
     return parse_int(trimmedStr, 8);
   } else if (!isFinite(trimmedStr)) {
     const num = Number(trimmedStr);
     if (Number.isNaN(num)) return str;
-    return handleInfinity(str, num, options4);
+    return handleInfinity(str, num, options5);
   } else if (trimmedStr.includes("e") || trimmedStr.includes("E")) {
-    return resolveEnotation(str, trimmedStr, options4);
+    return resolveEnotation(str, trimmedStr, options5);
   } else {
     const match = numRegex.exec(trimmedStr);
     if (match) {
@@ -2124,14 +2138,14 @@ function toNumber(str, options4 = {}) {
         // 0., -00., 000.
         trimmedStr[leadingZeros.length + 1] === "."
       ) : trimmedStr[leadingZeros.length] === ".";
-      if (!options4.leadingZeros && (leadingZeros.length > 1 || leadingZeros.length === 1 && !decimalAdjacentToLeadingZeros)) {
+      if (!options5.leadingZeros && (leadingZeros.length > 1 || leadingZeros.length === 1 && !decimalAdjacentToLeadingZeros)) {
         return str;
       } else {
         const num = Number(trimmedStr);
         const parsedStr = String(num);
         if (num === 0) return num;
         if (parsedStr.search(/[eE]/) !== -1) {
-          if (options4.eNotation) return num;
+          if (options5.eNotation) return num;
           else return str;
         } else if (trimmedStr.indexOf(".") !== -1) {
           if (parsedStr === "0") return num;
@@ -2151,8 +2165,8 @@ function toNumber(str, options4 = {}) {
     }
   }
 }
-function resolveEnotation(str, trimmedStr, options4) {
-  if (!options4.eNotation) return str;
+function resolveEnotation(str, trimmedStr, options5) {
+  if (!options5.eNotation) return str;
   const notation = trimmedStr.match(eNotationRegx);
   if (notation) {
     let sign = notation[1] || "";
@@ -2166,7 +2180,7 @@ function resolveEnotation(str, trimmedStr, options4) {
     else if (leadingZeros.length === 1 && (notation[3].startsWith(`.${eChar}`) || notation[3][0] === eChar)) {
       return Number(trimmedStr);
     } else if (leadingZeros.length > 0) {
-      if (options4.leadingZeros && !eAdjacentToLeadingZeros) {
+      if (options5.leadingZeros && !eAdjacentToLeadingZeros) {
         return Number(trimmedStr);
       } else return str;
     } else {
@@ -2196,9 +2210,9 @@ function parse_int(numStr, base) {
   else if (window && window.parseInt) return window.parseInt(numStr, base);
   else throw new Error("parseInt, Number.parseInt, window.parseInt are not supported");
 }
-function handleInfinity(str, num, options4) {
+function handleInfinity(str, num, options5) {
   const isPositive = num === Infinity;
-  switch (options4.infinity.toLowerCase()) {
+  switch (options5.infinity.toLowerCase()) {
     case "null":
       return null;
     case "infinity":
@@ -2270,9 +2284,9 @@ var init_Expression = __esm({
        * @param {Object} options - Configuration options
        * @param {string} options.separator - Path separator (default: '.')
        */
-      constructor(pattern, options4 = {}, data) {
+      constructor(pattern, options5 = {}, data) {
         this.pattern = pattern;
-        this.separator = options4.separator || ".";
+        this.separator = options5.separator || ".";
         this.segments = this._parse(pattern);
         this.data = data;
         this._hasDeepWildcard = this.segments.some((seg) => seg.type === "deep-wildcard");
@@ -2746,8 +2760,8 @@ var init_Matcher = __esm({
        * @param {Object} [options={}]
        * @param {string} [options.separator='.'] - Default path separator
        */
-      constructor(options4 = {}) {
-        this.separator = options4.separator || ".";
+      constructor(options5 = {}) {
+        this.separator = options5.separator || ".";
         this.path = [];
         this.siblingStacks = [];
         this._pathStringCache = null;
@@ -2762,7 +2776,7 @@ var init_Matcher = __esm({
        * @param {Object|null} [options=null]
        * @param {string[]} [options.keep] - Names of attributes (from attrValues)
        */
-      push(tagName, attrValues = null, namespace = null, options4 = null) {
+      push(tagName, attrValues = null, namespace = null, options5 = null) {
         this._pathStringCache = null;
         if (this.path.length > 0) {
           this.path[this.path.length - 1].values = void 0;
@@ -2791,7 +2805,7 @@ var init_Matcher = __esm({
         }
         this.path.push(node2);
         const depth = this.path.length;
-        const keep = options4 !== null ? options4.keep : null;
+        const keep = options5 !== null ? options5.keep : null;
         if (keep !== null && keep !== void 0 && keep.length > 0 && attrValues) {
           for (let i = 0; i < keep.length; i++) {
             const name5 = keep[i];
@@ -3864,8 +3878,8 @@ function assertContext(context) {
       throw new TypeError("is-unsafe: context must not be an empty array");
     }
     if (Array.isArray(context[0])) {
-      for (const list2 of context) {
-        if (!Array.isArray(list2) || list2.length === 0) {
+      for (const list3 of context) {
+        if (!Array.isArray(list3) || list3.length === 0) {
           throw new TypeError(
             "is-unsafe: each context in the array must be a non-empty pattern array (PatternList)"
           );
@@ -3883,15 +3897,15 @@ function normalise(context) {
   if (Array.isArray(context[0])) return { lists: context, regex: null };
   return { lists: [context], regex: null };
 }
-function decodedCopy(value2, list2) {
-  if (!list2.decodeEntities) return null;
+function decodedCopy(value2, list3) {
+  if (!list3.decodeEntities) return null;
   const decoded = decodeEntities(value2);
   return decoded === value2 ? null : decoded;
 }
-function matchList(value2, list2) {
-  const label = list2.label ?? "CUSTOM";
-  const decoded = decodedCopy(value2, list2);
-  for (const rule of list2) {
+function matchList(value2, list3) {
+  const label = list3.label ?? "CUSTOM";
+  const decoded = decodedCopy(value2, list3);
+  for (const rule of list3) {
     if (rule.pattern.test(value2) || decoded !== null && rule.pattern.test(decoded)) {
       return { context: label, id: rule.id, description: rule.description, pattern: rule.pattern };
     }
@@ -3903,8 +3917,8 @@ function isUnsafe(value2, context) {
   assertContext(context);
   const { lists, regex } = normalise(context);
   if (regex) return regex.test(value2);
-  for (const list2 of lists) {
-    if (matchList(value2, list2) !== null) return true;
+  for (const list3 of lists) {
+    if (matchList(value2, list3) !== null) return true;
   }
   return false;
 }
@@ -3950,14 +3964,14 @@ var init_src4 = __esm({
 });
 
 // node_modules/fast-xml-parser/src/xmlparser/OrderedObjParser.js
-function extractRawAttributes(prefixedAttrs, options4) {
+function extractRawAttributes(prefixedAttrs, options5) {
   if (!prefixedAttrs) return {};
-  const attrs = options4.attributesGroupName ? prefixedAttrs[options4.attributesGroupName] : prefixedAttrs;
+  const attrs = options5.attributesGroupName ? prefixedAttrs[options5.attributesGroupName] : prefixedAttrs;
   if (!attrs) return {};
   const rawAttrs = {};
   for (const key in attrs) {
-    if (key.startsWith(options4.attributeNamePrefix)) {
-      const rawName = key.substring(options4.attributeNamePrefix.length);
+    if (key.startsWith(options5.attributeNamePrefix)) {
+      const rawName = key.substring(options5.attributeNamePrefix.length);
       rawAttrs[rawName] = attrs[key];
     } else {
       rawAttrs[key] = attrs[key];
@@ -3977,25 +3991,25 @@ function extractNamespace(rawTagName) {
   return void 0;
 }
 function parseTextData(val, tagName, jPath, dontTrim, hasAttributes, isLeafNode, escapeEntities) {
-  const options4 = this.options;
+  const options5 = this.options;
   if (val !== void 0) {
-    if (options4.trimValues && !dontTrim) {
+    if (options5.trimValues && !dontTrim) {
       val = val.trim();
     }
     if (val.length > 0) {
       if (!escapeEntities) val = this.replaceEntitiesValue(val, tagName, jPath);
-      const jPathOrMatcher = options4.jPath ? jPath.toString() : jPath;
-      const newval = options4.tagValueProcessor(tagName, val, jPathOrMatcher, hasAttributes, isLeafNode);
+      const jPathOrMatcher = options5.jPath ? jPath.toString() : jPath;
+      const newval = options5.tagValueProcessor(tagName, val, jPathOrMatcher, hasAttributes, isLeafNode);
       if (newval === null || newval === void 0) {
         return val;
       } else if (typeof newval !== typeof val || newval !== val) {
         return newval;
-      } else if (options4.trimValues) {
-        return parseValue(val, options4.parseTagValue, options4.numberParseOptions);
+      } else if (options5.trimValues) {
+        return parseValue(val, options5.parseTagValue, options5.numberParseOptions);
       } else {
         const trimmedVal = val.trim();
         if (trimmedVal === val) {
-          return parseValue(val, options4.parseTagValue, options4.numberParseOptions);
+          return parseValue(val, options5.parseTagValue, options5.numberParseOptions);
         } else {
           return val;
         }
@@ -4020,20 +4034,20 @@ function attrValue(match) {
   return match[3] !== void 0 ? match[3] : match[4];
 }
 function buildAttributesMap(attrStr, jPath, tagName, force = false) {
-  const options4 = this.options;
-  if (force === true || options4.ignoreAttributes !== true && typeof attrStr === "string") {
-    const matches = getAllMatches(attrStr, attrsRegx);
-    const len = matches.length;
+  const options5 = this.options;
+  if (force === true || options5.ignoreAttributes !== true && typeof attrStr === "string") {
+    const matches2 = getAllMatches(attrStr, attrsRegx);
+    const len = matches2.length;
     const attrs = {};
     const processedVals = new Array(len);
     let hasRawAttrs = false;
     const rawAttrsForMatcher = {};
     for (let i = 0; i < len; i++) {
-      const attrName = this.resolveNameSpace(matches[i][1]);
-      const oldVal = attrValue(matches[i]);
+      const attrName = this.resolveNameSpace(matches2[i][1]);
+      const oldVal = attrValue(matches2[i]);
       if (attrName.length && oldVal !== void 0) {
         let val = oldVal;
-        if (options4.trimValues) val = val.trim();
+        if (options5.trimValues) val = val.trim();
         val = this.replaceEntitiesValue(val, tagName, this.readonlyMatcher);
         processedVals[i] = val;
         rawAttrsForMatcher[attrName] = val;
@@ -4043,38 +4057,38 @@ function buildAttributesMap(attrStr, jPath, tagName, force = false) {
     if (hasRawAttrs && typeof jPath === "object" && jPath.updateCurrent) {
       jPath.updateCurrent(rawAttrsForMatcher);
     }
-    const jPathStr = options4.jPath ? jPath.toString() : this.readonlyMatcher;
+    const jPathStr = options5.jPath ? jPath.toString() : this.readonlyMatcher;
     let hasAttrs = false;
     for (let i = 0; i < len; i++) {
-      const attrName = this.resolveNameSpace(matches[i][1]);
+      const attrName = this.resolveNameSpace(matches2[i][1]);
       if (this.ignoreAttributesFn(attrName, jPathStr)) continue;
-      let aName = options4.attributeNamePrefix + attrName;
+      let aName = options5.attributeNamePrefix + attrName;
       if (attrName.length) {
-        if (options4.transformAttributeName) {
-          aName = options4.transformAttributeName(aName);
+        if (options5.transformAttributeName) {
+          aName = options5.transformAttributeName(aName);
         }
-        aName = sanitizeName(aName, options4);
-        if (attrValue(matches[i]) !== void 0) {
+        aName = sanitizeName(aName, options5);
+        if (attrValue(matches2[i]) !== void 0) {
           const oldVal = processedVals[i];
-          const newVal = options4.attributeValueProcessor(attrName, oldVal, jPathStr);
+          const newVal = options5.attributeValueProcessor(attrName, oldVal, jPathStr);
           if (newVal === null || newVal === void 0) {
             attrs[aName] = oldVal;
           } else if (typeof newVal !== typeof oldVal || newVal !== oldVal) {
             attrs[aName] = newVal;
           } else {
-            attrs[aName] = parseValue(oldVal, options4.parseAttributeValue, options4.numberParseOptions);
+            attrs[aName] = parseValue(oldVal, options5.parseAttributeValue, options5.numberParseOptions);
           }
           hasAttrs = true;
-        } else if (options4.allowBooleanAttributes) {
+        } else if (options5.allowBooleanAttributes) {
           attrs[aName] = true;
           hasAttrs = true;
         }
       }
     }
     if (!hasAttrs) return;
-    if (options4.attributesGroupName && !options4.preserveOrder) {
+    if (options5.attributesGroupName && !options5.preserveOrder) {
       const attrCollection = {};
-      attrCollection[options4.attributesGroupName] = attrs;
+      attrCollection[options5.attributesGroupName] = attrs;
       return attrCollection;
     }
     return attrs;
@@ -4269,12 +4283,12 @@ function readStopNodeData(xmlData, tagName, i) {
     }
   }
 }
-function parseValue(val, shouldParse, options4) {
+function parseValue(val, shouldParse, options5) {
   if (shouldParse && typeof val === "string") {
     const newval = val.trim();
     if (newval === "true") return true;
     else if (newval === "false") return false;
-    else return toNumber(val, options4);
+    else return toNumber(val, options5);
   } else {
     if (isExist(val)) {
       return val;
@@ -4283,7 +4297,7 @@ function parseValue(val, shouldParse, options4) {
     }
   }
 }
-function transformTagName(fn2, tagName, tagExp, options4) {
+function transformTagName(fn2, tagName, tagExp, options5) {
   if (fn2) {
     const newTagName = fn2(tagName);
     if (tagExp === tagName) {
@@ -4291,14 +4305,14 @@ function transformTagName(fn2, tagName, tagExp, options4) {
     }
     tagName = newTagName;
   }
-  tagName = sanitizeName(tagName, options4);
+  tagName = sanitizeName(tagName, options5);
   return { tagName, tagExp };
 }
-function sanitizeName(name5, options4) {
+function sanitizeName(name5, options5) {
   if (criticalProperties.includes(name5)) {
     throw new Error(`[SECURITY] Invalid name: "${name5}" is a reserved JavaScript keyword that could cause prototype pollution`);
   } else if (DANGEROUS_PROPERTY_NAMES.includes(name5)) {
-    return options4.onDangerousProperty(name5);
+    return options5.onDangerousProperty(name5);
   }
   return name5;
 }
@@ -4316,8 +4330,8 @@ var init_OrderedObjParser = __esm({
     init_src();
     init_src4();
     OrderedObjParser = class {
-      constructor(options4, externalEntities) {
-        this.options = options4;
+      constructor(options5, externalEntities) {
+        this.options = options5;
         this.currentNode = null;
         this.tagsNodeStack = [];
         this.parseXml = parseXml;
@@ -4375,9 +4389,9 @@ var init_OrderedObjParser = __esm({
     };
     attrsRegx = /([^\s=]+)\s*(=\s*(?:"([^"]*)"|'([^']*)'))?/gm;
     parseXml = function(xmlData) {
-      const options4 = this.options;
-      const crlfPositions = options4.captureMetaData ? [] : void 0;
-      xmlData = xmlData.replace(/\r\n?/g, options4.captureMetaData ? (newline, index) => {
+      const options5 = this.options;
+      const crlfPositions = options5.captureMetaData ? [] : void 0;
+      xmlData = xmlData.replace(/\r\n?/g, options5.captureMetaData ? (newline, index) => {
         if (newline.length === 2) {
           crlfPositions.push(index - crlfPositions.length);
         }
@@ -4391,7 +4405,7 @@ var init_OrderedObjParser = __esm({
       this.entityExpansionCount = 0;
       this.currentExpandedLength = 0;
       this.doctypefound = false;
-      const docTypeReader = new DocTypeReader(options4.processEntities);
+      const docTypeReader = new DocTypeReader(options5.processEntities);
       const xmlLen = xmlData.length;
       for (let i = 0; i < xmlLen; i++) {
         const ch = xmlData[i];
@@ -4400,28 +4414,28 @@ var init_OrderedObjParser = __esm({
           if (c1 === 47) {
             const closeIndex = findClosingIndex(xmlData, ">", i, "Closing Tag is not closed.");
             let tagName = xmlData.substring(i + 2, closeIndex).trim();
-            if (options4.removeNSPrefix) {
+            if (options5.removeNSPrefix) {
               const colonIndex = tagName.indexOf(":");
               if (colonIndex !== -1) {
                 tagName = tagName.substr(colonIndex + 1);
               }
             }
-            tagName = transformTagName(options4.transformTagName, tagName, "", options4).tagName;
+            tagName = transformTagName(options5.transformTagName, tagName, "", options5).tagName;
             if (currentNode) {
               textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
             }
             const lastTagName = this.matcher.getCurrentTag();
-            if (tagName && options4.unpairedTagsSet.has(tagName)) {
+            if (tagName && options5.unpairedTagsSet.has(tagName)) {
               throw new Error(`Unpaired tag can not be used as closing tag: </${tagName}>`);
             }
-            if (lastTagName && options4.unpairedTagsSet.has(lastTagName)) {
+            if (lastTagName && options5.unpairedTagsSet.has(lastTagName)) {
               this.matcher.pop();
               this.tagsNodeStack.pop();
             }
             this.matcher.pop();
             this.isCurrentNodeStopNode = false;
             currentNode = this.tagsNodeStack.pop() || xmlObj;
-            if (options4.captureMetaData && currentNode) {
+            if (options5.captureMetaData && currentNode) {
               currentNode.addEndIndex(getOriginalIndex(closeIndex + 1, crlfPositions));
             }
             textData = "";
@@ -4436,26 +4450,26 @@ var init_OrderedObjParser = __esm({
               this.entityDecoder.setXmlVersion(Number(ver) || 1);
               docTypeReader.setXmlVersion(Number(ver) || 1);
             }
-            if (options4.ignoreDeclaration && tagData.tagName === "?xml" || options4.ignorePiTags) {
+            if (options5.ignoreDeclaration && tagData.tagName === "?xml" || options5.ignorePiTags) {
             } else {
               const childNode = new XmlNode(tagData.tagName);
-              childNode.add(options4.textNodeName, "");
-              if (tagData.tagName !== tagData.tagExp && tagData.attrExpPresent && options4.ignoreAttributes !== true) {
+              childNode.add(options5.textNodeName, "");
+              if (tagData.tagName !== tagData.tagExp && tagData.attrExpPresent && options5.ignoreAttributes !== true) {
                 childNode[":@"] = attsMap;
               }
-              const startIndex = options4.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
+              const startIndex = options5.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
               this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-              if (options4.captureMetaData) {
+              if (options5.captureMetaData) {
                 currentNode.addEndIndex(getOriginalIndex(tagData.closeIndex + 2, crlfPositions));
               }
             }
             i = tagData.closeIndex + 1;
           } else if (c1 === 33 && xmlData.charCodeAt(i + 2) === 45 && xmlData.charCodeAt(i + 3) === 45) {
             const endIndex = findClosingIndex(xmlData, "-->", i + 4, "Comment is not closed.");
-            if (options4.commentPropName) {
+            if (options5.commentPropName) {
               const comment = xmlData.substring(i + 4, endIndex - 2);
               textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
-              currentNode.add(options4.commentPropName, [{ [options4.textNodeName]: comment }]);
+              currentNode.add(options5.commentPropName, [{ [options5.textNodeName]: comment }]);
             }
             i = endIndex;
           } else if (c1 === 33 && xmlData.charCodeAt(i + 2) === 68) {
@@ -4470,14 +4484,14 @@ var init_OrderedObjParser = __esm({
             textData = this.saveTextToParentTag(textData, currentNode, this.readonlyMatcher);
             let val = this.parseTextData(tagExp, currentNode.tagname, this.readonlyMatcher, true, false, true, true);
             if (val == void 0) val = "";
-            if (options4.cdataPropName) {
-              currentNode.add(options4.cdataPropName, [{ [options4.textNodeName]: tagExp }]);
+            if (options5.cdataPropName) {
+              currentNode.add(options5.cdataPropName, [{ [options5.textNodeName]: tagExp }]);
             } else {
-              currentNode.add(options4.textNodeName, val);
+              currentNode.add(options5.textNodeName, val);
             }
             i = closeIndex + 2;
           } else {
-            let result = readTagExp(xmlData, i, options4.removeNSPrefix);
+            let result = readTagExp(xmlData, i, options5.removeNSPrefix);
             if (!result) {
               const context = xmlData.substring(Math.max(0, i - 50), Math.min(xmlLen, i + 50));
               throw new Error(`readTagExp returned undefined at position ${i}. Context: "${context}"`);
@@ -4487,8 +4501,8 @@ var init_OrderedObjParser = __esm({
             let tagExp = result.tagExp;
             let attrExpPresent = result.attrExpPresent;
             let closeIndex = result.closeIndex;
-            ({ tagName, tagExp } = transformTagName(options4.transformTagName, tagName, tagExp, options4));
-            if (options4.strictReservedNames && (tagName === options4.commentPropName || tagName === options4.cdataPropName || tagName === options4.textNodeName || tagName === options4.attributesGroupName)) {
+            ({ tagName, tagExp } = transformTagName(options5.transformTagName, tagName, tagExp, options5));
+            if (options5.strictReservedNames && (tagName === options5.commentPropName || tagName === options5.cdataPropName || tagName === options5.textNodeName || tagName === options5.attributesGroupName)) {
               throw new Error(`Invalid tag name: ${tagName}`);
             }
             if (currentNode && textData) {
@@ -4497,7 +4511,7 @@ var init_OrderedObjParser = __esm({
               }
             }
             const lastTag = currentNode;
-            if (lastTag && options4.unpairedTagsSet.has(lastTag.tagname)) {
+            if (lastTag && options5.unpairedTagsSet.has(lastTag.tagname)) {
               currentNode = this.tagsNodeStack.pop();
               this.matcher.pop();
             }
@@ -4522,18 +4536,18 @@ var init_OrderedObjParser = __esm({
             if (tagName !== tagExp && attrExpPresent) {
               prefixedAttrs = this.buildAttributesMap(tagExp, this.matcher, tagName);
               if (prefixedAttrs) {
-                rawAttrs = extractRawAttributes(prefixedAttrs, options4);
+                rawAttrs = extractRawAttributes(prefixedAttrs, options5);
               }
             }
             if (tagName !== xmlObj.tagname) {
               this.isCurrentNodeStopNode = this.isItStopNode();
             }
-            const startIndex = options4.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
+            const startIndex = options5.captureMetaData ? getOriginalIndex(i, crlfPositions) : i;
             if (this.isCurrentNodeStopNode) {
               let tagContent = "";
               if (isSelfClosing) {
                 i = result.closeIndex;
-              } else if (options4.unpairedTagsSet.has(tagName)) {
+              } else if (options5.unpairedTagsSet.has(tagName)) {
                 i = result.closeIndex;
               } else {
                 const result2 = this.readStopNodeData(xmlData, rawTagName, closeIndex + 1);
@@ -4545,33 +4559,33 @@ var init_OrderedObjParser = __esm({
               if (prefixedAttrs) {
                 childNode[":@"] = prefixedAttrs;
               }
-              childNode.add(options4.textNodeName, tagContent);
+              childNode.add(options5.textNodeName, tagContent);
               this.matcher.pop();
               this.isCurrentNodeStopNode = false;
               this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-              if (options4.captureMetaData) {
+              if (options5.captureMetaData) {
                 currentNode.addEndIndex(getOriginalIndex(i + 1, crlfPositions));
               }
             } else {
               if (isSelfClosing) {
-                ({ tagName, tagExp } = transformTagName(options4.transformTagName, tagName, tagExp, options4));
+                ({ tagName, tagExp } = transformTagName(options5.transformTagName, tagName, tagExp, options5));
                 const childNode = new XmlNode(tagName);
                 if (prefixedAttrs) {
                   childNode[":@"] = prefixedAttrs;
                 }
                 this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-                if (options4.captureMetaData) {
+                if (options5.captureMetaData) {
                   currentNode.addEndIndex(getOriginalIndex(closeIndex + 1, crlfPositions));
                 }
                 this.matcher.pop();
                 this.isCurrentNodeStopNode = false;
-              } else if (options4.unpairedTagsSet.has(tagName)) {
+              } else if (options5.unpairedTagsSet.has(tagName)) {
                 const childNode = new XmlNode(tagName);
                 if (prefixedAttrs) {
                   childNode[":@"] = prefixedAttrs;
                 }
                 this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
-                if (options4.captureMetaData) {
+                if (options5.captureMetaData) {
                   currentNode.addEndIndex(getOriginalIndex(result.closeIndex + 1, crlfPositions));
                 }
                 this.matcher.pop();
@@ -4580,7 +4594,7 @@ var init_OrderedObjParser = __esm({
                 continue;
               } else {
                 const childNode = new XmlNode(tagName);
-                if (this.tagsNodeStack.length > options4.maxNestedTags) {
+                if (this.tagsNodeStack.length > options5.maxNestedTags) {
                   throw new Error("Maximum nested tags exceeded");
                 }
                 this.tagsNodeStack.push(currentNode);
@@ -4618,39 +4632,39 @@ function stripAttributePrefix(attrs, prefix) {
   }
   return rawAttrs;
 }
-function prettify(node2, options4, matcher2, readonlyMatcher) {
-  return compress(node2, options4, matcher2, readonlyMatcher);
+function prettify(node2, options5, matcher2, readonlyMatcher) {
+  return compress(node2, options5, matcher2, readonlyMatcher);
 }
-function compress(arr, options4, matcher2, readonlyMatcher) {
+function compress(arr, options5, matcher2, readonlyMatcher) {
   let text2;
   const compressedObj = {};
   for (let i = 0; i < arr.length; i++) {
     const tagObj = arr[i];
     const property = propName(tagObj);
-    if (property !== void 0 && property !== options4.textNodeName) {
+    if (property !== void 0 && property !== options5.textNodeName) {
       const rawAttrs = stripAttributePrefix(
         tagObj[":@"] || {},
-        options4.attributeNamePrefix
+        options5.attributeNamePrefix
       );
       matcher2.push(property, rawAttrs);
     }
-    if (property === options4.textNodeName) {
+    if (property === options5.textNodeName) {
       if (text2 === void 0) text2 = tagObj[property];
       else text2 += "" + tagObj[property];
     } else if (property === void 0) {
       continue;
     } else if (tagObj[property]) {
-      let val = compress(tagObj[property], options4, matcher2, readonlyMatcher);
-      const isLeaf = isLeafTag(val, options4);
-      if (Object.keys(val).length === 0 && options4.alwaysCreateTextNode) {
-        val[options4.textNodeName] = "";
+      let val = compress(tagObj[property], options5, matcher2, readonlyMatcher);
+      const isLeaf = isLeafTag(val, options5);
+      if (Object.keys(val).length === 0 && options5.alwaysCreateTextNode) {
+        val[options5.textNodeName] = "";
       }
       if (tagObj[":@"]) {
-        assignAttributes(val, tagObj[":@"], readonlyMatcher, options4);
-      } else if (Object.keys(val).length === 1 && val[options4.textNodeName] !== void 0 && !options4.alwaysCreateTextNode) {
-        val = val[options4.textNodeName];
+        assignAttributes(val, tagObj[":@"], readonlyMatcher, options5);
+      } else if (Object.keys(val).length === 1 && val[options5.textNodeName] !== void 0 && !options5.alwaysCreateTextNode) {
+        val = val[options5.textNodeName];
       } else if (Object.keys(val).length === 0) {
-        if (options4.alwaysCreateTextNode) val[options4.textNodeName] = "";
+        if (options5.alwaysCreateTextNode) val[options5.textNodeName] = "";
         else val = "";
       }
       if (tagObj[METADATA_SYMBOL2] !== void 0 && typeof val === "object" && val !== null) {
@@ -4662,21 +4676,21 @@ function compress(arr, options4, matcher2, readonlyMatcher) {
         }
         compressedObj[property].push(val);
       } else {
-        const jPathOrMatcher = options4.jPath ? readonlyMatcher.toString() : readonlyMatcher;
-        if (options4.isArray(property, jPathOrMatcher, isLeaf)) {
+        const jPathOrMatcher = options5.jPath ? readonlyMatcher.toString() : readonlyMatcher;
+        if (options5.isArray(property, jPathOrMatcher, isLeaf)) {
           compressedObj[property] = [val];
         } else {
           compressedObj[property] = val;
         }
       }
-      if (property !== void 0 && property !== options4.textNodeName) {
+      if (property !== void 0 && property !== options5.textNodeName) {
         matcher2.pop();
       }
     }
   }
   if (typeof text2 === "string") {
-    if (text2.length > 0) compressedObj[options4.textNodeName] = text2;
-  } else if (text2 !== void 0) compressedObj[options4.textNodeName] = text2;
+    if (text2.length > 0) compressedObj[options5.textNodeName] = text2;
+  } else if (text2 !== void 0) compressedObj[options5.textNodeName] = text2;
   return compressedObj;
 }
 function propName(obj) {
@@ -4686,15 +4700,15 @@ function propName(obj) {
     if (key !== ":@") return key;
   }
 }
-function assignAttributes(obj, attrMap, readonlyMatcher, options4) {
+function assignAttributes(obj, attrMap, readonlyMatcher, options5) {
   if (attrMap) {
     const keys = Object.keys(attrMap);
     const len = keys.length;
     for (let i = 0; i < len; i++) {
       const atrrName = keys[i];
-      const rawAttrName = atrrName.startsWith(options4.attributeNamePrefix) ? atrrName.substring(options4.attributeNamePrefix.length) : atrrName;
-      const jPathOrMatcher = options4.jPath ? readonlyMatcher.toString() + "." + rawAttrName : readonlyMatcher;
-      if (options4.isArray(atrrName, jPathOrMatcher, true, true)) {
+      const rawAttrName = atrrName.startsWith(options5.attributeNamePrefix) ? atrrName.substring(options5.attributeNamePrefix.length) : atrrName;
+      const jPathOrMatcher = options5.jPath ? readonlyMatcher.toString() + "." + rawAttrName : readonlyMatcher;
+      if (options5.isArray(atrrName, jPathOrMatcher, true, true)) {
         obj[atrrName] = [attrMap[atrrName]];
       } else {
         obj[atrrName] = attrMap[atrrName];
@@ -4702,8 +4716,8 @@ function assignAttributes(obj, attrMap, readonlyMatcher, options4) {
     }
   }
 }
-function isLeafTag(obj, options4) {
-  const { textNodeName } = options4;
+function isLeafTag(obj, options5) {
+  const { textNodeName } = options5;
   const propCount = Object.keys(obj).length;
   if (propCount === 0) {
     return true;
@@ -4732,9 +4746,9 @@ var init_XMLParser = __esm({
     init_validator();
     init_xmlNode();
     XMLParser = class {
-      constructor(options4) {
+      constructor(options5) {
         this.externalEntities = {};
-        this.options = buildOptions(options4);
+        this.options = buildOptions(options5);
       }
       /**
        * Parse XML dats to JS object 
@@ -4910,14 +4924,15 @@ var init_s3_blobs = __esm({
     init_aws4fetch_esm();
     init_fxp();
     init_files();
+    init_digest();
     init_s3_credentials();
     attempts = 24;
     S3Blobs = class {
       constructor(place) {
         this.place = place;
         this.where = `s3://${place.bucket}${place.prefix ? `/${place.prefix}` : ""} at ${place.endpoint}`;
-        const options4 = { keepAlive: true, maxSockets: 32 };
-        this.agent = place.endpoint.startsWith("https:") ? new import_node_https.Agent(options4) : new import_node_http.Agent(options4);
+        const options5 = { keepAlive: true, maxSockets: 32 };
+        this.agent = place.endpoint.startsWith("https:") ? new import_node_https.Agent(options5) : new import_node_http.Agent(options5);
         globalThis.crypto ??= import_node_crypto2.webcrypto;
       }
       where;
@@ -4951,6 +4966,34 @@ var init_s3_blobs = __esm({
         const condition = before2 === void 0 ? { "if-none-match": "*" } : { "if-match": before2 };
         const reply = await this.ask("PUT", this.url(name5), { data }, condition);
         if (reply.status !== 412 && reply.status !== 409) return true;
+        const now = await this.getTagged(name5);
+        return now !== void 0 && now.data.equals(data);
+      }
+      /**
+       * Writes what never changes, and its digest beside it. `other`: something else has that name. The server checks the
+       * digest, too.
+       */
+      async create(name5, body, digest3, headers) {
+        for (let attempt = 0; ; attempt++) {
+          const reply = await this.ask("PUT", this.url(name5), body, {
+            ...headers,
+            "if-none-match": "*",
+            "x-amz-meta-sha256": digest3,
+            "x-amz-checksum-sha256": Buffer.from(digest3, "hex").toString("base64")
+          });
+          if (reply.status < 300) return "written";
+          const there = await this.ask("HEAD", this.url(name5));
+          if (there.status === 404 && attempt < 10) continue;
+          if (there.headers["x-amz-meta-sha256"] === digest3) return "there";
+          const data = await this.get(name5);
+          return data && sha256(data) === digest3 ? "there" : "other";
+        }
+      }
+      /** Writes with headers of its own; where `before` is given (null: nothing), only if it is still that. */
+      async putWith(name5, data, headers, before2) {
+        const condition = before2 === void 0 ? {} : before2 === null ? { "if-none-match": "*" } : { "if-match": before2 };
+        const reply = await this.ask("PUT", this.url(name5), { data }, { ...headers, ...condition });
+        if (reply.status < 300) return true;
         const now = await this.getTagged(name5);
         return now !== void 0 && now.data.equals(data);
       }
@@ -5017,7 +5060,7 @@ var init_s3_blobs = __esm({
           region: this.place.region,
           ...keys
         }).sign();
-        return new Promise((resolve14, reject) => {
+        return new Promise((resolve15, reject) => {
           const send = url2.startsWith("https:") ? import_node_https.request : import_node_http.request;
           const request = send(
             signed.url,
@@ -5036,14 +5079,14 @@ var init_s3_blobs = __esm({
                 const expected = Number(response.headers["content-length"] ?? -1);
                 (0, import_promises.pipeline)(response, (0, import_node_fs6.createWriteStream)(into)).then(() => {
                   if (expected >= 0 && (0, import_node_fs6.statSync)(into).size !== expected) reject(new Error("the answer was cut short"));
-                  else resolve14({ status, headers: response.headers, body: Buffer.alloc(0) });
+                  else resolve15({ status, headers: response.headers, body: Buffer.alloc(0) });
                 }, reject);
                 return;
               }
               const chunks = [];
               response.on("data", (c) => chunks.push(c)).on("error", reject).on("end", () => {
                 if (!response.complete) reject(new Error("the answer was cut short"));
-                else resolve14({ status, headers: response.headers, body: Buffer.concat(chunks) });
+                else resolve15({ status, headers: response.headers, body: Buffer.concat(chunks) });
               });
             }
           );
@@ -6965,52 +7008,52 @@ var require_saxes = __commonJS({
 });
 
 // node_modules/js-yaml/dist/js-yaml.mjs
-function defineScalarTag(tagName, options4) {
+function defineScalarTag(tagName, options5) {
   return {
     tagName,
     nodeKind: "scalar",
-    implicit: options4.implicit ?? false,
-    matchByTagPrefix: options4.matchByTagPrefix ?? false,
-    implicitFirstChars: options4.implicitFirstChars ?? null,
-    resolve: options4.resolve,
-    identify: options4.identify,
-    represent: options4.represent ?? ((data) => String(data)),
-    representTagName: options4.representTagName ?? (() => tagName)
+    implicit: options5.implicit ?? false,
+    matchByTagPrefix: options5.matchByTagPrefix ?? false,
+    implicitFirstChars: options5.implicitFirstChars ?? null,
+    resolve: options5.resolve,
+    identify: options5.identify,
+    represent: options5.represent ?? ((data) => String(data)),
+    representTagName: options5.representTagName ?? (() => tagName)
   };
 }
-function defineSequenceTag(tagName, options4) {
-  const carrierIsResult = options4.finalize === void 0;
+function defineSequenceTag(tagName, options5) {
+  const carrierIsResult = options5.finalize === void 0;
   return {
     tagName,
     nodeKind: "sequence",
     implicit: false,
-    matchByTagPrefix: options4.matchByTagPrefix ?? false,
-    create: options4.create,
-    addItem: options4.addItem,
-    finalize: options4.finalize ?? ((carrier) => carrier),
+    matchByTagPrefix: options5.matchByTagPrefix ?? false,
+    create: options5.create,
+    addItem: options5.addItem,
+    finalize: options5.finalize ?? ((carrier) => carrier),
     carrierIsResult,
-    identify: options4.identify,
-    represent: options4.represent ?? ((data) => data),
-    representTagName: options4.representTagName ?? (() => tagName)
+    identify: options5.identify,
+    represent: options5.represent ?? ((data) => data),
+    representTagName: options5.representTagName ?? (() => tagName)
   };
 }
-function defineMappingTag(tagName, options4) {
-  const carrierIsResult = options4.finalize === void 0;
+function defineMappingTag(tagName, options5) {
+  const carrierIsResult = options5.finalize === void 0;
   return {
     tagName,
     nodeKind: "mapping",
     implicit: false,
-    matchByTagPrefix: options4.matchByTagPrefix ?? false,
-    create: options4.create,
-    addPair: options4.addPair,
-    has: options4.has,
-    keys: options4.keys,
-    get: options4.get,
-    finalize: options4.finalize ?? ((carrier) => carrier),
+    matchByTagPrefix: options5.matchByTagPrefix ?? false,
+    create: options5.create,
+    addPair: options5.addPair,
+    has: options5.has,
+    keys: options5.keys,
+    get: options5.get,
+    finalize: options5.finalize ?? ((carrier) => carrier),
     carrierIsResult,
-    identify: options4.identify,
-    represent: options4.represent ?? ((data) => data),
-    representTagName: options4.representTagName ?? (() => tagName)
+    identify: options5.identify,
+    represent: options5.represent ?? ((data) => data),
+    representTagName: options5.representTagName ?? (() => tagName)
   };
 }
 function parseYamlInteger$2(source) {
@@ -7152,9 +7195,9 @@ function representYamlBinary(object3) {
   for (let index = 0; index < object3.length; index++) binary += String.fromCharCode(object3[index]);
   return btoa(binary);
 }
-function makeUtcDate(year, month, day, hour = 0, minute = 0, second = 0, fraction = 0) {
-  const date2 = new Date(Date.UTC(year, month, day, hour, minute, second, fraction));
-  date2.setUTCFullYear(year, month, day);
+function makeUtcDate(year, month, day2, hour = 0, minute = 0, second = 0, fraction = 0) {
+  const date2 = new Date(Date.UTC(year, month, day2, hour, minute, second, fraction));
+  date2.setUTCFullYear(year, month, day2);
   return date2;
 }
 function resolveYamlTimestamp(source) {
@@ -7163,10 +7206,10 @@ function resolveYamlTimestamp(source) {
   if (match === null) return NOT_RESOLVED;
   const year = +match[1];
   const month = +match[2] - 1;
-  const day = +match[3];
+  const day2 = +match[3];
   if (!match[4]) {
-    const date3 = makeUtcDate(year, month, day);
-    if (date3.getUTCFullYear() !== year || date3.getUTCMonth() !== month || date3.getUTCDate() !== day) return NOT_RESOLVED;
+    const date3 = makeUtcDate(year, month, day2);
+    if (date3.getUTCFullYear() !== year || date3.getUTCMonth() !== month || date3.getUTCDate() !== day2) return NOT_RESOLVED;
     return date3;
   }
   const hour = +match[4];
@@ -7179,8 +7222,8 @@ function resolveYamlTimestamp(source) {
     while (value2.length < 3) value2 += "0";
     fraction = +value2;
   }
-  const date2 = makeUtcDate(year, month, day, hour, minute, second, fraction);
-  if (date2.getUTCFullYear() !== year || date2.getUTCMonth() !== month || date2.getUTCDate() !== day) return NOT_RESOLVED;
+  const date2 = makeUtcDate(year, month, day2, hour, minute, second, fraction);
+  if (date2.getUTCFullYear() !== year || date2.getUTCMonth() !== month || date2.getUTCDate() !== day2) return NOT_RESOLVED;
   if (match[9]) {
     const offsetHour = +match[10];
     const offsetMinute = +(match[11] || 0);
@@ -7261,11 +7304,11 @@ function getLine(buffer, lineStart, lineEnd, position, maxLineLength) {
 function padStart(string3, max) {
   return " ".repeat(Math.max(max - string3.length, 0)) + string3;
 }
-function makeSnippet(mark, options4) {
+function makeSnippet(mark, options5) {
   if (!mark.buffer) return null;
   const opts = {
     ...DEFAULT_SNIPPET_OPTIONS,
-    ...options4
+    ...options5
   };
   const re2 = /\r?\n|\r|\0/g;
   const lineStarts = [0];
@@ -7688,10 +7731,10 @@ function storeAnchor(state, event, value2, tag, isValueFinal) {
   }
   return null;
 }
-function constructFromEvents(events, options4) {
+function constructFromEvents(events, options5) {
   const state = {
     ...DEFAULT_CONSTRUCTOR_OPTIONS,
-    ...options4,
+    ...options5,
     events,
     documents: [],
     eventIndex: 0,
@@ -8590,11 +8633,11 @@ function readDocument(state) {
   addPopEvent(state);
   if (!explicitEnd && state.position < state.length && !testDocumentBoundary(state)) throwError(state, "end of the stream or a document separator is expected");
 }
-function parseEvents(input, options4) {
+function parseEvents(input, options5) {
   const length = input.length;
   const state = {
     ...DEFAULT_PARSER_OPTIONS,
-    ...options4,
+    ...options5,
     input: `${input}\0`,
     length,
     position: 0,
@@ -8620,10 +8663,10 @@ function parseEvents(input, options4) {
   }
   return state.events;
 }
-function loadDocuments(input, options4 = {}) {
+function loadDocuments(input, options5 = {}) {
   const opts = {
     ...DEFAULT_LOAD_OPTIONS,
-    ...options4
+    ...options5
   };
   const source = String(input);
   const PARSER_OPT_KEYS = Object.keys(DEFAULT_PARSER_OPTIONS);
@@ -8633,8 +8676,8 @@ function loadDocuments(input, options4 = {}) {
     source
   });
 }
-function load(input, options4) {
-  const documents = loadDocuments(input, options4);
+function load(input, options5) {
+  const documents = loadDocuments(input, options5);
   if (documents.length === 0) throw new YAMLException("expected a document, but the input is empty");
   if (documents.length === 1) return documents[0];
   throw new YAMLException("expected a single document in the stream, but found more");
@@ -9585,9 +9628,9 @@ function parseIndex(text2, file2, distribution2) {
       })
     );
   }
-  const named2 = Array.isArray(entry.distribution) ? entry.distribution : [entry.distribution];
-  const files = named2.filter((f) => typeof f === "string");
-  if (files.length !== named2.length || !files.length)
+  const named3 = Array.isArray(entry.distribution) ? entry.distribution : [entry.distribution];
+  const files = named3.filter((f) => typeof f === "string");
+  if (files.length !== named3.length || !files.length)
     return bad(
       error("index-invalid", `'distribution' of '${distribution2}' must name distribution files`, {
         file: file2,
@@ -9617,8 +9660,8 @@ function parseDistributionFile(text2, file2, value2) {
   if (root.version !== void 0 && root.version !== 1 && root.version !== 2)
     fault2(`version ${String(root.version)} is not known`, ["version"], "versions 1 and 2 are (REP 143)");
   const releasePlatforms = {};
-  for (const [os, names] of Object.entries(asMap(root.release_platforms) ?? {}))
-    releasePlatforms[os] = (Array.isArray(names) ? names : [names]).map(String);
+  for (const [os, names2] of Object.entries(asMap(root.release_platforms) ?? {}))
+    releasePlatforms[os] = (Array.isArray(names2) ? names2 : [names2]).map(String);
   const repositories = [];
   const repositoryMap = root.repositories === void 0 || root.repositories === null ? {} : asMap(root.repositories);
   if (!repositoryMap) fault2("repositories must be a map", ["repositories"]);
@@ -11856,7 +11899,7 @@ function handleIntersectionResults(result, left, right) {
   const unrecKeys = /* @__PURE__ */ new Map();
   let unrecIssue;
   const keyIssues = /* @__PURE__ */ new Map();
-  const collect2 = (iss, side) => {
+  const collect3 = (iss, side) => {
     let keys;
     if (iss.code === "unrecognized_keys" && !iss.path?.length) {
       unrecIssue ?? (unrecIssue = iss);
@@ -11877,11 +11920,11 @@ function handleIntersectionResults(result, left, right) {
     return true;
   };
   for (const iss of left.issues) {
-    if (!collect2(iss, "l"))
+    if (!collect3(iss, "l"))
       result.issues.push(iss);
   }
   for (const iss of right.issues) {
-    if (!collect2(iss, "r"))
+    if (!collect3(iss, "r"))
       result.issues.push(iss);
   }
   const bothKeys = [...unrecKeys].filter(([, f]) => f.l && f.r).map(([k]) => k);
@@ -13116,7 +13159,7 @@ function isRef(value2) {
 function cloneIssues(issues) {
   return issues.map((iss) => iss.path ? { ...iss, path: iss.path.slice() } : { ...iss });
 }
-function isRecursive(inst, stack, resolve14) {
+function isRecursive(inst, stack, resolve15) {
   const cached3 = recursive.get(inst);
   if (cached3 !== void 0)
     return cached3 ? PROVEN : NONE;
@@ -13126,7 +13169,7 @@ function isRecursive(inst, stack, resolve14) {
   let result = NONE;
   const check = (child) => {
     if (result !== PROVEN && child?._zod) {
-      const answer2 = isRecursive(child, stack, resolve14);
+      const answer2 = isRecursive(child, stack, resolve15);
       if (answer2 > result)
         result = answer2;
     }
@@ -13137,7 +13180,7 @@ function isRecursive(inst, stack, resolve14) {
       const desc = Object.getOwnPropertyDescriptor(sh, key);
       if (spread && !desc.enumerable)
         continue;
-      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve14) : NONE;
+      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve15) : NONE;
       if (child > answer2)
         answer2 = child;
     }
@@ -13201,7 +13244,7 @@ function isRecursive(inst, stack, resolve14) {
       break;
     // `$ZodLazy` caches its inner on the def, so a resolved edge is followed exactly
     case "lazy": {
-      const inner = def._cachedInner ?? (resolve14 ? inst._zod.innerType : void 0);
+      const inner = def._cachedInner ?? (resolve15 ? inst._zod.innerType : void 0);
       merge2(inner ? isRecursive(inner, stack, false) : ASSUMED);
       break;
     }
@@ -14298,11 +14341,11 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     ctx.sharedDefsExtractedFor = ctx.external;
 }
 function compactTypeUnion(schema3) {
-  const options4 = schema3.anyOf;
-  if (!Array.isArray(options4) || options4.length === 0 || schema3.type !== void 0)
+  const options5 = schema3.anyOf;
+  if (!Array.isArray(options5) || options5.length === 0 || schema3.type !== void 0)
     return;
   const types3 = [];
-  for (const option of options4) {
+  for (const option of options5) {
     if (!option || typeof option !== "object")
       return;
     compactTypeUnion(option);
@@ -14392,8 +14435,8 @@ function foldIntersection(json2) {
     const keyword = UNION_KEYS.find((k) => Array.isArray(union2[k]));
     if (Object.keys(union2).length !== 1)
       return;
-    const rest = allOf.filter((m) => m !== union2);
-    const branches = union2[keyword].map((branch) => foldObjects([...rest, branch]));
+    const rest2 = allOf.filter((m) => m !== union2);
+    const branches = union2[keyword].map((branch) => foldObjects([...rest2, branch]));
     if (branches.some((b) => !b))
       return;
     folded = { [keyword]: branches };
@@ -14641,8 +14684,8 @@ var init_to_json_schema = __esm({
 function aggregateChecks(schema3) {
   const agg = {};
   const def = schema3._zod.def;
-  const list2 = schema3._zod.traits.has("$ZodCheck") ? [schema3, ...def.checks ?? []] : def.checks ?? [];
-  for (const ch of list2)
+  const list3 = schema3._zod.traits.has("$ZodCheck") ? [schema3, ...def.checks ?? []] : def.checks ?? [];
+  for (const ch of list3)
     contributors[ch._zod.def.check]?.(agg, ch._zod.def);
   const bag = schema3._zod.bag;
   if (bag.minimum !== void 0)
@@ -14700,17 +14743,17 @@ function stringifyKeyNames(bySchema, json2, visited) {
   const values = json2.enum ?? (json2.const !== void 0 ? [json2.const] : void 0);
   if (!numericType && !values?.some((v) => typeof v === "number"))
     return json2;
-  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, format, id, ...rest } = json2;
-  if (rest.enum)
-    rest.enum = rest.enum.map((v) => typeof v === "number" ? String(v) : v);
-  else if (typeof rest.const === "number")
-    rest.const = String(rest.const);
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, format, id, ...rest2 } = json2;
+  if (rest2.enum)
+    rest2.enum = rest2.enum.map((v) => typeof v === "number" ? String(v) : v);
+  else if (typeof rest2.const === "number")
+    rest2.const = String(rest2.const);
   if (!numericType)
-    return rest;
-  rest.type = "string";
+    return rest2;
+  rest2.type = "string";
   if (!values)
-    rest.pattern = (types3.includes("number") ? number : integer).source;
-  return rest;
+    rest2.pattern = (types3.includes("number") ? number : integer).source;
+  return rest2;
 }
 function rewriteKeyNames(ctx) {
   const bySchema = /* @__PURE__ */ new Map();
@@ -14721,12 +14764,12 @@ function rewriteKeyNames(ctx) {
   const rewrites = /* @__PURE__ */ new Map();
   for (const record2 of pendingRecords.get(ctx) ?? []) {
     const seen = ctx.seen.get(record2);
-    const names = (seen?.def ?? seen?.schema)?.propertyNames;
-    if (!names || names === true || rewrites.has(names))
+    const names2 = (seen?.def ?? seen?.schema)?.propertyNames;
+    if (!names2 || names2 === true || rewrites.has(names2))
       continue;
-    const rewritten = stringifyKeyNames(bySchema, names, /* @__PURE__ */ new Set());
-    if (rewritten !== names)
-      rewrites.set(names, rewritten);
+    const rewritten = stringifyKeyNames(bySchema, names2, /* @__PURE__ */ new Set());
+    if (rewritten !== names2)
+      rewrites.set(names2, rewritten);
   }
   if (!rewrites.size)
     return;
@@ -14932,11 +14975,11 @@ var init_json_schema_processors = __esm({
           else
             handleUnrepresentable(schema3, ctx, json2, params, `A multipleOf divisor of ${divisor} cannot be represented in JSON Schema`);
         }
-        const [first, ...rest] = divisors;
+        const [first, ...rest2] = divisors;
         if (first !== void 0)
           json2.multipleOf = first;
-        if (rest.length)
-          json2.allOf = [...json2.allOf ?? [], ...rest.map((m) => ({ multipleOf: m }))];
+        if (rest2.length)
+          json2.allOf = [...json2.allOf ?? [], ...rest2.map((m) => ({ multipleOf: m }))];
       }
     };
     booleanProcessor = (_schema, _ctx, json2, _params) => {
@@ -15129,14 +15172,14 @@ var init_json_schema_processors = __esm({
     unionProcessor = (schema3, ctx, json2, params) => {
       const def = schema3._zod.def;
       const isExclusive = def.inclusive === false;
-      const options4 = def.options.map((x, i) => processSchema(x, ctx, {
+      const options5 = def.options.map((x, i) => processSchema(x, ctx, {
         ...params,
         path: [...params.path, isExclusive ? "oneOf" : "anyOf", i]
       }));
       if (isExclusive) {
-        json2.oneOf = options4;
+        json2.oneOf = options5;
       } else {
-        json2.anyOf = options4;
+        json2.anyOf = options5;
       }
     };
     intersectionProcessor = (schema3, ctx, json2, params) => {
@@ -15167,7 +15210,7 @@ var init_json_schema_processors = __esm({
         ...params,
         path: [...params.path, prefixPath, i]
       }));
-      const rest = def.rest ? processSchema(def.rest, ctx, {
+      const rest2 = def.rest ? processSchema(def.rest, ctx, {
         ...params,
         path: [...params.path, restPath, ...ctx.target === "openapi-3.0" ? [def.items.length] : []]
       }) : null;
@@ -15185,8 +15228,8 @@ var init_json_schema_processors = __esm({
         json2.prefixItems = prefixItems;
         if (isClosed) {
           json2.items = false;
-        } else if (rest) {
-          json2.items = rest;
+        } else if (rest2) {
+          json2.items = rest2;
         }
         if (minItems > 0)
           json2.minItems = minItems;
@@ -15196,8 +15239,8 @@ var init_json_schema_processors = __esm({
         json2.items = {
           anyOf: prefixItems
         };
-        if (rest) {
-          json2.items.anyOf.push(rest);
+        if (rest2) {
+          json2.items.anyOf.push(rest2);
         }
         if (minItems > 0)
           json2.minItems = minItems;
@@ -15207,8 +15250,8 @@ var init_json_schema_processors = __esm({
         json2.items = prefixItems;
         if (isClosed) {
           json2.additionalItems = false;
-        } else if (rest) {
-          json2.additionalItems = rest;
+        } else if (rest2) {
+          json2.additionalItems = rest2;
         }
         if (minItems > 0)
           json2.minItems = minItems;
@@ -15550,10 +15593,10 @@ function strictObject(shape, params) {
     ...util_exports.normalizeParams(params)
   });
 }
-function union(options4, params) {
+function union(options5, params) {
   return new ZodUnion({
     type: "union",
-    options: options4,
+    options: options5,
     ...util_exports.normalizeParams(params)
   });
 }
@@ -16475,10 +16518,11 @@ var init_zod = __esm({
 var distro_exports = {};
 __export(distro_exports, {
   architectureNames: () => architectureNames,
+  defaultRules: () => defaultRules,
   distroJsonSchema: () => distroJsonSchema,
   distroSchema: () => distroSchema
 });
-var name2, debianName, packageName, glob, variable, value, relativePath, keyPath, absolutePath, archiveUri, suite, component, architectureNames, architecture, environment2, packageSettings, underlay, platform, variant, distribution, track, distroSchema, distroJsonSchema;
+var name2, debianName, packageName, glob, variable, value, relativePath, keyPath, absolutePath, archiveUri, suite, component, architectureNames, architecture, environment2, packageSettings, underlay, platform, variant, distribution, track, channelPattern, channelRules, publishSettings, distroSchema, defaultRules, distroJsonSchema;
 var init_distro = __esm({
   "ts-src/model/distro.ts"() {
     "use strict";
@@ -16571,6 +16615,35 @@ var init_distro = __esm({
       keep: number2().int().min(1).optional(),
       strict: boolean2().optional()
     }).refine((t) => t.branch === void 0 !== (t.tag === void 0), "either a branch or a tag");
+    channelPattern = string2().regex(
+      /^[a-z0-9*][a-z0-9._*-]*(\/[a-z0-9*][a-z0-9._*-]*){0,3}$/,
+      'a channel or a pattern of channels: lower case letters, digits, ".", "_", "-", "/" and "*"'
+    ).refine((c) => !c.includes(".."), 'no ".." in a channel');
+    channelRules = strictObject({
+      from: array(channelPattern).default([]).describe("Channels that may be promoted to it; left out: any"),
+      packages: array(glob).default([]).describe("Debian packages that each suite must have"),
+      count: number2().int().min(1).optional().describe("Least number of packages in each suite"),
+      percent: number2().min(0).max(100).optional().describe("Least part of the packages that the channel has now"),
+      architectures: boolean2().default(true).describe("Each architecture has every package"),
+      installable: boolean2().default(true).describe("What packages need of each other is there"),
+      nothing_lost: boolean2().default(true).describe("No package that the channel has is lost"),
+      tests: boolean2().default(true).describe("No test fails that did not fail in the channel"),
+      age_hours: number2().min(0).optional().describe("Hours that the state must have been in its channel"),
+      approval: boolean2().default(false).describe("Somebody must approve of it by name"),
+      keep: number2().int().min(1).optional().describe("States that are kept; left out: as `publish` says")
+    });
+    publishSettings = strictObject({
+      to: array(
+        string2().regex(
+          /^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
+          "file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME"
+        )
+      ).default([]).describe("Where repositories lie, that of a channel at CHANNEL/apt below it"),
+      keep: number2().int().min(1).optional().describe("States of a channel that are kept; left out: all"),
+      grace_days: number2().min(0).default(7).describe("Days for which no index and no package goes away after a state that had it was replaced"),
+      sha512: boolean2().default(false).describe("Release files have SHA512 digests, too"),
+      valid_days: number2().min(1).optional().describe("Release files are valid for so long; left out: for ever")
+    });
     distroSchema = strictObject({
       organization: string2().regex(/^[a-z0-9][a-z0-9.+]*$/, "lower case letters and digits").describe("First part of the packages' names"),
       maintainer: string2().regex(/^[^<>\n]+ <[^<>\s@]+@[^<>\s]+>$/, 'of the form "Name <user@host>"').optional().describe("Maintainer of the Debian packages; left out: the package's own"),
@@ -16581,6 +16654,8 @@ var init_distro = __esm({
       rosdep: array(relativePath).default([]).describe("rosdep rules, the first file wins"),
       package_settings: record(glob, packageSettings).default({}).describe("For single packages or globs of them"),
       tracks: array(track).default([]),
+      channels: record(channelPattern, channelRules).default({}).describe("What promotion to a channel asks for; the exact name counts before patterns"),
+      publish: publishSettings.default({ to: [], grace_days: 7, sha512: false }),
       naming: strictObject({
         package: string2().regex(/^[a-z0-9+.{}-]+$/).refine((p) => p.includes("{name}"), "{name} must be in it").default("{organization}-{distribution}-{name}"),
         prefix: string2().regex(/^\/[A-Za-z0-9_+./{}-]*$/).default("/opt/{organization}/{distribution}")
@@ -16600,6 +16675,7 @@ var init_distro = __esm({
       }).default({ retries: 0, minutes: 60, stop_dependents: false, skip: [] }),
       signing_key: string2().regex(/^[0-9A-Fa-f]{16,40}$/, "the fingerprint of a GnuPG key").optional().describe("Left out: one is made on first use")
     });
+    defaultRules = () => channelRules.parse({});
     distroJsonSchema = () => toJSONSchema(distroSchema, { io: "input", unrepresentable: "any" });
   }
 });
@@ -16686,9 +16762,9 @@ function unwrap(schema3) {
 }
 function references(distro, locator, file2) {
   const diagnostics = [];
-  const known2 = (what, name5, names, path2) => {
-    if (names.includes(name5)) return;
-    const near = nearest(name5, names);
+  const known2 = (what, name5, names2, path2) => {
+    if (names2.includes(name5)) return;
+    const near = nearest(name5, names2);
     diagnostics.push(
       error(
         "distro-reference",
@@ -16696,7 +16772,7 @@ function references(distro, locator, file2) {
         {
           file: file2,
           line: locator.line(path2),
-          hint: near ? `did you mean '${near}'?` : names.length ? `there are ${names.sort().join(", ")}` : `add it under ${what}s`
+          hint: near ? `did you mean '${near}'?` : names2.length ? `there are ${names2.sort().join(", ")}` : `add it under ${what}s`
         }
       )
     );
@@ -16865,6 +16941,110 @@ var init_lockfile = __esm({
   }
 });
 
+// ts-src/publish/s3-endpoint.ts
+var s3_endpoint_exports = {};
+__export(s3_endpoint_exports, {
+  S3Endpoint: () => S3Endpoint,
+  lasting: () => lasting2
+});
+function leasesIn(data) {
+  try {
+    const read = JSON.parse(data?.toString("utf8") ?? "[]");
+    return Array.isArray(read) ? read.filter((l) => typeof l?.until === "number") : [];
+  } catch {
+    return [];
+  }
+}
+var import_node_crypto8, import_promises3, forever, short2, leaseFile, lasting2, S3Endpoint, typeOf;
+var init_s3_endpoint = __esm({
+  "ts-src/publish/s3-endpoint.ts"() {
+    "use strict";
+    import_node_crypto8 = require("node:crypto");
+    import_promises3 = require("node:timers/promises");
+    init_digest();
+    init_s3_blobs();
+    forever = { "cache-control": "public, max-age=31536000, immutable" };
+    short2 = { "cache-control": "public, max-age=60, must-revalidate" };
+    leaseFile = ".slipway/leases.json";
+    lasting2 = { publication: 6 * 36e5, "clean-up": 6e5 };
+    S3Endpoint = class {
+      constructor(id, env) {
+        this.id = id;
+        const place = parseS3(id, env);
+        this.blobs = new S3Blobs(place);
+        this.where = this.blobs.where;
+        this.uri = `${place.endpoint}/${[place.bucket, ...place.prefix.split("/")].filter(Boolean).map(encodeURIComponent).join("/")}`;
+      }
+      where;
+      uri;
+      width = 16;
+      blobs;
+      /**
+       * Publications and clean-ups keep each other out by a file of leases, which is changed by compare-and-swap. A lease
+       * ends by itself: that of a killed process holds up clean-ups for some hours, and publications for minutes.
+       */
+      async during(purpose, work2) {
+        const me2 = (0, import_node_crypto8.randomBytes)(8).toString("hex");
+        if (!await this.take(purpose, me2)) return void 0;
+        try {
+          return await work2();
+        } finally {
+          await this.change((leases) => leases.filter((l) => l.id !== me2));
+        }
+      }
+      async take(purpose, id) {
+        for (; ; ) {
+          let wait = false;
+          await this.change((leases) => {
+            const others = leases.filter((l) => l.until > Date.now());
+            wait = others.some((l) => l.purpose !== purpose || purpose === "clean-up");
+            return wait ? void 0 : [...others, { id, purpose, until: Date.now() + lasting2[purpose] }];
+          });
+          if (!wait) return true;
+          if (purpose === "clean-up") return false;
+          await (0, import_promises3.setTimeout)(2e3);
+        }
+      }
+      async change(how) {
+        for (let attempt = 0; attempt < 100; attempt++) {
+          const now = await this.blobs.getTagged(leaseFile);
+          const leases = how(leasesIn(now?.data));
+          if (!leases || await this.blobs.replace(leaseFile, Buffer.from(JSON.stringify(leases)), now?.tag)) return;
+          await (0, import_promises3.setTimeout)(50 + Math.random() * 200);
+        }
+        throw Object.assign(new Error(`the leases of ${this.where} can't be changed`), { code: "ESTORE" });
+      }
+      read(name5) {
+        return this.blobs.getTagged(name5);
+      }
+      has() {
+        return void 0;
+      }
+      placeFile(name5, file2) {
+        return this.blobs.create(name5, { file: file2.path }, file2.sha256, { ...forever, ...typeOf(name5) });
+      }
+      placeData(name5, data) {
+        return this.blobs.create(name5, { data }, sha256(data), { ...forever, ...typeOf(name5) });
+      }
+      async put(name5, data) {
+        await this.blobs.putWith(name5, data, { ...short2, ...typeOf(name5) });
+      }
+      replace(name5, data, before2) {
+        return this.blobs.putWith(name5, data, { ...short2, ...typeOf(name5) }, before2 ?? null);
+      }
+      list(prefix) {
+        return this.blobs.list(prefix);
+      }
+      remove(name5) {
+        return this.blobs.remove(name5);
+      }
+    };
+    typeOf = (name5) => ({
+      "content-type": name5.endsWith(".deb") ? "application/vnd.debian.binary-package" : /\.(gz|xz)$/.test(name5) ? "application/octet-stream" : "text/plain; charset=utf-8"
+    });
+  }
+});
+
 // ts-src/model/plan-schema.ts
 var plan_schema_exports = {};
 __export(plan_schema_exports, {
@@ -16877,7 +17057,7 @@ var init_plan_schema = __esm({
     "use strict";
     init_zod();
     planSchema = () => {
-      const names = array(string2());
+      const names2 = array(string2());
       return strictObject({
         schema: literal("slipway-plan-1"),
         organization: string2(),
@@ -16888,7 +17068,7 @@ var init_plan_schema = __esm({
             platform: string2(),
             rosVersion: union([literal(1), literal(2)]),
             prefix: string2(),
-            underlayPrefixes: names,
+            underlayPrefixes: names2,
             targets: array(
               strictObject({
                 platform: string2(),
@@ -16916,16 +17096,16 @@ var init_plan_schema = __esm({
                   strictObject({ named: literal(true) }),
                   strictObject({ neededBy: string2(), forTests: literal(true).optional() })
                 ]),
-                build: names,
-                run: names,
-                test: names,
-                tools: names,
-                systemBuild: names,
-                systemRun: names,
-                systemTest: names,
-                impliedBuild: names.optional(),
-                impliedTest: names.optional(),
-                bounds: record(string2(), names),
+                build: names2,
+                run: names2,
+                test: names2,
+                tools: names2,
+                systemBuild: names2,
+                systemRun: names2,
+                systemTest: names2,
+                impliedBuild: names2.optional(),
+                impliedTest: names2.optional(),
+                bounds: record(string2(), names2),
                 blocked: string2().optional(),
                 mustBeCached: literal(true).optional(),
                 depth: number2().int()
@@ -16944,7 +17124,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs55 = require("node:fs");
+var import_node_fs59 = require("node:fs");
 var import_node_util = require("node:util");
 init_diagnostics();
 
@@ -17035,8 +17215,8 @@ function findDistro(values) {
   }
 }
 var shorten = (path2) => {
-  const short2 = (0, import_node_path.relative)(process.cwd(), path2);
-  return short2.startsWith("..") ? path2 : short2;
+  const short3 = (0, import_node_path.relative)(process.cwd(), path2);
+  return short3.startsWith("..") ? path2 : short3;
 };
 function selectionOf(values, packages) {
   const { above: above2, repository, distribution: distribution2, platform: platform2, architecture: architecture2, variant: variant2, only } = values;
@@ -17079,12 +17259,12 @@ function renderAbi(changes, details) {
   ];
   for (const c of changes) {
     lines.push(`  ${c.change.padEnd(8)} ${c.path}`);
-    for (const [sign, list2] of [
+    for (const [sign, list3] of [
       ["+", c.symbols?.added ?? []],
       ["-", c.symbols?.removed ?? []]
     ]) {
-      for (const s of list2.slice(0, 20)) lines.push(`             ${sign} ${s}`);
-      if (list2.length > 20) lines.push(`             ${sign} and ${list2.length - 20} more`);
+      for (const s of list3.slice(0, 20)) lines.push(`             ${sign} ${s}`);
+      if (list3.length > 20) lines.push(`             ${sign} and ${list3.length - 20} more`);
     }
   }
   for (const d of details) lines.push("", `abidiff on ${d.path}:`, ...d.text.split("\n").map((l) => `  ${l}`));
@@ -17102,22 +17282,22 @@ init_files();
 var import_node_child_process = require("node:child_process");
 var import_node_fs3 = require("node:fs");
 var running = /* @__PURE__ */ new Set();
-function run(command, args, options4 = {}) {
-  const limit = options4.limit ?? 256 << 20;
-  return new Promise((resolve14, reject) => {
-    if (options4.signal?.aborted) return resolve14({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
-    const log = options4.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options4.log, "a");
-    const output = options4.inherit ? "inherit" : "pipe";
-    const [program, ...rest] = log === void 0 ? [command] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command];
-    const child = (0, import_node_child_process.spawn)(program, [...rest, ...args], {
-      detached: options4.detached ?? false,
-      cwd: options4.cwd,
-      env: options4.env ?? process.env,
+function run(command, args, options5 = {}) {
+  const limit = options5.limit ?? 256 << 20;
+  return new Promise((resolve15, reject) => {
+    if (options5.signal?.aborted) return resolve15({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+    const log = options5.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options5.log, "a");
+    const output = options5.inherit ? "inherit" : "pipe";
+    const [program, ...rest2] = log === void 0 ? [command] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command];
+    const child = (0, import_node_child_process.spawn)(program, [...rest2, ...args], {
+      detached: options5.detached ?? false,
+      cwd: options5.cwd,
+      env: options5.env ?? process.env,
       stdio: [
-        options4.input === void 0 && !options4.keepInput ? "ignore" : "pipe",
+        options5.input === void 0 && !options5.keepInput ? "ignore" : "pipe",
         output,
         output,
-        ...options4.descriptors ?? []
+        ...options5.descriptors ?? []
       ]
     });
     running.add(child);
@@ -17136,17 +17316,17 @@ function run(command, args, options4 = {}) {
       child.kill("SIGTERM");
       last = setTimeout(() => child.kill("SIGKILL"), 3e3);
     };
-    options4.signal?.addEventListener("abort", stop, { once: true });
+    options5.signal?.addEventListener("abort", stop, { once: true });
     const settle3 = (outcome) => {
       running.delete(child);
       clearTimeout(last);
-      options4.signal?.removeEventListener("abort", stop);
+      options5.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs3.closeSync)(log);
-      resolve14(outcome);
+      resolve15(outcome);
     };
     child.stdin?.on("error", () => void 0);
     child.on("exit", () => {
-      if (options4.keepInput) child.stdin?.destroy();
+      if (options5.keepInput) child.stdin?.destroy();
       if (keep) setTimeout(() => child.stdout?.destroy(), 2e3).unref();
     });
     child.on("error", (e) => {
@@ -17164,12 +17344,12 @@ function run(command, args, options4 = {}) {
       (code, signal) => settle3({
         code: code ?? 128,
         signal,
-        stdout: Buffer.concat(gathered.stdout).toString(options4.encoding ?? "utf8"),
+        stdout: Buffer.concat(gathered.stdout).toString(options5.encoding ?? "utf8"),
         stderr: Buffer.concat(gathered.stderr).toString("utf8")
       })
     );
-    if (options4.input !== void 0) {
-      child.stdin.end(options4.input);
+    if (options5.input !== void 0) {
+      child.stdin.end(options5.input);
     }
   });
 }
@@ -17208,14 +17388,13 @@ async function parallel(items, width4, work2) {
   return results;
 }
 
-// ts-src/model/digest.ts
-var crypto2 = __toESM(require("node:crypto"));
-var atOnce = crypto2.hash;
-var sha256 = (data, encoding = "hex") => atOnce ? atOnce("sha256", data, encoding) : crypto2.createHash("sha256").update(data).digest(encoding);
+// ts-src/store/store.ts
+init_digest();
 
 // ts-src/store/file-blobs.ts
 var import_node_fs5 = require("node:fs");
 var import_node_path4 = require("node:path");
+init_digest();
 init_files();
 
 // ts-src/io/mutex.ts
@@ -17232,7 +17411,7 @@ async function withMutex(path2, work2, waiting) {
 }
 function holdMutex(path2, waiting) {
   (0, import_node_fs4.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
-  return new Promise((resolve14, reject) => {
+  return new Promise((resolve15, reject) => {
     const holder2 = (0, import_node_child_process2.spawn)("flock", ["--exclusive", "--no-fork", path2, "sh", "-c", "echo held; exec cat >/dev/null"], {
       stdio: ["pipe", "pipe", "inherit"],
       detached: true
@@ -17246,7 +17425,7 @@ function holdMutex(path2, waiting) {
       holder2.removeAllListeners("exit");
       holder2.unref();
       for (const pipe2 of [holder2.stdin, holder2.stdout]) pipe2.unref();
-      resolve14(() => void holder2.stdin.end());
+      resolve15(() => void holder2.stdin.end());
     });
   });
 }
@@ -17600,6 +17779,7 @@ init_diagnostics();
 var import_node_crypto3 = require("node:crypto");
 var import_node_fs8 = require("node:fs");
 var import_node_path8 = require("node:path");
+init_digest();
 
 // ts-src/inspect/comments.ts
 function withoutComments(path2, text2) {
@@ -17757,10 +17937,10 @@ function parse(data) {
       if (section === 0 || binding === 0 || visibility === 1 || visibility === 2) continue;
       const kind = types[info & 15] ?? String(info & 15);
       const version2 = indices ? u16(indices.offset + 2 * i) : 1;
-      const named2 = versions.get(version2 & 32767);
+      const named3 = versions.get(version2 & 32767);
       const sized = kind === "object" || kind === "tls" || kind === "common" ? ` ${word(at2 + (wide ? 16 : 8))}` : "";
       exports2.push(
-        `${text2(strings(symbols) + u32(at2))}${named2 !== void 0 && (version2 & 32767) > 1 ? `@${version2 & 32768 ? "" : "@"}${named2}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
+        `${text2(strings(symbols) + u32(at2))}${named3 !== void 0 && (version2 & 32767) > 1 ? `@${version2 & 32768 ? "" : "@"}${named3}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
       );
     }
   }
@@ -18174,12 +18354,12 @@ function trail(edges, set) {
 }
 function inverse(edges) {
   const starts = new Uint32Array(edges.length + 1);
-  for (const list2 of edges) for (const d of list2) starts[d + 1]++;
+  for (const list3 of edges) for (const d of list3) starts[d + 1]++;
   for (let n = 0; n < edges.length; n++) starts[n + 1] += starts[n];
   const all = new Uint32Array(starts[edges.length]);
   const next2 = starts.slice();
-  edges.forEach((list2, n) => {
-    for (const d of list2) all[next2[d]++] = n;
+  edges.forEach((list3, n) => {
+    for (const d of list3) all[next2[d]++] = n;
   });
   return (n) => all.subarray(starts[n], starts[n + 1]);
 }
@@ -18195,7 +18375,7 @@ var numbersIn = (bits2) => {
 function closuresOf(scope) {
   const { packages } = scope;
   const index = new Map(packages.map((p, i) => [p.name, i]));
-  const numbers = (names) => names.flatMap((n) => index.get(n) ?? []);
+  const numbers = (names2) => names2.flatMap((n) => index.get(n) ?? []);
   const runs = packages.map((p) => numbers(p.run));
   const build2 = packages.map((p) => numbers(p.build));
   const test2 = packages.map((p) => numbers(p.test));
@@ -18263,12 +18443,12 @@ function compareDebianVersions(a, b) {
 }
 function split(version2) {
   const colon = version2.indexOf(":");
-  const rest = version2.slice(colon + 1);
-  const dash = rest.lastIndexOf("-");
+  const rest2 = version2.slice(colon + 1);
+  const dash = rest2.lastIndexOf("-");
   return [
     colon < 0 ? 0 : Number(version2.slice(0, colon)),
-    dash < 0 ? rest : rest.slice(0, dash),
-    dash < 0 ? "0" : rest.slice(dash + 1)
+    dash < 0 ? rest2 : rest2.slice(0, dash),
+    dash < 0 ? "0" : rest2.slice(dash + 1)
   ];
 }
 function compareParts2(a, b) {
@@ -18290,6 +18470,22 @@ function compareParts2(a, b) {
     j += nb.length;
   }
   return 0;
+}
+var stampIn2 = /^(.*\.)(\d{8})\.(\d{6})$/;
+function versionAbove(version2, stamp, highest2) {
+  const epochOf = (v) => Number(/^(\d+):/.exec(v)?.[1] ?? 0);
+  const plain2 = version2.replace(/^\d+:/, "");
+  const head = stampIn2.exec(plain2)?.[1] ?? `${plain2}.`;
+  const of = (epoch2, at2) => `${epoch2 ? `${epoch2}:` : ""}${head}${at2.slice(0, 8)}.${at2.slice(8).padEnd(6, "0")}`;
+  const epoch = Math.max(epochOf(version2), epochOf(highest2));
+  const last = stampIn2.exec(highest2);
+  const lastStamp = last ? last[2] + last[3] : "";
+  const candidates = [
+    of(epoch, stamp),
+    ...lastStamp ? [of(epoch, String(BigInt(lastStamp) + 1n))] : [],
+    of(epoch + 1, stamp)
+  ];
+  return candidates.find((c) => compareDebianVersions(c, highest2) > 0) ?? of(epoch + 1, stamp);
 }
 function compareReleases(a, b) {
   if (!/^\d+(\.\d+)*$/.test(a) || !/^\d+(\.\d+)*$/.test(b)) return void 0;
@@ -18328,9 +18524,9 @@ function compareScopes(before2, after) {
     touched.add(p.name);
     changes.push(change);
   }
-  const names = new Set(packages.map((p) => p.name));
+  const names2 = new Set(packages.map((p) => p.name));
   for (const p of old.values())
-    if (!names.has(p.name)) changes.push({ name: p.name, change: "removed", before: p.version });
+    if (!names2.has(p.name)) changes.push({ name: p.name, change: "removed", before: p.version });
   if (after && touched.size) {
     const closures = closuresOf(after);
     packages.forEach((p, n) => {
@@ -18542,10 +18738,10 @@ var typesupport = ["rosidl_typesupport_fastrtps_c", "rosidl_typesupport_fastrtps
 var none = [];
 function evaluateAll(input, settings2, diagnostics) {
   const evaluate = manifestEvaluator(conditionContext(input, settings2.conditions));
-  const names = [...input.packages.keys()].sort();
+  const names2 = [...input.packages.keys()].sort();
   const number3 = /* @__PURE__ */ new Map();
   const groups = /* @__PURE__ */ new Map();
-  const packages = names.map((name5, n) => {
+  const packages = names2.map((name5, n) => {
     const source = input.packages.get(name5);
     const p = evaluate(source.manifest, source.file, diagnostics);
     number3.set(name5, n);
@@ -18560,13 +18756,13 @@ function evaluateAll(input, settings2, diagnostics) {
   const idOf = (name5) => {
     const n = number3.get(name5) ?? others.get(name5);
     if (n !== void 0) return n;
-    others.set(name5, names.length + others.size);
-    return names.length + others.size - 1;
+    others.set(name5, names2.length + others.size);
+    return names2.length + others.size - 1;
   };
   const essential = settings2.build_essential.length ? settings2.build_essential : input.rosVersion === 2 ? ["ros_workspace"] : [];
   const evaluated = {
     input,
-    names,
+    names: names2,
     number: number3,
     ids: 0,
     packages,
@@ -18582,7 +18778,7 @@ function evaluateAll(input, settings2, diagnostics) {
   collectBelow(evaluated);
   const essentialNumbers = essential.flatMap((e) => number3.get(e) ?? []);
   const typesupportNumbers = typesupport.flatMap((t) => number3.get(t) ?? []);
-  const marks = new Uint8Array(names.length);
+  const marks = new Uint8Array(names2.length);
   for (let n = 0; n < packages.length; n++) {
     let outside = none;
     let bounded = none;
@@ -18615,14 +18811,14 @@ function evaluateAll(input, settings2, diagnostics) {
     }
     if (!evaluated.beforeEssential.has(n)) for (const e of essentialNumbers) mark(e, forBuild | forRun);
     if (isInterface(packages[n])) for (const t of typesupportNumbers) mark(t, forBuild | forTool);
-    evaluated.inside.push(insideOf(touched, marks, names));
+    evaluated.inside.push(insideOf(touched, marks, names2));
     evaluated.outside.push(outside);
     evaluated.bounded.push(bounded);
   }
-  evaluated.ids = names.length + others.size;
+  evaluated.ids = names2.length + others.size;
   return evaluated;
 }
-function insideOf(touched, marks, names) {
+function insideOf(touched, marks, names2) {
   const inside = {
     build: [],
     run: [],
@@ -18636,19 +18832,19 @@ function insideOf(touched, marks, names) {
     marks[d] = 0;
     if (roles & forBuild) {
       inside.build.push(d);
-      inside.names.build.push(names[d]);
+      inside.names.build.push(names2[d]);
     }
     if (roles & forRun) {
       inside.run.push(d);
-      inside.names.run.push(names[d]);
+      inside.names.run.push(names2[d]);
     }
     if (roles & forTest) {
       inside.test.push(d);
-      inside.names.test.push(names[d]);
+      inside.names.test.push(names2[d]);
     }
     if (roles & forTool) {
       inside.tools.push(d);
-      inside.names.tools.push(names[d]);
+      inside.names.tools.push(names2[d]);
     }
   }
   return inside;
@@ -18676,14 +18872,14 @@ function needsOf(p, groups, idOf) {
   }
   return needs;
 }
-function above(evaluated, names) {
+function above(evaluated, names2) {
   const dependents = evaluated.names.map(() => []);
   evaluated.inside.forEach((inside, n) => {
-    for (const list2 of [inside.build, inside.run, inside.test])
-      for (const d of list2) dependents[d].push(evaluated.names[n]);
+    for (const list3 of [inside.build, inside.run, inside.test])
+      for (const d of list3) dependents[d].push(evaluated.names[n]);
   });
   const found2 = /* @__PURE__ */ new Set();
-  const stack = [...names];
+  const stack = [...names2];
   for (let name5 = stack.pop(); name5 !== void 0; name5 = stack.pop()) {
     const n = evaluated.number.get(name5);
     if (n === void 0 || found2.has(name5)) continue;
@@ -19101,8 +19297,8 @@ function ordered(evaluated, nodes, diagnostics) {
 }
 function placesOf(local2, lists) {
   const places = [];
-  for (const list2 of lists) {
-    for (let i = 0; i < list2.length; i++) if (local2[list2[i]] >= 0) places.push(local2[list2[i]]);
+  for (const list3 of lists) {
+    for (let i = 0; i < list3.length; i++) if (local2[list3[i]] >= 0) places.push(local2[list3[i]]);
   }
   return places;
 }
@@ -19159,7 +19355,7 @@ var Cycles = class {
   }
   leaveOutGroupEdges() {
     const count2 = this.nodes.length;
-    const { names, packages } = this.evaluated;
+    const { names: names2, packages } = this.evaluated;
     for (const set of cycles(this.doubled())) {
       if (!set.some((n) => n < count2)) continue;
       const members2 = new Set(set.map((n) => this.nodes[n % count2].number));
@@ -19172,7 +19368,7 @@ var Cycles = class {
           this.diagnostics.push(
             warning(
               "cycle-group",
-              `'${names[from]}' needs '${names[to]}' only as a member of the group '${group}', and '${names[to]}' needs '${names[from]}': that edge is left out`,
+              `'${names2[from]}' needs '${names2[to]}' only as a member of the group '${group}', and '${names2[to]}' needs '${names2[from]}': that edge is left out`,
               { file: packages[from].file, line, hint: "give the membership or the group dependency a condition" }
             )
           );
@@ -19199,15 +19395,15 @@ var Cycles = class {
   }
   /** The edges of tests, without those that close a cycle: tests run after the builds, so nothing waits for those. */
   withoutTestCycles(built, tested) {
-    const { names, packages } = this.evaluated;
+    const { names: names2, packages } = this.evaluated;
     const count2 = this.nodes.length;
     const kept2 = tested.map((e) => [...e]);
     const set = new Int32Array(built.length).fill(-1);
     cycles([...built.slice(0, count2).map((e, i) => [...e, ...tested[i]]), ...built.slice(count2)]).forEach(
       (c, i) => c.forEach((n) => set[n] = i)
     );
-    tested.forEach((list2, i) => {
-      for (const to of list2) {
+    tested.forEach((list3, i) => {
+      for (const to of list3) {
         if (set[i] === -1 || set[i] !== set[to]) continue;
         const [a, b] = [this.nodes[i].number, this.nodes[to].number];
         kept2[i] = kept2[i].filter((d) => d !== to);
@@ -19216,7 +19412,7 @@ var Cycles = class {
         this.diagnostics.push(
           warning(
             "cycle-test",
-            `'${names[a]}' needs '${names[b]}' to be tested (${tag}), and '${names[b]}' needs '${names[a]}': no build waits for that edge, the tests of '${names[a]}' do`,
+            `'${names2[a]}' needs '${names2[b]}' to be tested (${tag}), and '${names2[b]}' needs '${names2[a]}': no build waits for that edge, the tests of '${names2[a]}' do`,
             { file: packages[a].file, line }
           )
         );
@@ -19331,7 +19527,7 @@ var ScopePlanner = class {
       const elsewhere = evaluated.names.map((name5, id) => this.resolver.resolve({ name: name5, id })).map((r) => r.from === "built" ? void 0 : r);
       if (elsewhere.some((r) => r)) this.elsewhere = elsewhere;
     }
-    const beside = (names) => names.filter((n) => !evaluated.number.has(n)).flatMap((n) => this.resolver.underlayOf(n) ?? []);
+    const beside = (names2) => names2.filter((n) => !evaluated.number.has(n)).flatMap((n) => this.resolver.underlayOf(n) ?? []);
     this.essential = beside(evaluated.essential);
     this.typesupport = beside(typesupport);
   }
@@ -19491,7 +19687,7 @@ var ScopePlanner = class {
     };
     const inside = evaluated.inside[number3];
     if (elsewhere) {
-      const built = (list2, role) => list2.filter((d) => {
+      const built = (list3, role) => list3.filter((d) => {
         const r = elsewhere[d];
         if (r && r.from !== "built" && r.from !== "nowhere") requires(r.packages, role);
         return r === void 0;
@@ -19604,17 +19800,17 @@ var ScopePlanner = class {
   }
   /** Names for numbers, how deep each lies, and what is blocked with what it needs. */
   finish(sequence) {
-    const { names, inside: all } = this.evaluated;
+    const { names: names2, inside: all } = this.evaluated;
     if (sequence.some((n) => n.planned.blocked !== void 0)) this.block(sequence);
-    const depth = new Int32Array(names.length).fill(-1);
+    const depth = new Int32Array(names2.length).fill(-1);
     for (const node2 of sequence) {
       const p = node2.planned;
       const inside = all[node2.number];
       p.depth = depth[node2.number] = Math.max(greatest(depth, node2.build), greatest(depth, node2.run)) + 1;
-      p.build = node2.build === inside.build ? inside.names.build : node2.build.map((d) => names[d]);
-      p.run = node2.run === inside.run ? inside.names.run : node2.run.map((d) => names[d]);
-      p.test = node2.test === inside.test ? inside.names.test : node2.test.map((d) => names[d]);
-      p.tools = node2.build === inside.build ? inside.names.tools : inside.tools.filter((d) => node2.build.includes(d)).map((d) => names[d]);
+      p.build = node2.build === inside.build ? inside.names.build : node2.build.map((d) => names2[d]);
+      p.run = node2.run === inside.run ? inside.names.run : node2.run.map((d) => names2[d]);
+      p.test = node2.test === inside.test ? inside.names.test : node2.test.map((d) => names2[d]);
+      p.tools = node2.build === inside.build ? inside.names.tools : inside.tools.filter((d) => node2.build.includes(d)).map((d) => names2[d]);
       if (p.bounds !== unbounded)
         p.bounds = Object.fromEntries(Object.entries(p.bounds).sort(([x], [y]) => compare(x, y)));
     }
@@ -19622,9 +19818,9 @@ var ScopePlanner = class {
   }
   /** What needs a blocked package is blocked; what needs it only as a member of a group goes without it. */
   block(sequence) {
-    const { names, packages } = this.evaluated;
+    const { names: names2, packages } = this.evaluated;
     const causes = [];
-    const blocked = new Uint8Array(names.length);
+    const blocked = new Uint8Array(names2.length);
     const say = (number3, cause) => {
       causes[number3] = cause;
       blocked[number3] = 1;
@@ -19644,7 +19840,7 @@ var ScopePlanner = class {
           this.diagnostics.push(
             warning(
               "group-member",
-              `'${node2.planned.name}' goes without '${names[d]}' of the group '${group}': ${this.nodes[d].planned.blocked}`,
+              `'${node2.planned.name}' goes without '${names2[d]}' of the group '${group}': ${this.nodes[d].planned.blocked}`,
               { file: packages[node2.number].file, line: edgeOf(this.evaluated, node2.number, d).line }
             )
           );
@@ -19703,7 +19899,7 @@ function makePlan(input) {
   const scopes = [];
   const resolvers = [];
   const { selection, distro } = input;
-  const chosen = (names, wanted) => names.filter((n) => !wanted || wanted.includes(n)).sort();
+  const chosen = (names2, wanted) => names2.filter((n) => !wanted || wanted.includes(n)).sort();
   checkNames("distribution", selection.distributions, Object.keys(distro.distributions), diagnostics);
   checkNames("platform", selection.platforms, Object.keys(distro.platforms), diagnostics);
   checkNames("variant", selection.variants, ["default", ...Object.keys(distro.variants)], diagnostics);
@@ -19781,6 +19977,7 @@ var import_node_fs10 = require("node:fs");
 var import_node_os2 = require("node:os");
 var import_node_path10 = require("node:path");
 init_diagnostics();
+init_digest();
 init_files();
 var settings = [
   ["core.autocrlf", "false"],
@@ -19803,26 +20000,26 @@ var environment = () => ({
   ...configuration(process.env),
   ...process.stdin.isTTY ? {} : { GIT_TERMINAL_PROMPT: "0", GIT_SSH_COMMAND: process.env.GIT_SSH_COMMAND ?? "ssh -o BatchMode=yes" }
 });
-var git = (args, options4 = {}) => run("git", options4.gitDir ? ["--git-dir", options4.gitDir, ...args] : args, {
-  ...options4.cwd ? { cwd: options4.cwd } : {},
-  ...options4.input === void 0 ? {} : { input: options4.input },
-  env: { ...environment(), ...options4.env }
+var git = (args, options5 = {}) => run("git", options5.gitDir ? ["--git-dir", options5.gitDir, ...args] : args, {
+  ...options5.cwd ? { cwd: options5.cwd } : {},
+  ...options5.input === void 0 ? {} : { input: options5.input },
+  env: { ...environment(), ...options5.env }
 });
 var absoluteUrl = (url2, root) => /^[a-z+]+:\/\//.test(url2) || /^[^/]+@?[^/]*:/.test(url2) || (0, import_node_path10.isAbsolute)(url2) ? url2 : (0, import_node_path10.resolve)(root, url2);
 var isCommit = (v) => /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(v);
 var refused = /\b429\b|rate limit|too many requests|abuse detection/i;
 var passing = /timed out|connection reset|connection closed|early EOF|unexpected disconnect|hung up unexpectedly|returned error: 5\d\d|HTTP 5\d\d|temporary failure/i;
 var waits = { refused: [2, 8, 30, 60, 120], passing: [1, 4, 10] };
-async function patiently(args, options4, url2, reporter2) {
+async function patiently(args, options5, url2, reporter2) {
   for (let tried = 0; ; tried++) {
-    const o = await git(args, options4);
+    const o = await git(args, options5);
     const why = o.code === 0 ? void 0 : refused.test(o.stderr) ? "refused" : passing.test(o.stderr) ? "passing" : void 0;
     const seconds = why && waits[why][tried];
     if (!why || seconds === void 0) return o;
     reporter2.waiting?.(
       `${/^[a-z+]+:\/\/(?:[^@/]*@)?([^/]+)/.exec(url2)?.[1] ?? url2} ${why === "refused" ? "allows no more requests for now" : `did not answer (${lastLine(o)})`}: trying again in ${seconds} s`
     );
-    await new Promise((resolve14) => setTimeout(resolve14, seconds * 1e3));
+    await new Promise((resolve15) => setTimeout(resolve15, seconds * 1e3));
   }
 }
 var unreachable = (url2, o) => bad(
@@ -19884,8 +20081,8 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
     if (!exists((0, import_node_path10.join)(gitDir, "HEAD"))) {
       (0, import_node_fs10.mkdirSync)(gitDir, { recursive: true });
       const made2 = await git(["init", "--quiet", "--bare", gitDir]);
-      const named2 = made2.code === 0 ? await git(["config", "remote.origin.url", url2], { gitDir }) : made2;
-      if (named2.code !== 0) return bad(error("source-store", `can't make ${gitDir}: ${lastLine(named2)}`));
+      const named3 = made2.code === 0 ? await git(["config", "remote.origin.url", url2], { gitDir }) : made2;
+      if (named3.code !== 0) return bad(error("source-store", `can't make ${gitDir}: ${lastLine(named3)}`));
     }
     const stale = (0, import_node_path10.join)(gitDir, "shallow.lock");
     if (exists(stale) && Date.now() - (0, import_node_fs10.statSync)(stale).mtimeMs > 6e5) (0, import_node_fs10.rmSync)(stale);
@@ -19909,8 +20106,8 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
     return good(snapshots);
   });
 }
-async function told(args, options4) {
-  const out = await git(args, options4);
+async function told(args, options5) {
+  const out = await git(args, options5);
   return out.code === 0 ? good(out.stdout.trim()) : bad(
     error(
       "source-store",
@@ -19974,10 +20171,10 @@ async function treeWithSubmodules(fetch2, url2, commit, depth) {
   }
   const listed = modules ? await told(["config", "--blob", `${commit}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
   if (!listed.ok) return listed;
-  const named2 = /* @__PURE__ */ new Map();
+  const named3 = /* @__PURE__ */ new Map();
   for (const line of listed.value.split("\0")) {
     const m = /^submodule\.([^\n]*)\.(path|url)\n([^]*)$/.exec(line);
-    if (m) named2.set(m[1], { ...named2.get(m[1]), [m[2]]: m[3] });
+    if (m) named3.set(m[1], { ...named3.get(m[1]), [m[2]]: m[3] });
   }
   const index = (0, import_node_path10.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit}${Math.random()}`).slice(0, 8)}`);
   const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: gitDir };
@@ -19985,7 +20182,7 @@ async function treeWithSubmodules(fetch2, url2, commit, depth) {
     const begun = await told([...local, "read-tree", commit], { gitDir, env });
     if (!begun.ok) return begun;
     for (const link of links) {
-      const entry = [...named2.values()].find((e) => e.path === link.path);
+      const entry = [...named3.values()].find((e) => e.path === link.path);
       if (!entry?.url) continue;
       if (entry.url.startsWith("-") || entry.url.startsWith("ext::"))
         return bad(
@@ -20067,13 +20264,13 @@ async function readFiles(snapshot, url2, blobs, reporter2) {
 function submoduleUrl(parent, url2) {
   if (!url2.startsWith("./") && !url2.startsWith("../")) return url2;
   let base = parent.replace(/\/$/, "");
-  let rest = url2;
+  let rest2 = url2;
   for (; ; ) {
-    if (rest.startsWith("./")) rest = rest.slice(2);
-    else if (rest.startsWith("../")) {
-      rest = rest.slice(3);
+    if (rest2.startsWith("./")) rest2 = rest2.slice(2);
+    else if (rest2.startsWith("../")) {
+      rest2 = rest2.slice(3);
       base = base.replace(/[/:][^/:]*$/, "");
-    } else return `${base}/${rest}`;
+    } else return `${base}/${rest2}`;
   }
 }
 async function ensureContentRepository(gitDir) {
@@ -20104,8 +20301,8 @@ async function fetchArchive(entry, url2, state) {
       );
     const content = (0, import_node_path10.join)(folder, "content");
     (0, import_node_fs10.mkdirSync)(content);
-    const unpacked = entry.type === "zip" ? await run("unzip", ["-q", file2, "-d", content]) : await run("tar", ["-x", "--no-same-owner", "-f", file2, "-C", content]);
-    if (unpacked.code !== 0) return bad(error("source-archive", `can't unpack ${url2}: ${lastLine(unpacked)}`));
+    const unpacked2 = entry.type === "zip" ? await run("unzip", ["-q", file2, "-d", content]) : await run("tar", ["-x", "--no-same-owner", "-f", file2, "-C", content]);
+    if (unpacked2.code !== 0) return bad(error("source-archive", `can't unpack ${url2}: ${lastLine(unpacked2)}`));
     const top = (0, import_node_fs10.readdirSync)(content, { withFileTypes: true });
     const root = top.length === 1 && top[0].isDirectory() ? (0, import_node_path10.join)(content, top[0].name) : content;
     return await withMutex(`${gitDir}.lock`, async () => {
@@ -20514,10 +20711,10 @@ function parseManifest(text2, file2) {
     );
   const f = Number(format);
   const tags2 = tagsOfFormat[f];
-  const allowed = (e, names) => {
+  const allowed = (e, names2) => {
     if (e.attributes) {
       for (const a in e.attributes)
-        if (!names.includes(a) && a !== "xmlns" && !a.includes(":"))
+        if (!names2.includes(a) && a !== "xmlns" && !a.includes(":"))
           fault2(
             `<${e.name}> must not have the attribute '${a}'${f < 3 && (a === "condition" || a === "file") ? ` in format ${f}` : ""}`,
             e.line,
@@ -20944,6 +21141,7 @@ function finishDeferred() {
 }
 
 // ts-src/read/parse-cache.ts
+init_digest();
 var edition = `4 ${"0.1.0"}`;
 var digestLength = 27;
 var lengthLength = 9;
@@ -21022,6 +21220,7 @@ var import_node_fs14 = require("node:fs");
 var import_node_path15 = require("node:path");
 var import_node_zlib2 = require("node:zlib");
 init_diagnostics();
+init_digest();
 init_files();
 
 // ts-src/read/manifest/packed-manifest.ts
@@ -21040,7 +21239,7 @@ var packedManifest = {
 function restOf(manifest) {
   if (manifest instanceof KeptManifest) return manifest.packed;
   const { compatibility, description, maintainers, authors, licenses, urls, exports: exports2 } = manifest;
-  const rest = {
+  const rest2 = {
     description,
     maintainers,
     authors,
@@ -21049,7 +21248,7 @@ function restOf(manifest) {
     exports: exports2,
     ...compatibility === void 0 ? {} : { compatibility }
   };
-  return ascii(JSON.stringify(rest));
+  return ascii(JSON.stringify(rest2));
 }
 var tags = Object.keys(kindsOfTag);
 var plainName = /^[!-~]+$/;
@@ -21073,14 +21272,14 @@ var KeptManifest = class {
     const format = text2.indexOf("	", version2) + 1;
     const types3 = text2.indexOf("	", format) + 1;
     const groups = text2.indexOf("	", types3) + 1;
-    const rest = text2.indexOf("	", groups) + 1;
-    const end2 = text2.indexOf("	", rest);
+    const rest2 = text2.indexOf("	", groups) + 1;
+    const end2 = text2.indexOf("	", rest2);
     this.name = text2.slice(0, version2 - 1);
     this.version = text2.slice(version2, format - 1);
     this.format = Number(text2.slice(format, types3 - 1));
     this.buildTypes = JSON.parse(text2.slice(types3, groups - 1));
-    this.memberOfGroups = rest - groups > 1 ? JSON.parse(text2.slice(groups, rest - 1)) : [];
-    this.packed = end2 < 0 ? text2.slice(rest) : text2.slice(rest, end2);
+    this.memberOfGroups = rest2 - groups > 1 ? JSON.parse(text2.slice(groups, rest2 - 1)) : [];
+    this.packed = end2 < 0 ? text2.slice(rest2) : text2.slice(rest2, end2);
     this.dependencies = end2 < 0 ? [] : unpackDependencies(text2, end2 + 1);
   }
   get rest() {
@@ -21185,8 +21384,8 @@ function parse2(workspace, file2, shown3, bytes) {
     const before3 = memory2.get(entry);
     if (before3 && !Array.isArray(before3) && before3.name === name5) known2.set(name5, before3);
   });
-  const rest = pieces && memory2.get(pieces.rest);
-  const before2 = Array.isArray(rest) ? rest : void 0;
+  const rest2 = pieces && memory2.get(pieces.rest);
+  const before2 = Array.isArray(rest2) ? rest2 : void 0;
   const read = (before2 && partly(before2, pieces, known2, shown3)) ?? wholly(bytes.toString("utf8"), shown3);
   if (!read.ok) return read;
   const { repositories, texts } = read.value;
@@ -21342,10 +21541,10 @@ function readRosdep(workspace, wanted) {
   return layered2;
 }
 function neededNames(distributions) {
-  const names = /* @__PURE__ */ new Set();
+  const names2 = /* @__PURE__ */ new Set();
   for (const d of distributions)
-    for (const p of d.packages.values()) for (const dependency of p.manifest.dependencies) names.add(dependency.name);
-  return names;
+    for (const p of d.packages.values()) for (const dependency of p.manifest.dependencies) names2.add(dependency.name);
+  return names2;
 }
 function readIndex(state, text2, file2, name5) {
   const memory2 = new ParseCache(state, `index-${name5}`);
@@ -21458,8 +21657,8 @@ async function readDistribution(workspace, name5, lock2, overrides, reporter2) {
   const released = workspace.distro.distributions[name5].sources === "release";
   const developed = repositories.filter((r) => overrides.has(r.name) || !released && r.source).sort((a, b) => compare(a.name, b.name));
   if (released) {
-    const rest = repositories.filter((r) => !overrides.has(r.name));
-    const read2 = entries.value.cache ? cachedPackages(workspace, rest, entries.value.cache) : await releasedPackages(workspace, rest, locked2, reporter2);
+    const rest2 = repositories.filter((r) => !overrides.has(r.name));
+    const read2 = entries.value.cache ? cachedPackages(workspace, rest2, entries.value.cache) : await releasedPackages(workspace, rest2, locked2, reporter2);
     for (const r of read2) {
       for (const d of r.manifest.diagnostics) diagnostics.push(d);
       if (!r.manifest.ok) continue;
@@ -21716,8 +21915,8 @@ async function pinCommits(distributions, reporter2) {
   for (const d of distributions) {
     for (const p of d.packages.values()) {
       if (p.source.commit !== void 0 || p.source.ref === void 0) continue;
-      const list2 = byUrl.get(p.source.url);
-      if (list2) list2.push(p);
+      const list3 = byUrl.get(p.source.url);
+      if (list3) list3.push(p);
       else byUrl.set(p.source.url, [p]);
     }
   }
@@ -21773,6 +21972,7 @@ var import_node_path18 = require("node:path");
 var import_node_zlib3 = require("node:zlib");
 var import_node_fs17 = require("node:fs");
 init_diagnostics();
+init_digest();
 init_files();
 async function readUnderlays(workspace) {
   const diagnostics = [];
@@ -21869,15 +22069,15 @@ async function readIndex2(base, release2, path2, folder) {
             hint: "it may be in the middle of an update: try again"
           })
         );
-      const unpacked = ending === ".xz" ? await run("xz", ["--decompress", "--stdout", file2]) : void 0;
-      if (unpacked && unpacked.code !== 0)
+      const unpacked2 = ending === ".xz" ? await run("xz", ["--decompress", "--stdout", file2]) : void 0;
+      if (unpacked2 && unpacked2.code !== 0)
         return bad(
           error(
             "underlay-index",
-            `can't unpack ${base}/${name5}: ${unpacked.stderr.trim() || `xz ended with ${unpacked.signal ?? unpacked.code}`}`
+            `can't unpack ${base}/${name5}: ${unpacked2.stderr.trim() || `xz ended with ${unpacked2.signal ?? unpacked2.code}`}`
           )
         );
-      const whole = unpacked?.stdout ?? (ending === ".gz" ? (0, import_node_zlib3.gunzipSync)((0, import_node_fs17.readFileSync)(file2)) : (0, import_node_fs17.readFileSync)(file2)).toString("utf8");
+      const whole = unpacked2?.stdout ?? (ending === ".gz" ? (0, import_node_zlib3.gunzipSync)((0, import_node_fs17.readFileSync)(file2)) : (0, import_node_fs17.readFileSync)(file2)).toString("utf8");
       writeWhole(kept2, whole);
       return good(whole);
     } finally {
@@ -21910,19 +22110,19 @@ async function openWorkspace(values) {
   const root = (0, import_node_path19.resolve)(read.value.root);
   return good({ ...read.value, root, state: (0, import_node_path19.resolve)(read.value.state), urlBase: root });
 }
-async function readAndPlan(values, packages, options4 = {}) {
-  const inputs = await readValues(values, packages, options4);
+async function readAndPlan(values, packages, options5 = {}) {
+  const inputs = await readValues(values, packages, options5);
   return inputs.ok ? planInputs(inputs.value.inputs, inputs.value.selection) : inputs;
 }
-async function readValues(values, packages, options4 = {}) {
+async function readValues(values, packages, options5 = {}) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
   const lock2 = values.lock === void 0 ? void 0 : await readLock2(values.lock, workspace.value.state);
   if (lock2 && !lock2.ok) return lock2;
   const overrides = parseOverrides(values.override ?? []);
   if (!overrides.ok) return overrides;
-  const selection = { ...selectionOf(values, packages), ...options4.tests ? { tests: true } : {} };
-  const inputs = await readInputs(workspace.value, lock2?.value, overrides.value, selection.distributions, options4);
+  const selection = { ...selectionOf(values, packages), ...options5.tests ? { tests: true } : {} };
+  const inputs = await readInputs(workspace.value, lock2?.value, overrides.value, selection.distributions, options5);
   if (!inputs.ok) return inputs;
   if (values["changed-since"] !== void 0) {
     const changed = await changedSince(inputs.value, values["changed-since"], selection);
@@ -21931,7 +22131,7 @@ async function readValues(values, packages, options4 = {}) {
   }
   return good({ inputs: inputs.value, selection });
 }
-async function readInputs(workspace, lock2, overrides, wanted, options4 = {}) {
+async function readInputs(workspace, lock2, overrides, wanted, options5 = {}) {
   const diagnostics = [];
   const distributions = [];
   for (const name5 of Object.keys(workspace.distro.distributions).sort()) {
@@ -21942,7 +22142,7 @@ async function readInputs(workspace, lock2, overrides, wanted, options4 = {}) {
   }
   if (process.stderr.isTTY) writeMessage("\r\x1B[K");
   const underlays = await readUnderlays(workspace);
-  const rosdep = readRosdep(workspace, options4.everyKey ? void 0 : neededNames(distributions));
+  const rosdep = readRosdep(workspace, options5.everyKey ? void 0 : neededNames(distributions));
   diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics);
   if (!rosdep.ok || !underlays.ok) return bad(...sorted(diagnostics));
   if (!distributions.length && diagnostics.some(isError)) return bad(...sorted(diagnostics));
@@ -22034,10 +22234,10 @@ async function compareWith(inputs, ref, { tests }) {
 function changedIn(changes) {
   const changed = {};
   for (const d of changes) {
-    const names = changed[d.distribution] ??= /* @__PURE__ */ new Set();
-    for (const p of d.packages) if (p.change !== "removed" && p.change !== "rebuilt") names.add(p.name);
+    const names2 = changed[d.distribution] ??= /* @__PURE__ */ new Set();
+    for (const p of d.packages) if (p.change !== "removed" && p.change !== "rebuilt") names2.add(p.name);
   }
-  return Object.fromEntries(Object.entries(changed).map(([d, names]) => [d, [...names].sort()]));
+  return Object.fromEntries(Object.entries(changed).map(([d, names2]) => [d, [...names2].sort()]));
 }
 
 // ts-src/cli/abi.ts
@@ -22357,16 +22557,16 @@ Context.prototype.lookup = function lookup(name5) {
   if (cache.hasOwnProperty(name5)) {
     value2 = cache[name5];
   } else {
-    var context = this, intermediateValue, names, index, lookupHit = false;
+    var context = this, intermediateValue, names2, index, lookupHit = false;
     while (context) {
       if (name5.indexOf(".") > 0) {
         intermediateValue = context.view;
-        names = name5.split(".");
+        names2 = name5.split(".");
         index = 0;
-        while (intermediateValue != null && index < names.length) {
-          if (index === names.length - 1)
-            lookupHit = hasProperty(intermediateValue, names[index]) || primitiveHasOwnProperty(intermediateValue, names[index]);
-          intermediateValue = intermediateValue[names[index++]];
+        while (intermediateValue != null && index < names2.length) {
+          if (index === names2.length - 1)
+            lookupHit = hasProperty(intermediateValue, names2[index]) || primitiveHasOwnProperty(intermediateValue, names2[index]);
+          intermediateValue = intermediateValue[names2[index++]];
         }
       } else {
         intermediateValue = context.view[name5];
@@ -22582,9 +22782,9 @@ var shellQuote = (text2) => /^[A-Za-z0-9_@%+=:,./-]+$/.test(text2) ? text2 : `'$
 // ts-src/render/jobs.ts
 var publishingFolder = "publish";
 var groovy = (text2) => `'${text2.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
-function jobNames(names) {
+function jobNames(names2) {
   const used = /* @__PURE__ */ new Set();
-  return names.map((name5) => {
+  return names2.map((name5) => {
     const plain2 = name5.replace(/[^A-Za-z0-9._ -]+/g, "-").replace(/^[.-]+|\.+$/g, "") || "repository";
     let free = plain2;
     for (let i = 2; used.has(free.toLowerCase()); i++) free = `${plain2}-${i}`;
@@ -22593,7 +22793,7 @@ function jobNames(names) {
   });
 }
 function renderJobDsl(input) {
-  const names = jobNames([publishingFolder, "distro-requests", ...input.repositories.map((r) => r.name)]);
+  const names2 = jobNames([publishingFolder, "distro-requests", ...input.repositories.map((r) => r.name)]);
   const publishing = `${input.folder}/${publishingFolder}`;
   const title = `Robot software of ${input.organization}`;
   const distro = `${input.distroUrl}${input.distroBranch === void 0 ? "" : `#${input.distroBranch}`}`;
@@ -22643,17 +22843,17 @@ function renderJobDsl(input) {
         tags: input.buildTags
       }),
       ...onGithub(input.distroUrl) ? [
-        job(names[1], input.distroUrl, "Pull requests on the distro repository", {
+        job(names2[1], input.distroUrl, "Pull requests on the distro repository", {
           branches: false,
           requests: true,
           id: "distro-requests"
         })
       ] : [],
       ...input.repositories.map(
-        (r, i) => job(names[i + 2], r.url, `${r.name}, of ${r.distributions.join(", ")}`, {
+        (r, i) => job(names2[i + 2], r.url, `${r.name}, of ${r.distributions.join(", ")}`, {
           branches: true,
           requests: true,
-          id: names[i + 2]
+          id: names2[i + 2]
         })
       )
     ]
@@ -22752,8 +22952,8 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 });
 
 // ts-src/cli/build.ts
-var import_node_fs45 = require("node:fs");
-var import_node_path53 = require("node:path");
+var import_node_fs48 = require("node:fs");
+var import_node_path54 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
@@ -22765,7 +22965,7 @@ init_files();
 // ts-src/render/log.ts
 var telling = /(^|[\s:])(fatal )?error[: ]|CMake Error|undefined reference|No rule to make target|Traceback \(most recent|ModuleNotFoundError|ImportError|No such file or directory|slipway: error|cannot find -l|E: |not found/i;
 var network = /Could not resolve host|Temporary failure in name resolution|Network is unreachable|unable to access '(?:https?|git):\/\/|Name or service not known|Failed to (?:clone|fetch|download)|fatal: clone of/;
-function tellingPart(log, most3 = 25) {
+function tellingPart(log, most5 = 25) {
   const lines = log.split("\n").map((l) => printable(l.replace(/\x1b\[[0-9;]*m/g, "")).slice(0, 400)).filter((l, i, all) => l.trim() !== "" || all[i - 1]?.trim() !== "");
   const start = Math.max(
     0,
@@ -22774,8 +22974,8 @@ function tellingPart(log, most3 = 25) {
   const first = lines.findIndex(
     (l, i) => i > start && telling.test(l) && !/-Werror|no error|_error|error_|errors?\.|warning:/i.test(l.replace(/error:/g, ""))
   );
-  const at2 = first < 0 ? Math.max(0, lines.length - most3) : Math.max(start, first - 3);
-  return lines.slice(at2, at2 + most3).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
+  const at2 = first < 0 ? Math.max(0, lines.length - most5) : Math.max(start, first - 3);
+  return lines.slice(at2, at2 + most5).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
 }
 var short = (text2) => printable(text2.trim()).slice(0, 300);
 var inPackage = (path2) => path2.replace(/^\/build\/(?:obj\/)?/, "");
@@ -22907,10 +23107,10 @@ function renderSummary(results, tails, milliseconds) {
 }
 function renderHeadline(title, results, faults2, abi2 = []) {
   const count2 = (kind, ...states) => results.filter((t) => t.kind === kind && states.includes(t.state)).length;
-  const failed3 = results.filter((t) => t.state === "failed");
+  const failed4 = results.filter((t) => t.state === "failed");
   const parts = [
-    ...failed3.length ? [
-      `failed: ${failed3.slice(0, 3).map((t) => t.kind === "test" ? `tests of ${t.name}` : t.name).join(", ")}${failed3.length > 3 ? ` and ${failed3.length - 3} more` : ""}`
+    ...failed4.length ? [
+      `failed: ${failed4.slice(0, 3).map((t) => t.kind === "test" ? `tests of ${t.name}` : t.name).join(", ")}${failed4.length > 3 ? ` and ${failed4.length - 3} more` : ""}`
     ] : [],
     ...faults2 ? [`${plural(faults2, "fault")} in the distro repository`] : [],
     ...[
@@ -22959,16 +23159,16 @@ var keyrings = {
 var pockets = { debian: ["", "-updates", "-security"], ubuntu: ["", "-updates", "-security"] };
 function hostSources(platform2, root = "/") {
   const folder = (0, import_node_path22.join)(root, "etc/apt/sources.list.d");
-  let names = [];
+  let names2 = [];
   try {
-    names = (0, import_node_fs19.readdirSync)(folder).sort();
+    names2 = (0, import_node_fs19.readdirSync)(folder).sort();
   } catch {
   }
   const found2 = [
     readIf((0, import_node_path22.join)(root, "etc/apt/sources.list")) ?? "",
-    ...names.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path22.join)(folder, n)) ?? "")
+    ...names2.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path22.join)(folder, n)) ?? "")
   ].flatMap(parseOneLine);
-  for (const n of names.filter((n2) => n2.endsWith(".sources")))
+  for (const n of names2.filter((n2) => n2.endsWith(".sources")))
     found2.push(...parseDeb822(readIf((0, import_node_path22.join)(folder, n)) ?? ""));
   const suites = pockets[platform2.os].map((p) => platform2.release + p);
   const own3 = found2.filter(
@@ -23009,8 +23209,8 @@ function parseDeb822(text2) {
 }
 function baseSources(platform2, distroRoot, hostRoot = "/") {
   const line = (s) => {
-    const options4 = [s.signedBy && `signed-by=${s.signedBy}`, s.trusted && "trusted=yes"].filter(Boolean).join(" ");
-    return `deb ${options4 ? `[${options4}] ` : ""}${s.uri} ${s.suite} ${s.components.join(" ")}`;
+    const options5 = [s.signedBy && `signed-by=${s.signedBy}`, s.trusted && "trusted=yes"].filter(Boolean).join(" ");
+    return `deb ${options5 ? `[${options5}] ` : ""}${s.uri} ${s.suite} ${s.components.join(" ")}`;
   };
   const { mirror } = platform2;
   if (mirror) {
@@ -23036,11 +23236,11 @@ var underlaySources = (platform2, distroRoot) => Object.entries(platform2.underl
     `deb [${u.key ? `signed-by=${(0, import_node_path22.join)(distroRoot, u.key)}` : "trusted=yes"}] ${u.uri} ${u.suite} ${u.components.join(" ")}`
   ] : []
 );
-function mmdebstrapCommand(platform2, architecture2, sources, target, lists, options4) {
+function mmdebstrapCommand(platform2, architecture2, sources, target, lists, options5) {
   const include = ["build-essential", "ca-certificates", "cmake", "debhelper", ...platform2.include];
   const args = [
     "--variant=buildd",
-    `--mode=${options4.plain ? "unshare" : "root"}`,
+    `--mode=${options5.plain ? "unshare" : "root"}`,
     `--architectures=${architecture2}`,
     `--include=${include.join(",")}`,
     "--quiet",
@@ -23068,7 +23268,7 @@ var always = [
   { command: "git", package: "git", why: "fetches sources" },
   { command: "mmdebstrap", package: "mmdebstrap", why: "makes the base systems" },
   { command: "dpkg-deb", package: "dpkg", why: "unpacks packages" },
-  { command: "aptly", package: "aptly", why: "makes the apt repository" },
+  { command: "xz", package: "xz-utils", why: "packs the indices of the apt repository" },
   { command: "gpg", package: "gnupg", why: "signs it" },
   { command: "flock", package: "util-linux", why: "locks" },
   { command: "unshare", package: "util-linux", why: "makes hermetic roots" },
@@ -23161,17 +23361,17 @@ async function missingTools(driver, plan2) {
   const lacking = toolsFor(driver, plain2).filter((t) => !inPath(t.command));
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
   const rings = [...new Set(systems)].filter((os) => !(0, import_node_fs20.existsSync)(keyrings2[os].file)).map((os) => keyrings2[os].package);
-  const names = [.../* @__PURE__ */ new Set([...lacking.map((t) => t.package), ...rings])].sort();
-  const refused2 = !names.length && plain2 && driver === "unshare" ? await refusedNamespaces() : void 0;
+  const names2 = [.../* @__PURE__ */ new Set([...lacking.map((t) => t.package), ...rings])].sort();
+  const refused2 = !names2.length && plain2 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused2)
     return [
       error("roots-refused", `plain users can't make user namespaces here: ${refused2}`, {
         hint: "slipway doctor tells more"
       })
     ];
-  return names.length ? [
-    error("tool-missing", `this machine lacks ${names.join(", ")}`, {
-      hint: `${plain2 ? "sudo " : ""}apt-get install -y ${names.join(" ")}    (slipway doctor tells more)`
+  return names2.length ? [
+    error("tool-missing", `this machine lacks ${names2.join(", ")}`, {
+      hint: `${plain2 ? "sudo " : ""}apt-get install -y ${names2.join(" ")}    (slipway doctor tells more)`
     })
   ] : [];
 }
@@ -23212,13 +23412,15 @@ async function closeScratch(driver) {
 }
 
 // ts-src/publish/channel.ts
+var import_node_fs26 = require("node:fs");
 var import_node_path28 = require("node:path");
+var import_node_os5 = require("node:os");
 init_diagnostics();
-init_files();
+init_digest();
 
 // ts-src/render/sources.ts
 function renderSources(values) {
-  const key = /\s/.test(values.keyFile) ? `
+  const key = values.keyFile === void 0 || /\s/.test(values.keyFile) ? `
 ${values.key.trim().split("\n").map((l) => ` ${l.trim() || "."}`).join("\n")}` : ` ${values.keyFile}`;
   const architectures = values.architectures.length === 1 ? `Architectures: ${values.architectures[0]}
 ` : "";
@@ -23230,22 +23432,652 @@ ${architectures}Signed-By:${key}
 `;
 }
 
-// ts-src/publish/repository.ts
-var import_node_fs24 = require("node:fs");
-var import_node_path27 = require("node:path");
+// ts-src/publish/publication.ts
 init_diagnostics();
-init_files();
+
+// ts-src/publish/draft.ts
+init_diagnostics();
+init_diagnostics();
+
+// ts-src/publish/deb.ts
+var import_node_fs22 = require("node:fs");
+var import_node_zlib4 = require("node:zlib");
+
+// ts-src/publish/archive-members.ts
+var magic = "!<arch>\n";
+function debParts(file2) {
+  if (file2.toString("latin1", 0, magic.length) !== magic) return void 0;
+  const members2 = /* @__PURE__ */ new Map();
+  for (let at2 = magic.length; at2 + 60 <= file2.length; ) {
+    const name5 = file2.toString("latin1", at2, at2 + 16).trimEnd().replace(/\/$/, "");
+    const digits = file2.toString("latin1", at2 + 48, at2 + 58).trimEnd();
+    if (!/^\d+$/.test(digits)) return void 0;
+    const size = Number(digits);
+    if (at2 + 60 + size > file2.length) return void 0;
+    members2.set(name5, file2.subarray(at2 + 60, at2 + 60 + size));
+    at2 += 60 + size + size % 2;
+  }
+  const named3 = (prefix) => [...members2].find(([name5]) => name5.startsWith(prefix));
+  const control = named3("control.tar");
+  const data = named3("data.tar");
+  if (!members2.has("debian-binary") || !control || !data) return void 0;
+  return { controlName: control[0], control: control[1], dataName: data[0], data: data[1] };
+}
+function joinDeb(parts, seconds) {
+  const member = (name5, content) => [
+    Buffer.from(
+      `${name5.padEnd(16)}${String(seconds).padEnd(12)}${"0".padEnd(6)}${"0".padEnd(6)}${"100644".padEnd(8)}${String(content.length).padEnd(10)}\`
+`,
+      "latin1"
+    ),
+    content,
+    ...content.length % 2 ? [Buffer.from("\n")] : []
+  ];
+  return Buffer.concat([
+    Buffer.from(magic),
+    ...member("debian-binary", Buffer.from("2.0\n")),
+    ...member(parts.controlName, parts.control),
+    ...member(parts.dataName, parts.data)
+  ]);
+}
+function readTar(bytes, at2) {
+  const entries = [];
+  while (at2 + 512 <= bytes.length && bytes[at2] !== 0) {
+    const header = bytes.subarray(at2, at2 + 512);
+    const text2 = (from, size2) => header.toString("latin1", from, from + size2).replace(/\0.*$/s, "");
+    const size = parseInt(text2(124, 12).trim() || "0", 8);
+    const type = text2(156, 1) || "0";
+    if (!Number.isSafeInteger(size) || !["0", "5", "x", "g", "L"].includes(type)) return void 0;
+    if (at2 + 512 + size > bytes.length) return void 0;
+    entries.push({ name: text2(0, 100), header, content: bytes.subarray(at2 + 512, at2 + 512 + size) });
+    at2 += 512 + Math.ceil(size / 512) * 512;
+  }
+  if (!entries.length) return void 0;
+  while (at2 < bytes.length && bytes[at2] === 0) at2 += 512;
+  return { entries, end: Math.min(at2, bytes.length) };
+}
+function writeTar(entries, changed) {
+  const blocks = [];
+  for (const entry of entries) {
+    const content = changed.get(entry.name) ?? entry.content;
+    const header = Buffer.from(entry.header);
+    header.write(`${content.length.toString(8).padStart(11, "0")}\0`, 124, "latin1");
+    header.write("        ", 148, "latin1");
+    let sum = 0;
+    for (const byte of header) sum += byte;
+    header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");
+    blocks.push(header, content, Buffer.alloc((512 - content.length % 512) % 512));
+  }
+  return Buffer.concat([...blocks, Buffer.alloc(1024)]);
+}
+var controlEntry = (entries) => entries.find((e) => e.name.replace(/^\.\//, "") === "control");
+
+// ts-src/publish/deb.ts
+var largest = 64 << 20;
+var fieldOf = (stanza, name5) => new RegExp(`^${name5}: *(.*)$`, "mi").exec(stanza)?.[1]?.trim();
+var isOf = (stanza, name5) => debFile(fieldOf(stanza, "Package") ?? "", fieldOf(stanza, "Version") ?? "", fieldOf(stanza, "Architecture") ?? "") === name5;
+var tidy = (text2) => {
+  const stanza = `${text2.replaceAll("\r", "").trim()}
+`;
+  return /^\s*$/m.test(stanza.trimEnd()) || stanza.includes("\0") ? void 0 : stanza;
+};
+async function controlStanzas(files) {
+  const stanzas = new Array(files.length);
+  const compressed = { xz: [], zst: [] };
+  const take = (at2, tar) => {
+    const entry = tar && controlEntry(readTar(tar, 0)?.entries ?? []);
+    const stanza = entry && tidy(entry.content.toString("utf8"));
+    if (stanza !== void 0 && isOf(stanza, files[at2].name)) stanzas[at2] = stanza;
+  };
+  files.forEach((file2, at2) => {
+    const parts = debParts((0, import_node_fs22.readFileSync)(file2.path));
+    const kind = parts && /\.tar(?:\.(gz|xz|zst))?$/.exec(parts.controlName);
+    if (!kind) return;
+    if (kind[1] === "xz" || kind[1] === "zst") compressed[kind[1]].push({ at: at2, control: parts.control });
+    else take(at2, kind[1] === "gz" ? unzipped2(parts.control) : parts.control);
+  });
+  for (const kind of ["xz", "zst"]) {
+    const all = compressed[kind];
+    if (!all.length) continue;
+    const together = await unpacked(kind, Buffer.concat(all.map((c) => c.control)));
+    let next2 = 0;
+    for (const { at: at2 } of all) {
+      const tar = together && readTar(together, next2);
+      if (!tar) break;
+      const entry = controlEntry(tar.entries);
+      const stanza = entry && tidy(entry.content.toString("utf8"));
+      if (stanza !== void 0 && isOf(stanza, files[at2].name)) stanzas[at2] = stanza;
+      next2 = tar.end;
+    }
+    for (const { at: at2, control } of all) if (stanzas[at2] === void 0) take(at2, await unpacked(kind, control));
+  }
+  return stanzas;
+}
+function unzipped2(data) {
+  try {
+    return (0, import_node_zlib4.gunzipSync)(data, { maxOutputLength: largest });
+  } catch {
+    return void 0;
+  }
+}
+async function unpacked(kind, data) {
+  const done = await run(kind === "xz" ? "xz" : "zstd", ["-q", "-d", "-c"], { input: data, encoding: "latin1" });
+  return done.code === 0 ? Buffer.from(done.stdout, "latin1") : void 0;
+}
+async function repackDeb(file2, from, to, seconds) {
+  const parts = debParts(file2);
+  const kind = parts && /\.tar(?:\.(gz|xz|zst))?$/.exec(parts.controlName);
+  if (!kind) return void 0;
+  const tar = kind[1] === "xz" || kind[1] === "zst" ? await unpacked(kind[1], parts.control) : kind[1] === "gz" ? unzipped2(parts.control) : parts.control;
+  const entries = tar && readTar(tar, 0)?.entries;
+  const control = entries && controlEntry(entries);
+  if (!control || fieldOf(control.content.toString("utf8"), "Version") !== from) return void 0;
+  const text2 = control.content.toString("utf8").replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
+  const changed = writeTar(entries, /* @__PURE__ */ new Map([[control.name, Buffer.from(text2)]]));
+  return joinDeb({ ...parts, controlName: "control.tar.gz", control: (0, import_node_zlib4.gzipSync)(changed) }, seconds);
+}
+
+// ts-src/publish/indices.ts
+var import_node_crypto5 = require("node:crypto");
+var import_node_zlib5 = require("node:zlib");
+function poolPath(stanza, file2) {
+  const source = (fieldOf(stanza, "Source") ?? fieldOf(stanza, "Package") ?? "unknown").replace(/ .*$/, "");
+  const plain2 = /^[a-z0-9][a-z0-9+.-]*$/.test(source) ? source : "unknown";
+  return `pool/main/${plain2.startsWith("lib") ? plain2.slice(0, 4) : plain2[0]}/${plain2}/${file2}`;
+}
+function packageEntry(stanza, file2) {
+  const own3 = stanza.split(/\n(?! )/).filter((f) => f && !/^(Filename|Size|MD5sum|SHA1|SHA256|SHA512):/i.test(f)).join("\n");
+  return `${own3}
+Filename: ${poolPath(stanza, file2.name)}
+Size: ${file2.size}
+SHA256: ${file2.sha256}
+`;
+}
+function readPackages2(text2) {
+  return text2.split("\n\n").filter((t) => t.trim()).flatMap((t) => {
+    const entry = `${t.trim()}
+`;
+    const tail = /\nFilename: (\S+)\nSize: (\d+)\nSHA256: ([0-9a-f]{64})\n/.exec(entry);
+    return tail ? [{ text: entry, filename: tail[1], size: Number(tail[2]), sha256: tail[3] }] : [];
+  });
+}
+var renderPackages = (entries) => entries.map((e) => `${e}
+`).join("");
+function renderRelease(fields, files) {
+  const sums = (name5) => files.map((f) => ` ${(0, import_node_crypto5.createHash)(name5).update(f.data).digest("hex")} ${f.data.length} ${f.path}
+`).join("");
+  return [
+    `Origin: ${fields.origin}`,
+    `Label: ${fields.origin}`,
+    `Suite: ${fields.suite}`,
+    `Codename: ${fields.codename}`,
+    `Date: ${rfc822(fields.date)}`,
+    ...fields.validUntil === void 0 ? [] : [`Valid-Until: ${rfc822(fields.validUntil)}`],
+    `Architectures: ${fields.architectures.join(" ")}`,
+    "Components: main",
+    `Description: ${fields.origin} packages, channel ${fields.channel}`,
+    `Acquire-By-Hash: ${fields.byHash ? "yes" : "no"}`,
+    ...fields.fingerprints.length ? [`Signed-By: ${fields.fingerprints.join(",")}`] : [],
+    `Slipway-Channel: ${fields.channel}`,
+    `Slipway-State: ${fields.state}`,
+    `SHA256:
+${sums("sha256")}${fields.sha512 ? `SHA512:
+${sums("sha512")}` : ""}`
+  ].join("\n");
+}
+var rfc822 = (milliseconds) => new Date(milliseconds).toUTCString().replace("GMT", "UTC");
+function readRelease(text2) {
+  const date2 = (name5) => {
+    const value2 = Date.parse(fieldOf(text2, name5) ?? "");
+    return Number.isNaN(value2) ? void 0 : value2;
+  };
+  const sums = /^SHA256:\n((?: .*\n)*)/m.exec(text2)?.[1] ?? "";
+  return {
+    state: /^[0-9a-f]{64}$/.exec(fieldOf(text2, "Slipway-State") ?? "")?.[0],
+    date: date2("Date"),
+    validUntil: date2("Valid-Until"),
+    signedBy: (fieldOf(text2, "Signed-By") ?? "").split(",").filter((f) => /^[0-9A-F]+$/.test(f)),
+    files: new Map(
+      [...sums.matchAll(/^ ([0-9a-f]{64}) +(\d+) (\S+)$/gm)].map((m) => [m[3], { sha256: m[1], size: Number(m[2]) }])
+    ),
+    whole: text2.trimEnd().endsWith("-----END PGP SIGNATURE-----")
+  };
+}
+async function packedIndex(path2, data, xz2) {
+  return [
+    { path: path2, data },
+    { path: `${path2}.gz`, data: (0, import_node_zlib5.gzipSync)(data, { level: 6 }) },
+    { path: `${path2}.xz`, data: await xz2(data) }
+  ];
+}
+var byHashPath = (path2, sha2562) => `${path2.slice(0, path2.lastIndexOf("/"))}/by-hash/SHA256/${sha2562}`;
+
+// ts-src/publish/draft.ts
+async function makeIndices(store2, suites, former) {
+  const known2 = await knownEntries(store2, suites, former);
+  const missing = /* @__PURE__ */ new Map();
+  for (const packages of Object.values(suites))
+    for (const held of Object.values(packages))
+      for (const file2 of held.files) if (!known2.has(file2.sha256)) missing.set(file2.sha256, file2);
+  const files = [...missing.values()];
+  const paths2 = await store2.many(files, (file2) => store2.path(file2));
+  const lost3 = files.filter((_, i) => paths2[i] === void 0).map((f) => f.sha256);
+  if (lost3.length) return { indices: {}, lost: lost3, diagnostics: [] };
+  const stanzas = await controlStanzas(files.map((f, i) => ({ name: f.name, path: paths2[i] })));
+  const diagnostics = [];
+  files.forEach((file2, i) => {
+    const stanza = stanzas[i];
+    if (stanza !== void 0) known2.set(file2.sha256, packageEntry(stanza, file2));
+    else
+      diagnostics.push(
+        error("publish-failed", `${file2.name} is no Debian package of that name: its control file can't be read`)
+      );
+  });
+  if (diagnostics.length) return { indices: {}, lost: lost3, diagnostics };
+  const indices = {};
+  for (const [suite2, packages] of Object.entries(suites)) {
+    const entries = Object.entries(packages).sort(([a], [b]) => compare(a, b)).flatMap(([, held]) => held.files.map((f) => known2.get(f.sha256)));
+    indices[suite2] = await store2.putText("Packages", renderPackages(entries));
+  }
+  return { indices, lost: lost3, diagnostics };
+}
+async function knownEntries(store2, suites, former) {
+  const known2 = /* @__PURE__ */ new Map();
+  const read = /* @__PURE__ */ new Set();
+  for (const state of former) {
+    for (const [suite2, index] of Object.entries(state?.indices ?? {})) {
+      if (!Object.hasOwn(suites, suite2) || read.has(index.sha256)) continue;
+      read.add(index.sha256);
+      const text2 = await store2.readText(index);
+      for (const entry of readPackages2(text2 ?? "")) known2.set(entry.sha256, entry.text);
+    }
+  }
+  return known2;
+}
+
+// ts-src/publish/staging.ts
+init_diagnostics();
+init_digest();
+
+// ts-src/publish/state.ts
+var import_node_zlib6 = require("node:zlib");
+init_diagnostics();
+init_digest();
+var channelFile = (name5) => `channels/${name5}.json`;
+var stateFile = (id) => `states/${id.slice(0, 2)}/${id}.json.gz`;
+var shortId = (id) => id.slice(0, 16);
+var contentOf = (suites) => sha256(canonical(suites));
+var canonical = (value2) => JSON.stringify(
+  value2,
+  (_key, v) => typeof v === "object" && v !== null && !Array.isArray(v) ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => compare(a, b))) : v
+);
+async function writeState(store2, state) {
+  const text2 = canonical(state);
+  const id = sha256(text2);
+  await store2.putBlob(stateFile(id), (0, import_node_zlib6.gzipSync)(text2, { level: 1 }));
+  return id;
+}
+async function readState(store2, id) {
+  if (!/^[0-9a-f]{64}$/.test(id)) return void 0;
+  const data = await store2.getBlob(stateFile(id));
+  if (!data) return void 0;
+  try {
+    const text2 = (0, import_node_zlib6.gunzipSync)(data, { maxOutputLength: 1 << 30 });
+    return sha256(text2) === id ? JSON.parse(text2.toString("utf8")) : void 0;
+  } catch {
+    return void 0;
+  }
+}
+async function openChannel(store2, name5) {
+  const { value: value2, tag } = await store2.readTagged(channelFile(name5));
+  if (value2?.schema === 1) {
+    const file3 = { schema: 2, states: [], switching: false, endpoints: [] };
+    const { suites, versions } = value2;
+    return { name: name5, file: file3, tag, headId: void 0, head: void 0, former: suites, value: { versions } };
+  }
+  const file2 = value2?.schema === 2 ? value2 : { schema: 2, states: [], switching: false, endpoints: [] };
+  for (const { id } of file2.states) {
+    const head = await readState(store2, id);
+    if (head) return { name: name5, file: file2, tag, headId: id, head, former: void 0, value: { versions: head.versions } };
+  }
+  return { name: name5, file: file2, tag, headId: void 0, head: void 0, former: void 0, value: { versions: {} } };
+}
+async function claimHead(store2, channel2, id, state, endpoints) {
+  const states = [{ id, when: state.when, kind: state.kind }, ...channel2.file.states.filter((s) => s.id !== id)];
+  const file2 = { schema: 2, states, switching: true, endpoints: endpoints.map((e) => e.id) };
+  if (!await store2.replaceJson(channelFile(channel2.name), file2, channel2.tag)) return void 0;
+  return reread(store2, { ...channel2, file: file2, headId: id, head: state, former: void 0 });
+}
+async function finishSwitch(store2, channel2) {
+  if (channel2.file.switching)
+    await store2.replaceJson(channelFile(channel2.name), { ...channel2.file, switching: false }, channel2.tag);
+}
+async function reread(store2, channel2) {
+  const { tag } = await store2.readTagged(channelFile(channel2.name));
+  return { ...channel2, tag };
+}
+var heldIn = (versions) => (scope, target, debian) => versions[channelSuite(scope.distribution, target)]?.[debian];
+function highest(before2, suites) {
+  const all = { ...before2 };
+  for (const [suite2, packages] of Object.entries(suites)) {
+    const of = { ...all[suite2] };
+    for (const [debian, { version: version2 }] of Object.entries(packages)) {
+      const held = of[debian];
+      if (held === void 0 || compareDebianVersions(version2, held) > 0) of[debian] = version2;
+    }
+    all[suite2] = of;
+  }
+  return all;
+}
+async function restoreChannel(store2, channel2, endpoints, suites) {
+  if (channel2.head || channel2.former) return channel2;
+  for (const endpoint of endpoints) {
+    for (const suite2 of suites) {
+      const served = await endpoint.read(`dists/${suite2}/InRelease`);
+      const id = served && readRelease(served.data.toString("utf8")).state;
+      const head = id === void 0 ? void 0 : await readState(store2, id);
+      if (!head || id === void 0 || head.channel !== channel2.name) continue;
+      const states = [];
+      for (let at2 = id; at2 !== void 0 && states.length < 1e3; ) {
+        const state = await readState(store2, at2);
+        if (!state) break;
+        states.push({ id: at2, when: state.when, kind: state.kind });
+        at2 = state.previous;
+      }
+      const file2 = { ...channel2.file, states };
+      return { ...channel2, file: file2, headId: id, head, value: { versions: head.versions } };
+    }
+  }
+  return channel2;
+}
+
+// ts-src/publish/staging.ts
+var xz = async (data) => {
+  const packed2 = await run("xz", ["-q", "-1", "-T1", "-c"], { input: data, encoding: "latin1" });
+  if (packed2.code !== 0) throw Object.assign(new Error(`xz failed: ${packed2.stderr.trim()}`), { code: "EXZ" });
+  return Buffer.from(packed2.stdout, "latin1");
+};
+async function indexFiles(store2, state) {
+  const bySuite = /* @__PURE__ */ new Map();
+  const pool = /* @__PURE__ */ new Map();
+  const faults2 = [];
+  const parts = await parallel(Object.keys(state.indices).sort(), 4, async (key) => {
+    const text2 = await store2.readText(state.indices[key]);
+    if (text2 === void 0)
+      faults2.push(error("store-damaged", `the store lost the index of ${key}`, { hint: "publish again" }));
+    const architecture2 = key.slice(key.lastIndexOf("/") + 1);
+    const files = await packedIndex(`main/binary-${architecture2}/Packages`, Buffer.from(text2 ?? ""), xz);
+    for (const { filename, sha256: digest3, size } of readPackages2(text2 ?? ""))
+      pool.set(filename, { filename, sha256: digest3, size });
+    return { key, architecture: architecture2, files };
+  });
+  if (faults2.length) return bad(...faults2);
+  for (const { key, architecture: architecture2, files } of parts) {
+    const name5 = key.slice(0, key.lastIndexOf("/"));
+    const suite2 = bySuite.get(name5) ?? { name: name5, architectures: [], files: [] };
+    suite2.architectures.push(architecture2);
+    suite2.files.push(...files);
+    bySuite.set(name5, suite2);
+  }
+  return good({ suites: [...bySuite.values()], pool: [...pool.values()] });
+}
+async function stagePool(store2, endpoint, pool, known2) {
+  const lost3 = [];
+  const faults2 = [];
+  const wanted = pool.filter((p) => known2.get(p.filename) !== p.sha256 || endpoint.has(p.filename, p.size) === false);
+  await parallel(wanted, endpoint.width, async ({ filename, sha256: digest3, size }) => {
+    const name5 = filename.slice(filename.lastIndexOf("/") + 1);
+    const path2 = await store2.path({ name: name5, sha256: digest3, size });
+    if (path2 === void 0) return void lost3.push(digest3);
+    let placed = await endpoint.placeFile(filename, { path: path2, sha256: digest3, size });
+    if (placed === "other" && known2.get(filename) === digest3) {
+      await endpoint.remove(filename);
+      placed = await endpoint.placeFile(filename, { path: path2, sha256: digest3, size });
+    }
+    if (placed === "other")
+      faults2.push(
+        error("pool-conflict", `${filename} is at ${endpoint.where} already, with other bytes under the same version`, {
+          hint: "build the package anew: then it has a version of its own"
+        })
+      );
+  });
+  return faults2.length ? bad(...faults2) : good(lost3);
+}
+async function stageSuite(input) {
+  const { endpoint, signer, state, id, suite: suite2, settings: settings2, now } = input;
+  const { name: name5, files } = suite2;
+  const folder = `dists/${name5}`;
+  const seen = await endpoint.read(`${folder}/InRelease`);
+  const before2 = seen && readRelease(seen.data.toString("utf8"));
+  const current = before2?.whole === true && before2.state === id && !input.renew && before2.signedBy.join() === signer.fingerprints.join() && files.every((f) => before2.files.get(f.path)?.sha256 === sha256(f.data));
+  await parallel(files, endpoint.width, async (f) => {
+    const hashed = `${folder}/${byHashPath(f.path, sha256(f.data))}`;
+    if (await endpoint.placeData(hashed, f.data) === "other") {
+      await endpoint.remove(hashed);
+      await endpoint.placeData(hashed, f.data);
+    }
+  });
+  const fields = {
+    origin: settings2.organization,
+    architectures: suite2.architectures,
+    fingerprints: signer.fingerprints,
+    channel: state.channel,
+    state: id,
+    sha512: settings2.sha512
+  };
+  const own3 = await stageState(input, { ...fields, date: state.when });
+  if (!own3.ok) return own3;
+  if (current) return good({ name: name5, files, release: "", detached: "", inRelease: "", before: seen?.tag, current });
+  const last = before2?.date ?? 0;
+  const date2 = last > now && last - now < 864e5 ? last + 1e3 : now;
+  const release2 = renderRelease(
+    {
+      ...fields,
+      suite: name5,
+      codename: name5,
+      date: date2,
+      byHash: true,
+      validUntil: settings2.validDays === void 0 ? void 0 : date2 + settings2.validDays * 864e5
+    },
+    files
+  );
+  const [inRelease, detached] = await Promise.all([
+    signer.sign(release2, "clearsign"),
+    signer.sign(release2, "detached")
+  ]);
+  if (!inRelease.ok) return inRelease;
+  if (!detached.ok) return detached;
+  return good({
+    name: name5,
+    files,
+    release: release2,
+    detached: detached.value,
+    inRelease: inRelease.value,
+    before: seen?.tag,
+    current
+  });
+}
+async function stageState({ endpoint, signer, id, suite: suite2, renew: renew2 }, fields) {
+  const name5 = `states/${shortId(id)}`;
+  const folder = `dists/${name5}/${suite2.name}`;
+  const seen = await endpoint.read(`${folder}/InRelease`);
+  const there = seen && readRelease(seen.data.toString("utf8"));
+  if (there?.whole && there.signedBy.join() === signer.fingerprints.join() && !renew2) return good(void 0);
+  const release2 = renderRelease({ ...fields, suite: name5, codename: suite2.name, byHash: false }, suite2.files);
+  const signed = await signer.sign(release2, "clearsign");
+  if (!signed.ok) return signed;
+  await parallel(suite2.files, endpoint.width, (f) => endpoint.placeData(`${folder}/${f.path}`, f.data));
+  await endpoint.put(`${folder}/InRelease`, Buffer.from(signed.value));
+  return good(void 0);
+}
+async function switchSuites(endpoint, staged) {
+  const changed = staged.filter((s) => !s.current);
+  const plain2 = staged.flatMap(
+    (s) => [
+      ...s.files,
+      ...s.current ? [] : [
+        { path: "Release", data: Buffer.from(s.release) },
+        { path: "Release.gpg", data: Buffer.from(s.detached) }
+      ]
+    ].map((f) => ({ name: `dists/${s.name}/${f.path}`, data: f.data }))
+  );
+  await parallel(plain2, endpoint.width, async ({ name: name5, data }) => {
+    if (staged.length !== changed.length && (await endpoint.read(name5))?.data.equals(data)) return;
+    await endpoint.put(name5, data);
+  });
+  for (const s of changed) {
+    if (!await endpoint.replace(`dists/${s.name}/InRelease`, Buffer.from(s.inRelease), s.before))
+      return bad(
+        error("channel-moved", `another run published to ${endpoint.where} since this one was staged`, {
+          hint: "run the same command again: it goes on from what was published"
+        })
+      );
+  }
+  return good(changed.map((s) => `dists/${s.name}/InRelease`));
+}
+
+// ts-src/publish/publication.ts
+async function moveChannel(channel2, draft, outlet, storedLock) {
+  const { store: store2 } = outlet;
+  const same = channel2.head && contentOf(channel2.head.suites) === contentOf(draft.suites);
+  if (channel2.head && channel2.headId && same) return bring(channel2, channel2.headId, channel2.head, outlet, false);
+  const made2 = await makeIndices(store2, draft.suites, [channel2.head, await fromState(store2, draft)]);
+  if (made2.diagnostics.length) return bad(...made2.diagnostics);
+  if (made2.lost.length) return good({ id: void 0, state: void 0, lost: made2.lost, changed: false });
+  const { lock: lock2, ...rest2 } = draft;
+  const state = {
+    schema: 1,
+    channel: channel2.name,
+    previous: channel2.headId,
+    ...rest2,
+    indices: made2.indices,
+    versions: highest(channel2.value.versions, draft.suites),
+    lock: lock2 === void 0 ? storedLock : await store2.putText("lock.yaml", lock2),
+    when: outlet.now
+  };
+  return bring(channel2, await writeState(store2, state), state, outlet, false);
+}
+async function fromState(store2, draft) {
+  return draft.from ? readState(store2, draft.from.state) : void 0;
+}
+async function bring(channel2, id, state, outlet, renew2) {
+  const { store: store2, endpoints } = outlet;
+  const indexed = await indexFiles(store2, state);
+  if (!indexed.ok) return indexed;
+  const run2 = async (left) => {
+    const [first, ...rest2] = left;
+    if (!first) return publishAll();
+    const done = await first.during("publication", () => run2(rest2));
+    return done ?? moved(channel2.name);
+  };
+  const publishAll = async () => {
+    const staged = [];
+    for (const endpoint of endpoints) {
+      const at2 = await stageAt(endpoint, channel2, id, state, indexed.value, outlet, renew2);
+      if (!at2.ok) return at2;
+      if (at2.value.lost.length) return good({ id: void 0, state: void 0, lost: at2.value.lost, changed: false });
+      staged.push({ endpoint, suites: at2.value.suites });
+    }
+    const changed = staged.some((s) => s.suites.some((suite2) => !suite2.current));
+    let claimed = channel2;
+    const served = endpoints.every((e) => channel2.file.endpoints.includes(e.id));
+    const listed = channel2.file.states[0]?.id === id && served;
+    if (!listed || changed && !channel2.file.switching) {
+      const claim2 = await claimHead(store2, channel2, id, state, endpoints);
+      if (!claim2) return moved(channel2.name);
+      claimed = claim2;
+    }
+    for (const { endpoint, suites } of staged) {
+      const switched = await switchSuites(endpoint, suites);
+      if (!switched.ok) return switched;
+      await endpoint.switched?.(switched.value);
+    }
+    await finishSwitch(store2, claimed);
+    return good({ id, state, lost: [], changed });
+  };
+  return run2(endpoints);
+}
+var moved = (name5) => bad(
+  error("channel-moved", `another run published to the channel '${name5}' since this one was planned`, {
+    hint: "run the same command again: it goes on from what was published"
+  })
+);
+async function stageAt(endpoint, channel2, id, state, indexed, outlet, renew2) {
+  const { store: store2, signer } = outlet;
+  const key = Buffer.from(signer.publicKey);
+  if (!(await endpoint.read("key.asc"))?.data.equals(key)) await endpoint.put("key.asc", key);
+  const pooled = await stagePool(store2, endpoint, indexed.pool, await knownPool(store2, channel2, endpoint));
+  if (!pooled.ok) return pooled;
+  if (pooled.value.length) return good({ suites: [], lost: pooled.value });
+  const results = await parallel(
+    indexed.suites,
+    endpoint.width,
+    (suite2) => stageSuite({ endpoint, signer, state, id, suite: suite2, settings: outlet.settings, now: outlet.now, renew: renew2 })
+  );
+  const faults2 = results.flatMap((r) => r.ok ? [] : r.diagnostics);
+  if (faults2.length) return bad(...faults2);
+  return good({ suites: results.flatMap((r) => r.ok ? [r.value] : []), lost: [] });
+}
+async function knownPool(store2, channel2, endpoint) {
+  const known2 = /* @__PURE__ */ new Map();
+  if (channel2.file.switching || !channel2.file.endpoints.includes(endpoint.id)) return known2;
+  for (const index of Object.values(channel2.head?.indices ?? {}))
+    for (const entry of readPackages2(await store2.readText(index) ?? "")) known2.set(entry.filename, entry.sha256);
+  return known2;
+}
+
+// ts-src/publish/raise.ts
+var import_node_fs23 = require("node:fs");
+var import_node_path25 = require("node:path");
+async function raiseVersions(input) {
+  const { store: store2, suites, now, versions, stamp } = input;
+  const all = {};
+  const jobs2 = [];
+  for (const [suite2, packages] of Object.entries(suites)) {
+    all[suite2] = { ...packages };
+    for (const [debian, held] of Object.entries(packages)) {
+      const highest2 = versions[suite2]?.[debian];
+      if (highest2 === void 0) continue;
+      const order3 = compareDebianVersions(held.version, highest2);
+      if (order3 > 0 || sameFiles(held, now[suite2]?.[debian])) continue;
+      if (order3 === 0 && !Object.hasOwn(now, suite2)) continue;
+      jobs2.push({ suite: suite2, debian, held, to: versionAbove(held.version, stamp, highest2) });
+    }
+  }
+  const lost3 = [];
+  await store2.many(jobs2, async ({ suite: suite2, debian, held, to }) => {
+    const files = await repackAll(input, held, to);
+    if (files.ok) all[suite2][debian] = { ...held, version: to, files: files.value };
+    else lost3.push(...files.lost);
+  });
+  return { suites: all, raised: jobs2.map((j) => ({ ...j, from: j.held.version })), lost: lost3 };
+}
+var sameFiles = (a, b) => b !== void 0 && a.files.length === b.files.length && a.files.every((f, i) => f.sha256 === b.files[i].sha256 && f.name === b.files[i].name);
+async function repackAll({ store: store2, scratch, stamp }, held, to) {
+  const value2 = [];
+  for (const file2 of held.files) {
+    const path2 = await store2.path(file2);
+    const packed2 = path2 && await repackDeb((0, import_node_fs23.readFileSync)(path2), held.version, to, stampSeconds(stamp));
+    if (!packed2) return { ok: false, lost: [file2.sha256] };
+    const [name5, , architecture2] = file2.name.replace(/\.deb$/, "").split("_");
+    const target = (0, import_node_path25.join)(scratch, debFile(name5, to, architecture2));
+    (0, import_node_fs23.writeFileSync)(target, packed2);
+    value2.push(await store2.put(target));
+    (0, import_node_fs23.rmSync)(target, { force: true });
+  }
+  return { ok: true, value: value2 };
+}
 
 // ts-src/publish/signing.ts
-var import_node_fs23 = require("node:fs");
-var import_node_path26 = require("node:path");
+var import_node_fs25 = require("node:fs");
+var import_node_path27 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/publish/signing-room.ts
 var import_node_child_process3 = require("node:child_process");
-var import_node_fs22 = require("node:fs");
-var import_node_path25 = require("node:path");
+var import_node_fs24 = require("node:fs");
+var import_node_path26 = require("node:path");
 var hold = `set -eu
 read -r pid rest < /proc/self/stat
 mount -t tmpfs -o mode=0700,nosuid,nodev,noexec,size=64m tmpfs /dev/shm
@@ -23271,28 +24103,28 @@ async function openRoom() {
   ];
   return {
     home: "/dev/shm/g",
-    run: (command, args, options4) => run("nsenter", [...enter, "--", command, ...args], options4),
+    run: (command, args, options5) => run("nsenter", [...enter, "--", command, ...args], options5),
     close: held.end
   };
 }
 async function watchedRoom() {
-  const folder = (0, import_node_fs22.mkdtempSync)("/dev/shm/slipway-");
+  const folder = (0, import_node_fs24.mkdtempSync)("/dev/shm/slipway-");
   const held = await holder("sh", ["-c", watch, "watch", folder]);
   if (!held) throw new Error("sh could not be started");
-  const home = (0, import_node_path25.join)(folder, "g");
+  const home = (0, import_node_path26.join)(folder, "g");
   await run("mkdir", ["-m", "700", home]);
   return { home, run, close: held.end };
 }
 function holder(command, args) {
-  return new Promise((resolve14) => {
+  return new Promise((resolve15) => {
     const child = (0, import_node_child_process3.spawn)(command, args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
     const ended = new Promise((done) => child.once("close", () => done()));
-    child.once("error", () => resolve14(void 0));
-    child.once("exit", () => resolve14(void 0));
+    child.once("error", () => resolve15(void 0));
+    child.once("exit", () => resolve15(void 0));
     child.stdin.on("error", () => void 0);
     child.stdout.once(
       "data",
-      (said) => resolve14({
+      (said) => resolve15({
         said: said.toString().trim(),
         end: async () => {
           child.stdin.end();
@@ -23323,7 +24155,7 @@ async function withSigner(key, work2) {
     await room.close();
   }
 }
-var gpg = (at2, args, options4) => at2.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at2.home, ...args], options4);
+var gpg = (at2, args, options5) => at2.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at2.home, ...args], options5);
 var lastLine2 = (o) => o.stderr.trim().split("\n").pop() || `it ended with ${o.signal ?? o.code}`;
 var failed = (what, o) => bad(
   error("signing-key", `gpg could not ${what}: ${lastLine2(o)}`, {
@@ -23345,7 +24177,7 @@ async function importKeys(room, keys) {
   for (const { file: file2, passphrase } of keys) {
     let descriptor;
     try {
-      descriptor = (0, import_node_fs23.openSync)(file2, "r");
+      descriptor = (0, import_node_fs25.openSync)(file2, "r");
     } catch (e) {
       return bad(
         error("signing-key", `the file with the secret key can't be read: ${e.code}`, {
@@ -23358,7 +24190,7 @@ async function importKeys(room, keys) {
 `,
       descriptors: [descriptor]
     });
-    (0, import_node_fs23.closeSync)(descriptor);
+    (0, import_node_fs25.closeSync)(descriptor);
     if (imported.code !== 0)
       return bad(
         error("signing-key", `gpg can't read the secret key: ${lastLine2(imported)}`, {
@@ -23396,7 +24228,7 @@ async function bringMadeKey(room, key) {
     "never"
   ]);
   if (made2.code !== 0) return failed("make a key", made2);
-  (0, import_node_fs23.mkdirSync)(key.home, { recursive: true, mode: 448 });
+  (0, import_node_fs25.mkdirSync)(key.home, { recursive: true, mode: 448 });
   const kept2 = await room.run("sh", ["-c", copyHome, "copy", room.home, key.home]);
   return kept2.code === 0 ? good(void 0) : failed("keep the key", kept2);
 }
@@ -23422,11 +24254,11 @@ async function signerOf(at2, keys) {
       const signed = await gpg(at2, ["--digest-algo", "SHA512", ...by, ...how], { input: text2 });
       return signed.code === 0 && signed.stdout ? good(signed.stdout) : failed("sign", signed);
     },
-    run: (command, args, options4 = {}) => at2.run(command, args, { ...options4, env: { ...process.env, ...options4.env, GNUPGHOME: at2.home } })
+    run: (command, args, options5 = {}) => at2.run(command, args, { ...options5, env: { ...process.env, ...options5.env, GNUPGHOME: at2.home } })
   });
 }
 async function commandSigner({ command, publicKey }) {
-  const text2 = exists(publicKey) ? (0, import_node_fs23.readFileSync)(publicKey, "utf8") : "";
+  const text2 = exists(publicKey) ? (0, import_node_fs25.readFileSync)(publicKey, "utf8") : "";
   const shown3 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
   const fingerprints = fingerprintsIn(shown3.stdout);
   if (!fingerprints.length || !isWholeKey(text2))
@@ -23452,142 +24284,16 @@ async function commandSigner({ command, publicKey }) {
   });
 }
 var isWholeKey = (text2) => text2?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
-var keyOf = (named2, state, organization) => named2 === void 0 ? { kind: "made", home: (0, import_node_path26.join)(state, "gnupg"), name: organization } : {
+var keyOf = (named3, state, organization) => named3 === void 0 ? { kind: "made", home: (0, import_node_path27.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
-  home: process.env.GNUPGHOME ?? (0, import_node_path26.join)(process.env.HOME ?? "/root", ".gnupg"),
-  keys: [named2]
+  home: process.env.GNUPGHOME ?? (0, import_node_path27.join)(process.env.HOME ?? "/root", ".gnupg"),
+  keys: [named3]
 };
 function keyFromEnvironment(env) {
   const passphrase = env.SLIPWAY_SIGNING_PASSPHRASE;
   delete env.SLIPWAY_SIGNING_PASSPHRASE;
   return env.SLIPWAY_SIGNING_KEY_FILE ? { kind: "files", keys: [{ file: env.SLIPWAY_SIGNING_KEY_FILE, passphrase }] } : void 0;
 }
-
-// ts-src/publish/repository.ts
-var Repository = class {
-  constructor(state, store2, folder, organization, key) {
-    this.state = state;
-    this.store = store2;
-    this.folder = folder;
-    this.organization = organization;
-    this.key = key;
-    this.aptly = (0, import_node_path27.join)(state, "aptly");
-  }
-  aptly;
-  /**
-   * Brings the repository to hold just these suites' files (other suites stay as they are). Does nothing where it does
-   * already, nor where the store lost files: `lost` are their digests.
-   */
-  async publish(suites) {
-    const keyFile = (0, import_node_path27.join)(this.folder, "key.asc");
-    return withMutex(
-      (0, import_node_path27.join)(this.state, "publish.lock"),
-      () => withSigner(this.key, async (signer) => {
-        const fingerprint = signer.fingerprints.join(",");
-        const memory2 = (0, import_node_path27.join)(this.folder, "slipway.json");
-        const published = readJson(memory2) ?? {};
-        let changed = false;
-        if (!isWholeKey(readIf(keyFile)) || suites.some((suite2) => published[suite2.name]?.fingerprint !== fingerprint))
-          writeWhole(keyFile, signer.publicKey);
-        const aptlyOrFail = async (...args) => {
-          const o = await signer.run("aptly", [`-config=${(0, import_node_path27.join)(this.aptly, "aptly.conf")}`, ...args]);
-          if (o.code !== 0)
-            throw Object.assign(
-              new Error(
-                `${o.stdout}${o.stderr}`.trim().split("\n").filter((l) => l.startsWith("ERROR")).pop() ?? `aptly ended with ${o.code}: ${o.stderr.trim()}`
-              ),
-              { aptly: o.code }
-            );
-          return o;
-        };
-        try {
-          for (const suite2 of suites) {
-            const files = sha256(JSON.stringify(suite2.files.map((f) => [f.name, f.sha256]).sort()));
-            const architectures = suite2.architectures.join(",");
-            const before2 = published[suite2.name];
-            if (before2?.files === files && before2.architectures === architectures && before2.fingerprint === fingerprint && (0, import_node_fs24.existsSync)((0, import_node_path27.join)(this.folder, "dists", suite2.name, "InRelease")))
-              continue;
-            changed = true;
-            this.configure();
-            const incoming = (0, import_node_path27.join)(this.state, "incoming", suite2.name);
-            (0, import_node_fs24.mkdirSync)(incoming, { recursive: true });
-            const paths2 = suite2.files.map((f) => (0, import_node_path27.join)(incoming, f.name));
-            const lost3 = (await this.store.many(
-              suite2.files,
-              async (f) => await this.store.place(f, (0, import_node_path27.join)(incoming, f.name)) ? [] : [f.sha256]
-            )).flat();
-            if (lost3.length) return good({ changed: false, keyFile, lost: lost3 });
-            const local2 = await run("aptly", [`-config=${(0, import_node_path27.join)(this.aptly, "aptly.conf")}`, "repo", "show", suite2.name]);
-            if (local2.code === 127)
-              return bad(
-                error("tool-missing", "aptly is not installed", {
-                  hint: "slipway doctor says what this machine lacks"
-                })
-              );
-            if (local2.code !== 0)
-              await aptlyOrFail("repo", "create", "-component=main", `-distribution=${suite2.name}`, suite2.name);
-            else await aptlyOrFail("repo", "remove", suite2.name, "Name (~ .)");
-            if (paths2.length) await aptlyOrFail("repo", "add", "-force-replace", suite2.name, ...paths2);
-            const isPublished = before2?.architectures === architectures && (0, import_node_fs24.existsSync)((0, import_node_path27.join)(this.folder, "dists", suite2.name)) && (await aptlyOrFail("publish", "list", "-raw")).stdout.includes(` ${suite2.name}
-`);
-            const gpg2 = [`-gpg-key=${signer.fingerprints[0]}`, "-batch"];
-            if (isPublished)
-              await aptlyOrFail("publish", "update", "-force-overwrite", ...gpg2, suite2.name, "filesystem:out:.");
-            else {
-              await run("aptly", [
-                `-config=${(0, import_node_path27.join)(this.aptly, "aptly.conf")}`,
-                "publish",
-                "drop",
-                "-force-drop",
-                suite2.name,
-                "filesystem:out:."
-              ]);
-              await aptlyOrFail(
-                "publish",
-                "repo",
-                "-force-overwrite",
-                ...gpg2,
-                "-component=main",
-                `-distribution=${suite2.name}`,
-                `-architectures=${architectures}`,
-                `-origin=${this.organization}`,
-                `-label=${this.organization}`,
-                suite2.name,
-                "filesystem:out:."
-              );
-            }
-            published[suite2.name] = { files, fingerprint, architectures };
-          }
-        } catch (e) {
-          if (e.aptly !== void 0) return bad(error("publish-failed", e.message));
-          throw e;
-        }
-        if (changed) writeWhole(memory2, `${JSON.stringify(published, void 0, 1)}
-`);
-        return good({ changed, keyFile, lost: [] });
-      })
-    );
-  }
-  configure() {
-    (0, import_node_fs24.mkdirSync)(this.aptly, { recursive: true });
-    const config2 = {
-      rootDir: this.aptly,
-      downloadConcurrency: 4,
-      architectures: [],
-      gpgDisableSign: false,
-      gpgDisableVerify: false,
-      gpgProvider: "gpg",
-      dependencyFollowSuggests: false,
-      skipContentsPublishing: true,
-      FileSystemPublishEndpoints: { out: { rootDir: this.folder, linkMethod: "copy", verifyMethod: "md5" } }
-    };
-    const file2 = (0, import_node_path27.join)(this.aptly, "aptly.conf");
-    const text2 = `${JSON.stringify(config2, void 0, 1)}
-`;
-    if (!(0, import_node_fs24.existsSync)(file2) || (0, import_node_fs24.readFileSync)(file2, "utf8") !== text2) (0, import_node_fs24.writeFileSync)(file2, text2);
-    (0, import_node_fs24.mkdirSync)(this.folder, { recursive: true });
-  }
-};
 
 // ts-src/publish/suite.ts
 init_diagnostics();
@@ -23601,7 +24307,7 @@ function renderTable(head, rows) {
 `
   ).join("");
 }
-var someOf = (names, most3, count2 = names.length) => count2 > most3 + 1 ? `${names.slice(0, most3).join(", ")} and ${count2 - most3} more` : names.join(", ");
+var someOf = (names2, most5, count2 = names2.length) => count2 > most5 + 1 ? `${names2.slice(0, most5).join(", ")} and ${count2 - most5} more` : names2.join(", ");
 
 // ts-src/publish/selection.ts
 init_diagnostics();
@@ -23738,8 +24444,8 @@ function dropUnfit(chosen) {
   return dropped;
 }
 function push2(lists, key, value2) {
-  const list2 = lists.get(key);
-  if (list2) list2.push(value2);
+  const list3 = lists.get(key);
+  if (list3) list3.push(value2);
   else lists.set(key, [value2]);
 }
 
@@ -23769,9 +24475,9 @@ function suiteOf(graph2, before2, input, diagnostics) {
   return Object.fromEntries([...chosen].map(([debian, c]) => [debian, c.value]));
 }
 function told2(graph2, former, reasons, holding, elsewhere) {
-  const names = new Map(graph2.scope.packages.map((p) => [p.debian, p.name]));
-  const nameOf3 = (debian) => names.get(debian) ?? elsewhere(debian) ?? debian;
-  const list2 = (all) => someOf(all.map(nameOf3), 8);
+  const names2 = new Map(graph2.scope.packages.map((p) => [p.debian, p.name]));
+  const nameOf3 = (debian) => names2.get(debian) ?? elsewhere(debian) ?? debian;
+  const list3 = (all) => someOf(all.map(nameOf3), 8);
   const diagnostics = [];
   const back = reasons.filter((r) => r.kind === "former-stays" || r.kind === "needs-former").map((r) => r.package);
   if (back.length) {
@@ -23779,7 +24485,7 @@ function told2(graph2, former, reasons, holding, elsewhere) {
     diagnostics.push(
       warning(
         "held-back",
-        `${suite2} keeps ${back.length === 1 ? "the former version" : "the former versions"} of ${list2(back)}: ${list2(holding)} ${holding.length === 1 ? "was" : "were"} not built again, and would not fit what was built`,
+        `${suite2} keeps ${back.length === 1 ? "the former version" : "the former versions"} of ${list3(back)}: ${list3(holding)} ${holding.length === 1 ? "was" : "were"} not built again, and would not fit what was built`,
         { hint: `build too: ${holding.map(nameOf3).join(" ")}; or leave them out of the repository with --partial` }
       )
     );
@@ -23805,23 +24511,33 @@ function told2(graph2, former, reasons, holding, elsewhere) {
 }
 
 // ts-src/publish/channel.ts
-var fileOf = (name5) => `channels/${name5}.json`;
 var folderChannel = (output) => `folder-${sha256(output).slice(0, 16)}`;
-async function openChannel(store2, name5) {
-  const { value: value2, tag } = await store2.readTagged(fileOf(name5));
-  return { name: name5, value: value2 ?? { schema: 1, suites: {}, versions: {} }, tag };
+var whoPublishes = (env) => (env.BUILD_USER_ID || env.BUILD_URL || env.USER || safeUser()).replace(/[^\x20-\x7e]/g, "?").slice(0, 200);
+function safeUser() {
+  try {
+    return (0, import_node_os5.userInfo)().username;
+  } catch {
+    return "unknown";
+  }
 }
-var heldIn = (versions) => (scope, target, debian) => versions[channelSuite(scope.distribution, target)]?.[debian];
-async function publishChannel(channel, input) {
-  const { runs, store: store2 } = input;
+async function publishChannel(opened, input) {
   const diagnostics = [];
-  const next2 = { schema: 1, suites: { ...channel.value.suites }, versions: { ...channel.value.versions } };
-  const names = /* @__PURE__ */ new Set();
+  const names2 = [...new Set(input.runs.map((g) => aptSuite(g.scope.distribution, g.target)))];
+  const channel2 = await restoreChannel(input.store, opened, input.endpoints, names2);
+  const published = await withSigner(input.signingKey, (signer) => publishRuns(channel2, input, signer, diagnostics));
+  if (!published.ok) return { sources: [], diagnostics: [...diagnostics, ...published.diagnostics], lost: [] };
+  return { ...published.value, diagnostics };
+}
+async function publishRuns(channel2, input, signer, diagnostics) {
+  const { runs, store: store2, stamp } = input;
+  const before2 = channel2.head?.suites ?? channel2.former ?? {};
+  const next2 = { ...before2 };
+  const names2 = /* @__PURE__ */ new Set();
   for (const graph2 of runs) {
     const name5 = channelSuite(graph2.scope.distribution, graph2.target);
     const now = suiteOf(
       graph2,
-      channel.value.suites[name5] ?? {},
+      before2[name5] ?? {},
       {
         belongs: (debian) => input.belongs(graph2.scope, debian),
         nameOf: (debian) => input.nameOf?.(graph2.scope, debian),
@@ -23830,77 +24546,227 @@ async function publishChannel(channel, input) {
       diagnostics
     );
     if (!Object.keys(now).length) continue;
-    next2.suites[name5] = now;
-    next2.versions[name5] = {
-      ...next2.versions[name5],
-      ...Object.fromEntries(Object.entries(now).map(([debian, held]) => [debian, held.version]))
-    };
-    names.add(aptSuite(graph2.scope.distribution, graph2.target));
+    next2[name5] = now;
+    names2.add(aptSuite(graph2.scope.distribution, graph2.target));
   }
-  if (!input.partial) dropArchitectures(next2, runs, names);
-  const suites = [...names].map((name5) => {
-    const parts = Object.keys(next2.suites).filter((key2) => key2.startsWith(`${name5}/`)).sort();
-    return {
-      name: name5,
-      architectures: parts.map((key2) => key2.slice(name5.length + 1)),
-      files: parts.flatMap((key2) => Object.values(next2.suites[key2]).flatMap((h) => h.files))
-    };
+  if (!input.partial) dropArchitectures(next2, runs, names2);
+  if (!names2.size) return good({ sources: [], lost: [] });
+  const scratch = (0, import_node_path28.join)(input.state, "incoming");
+  (0, import_node_fs26.mkdirSync)(scratch, { recursive: true });
+  const raised = await raiseVersions({
+    store: store2,
+    scratch,
+    suites: next2,
+    now: before2,
+    versions: channel2.value.versions,
+    stamp
   });
-  if (!suites.length) return { sources: [], diagnostics, lost: [] };
-  if (JSON.stringify(next2) !== JSON.stringify(channel.value) && !await store2.replaceJson(fileOf(channel.name), next2, channel.tag)) {
-    return {
-      sources: [],
-      lost: [],
-      diagnostics: [
-        ...diagnostics,
-        error("channel-moved", `another run published to the channel '${channel.name}' since this one was planned`, {
-          hint: "run the same command again: it goes on from what was published"
-        })
-      ]
-    };
-  }
-  const repository = new Repository(
-    input.state,
-    store2,
-    (0, import_node_path28.join)(input.folder, "apt"),
-    input.organization,
-    input.signingKey
-  );
-  const published = await repository.publish(suites);
-  if (!published.ok) return { sources: [], diagnostics: [...diagnostics, ...published.diagnostics], lost: [] };
-  if (published.value.lost.length) {
-    const lost3 = new Set(published.value.lost);
-    return {
-      sources: [],
-      diagnostics,
-      lost: runs.flatMap(
-        (graph2) => graph2.records.flatMap((record2) => record2?.debs.some((d) => lost3.has(d.sha256)) ? [record2.key] : [])
-      )
-    };
-  }
-  const keyFile = (0, import_node_path28.join)(input.folder, "apt", "key.asc");
-  const key = readIf(keyFile) ?? "";
-  return {
-    diagnostics,
-    lost: [],
-    sources: suites.map(
-      (s) => renderSources({
-        uri: `file://${encodeURI((0, import_node_path28.join)(input.folder, "apt"))}`,
-        suite: s.name,
-        architectures: s.architectures,
-        keyFile,
-        key
-      })
-    )
+  const lostKeys = (digests) => {
+    const lost3 = new Set(digests);
+    return Object.values(next2).flatMap(
+      (packages) => Object.values(packages).flatMap((held) => held.files.some((f) => lost3.has(f.sha256)) ? [held.key] : [])
+    );
   };
+  if (raised.lost.length) return good({ sources: [], lost: lostKeys(raised.lost) });
+  const draft = {
+    kind: "publication",
+    suites: raised.suites,
+    tests: { ...channel2.head?.tests, ...testsOf(runs) },
+    stamp,
+    who: whoPublishes(process.env),
+    verdicts: [],
+    ...input.run === void 0 ? {} : { run: input.run },
+    lock: input.lock
+  };
+  const settings2 = { organization: input.organization, sha512: false, validDays: void 0, ...input.settings };
+  const moved3 = await moveChannel(channel2, draft, {
+    store: store2,
+    endpoints: input.endpoints,
+    signer,
+    settings: settings2,
+    now: input.now
+  });
+  if (!moved3.ok) return moved3;
+  if (moved3.value.lost.length) return good({ sources: [], lost: lostKeys(moved3.value.lost) });
+  const [first] = input.endpoints;
+  return good({ sources: first ? sourcesOf(first, next2, [...names2], signer) : [], lost: [] });
 }
-function dropArchitectures(next2, runs, names) {
+function testsOf(runs) {
+  const all = {};
+  for (const graph2 of runs) {
+    const of = all[channelSuite(graph2.scope.distribution, graph2.target)] ??= {};
+    graph2.scope.packages.forEach((p, n) => {
+      const test2 = graph2.tests[n];
+      if (test2 && test2.outcome !== "none")
+        of[p.debian] = test2.outcome === "passed" && test2.flaky.length ? "flaky" : test2.outcome;
+    });
+  }
+  return all;
+}
+function sourcesOf(endpoint, suites, names2, signer) {
+  return names2.map(
+    (name5) => renderSources({
+      uri: endpoint.uri,
+      suite: name5,
+      architectures: Object.keys(suites).filter((key) => key.startsWith(`${name5}/`)).sort().map((key) => key.slice(name5.length + 1)),
+      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path28.join)(endpoint.folder, "key.asc"),
+      key: signer.publicKey
+    })
+  );
+}
+function dropArchitectures(next2, runs, names2) {
   const planned = new Set(
     runs.flatMap((graph2) => graph2.scope.targets.map((t) => channelSuite(graph2.scope.distribution, t)))
   );
-  for (const key of Object.keys(next2.suites))
-    if (names.has(key.slice(0, key.lastIndexOf("/"))) && !planned.has(key)) delete next2.suites[key];
+  for (const key of Object.keys(next2))
+    if (names2.has(key.slice(0, key.lastIndexOf("/"))) && !planned.has(key)) delete next2[key];
 }
+
+// ts-src/publish/rules.ts
+init_distro();
+var matches = (pattern, name5) => new RegExp(
+  `^${pattern.split("*").map((part) => part.replace(/[.]/g, "\\.")).join(".*")}$`
+).test(name5);
+function rulesOf2(distro, name5) {
+  if (Object.hasOwn(distro.channels, name5)) return distro.channels[name5];
+  const pattern = Object.keys(distro.channels).find((p) => p.includes("*") && matches(p, name5));
+  return pattern === void 0 ? defaultRules() : distro.channels[pattern];
+}
+var mayComeFrom = (rules2, from) => !rules2.from.length || rules2.from.some((p) => matches(p, from));
+function keepOf(distro, name5) {
+  const track2 = distro.tracks.find((t) => matches(t.channel.replaceAll("{name}", "*"), name5));
+  return rulesOf2(distro, name5).keep ?? track2?.keep ?? distro.publish.keep;
+}
+var repositorySettings = (distro) => ({
+  organization: distro.organization,
+  sha512: distro.publish.sha512,
+  validDays: distro.publish.valid_days
+});
+
+// ts-src/publish/folder-endpoint.ts
+var import_node_fs27 = require("node:fs");
+var import_node_path29 = require("node:path");
+init_files();
+init_digest();
+var FolderEndpoint = class {
+  constructor(folder) {
+    this.folder = folder;
+    this.where = folder;
+    this.id = `file:${encodeURI(folder)}`;
+    this.uri = `file://${encodeURI(folder)}`;
+    this.blobs = new FileBlobs(folder);
+  }
+  id;
+  where;
+  uri;
+  width = 4;
+  blobs;
+  path = (name5) => (0, import_node_path29.join)(this.folder, name5);
+  during(_purpose, work2) {
+    return withMutex(this.path(".slipway.lock"), work2);
+  }
+  read(name5) {
+    return this.blobs.getTagged(name5);
+  }
+  has(name5, size) {
+    try {
+      return (0, import_node_fs27.statSync)(this.path(name5)).size === size;
+    } catch {
+      return false;
+    }
+  }
+  async placeFile(name5, file2) {
+    const path2 = this.path(name5);
+    const there = await this.compare(path2, file2.sha256, file2.size);
+    if (there) return there;
+    (0, import_node_fs27.mkdirSync)((0, import_node_path29.dirname)(path2), { recursive: true });
+    try {
+      (0, import_node_fs27.linkSync)(file2.path, path2);
+      return "written";
+    } catch (e) {
+      const { code } = e;
+      if (code === "EEXIST") return await this.compare(path2, file2.sha256, file2.size) ?? "other";
+      if (!["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "ENOSYS"].includes(code ?? "")) throw e;
+    }
+    const temporary = temporaryBeside(path2);
+    try {
+      (0, import_node_fs27.copyFileSync)(file2.path, temporary);
+      const handle = (0, import_node_fs27.openSync)(temporary, "r");
+      (0, import_node_fs27.fsyncSync)(handle);
+      (0, import_node_fs27.closeSync)(handle);
+      return this.claim(temporary, path2) ? "written" : await this.compare(path2, file2.sha256, file2.size) ?? "other";
+    } finally {
+      (0, import_node_fs27.rmSync)(temporary, { force: true });
+    }
+  }
+  async placeData(name5, data) {
+    const path2 = this.path(name5);
+    const there = await this.compare(path2, sha256(data), data.length);
+    if (there) return there;
+    const temporary = temporaryBeside(path2);
+    try {
+      writeWhole(temporary, data);
+      return this.claim(temporary, path2) ? "written" : await this.compare(path2, sha256(data), data.length) ?? "other";
+    } finally {
+      (0, import_node_fs27.rmSync)(temporary, { force: true });
+    }
+  }
+  /** Gives a file its name where nothing has it yet. */
+  claim(temporary, path2) {
+    try {
+      (0, import_node_fs27.linkSync)(temporary, path2);
+      return true;
+    } catch (e) {
+      if (e.code !== "EEXIST") throw e;
+      return false;
+    }
+  }
+  /**
+   * Undefined where there is no such file. One of another size or content is `other`, but for an empty or shorter one:
+   * a crash of the machine leaves these, and they are removed.
+   */
+  async compare(path2, digest3, size) {
+    let there;
+    try {
+      there = (0, import_node_fs27.statSync)(path2).size;
+    } catch {
+      return void 0;
+    }
+    if (there === size && await sha256File(path2) === digest3) return "there";
+    if (there >= size) return "other";
+    (0, import_node_fs27.rmSync)(path2, { force: true });
+    return void 0;
+  }
+  put(name5, data) {
+    writeWhole(this.path(name5), data);
+    return Promise.resolve();
+  }
+  /** Only within `exclusively`: what is compared then is what is replaced. */
+  replace(name5, data, before2) {
+    let now;
+    try {
+      now = sha256((0, import_node_fs27.readFileSync)(this.path(name5)));
+    } catch (e) {
+      if (e.code !== "ENOENT") throw e;
+    }
+    if (now !== before2) return Promise.resolve(false);
+    writeWhole(this.path(name5), data);
+    return Promise.resolve(true);
+  }
+  list(prefix) {
+    return this.blobs.list(prefix);
+  }
+  async remove(name5) {
+    await this.blobs.remove(name5);
+    for (let at2 = (0, import_node_path29.dirname)(name5); at2.includes("/"); at2 = (0, import_node_path29.dirname)(at2)) {
+      try {
+        (0, import_node_fs27.rmdirSync)(this.path(at2));
+      } catch {
+        return;
+      }
+    }
+  }
+};
 
 // ts-src/engine/readiness.ts
 function packageReadiness(closures, isTask) {
@@ -23927,6 +24793,7 @@ var readiness = (needs) => ({
 });
 
 // ts-src/engine/interface-digests.ts
+init_digest();
 var digest2 = (text2) => sha256(text2).slice(0, 32);
 var InterfaceDigests = class {
   constructor({ runtimeDependencies: runs, runtimeCycles: together }, interfaceOf2, full) {
@@ -24033,21 +24900,21 @@ function tasksBefore(graph2, testsStop) {
   const { results, count: count2 } = graph2;
   const needs = results.map((t, task) => t ? packagesInRoot(graph2, task) : []);
   if (!testsStop) return needs;
-  const all = needs.map((list2, task) => [
-    ...list2,
-    ...list2.map((d) => d + count2).filter((d) => d !== task && results[d])
+  const all = needs.map((list3, task) => [
+    ...list3,
+    ...list3.map((d) => d + count2).filter((d) => d !== task && results[d])
   ]);
   const set = new Int32Array(all.length).fill(-1);
   cycles(all).forEach((members2, i) => members2.forEach((task) => set[task] = i));
-  return all.map((list2, task) => list2.filter((d) => d < count2 || set[d] === -1 || set[d] !== set[task]));
+  return all.map((list3, task) => list3.filter((d) => d < count2 || set[d] === -1 || set[d] !== set[task]));
 }
 
 // ts-src/engine/task-runner.ts
-var import_node_fs25 = require("node:fs");
-var import_node_path30 = require("node:path");
+var import_node_fs28 = require("node:fs");
+var import_node_path31 = require("node:path");
 
 // ts-src/engine/store-repair.ts
-var import_node_path29 = require("node:path");
+var import_node_path30 = require("node:path");
 
 // ts-src/engine/build/outcome.ts
 var made = (value2) => ({ state: "made", value: value2 });
@@ -24056,19 +24923,19 @@ var lost = (packages) => ({ state: "lost", packages });
 
 // ts-src/engine/store-repair.ts
 var StoreRepair = class {
-  constructor(options4) {
-    this.options = options4;
+  constructor(options5) {
+    this.options = options5;
   }
   restoring = /* @__PURE__ */ new Map();
   async run(graph2, work2) {
-    const { options: options4 } = this;
+    const { options: options5 } = this;
     for (let attempt = 0; attempt < 3; attempt++) {
-      const folder = newScratch(options4.state);
+      const folder = newScratch(options5.state);
       let outcome;
       try {
         outcome = await work2(folder);
       } finally {
-        await options4.driver.remove(folder);
+        await options5.driver.remove(folder);
       }
       if (outcome.state !== "lost") return outcome;
       for (const d of outcome.packages) {
@@ -24092,25 +24959,25 @@ var StoreRepair = class {
     return under;
   }
   async restoreNow(graph2, d) {
-    const { options: options4 } = this;
+    const { options: options5 } = this;
     const p = packageOf(graph2, d);
-    options4.note(`the store lost ${p.name}, or it was damaged: it is built again`);
-    const resolved = await options4.taskKeys.resolveKey(graph2, d);
+    options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
+    const resolved = await options5.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path29.join)(options4.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path30.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
-    options4.restored(graph2, d, outcome.value);
+    options5.restored(graph2, d, outcome.value);
     return void 0;
   }
 };
 
 // ts-src/engine/task-runner.ts
 var TaskRunner = class {
-  constructor(options4, reports) {
-    this.options = options4;
+  constructor(options5, reports) {
+    this.options = options5;
     this.reports = reports;
-    this.repair = new StoreRepair({ ...options4, ...reports });
+    this.repair = new StoreRepair({ ...options5, ...reports });
   }
   repair;
   /** Looks a key up, in the hints first. */
@@ -24118,21 +24985,21 @@ var TaskRunner = class {
     return kindOf(graph2, task) === "test" ? this.findTest(graph2, task, key) : this.findBuild(graph2, task, key);
   }
   async findTest(graph2, task, key) {
-    const { options: options4 } = this;
-    const hint = options4.hints.tests.get(key);
-    const there = hint && hint.outcome !== "failed" ? hint : await options4.store.getTest(key);
-    if (there && !options4.rebuild(packageOf(graph2, task).name) && !options4.retest(there))
+    const { options: options5 } = this;
+    const hint = options5.hints.tests.get(key);
+    const there = hint && hint.outcome !== "failed" ? hint : await options5.store.getTest(key);
+    if (there && !options5.rebuild(packageOf(graph2, task).name) && !options5.retest(there))
       return { kind: "test", record: there };
     return { kind: "todo", reason: there ? "forced" : "new or changed inputs" };
   }
   async findBuild(graph2, task, key) {
-    const { options: options4 } = this;
+    const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const hint = options4.hints.builds.get(key);
-    const record2 = hint && options4.store.holds(hint.debs) ? hint : await options4.store.get(key);
-    const held = options4.channelVersion(graph2.scope, graph2.target, p.debian);
+    const hint = options5.hints.builds.get(key);
+    const record2 = hint && options5.store.holds(hint.debs) ? hint : await options5.store.get(key);
+    const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
     const goesDown = record2 && held !== void 0 && compareDebianVersions(record2.version, held) < 0;
-    if (record2 && !goesDown && !options4.rebuild(p.name)) return { kind: "build", record: record2 };
+    if (record2 && !goesDown && !options5.rebuild(p.name)) return { kind: "build", record: record2 };
     if (p.mustBeCached)
       return { kind: "failed", reason: "it was not built before: leave out --only, or build it first" };
     const reason = goesDown ? `packed anew: the channel holds ${held}` : record2 ? "forced" : "new or changed inputs";
@@ -24140,48 +25007,48 @@ var TaskRunner = class {
   }
   /** Does a task whose key is known, unless another slipway on this machine did it meanwhile. */
   async run(graph2, task, resolved, started) {
-    const { options: options4 } = this;
+    const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path30.join)(options4.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path31.join)(options5.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
         const test2 = kindOf(graph2, task) === "test";
-        const log = (0, import_node_path30.join)("logs", graph2.id, `${p.name}${test2 ? ".test" : ""}.log`);
+        const log = (0, import_node_path31.join)("logs", graph2.id, `${p.name}${test2 ? ".test" : ""}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path30.join)(options4.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path31.join)(options5.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
-    (0, import_node_fs25.rmSync)(lock2, { force: true });
+    (0, import_node_fs28.rmSync)(lock2, { force: true });
     return outcome;
   }
   async doneMeanwhile(graph2, task, key) {
-    const { options: options4 } = this;
+    const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    if (options4.rebuild(p.name)) return void 0;
+    if (options5.rebuild(p.name)) return void 0;
     if (kindOf(graph2, task) === "test") {
-      const record3 = await options4.store.getTest(key);
-      return record3 && !options4.retest(record3) ? { kind: "test", record: record3, another: true } : void 0;
+      const record3 = await options5.store.getTest(key);
+      return record3 && !options5.retest(record3) ? { kind: "test", record: record3, another: true } : void 0;
     }
-    const record2 = await options4.store.get(key);
-    const held = options4.channelVersion(graph2.scope, graph2.target, p.debian);
+    const record2 = await options5.store.get(key);
+    const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
     if (!record2 || held !== void 0 && compareDebianVersions(record2.version, held) < 0) return void 0;
     return { kind: "build", record: record2, another: true };
   }
   async doNow(graph2, task, resolved, log) {
-    const { options: options4 } = this;
+    const { options: options5 } = this;
     const request = { graph: graph2, number: task % graph2.count, package: packageOf(graph2, task), resolved, log };
     if (kindOf(graph2, task) === "build") {
       const outcome2 = await this.repair.build(graph2, request);
       if (outcome2.state === "failed") return { kind: "failed", reason: outcome2.reason };
       return { kind: "build", record: outcome2.value, another: false };
     }
-    const outcome = await this.repair.run(graph2, (work2) => options4.builder.test({ ...request, work: work2 }));
+    const outcome = await this.repair.run(graph2, (work2) => options5.builder.test({ ...request, work: work2 }));
     if (outcome.state === "failed") return { kind: "failed", reason: outcome.reason };
-    await options4.store.putTest(outcome.value);
+    await options5.store.putTest(outcome.value);
     return { kind: "test", record: outcome.value, another: false };
   }
 };
@@ -24195,11 +25062,11 @@ var notesOnly = (say) => ({
 var nobodyWaits = { pending: new Uint32Array(), dependents: () => new Uint32Array() };
 var Scheduler = class {
   /** `alone`: nothing is scheduled here, each task is asked for. */
-  constructor(options4, graphs, alone = false) {
-    this.options = options4;
+  constructor(options5, graphs, alone = false) {
+    this.options = options5;
     this.graphs = graphs;
-    this.runner = new TaskRunner(options4, {
-      note: (text2) => options4.progress.note(text2),
+    this.runner = new TaskRunner(options5, {
+      note: (text2) => options5.progress.note(text2),
       restored: (graph2, n, record2) => {
         this.setRecord(graph2, n, record2);
         Object.assign(graph2.results[n], { state: "built", reason: "the store had lost it" });
@@ -24209,7 +25076,7 @@ var Scheduler = class {
       const isTask = (task) => graph2.results[task] !== void 0;
       this.waits.set(
         graph2,
-        alone ? nobodyWaits : options4.testsStop ? readiness(tasksBefore(graph2, true)) : packageReadiness(graph2.closures, isTask)
+        alone ? nobodyWaits : options5.testsStop ? readiness(tasksBefore(graph2, true)) : packageReadiness(graph2.closures, isTask)
       );
     }
   }
@@ -24232,9 +25099,9 @@ var Scheduler = class {
         if (t?.state === "waiting" && this.waits.get(graph2).pending[task] === 0) this.resolve(graph2, task);
       });
     }
-    await new Promise((resolve14) => {
+    await new Promise((resolve15) => {
       this.wake = () => {
-        if (!this.resolving) resolve14();
+        if (!this.resolving) resolve15();
       };
       this.wake();
     });
@@ -24249,10 +25116,10 @@ var Scheduler = class {
   }
   /** Does all that is left, those on the longest remaining path first. */
   async run() {
-    const finished = new Promise((resolve14) => {
+    const finished = new Promise((resolve15) => {
       this.wake = () => {
         while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
-        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve14();
+        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve15();
       };
     });
     this.options.signal.addEventListener("abort", () => {
@@ -24416,25 +25283,25 @@ var Scheduler = class {
     return [...found2].filter((n) => n < graph2.results.length);
   }
   async runTask(graph2, task, resolved) {
-    const { options: options4 } = this;
+    const { options: options5 } = this;
     const t = graph2.results[task];
     const outcome = await this.runner.run(graph2, task, resolved, (log) => {
-      t.started = options4.now();
+      t.started = options5.now();
       t.log = log;
-      options4.progress.started(t);
+      options5.progress.started(t);
     });
     if (outcome.kind === "build")
       return this.useRecord(graph2, task, outcome.record, outcome.another ? "cached" : "built");
     if (outcome.kind === "test")
       return this.useTestRecord(graph2, task, outcome.record, outcome.another ? "cached" : "passed");
-    const stopped = options4.signal.aborted;
+    const stopped = options5.signal.aborted;
     this.finish(graph2, task, stopped ? "stopped" : "failed", stopped ? "the run was stopped" : outcome.reason);
   }
 };
 
 // ts-src/cli/outputs.ts
-var import_node_fs26 = require("node:fs");
-var import_node_path31 = require("node:path");
+var import_node_fs29 = require("node:fs");
+var import_node_path32 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -24509,11 +25376,11 @@ function renderReport(report2) {
 var resultsOf = (runs) => runs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
 async function writeOutputs(plan2, distributions, platforms, runs, store2, output, begun) {
   const results = resultsOf(runs);
-  writeWhole((0, import_node_path31.join)(output, "lock.yaml"), renderLock(makeLock(plan2.stamp, locked(plan2, distributions), platforms)));
-  writeWhole((0, import_node_path31.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
+  writeWhole((0, import_node_path32.join)(output, "lock.yaml"), renderLock(makeLock(plan2.stamp, locked(plan2, distributions), platforms)));
+  writeWhole((0, import_node_path32.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   writeWhole(
-    (0, import_node_path31.join)(output, "report.html"),
+    (0, import_node_path32.join)(output, "report.html"),
     renderReport({
       organization: plan2.organization,
       stamp: plan2.stamp,
@@ -24531,7 +25398,7 @@ async function writeOutputs(plan2, distributions, platforms, runs, store2, outpu
               upstream: p.version,
               repository: p.repository,
               needs: t.kind === "test" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
-              tail: t.state === "failed" && t.log ? tailOf((0, import_node_path31.join)(output, t.log)) : []
+              tail: t.state === "failed" && t.log ? tailOf((0, import_node_path32.join)(output, t.log)) : []
             }
           ];
         })
@@ -24549,14 +25416,14 @@ async function writeOutputs(plan2, distributions, platforms, runs, store2, outpu
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path31.join)(output, "junit", graph2.id, `${record2.package}.xml`), text2, { sync: false });
+      else writeWhole((0, import_node_path32.join)(output, "junit", graph2.id, `${record2.package}.xml`), text2, { sync: false });
     }
   }
   return lost3;
 }
 function tailOf(log) {
   try {
-    return tellingPart((0, import_node_fs26.readFileSync)(log, "utf8").slice(-4e5));
+    return tellingPart((0, import_node_fs29.readFileSync)(log, "utf8").slice(-4e5));
   } catch {
     return [];
   }
@@ -24583,7 +25450,7 @@ async function judgeTests(runs, store2, stamp) {
   );
   await store2.many(work2, async ({ r: graph2, record: record2, task }) => {
     const name5 = historyOf(graph2.id, record2.package);
-    const cases = (list2) => list2.map((c) => `${c.suite}.${c.name}`).sort(compare);
+    const cases = (list3) => list3.map((c) => `${c.suite}.${c.name}`).sort(compare);
     const history = await store2.readJson(name5) ?? [];
     const now = {
       stamp,
@@ -24675,16 +25542,16 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path34 = require("node:path");
+var import_node_path35 = require("node:path");
 
 // ts-src/engine/reproducible.ts
-var import_node_fs28 = require("node:fs");
-var import_node_path33 = require("node:path");
+var import_node_fs31 = require("node:fs");
+var import_node_path34 = require("node:path");
 init_files();
 
 // ts-src/inspect/differences.ts
-var import_node_fs27 = require("node:fs");
-var import_node_path32 = require("node:path");
+var import_node_fs30 = require("node:fs");
+var import_node_path33 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at2) {
@@ -24703,9 +25570,9 @@ function search(data, at2) {
   const u32 = (o) => little ? data.readUInt32LE(o) : data.readUInt32BE(o);
   const word = (o) => wide ? Number(little ? data.readBigUInt64LE(o) : data.readBigUInt64BE(o)) : u32(o);
   const table2 = word(wide ? 40 : 32);
-  const [size, count2, names] = [u16(wide ? 58 : 46), u16(wide ? 60 : 48), u16(wide ? 62 : 50)];
+  const [size, count2, names2] = [u16(wide ? 58 : 46), u16(wide ? 60 : 48), u16(wide ? 62 : 50)];
   const offset = (section) => word(table2 + section * size + (wide ? 24 : 16));
-  const strings = offset(names);
+  const strings = offset(names2);
   for (let i = 0; i < count2; i++) {
     const header = table2 + i * size;
     if (u32(header + 4) === 8 || at2 < offset(i) || at2 >= offset(i) + word(header + (wide ? 32 : 20))) continue;
@@ -24727,15 +25594,15 @@ function differencesOf(before2, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path32.join)(before2, path2), (0, import_node_path32.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path33.join)(before2, path2), (0, import_node_path33.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder) => {
-    for (const name5 of (0, import_node_fs27.readdirSync)((0, import_node_path32.join)(root, folder)).sort()) {
+    for (const name5 of (0, import_node_fs30.readdirSync)((0, import_node_path33.join)(root, folder)).sort()) {
       const path2 = folder ? `${folder}/${name5}` : name5;
-      const stats = (0, import_node_fs27.lstatSync)((0, import_node_path32.join)(root, path2));
+      const stats = (0, import_node_fs30.lstatSync)((0, import_node_path33.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -24747,7 +25614,7 @@ function entryDifferences(before2, after, a, b) {
   const kind = (s) => kinds.find(([is]) => is(s))?.[1] ?? "a special file";
   if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
   if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs27.readlinkSync)(before2), (0, import_node_fs27.readlinkSync)(after)];
+    const [from, to] = [(0, import_node_fs30.readlinkSync)(before2), (0, import_node_fs30.readlinkSync)(after)];
     return from === to ? [] : [`leads to ${from}, then to ${to}`];
   }
   const found2 = [];
@@ -24760,7 +25627,7 @@ function entryDifferences(before2, after, a, b) {
     if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
     return found2;
   }
-  const content = contentDifference((0, import_node_fs27.readFileSync)(before2), (0, import_node_fs27.readFileSync)(after));
+  const content = contentDifference((0, import_node_fs30.readFileSync)(before2), (0, import_node_fs30.readFileSync)(after));
   return content === void 0 ? found2 : [...found2, content];
 }
 function contentDifference(a, b) {
@@ -24807,33 +25674,34 @@ function memberAt(data, at2) {
 
 // ts-src/engine/reproducible.ts
 init_diagnostics();
-async function checkReproducible(session2, options4) {
+init_digest();
+async function checkReproducible(session2, options5) {
   const all = session2.graphs.flatMap(
     (graph2) => graph2.scope.packages.flatMap(
-      (_, number3) => graph2.records[number3] && options4.chosen(graph2, number3) ? [{ graph: graph2, number: number3 }] : []
+      (_, number3) => graph2.records[number3] && options5.chosen(graph2, number3) ? [{ graph: graph2, number: number3 }] : []
     )
   );
-  const rank = ({ graph: graph2, number: number3 }) => sha256(`${options4.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number3).name}`);
-  const chosen = options4.sample === void 0 ? all : all.map((task) => ({ task, rank: rank(task) })).sort((a, b) => compare(a.rank, b.rank)).slice(0, options4.sample).map(({ task }) => task);
+  const rank = ({ graph: graph2, number: number3 }) => sha256(`${options5.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number3).name}`);
+  const chosen = options5.sample === void 0 ? all : all.map((task) => ({ task, rank: rank(task) })).sort((a, b) => compare(a.rank, b.rank)).slice(0, options5.sample).map(({ task }) => task);
   const found2 = [];
-  await parallel(chosen, options4.workers, async ({ graph: graph2, number: number3 }) => {
-    if (options4.signal.aborted) return;
-    options4.started(`${graph2.id}/${packageOf(graph2, number3).name}`);
-    found2.push(await checkOne(session2, options4, graph2, number3));
+  await parallel(chosen, options5.workers, async ({ graph: graph2, number: number3 }) => {
+    if (options5.signal.aborted) return;
+    options5.started(`${graph2.id}/${packageOf(graph2, number3).name}`);
+    found2.push(await checkOne(session2, options5, graph2, number3));
   });
   return found2.sort((a, b) => compare(`${a.id}/${a.name}`, `${b.id}/${b.name}`));
 }
-async function checkOne(session2, options4, graph2, number3) {
+async function checkOne(session2, options5, graph2, number3) {
   const p = packageOf(graph2, number3);
   const record2 = graph2.records[number3];
   const repair = new StoreRepair({
     ...session2,
     state: session2.input.state,
-    output: options4.output,
+    output: options5.output,
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path33.join)(options4.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path34.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number3);
     if (typeof resolved === "string") return failed2(resolved);
@@ -24848,15 +25716,15 @@ async function checkOne(session2, options4, graph2, number3) {
       log,
       repeat: { version: record2.version, stamp }
     });
-    return again.state === "made" ? compareFiles(session2, options4, record2, again.value, work2) : again;
+    return again.state === "made" ? compareFiles(session2, options5, record2, again.value, work2) : again;
   });
   const result = outcome.state === "made" ? outcome.value : { state: "failed", reason: outcome.reason, differences: [] };
   return { id: graph2.id, name: p.name, ...result };
 }
-async function compareFiles(session2, options4, record2, files, work2) {
+async function compareFiles(session2, options5, record2, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path33.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path34.basename)(f), f]));
   for (const [i, deb] of record2.debs.entries()) {
     const after = second.get(deb.name);
     second.delete(deb.name);
@@ -24864,10 +25732,10 @@ async function compareFiles(session2, options4, record2, files, work2) {
     else if (await sha256File(after) !== deb.sha256) {
       const before2 = await session2.store.path(deb);
       if (before2 === void 0) return failed2(`the store lost ${deb.name}`);
-      const inside = await insideOf2(before2, after, deb, (0, import_node_path33.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before2, after, deb, (0, import_node_path34.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed2(inside);
       differences.push(...inside);
-      report2 ??= await diffoscope(before2, after, record2.package, options4);
+      report2 ??= await diffoscope(before2, after, record2.package, options5);
     }
   }
   for (const name5 of second.keys()) differences.push({ path: name5, what: "is new in the second build" });
@@ -24878,14 +25746,14 @@ async function compareFiles(session2, options4, record2, files, work2) {
   });
 }
 async function insideOf2(before2, after, deb, folder) {
-  const [a, b] = [(0, import_node_path33.join)(folder, "before"), (0, import_node_path33.join)(folder, "after")];
-  (0, import_node_fs28.mkdirSync)(folder, { recursive: true });
+  const [a, b] = [(0, import_node_path34.join)(folder, "before"), (0, import_node_path34.join)(folder, "after")];
+  (0, import_node_fs31.mkdirSync)(folder, { recursive: true });
   for (const [file2, to] of [
     [before2, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file2, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path33.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path34.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -24894,17 +25762,17 @@ async function insideOf2(before2, after, deb, folder) {
   };
   return found2.length ? found2 : [archive];
 }
-async function diffoscope(before2, after, name5, options4) {
+async function diffoscope(before2, after, name5, options5) {
   const timeout = AbortSignal.timeout(10 * 6e4);
   const asked = await run(
     "diffoscope",
     ["--no-progress", "--max-text-report-size", String(4 << 20), "--text", "-", before2, after],
-    { signal: AbortSignal.any([timeout, options4.signal]) }
+    { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked.code === 127 || !asked.stdout) return void 0;
-  const report2 = (0, import_node_path33.join)("reproducible", `${name5}.diffoscope.txt`);
-  (0, import_node_fs28.mkdirSync)((0, import_node_path33.join)(options4.output, "reproducible"), { recursive: true });
-  (0, import_node_fs28.writeFileSync)((0, import_node_path33.join)(options4.output, report2), asked.stdout);
+  const report2 = (0, import_node_path34.join)("reproducible", `${name5}.diffoscope.txt`);
+  (0, import_node_fs31.mkdirSync)((0, import_node_path34.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs31.writeFileSync)((0, import_node_path34.join)(options5.output, report2), asked.stdout);
   return report2;
 }
 
@@ -24950,16 +25818,16 @@ function checkOf(values) {
     return "--sample takes a number from 1 on, and goes with --check-reproducible";
   return { sample: Number(values.sample) };
 }
-async function checkBuilds(session2, options4) {
-  const { output, signal } = options4;
+async function checkBuilds(session2, options5) {
+  const { output, signal } = options5;
   const builds = await checkReproducible(session2, {
-    ...options4,
+    ...options5,
     stamp: session2.input.plan.stamp,
     chosen: (graph2, number3) => "named" in graph2.scope.packages[number3].why,
     started: (name5) => writeMessage(`building ${name5} once more
 `)
   });
-  writeWhole((0, import_node_path34.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path35.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -25000,25 +25868,26 @@ async function recordRun({ store: store2, graphs: runs, input, hints }) {
 }
 function merged(now, known2) {
   const there = now.flatMap((record2) => record2 ?? []);
-  const names = new Set(there.map((record2) => record2.package));
-  return [...there, ...[...known2.values()].filter((record2) => !names.has(record2.package))];
+  const names2 = new Set(there.map((record2) => record2.package));
+  return [...there, ...[...known2.values()].filter((record2) => !names2.has(record2.package))];
 }
 
 // ts-src/engine/session.ts
-var import_node_path48 = require("node:path");
+var import_node_path49 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/sandbox/base-system.ts
-var import_node_fs29 = require("node:fs");
-var import_node_path35 = require("node:path");
+var import_node_fs32 = require("node:fs");
+var import_node_path36 = require("node:path");
 init_diagnostics();
+init_digest();
 init_files();
 var earliest = "315619200";
 async function ensureBase(driver, state, distroRoot, name5, platform2, architecture2, now, log, progress, pinned) {
-  (0, import_node_fs29.mkdirSync)((0, import_node_path35.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path35.join)(
-    (0, import_node_fs29.realpathSync)((0, import_node_path35.join)(state, "bases")),
+  (0, import_node_fs32.mkdirSync)((0, import_node_path36.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path36.join)(
+    (0, import_node_fs32.realpathSync)((0, import_node_path36.join)(state, "bases")),
     `${name5}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
   const sources = { ...baseSources(platform2, distroRoot), underlays: underlaySources(platform2, distroRoot) };
@@ -25026,8 +25895,8 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
     JSON.stringify([platform2.os, platform2.release, architecture2, platform2.include, sources.lines, sources.underlays])
   );
   const current = () => {
-    const base = readJson((0, import_node_path35.join)(folder, "current.json"));
-    if (!base || base.wanted !== wanted || !exists((0, import_node_path35.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+    const base = readJson((0, import_node_path36.join)(folder, "current.json"));
+    if (!base || base.wanted !== wanted || !exists((0, import_node_path36.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
       return void 0;
     if (pinned) return base.digest === pinned ? base : void 0;
     return now / 1e3 - base.made < platform2.renew_days * 86400 ? base : void 0;
@@ -25035,18 +25904,18 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
   const there = current();
   if (there && await driver.ready(there.root)) return good(there);
   return withMutex(
-    (0, import_node_path35.join)(folder, "lock"),
+    (0, import_node_path36.join)(folder, "lock"),
     async () => {
       const other = current();
       if (other && await driver.ready(other.root)) return good(other);
-      for (const entry of (0, import_node_fs29.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path35.join)(folder, entry));
-      const work2 = (0, import_node_path35.join)(folder, `new-${process.pid}`);
-      const lists = (0, import_node_path35.join)(work2, "lists");
-      (0, import_node_fs29.mkdirSync)(lists, { recursive: true });
-      const tar = (0, import_node_path35.join)(work2, "base.tar");
+      for (const entry of (0, import_node_fs32.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path36.join)(folder, entry));
+      const work2 = (0, import_node_path36.join)(folder, `new-${process.pid}`);
+      const lists = (0, import_node_path36.join)(work2, "lists");
+      (0, import_node_fs32.mkdirSync)(lists, { recursive: true });
+      const tar = (0, import_node_path36.join)(work2, "base.tar");
       const proxy = platform2.proxy ?? await hostProxy();
       const sibling = driver.name === "docker" ? readJson(
-        (0, import_node_path35.join)((0, import_node_fs29.realpathSync)((0, import_node_path35.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
+        (0, import_node_path36.join)((0, import_node_fs32.realpathSync)((0, import_node_path36.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
       ) : void 0;
       const shared = sibling && sibling.wanted === wanted && platform2.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
       const command = mmdebstrapCommand(platform2, architecture2, sources, tar, lists, {
@@ -25075,42 +25944,42 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
         );
       }
       const digest3 = await sha256File(tar);
-      const root = (0, import_node_path35.join)(work2, "root");
-      const unpacked = await driver.unpack(tar, root);
-      if (unpacked.code !== 0) {
+      const root = (0, import_node_path36.join)(work2, "root");
+      const unpacked2 = await driver.unpack(tar, root);
+      if (unpacked2.code !== 0) {
         await driver.remove(work2);
         return bad(
-          error("base-failed", `can't unpack the base of '${name5}': ${unpacked.stderr.trim().split("\n").pop()}`)
+          error("base-failed", `can't unpack the base of '${name5}': ${unpacked2.stderr.trim().split("\n").pop()}`)
         );
       }
-      if (shared && (0, import_node_path35.basename)(shared.lists) === "lists") {
+      if (shared && (0, import_node_path36.basename)(shared.lists) === "lists") {
         await run("rm", ["-rf", lists]);
         await run("cp", ["-a", shared.lists, lists]);
       }
       const listFiles = findLists(lists);
       const archive = sha256(
-        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path35.basename)(f), await sha256File(f)])))
+        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path36.basename)(f), await sha256File(f)])))
       );
-      const final = (0, import_node_path35.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
+      const final = (0, import_node_path36.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs29.renameSync)(work2, final);
+      (0, import_node_fs32.renameSync)(work2, final);
       const base = {
         digest: digest3,
         archive,
         wanted,
         folder: final,
-        root: (0, import_node_path35.join)(final, "root"),
-        lists: (0, import_node_path35.join)(final, "lists", "lists"),
-        tar: (0, import_node_path35.join)(final, "base.tar"),
+        root: (0, import_node_path36.join)(final, "root"),
+        lists: (0, import_node_path36.join)(final, "lists", "lists"),
+        tar: (0, import_node_path36.join)(final, "base.tar"),
         packages: [],
         made: shared?.made ?? Math.floor(now / 1e3),
         sources: sources.from
       };
-      if (!exists(base.lists)) base.lists = (0, import_node_path35.join)(final, "lists");
+      if (!exists(base.lists)) base.lists = (0, import_node_path36.join)(final, "lists");
       const prepared = await prepareBase(driver, state, base);
       if (!prepared.ok) return prepared;
       base.packages = prepared.value;
-      writeWhole((0, import_node_path35.join)(folder, "current.json"), JSON.stringify(base));
+      writeWhole((0, import_node_path36.join)(folder, "current.json"), JSON.stringify(base));
       return good(base);
     },
     () => progress(`waiting for another slipway that makes the base of ${name5}`)
@@ -25148,11 +26017,11 @@ var firstError = (log) => {
   return line ? `: ${line.slice(3)}` : "";
 };
 var cacheOf = (base) => {
-  const folder = (0, import_node_path35.join)(base.folder, "cache");
-  (0, import_node_fs29.mkdirSync)(folder, { recursive: true });
+  const folder = (0, import_node_path36.join)(base.folder, "cache");
+  (0, import_node_fs32.mkdirSync)(folder, { recursive: true });
   return folder;
 };
-var findLists = (folder) => (0, import_node_fs29.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path35.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs29.statSync)(f).isFile());
+var findLists = (folder) => (0, import_node_fs32.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path36.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs32.statSync)(f).isFile());
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
   const asked = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
@@ -25167,17 +26036,17 @@ var aptEnvironment = (proxy) => ({
 });
 
 // ts-src/sandbox/stored-base.ts
-var import_node_fs30 = require("node:fs");
-var import_node_path36 = require("node:path");
+var import_node_fs33 = require("node:fs");
+var import_node_path37 = require("node:path");
 init_diagnostics();
 init_files();
 var nameOf = (digest3, archive) => `bases/${digest3}-${archive.slice(0, 16)}.json`;
 async function keepBase(store2, base, work2) {
   const name5 = nameOf(base.digest, base.archive);
   if (await store2.readJson(name5)) return;
-  (0, import_node_fs30.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path36.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path36.join)(work2, "lists.tar.gz");
+  (0, import_node_fs33.mkdirSync)(work2, { recursive: true });
+  const tar = (0, import_node_path37.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path37.join)(work2, "lists.tar.gz");
   for (const [command, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -25198,13 +26067,13 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform2, wanted) {
   const stored = await store2.readJson(nameOf(wanted.digest, wanted.archive));
   if (!stored) return lost2("base", platform2, wanted.digest);
-  const folder = (0, import_node_path36.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+  const folder = (0, import_node_path37.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
   return good({
     ...wanted,
     folder,
-    root: (0, import_node_path36.join)(folder, "root"),
-    lists: (0, import_node_path36.join)(folder, "lists"),
-    tar: (0, import_node_path36.join)(folder, "base.tar"),
+    root: (0, import_node_path37.join)(folder, "root"),
+    lists: (0, import_node_path37.join)(folder, "lists"),
+    tar: (0, import_node_path37.join)(folder, "base.tar"),
     packages: stored.packages,
     made: stored.made,
     sources: "store"
@@ -25216,16 +26085,16 @@ var lost2 = (what, platform2, digest3) => bad(
   })
 );
 async function storedBase(driver, store2, state, platform2, architecture2, wanted, progress) {
-  (0, import_node_fs30.mkdirSync)((0, import_node_path36.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path36.join)(
-    (0, import_node_fs30.realpathSync)((0, import_node_path36.join)(state, "bases")),
+  (0, import_node_fs33.mkdirSync)((0, import_node_path37.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path37.join)(
+    (0, import_node_fs33.realpathSync)((0, import_node_path37.join)(state, "bases")),
     `${platform2}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
-  const kept2 = (0, import_node_path36.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
+  const kept2 = (0, import_node_path37.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
   const there = async () => {
-    for (const file2 of [(0, import_node_path36.join)(folder, "current.json"), kept2]) {
+    for (const file2 of [(0, import_node_path37.join)(folder, "current.json"), kept2]) {
       const base = readJson(file2);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path36.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path37.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
         return base;
     }
     return void 0;
@@ -25233,7 +26102,7 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path36.join)(folder, "lock"),
+    (0, import_node_path37.join)(folder, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -25242,39 +26111,39 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
       progress(`fetching the base system of ${platform2} (${architecture2}) from the store`);
       const [tar, lists] = [await store2.path(stored.tar), await store2.path(stored.lists)];
       if (!tar || !lists) return lost2("whole base", platform2, wanted.digest);
-      const work2 = (0, import_node_path36.join)(folder, `new-${process.pid}`);
+      const work2 = (0, import_node_path37.join)(folder, `new-${process.pid}`);
       await driver.remove(work2);
-      (0, import_node_fs30.mkdirSync)((0, import_node_path36.join)(work2, "lists"), { recursive: true });
-      const unzipped2 = await run("sh", [
+      (0, import_node_fs33.mkdirSync)((0, import_node_path37.join)(work2, "lists"), { recursive: true });
+      const unzipped3 = await run("sh", [
         "-c",
         'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
         "sh",
         tar,
-        (0, import_node_path36.join)(work2, "base.tar"),
+        (0, import_node_path37.join)(work2, "base.tar"),
         lists,
-        (0, import_node_path36.join)(work2, "lists")
+        (0, import_node_path37.join)(work2, "lists")
       ]);
-      if (unzipped2.code !== 0)
+      if (unzipped3.code !== 0)
         return bad(
-          error("base-failed", `can't unpack the base of '${platform2}': ${unzipped2.stderr.trim().split("\n").pop()}`)
+          error("base-failed", `can't unpack the base of '${platform2}': ${unzipped3.stderr.trim().split("\n").pop()}`)
         );
-      if (await sha256File((0, import_node_path36.join)(work2, "base.tar")) !== wanted.digest)
+      if (await sha256File((0, import_node_path37.join)(work2, "base.tar")) !== wanted.digest)
         return lost2("sound base", platform2, wanted.digest);
-      const root = (0, import_node_path36.join)(work2, "root");
-      const unpacked = await driver.unpack((0, import_node_path36.join)(work2, "base.tar"), root);
-      if (unpacked.code !== 0)
+      const root = (0, import_node_path37.join)(work2, "root");
+      const unpacked2 = await driver.unpack((0, import_node_path37.join)(work2, "base.tar"), root);
+      if (unpacked2.code !== 0)
         return bad(
-          error("base-failed", `can't unpack the base of '${platform2}': ${unpacked.stderr.trim().split("\n").pop()}`)
+          error("base-failed", `can't unpack the base of '${platform2}': ${unpacked2.stderr.trim().split("\n").pop()}`)
         );
-      const final = (0, import_node_path36.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+      const final = (0, import_node_path37.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs30.renameSync)(work2, final);
+      (0, import_node_fs33.renameSync)(work2, final);
       const base = {
         ...wanted,
         folder: final,
-        root: (0, import_node_path36.join)(final, "root"),
-        lists: (0, import_node_path36.join)(final, "lists"),
-        tar: (0, import_node_path36.join)(final, "base.tar"),
+        root: (0, import_node_path37.join)(final, "root"),
+        lists: (0, import_node_path37.join)(final, "lists"),
+        tar: (0, import_node_path37.join)(final, "base.tar"),
         packages: stored.packages,
         made: stored.made,
         sources: "store"
@@ -25289,9 +26158,10 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
 }
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_fs31 = require("node:fs");
-var import_node_path37 = require("node:path");
+var import_node_fs34 = require("node:fs");
+var import_node_path38 = require("node:path");
 init_diagnostics();
+init_digest();
 init_files();
 var noPackages = { digest: sha256(""), packages: () => Promise.resolve([]) };
 var aptOptions = [
@@ -25319,7 +26189,7 @@ var AptResolver = class {
     this.base = base;
     this.proxy = proxy;
     this.log = log;
-    this.memory = (0, import_node_path37.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path38.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -25337,8 +26207,8 @@ var AptResolver = class {
   /** What another machine's apt said of the same base and the same lists holds here too; `sets` finds a set of it. */
   learn(resolved, sets) {
     this.elsewhere = sets;
-    for (const [names, digest3] of Object.entries(resolved ?? {}))
-      if (!this.resolved.has(names)) this.resolved.set(names, digest3);
+    for (const [names2, digest3] of Object.entries(resolved ?? {}))
+      if (!this.resolved.has(names2)) this.resolved.set(names2, digest3);
     this.learned = this.resolved.size;
   }
   /** All that is known, where it is more than was learned from others. */
@@ -25346,28 +26216,28 @@ var AptResolver = class {
     return this.resolved.size > this.learned ? Object.fromEntries(this.resolved) : void 0;
   }
   /** What apt would install for these names, sorted; the text of its complaint where it can't. */
-  async resolve(names) {
-    if (!names.length) return noPackages;
-    const text2 = names.join(" ");
+  async resolve(names2) {
+    if (!names2.length) return noPackages;
+    const text2 = names2.join(" ");
     if (!this.resolved.has(text2)) await this.asked(text2);
     return this.refused.get(text2) ?? this.handle(text2, this.resolved.get(text2));
   }
-  asked(names) {
-    return new Promise((done, failed3) => {
-      this.pending.push({ names, done, failed: failed3 });
+  asked(names2) {
+    return new Promise((done, failed4) => {
+      this.pending.push({ names: names2, done, failed: failed4 });
       if (!this.asking) {
         this.asking = true;
         void this.ask();
       }
     });
   }
-  handle(names, digest3) {
+  handle(names2, digest3) {
     let handle = this.handles.get(digest3);
-    if (!handle) this.handles.set(digest3, handle = { digest: digest3, packages: () => this.packagesOf(names, digest3) });
+    if (!handle) this.handles.set(digest3, handle = { digest: digest3, packages: () => this.packagesOf(names2, digest3) });
     return handle;
   }
-  setFile = (digest3) => (0, import_node_path37.join)(this.base.folder, "sets", `${digest3}.json`);
-  async packagesOf(names, digest3) {
+  setFile = (digest3) => (0, import_node_path38.join)(this.base.folder, "sets", `${digest3}.json`);
+  async packagesOf(names2, digest3) {
     const sound = (set) => Array.isArray(set) && sha256(set.join(" ")) === digest3;
     const here = readJson(this.setFile(digest3));
     if (sound(here)) return here;
@@ -25376,15 +26246,15 @@ var AptResolver = class {
       writeWhole(this.setFile(digest3), JSON.stringify(there), { sync: false });
       return there;
     }
-    this.resolved.delete(names);
-    await this.asked(names);
-    return this.refused.get(names) ?? readJson(this.setFile(this.resolved.get(names))) ?? "its answer could not be kept";
+    this.resolved.delete(names2);
+    await this.asked(names2);
+    return this.refused.get(names2) ?? readJson(this.setFile(this.resolved.get(names2))) ?? "its answer could not be kept";
   }
   /** Knows from now on what apt said, sorted; the set is kept at once, so that whoever knows its digest can have it. */
-  remember(names, set) {
+  remember(names2, set) {
     const digest3 = sha256(set.join(" "));
     if (!exists(this.setFile(digest3))) writeWhole(this.setFile(digest3), JSON.stringify(set), { sync: false });
-    this.resolved.set(names, digest3);
+    this.resolved.set(names2, digest3);
   }
   /** Keeps for the next run what is known. */
   save() {
@@ -25403,7 +26273,7 @@ var AptResolver = class {
         const sets = [...new Set(batch.map((b) => b.names))].filter((s) => !this.resolved.has(s));
         if (sets.length) {
           const work2 = newScratch(this.state);
-          writeWhole((0, import_node_path37.join)(work2, "sets"), `${sets.join("\n")}
+          writeWhole((0, import_node_path38.join)(work2, "sets"), `${sets.join("\n")}
 `);
           const out = await this.driver.enter({
             root: { layers: [this.base.root] },
@@ -25411,7 +26281,7 @@ var AptResolver = class {
             user: "root",
             work: work2,
             env: aptEnvironment(void 0),
-            binds: [...this.lists(), { from: (0, import_node_path37.join)(work2, "sets"), to: "/sets", readOnly: true }],
+            binds: [...this.lists(), { from: (0, import_node_path38.join)(work2, "sets"), to: "/sets", readOnly: true }],
             command: [
               "sh",
               "-c",
@@ -25466,24 +26336,24 @@ var AptResolver = class {
     }
     return making;
   }
-  all = () => (0, import_node_path37.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path37.join)(this.all(), id);
+  all = () => (0, import_node_path38.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path38.join)(this.all(), id);
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; at2 = this.layers.get(at2).parent) {
       if (!this.layers.has(at2)) {
-        const layer = readJson((0, import_node_path37.join)(this.folder(at2), "layer.json"));
+        const layer = readJson((0, import_node_path38.join)(this.folder(at2), "layer.json"));
         if (!layer) return void 0;
         this.layers.set(at2, layer);
       }
-      chain.push((0, import_node_path37.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path38.join)(this.folder(at2), "root"));
     }
     return [...chain, this.base.root];
   }
   async make(id, set) {
     const there = this.chain(id);
     if (there && await this.sound(there)) return good(there);
-    return withMutex((0, import_node_path37.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path38.join)(this.all(), `${id}.lock`), async () => {
       const other = this.chain(id);
       if (other && await this.sound(other)) return good(other);
       let parent = this.nearestBelow(set);
@@ -25492,7 +26362,7 @@ var AptResolver = class {
       const fetched = await this.fetch(missing);
       if (!fetched.ok) return fetched;
       const work2 = newScratch(this.state);
-      const keep = (0, import_node_path37.join)(work2, "kept");
+      const keep = (0, import_node_path38.join)(work2, "kept");
       const lower = parent ? this.chain(parent.id) : [this.base.root];
       const made2 = await this.driver.enter({
         root: { layers: lower, keep },
@@ -25526,14 +26396,14 @@ var AptResolver = class {
           )
         );
       const layer = parent ? { set, parent: parent.id } : { set };
-      (0, import_node_fs31.mkdirSync)(this.all(), { recursive: true });
-      const staged = (0, import_node_path37.join)(work2, "layer");
-      (0, import_node_fs31.mkdirSync)(staged);
-      (0, import_node_fs31.rmSync)((0, import_node_path37.join)(keep, "aptcache"), { recursive: true, force: true });
-      (0, import_node_fs31.renameSync)(keep, (0, import_node_path37.join)(staged, "root"));
-      writeWhole((0, import_node_path37.join)(staged, "layer.json"), JSON.stringify(layer));
+      (0, import_node_fs34.mkdirSync)(this.all(), { recursive: true });
+      const staged = (0, import_node_path38.join)(work2, "layer");
+      (0, import_node_fs34.mkdirSync)(staged);
+      (0, import_node_fs34.rmSync)((0, import_node_path38.join)(keep, "aptcache"), { recursive: true, force: true });
+      (0, import_node_fs34.renameSync)(keep, (0, import_node_path38.join)(staged, "root"));
+      writeWhole((0, import_node_path38.join)(staged, "layer.json"), JSON.stringify(layer));
       if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
-      (0, import_node_fs31.renameSync)(staged, this.folder(id));
+      (0, import_node_fs34.renameSync)(staged, this.folder(id));
       this.layers.set(id, layer);
       return good(this.chain(id));
     });
@@ -25547,12 +26417,12 @@ var AptResolver = class {
   nearestBelow(set) {
     const wanted = new Set(set);
     let best;
-    let names = [];
+    let names2 = [];
     try {
-      names = (0, import_node_fs31.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names2 = (0, import_node_fs34.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
-    for (const id of names) {
+    for (const id of names2) {
       const chain = this.chain(id);
       const layer = this.layers.get(id);
       if (!chain || !layer || chain.length > 24 || layer.set.length <= (best?.set.length ?? 0) || sha256(JSON.stringify([this.base.digest, layer.set])).slice(0, 24) !== id)
@@ -25562,8 +26432,8 @@ var AptResolver = class {
     return best;
   }
   archives() {
-    const folder = (0, import_node_path37.join)(this.state, "archives");
-    (0, import_node_fs31.mkdirSync)((0, import_node_path37.join)(folder, "partial"), { recursive: true });
+    const folder = (0, import_node_path38.join)(this.state, "archives");
+    (0, import_node_fs34.mkdirSync)((0, import_node_path38.join)(folder, "partial"), { recursive: true });
     return folder;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
@@ -25572,8 +26442,8 @@ var AptResolver = class {
       const [name5, version2] = p.split("=");
       return `${name5}_${version2.replaceAll(":", "%3a")}_`;
     };
-    return withMutex((0, import_node_path37.join)(this.state, "archives.lock"), async () => {
-      const held = (0, import_node_fs31.readdirSync)(this.archives());
+    return withMutex((0, import_node_path38.join)(this.state, "archives.lock"), async () => {
+      const held = (0, import_node_fs34.readdirSync)(this.archives());
       const missing = packages.filter((p) => !held.some((h) => h.startsWith(file2(p))));
       if (!missing.length) return good(true);
       const work2 = newScratch(this.state);
@@ -25607,24 +26477,24 @@ var AptResolver = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers) {
-    return layers.map((l) => (0, import_node_path37.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers.map((l) => (0, import_node_path38.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
 // ts-src/engine/build/package-builder.ts
-var import_node_path46 = require("node:path");
+var import_node_path47 = require("node:path");
 
 // ts-src/render/junit.ts
 function renderJunit(name5, cases) {
   const suites = /* @__PURE__ */ new Map();
   for (const c of cases) suites.set(c.suite, [...suites.get(c.suite) ?? [], c]);
   const lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>"];
-  for (const [suite2, list2] of [...suites].sort(([a], [b]) => a < b ? -1 : 1)) {
-    const count2 = (result) => list2.filter((c) => c.result === result).length;
+  for (const [suite2, list3] of [...suites].sort(([a], [b]) => a < b ? -1 : 1)) {
+    const count2 = (result) => list3.filter((c) => c.result === result).length;
     lines.push(
-      `  <testsuite name="${escape(suite2 === name5 ? name5 : `${name5}.${suite2}`)}" tests="${list2.length}" failures="${count2("failed")}" errors="0" skipped="${count2("skipped")}" time="${list2.reduce((s, c) => s + c.seconds, 0).toFixed(3)}">`
+      `  <testsuite name="${escape(suite2 === name5 ? name5 : `${name5}.${suite2}`)}" tests="${list3.length}" failures="${count2("failed")}" errors="0" skipped="${count2("skipped")}" time="${list3.reduce((s, c) => s + c.seconds, 0).toFixed(3)}">`
     );
-    for (const c of list2) {
+    for (const c of list3) {
       const open2 = `    <testcase classname="${escape(suite2 === name5 ? name5 : `${name5}.${suite2}`)}" name="${escape(c.name)}" time="${c.seconds.toFixed(3)}"`;
       const inner = [
         ...c.result === "failed" ? [`      <failure message="${escape(firstLine(c.message))}">${escape(c.message)}</failure>`] : [],
@@ -25644,8 +26514,8 @@ var firstLine = (text2) => text2.trim().split("\n")[0].slice(0, 200);
 var escape = (text2) => text2.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
 // ts-src/sandbox/package-layers.ts
-var import_node_fs32 = require("node:fs");
-var import_node_path38 = require("node:path");
+var import_node_fs35 = require("node:fs");
+var import_node_path39 = require("node:path");
 init_files();
 var Packages = class {
   constructor(state, store2) {
@@ -25653,67 +26523,67 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest3) => (0, import_node_path38.join)(this.state, "unpacked", digest3);
+  folder = (digest3) => (0, import_node_path39.join)(this.state, "unpacked", digest3);
   /** Undefined where the store's file is gone or damaged. */
   async unpack(deb) {
-    const there = this.known.get(deb.sha256) ?? readJson((0, import_node_path38.join)(this.folder(deb.sha256), "unpacked.json"));
+    const there = this.known.get(deb.sha256) ?? readJson((0, import_node_path39.join)(this.folder(deb.sha256), "unpacked.json"));
     if (there) {
       this.known.set(deb.sha256, there);
       return there;
     }
     const file2 = await this.store.path(deb);
     if (!file2) return void 0;
-    const unpacked = await this.unpackFile(file2, this.folder(deb.sha256));
-    this.known.set(deb.sha256, unpacked);
-    return unpacked;
+    const unpacked2 = await this.unpackFile(file2, this.folder(deb.sha256));
+    this.known.set(deb.sha256, unpacked2);
+    return unpacked2;
   }
   async unpackFile(file2, target) {
-    (0, import_node_fs32.mkdirSync)((0, import_node_path38.join)(this.state, "unpacked"), { recursive: true });
+    (0, import_node_fs35.mkdirSync)((0, import_node_path39.join)(this.state, "unpacked"), { recursive: true });
     const staged = temporaryBeside(target);
     try {
       const raw = await run("dpkg-deb", ["--raw-extract", file2, staged]);
       if (raw.code !== 0) throw new Error(`dpkg-deb can't unpack ${file2}: ${raw.stderr}`);
-      const control = (0, import_node_path38.join)(staged, "DEBIAN");
-      const fields = (0, import_node_fs32.readFileSync)((0, import_node_path38.join)(control, "control"), "utf8").trimEnd();
+      const control = (0, import_node_path39.join)(staged, "DEBIAN");
+      const fields = (0, import_node_fs35.readFileSync)((0, import_node_path39.join)(control, "control"), "utf8").trimEnd();
       const name5 = /^Package: (\S+)/m.exec(fields)[1];
       const paths2 = [];
       const files = [];
       const walk = (folder, shown3) => {
-        for (const entry of (0, import_node_fs32.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
+        for (const entry of (0, import_node_fs35.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
           if (shown3 === "" && entry.name === "DEBIAN") continue;
           paths2.push(`${shown3}/${entry.name}`);
-          if (entry.isDirectory()) walk((0, import_node_path38.join)(folder, entry.name), `${shown3}/${entry.name}`);
+          if (entry.isDirectory()) walk((0, import_node_path39.join)(folder, entry.name), `${shown3}/${entry.name}`);
           else files.push(`${shown3}/${entry.name}`);
         }
       };
       walk(staged, "");
-      const info = (0, import_node_path38.join)(staged, "var/lib/dpkg/info");
-      (0, import_node_fs32.mkdirSync)(info, { recursive: true });
-      (0, import_node_fs32.writeFileSync)((0, import_node_path38.join)(info, `${name5}.list`), `/.
+      const info = (0, import_node_path39.join)(staged, "var/lib/dpkg/info");
+      (0, import_node_fs35.mkdirSync)(info, { recursive: true });
+      (0, import_node_fs35.writeFileSync)((0, import_node_path39.join)(info, `${name5}.list`), `/.
 ${paths2.join("\n")}
 `);
       for (const member of ["md5sums", "shlibs", "triggers"])
-        if (exists((0, import_node_path38.join)(control, member))) (0, import_node_fs32.renameSync)((0, import_node_path38.join)(control, member), (0, import_node_path38.join)(info, `${name5}.${member}`));
-      (0, import_node_fs32.rmSync)(control, { recursive: true });
-      const unpacked = {
+        if (exists((0, import_node_path39.join)(control, member))) (0, import_node_fs35.renameSync)((0, import_node_path39.join)(control, member), (0, import_node_path39.join)(info, `${name5}.${member}`));
+      (0, import_node_fs35.rmSync)(control, { recursive: true });
+      const unpacked2 = {
         package: name5,
         status: fields.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
         files
       };
-      (0, import_node_fs32.writeFileSync)((0, import_node_path38.join)(staged, "unpacked.json"), JSON.stringify(unpacked));
+      (0, import_node_fs35.writeFileSync)((0, import_node_path39.join)(staged, "unpacked.json"), JSON.stringify(unpacked2));
       try {
-        (0, import_node_fs32.renameSync)(staged, target);
+        (0, import_node_fs35.renameSync)(staged, target);
       } catch (e) {
         if (e.code !== "ENOTEMPTY" && e.code !== "EEXIST")
           throw e;
-        if (!readJson((0, import_node_path38.join)(target, "unpacked.json"))) {
-          (0, import_node_fs32.rmSync)(target, { recursive: true, force: true });
-          (0, import_node_fs32.renameSync)(staged, target);
+        if (!readJson((0, import_node_path39.join)(target, "unpacked.json"))) {
+          (0, import_node_fs35.rmSync)(target, { recursive: true, force: true });
+          (0, import_node_fs35.renameSync)(staged, target);
         }
       }
-      return unpacked;
+      return unpacked2;
     } finally {
-      (0, import_node_fs32.rmSync)(staged, { recursive: true, force: true });
+      (0, import_node_fs35.rmSync)(staged, { recursive: true, force: true });
     }
   }
   /**
@@ -25729,7 +26599,7 @@ ${paths2.join("\n")}
       else lost3.push(deb.sha256);
     }
     if (lost3.length) return lost3;
-    (0, import_node_fs32.mkdirSync)(target, { recursive: true });
+    (0, import_node_fs35.mkdirSync)(target, { recursive: true });
     if (debs.length) {
       const linked = await run("cp", [
         "-al",
@@ -25741,12 +26611,12 @@ ${paths2.join("\n")}
         throw Object.assign(new Error(`can't put the root together: ${linked.stderr.trim().split("\n").pop()}`), {
           code: /No space/.test(linked.stderr) ? "ENOSPC" : "ELINK"
         });
-      (0, import_node_fs32.rmSync)((0, import_node_path38.join)(target, "unpacked.json"), { force: true });
+      (0, import_node_fs35.rmSync)((0, import_node_path39.join)(target, "unpacked.json"), { force: true });
     }
-    (0, import_node_fs32.mkdirSync)((0, import_node_path38.join)(target, "var/lib/dpkg"), { recursive: true });
-    (0, import_node_fs32.writeFileSync)(
-      (0, import_node_path38.join)(target, "var/lib/dpkg/status"),
-      `${(0, import_node_fs32.readFileSync)(status, "utf8").trimEnd()}
+    (0, import_node_fs35.mkdirSync)((0, import_node_path39.join)(target, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs35.writeFileSync)(
+      (0, import_node_path39.join)(target, "var/lib/dpkg/status"),
+      `${(0, import_node_fs35.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
 `).join("\n")}`
@@ -25756,9 +26626,10 @@ ${all.map((u) => `${u.status}
 };
 
 // ts-src/engine/build/abi.ts
-var import_node_fs33 = require("node:fs");
+var import_node_fs36 = require("node:fs");
 init_diagnostics();
-var linkedPackages = (substvars) => (/^slipway:Depends=(.*)$/m.exec((0, import_node_fs33.existsSync)(substvars) ? (0, import_node_fs33.readFileSync)(substvars, "utf8") : "")?.[1] ?? "").split(", ");
+init_digest();
+var linkedPackages = (substvars) => (/^slipway:Depends=(.*)$/m.exec((0, import_node_fs36.existsSync)(substvars) ? (0, import_node_fs36.readFileSync)(substvars, "utf8") : "")?.[1] ?? "").split(", ");
 function abiOf(graph2, n, api, linked) {
   const p = graph2.scope.packages[n];
   const roots = graph2.closures.root(n);
@@ -25785,19 +26656,19 @@ function abiOf(graph2, n, api, linked) {
 }
 
 // ts-src/engine/build/environment.ts
-var import_node_fs37 = require("node:fs");
-var import_node_path42 = require("node:path");
+var import_node_fs40 = require("node:fs");
+var import_node_path43 = require("node:path");
 
 // ts-src/engine/build/other-conditions.ts
-var import_node_fs34 = require("node:fs");
-var import_node_path39 = require("node:path");
+var import_node_fs37 = require("node:fs");
+var import_node_path40 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build2) => (0, import_node_fs34.writeFileSync)((0, import_node_path39.join)(build2, ".vary.c"), vary_default);
+var writeVariation = (build2) => (0, import_node_fs37.writeFileSync)((0, import_node_path40.join)(build2, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -25807,18 +26678,19 @@ var otherConditions = [
 ].join("; ");
 
 // ts-src/engine/build/source.ts
-var import_node_fs36 = require("node:fs");
-var import_node_path41 = require("node:path");
+var import_node_fs39 = require("node:fs");
+var import_node_path42 = require("node:path");
+init_digest();
 
 // ts-src/store/sources.ts
-var import_node_fs35 = require("node:fs");
-var import_node_path40 = require("node:path");
+var import_node_fs38 = require("node:fs");
+var import_node_path41 = require("node:path");
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => await store2.readJson(nameOf2(tree)) !== void 0;
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path40.basename)(name5, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path41.basename)(name5, ".json")));
 async function keepSource(store2, tree, folder, work2) {
-  const archive = (0, import_node_path40.join)(work2, `${tree}.tar.gz`);
-  (0, import_node_fs35.mkdirSync)(work2, { recursive: true });
+  const archive = (0, import_node_path41.join)(work2, `${tree}.tar.gz`);
+  (0, import_node_fs38.mkdirSync)(work2, { recursive: true });
   const packed2 = await run("tar", [
     "-c",
     "-z",
@@ -25838,16 +26710,16 @@ async function keepSource(store2, tree, folder, work2) {
       code: /No space/.test(packed2.stderr) ? "ENOSPC" : "ETAR"
     });
   await store2.writeJson(nameOf2(tree), await store2.put(archive));
-  (0, import_node_fs35.rmSync)(archive, { force: true });
+  (0, import_node_fs38.rmSync)(archive, { force: true });
 }
 async function restoreSource(store2, tree, folder) {
   const stored = await store2.readJson(nameOf2(tree));
   const archive = stored && await store2.path(stored);
   if (archive === void 0) return false;
-  (0, import_node_fs35.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs38.mkdirSync)(folder, { recursive: true });
   const out = await run("tar", ["-x", "-z", "--touch", "--no-same-owner", "-f", archive, "-C", folder]);
   if (out.code === 0) return true;
-  (0, import_node_fs35.rmSync)(folder, { recursive: true, force: true });
+  (0, import_node_fs38.rmSync)(folder, { recursive: true, force: true });
   return false;
 }
 
@@ -25861,7 +26733,7 @@ async function bringSource(state, store2, p, target) {
 }
 async function applyPatches(distroRoot, patches, source, ceiling) {
   for (const patch of patches) {
-    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path41.join)(distroRoot, patch)], {
+    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path42.join)(distroRoot, patch)], {
       cwd: source,
       env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling }
     });
@@ -25870,9 +26742,9 @@ async function applyPatches(distroRoot, patches, source, ceiling) {
   return void 0;
 }
 async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path41.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path41.join)(state, "git", "archives.git"), (0, import_node_path41.join)(state, "git", "folders.git")]) {
-    if ((0, import_node_fs36.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+  const own3 = (0, import_node_path42.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path42.join)(state, "git", "archives.git"), (0, import_node_path42.join)(state, "git", "folders.git")]) {
+    if ((0, import_node_fs39.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
   const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
@@ -25880,42 +26752,42 @@ async function gitDirOf(state, p) {
 }
 
 // ts-src/engine/build/environment.ts
-async function prepareEnvironment(options4, packages, request, roots) {
+async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs37.mkdirSync)((0, import_node_path42.dirname)(log), { recursive: true });
-  (0, import_node_fs37.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
+  (0, import_node_fs40.mkdirSync)((0, import_node_path43.dirname)(log), { recursive: true });
+  (0, import_node_fs40.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed2(`apt can't install what it needs: ${system}`);
   const layers = await graph2.system.root(system);
   if (!layers.ok) return failed2(`${layers.diagnostics[0].message} (${layers.diagnostics[0].file})`);
-  const own3 = (0, import_node_path42.join)(work2, "own");
+  const own3 = (0, import_node_path43.join)(work2, "own");
   const gone = await packages.compose(
     roots.map((d) => graph2.records[d].debs[0]),
     graph2.system.status(layers.value),
     own3
   );
   if (gone.length) return lost(roots.filter((d) => gone.includes(graph2.records[d].debs[0].sha256)));
-  const build2 = (0, import_node_path42.join)(work2, "build");
-  const source = (0, import_node_path42.join)(build2, p.name);
-  const fault2 = await bringSource(options4.state, options4.store, p, source) ?? await applyPatches(options4.distroRoot, options4.taskKeys.settingsOf(p.name).patches ?? [], source, build2);
+  const build2 = (0, import_node_path43.join)(work2, "build");
+  const source = (0, import_node_path43.join)(build2, p.name);
+  const fault2 = await bringSource(options5.state, options5.store, p, source) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source, build2);
   if (request.repeat) writeVariation(build2);
   return fault2 === void 0 ? made({ source, build: build2, system, layers: layers.value, own: own3 }) : failed2(fault2);
 }
 var oldReleases = ["focal", "bionic", "buster", "bullseye"];
-function enterEnvironment(options4, request, environment3, { steps, env, network: network2, signal }) {
+function enterEnvironment(options5, request, environment3, { steps, env, network: network2, signal }) {
   const { graph: graph2, package: p } = request;
   const old = oldReleases.includes(graph2.target.release);
-  return options4.driver.enter({
+  return options5.driver.enter({
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network2,
     user: "builder",
-    work: (0, import_node_path42.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path43.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     binds: [{ from: environment3.build, to: "/build" }],
     env: {
-      SLIPWAY_JOBS: String(request.repeat ? otherJobs(options4.jobs) : options4.jobs),
+      SLIPWAY_JOBS: String(request.repeat ? otherJobs(options5.jobs) : options5.jobs),
       SLIPWAY_COMPRESSION: old ? "xz" : "zstd",
       SLIPWAY_COMPRESSION_LEVEL: old ? "1" : "3",
       ...env
@@ -25930,13 +26802,13 @@ function enterEnvironment(options4, request, environment3, { steps, env, network
     ]
   });
 }
-function reasonOf(options4, outcome, limit, log, what) {
-  if (limit.aborted && !options4.signal.aborted) {
-    const { minutes: minutes2 } = options4;
+function reasonOf(options5, outcome, limit, log, what) {
+  if (limit.aborted && !options5.signal.aborted) {
+    const { minutes: minutes2 } = options5;
     const time2 = minutes2 >= 1 ? `${Math.round(minutes2)} minutes` : `${Math.round(minutes2 * 60)} seconds`;
     return `it did not end in ${time2}, and was stopped (--timeout gives it longer)`;
   }
-  const cause = knownCause((0, import_node_fs37.readFileSync)(log, "utf8").slice(-2e5));
+  const cause = knownCause((0, import_node_fs40.readFileSync)(log, "utf8").slice(-2e5));
   if (cause) return cause.hint === void 0 ? cause.cause : `${cause.cause}
 ${cause.hint}`;
   if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
@@ -25989,8 +26861,8 @@ var FileOwners = class {
 };
 
 // ts-src/engine/build/packaging.ts
-var import_node_fs38 = require("node:fs");
-var import_node_path43 = require("node:path");
+var import_node_fs41 = require("node:fs");
+var import_node_path44 = require("node:path");
 init_diagnostics();
 
 // resources/templates/changelog.mustache
@@ -26409,9 +27281,9 @@ var manifestSchemas = {
 };
 
 // ts-src/engine/build/packaging.ts
-function writePackaging(options4, request, source) {
-  const { distro, taskKeys } = options4;
-  const stamp = request.repeat?.stamp ?? options4.stamp;
+function writePackaging(options5, request, source) {
+  const { distro, taskKeys } = options5;
+  const stamp = request.repeat?.stamp ?? options5.stamp;
   const { graph: graph2, package: p } = request;
   const input = taskKeys.distribution(graph2);
   const { manifest } = input.packages.get(p.name);
@@ -26419,17 +27291,17 @@ function writePackaging(options4, request, source) {
   const variant2 = distro.variants[graph2.target.variant];
   const holds2 = conditionEvaluator(conditionContext(input, distro.distributions[graph2.scope.distribution].conditions));
   const relation = (kind) => manifest.dependencies.filter((d) => d.tag === kind && holds2(d.condition) && /^[A-Za-z0-9_-]+$/.test(d.name)).map((d) => debianPackage(distro, graph2.scope.distribution, d.name));
-  const debianNames2 = (names) => names.flatMap((d) => {
+  const debianNames2 = (names2) => names2.flatMap((d) => {
     const q3 = graph2.scope.packages[graph2.closures.index.get(d) ?? -1];
     return q3 ? (p.bounds[d] ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
   });
-  const sorted3 = (names) => [...new Set(names)].sort(compare);
-  const folder = (0, import_node_path43.join)(source, "debian");
-  (0, import_node_fs38.rmSync)(folder, { recursive: true, force: true });
+  const sorted3 = (names2) => [...new Set(names2)].sort(compare);
+  const folder = (0, import_node_path44.join)(source, "debian");
+  (0, import_node_fs41.rmSync)(folder, { recursive: true, force: true });
   const files = renderDebian({
     package: p,
     manifest,
-    version: versionOf(options4, request),
+    version: versionOf(options5, request),
     stamp,
     release: graph2.target.release,
     prefix: graph2.scope.prefix,
@@ -26448,44 +27320,44 @@ function writePackaging(options4, request, source) {
     maintainer: distro.maintainer,
     licenseText: licenseText(source, manifest.licenses)
   });
-  (0, import_node_fs38.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs41.mkdirSync)(folder, { recursive: true });
   for (const [name5, text2] of Object.entries(files))
-    (0, import_node_fs38.writeFileSync)((0, import_node_path43.join)(folder, name5), text2, { mode: name5 === "rules" ? 493 : 420 });
+    (0, import_node_fs41.writeFileSync)((0, import_node_path44.join)(folder, name5), text2, { mode: name5 === "rules" ? 493 : 420 });
 }
 function writeTestFiles(build2) {
-  const folder = (0, import_node_path43.join)(build2, ".schemas");
-  (0, import_node_fs38.mkdirSync)(folder, { recursive: true });
-  for (const [name5, text2] of Object.entries(manifestSchemas)) (0, import_node_fs38.writeFileSync)((0, import_node_path43.join)(folder, name5), text2);
+  const folder = (0, import_node_path44.join)(build2, ".schemas");
+  (0, import_node_fs41.mkdirSync)(folder, { recursive: true });
+  for (const [name5, text2] of Object.entries(manifestSchemas)) (0, import_node_fs41.writeFileSync)((0, import_node_path44.join)(folder, name5), text2);
 }
-function versionOf(options4, { graph: graph2, package: p, repeat }) {
+function versionOf(options5, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
-  const held = options4.channelVersion(graph2.scope, graph2.target, p.debian);
+  const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
   const heldEpoch = held === void 0 ? 0 : Number(/^(\d+):/.exec(held)?.[1] ?? 0);
   const upstreamOf = (v) => v.replace(/^\d+:/, "").replace(/-[^-]*$/, "");
   const down = held !== void 0 && compareDebianVersions(p.version, upstreamOf(held)) < 0;
-  return debianVersion(p.version, graph2.target.release, options4.stamp, heldEpoch + (down ? 1 : 0));
+  return debianVersion(p.version, graph2.target.release, options5.stamp, heldEpoch + (down ? 1 : 0));
 }
 function packedFiles(folder, p, version2, target) {
   const main2 = debFile(p.debian, version2, target.architecture);
-  for (const f of (0, import_node_fs38.readdirSync)(folder))
-    if (f.endsWith(".ddeb")) (0, import_node_fs38.renameSync)((0, import_node_path43.join)(folder, f), (0, import_node_path43.join)(folder, f.replace(/\.ddeb$/, ".deb")));
-  const files = (0, import_node_fs38.readdirSync)(folder).filter((f) => f.endsWith(".deb")).sort((a, b) => Number(b === main2) - Number(a === main2) || compare(a, b));
-  return files[0] === main2 ? made(files.map((f) => (0, import_node_path43.join)(folder, f))) : failed2(`it made no ${main2}`);
+  for (const f of (0, import_node_fs41.readdirSync)(folder))
+    if (f.endsWith(".ddeb")) (0, import_node_fs41.renameSync)((0, import_node_path44.join)(folder, f), (0, import_node_path44.join)(folder, f.replace(/\.ddeb$/, ".deb")));
+  const files = (0, import_node_fs41.readdirSync)(folder).filter((f) => f.endsWith(".deb")).sort((a, b) => Number(b === main2) - Number(a === main2) || compare(a, b));
+  return files[0] === main2 ? made(files.map((f) => (0, import_node_path44.join)(folder, f))) : failed2(`it made no ${main2}`);
 }
 function systemDepends(control, ours) {
   const field = /^Depends: (.*(?:\n .*)*)/m.exec(control)?.[1] ?? "";
-  const names = field.split(",").map((d) => d.trim().split(/[\s(|:]/)[0]).filter((d) => d && !ours.has(d) && !ours.has(d.replace(/-abi-[0-9a-f]{16}$/, "")));
-  return [...new Set(names)].sort(compare);
+  const names2 = field.split(",").map((d) => d.trim().split(/[\s(|:]/)[0]).filter((d) => d && !ours.has(d) && !ours.has(d.replace(/-abi-[0-9a-f]{16}$/, "")));
+  return [...new Set(names2)].sort(compare);
 }
 function licenseText(source, licenses) {
-  const named2 = licenses.flatMap(
+  const named3 = licenses.flatMap(
     (l) => l.file && !l.file.startsWith("/") && !l.file.split("/").includes("..") ? [l.file] : []
   );
-  for (const name5 of [...named2, "LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "COPYING.txt"]) {
+  for (const name5 of [...named3, "LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "COPYING.txt"]) {
     try {
-      const path2 = (0, import_node_fs38.realpathSync)((0, import_node_path43.join)(source, name5));
-      if (path2.startsWith(`${(0, import_node_fs38.realpathSync)(source)}/`) && (0, import_node_fs38.statSync)(path2).isFile())
-        return (0, import_node_fs38.readFileSync)(path2, "utf8").slice(0, 2e5);
+      const path2 = (0, import_node_fs41.realpathSync)((0, import_node_path44.join)(source, name5));
+      if (path2.startsWith(`${(0, import_node_fs41.realpathSync)(source)}/`) && (0, import_node_fs41.statSync)(path2).isFile())
+        return (0, import_node_fs41.readFileSync)(path2, "utf8").slice(0, 2e5);
     } catch {
     }
   }
@@ -26493,12 +27365,12 @@ function licenseText(source, licenses) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs40 = require("node:fs");
-var import_node_path45 = require("node:path");
+var import_node_fs43 = require("node:fs");
+var import_node_path46 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_fs39 = require("node:fs");
-var import_node_path44 = require("node:path");
+var import_node_fs42 = require("node:fs");
+var import_node_path45 = require("node:path");
 init_fxp();
 var most = 32 << 20;
 function readResults(folder) {
@@ -26507,17 +27379,17 @@ function readResults(folder) {
   const seen = /* @__PURE__ */ new Set();
   let ctest = [];
   for (const file2 of filesOf2(folder)) {
-    const text2 = (0, import_node_fs39.readFileSync)(file2, "utf8");
-    const found2 = parseResults(text2, (0, import_node_path44.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
+    const text2 = (0, import_node_fs42.readFileSync)(file2, "utf8");
+    const found2 = parseResults(text2, (0, import_node_path45.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
     if (!found2) {
-      damaged.push((0, import_node_path44.basename)(file2));
+      damaged.push((0, import_node_path45.basename)(file2));
       continue;
     }
-    if (/^ctest(-Test)?\.xml$/.test((0, import_node_path44.basename)(file2))) {
+    if (/^ctest(-Test)?\.xml$/.test((0, import_node_path45.basename)(file2))) {
       ctest = found2;
       continue;
     }
-    seen.add((0, import_node_path44.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
+    seen.add((0, import_node_path45.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
     cases.push(...found2);
   }
   cases.push(...ctest.filter((c) => !seen.has(c.name)));
@@ -26525,10 +27397,10 @@ function readResults(folder) {
 }
 function filesOf2(folder) {
   try {
-    return (0, import_node_fs39.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1).flatMap((e) => {
-      const path2 = (0, import_node_path44.join)(folder, e.name);
+    return (0, import_node_fs42.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1).flatMap((e) => {
+      const path2 = (0, import_node_path45.join)(folder, e.name);
       if (e.isDirectory()) return filesOf2(path2);
-      return e.isFile() && e.name.endsWith(".xml") && (0, import_node_fs39.lstatSync)(path2).size < most ? [path2] : [];
+      return e.isFile() && e.name.endsWith(".xml") && (0, import_node_fs42.lstatSync)(path2).size < most ? [path2] : [];
     });
   } catch {
     return [];
@@ -26564,13 +27436,13 @@ function ofSuite(suite2, fallback) {
     ...list(suite2.testcase).map((c) => {
       const fault2 = c.failure ?? c.error;
       const skipped = c.skipped !== void 0 || c["@status"] === "notrun" || c["@status"] === "disabled" || c["@status"] === "skipped" || c["@result"] === "skipped";
-      const failed3 = fault2 !== void 0 || c["@status"] === "fail" || c["@status"] === "failed";
+      const failed4 = fault2 !== void 0 || c["@status"] === "fail" || c["@status"] === "failed";
       return {
         suite: String(c["@classname"] || name5),
         name: String(c["@name"] ?? "?"),
         seconds: Number(c["@time"]) || 0,
-        result: failed3 ? "failed" : skipped ? "skipped" : "passed",
-        message: failed3 ? list(fault2).map(text).join("\n") || "it failed" : text(c.skipped),
+        result: failed4 ? "failed" : skipped ? "skipped" : "passed",
+        message: failed4 ? list(fault2).map(text).join("\n") || "it failed" : text(c.skipped),
         output: `${text(c["system-out"])}
 ${text(c["system-err"])}`.trim()
       };
@@ -26601,7 +27473,7 @@ var shortCase = (c) => ({
 });
 function readTestRun(step) {
   const numbers = attemptsIn(step.results);
-  const attempts2 = numbers.map((a) => readResults((0, import_node_path45.join)(step.results, String(a))));
+  const attempts2 = numbers.map((a) => readResults((0, import_node_path46.join)(step.results, String(a))));
   const last = attempts2.at(-1);
   const whole = (message) => ({
     suite: step.package,
@@ -26609,13 +27481,13 @@ function readTestRun(step) {
     seconds: step.seconds,
     result: "failed",
     message,
-    output: (0, import_node_fs40.readFileSync)(step.log, "utf8").slice(-2e4)
+    output: (0, import_node_fs43.readFileSync)(step.log, "utf8").slice(-2e4)
   });
   if (step.outcome.code !== 0 || !last) {
     const cases2 = [...last?.cases ?? [], whole(step.reason())];
     return { outcome: "failed", cases: cases2, flaky: [], attempts: attempts2.length };
   }
-  const exit2 = (0, import_node_fs40.readFileSync)((0, import_node_path45.join)(step.results, String(numbers.at(-1)), "exit"), "utf8").trim();
+  const exit2 = (0, import_node_fs43.readFileSync)((0, import_node_path46.join)(step.results, String(numbers.at(-1)), "exit"), "utf8").trim();
   const cases = [...last.cases];
   if (last.damaged.length) cases.push(whole(`its results can't be read: ${last.damaged.join(", ")}`));
   else if (exit2 !== "0" && !cases.some((c) => c.result === "failed"))
@@ -26627,7 +27499,7 @@ function readTestRun(step) {
   const someFailed = cases.some((c) => c.result === "failed");
   return { outcome: someFailed ? "failed" : cases.length ? "passed" : "none", cases, flaky, attempts: attempts2.length };
 }
-var attemptsIn = (results) => (0, import_node_fs40.existsSync)(results) ? (0, import_node_fs40.readdirSync)(results).filter((f) => /^\d+$/.test(f)).map(Number).sort((a, b) => a - b) : [];
+var attemptsIn = (results) => (0, import_node_fs43.existsSync)(results) ? (0, import_node_fs43.readdirSync)(results).filter((f) => /^\d+$/.test(f)).map(Number).sort((a, b) => a - b) : [];
 function markFlaky(cases, earlier) {
   const id = (c) => `${c.suite}\0${c.name}`;
   const failedBefore = new Map(earlier.filter((c) => c.result === "failed").map((c) => [id(c), c]));
@@ -26640,29 +27512,29 @@ function markFlaky(cases, earlier) {
 }
 function hasTests(source, p) {
   const { file: file2, words: words3 } = rulesOf(p.buildType).tests;
-  const visit = (folder, depth) => (0, import_node_fs40.readdirSync)(folder, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path45.join)(folder, e.name);
+  const visit = (folder, depth) => (0, import_node_fs43.readdirSync)(folder, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path46.join)(folder, e.name);
     if (e.isDirectory()) return depth < 8 && e.name !== ".git" && visit(path2, depth + 1);
-    return file2.test(e.name) && e.isFile() && (!words3 || words3.test((0, import_node_fs40.readFileSync)(path2, "utf8")));
+    return file2.test(e.name) && e.isFile() && (!words3 || words3.test((0, import_node_fs43.readFileSync)(path2, "utf8")));
   });
   return visit(source, 0);
 }
 
 // ts-src/engine/build/package-builder.ts
 var PackageBuilder = class {
-  constructor(options4) {
-    this.options = options4;
-    this.packages = new Packages(options4.state, options4.store);
-    this.owners = new FileOwners(options4.store);
+  constructor(options5) {
+    this.options = options5;
+    this.packages = new Packages(options5.state, options5.store);
+    this.owners = new FileOwners(options5.store);
   }
   packages;
   owners;
   async build(request) {
-    const { options: options4 } = this;
+    const { options: options5 } = this;
     const { graph: graph2, number: number3 } = request;
-    const begun = options4.now();
+    const begun = options5.now();
     const roots = graph2.closures.root(number3);
-    const prepared = await prepareEnvironment(options4, this.packages, request, roots);
+    const prepared = await prepareEnvironment(options5, this.packages, request, roots);
     if (prepared.state !== "made") return prepared;
     const packed2 = await this.compileAndPack(request, prepared.value);
     if (packed2.state !== "made") return packed2;
@@ -26673,7 +27545,7 @@ var PackageBuilder = class {
       schema: 4,
       key: request.resolved.key,
       package: request.package.name,
-      version: versionOf(options4, request),
+      version: versionOf(options5, request),
       ...parts,
       interface: packed2.value.interface,
       abi: packed2.value.abi.name,
@@ -26681,7 +27553,7 @@ var PackageBuilder = class {
       inputs: request.resolved.inputs(),
       system: prepared.value.system,
       roots: rootsOf(graph2, number3, roots),
-      milliseconds: Math.round(options4.now() - begun)
+      milliseconds: Math.round(options5.now() - begun)
     };
     const clash = await this.owners.claim(graph2, number3, paths2);
     return clash === void 0 ? made(record2) : failed2(clash);
@@ -26696,20 +27568,20 @@ var PackageBuilder = class {
   }
   /** Second stage: configure, compile and install; find what dependents see of it; pack. */
   async compileAndPack(request, environment3) {
-    const { options: options4 } = this;
+    const { options: options5 } = this;
     const { graph: graph2, package: p, number: number3, log } = request;
-    writePackaging(options4, request, environment3.source);
-    const limit = timeLimit(options4.signal, options4.minutes);
-    const enter = (steps, env) => enterEnvironment(options4, request, environment3, { steps, env, network: false, signal: limit.signal });
+    writePackaging(options5, request, environment3.source);
+    const limit = timeLimit(options5.signal, options5.minutes);
+    const enter = (steps, env) => enterEnvironment(options5, request, environment3, { steps, env, network: false, signal: limit.signal });
     try {
       let outcome = await enter(["build", "stage"], {});
-      if (outcome.code !== 0) return failed2(reasonOf(options4, outcome, limit.signal, log, "its build"));
-      const seen = interfaceOf(describe((0, import_node_path46.join)(environment3.source, "debian", p.debian)));
-      const linked = linkedPackages((0, import_node_path46.join)(environment3.source, "debian", `${p.debian}.substvars`));
+      if (outcome.code !== 0) return failed2(reasonOf(options5, outcome, limit.signal, log, "its build"));
+      const seen = interfaceOf(describe((0, import_node_path47.join)(environment3.source, "debian", p.debian)));
+      const linked = linkedPackages((0, import_node_path47.join)(environment3.source, "debian", `${p.debian}.substvars`));
       const abi2 = abiOf(graph2, number3, seen.api, linked);
       outcome = await enter(["pack"], { SLIPWAY_ABI: abi2.name, SLIPWAY_REQUIRES: abi2.requires.join(", ") });
-      if (outcome.code !== 0) return failed2(reasonOf(options4, outcome, limit.signal, log, "its build"));
-      const files = packedFiles(environment3.build, p, versionOf(options4, request), graph2.target);
+      if (outcome.code !== 0) return failed2(reasonOf(options5, outcome, limit.signal, log, "its build"));
+      const files = packedFiles(environment3.build, p, versionOf(options5, request), graph2.target);
       return files.state === "made" ? made({ files: files.value, interface: seen, abi: abi2 }) : files;
     } finally {
       limit.done();
@@ -26720,14 +27592,14 @@ var PackageBuilder = class {
     const { store: store2 } = this.options;
     const debs = [];
     for (const file2 of packed2) debs.push(await store2.put(file2));
-    const unpacked = await this.packages.unpack(debs[0]);
-    if (!unpacked) return failed2("the store lost what was just built: is its disk sound?");
+    const unpacked2 = await this.packages.unpack(debs[0]);
+    if (!unpacked2) return failed2("the store lost what was just built: is its disk sound?");
     const own3 = new Set(graph2.scope.packages.map((q3) => q3.debian));
     return made({
       debs,
-      files: await store2.putText("files.json", JSON.stringify(unpacked.files)),
-      systemDepends: systemDepends(unpacked.status, own3),
-      paths: unpacked.files
+      files: await store2.putText("files.json", JSON.stringify(unpacked2.files)),
+      systemDepends: systemDepends(unpacked2.status, own3),
+      paths: unpacked2.files
     });
   }
   /**
@@ -26735,26 +27607,26 @@ var PackageBuilder = class {
    * record too.
    */
   async test(request) {
-    const { options: options4 } = this;
-    const begun = options4.now();
+    const { options: options5 } = this;
+    const begun = options5.now();
     const roots = request.graph.closures.testRoot(request.number);
-    const prepared = await prepareEnvironment(options4, this.packages, request, roots);
+    const prepared = await prepareEnvironment(options5, this.packages, request, roots);
     if (prepared.state !== "made") return prepared;
     const tests = hasTests(prepared.value.source, request.package) ? await this.runTests(request, prepared.value, begun) : noTests;
-    if (options4.signal.aborted) return failed2("the run was stopped");
-    return made(await this.testRecord(request, tests, Math.round(options4.now() - begun)));
+    if (options5.signal.aborted) return failed2("the run was stopped");
+    return made(await this.testRecord(request, tests, Math.round(options5.now() - begun)));
   }
   async runTests(request, environment3, begun) {
-    const { options: options4 } = this;
+    const { options: options5 } = this;
     const { log } = request;
-    writePackaging(options4, request, environment3.source);
+    writePackaging(options5, request, environment3.source);
     writeTestFiles(environment3.build);
-    const limit = timeLimit(options4.signal, options4.minutes);
+    const limit = timeLimit(options5.signal, options5.minutes);
     const env = {
-      SLIPWAY_TEST_RETRIES: String(options4.retries),
-      SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, options4.minutes * 60 - 5)))
+      SLIPWAY_TEST_RETRIES: String(options5.retries),
+      SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, options5.minutes * 60 - 5)))
     };
-    const outcome = await enterEnvironment(options4, request, environment3, {
+    const outcome = await enterEnvironment(options5, request, environment3, {
       steps: ["test"],
       env,
       network: "loopback",
@@ -26763,11 +27635,11 @@ var PackageBuilder = class {
     limit.done();
     return readTestRun({
       package: request.package.name,
-      results: (0, import_node_path46.join)(environment3.build, "results"),
+      results: (0, import_node_path47.join)(environment3.build, "results"),
       outcome,
       log,
-      seconds: (options4.now() - begun) / 1e3,
-      reason: () => reasonOf(options4, outcome, limit.signal, log, "the build of its tests")
+      seconds: (options5.now() - begun) / 1e3,
+      reason: () => reasonOf(options5, outcome, limit.signal, log, "the build of its tests")
     });
   }
   async testRecord(request, run2, milliseconds) {
@@ -26806,10 +27678,12 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs41 = require("node:fs");
-var import_node_path47 = require("node:path");
+var import_node_fs44 = require("node:fs");
+var import_node_path48 = require("node:path");
+init_digest();
 
 // ts-src/engine/keys.ts
+init_digest();
 var recipeVersion = "3";
 var schemasDigest = sha256(JSON.stringify(manifestSchemas));
 function ownInputs(parts) {
@@ -26880,8 +27754,8 @@ var NameIndex = class {
     this.ordered.splice(low, 0, number3);
     return number3;
   }
-  add(set, names) {
-    for (const name5 of names) {
+  add(set, names2) {
+    for (const name5 of names2) {
       const number3 = this.numbers.get(name5) ?? this.meet(name5);
       reach(set, (number3 >> 5) + 1);
       set[number3 >> 5] |= 1 << (number3 & 31);
@@ -26895,7 +27769,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join42(set, other) {
+function join43(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -26931,19 +27805,19 @@ var TaskKeys = class {
     const isTest = task >= graph2.count;
     const variant2 = this.distro.variants[graph2.target.variant];
     const { vocabulary } = this.factsOf(graph2);
-    const names = [];
-    for (const list2 of [
+    const names2 = [];
+    for (const list3 of [
       p.systemBuild,
       p.impliedBuild ?? [],
       variant2?.build_depends ?? [],
       ...isTest ? [p.systemTest, p.impliedTest ?? []] : []
     ])
-      vocabulary.add(names, list2);
+      vocabulary.add(names2, list3);
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const direct = isTest ? [.../* @__PURE__ */ new Set([n, ...built, ...graph2.closures.test[n]])] : built;
-    for (const d of direct) join42(names, this.namesOf(graph2, d));
-    const set = await graph2.system.resolve(vocabulary.sorted(names));
+    for (const d of direct) join43(names2, this.namesOf(graph2, d));
+    const set = await graph2.system.resolve(vocabulary.sorted(names2));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (!isTest) graph2.sets[n] = set;
     const tools = new Set(p.tools);
@@ -26955,8 +27829,8 @@ var TaskKeys = class {
       ];
     });
     const own3 = this.own(graph2, n);
-    const rest = rootInputs(set.digest, dependencies, isTest ? p : void 0);
-    return { key: sha256(own3.text + keyText(rest)), inputs: () => ({ ...own3.parts, ...rest }), set };
+    const rest2 = rootInputs(set.digest, dependencies, isTest ? p : void 0);
+    return { key: sha256(own3.text + keyText(rest2)), inputs: () => ({ ...own3.parts, ...rest2 }), set };
   }
   own(graph2, n) {
     const { own: own3 } = this.factsOf(graph2);
@@ -26975,7 +27849,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs41.readFileSync)((0, import_node_path47.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs44.readFileSync)((0, import_node_path48.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts, text: keyText(parts) };
     }
@@ -27015,21 +27889,21 @@ var TaskKeys = class {
     const { vocabulary, brought } = this.factsOf(graph2);
     const there = brought[n];
     if (there) return there;
-    const names = [];
+    const names2 = [];
     const addOwn = (d) => {
-      vocabulary.add(names, graph2.scope.packages[d].systemRun);
-      vocabulary.add(names, graph2.records[d].systemDepends);
+      vocabulary.add(names2, graph2.scope.packages[d].systemRun);
+      vocabulary.add(names2, graph2.records[d].systemDepends);
     };
     addOwn(n);
     for (const name5 of graph2.scope.packages[n].run) {
       const d = graph2.closures.index.get(name5);
       if (d === void 0) continue;
       const below = brought[d];
-      if (below) join42(names, below);
+      if (below) join43(names2, below);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
-    brought[n] = names;
-    return names;
+    brought[n] = names2;
+    return names2;
   }
 };
 
@@ -27038,7 +27912,7 @@ var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path48.join)(state, "durations.json");
+    this.file = (0, import_node_path49.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
   get = (name5) => this.known[name5];
@@ -27065,8 +27939,8 @@ async function shareResolved({ graphs: runs, store: store2 }) {
     const there = await store2.readJson(resolvedName(system.base)) ?? {};
     const known2 = new Set(Object.values(there));
     const fresh = Object.entries(news).filter(([, digest3]) => !known2.has(digest3) && known2.add(digest3));
-    await store2.many(fresh, async ([names, digest3]) => {
-      const set = await system.resolve(names.split(" "));
+    await store2.many(fresh, async ([names2, digest3]) => {
+      const set = await system.resolve(names2.split(" "));
       const packages = typeof set === "string" ? void 0 : await set.packages();
       if (Array.isArray(packages)) await store2.writeJson(setName(digest3), packages);
     });
@@ -27082,53 +27956,53 @@ var ownArchitecture = () => ({
   riscv64: "riscv64",
   s390x: "s390x"
 })[process.arch];
-async function openSession(input, options4) {
+async function openSession(input, options5) {
   const { state, distro } = input;
-  const store2 = options4.store ?? await openStore(distro.store, input.distroRoot, state, input.untrusted);
+  const store2 = options5.store ?? await openStore(distro.store, input.distroRoot, state, input.untrusted);
   const history = new History(state);
   const settler = new TaskKeys(distro, input.distroRoot, input.distributions);
   const builder = new PackageBuilder({
     stamp: input.plan.stamp,
     distro,
     distroRoot: input.distroRoot,
-    driver: options4.driver,
+    driver: options5.driver,
     state,
     store: store2,
     taskKeys: settler,
-    jobs: options4.limits.jobs,
-    minutes: options4.limits.minutes,
-    retries: options4.retries ?? distro.tests.retries,
-    channelVersion: options4.channelVersion,
-    signal: options4.signal,
+    jobs: options5.limits.jobs,
+    minutes: options5.limits.minutes,
+    retries: options5.retries ?? distro.tests.retries,
+    channelVersion: options5.channelVersion,
+    signal: options5.signal,
     now: Date.now
   });
   const hints = { builds: /* @__PURE__ */ new Map(), tests: /* @__PURE__ */ new Map() };
   const scopes = input.plan.scopes.flatMap((s) => s.targets.map((t) => scopeId(s.distribution, t)));
-  if (options4.hinted !== false)
+  if (options5.hinted !== false)
     for (const index of await store2.many(scopes, (id) => store2.readIndex(id))) {
       for (const [key, record2] of index.builds) hints.builds.set(key, record2);
       for (const [key, record2] of index.tests) hints.tests.set(key, record2);
     }
   history.hint(hints.builds.values());
-  const prepared = await prepareScopes(input, options4, store2, history);
+  const prepared = await prepareScopes(input, options5, store2, history);
   if ("diagnostics" in prepared) return prepared;
   return {
-    say: options4.say,
+    say: options5.say,
     input,
-    driver: options4.driver,
+    driver: options5.driver,
     store: store2,
     taskKeys: settler,
     builder,
     ...prepared,
     history,
     hints,
-    channelVersion: options4.channelVersion
+    channelVersion: options5.channelVersion
   };
 }
-async function prepareScopes(input, options4, store2, history) {
+async function prepareScopes(input, options5, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
-  const log = (0, import_node_path48.join)(state, "slipway.log");
+  const log = (0, import_node_path49.join)(state, "slipway.log");
   const diagnostics = [];
   const waiting = [];
   const systems = /* @__PURE__ */ new Map();
@@ -27137,20 +28011,20 @@ async function prepareScopes(input, options4, store2, history) {
   for (const scope of plan2.scopes) {
     for (const target of scope.targets) {
       const id = `${target.platform}-${target.architecture}`;
-      const tells = options4.enters === false && Object.hasOwn(input.bases, id);
+      const tells = options5.enters === false && Object.hasOwn(input.bases, id);
       if (target.architecture !== own3 && !tells) {
         waiting.push(
           `waiting for a machine of ${target.architecture}: ${scope.packages.length} packages of ${scope.distribution} on ${target.platform}`
         );
         continue;
       }
-      if (options4.signal.aborted) return { diagnostics: [error("stopped", "stopped before anything was built")] };
+      if (options5.signal.aborted) return { diagnostics: [error("stopped", "stopped before anything was built")] };
       let system = systems.get(id);
       if (!system) {
-        const platform2 = { ...distro.platforms[target.platform], ...options4.renewBase ? { renew_days: 0 } : {} };
+        const platform2 = { ...distro.platforms[target.platform], ...options5.renewBase ? { renew_days: 0 } : {} };
         const planned = input.bases[id];
-        const base = tells ? await toldBase(store2, state, target.platform, input.bases[id]) : planned ? await storedBase(options4.driver, store2, state, target.platform, target.architecture, planned, options4.say) : await ensureBase(
-          options4.driver,
+        const base = tells ? await toldBase(store2, state, target.platform, input.bases[id]) : planned ? await storedBase(options5.driver, store2, state, target.platform, target.architecture, planned, options5.say) : await ensureBase(
+          options5.driver,
           state,
           input.distroRoot,
           target.platform,
@@ -27158,14 +28032,14 @@ async function prepareScopes(input, options4, store2, history) {
           target.architecture,
           Date.now(),
           log,
-          options4.say,
+          options5.say,
           input.lock?.platforms[id]?.base
         );
         if (!base.ok) {
           diagnostics.push(...base.diagnostics);
           continue;
         }
-        system = new AptResolver(options4.driver, state, base.value, async () => platform2.proxy ?? hostProxy(), log);
+        system = new AptResolver(options5.driver, state, base.value, async () => platform2.proxy ?? hostProxy(), log);
         system.learn(
           await store2.readJson(resolvedName(base.value)),
           (digest3) => store2.readJson(setName(digest3))
@@ -27189,22 +28063,23 @@ async function prepareScopes(input, options4, store2, history) {
 }
 
 // ts-src/cli/run-options.ts
-var import_node_os6 = require("node:os");
+var import_node_os7 = require("node:os");
 
 // ts-src/sandbox/docker.ts
-var import_node_crypto5 = require("node:crypto");
-var import_node_fs42 = require("node:fs");
-var import_node_path49 = require("node:path");
+var import_node_crypto6 = require("node:crypto");
+var import_node_fs45 = require("node:fs");
+var import_node_path50 = require("node:path");
+init_digest();
 init_files();
 
 // ts-src/sandbox/limits.ts
-var import_node_os5 = require("node:os");
+var import_node_os6 = require("node:os");
 var defaultLimits = () => ({
-  memory: Math.floor((0, import_node_os5.totalmem)() * 0.75),
+  memory: Math.floor((0, import_node_os6.totalmem)() * 0.75),
   processes: 8192,
-  temporary: Math.floor((0, import_node_os5.totalmem)() * 0.25)
+  temporary: Math.floor((0, import_node_os6.totalmem)() * 0.25)
 });
-function countsProcesses(kernel = (0, import_node_os5.release)()) {
+function countsProcesses(kernel = (0, import_node_os6.release)()) {
   const [major = 0, minor = 0] = kernel.split(".").map(Number);
   return major > 6 || major === 6 && minor >= 14;
 }
@@ -27228,8 +28103,8 @@ var capabilities = [
 ];
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
-  const docker = (args, options4 = {}) => run("docker", args, options4);
-  const imageOf = (folder) => readIf((0, import_node_path49.join)(folder, marker))?.trim();
+  const docker = (args, options5 = {}) => run("docker", args, options5);
+  const imageOf = (folder) => readIf((0, import_node_path50.join)(folder, marker))?.trim();
   let swept;
   const sweep2 = async () => {
     const old = await docker(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
@@ -27241,7 +28116,7 @@ function dockerDriver(state) {
   };
   async function enter(entry) {
     await (swept ??= sweep2());
-    (0, import_node_fs42.mkdirSync)(entry.work, { recursive: true });
+    (0, import_node_fs45.mkdirSync)(entry.work, { recursive: true });
     const at2 = entry.root.layers.findIndex((l) => imageOf(l) !== void 0);
     if (at2 < 0)
       return {
@@ -27251,7 +28126,7 @@ function dockerDriver(state) {
         stderr: "the base image of this root is not there: run with --renew-base"
       };
     const image = imageOf(entry.root.layers[at2]);
-    const name5 = `slipway-${process.pid}-${(0, import_node_crypto5.randomBytes)(6).toString("hex")}`;
+    const name5 = `slipway-${process.pid}-${(0, import_node_crypto6.randomBytes)(6).toString("hex")}`;
     const command = entry.user === "root" ? entry.command : ["sh", "-ec", asBuilder, "sh", ...entry.command];
     const limits = entry.limits ?? defaultLimits();
     const created = await docker([
@@ -27294,10 +28169,10 @@ function dockerDriver(state) {
     if (created.code !== 0) return created;
     try {
       for (const layer of entry.root.layers.slice(0, at2).reverse()) {
-        const archive = (0, import_node_path49.join)(entry.work, "over.tar");
+        const archive = (0, import_node_path50.join)(entry.work, "over.tar");
         const packed2 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
         const copied = packed2.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name5, archive]) : packed2;
-        (0, import_node_fs42.rmSync)(archive, { force: true });
+        (0, import_node_fs45.rmSync)(archive, { force: true });
         if (copied.code !== 0) return copied;
       }
       const { log, signal } = entry;
@@ -27310,17 +28185,17 @@ function dockerDriver(state) {
       );
       signal?.removeEventListener("abort", stop);
       if (outcome.code === 0 && entry.root.keep) {
-        (0, import_node_fs42.mkdirSync)((0, import_node_path49.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
+        (0, import_node_fs45.mkdirSync)((0, import_node_path50.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
         const tag = `slipway-layer:${sha256(`${entry.root.keep}${name5}`).slice(0, 24)}`;
         const committed = await docker(["commit", "--change", 'CMD ["sh"]', name5, tag]);
         if (committed.code !== 0) return committed;
         const status = await docker([
           "cp",
           `${name5}:/var/lib/dpkg/status`,
-          (0, import_node_path49.join)(entry.root.keep, "var/lib/dpkg/status")
+          (0, import_node_path50.join)(entry.root.keep, "var/lib/dpkg/status")
         ]);
         if (status.code !== 0) return status;
-        (0, import_node_fs42.writeFileSync)((0, import_node_path49.join)(entry.root.keep, marker), `${tag}
+        (0, import_node_fs45.writeFileSync)((0, import_node_path50.join)(entry.root.keep, marker), `${tag}
 `);
       }
       return outcome;
@@ -27335,8 +28210,8 @@ function dockerDriver(state) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs42.mkdirSync)(folder, { recursive: true });
-      (0, import_node_fs42.writeFileSync)((0, import_node_path49.join)(folder, marker), `${tag}
+      (0, import_node_fs45.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs45.writeFileSync)((0, import_node_path50.join)(folder, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder, "./var/lib/dpkg/status"]);
     },
@@ -27357,19 +28232,19 @@ function dockerDriver(state) {
           "--network",
           "none",
           "--volume",
-          `${(0, import_node_path49.dirname)(folder)}:/parent`,
+          `${(0, import_node_path50.dirname)(folder)}:/parent`,
           image,
           "rm",
           "-rf",
-          `/parent/${(0, import_node_path49.basename)(folder)}`
+          `/parent/${(0, import_node_path50.basename)(folder)}`
         ]);
     }
   };
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs44 = require("node:fs");
-var import_node_path51 = require("node:path");
+var import_node_fs47 = require("node:fs");
+var import_node_path52 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -27530,9 +28405,9 @@ var enter_default2 = '# Puts a root together from overlay layers inside namespac
 init_files();
 
 // ts-src/sandbox/control-groups.ts
-var import_node_crypto6 = require("node:crypto");
-var import_node_fs43 = require("node:fs");
-var import_node_path50 = require("node:path");
+var import_node_crypto7 = require("node:crypto");
+var import_node_fs46 = require("node:fs");
+var import_node_path51 = require("node:path");
 var mountRoot = "/sys/fs/cgroup";
 var found;
 function controlGroups() {
@@ -27540,45 +28415,45 @@ function controlGroups() {
 }
 function unified() {
   try {
-    const offered = (0, import_node_fs43.readFileSync)((0, import_node_path50.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
+    const offered = (0, import_node_fs46.readFileSync)((0, import_node_path51.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
     if (!["memory", "pids"].every((c) => offered.includes(c))) return void 0;
-    (0, import_node_fs43.writeFileSync)((0, import_node_path50.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
+    (0, import_node_fs46.writeFileSync)((0, import_node_path51.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
     const hierarchy = { root: mountRoot, version: 2, controllers: ["memory", "pids"] };
     return usable(hierarchy) ? [hierarchy] : void 0;
   } catch {
     return void 0;
   }
 }
-var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs43.existsSync)((0, import_node_path50.join)(h.root, "cgroup.procs")) && usable(h));
+var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs46.existsSync)((0, import_node_path51.join)(h.root, "cgroup.procs")) && usable(h));
 function ownGroup(controller) {
-  const line = (0, import_node_fs43.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
-  const own3 = (0, import_node_path50.join)(mountRoot, controller, line?.split(":").slice(2).join(":") ?? "");
-  return (0, import_node_fs43.existsSync)((0, import_node_path50.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path50.join)(mountRoot, controller);
+  const line = (0, import_node_fs46.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
+  const own3 = (0, import_node_path51.join)(mountRoot, controller, line?.split(":").slice(2).join(":") ?? "");
+  return (0, import_node_fs46.existsSync)((0, import_node_path51.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path51.join)(mountRoot, controller);
 }
 function usable(hierarchy) {
   sweep(hierarchy);
-  const group = (0, import_node_path50.join)(hierarchy.root, name4());
+  const group = (0, import_node_path51.join)(hierarchy.root, name4());
   try {
-    (0, import_node_fs43.mkdirSync)(group);
-    (0, import_node_fs43.rmdirSync)(group);
+    (0, import_node_fs46.mkdirSync)(group);
+    (0, import_node_fs46.rmdirSync)(group);
     return true;
   } catch {
     return false;
   }
 }
-var name4 = () => `slipway-${process.pid}-${(0, import_node_crypto6.randomBytes)(4).toString("hex")}`;
+var name4 = () => `slipway-${process.pid}-${(0, import_node_crypto7.randomBytes)(4).toString("hex")}`;
 function sweep({ root }) {
   try {
-    for (const entry of (0, import_node_fs43.readdirSync)(root)) {
+    for (const entry of (0, import_node_fs46.readdirSync)(root)) {
       const pid = /^slipway-(\d+)-[0-9a-f]{8}$/.exec(entry)?.[1];
-      if (pid && !(0, import_node_fs43.existsSync)(`/proc/${pid}`)) remove((0, import_node_path50.join)(root, entry));
+      if (pid && !(0, import_node_fs46.existsSync)(`/proc/${pid}`)) remove((0, import_node_path51.join)(root, entry));
     }
   } catch {
   }
 }
 function remove(group) {
   try {
-    (0, import_node_fs43.rmdirSync)(group);
+    (0, import_node_fs46.rmdirSync)(group);
   } catch {
   }
 }
@@ -27589,10 +28464,10 @@ function openGroup(limits) {
   const made2 = [];
   try {
     for (const hierarchy of hierarchies) {
-      const folder = (0, import_node_path50.join)(hierarchy.root, own3);
-      (0, import_node_fs43.mkdirSync)(folder);
+      const folder = (0, import_node_path51.join)(hierarchy.root, own3);
+      (0, import_node_fs46.mkdirSync)(folder);
       made2.push({ folder, hierarchy });
-      if (hierarchy.controllers.includes("pids")) (0, import_node_fs43.writeFileSync)((0, import_node_path50.join)(folder, "pids.max"), String(limits.processes));
+      if (hierarchy.controllers.includes("pids")) (0, import_node_fs46.writeFileSync)((0, import_node_path51.join)(folder, "pids.max"), String(limits.processes));
       if (hierarchy.controllers.includes("memory")) limitMemory(folder, hierarchy.version, limits.memory);
     }
   } catch {
@@ -27609,14 +28484,14 @@ function openGroup(limits) {
   };
 }
 function limitMemory(folder, version2, bytes) {
-  (0, import_node_fs43.writeFileSync)((0, import_node_path50.join)(folder, version2 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
-  const swap = (0, import_node_path50.join)(folder, version2 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
-  if ((0, import_node_fs43.existsSync)(swap)) (0, import_node_fs43.writeFileSync)(swap, version2 === 2 ? "0" : String(bytes));
+  (0, import_node_fs46.writeFileSync)((0, import_node_path51.join)(folder, version2 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
+  const swap = (0, import_node_path51.join)(folder, version2 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
+  if ((0, import_node_fs46.existsSync)(swap)) (0, import_node_fs46.writeFileSync)(swap, version2 === 2 ? "0" : String(bytes));
 }
 function limitMet(folder, { version: version2, controllers }) {
   const count2 = (file2, key) => {
     try {
-      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs43.readFileSync)((0, import_node_path50.join)(folder, file2), "utf8"))?.[1] ?? 0);
+      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs46.readFileSync)((0, import_node_path51.join)(folder, file2), "utf8"))?.[1] ?? 0);
     } catch {
       return 0;
     }
@@ -27630,11 +28505,11 @@ function limitMet(folder, { version: version2, controllers }) {
 function unshareDriver() {
   const plain2 = process.getuid() !== 0;
   const user = plain2 ? ["--user", "--map-auto", "--map-root-user"] : [];
-  const inside = (namespaces, command, options4) => run(
+  const inside = (namespaces, command, options5) => run(
     "setpriv",
     ["--pdeathsig", "KILL", "unshare", ...user, ...namespaces, "--fork", "--kill-child=KILL", ...command],
     // A session of its own: no terminal of ours is within reach.
-    { ...options4, detached: true }
+    { ...options5, detached: true }
   );
   let known2;
   const isPrivate = () => known2 ??= run("unshare", [...user, "--mount", "--propagation", "private", "true"]).then((o) => o.code === 0);
@@ -27645,17 +28520,17 @@ function unshareDriver() {
   return {
     name: "unshare",
     async enter(entry) {
-      (0, import_node_fs44.mkdirSync)(entry.work, { recursive: true });
+      (0, import_node_fs47.mkdirSync)(entry.work, { recursive: true });
       const links = entry.root.layers.map((layer, i) => {
-        (0, import_node_fs44.symlinkSync)(layer, (0, import_node_path51.join)(entry.work, `l${i}`));
+        (0, import_node_fs47.symlinkSync)(layer, (0, import_node_path52.join)(entry.work, `l${i}`));
         return `l${i}`;
       });
       let upper = "tmpfs";
       if (entry.root.keep) {
-        (0, import_node_fs44.mkdirSync)(entry.root.keep, { recursive: true });
-        (0, import_node_fs44.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
-        (0, import_node_fs44.symlinkSync)(entry.root.keep, (0, import_node_path51.join)(entry.work, "k"));
-        (0, import_node_fs44.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path51.join)(entry.work, "k.work"));
+        (0, import_node_fs47.mkdirSync)(entry.root.keep, { recursive: true });
+        (0, import_node_fs47.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
+        (0, import_node_fs47.symlinkSync)(entry.root.keep, (0, import_node_path52.join)(entry.work, "k"));
+        (0, import_node_fs47.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path52.join)(entry.work, "k.work"));
         upper = "k";
       }
       const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -27703,7 +28578,7 @@ function unshareDriver() {
       return exceeded ? { ...outcome, exceeded } : outcome;
     },
     unpack: (tar, folder) => {
-      (0, import_node_fs44.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs47.mkdirSync)(folder, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder], {});
     },
     ready: (folder) => Promise.resolve(exists(folder)),
@@ -27741,11 +28616,11 @@ function timeOf(v) {
   return minutes2 > 0 && minutes2 <= 24 * 24 * 60 ? minutes2 : void 0;
 }
 function limitsOf(verb, values) {
-  const cores = (0, import_node_os6.availableParallelism)();
+  const cores = (0, import_node_os7.availableParallelism)();
   const workers = count(values.workers, Math.min(cores, 8));
   const jobs2 = count(
     values.jobs,
-    Math.max(1, Math.min(cores, Math.floor((0, import_node_os6.freemem)() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1))
+    Math.max(1, Math.min(cores, Math.floor((0, import_node_os7.freemem)() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1))
   );
   const minutes2 = timeOf(values.timeout ?? "180");
   if (workers && jobs2 && minutes2) {
@@ -27764,10 +28639,10 @@ function limitsOf(verb, values) {
 var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
 
 // ts-src/engine/system-lock.ts
-var import_node_path52 = require("node:path");
+var import_node_path53 = require("node:path");
 init_diagnostics();
 init_files();
-var file = (workspace) => (0, import_node_path52.join)(workspace.state, "platforms.json");
+var file = (workspace) => (0, import_node_path53.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known2 = readJson(file(workspace)) ?? {};
   return Object.fromEntries(
@@ -27797,7 +28672,7 @@ async function platformsOf(workspace, runs) {
   writeWhole(file(workspace), JSON.stringify({ ...knownPlatforms(workspace), ...platforms }));
   return platforms;
 }
-function moved(lock2, platforms) {
+function moved2(lock2, platforms) {
   return Object.entries(platforms).flatMap(([id, now]) => {
     const then = Object.hasOwn(lock2.platforms, id) ? lock2.platforms[id] : void 0;
     if (!then) return [];
@@ -27904,7 +28779,7 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned.diagnostics);
   if (!planned.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned.value;
-  const output = values.output === void 0 ? (0, import_node_path53.join)(workspace.root, "out") : (0, import_node_path53.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path54.join)(workspace.root, "out") : (0, import_node_path54.resolve)(values.output);
   const abort = new AbortController();
   const stop = () => {
     if (!abort.signal.aborted) writeMessage("\nstopping: what was finished is kept\n");
@@ -27917,7 +28792,7 @@ async function runBuild(verb, values, packages, tests) {
     showDiagnostics(lacking);
     return exit.failed;
   }
-  (0, import_node_fs45.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs48.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);
   try {
     return await buildAll(values, planned.value, {
@@ -27954,7 +28829,7 @@ async function buildAll(values, planned, wanted) {
   const lost3 = /* @__PURE__ */ new Set();
   const nameOf3 = namesByDebian(planned);
   for (let attempt = 0; ; attempt++) {
-    const channel = await openChannel(store2, folderChannel(output));
+    const channel2 = await openChannel(store2, folderChannel(output));
     const session2 = await openSession(input, {
       say: (line) => writeMessage(`${line}
 `),
@@ -27962,7 +28837,7 @@ async function buildAll(values, planned, wanted) {
       limits: wanted.limits,
       renewBase: values["renew-base"] === true && !attempt,
       signal,
-      channelVersion: heldIn(channel.value.versions),
+      channelVersion: heldIn(channel2.value.versions),
       store: store2,
       ...values.retries === void 0 ? {} : { retries: Number(values.retries) }
     });
@@ -27973,13 +28848,16 @@ async function buildAll(values, planned, wanted) {
     for (const key of lost3) session2.hints.builds.delete(key);
     if (values["dry-run"] === true) return foretell(values, session2, wanted, rebuild);
     await runEngine(values, session2, wanted, attempt ? () => false : rebuild);
-    const published = wanted.publishes ? await publishChannel(channel, {
+    const published = wanted.publishes ? await publishChannel(channel2, {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      folder: output,
+      endpoints: [new FolderEndpoint((0, import_node_path54.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
+      stamp: plan2.stamp,
+      now: Date.now(),
+      settings: repositorySettings(workspace.distro),
       partial: isPartial(planned),
       leaveOut: values.partial === true,
       belongs: (scope, debian) => nameOf3(scope, debian) !== void 0,
@@ -28067,20 +28945,20 @@ async function finish(values, planned, session2, wanted, published, begun) {
   const results = resultsOf(runs);
   if (published.diagnostics.length) showDiagnostics(published.diagnostics);
   const platforms = await platformsOf(workspace, runs);
-  if (planned.lock) showDiagnostics(moved(planned.lock, platforms));
+  if (planned.lock) showDiagnostics(moved2(planned.lock, platforms));
   const verdicts = await judgeTests(runs, store2, plan2.stamp);
   for (const t of results) {
-    const verdict = verdicts.get(t.id);
-    if (verdict) t.reason += `
-${verdict}`;
+    const verdict2 = verdicts.get(t.id);
+    if (verdict2) t.reason += `
+${verdict2}`;
   }
   showDiagnostics(await writeOutputs(plan2, planned.distributions, platforms, runs, store2, output, begun));
   await recordRun(session2);
-  const failed3 = results.some((t) => !isDone(t.state)) || published.diagnostics.some(isError) || published.lost.length > 0 || planned.diagnostics.some(isError);
+  const failed4 = results.some((t) => !isDone(t.state)) || published.diagnostics.some(isError) || published.lost.length > 0 || planned.diagnostics.some(isError);
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   writeMessage(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path53.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path54.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -28095,11 +28973,11 @@ ${verdict}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeMessage(`report: ${(0, import_node_path53.join)(output, "report.html")}
+    writeMessage(`report: ${(0, import_node_path54.join)(output, "report.html")}
 `);
     writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path53.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path54.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -28107,7 +28985,7 @@ note: apt reads as the user _apt, who may not enter ${closed}: chmod o+x it, or 
 `
       );
   }
-  return failed3 ? exit.failed : exit.ok;
+  return failed4 ? exit.failed : exit.ok;
 }
 async function pinSources(workspace, plan2) {
   const unpinned = plan2.scopes.flatMap((s) => s.packages).filter((p) => !p.source.tree && !p.blocked);
@@ -28145,22 +29023,748 @@ var isPartial = (planned) => planned.plan.scopes.some(
 function namesByDebian(planned) {
   const known2 = /* @__PURE__ */ new Map();
   return ({ distribution: distribution2 }, debian) => {
-    let names = known2.get(distribution2);
-    if (!names) {
+    let names2 = known2.get(distribution2);
+    if (!names2) {
       const debianOf = debianNames(planned.workspace.distro, distribution2);
       const packages = planned.distributions.find((d) => d.name === distribution2)?.packages.keys() ?? [];
-      known2.set(distribution2, names = new Map([...packages].map((name5) => [debianOf(name5), name5])));
+      known2.set(distribution2, names2 = new Map([...packages].map((name5) => [debianOf(name5), name5])));
     }
-    return names.get(debian);
+    return names2.get(debian);
   };
 }
 function notForAll(path2) {
   const parts = path2.split("/");
-  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs45.statSync)(p).mode & 1) === 0);
+  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs48.statSync)(p).mode & 1) === 0);
+}
+
+// ts-src/cli/channel.ts
+init_diagnostics();
+
+// ts-src/publish/difference.ts
+init_diagnostics();
+var sortedKeys = (a, b) => [.../* @__PURE__ */ new Set([...Object.keys(a), ...Object.keys(b)])].sort(compare);
+function differenceOf(a, b, locks = [void 0, void 0]) {
+  const suites = {};
+  for (const suite2 of sortedKeys(a.suites, b.suites)) {
+    const [x, y] = [a.suites[suite2] ?? {}, b.suites[suite2] ?? {}];
+    const of = { added: [], removed: [], changed: [], tests: [] };
+    for (const name5 of sortedKeys(x, y)) {
+      const [before2, after] = [x[name5], y[name5]];
+      if (!before2) of.added.push([name5, after.version]);
+      else if (!after) of.removed.push([name5, before2.version]);
+      else if (before2.version !== after.version)
+        of.changed.push([name5, before2.version, after.version, before2.abi !== after.abi]);
+    }
+    const [s, t] = [a.tests[suite2] ?? {}, b.tests[suite2] ?? {}];
+    for (const name5 of sortedKeys(s, t)) if (s[name5] !== t[name5]) of.tests.push([name5, s[name5] ?? "-", t[name5] ?? "-"]);
+    if (of.added.length || of.removed.length || of.changed.length || of.tests.length) suites[suite2] = of;
+  }
+  const [m, n] = locks;
+  return {
+    suites,
+    repositories: m && n ? repositoryChanges(m, n) : [],
+    system: m && n ? systemChanges(m, n) : []
+  };
+}
+function repositoryChanges(m, n) {
+  return sortedKeys(m.distributions, n.distributions).flatMap((d) => {
+    const [x, y] = [m.distributions[d] ?? {}, n.distributions[d] ?? {}];
+    return sortedKeys(x, y).flatMap((name5) => {
+      const at2 = (r) => r?.commit ?? r?.release ?? "-";
+      return at2(x[name5]) === at2(y[name5]) ? [] : [[d, name5, at2(x[name5]), at2(y[name5])]];
+    });
+  });
+}
+function systemChanges(m, n) {
+  return sortedKeys(m.platforms, n.platforms).flatMap((p) => {
+    const [x, y] = [m.platforms[p]?.packages ?? {}, n.platforms[p]?.packages ?? {}];
+    return sortedKeys(x, y).flatMap(
+      (name5) => x[name5] === y[name5] ? [] : [[p, name5, x[name5] ?? "-", y[name5] ?? "-"]]
+    );
+  });
+}
+
+// ts-src/publish/promotion.ts
+var import_node_fs49 = require("node:fs");
+var import_node_path55 = require("node:path");
+init_diagnostics();
+
+// ts-src/publish/criteria.ts
+var names = (suites, suite2) => Object.keys(suites[suite2] ?? {});
+var most2 = 8;
+var verdict = (criterion, faults2, good2) => ({
+  criterion,
+  passed: !faults2.length,
+  reason: faults2.length ? someOf(faults2, most2) : good2
+});
+function judge(rules2, candidate) {
+  const { suites } = candidate.state;
+  return [
+    versionsRise(candidate),
+    ...rules2.packages.length ? [packagesThere(rules2.packages, suites)] : [],
+    ...rules2.count === void 0 ? [] : [countReached(rules2.count, suites)],
+    ...rules2.percent === void 0 ? [] : [percentReached(rules2.percent, candidate)],
+    ...rules2.architectures ? [architecturesComplete(suites)] : [],
+    ...rules2.installable ? [installable(candidate)] : [],
+    ...rules2.nothing_lost ? [nothingLost(candidate)] : [],
+    ...rules2.tests ? [testsHold(candidate)] : [],
+    ...rules2.age_hours === void 0 ? [] : [oldEnough(rules2.age_hours, candidate)],
+    ...rules2.approval ? [approved(candidate)] : []
+  ];
+}
+function versionsRise({ state, target, versions }) {
+  const faults2 = Object.entries(state.suites).flatMap(
+    ([suite2, packages]) => Object.entries(packages).flatMap(([debian, held]) => {
+      const highest2 = versions[suite2]?.[debian];
+      if (highest2 === void 0 || sameFiles(held, target?.suites[suite2]?.[debian])) return [];
+      const order3 = compareDebianVersions(held.version, highest2);
+      return order3 > 0 ? [] : [`${suite2}: ${debian} ${held.version} is not above ${highest2}, which the channel held`];
+    })
+  );
+  return verdict("versions", faults2, "no version goes down");
+}
+function packagesThere(globs, suites) {
+  const faults2 = Object.keys(suites).flatMap(
+    (suite2) => globs.filter((glob2) => {
+      const matches2 = matcher([glob2]);
+      return !names(suites, suite2).some(matches2);
+    }).map((glob2) => `${suite2} has no ${glob2}`)
+  );
+  return verdict(
+    "packages",
+    faults2,
+    `${globs.length} named ${globs.length === 1 ? "package is" : "packages are"} there`
+  );
+}
+function countReached(count2, suites) {
+  const faults2 = Object.keys(suites).filter((suite2) => names(suites, suite2).length < count2).map((suite2) => `${suite2} has ${names(suites, suite2).length} packages, ${count2} are asked for`);
+  return verdict("count", faults2, `at least ${count2} packages in each suite`);
+}
+function percentReached(percent, { state, target }) {
+  const faults2 = Object.keys(target?.suites ?? {}).flatMap((suite2) => {
+    const [now, then] = [names(state.suites, suite2).length, names(target.suites, suite2).length];
+    return now * 100 >= then * percent ? [] : [`${suite2} has ${now} packages of ${then}, ${percent} % are asked for`];
+  });
+  return verdict("percent", faults2, `at least ${percent} % of the packages that the target has`);
+}
+function architecturesComplete(suites) {
+  const bySuite = /* @__PURE__ */ new Map();
+  for (const key of Object.keys(suites)) {
+    const suite2 = key.slice(0, key.lastIndexOf("/"));
+    bySuite.set(suite2, [...bySuite.get(suite2) ?? [], key]);
+  }
+  const faults2 = [...bySuite.values()].flatMap((keys) => {
+    const all = new Set(keys.flatMap((key) => names(suites, key)));
+    return keys.flatMap((key) => {
+      const lacking = [...all].filter((name5) => !Object.hasOwn(suites[key], name5)).sort();
+      return lacking.length ? [`${key} lacks ${someOf(lacking, 5)}`] : [];
+    });
+  });
+  return verdict("architectures", faults2, "each architecture has every package");
+}
+function nothingLost({ state, target }) {
+  const faults2 = Object.keys(target?.suites ?? {}).flatMap((suite2) => {
+    const lost3 = names(target.suites, suite2).filter((name5) => !Object.hasOwn(state.suites[suite2] ?? {}, name5)).sort();
+    return lost3.length ? [`${suite2} loses ${someOf(lost3, 5)}`] : [];
+  });
+  return verdict("nothing_lost", faults2, "nothing that the target has is lost");
+}
+function testsHold({ state, target }) {
+  const faults2 = Object.entries(state.tests).flatMap(
+    ([suite2, tests]) => Object.entries(tests).filter(
+      ([name5, outcome]) => outcome === "failed" && !["failed", "flaky"].includes(target?.tests[suite2]?.[name5] ?? "")
+    ).map(([name5]) => `${suite2}: tests of ${name5} fail newly`)
+  );
+  return verdict("tests", faults2, "no test fails that did not fail in the target");
+}
+function oldEnough(hours, { state, now }) {
+  const age = (now - state.when) / 36e5;
+  return verdict(
+    "age_hours",
+    age >= hours ? [] : [`it is ${age.toFixed(1)} hours old, ${hours} are asked for`],
+    `older than ${hours} hours`
+  );
+}
+function approved({ approvedBy }) {
+  return verdict(
+    "approval",
+    approvedBy === void 0 ? ["nobody approved of it"] : [],
+    `approved by ${approvedBy ?? ""}`
+  );
+}
+function installable({ stanzas }) {
+  const faults2 = Object.entries(stanzas).flatMap(([suite2, all]) => {
+    const provided = /* @__PURE__ */ new Map();
+    for (const stanza of all) {
+      provided.set(fieldOf(stanza, "Package") ?? "", fieldOf(stanza, "Version"));
+      for (const p of relations2(fieldOf(stanza, "Provides")).flat())
+        if (!provided.has(p.name)) provided.set(p.name, p.version);
+    }
+    const own3 = ownPrefix([...provided.keys()]);
+    return all.flatMap((stanza) => {
+      const unmet = [...relations2(fieldOf(stanza, "Pre-Depends")), ...relations2(fieldOf(stanza, "Depends"))].find(
+        (alternatives) => alternatives.every((a) => own3(a.name) && !(provided.has(a.name) && meets(provided.get(a.name), a)))
+      );
+      return unmet ? [`${suite2}: ${fieldOf(stanza, "Package")} needs ${unmet.map((a) => a.text).join(" | ")}`] : [];
+    });
+  });
+  return verdict("installable", faults2, "what each package needs of the others is there");
+}
+function relations2(field) {
+  return (field ?? "").split(",").filter((clause) => clause.trim()).map(
+    (clause) => clause.split("|").flatMap((text2) => {
+      const m = /^\s*([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*(\S+?)\s*\))?/.exec(text2);
+      return m ? [{ name: m[1], operator: m[2], version: m[3], text: text2.trim() }] : [];
+    })
+  );
+}
+function meets(version2, { operator, version: bound2 }) {
+  if (operator === void 0 || bound2 === void 0) return true;
+  if (version2 === void 0) return false;
+  const order3 = compareDebianVersions(version2, bound2);
+  return { "<<": order3 < 0, "<=": order3 <= 0, "=": order3 === 0, ">=": order3 >= 0, ">>": order3 > 0 }[operator] === true;
+}
+function ownPrefix(all) {
+  const words3 = all.map((name5) => name5.split("-"));
+  const first = words3[0] ?? [];
+  let shared = 0;
+  while (shared < first.length - 1 && words3.every((w) => w[shared] === first[shared])) shared++;
+  const prefix = `${first.slice(0, shared).join("-")}-`;
+  return shared ? (name5) => name5.startsWith(prefix) : (name5) => all.includes(name5);
+}
+
+// ts-src/publish/promotion.ts
+async function stateOf(store2, channel2, id) {
+  if (id === void 0) {
+    if (channel2.head && channel2.headId) return good({ id: channel2.headId, state: channel2.head });
+    return bad(
+      error("channel-empty", `the channel '${channel2.name}' has no state`, {
+        hint: "`slipway channel` lists channels"
+      })
+    );
+  }
+  const found2 = channel2.file.states.filter((s) => s.id.startsWith(id));
+  if (/^[0-9a-f]{6,64}$/.test(id) && found2.length === 1) {
+    const state = await readState(store2, found2[0].id);
+    if (state) return good({ id: found2[0].id, state });
+    return bad(error("state-lost", `the store lost the state ${shortId(found2[0].id)}, or it was damaged`));
+  }
+  return bad(
+    error(
+      "state-unknown",
+      `the channel '${channel2.name}' has ${found2.length > 1 ? "several states" : "no state"} ${id}`,
+      {
+        hint: `\`slipway channel ${channel2.name}\` lists its states`
+      }
+    )
+  );
+}
+async function stanzasOf(store2, state) {
+  const all = {};
+  for (const [suite2, index] of Object.entries(state.indices))
+    all[suite2] = readPackages2(await store2.readText(index) ?? "").map((e) => e.text);
+  return all;
+}
+async function judgePromotion(store2, state, to, rules2, now, approvedBy) {
+  const stanzas = await stanzasOf(store2, state);
+  const verdicts = judge(rules2, { state, target: to.head, versions: to.value.versions, stanzas, now, approvedBy });
+  return { verdicts, passed: verdicts.every((v) => v.passed) };
+}
+function promoteState(promotion, outlet) {
+  const { state, to } = promotion;
+  const draft = {
+    kind: "promotion",
+    from: promotion.from,
+    suites: { ...to.head?.suites ?? to.former, ...state.suites },
+    tests: { ...to.head?.tests, ...state.tests },
+    stamp: state.stamp,
+    who: promotion.who,
+    verdicts: promotion.verdicts,
+    ...promotion.forced === void 0 ? {} : { forced: promotion.forced }
+  };
+  return moveChannel(to, draft, outlet, state.lock);
+}
+async function rollBack(input, outlet) {
+  const { channel: channel2, state, pointer } = input;
+  const before2 = channel2.head?.suites ?? {};
+  const stamp = stampOf(outlet.now);
+  let suites = state.suites;
+  let raised = 0;
+  if (!pointer) {
+    const scratch = (0, import_node_path55.join)(input.folder, "incoming");
+    (0, import_node_fs49.mkdirSync)(scratch, { recursive: true });
+    const made2 = await raiseVersions({
+      store: outlet.store,
+      scratch,
+      suites,
+      now: before2,
+      versions: channel2.value.versions,
+      stamp
+    });
+    if (made2.lost.length)
+      return bad(
+        error("state-lost", `the store lost ${made2.lost.length} packages of the state ${shortId(input.id)}`, {
+          hint: "go back to another state"
+        })
+      );
+    suites = made2.suites;
+    raised = made2.raised.length;
+  }
+  const count2 = (of) => Object.entries(before2).reduce((n, [s, packages]) => n + Object.keys(packages).filter((d) => of(s, d)).length, 0);
+  const differs = (s, d) => {
+    const [now, then] = [before2[s]?.[d], state.suites[s]?.[d]];
+    return now !== void 0 && then !== void 0 && !sameFiles(now, then);
+  };
+  const kept2 = pointer ? count2(differs) : 0;
+  const gone = count2((s, d) => suites[s]?.[d] === void 0);
+  const draft = {
+    kind: "rollback",
+    from: { channel: channel2.name, state: input.id },
+    suites,
+    tests: state.tests,
+    stamp: pointer ? state.stamp : stamp,
+    who: input.who,
+    verdicts: []
+  };
+  const moved3 = await moveChannel(channel2, draft, outlet, state.lock);
+  return moved3.ok ? good({ moved: moved3.value, raised, kept: kept2, gone }) : moved3;
+}
+
+// ts-src/publish/retention.ts
+init_digest();
+var day = 864e5;
+function expiredStates(states, keep, graceDays, now) {
+  if (keep === void 0) return [];
+  return states.filter((_, i) => i >= keep && i > 0 && now - states[i - 1].when > graceDays * day);
+}
+var dropStates = (store2, channel2, expired) => store2.replaceJson(
+  channelFile(channel2.name),
+  { ...channel2.file, states: channel2.file.states.filter((s) => !expired.includes(s)) },
+  channel2.tag
+);
+var condemnedFile = ".slipway/condemned.json";
+async function sweepRepository(store2, channel2, endpoint, graceDays, now, dryRun) {
+  return endpoint.during("clean-up", async () => {
+    const marked = await markAll(store2, await openChannel(store2, channel2), endpoint);
+    if (!marked) return void 0;
+    const read = await endpoint.read(condemnedFile);
+    const before2 = condemnedIn(read?.data);
+    const since = {};
+    const swept = { removed: [], waiting: 0, kept: 0 };
+    const begun = Date.now();
+    for (const folder of ["pool", "dists"]) {
+      for await (const { name: name5, size } of endpoint.list(folder)) {
+        if (marked(name5)) {
+          swept.kept++;
+          continue;
+        }
+        const found2 = before2[name5] ?? now;
+        if (now - found2 >= graceDays * day) swept.removed.push({ name: name5, size });
+        else {
+          since[name5] = found2;
+          swept.waiting++;
+        }
+      }
+    }
+    if (dryRun) return swept;
+    for (const { name: name5 } of swept.removed) {
+      if (Date.now() - begun < 54e4) await endpoint.remove(name5);
+      else since[name5] = before2[name5] ?? now;
+    }
+    const condemned = { schema: 1, since };
+    await endpoint.put(condemnedFile, Buffer.from(JSON.stringify(condemned)));
+    return swept;
+  });
+}
+function condemnedIn(data) {
+  try {
+    const read = JSON.parse(data?.toString("utf8") ?? "{}");
+    return read.since ?? {};
+  } catch {
+    return {};
+  }
+}
+async function markAll(store2, channel2, endpoint) {
+  if (!channel2.head) return void 0;
+  const files = /* @__PURE__ */ new Set();
+  const states = /* @__PURE__ */ new Set();
+  const suites = /* @__PURE__ */ new Set();
+  for (const { id } of channel2.file.states) {
+    const state = await readState(store2, id);
+    if (!state) return void 0;
+    states.add(shortId(id));
+    for (const [key, index] of Object.entries(state.indices)) {
+      const suite2 = key.slice(0, key.lastIndexOf("/"));
+      suites.add(suite2);
+      const text2 = await store2.readText(index);
+      if (text2 === void 0) return void 0;
+      for (const entry of readPackages2(text2)) files.add(entry.filename);
+      const path2 = `main/binary-${key.slice(suite2.length + 1)}/Packages`;
+      files.add(`dists/${suite2}/${byHashPath(path2, sha256(text2))}`);
+    }
+    for (const suite2 of suites) await markRelease(endpoint, `dists/states/${shortId(id)}/${suite2}`, suite2, files);
+  }
+  for (const suite2 of suites) await markRelease(endpoint, `dists/${suite2}`, suite2, files);
+  return (name5) => {
+    if (files.has(name5)) return true;
+    const state = /^dists\/states\/([^/]+)\//.exec(name5)?.[1];
+    if (state !== void 0) return states.has(state);
+    return /^dists\/(.+)\/(InRelease|Release|Release\.gpg)$/.test(name5) && suites.has(/^dists\/(.+)\/[^/]+$/.exec(name5)[1]);
+  };
+}
+async function markRelease(endpoint, folder, suite2, files) {
+  const read = await endpoint.read(`${folder}/InRelease`);
+  for (const [path2, { sha256: digest3 }] of readRelease(read?.data.toString("utf8") ?? "").files) {
+    files.add(`dists/${suite2}/${path2}`);
+    files.add(`dists/${suite2}/${byHashPath(path2, digest3)}`);
+  }
+}
+
+// ts-src/cli/channel.ts
+init_lockfile();
+
+// ts-src/render/channels.ts
+var renderVerdicts = (verdicts) => renderTable(
+  ["criterion", "verdict", "reason"],
+  verdicts.map((v) => [v.criterion, v.passed ? "passes" : "FAILS", v.reason])
+);
+var most3 = 40;
+function renderDifference(difference3) {
+  const parts = [];
+  for (const [suite2, d] of Object.entries(difference3.suites)) {
+    const rows = [
+      ...d.changed.map(([name5, from, to, abi2]) => [name5, from, to, abi2 ? "another ABI" : ""]),
+      ...d.added.map(([name5, to]) => [name5, "-", to, "new"]),
+      ...d.removed.map(([name5, from]) => [name5, from, "-", "gone"]),
+      ...d.tests.map(([name5, from, to]) => [name5, from, to, "tests"])
+    ];
+    parts.push(`
+${suite2}:
+${renderTable(["package", "from", "to", ""], rows.slice(0, most3))}${rest(rows.length)}`);
+  }
+  const short3 = (text2) => text2.slice(0, 12);
+  if (difference3.repositories.length)
+    parts.push(
+      `
+repositories:
+${renderTable(
+        ["repository", "from", "to"],
+        difference3.repositories.slice(0, most3).map(([d, name5, a, b]) => [`${d}/${name5}`, short3(a), short3(b)])
+      )}${rest(difference3.repositories.length)}`
+    );
+  if (difference3.system.length)
+    parts.push(
+      `
+system packages: ${someOf(
+        difference3.system.map(([p, name5, a, b]) => `${p} ${name5} ${a} to ${b}`),
+        10
+      )}
+`
+    );
+  return parts.join("") || "\nthe packages are the same\n";
+}
+var rest = (count2) => count2 > most3 ? `and ${count2 - most3} more
+` : "";
+
+// ts-src/cli/channels.ts
+var import_node_path57 = require("node:path");
+init_diagnostics();
+
+// ts-src/publish/endpoints.ts
+var import_node_path56 = require("node:path");
+var isChannelName = (name5) => name5.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name5) && !name5.includes("..");
+async function openEndpoint(uri, root) {
+  if (uri.startsWith("s3://")) {
+    const { S3Endpoint: S3Endpoint2 } = await Promise.resolve().then(() => (init_s3_endpoint(), s3_endpoint_exports));
+    return new S3Endpoint2(uri, process.env);
+  }
+  const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
+  return new FolderEndpoint((0, import_node_path56.isAbsolute)(path2) ? path2 : (0, import_node_path56.join)(root, path2));
+}
+function channelUri(place, channel2) {
+  const query2 = place.indexOf("?");
+  const [path2, options5] = query2 < 0 ? [place, ""] : [place.slice(0, query2), place.slice(query2)];
+  return `${path2.replace(/\/+$/, "")}/${channel2}/apt${options5}`;
+}
+async function endpointsOf(distro, channel2, folder) {
+  const uris = distro.publish.to.map((place) => channelUri(place, channel2));
+  return Promise.all((uris.length ? uris : [folder]).map((uri) => openEndpoint(uri, process.cwd())));
+}
+
+// ts-src/cli/channels.ts
+var channelOptions = {
+  distro: distroOptions.distro,
+  state: distroOptions.state,
+  store: { type: "string", value: "URI", help: "the store (default: as distro.yaml says)" }
+};
+var movingOptions = {
+  distro: distroOptions.distro,
+  "state-folder": { type: "string", value: "DIR", help: "what --state is elsewhere: this machine's own folder" },
+  store: channelOptions.store
+};
+var placeOption = {
+  repository: {
+    type: "string",
+    multiple: true,
+    value: "URI",
+    help: "the channel's repository, a folder or s3://BUCKET/PREFIX (default: where it is now, else as distro.yaml says)"
+  }
+};
+async function openChannels(values) {
+  const workspace = await openWorkspace(values);
+  if (!workspace.ok) return workspace;
+  const { distro, root, state } = workspace.value;
+  const store2 = await openStore(values.store ?? distro.store, root, state, void 0);
+  return good({ workspace: workspace.value, store: store2 }, workspace.diagnostics);
+}
+async function readChannel(store2, name5) {
+  if (!isChannelName(name5))
+    return bad(
+      error("channel-name", `'${name5}' can't be a channel: names become paths`, {
+        hint: 'up to four parts of lower case letters, digits, ".", "_" and "-", joined by "/"'
+      })
+    );
+  return good(await openChannel(store2, name5));
+}
+async function placesOf2({ workspace: { distro, root } }, channel2, named3, from) {
+  const configured = distro.publish.to.map((place) => channelUri(place, channel2.name));
+  const beside = (from?.file.endpoints ?? []).flatMap((uri) => {
+    const [path2, query2] = [uri.replace(/\?.*$/, ""), /\?.*$/.exec(uri)?.[0] ?? ""];
+    const tail = `/${from.name}/apt`;
+    return path2.endsWith(tail) ? [`${path2.slice(0, -tail.length)}/${channel2.name}/apt${query2}`] : [];
+  });
+  const uris = [
+    named3?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path57.resolve)(n)),
+    channel2.file.endpoints,
+    configured,
+    beside
+  ].find((u) => u?.length);
+  if (!uris?.length)
+    return bad(
+      error("channel-place", `it is not known where the channel '${channel2.name}' is served`, {
+        hint: "name the place with --repository, or under publish: {to: [...]} in distro.yaml"
+      })
+    );
+  const places = [];
+  for (const uri of uris) places.push(await openEndpoint(uri, root));
+  return good(places);
+}
+function withOutlet({ workspace, store: store2 }, endpoints, work2) {
+  const { distro, state } = workspace;
+  const key = keyFromEnvironment(process.env) ?? keyOf(distro.signing_key, state, distro.organization);
+  return withSigner(
+    key,
+    (signer) => work2({ store: store2, endpoints, signer, settings: repositorySettings(distro), now: Date.now() })
+  );
+}
+
+// ts-src/cli/channel.ts
+var options2 = {
+  ...channelOptions,
+  ...placeOption,
+  "dry-run": { type: "boolean", short: "n", help: "gc: say what would be removed" },
+  json: { type: "boolean", help: "as data on standard output" }
+};
+var channel = defineCommand({
+  summary: "show channels, compare states, clean up and renew repositories",
+  usage: "channel [NAME | diff A B | gc [NAME ...] | renew NAME ...]",
+  details: `Without a name: every channel. With one: its states, where it is served, and what keeps it from being promoted. diff compares
+channels, or states written as CHANNEL@ID. gc takes states out of channels that keep fewer, and removes what no state needs once the
+grace has passed. renew brings a channel's head to its repositories again and signs it anew: after a change of the key, before
+Valid-Until ends, or where a repository lost files.`,
+  examples: ["slipway channel", "slipway channel diff nightly release/2026.1", "slipway channel gc --dry-run"],
+  options: options2,
+  async run(values, [what, ...names2]) {
+    const opened = await openChannels(values);
+    if (!opened.ok) {
+      showDiagnostics(opened.diagnostics);
+      return exit.failed;
+    }
+    const done = what === void 0 ? await list2(opened.value, values.json === true) : what === "diff" ? await diff(opened.value, names2, values.json === true) : what === "gc" ? await collect(opened.value, names2, values["dry-run"] === true) : what === "renew" ? await renew(opened.value, names2, values.repository) : names2.length ? void 0 : await show(opened.value, what, values.json === true);
+    if (done === void 0) {
+      writeMessage("slipway channel: a channel, or diff A B, gc or renew NAME\n");
+      return exit.usage;
+    }
+    showDiagnostics(done.diagnostics);
+    if (done.ok) writeOutput(done.value);
+    return done.ok ? exit.ok : exit.failed;
+  }
+});
+async function channelNames(store2) {
+  const names2 = [];
+  for (const name5 of await store2.names("channels")) names2.push(name5.slice("channels/".length).replace(/\.json$/, ""));
+  return names2.sort();
+}
+var ago = (milliseconds) => {
+  const hours = milliseconds / 36e5;
+  return hours < 1 ? `${Math.round(hours * 60)} min` : hours < 48 ? `${Math.round(hours)} h` : `${Math.round(hours / 24)} days`;
+};
+function sizeOf(state) {
+  const all = Object.values(state?.suites ?? {}).flatMap((s) => Object.values(s));
+  const files = new Map(all.flatMap((held) => held.files.map((f) => [f.sha256, f.size])));
+  return { packages: all.length, bytes: [...files.values()].reduce((n, s) => n + s, 0) };
+}
+var megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+async function list2({ store: store2 }, json2) {
+  const now = Date.now();
+  const rows = await store2.many(await channelNames(store2), async (name5) => {
+    const read = await openChannel(store2, name5);
+    return {
+      name: name5,
+      state: read.headId,
+      when: read.head?.when,
+      states: read.file.states.length,
+      ...sizeOf(read.head),
+      endpoints: read.file.endpoints,
+      switching: read.file.switching
+    };
+  });
+  if (json2) return good(`${JSON.stringify(rows)}
+`);
+  if (!rows.length) return good("there are no channels yet: a build or a run that publishes makes one\n");
+  return good(
+    renderTable(
+      ["channel", "state", "age", "states", "packages", "size", "served at"],
+      rows.map((r) => [
+        r.name,
+        r.state ? shortId(r.state) : "-",
+        r.when === void 0 ? "-" : ago(now - r.when),
+        String(r.states),
+        String(r.packages),
+        megabytes(r.bytes),
+        `${r.endpoints.join(", ")}${r.switching ? " (unfinished: the next publication finishes it)" : ""}`
+      ])
+    )
+  );
+}
+async function show(opened, name5, json2) {
+  const { store: store2, workspace } = opened;
+  const read = await readChannel(store2, name5);
+  if (!read.ok) return read;
+  const found2 = await stateOf(store2, read.value, void 0);
+  if (!found2.ok) return found2;
+  const now = Date.now();
+  const states = await store2.many(read.value.file.states.slice(0, 100), async (listed) => ({
+    ...listed,
+    state: await readState(store2, listed.id)
+  }));
+  const blocks = [];
+  for (const to of await channelNames(store2)) {
+    const rules2 = rulesOf2(workspace.distro, to);
+    if (to === name5 || !rules2.from.length || !mayComeFrom(rules2, name5)) continue;
+    const judged = await judgePromotion(store2, found2.value.state, await openChannel(store2, to), rules2, now, void 0);
+    blocks.push({ to, verdicts: judged.verdicts });
+  }
+  if (json2)
+    return good(
+      `${JSON.stringify({ name: name5, ...read.value.file, promotions: blocks, states: states.map(({ state, ...s }) => ({ ...s, ...sizeOf(state), who: state?.who, from: state?.from, forced: state?.forced })) })}
+`
+    );
+  const table2 = renderTable(
+    ["state", "age", "kind", "packages", "size", "who", "from"],
+    states.map(({ id, when, kind, state }) => [
+      shortId(id),
+      ago(now - when),
+      kind,
+      String(sizeOf(state).packages),
+      megabytes(sizeOf(state).bytes),
+      state?.who ?? "lost",
+      `${state?.from ? `${state.from.channel}@${shortId(state.from.state)}` : ""}${state?.forced === void 0 ? "" : ` forced: ${state.forced}`}`
+    ])
+  );
+  const promotions = blocks.map((b) => `
+promotion to ${b.to}:
+${renderVerdicts(b.verdicts)}`).join("");
+  return good(`${name5}, served at ${read.value.file.endpoints.join(", ")}
+${table2}${promotions}`);
+}
+async function named2(store2, text2) {
+  const [name5, id] = text2.split("@");
+  const read = await readChannel(store2, name5);
+  if (!read.ok) return read;
+  const found2 = await stateOf(store2, read.value, id);
+  return found2.ok ? good(found2.value.state) : found2;
+}
+async function lockOf(store2, state) {
+  const text2 = state.lock && await store2.readText(state.lock);
+  const read = text2 === void 0 ? void 0 : readLock("lock.yaml", text2);
+  return read?.ok ? read.value : void 0;
+}
+async function diff({ store: store2 }, names2, json2) {
+  if (names2.length !== 2) return void 0;
+  const [a, b] = [await named2(store2, names2[0]), await named2(store2, names2[1])];
+  if (!a.ok) return a;
+  if (!b.ok) return b;
+  const difference3 = differenceOf(a.value, b.value, [await lockOf(store2, a.value), await lockOf(store2, b.value)]);
+  return good(json2 ? `${JSON.stringify(difference3)}
+` : renderDifference(difference3).replace(/^\n/, ""));
+}
+async function collect(opened, names2, dryRun) {
+  const { store: store2, workspace } = opened;
+  const { distro } = workspace;
+  const now = Date.now();
+  const lines = [];
+  const notes = [];
+  for (const name5 of names2.length ? names2 : await channelNames(store2)) {
+    const read = await readChannel(store2, name5);
+    if (!read.ok) return read;
+    const expired = expiredStates(read.value.file.states, keepOf(distro, name5), distro.publish.grace_days, now);
+    if (expired.length && !dryRun && !await dropStates(store2, read.value, expired)) {
+      notes.push(busy(name5));
+      continue;
+    }
+    lines.push(`${name5}: ${expired.length} states ${dryRun ? "would go" : "went"}`);
+    const places = await placesOf2(opened, read.value, void 0);
+    for (const endpoint of places.ok ? places.value : []) {
+      const swept = await sweepRepository(store2, name5, endpoint, distro.publish.grace_days, now, dryRun);
+      if (!swept) {
+        notes.push(busy(endpoint.where));
+        continue;
+      }
+      const bytes = swept.removed.reduce((n, f) => n + f.size, 0);
+      lines.push(
+        `${endpoint.where}: ${dryRun ? "would remove" : "removed"} ${swept.removed.length} files of ${megabytes(bytes)}; ${swept.waiting} wait for ${distro.publish.grace_days} days, ${swept.kept} stay`
+      );
+    }
+  }
+  return good(`${lines.join("\n")}
+`, notes);
+}
+var busy = (where) => ({
+  severity: "warning",
+  code: "channel-busy",
+  message: `${where} is left alone: a publication goes on there, or one of its states can't be read`
+});
+async function renew(opened, names2, to) {
+  if (!names2.length) return void 0;
+  const lines = [];
+  for (const name5 of names2) {
+    const read = await readChannel(opened.store, name5);
+    if (!read.ok) return read;
+    const found2 = await stateOf(opened.store, read.value, void 0);
+    if (!found2.ok) return found2;
+    const places = await placesOf2(opened, read.value, to);
+    if (!places.ok) return places;
+    const unknown2 = { ...read.value, file: { ...read.value.file, endpoints: [] } };
+    const moved3 = await withOutlet(
+      opened,
+      places.value,
+      (outlet) => bring(unknown2, found2.value.id, found2.value.state, outlet, true)
+    );
+    if (!moved3.ok) return moved3;
+    if (moved3.value.lost.length)
+      return {
+        ok: false,
+        diagnostics: [error("state-lost", `the store lost ${moved3.value.lost.length} packages of ${name5}`)]
+      };
+    lines.push(`${name5}: signed anew at ${places.value.map((p) => p.where).join(", ")}`);
+  }
+  return good(`${lines.join("\n")}
+`);
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs46 = require("node:fs");
+var import_node_fs50 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -28226,7 +29830,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs46.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs50.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before2);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -28390,11 +29994,11 @@ function needsOf2(resolver, number3) {
   }
   const p = evaluated.packages[number3];
   const implied = impliedNeeds(p.buildType, evaluated.input.packages.get(p.name)?.buildBackend);
-  for (const [names, purpose] of [
+  for (const [names2, purpose] of [
     [implied.build, "build"],
     [implied.test, "test"]
   ])
-    for (const name5 of names.filter((n) => !said.has(n)))
+    for (const name5 of names2.filter((n) => !said.has(n)))
       found2.push({ name: name5, for: [purpose], tag: `build type ${p.buildType}`, line: 0, from: `system: ${name5}` });
   return found2.sort((a, b) => compare(a.name, b.name) || a.line - b.line);
 }
@@ -28585,21 +30189,21 @@ function changesOf(before2, now) {
 var clip = (text2) => /^[0-9a-f]{40,}$/.test(text2) ? text2.slice(0, 12) : text2.length > 200 ? `${text2.slice(0, 200)}\u2026` : text2;
 var byName = (system) => Object.fromEntries(system.map((s) => s.split("=")));
 function difference2(before2, now) {
-  const names = [.../* @__PURE__ */ new Set([...Object.keys(before2), ...Object.keys(now)])].sort().filter((n) => before2[n] !== now[n]);
-  const texts = names.map(
+  const names2 = [.../* @__PURE__ */ new Set([...Object.keys(before2), ...Object.keys(now)])].sort().filter((n) => before2[n] !== now[n]);
+  const texts = names2.map(
     (n) => before2[n] === void 0 ? `${n} is new` : now[n] === void 0 ? `${n} is gone` : /^[\d.:]/.test(now[n]) && !/^[0-9a-f]{12}( |$)/.test(now[n]) ? `${n} ${before2[n]} \u2192 ${now[n]}` : `${n} shows something else`
   );
   return texts.length > 8 ? `${texts.slice(0, 8).join(", ")} and ${texts.length - 8} more` : texts.join(", ");
 }
 
 // ts-src/engine/why.ts
-var most2 = 100;
+var most4 = 100;
 async function lastBuilds(workspace, plan2, name5) {
   const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, void 0);
-  const names = [];
+  const names2 = [];
   for await (const { name: run2 } of store2.blobs.list("runs"))
-    if (/^runs\/\d{14}-[^/]*\.json$/.test(run2)) names.push(run2);
-  const runs = (await store2.many(names.sort().reverse().slice(0, most2), (run2) => store2.readJson(run2))).filter((r) => r !== void 0).sort((a, b) => b.finished - a.finished);
+    if (/^runs\/\d{14}-[^/]*\.json$/.test(run2)) names2.push(run2);
+  const runs = (await store2.many(names2.sort().reverse().slice(0, most4), (run2) => store2.readJson(run2))).filter((r) => r !== void 0).sort((a, b) => b.finished - a.finished);
   const found2 = [];
   for (const scope of plan2.scopes) {
     if (!scope.packages.some((p) => p.name === name5)) continue;
@@ -30601,9 +32205,9 @@ function drawingOf(scope, by) {
   });
   const forward = order3.map(() => /* @__PURE__ */ new Set());
   const back = /* @__PURE__ */ new Set();
-  needs.forEach((list2, n) => {
+  needs.forEach((list3, n) => {
     const b = place.get(scope.packages[n].repository);
-    for (const d of list2) {
+    for (const d of list3) {
       const a = place.get(scope.packages[d].repository);
       if (a < b) forward[b].add(a);
       else if (a > b) back.add(`${order3[a]} ${order3[b]}`);
@@ -30615,9 +32219,9 @@ function drawingOf(scope, by) {
 function reduced(needs) {
   const reach3 = [];
   const edges = [];
-  needs.forEach((list2, n) => {
+  needs.forEach((list3, n) => {
     const reached2 = /* @__PURE__ */ new Set();
-    for (const d of [...list2].sort((a, b) => b - a)) {
+    for (const d of [...list3].sort((a, b) => b - a)) {
       if (!reached2.has(d)) edges.push([d, n]);
       reached2.add(d);
       for (const e of reach3[d]) reached2.add(e);
@@ -30664,7 +32268,7 @@ function columns(drawing, widths) {
   const needs = drawing.nodes.map(() => []);
   for (const [a, b] of drawing.edges) needs[index.get(b)].push(index.get(a));
   const rank = [];
-  needs.forEach((list2, n) => rank[n] = Math.max(0, ...list2.filter((d) => d < n).map((d) => rank[d] + 1)));
+  needs.forEach((list3, n) => rank[n] = Math.max(0, ...list3.filter((d) => d < n).map((d) => rank[d] + 1)));
   const layers = [];
   rank.forEach((r, n) => (layers[r] ??= []).push(n));
   const row = drawing.nodes.map(() => 0);
@@ -30758,9 +32362,9 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/init.ts
-var import_node_fs47 = require("node:fs");
-var import_node_path54 = require("node:path");
-var import_promises3 = require("node:readline/promises");
+var import_node_fs51 = require("node:fs");
+var import_node_path58 = require("node:path");
+var import_promises4 = require("node:readline/promises");
 init_diagnostics();
 init_files();
 
@@ -30806,7 +32410,7 @@ function renderInit(values) {
 }
 
 // ts-src/cli/init.ts
-var options2 = {
+var options3 = {
   organization: {
     type: "string",
     value: "NAME",
@@ -30817,15 +32421,15 @@ var options2 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named2 = (0, import_node_path54.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
-  const organization = values.organization ?? (named2 || "acme");
+  const named3 = (0, import_node_path58.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const organization = values.organization ?? (named3 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
   const valid = /^[a-z0-9][a-z0-9.+]*$/.test(organization) && (os === "debian" || os === "ubuntu") && /^[a-z]+$/.test(release2);
   return valid ? { organization, os, release: release2 } : void 0;
 }
 async function confirm(question) {
-  const terminal = (0, import_promises3.createInterface)({ input: process.stdin, output: process.stderr });
+  const terminal = (0, import_promises4.createInterface)({ input: process.stdin, output: process.stderr });
   try {
     return /^y(es)?$/i.test((await terminal.question(question)).trim());
   } finally {
@@ -30833,7 +32437,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others = (0, import_node_fs47.readdirSync)(root).filter((name5) => name5 !== ".git");
+  const others = (0, import_node_fs51.readdirSync)(root).filter((name5) => name5 !== ".git");
   if (yes || !others.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -30854,9 +32458,9 @@ var init = defineCommand({
   details: `Writes the files of a distro repository: distro.yaml, a rosdistro index and distribution file, rosdep rules, a Jenkinsfile
 and one package in packages/. No file is overwritten, and nothing is committed.`,
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
-  options: options2,
+  options: options3,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path54.resolve)(folder);
+    const root = (0, import_node_path58.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -30865,9 +32469,9 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.usage;
     }
     const files = renderInit(answers);
-    const names = Object.keys(files);
-    (0, import_node_fs47.mkdirSync)(root, { recursive: true });
-    const taken = names.filter((f) => (0, import_node_fs47.existsSync)((0, import_node_path54.join)(root, f)));
+    const names2 = Object.keys(files);
+    (0, import_node_fs51.mkdirSync)(root, { recursive: true });
+    const taken = names2.filter((f) => (0, import_node_fs51.existsSync)((0, import_node_path58.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -30877,11 +32481,11 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       ]);
       return exit.failed;
     }
-    if (!await mayWrite(root, names, values.yes === true)) return exit.failed;
-    for (const [path2, text2] of Object.entries(files)) writeWhole((0, import_node_path54.join)(root, path2), text2);
-    const git2 = (0, import_node_fs47.existsSync)((0, import_node_path54.join)(root, ".git")) ? "" : "git init && ";
+    if (!await mayWrite(root, names2, values.yes === true)) return exit.failed;
+    for (const [path2, text2] of Object.entries(files)) writeWhole((0, import_node_path58.join)(root, path2), text2);
+    const git2 = (0, import_node_fs51.existsSync)((0, import_node_path58.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
-${names.map((f) => `    ${f}
+${names2.map((f) => `    ${f}
 `).join("")}
 Build it:
     cd ${folder}
@@ -30889,7 +32493,7 @@ Build it:
     slipway build
 
 Then put your own repositories into rosdistro/default/distribution.yaml, and commit:
-    ${git2}git add ${names.map((f) => f.split("/")[0]).filter((f, i, all) => all.indexOf(f) === i).join(" ")} && git commit
+    ${git2}git add ${names2.map((f) => f.split("/")[0]).filter((f, i, all) => all.indexOf(f) === i).join(" ")} && git commit
 `);
     return exit.ok;
   }
@@ -31004,13 +32608,167 @@ var validate3 = defineCommand({
   }
 });
 
+// ts-src/cli/promote.ts
+init_diagnostics();
+init_diagnostics();
+var failed3 = (diagnostics) => {
+  showDiagnostics(diagnostics);
+  return exit.failed;
+};
+var suiteNames = (state) => [
+  ...new Set(Object.keys(state.suites).map((key) => key.slice(0, key.lastIndexOf("/"))))
+];
+var promote = defineCommand({
+  summary: "move a channel to a state of another one: the same packages, nothing is rebuilt",
+  usage: "promote FROM TO",
+  details: `Every criterion that distro.yaml has for the channel TO is judged, and its verdict told with the reason. Where one fails,
+nothing is promoted; --force promotes all the same, and the reason stays in the state. --dry-run tells what would come of it.`,
+  examples: [
+    "slipway promote nightly candidate/2026.1 --dry-run",
+    "slipway promote nightly release/2026.1 --approved-by ada"
+  ],
+  options: {
+    ...movingOptions,
+    ...placeOption,
+    state: { type: "string", value: "ID", help: "the state of FROM to promote (default: the one that it serves)" },
+    "dry-run": { type: "boolean", short: "n", help: "judge and tell; promote nothing" },
+    force: { type: "string", value: "REASON", help: "promote although a criterion fails; the reason is recorded" },
+    "approved-by": { type: "string", value: "NAME", help: "who approves of it" },
+    json: { type: "boolean", help: "verdicts as data on standard output" }
+  },
+  async run(values, names2) {
+    if (names2.length !== 2 || names2[0] === names2[1]) {
+      writeMessage("slipway promote: two different channels are needed, FROM and TO\n");
+      return exit.usage;
+    }
+    const opened = await openChannels({ ...values, state: values["state-folder"] });
+    if (!opened.ok) return failed3(opened.diagnostics);
+    const { store: store2, workspace } = opened.value;
+    const [source, target] = [await readChannel(store2, names2[0]), await readChannel(store2, names2[1])];
+    if (!source.ok || !target.ok) return failed3([...source.diagnostics, ...target.diagnostics]);
+    const found2 = await stateOf(store2, source.value, values.state);
+    const places = await placesOf2(opened.value, target.value, values.repository, source.value);
+    const rules2 = rulesOf2(workspace.distro, names2[1]);
+    const faults2 = [...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics];
+    if (!mayComeFrom(rules2, names2[0]))
+      faults2.push(
+        error("channel-from", `distro.yaml lets nothing be promoted from '${names2[0]}' to '${names2[1]}'`, {
+          hint: `it names ${rules2.from.join(", ")}`
+        })
+      );
+    if (!found2.ok || !places.ok || faults2.some(isError)) return failed3(faults2);
+    const { id, state } = found2.value;
+    const to = await restoreChannel(store2, target.value, places.value, suiteNames(state));
+    const approvedBy = values["approved-by"];
+    const judged = await judgePromotion(store2, state, to, rules2, Date.now(), approvedBy);
+    const text2 = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ""}`;
+    if (values.json) writeOutput(`${JSON.stringify({ state: id, ...judged })}
+`);
+    else writeOutput(`state ${shortId(id)} of ${names2[0]} to ${names2[1]}:
+${text2}`);
+    if (!judged.passed && values.force === void 0) {
+      writeMessage(`not promoted: ${judged.verdicts.filter((v) => !v.passed).length} criteria fail
+`);
+      return exit.failed;
+    }
+    if (values["dry-run"]) {
+      writeMessage("nothing was promoted: this was a dry run\n");
+      return exit.ok;
+    }
+    const moved3 = await withOutlet(
+      opened.value,
+      places.value,
+      (outlet) => promoteState(
+        {
+          from: { channel: names2[0], state: id },
+          state,
+          to,
+          verdicts: judged.verdicts,
+          forced: judged.passed ? void 0 : values.force,
+          who: approvedBy ?? whoPublishes(process.env)
+        },
+        outlet
+      )
+    );
+    if (!moved3.ok) return failed3(moved3.diagnostics);
+    if (moved3.value.lost.length) return failed3([lostPackages(moved3.value.lost.length)]);
+    writeMessage(
+      moved3.value.changed || moved3.value.id !== to.headId ? `${names2[1]} serves state ${shortId(moved3.value.id)} at ${places.value.map((p) => p.where).join(", ")}
+` : `${names2[1]} has these packages already
+`
+    );
+    return exit.ok;
+  }
+});
+var lostPackages = (n) => error("state-lost", `the store lost ${n} packages of the state`, { hint: "build them again, and promote that" });
+var rollback = defineCommand({
+  summary: "take a channel back to one of its former states",
+  usage: "rollback CHANNEL",
+  details: `Forward, the default: what differs is packed anew under versions above all that the channel ever held, so that apt-get upgrade
+takes robots back. --pointer: the very packages of then; robots that have upgraded keep what they have, since apt does not go down.`,
+  examples: ["slipway rollback nightly", "slipway rollback release/2026.1 --to 3fa91c77 --pointer"],
+  options: {
+    ...movingOptions,
+    ...placeOption,
+    to: { type: "string", value: "STATE", help: "the state to go back to (default: the one before)" },
+    pointer: { type: "boolean", help: "serve the very packages of then, under their versions" }
+  },
+  async run(values, names2) {
+    if (names2.length !== 1) {
+      writeMessage("slipway rollback: one channel is needed\n");
+      return exit.usage;
+    }
+    const opened = await openChannels({ ...values, state: values["state-folder"] });
+    if (!opened.ok) return failed3(opened.diagnostics);
+    const { store: store2, workspace } = opened.value;
+    const read = await readChannel(store2, names2[0]);
+    if (!read.ok) return failed3(read.diagnostics);
+    const channel2 = read.value;
+    const former = values.to ?? channel2.file.states[1]?.id;
+    if (former === void 0)
+      return failed3([error("channel-empty", `the channel '${names2[0]}' has no state before this one`)]);
+    const found2 = await stateOf(store2, channel2, former);
+    const places = await placesOf2(opened.value, channel2, values.repository);
+    if (!found2.ok || !places.ok)
+      return failed3([...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics]);
+    const done = await withOutlet(
+      opened.value,
+      places.value,
+      (outlet) => rollBack(
+        {
+          channel: channel2,
+          ...found2.value,
+          pointer: values.pointer === true,
+          folder: workspace.state,
+          who: whoPublishes(process.env)
+        },
+        outlet
+      )
+    );
+    if (!done.ok) return failed3(done.diagnostics);
+    if (done.value.moved.lost.length) return failed3([lostPackages(done.value.moved.lost.length)]);
+    writeMessage(wordsOf(names2[0], found2.value.id, channel2, values.pointer === true, done.value));
+    return exit.ok;
+  }
+});
+function wordsOf(name5, id, channel2, pointer, done) {
+  const serves = `${name5} serves state ${shortId(done.moved.id)}, with the packages of ${shortId(id)}; before it was ${shortId(channel2.headId ?? "")}
+`;
+  const robots = pointer ? `robots that have upgraded keep ${done.kept} packages as they are, for apt does not go down; new robots get the former ones
+` : `${done.raised} packages were packed anew under higher versions: apt-get upgrade takes robots back
+`;
+  return `${serves}${robots}${done.gone ? `${done.gone} packages are served no more; robots that have them keep them
+` : ""}`;
+}
+
 // ts-src/cli/farm/prepare.ts
-var import_node_fs51 = require("node:fs");
-var import_node_path58 = require("node:path");
+var import_node_fs55 = require("node:fs");
+var import_node_path62 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/plan/branch-policy.ts
+init_digest();
 var defaults = ["main", "master"];
 function runPolicyOf(distro, ref, primary) {
   if (ref.request !== void 0)
@@ -31091,48 +32849,49 @@ function useGitCredentials(env) {
 init_rosdistro();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs50 = require("node:fs");
-var import_node_path57 = require("node:path");
+var import_node_fs54 = require("node:fs");
+var import_node_path61 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/farm/run-manifest.ts
-var import_node_crypto7 = require("node:crypto");
-var import_node_fs48 = require("node:fs");
-var import_node_path55 = require("node:path");
-var import_node_zlib4 = require("node:zlib");
+var import_node_crypto9 = require("node:crypto");
+var import_node_fs52 = require("node:fs");
+var import_node_path59 = require("node:path");
+var import_node_zlib7 = require("node:zlib");
 init_diagnostics();
+init_digest();
 init_files();
-function unbundled({ manifest: packed2, ...rest }) {
+function unbundled({ manifest: packed2, ...rest2 }) {
   let read;
   return {
-    ...rest,
+    ...rest2,
     get manifest() {
       return read ??= packedManifest.read(packed2);
     }
   };
 }
-var lockName = (channel) => `locks/${channel}.json`;
-var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto7.randomBytes)(4).toString("hex")}`;
+var lockName = (channel2) => `locks/${channel2}.json`;
+var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto9.randomBytes)(4).toString("hex")}`;
 var isRunId = (text2) => /^\d{14}-[0-9a-f]{8}$/.test(text2);
 var bundleName = (id) => `runs/${id}/bundle.gz`;
 var partName = (id, architecture2) => `runs/${id}/part-${architecture2}.gz`;
 var resultName = (id, task) => `runs/${id}/results/${task}.json`;
-var packed = (value2) => (0, import_node_zlib4.gzipSync)(JSON.stringify(value2), { level: 1 });
+var packed = (value2) => (0, import_node_zlib7.gzipSync)(JSON.stringify(value2), { level: 1 });
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), packed(bundle));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name5) {
-  const copy = (0, import_node_path55.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
+  const copy = (0, import_node_path59.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
   const kept2 = readJson(copy);
   if (kept2) return kept2;
   const data = await store2.getBlob(name5);
   if (!data) return void 0;
-  const text2 = (0, import_node_zlib4.gunzipSync)(data);
+  const text2 = (0, import_node_zlib7.gunzipSync)(data);
   writeWhole(copy, text2, { sync: false });
   return JSON.parse(text2.toString("utf8"));
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs48.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs52.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -31147,10 +32906,10 @@ async function loadRun(id, storeUri, root, state, untrusted) {
     const part = await cached2(store2, state, partName(id, architecture2));
     if (part) parts.push(part);
   }
-  const distroRoot = (0, import_node_path55.join)(state, "cache", "runs", id, "distro");
+  const distroRoot = (0, import_node_path59.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(bundle.files))
-    if (!exists((0, import_node_path55.join)(distroRoot, path2)))
-      writeWhole((0, import_node_path55.join)(distroRoot, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path59.join)(distroRoot, path2)))
+      writeWhole((0, import_node_path59.join)(distroRoot, path2), Buffer.from(content, "base64"), { sync: false });
   const tested = testedIn(bundle);
   return good({
     bundle,
@@ -31173,8 +32932,8 @@ async function loadRun(id, storeUri, root, state, untrusted) {
 function testedIn({ plan: plan2, tested }) {
   return new Set(
     plan2.scopes.flatMap((s, i) => {
-      const names = new Set(tested[i]);
-      return s.packages.filter((p) => names.has(p.name));
+      const names2 = new Set(tested[i]);
+      return s.packages.filter((p) => names2.has(p.name));
     })
   );
 }
@@ -31189,7 +32948,7 @@ function filesOf3(distro, root) {
   const diagnostics = [];
   for (const path2 of [...paths2].sort()) {
     try {
-      files[path2] = (0, import_node_fs48.readFileSync)((0, import_node_path55.join)(root, path2)).toString("base64");
+      files[path2] = (0, import_node_fs52.readFileSync)((0, import_node_path59.join)(root, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -31300,8 +33059,8 @@ var Worker = class {
 };
 
 // ts-src/farm/shard.ts
-var import_node_fs49 = require("node:fs");
-var import_node_path56 = require("node:path");
+var import_node_fs53 = require("node:fs");
+var import_node_path60 = require("node:path");
 
 // ts-src/graph/reduce.ts
 function reduceNeeds(count2, needs) {
@@ -31316,10 +33075,10 @@ function reduceNeeds(count2, needs) {
     return set;
   };
   return Array.from({ length: count2 }, (_, t) => {
-    const list2 = [...needs(t)].sort((a, b) => needs(b).length - needs(a).length || b - a);
+    const list3 = [...needs(t)].sort((a, b) => needs(b).length - needs(a).length || b - a);
     const covered = new Uint32Array(words3);
     const kept2 = [];
-    for (const d of list2) {
+    for (const d of list3) {
       if (covered[d >> 5] & 1 << (d & 31)) continue;
       kept2.push(d);
       const set = setOf(d);
@@ -31358,7 +33117,7 @@ async function makeShard(session2, architecture2, first, retest, signal) {
       store: store2,
       taskKeys: session2.taskKeys,
       builder: session2.builder,
-      output: (0, import_node_path56.join)(input.state, "prepared"),
+      output: (0, import_node_path60.join)(input.state, "prepared"),
       workers: 1,
       failFast: false,
       testsStop: input.distro.tests.stop_dependents,
@@ -31413,8 +33172,8 @@ async function makeShard(session2, architecture2, first, retest, signal) {
     session2,
     left.map((t) => packageOf(runs[t.run], t.task))
   );
-  const failed3 = Object.values(part.results).flat().filter((t) => !isDone(t.state)).length;
-  return { part, outlook: { ...outlook, open: left.length - outlook.todo, failed: failed3 } };
+  const failed4 = Object.values(part.results).flat().filter((t) => !isDone(t.state)).length;
+  return { part, outlook: { ...outlook, open: left.length - outlook.todo, failed: failed4 } };
 }
 async function keepSources({ store: store2, input }, packages) {
   const work2 = newScratch(input.state);
@@ -31428,10 +33187,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path56.join)(work2, tree);
+    const folder = (0, import_node_path60.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path56.join)(work2, `${tree}.packed`));
-    (0, import_node_fs49.rmSync)(folder, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path60.join)(work2, `${tree}.packed`));
+    (0, import_node_fs53.rmSync)(folder, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -31465,8 +33224,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else beside Jenkins' workspace, else .slipway here)"
   }
 };
-var farmState = (values) => (0, import_node_path57.resolve)(
-  values.state ?? process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? (0, import_node_path57.join)(process.env.WORKSPACE_TMP, "slipway") : ".slipway")
+var farmState = (values) => (0, import_node_path61.resolve)(
+  values.state ?? process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? (0, import_node_path61.join)(process.env.WORKSPACE_TMP, "slipway") : ".slipway")
 );
 async function openRun(verb, values, limits, signal, purpose, numbers) {
   if (values.run === void 0 || values.store === void 0) {
@@ -31483,7 +33242,7 @@ async function openRun(verb, values, limits, signal, purpose, numbers) {
   const { store: store2, bundle } = loaded.value;
   const input = numbers ? { ...loaded.value.input, plan: planOf(loaded.value, numbers) } : loaded.value.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path57.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path61.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -31522,7 +33281,7 @@ function planOf({ input, parts }, numbers) {
 }
 function lately(file2) {
   try {
-    return Date.now() - (0, import_node_fs50.statSync)(file2).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs54.statSync)(file2).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -31592,7 +33351,7 @@ function engineOf2(values, session2, output, signal, progress) {
   );
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path57.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path61.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line) => writeMessage(`${line}
 `)),
@@ -31633,7 +33392,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   return exit.ok;
 }
 async function keepResult(session2, output, id, number3, result) {
-  const log = result.log === void 0 ? void 0 : (0, import_node_path57.join)(output, result.log);
+  const log = result.log === void 0 ? void 0 : (0, import_node_path61.join)(output, result.log);
   const kept2 = {
     schema: 1,
     result,
@@ -31749,7 +33508,7 @@ function downstreamOf(plan2, own3, how, budget) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var options3 = {
+var options4 = {
   ...distroOptions,
   ...selectionOptions,
   ...runOptions,
@@ -31806,7 +33565,7 @@ var prepare = defineCommand({
   details: `Pins every repository, finds what the store has already, puts sources and base systems into the store, and writes the schedule:
 numbered tasks, the most urgent first, each with what it waits for. \`slipway work\` does tasks of it on any machine that shares the
 store, \`slipway publish\` and \`slipway report\` end the run. Jenkins' steps call these; so can anything else that starts processes.`,
-  options: options3,
+  options: options4,
   run: runPrepare
 });
 async function runPrepare(given, packages) {
@@ -31875,13 +33634,13 @@ ${difference3}
     showDiagnostics(tools);
     return exit.failed;
   }
-  (0, import_node_fs51.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs55.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
     const architectures = [...new Set(planned.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
-    const channel = await openChannel(store2, pipeline2.channel ?? "none");
-    const testable = (name5, named2) => values["no-test"] !== true && named2 && (!subject || subject.own.includes(name5) || subject.downstream.includes(name5));
+    const channel2 = await openChannel(store2, pipeline2.channel ?? "none");
+    const testable = (name5, named3) => values["no-test"] !== true && named3 && (!subject || subject.own.includes(name5) || subject.downstream.includes(name5));
     const bundle = {
       schema: 2,
       id: newRunId(planned.plan.stamp),
@@ -31900,7 +33659,7 @@ ${difference3}
       title: text2("title") ?? text2("tag") ?? text2("branch") ?? "run",
       subject,
       users,
-      channel: { name: channel.name, held: channel.value.versions },
+      channel: { name: channel2.name, held: channel2.value.versions },
       architectures,
       begun: Date.now()
     };
@@ -31924,7 +33683,7 @@ ${difference3}
       limits,
       renewBase: values["renew-base"] === true,
       signal: new AbortController().signal,
-      channelVersion: heldIn(channel.value.versions),
+      channelVersion: heldIn(channel2.value.versions),
       store: store2
     });
     if ("diagnostics" in session2) {
@@ -31957,7 +33716,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       ""
     );
     if (text2("output") === void 0) writeOutput(header + schedule);
-    else writeWhole((0, import_node_path58.resolve)(text2("output")), header + schedule);
+    else writeWhole((0, import_node_path62.resolve)(text2("output")), header + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -31966,7 +33725,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline2, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline2.locked) {
-    const file3 = (0, import_node_path58.join)(root, "lock.yaml");
+    const file3 = (0, import_node_path62.join)(root, "lock.yaml");
     if (exists(file3)) return { values: { ...values, lock: file3 }, notes: [] };
     return error(
       "lock-missing",
@@ -31988,7 +33747,7 @@ async function withLock(values, store2, pipeline2, root, state, isChange) {
         )
       ]
     };
-  const file2 = (0, import_node_path58.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file2 = (0, import_node_path62.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file2, text2.lock);
   return { values: { ...values, lock: file2 }, notes: [] };
 }
@@ -31997,7 +33756,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file2 = url2.slice("file:".length);
-    if (!(0, import_node_path58.isAbsolute)(file2) || !exists((0, import_node_path58.join)(file2, ".git"))) {
+    if (!(0, import_node_path62.isAbsolute)(file2) || !exists((0, import_node_path62.join)(file2, ".git"))) {
       const line = readIf(file2)?.split("\n")[0]?.trim();
       if (!line)
         return bad(
@@ -32017,18 +33776,18 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot.ok) return snapshot;
-  const folder = (0, import_node_path58.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path58.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path62.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path62.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path58.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path62.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path58.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path62.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, pipeline2) {
   if (values.change !== void 0) return planChange(values, values.change);
   if (pipeline2.kind === "request" && values.target !== void 0) {
@@ -32044,14 +33803,14 @@ async function planOf2(values, packages, pipeline2) {
     const { whole, changes } = compared.value;
     const planned2 = planInputs(inputs, { ...selection, changed: changedIn(changes) });
     if (!planned2.ok) return planned2;
-    const named2 = new Set(
+    const named3 = new Set(
       planned2.value.plan.scopes.flatMap((s) => s.packages.filter((p) => "named" in p.why).map((p) => p.name))
     );
     return {
       planned: planned2.value,
       subject: void 0,
       difference: renderComparison(changes),
-      users: usersOf(whole.plan.scopes, named2)
+      users: usersOf(whole.plan.scopes, named3)
     };
   }
   const read = await readValues(values, packages, { tests: values["no-test"] !== true });
@@ -32074,7 +33833,7 @@ async function targetCommit(root, name5) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path58.resolve)(change);
+  const folder = (0, import_node_path62.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository = await repositoryOf(
     workspace.value,
@@ -32123,8 +33882,8 @@ var ownPackages = (inputs, repository) => inputs.distributions.flatMap(
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs52 = require("node:fs");
-var import_node_path59 = require("node:path");
+var import_node_fs56 = require("node:fs");
+var import_node_path63 = require("node:path");
 init_diagnostics();
 init_files();
 async function gather(session2, loaded, output) {
@@ -32151,7 +33910,7 @@ async function gather(session2, loaded, output) {
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept2.log && kept2.result.log !== void 0 && kept2.result.state === "failed") {
       const text2 = await store2.readText(kept2.log);
-      if (text2 !== void 0) writeWhole((0, import_node_path59.join)(output, kept2.result.log), text2, { sync: false });
+      if (text2 !== void 0) writeWhole((0, import_node_path63.join)(output, kept2.result.log), text2, { sync: false });
     }
   });
   for (const graph2 of session2.graphs) {
@@ -32176,7 +33935,7 @@ async function gather(session2, loaded, output) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf = (values) => (0, import_node_path59.resolve)(values.output ?? "out");
+var outputOf = (values) => (0, import_node_path63.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -32201,19 +33960,23 @@ An untrusted run publishes nothing.`,
       }
       const output = outputOf(values);
       await gather(session2, loaded, output);
-      const failed3 = resultsOf(session2.graphs).some((t) => t.kind === "build" && !isDone(t.state)) || bundle.faults.length > 0;
-      if (failed3 && bundle.pipeline.strict) {
+      const failed4 = resultsOf(session2.graphs).some((t) => t.kind === "build" && !isDone(t.state)) || bundle.faults.length > 0;
+      if (failed4 && bundle.pipeline.strict) {
         writeMessage("this track is strict: nothing is published of a run that has a failure\n");
         return exit.failed;
       }
-      const channel = await openChannel(session2.store, bundle.pipeline.channel);
-      const published = await publishChannel(channel, {
+      const channel2 = await openChannel(session2.store, bundle.pipeline.channel);
+      const published = await publishChannel(channel2, {
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        folder: output,
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path63.join)(output, "apt")),
+        settings: repositorySettings(bundle.distro),
         organization: bundle.distro.organization,
         signingKey: secret ?? keyOf(bundle.distro.signing_key, session2.input.state, bundle.distro.organization),
+        stamp: bundle.plan.stamp,
+        run: bundle.id,
+        now: Date.now(),
         partial: bundle.partial,
         belongs: (scope, debian) => bundle.distributions.find((d) => d.name === scope.distribution)?.debian.includes(debian) === true
       });
@@ -32226,9 +33989,9 @@ An untrusted run publishes nothing.`,
         );
       writeOutput(published.sources.join("\n"));
       const bad2 = published.diagnostics.some(isError) || published.lost.length > 0;
-      if (!bad2 && !failed3) {
+      if (!bad2 && !failed4) {
         const platforms = await platformsOf({ state: session2.input.state, distro: bundle.distro }, session2.graphs);
-        await session2.store.writeJson(lockName(channel.name), {
+        await session2.store.writeJson(lockName(channel2.name), {
           lock: renderLock(makeLock(bundle.plan.stamp, session2.input.distributions, platforms))
         });
       }
@@ -32265,9 +34028,9 @@ async function tell(session2, loaded, output) {
   const results = resultsOf(session2.graphs);
   const verdicts = await judgeTests(session2.graphs, session2.store, bundle.plan.stamp);
   for (const t of results) {
-    const verdict = verdicts.get(t.id);
-    if (verdict) t.reason += `
-${verdict}`;
+    const verdict2 = verdicts.get(t.id);
+    if (verdict2) t.reason += `
+${verdict2}`;
   }
   const before2 = bundle.subject || bundle.untrusted !== void 0 ? await lastGood(session2) : /* @__PURE__ */ new Map();
   if (bundle.subject) tellBefore(session2, loaded, before2);
@@ -32288,14 +34051,14 @@ ${verdict}`;
   const tails = (t) => t.log === void 0 ? [] : tellingPart(readLog(t.log));
   writeMessage(
     renderSummary(
-      results.map((t) => t.log === void 0 ? t : { ...t, log: (0, import_node_path59.join)(output, t.log) }),
+      results.map((t) => t.log === void 0 ? t : { ...t, log: (0, import_node_path63.join)(output, t.log) }),
       tails,
       Date.now() - bundle.begun
     )
   );
-  const failed3 = results.some((t) => !isDone(t.state)) || bundle.faults.length > 0;
+  const failed4 = results.some((t) => !isDone(t.state)) || bundle.faults.length > 0;
   writeOutput(renderHeadline(bundle.title, results, bundle.faults.length, abi2));
-  return failed3 ? exit.failed : exit.ok;
+  return failed4 ? exit.failed : exit.ok;
 }
 async function lastGood({ graphs: runs, store: store2 }) {
   return new Map(
@@ -32338,20 +34101,20 @@ async function tellAbi(session2, { bundle }, before2, output) {
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs52.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs56.rmSync)(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path59.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path63.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed].sort();
 }
 function readLog(file2) {
   try {
-    return (0, import_node_fs52.readFileSync)(file2, "utf8").slice(-4e5);
+    return (0, import_node_fs56.readFileSync)(file2, "utf8").slice(-4e5);
   } catch {
     return "";
   }
@@ -32668,9 +34431,9 @@ var query = defineCommand({
     recursive: { type: "boolean", short: "r", help: "through others too (deps, rdeps)" },
     json: { type: "boolean", help: "as data" }
   },
-  async run(values, [what, ...names]) {
+  async run(values, [what, ...names2]) {
     const question = what !== void 0 && Object.hasOwn(questions, what) ? questions[what] : void 0;
-    if (!question || (question.names === "any" ? names.length > 1 : names.length !== question.names)) {
+    if (!question || (question.names === "any" ? names2.length > 1 : names2.length !== question.names)) {
       const near = what === void 0 || question ? void 0 : nearest(what, Object.keys(questions));
       writeMessage(
         `slipway query: ${question ? `it is \`query ${question.usage}\`` : `ask one of ${Object.keys(questions).join(", ")}${near ? `; did you mean ${near}?` : ""}`}
@@ -32690,7 +34453,7 @@ var query = defineCommand({
           ...what === "rdeps" && !values.recursive ? r.evaluated.names.flatMap((_, n) => r.evaluated.needs(n).map((d) => d.name)) : []
         ])
       );
-      const unknown2 = names.filter((n) => !known2.has(n));
+      const unknown2 = names2.filter((n) => !known2.has(n));
       if (unknown2.length) {
         showDiagnostics(
           unknown2.map((n) => {
@@ -32703,7 +34466,7 @@ var query = defineCommand({
         return exit.failed;
       }
     }
-    const answer2 = await question.ask(planned.value, names, values);
+    const answer2 = await question.ask(planned.value, names2, values);
     if (values.json) writeOutput(`${JSON.stringify(answer2.data)}
 `);
     else if (answer2.rows.length) writeOutput(renderTable(answer2.head, answer2.rows));
@@ -32817,8 +34580,8 @@ function simulate(work2, lanes, costs) {
     }
     const hand = [];
     let sum = 0;
-    const most3 = Math.min(batchSeconds, (workLeft / lanes - remaining[ready[0]] * pathPart) * slackPart);
-    while (ready.length && hand.length < batchMost && (!hand.length || sum + expected[ready[0]] <= most3 && ready.length > lanes)) {
+    const most5 = Math.min(batchSeconds, (workLeft / lanes - remaining[ready[0]] * pathPart) * slackPart);
+    while (ready.length && hand.length < batchMost && (!hand.length || sum + expected[ready[0]] <= most5 && ready.length > lanes)) {
       const t = ready.shift();
       hand.push(t);
       sum += expected[t];
@@ -33031,7 +34794,7 @@ function workOf(scopes, known2, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path60 = require("node:path");
+var import_node_path64 = require("node:path");
 var store = defineCommand({
   summary: "show, verify or clean up the store",
   usage: "store [show|verify|gc]",
@@ -33058,13 +34821,13 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     }
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
-    if (what === "show") return show(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path60.join)(state, "verify"));
-    return collect(opened, days, values["dry-run"] === true);
+    if (what === "show") return show2(opened, values.json === true);
+    if (what === "verify") return verify(opened, (0, import_node_path64.join)(state, "verify"));
+    return collect2(opened, days, values["dry-run"] === true);
   }
 });
-var megabytes = (n) => `${(n / 1e6).toFixed(1)} MB`;
-async function show(opened, json2) {
+var megabytes2 = (n) => `${(n / 1e6).toFixed(1)} MB`;
+async function show2(opened, json2) {
   const kinds2 = {};
   for (const kind of [
     "objects",
@@ -33074,6 +34837,7 @@ async function show(opened, json2) {
     "bases",
     "runs",
     "channels",
+    "states",
     "locks",
     "history",
     "index",
@@ -33093,7 +34857,7 @@ async function show(opened, json2) {
       `${opened.blobs.where}
 ${renderTable(
         ["what", "how many", "size"],
-        Object.entries(kinds2).map(([k, v]) => [k, String(v.things), megabytes(v.bytes)])
+        Object.entries(kinds2).map(([k, v]) => [k, String(v.things), megabytes2(v.bytes)])
       )}`
     );
   return exit.ok;
@@ -33121,7 +34885,7 @@ async function verify(opened, cache) {
   return bad2.length ? exit.failed : exit.ok;
 }
 var grace = 864e5;
-async function collect(opened, days, dry) {
+async function collect2(opened, days, dry) {
   const now = Date.now();
   const keys = /* @__PURE__ */ new Set();
   const objects = /* @__PURE__ */ new Set();
@@ -33135,19 +34899,27 @@ async function collect(opened, days, dry) {
     const run2 = await opened.readJson(name5);
     for (const t of Object.values(run2?.tasks ?? {})) keys.add(t.key);
   }
+  const listed = /* @__PURE__ */ new Set();
   for await (const { name: name5 } of opened.blobs.list("channels")) {
-    const channel = await opened.readJson(name5);
-    for (const suite2 of Object.values(channel?.suites ?? {}))
-      for (const held of Object.values(suite2)) {
-        keys.add(held.key);
-        keep(held.files);
-      }
+    const channel2 = await openChannel(opened, name5.slice("channels/".length).replace(/\.json$/, ""));
+    const states = await opened.many(channel2.file.states, ({ id }) => readState(opened, id));
+    for (const { id } of channel2.file.states) listed.add(id);
+    for (const state of states) keep([...Object.values(state?.indices ?? {}), state?.lock]);
+    for (const suites of [channel2.former, ...states.map((s) => s?.suites)])
+      for (const suite2 of Object.values(suites ?? {}))
+        for (const held of Object.values(suite2)) {
+          keys.add(held.key);
+          keep(held.files);
+        }
   }
   for await (const { name: name5 } of opened.blobs.list("index")) {
     const index = await opened.readIndex(name5.slice("index/".length).replace(/\.json\.gz$/, ""));
     for (const key of [...index.builds.keys(), ...index.tests.keys()]) keys.add(key);
   }
   const remove2 = [];
+  for await (const { name: name5, size, modified } of opened.blobs.list("states"))
+    if (!listed.has(name5.split("/").pop().replace(".json.gz", "")) && now - modified >= grace)
+      remove2.push({ name: name5, size });
   const records = async (kind) => {
     for await (const { name: name5, size, modified } of opened.blobs.list(kind)) {
       const key = name5.split("/").pop().replace(/\.json$/, "");
@@ -33186,7 +34958,7 @@ async function collect(opened, days, dry) {
   remove2.sort((a, b) => order3(a.name) - order3(b.name));
   if (!dry) for (const { name: name5 } of remove2) await opened.blobs.remove(name5);
   writeOutput(
-    `${dry ? "would remove" : "removed"} ${remove2.length} things of ${megabytes(remove2.reduce((n, r) => n + r.size, 0))}; ${kept2} objects stay
+    `${dry ? "would remove" : "removed"} ${remove2.length} things of ${megabytes2(remove2.reduce((n, r) => n + r.size, 0))}; ${kept2} objects stay
 `
   );
   return exit.ok;
@@ -33275,14 +35047,14 @@ slipway COMMAND --help prints a command's options and examples.
 Exit codes: 0 success, 1 faults in the input or a failed build, 2 usage, 70 internal error.
 `;
 function helpOf(name5, command) {
-  const options4 = optionsOf(command).map(([key, o]) => [optionLabel(key, o), o.help]);
+  const options5 = optionsOf(command).map(([key, o]) => [optionLabel(key, o), o.help]);
   return [
     prose(`${name5}: ${command.summary}`),
     `Usage: slipway ${command.usage}
 `,
     ...command.details ? [prose(command.details)] : [],
     `Options:
-${table(options4)}`,
+${table(options5)}`,
     ...command.examples?.length ? [`Examples:
 ${command.examples.map((e) => `    ${e}
 `).join("")}`] : []
@@ -33330,12 +35102,12 @@ ${all.map((e) => `    '${e.name}:${zshText(e.summary)}'`).join("\n")}
   fi
   case $words[2] in
 ${all.map((e) => {
-  const options4 = e.options.map(
+  const options5 = e.options.map(
     (o) => `      '--${o.name}[${zshText(o.help)}]${o.takesValue ? ":value:_files" : ""}'`
   );
   return `    ${e.name})
       _arguments \\
-${[...options4, "      '*:argument:_files'"].join(" \\\n")} ;;`;
+${[...options5, "      '*:argument:_files'"].join(" \\\n")} ;;`;
 }).join("\n")}
   esac
 }
@@ -33345,9 +35117,9 @@ var fish = (all) => `# fish completion for slipway
 ${all.map((e) => `complete -c slipway -n __fish_use_subcommand -f -a ${e.name} -d ${quoted2(e.summary)}`).join("\n")}
 ${all.flatMap(
   (e) => e.options.map((o) => {
-    const short2 = o.short ? ` -s ${o.short}` : "";
+    const short3 = o.short ? ` -s ${o.short}` : "";
     const value2 = o.takesValue ? " -r" : "";
-    return `complete -c slipway -n '__fish_seen_subcommand_from ${e.name}' -l ${o.name}${short2}${value2} -d ${quoted2(o.help)}`;
+    return `complete -c slipway -n '__fish_seen_subcommand_from ${e.name}' -l ${o.name}${short3}${value2} -d ${quoted2(o.help)}`;
   })
 ).join("\n")}
 `;
@@ -33373,30 +35145,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs53 = require("node:fs");
-var import_node_path61 = require("node:path");
+var import_node_fs57 = require("node:fs");
+var import_node_path65 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path61.join)(output, "logs");
+  const root = (0, import_node_path65.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
-    entries = (0, import_node_fs53.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs57.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries) {
     const name5 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name5) continue;
-    const path2 = (0, import_node_path61.join)(root, entry);
-    const status = (0, import_node_fs53.lstatSync)(path2);
+    const path2 = (0, import_node_path65.join)(root, entry);
+    const status = (0, import_node_fs57.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name5[1], package: name5[2], test: name5[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs53.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs57.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -33419,12 +35191,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path61.join)((0, import_node_path61.resolve)(findDistro(values), ".."), "out") : (0, import_node_path61.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path65.join)((0, import_node_path65.resolve)(findDistro(values), ".."), "out") : (0, import_node_path65.resolve)(values.output);
     const all = logsIn(output);
     if (name5 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path61.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path65.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -33436,7 +35208,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path61.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path65.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name5 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -33497,9 +35269,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs54 = require("node:fs");
+var import_node_fs58 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path62 = require("node:path");
+var import_node_path66 = require("node:path");
 init_diagnostics();
 var types2 = {
   html: "text/html; charset=utf-8",
@@ -33507,7 +35279,7 @@ var types2 = {
   svg: "image/svg+xml",
   xml: "application/xml"
 };
-function fileOf2(root, url2) {
+function fileOf(root, url2) {
   let path2;
   try {
     path2 = decodeURIComponent(new URL(url2, "http://localhost").pathname);
@@ -33516,27 +35288,27 @@ function fileOf2(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file2 = (0, import_node_fs54.realpathSync)((0, import_node_path62.join)(root, path2));
-    return file2.startsWith(`${(0, import_node_fs54.realpathSync)(root)}/`) && (0, import_node_fs54.lstatSync)(file2).isFile() ? file2 : void 0;
+    const file2 = (0, import_node_fs58.realpathSync)((0, import_node_path66.join)(root, path2));
+    return file2.startsWith(`${(0, import_node_fs58.realpathSync)(root)}/`) && (0, import_node_fs58.lstatSync)(file2).isFile() ? file2 : void 0;
   } catch {
     return void 0;
   }
 }
 function answer(root, request, response) {
   const { method = "GET", url: url2 = "/" } = request;
-  const file2 = method === "GET" || method === "HEAD" ? fileOf2(root, url2) : void 0;
+  const file2 = method === "GET" || method === "HEAD" ? fileOf(root, url2) : void 0;
   response.on("finish", () => writeMessage(`${response.statusCode} ${method} ${printable(url2)}
 `));
   if (file2 === void 0) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size } = (0, import_node_fs54.lstatSync)(file2);
+  const { size } = (0, import_node_fs58.lstatSync)(file2);
   const type = types2[/\.([a-z]+)$/.exec(file2)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs54.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs58.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -33561,9 +35333,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path62.join)((0, import_node_path62.resolve)(findDistro(values), ".."), "out") : (0, import_node_path62.resolve)(values.output);
-    const root = (0, import_node_path62.join)(output, "apt");
-    if (!(0, import_node_fs54.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path66.join)((0, import_node_path66.resolve)(findDistro(values), ".."), "out") : (0, import_node_path66.resolve)(values.output);
+    const root = (0, import_node_path66.join)(output, "apt");
+    if (!(0, import_node_fs58.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -33609,6 +35381,9 @@ var commands = {
   work,
   publish,
   report,
+  channel,
+  promote,
+  rollback,
   simulate: simulate2,
   store,
   abi,
@@ -33621,10 +35396,10 @@ var commands = {
 
 // ts-src/cli/cli.ts
 async function main(args) {
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs55.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
-  const [name5, ...rest] = args;
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs59.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  const [name5, ...rest2] = args;
   if (name5 === void 0 || name5 === "--help" || name5 === "-h" || name5 === "help") {
-    if (name5 === "help" && rest[0] !== void 0) return main([rest[0], "--help"]);
+    if (name5 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);
     (name5 === void 0 ? writeMessage : writeOutput)(overview(commands));
     return name5 === void 0 ? exit.usage : exit.ok;
   }
@@ -33645,7 +35420,7 @@ async function main(args) {
   }
   let parsed;
   try {
-    const options4 = Object.fromEntries(
+    const options5 = Object.fromEntries(
       Object.entries({ ...command.options, help: { type: "boolean", short: "h" } }).map(([k, o]) => [
         k,
         {
@@ -33655,7 +35430,7 @@ async function main(args) {
         }
       ])
     );
-    parsed = (0, import_node_util.parseArgs)({ args: rest, options: options4, allowPositionals: true });
+    parsed = (0, import_node_util.parseArgs)({ args: rest2, options: options5, allowPositionals: true });
   } catch (e) {
     const unknown2 = /'--?([^' ]+)/.exec(e.message)?.[1];
     const near = unknown2 && nearest(unknown2, Object.keys(command.options));

@@ -147,9 +147,11 @@ export async function rollBack(input: RollbackInput, outlet: Outlet): Promise<Re
   }
   const count = (of: (suite: string, debian: string) => boolean) =>
     Object.entries(before).reduce((n, [s, packages]) => n + Object.keys(packages).filter((d) => of(s, d)).length, 0);
-  const kept = pointer
-    ? count((s, d) => state.suites[s]?.[d] !== undefined && !sameFiles(before[s]![d]!, state.suites[s]![d]))
-    : 0;
+  const differs = (s: string, d: string): boolean => {
+    const [now, then] = [before[s]?.[d], state.suites[s]?.[d]];
+    return now !== undefined && then !== undefined && !sameFiles(now, then);
+  };
+  const kept = pointer ? count(differs) : 0;
   const gone = count((s, d) => suites[s]?.[d] === undefined);
   const draft: Draft = {
     kind: 'rollback',
