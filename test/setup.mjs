@@ -1,7 +1,7 @@
 // Installs what the tests need, as root; a plain user is told what is missing. At the end it removes what the tests made
 // outside of their own folders, unless SLIPWAY_KEEP_TEST_CACHE is set.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { exclusively } from './mutex.mjs';
 
@@ -91,7 +91,13 @@ function end() {
   if (entry.split(':')[5] === plainUser.home)
     spawnSync('userdel', ['--remove', plainUser.name], { stdio: ['ignore', 'ignore', 'ignore'] });
   rmSync(plainUser.home, { recursive: true, force: true });
-  if (!existsSync(keepFile)) rmSync(cache, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  if (existsSync(keepFile)) return;
+  // What a test that was stopped left mounted there.
+  const mounts = readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[1] ?? '');
+  for (const mount of mounts.filter((m) => m.startsWith(`${cache}/`)).reverse()) spawnSync('umount', ['--lazy', mount]);
+  rmSync(cache, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
 }
 
 export default async function setup() {

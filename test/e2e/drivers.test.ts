@@ -3,7 +3,7 @@ import { appendFileSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSy
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundle, cache, debs, discard, example, execute, slipway, states } from './helpers.ts';
+import { bundle, cache, debs, discard, example, execute, mountsUnder, slipway, states } from './helpers.ts';
 import { plainUser } from '../setup.mjs';
 
 const mini = [
@@ -129,8 +129,11 @@ describe('with docker', () => {
     for (let i = 0; i < 120 && (await execute('docker', ['info'], { env })).code !== 0; i++) await sleep(500);
   });
   afterAll(async () => {
+    // The daemon unmounts its folder at its end, which takes long on a busy machine.
+    const ended = new Promise((resolve) => daemon.once('exit', resolve));
     daemon.kill('SIGTERM');
-    for (let i = 0; i < 60 && existsSync(join(cache, 'docker.pid')); i++) await sleep(500);
+    await Promise.race([ended, sleep(120_000).then(() => daemon.kill('SIGKILL'))]);
+    for (const mount of mountsUnder(data)) spawnSync('umount', ['--lazy', mount.split(' ')[1]!]);
     await discard(data);
   });
 
