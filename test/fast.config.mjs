@@ -1,0 +1,17 @@
+// npm run test:fast: the unit tests that need no more than Node and git.
+import { defineConfig } from 'vitest/config';
+import { textFiles } from './vitest.config.mjs';
+
+/** These run a compiler, Java, gpg, moto, or archive tools; `npm test` runs them. */
+const needTools = ['interface', 'farm', 's3', 'signing', 'sources'];
+
+export default defineConfig({
+  plugins: [textFiles],
+  define: { SLIPWAY_VERSION: '"test"' },
+  test: {
+    root: new URL('..', import.meta.url).pathname,
+    include: ['test/unit/**/*.test.ts'],
+    exclude: needTools.map((name) => `test/unit/${name}.test.ts`),
+    testTimeout: 600_000,
+  },
+});
