@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { debs, discard, resultOf, slipway, workspace } from './helpers.ts';
 import { writeTiny } from './tiny.ts';
@@ -53,5 +55,42 @@ describe('tests that need packages of the distribution', () => {
     const ran = await slipway(['test', '--rebuild', 'app'], folder);
     expect(ran.code, ran.stderr).toBe(0);
     expect(states()).toMatchObject({ app: 'built', 'app:test': 'passed', 'checks:test': 'passed' });
+  });
+});
+
+describe('system packages that the archive does not have', () => {
+  const folder = workspace('lacking');
+  afterAll(() => discard(folder));
+
+  it('are told before the first build with their keys, and block only what needs them', async () => {
+    writeTiny(
+      folder,
+      {
+        app: { manifest: '<depend>good_key</depend>\n<exec_depend>bad_key</exec_depend>\n' },
+        above: { manifest: '<depend>app</depend>\n' },
+        tool: { manifest: '<test_depend>test_key</test_depend>\n' },
+      },
+      'rosdep: [rosdep.yaml]\n',
+    );
+    writeFileSync(
+      join(folder, 'rosdep.yaml'),
+      '# keys\ngood_key: { debian: [zlib1g-dev] }\nbad_key:\n  debian: [zlib1g, python3-catkin-pkg-modules]\ntest_key: { debian: [no-such-thing-at-all] }\n',
+    );
+    const ran = await slipway(['build'], folder);
+    expect(ran.code).toBe(1);
+    expect(ran.stderr).toMatch(
+      /rosdep\.yaml:3: error: the archive of debian bookworm \(amd64\) has no package 'python3-catkin-pkg-modules', which the rosdep key 'bad_key' gives: needed by app/,
+    );
+    expect(ran.stderr).toContain("did you mean 'python3-catkin-pkg'?");
+    expect(ran.stderr).toMatch(/rosdep\.yaml:5: warning: .*'no-such-thing-at-all'.*tests of tool/);
+    expect(ran.stderr.indexOf('python3-catkin-pkg-modules')).toBeLessThan(ran.stderr.indexOf('building '));
+    expect(Object.fromEntries(resultOf(folder).map((r) => [r.name, [r.state, r.reason]]))).toEqual({
+      app: ['blocked', "'python3-catkin-pkg-modules' is not in the archive of debian bookworm"],
+      above: ['stopped', "'app' is blocked"],
+      tool: ['built', 'new or changed inputs'],
+    });
+    const checked = await slipway(['validate'], folder);
+    expect(checked.code).toBe(1);
+    expect(checked.stderr).toMatch(/rosdep\.yaml:3: error: .*python3-catkin-pkg-modules.* \[system-missing\]/);
   });
 });

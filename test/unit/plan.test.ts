@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { distroSchema, type Distro } from '../../ts-src/model/distro.ts';
 import type { DistributionInput, SourcePackage } from '../../ts-src/model/plan.ts';
 import { parsePlan } from '../../ts-src/model/plan-schema.ts';
-import { closuresOf } from '../../ts-src/plan/closure.ts';
+import { closuresOf, remainingPaths } from '../../ts-src/plan/closure.ts';
+import { findCycles } from '../../ts-src/query/query.ts';
 import { join, NameIndex, type PackageNameSet } from '../../ts-src/plan/package-name-set.ts';
 import { makePlan } from '../../ts-src/plan/plan.ts';
 import type { Selection } from '../../ts-src/plan/select.ts';
@@ -231,6 +232,69 @@ lib/package.xml:2: warning: 'lib' needs 'from_pip' (<exec_depend>), which rosdep
     expect(p.diagnostics.map((d) => [d.severity, d.code])).toEqual([['warning', 'cycle-group']]);
     expect(names(p)).toEqual(['gen', 'plugin']);
     expect(p.plan.scopes[0]!.packages.some((q) => q.blocked)).toBe(false);
+  });
+
+  it('a cycle elsewhere changes neither how deep packages lie nor their order', () => {
+    const plain = [
+      sourcePackage('x', [['exec_depend', 'z']]),
+      sourcePackage('y', [['build_depend', 'x']]),
+      sourcePackage('z', []),
+    ];
+    const cycle = [
+      sourcePackage('core', [['group_depend', 'g']]),
+      sourcePackage('m1', [['buildtool_depend', 'core']], '1.0.0', '<member_of_group>g</member_of_group>'),
+    ];
+    const { plan, diagnostics } = planOf([...plain, ...cycle]);
+    const depths = Object.fromEntries(plan.scopes[0]!.packages.map((p) => [p.name, p.depth]));
+    expect(depths).toEqual({ z: 0, x: 1, y: 2, core: 0, m1: 1 });
+    expect(names({ plan } as ReturnType<typeof planOf>).filter((n) => 'xyz'.includes(n))).toEqual(['z', 'x', 'y']);
+    expect(diagnostics.map((d) => d.code)).toEqual(['cycle-group']);
+    const milliseconds = () => 10;
+    expect(remainingPaths(plan.scopes[0]!.packages, milliseconds).reduce((a, b) => Math.max(a, b))).toBe(30);
+    // Packages that need each other to run lie equally deep, whatever stands between them.
+    const ring = [
+      sourcePackage('a', [['exec_depend', 'b']]),
+      sourcePackage('b', [
+        ['exec_depend', 'a'],
+        ['depend', 'y'],
+      ]),
+      sourcePackage('top', [['depend', 'a']]),
+    ];
+    expect(
+      Object.fromEntries(planOf([...plain, ...ring]).plan.scopes[0]!.packages.map((p) => [p.name, p.depth])),
+    ).toEqual({ z: 0, x: 1, y: 2, a: 3, b: 3, top: 4 });
+  });
+
+  it('leaves out no more edges of groups than close a cycle', () => {
+    const member = (name: string, tags: [string, string][]) =>
+      sourcePackage(name, tags, '1.0.0', '<member_of_group>g</member_of_group>');
+    // One edge of each must go; of the two that are left over one more, since they close a cycle together.
+    const { plan, diagnostics } = planOf([
+      sourcePackage('core', [['group_depend', 'g']]),
+      member('m1', [['buildtool_depend', 'core']]),
+      sourcePackage('other', [['group_depend', 'g']]),
+      member('m2', [['depend', 'other']]),
+    ]);
+    const edges = Object.fromEntries(plan.scopes[0]!.packages.map((p) => [p.name, p.build]));
+    expect(edges).toEqual({ core: [], m1: ['core'], m2: ['other'], other: ['m1'] });
+    expect(diagnostics.map((d) => d.message.split(' only ')[0])).toEqual([
+      "'core' needs 'm1'",
+      "'core' needs 'm2'",
+      "'other' needs 'm2'",
+    ]);
+  });
+
+  it('finds the cycles that tests close, and none where only a run dependency leads back', () => {
+    const found = (packages: SourcePackage[]) =>
+      findCycles(planOf(packages).resolvers[0]!.evaluated).map((c) => [
+        c.kind,
+        c.packages.join(' '),
+        c.trail.map((e) => `${e.from} ${e.tag} ${e.to}`),
+      ]);
+    expect(found([sourcePackage('a', [['test_depend', 'b']]), sourcePackage('b', [['exec_depend', 'a']])])).toEqual([]);
+    expect(found([sourcePackage('a', [['test_depend', 'b']]), sourcePackage('b', [['build_depend', 'a']])])).toEqual([
+      ['test', 'a b', ['a test_depend b', 'b build_depend a']],
+    ]);
   });
 
   it('warns where only a test dependency closes a cycle, names that edge, and builds all', () => {

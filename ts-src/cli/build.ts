@@ -32,6 +32,7 @@ import {
   defineCommand,
 } from './command.ts';
 import { Scheduler, type Progress } from '../engine/scheduler.ts';
+import { archiveCheck } from './archive-check.ts';
 import { judgeTests, resultsOf, writeOutputs } from './outputs.ts';
 import { readAndPlan, reporter, type Planned } from './planning.ts';
 import { makeProgress } from './progress.ts';
@@ -195,6 +196,7 @@ async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): 
     distributions: planned.distributions,
     lock: planned.lock,
     bases: {},
+    checkArchive: archiveCheck(planned),
     untrusted: values.untrusted,
     tested: (p) => wanted.tests && 'named' in p.why,
   };
@@ -214,10 +216,8 @@ async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): 
       store,
       ...(values.retries === undefined ? {} : { retries: Number(values.retries) }),
     });
-    if ('diagnostics' in session) {
-      showDiagnostics(session.diagnostics);
-      return exit.failed;
-    }
+    if (!attempt || !('graphs' in session)) showDiagnostics(session.diagnostics);
+    if (!('graphs' in session)) return exit.failed;
     for (const key of lost) session.hints.builds.delete(key);
     if (values['dry-run'] === true) return foretell(values, session, wanted, rebuild);
     await runEngine(values, session, wanted, attempt ? () => false : rebuild);

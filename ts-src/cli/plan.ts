@@ -1,4 +1,4 @@
-import { isError } from '../model/diagnostics.ts';
+import { isError, sorted, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { countFaults, plural } from '../render/diagnostics.ts';
 import { renderPlan } from '../render/plan.ts';
 import {
@@ -10,7 +10,12 @@ import {
   showDiagnostics,
   defineCommand,
 } from './command.ts';
-import { readAndPlan } from './planning.ts';
+import { checkArchives } from './archive-check.ts';
+import { readAndPlan, type Planned } from './planning.ts';
+
+/** What was found while planning, and what the archives of bases that are at hand lack. */
+const withArchives = (planned: Result<Planned>): Diagnostic[] =>
+  planned.ok ? sorted([...planned.diagnostics, ...checkArchives(planned.value)]) : planned.diagnostics;
 
 export const plan = defineCommand({
   summary: 'show what would be built, on what, in which order and why',
@@ -24,10 +29,11 @@ export const plan = defineCommand({
   },
   async run(values, packages) {
     const planned = await readAndPlan(values, packages);
-    showDiagnostics(planned.diagnostics);
+    const diagnostics = withArchives(planned);
+    showDiagnostics(diagnostics);
     if (!planned.ok) return exit.failed;
     writeOutput(values.json ? `${JSON.stringify(planned.value.plan)}\n` : renderPlan(planned.value.plan));
-    return planned.diagnostics.some(isError) ? exit.failed : exit.ok;
+    return diagnostics.some(isError) ? exit.failed : exit.ok;
   },
 });
 
@@ -37,15 +43,16 @@ export const validate = defineCommand({
   options: { ...distroOptions },
   async run(values) {
     const planned = await readAndPlan(values, [], { everyKey: true });
-    showDiagnostics(planned.diagnostics);
-    if (!planned.ok || planned.diagnostics.some(isError)) return exit.failed;
+    const diagnostics = withArchives(planned);
+    showDiagnostics(diagnostics);
+    if (!planned.ok || diagnostics.some(isError)) return exit.failed;
     const { plan, workspace } = planned.value;
     const builds = plan.scopes.reduce((n, s) => n + s.packages.length * s.targets.length, 0);
     const targets = plural(
       plan.scopes.reduce((n, s) => n + s.targets.length, 0),
       'target',
     );
-    const warnings = planned.diagnostics.length ? ` (${countFaults(planned.diagnostics)})` : '';
+    const warnings = diagnostics.length ? ` (${countFaults(diagnostics)})` : '';
     writeMessage(`${workspace.file} is valid: ${plural(builds, 'build')} for ${targets}${warnings}\n`);
     return exit.ok;
   },

@@ -97,8 +97,8 @@ export class Scheduler {
   async start(): Promise<Outlook> {
     for (const graph of this.graphs) {
       graph.scope.packages.forEach((p, n) => {
-        if (!p.blocked) return;
-        this.finish(graph, n, 'blocked', p.blocked);
+        const why = p.blocked ?? graph.lacking.get(p.name);
+        if (why !== undefined) this.finish(graph, n, 'blocked', why);
       });
       graph.results.forEach((t, task) => {
         if (t?.state === 'waiting' && this.waits.get(graph)!.pending[task] === 0) this.resolve(graph, task);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { error, type Diagnostic } from '../model/diagnostics.ts';
+import { error, sorted, type Diagnostic } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
 import type { Lockfile } from '../model/lockfile.ts';
 import { scopeId } from '../model/names.ts';
@@ -7,6 +7,7 @@ import type { DistributionInput, Plan, PlannedPackage } from '../model/plan.ts';
 import type { BriefRecord, Hints } from '../model/result.ts';
 import { readJson, writeWhole } from '../io/files.ts';
 import { matcher } from '../plan/globs.ts';
+import { archiveNames } from '../sandbox/archive-names.ts';
 import { ensureBase, hostProxy, type Base } from '../sandbox/base-system.ts';
 import type { Driver } from '../sandbox/driver.ts';
 import { storedBase, toldBase } from '../sandbox/stored-base.ts';
@@ -26,11 +27,20 @@ export interface RunInput {
   lock: Lockfile | undefined;
   /** Name of the place of an untrusted run in the store. */
   untrusted: string | undefined;
+  /** Checks a plan's system packages against what the archive of a base has. */
+  checkArchive?: ArchiveCheck;
   /** Whose tests are tasks. */
   tested: (p: PlannedPackage) => boolean;
   /** By platform and architecture (`bookworm-amd64`): the base that the plan was made with. */
   bases: Record<string, { digest: string; archive: string }>;
 }
+
+/** What of a scope can't be built since the archive lacks system packages: by package why, and what to tell. */
+export type ArchiveCheck = (
+  scope: Plan['scopes'][number],
+  target: TaskGraph['target'],
+  names: ReadonlySet<string>,
+) => { blocked: ReadonlyMap<string, string>; diagnostics: Diagnostic[] };
 
 export interface Limits {
   workers: number;
@@ -74,6 +84,8 @@ export interface Session {
   graphs: TaskGraph[];
   /** What no machine here can do. */
   waiting: string[];
+  /** What was found before anything is built. */
+  diagnostics: Diagnostic[];
   history: History;
   hints: Hints;
   channelVersion: (scope: Plan['scopes'][number], target: TaskGraph['target'], debian: string) => string | undefined;
@@ -164,7 +176,7 @@ export async function openSession(
     }
   history.hint(hints.builds.values());
   const prepared = await prepareScopes(input, options, store, history);
-  if ('diagnostics' in prepared) return prepared;
+  if (!('graphs' in prepared)) return prepared;
   return {
     say: options.say,
     input,
@@ -185,7 +197,7 @@ async function prepareScopes(
   options: SessionOptions,
   store: Store,
   history: History,
-): Promise<{ graphs: TaskGraph[]; waiting: string[] } | { diagnostics: Diagnostic[] }> {
+): Promise<Pick<Session, 'graphs' | 'waiting' | 'diagnostics'> | { diagnostics: Diagnostic[] }> {
   const { plan, distro, state } = input;
   const own = ownArchitecture();
   const log = join(state, 'slipway.log');
@@ -193,6 +205,7 @@ async function prepareScopes(
   const waiting: string[] = [];
   const systems = new Map<string, AptResolver>();
   const graphs: TaskGraph[] = [];
+  const lacking = new Map<string, Diagnostic>();
   const skipped = matcher(distro.tests.skip);
   for (const scope of plan.scopes) {
     for (const target of scope.targets) {
@@ -235,6 +248,9 @@ async function prepareScopes(
         );
         systems.set(id, system);
       }
+      const names = input.checkArchive && !tells ? archiveNames(system.base) : undefined;
+      const check = names && input.checkArchive?.(scope, target, names);
+      for (const d of check?.diagnostics ?? []) lacking.set(d.message, d);
       graphs.push(
         makeTaskGraph(
           scope,
@@ -244,9 +260,10 @@ async function prepareScopes(
           distro.reuse === 'full',
           history.get,
           (p) => !p.blocked && input.tested(p) && !skipped(p.name),
+          check?.blocked,
         ),
       );
     }
   }
-  return diagnostics.length ? { diagnostics } : { graphs, waiting };
+  return diagnostics.length ? { diagnostics } : { graphs, waiting, diagnostics: sorted([...lacking.values()]) };
 }

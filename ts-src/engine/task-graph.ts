@@ -20,6 +20,8 @@ export interface TaskGraph {
   closures: Closures;
   interfaceDigests: InterfaceDigests;
   count: number;
+  /** Packages that can't be built on this target, since its archive lacks what they need: by name, why. */
+  lacking: ReadonlyMap<string, string>;
   /** By task. Those of packages whose tests were not asked for stay undefined. */
   results: (TaskResult | undefined)[];
   /** By package: what its build made, and its tests gave. */
@@ -45,6 +47,7 @@ export function makeTaskGraph(
   full: boolean,
   history: (name: string) => number | undefined,
   tested: (p: PlannedPackage) => boolean,
+  lacking: ReadonlyMap<string, string> = new Map(),
 ): TaskGraph {
   const { packages } = scope;
   const closures = closuresOf(scope);
@@ -58,6 +61,7 @@ export function makeTaskGraph(
     system,
     closures,
     count: packages.length,
+    lacking,
     records,
     tests: packages.map(() => undefined),
     sets: packages.map(() => undefined),

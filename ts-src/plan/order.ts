@@ -1,6 +1,6 @@
 import { error, warning, type Diagnostic } from '../model/diagnostics.ts';
 import type { PlannedPackage } from '../model/plan.ts';
-import { cycles, doubled, order, packageTrail } from '../graph/graph.ts';
+import { cycles, doubled, inverse, order, packageTrail } from '../graph/graph.ts';
 import { forBuild, forRun, forTest, type Evaluated, type Need } from './needs.ts';
 
 /** A package while it is planned; what it needs by the numbers of the distribution, sorted. */
@@ -23,8 +23,8 @@ const essentialTag = 'every package of ROS 2 needs it';
  * takes its own run dependencies too; so packages that need each other only to run are no fault, as in Debian.
  *
  * A cycle that only test dependencies close is a warning, and so is one that only membership in a group closes: in the
- * first case all its test edges are left out of the order, in the second all edges of group members between packages of
- * the cycle are left out of the plan. Any other cycle is an error, and its packages are blocked.
+ * first case all its test edges are left out of the order, in the second the edges of group members that close it are
+ * left out of the plan. Any other cycle is an error, and its packages are blocked.
  */
 export function ordered(evaluated: Evaluated, nodes: readonly Node[], diagnostics: Diagnostic[]): Node[] {
   const whole =
@@ -40,13 +40,93 @@ export function ordered(evaluated: Evaluated, nodes: readonly Node[], diagnostic
     return everything.order.map((i) => nodes[i]!);
   }
 
-  const needed = nodes.map((n) => within(n.build, n.run));
   const tested = nodes.map((n) => within(n.test));
   const reach = new Cycles(evaluated, nodes, local, diagnostics);
+  const needed = nodes.map((n) => within(n.build, n.run));
   const built = order(needed).left.length ? reach.settle() : needed;
   const kept = reach.withoutTestCycles(built, tested);
-  const final = order(built.map((e, i) => (i < nodes.length ? [...e, ...kept[i]!] : e)));
-  return final.order.filter((i) => i < nodes.length).map((i) => nodes[i]!);
+  const usable = together(nodes.map((n) => within(n.build, n.run)));
+  return order(withTests(usable, kept)).order.map((i) => nodes[i]!);
+}
+
+/**
+ * Edges without cycles, of what packages need to be built and to run, so that all of it comes before them: packages
+ * that need each other stand together, without an order among them, and before whoever needs one of them.
+ */
+function together(needed: readonly number[][]): number[][] {
+  const set = new Map<number, readonly number[]>();
+  for (const members of cycles(needed)) for (const n of members) set.set(n, members);
+  if (!set.size) return [...needed];
+  return needed.map((list, n) => [
+    ...new Set(list.flatMap((d) => (set.has(d) ? (set.get(d) === set.get(n) ? [] : set.get(d)!) : [d]))),
+  ]);
+}
+
+/** Adds those edges of tests that close no cycle. */
+function withTests(edges: readonly number[][], tests: readonly number[][]): number[][] {
+  const all = edges.map((list, n) => [...list, ...tests[n]!]);
+  const set = new Int32Array(all.length).fill(-1);
+  cycles(all).forEach((members, i) => members.forEach((n) => (set[n] = i)));
+  return edges.map((list, n) => [...list, ...tests[n]!.filter((d) => set[d] === -1 || set[d] !== set[n])]);
+}
+
+/**
+ * Sets of packages, by number, that only edges of tests make cycles of, each with a shortest trail through such an
+ * edge; as the order of a whole distribution finds them.
+ */
+export function testCycles(evaluated: Evaluated): { packages: number[]; trail: number[] }[] {
+  const nodes = evaluated.inside.map((inside, number): Node => ({
+    number,
+    planned: {} as PlannedPackage,
+    build: inside.build,
+    run: inside.run,
+    test: inside.test,
+    faults: undefined,
+  }));
+  const count = nodes.length;
+  const reach = new Cycles(
+    evaluated,
+    nodes,
+    Int32Array.from(nodes, (_, i) => i),
+    [],
+  );
+  const settled = reach.settle();
+  const tested = nodes.map((n) => n.test);
+  const sets = cycles(settled.map((list, n) => (n < count ? [...list, ...tested[n]!] : list)));
+  const plain = doubled(
+    nodes.map((n) => n.build),
+    nodes.map((n) => n.run),
+  );
+  return sets.map((set) => {
+    const members = new Set(set);
+    const packages = [...new Set(set.map((n) => n % count))].sort((a, b) => a - b);
+    for (const from of set) {
+      for (const to of from < count ? tested[from]! : []) {
+        const back = members.has(to) ? shortest(plain, to, from) : undefined;
+        if (back) return { packages, trail: [from, ...back.map((n) => n % count)].filter((n, i, a) => n !== a[i - 1]) };
+      }
+    }
+    return { packages, trail: packages };
+  });
+}
+
+/** The shortest way from one node to another, both among its nodes. */
+function shortest(edges: readonly (readonly number[])[], from: number, to: number): number[] | undefined {
+  const before = new Map([[from, from]]);
+  const queue = [from];
+  for (const n of queue) {
+    if (n === to) {
+      const path = [n];
+      for (let at = n; at !== from; path.unshift(at)) at = before.get(at)!;
+      return path;
+    }
+    for (const d of edges[n]!) {
+      if (before.has(d)) continue;
+      before.set(d, n);
+      queue.push(d);
+    }
+  }
+  return undefined;
 }
 
 /** Where those of some packages stand that are among the nodes. */
@@ -126,28 +206,75 @@ class Cycles {
     return edges;
   }
 
+  /**
+   * Leaves out edges of group members until they close no cycle: first those whose member needs the package in other
+   * ways too, each of which must go; then, of cycles that several such edges make, the first by name, one at a time.
+   */
   private leaveOutGroupEdges(): void {
-    const count = this.nodes.length;
-    const { names, packages } = this.evaluated;
-    for (const set of cycles(this.doubled())) {
-      if (!set.some((n) => n < count)) continue;
-      const members = new Set(set.map((n) => this.nodes[n % count]!.number));
-      for (const from of [...members].sort((a, b) => a - b)) {
-        const node = this.nodes[this.local[from]!]!;
-        for (const to of node.build) {
-          const { group, line } = members.has(to) ? edgeOf(this.evaluated, from, to) : {};
-          if (group === undefined) continue;
-          leaveOut(node, to);
-          this.diagnostics.push(
-            warning(
-              'cycle-group',
-              `'${names[from]!}' needs '${names[to]!}' only as a member of the group '${group}', and '${names[to]!}' needs '${names[from]!}': that edge is left out`,
-              { file: packages[from]!.file, line, hint: 'give the membership or the group dependency a condition' },
-            ),
-          );
-        }
-      }
+    for (let hard = true; ;) {
+      const edges = this.doubled();
+      const sets = cycles(edges).filter((set) => set.some((n) => n < this.nodes.length));
+      const groups = sets.flatMap((set) => this.groupEdgesIn(set));
+      if (!groups.length) return;
+      const found = hard ? this.closing(edges, groups) : groups.slice(0, 1);
+      for (const edge of found) this.leaveOutGroupEdge(edge);
+      // What several group edges close is left.
+      if (hard && !found.length) hard = false;
     }
+  }
+
+  /** Edges of group members inside a set, by place among the nodes, in order of their names. */
+  private groupEdgesIn(set: readonly number[]): [number, number][] {
+    const count = this.nodes.length;
+    const places = [...new Set(set.map((n) => n % count))].sort(
+      (a, b) => this.nodes[a]!.number - this.nodes[b]!.number,
+    );
+    const inside = new Set(places);
+    return places.flatMap((from) =>
+      placesOf(this.local, [this.nodes[from]!.build])
+        .filter((to) => inside.has(to) && this.groupOf(from, to) !== undefined)
+        .map((to): [number, number] => [from, to]),
+    );
+  }
+
+  private groupOf(from: number, to: number): string | undefined {
+    return groupOf(this.evaluated, this.nodes[from]!.number, this.nodes[to]!.number);
+  }
+
+  /** Those of the edges that other edges than those of group members make a cycle of. */
+  private closing(edges: readonly number[][], groups: readonly [number, number][]): [number, number][] {
+    const count = this.nodes.length;
+    const left = new Set(groups.map(([from, to]) => from * count + to));
+    const plain = edges.map((list, n) => list.filter((d) => d < count || !left.has((n % count) * count + (d - count))));
+    const dependents = inverse(plain);
+    const above = new Map<number, Set<number>>();
+    const needing = (from: number): Set<number> => {
+      let found = above.get(from);
+      if (!found) {
+        above.set(from, (found = new Set([from + count])));
+        for (const n of found) for (const d of dependents(n)) found.add(d);
+      }
+      return found;
+    };
+    return groups.filter(([from, to]) => needing(from).has(to + count));
+  }
+
+  private leaveOutGroupEdge([from, to]: readonly [number, number]): void {
+    const { names, packages } = this.evaluated;
+    const [node, member] = [this.nodes[from]!, this.nodes[to]!];
+    const { group, line } = edgeOf(this.evaluated, node.number, member.number);
+    leaveOut(node, member.number);
+    this.diagnostics.push(
+      warning(
+        'cycle-group',
+        `'${names[node.number]!}' needs '${names[member.number]!}' only as a member of the group '${group ?? ''}', and '${names[member.number]!}' needs '${names[node.number]!}': that edge is left out`,
+        {
+          file: packages[node.number]!.file,
+          line,
+          hint: 'give the membership or the group dependency a condition',
+        },
+      ),
+    );
   }
 
   private report(edges: number[][], set: number[]): void {

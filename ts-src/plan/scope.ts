@@ -4,6 +4,7 @@ import type { Package } from '../model/manifest.ts';
 import { installPrefix } from '../model/names.ts';
 import { buildTypes, impliedNeeds, isBuildType, type BuildType } from '../model/build-types/index.ts';
 import type { PlannedPackage, Scope } from '../model/plan.ts';
+import { cycles } from '../graph/graph.ts';
 import { matcher } from './globs.ts';
 import { forBuild, forRun, forTest, isInterface, typesupport, type Evaluated, type Need } from './needs.ts';
 import { edgeOf, groupOf, leaveOut, ordered, type Node } from './order.ts';
@@ -394,11 +395,10 @@ class ScopePlanner {
   private finish(sequence: readonly Node[]): PlannedPackage[] {
     const { names, inside: all } = this.evaluated;
     if (sequence.some((n) => n.planned.blocked !== undefined)) this.block(sequence);
-    const depth = new Int32Array(names.length).fill(-1);
+    this.findDepths(sequence);
     for (const node of sequence) {
       const p = node.planned;
       const inside = all[node.number]!;
-      p.depth = depth[node.number] = Math.max(greatest(depth, node.build), greatest(depth, node.run)) + 1;
       p.build = node.build === inside.build ? inside.names.build : node.build.map((d) => names[d]!);
       p.run = node.run === inside.run ? inside.names.run : node.run.map((d) => names[d]!);
       p.test = node.test === inside.test ? inside.names.test : node.test.map((d) => names[d]!);
@@ -410,6 +410,32 @@ class ScopePlanner {
         p.bounds = Object.fromEntries(Object.entries(p.bounds).sort(([x], [y]) => compare(x, y)));
     }
     return sequence.map((n) => n.planned);
+  }
+
+  /** How deep each package lies. Packages that need each other to run lie equally deep: below all of them. */
+  private findDepths(sequence: readonly Node[]): void {
+    const depth = new Int32Array(this.evaluated.names.length).fill(-1);
+    let late = false;
+    for (const { number, planned, build, run } of sequence) {
+      if (!late) late = build.some((d) => depth[d] === -1) || run.some((d) => depth[d] === -1);
+      planned.depth = depth[number] = Math.max(greatest(depth, build), greatest(depth, run)) + 1;
+    }
+    if (!late) return;
+    const sets = new Map<Node, { nodes: Node[]; left: number; depth: number }>();
+    const place = new Map(sequence.map((n, i) => [n.number, i]));
+    const places = (list: readonly number[]) => list.flatMap((d) => place.get(d) ?? []);
+    for (const members of cycles(sequence.map((n) => [...places(n.build), ...places(n.run)]))) {
+      const set = { nodes: members.map((i) => sequence[i]!), left: members.length, depth: 0 };
+      for (const n of set.nodes) sets.set(n, set);
+    }
+    depth.fill(-1);
+    for (const node of sequence) {
+      const below = Math.max(greatest(depth, node.build), greatest(depth, node.run)) + 1;
+      const set = sets.get(node) ?? { nodes: [node], left: 1, depth: 0 };
+      set.depth = Math.max(set.depth, below);
+      // The last of a set is known after all that any of them needs, and before whoever needs one of them.
+      if (--set.left === 0) for (const n of set.nodes) n.planned.depth = depth[n.number] = set.depth;
+    }
   }
 
   /** What needs a blocked package is blocked; what needs it only as a member of a group goes without it. */

@@ -1,7 +1,7 @@
 import { compare } from '../model/diagnostics.ts';
 import type { Package, Person } from '../model/manifest.ts';
 import { cycles, doubled, packageTrail } from '../graph/graph.ts';
-import { edgeOf, groupOf } from '../plan/order.ts';
+import { edgeOf, groupOf, testCycles } from '../plan/order.ts';
 import { forBuild, forRun, forTest, type Evaluated } from '../plan/needs.ts';
 
 /** Edges of a distribution by number: what each needs to be built, to run or to be tested. */
@@ -91,27 +91,27 @@ export const cycleMeaning: Record<Cycle['kind'], string> = {
   run: 'no fault: they are only installed together',
 };
 
+/** A trail of packages with the tag of each edge: one to build or run, where there is such a one, else one to test. */
+const edgesAlong = (evaluated: Evaluated, trail: readonly number[]): Edge[] =>
+  trail.slice(0, -1).map((n, i) => {
+    const to = trail[i + 1]!;
+    const { build, run } = evaluated.inside[n]!;
+    const roles = build.includes(to) || run.includes(to) ? forBuild | forRun : forTest;
+    return { from: evaluated.names[n]!, to: evaluated.names[to]!, tag: edgeOf(evaluated, n, to, roles).tag };
+  });
+
 /** Sets of packages that need each other, each with a shortest trail through its first. */
 export function findCycles(evaluated: Evaluated): Cycle[] {
   const count = evaluated.names.length;
   const alone = (d: number, n: number) => groupOf(evaluated, n, d) === undefined;
   const packagesOf = (set: readonly number[]) => [...new Set(set.map((n) => n % count))].sort((a, b) => a - b);
   const found: Cycle[] = [];
-  const covered = new Map<number, number>();
-  const add = (kind: Cycle['kind'], edges: readonly (readonly number[])[], set: readonly number[]) => {
-    const path = packageTrail(edges, set, count);
-    const roles = kind === 'test' ? forBuild | forRun | forTest : forBuild | forRun;
-    for (const n of packagesOf(set)) covered.set(n, found.length);
+  const add = (kind: Cycle['kind'], edges: readonly (readonly number[])[], set: readonly number[]) =>
     found.push({
       kind,
       packages: packagesOf(set).map((n) => evaluated.names[n]!),
-      trail: path.slice(0, -1).map((n, i) => ({
-        from: evaluated.names[n]!,
-        to: evaluated.names[path[i + 1]!]!,
-        tag: edgeOf(evaluated, n, path[i + 1]!, roles).tag,
-      })),
+      trail: edgesAlong(evaluated, packageTrail(edges, set, count)),
     });
-  };
   const all = doubled(
     evaluated.inside.map((e) => e.build),
     evaluated.inside.map((e) => e.run),
@@ -128,9 +128,12 @@ export function findCycles(evaluated: Evaluated): Cycle[] {
   );
   for (const set of cycles(all))
     add(set.some((n) => n < count) ? (set.some((n) => strict.has(n)) ? 'build' : 'group') : 'run', all, set);
-  const tested = edgesOf(evaluated);
-  for (const set of cycles(tested))
-    if (new Set(set.map((n) => covered.get(n) ?? -1 - n)).size > 1) add('test', tested, set);
+  for (const { packages, trail } of testCycles(evaluated))
+    found.push({
+      kind: 'test',
+      packages: packages.map((n) => evaluated.names[n]!),
+      trail: edgesAlong(evaluated, trail),
+    });
   return found;
 }
 

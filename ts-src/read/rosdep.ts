@@ -144,3 +144,9 @@ function isPlain(value: unknown): boolean {
 
 /** What YAML 1.1 takes for something else than a text. */
 const notText = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
+
+/** The line of a file's top-level key. */
+export function lineOfKey(text: string, key: string): number | undefined {
+  const plain = text.split('\n').findIndex((line) => line.startsWith(`${key}:`));
+  return plain >= 0 ? plain + 1 : new Locator(text).line([key]);
+}

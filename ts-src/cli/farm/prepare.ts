@@ -11,6 +11,7 @@ import { renderComparison } from '../../render/compare.ts';
 import { missingTools } from '../../sandbox/doctor.ts';
 import { isStoreUri, openStore, type Store } from '../../store/store.ts';
 import { closeScratch, openScratch } from '../../sandbox/scratch.ts';
+import { archiveCheck } from '../archive-check.ts';
 import { isPartial, pinSources } from '../build.ts';
 import { heldIn, openChannel } from '../../publish/channel.ts';
 import {
@@ -232,6 +233,7 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
       untrusted: place,
       tested: (p) => tested.has(p),
       bases: {},
+      checkArchive: archiveCheck(planned),
     };
     const session = await openSession(input, {
       say: (line) => writeMessage(`${line}\n`),
@@ -242,10 +244,8 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
       channelVersion: heldIn(channel.value.versions),
       store,
     });
-    if ('diagnostics' in session) {
-      showDiagnostics(session.diagnostics);
-      return exit.failed;
-    }
+    showDiagnostics(session.diagnostics);
+    if (!('graphs' in session)) return exit.failed;
     const { part, outlook } = await makeShard(session, own, 0, values.retest === true, new AbortController().signal);
     // What machines of other architectures may have to build they find out themselves, but this one alone is given the
     // secrets of sources.

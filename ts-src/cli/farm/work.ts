@@ -106,7 +106,7 @@ export async function openRun(
     enters: purpose === 'work',
     channelVersion: heldIn(bundle.channel.held),
   });
-  if ('diagnostics' in session) {
+  if (!('graphs' in session)) {
     showDiagnostics(session.diagnostics);
     await closeScratch(driver);
     return undefined;

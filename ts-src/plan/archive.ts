@@ -1,0 +1,72 @@
+import { NearNames, compare } from '../model/diagnostics.ts';
+import type { PlannedPackage, Scope } from '../model/plan.ts';
+import type { Resolver } from './resolve.ts';
+
+/** A system package that the plan names and the platform's archive does not have. */
+export interface MissingPackage {
+  name: string;
+  /** The rosdep key that gives it, and the file that has it; undefined where distro.yaml names it. */
+  key: string | undefined;
+  file: string | undefined;
+  /** Packages that need it to be built or to run: they are blocked. And those that only their tests need it for. */
+  neededBy: string[];
+  testedBy: string[];
+  /** A name that the archive has. */
+  near: string | undefined;
+}
+
+/** Finds what of a scope's system packages an archive does not have, each once, sorted by name. */
+export function missingPackages(scope: Scope, resolver: Resolver, names: ReadonlySet<string>): MissingPackage[] {
+  const found = new Map<string, MissingPackage>();
+  let near: NearNames | undefined;
+  const look = (p: PlannedPackage, list: readonly string[], tests: boolean): void => {
+    for (const written of list) {
+      const name = /^[^=:/<>( ]*/.exec(written)![0];
+      if (names.has(name)) continue;
+      let missing = found.get(name);
+      if (!missing) {
+        near ??= new NearNames(names);
+        missing = {
+          name,
+          ...originOf(p, name, resolver),
+          neededBy: [],
+          testedBy: [],
+          near: nearName(name, near, names),
+        };
+        found.set(name, missing);
+      }
+      const users = tests ? missing.testedBy : missing.neededBy;
+      if (users.at(-1) !== p.name) users.push(p.name);
+    }
+  };
+  for (const p of scope.packages) {
+    look(p, p.systemBuild, false);
+    look(p, p.systemRun, false);
+    look(p, p.systemTest, true);
+  }
+  return [...found.values()].sort((a, b) => compare(a.name, b.name));
+}
+
+/** Where a package's need of a system package comes from. */
+function originOf(p: PlannedPackage, name: string, resolver: Resolver): Pick<MissingPackage, 'key' | 'file'> {
+  const number = resolver.evaluated.number.get(p.name);
+  for (const need of number === undefined ? [] : resolver.evaluated.needs(number)) {
+    const r = resolver.resolve(need);
+    if (r.from !== 'system' || r.key === undefined || !r.packages.includes(name)) continue;
+    const rule = resolver.rosdepRule(r.key);
+    return { key: r.key, file: rule.kind === 'packages' ? rule.file : undefined };
+  }
+  return { key: undefined, file: undefined };
+}
+
+/** The nearest name by letters, else the longest one that the name begins with, or that begins with it. */
+function nearName(name: string, near: NearNames, names: ReadonlySet<string>): string | undefined {
+  const [similar] = near.of(name, 1);
+  if (similar !== undefined) return similar;
+  const parts = name.split('-');
+  for (let n = parts.length - 1; n > 1; n--) {
+    const start = parts.slice(0, n).join('-');
+    if (names.has(start)) return start;
+  }
+  return undefined;
+}

@@ -1,0 +1,46 @@
+import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { exists, readIf, readJson, writeWhole } from '../io/files.ts';
+import type { Base } from './base-system.ts';
+
+/** Lists are some 60 MB; what is much larger is no list of packages. */
+const largestList = 512 * 1024 * 1024;
+
+/**
+ * Names that apt can install on a base: packages, and what they provide. From the lists that the base was made with,
+ * read once and kept beside them. Undefined where the lists are not at hand as plain text: then nothing is known.
+ */
+export function archiveNames(base: Pick<Base, 'lists' | 'folder' | 'archive'>): ReadonlySet<string> | undefined {
+  const kept = join(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const known = readIf(kept);
+  if (known !== undefined) return new Set(known.split('\n'));
+  if (!exists(base.lists)) return undefined;
+  const files = readdirSync(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
+  if (!files.length || files.some((f) => !f.endsWith('_Packages'))) return undefined;
+  const names = new Set<string>();
+  for (const file of files) {
+    const path = join(base.lists, file);
+    if (statSync(path).size > largestList) return undefined;
+    addNames(readFileSync(path, 'latin1'), names);
+  }
+  if (!names.size) return undefined;
+  writeWhole(kept, [...names].sort().join('\n'), { sync: false });
+  return names;
+}
+
+function addNames(list: string, names: Set<string>): void {
+  const field = /^(Package|Provides): (.*)$/gm;
+  for (let m = field.exec(list); m; m = field.exec(list)) {
+    if (m[1] === 'Package') names.add(m[2]!);
+    else for (const provided of m[2]!.split(',')) names.add(provided.trim().split(/[ (:]/)[0]!);
+  }
+}
+
+/** The base that a platform has on this machine, whatever its age; undefined where none was made yet. */
+export function baseAtHand(state: string, platform: string, architecture: string): Base | undefined {
+  for (const suffix of ['', '-docker']) {
+    const base = readJson<Base>(join(state, 'bases', `${platform}-${architecture}${suffix}`, 'current.json'));
+    if (base) return base;
+  }
+  return undefined;
+}
