@@ -5060,7 +5060,7 @@ var init_s3_blobs = __esm({
           region: this.place.region,
           ...keys
         }).sign();
-        return new Promise((resolve15, reject) => {
+        return new Promise((resolve16, reject) => {
           const send = url2.startsWith("https:") ? import_node_https.request : import_node_http.request;
           const request = send(
             signed.url,
@@ -5079,14 +5079,14 @@ var init_s3_blobs = __esm({
                 const expected = Number(response.headers["content-length"] ?? -1);
                 (0, import_promises.pipeline)(response, (0, import_node_fs6.createWriteStream)(into)).then(() => {
                   if (expected >= 0 && (0, import_node_fs6.statSync)(into).size !== expected) reject(new Error("the answer was cut short"));
-                  else resolve15({ status, headers: response.headers, body: Buffer.alloc(0) });
+                  else resolve16({ status, headers: response.headers, body: Buffer.alloc(0) });
                 }, reject);
                 return;
               }
               const chunks = [];
               response.on("data", (c) => chunks.push(c)).on("error", reject).on("end", () => {
                 if (!response.complete) reject(new Error("the answer was cut short"));
-                else resolve15({ status, headers: response.headers, body: Buffer.concat(chunks) });
+                else resolve16({ status, headers: response.headers, body: Buffer.concat(chunks) });
               });
             }
           );
@@ -13159,7 +13159,7 @@ function isRef(value2) {
 function cloneIssues(issues) {
   return issues.map((iss) => iss.path ? { ...iss, path: iss.path.slice() } : { ...iss });
 }
-function isRecursive(inst, stack, resolve15) {
+function isRecursive(inst, stack, resolve16) {
   const cached3 = recursive.get(inst);
   if (cached3 !== void 0)
     return cached3 ? PROVEN : NONE;
@@ -13169,7 +13169,7 @@ function isRecursive(inst, stack, resolve15) {
   let result = NONE;
   const check = (child) => {
     if (result !== PROVEN && child?._zod) {
-      const answer2 = isRecursive(child, stack, resolve15);
+      const answer2 = isRecursive(child, stack, resolve16);
       if (answer2 > result)
         result = answer2;
     }
@@ -13180,7 +13180,7 @@ function isRecursive(inst, stack, resolve15) {
       const desc = Object.getOwnPropertyDescriptor(sh, key);
       if (spread && !desc.enumerable)
         continue;
-      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve15) : NONE;
+      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve16) : NONE;
       if (child > answer2)
         answer2 = child;
     }
@@ -13244,7 +13244,7 @@ function isRecursive(inst, stack, resolve15) {
       break;
     // `$ZodLazy` caches its inner on the def, so a resolved edge is followed exactly
     case "lazy": {
-      const inner = def._cachedInner ?? (resolve15 ? inst._zod.innerType : void 0);
+      const inner = def._cachedInner ?? (resolve16 ? inst._zod.innerType : void 0);
       merge2(inner ? isRecursive(inner, stack, false) : ASSUMED);
       break;
     }
@@ -17124,7 +17124,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs59 = require("node:fs");
+var import_node_fs60 = require("node:fs");
 var import_node_util = require("node:util");
 init_diagnostics();
 
@@ -17284,8 +17284,8 @@ var import_node_fs3 = require("node:fs");
 var running = /* @__PURE__ */ new Set();
 function run(command, args, options5 = {}) {
   const limit = options5.limit ?? 256 << 20;
-  return new Promise((resolve15, reject) => {
-    if (options5.signal?.aborted) return resolve15({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+  return new Promise((resolve16, reject) => {
+    if (options5.signal?.aborted) return resolve16({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
     const log = options5.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options5.log, "a");
     const output = options5.inherit ? "inherit" : "pipe";
     const [program, ...rest2] = log === void 0 ? [command] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command];
@@ -17322,7 +17322,7 @@ function run(command, args, options5 = {}) {
       clearTimeout(last);
       options5.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs3.closeSync)(log);
-      resolve15(outcome);
+      resolve16(outcome);
     };
     child.stdin?.on("error", () => void 0);
     child.on("exit", () => {
@@ -17411,7 +17411,7 @@ async function withMutex(path2, work2, waiting) {
 }
 function holdMutex(path2, waiting) {
   (0, import_node_fs4.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
-  return new Promise((resolve15, reject) => {
+  return new Promise((resolve16, reject) => {
     const holder2 = (0, import_node_child_process2.spawn)("flock", ["--exclusive", "--no-fork", path2, "sh", "-c", "echo held; exec cat >/dev/null"], {
       stdio: ["pipe", "pipe", "inherit"],
       detached: true
@@ -17425,7 +17425,7 @@ function holdMutex(path2, waiting) {
       holder2.removeAllListeners("exit");
       holder2.unref();
       for (const pipe2 of [holder2.stdin, holder2.stdout]) pipe2.unref();
-      resolve15(() => void holder2.stdin.end());
+      resolve16(() => void holder2.stdin.end());
     });
   });
 }
@@ -19287,13 +19287,79 @@ function ordered(evaluated, nodes, diagnostics) {
     if (whole) evaluated.order = everything.order;
     return everything.order.map((i) => nodes[i]);
   }
-  const needed = nodes.map((n) => within(n.build, n.run));
   const tested = nodes.map((n) => within(n.test));
   const reach3 = new Cycles(evaluated, nodes, local2, diagnostics);
+  const needed = nodes.map((n) => within(n.build, n.run));
   const built = order(needed).left.length ? reach3.settle() : needed;
   const kept2 = reach3.withoutTestCycles(built, tested);
-  const final = order(built.map((e, i) => i < nodes.length ? [...e, ...kept2[i]] : e));
-  return final.order.filter((i) => i < nodes.length).map((i) => nodes[i]);
+  const usable2 = together(nodes.map((n) => within(n.build, n.run)));
+  return order(withTests(usable2, kept2)).order.map((i) => nodes[i]);
+}
+function together(needed) {
+  const set = /* @__PURE__ */ new Map();
+  for (const members2 of cycles(needed)) for (const n of members2) set.set(n, members2);
+  if (!set.size) return [...needed];
+  return needed.map((list3, n) => [
+    ...new Set(list3.flatMap((d) => set.has(d) ? set.get(d) === set.get(n) ? [] : set.get(d) : [d]))
+  ]);
+}
+function withTests(edges, tests) {
+  const all = edges.map((list3, n) => [...list3, ...tests[n]]);
+  const set = new Int32Array(all.length).fill(-1);
+  cycles(all).forEach((members2, i) => members2.forEach((n) => set[n] = i));
+  return edges.map((list3, n) => [...list3, ...tests[n].filter((d) => set[d] === -1 || set[d] !== set[n])]);
+}
+function testCycles(evaluated) {
+  const nodes = evaluated.inside.map((inside, number3) => ({
+    number: number3,
+    planned: {},
+    build: inside.build,
+    run: inside.run,
+    test: inside.test,
+    faults: void 0
+  }));
+  const count2 = nodes.length;
+  const reach3 = new Cycles(
+    evaluated,
+    nodes,
+    Int32Array.from(nodes, (_, i) => i),
+    []
+  );
+  const settled = reach3.settle();
+  const tested = nodes.map((n) => n.test);
+  const sets = cycles(settled.map((list3, n) => n < count2 ? [...list3, ...tested[n]] : list3));
+  const plain2 = doubled(
+    nodes.map((n) => n.build),
+    nodes.map((n) => n.run)
+  );
+  return sets.map((set) => {
+    const members2 = new Set(set);
+    const packages = [...new Set(set.map((n) => n % count2))].sort((a, b) => a - b);
+    for (const from of set) {
+      for (const to of from < count2 ? tested[from] : []) {
+        const back = members2.has(to) ? shortest(plain2, to, from) : void 0;
+        if (back) return { packages, trail: [from, ...back.map((n) => n % count2)].filter((n, i, a) => n !== a[i - 1]) };
+      }
+    }
+    return { packages, trail: packages };
+  });
+}
+function shortest(edges, from, to) {
+  const before2 = /* @__PURE__ */ new Map([[from, from]]);
+  const queue = [from];
+  for (const n of queue) {
+    if (n === to) {
+      const path2 = [n];
+      for (let at2 = n; at2 !== from; path2.unshift(at2)) at2 = before2.get(at2);
+      return path2;
+    }
+    for (const d of edges[n]) {
+      if (before2.has(d)) continue;
+      before2.set(d, n);
+      queue.push(d);
+    }
+  }
+  return void 0;
 }
 function placesOf(local2, lists) {
   const places = [];
@@ -19353,28 +19419,68 @@ var Cycles = class {
     }
     return edges;
   }
+  /**
+   * Leaves out edges of group members until they close no cycle: first those whose member needs the package in other
+   * ways too, each of which must go; then, of cycles that several such edges make, the first by name, one at a time.
+   */
   leaveOutGroupEdges() {
-    const count2 = this.nodes.length;
-    const { names: names2, packages } = this.evaluated;
-    for (const set of cycles(this.doubled())) {
-      if (!set.some((n) => n < count2)) continue;
-      const members2 = new Set(set.map((n) => this.nodes[n % count2].number));
-      for (const from of [...members2].sort((a, b) => a - b)) {
-        const node2 = this.nodes[this.local[from]];
-        for (const to of node2.build) {
-          const { group, line } = members2.has(to) ? edgeOf(this.evaluated, from, to) : {};
-          if (group === void 0) continue;
-          leaveOut(node2, to);
-          this.diagnostics.push(
-            warning(
-              "cycle-group",
-              `'${names2[from]}' needs '${names2[to]}' only as a member of the group '${group}', and '${names2[to]}' needs '${names2[from]}': that edge is left out`,
-              { file: packages[from].file, line, hint: "give the membership or the group dependency a condition" }
-            )
-          );
-        }
-      }
+    for (let hard = true; ; ) {
+      const edges = this.doubled();
+      const sets = cycles(edges).filter((set) => set.some((n) => n < this.nodes.length));
+      const groups = sets.flatMap((set) => this.groupEdgesIn(set));
+      if (!groups.length) return;
+      const found2 = hard ? this.closing(edges, groups) : groups.slice(0, 1);
+      for (const edge of found2) this.leaveOutGroupEdge(edge);
+      if (hard && !found2.length) hard = false;
     }
+  }
+  /** Edges of group members inside a set, by place among the nodes, in order of their names. */
+  groupEdgesIn(set) {
+    const count2 = this.nodes.length;
+    const places = [...new Set(set.map((n) => n % count2))].sort(
+      (a, b) => this.nodes[a].number - this.nodes[b].number
+    );
+    const inside = new Set(places);
+    return places.flatMap(
+      (from) => placesOf(this.local, [this.nodes[from].build]).filter((to) => inside.has(to) && this.groupOf(from, to) !== void 0).map((to) => [from, to])
+    );
+  }
+  groupOf(from, to) {
+    return groupOf(this.evaluated, this.nodes[from].number, this.nodes[to].number);
+  }
+  /** Those of the edges that other edges than those of group members make a cycle of. */
+  closing(edges, groups) {
+    const count2 = this.nodes.length;
+    const left = new Set(groups.map(([from, to]) => from * count2 + to));
+    const plain2 = edges.map((list3, n) => list3.filter((d) => d < count2 || !left.has(n % count2 * count2 + (d - count2))));
+    const dependents = inverse(plain2);
+    const above2 = /* @__PURE__ */ new Map();
+    const needing = (from) => {
+      let found2 = above2.get(from);
+      if (!found2) {
+        above2.set(from, found2 = /* @__PURE__ */ new Set([from + count2]));
+        for (const n of found2) for (const d of dependents(n)) found2.add(d);
+      }
+      return found2;
+    };
+    return groups.filter(([from, to]) => needing(from).has(to + count2));
+  }
+  leaveOutGroupEdge([from, to]) {
+    const { names: names2, packages } = this.evaluated;
+    const [node2, member] = [this.nodes[from], this.nodes[to]];
+    const { group, line } = edgeOf(this.evaluated, node2.number, member.number);
+    leaveOut(node2, member.number);
+    this.diagnostics.push(
+      warning(
+        "cycle-group",
+        `'${names2[node2.number]}' needs '${names2[member.number]}' only as a member of the group '${group ?? ""}', and '${names2[member.number]}' needs '${names2[node2.number]}': that edge is left out`,
+        {
+          file: packages[node2.number].file,
+          line,
+          hint: "give the membership or the group dependency a condition"
+        }
+      )
+    );
   }
   report(edges, set) {
     const count2 = this.nodes.length;
@@ -19802,11 +19908,10 @@ var ScopePlanner = class {
   finish(sequence) {
     const { names: names2, inside: all } = this.evaluated;
     if (sequence.some((n) => n.planned.blocked !== void 0)) this.block(sequence);
-    const depth = new Int32Array(names2.length).fill(-1);
+    this.findDepths(sequence);
     for (const node2 of sequence) {
       const p = node2.planned;
       const inside = all[node2.number];
-      p.depth = depth[node2.number] = Math.max(greatest(depth, node2.build), greatest(depth, node2.run)) + 1;
       p.build = node2.build === inside.build ? inside.names.build : node2.build.map((d) => names2[d]);
       p.run = node2.run === inside.run ? inside.names.run : node2.run.map((d) => names2[d]);
       p.test = node2.test === inside.test ? inside.names.test : node2.test.map((d) => names2[d]);
@@ -19815,6 +19920,30 @@ var ScopePlanner = class {
         p.bounds = Object.fromEntries(Object.entries(p.bounds).sort(([x], [y]) => compare(x, y)));
     }
     return sequence.map((n) => n.planned);
+  }
+  /** How deep each package lies. Packages that need each other to run lie equally deep: below all of them. */
+  findDepths(sequence) {
+    const depth = new Int32Array(this.evaluated.names.length).fill(-1);
+    let late = false;
+    for (const { number: number3, planned, build: build2, run: run2 } of sequence) {
+      if (!late) late = build2.some((d) => depth[d] === -1) || run2.some((d) => depth[d] === -1);
+      planned.depth = depth[number3] = Math.max(greatest(depth, build2), greatest(depth, run2)) + 1;
+    }
+    if (!late) return;
+    const sets = /* @__PURE__ */ new Map();
+    const place = new Map(sequence.map((n, i) => [n.number, i]));
+    const places = (list3) => list3.flatMap((d) => place.get(d) ?? []);
+    for (const members2 of cycles(sequence.map((n) => [...places(n.build), ...places(n.run)]))) {
+      const set = { nodes: members2.map((i) => sequence[i]), left: members2.length, depth: 0 };
+      for (const n of set.nodes) sets.set(n, set);
+    }
+    depth.fill(-1);
+    for (const node2 of sequence) {
+      const below = Math.max(greatest(depth, node2.build), greatest(depth, node2.run)) + 1;
+      const set = sets.get(node2) ?? { nodes: [node2], left: 1, depth: 0 };
+      set.depth = Math.max(set.depth, below);
+      if (--set.left === 0) for (const n of set.nodes) n.planned.depth = depth[n.number] = set.depth;
+    }
   }
   /** What needs a blocked package is blocked; what needs it only as a member of a group goes without it. */
   block(sequence) {
@@ -20019,7 +20148,7 @@ async function patiently(args, options5, url2, reporter2) {
     reporter2.waiting?.(
       `${/^[a-z+]+:\/\/(?:[^@/]*@)?([^/]+)/.exec(url2)?.[1] ?? url2} ${why === "refused" ? "allows no more requests for now" : `did not answer (${lastLine(o)})`}: trying again in ${seconds} s`
     );
-    await new Promise((resolve15) => setTimeout(resolve15, seconds * 1e3));
+    await new Promise((resolve16) => setTimeout(resolve16, seconds * 1e3));
   }
 }
 var unreachable = (url2, o) => bad(
@@ -21521,6 +21650,10 @@ function isPlain(value2) {
   return typeof value2 === "object" && Object.getPrototypeOf(value2) === Object.prototype && Object.values(value2).every(isPlain);
 }
 var notText = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
+function lineOfKey(text2, key) {
+  const plain2 = text2.split("\n").findIndex((line) => line.startsWith(`${key}:`));
+  return plain2 >= 0 ? plain2 + 1 : new Locator(text2).line([key]);
+}
 
 // ts-src/read/inputs.ts
 var fetchWidth = 8;
@@ -22952,8 +23085,8 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 });
 
 // ts-src/cli/build.ts
-var import_node_fs48 = require("node:fs");
-var import_node_path54 = require("node:path");
+var import_node_fs49 = require("node:fs");
+var import_node_path56 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
@@ -23539,10 +23672,10 @@ async function controlStanzas(files) {
   for (const kind of ["xz", "zst"]) {
     const all = compressed[kind];
     if (!all.length) continue;
-    const together = await unpacked(kind, Buffer.concat(all.map((c) => c.control)));
+    const together2 = await unpacked(kind, Buffer.concat(all.map((c) => c.control)));
     let next2 = 0;
     for (const { at: at2 } of all) {
-      const tar = together && readTar(together, next2);
+      const tar = together2 && readTar(together2, next2);
       if (!tar) break;
       const entry = controlEntry(tar.entries);
       const stanza = entry && tidy(entry.content.toString("utf8"));
@@ -24116,15 +24249,15 @@ async function watchedRoom() {
   return { home, run, close: held.end };
 }
 function holder(command, args) {
-  return new Promise((resolve15) => {
+  return new Promise((resolve16) => {
     const child = (0, import_node_child_process3.spawn)(command, args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
     const ended = new Promise((done) => child.once("close", () => done()));
-    child.once("error", () => resolve15(void 0));
-    child.once("exit", () => resolve15(void 0));
+    child.once("error", () => resolve16(void 0));
+    child.once("exit", () => resolve16(void 0));
     child.stdin.on("error", () => void 0);
     child.stdout.once(
       "data",
-      (said) => resolve15({
+      (said) => resolve16({
         said: said.toString().trim(),
         end: async () => {
           child.stdin.end();
@@ -24770,13 +24903,13 @@ var FolderEndpoint = class {
 
 // ts-src/engine/readiness.ts
 function packageReadiness(closures, isTask) {
-  const { build: build2, test: test2, runtimeDependencies: runs, runtimeCycles: together } = closures;
+  const { build: build2, test: test2, runtimeDependencies: runs, runtimeCycles: together2 } = closures;
   const count2 = build2.length;
   const setOf = new Int32Array(count2).fill(-1);
   const sets = [];
   for (let n = 0; n < count2; n++) {
     if (setOf[n] >= 0) continue;
-    const members2 = together.get(n) ?? [n];
+    const members2 = together2.get(n) ?? [n];
     for (const m of members2) setOf[m] = 2 * count2 + sets.length;
     sets.push(members2);
   }
@@ -24796,11 +24929,11 @@ var readiness = (needs) => ({
 init_digest();
 var digest2 = (text2) => sha256(text2).slice(0, 32);
 var InterfaceDigests = class {
-  constructor({ runtimeDependencies: runs, runtimeCycles: together }, interfaceOf2, full) {
+  constructor({ runtimeDependencies: runs, runtimeCycles: together2 }, interfaceOf2, full) {
     this.interfaceOf = interfaceOf2;
     this.full = full;
     this.runs = runs;
-    this.together = together;
+    this.together = together2;
   }
   runs;
   together;
@@ -24850,7 +24983,7 @@ var InterfaceDigests = class {
 // ts-src/engine/task-graph.ts
 var packageOf = (graph2, task) => graph2.scope.packages[task % graph2.count];
 var kindOf = (graph2, task) => task < graph2.count ? "build" : "test";
-function makeTaskGraph(scope, target, base, system, full, history, tested) {
+function makeTaskGraph(scope, target, base, system, full, history, tested, lacking = /* @__PURE__ */ new Map()) {
   const { packages } = scope;
   const closures = closuresOf(scope);
   const records = packages.map(() => void 0);
@@ -24863,6 +24996,7 @@ function makeTaskGraph(scope, target, base, system, full, history, tested) {
     system,
     closures,
     count: packages.length,
+    lacking,
     records,
     tests: packages.map(() => void 0),
     sets: packages.map(() => void 0),
@@ -25092,16 +25226,16 @@ var Scheduler = class {
   async start() {
     for (const graph2 of this.graphs) {
       graph2.scope.packages.forEach((p, n) => {
-        if (!p.blocked) return;
-        this.finish(graph2, n, "blocked", p.blocked);
+        const why = p.blocked ?? graph2.lacking.get(p.name);
+        if (why !== void 0) this.finish(graph2, n, "blocked", why);
       });
       graph2.results.forEach((t, task) => {
         if (t?.state === "waiting" && this.waits.get(graph2).pending[task] === 0) this.resolve(graph2, task);
       });
     }
-    await new Promise((resolve15) => {
+    await new Promise((resolve16) => {
       this.wake = () => {
-        if (!this.resolving) resolve15();
+        if (!this.resolving) resolve16();
       };
       this.wake();
     });
@@ -25116,10 +25250,10 @@ var Scheduler = class {
   }
   /** Does all that is left, those on the longest remaining path first. */
   async run() {
-    const finished = new Promise((resolve15) => {
+    const finished = new Promise((resolve16) => {
       this.wake = () => {
         while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
-        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve15();
+        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve16();
       };
     });
     this.options.signal.addEventListener("abort", () => {
@@ -25299,9 +25433,143 @@ var Scheduler = class {
   }
 };
 
-// ts-src/cli/outputs.ts
+// ts-src/cli/archive-check.ts
+var import_node_path33 = require("node:path");
+init_diagnostics();
+init_files();
+
+// ts-src/plan/archive.ts
+init_diagnostics();
+function missingPackages(scope, resolver, names2) {
+  const found2 = /* @__PURE__ */ new Map();
+  let near;
+  const look = (p, list3, tests) => {
+    for (const written of list3) {
+      const name5 = /^[^=:/<>( ]*/.exec(written)[0];
+      if (names2.has(name5)) continue;
+      let missing = found2.get(name5);
+      if (!missing) {
+        near ??= new NearNames(names2);
+        missing = {
+          name: name5,
+          ...originOf(p, name5, resolver),
+          neededBy: [],
+          testedBy: [],
+          near: nearName(name5, near, names2)
+        };
+        found2.set(name5, missing);
+      }
+      const users = tests ? missing.testedBy : missing.neededBy;
+      if (users.at(-1) !== p.name) users.push(p.name);
+    }
+  };
+  for (const p of scope.packages) {
+    look(p, p.systemBuild, false);
+    look(p, p.systemRun, false);
+    look(p, p.systemTest, true);
+  }
+  return [...found2.values()].sort((a, b) => compare(a.name, b.name));
+}
+function originOf(p, name5, resolver) {
+  const number3 = resolver.evaluated.number.get(p.name);
+  for (const need of number3 === void 0 ? [] : resolver.evaluated.needs(number3)) {
+    const r = resolver.resolve(need);
+    if (r.from !== "system" || r.key === void 0 || !r.packages.includes(name5)) continue;
+    const rule = resolver.rosdepRule(r.key);
+    return { key: r.key, file: rule.kind === "packages" ? rule.file : void 0 };
+  }
+  return { key: void 0, file: void 0 };
+}
+function nearName(name5, near, names2) {
+  const [similar] = near.of(name5, 1);
+  if (similar !== void 0) return similar;
+  const parts = name5.split("-");
+  for (let n = parts.length - 1; n > 1; n--) {
+    const start = parts.slice(0, n).join("-");
+    if (names2.has(start)) return start;
+  }
+  return void 0;
+}
+
+// ts-src/sandbox/archive-names.ts
 var import_node_fs29 = require("node:fs");
 var import_node_path32 = require("node:path");
+init_files();
+var largestList = 512 * 1024 * 1024;
+function archiveNames(base) {
+  const kept2 = (0, import_node_path32.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const known2 = readIf(kept2);
+  if (known2 !== void 0) return new Set(known2.split("\n"));
+  if (!exists(base.lists)) return void 0;
+  const files = (0, import_node_fs29.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
+  if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
+  const names2 = /* @__PURE__ */ new Set();
+  for (const file2 of files) {
+    const path2 = (0, import_node_path32.join)(base.lists, file2);
+    if ((0, import_node_fs29.statSync)(path2).size > largestList) return void 0;
+    addNames((0, import_node_fs29.readFileSync)(path2, "latin1"), names2);
+  }
+  if (!names2.size) return void 0;
+  writeWhole(kept2, [...names2].sort().join("\n"), { sync: false });
+  return names2;
+}
+function addNames(list3, names2) {
+  const field = /^(Package|Provides): (.*)$/gm;
+  for (let m = field.exec(list3); m; m = field.exec(list3)) {
+    if (m[1] === "Package") names2.add(m[2]);
+    else for (const provided of m[2].split(",")) names2.add(provided.trim().split(/[ (:]/)[0]);
+  }
+}
+function baseAtHand(state, platform2, architecture2) {
+  for (const suffix of ["", "-docker"]) {
+    const base = readJson((0, import_node_path32.join)(state, "bases", `${platform2}-${architecture2}${suffix}`, "current.json"));
+    if (base) return base;
+  }
+  return void 0;
+}
+
+// ts-src/cli/archive-check.ts
+var archiveCheck = (planned) => (scope, target, names2) => {
+  const blocked = /* @__PURE__ */ new Map();
+  const resolver = planned.resolvers[planned.plan.scopes.indexOf(scope)];
+  const missing = resolver ? missingPackages(scope, resolver, names2) : [];
+  for (const m of missing)
+    for (const p of m.neededBy)
+      if (!blocked.has(p)) blocked.set(p, `'${m.name}' is not in the archive of ${target.os} ${target.release}`);
+  return { blocked, diagnostics: missing.map((m) => told3(m, scope, target, planned.workspace)) };
+};
+function told3(m, scope, target, workspace) {
+  const users = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
+  const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
+  const text2 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path33.resolve)(workspace.root, m.file));
+  const line = text2 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text2, m.key);
+  return (m.neededBy.length ? error : warning)(
+    "system-missing",
+    `the archive of ${target.os} ${target.release} (${target.architecture}) has no package '${m.name}', ${from}: ${users} (${scope.distribution})`,
+    {
+      file: m.file ?? workspace.file,
+      line,
+      hint: `${m.near === void 0 ? "" : `did you mean '${m.near}'? `}mend the rule, put one for ${target.os} ${target.release} into a rosdep file before it, or name the packages in package_settings`
+    }
+  );
+}
+function checkArchives(planned) {
+  const check = archiveCheck(planned);
+  const diagnostics = /* @__PURE__ */ new Map();
+  for (const scope of planned.plan.scopes) {
+    const architectures = new Map(scope.targets.map((t) => [t.architecture, t]));
+    for (const target of architectures.values()) {
+      const base = baseAtHand(planned.workspace.state, target.platform, target.architecture);
+      const names2 = base && archiveNames(base);
+      for (const d of names2 ? check(scope, target, names2).diagnostics : []) diagnostics.set(d.message, d);
+    }
+  }
+  return [...diagnostics.values()];
+}
+
+// ts-src/cli/outputs.ts
+var import_node_fs30 = require("node:fs");
+var import_node_path34 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -25376,11 +25644,11 @@ function renderReport(report2) {
 var resultsOf = (runs) => runs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
 async function writeOutputs(plan2, distributions, platforms, runs, store2, output, begun) {
   const results = resultsOf(runs);
-  writeWhole((0, import_node_path32.join)(output, "lock.yaml"), renderLock(makeLock(plan2.stamp, locked(plan2, distributions), platforms)));
-  writeWhole((0, import_node_path32.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
+  writeWhole((0, import_node_path34.join)(output, "lock.yaml"), renderLock(makeLock(plan2.stamp, locked(plan2, distributions), platforms)));
+  writeWhole((0, import_node_path34.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   writeWhole(
-    (0, import_node_path32.join)(output, "report.html"),
+    (0, import_node_path34.join)(output, "report.html"),
     renderReport({
       organization: plan2.organization,
       stamp: plan2.stamp,
@@ -25398,7 +25666,7 @@ async function writeOutputs(plan2, distributions, platforms, runs, store2, outpu
               upstream: p.version,
               repository: p.repository,
               needs: t.kind === "test" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
-              tail: t.state === "failed" && t.log ? tailOf((0, import_node_path32.join)(output, t.log)) : []
+              tail: t.state === "failed" && t.log ? tailOf((0, import_node_path34.join)(output, t.log)) : []
             }
           ];
         })
@@ -25416,14 +25684,14 @@ async function writeOutputs(plan2, distributions, platforms, runs, store2, outpu
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path32.join)(output, "junit", graph2.id, `${record2.package}.xml`), text2, { sync: false });
+      else writeWhole((0, import_node_path34.join)(output, "junit", graph2.id, `${record2.package}.xml`), text2, { sync: false });
     }
   }
   return lost3;
 }
 function tailOf(log) {
   try {
-    return tellingPart((0, import_node_fs29.readFileSync)(log, "utf8").slice(-4e5));
+    return tellingPart((0, import_node_fs30.readFileSync)(log, "utf8").slice(-4e5));
   } catch {
     return [];
   }
@@ -25542,16 +25810,16 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path35 = require("node:path");
+var import_node_path37 = require("node:path");
 
 // ts-src/engine/reproducible.ts
-var import_node_fs31 = require("node:fs");
-var import_node_path34 = require("node:path");
+var import_node_fs32 = require("node:fs");
+var import_node_path36 = require("node:path");
 init_files();
 
 // ts-src/inspect/differences.ts
-var import_node_fs30 = require("node:fs");
-var import_node_path33 = require("node:path");
+var import_node_fs31 = require("node:fs");
+var import_node_path35 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at2) {
@@ -25594,15 +25862,15 @@ function differencesOf(before2, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path33.join)(before2, path2), (0, import_node_path33.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path35.join)(before2, path2), (0, import_node_path35.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder) => {
-    for (const name5 of (0, import_node_fs30.readdirSync)((0, import_node_path33.join)(root, folder)).sort()) {
+    for (const name5 of (0, import_node_fs31.readdirSync)((0, import_node_path35.join)(root, folder)).sort()) {
       const path2 = folder ? `${folder}/${name5}` : name5;
-      const stats = (0, import_node_fs30.lstatSync)((0, import_node_path33.join)(root, path2));
+      const stats = (0, import_node_fs31.lstatSync)((0, import_node_path35.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -25614,7 +25882,7 @@ function entryDifferences(before2, after, a, b) {
   const kind = (s) => kinds.find(([is]) => is(s))?.[1] ?? "a special file";
   if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
   if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs30.readlinkSync)(before2), (0, import_node_fs30.readlinkSync)(after)];
+    const [from, to] = [(0, import_node_fs31.readlinkSync)(before2), (0, import_node_fs31.readlinkSync)(after)];
     return from === to ? [] : [`leads to ${from}, then to ${to}`];
   }
   const found2 = [];
@@ -25627,7 +25895,7 @@ function entryDifferences(before2, after, a, b) {
     if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
     return found2;
   }
-  const content = contentDifference((0, import_node_fs30.readFileSync)(before2), (0, import_node_fs30.readFileSync)(after));
+  const content = contentDifference((0, import_node_fs31.readFileSync)(before2), (0, import_node_fs31.readFileSync)(after));
   return content === void 0 ? found2 : [...found2, content];
 }
 function contentDifference(a, b) {
@@ -25701,7 +25969,7 @@ async function checkOne(session2, options5, graph2, number3) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path34.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path36.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number3);
     if (typeof resolved === "string") return failed2(resolved);
@@ -25724,7 +25992,7 @@ async function checkOne(session2, options5, graph2, number3) {
 async function compareFiles(session2, options5, record2, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path34.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path36.basename)(f), f]));
   for (const [i, deb] of record2.debs.entries()) {
     const after = second.get(deb.name);
     second.delete(deb.name);
@@ -25732,7 +26000,7 @@ async function compareFiles(session2, options5, record2, files, work2) {
     else if (await sha256File(after) !== deb.sha256) {
       const before2 = await session2.store.path(deb);
       if (before2 === void 0) return failed2(`the store lost ${deb.name}`);
-      const inside = await insideOf2(before2, after, deb, (0, import_node_path34.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before2, after, deb, (0, import_node_path36.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed2(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before2, after, record2.package, options5);
@@ -25746,14 +26014,14 @@ async function compareFiles(session2, options5, record2, files, work2) {
   });
 }
 async function insideOf2(before2, after, deb, folder) {
-  const [a, b] = [(0, import_node_path34.join)(folder, "before"), (0, import_node_path34.join)(folder, "after")];
-  (0, import_node_fs31.mkdirSync)(folder, { recursive: true });
+  const [a, b] = [(0, import_node_path36.join)(folder, "before"), (0, import_node_path36.join)(folder, "after")];
+  (0, import_node_fs32.mkdirSync)(folder, { recursive: true });
   for (const [file2, to] of [
     [before2, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file2, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path34.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path36.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -25770,9 +26038,9 @@ async function diffoscope(before2, after, name5, options5) {
     { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked.code === 127 || !asked.stdout) return void 0;
-  const report2 = (0, import_node_path34.join)("reproducible", `${name5}.diffoscope.txt`);
-  (0, import_node_fs31.mkdirSync)((0, import_node_path34.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs31.writeFileSync)((0, import_node_path34.join)(options5.output, report2), asked.stdout);
+  const report2 = (0, import_node_path36.join)("reproducible", `${name5}.diffoscope.txt`);
+  (0, import_node_fs32.mkdirSync)((0, import_node_path36.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs32.writeFileSync)((0, import_node_path36.join)(options5.output, report2), asked.stdout);
   return report2;
 }
 
@@ -25827,7 +26095,7 @@ async function checkBuilds(session2, options5) {
     started: (name5) => writeMessage(`building ${name5} once more
 `)
   });
-  writeWhole((0, import_node_path35.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path37.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -25873,21 +26141,21 @@ function merged(now, known2) {
 }
 
 // ts-src/engine/session.ts
-var import_node_path49 = require("node:path");
+var import_node_path51 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/sandbox/base-system.ts
-var import_node_fs32 = require("node:fs");
-var import_node_path36 = require("node:path");
+var import_node_fs33 = require("node:fs");
+var import_node_path38 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
 var earliest = "315619200";
 async function ensureBase(driver, state, distroRoot, name5, platform2, architecture2, now, log, progress, pinned) {
-  (0, import_node_fs32.mkdirSync)((0, import_node_path36.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path36.join)(
-    (0, import_node_fs32.realpathSync)((0, import_node_path36.join)(state, "bases")),
+  (0, import_node_fs33.mkdirSync)((0, import_node_path38.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path38.join)(
+    (0, import_node_fs33.realpathSync)((0, import_node_path38.join)(state, "bases")),
     `${name5}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
   const sources = { ...baseSources(platform2, distroRoot), underlays: underlaySources(platform2, distroRoot) };
@@ -25895,8 +26163,8 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
     JSON.stringify([platform2.os, platform2.release, architecture2, platform2.include, sources.lines, sources.underlays])
   );
   const current = () => {
-    const base = readJson((0, import_node_path36.join)(folder, "current.json"));
-    if (!base || base.wanted !== wanted || !exists((0, import_node_path36.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+    const base = readJson((0, import_node_path38.join)(folder, "current.json"));
+    if (!base || base.wanted !== wanted || !exists((0, import_node_path38.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
       return void 0;
     if (pinned) return base.digest === pinned ? base : void 0;
     return now / 1e3 - base.made < platform2.renew_days * 86400 ? base : void 0;
@@ -25904,18 +26172,18 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
   const there = current();
   if (there && await driver.ready(there.root)) return good(there);
   return withMutex(
-    (0, import_node_path36.join)(folder, "lock"),
+    (0, import_node_path38.join)(folder, "lock"),
     async () => {
       const other = current();
       if (other && await driver.ready(other.root)) return good(other);
-      for (const entry of (0, import_node_fs32.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path36.join)(folder, entry));
-      const work2 = (0, import_node_path36.join)(folder, `new-${process.pid}`);
-      const lists = (0, import_node_path36.join)(work2, "lists");
-      (0, import_node_fs32.mkdirSync)(lists, { recursive: true });
-      const tar = (0, import_node_path36.join)(work2, "base.tar");
+      for (const entry of (0, import_node_fs33.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path38.join)(folder, entry));
+      const work2 = (0, import_node_path38.join)(folder, `new-${process.pid}`);
+      const lists = (0, import_node_path38.join)(work2, "lists");
+      (0, import_node_fs33.mkdirSync)(lists, { recursive: true });
+      const tar = (0, import_node_path38.join)(work2, "base.tar");
       const proxy = platform2.proxy ?? await hostProxy();
       const sibling = driver.name === "docker" ? readJson(
-        (0, import_node_path36.join)((0, import_node_fs32.realpathSync)((0, import_node_path36.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
+        (0, import_node_path38.join)((0, import_node_fs33.realpathSync)((0, import_node_path38.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
       ) : void 0;
       const shared = sibling && sibling.wanted === wanted && platform2.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
       const command = mmdebstrapCommand(platform2, architecture2, sources, tar, lists, {
@@ -25944,7 +26212,7 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
         );
       }
       const digest3 = await sha256File(tar);
-      const root = (0, import_node_path36.join)(work2, "root");
+      const root = (0, import_node_path38.join)(work2, "root");
       const unpacked2 = await driver.unpack(tar, root);
       if (unpacked2.code !== 0) {
         await driver.remove(work2);
@@ -25952,34 +26220,34 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
           error("base-failed", `can't unpack the base of '${name5}': ${unpacked2.stderr.trim().split("\n").pop()}`)
         );
       }
-      if (shared && (0, import_node_path36.basename)(shared.lists) === "lists") {
+      if (shared && (0, import_node_path38.basename)(shared.lists) === "lists") {
         await run("rm", ["-rf", lists]);
         await run("cp", ["-a", shared.lists, lists]);
       }
       const listFiles = findLists(lists);
       const archive = sha256(
-        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path36.basename)(f), await sha256File(f)])))
+        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path38.basename)(f), await sha256File(f)])))
       );
-      const final = (0, import_node_path36.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
+      const final = (0, import_node_path38.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs32.renameSync)(work2, final);
+      (0, import_node_fs33.renameSync)(work2, final);
       const base = {
         digest: digest3,
         archive,
         wanted,
         folder: final,
-        root: (0, import_node_path36.join)(final, "root"),
-        lists: (0, import_node_path36.join)(final, "lists", "lists"),
-        tar: (0, import_node_path36.join)(final, "base.tar"),
+        root: (0, import_node_path38.join)(final, "root"),
+        lists: (0, import_node_path38.join)(final, "lists", "lists"),
+        tar: (0, import_node_path38.join)(final, "base.tar"),
         packages: [],
         made: shared?.made ?? Math.floor(now / 1e3),
         sources: sources.from
       };
-      if (!exists(base.lists)) base.lists = (0, import_node_path36.join)(final, "lists");
+      if (!exists(base.lists)) base.lists = (0, import_node_path38.join)(final, "lists");
       const prepared = await prepareBase(driver, state, base);
       if (!prepared.ok) return prepared;
       base.packages = prepared.value;
-      writeWhole((0, import_node_path36.join)(folder, "current.json"), JSON.stringify(base));
+      writeWhole((0, import_node_path38.join)(folder, "current.json"), JSON.stringify(base));
       return good(base);
     },
     () => progress(`waiting for another slipway that makes the base of ${name5}`)
@@ -26017,11 +26285,11 @@ var firstError = (log) => {
   return line ? `: ${line.slice(3)}` : "";
 };
 var cacheOf = (base) => {
-  const folder = (0, import_node_path36.join)(base.folder, "cache");
-  (0, import_node_fs32.mkdirSync)(folder, { recursive: true });
+  const folder = (0, import_node_path38.join)(base.folder, "cache");
+  (0, import_node_fs33.mkdirSync)(folder, { recursive: true });
   return folder;
 };
-var findLists = (folder) => (0, import_node_fs32.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path36.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs32.statSync)(f).isFile());
+var findLists = (folder) => (0, import_node_fs33.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path38.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs33.statSync)(f).isFile());
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
   const asked = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
@@ -26036,17 +26304,17 @@ var aptEnvironment = (proxy) => ({
 });
 
 // ts-src/sandbox/stored-base.ts
-var import_node_fs33 = require("node:fs");
-var import_node_path37 = require("node:path");
+var import_node_fs34 = require("node:fs");
+var import_node_path39 = require("node:path");
 init_diagnostics();
 init_files();
 var nameOf = (digest3, archive) => `bases/${digest3}-${archive.slice(0, 16)}.json`;
 async function keepBase(store2, base, work2) {
   const name5 = nameOf(base.digest, base.archive);
   if (await store2.readJson(name5)) return;
-  (0, import_node_fs33.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path37.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path37.join)(work2, "lists.tar.gz");
+  (0, import_node_fs34.mkdirSync)(work2, { recursive: true });
+  const tar = (0, import_node_path39.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path39.join)(work2, "lists.tar.gz");
   for (const [command, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -26067,13 +26335,13 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform2, wanted) {
   const stored = await store2.readJson(nameOf(wanted.digest, wanted.archive));
   if (!stored) return lost2("base", platform2, wanted.digest);
-  const folder = (0, import_node_path37.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+  const folder = (0, import_node_path39.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
   return good({
     ...wanted,
     folder,
-    root: (0, import_node_path37.join)(folder, "root"),
-    lists: (0, import_node_path37.join)(folder, "lists"),
-    tar: (0, import_node_path37.join)(folder, "base.tar"),
+    root: (0, import_node_path39.join)(folder, "root"),
+    lists: (0, import_node_path39.join)(folder, "lists"),
+    tar: (0, import_node_path39.join)(folder, "base.tar"),
     packages: stored.packages,
     made: stored.made,
     sources: "store"
@@ -26085,16 +26353,16 @@ var lost2 = (what, platform2, digest3) => bad(
   })
 );
 async function storedBase(driver, store2, state, platform2, architecture2, wanted, progress) {
-  (0, import_node_fs33.mkdirSync)((0, import_node_path37.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path37.join)(
-    (0, import_node_fs33.realpathSync)((0, import_node_path37.join)(state, "bases")),
+  (0, import_node_fs34.mkdirSync)((0, import_node_path39.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path39.join)(
+    (0, import_node_fs34.realpathSync)((0, import_node_path39.join)(state, "bases")),
     `${platform2}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
-  const kept2 = (0, import_node_path37.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
+  const kept2 = (0, import_node_path39.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
   const there = async () => {
-    for (const file2 of [(0, import_node_path37.join)(folder, "current.json"), kept2]) {
+    for (const file2 of [(0, import_node_path39.join)(folder, "current.json"), kept2]) {
       const base = readJson(file2);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path37.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path39.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
         return base;
     }
     return void 0;
@@ -26102,7 +26370,7 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path37.join)(folder, "lock"),
+    (0, import_node_path39.join)(folder, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -26111,39 +26379,39 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
       progress(`fetching the base system of ${platform2} (${architecture2}) from the store`);
       const [tar, lists] = [await store2.path(stored.tar), await store2.path(stored.lists)];
       if (!tar || !lists) return lost2("whole base", platform2, wanted.digest);
-      const work2 = (0, import_node_path37.join)(folder, `new-${process.pid}`);
+      const work2 = (0, import_node_path39.join)(folder, `new-${process.pid}`);
       await driver.remove(work2);
-      (0, import_node_fs33.mkdirSync)((0, import_node_path37.join)(work2, "lists"), { recursive: true });
+      (0, import_node_fs34.mkdirSync)((0, import_node_path39.join)(work2, "lists"), { recursive: true });
       const unzipped3 = await run("sh", [
         "-c",
         'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
         "sh",
         tar,
-        (0, import_node_path37.join)(work2, "base.tar"),
+        (0, import_node_path39.join)(work2, "base.tar"),
         lists,
-        (0, import_node_path37.join)(work2, "lists")
+        (0, import_node_path39.join)(work2, "lists")
       ]);
       if (unzipped3.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unzipped3.stderr.trim().split("\n").pop()}`)
         );
-      if (await sha256File((0, import_node_path37.join)(work2, "base.tar")) !== wanted.digest)
+      if (await sha256File((0, import_node_path39.join)(work2, "base.tar")) !== wanted.digest)
         return lost2("sound base", platform2, wanted.digest);
-      const root = (0, import_node_path37.join)(work2, "root");
-      const unpacked2 = await driver.unpack((0, import_node_path37.join)(work2, "base.tar"), root);
+      const root = (0, import_node_path39.join)(work2, "root");
+      const unpacked2 = await driver.unpack((0, import_node_path39.join)(work2, "base.tar"), root);
       if (unpacked2.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unpacked2.stderr.trim().split("\n").pop()}`)
         );
-      const final = (0, import_node_path37.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+      const final = (0, import_node_path39.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs33.renameSync)(work2, final);
+      (0, import_node_fs34.renameSync)(work2, final);
       const base = {
         ...wanted,
         folder: final,
-        root: (0, import_node_path37.join)(final, "root"),
-        lists: (0, import_node_path37.join)(final, "lists"),
-        tar: (0, import_node_path37.join)(final, "base.tar"),
+        root: (0, import_node_path39.join)(final, "root"),
+        lists: (0, import_node_path39.join)(final, "lists"),
+        tar: (0, import_node_path39.join)(final, "base.tar"),
         packages: stored.packages,
         made: stored.made,
         sources: "store"
@@ -26158,8 +26426,8 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
 }
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_fs34 = require("node:fs");
-var import_node_path38 = require("node:path");
+var import_node_fs35 = require("node:fs");
+var import_node_path40 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -26189,7 +26457,7 @@ var AptResolver = class {
     this.base = base;
     this.proxy = proxy;
     this.log = log;
-    this.memory = (0, import_node_path38.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path40.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -26236,7 +26504,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest3, handle = { digest: digest3, packages: () => this.packagesOf(names2, digest3) });
     return handle;
   }
-  setFile = (digest3) => (0, import_node_path38.join)(this.base.folder, "sets", `${digest3}.json`);
+  setFile = (digest3) => (0, import_node_path40.join)(this.base.folder, "sets", `${digest3}.json`);
   async packagesOf(names2, digest3) {
     const sound = (set) => Array.isArray(set) && sha256(set.join(" ")) === digest3;
     const here = readJson(this.setFile(digest3));
@@ -26273,7 +26541,7 @@ var AptResolver = class {
         const sets = [...new Set(batch.map((b) => b.names))].filter((s) => !this.resolved.has(s));
         if (sets.length) {
           const work2 = newScratch(this.state);
-          writeWhole((0, import_node_path38.join)(work2, "sets"), `${sets.join("\n")}
+          writeWhole((0, import_node_path40.join)(work2, "sets"), `${sets.join("\n")}
 `);
           const out = await this.driver.enter({
             root: { layers: [this.base.root] },
@@ -26281,7 +26549,7 @@ var AptResolver = class {
             user: "root",
             work: work2,
             env: aptEnvironment(void 0),
-            binds: [...this.lists(), { from: (0, import_node_path38.join)(work2, "sets"), to: "/sets", readOnly: true }],
+            binds: [...this.lists(), { from: (0, import_node_path40.join)(work2, "sets"), to: "/sets", readOnly: true }],
             command: [
               "sh",
               "-c",
@@ -26336,24 +26604,24 @@ var AptResolver = class {
     }
     return making;
   }
-  all = () => (0, import_node_path38.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path38.join)(this.all(), id);
+  all = () => (0, import_node_path40.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path40.join)(this.all(), id);
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; at2 = this.layers.get(at2).parent) {
       if (!this.layers.has(at2)) {
-        const layer = readJson((0, import_node_path38.join)(this.folder(at2), "layer.json"));
+        const layer = readJson((0, import_node_path40.join)(this.folder(at2), "layer.json"));
         if (!layer) return void 0;
         this.layers.set(at2, layer);
       }
-      chain.push((0, import_node_path38.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path40.join)(this.folder(at2), "root"));
     }
     return [...chain, this.base.root];
   }
   async make(id, set) {
     const there = this.chain(id);
     if (there && await this.sound(there)) return good(there);
-    return withMutex((0, import_node_path38.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path40.join)(this.all(), `${id}.lock`), async () => {
       const other = this.chain(id);
       if (other && await this.sound(other)) return good(other);
       let parent = this.nearestBelow(set);
@@ -26362,7 +26630,7 @@ var AptResolver = class {
       const fetched = await this.fetch(missing);
       if (!fetched.ok) return fetched;
       const work2 = newScratch(this.state);
-      const keep = (0, import_node_path38.join)(work2, "kept");
+      const keep = (0, import_node_path40.join)(work2, "kept");
       const lower = parent ? this.chain(parent.id) : [this.base.root];
       const made2 = await this.driver.enter({
         root: { layers: lower, keep },
@@ -26396,14 +26664,14 @@ var AptResolver = class {
           )
         );
       const layer = parent ? { set, parent: parent.id } : { set };
-      (0, import_node_fs34.mkdirSync)(this.all(), { recursive: true });
-      const staged = (0, import_node_path38.join)(work2, "layer");
-      (0, import_node_fs34.mkdirSync)(staged);
-      (0, import_node_fs34.rmSync)((0, import_node_path38.join)(keep, "aptcache"), { recursive: true, force: true });
-      (0, import_node_fs34.renameSync)(keep, (0, import_node_path38.join)(staged, "root"));
-      writeWhole((0, import_node_path38.join)(staged, "layer.json"), JSON.stringify(layer));
+      (0, import_node_fs35.mkdirSync)(this.all(), { recursive: true });
+      const staged = (0, import_node_path40.join)(work2, "layer");
+      (0, import_node_fs35.mkdirSync)(staged);
+      (0, import_node_fs35.rmSync)((0, import_node_path40.join)(keep, "aptcache"), { recursive: true, force: true });
+      (0, import_node_fs35.renameSync)(keep, (0, import_node_path40.join)(staged, "root"));
+      writeWhole((0, import_node_path40.join)(staged, "layer.json"), JSON.stringify(layer));
       if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
-      (0, import_node_fs34.renameSync)(staged, this.folder(id));
+      (0, import_node_fs35.renameSync)(staged, this.folder(id));
       this.layers.set(id, layer);
       return good(this.chain(id));
     });
@@ -26419,7 +26687,7 @@ var AptResolver = class {
     let best;
     let names2 = [];
     try {
-      names2 = (0, import_node_fs34.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names2 = (0, import_node_fs35.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
     for (const id of names2) {
@@ -26432,8 +26700,8 @@ var AptResolver = class {
     return best;
   }
   archives() {
-    const folder = (0, import_node_path38.join)(this.state, "archives");
-    (0, import_node_fs34.mkdirSync)((0, import_node_path38.join)(folder, "partial"), { recursive: true });
+    const folder = (0, import_node_path40.join)(this.state, "archives");
+    (0, import_node_fs35.mkdirSync)((0, import_node_path40.join)(folder, "partial"), { recursive: true });
     return folder;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
@@ -26442,8 +26710,8 @@ var AptResolver = class {
       const [name5, version2] = p.split("=");
       return `${name5}_${version2.replaceAll(":", "%3a")}_`;
     };
-    return withMutex((0, import_node_path38.join)(this.state, "archives.lock"), async () => {
-      const held = (0, import_node_fs34.readdirSync)(this.archives());
+    return withMutex((0, import_node_path40.join)(this.state, "archives.lock"), async () => {
+      const held = (0, import_node_fs35.readdirSync)(this.archives());
       const missing = packages.filter((p) => !held.some((h) => h.startsWith(file2(p))));
       if (!missing.length) return good(true);
       const work2 = newScratch(this.state);
@@ -26477,12 +26745,12 @@ var AptResolver = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers) {
-    return layers.map((l) => (0, import_node_path38.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers.map((l) => (0, import_node_path40.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
 // ts-src/engine/build/package-builder.ts
-var import_node_path47 = require("node:path");
+var import_node_path49 = require("node:path");
 
 // ts-src/render/junit.ts
 function renderJunit(name5, cases) {
@@ -26514,8 +26782,8 @@ var firstLine = (text2) => text2.trim().split("\n")[0].slice(0, 200);
 var escape = (text2) => text2.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
 // ts-src/sandbox/package-layers.ts
-var import_node_fs35 = require("node:fs");
-var import_node_path39 = require("node:path");
+var import_node_fs36 = require("node:fs");
+var import_node_path41 = require("node:path");
 init_files();
 var Packages = class {
   constructor(state, store2) {
@@ -26523,10 +26791,10 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest3) => (0, import_node_path39.join)(this.state, "unpacked", digest3);
+  folder = (digest3) => (0, import_node_path41.join)(this.state, "unpacked", digest3);
   /** Undefined where the store's file is gone or damaged. */
   async unpack(deb) {
-    const there = this.known.get(deb.sha256) ?? readJson((0, import_node_path39.join)(this.folder(deb.sha256), "unpacked.json"));
+    const there = this.known.get(deb.sha256) ?? readJson((0, import_node_path41.join)(this.folder(deb.sha256), "unpacked.json"));
     if (there) {
       this.known.set(deb.sha256, there);
       return there;
@@ -26538,52 +26806,52 @@ var Packages = class {
     return unpacked2;
   }
   async unpackFile(file2, target) {
-    (0, import_node_fs35.mkdirSync)((0, import_node_path39.join)(this.state, "unpacked"), { recursive: true });
+    (0, import_node_fs36.mkdirSync)((0, import_node_path41.join)(this.state, "unpacked"), { recursive: true });
     const staged = temporaryBeside(target);
     try {
       const raw = await run("dpkg-deb", ["--raw-extract", file2, staged]);
       if (raw.code !== 0) throw new Error(`dpkg-deb can't unpack ${file2}: ${raw.stderr}`);
-      const control = (0, import_node_path39.join)(staged, "DEBIAN");
-      const fields = (0, import_node_fs35.readFileSync)((0, import_node_path39.join)(control, "control"), "utf8").trimEnd();
+      const control = (0, import_node_path41.join)(staged, "DEBIAN");
+      const fields = (0, import_node_fs36.readFileSync)((0, import_node_path41.join)(control, "control"), "utf8").trimEnd();
       const name5 = /^Package: (\S+)/m.exec(fields)[1];
       const paths2 = [];
       const files = [];
       const walk = (folder, shown3) => {
-        for (const entry of (0, import_node_fs35.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
+        for (const entry of (0, import_node_fs36.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
           if (shown3 === "" && entry.name === "DEBIAN") continue;
           paths2.push(`${shown3}/${entry.name}`);
-          if (entry.isDirectory()) walk((0, import_node_path39.join)(folder, entry.name), `${shown3}/${entry.name}`);
+          if (entry.isDirectory()) walk((0, import_node_path41.join)(folder, entry.name), `${shown3}/${entry.name}`);
           else files.push(`${shown3}/${entry.name}`);
         }
       };
       walk(staged, "");
-      const info = (0, import_node_path39.join)(staged, "var/lib/dpkg/info");
-      (0, import_node_fs35.mkdirSync)(info, { recursive: true });
-      (0, import_node_fs35.writeFileSync)((0, import_node_path39.join)(info, `${name5}.list`), `/.
+      const info = (0, import_node_path41.join)(staged, "var/lib/dpkg/info");
+      (0, import_node_fs36.mkdirSync)(info, { recursive: true });
+      (0, import_node_fs36.writeFileSync)((0, import_node_path41.join)(info, `${name5}.list`), `/.
 ${paths2.join("\n")}
 `);
       for (const member of ["md5sums", "shlibs", "triggers"])
-        if (exists((0, import_node_path39.join)(control, member))) (0, import_node_fs35.renameSync)((0, import_node_path39.join)(control, member), (0, import_node_path39.join)(info, `${name5}.${member}`));
-      (0, import_node_fs35.rmSync)(control, { recursive: true });
+        if (exists((0, import_node_path41.join)(control, member))) (0, import_node_fs36.renameSync)((0, import_node_path41.join)(control, member), (0, import_node_path41.join)(info, `${name5}.${member}`));
+      (0, import_node_fs36.rmSync)(control, { recursive: true });
       const unpacked2 = {
         package: name5,
         status: fields.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
         files
       };
-      (0, import_node_fs35.writeFileSync)((0, import_node_path39.join)(staged, "unpacked.json"), JSON.stringify(unpacked2));
+      (0, import_node_fs36.writeFileSync)((0, import_node_path41.join)(staged, "unpacked.json"), JSON.stringify(unpacked2));
       try {
-        (0, import_node_fs35.renameSync)(staged, target);
+        (0, import_node_fs36.renameSync)(staged, target);
       } catch (e) {
         if (e.code !== "ENOTEMPTY" && e.code !== "EEXIST")
           throw e;
-        if (!readJson((0, import_node_path39.join)(target, "unpacked.json"))) {
-          (0, import_node_fs35.rmSync)(target, { recursive: true, force: true });
-          (0, import_node_fs35.renameSync)(staged, target);
+        if (!readJson((0, import_node_path41.join)(target, "unpacked.json"))) {
+          (0, import_node_fs36.rmSync)(target, { recursive: true, force: true });
+          (0, import_node_fs36.renameSync)(staged, target);
         }
       }
       return unpacked2;
     } finally {
-      (0, import_node_fs35.rmSync)(staged, { recursive: true, force: true });
+      (0, import_node_fs36.rmSync)(staged, { recursive: true, force: true });
     }
   }
   /**
@@ -26599,7 +26867,7 @@ ${paths2.join("\n")}
       else lost3.push(deb.sha256);
     }
     if (lost3.length) return lost3;
-    (0, import_node_fs35.mkdirSync)(target, { recursive: true });
+    (0, import_node_fs36.mkdirSync)(target, { recursive: true });
     if (debs.length) {
       const linked = await run("cp", [
         "-al",
@@ -26611,12 +26879,12 @@ ${paths2.join("\n")}
         throw Object.assign(new Error(`can't put the root together: ${linked.stderr.trim().split("\n").pop()}`), {
           code: /No space/.test(linked.stderr) ? "ENOSPC" : "ELINK"
         });
-      (0, import_node_fs35.rmSync)((0, import_node_path39.join)(target, "unpacked.json"), { force: true });
+      (0, import_node_fs36.rmSync)((0, import_node_path41.join)(target, "unpacked.json"), { force: true });
     }
-    (0, import_node_fs35.mkdirSync)((0, import_node_path39.join)(target, "var/lib/dpkg"), { recursive: true });
-    (0, import_node_fs35.writeFileSync)(
-      (0, import_node_path39.join)(target, "var/lib/dpkg/status"),
-      `${(0, import_node_fs35.readFileSync)(status, "utf8").trimEnd()}
+    (0, import_node_fs36.mkdirSync)((0, import_node_path41.join)(target, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs36.writeFileSync)(
+      (0, import_node_path41.join)(target, "var/lib/dpkg/status"),
+      `${(0, import_node_fs36.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
 `).join("\n")}`
@@ -26626,10 +26894,10 @@ ${all.map((u) => `${u.status}
 };
 
 // ts-src/engine/build/abi.ts
-var import_node_fs36 = require("node:fs");
+var import_node_fs37 = require("node:fs");
 init_diagnostics();
 init_digest();
-var linkedPackages = (substvars) => (/^slipway:Depends=(.*)$/m.exec((0, import_node_fs36.existsSync)(substvars) ? (0, import_node_fs36.readFileSync)(substvars, "utf8") : "")?.[1] ?? "").split(", ");
+var linkedPackages = (substvars) => (/^slipway:Depends=(.*)$/m.exec((0, import_node_fs37.existsSync)(substvars) ? (0, import_node_fs37.readFileSync)(substvars, "utf8") : "")?.[1] ?? "").split(", ");
 function abiOf(graph2, n, api, linked) {
   const p = graph2.scope.packages[n];
   const roots = graph2.closures.root(n);
@@ -26656,19 +26924,19 @@ function abiOf(graph2, n, api, linked) {
 }
 
 // ts-src/engine/build/environment.ts
-var import_node_fs40 = require("node:fs");
-var import_node_path43 = require("node:path");
+var import_node_fs41 = require("node:fs");
+var import_node_path45 = require("node:path");
 
 // ts-src/engine/build/other-conditions.ts
-var import_node_fs37 = require("node:fs");
-var import_node_path40 = require("node:path");
+var import_node_fs38 = require("node:fs");
+var import_node_path42 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build2) => (0, import_node_fs37.writeFileSync)((0, import_node_path40.join)(build2, ".vary.c"), vary_default);
+var writeVariation = (build2) => (0, import_node_fs38.writeFileSync)((0, import_node_path42.join)(build2, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -26678,19 +26946,19 @@ var otherConditions = [
 ].join("; ");
 
 // ts-src/engine/build/source.ts
-var import_node_fs39 = require("node:fs");
-var import_node_path42 = require("node:path");
+var import_node_fs40 = require("node:fs");
+var import_node_path44 = require("node:path");
 init_digest();
 
 // ts-src/store/sources.ts
-var import_node_fs38 = require("node:fs");
-var import_node_path41 = require("node:path");
+var import_node_fs39 = require("node:fs");
+var import_node_path43 = require("node:path");
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => await store2.readJson(nameOf2(tree)) !== void 0;
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path41.basename)(name5, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path43.basename)(name5, ".json")));
 async function keepSource(store2, tree, folder, work2) {
-  const archive = (0, import_node_path41.join)(work2, `${tree}.tar.gz`);
-  (0, import_node_fs38.mkdirSync)(work2, { recursive: true });
+  const archive = (0, import_node_path43.join)(work2, `${tree}.tar.gz`);
+  (0, import_node_fs39.mkdirSync)(work2, { recursive: true });
   const packed2 = await run("tar", [
     "-c",
     "-z",
@@ -26710,16 +26978,16 @@ async function keepSource(store2, tree, folder, work2) {
       code: /No space/.test(packed2.stderr) ? "ENOSPC" : "ETAR"
     });
   await store2.writeJson(nameOf2(tree), await store2.put(archive));
-  (0, import_node_fs38.rmSync)(archive, { force: true });
+  (0, import_node_fs39.rmSync)(archive, { force: true });
 }
 async function restoreSource(store2, tree, folder) {
   const stored = await store2.readJson(nameOf2(tree));
   const archive = stored && await store2.path(stored);
   if (archive === void 0) return false;
-  (0, import_node_fs38.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs39.mkdirSync)(folder, { recursive: true });
   const out = await run("tar", ["-x", "-z", "--touch", "--no-same-owner", "-f", archive, "-C", folder]);
   if (out.code === 0) return true;
-  (0, import_node_fs38.rmSync)(folder, { recursive: true, force: true });
+  (0, import_node_fs39.rmSync)(folder, { recursive: true, force: true });
   return false;
 }
 
@@ -26733,7 +27001,7 @@ async function bringSource(state, store2, p, target) {
 }
 async function applyPatches(distroRoot, patches, source, ceiling) {
   for (const patch of patches) {
-    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path42.join)(distroRoot, patch)], {
+    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path44.join)(distroRoot, patch)], {
       cwd: source,
       env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling }
     });
@@ -26742,9 +27010,9 @@ async function applyPatches(distroRoot, patches, source, ceiling) {
   return void 0;
 }
 async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path42.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path42.join)(state, "git", "archives.git"), (0, import_node_path42.join)(state, "git", "folders.git")]) {
-    if ((0, import_node_fs39.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+  const own3 = (0, import_node_path44.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path44.join)(state, "git", "archives.git"), (0, import_node_path44.join)(state, "git", "folders.git")]) {
+    if ((0, import_node_fs40.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
   const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
@@ -26754,22 +27022,22 @@ async function gitDirOf(state, p) {
 // ts-src/engine/build/environment.ts
 async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs40.mkdirSync)((0, import_node_path43.dirname)(log), { recursive: true });
-  (0, import_node_fs40.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
+  (0, import_node_fs41.mkdirSync)((0, import_node_path45.dirname)(log), { recursive: true });
+  (0, import_node_fs41.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed2(`apt can't install what it needs: ${system}`);
   const layers = await graph2.system.root(system);
   if (!layers.ok) return failed2(`${layers.diagnostics[0].message} (${layers.diagnostics[0].file})`);
-  const own3 = (0, import_node_path43.join)(work2, "own");
+  const own3 = (0, import_node_path45.join)(work2, "own");
   const gone = await packages.compose(
     roots.map((d) => graph2.records[d].debs[0]),
     graph2.system.status(layers.value),
     own3
   );
   if (gone.length) return lost(roots.filter((d) => gone.includes(graph2.records[d].debs[0].sha256)));
-  const build2 = (0, import_node_path43.join)(work2, "build");
-  const source = (0, import_node_path43.join)(build2, p.name);
+  const build2 = (0, import_node_path45.join)(work2, "build");
+  const source = (0, import_node_path45.join)(build2, p.name);
   const fault2 = await bringSource(options5.state, options5.store, p, source) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source, build2);
   if (request.repeat) writeVariation(build2);
   return fault2 === void 0 ? made({ source, build: build2, system, layers: layers.value, own: own3 }) : failed2(fault2);
@@ -26782,7 +27050,7 @@ function enterEnvironment(options5, request, environment3, { steps, env, network
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network2,
     user: "builder",
-    work: (0, import_node_path43.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path45.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     binds: [{ from: environment3.build, to: "/build" }],
@@ -26808,7 +27076,7 @@ function reasonOf(options5, outcome, limit, log, what) {
     const time2 = minutes2 >= 1 ? `${Math.round(minutes2)} minutes` : `${Math.round(minutes2 * 60)} seconds`;
     return `it did not end in ${time2}, and was stopped (--timeout gives it longer)`;
   }
-  const cause = knownCause((0, import_node_fs40.readFileSync)(log, "utf8").slice(-2e5));
+  const cause = knownCause((0, import_node_fs41.readFileSync)(log, "utf8").slice(-2e5));
   if (cause) return cause.hint === void 0 ? cause.cause : `${cause.cause}
 ${cause.hint}`;
   if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
@@ -26861,8 +27129,8 @@ var FileOwners = class {
 };
 
 // ts-src/engine/build/packaging.ts
-var import_node_fs41 = require("node:fs");
-var import_node_path44 = require("node:path");
+var import_node_fs42 = require("node:fs");
+var import_node_path46 = require("node:path");
 init_diagnostics();
 
 // resources/templates/changelog.mustache
@@ -27296,8 +27564,8 @@ function writePackaging(options5, request, source) {
     return q3 ? (p.bounds[d] ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
   });
   const sorted3 = (names2) => [...new Set(names2)].sort(compare);
-  const folder = (0, import_node_path44.join)(source, "debian");
-  (0, import_node_fs41.rmSync)(folder, { recursive: true, force: true });
+  const folder = (0, import_node_path46.join)(source, "debian");
+  (0, import_node_fs42.rmSync)(folder, { recursive: true, force: true });
   const files = renderDebian({
     package: p,
     manifest,
@@ -27320,14 +27588,14 @@ function writePackaging(options5, request, source) {
     maintainer: distro.maintainer,
     licenseText: licenseText(source, manifest.licenses)
   });
-  (0, import_node_fs41.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs42.mkdirSync)(folder, { recursive: true });
   for (const [name5, text2] of Object.entries(files))
-    (0, import_node_fs41.writeFileSync)((0, import_node_path44.join)(folder, name5), text2, { mode: name5 === "rules" ? 493 : 420 });
+    (0, import_node_fs42.writeFileSync)((0, import_node_path46.join)(folder, name5), text2, { mode: name5 === "rules" ? 493 : 420 });
 }
 function writeTestFiles(build2) {
-  const folder = (0, import_node_path44.join)(build2, ".schemas");
-  (0, import_node_fs41.mkdirSync)(folder, { recursive: true });
-  for (const [name5, text2] of Object.entries(manifestSchemas)) (0, import_node_fs41.writeFileSync)((0, import_node_path44.join)(folder, name5), text2);
+  const folder = (0, import_node_path46.join)(build2, ".schemas");
+  (0, import_node_fs42.mkdirSync)(folder, { recursive: true });
+  for (const [name5, text2] of Object.entries(manifestSchemas)) (0, import_node_fs42.writeFileSync)((0, import_node_path46.join)(folder, name5), text2);
 }
 function versionOf(options5, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
@@ -27339,10 +27607,10 @@ function versionOf(options5, { graph: graph2, package: p, repeat }) {
 }
 function packedFiles(folder, p, version2, target) {
   const main2 = debFile(p.debian, version2, target.architecture);
-  for (const f of (0, import_node_fs41.readdirSync)(folder))
-    if (f.endsWith(".ddeb")) (0, import_node_fs41.renameSync)((0, import_node_path44.join)(folder, f), (0, import_node_path44.join)(folder, f.replace(/\.ddeb$/, ".deb")));
-  const files = (0, import_node_fs41.readdirSync)(folder).filter((f) => f.endsWith(".deb")).sort((a, b) => Number(b === main2) - Number(a === main2) || compare(a, b));
-  return files[0] === main2 ? made(files.map((f) => (0, import_node_path44.join)(folder, f))) : failed2(`it made no ${main2}`);
+  for (const f of (0, import_node_fs42.readdirSync)(folder))
+    if (f.endsWith(".ddeb")) (0, import_node_fs42.renameSync)((0, import_node_path46.join)(folder, f), (0, import_node_path46.join)(folder, f.replace(/\.ddeb$/, ".deb")));
+  const files = (0, import_node_fs42.readdirSync)(folder).filter((f) => f.endsWith(".deb")).sort((a, b) => Number(b === main2) - Number(a === main2) || compare(a, b));
+  return files[0] === main2 ? made(files.map((f) => (0, import_node_path46.join)(folder, f))) : failed2(`it made no ${main2}`);
 }
 function systemDepends(control, ours) {
   const field = /^Depends: (.*(?:\n .*)*)/m.exec(control)?.[1] ?? "";
@@ -27355,9 +27623,9 @@ function licenseText(source, licenses) {
   );
   for (const name5 of [...named3, "LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "COPYING.txt"]) {
     try {
-      const path2 = (0, import_node_fs41.realpathSync)((0, import_node_path44.join)(source, name5));
-      if (path2.startsWith(`${(0, import_node_fs41.realpathSync)(source)}/`) && (0, import_node_fs41.statSync)(path2).isFile())
-        return (0, import_node_fs41.readFileSync)(path2, "utf8").slice(0, 2e5);
+      const path2 = (0, import_node_fs42.realpathSync)((0, import_node_path46.join)(source, name5));
+      if (path2.startsWith(`${(0, import_node_fs42.realpathSync)(source)}/`) && (0, import_node_fs42.statSync)(path2).isFile())
+        return (0, import_node_fs42.readFileSync)(path2, "utf8").slice(0, 2e5);
     } catch {
     }
   }
@@ -27365,12 +27633,12 @@ function licenseText(source, licenses) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs43 = require("node:fs");
-var import_node_path46 = require("node:path");
+var import_node_fs44 = require("node:fs");
+var import_node_path48 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_fs42 = require("node:fs");
-var import_node_path45 = require("node:path");
+var import_node_fs43 = require("node:fs");
+var import_node_path47 = require("node:path");
 init_fxp();
 var most = 32 << 20;
 function readResults(folder) {
@@ -27379,17 +27647,17 @@ function readResults(folder) {
   const seen = /* @__PURE__ */ new Set();
   let ctest = [];
   for (const file2 of filesOf2(folder)) {
-    const text2 = (0, import_node_fs42.readFileSync)(file2, "utf8");
-    const found2 = parseResults(text2, (0, import_node_path45.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
+    const text2 = (0, import_node_fs43.readFileSync)(file2, "utf8");
+    const found2 = parseResults(text2, (0, import_node_path47.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
     if (!found2) {
-      damaged.push((0, import_node_path45.basename)(file2));
+      damaged.push((0, import_node_path47.basename)(file2));
       continue;
     }
-    if (/^ctest(-Test)?\.xml$/.test((0, import_node_path45.basename)(file2))) {
+    if (/^ctest(-Test)?\.xml$/.test((0, import_node_path47.basename)(file2))) {
       ctest = found2;
       continue;
     }
-    seen.add((0, import_node_path45.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
+    seen.add((0, import_node_path47.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
     cases.push(...found2);
   }
   cases.push(...ctest.filter((c) => !seen.has(c.name)));
@@ -27397,10 +27665,10 @@ function readResults(folder) {
 }
 function filesOf2(folder) {
   try {
-    return (0, import_node_fs42.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1).flatMap((e) => {
-      const path2 = (0, import_node_path45.join)(folder, e.name);
+    return (0, import_node_fs43.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1).flatMap((e) => {
+      const path2 = (0, import_node_path47.join)(folder, e.name);
       if (e.isDirectory()) return filesOf2(path2);
-      return e.isFile() && e.name.endsWith(".xml") && (0, import_node_fs42.lstatSync)(path2).size < most ? [path2] : [];
+      return e.isFile() && e.name.endsWith(".xml") && (0, import_node_fs43.lstatSync)(path2).size < most ? [path2] : [];
     });
   } catch {
     return [];
@@ -27473,7 +27741,7 @@ var shortCase = (c) => ({
 });
 function readTestRun(step) {
   const numbers = attemptsIn(step.results);
-  const attempts2 = numbers.map((a) => readResults((0, import_node_path46.join)(step.results, String(a))));
+  const attempts2 = numbers.map((a) => readResults((0, import_node_path48.join)(step.results, String(a))));
   const last = attempts2.at(-1);
   const whole = (message) => ({
     suite: step.package,
@@ -27481,13 +27749,13 @@ function readTestRun(step) {
     seconds: step.seconds,
     result: "failed",
     message,
-    output: (0, import_node_fs43.readFileSync)(step.log, "utf8").slice(-2e4)
+    output: (0, import_node_fs44.readFileSync)(step.log, "utf8").slice(-2e4)
   });
   if (step.outcome.code !== 0 || !last) {
     const cases2 = [...last?.cases ?? [], whole(step.reason())];
     return { outcome: "failed", cases: cases2, flaky: [], attempts: attempts2.length };
   }
-  const exit2 = (0, import_node_fs43.readFileSync)((0, import_node_path46.join)(step.results, String(numbers.at(-1)), "exit"), "utf8").trim();
+  const exit2 = (0, import_node_fs44.readFileSync)((0, import_node_path48.join)(step.results, String(numbers.at(-1)), "exit"), "utf8").trim();
   const cases = [...last.cases];
   if (last.damaged.length) cases.push(whole(`its results can't be read: ${last.damaged.join(", ")}`));
   else if (exit2 !== "0" && !cases.some((c) => c.result === "failed"))
@@ -27499,7 +27767,7 @@ function readTestRun(step) {
   const someFailed = cases.some((c) => c.result === "failed");
   return { outcome: someFailed ? "failed" : cases.length ? "passed" : "none", cases, flaky, attempts: attempts2.length };
 }
-var attemptsIn = (results) => (0, import_node_fs43.existsSync)(results) ? (0, import_node_fs43.readdirSync)(results).filter((f) => /^\d+$/.test(f)).map(Number).sort((a, b) => a - b) : [];
+var attemptsIn = (results) => (0, import_node_fs44.existsSync)(results) ? (0, import_node_fs44.readdirSync)(results).filter((f) => /^\d+$/.test(f)).map(Number).sort((a, b) => a - b) : [];
 function markFlaky(cases, earlier) {
   const id = (c) => `${c.suite}\0${c.name}`;
   const failedBefore = new Map(earlier.filter((c) => c.result === "failed").map((c) => [id(c), c]));
@@ -27512,10 +27780,10 @@ function markFlaky(cases, earlier) {
 }
 function hasTests(source, p) {
   const { file: file2, words: words3 } = rulesOf(p.buildType).tests;
-  const visit = (folder, depth) => (0, import_node_fs43.readdirSync)(folder, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path46.join)(folder, e.name);
+  const visit = (folder, depth) => (0, import_node_fs44.readdirSync)(folder, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path48.join)(folder, e.name);
     if (e.isDirectory()) return depth < 8 && e.name !== ".git" && visit(path2, depth + 1);
-    return file2.test(e.name) && e.isFile() && (!words3 || words3.test((0, import_node_fs43.readFileSync)(path2, "utf8")));
+    return file2.test(e.name) && e.isFile() && (!words3 || words3.test((0, import_node_fs44.readFileSync)(path2, "utf8")));
   });
   return visit(source, 0);
 }
@@ -27576,8 +27844,8 @@ var PackageBuilder = class {
     try {
       let outcome = await enter(["build", "stage"], {});
       if (outcome.code !== 0) return failed2(reasonOf(options5, outcome, limit.signal, log, "its build"));
-      const seen = interfaceOf(describe((0, import_node_path47.join)(environment3.source, "debian", p.debian)));
-      const linked = linkedPackages((0, import_node_path47.join)(environment3.source, "debian", `${p.debian}.substvars`));
+      const seen = interfaceOf(describe((0, import_node_path49.join)(environment3.source, "debian", p.debian)));
+      const linked = linkedPackages((0, import_node_path49.join)(environment3.source, "debian", `${p.debian}.substvars`));
       const abi2 = abiOf(graph2, number3, seen.api, linked);
       outcome = await enter(["pack"], { SLIPWAY_ABI: abi2.name, SLIPWAY_REQUIRES: abi2.requires.join(", ") });
       if (outcome.code !== 0) return failed2(reasonOf(options5, outcome, limit.signal, log, "its build"));
@@ -27635,7 +27903,7 @@ var PackageBuilder = class {
     limit.done();
     return readTestRun({
       package: request.package.name,
-      results: (0, import_node_path47.join)(environment3.build, "results"),
+      results: (0, import_node_path49.join)(environment3.build, "results"),
       outcome,
       log,
       seconds: (options5.now() - begun) / 1e3,
@@ -27678,8 +27946,8 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs44 = require("node:fs");
-var import_node_path48 = require("node:path");
+var import_node_fs45 = require("node:fs");
+var import_node_path50 = require("node:path");
 init_digest();
 
 // ts-src/engine/keys.ts
@@ -27769,7 +28037,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join43(set, other) {
+function join44(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -27816,7 +28084,7 @@ var TaskKeys = class {
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const direct = isTest ? [.../* @__PURE__ */ new Set([n, ...built, ...graph2.closures.test[n]])] : built;
-    for (const d of direct) join43(names2, this.namesOf(graph2, d));
+    for (const d of direct) join44(names2, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names2));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (!isTest) graph2.sets[n] = set;
@@ -27849,7 +28117,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs44.readFileSync)((0, import_node_path48.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs45.readFileSync)((0, import_node_path50.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts, text: keyText(parts) };
     }
@@ -27899,7 +28167,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name5);
       if (d === void 0) continue;
       const below = brought[d];
-      if (below) join43(names2, below);
+      if (below) join44(names2, below);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names2;
@@ -27912,7 +28180,7 @@ var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path49.join)(state, "durations.json");
+    this.file = (0, import_node_path51.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
   get = (name5) => this.known[name5];
@@ -27985,7 +28253,7 @@ async function openSession(input, options5) {
     }
   history.hint(hints.builds.values());
   const prepared = await prepareScopes(input, options5, store2, history);
-  if ("diagnostics" in prepared) return prepared;
+  if (!("graphs" in prepared)) return prepared;
   return {
     say: options5.say,
     input,
@@ -28002,11 +28270,12 @@ async function openSession(input, options5) {
 async function prepareScopes(input, options5, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
-  const log = (0, import_node_path49.join)(state, "slipway.log");
+  const log = (0, import_node_path51.join)(state, "slipway.log");
   const diagnostics = [];
   const waiting = [];
   const systems = /* @__PURE__ */ new Map();
   const graphs = [];
+  const lacking = /* @__PURE__ */ new Map();
   const skipped = matcher(distro.tests.skip);
   for (const scope of plan2.scopes) {
     for (const target of scope.targets) {
@@ -28046,6 +28315,9 @@ async function prepareScopes(input, options5, store2, history) {
         );
         systems.set(id, system);
       }
+      const names2 = input.checkArchive && !tells ? archiveNames(system.base) : void 0;
+      const check = names2 && input.checkArchive?.(scope, target, names2);
+      for (const d of check?.diagnostics ?? []) lacking.set(d.message, d);
       graphs.push(
         makeTaskGraph(
           scope,
@@ -28054,12 +28326,13 @@ async function prepareScopes(input, options5, store2, history) {
           system,
           distro.reuse === "full",
           history.get,
-          (p) => !p.blocked && input.tested(p) && !skipped(p.name)
+          (p) => !p.blocked && input.tested(p) && !skipped(p.name),
+          check?.blocked
         )
       );
     }
   }
-  return diagnostics.length ? { diagnostics } : { graphs, waiting };
+  return diagnostics.length ? { diagnostics } : { graphs, waiting, diagnostics: sorted([...lacking.values()]) };
 }
 
 // ts-src/cli/run-options.ts
@@ -28067,8 +28340,8 @@ var import_node_os7 = require("node:os");
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto6 = require("node:crypto");
-var import_node_fs45 = require("node:fs");
-var import_node_path50 = require("node:path");
+var import_node_fs46 = require("node:fs");
+var import_node_path52 = require("node:path");
 init_digest();
 init_files();
 
@@ -28104,7 +28377,7 @@ var capabilities = [
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
   const docker = (args, options5 = {}) => run("docker", args, options5);
-  const imageOf = (folder) => readIf((0, import_node_path50.join)(folder, marker))?.trim();
+  const imageOf = (folder) => readIf((0, import_node_path52.join)(folder, marker))?.trim();
   let swept;
   const sweep2 = async () => {
     const old = await docker(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
@@ -28116,7 +28389,7 @@ function dockerDriver(state) {
   };
   async function enter(entry) {
     await (swept ??= sweep2());
-    (0, import_node_fs45.mkdirSync)(entry.work, { recursive: true });
+    (0, import_node_fs46.mkdirSync)(entry.work, { recursive: true });
     const at2 = entry.root.layers.findIndex((l) => imageOf(l) !== void 0);
     if (at2 < 0)
       return {
@@ -28169,10 +28442,10 @@ function dockerDriver(state) {
     if (created.code !== 0) return created;
     try {
       for (const layer of entry.root.layers.slice(0, at2).reverse()) {
-        const archive = (0, import_node_path50.join)(entry.work, "over.tar");
+        const archive = (0, import_node_path52.join)(entry.work, "over.tar");
         const packed2 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
         const copied = packed2.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name5, archive]) : packed2;
-        (0, import_node_fs45.rmSync)(archive, { force: true });
+        (0, import_node_fs46.rmSync)(archive, { force: true });
         if (copied.code !== 0) return copied;
       }
       const { log, signal } = entry;
@@ -28185,17 +28458,17 @@ function dockerDriver(state) {
       );
       signal?.removeEventListener("abort", stop);
       if (outcome.code === 0 && entry.root.keep) {
-        (0, import_node_fs45.mkdirSync)((0, import_node_path50.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
+        (0, import_node_fs46.mkdirSync)((0, import_node_path52.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
         const tag = `slipway-layer:${sha256(`${entry.root.keep}${name5}`).slice(0, 24)}`;
         const committed = await docker(["commit", "--change", 'CMD ["sh"]', name5, tag]);
         if (committed.code !== 0) return committed;
         const status = await docker([
           "cp",
           `${name5}:/var/lib/dpkg/status`,
-          (0, import_node_path50.join)(entry.root.keep, "var/lib/dpkg/status")
+          (0, import_node_path52.join)(entry.root.keep, "var/lib/dpkg/status")
         ]);
         if (status.code !== 0) return status;
-        (0, import_node_fs45.writeFileSync)((0, import_node_path50.join)(entry.root.keep, marker), `${tag}
+        (0, import_node_fs46.writeFileSync)((0, import_node_path52.join)(entry.root.keep, marker), `${tag}
 `);
       }
       return outcome;
@@ -28210,8 +28483,8 @@ function dockerDriver(state) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs45.mkdirSync)(folder, { recursive: true });
-      (0, import_node_fs45.writeFileSync)((0, import_node_path50.join)(folder, marker), `${tag}
+      (0, import_node_fs46.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs46.writeFileSync)((0, import_node_path52.join)(folder, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder, "./var/lib/dpkg/status"]);
     },
@@ -28232,19 +28505,19 @@ function dockerDriver(state) {
           "--network",
           "none",
           "--volume",
-          `${(0, import_node_path50.dirname)(folder)}:/parent`,
+          `${(0, import_node_path52.dirname)(folder)}:/parent`,
           image,
           "rm",
           "-rf",
-          `/parent/${(0, import_node_path50.basename)(folder)}`
+          `/parent/${(0, import_node_path52.basename)(folder)}`
         ]);
     }
   };
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs47 = require("node:fs");
-var import_node_path52 = require("node:path");
+var import_node_fs48 = require("node:fs");
+var import_node_path54 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -28406,8 +28679,8 @@ init_files();
 
 // ts-src/sandbox/control-groups.ts
 var import_node_crypto7 = require("node:crypto");
-var import_node_fs46 = require("node:fs");
-var import_node_path51 = require("node:path");
+var import_node_fs47 = require("node:fs");
+var import_node_path53 = require("node:path");
 var mountRoot = "/sys/fs/cgroup";
 var found;
 function controlGroups() {
@@ -28415,27 +28688,27 @@ function controlGroups() {
 }
 function unified() {
   try {
-    const offered = (0, import_node_fs46.readFileSync)((0, import_node_path51.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
+    const offered = (0, import_node_fs47.readFileSync)((0, import_node_path53.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
     if (!["memory", "pids"].every((c) => offered.includes(c))) return void 0;
-    (0, import_node_fs46.writeFileSync)((0, import_node_path51.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
+    (0, import_node_fs47.writeFileSync)((0, import_node_path53.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
     const hierarchy = { root: mountRoot, version: 2, controllers: ["memory", "pids"] };
     return usable(hierarchy) ? [hierarchy] : void 0;
   } catch {
     return void 0;
   }
 }
-var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs46.existsSync)((0, import_node_path51.join)(h.root, "cgroup.procs")) && usable(h));
+var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs47.existsSync)((0, import_node_path53.join)(h.root, "cgroup.procs")) && usable(h));
 function ownGroup(controller) {
-  const line = (0, import_node_fs46.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
-  const own3 = (0, import_node_path51.join)(mountRoot, controller, line?.split(":").slice(2).join(":") ?? "");
-  return (0, import_node_fs46.existsSync)((0, import_node_path51.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path51.join)(mountRoot, controller);
+  const line = (0, import_node_fs47.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
+  const own3 = (0, import_node_path53.join)(mountRoot, controller, line?.split(":").slice(2).join(":") ?? "");
+  return (0, import_node_fs47.existsSync)((0, import_node_path53.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path53.join)(mountRoot, controller);
 }
 function usable(hierarchy) {
   sweep(hierarchy);
-  const group = (0, import_node_path51.join)(hierarchy.root, name4());
+  const group = (0, import_node_path53.join)(hierarchy.root, name4());
   try {
-    (0, import_node_fs46.mkdirSync)(group);
-    (0, import_node_fs46.rmdirSync)(group);
+    (0, import_node_fs47.mkdirSync)(group);
+    (0, import_node_fs47.rmdirSync)(group);
     return true;
   } catch {
     return false;
@@ -28444,16 +28717,16 @@ function usable(hierarchy) {
 var name4 = () => `slipway-${process.pid}-${(0, import_node_crypto7.randomBytes)(4).toString("hex")}`;
 function sweep({ root }) {
   try {
-    for (const entry of (0, import_node_fs46.readdirSync)(root)) {
+    for (const entry of (0, import_node_fs47.readdirSync)(root)) {
       const pid = /^slipway-(\d+)-[0-9a-f]{8}$/.exec(entry)?.[1];
-      if (pid && !(0, import_node_fs46.existsSync)(`/proc/${pid}`)) remove((0, import_node_path51.join)(root, entry));
+      if (pid && !(0, import_node_fs47.existsSync)(`/proc/${pid}`)) remove((0, import_node_path53.join)(root, entry));
     }
   } catch {
   }
 }
 function remove(group) {
   try {
-    (0, import_node_fs46.rmdirSync)(group);
+    (0, import_node_fs47.rmdirSync)(group);
   } catch {
   }
 }
@@ -28464,10 +28737,10 @@ function openGroup(limits) {
   const made2 = [];
   try {
     for (const hierarchy of hierarchies) {
-      const folder = (0, import_node_path51.join)(hierarchy.root, own3);
-      (0, import_node_fs46.mkdirSync)(folder);
+      const folder = (0, import_node_path53.join)(hierarchy.root, own3);
+      (0, import_node_fs47.mkdirSync)(folder);
       made2.push({ folder, hierarchy });
-      if (hierarchy.controllers.includes("pids")) (0, import_node_fs46.writeFileSync)((0, import_node_path51.join)(folder, "pids.max"), String(limits.processes));
+      if (hierarchy.controllers.includes("pids")) (0, import_node_fs47.writeFileSync)((0, import_node_path53.join)(folder, "pids.max"), String(limits.processes));
       if (hierarchy.controllers.includes("memory")) limitMemory(folder, hierarchy.version, limits.memory);
     }
   } catch {
@@ -28484,14 +28757,14 @@ function openGroup(limits) {
   };
 }
 function limitMemory(folder, version2, bytes) {
-  (0, import_node_fs46.writeFileSync)((0, import_node_path51.join)(folder, version2 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
-  const swap = (0, import_node_path51.join)(folder, version2 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
-  if ((0, import_node_fs46.existsSync)(swap)) (0, import_node_fs46.writeFileSync)(swap, version2 === 2 ? "0" : String(bytes));
+  (0, import_node_fs47.writeFileSync)((0, import_node_path53.join)(folder, version2 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
+  const swap = (0, import_node_path53.join)(folder, version2 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
+  if ((0, import_node_fs47.existsSync)(swap)) (0, import_node_fs47.writeFileSync)(swap, version2 === 2 ? "0" : String(bytes));
 }
 function limitMet(folder, { version: version2, controllers }) {
   const count2 = (file2, key) => {
     try {
-      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs46.readFileSync)((0, import_node_path51.join)(folder, file2), "utf8"))?.[1] ?? 0);
+      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs47.readFileSync)((0, import_node_path53.join)(folder, file2), "utf8"))?.[1] ?? 0);
     } catch {
       return 0;
     }
@@ -28520,17 +28793,17 @@ function unshareDriver() {
   return {
     name: "unshare",
     async enter(entry) {
-      (0, import_node_fs47.mkdirSync)(entry.work, { recursive: true });
+      (0, import_node_fs48.mkdirSync)(entry.work, { recursive: true });
       const links = entry.root.layers.map((layer, i) => {
-        (0, import_node_fs47.symlinkSync)(layer, (0, import_node_path52.join)(entry.work, `l${i}`));
+        (0, import_node_fs48.symlinkSync)(layer, (0, import_node_path54.join)(entry.work, `l${i}`));
         return `l${i}`;
       });
       let upper = "tmpfs";
       if (entry.root.keep) {
-        (0, import_node_fs47.mkdirSync)(entry.root.keep, { recursive: true });
-        (0, import_node_fs47.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
-        (0, import_node_fs47.symlinkSync)(entry.root.keep, (0, import_node_path52.join)(entry.work, "k"));
-        (0, import_node_fs47.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path52.join)(entry.work, "k.work"));
+        (0, import_node_fs48.mkdirSync)(entry.root.keep, { recursive: true });
+        (0, import_node_fs48.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
+        (0, import_node_fs48.symlinkSync)(entry.root.keep, (0, import_node_path54.join)(entry.work, "k"));
+        (0, import_node_fs48.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path54.join)(entry.work, "k.work"));
         upper = "k";
       }
       const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -28578,7 +28851,7 @@ function unshareDriver() {
       return exceeded ? { ...outcome, exceeded } : outcome;
     },
     unpack: (tar, folder) => {
-      (0, import_node_fs47.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs48.mkdirSync)(folder, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder], {});
     },
     ready: (folder) => Promise.resolve(exists(folder)),
@@ -28639,10 +28912,10 @@ function limitsOf(verb, values) {
 var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
 
 // ts-src/engine/system-lock.ts
-var import_node_path53 = require("node:path");
+var import_node_path55 = require("node:path");
 init_diagnostics();
 init_files();
-var file = (workspace) => (0, import_node_path53.join)(workspace.state, "platforms.json");
+var file = (workspace) => (0, import_node_path55.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known2 = readJson(file(workspace)) ?? {};
   return Object.fromEntries(
@@ -28779,7 +29052,7 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned.diagnostics);
   if (!planned.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned.value;
-  const output = values.output === void 0 ? (0, import_node_path54.join)(workspace.root, "out") : (0, import_node_path54.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path56.join)(workspace.root, "out") : (0, import_node_path56.resolve)(values.output);
   const abort = new AbortController();
   const stop = () => {
     if (!abort.signal.aborted) writeMessage("\nstopping: what was finished is kept\n");
@@ -28792,7 +29065,7 @@ async function runBuild(verb, values, packages, tests) {
     showDiagnostics(lacking);
     return exit.failed;
   }
-  (0, import_node_fs48.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs49.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);
   try {
     return await buildAll(values, planned.value, {
@@ -28821,6 +29094,7 @@ async function buildAll(values, planned, wanted) {
     distributions: planned.distributions,
     lock: planned.lock,
     bases: {},
+    checkArchive: archiveCheck(planned),
     untrusted: values.untrusted,
     tested: (p) => wanted.tests && "named" in p.why
   };
@@ -28841,10 +29115,8 @@ async function buildAll(values, planned, wanted) {
       store: store2,
       ...values.retries === void 0 ? {} : { retries: Number(values.retries) }
     });
-    if ("diagnostics" in session2) {
-      showDiagnostics(session2.diagnostics);
-      return exit.failed;
-    }
+    if (!attempt || !("graphs" in session2)) showDiagnostics(session2.diagnostics);
+    if (!("graphs" in session2)) return exit.failed;
     for (const key of lost3) session2.hints.builds.delete(key);
     if (values["dry-run"] === true) return foretell(values, session2, wanted, rebuild);
     await runEngine(values, session2, wanted, attempt ? () => false : rebuild);
@@ -28852,7 +29124,7 @@ async function buildAll(values, planned, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path54.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path56.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       stamp: plan2.stamp,
@@ -28958,7 +29230,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   writeMessage(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path54.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path56.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -28973,11 +29245,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeMessage(`report: ${(0, import_node_path54.join)(output, "report.html")}
+    writeMessage(`report: ${(0, import_node_path56.join)(output, "report.html")}
 `);
     writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path54.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path56.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -29034,7 +29306,7 @@ function namesByDebian(planned) {
 }
 function notForAll(path2) {
   const parts = path2.split("/");
-  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs48.statSync)(p).mode & 1) === 0);
+  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs49.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/channel.ts
@@ -29085,8 +29357,8 @@ function systemChanges(m, n) {
 }
 
 // ts-src/publish/promotion.ts
-var import_node_fs49 = require("node:fs");
-var import_node_path55 = require("node:path");
+var import_node_fs50 = require("node:fs");
+var import_node_path57 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/criteria.ts
@@ -29291,8 +29563,8 @@ async function rollBack(input, outlet) {
   let suites = state.suites;
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path55.join)(input.folder, "incoming");
-    (0, import_node_fs49.mkdirSync)(scratch, { recursive: true });
+    const scratch = (0, import_node_path57.join)(input.folder, "incoming");
+    (0, import_node_fs50.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
       scratch,
@@ -29467,11 +29739,11 @@ var rest = (count2) => count2 > most3 ? `and ${count2 - most3} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path57 = require("node:path");
+var import_node_path59 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/endpoints.ts
-var import_node_path56 = require("node:path");
+var import_node_path58 = require("node:path");
 var isChannelName = (name5) => name5.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name5) && !name5.includes("..");
 async function openEndpoint(uri, root) {
   if (uri.startsWith("s3://")) {
@@ -29479,7 +29751,7 @@ async function openEndpoint(uri, root) {
     return new S3Endpoint2(uri, process.env);
   }
   const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
-  return new FolderEndpoint((0, import_node_path56.isAbsolute)(path2) ? path2 : (0, import_node_path56.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path58.isAbsolute)(path2) ? path2 : (0, import_node_path58.join)(root, path2));
 }
 function channelUri(place, channel2) {
   const query2 = place.indexOf("?");
@@ -29534,7 +29806,7 @@ async function placesOf2({ workspace: { distro, root } }, channel2, named3, from
     return path2.endsWith(tail) ? [`${path2.slice(0, -tail.length)}/${channel2.name}/apt${query2}`] : [];
   });
   const uris = [
-    named3?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path57.resolve)(n)),
+    named3?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path59.resolve)(n)),
     channel2.file.endpoints,
     configured,
     beside
@@ -29764,7 +30036,7 @@ async function renew(opened, names2, to) {
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs50 = require("node:fs");
+var import_node_fs51 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -29830,7 +30102,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs50.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs51.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before2);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -32362,8 +32634,8 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/init.ts
-var import_node_fs51 = require("node:fs");
-var import_node_path58 = require("node:path");
+var import_node_fs52 = require("node:fs");
+var import_node_path60 = require("node:path");
 var import_promises4 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -32421,7 +32693,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named3 = (0, import_node_path58.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named3 = (0, import_node_path60.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named3 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -32437,7 +32709,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others = (0, import_node_fs51.readdirSync)(root).filter((name5) => name5 !== ".git");
+  const others = (0, import_node_fs52.readdirSync)(root).filter((name5) => name5 !== ".git");
   if (yes || !others.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -32460,7 +32732,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path58.resolve)(folder);
+    const root = (0, import_node_path60.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -32470,8 +32742,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names2 = Object.keys(files);
-    (0, import_node_fs51.mkdirSync)(root, { recursive: true });
-    const taken = names2.filter((f) => (0, import_node_fs51.existsSync)((0, import_node_path58.join)(root, f)));
+    (0, import_node_fs52.mkdirSync)(root, { recursive: true });
+    const taken = names2.filter((f) => (0, import_node_fs52.existsSync)((0, import_node_path60.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -32482,8 +32754,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names2, values.yes === true)) return exit.failed;
-    for (const [path2, text2] of Object.entries(files)) writeWhole((0, import_node_path58.join)(root, path2), text2);
-    const git2 = (0, import_node_fs51.existsSync)((0, import_node_path58.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text2] of Object.entries(files)) writeWhole((0, import_node_path60.join)(root, path2), text2);
+    const git2 = (0, import_node_fs52.existsSync)((0, import_node_path60.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names2.map((f) => `    ${f}
 `).join("")}
@@ -32569,6 +32841,7 @@ function renderPlan(plan2, states) {
 }
 
 // ts-src/cli/plan.ts
+var withArchives = (planned) => planned.ok ? sorted([...planned.diagnostics, ...checkArchives(planned.value)]) : planned.diagnostics;
 var plan = defineCommand({
   summary: "show what would be built, on what, in which order and why",
   usage: "plan [PACKAGE|GLOB ...]",
@@ -32580,11 +32853,12 @@ var plan = defineCommand({
   },
   async run(values, packages) {
     const planned = await readAndPlan(values, packages);
-    showDiagnostics(planned.diagnostics);
+    const diagnostics = withArchives(planned);
+    showDiagnostics(diagnostics);
     if (!planned.ok) return exit.failed;
     writeOutput(values.json ? `${JSON.stringify(planned.value.plan)}
 ` : renderPlan(planned.value.plan));
-    return planned.diagnostics.some(isError) ? exit.failed : exit.ok;
+    return diagnostics.some(isError) ? exit.failed : exit.ok;
   }
 });
 var validate3 = defineCommand({
@@ -32593,15 +32867,16 @@ var validate3 = defineCommand({
   options: { ...distroOptions },
   async run(values) {
     const planned = await readAndPlan(values, [], { everyKey: true });
-    showDiagnostics(planned.diagnostics);
-    if (!planned.ok || planned.diagnostics.some(isError)) return exit.failed;
+    const diagnostics = withArchives(planned);
+    showDiagnostics(diagnostics);
+    if (!planned.ok || diagnostics.some(isError)) return exit.failed;
     const { plan: plan2, workspace } = planned.value;
     const builds = plan2.scopes.reduce((n, s) => n + s.packages.length * s.targets.length, 0);
     const targets = plural(
       plan2.scopes.reduce((n, s) => n + s.targets.length, 0),
       "target"
     );
-    const warnings = planned.diagnostics.length ? ` (${countFaults(planned.diagnostics)})` : "";
+    const warnings = diagnostics.length ? ` (${countFaults(diagnostics)})` : "";
     writeMessage(`${workspace.file} is valid: ${plural(builds, "build")} for ${targets}${warnings}
 `);
     return exit.ok;
@@ -32762,8 +33037,8 @@ function wordsOf(name5, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs55 = require("node:fs");
-var import_node_path62 = require("node:path");
+var import_node_fs56 = require("node:fs");
+var import_node_path64 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -32849,15 +33124,15 @@ function useGitCredentials(env) {
 init_rosdistro();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs54 = require("node:fs");
-var import_node_path61 = require("node:path");
+var import_node_fs55 = require("node:fs");
+var import_node_path63 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto9 = require("node:crypto");
-var import_node_fs52 = require("node:fs");
-var import_node_path59 = require("node:path");
+var import_node_fs53 = require("node:fs");
+var import_node_path61 = require("node:path");
 var import_node_zlib7 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -32881,7 +33156,7 @@ var packed = (value2) => (0, import_node_zlib7.gzipSync)(JSON.stringify(value2),
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), packed(bundle));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name5) {
-  const copy = (0, import_node_path59.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
+  const copy = (0, import_node_path61.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
   const kept2 = readJson(copy);
   if (kept2) return kept2;
   const data = await store2.getBlob(name5);
@@ -32891,7 +33166,7 @@ async function cached2(store2, state, name5) {
   return JSON.parse(text2.toString("utf8"));
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs52.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs53.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -32906,10 +33181,10 @@ async function loadRun(id, storeUri, root, state, untrusted) {
     const part = await cached2(store2, state, partName(id, architecture2));
     if (part) parts.push(part);
   }
-  const distroRoot = (0, import_node_path59.join)(state, "cache", "runs", id, "distro");
+  const distroRoot = (0, import_node_path61.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(bundle.files))
-    if (!exists((0, import_node_path59.join)(distroRoot, path2)))
-      writeWhole((0, import_node_path59.join)(distroRoot, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path61.join)(distroRoot, path2)))
+      writeWhole((0, import_node_path61.join)(distroRoot, path2), Buffer.from(content, "base64"), { sync: false });
   const tested = testedIn(bundle);
   return good({
     bundle,
@@ -32948,7 +33223,7 @@ function filesOf3(distro, root) {
   const diagnostics = [];
   for (const path2 of [...paths2].sort()) {
     try {
-      files[path2] = (0, import_node_fs52.readFileSync)((0, import_node_path59.join)(root, path2)).toString("base64");
+      files[path2] = (0, import_node_fs53.readFileSync)((0, import_node_path61.join)(root, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -33059,8 +33334,8 @@ var Worker = class {
 };
 
 // ts-src/farm/shard.ts
-var import_node_fs53 = require("node:fs");
-var import_node_path60 = require("node:path");
+var import_node_fs54 = require("node:fs");
+var import_node_path62 = require("node:path");
 
 // ts-src/graph/reduce.ts
 function reduceNeeds(count2, needs) {
@@ -33117,7 +33392,7 @@ async function makeShard(session2, architecture2, first, retest, signal) {
       store: store2,
       taskKeys: session2.taskKeys,
       builder: session2.builder,
-      output: (0, import_node_path60.join)(input.state, "prepared"),
+      output: (0, import_node_path62.join)(input.state, "prepared"),
       workers: 1,
       failFast: false,
       testsStop: input.distro.tests.stop_dependents,
@@ -33187,10 +33462,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path60.join)(work2, tree);
+    const folder = (0, import_node_path62.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path60.join)(work2, `${tree}.packed`));
-    (0, import_node_fs53.rmSync)(folder, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path62.join)(work2, `${tree}.packed`));
+    (0, import_node_fs54.rmSync)(folder, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -33224,8 +33499,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else beside Jenkins' workspace, else .slipway here)"
   }
 };
-var farmState = (values) => (0, import_node_path61.resolve)(
-  values.state ?? process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? (0, import_node_path61.join)(process.env.WORKSPACE_TMP, "slipway") : ".slipway")
+var farmState = (values) => (0, import_node_path63.resolve)(
+  values.state ?? process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? (0, import_node_path63.join)(process.env.WORKSPACE_TMP, "slipway") : ".slipway")
 );
 async function openRun(verb, values, limits, signal, purpose, numbers) {
   if (values.run === void 0 || values.store === void 0) {
@@ -33242,7 +33517,7 @@ async function openRun(verb, values, limits, signal, purpose, numbers) {
   const { store: store2, bundle } = loaded.value;
   const input = numbers ? { ...loaded.value.input, plan: planOf(loaded.value, numbers) } : loaded.value.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path61.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path63.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -33264,7 +33539,7 @@ async function openRun(verb, values, limits, signal, purpose, numbers) {
     enters: purpose === "work",
     channelVersion: heldIn(bundle.channel.held)
   });
-  if ("diagnostics" in session2) {
+  if (!("graphs" in session2)) {
     showDiagnostics(session2.diagnostics);
     await closeScratch(driver);
     return void 0;
@@ -33281,7 +33556,7 @@ function planOf({ input, parts }, numbers) {
 }
 function lately(file2) {
   try {
-    return Date.now() - (0, import_node_fs54.statSync)(file2).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs55.statSync)(file2).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -33351,7 +33626,7 @@ function engineOf2(values, session2, output, signal, progress) {
   );
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path61.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path63.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line) => writeMessage(`${line}
 `)),
@@ -33392,7 +33667,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   return exit.ok;
 }
 async function keepResult(session2, output, id, number3, result) {
-  const log = result.log === void 0 ? void 0 : (0, import_node_path61.join)(output, result.log);
+  const log = result.log === void 0 ? void 0 : (0, import_node_path63.join)(output, result.log);
   const kept2 = {
     schema: 1,
     result,
@@ -33634,7 +33909,7 @@ ${difference3}
     showDiagnostics(tools);
     return exit.failed;
   }
-  (0, import_node_fs55.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs56.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
@@ -33674,7 +33949,8 @@ ${difference3}
       lock: planned.lock,
       untrusted: place,
       tested: (p) => tested.has(p),
-      bases: {}
+      bases: {},
+      checkArchive: archiveCheck(planned)
     };
     const session2 = await openSession(input, {
       say: (line) => writeMessage(`${line}
@@ -33686,10 +33962,8 @@ ${difference3}
       channelVersion: heldIn(channel2.value.versions),
       store: store2
     });
-    if ("diagnostics" in session2) {
-      showDiagnostics(session2.diagnostics);
-      return exit.failed;
-    }
+    showDiagnostics(session2.diagnostics);
+    if (!("graphs" in session2)) return exit.failed;
     const { part, outlook } = await makeShard(session2, own3, 0, values.retest === true, new AbortController().signal);
     await keepSources(
       session2,
@@ -33716,7 +33990,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       ""
     );
     if (text2("output") === void 0) writeOutput(header + schedule);
-    else writeWhole((0, import_node_path62.resolve)(text2("output")), header + schedule);
+    else writeWhole((0, import_node_path64.resolve)(text2("output")), header + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -33725,7 +33999,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline2, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline2.locked) {
-    const file3 = (0, import_node_path62.join)(root, "lock.yaml");
+    const file3 = (0, import_node_path64.join)(root, "lock.yaml");
     if (exists(file3)) return { values: { ...values, lock: file3 }, notes: [] };
     return error(
       "lock-missing",
@@ -33747,7 +34021,7 @@ async function withLock(values, store2, pipeline2, root, state, isChange) {
         )
       ]
     };
-  const file2 = (0, import_node_path62.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file2 = (0, import_node_path64.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file2, text2.lock);
   return { values: { ...values, lock: file2 }, notes: [] };
 }
@@ -33756,7 +34030,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file2 = url2.slice("file:".length);
-    if (!(0, import_node_path62.isAbsolute)(file2) || !exists((0, import_node_path62.join)(file2, ".git"))) {
+    if (!(0, import_node_path64.isAbsolute)(file2) || !exists((0, import_node_path64.join)(file2, ".git"))) {
       const line = readIf(file2)?.split("\n")[0]?.trim();
       if (!line)
         return bad(
@@ -33776,18 +34050,18 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot.ok) return snapshot;
-  const folder = (0, import_node_path62.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path62.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path64.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path64.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path62.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path64.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path62.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path64.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, pipeline2) {
   if (values.change !== void 0) return planChange(values, values.change);
   if (pipeline2.kind === "request" && values.target !== void 0) {
@@ -33833,7 +34107,7 @@ async function targetCommit(root, name5) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path62.resolve)(change);
+  const folder = (0, import_node_path64.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository = await repositoryOf(
     workspace.value,
@@ -33882,8 +34156,8 @@ var ownPackages = (inputs, repository) => inputs.distributions.flatMap(
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs56 = require("node:fs");
-var import_node_path63 = require("node:path");
+var import_node_fs57 = require("node:fs");
+var import_node_path65 = require("node:path");
 init_diagnostics();
 init_files();
 async function gather(session2, loaded, output) {
@@ -33910,7 +34184,7 @@ async function gather(session2, loaded, output) {
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept2.log && kept2.result.log !== void 0 && kept2.result.state === "failed") {
       const text2 = await store2.readText(kept2.log);
-      if (text2 !== void 0) writeWhole((0, import_node_path63.join)(output, kept2.result.log), text2, { sync: false });
+      if (text2 !== void 0) writeWhole((0, import_node_path65.join)(output, kept2.result.log), text2, { sync: false });
     }
   });
   for (const graph2 of session2.graphs) {
@@ -33935,7 +34209,7 @@ async function gather(session2, loaded, output) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf = (values) => (0, import_node_path63.resolve)(values.output ?? "out");
+var outputOf = (values) => (0, import_node_path65.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -33970,7 +34244,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path63.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path65.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         organization: bundle.distro.organization,
         signingKey: secret ?? keyOf(bundle.distro.signing_key, session2.input.state, bundle.distro.organization),
@@ -34051,7 +34325,7 @@ ${verdict2}`;
   const tails = (t) => t.log === void 0 ? [] : tellingPart(readLog(t.log));
   writeMessage(
     renderSummary(
-      results.map((t) => t.log === void 0 ? t : { ...t, log: (0, import_node_path63.join)(output, t.log) }),
+      results.map((t) => t.log === void 0 ? t : { ...t, log: (0, import_node_path65.join)(output, t.log) }),
       tails,
       Date.now() - bundle.begun
     )
@@ -34101,20 +34375,20 @@ async function tellAbi(session2, { bundle }, before2, output) {
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs56.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs57.rmSync)(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path63.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path65.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed].sort();
 }
 function readLog(file2) {
   try {
-    return (0, import_node_fs56.readFileSync)(file2, "utf8").slice(-4e5);
+    return (0, import_node_fs57.readFileSync)(file2, "utf8").slice(-4e5);
   } catch {
     return "";
   }
@@ -34187,26 +34461,22 @@ var cycleMeaning = {
   test: "builds do not wait for the edges of tests",
   run: "no fault: they are only installed together"
 };
+var edgesAlong = (evaluated, trail2) => trail2.slice(0, -1).map((n, i) => {
+  const to = trail2[i + 1];
+  const { build: build2, run: run2 } = evaluated.inside[n];
+  const roles = build2.includes(to) || run2.includes(to) ? forBuild | forRun : forTest;
+  return { from: evaluated.names[n], to: evaluated.names[to], tag: edgeOf(evaluated, n, to, roles).tag };
+});
 function findCycles(evaluated) {
   const count2 = evaluated.names.length;
   const alone = (d, n) => groupOf(evaluated, n, d) === void 0;
   const packagesOf = (set) => [...new Set(set.map((n) => n % count2))].sort((a, b) => a - b);
   const found2 = [];
-  const covered = /* @__PURE__ */ new Map();
-  const add = (kind, edges, set) => {
-    const path2 = packageTrail(edges, set, count2);
-    const roles = kind === "test" ? forBuild | forRun | forTest : forBuild | forRun;
-    for (const n of packagesOf(set)) covered.set(n, found2.length);
-    found2.push({
-      kind,
-      packages: packagesOf(set).map((n) => evaluated.names[n]),
-      trail: path2.slice(0, -1).map((n, i) => ({
-        from: evaluated.names[n],
-        to: evaluated.names[path2[i + 1]],
-        tag: edgeOf(evaluated, n, path2[i + 1], roles).tag
-      }))
-    });
-  };
+  const add = (kind, edges, set) => found2.push({
+    kind,
+    packages: packagesOf(set).map((n) => evaluated.names[n]),
+    trail: edgesAlong(evaluated, packageTrail(edges, set, count2))
+  });
   const all = doubled(
     evaluated.inside.map((e) => e.build),
     evaluated.inside.map((e) => e.run)
@@ -34221,9 +34491,12 @@ function findCycles(evaluated) {
   );
   for (const set of cycles(all))
     add(set.some((n) => n < count2) ? set.some((n) => strict.has(n)) ? "build" : "group" : "run", all, set);
-  const tested = edgesOf(evaluated);
-  for (const set of cycles(tested))
-    if (new Set(set.map((n) => covered.get(n) ?? -1 - n)).size > 1) add("test", tested, set);
+  for (const { packages, trail: trail2 } of testCycles(evaluated))
+    found2.push({
+      kind: "test",
+      packages: packages.map((n) => evaluated.names[n]),
+      trail: edgesAlong(evaluated, trail2)
+    });
   return found2;
 }
 function groupedBy(packages, of) {
@@ -34794,7 +35067,7 @@ function workOf(scopes, known2, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path64 = require("node:path");
+var import_node_path66 = require("node:path");
 var store = defineCommand({
   summary: "show, verify or clean up the store",
   usage: "store [show|verify|gc]",
@@ -34822,7 +35095,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show2(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path64.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path66.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
@@ -35145,30 +35418,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs57 = require("node:fs");
-var import_node_path65 = require("node:path");
+var import_node_fs58 = require("node:fs");
+var import_node_path67 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path65.join)(output, "logs");
+  const root = (0, import_node_path67.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
-    entries = (0, import_node_fs57.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs58.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries) {
     const name5 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name5) continue;
-    const path2 = (0, import_node_path65.join)(root, entry);
-    const status = (0, import_node_fs57.lstatSync)(path2);
+    const path2 = (0, import_node_path67.join)(root, entry);
+    const status = (0, import_node_fs58.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name5[1], package: name5[2], test: name5[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs57.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs58.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -35191,12 +35464,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path65.join)((0, import_node_path65.resolve)(findDistro(values), ".."), "out") : (0, import_node_path65.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path67.join)((0, import_node_path67.resolve)(findDistro(values), ".."), "out") : (0, import_node_path67.resolve)(values.output);
     const all = logsIn(output);
     if (name5 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path65.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path67.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -35208,7 +35481,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path65.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path67.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name5 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -35269,9 +35542,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs58 = require("node:fs");
+var import_node_fs59 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path66 = require("node:path");
+var import_node_path68 = require("node:path");
 init_diagnostics();
 var types2 = {
   html: "text/html; charset=utf-8",
@@ -35288,8 +35561,8 @@ function fileOf(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file2 = (0, import_node_fs58.realpathSync)((0, import_node_path66.join)(root, path2));
-    return file2.startsWith(`${(0, import_node_fs58.realpathSync)(root)}/`) && (0, import_node_fs58.lstatSync)(file2).isFile() ? file2 : void 0;
+    const file2 = (0, import_node_fs59.realpathSync)((0, import_node_path68.join)(root, path2));
+    return file2.startsWith(`${(0, import_node_fs59.realpathSync)(root)}/`) && (0, import_node_fs59.lstatSync)(file2).isFile() ? file2 : void 0;
   } catch {
     return void 0;
   }
@@ -35303,12 +35576,12 @@ function answer(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size } = (0, import_node_fs58.lstatSync)(file2);
+  const { size } = (0, import_node_fs59.lstatSync)(file2);
   const type = types2[/\.([a-z]+)$/.exec(file2)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs58.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs59.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -35333,9 +35606,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path66.join)((0, import_node_path66.resolve)(findDistro(values), ".."), "out") : (0, import_node_path66.resolve)(values.output);
-    const root = (0, import_node_path66.join)(output, "apt");
-    if (!(0, import_node_fs58.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path68.join)((0, import_node_path68.resolve)(findDistro(values), ".."), "out") : (0, import_node_path68.resolve)(values.output);
+    const root = (0, import_node_path68.join)(output, "apt");
+    if (!(0, import_node_fs59.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -35396,7 +35669,7 @@ var commands = {
 
 // ts-src/cli/cli.ts
 async function main(args) {
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs59.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs60.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name5, ...rest2] = args;
   if (name5 === void 0 || name5 === "--help" || name5 === "-h" || name5 === "help") {
     if (name5 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);

@@ -104,7 +104,7 @@ async function fill(): Promise<void> {
       channelVersion: () => undefined,
     },
   );
-  if ('diagnostics' in session) throw new Error(JSON.stringify(session.diagnostics));
+  if (!('graphs' in session)) throw new Error(JSON.stringify(session.diagnostics));
   const { store, graphs: runs, taskKeys: settler } = session;
   for (const system of new Set(runs.map((graph) => graph.system))) {
     const resolve = system.resolve.bind(system);
