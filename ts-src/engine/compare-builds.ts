@@ -1,10 +1,12 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { StoredFile } from '../model/result.ts';
 import { run } from '../io/process.ts';
 import { compareParts, type PartChange } from '../render/abi.ts';
 import { describe, type Part } from '../inspect/interface.ts';
+import { PackageFileError } from '../sandbox/package-file.ts';
+import { unpackPackage } from '../sandbox/unpack-package.ts';
 import type { Store } from '../store/store.ts';
 
 /** What others see of two builds, where it differs; `details`: what abidiff says, by library. */
@@ -53,10 +55,12 @@ interface Unpacked {
 async function unpack(files: readonly string[], folder: string): Promise<Result<Unpacked>> {
   const targets = [join(folder, 'package'), join(folder, 'debug')];
   for (const [i, file] of files.slice(0, 2).entries()) {
-    mkdirSync(targets[i]!, { recursive: true });
-    const out = await run('dpkg-deb', ['--extract', file, targets[i]!]);
-    if (out.code !== 0)
-      return bad(error('selection', `dpkg-deb can't unpack ${basename(file)}: ${out.stderr.trim().split('\n').pop()}`));
+    try {
+      await unpackPackage(file, targets[i]!, {});
+    } catch (e) {
+      if (!(e instanceof PackageFileError)) throw e;
+      return bad(error('selection', `${basename(file)} can't be unpacked: ${e.message}`));
+    }
   }
   return good({
     parts: describe(targets[0]!).parts,

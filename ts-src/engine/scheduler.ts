@@ -1,3 +1,5 @@
+import { PackageFileError } from '../sandbox/package-file.ts';
+import { LeftBehindError } from '../io/untrusted.ts';
 import type { BriefRecord, BriefTest, TaskResult } from '../model/result.ts';
 import { isDone } from '../model/result.ts';
 import { packageReadiness, readiness, type Readiness } from './readiness.ts';
@@ -159,9 +161,12 @@ export class Scheduler {
             'the disk is full: make room and run the same command again, it goes on where it was',
           );
         else if (e.code === 'ESTORE') this.finish(graph, task, 'failed', e.message);
+        else if (e instanceof LeftBehindError || e instanceof PackageFileError)
+          this.finish(graph, task, 'failed', `it left what can't be taken: ${e.message}`);
         else {
+          // A fault of ours costs this task alone; the run tells of it at its end.
           this.failure ??= e;
-          this.stopped = true;
+          this.finish(graph, task, 'failed', `internal error: ${e.message}`);
         }
       })
       .finally(() => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { lstatSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { LeftBehindError, mostNames, readHeld, shownName } from '../io/untrusted.ts';
 import { sha256 } from '../model/digest.ts';
 import type { Interface } from '../model/result.ts';
 import { withoutComments } from './comments.ts';
@@ -67,21 +68,24 @@ const dataFolders =
  */
 export function describe(stage: string): Description {
   const files: { path: string; full: string; mode: number; link?: string }[] = [];
-  const walk = (folder: string, shown: string): void => {
+  const walk = (folder: string, shown: string, depth = 0): void => {
+    if (depth > 100) throw new LeftBehindError(`${shownName(shown)} is nested more than 100 deep`);
     for (const entry of readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
       const full = join(folder, entry.name);
       const path = `${shown}/${entry.name}`;
       if (shown === '' && entry.name === 'DEBIAN') continue;
       if (path === '/usr/share/doc') continue;
-      if (entry.isDirectory()) walk(full, path);
+      if (entry.isDirectory()) walk(full, path, depth + 1);
       else if (entry.isSymbolicLink()) files.push({ path, full, mode: 0, link: readlinkSync(full) });
       else if (entry.isFile()) files.push({ path, full, mode: lstatSync(full).mode & 0o111 ? 1 : 0 });
+      else throw new LeftBehindError(`${shownName(path)} is neither a file, a folder nor a link`);
+      if (files.length > mostNames) throw new LeftBehindError(`it installs more than ${mostNames} files`);
     }
   };
   walk(stage, '');
   const cmakeText = files
     .filter((f) => f.path.endsWith('.cmake') && f.link === undefined)
-    .map((f) => readFileSync(f.full, 'utf8'))
+    .map((f) => readHeld(stage, f.path).toString('utf8'))
     .join('\n');
   const codeText = textThatBuildsRead(files);
   const sources = new Set(files.map((f) => f.path));
@@ -93,7 +97,7 @@ export function describe(stage: string): Description {
       const link = whole(`-> ${f.link}`);
       return { path: f.path, full: link, code: link, api: link, tool: link };
     }
-    const data = readFileSync(f.full);
+    const data = readHeld(stage, f.path);
     const full = whole(sha256(data));
     const elf = readElf(data);
     const plain = elf ? undefined : withoutComments(f.path, data.toString('latin1'));

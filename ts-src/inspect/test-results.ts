@@ -1,50 +1,50 @@
-import { lstatSync, readFileSync, readdirSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
+import { LeftBehindError, readLeft, shownName, walkLeft } from '../io/untrusted.ts';
 import type { TestCase } from '../model/result.ts';
 
-const most = 32 << 20;
+/** Bounds of one result file, and of all of one attempt. */
+const mostBytes = 16 << 20;
+const mostInAll = 128 << 20;
+const mostFiles = 20_000;
 
 /**
  * Cases of all result files of one run of a package's tests: JUnit (pytest, gtest, ctest, ament, nose) and CTest's own.
+ * `folder` is below `root`, where the tests could write whatever they liked.
  */
-export function readResults(folder: string): { cases: TestCase[]; damaged: string[] } {
+export async function readResults(root: string, folder: string): Promise<{ cases: TestCase[]; damaged: string[] }> {
   const cases: TestCase[] = [];
   const damaged: string[] = [];
   const seen = new Set<string>();
   let ctest: TestCase[] = [];
-  for (const file of filesOf(folder)) {
-    const text = readFileSync(file, 'utf8');
-    const found = parseResults(text, basename(file).replace(/(\.xunit|\.gtest)?\.xml$/, ''));
-    if (!found) {
-      damaged.push(basename(file));
-      continue;
+  let left = mostInAll;
+  try {
+    for (const { path, kind } of await walkLeft(root, folder, { most: mostFiles })) {
+      if (!path.endsWith('.xml')) continue;
+      const name = basename(path);
+      if (kind !== 'a file') {
+        damaged.push(`${shownName(name)} (${kind})`);
+        continue;
+      }
+      const data = await readLeft(root, path, mostBytes);
+      left -= data?.length ?? 0;
+      if (left < 0) throw new LeftBehindError(`${folder} holds more than ${mostInAll >> 20} MiB of results`);
+      const suite = name.replace(/(\.xunit|\.gtest)?\.xml$/, '');
+      const found = parseResults(data?.toString('utf8') ?? '', suite);
+      if (!found) damaged.push(shownName(name));
+      else if (/^ctest(-Test)?\.xml$/.test(name)) ctest = found;
+      else {
+        seen.add(suite);
+        cases.push(...found);
+      }
     }
-    if (/^ctest(-Test)?\.xml$/.test(basename(file))) {
-      ctest = found;
-      continue;
-    }
-    seen.add(basename(file).replace(/(\.xunit|\.gtest)?\.xml$/, ''));
-    cases.push(...found);
+  } catch (e) {
+    if (!(e instanceof LeftBehindError)) throw e;
+    damaged.push(e.message);
   }
   // CTest counts a whole program as one case: where that wrote its own file, the file tells more.
   cases.push(...ctest.filter((c) => !seen.has(c.name)));
   return { cases: cases.sort((a, b) => (a.suite + a.name < b.suite + b.name ? -1 : 1)), damaged };
-}
-
-function filesOf(folder: string): string[] {
-  try {
-    return readdirSync(folder, { withFileTypes: true })
-      .sort((a, b) => (a.name < b.name ? -1 : 1))
-      .flatMap((e) => {
-        const path = join(folder, e.name);
-        // Tests are not trusted: a link may lead anywhere.
-        if (e.isDirectory()) return filesOf(path);
-        return e.isFile() && e.name.endsWith('.xml') && lstatSync(path).size < most ? [path] : [];
-      });
-  } catch {
-    return [];
-  }
 }
 
 type Xml = Record<string, unknown>;

@@ -1,6 +1,8 @@
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { exists, readJson, temporaryBeside } from '../io/files.ts';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { PackagePolicy } from './package-file.ts';
+import { unpackPackage } from './unpack-package.ts';
+import { exists, readJson, temporaryBeside, writeWhole } from '../io/files.ts';
 import { run } from '../io/process.ts';
 import type { StoredFile } from '../model/result.ts';
 import type { Store } from '../store/store.ts';
@@ -10,6 +12,15 @@ interface Unpacked {
   status: string;
   files: string[];
 }
+
+/** A package of the distribution in the store, and what it may hold. */
+export interface OwnPackage {
+  deb: StoredFile;
+  policy: PackagePolicy;
+}
+
+/** What came of composing a root: done, packages that the store lost (by digest), or two that don't fit together. */
+export type Composed = { lost: string[] } | { clash: string } | undefined;
 
 /**
  * Our own packages unpacked once each, so that a root with hundreds of them is put together from links. They have no
@@ -23,102 +34,108 @@ export class Packages {
   ) {}
 
   private folder = (digest: string): string => join(this.state, 'unpacked', digest);
+  /** Beside the package's files, where none of them can be. */
+  private contents = (digest: string): string => `${this.folder(digest)}.json`;
 
-  /** Undefined where the store's file is gone or damaged. */
-  async unpack(deb: StoredFile): Promise<Unpacked | undefined> {
-    const there = this.known.get(deb.sha256) ?? readJson<Unpacked>(join(this.folder(deb.sha256), 'unpacked.json'));
-    if (there) {
+  /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
+  async unpack({ deb, policy }: OwnPackage): Promise<Unpacked | undefined> {
+    const there = this.known.get(deb.sha256) ?? readJson<Unpacked>(this.contents(deb.sha256));
+    if (there && exists(this.folder(deb.sha256))) {
       this.known.set(deb.sha256, there);
       return there;
     }
     const file = await this.store.path(deb);
     if (!file) return undefined;
-    const unpacked = await this.unpackFile(file, this.folder(deb.sha256));
+    const unpacked = await this.unpackFile(file, deb.sha256, policy);
     this.known.set(deb.sha256, unpacked);
     return unpacked;
   }
 
-  private async unpackFile(file: string, target: string): Promise<Unpacked> {
-    mkdirSync(join(this.state, 'unpacked'), { recursive: true });
+  private async unpackFile(file: string, digest: string, policy: PackagePolicy): Promise<Unpacked> {
+    const target = this.folder(digest);
+    // Nobody else of this machine may reach what strangers packed.
+    mkdirSync(join(this.state, 'unpacked'), { recursive: true, mode: 0o700 });
     const staged = temporaryBeside(target);
     try {
-      const raw = await run('dpkg-deb', ['--raw-extract', file, staged]);
-      if (raw.code !== 0) throw new Error(`dpkg-deb can't unpack ${file}: ${raw.stderr}`);
-      const control = join(staged, 'DEBIAN');
-      const fields = readFileSync(join(control, 'control'), 'utf8').trimEnd();
-      const name = /^Package: (\S+)/m.exec(fields)![1]!;
-      const paths: string[] = [];
-      const files: string[] = [];
-      const walk = (folder: string, shown: string) => {
-        for (const entry of readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
-          if (shown === '' && entry.name === 'DEBIAN') continue;
-          paths.push(`${shown}/${entry.name}`);
-          if (entry.isDirectory()) walk(join(folder, entry.name), `${shown}/${entry.name}`);
-          else files.push(`${shown}/${entry.name}`);
-        }
-      };
-      walk(staged, '');
+      const { control, members, files, folders } = await unpackPackage(file, staged, policy);
+      const name = /^Package: (\S+)$/m.exec(control)?.[1] ?? '';
       const info = join(staged, 'var/lib/dpkg/info');
       mkdirSync(info, { recursive: true });
-      writeFileSync(join(info, `${name}.list`), `/.\n${paths.join('\n')}\n`);
-      for (const member of ['md5sums', 'shlibs', 'triggers'])
-        if (exists(join(control, member))) renameSync(join(control, member), join(info, `${name}.${member}`));
-      rmSync(control, { recursive: true });
+      const paths = [...folders.filter(Boolean).map((f) => `/${f}`), ...files].sort();
+      writeFileSync(join(info, `${name}.list`), `/.\n${paths.join('\n')}\n`, { flag: 'wx' });
+      for (const [member, text] of members) writeFileSync(join(info, `${name}.${member}`), text, { flag: 'wx' });
       const unpacked: Unpacked = {
         package: name,
-        status: fields.replace(/^(Package: .*)$/m, '$1\nStatus: install ok installed'),
+        status: control.replace(/^(Package: .*)$/m, '$1\nStatus: install ok installed'),
         files,
       };
-      writeFileSync(join(staged, 'unpacked.json'), JSON.stringify(unpacked));
-      try {
-        renameSync(staged, target);
-      } catch (e) {
-        // Another slipway was first; a half one, which only a crash of the machine leaves, is replaced.
-        if ((e as NodeJS.ErrnoException).code !== 'ENOTEMPTY' && (e as NodeJS.ErrnoException).code !== 'EEXIST')
-          throw e;
-        if (!readJson<Unpacked>(join(target, 'unpacked.json'))) {
-          rmSync(target, { recursive: true, force: true });
-          renameSync(staged, target);
-        }
-      }
+      this.place(staged, target);
+      writeWhole(this.contents(digest), JSON.stringify(unpacked), { sync: false });
       return unpacked;
     } finally {
       rmSync(staged, { recursive: true, force: true });
     }
   }
 
-  /**
-   * A folder with all of them, by hard links, and dpkg's status extended by them. Gives the digests of those that the
-   * store lost: then there is no folder.
-   */
-  async compose(debs: StoredFile[], status: string, target: string): Promise<string[]> {
+  /** Another slipway may have been first; a half one, which only a crash of the machine leaves, is replaced. */
+  private place(staged: string, target: string): void {
+    try {
+      renameSync(staged, target);
+    } catch (e) {
+      const { code } = e as NodeJS.ErrnoException;
+      if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw e;
+      if (readJson<Unpacked>(`${target}.json`)) return;
+      rmSync(target, { recursive: true, force: true });
+      renameSync(staged, target);
+    }
+  }
+
+  /** A folder with all of them, by hard links, and dpkg's status extended by them. */
+  async compose(packages: readonly OwnPackage[], status: string, target: string): Promise<Composed> {
     const all: Unpacked[] = [];
     const lost: string[] = [];
-    for (const deb of debs) {
-      const u = await this.unpack(deb);
-      if (u) all.push(u);
-      else lost.push(deb.sha256);
+    for (const one of packages) {
+      const unpacked = await this.unpack(one);
+      if (unpacked) all.push(unpacked);
+      else lost.push(one.deb.sha256);
     }
-    if (lost.length) return lost;
+    if (lost.length) return { lost };
     mkdirSync(target, { recursive: true });
-    if (debs.length) {
-      const linked = await run('cp', [
-        '-al',
-        '--target-directory',
-        target,
-        ...debs.map((d) => `${this.folder(d.sha256)}/.`),
-      ]);
-      if (linked.code !== 0)
+    if (packages.length) {
+      const folders = packages.map(({ deb }) => `${this.folder(deb.sha256)}/.`);
+      const linked = await run('cp', ['-al', '--target-directory', target, ...folders]);
+      if (linked.code !== 0) {
+        const clash = clashOf(all);
+        if (clash !== undefined) return { clash };
         throw Object.assign(new Error(`can't put the root together: ${linked.stderr.trim().split('\n').pop()}`), {
           code: /No space/.test(linked.stderr) ? 'ENOSPC' : 'ELINK',
         });
-      rmSync(join(target, 'unpacked.json'), { force: true });
+      }
     }
     mkdirSync(join(target, 'var/lib/dpkg'), { recursive: true });
     writeFileSync(
       join(target, 'var/lib/dpkg/status'),
       `${readFileSync(status, 'utf8').trimEnd()}\n\n${all.map((u) => `${u.status}\n`).join('\n')}`,
     );
-    return [];
+    return undefined;
   }
+}
+
+/** Two packages that can't be in one root: a file of one is a file, or a folder, of the other. */
+function clashOf(packages: readonly Unpacked[]): string | undefined {
+  const owners = new Map<string, string>();
+  for (const { package: name, files } of packages)
+    for (const file of files) {
+      const owner = owners.get(file);
+      if (owner !== undefined && owner !== name) return `'${owner}' and '${name}' both ship ${file}`;
+      owners.set(file, name);
+    }
+  for (const { package: name, files } of packages)
+    for (const file of files)
+      for (let folder = dirname(file); folder !== '/'; folder = dirname(folder)) {
+        const owner = owners.get(folder);
+        if (owner !== undefined)
+          return `'${owner}' ships ${folder} as a file or link, '${name}' ships files in ${folder}/`;
+      }
+  return undefined;
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readLeft } from '../../io/untrusted.ts';
 import { compare } from '../../model/diagnostics.ts';
 import { sha256 } from '../../model/digest.ts';
 import { abiName } from '../../model/names.ts';
@@ -12,8 +12,10 @@ export interface Abi {
 }
 
 /** The distribution's packages whose libraries a build links (`slipway:Depends` of its substvars). */
-export const linkedPackages = (substvars: string): string[] =>
-  (/^slipway:Depends=(.*)$/m.exec(existsSync(substvars) ? readFileSync(substvars, 'utf8') : '')?.[1] ?? '').split(', ');
+export async function linkedPackages(build: string, substvars: string): Promise<string[]> {
+  const text = (await readLeft(build, substvars, 1 << 20))?.toString('utf8') ?? '';
+  return (/^slipway:Depends=(.*)$/m.exec(text)?.[1] ?? '').split(', ');
+}
 
 /**
  * Computes the ABI name of a package over its interface and the ABI names of what it was built against and needs at

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Outcome } from '../../io/process.ts';
 import { knownCause } from '../../render/log.ts';
@@ -6,6 +6,8 @@ import type { Driver } from '../../sandbox/driver.ts';
 import type { Packages } from '../../sandbox/package-layers.ts';
 import type { Store } from '../../store/store.ts';
 import type { TaskKeys } from '../task-keys.ts';
+import { readEnd } from '../../io/untrusted.ts';
+import { ownPackage } from './packages.ts';
 import { failed, lost, made, type BuildOutcome, type BuildRequest } from './outcome.ts';
 import { otherConditions, otherJobs, writeVariation } from './other-conditions.ts';
 import { applyPatches, bringSource } from './source.ts';
@@ -50,12 +52,14 @@ export async function prepareEnvironment(
   const layers = await graph.system.root(system);
   if (!layers.ok) return failed(`${layers.diagnostics[0]!.message} (${layers.diagnostics[0]!.file})`);
   const own = join(work, 'own');
-  const gone = await packages.compose(
-    roots.map((d) => graph.records[d]!.debs[0]!),
+  const problem = await packages.compose(
+    roots.map((d) => ownPackage(graph, d)),
     graph.system.status(layers.value)!,
     own,
   );
-  if (gone.length) return lost(roots.filter((d) => gone.includes(graph.records[d]!.debs[0]!.sha256)));
+  if (problem && 'clash' in problem)
+    return failed(`two of its dependencies can't be installed together: ${problem.clash}`);
+  if (problem) return lost(roots.filter((d) => problem.lost.includes(graph.records[d]!.debs[0]!.sha256)));
   const build = join(work, 'build');
   const source = join(build, p.name);
   const fault =
@@ -123,7 +127,9 @@ export function reasonOf(
     const time = minutes >= 1 ? `${Math.round(minutes)} minutes` : `${Math.round(minutes * 60)} seconds`;
     return `it did not end in ${time}, and was stopped (--timeout gives it longer)`;
   }
-  const cause = knownCause(readFileSync(log, 'utf8').slice(-200_000));
+  if (outcome.exceeded === 'memory') return `${what} took more memory than a task may have`;
+  if (outcome.exceeded === 'processes') return `${what} started more processes than a task may have`;
+  const cause = knownCause(readEnd(log, 200_000));
   if (cause) return cause.hint === undefined ? cause.cause : `${cause.cause}\n${cause.hint}`;
   if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
   return `${what} ended with ${outcome.signal ?? outcome.code}`;

@@ -1,5 +1,5 @@
-import { join } from 'node:path';
 import { describe, interfaceOf } from '../../inspect/interface.ts';
+import { stagedFolder } from '../../io/untrusted.ts';
 import type { PlannedPackage } from '../../model/plan.ts';
 import type { BuildRecord, Interface, TestRecord } from '../../model/result.ts';
 import { renderJunit } from '../../render/junit.ts';
@@ -16,8 +16,9 @@ import {
 } from './environment.ts';
 import { failed, made, type BuildOutcome, type BuildRequest, type Repeat } from './outcome.ts';
 import { FileOwners } from './owners.ts';
+import { checkSymbols, plannedFiles, plannedPolicy, type Planned } from './packages.ts';
 import {
-  packedFiles,
+  relationsOf,
   systemDepends,
   versionOf,
   writePackaging,
@@ -50,7 +51,7 @@ export class PackageBuilder {
     if (prepared.state !== 'made') return prepared;
     const packed = await this.compileAndPack(request, prepared.value);
     if (packed.state !== 'made') return packed;
-    const kept = await this.keep(request, packed.value.files);
+    const kept = await this.keep(request, packed.value.files, this.planned(request, packed.value.abi));
     if (kept.state !== 'made') return kept;
     const { paths, ...parts } = kept.value;
     const record: BuildRecord = {
@@ -94,27 +95,40 @@ export class PackageBuilder {
     try {
       let outcome = await enter(['build', 'stage'], {});
       if (outcome.code !== 0) return failed(reasonOf(options, outcome, limit.signal, log, 'its build'));
-      const seen = interfaceOf(describe(join(environment.source, 'debian', p.debian)));
-      const linked = linkedPackages(join(environment.source, 'debian', `${p.debian}.substvars`));
+      const seen = interfaceOf(describe(await stagedFolder(environment.build, `${p.name}/debian/${p.debian}`)));
+      const linked = await linkedPackages(environment.build, `${p.name}/debian/${p.debian}.substvars`);
       const abi = abiOf(graph, number, seen.api, linked);
       outcome = await enter(['pack'], { SLIPWAY_ABI: abi.name, SLIPWAY_REQUIRES: abi.requires.join(', ') });
       if (outcome.code !== 0) return failed(reasonOf(options, outcome, limit.signal, log, 'its build'));
-      const files = packedFiles(environment.build, p, versionOf(options, request), graph.target);
-      return files.state === 'made' ? made({ files: files.value, interface: seen, abi }) : files;
+      return made({ files: await plannedFiles(environment.build, this.planned(request, abi)), interface: seen, abi });
     } finally {
       limit.done();
     }
+  }
+
+  private planned(request: BuildRequest, abi: Abi): Planned {
+    const { options } = this;
+    return {
+      debian: request.package.debian,
+      version: versionOf(options, request),
+      architecture: request.graph.target.architecture,
+      provides: [abi.name],
+      conflicts: relationsOf(options, request, 'conflict'),
+      replaces: relationsOf(options, request, 'replace'),
+    };
   }
 
   /** Third stage: the packages go into the store. `paths`: what the binary package ships. */
   private async keep(
     { graph }: BuildRequest,
     packed: readonly string[],
+    planned: Planned,
   ): Promise<BuildOutcome<Pick<BuildRecord, 'debs' | 'files' | 'systemDepends'> & { paths: string[] }>> {
     const { store } = this.options;
     const debs = [];
     for (const file of packed) debs.push(await store.put(file));
-    const unpacked = await this.packages.unpack(debs[0]!);
+    for (const symbols of packed.slice(1)) await checkSymbols(symbols, planned);
+    const unpacked = await this.packages.unpack({ deb: debs[0]!, policy: plannedPolicy(graph, planned) });
     if (!unpacked) return failed('the store lost what was just built: is its disk sound?');
     const own = new Set(graph.scope.packages.map((q) => q.debian));
     return made({
@@ -161,7 +175,8 @@ export class PackageBuilder {
     limit.done();
     return readTestRun({
       package: request.package.name,
-      results: join(environment.build, 'results'),
+      build: environment.build,
+      results: 'results',
       outcome,
       log,
       seconds: (options.now() - begun) / 1000,

@@ -1,25 +1,17 @@
-import {
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readStart } from '../../io/untrusted.ts';
 import { compare } from '../../model/diagnostics.ts';
 import type { Distro } from '../../model/distro.ts';
-import { debFile, debianPackage, debianVersion } from '../../model/names.ts';
-import type { PlannedPackage, Scope, Target } from '../../model/plan.ts';
+import { debianPackage, debianVersion } from '../../model/names.ts';
+import type { Scope, Target } from '../../model/plan.ts';
 import { conditionEvaluator } from '../../plan/conditions.ts';
 import { conditionContext } from '../../plan/evaluate.ts';
 import { compareDebianVersions } from '../../plan/versions.ts';
 import { renderDebian } from '../../render/debian.ts';
 import { manifestSchemas } from '../../render/manifest-schemas.ts';
 import type { TaskKeys } from '../task-keys.ts';
-import { failed, made, type BuildOutcome, type BuildRequest } from './outcome.ts';
+import type { BuildRequest } from './outcome.ts';
 
 export interface PackagingOptions {
   stamp: string;
@@ -38,11 +30,6 @@ export function writePackaging(options: PackagingOptions, request: BuildRequest,
   const { manifest } = input.packages.get(p.name)!;
   const settings = taskKeys.settingsOf(p.name);
   const variant = distro.variants[graph.target.variant];
-  const holds = conditionEvaluator(conditionContext(input, distro.distributions[graph.scope.distribution]!.conditions));
-  const relation = (kind: 'conflict' | 'replace') =>
-    manifest.dependencies
-      .filter((d) => d.tag === kind && holds(d.condition) && /^[A-Za-z0-9_-]+$/.test(d.name))
-      .map((d) => debianPackage(distro, graph.scope.distribution, d.name));
   const debianNames = (names: string[]) =>
     names.flatMap((d) => {
       const q = graph.scope.packages[graph.closures.index.get(d) ?? -1];
@@ -68,8 +55,8 @@ export function writePackaging(options: PackagingOptions, request: BuildRequest,
       ...(variant?.build_depends ?? []),
     ]),
     depends: sorted([...debianNames(p.run), ...p.systemRun]),
-    conflicts: relation('conflict'),
-    replaces: relation('replace'),
+    conflicts: relationsOf(options, request, 'conflict'),
+    replaces: relationsOf(options, request, 'replace'),
     maintainer: distro.maintainer,
     licenseText: licenseText(source, manifest.licenses),
   });
@@ -85,6 +72,19 @@ export function writeTestFiles(build: string): void {
   for (const [name, text] of Object.entries(manifestSchemas)) writeFileSync(join(folder, name), text);
 }
 
+/** Debian packages that a package's manifest says it conflicts with, or replaces. */
+export function relationsOf(options: PackagingOptions, request: BuildRequest, kind: 'conflict' | 'replace'): string[] {
+  const { distro, taskKeys } = options;
+  const { graph, package: p } = request;
+  const input = taskKeys.distribution(graph);
+  const { conditions } = distro.distributions[graph.scope.distribution]!;
+  const holds = conditionEvaluator(conditionContext(input, conditions));
+  return input.packages
+    .get(p.name)!
+    .manifest.dependencies.filter((d) => d.tag === kind && holds(d.condition) && /^[A-Za-z0-9_-]+$/.test(d.name))
+    .map((d) => debianPackage(distro, graph.scope.distribution, d.name));
+}
+
 /** Upstream's version with the stamp; an epoch more where upstream is below what the channel holds. */
 export function versionOf(options: PackagingOptions, { graph, package: p, repeat }: BuildRequest): string {
   if (repeat) return repeat.version;
@@ -93,23 +93,6 @@ export function versionOf(options: PackagingOptions, { graph, package: p, repeat
   const upstreamOf = (v: string) => v.replace(/^\d+:/, '').replace(/-[^-]*$/, '');
   const down = held !== undefined && compareDebianVersions(p.version, upstreamOf(held)) < 0;
   return debianVersion(p.version, graph.target.release, options.stamp, heldEpoch + (down ? 1 : 0));
-}
-
-/** Paths of the Debian packages that a build made, the binary package first. */
-export function packedFiles(
-  folder: string,
-  p: PlannedPackage,
-  version: string,
-  target: Target,
-): BuildOutcome<string[]> {
-  const main = debFile(p.debian, version, target.architecture);
-  // Ubuntu's debhelper calls debug symbols .ddeb; they are ordinary packages.
-  for (const f of readdirSync(folder))
-    if (f.endsWith('.ddeb')) renameSync(join(folder, f), join(folder, f.replace(/\.ddeb$/, '.deb')));
-  const files = readdirSync(folder)
-    .filter((f) => f.endsWith('.deb'))
-    .sort((a, b) => Number(b === main) - Number(a === main) || compare(a, b));
-  return files[0] === main ? made(files.map((f) => join(folder, f))) : failed(`it made no ${main}`);
 }
 
 /** Names in Depends that are none of ours; of alternatives the first, as apt prefers. */
@@ -130,8 +113,7 @@ function licenseText(source: string, licenses: { file?: string }[]): string | un
     try {
       // Sources are not trusted: a link may lead out of them.
       const path = realpathSync(join(source, name));
-      if (path.startsWith(`${realpathSync(source)}/`) && statSync(path).isFile())
-        return readFileSync(path, 'utf8').slice(0, 200_000);
+      if (path.startsWith(`${realpathSync(source)}/`) && statSync(path).isFile()) return readStart(path, 200_000);
     } catch {
       /* it is not there */
     }

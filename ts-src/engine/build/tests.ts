@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { lstatSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readResults } from '../../inspect/test-results.ts';
+import { LeftBehindError, listLeft, readEnd, readLeft } from '../../io/untrusted.ts';
 import { rulesOf } from '../../model/build-types/index.ts';
 import type { Outcome } from '../../io/process.ts';
 import type { PlannedPackage } from '../../model/plan.ts';
@@ -26,7 +27,9 @@ export const shortCase = (c: TestCase): FailedCase => ({
 /** How the test step ended, for `readTestRun`. */
 export interface TestStep {
   package: string;
-  /** Folder with one folder for each attempt. */
+  /** Where the tests could write. */
+  build: string;
+  /** Below it, the folder with one folder for each attempt. */
   results: string;
   outcome: Outcome;
   log: string;
@@ -35,27 +38,42 @@ export interface TestStep {
   reason: () => string;
 }
 
+/** Attempts that are read; the build script makes no more. */
+const mostAttempts = 100;
+
 /** Reads what the attempts left. Failures that no result file tells of become a case of their own. */
-export function readTestRun(step: TestStep): TestRun {
-  const numbers = attemptsIn(step.results);
-  const attempts = numbers.map((a) => readResults(join(step.results, String(a))));
-  const last = attempts.at(-1);
+export async function readTestRun(step: TestStep): Promise<TestRun> {
   const whole = (message: string): TestCase => ({
     suite: step.package,
     name: 'tests',
     seconds: step.seconds,
     result: 'failed',
     message,
-    output: readFileSync(step.log, 'utf8').slice(-20_000),
+    output: readEnd(step.log, 20_000),
   });
+  try {
+    return await readAttempts(step, whole);
+  } catch (e) {
+    if (!(e instanceof LeftBehindError)) throw e;
+    const cases = [whole(`its results can't be read: ${e.message}`)];
+    return { outcome: 'failed', cases, flaky: [], attempts: 1 };
+  }
+}
+
+async function readAttempts(step: TestStep, whole: (message: string) => TestCase): Promise<TestRun> {
+  const numbers = await attemptsIn(step);
+  const attempts = [];
+  for (const a of numbers) attempts.push(await readResults(step.build, `${step.results}/${a}`));
+  const last = attempts.at(-1);
   if (step.outcome.code !== 0 || !last) {
     const cases = [...(last?.cases ?? []), whole(step.reason())];
     return { outcome: 'failed', cases, flaky: [], attempts: attempts.length };
   }
-  const exit = readFileSync(join(step.results, String(numbers.at(-1)), 'exit'), 'utf8').trim();
+  const exit = await readLeft(step.build, `${step.results}/${numbers.at(-1)}/exit`, 100);
   const cases = [...last.cases];
-  if (last.damaged.length) cases.push(whole(`its results can't be read: ${last.damaged.join(', ')}`));
-  else if (exit !== '0' && !cases.some((c) => c.result === 'failed'))
+  if (last.damaged.length) cases.push(whole(`its results can't be read: ${last.damaged.slice(0, 20).join(', ')}`));
+  else if (!exit) cases.push(whole('its results have no file `exit`: something in its tests removed it'));
+  else if (exit.toString('latin1').trim() !== '0' && !cases.some((c) => c.result === 'failed'))
     cases.push(whole('its tests ended with a failure that no result file tells of: the log has it'));
   const flaky = markFlaky(
     cases,
@@ -65,13 +83,14 @@ export function readTestRun(step: TestStep): TestRun {
   return { outcome: someFailed ? 'failed' : cases.length ? 'passed' : 'none', cases, flaky, attempts: attempts.length };
 }
 
-const attemptsIn = (results: string): number[] =>
-  existsSync(results)
-    ? readdirSync(results)
-        .filter((f) => /^\d+$/.test(f))
-        .map(Number)
-        .sort((a, b) => a - b)
-    : [];
+async function attemptsIn({ build, results }: TestStep): Promise<number[]> {
+  const numbers = (await listLeft(build, results))
+    .filter((e) => e.kind === 'a folder' && /^[1-9]\d{0,2}$/.test(e.name))
+    .map((e) => Number(e.name))
+    .sort((a, b) => a - b);
+  if (numbers.length > mostAttempts) throw new LeftBehindError(`${results} holds more than ${mostAttempts} attempts`);
+  return numbers;
+}
 
 /** Marks the cases that failed in an earlier attempt and passed now; gives how they failed. */
 function markFlaky(cases: readonly TestCase[], earlier: readonly TestCase[]): FailedCase[] {
@@ -85,6 +104,9 @@ function markFlaky(cases: readonly TestCase[], earlier: readonly TestCase[]): Fa
   });
 }
 
+/** A larger file is not read for words of tests. */
+const mostWords = 4 << 20;
+
 /** Whether it is worth while to build a package with its tests, by the files that its build type names. */
 export function hasTests(source: string, p: PlannedPackage): boolean {
   const { file, words } = rulesOf(p.buildType).tests;
@@ -92,7 +114,11 @@ export function hasTests(source: string, p: PlannedPackage): boolean {
     readdirSync(folder, { withFileTypes: true }).some((e) => {
       const path = join(folder, e.name);
       if (e.isDirectory()) return depth < 8 && e.name !== '.git' && visit(path, depth + 1);
-      return file.test(e.name) && e.isFile() && (!words || words.test(readFileSync(path, 'utf8')));
+      return (
+        file.test(e.name) &&
+        e.isFile() &&
+        (!words || (lstatSync(path).size < mostWords && words.test(readFileSync(path, 'utf8'))))
+      );
     });
   return visit(source, 0);
 }

@@ -1,0 +1,197 @@
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, type Dirent } from 'node:fs';
+import { lstat, open, opendir, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/**
+ * Reads what code of others left in a folder, once none of it runs any more. Nothing there is followed: each part of a
+ * path must be a folder, its last a regular file of a size within a bound. Whatever else lies there is a fault of who
+ * left it, told by its path below the folder.
+ */
+export class LeftBehindError extends Error {}
+
+/** Most names of one folder, and of a whole tree. */
+export const mostNames = 500_000;
+const deepest = 100;
+
+const kinds: [keyof Dirent & `is${string}`, string][] = [
+  ['isSymbolicLink', 'a link'],
+  ['isDirectory', 'a folder'],
+  ['isFIFO', 'a FIFO'],
+  ['isSocket', 'a socket'],
+  ['isBlockDevice', 'a device'],
+  ['isCharacterDevice', 'a device'],
+  ['isFile', 'a file'],
+];
+type Kinded = Pick<Dirent, 'isSymbolicLink' | 'isDirectory' | 'isFIFO' | 'isSocket' | 'isFile'>;
+const kindOf = (entry: Kinded): string =>
+  kinds.find(([is]) => (entry[is as keyof Kinded] as () => boolean).call(entry))?.[1] ?? 'no file';
+
+/** A name as it may be shown: control characters as escapes, no longer than a line. */
+export const shownName = (name: string): string =>
+  JSON.stringify(name)
+    .slice(1, -1)
+    .replace(
+      /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+      (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    )
+    .slice(0, 300);
+
+const fault = (path: string, what: string): LeftBehindError => new LeftBehindError(`${shownName(path)} ${what}`);
+
+const codeOf = (e: unknown): string => (e as NodeJS.ErrnoException).code ?? String(e);
+
+/** Checks that nothing on the way to `path` is a link, and says what is there; undefined where nothing is. */
+async function look(root: string, path: string): Promise<{ kind: string; size: number } | undefined> {
+  const parts = path.split('/');
+  if (path.startsWith('/') || parts.some((p) => p === '' || p === '.' || p === '..')) throw fault(path, 'is no path');
+  let at = root;
+  let last: { kind: string; size: number } | undefined;
+  for (const [i, part] of parts.entries()) {
+    at = join(at, part);
+    try {
+      const found = await lstat(at);
+      last = { kind: kindOf(found), size: found.size };
+    } catch (e) {
+      if (codeOf(e) === 'ENOENT' || codeOf(e) === 'ENOTDIR') return undefined;
+      throw fault(path, `can't be read (${codeOf(e)})`);
+    }
+    if (i < parts.length - 1 && last.kind !== 'a folder')
+      throw fault(parts.slice(0, i + 1).join('/'), `is ${last.kind}, not a folder`);
+  }
+  return last;
+}
+
+async function openFile(root: string, path: string, most: number): Promise<FileHandle | undefined> {
+  const found = await look(root, path);
+  if (!found) return undefined;
+  if (found.kind !== 'a file') throw fault(path, `is ${found.kind}, not a file`);
+  let handle;
+  try {
+    handle = await open(join(root, path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (e) {
+    throw fault(path, `can't be read (${codeOf(e)})`);
+  }
+  const opened = await handle.stat();
+  if (opened.isFile() && opened.size <= most) return handle;
+  await handle.close();
+  throw opened.isFile() ? fault(path, `is larger than ${sizeText(most)}`) : fault(path, 'is no file');
+}
+
+const sizeText = (bytes: number): string =>
+  bytes >= 1 << 20 ? `${bytes >> 20} MiB` : `${Math.ceil(bytes / 1024)} KiB`;
+
+/** A file's bytes; undefined where there is none. */
+export async function readLeft(root: string, path: string, most: number): Promise<Buffer | undefined> {
+  const handle = await openFile(root, path, most);
+  if (!handle) return undefined;
+  try {
+    const bytes = Buffer.alloc(Math.min(most, (await handle.stat()).size));
+    let filled = 0;
+    while (filled < bytes.length) {
+      const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, filled);
+      if (!bytesRead) break;
+      filled += bytesRead;
+    }
+    return bytes.subarray(0, filled);
+  } catch (e) {
+    throw fault(path, `can't be read (${codeOf(e)})`);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The last bytes of a file of any size. */
+export const readEnd = (file: string, bytes: number): string =>
+  readPart(file, (size) => size - Math.min(bytes, size), bytes);
+
+/** The first bytes of a file of any size. */
+export const readStart = (file: string, bytes: number): string => readPart(file, () => 0, bytes);
+
+function readPart(file: string, from: (size: number) => number, bytes: number): string {
+  const handle = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const { size } = fstatSync(handle);
+    const buffer = Buffer.alloc(Math.min(bytes, size));
+    const read = readSync(handle, buffer, 0, buffer.length, from(size));
+    return buffer.toString('utf8', 0, read);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** A folder of staged files, once nothing on the way to it is a link. */
+export async function stagedFolder(root: string, path: string): Promise<string> {
+  const found = await look(root, path);
+  if (found?.kind !== 'a folder') throw fault(path, found ? `is ${found.kind}, not a folder` : 'is not there');
+  return join(root, path);
+}
+
+/** Checks that a regular file of at most a size is there, for one who reads it as a whole. */
+export async function checkLeft(root: string, path: string, most: number): Promise<string> {
+  const handle = await openFile(root, path, most);
+  if (!handle) throw fault(path, 'is not there');
+  await handle.close();
+  return join(root, path);
+}
+
+/** What a folder holds, by name; nothing where it is not there. */
+export async function listLeft(root: string, path: string, most = 10_000): Promise<{ name: string; kind: string }[]> {
+  if (path !== '') {
+    const found = await look(root, path);
+    if (!found) return [];
+    if (found.kind !== 'a folder') throw fault(path, `is ${found.kind}, not a folder`);
+  }
+  const names: { name: string; kind: string }[] = [];
+  try {
+    for await (const entry of await opendir(join(root, path))) {
+      names.push({ name: entry.name, kind: kindOf(entry) });
+      if (names.length > most) throw fault(path || '.', `holds more than ${most} files`);
+    }
+  } catch (e) {
+    throw e instanceof LeftBehindError ? e : fault(path || '.', `can't be read (${codeOf(e)})`);
+  }
+  return names.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** All of a tree but its folders: paths below `root`, sorted by folder, and what they are. Links are not followed. */
+export async function walkLeft(
+  root: string,
+  path: string,
+  options: { skip?: (path: string) => boolean; most?: number } = {},
+): Promise<{ path: string; kind: string }[]> {
+  const found: { path: string; kind: string }[] = [];
+  const most = options.most ?? mostNames;
+  const visit = async (folder: string, depth: number): Promise<void> => {
+    if (depth > deepest) throw fault(folder, `is nested more than ${deepest} deep`);
+    for (const { name, kind } of await listLeft(root, folder, most)) {
+      const at = folder ? `${folder}/${name}` : name;
+      if (options.skip?.(at)) continue;
+      if (kind === 'a folder') await visit(at, depth + 1);
+      else found.push({ path: at, kind });
+      if (found.length > most) throw fault(path || '.', `holds more than ${most} files`);
+    }
+  };
+  await visit(path, 0);
+  return found;
+}
+
+/** Larger files are not taken. */
+const mostHeld = 1 << 30;
+
+/** A file of a tree whose folders are known to be folders: its bytes, at once. */
+export function readHeld(root: string, path: string): Buffer {
+  let handle;
+  try {
+    handle = openSync(join(root, path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (e) {
+    throw fault(path, `can't be read (${codeOf(e)})`);
+  }
+  try {
+    const found = fstatSync(handle);
+    if (!found.isFile()) throw fault(path, 'is no file');
+    if (found.size > mostHeld) throw fault(path, `is larger than ${sizeText(mostHeld)}`);
+    return readFileSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
