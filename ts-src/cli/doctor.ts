@@ -1,4 +1,5 @@
-import { examine } from '../sandbox/doctor.ts';
+import { join } from 'node:path';
+import { describeMachine, examine } from '../sandbox/doctor.ts';
 import { readWorkspace } from '../read/workspace.ts';
 import { run } from '../io/process.ts';
 import { writeMessage, distroOptions, exit, findDistro, writeOutput, defineCommand } from './command.ts';
@@ -23,7 +24,7 @@ export const doctor = defineCommand({
     const workspace = await readWorkspace(findDistro(values), undefined);
     const systems = workspace.ok ? Object.values(workspace.value.distro.platforms).map((p) => p.os) : [];
     let findings = await examine(driver, systems);
-    const packages = [...new Set(findings.flatMap((f) => f.package ?? []))].sort();
+    const packages = [...new Set(findings.flatMap((f) => f.package?.split(' ') ?? []))].sort();
     const sudo = process.getuid!() === 0 ? [] : ['sudo'];
     if (packages.length && values.install) {
       const command = [
@@ -47,9 +48,12 @@ export const doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
+    const machine = describeMachine(workspace.ok ? workspace.value.state : join(process.cwd(), '.slipway'));
+    findings.push(...machine.findings);
     for (const f of findings)
       writeOutput(`${f.what}\n    ${f.fix ?? `${sudo.length ? 'sudo ' : ''}apt-get install -y ${f.package}`}\n`);
     if (!findings.length) writeOutput('this machine has all that builds need\n');
+    for (const line of machine.lines) writeOutput(`${line}\n`);
     return findings.length ? exit.failed : exit.ok;
   },
 });

@@ -1,11 +1,14 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, statfsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { userInfo } from 'node:os';
 import { error, type Diagnostic } from '../model/diagnostics.ts';
 import type { Plan } from '../model/plan.ts';
 import { readIf } from '../io/files.ts';
 import { run } from '../io/process.ts';
 import { keyrings as archiveKeyrings } from './archive.ts';
+import { controlGroups } from './control-groups.ts';
+import { countsProcesses, defaultLimits } from './limits.ts';
+import { idProblem } from './subordinate-ids.ts';
 
 interface Tool {
   command: string;
@@ -30,7 +33,9 @@ const toolsFor = (driver: 'unshare' | 'docker', plain: boolean): Tool[] => [
   ...(driver === 'docker'
     ? [{ command: 'docker', package: 'docker.io', why: 'runs builds with --driver docker' }]
     : []),
-  ...(plain ? [{ command: 'newuidmap', package: 'uidmap', why: 'lets a plain user make roots' }] : []),
+  ...(plain || driver === 'unshare'
+    ? [{ command: 'newuidmap', package: 'uidmap', why: 'maps ids of user namespaces' }]
+    : []),
 ];
 const keyrings = {
   debian: { file: archiveKeyrings.debian, package: 'debian-archive-keyring' },
@@ -46,6 +51,53 @@ export interface Finding {
   fix?: string;
 }
 
+/** Lets unshare(1), and nothing else, make user namespaces: what Ubuntu ships for other such programs. */
+const appArmorProfile =
+  'abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile slipway-unshare /usr/bin/unshare flags=(unconfined) {\\n  userns,\\n}\\n';
+
+/** Since Debian 13 the client is a package of its own, which docker.io only recommends. */
+export function dockerPackages(known: (name: string) => boolean): string[] {
+  return known('docker-cli') ? ['docker.io', 'docker-cli'] : ['docker.io'];
+}
+
+async function clientPackage(): Promise<string> {
+  const policy = await run('apt-cache', ['policy', 'docker-cli']);
+  return dockerPackages(() => /^ {2}Candidate: (?!\(none\))/m.test(policy.stdout)).join(' ');
+}
+
+/** Bytes that a base, its layers and a build take at least. */
+const roomNeeded = 10 * 2 ** 30;
+
+/** What limits a task here, and how much room there is: for people, whether or not something is missing. */
+export function describeMachine(state: string): { lines: string[]; findings: Finding[] } {
+  const limits = defaultLimits();
+  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  const groups = controlGroups();
+  const counted = groups.some((h) => h.controllers.includes('memory'))
+    ? `counted by control groups (version ${groups[0]?.version ?? 1})`
+    : 'for each process (this machine gives slipway no control group of memory)';
+  const counting = groups.some((h) => h.controllers.includes('pids')) || countsProcesses();
+  const lines = [
+    `limits of a task: ${gib(limits.memory)} of memory, ${counted}; ${counting ? `${limits.processes} processes` : 'processes are not limited (Linux before 6.14, no control group)'}; ${gib(limits.temporary)} in /tmp`,
+  ];
+  const findings: Finding[] = [];
+  let at = state;
+  while (!existsSync(at) && dirname(at) !== at) at = dirname(at);
+  try {
+    const { bavail, bsize } = statfsSync(at);
+    const room = bavail * bsize;
+    lines.push(`room in ${at}: ${gib(room)}`);
+    if (room < roomNeeded)
+      findings.push({
+        what: `${at} has ${gib(room)} of room; a base system with its layers and a build take ${gib(roomNeeded)}`,
+        fix: 'slipway clean, or --state on another disk',
+      });
+  } catch {
+    /* a file system that does not tell */
+  }
+  return { lines, findings };
+}
+
 /** What this machine lacks for builds with a driver, and what brings it. */
 export async function examine(
   driver: 'unshare' | 'docker',
@@ -54,30 +106,36 @@ export async function examine(
   const findings: Finding[] = [];
   const plain = process.getuid!() !== 0;
   for (const t of toolsFor(driver, plain))
-    if (!inPath(t.command)) findings.push({ what: `${t.command} (${t.why}) is not installed`, package: t.package });
+    if (!inPath(t.command))
+      findings.push({
+        what: `${t.command} (${t.why}) is not installed`,
+        package: t.command === 'docker' ? await clientPackage() : t.package,
+      });
   for (const os of new Set(systems)) {
     const ring = keyrings[os];
     if (!existsSync(ring.file))
       findings.push({ what: `the keyring of ${os}'s archive is not installed`, package: ring.package });
   }
   if (plain && driver === 'unshare') {
-    const name = userInfo().username;
-    const has = (file: string) =>
-      (readIf(file) ?? '')
-        .split('\n')
-        .some(
-          (l) =>
-            (l.startsWith(`${name}:`) || l.startsWith(`${process.getuid!()}:`)) && Number(l.split(':')[2]) >= 65536,
-        );
-    if (!has('/etc/subuid') || !has('/etc/subgid'))
+    const user = { name: userInfo().username, id: process.getuid!() };
+    const users = readIf('/etc/passwd') ?? '';
+    const problems = ['/etc/subuid', '/etc/subgid'].flatMap((f) => idProblem(f, readIf(f) ?? '', user, users) ?? []);
+    if (problems[0]) {
+      const first = Math.max(...problems.map((p) => p.free ?? 0));
+      const range = `${first}-${first + 65535}`;
+      const taken = problems.filter((p) => /same|hold/.test(p.what)).length > 0;
       findings.push({
-        what: `${name} has no subordinate ids`,
-        fix: `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${name}`,
+        what: problems.map((p) => p.what).join('; '),
+        fix: `${taken ? `remove the line of ${user.name} from /etc/subuid and /etc/subgid, then ` : ''}sudo usermod --add-subuids ${range} --add-subgids ${range} ${user.name}`,
       });
-    if (readIf('/proc/sys/kernel/apparmor_restrict_unprivileged_userns')?.trim() === '1')
+    }
+    if (
+      readIf('/proc/sys/kernel/apparmor_restrict_unprivileged_userns')?.trim() === '1' &&
+      (await refusedNamespaces()) !== undefined
+    )
       findings.push({
         what: 'AppArmor keeps plain users from making user namespaces (Ubuntu 24.04 does)',
-        fix: 'echo kernel.apparmor_restrict_unprivileged_userns=0 | sudo tee /etc/sysctl.d/60-slipway.conf && sudo sysctl --system',
+        fix: `printf '${appArmorProfile}' | sudo tee /etc/apparmor.d/slipway-unshare >/dev/null && sudo apparmor_parser -r /etc/apparmor.d/slipway-unshare`,
       });
     if (readIf('/proc/sys/kernel/unprivileged_userns_clone')?.trim() === '0')
       findings.push({
