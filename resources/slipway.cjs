@@ -109,7 +109,7 @@ var init_diagnostics = __esm({
         });
       }
       /** The nearest first, at most `most`. */
-      of(name5, most5) {
+      of(name5, most4) {
         const limit = Math.min(3, Math.max(1, Math.floor(name5.length / 3)));
         const found2 = [];
         const wanted = name5.toLowerCase();
@@ -121,7 +121,7 @@ var init_diagnostics = __esm({
             if (d <= limit && d < wanted.length) found2.push([d, candidate.name]);
           }
         }
-        return found2.sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).slice(0, most5).map(([, n]) => n);
+        return found2.sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).slice(0, most4).map(([, n]) => n);
       }
     };
   }
@@ -194,7 +194,7 @@ var init_files = __esm({
 });
 
 // node_modules/aws4fetch/dist/aws4fetch.esm.mjs
-async function hmac(key, string3) {
+async function hmac(key, string4) {
   const cryptoKey = await crypto.subtle.importKey(
     "raw",
     typeof key === "string" ? encoder.encode(key) : key,
@@ -202,7 +202,7 @@ async function hmac(key, string3) {
     false,
     ["sign"]
   );
-  return crypto.subtle.sign("HMAC", cryptoKey, encoder.encode(string3));
+  return crypto.subtle.sign("HMAC", cryptoKey, encoder.encode(string4));
 }
 async function hash2(content) {
   return crypto.subtle.digest("SHA-256", typeof content === "string" ? encoder.encode(content) : content);
@@ -429,9 +429,9 @@ var init_aws4fetch_esm = __esm({
 });
 
 // node_modules/fast-xml-parser/src/util.js
-function getAllMatches(string3, regex) {
+function getAllMatches(string4, regex) {
   const matches2 = [];
-  let match = regex.exec(string3);
+  let match = regex.exec(string4);
   while (match) {
     const allmatches = [];
     allmatches.startIndex = regex.lastIndex - match[0].length;
@@ -440,7 +440,7 @@ function getAllMatches(string3, regex) {
       allmatches.push(match[index]);
     }
     matches2.push(allmatches);
-    match = regex.exec(string3);
+    match = regex.exec(string4);
   }
   return matches2;
 }
@@ -455,8 +455,8 @@ var init_util = __esm({
     nameChar = nameStartChar + "\\-.\\d\\u00B7\\u0300-\\u036F\\u203F-\\u2040";
     nameRegexp = "[" + nameStartChar + "][" + nameChar + "]*";
     regexName = new RegExp("^" + nameRegexp + "$");
-    isName = function(string3) {
-      const match = regexName.exec(string3);
+    isName = function(string4) {
+      const match = regexName.exec(string4);
       return !(match === null || typeof match === "undefined");
     };
     DANGEROUS_PROPERTY_NAMES = [
@@ -7301,8 +7301,8 @@ function getLine(buffer, lineStart, lineEnd, position, maxLineLength) {
     pos: position - lineStart + head.length
   };
 }
-function padStart(string3, max) {
-  return " ".repeat(Math.max(max - string3.length, 0)) + string3;
+function padStart(string4, max) {
+  return " ".repeat(Math.max(max - string4.length, 0)) + string4;
 }
 function makeSnippet(mark, options5) {
   if (!mark.buffer) return null;
@@ -9653,23 +9653,23 @@ function parseDistributionFile(text2, file2, value2) {
   const diagnostics = [];
   const locator = new Locator(text2);
   const line = (path2) => value2 === void 0 ? locator.line(path2) : void 0;
-  const fault2 = (message, path2, hint) => void diagnostics.push(error("distribution-invalid", message, { file: file2, line: line(path2), hint }));
+  const fault3 = (message, path2, hint) => void diagnostics.push(error("distribution-invalid", message, { file: file2, line: line(path2), hint }));
   if (!root) return bad(error("distribution-invalid", "the distribution file is not a map", { file: file2, line: 1 }));
   if (root.type !== void 0 && root.type !== "distribution")
-    fault2(`type is '${String(root.type)}', not 'distribution'`, ["type"]);
+    fault3(`type is '${String(root.type)}', not 'distribution'`, ["type"]);
   if (root.version !== void 0 && root.version !== 1 && root.version !== 2)
-    fault2(`version ${String(root.version)} is not known`, ["version"], "versions 1 and 2 are (REP 143)");
+    fault3(`version ${String(root.version)} is not known`, ["version"], "versions 1 and 2 are (REP 143)");
   const releasePlatforms = {};
   for (const [os, names2] of Object.entries(asMap(root.release_platforms) ?? {}))
     releasePlatforms[os] = (Array.isArray(names2) ? names2 : [names2]).map(String);
   const repositories = [];
   const repositoryMap = root.repositories === void 0 || root.repositories === null ? {} : asMap(root.repositories);
-  if (!repositoryMap) fault2("repositories must be a map", ["repositories"]);
+  if (!repositoryMap) fault3("repositories must be a map", ["repositories"]);
   for (const [name5, raw] of Object.entries(repositoryMap ?? {})) {
     const path2 = ["repositories", name5];
     const entry = asMap(raw);
     if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*$/.test(name5)) {
-      fault2(
+      fault3(
         `the repository name ${JSON.stringify(name5)} is not allowed`,
         path2,
         'letters, digits, ".", "_", "+" and "-"'
@@ -9677,16 +9677,16 @@ function parseDistributionFile(text2, file2, value2) {
       continue;
     }
     if (!entry) {
-      fault2(`the repository '${name5}' must be a map`, path2);
+      fault3(`the repository '${name5}' must be a map`, path2);
       continue;
     }
     const repository = new Located(name5, file2, () => line(path2));
     const source = asMap(entry.source);
-    if (entry.source !== void 0 && !source) fault2(`source of '${name5}' must be a map`, [...path2, "source"]);
+    if (entry.source !== void 0 && !source) fault3(`source of '${name5}' must be a map`, [...path2, "source"]);
     if (source) {
       const read = sourceEntry(
         source,
-        (m, key, hint) => fault2(`source of '${name5}': ${m}`, key ? [...path2, "source", key] : [...path2, "source"], hint)
+        (m, key, hint) => fault3(`source of '${name5}': ${m}`, key ? [...path2, "source", key] : [...path2, "source"], hint)
       );
       if (read) repository.source = read;
     }
@@ -9696,12 +9696,12 @@ function parseDistributionFile(text2, file2, value2) {
       if (read) repository.doc = read;
     }
     const release2 = asMap(entry.release);
-    if (entry.release !== void 0 && !release2) fault2(`release of '${name5}' must be a map`, [...path2, "release"]);
+    if (entry.release !== void 0 && !release2) fault3(`release of '${name5}' must be a map`, [...path2, "release"]);
     if (release2) {
       const read = releaseEntry(
         release2,
         name5,
-        (m, key) => fault2(`release of '${name5}': ${m}`, key ? [...path2, "release", key] : [...path2, "release"])
+        (m, key) => fault3(`release of '${name5}': ${m}`, key ? [...path2, "release", key] : [...path2, "release"])
       );
       if (read) repository.release = read;
     }
@@ -9718,7 +9718,7 @@ function parseRepos(text2, file2) {
   const diagnostics = [];
   const repositories = [];
   for (const [path2, raw] of Object.entries(root)) {
-    const fault2 = (message, key, hint) => void diagnostics.push(
+    const fault3 = (message, key, hint) => void diagnostics.push(
       error("repos-invalid", `'${path2}': ${message}`, {
         file: file2,
         line: locator.line(key ? ["repositories", path2, key] : ["repositories", path2]),
@@ -9727,10 +9727,10 @@ function parseRepos(text2, file2) {
     );
     const entry = asMap(raw);
     if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*(\/[A-Za-z0-9][A-Za-z0-9._+-]*)*$/.test(path2))
-      fault2("the path is not allowed", void 0, 'letters, digits, ".", "_", "+", "-" and "/"');
-    else if (!entry) fault2("must be a map");
+      fault3("the path is not allowed", void 0, 'letters, digits, ".", "_", "+", "-" and "/"');
+    else if (!entry) fault3("must be a map");
     else {
-      const source = sourceEntry(entry, fault2);
+      const source = sourceEntry(entry, fault3);
       const repository = new Located(path2, file2, () => locator.line(["repositories", path2]));
       if (source) {
         repository.source = source;
@@ -9740,43 +9740,43 @@ function parseRepos(text2, file2) {
   }
   return diagnostics.some(isError) ? { ok: false, diagnostics } : good(repositories, diagnostics);
 }
-function sourceEntry(raw, fault2) {
+function sourceEntry(raw, fault3) {
   const { type = "git", url: url2, version: version2 } = raw;
   if (type !== "git" && type !== "tar" && type !== "zip" && type !== "hg" && type !== "svn")
-    return void fault2(`type '${String(type)}' is not known`, "type", "git, tar and zip are");
-  if (typeof url2 !== "string" || url2 === "") return void fault2("url is missing");
+    return void fault3(`type '${String(type)}' is not known`, "type", "git, tar and zip are");
+  if (typeof url2 !== "string" || url2 === "") return void fault3("url is missing");
   if (url2.startsWith("-") || /[\0-\x20\x7f]/.test(url2) || url2.startsWith("ext::"))
-    return void fault2(`the url ${JSON.stringify(url2)} is not allowed`, "url");
+    return void fault3(`the url ${JSON.stringify(url2)} is not allowed`, "url");
   const entry = { type, url: url2 };
   if (version2 !== void 0 && version2 !== null && version2 !== "") {
     const v = String(version2);
-    if (!isRefName(v)) return void fault2(`the version ${JSON.stringify(v)} is no branch, tag or commit`, "version");
+    if (!isRefName(v)) return void fault3(`the version ${JSON.stringify(v)} is no branch, tag or commit`, "version");
     entry.version = v;
   }
   const sha2562 = raw.sha256;
   if (sha2562 !== void 0) {
     if (typeof sha2562 !== "string" || !/^[0-9a-f]{64}$/.test(sha2562))
-      return void fault2("sha256 must be 64 hexadecimal digits", "sha256");
+      return void fault3("sha256 must be 64 hexadecimal digits", "sha256");
     entry.sha256 = sha2562;
   }
   if ((type === "tar" || type === "zip") && !entry.sha256)
-    return void fault2("an archive needs its checksum", void 0, "add sha256: (of the file, in hex)");
+    return void fault3("an archive needs its checksum", void 0, "add sha256: (of the file, in hex)");
   return entry;
 }
 function isRefName(v) {
   return v.length < 250 && !/^[-/.]|[\0-\x20\x7f~^:?*[\\]|\.\.|@\{|\/\/|\/\.|\.lock(\/|$)|[/.]$|^@$/.test(v);
 }
-function releaseEntry(raw, repository, fault2) {
+function releaseEntry(raw, repository, fault3) {
   const { url: url2, version: version2, packages } = raw;
-  if (typeof url2 !== "string") return void fault2("url is missing");
+  if (typeof url2 !== "string") return void fault3("url is missing");
   if (url2.startsWith("-") || /[\0-\x20\x7f]/.test(url2) || url2.startsWith("ext::"))
-    return void fault2(`the url ${JSON.stringify(url2)} is not allowed`, "url");
-  if (packages !== void 0 && !Array.isArray(packages)) return void fault2("packages must be a list", "packages");
+    return void fault3(`the url ${JSON.stringify(url2)} is not allowed`, "url");
+  if (packages !== void 0 && !Array.isArray(packages)) return void fault3("packages must be a list", "packages");
   const entry = { url: url2, packages: packages === void 0 ? [repository] : packages.map(String) };
   if (version2 !== void 0 && version2 !== null) {
     entry.version = String(version2);
     if (!/^[0-9][A-Za-z0-9.+~]*(-[A-Za-z0-9.+~]+)?$/.test(entry.version))
-      return void fault2(`the version '${entry.version}' is not of the form 1.2.3-1`, "version");
+      return void fault3(`the version '${entry.version}' is not of the form 1.2.3-1`, "version");
   }
   const tag = asMap(raw.tags)?.release;
   if (typeof tag === "string") entry.tag = tag;
@@ -11081,17 +11081,17 @@ var init_parse = __esm({
       return result.issues.length === 0;
     };
     _encode = (_Err) => {
-      const parse6 = _parse(_Err);
+      const parse7 = _parse(_Err);
       const fn2 = (schema3, value2, _ctx, _params) => {
         const ctx = _ctx ? { ..._ctx, direction: "backward" } : { direction: "backward" };
-        return parse6(schema3, value2, ctx, finalizeParams(fn2, _params));
+        return parse7(schema3, value2, ctx, finalizeParams(fn2, _params));
       };
       return fn2;
     };
     _decode = (_Err) => {
-      const parse6 = _parse(_Err);
+      const parse7 = _parse(_Err);
       const fn2 = (schema3, value2, _ctx, _params) => {
-        return parse6(schema3, value2, _ctx, finalizeParams(fn2, _params));
+        return parse7(schema3, value2, _ctx, finalizeParams(fn2, _params));
       };
       return fn2;
     };
@@ -11153,7 +11153,7 @@ function datetime(args) {
   const timeRegex = args.local ? `${qualified}|${timeSource({ precision: args.precision })}` : qualified;
   return new RegExp(`^${dateSource}T(?:${timeRegex})$`);
 }
-var cuid, cuid2, ulid, xid, ksuid, nanoid, duration, guid, uuid, email, _emoji, ipv4, ipv6, cidrv4, cidrv6, base64, base64url, httpProtocol, e164, dateSource, date, anyString, integer, number, boolean, lowercase, uppercase;
+var cuid, cuid2, ulid, xid, ksuid, nanoid, duration, guid, uuid, email, _emoji, ipv4, ipv6, cidrv4, cidrv6, base64, base64url, httpProtocol, e164, dateSource, date, anyString, integer, number2, boolean, lowercase, uppercase;
 var init_regexes = __esm({
   "node_modules/zod/v4/core/regexes.js"() {
     cuid = /^[cC][0-9a-z]{6,}$/;
@@ -11183,7 +11183,7 @@ var init_regexes = __esm({
     date = /* @__PURE__ */ anchor(dateSource);
     anyString = /^[\s\S]{0,}$/;
     integer = /^-?\d+$/;
-    number = /^-?\d+(?:\.\d+)?$/;
+    number2 = /^-?\d+(?:\.\d+)?$/;
     boolean = /^(?:true|false)$/i;
     lowercase = /^[^A-Z]*$/;
     uppercase = /^[^a-z]*$/;
@@ -11704,7 +11704,7 @@ function capSize(inst, size) {
   if (!caps.length)
     return;
   const cap = Math.min(...caps.map((c) => c[0]));
-  const parse6 = inst._zod.parse;
+  const parse7 = inst._zod.parse;
   inst._zod.parse = (payload, ctx) => {
     const n = size(payload.value);
     if (n > cap && !ctx?.skipChecks && ctx?.direction !== "backward") {
@@ -11718,7 +11718,7 @@ function capSize(inst, size) {
         }
       }
     }
-    return parse6(payload, ctx);
+    return parse7(payload, ctx);
   };
 }
 function handleArrayResult(result, final, index) {
@@ -12391,7 +12391,7 @@ var init_schemas = __esm({
     });
     $ZodNumber = /* @__PURE__ */ $constructor("$ZodNumber", (inst, def) => {
       $ZodType.init(inst, def);
-      inst._zod.pattern = number;
+      inst._zod.pattern = number2;
       inst._zod.parse = (payload, _ctx) => {
         if (def.coerce)
           try {
@@ -12853,7 +12853,7 @@ var init_schemas = __esm({
             if (keyResult instanceof Promise) {
               throw new Error("Async schemas not supported in object keys currently");
             }
-            const checkNumericKey = typeof key === "string" && number.test(key) && keyResult.issues.length;
+            const checkNumericKey = typeof key === "string" && number2.test(key) && keyResult.issues.length;
             if (checkNumericKey) {
               const retryResult = def.keyType._zod.run({ value: Number(key), issues: [] }, ctx);
               if (retryResult instanceof Promise) {
@@ -13311,7 +13311,7 @@ function isBackEdge(ctx, value2) {
   const backEdges = ctx[STATE]?.backEdges;
   return backEdges !== void 0 && isRef(value2) && backEdges.has(value2);
 }
-var $ZodCyclicError, STATE, NO_ISSUES, recursive, NONE, ASSUMED, PROVEN, handoff, open, memo;
+var $ZodCyclicError, STATE, NO_ISSUES, recursive, NONE, ASSUMED, PROVEN, handoff, open2, memo;
 var init_memoizer = __esm({
   "node_modules/zod/v4/core/memoizer.js"() {
     init_util2();
@@ -13327,7 +13327,7 @@ var init_memoizer = __esm({
     NONE = 0;
     ASSUMED = 1;
     PROVEN = 2;
-    open = [];
+    open2 = [];
     memo = {
       alloc(_inst, payload, empty) {
         const bucket = handoff;
@@ -13336,7 +13336,7 @@ var init_memoizer = __esm({
         handoff = void 0;
         const entry = { value: empty, issues: null };
         bucket.set(payload.value, entry);
-        open.push(entry);
+        open2.push(entry);
         return empty;
       },
       guard(inst) {
@@ -13407,10 +13407,10 @@ var init_memoizer = __esm({
               return payload;
             }
             handoff = bucket;
-            const depth = open.length;
+            const depth = open2.length;
             const result = base(payload, ctx);
             handoff = void 0;
-            const entry = open.length > depth ? open.pop() : void 0;
+            const entry = open2.length > depth ? open2.pop() : void 0;
             if (result instanceof Promise) {
               return result.then((r) => {
                 if (entry)
@@ -14752,7 +14752,7 @@ function stringifyKeyNames(bySchema, json2, visited) {
     return rest2;
   rest2.type = "string";
   if (!values)
-    rest2.pattern = (types3.includes("number") ? number : integer).source;
+    rest2.pattern = (types3.includes("number") ? number2 : integer).source;
   return rest2;
 }
 function rewriteKeyNames(ctx) {
@@ -15556,10 +15556,10 @@ function _ensureDefaultMemoizer() {
   if (!globalConfig.memoizer)
     config({ memoizer: memoizer() });
 }
-function string2(params) {
+function string3(params) {
   return _string(ZodString, params);
 }
-function number2(params) {
+function number3(params) {
   return _number(ZodNumber, params);
 }
 function int(params) {
@@ -15611,7 +15611,7 @@ function record(keyType, valueType, params) {
   if (!valueType || !valueType._zod) {
     return new ZodRecord({
       type: "record",
-      keyType: string2(),
+      keyType: string3(),
       valueType: keyType,
       ...util_exports.normalizeParams(valueType)
     });
@@ -16528,16 +16528,16 @@ var init_distro = __esm({
     "use strict";
     init_zod();
     config({ jitless: true });
-    name2 = string2().regex(/^[a-z0-9][a-z0-9_-]*$/, 'lower case letters, digits, "-" and "_", a letter or digit first');
-    debianName = string2().regex(
+    name2 = string3().regex(/^[a-z0-9][a-z0-9_-]*$/, 'lower case letters, digits, "-" and "_", a letter or digit first');
+    debianName = string3().regex(
       /^[a-z0-9][a-z0-9+.-]+$/,
       'a Debian package name (policy 5.6.1): lower case letters, digits, "+", "-" and ".", at least two'
     );
-    packageName = string2().regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]*$/, "a package name (REP 144)");
-    glob = string2().regex(/^[a-zA-Z0-9_*?-]+$/, "a package name or a glob with * and ?");
-    variable = string2().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a name of an environment variable");
-    value = union([string2(), number2(), boolean2()]).transform(String).refine((v) => !/[\n\r\0]/.test(v), "one line");
-    relativePath = string2().min(1).refine(
+    packageName = string3().regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]*$/, "a package name (REP 144)");
+    glob = string3().regex(/^[a-zA-Z0-9_*?-]+$/, "a package name or a glob with * and ?");
+    variable = string3().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a name of an environment variable");
+    value = union([string3(), number3(), boolean2()]).transform(String).refine((v) => !/[\n\r\0]/.test(v), "one line");
+    relativePath = string3().min(1).refine(
       (p) => !p.startsWith("/") && !p.split("/").includes("..") && !/[\0-\x1f\x7f]/.test(p),
       "a path inside the distro repository"
     );
@@ -16545,10 +16545,10 @@ var init_distro = __esm({
       (p) => /^[A-Za-z0-9._+/-]+$/.test(p),
       'a path of letters, digits, ".", "_", "+", "-" and "/"'
     );
-    absolutePath = string2().regex(/^\/[A-Za-z0-9_+./-]*$/, "an absolute path").refine((p) => !p.split("/").includes(".."), 'no ".." in a path');
-    archiveUri = string2().regex(/^(https?|file|copy):\/\/?[^\s\]'"$`\\]+$/, "an http, https, file or copy URI");
-    suite = string2().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/, "a suite of an apt repository");
-    component = string2().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/, "a component of an apt repository");
+    absolutePath = string3().regex(/^\/[A-Za-z0-9_+./-]*$/, "an absolute path").refine((p) => !p.split("/").includes(".."), 'no ".." in a path');
+    archiveUri = string3().regex(/^(https?|file|copy):\/\/?[^\s\]'"$`\\]+$/, "an http, https, file or copy URI");
+    suite = string3().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/, "a suite of an apt repository");
+    component = string3().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/, "a component of an apt repository");
     architectureNames = ["amd64", "arm64", "armhf", "i386", "ppc64el", "riscv64", "s390x"];
     architecture = _enum(architectureNames);
     environment2 = record(variable, value);
@@ -16566,13 +16566,13 @@ var init_distro = __esm({
       suite: suite.optional(),
       components: array(component).default(["main"]),
       key: keyPath.optional().describe("Its public key (.asc or .gpg), a file of the distro repository"),
-      package: string2().regex(/^[a-z0-9+.{}-]+$/).default("{name}").describe('How it names the Debian package of a package; {name} has "-" for "_"'),
+      package: string3().regex(/^[a-z0-9+.{}-]+$/).default("{name}").describe('How it names the Debian package of a package; {name} has "-" for "_"'),
       packages: record(packageName, debianName).default({}).describe("Names that the rule does not give"),
       prefix: absolutePath.default("/usr").describe("Where it installs")
     });
     platform = strictObject({
       os: _enum(["debian", "ubuntu"]),
-      release: string2().regex(/^[a-z]+$/, "a code name such as bookworm or noble"),
+      release: string3().regex(/^[a-z]+$/, "a code name such as bookworm or noble"),
       architectures: array(architecture).min(1).default(["amd64"]),
       mirror: strictObject({
         uri: archiveUri,
@@ -16583,9 +16583,9 @@ var init_distro = __esm({
       }).optional().describe(
         "Where its packages come from; left out: the host's own apt sources where the host is that system, else the official archive"
       ),
-      proxy: string2().regex(/^https?:\/\/[^\s]+$/).optional().describe("HTTP proxy for its archive; left out: as the host has it"),
+      proxy: string3().regex(/^https?:\/\/[^\s]+$/).optional().describe("HTTP proxy for its archive; left out: as the host has it"),
       include: array(debianName).default([]).describe("System packages of the base beside build-essential, cmake and debhelper"),
-      renew_days: number2().min(0).default(14).describe("A base older than this is made anew"),
+      renew_days: number3().min(0).default(14).describe("A base older than this is made anew"),
       underlays: record(name2, underlay).default({})
     });
     variant = strictObject({
@@ -16608,45 +16608,45 @@ var init_distro = __esm({
       build_essential: array(packageName).default([]).describe("Packages that every other one needs, as ROS 2 does with ros_workspace")
     });
     track = strictObject({
-      branch: string2().min(1).optional(),
-      tag: string2().min(1).optional(),
-      channel: string2().regex(/^[a-z0-9{][a-z0-9{}._/-]*$/),
+      branch: string3().min(1).optional(),
+      tag: string3().min(1).optional(),
+      channel: string3().regex(/^[a-z0-9{][a-z0-9{}._/-]*$/),
       locked: boolean2().default(false),
-      keep: number2().int().min(1).optional(),
+      keep: number3().int().min(1).optional(),
       strict: boolean2().optional()
     }).refine((t) => t.branch === void 0 !== (t.tag === void 0), "either a branch or a tag");
-    channelPattern = string2().regex(
+    channelPattern = string3().regex(
       /^[a-z0-9*][a-z0-9._*-]*(\/[a-z0-9*][a-z0-9._*-]*){0,3}$/,
       'a channel or a pattern of channels: lower case letters, digits, ".", "_", "-", "/" and "*"'
     ).refine((c) => !c.includes(".."), 'no ".." in a channel');
     channelRules = strictObject({
       from: array(channelPattern).default([]).describe("Channels that may be promoted to it; left out: any"),
       packages: array(glob).default([]).describe("Debian packages that each suite must have"),
-      count: number2().int().min(1).optional().describe("Least number of packages in each suite"),
-      percent: number2().min(0).max(100).optional().describe("Least part of the packages that the channel has now"),
+      count: number3().int().min(1).optional().describe("Least number of packages in each suite"),
+      percent: number3().min(0).max(100).optional().describe("Least part of the packages that the channel has now"),
       architectures: boolean2().default(true).describe("Each architecture has every package"),
       installable: boolean2().default(true).describe("What packages need of each other is there"),
       nothing_lost: boolean2().default(true).describe("No package that the channel has is lost"),
       tests: boolean2().default(true).describe("No test fails that did not fail in the channel"),
-      age_hours: number2().min(0).optional().describe("Hours that the state must have been in its channel"),
+      age_hours: number3().min(0).optional().describe("Hours that the state must have been in its channel"),
       approval: boolean2().default(false).describe("Somebody must approve of it by name"),
-      keep: number2().int().min(1).optional().describe("States that are kept; left out: as `publish` says")
+      keep: number3().int().min(1).optional().describe("States that are kept; left out: as `publish` says")
     });
     publishSettings = strictObject({
       to: array(
-        string2().regex(
+        string3().regex(
           /^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
           "file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME"
         )
       ).default([]).describe("Where repositories lie, that of a channel at CHANNEL/apt below it"),
-      keep: number2().int().min(1).optional().describe("States of a channel that are kept; left out: all"),
-      grace_days: number2().min(0).default(7).describe("Days for which no index and no package goes away after a state that had it was replaced"),
+      keep: number3().int().min(1).optional().describe("States of a channel that are kept; left out: all"),
+      grace_days: number3().min(0).default(7).describe("Days for which no index and no package goes away after a state that had it was replaced"),
       sha512: boolean2().default(false).describe("Release files have SHA512 digests, too"),
-      valid_days: number2().min(1).optional().describe("Release files are valid for so long; left out: for ever")
+      valid_days: number3().min(1).optional().describe("Release files are valid for so long; left out: for ever")
     });
     distroSchema = strictObject({
-      organization: string2().regex(/^[a-z0-9][a-z0-9.+]*$/, "lower case letters and digits").describe("First part of the packages' names"),
-      maintainer: string2().regex(/^[^<>\n]+ <[^<>\s@]+@[^<>\s]+>$/, 'of the form "Name <user@host>"').optional().describe("Maintainer of the Debian packages; left out: the package's own"),
+      organization: string3().regex(/^[a-z0-9][a-z0-9.+]*$/, "lower case letters and digits").describe("First part of the packages' names"),
+      maintainer: string3().regex(/^[^<>\n]+ <[^<>\s@]+@[^<>\s]+>$/, 'of the form "Name <user@host>"').optional().describe("Maintainer of the Debian packages; left out: the package's own"),
       index: relativePath.optional().describe("rosdistro index (REP 153)"),
       distributions: record(name2, distribution).refine((d) => Object.keys(d).length > 0, "at least one distribution"),
       platforms: record(name2, platform).refine((d) => Object.keys(d).length > 0, "at least one platform"),
@@ -16657,10 +16657,10 @@ var init_distro = __esm({
       channels: record(channelPattern, channelRules).default({}).describe("What promotion to a channel asks for; the exact name counts before patterns"),
       publish: publishSettings.default({ to: [], grace_days: 7, sha512: false }),
       naming: strictObject({
-        package: string2().regex(/^[a-z0-9+.{}-]+$/).refine((p) => p.includes("{name}"), "{name} must be in it").default("{organization}-{distribution}-{name}"),
-        prefix: string2().regex(/^\/[A-Za-z0-9_+./{}-]*$/).default("/opt/{organization}/{distribution}")
+        package: string3().regex(/^[a-z0-9+.{}-]+$/).refine((p) => p.includes("{name}"), "{name} must be in it").default("{organization}-{distribution}-{name}"),
+        prefix: string3().regex(/^\/[A-Za-z0-9_+./{}-]*$/).default("/opt/{organization}/{distribution}")
       }).default({ package: "{organization}-{distribution}-{name}", prefix: "/opt/{organization}/{distribution}" }),
-      store: string2().regex(
+      store: string3().regex(
         /^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
         "file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME"
       ).default("file:.slipway/store"),
@@ -16668,12 +16668,12 @@ var init_distro = __esm({
         "`interface`: what depends on a package is rebuilt where what the package shows has changed; `full`: where any byte of it has"
       ),
       tests: strictObject({
-        retries: number2().int().min(0).max(10).default(0).describe("How often a package's failing tests are tried again; what passes then is flaky"),
-        minutes: number2().min(1).default(60).describe("Longest time that the tests of one package may take"),
+        retries: number3().int().min(0).max(10).default(0).describe("How often a package's failing tests are tried again; what passes then is flaky"),
+        minutes: number3().min(1).default(60).describe("Longest time that the tests of one package may take"),
         stop_dependents: boolean2().default(false).describe("A failing test stops what depends on its package"),
         skip: array(glob).default([]).describe("Packages whose tests are not run")
       }).default({ retries: 0, minutes: 60, stop_dependents: false, skip: [] }),
-      signing_key: string2().regex(/^[0-9A-Fa-f]{16,40}$/, "the fingerprint of a GnuPG key").optional().describe("Left out: one is made on first use")
+      signing_key: string3().regex(/^[0-9A-Fa-f]{16,40}$/, "the fingerprint of a GnuPG key").optional().describe("Left out: one is made on first use")
     });
     defaultRules = () => channelRules.parse({});
     distroJsonSchema = () => toJSONSchema(distroSchema, { io: "input", unrepresentable: "any" });
@@ -16698,13 +16698,13 @@ function parseDistro(text2, file2) {
 function faults(issue2, prefix, root, locator, file2) {
   const path2 = [...prefix, ...issue2.path];
   const where = path2.length ? path2.map(String).join(".") : "the file";
-  const fault2 = (message, hint, at2 = path2) => error("distro-invalid", message, { file: file2, line: locator.line(at2), hint });
+  const fault3 = (message, hint, at2 = path2) => error("distro-invalid", message, { file: file2, line: locator.line(at2), hint });
   switch (issue2.code) {
     case "unrecognized_keys": {
       const known2 = keysAt(path2);
       return issue2.keys.map((key) => {
         const near = nearest(key, known2);
-        return fault2(
+        return fault3(
           `unknown key '${key}'${path2.length ? ` in ${where}` : ""}`,
           near ? `did you mean '${near}'?` : `known keys: ${known2.sort().join(", ")}`,
           [...path2, key]
@@ -16713,30 +16713,30 @@ function faults(issue2, prefix, root, locator, file2) {
     }
     case "invalid_type":
       if (valueAt(root, path2) === void 0)
-        return [fault2(`${where} is missing`, `it must be ${article(issue2.expected)}`)];
-      return [fault2(`${where} must be ${article(issue2.expected)}`)];
+        return [fault3(`${where} is missing`, `it must be ${article(issue2.expected)}`)];
+      return [fault3(`${where} must be ${article(issue2.expected)}`)];
     case "invalid_value":
       return [
-        fault2(
+        fault3(
           `${where} must be one of ${issue2.values.map(String).join(", ")}`,
           hintNear(valueAt(root, path2), issue2.values.map(String))
         )
       ];
     case "invalid_key":
       return [
-        fault2(
+        fault3(
           `the name '${String(path2[path2.length - 1])}' in ${path2.slice(0, -1).map(String).join(".")} is not allowed: ${issue2.issues[0]?.message ?? ""}`
         )
       ];
     case "invalid_format":
     case "custom":
-      return [fault2(`${where} must be ${issue2.message}`)];
+      return [fault3(`${where} must be ${issue2.message}`)];
     case "too_small":
-      return [fault2(`${where} is too small: at least ${issue2.minimum}${issue2.origin === "array" ? " entries" : ""}`)];
+      return [fault3(`${where} is too small: at least ${issue2.minimum}${issue2.origin === "array" ? " entries" : ""}`)];
     case "invalid_union":
-      return [fault2(`${where} is none of what it can be`)];
+      return [fault3(`${where} is none of what it can be`)];
     default:
-      return [fault2(`${where}: ${issue2.message}`)];
+      return [fault3(`${where}: ${issue2.message}`)];
   }
 }
 function valueAt(root, path2) {
@@ -16903,24 +16903,24 @@ var init_lockfile = __esm({
     init_diagnostics();
     init_rosdistro();
     init_yaml();
-    name3 = string2().regex(/^[A-Za-z0-9][A-Za-z0-9._+/-]*$/);
-    object2 = string2().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/);
-    url = string2().refine((u) => !u.startsWith("-") && !/[\0-\x20\x7f]/.test(u) && !u.startsWith("ext::"));
-    path = string2().refine((p) => !p.startsWith("/") && !p.split("/").includes("..") && !/[\0-\x1f\x7f]/.test(p));
+    name3 = string3().regex(/^[A-Za-z0-9][A-Za-z0-9._+/-]*$/);
+    object2 = string3().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/);
+    url = string3().refine((u) => !u.startsWith("-") && !/[\0-\x20\x7f]/.test(u) && !u.startsWith("ext::"));
+    path = string3().refine((p) => !p.startsWith("/") && !p.split("/").includes("..") && !/[\0-\x1f\x7f]/.test(p));
     schema = () => object({
       schema: literal("slipway-lock-1"),
-      stamp: string2().regex(/^\d{14}$/),
+      stamp: string3().regex(/^\d{14}$/),
       distributions: record(
         name3,
         object({
           repositories: record(
             name3,
-            object({ url, commit: object2.optional(), release: string2().refine(isRefName).optional() })
+            object({ url, commit: object2.optional(), release: string3().refine(isRefName).optional() })
           ),
           packages: record(
             name3,
             object({
-              version: string2().regex(/^\d+(\.\d+)*$/),
+              version: string3().regex(/^\d+(\.\d+)*$/),
               repository: name3,
               path,
               commit: object2.optional(),
@@ -16932,9 +16932,9 @@ var init_lockfile = __esm({
       platforms: record(
         name3,
         object({
-          base: string2().regex(/^[0-9a-f]{64}$/),
-          archive: string2().regex(/^[0-9a-f]{64}$/),
-          packages: record(string2(), string2())
+          base: string3().regex(/^[0-9a-f]{64}$/),
+          archive: string3().regex(/^[0-9a-f]{64}$/),
+          packages: record(string3(), string3())
         })
       ).default({})
     });
@@ -16955,12 +16955,12 @@ function leasesIn(data) {
     return [];
   }
 }
-var import_node_crypto8, import_promises3, forever, short2, leaseFile, lasting2, S3Endpoint, typeOf;
+var import_node_crypto8, import_promises4, forever, short2, leaseFile, lasting2, S3Endpoint, typeOf;
 var init_s3_endpoint = __esm({
   "ts-src/publish/s3-endpoint.ts"() {
     "use strict";
     import_node_crypto8 = require("node:crypto");
-    import_promises3 = require("node:timers/promises");
+    import_promises4 = require("node:timers/promises");
     init_digest();
     init_s3_blobs();
     forever = { "cache-control": "public, max-age=31536000, immutable" };
@@ -16996,13 +16996,13 @@ var init_s3_endpoint = __esm({
         for (; ; ) {
           let wait = false;
           await this.change((leases) => {
-            const others = leases.filter((l) => l.until > Date.now());
-            wait = others.some((l) => l.purpose !== purpose || purpose === "clean-up");
-            return wait ? void 0 : [...others, { id, purpose, until: Date.now() + lasting2[purpose] }];
+            const others2 = leases.filter((l) => l.until > Date.now());
+            wait = others2.some((l) => l.purpose !== purpose || purpose === "clean-up");
+            return wait ? void 0 : [...others2, { id, purpose, until: Date.now() + lasting2[purpose] }];
           });
           if (!wait) return true;
           if (purpose === "clean-up") return false;
-          await (0, import_promises3.setTimeout)(2e3);
+          await (0, import_promises4.setTimeout)(2e3);
         }
       }
       async change(how) {
@@ -17010,7 +17010,7 @@ var init_s3_endpoint = __esm({
           const now = await this.blobs.getTagged(leaseFile);
           const leases = how(leasesIn(now?.data));
           if (!leases || await this.blobs.replace(leaseFile, Buffer.from(JSON.stringify(leases)), now?.tag)) return;
-          await (0, import_promises3.setTimeout)(50 + Math.random() * 200);
+          await (0, import_promises4.setTimeout)(50 + Math.random() * 200);
         }
         throw Object.assign(new Error(`the leases of ${this.where} can't be changed`), { code: "ESTORE" });
       }
@@ -17057,44 +17057,44 @@ var init_plan_schema = __esm({
     "use strict";
     init_zod();
     planSchema = () => {
-      const names2 = array(string2());
+      const names2 = array(string3());
       return strictObject({
         schema: literal("slipway-plan-1"),
-        organization: string2(),
-        stamp: string2().regex(/^\d{14}$/),
+        organization: string3(),
+        stamp: string3().regex(/^\d{14}$/),
         scopes: array(
           strictObject({
-            distribution: string2(),
-            platform: string2(),
+            distribution: string3(),
+            platform: string3(),
             rosVersion: union([literal(1), literal(2)]),
-            prefix: string2(),
+            prefix: string3(),
             underlayPrefixes: names2,
             targets: array(
               strictObject({
-                platform: string2(),
+                platform: string3(),
                 os: _enum(["debian", "ubuntu"]),
-                release: string2(),
-                architecture: string2(),
-                variant: string2()
+                release: string3(),
+                architecture: string3(),
+                variant: string3()
               })
             ),
             packages: array(
               strictObject({
-                name: string2(),
-                repository: string2(),
-                version: string2(),
-                buildType: string2(),
+                name: string3(),
+                repository: string3(),
+                version: string3(),
+                buildType: string3(),
                 source: strictObject({
-                  url: string2(),
-                  commit: string2().optional(),
-                  tree: string2().optional(),
-                  ref: string2().optional(),
-                  path: string2()
+                  url: string3(),
+                  commit: string3().optional(),
+                  tree: string3().optional(),
+                  ref: string3().optional(),
+                  path: string3()
                 }),
-                debian: string2(),
+                debian: string3(),
                 why: union([
                   strictObject({ named: literal(true) }),
-                  strictObject({ neededBy: string2(), forTests: literal(true).optional() })
+                  strictObject({ neededBy: string3(), forTests: literal(true).optional() })
                 ]),
                 build: names2,
                 run: names2,
@@ -17105,10 +17105,10 @@ var init_plan_schema = __esm({
                 systemTest: names2,
                 impliedBuild: names2.optional(),
                 impliedTest: names2.optional(),
-                bounds: record(string2(), names2),
-                blocked: string2().optional(),
+                bounds: record(string3(), names2),
+                blocked: string3().optional(),
                 mustBeCached: literal(true).optional(),
-                depth: number2().int()
+                depth: number3().int()
               })
             )
           })
@@ -17124,7 +17124,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs60 = require("node:fs");
+var import_node_fs62 = require("node:fs");
 var import_node_util = require("node:util");
 init_diagnostics();
 
@@ -17233,9 +17233,9 @@ function selectionOf(values, packages) {
 }
 
 // ts-src/cli/abi.ts
-var import_node_fs18 = require("node:fs");
+var import_node_fs21 = require("node:fs");
 var import_node_os3 = require("node:os");
-var import_node_path20 = require("node:path");
+var import_node_path23 = require("node:path");
 init_diagnostics();
 
 // ts-src/render/abi.ts
@@ -17771,14 +17771,165 @@ function unzipped(data) {
 }
 
 // ts-src/engine/compare-builds.ts
-var import_node_fs9 = require("node:fs");
-var import_node_path9 = require("node:path");
+var import_node_fs12 = require("node:fs");
+var import_node_path12 = require("node:path");
 init_diagnostics();
 
 // ts-src/inspect/interface.ts
 var import_node_crypto3 = require("node:crypto");
+var import_node_fs9 = require("node:fs");
+var import_node_path9 = require("node:path");
+
+// ts-src/io/untrusted.ts
 var import_node_fs8 = require("node:fs");
+var import_promises3 = require("node:fs/promises");
 var import_node_path8 = require("node:path");
+var LeftBehindError = class extends Error {
+};
+var mostNames = 5e5;
+var deepest = 100;
+function kindOf(entry) {
+  if (entry.isSymbolicLink()) return "a link";
+  if (entry.isDirectory()) return "a folder";
+  if (entry.isFIFO()) return "a FIFO";
+  if (entry.isSocket()) return "a socket";
+  return entry.isFile() ? "a file" : "a device";
+}
+var shownName = (name5) => JSON.stringify(name5).slice(1, -1).replace(
+  /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+  (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`
+).slice(0, 300);
+var fault = (path2, what) => new LeftBehindError(`${shownName(path2)} ${what}`);
+var codeOf = (e) => e.code ?? String(e);
+async function look(root, path2) {
+  const parts = path2.split("/");
+  if (path2.startsWith("/") || parts.some((p) => p === "" || p === "." || p === "..")) throw fault(path2, "is no path");
+  let at2 = root;
+  let last;
+  for (const [i, part] of parts.entries()) {
+    at2 = (0, import_node_path8.join)(at2, part);
+    try {
+      const found2 = await (0, import_promises3.lstat)(at2);
+      last = { kind: kindOf(found2), size: found2.size };
+    } catch (e) {
+      if (codeOf(e) === "ENOENT" || codeOf(e) === "ENOTDIR") return void 0;
+      throw fault(path2, `can't be read (${codeOf(e)})`);
+    }
+    if (i < parts.length - 1 && last.kind !== "a folder")
+      throw fault(parts.slice(0, i + 1).join("/"), `is ${last.kind}, not a folder`);
+  }
+  return last;
+}
+async function openFile(root, path2, most4) {
+  const found2 = await look(root, path2);
+  if (!found2) return void 0;
+  if (found2.kind !== "a file") throw fault(path2, `is ${found2.kind}, not a file`);
+  let handle;
+  try {
+    handle = await (0, import_promises3.open)((0, import_node_path8.join)(root, path2), import_node_fs8.constants.O_RDONLY | import_node_fs8.constants.O_NOFOLLOW | import_node_fs8.constants.O_NONBLOCK);
+  } catch (e) {
+    throw fault(path2, `can't be read (${codeOf(e)})`);
+  }
+  const opened = await handle.stat();
+  if (opened.isFile() && opened.size <= most4) return handle;
+  await handle.close();
+  throw opened.isFile() ? fault(path2, `is larger than ${sizeText(most4)}`) : fault(path2, "is no file");
+}
+var sizeText = (bytes) => bytes >= 1 << 20 ? `${bytes >> 20} MiB` : `${Math.ceil(bytes / 1024)} KiB`;
+async function readLeft(root, path2, most4) {
+  const handle = await openFile(root, path2, most4);
+  if (!handle) return void 0;
+  try {
+    const bytes = Buffer.alloc(Math.min(most4, (await handle.stat()).size));
+    let filled = 0;
+    while (filled < bytes.length) {
+      const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, filled);
+      if (!bytesRead) break;
+      filled += bytesRead;
+    }
+    return bytes.subarray(0, filled);
+  } catch (e) {
+    throw fault(path2, `can't be read (${codeOf(e)})`);
+  } finally {
+    await handle.close();
+  }
+}
+var readEnd = (file2, bytes) => readPart(file2, (size) => size - Math.min(bytes, size), bytes);
+var readStart = (file2, bytes) => readPart(file2, () => 0, bytes);
+function readPart(file2, from, bytes) {
+  const handle = (0, import_node_fs8.openSync)(file2, import_node_fs8.constants.O_RDONLY | import_node_fs8.constants.O_NOFOLLOW | import_node_fs8.constants.O_NONBLOCK);
+  try {
+    const { size } = (0, import_node_fs8.fstatSync)(handle);
+    const buffer = Buffer.alloc(Math.min(bytes, size));
+    const read = (0, import_node_fs8.readSync)(handle, buffer, 0, buffer.length, from(size));
+    return buffer.toString("utf8", 0, read);
+  } finally {
+    (0, import_node_fs8.closeSync)(handle);
+  }
+}
+async function stagedFolder(root, path2) {
+  const found2 = await look(root, path2);
+  if (found2?.kind !== "a folder") throw fault(path2, found2 ? `is ${found2.kind}, not a folder` : "is not there");
+  return (0, import_node_path8.join)(root, path2);
+}
+async function checkLeft(root, path2, most4) {
+  const handle = await openFile(root, path2, most4);
+  if (!handle) throw fault(path2, "is not there");
+  await handle.close();
+  return (0, import_node_path8.join)(root, path2);
+}
+async function listLeft(root, path2, most4 = 1e4) {
+  if (path2 !== "") {
+    const found2 = await look(root, path2);
+    if (!found2) return [];
+    if (found2.kind !== "a folder") throw fault(path2, `is ${found2.kind}, not a folder`);
+  }
+  const names2 = [];
+  try {
+    for await (const entry of await (0, import_promises3.opendir)((0, import_node_path8.join)(root, path2))) {
+      names2.push({ name: entry.name, kind: kindOf(entry) });
+      if (names2.length > most4) throw fault(path2 || ".", `holds more than ${most4} files`);
+    }
+  } catch (e) {
+    throw e instanceof LeftBehindError ? e : fault(path2 || ".", `can't be read (${codeOf(e)})`);
+  }
+  return names2.sort((a, b) => a.name < b.name ? -1 : 1);
+}
+async function walkLeft(root, path2, options5 = {}) {
+  const found2 = [];
+  const most4 = options5.most ?? mostNames;
+  const visit = async (folder, depth) => {
+    if (depth > deepest) throw fault(folder, `is nested more than ${deepest} deep`);
+    for (const { name: name5, kind } of await listLeft(root, folder, most4)) {
+      const at2 = folder ? `${folder}/${name5}` : name5;
+      if (options5.skip?.(at2)) continue;
+      if (kind === "a folder") await visit(at2, depth + 1);
+      else found2.push({ path: at2, kind });
+      if (found2.length > most4) throw fault(path2 || ".", `holds more than ${most4} files`);
+    }
+  };
+  await visit(path2, 0);
+  return found2;
+}
+var mostHeld = 1 << 30;
+function readHeld(root, path2) {
+  let handle;
+  try {
+    handle = (0, import_node_fs8.openSync)((0, import_node_path8.join)(root, path2), import_node_fs8.constants.O_RDONLY | import_node_fs8.constants.O_NOFOLLOW | import_node_fs8.constants.O_NONBLOCK);
+  } catch (e) {
+    throw fault(path2, `can't be read (${codeOf(e)})`);
+  }
+  try {
+    const found2 = (0, import_node_fs8.fstatSync)(handle);
+    if (!found2.isFile()) throw fault(path2, "is no file");
+    if (found2.size > mostHeld) throw fault(path2, `is larger than ${sizeText(mostHeld)}`);
+    return (0, import_node_fs8.readFileSync)(handle);
+  } finally {
+    (0, import_node_fs8.closeSync)(handle);
+  }
+}
+
+// ts-src/inspect/interface.ts
 init_digest();
 
 // ts-src/inspect/comments.ts
@@ -17804,11 +17955,11 @@ function withoutC(text2) {
       continue;
     }
     if (found2 === '"' || found2 === "'" || found2 === "/*") return void 0;
-    const block = found2.startsWith("/*");
-    if (!block && !found2.startsWith("//")) continue;
+    const block2 = found2.startsWith("/*");
+    if (!block2 && !found2.startsWith("//")) continue;
     const end2 = text2.indexOf("\n", token3.lastIndex);
-    if (block && !/^[ \t]*(\/\/|$)/.test(text2.slice(token3.lastIndex, end2 < 0 ? text2.length : end2))) continue;
-    out += text2.slice(at2, m.index) + (block ? found2.replace(/[^\n]+/g, "") : "");
+    if (block2 && !/^[ \t]*(\/\/|$)/.test(text2.slice(token3.lastIndex, end2 < 0 ? text2.length : end2))) continue;
+    out += text2.slice(at2, m.index) + (block2 ? found2.replace(/[^\n]+/g, "") : "");
     at2 = token3.lastIndex;
   }
   return trimmed(out + text2.slice(at2));
@@ -17907,14 +18058,14 @@ function parse(data) {
   }
   const strings = (s) => sections[s.link]?.offset ?? data.length;
   let soname;
-  const needed = [];
+  const needed2 = [];
   const dynamic = sections.find((s) => s.type === 6);
   const step = wide ? 16 : 8;
   for (let at2 = dynamic?.offset ?? 0; dynamic && at2 < dynamic.offset + dynamic.size; at2 += step) {
     const tag = word(at2);
     const value2 = word(at2 + step / 2);
     if (tag === 0) break;
-    if (tag === 1) needed.push(text2(strings(dynamic) + value2));
+    if (tag === 1) needed2.push(text2(strings(dynamic) + value2));
     if (tag === 14) soname = text2(strings(dynamic) + value2);
   }
   const versions = /* @__PURE__ */ new Map();
@@ -17947,7 +18098,7 @@ function parse(data) {
   return {
     kind: type === 1 ? "object" : type === 2 || type === 3 && interpreted && soname === void 0 ? "program" : type === 3 ? "library" : "other",
     soname,
-    needed: needed.sort(),
+    needed: needed2.sort(),
     exports: exports2.sort()
   };
 }
@@ -17984,7 +18135,7 @@ var forPeople = /* @__PURE__ */ new Set(["description", "maintainer", "author", 
 var token = /<!--[^]*?-->|<!\[CDATA\[[^]*?\]\]>|<\?[^]*?\?>|<(\/?)([A-Za-z_][\w.:-]*)((?:[^<>"']|"[^"<]*"|'[^'<]*')*?)(\/?)>|[^<]+/gy;
 function visibleManifest(xml) {
   if (xml.includes("\uFFFD")) return void 0;
-  const open2 = [];
+  const open3 = [];
   let out = "";
   let skipped = 0;
   let at2 = 0;
@@ -17995,23 +18146,23 @@ function visibleManifest(xml) {
     at2 = token.lastIndex;
     const [found2, closing, name5, attributes, empty] = m;
     if (name5 !== void 0) {
-      const own3 = open2.length === 1 && open2[0] === "package" && forPeople.has(name5);
+      const own3 = open3.length === 1 && open3[0] === "package" && forPeople.has(name5);
       if (closing) {
-        if (open2.pop() !== name5) return void 0;
+        if (open3.pop() !== name5) return void 0;
         if (!skipped) out += `</${name5}>`;
-        else if (open2.length < skipped) skipped = 0;
+        else if (open3.length < skipped) skipped = 0;
         continue;
       }
       if (!skipped && !(own3 && empty)) {
-        if (own3) skipped = open2.length + 1;
+        if (own3) skipped = open3.length + 1;
         else out += `<${name5}${plainAttributes(attributes ?? "")}${empty ? "/" : ""}>`;
       }
-      if (!empty) open2.push(name5);
+      if (!empty) open3.push(name5);
     } else if (found2.startsWith("<![CDATA[")) {
       if (!skipped) out += found2;
     } else if (!found2.startsWith("<") && !skipped) out += found2.trim() ? found2.trim().replace(/\s+/g, " ") : "";
   }
-  return open2.length ? void 0 : out;
+  return open3.length ? void 0 : out;
 }
 var plainAttributes = (text2) => text2.replace(/"[^"]*"|'[^']*'|\s+/g, (part) => /^\s/.test(part) ? " " : part).trimEnd();
 
@@ -18019,20 +18170,23 @@ var plainAttributes = (text2) => text2.replace(/"[^"]*"|'[^']*'|\s+/g, (part) =>
 var dataFolders = /\/share\/[^/]+\/(launch|config|params?|rviz|maps?|worlds?|models|meshes|media|images|test|tests|scripts_doc)\//;
 function describe(stage) {
   const files = [];
-  const walk = (folder, shown3) => {
-    for (const entry of (0, import_node_fs8.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
-      const full = (0, import_node_path8.join)(folder, entry.name);
+  const walk = (folder, shown3, depth = 0) => {
+    if (depth > 100) throw new LeftBehindError(`${shownName(shown3)} is nested more than 100 deep`);
+    for (const entry of (0, import_node_fs9.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
+      const full = (0, import_node_path9.join)(folder, entry.name);
       const path2 = `${shown3}/${entry.name}`;
       if (shown3 === "" && entry.name === "DEBIAN") continue;
       if (path2 === "/usr/share/doc") continue;
-      if (entry.isDirectory()) walk(full, path2);
-      else if (entry.isSymbolicLink()) files.push({ path: path2, full, mode: 0, link: (0, import_node_fs8.readlinkSync)(full) });
-      else if (entry.isFile()) files.push({ path: path2, full, mode: (0, import_node_fs8.lstatSync)(full).mode & 73 ? 1 : 0 });
+      if (entry.isDirectory()) walk(full, path2, depth + 1);
+      else if (entry.isSymbolicLink()) files.push({ path: path2, mode: 0, link: (0, import_node_fs9.readlinkSync)(full) });
+      else if (entry.isFile()) files.push({ path: path2, mode: (0, import_node_fs9.lstatSync)(full).mode & 73 ? 1 : 0 });
+      else throw new LeftBehindError(`${shownName(path2)} is neither a file, a folder nor a link`);
+      if (files.length > mostNames) throw new LeftBehindError(`it installs more than ${mostNames} files`);
     }
   };
   walk(stage, "");
-  const cmakeText = files.filter((f) => f.path.endsWith(".cmake") && f.link === void 0).map((f) => (0, import_node_fs8.readFileSync)(f.full, "utf8")).join("\n");
-  const codeText = textThatBuildsRead(files);
+  const cmakeText = files.filter((f) => f.path.endsWith(".cmake") && f.link === void 0).map((f) => readHeld(stage, f.path).toString("utf8")).join("\n");
+  const codeText = textThatBuildsRead(stage, files);
   const sources = new Set(files.map((f) => f.path));
   let loads = false;
   let offers = false;
@@ -18042,7 +18196,7 @@ function describe(stage) {
       const link = whole(`-> ${f.link}`);
       return { path: f.path, full: link, code: link, api: link, tool: link };
     }
-    const data = (0, import_node_fs8.readFileSync)(f.full);
+    const data = readHeld(stage, f.path);
     const full = whole(sha256(data));
     const elf = readElf(data);
     const plain2 = elf ? void 0 : withoutComments(f.path, data.toString("latin1"));
@@ -18069,7 +18223,7 @@ function describe(stage) {
     }
     if (elf?.kind === "program") {
       loads = true;
-      if (/^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || containsName(cmakeText, (0, import_node_path8.basename)(f.path))) {
+      if (/^\/[^]*\/s?bin\/[^/]+$/.test(f.path) || containsName(cmakeText, (0, import_node_path9.basename)(f.path))) {
         offers = true;
         return part(code);
       }
@@ -18089,7 +18243,7 @@ function describe(stage) {
     if (/\.(egg-info\/PKG-INFO|egg-info|dist-info\/METADATA)$/.test(f.path))
       return seen(whole(sha256(`visible ${visibleMetadata(data.toString("utf8"))}`)));
     if (!elf && isForPeople(f.path, codeText)) return seen(void 0);
-    if (dataFolders.test(f.path) && !containsName(cmakeText, (0, import_node_path8.basename)(f.path))) return part(void 0);
+    if (dataFolders.test(f.path) && !containsName(cmakeText, (0, import_node_path9.basename)(f.path))) return part(void 0);
     return part(code);
   });
   return { parts, loads, offers };
@@ -18113,8 +18267,369 @@ function interfaceOf({ parts, loads, offers }) {
     offers
   };
 }
-function textThatBuildsRead(files) {
-  return files.filter((f) => f.link === void 0 && /\.(cmake|pc|py|em|in|sh|bash|zsh|dsv)$|\/s?bin\//.test(f.path)).map((f) => (0, import_node_fs8.readFileSync)(f.full)).filter((data) => !data.subarray(0, 4096).includes(0)).map((data) => data.toString("latin1")).join("\n");
+function textThatBuildsRead(stage, files) {
+  return files.filter((f) => f.link === void 0 && /\.(cmake|pc|py|em|in|sh|bash|zsh|dsv)$|\/s?bin\//.test(f.path)).map((f) => readHeld(stage, f.path)).filter((data) => !data.subarray(0, 4096).includes(0)).map((data) => data.toString("latin1")).join("\n");
+}
+
+// ts-src/sandbox/package-file.ts
+var import_node_child_process3 = require("node:child_process");
+var import_node_fs10 = require("node:fs");
+var import_node_path10 = require("node:path");
+
+// ts-src/sandbox/tar-reader.ts
+var TarError = class extends Error {
+};
+var block = 512;
+var longest = 1 << 16;
+var kinds = {
+  "0": "file",
+  "\0": "file",
+  "5": "folder",
+  "2": "link",
+  "1": "hard link"
+};
+var others = {
+  "3": "a device",
+  "4": "a device",
+  "6": "a FIFO",
+  x: "extended attributes",
+  g: "extended attributes"
+};
+async function readTar(chunks, begin) {
+  const reader2 = new Chunks(chunks);
+  let longName;
+  let longTarget;
+  for (; ; ) {
+    const header = await reader2.take(block);
+    if (!header) return;
+    if (header.every((b) => b === 0)) {
+      while (await reader2.some()) continue;
+      return;
+    }
+    checkSum(header);
+    const type = String.fromCharCode(header[156] ?? 0);
+    const size = number(header, 124, 12);
+    if (type === "L" || type === "K") {
+      if (size > longest) throw new TarError("it has a name that is too long");
+      const text2 = string(await reader2.padded(size) ?? Buffer.alloc(0), 0, size);
+      if (type === "L") longName = text2;
+      else longTarget = text2;
+      continue;
+    }
+    const name5 = longName ?? string(header, 0, 100);
+    const kind = kinds[type];
+    if (!kind) throw new TarError(`${JSON.stringify(name5)} is ${others[type] ?? "of a kind that no package needs"}`);
+    const prefix = longName === void 0 && header.toString("latin1", 257, 263) === "ustar\0" ? string(header, 345, 155) : "";
+    const member = {
+      path: (prefix ? `${prefix}/${name5}` : name5).replace(/^\.\//, "").replace(/\/$/, "").replace(/^\.$/, ""),
+      kind,
+      mode: number(header, 100, 8),
+      user: number(header, 108, 8),
+      group: number(header, 116, 8),
+      size: kind === "file" ? size : 0,
+      time: number(header, 136, 12),
+      target: longTarget ?? string(header, 157, 100)
+    };
+    longName = longTarget = void 0;
+    const sink = begin(member);
+    try {
+      await reader2.copy(member.size, (data) => sink.write(data));
+    } finally {
+      sink.end();
+    }
+  }
+}
+var Chunks = class {
+  held = Buffer.alloc(0);
+  source;
+  constructor(chunks) {
+    this.source = chunks[Symbol.asyncIterator]();
+  }
+  /** Whatever comes next; undefined at the end. */
+  async some() {
+    if (this.held.length) {
+      const held = this.held;
+      this.held = Buffer.alloc(0);
+      return held;
+    }
+    const next2 = await this.source.next();
+    return next2.done ? void 0 : next2.value;
+  }
+  async take(length) {
+    const parts = [];
+    let missing = length;
+    while (missing > 0) {
+      const chunk = await this.some();
+      if (!chunk) {
+        if (missing === length) return void 0;
+        throw new TarError("it ends in the middle");
+      }
+      parts.push(chunk.subarray(0, missing));
+      this.held = chunk.subarray(Math.min(missing, chunk.length));
+      missing -= Math.min(missing, chunk.length);
+    }
+    return parts.length === 1 ? parts[0] : Buffer.concat(parts);
+  }
+  async padded(size) {
+    return (await this.take(Math.ceil(size / block) * block))?.subarray(0, size);
+  }
+  async copy(size, write) {
+    let missing = size;
+    while (missing > 0) {
+      const chunk = await this.some();
+      if (!chunk) throw new TarError("it ends in the middle");
+      const part = chunk.subarray(0, missing);
+      write(part);
+      this.held = chunk.subarray(part.length);
+      missing -= part.length;
+    }
+    const padding = (block - size % block) % block;
+    if (padding) await this.take(padding);
+  }
+};
+function string(bytes, at2, length) {
+  const field = bytes.subarray(at2, at2 + length);
+  const end2 = field.indexOf(0);
+  const raw = end2 < 0 ? field : field.subarray(0, end2);
+  const text2 = raw.toString("utf8");
+  if (!Buffer.from(text2).equals(raw)) throw new TarError(`${JSON.stringify(text2)} is no UTF-8`);
+  return text2;
+}
+function number(header, at2, length) {
+  const field = header.subarray(at2, at2 + length);
+  if ((field[0] ?? 0) & 128) {
+    let value2 = (field[0] ?? 0) & 127;
+    for (const byte of field.subarray(1)) value2 = value2 * 256 + byte;
+    if (!Number.isSafeInteger(value2)) throw new TarError("it has a number that is too large");
+    return value2;
+  }
+  const text2 = field.toString("latin1").replace(/[\0 ]+$/, "").trim();
+  if (!/^[0-7]*$/.test(text2)) throw new TarError("it has a damaged header");
+  return text2 === "" ? 0 : parseInt(text2, 8);
+}
+function checkSum(header) {
+  let sum = 0;
+  for (let i = 0; i < block; i++) sum += i >= 148 && i < 156 ? 32 : header[i] ?? 0;
+  if (sum !== number(header, 148, 8)) throw new TarError("it has a damaged header");
+}
+
+// ts-src/sandbox/package-file.ts
+var PackageFileError = class extends Error {
+};
+var nowhere = { begin: () => ({ write: () => void 0, end: () => void 0 }) };
+var mostFiles = 5e5;
+var mostBytes = 16 * 2 ** 30;
+var mostControl = 32 << 20;
+async function readPackageFile(file2, policy, sink = nowhere) {
+  try {
+    const { control, members: members2 } = await readControl(file2, policy);
+    const checker = new MemberChecker(policy);
+    await stream(
+      file2,
+      "--fsys-tarfile",
+      (chunks) => readTar(chunks, (member) => {
+        checker.check(member);
+        return sink.begin(member);
+      })
+    );
+    return { control, members: members2, files: checker.files().map((f) => `/${f}`), folders: checker.folders() };
+  } catch (e) {
+    if (e instanceof TarError) throw new PackageFileError(e.message);
+    throw e;
+  }
+}
+async function stream(file2, action, read) {
+  const input = (0, import_node_fs10.openSync)(file2, import_node_fs10.constants.O_RDONLY | import_node_fs10.constants.O_NOFOLLOW | import_node_fs10.constants.O_NONBLOCK);
+  const command = ["dpkg-deb", action, "-"];
+  const weak = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs", "--bounding-set=-all"];
+  const [program = "", ...args] = process.getuid?.() === 0 ? [...weak, "--inh-caps=-all", ...command] : command;
+  const child = (0, import_node_child_process3.spawn)(program, args, {
+    stdio: [input, "pipe", "pipe"],
+    env: { PATH: process.env.PATH, LC_ALL: "C.UTF-8" }
+  });
+  (0, import_node_fs10.closeSync)(input);
+  let words3 = "";
+  child.stderr?.setEncoding("utf8").on("data", (text2) => {
+    if (words3.length < 1e4) words3 += text2;
+  });
+  const ended = new Promise((resolve16, reject) => {
+    child.on("error", reject);
+    child.on("close", resolve16);
+  });
+  ended.catch(() => void 0);
+  try {
+    await read(child.stdout);
+  } catch (e) {
+    child.kill("SIGKILL");
+    await ended.catch(() => void 0);
+    throw e;
+  }
+  const code = await ended;
+  if (code !== 0)
+    throw new PackageFileError(`dpkg-deb can't read it: ${shownName(words3.trim().split("\n").pop() ?? "")}`);
+}
+async function readControl(file2, policy) {
+  const members2 = /* @__PURE__ */ new Map();
+  let size = 0;
+  await stream(
+    file2,
+    "--ctrl-tarfile",
+    (chunks) => readTar(chunks, ({ path: path2, kind, size: length }) => {
+      if (path2 === "" && kind === "folder") return nowhere.begin({});
+      if (kind !== "file" || !allowedMembers.has(path2) || members2.has(path2))
+        throw new PackageFileError(
+          `it has the control member ${shownName(path2)}, which packages of slipway don't have`
+        );
+      size += length;
+      if (size > mostControl) throw new PackageFileError("its control members are larger than 32 MiB");
+      const parts = [];
+      members2.set(path2, "");
+      return { write: (data) => parts.push(data), end: () => members2.set(path2, Buffer.concat(parts).toString("utf8")) };
+    })
+  );
+  const control = members2.get("control");
+  if (control === void 0) throw new PackageFileError("it has no control file");
+  members2.delete("control");
+  checkControl(control, policy);
+  return { control: control.trimEnd(), members: members2 };
+}
+var allowedMembers = /* @__PURE__ */ new Set(["control", "md5sums", "shlibs", "symbols"]);
+var allowedFields = /* @__PURE__ */ new Set([
+  "package",
+  "source",
+  "version",
+  "architecture",
+  "maintainer",
+  "installed-size",
+  "depends",
+  "provides",
+  "conflicts",
+  "replaces",
+  "section",
+  "priority",
+  "multi-arch",
+  "homepage",
+  "description",
+  "build-ids",
+  "auto-built-package"
+]);
+function checkControl(control, policy) {
+  const fields = /* @__PURE__ */ new Map();
+  let last = "";
+  for (const line of control.trimEnd().split("\n")) {
+    if (/[\u0000-\u0008\u000b-\u001f\u007f]/.test(line))
+      throw new PackageFileError("its control file has control characters");
+    const field = /^([A-Za-z][A-Za-z0-9-]*):[ \t]?(.*)$/.exec(line);
+    const name5 = field?.[1]?.toLowerCase();
+    if (field && name5 !== void 0) {
+      if (fields.has(name5) || !allowedFields.has(name5))
+        throw new PackageFileError(
+          `its control file has ${fields.has(name5) ? "twice" : "the field"} ${shownName(field[1] ?? "")}`
+        );
+      fields.set(last = name5, field[2] ?? "");
+    } else if (/^[ \t]\S/.test(line) && last) fields.set(last, `${fields.get(last) ?? ""}
+${line}`);
+    else throw new PackageFileError(`its control file has the line '${shownName(line)}'`);
+  }
+  const wanted = [
+    ["package", policy.package],
+    ["version", policy.version],
+    ["architecture", policy.architecture]
+  ];
+  for (const [name5, value2] of wanted)
+    if (value2 !== void 0 && fields.get(name5) !== value2)
+      throw new PackageFileError(`its ${name5} is '${shownName(fields.get(name5) ?? "")}', not '${value2}'`);
+  for (const name5 of ["provides", "conflicts", "replaces"]) {
+    const planned = policy[name5];
+    if (!planned) continue;
+    const extra = (fields.get(name5) ?? "").split(",").map((e) => e.trim()).filter((e) => e && !planned.includes(e.replace(/\s.*$/s, "")));
+    if (extra.length) throw new PackageFileError(`it ${name5} '${shownName(extra[0] ?? "")}', which was not planned`);
+  }
+}
+var within = (path2, folder) => path2 === folder || path2.startsWith(`${folder}/`);
+var MemberChecker = class {
+  kinds = /* @__PURE__ */ new Map([["", "folder"]]);
+  places;
+  bytes = 0;
+  constructor(policy) {
+    const own3 = policy.debug ? ["usr/lib/debug/.build-id", "usr/lib/debug/.dwz"] : policy.prefix;
+    this.places = own3 === void 0 ? void 0 : [own3, `usr/share/doc/${policy.package}`].flat();
+  }
+  files = () => [...this.kinds].flatMap(([path2, kind]) => kind === "folder" ? [] : [path2]).sort();
+  folders = () => [...this.kinds].flatMap(([path2, kind]) => kind === "folder" ? [path2] : []);
+  check(member) {
+    const { path: path2, kind } = member;
+    const refuse = (why) => new PackageFileError(`/${shownName(path2)} ${why}`);
+    if (path2 === "" && kind === "folder") return;
+    const parts = path2.split("/");
+    if (/[\u0000-\u001f\u007f]/.test(path2)) throw refuse("has a name with control characters");
+    if (parts.some((p) => p === "" || p === "." || p === ".." || Buffer.byteLength(p) > 255) || path2.length > 4e3)
+      throw refuse("is no path");
+    if (this.kinds.has(path2)) throw refuse("is there twice");
+    const parent = (0, import_node_path10.dirname)(path2);
+    if (this.kinds.get(parent === "." ? "" : parent) !== "folder") throw refuse("lies in no folder of the package");
+    const allowed = this.places?.some((p) => within(path2, p) || kind === "folder" && within(p, path2)) ?? true;
+    if (!allowed) throw refuse(`lies outside of /${this.places?.[0] ?? ""}`);
+    if (member.mode & 3584) throw refuse("is set-user-id, set-group-id or sticky");
+    if (member.mode & 2 && kind !== "link") throw refuse("may be written by everybody");
+    if (member.user !== 0 || member.group !== 0) throw refuse("does not belong to root");
+    this.bytes += member.size;
+    if (this.bytes > mostBytes) throw refuse("makes the package larger than 16 GiB");
+    if (this.kinds.size >= mostFiles) throw refuse(`is one more than the ${mostFiles} files that a package may have`);
+    if (kind === "link") this.checkTarget(path2, member.target);
+    if (kind === "hard link") {
+      const target = member.target.replace(/^\.\//, "");
+      if (this.kinds.get(target) !== "file") throw refuse("is a hard link to no file of the package");
+      member.target = target;
+    }
+    this.kinds.set(path2, kind === "hard link" ? "file" : kind);
+  }
+  checkTarget(path2, target) {
+    const refuse = (why) => new PackageFileError(`/${shownName(path2)} is a link to '${shownName(target)}', ${why}`);
+    if (target === "" || target.length > 4e3 || /[\u0000-\u001f\u007f]/.test(target)) throw refuse("which is no path");
+    const full = target.startsWith("/") ? import_node_path10.posix.normalize(target).slice(1) : import_node_path10.posix.join((0, import_node_path10.dirname)(path2), target);
+    if (full === ".." || full.startsWith("../")) throw refuse("which leads out of the root");
+    const system = /^(usr|lib|lib64|lib32|libx32|bin|sbin|opt)(\/|$)/;
+    const alternatives = within(full, "etc/alternatives");
+    if (this.places && !this.places.some((p) => within(full, p)) && !system.test(full) && !alternatives)
+      throw refuse("neither in its prefix nor a file of the system");
+  }
+};
+
+// ts-src/sandbox/unpack-package.ts
+var import_node_fs11 = require("node:fs");
+var import_node_path11 = require("node:path");
+async function unpackPackage(file2, folder, policy) {
+  (0, import_node_fs11.mkdirSync)(folder, { recursive: true, mode: 493 });
+  const folders = [];
+  const contents = await readPackageFile(file2, policy, {
+    begin(member) {
+      const path2 = (0, import_node_path11.join)(folder, member.path);
+      if (member.kind === "file") return writer(path2, member);
+      if (member.kind === "folder") {
+        if (member.path !== "") (0, import_node_fs11.mkdirSync)(path2, 493);
+        folders.push([path2, member.time]);
+      } else if (member.kind === "link") {
+        (0, import_node_fs11.symlinkSync)(member.target, path2);
+        (0, import_node_fs11.lutimesSync)(path2, member.time, member.time);
+      } else (0, import_node_fs11.linkSync)((0, import_node_path11.join)(folder, member.target), path2);
+      return { write: () => void 0, end: () => void 0 };
+    }
+  });
+  for (const [path2, time2] of folders.reverse()) (0, import_node_fs11.utimesSync)(path2, time2, time2);
+  return contents;
+}
+function writer(path2, member) {
+  const handle = (0, import_node_fs11.openSync)(path2, "wx", member.mode & 73 ? 493 : 420);
+  return {
+    write(data) {
+      for (let written = 0; written < data.length; ) written += (0, import_node_fs11.writeSync)(handle, data, written);
+    },
+    end() {
+      (0, import_node_fs11.closeSync)(handle);
+      (0, import_node_fs11.utimesSync)(path2, member.time, member.time);
+    }
+  };
 }
 
 // ts-src/engine/compare-builds.ts
@@ -18128,7 +18643,7 @@ async function filesOfBuild(store2, debs) {
   return good(files);
 }
 async function compareBuilds(before2, after, folder) {
-  const [a, b] = [await unpack(before2, (0, import_node_path9.join)(folder, "before")), await unpack(after, (0, import_node_path9.join)(folder, "after"))];
+  const [a, b] = [await unpack(before2, (0, import_node_path12.join)(folder, "before")), await unpack(after, (0, import_node_path12.join)(folder, "after"))];
   if (!a.ok) return a;
   if (!b.ok) return b;
   const changes = compareParts(a.value.parts, b.value.parts);
@@ -18142,25 +18657,27 @@ async function compareBuilds(before2, after, folder) {
   });
 }
 async function unpack(files, folder) {
-  const targets = [(0, import_node_path9.join)(folder, "package"), (0, import_node_path9.join)(folder, "debug")];
+  const targets = [(0, import_node_path12.join)(folder, "package"), (0, import_node_path12.join)(folder, "debug")];
   for (const [i, file2] of files.slice(0, 2).entries()) {
-    (0, import_node_fs9.mkdirSync)(targets[i], { recursive: true });
-    const out = await run("dpkg-deb", ["--extract", file2, targets[i]]);
-    if (out.code !== 0)
-      return bad(error("selection", `dpkg-deb can't unpack ${(0, import_node_path9.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`));
+    try {
+      await unpackPackage(file2, targets[i], {});
+    } catch (e) {
+      if (!(e instanceof PackageFileError)) throw e;
+      return bad(error("selection", `${(0, import_node_path12.basename)(file2)} can't be unpacked: ${e.message}`));
+    }
   }
   return good({
     parts: describe(targets[0]).parts,
     root: targets[0],
-    debug: files.length > 1 ? (0, import_node_path9.join)(targets[1], "usr/lib/debug") : void 0
+    debug: files.length > 1 ? (0, import_node_path12.join)(targets[1], "usr/lib/debug") : void 0
   });
 }
 async function abidiff(before2, after, libraries) {
   if (!before2.debug || !after.debug) return [];
   const found2 = [];
   for (const path2 of libraries) {
-    const files = [(0, import_node_path9.join)(before2.root, path2), (0, import_node_path9.join)(after.root, path2)];
-    if (!files.every(import_node_fs9.existsSync)) continue;
+    const files = [(0, import_node_path12.join)(before2.root, path2), (0, import_node_path12.join)(after.root, path2)];
+    if (!files.every(import_node_fs12.existsSync)) continue;
     const asked = await run("abidiff", [
       "--debug-info-dir1",
       before2.debug,
@@ -18175,7 +18692,7 @@ async function abidiff(before2, after, libraries) {
 }
 
 // ts-src/cli/planning.ts
-var import_node_path19 = require("node:path");
+var import_node_path22 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/names.ts
@@ -18425,14 +18942,14 @@ function usersOf(scopes, wanted) {
 }
 function remainingPaths(packages, milliseconds) {
   const index = new Map(packages.map((p, i) => [p.name, i]));
-  const longest = packages.map(milliseconds);
+  const longest2 = packages.map(milliseconds);
   for (let n = packages.length - 1; n >= 0; n--) {
     for (const name5 of [...packages[n].build, ...packages[n].run]) {
       const d = index.get(name5);
-      if (d !== void 0 && d < n) longest[d] = Math.max(longest[d], longest[n] + milliseconds(packages[d]));
+      if (d !== void 0 && d < n) longest2[d] = Math.max(longest2[d], longest2[n] + milliseconds(packages[d]));
     }
   }
-  return longest;
+  return longest2;
 }
 
 // ts-src/plan/versions.ts
@@ -18729,9 +19246,9 @@ var uses = {
   replace: 0
 };
 var rolesOfTag = new Map(
-  Object.entries(kindsOfTag).map(([tag, kinds2]) => [
+  Object.entries(kindsOfTag).map(([tag, kinds3]) => [
     tag,
-    kinds2.reduce((roles, k) => roles | uses[k], 0)
+    kinds3.reduce((roles, k) => roles | uses[k], 0)
   ])
 );
 var typesupport = ["rosidl_typesupport_fastrtps_c", "rosidl_typesupport_fastrtps_cpp"];
@@ -18739,12 +19256,12 @@ var none = [];
 function evaluateAll(input, settings2, diagnostics) {
   const evaluate = manifestEvaluator(conditionContext(input, settings2.conditions));
   const names2 = [...input.packages.keys()].sort();
-  const number3 = /* @__PURE__ */ new Map();
+  const number4 = /* @__PURE__ */ new Map();
   const groups = /* @__PURE__ */ new Map();
   const packages = names2.map((name5, n) => {
     const source = input.packages.get(name5);
     const p = evaluate(source.manifest, source.file, diagnostics);
-    number3.set(name5, n);
+    number4.set(name5, n);
     for (const g of p.memberOfGroups) {
       const members2 = groups.get(g);
       if (members2) members2.push(name5);
@@ -18752,18 +19269,18 @@ function evaluateAll(input, settings2, diagnostics) {
     }
     return p;
   });
-  const others = /* @__PURE__ */ new Map();
+  const others2 = /* @__PURE__ */ new Map();
   const idOf = (name5) => {
-    const n = number3.get(name5) ?? others.get(name5);
+    const n = number4.get(name5) ?? others2.get(name5);
     if (n !== void 0) return n;
-    others.set(name5, names2.length + others.size);
-    return names2.length + others.size - 1;
+    others2.set(name5, names2.length + others2.size);
+    return names2.length + others2.size - 1;
   };
   const essential = settings2.build_essential.length ? settings2.build_essential : input.rosVersion === 2 ? ["ros_workspace"] : [];
   const evaluated = {
     input,
     names: names2,
-    number: number3,
+    number: number4,
     ids: 0,
     packages,
     withGroups: /* @__PURE__ */ new Set(),
@@ -18776,8 +19293,8 @@ function evaluateAll(input, settings2, diagnostics) {
     needs: (n) => needsOf(packages[n], groups, idOf)
   };
   collectBelow(evaluated);
-  const essentialNumbers = essential.flatMap((e) => number3.get(e) ?? []);
-  const typesupportNumbers = typesupport.flatMap((t) => number3.get(t) ?? []);
+  const essentialNumbers = essential.flatMap((e) => number4.get(e) ?? []);
+  const typesupportNumbers = typesupport.flatMap((t) => number4.get(t) ?? []);
   const marks = new Uint8Array(names2.length);
   for (let n = 0; n < packages.length; n++) {
     let outside = none;
@@ -18793,10 +19310,10 @@ function evaluateAll(input, settings2, diagnostics) {
       if (!roles) continue;
       if (d.tag === "group_depend") {
         evaluated.withGroups.add(n);
-        for (const member of groups.get(d.name) ?? []) mark(number3.get(member), roles);
+        for (const member of groups.get(d.name) ?? []) mark(number4.get(member), roles);
         continue;
       }
-      const inside = number3.get(d.name);
+      const inside = number4.get(d.name);
       if (inside !== void 0 && !d.versions) {
         mark(inside, roles);
         continue;
@@ -18815,7 +19332,7 @@ function evaluateAll(input, settings2, diagnostics) {
     evaluated.outside.push(outside);
     evaluated.bounded.push(bounded);
   }
-  evaluated.ids = names2.length + others.size;
+  evaluated.ids = names2.length + others2.size;
   return evaluated;
 }
 function insideOf(touched, marks, names2) {
@@ -19005,11 +19522,11 @@ var Resolver = class {
     const settings2 = this.settingsOf(name5);
     if (settings2.system) return { from: "system", packages: settings2.system };
     if (settings2.skip) return { from: "system", packages: [] };
-    const number3 = this.evaluated.number.get(name5);
-    if (number3 !== void 0 && this.seeds(name5)) return { from: "built", number: number3 };
+    const number4 = this.evaluated.number.get(name5);
+    if (number4 !== void 0 && this.seeds(name5)) return { from: "built", number: number4 };
     const underlay2 = this.underlayOf(name5);
     if (underlay2) return underlay2;
-    if (number3 !== void 0) return { from: "built", number: number3 };
+    if (number4 !== void 0) return { from: "built", number: number4 };
     const rule = this.rosdepRule(name5);
     return rule.kind === "packages" && rule.installer === "apt" ? { from: "system", packages: rule.packages, key: name5 } : { from: "nowhere", rosdep: rule };
   }
@@ -19281,25 +19798,25 @@ function ordered(evaluated, nodes, diagnostics) {
   if (whole && evaluated.order) return evaluated.order.map((i) => nodes[i]);
   const local2 = new Int32Array(evaluated.names.length).fill(-1);
   nodes.forEach((n, i) => local2[n.number] = i);
-  const within = (...lists) => placesOf(local2, lists);
-  const everything = order(nodes.map((n) => within(n.build, n.run, n.test)));
+  const within2 = (...lists) => placesOf(local2, lists);
+  const everything = order(nodes.map((n) => within2(n.build, n.run, n.test)));
   if (!everything.left.length) {
     if (whole) evaluated.order = everything.order;
     return everything.order.map((i) => nodes[i]);
   }
-  const tested = nodes.map((n) => within(n.test));
+  const tested = nodes.map((n) => within2(n.test));
   const reach3 = new Cycles(evaluated, nodes, local2, diagnostics);
-  const needed = nodes.map((n) => within(n.build, n.run));
-  const built = order(needed).left.length ? reach3.settle() : needed;
+  const needed2 = nodes.map((n) => within2(n.build, n.run));
+  const built = order(needed2).left.length ? reach3.settle() : needed2;
   const kept2 = reach3.withoutTestCycles(built, tested);
-  const usable2 = together(nodes.map((n) => within(n.build, n.run)));
+  const usable2 = together(nodes.map((n) => within2(n.build, n.run)));
   return order(withTests(usable2, kept2)).order.map((i) => nodes[i]);
 }
-function together(needed) {
+function together(needed2) {
   const set = /* @__PURE__ */ new Map();
-  for (const members2 of cycles(needed)) for (const n of members2) set.set(n, members2);
-  if (!set.size) return [...needed];
-  return needed.map((list3, n) => [
+  for (const members2 of cycles(needed2)) for (const n of members2) set.set(n, members2);
+  if (!set.size) return [...needed2];
+  return needed2.map((list3, n) => [
     ...new Set(list3.flatMap((d) => set.has(d) ? set.get(d) === set.get(n) ? [] : set.get(d) : [d]))
   ]);
 }
@@ -19310,8 +19827,8 @@ function withTests(edges, tests) {
   return edges.map((list3, n) => [...list3, ...tests[n].filter((d) => set[d] === -1 || set[d] !== set[n])]);
 }
 function testCycles(evaluated) {
-  const nodes = evaluated.inside.map((inside, number3) => ({
-    number: number3,
+  const nodes = evaluated.inside.map((inside, number4) => ({
+    number: number4,
     planned: {},
     build: inside.build,
     run: inside.run,
@@ -19485,14 +20002,14 @@ var Cycles = class {
   report(edges, set) {
     const count2 = this.nodes.length;
     const path2 = packageTrail(edges, set, count2);
-    const number3 = (i) => this.nodes[path2[i]].number;
+    const number4 = (i) => this.nodes[path2[i]].number;
     const text2 = path2.slice(0, -1).map(
-      (n, i) => `${this.name(n)} \u2192 ${this.name(path2[i + 1])} (${edgeOf(this.evaluated, number3(i), number3(i + 1)).tag})`
+      (n, i) => `${this.name(n)} \u2192 ${this.name(path2[i + 1])} (${edgeOf(this.evaluated, number4(i), number4(i + 1)).tag})`
     );
-    const first = path2.length > 1 ? edgeOf(this.evaluated, number3(0), number3(1)) : void 0;
+    const first = path2.length > 1 ? edgeOf(this.evaluated, number4(0), number4(1)) : void 0;
     this.diagnostics.push(
       error("cycle", `packages need each other to be built: ${text2.join(", ")}`, {
-        file: this.evaluated.packages[number3(0)].file,
+        file: this.evaluated.packages[number4(0)].file,
         line: first?.line,
         hint: "one of these dependencies must go"
       })
@@ -19527,9 +20044,9 @@ var Cycles = class {
     return kept2;
   }
 };
-function leaveOut(node2, number3) {
-  node2.build = node2.build.filter((d) => d !== number3);
-  node2.run = node2.run.filter((d) => d !== number3);
+function leaveOut(node2, number4) {
+  node2.build = node2.build.filter((d) => d !== number4);
+  node2.run = node2.run.filter((d) => d !== number4);
 }
 
 // ts-src/plan/select.ts
@@ -19592,7 +20109,7 @@ var none2 = Object.freeze([]);
 var nobody = Object.freeze([]);
 var unbounded = Object.freeze({});
 var named = Object.freeze({ named: true });
-var fault = (node2, d) => void (node2.faults ??= []).push(d);
+var fault2 = (node2, d) => void (node2.faults ??= []).push(d);
 function addRoles(set, name5, roles) {
   let at2 = set.count;
   while (at2 > 0 && name5 < set.names[at2 - 1]) at2--;
@@ -19693,7 +20210,7 @@ var ScopePlanner = class {
     const queue = [];
     const { nodes } = this;
     let next2 = 0;
-    const add = (number3, why) => void queue.push(nodes[number3] = this.newNode(number3, why));
+    const add = (number4, why) => void queue.push(nodes[number4] = this.newNode(number4, why));
     const addAll = (numbers, why) => {
       for (let i = 0; i < numbers.length; i++) if (nodes[numbers[i]] === void 0) add(numbers[i], why);
     };
@@ -19744,8 +20261,8 @@ var ScopePlanner = class {
     nodes.forEach((n) => kept2.has(n) || (this.nodes[n.number] = void 0));
     return nodes.filter((n) => kept2.has(n));
   }
-  newNode(number3, why) {
-    const p = this.evaluated.packages[number3];
+  newNode(number4, why) {
+    const p = this.evaluated.packages[number4];
     const source = this.evaluated.input.packages.get(p.name);
     const planned = {
       name: p.name,
@@ -19753,7 +20270,7 @@ var ScopePlanner = class {
       version: p.version,
       buildType: p.buildType,
       source: source.source,
-      debian: this.input.debian[number3],
+      debian: this.input.debian[number4],
       why,
       build: none2,
       run: none2,
@@ -19765,12 +20282,12 @@ var ScopePlanner = class {
       bounds: unbounded,
       depth: 0
     };
-    const node2 = { number: number3, planned, build: nobody, run: nobody, test: nobody, faults: void 0 };
+    const node2 = { number: number4, planned, build: nobody, run: nobody, test: nobody, faults: void 0 };
     const implied = impliedNeeds(p.buildType, source.buildBackend);
     if (implied.build.length) planned.impliedBuild = [...implied.build];
     if (implied.test.length) planned.impliedTest = [...implied.test];
     if (!isBuildType(p.buildType)) {
-      fault(
+      fault2(
         node2,
         error("build-type", `'${p.name}' has the build type '${p.buildType}', which is not known`, {
           file: p.file,
@@ -19783,15 +20300,15 @@ var ScopePlanner = class {
     return node2;
   }
   needsOf(node2) {
-    const { number: number3, planned } = node2;
+    const { number: number4, planned } = node2;
     const { evaluated, elsewhere } = this;
-    const p = evaluated.packages[number3];
+    const p = evaluated.packages[number4];
     const { system } = this;
     system.count = 0;
     const requires = (packages, roles) => {
       for (const s of packages) addRoles(system, s, roles);
     };
-    const inside = evaluated.inside[number3];
+    const inside = evaluated.inside[number4];
     if (elsewhere) {
       const built = (list3, role) => list3.filter((d) => {
         const r = elsewhere[d];
@@ -19806,16 +20323,16 @@ var ScopePlanner = class {
       node2.run = inside.run;
       node2.test = inside.test;
     }
-    for (const need of evaluated.outside[number3]) {
+    for (const need of evaluated.outside[number4]) {
       const r = this.resolver.resolve(need);
       if (r.from === "nowhere") this.unresolved(node2, p, need, r);
       else if (r.from !== "built") requires(r.packages, need.roles);
     }
-    for (const need of evaluated.bounded[number3]) {
+    for (const need of evaluated.bounded[number4]) {
       const r = this.resolver.resolve(need);
       if (r.from !== "nowhere") this.checkVersion(node2, p, need, r);
     }
-    if (this.essential.length && !evaluated.beforeEssential.has(number3))
+    if (this.essential.length && !evaluated.beforeEssential.has(number4))
       for (const r of this.essential) requires(r.packages, forBuild | forRun);
     if (this.typesupport.length && isInterface(p)) for (const r of this.typesupport) requires(r.packages, forBuild);
     const settings2 = this.resolver.settingsOf(p.name);
@@ -19828,16 +20345,16 @@ var ScopePlanner = class {
   unresolved(node2, p, need, r) {
     const { os, release: release2 } = this.resolver.platform;
     const where = `${os} ${release2}`;
-    const needed = (need.roles & (forBuild | forRun)) !== 0;
+    const needed2 = (need.roles & (forBuild | forRun)) !== 0;
     const d = need.dependency;
     const rule = r.rosdep;
-    const say = needed ? error : warning;
+    const say = needed2 ? error : warning;
     const text2 = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
     const at2 = { file: p.file, line: d.line };
     if (rule.kind === "packages") {
       const what = `${text2}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(", ")}` : ""}`;
       const blocks = (need.roles & forBuild) !== 0;
-      fault(
+      fault2(
         node2,
         (blocks ? error : warning)("rosdep-installer", what, {
           ...at2,
@@ -19846,7 +20363,7 @@ var ScopePlanner = class {
       );
       if (!blocks) return;
     } else if (rule.kind === "not-here") {
-      fault(
+      fault2(
         node2,
         say("rosdep-platform", `${text2}, which rosdep does not have for ${where}: ${rule.reason}`, {
           ...at2,
@@ -19855,7 +20372,7 @@ var ScopePlanner = class {
       );
     } else {
       const near = this.input.near(d.name);
-      fault(
+      fault2(
         node2,
         say(
           "dependency-unresolved",
@@ -19867,7 +20384,7 @@ var ScopePlanner = class {
         )
       );
     }
-    if (needed) node2.planned.blocked ??= `'${d.name}' is not to be had on ${where}`;
+    if (needed2) node2.planned.blocked ??= `'${d.name}' is not to be had on ${where}`;
   }
   checkVersion(node2, p, need, r) {
     const { planned } = node2;
@@ -19877,7 +20394,7 @@ var ScopePlanner = class {
         const { name: name5, version: version2 } = this.evaluated.packages[r.number];
         const c = compareReleases(version2, bound2);
         if (c === void 0 || !holds(operator, c)) {
-          fault(
+          fault2(
             node2,
             error(
               "version-unmet",
@@ -19892,7 +20409,7 @@ var ScopePlanner = class {
         }
       } else if (r.from === "underlay" && r.version !== void 0) {
         if (holds(operator, compareDebianVersions(r.version.replace(/^\d+:/, "").replace(/-.*/, ""), bound2))) continue;
-        fault(
+        fault2(
           node2,
           error(
             "underlay-version",
@@ -19925,9 +20442,9 @@ var ScopePlanner = class {
   findDepths(sequence) {
     const depth = new Int32Array(this.evaluated.names.length).fill(-1);
     let late = false;
-    for (const { number: number3, planned, build: build2, run: run2 } of sequence) {
+    for (const { number: number4, planned, build: build2, run: run2 } of sequence) {
       if (!late) late = build2.some((d) => depth[d] === -1) || run2.some((d) => depth[d] === -1);
-      planned.depth = depth[number3] = Math.max(greatest(depth, build2), greatest(depth, run2)) + 1;
+      planned.depth = depth[number4] = Math.max(greatest(depth, build2), greatest(depth, run2)) + 1;
     }
     if (!late) return;
     const sets = /* @__PURE__ */ new Map();
@@ -19950,9 +20467,9 @@ var ScopePlanner = class {
     const { names: names2, packages } = this.evaluated;
     const causes = [];
     const blocked = new Uint8Array(names2.length);
-    const say = (number3, cause) => {
-      causes[number3] = cause;
-      blocked[number3] = 1;
+    const say = (number4, cause) => {
+      causes[number4] = cause;
+      blocked[number4] = 1;
     };
     for (const n of sequence)
       if (n.planned.blocked !== void 0) say(n.number, `'${n.planned.name}' is blocked: ${n.planned.blocked}`);
@@ -20097,14 +20614,14 @@ function nearNames(known2) {
 }
 
 // ts-src/read/folders.ts
-var import_node_fs11 = require("node:fs");
-var import_node_path12 = require("node:path");
+var import_node_fs14 = require("node:fs");
+var import_node_path15 = require("node:path");
 init_diagnostics();
 
 // ts-src/read/git/git.ts
-var import_node_fs10 = require("node:fs");
+var import_node_fs13 = require("node:fs");
 var import_node_os2 = require("node:os");
-var import_node_path10 = require("node:path");
+var import_node_path13 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -20134,7 +20651,7 @@ var git = (args, options5 = {}) => run("git", options5.gitDir ? ["--git-dir", op
   ...options5.input === void 0 ? {} : { input: options5.input },
   env: { ...environment(), ...options5.env }
 });
-var absoluteUrl = (url2, root) => /^[a-z+]+:\/\//.test(url2) || /^[^/]+@?[^/]*:/.test(url2) || (0, import_node_path10.isAbsolute)(url2) ? url2 : (0, import_node_path10.resolve)(root, url2);
+var absoluteUrl = (url2, root) => /^[a-z+]+:\/\//.test(url2) || /^[^/]+@?[^/]*:/.test(url2) || (0, import_node_path13.isAbsolute)(url2) ? url2 : (0, import_node_path13.resolve)(root, url2);
 var isCommit = (v) => /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(v);
 var refused = /\b429\b|rate limit|too many requests|abuse detection/i;
 var passing = /timed out|connection reset|connection closed|early EOF|unexpected disconnect|hung up unexpectedly|returned error: 5\d\d|HTTP 5\d\d|temporary failure/i;
@@ -20195,11 +20712,11 @@ async function fetchCommit(url2, commit, state, reporter2 = {}) {
   return found2.ok ? good(found2.value[0]) : found2;
 }
 async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
-  const whole = (0, import_node_path10.join)(state, "git", `${sha256(url2).slice(0, 24)}.git`);
+  const whole = (0, import_node_path13.join)(state, "git", `${sha256(url2).slice(0, 24)}.git`);
   const gitDir = what === "all" ? whole : whole.replace(/\.git$/, "-trees.git");
   const known2 = async (commit) => {
     for (const dir of /* @__PURE__ */ new Set([whole, gitDir])) {
-      const tree = readIf((0, import_node_path10.join)(dir, "slipway", commit));
+      const tree = readIf((0, import_node_path13.join)(dir, "slipway", commit));
       if (tree && await hasTree(dir, tree)) return { gitDir: dir, commit, tree };
     }
     return void 0;
@@ -20207,14 +20724,14 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
   const there = await Promise.all(commits.map(known2));
   if (there.every((s) => s)) return good(there);
   return withMutex(`${gitDir}.lock`, async () => {
-    if (!exists((0, import_node_path10.join)(gitDir, "HEAD"))) {
-      (0, import_node_fs10.mkdirSync)(gitDir, { recursive: true });
+    if (!exists((0, import_node_path13.join)(gitDir, "HEAD"))) {
+      (0, import_node_fs13.mkdirSync)(gitDir, { recursive: true });
       const made2 = await git(["init", "--quiet", "--bare", gitDir]);
       const named3 = made2.code === 0 ? await git(["config", "remote.origin.url", url2], { gitDir }) : made2;
       if (named3.code !== 0) return bad(error("source-store", `can't make ${gitDir}: ${lastLine(named3)}`));
     }
-    const stale = (0, import_node_path10.join)(gitDir, "shallow.lock");
-    if (exists(stale) && Date.now() - (0, import_node_fs10.statSync)(stale).mtimeMs > 6e5) (0, import_node_fs10.rmSync)(stale);
+    const stale = (0, import_node_path13.join)(gitDir, "shallow.lock");
+    if (exists(stale) && Date.now() - (0, import_node_fs13.statSync)(stale).mtimeMs > 6e5) (0, import_node_fs13.rmSync)(stale);
     const fetch2 = { gitDir, what, reporter: reporter2 };
     const lacking = commits.filter((_, i) => !there[i]);
     const got = await fetchInto(fetch2, url2, lacking);
@@ -20228,8 +20745,8 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
       }
       const tree = await treeWithSubmodules(fetch2, url2, commit, 0);
       if (!tree.ok) return tree;
-      (0, import_node_fs10.mkdirSync)((0, import_node_path10.join)(gitDir, "slipway"), { recursive: true });
-      writeWhole((0, import_node_path10.join)(gitDir, "slipway", commit), tree.value);
+      (0, import_node_fs13.mkdirSync)((0, import_node_path13.join)(gitDir, "slipway"), { recursive: true });
+      writeWhole((0, import_node_path13.join)(gitDir, "slipway", commit), tree.value);
       snapshots.push({ gitDir, commit, tree: tree.value });
     }
     return good(snapshots);
@@ -20305,7 +20822,7 @@ async function treeWithSubmodules(fetch2, url2, commit, depth) {
     const m = /^submodule\.([^\n]*)\.(path|url)\n([^]*)$/.exec(line);
     if (m) named3.set(m[1], { ...named3.get(m[1]), [m[2]]: m[3] });
   }
-  const index = (0, import_node_path10.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit}${Math.random()}`).slice(0, 8)}`);
+  const index = (0, import_node_path13.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit}${Math.random()}`).slice(0, 8)}`);
   const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: gitDir };
   try {
     const begun = await told([...local, "read-tree", commit], { gitDir, env });
@@ -20331,7 +20848,7 @@ async function treeWithSubmodules(fetch2, url2, commit, depth) {
     }
     return await told([...local, "write-tree", "--missing-ok"], { gitDir, env });
   } finally {
-    (0, import_node_fs10.rmSync)(index, { force: true });
+    (0, import_node_fs13.rmSync)(index, { force: true });
   }
 }
 async function fetchBlobs(gitDir, url2, blobs, reporter2) {
@@ -20403,22 +20920,22 @@ function submoduleUrl(parent, url2) {
   }
 }
 async function ensureContentRepository(gitDir) {
-  if (!exists((0, import_node_path10.join)(gitDir, "HEAD"))) {
-    (0, import_node_fs10.mkdirSync)(gitDir, { recursive: true });
+  if (!exists((0, import_node_path13.join)(gitDir, "HEAD"))) {
+    (0, import_node_fs13.mkdirSync)(gitDir, { recursive: true });
     await git(["init", "--quiet", "--bare", gitDir]);
   }
-  (0, import_node_fs10.mkdirSync)((0, import_node_path10.join)(gitDir, "info"), { recursive: true });
-  (0, import_node_fs10.writeFileSync)((0, import_node_path10.join)(gitDir, "info", "attributes"), "* -text -ident -filter\n");
+  (0, import_node_fs13.mkdirSync)((0, import_node_path13.join)(gitDir, "info"), { recursive: true });
+  (0, import_node_fs13.writeFileSync)((0, import_node_path13.join)(gitDir, "info", "attributes"), "* -text -ident -filter\n");
 }
 async function fetchArchive(entry, url2, state) {
   const commit = entry.sha256;
-  const gitDir = (0, import_node_path10.join)(state, "git", "archives.git");
-  const marker2 = (0, import_node_path10.join)(gitDir, "slipway", commit);
+  const gitDir = (0, import_node_path13.join)(state, "git", "archives.git");
+  const marker2 = (0, import_node_path13.join)(gitDir, "slipway", commit);
   const known2 = readIf(marker2);
   if (known2 && await hasTree(gitDir, known2)) return good({ gitDir, commit, tree: known2 });
-  const folder = (0, import_node_fs10.mkdtempSync)((0, import_node_path10.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
+  const folder = (0, import_node_fs13.mkdtempSync)((0, import_node_path13.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
   try {
-    const file2 = (0, import_node_path10.join)(folder, "archive");
+    const file2 = (0, import_node_path13.join)(folder, "archive");
     const got = await download(url2, file2);
     if (!got.ok) return got;
     const digest3 = await sha256File(file2);
@@ -20428,29 +20945,29 @@ async function fetchArchive(entry, url2, state) {
           hint: "the archive changed, or the checksum is wrong: find out which before you write the new one down"
         })
       );
-    const content = (0, import_node_path10.join)(folder, "content");
-    (0, import_node_fs10.mkdirSync)(content);
+    const content = (0, import_node_path13.join)(folder, "content");
+    (0, import_node_fs13.mkdirSync)(content);
     const unpacked2 = entry.type === "zip" ? await run("unzip", ["-q", file2, "-d", content]) : await run("tar", ["-x", "--no-same-owner", "-f", file2, "-C", content]);
     if (unpacked2.code !== 0) return bad(error("source-archive", `can't unpack ${url2}: ${lastLine(unpacked2)}`));
-    const top = (0, import_node_fs10.readdirSync)(content, { withFileTypes: true });
-    const root = top.length === 1 && top[0].isDirectory() ? (0, import_node_path10.join)(content, top[0].name) : content;
+    const top = (0, import_node_fs13.readdirSync)(content, { withFileTypes: true });
+    const root = top.length === 1 && top[0].isDirectory() ? (0, import_node_path13.join)(content, top[0].name) : content;
     return await withMutex(`${gitDir}.lock`, async () => {
       await ensureContentRepository(gitDir);
-      const env = { GIT_INDEX_FILE: (0, import_node_path10.join)(folder, "index") };
+      const env = { GIT_INDEX_FILE: (0, import_node_path13.join)(folder, "index") };
       const added = await git(["--work-tree", root, "add", "--all", "--force", "."], { gitDir, env, cwd: root });
       if (added.code !== 0) return bad(error("source-archive", `can't read ${url2}: ${lastLine(added)}`));
       const tree = await told(["write-tree"], { gitDir, env });
       if (!tree.ok) return tree;
-      (0, import_node_fs10.mkdirSync)((0, import_node_path10.join)(gitDir, "slipway"), { recursive: true });
+      (0, import_node_fs13.mkdirSync)((0, import_node_path13.join)(gitDir, "slipway"), { recursive: true });
       writeWhole(marker2, tree.value);
       return good({ gitDir, commit, tree: tree.value });
     });
   } finally {
-    (0, import_node_fs10.rmSync)(folder, { recursive: true, force: true });
+    (0, import_node_fs13.rmSync)(folder, { recursive: true, force: true });
   }
 }
 async function snapshotFolder(folder, state) {
-  const gitDir = (0, import_node_path10.join)(state, "git", "folders.git");
+  const gitDir = (0, import_node_path13.join)(state, "git", "folders.git");
   return withMutex(`${gitDir}.lock`, async () => {
     await ensureContentRepository(gitDir);
     const tree = await treeOfFolder(gitDir, folder, 0);
@@ -20458,7 +20975,7 @@ async function snapshotFolder(folder, state) {
   });
 }
 async function treeOfFolder(gitDir, folder, depth) {
-  const index = (0, import_node_path10.join)(gitDir, `slipway-index-${process.pid}-${depth}`);
+  const index = (0, import_node_path13.join)(gitDir, `slipway-index-${process.pid}-${depth}`);
   const env = { GIT_INDEX_FILE: index };
   try {
     const added = await git(["-c", "advice.addEmbeddedRepo=false", "--work-tree", folder, "add", "--all", "."], {
@@ -20471,7 +20988,7 @@ async function treeOfFolder(gitDir, folder, depth) {
     if (!listed.ok) return listed;
     const links = listed.value.split("\0").filter((l) => l.startsWith("160000 ")).map((l) => l.slice(l.indexOf("	") + 1));
     for (const path2 of links) {
-      const inner = depth < 10 ? await treeOfFolder(gitDir, (0, import_node_path10.join)(folder, path2), depth + 1) : bad(error("source-folder", `${folder}: repositories are nested more than 10 deep`));
+      const inner = depth < 10 ? await treeOfFolder(gitDir, (0, import_node_path13.join)(folder, path2), depth + 1) : bad(error("source-folder", `${folder}: repositories are nested more than 10 deep`));
       if (!inner.ok) return inner;
       const removed = await told(["update-index", "--force-remove", "--", path2], {
         gitDir,
@@ -20486,14 +21003,14 @@ async function treeOfFolder(gitDir, folder, depth) {
     }
     return await told(["write-tree"], { gitDir, env });
   } finally {
-    (0, import_node_fs10.rmSync)(index, { force: true });
+    (0, import_node_fs13.rmSync)(index, { force: true });
   }
 }
 async function download(url2, file2, since) {
   const local2 = url2.startsWith("file://") ? decodeURIComponent(new URL(url2).pathname) : /^[a-z+]+:\/\//.test(url2) ? void 0 : url2;
   try {
     if (local2 !== void 0) {
-      (0, import_node_fs10.copyFileSync)(local2, file2);
+      (0, import_node_fs13.copyFileSync)(local2, file2);
       return good(file2);
     }
     const got = await run("curl", [
@@ -20513,7 +21030,7 @@ async function download(url2, file2, since) {
     if (got.code === 127) {
       const response = await fetch(url2);
       if (!response.ok) return bad(error("source-unreachable", `can't fetch ${url2}: HTTP ${response.status}`));
-      (0, import_node_fs10.writeFileSync)(file2, Buffer.from(await response.arrayBuffer()));
+      (0, import_node_fs13.writeFileSync)(file2, Buffer.from(await response.arrayBuffer()));
     } else if (got.code !== 0) return bad(error("source-unreachable", `can't fetch ${url2}: ${got.stderr.trim()}`));
     return good(file2);
   } catch (e) {
@@ -20521,7 +21038,7 @@ async function download(url2, file2, since) {
   }
 }
 async function checkout(snapshot, tree, folder) {
-  (0, import_node_fs10.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs13.mkdirSync)(folder, { recursive: true });
   const index = `${folder}.index`;
   try {
     const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: folder };
@@ -20533,7 +21050,7 @@ async function checkout(snapshot, tree, folder) {
     }) : read;
     return out.code === 0 ? good(folder) : bad(error("source-store", `can't check out ${tree}: ${lastLine(out)}`));
   } finally {
-    (0, import_node_fs10.rmSync)(index, { force: true });
+    (0, import_node_fs13.rmSync)(index, { force: true });
   }
 }
 async function checkoutRef(folder, ref, state) {
@@ -20550,16 +21067,16 @@ async function checkoutRef(folder, ref, state) {
         hint: "a branch, a tag or a commit; in a shallow clone fetch it first"
       })
     );
-  const kept2 = (0, import_node_path10.join)(state, "refs", commit);
+  const kept2 = (0, import_node_path13.join)(state, "refs", commit);
   if (!exists(kept2)) {
-    (0, import_node_fs10.mkdirSync)((0, import_node_path10.join)(state, "refs"), { recursive: true });
+    (0, import_node_fs13.mkdirSync)((0, import_node_path13.join)(state, "refs"), { recursive: true });
     const temporary = temporaryBeside(kept2);
     const out = await checkout({ gitDir }, commit, temporary);
     if (!out.ok) return out;
     try {
-      (0, import_node_fs10.renameSync)(temporary, kept2);
+      (0, import_node_fs13.renameSync)(temporary, kept2);
     } catch {
-      (0, import_node_fs10.rmSync)(temporary, { recursive: true, force: true });
+      (0, import_node_fs13.rmSync)(temporary, { recursive: true, force: true });
     }
   }
   return good({ folder: kept2, top, commit });
@@ -20642,10 +21159,10 @@ var PlainReader = class {
       }
       endTag = endTags.get(name5) ?? endTagOf(name5);
     }
-    const open2 = text2.indexOf("<", close);
-    if (open2 < 0 || !text2.startsWith(endTag, open2)) return void 0;
-    this.at = open2 + endTag.length;
-    return this.element(name5, attributes, text2.slice(close + 1, open2), at2);
+    const open3 = text2.indexOf("<", close);
+    if (open3 < 0 || !text2.startsWith(endTag, open3)) return void 0;
+    this.at = open3 + endTag.length;
+    return this.element(name5, attributes, text2.slice(close + 1, open3), at2);
   }
   /** `start`: somewhere in the line of its start tag, which is on one line. */
   element(name5, attributes, text2, start) {
@@ -20824,7 +21341,7 @@ function parseManifest(text2, file2) {
   if (!parsed.ok) return parsed;
   const root = parsed.value;
   const diagnostics = [];
-  const fault2 = (message, line, hint) => void diagnostics.push(error("manifest-invalid", message, { file: file2, line, hint }));
+  const fault3 = (message, line, hint) => void diagnostics.push(error("manifest-invalid", message, { file: file2, line, hint }));
   if (root.name !== "package")
     return bad(
       error("manifest-invalid", `the root element is <${root.name}>, not <package>`, { file: file2, line: root.line })
@@ -20844,7 +21361,7 @@ function parseManifest(text2, file2) {
     if (e.attributes) {
       for (const a in e.attributes)
         if (!names2.includes(a) && a !== "xmlns" && !a.includes(":"))
-          fault2(
+          fault3(
             `<${e.name}> must not have the attribute '${a}'${f < 3 && (a === "condition" || a === "file") ? ` in format ${f}` : ""}`,
             e.line,
             a === "condition" ? 'conditions need format="3"' : void 0
@@ -20852,7 +21369,7 @@ function parseManifest(text2, file2) {
     }
   };
   const leaf = (e) => {
-    if (e.children) for (const c of e.children) fault2(`<${e.name}> must not contain <${c.name}>`, c.line);
+    if (e.children) for (const c of e.children) fault3(`<${e.name}> must not contain <${c.name}>`, c.line);
     return e.text.trim();
   };
   const condition = f === 3 ? ["condition"] : [];
@@ -20894,13 +21411,13 @@ function parseManifest(text2, file2) {
       found2[e.name].push(e);
     } else {
       const hint = e.name === "run_depend" ? "use <exec_depend> from format 2 on" : e.name.endsWith("depend") || e.name === "member_of_group" ? "is the format attribute of <package> what it should be?" : void 0;
-      fault2(`<${e.name}> is not an element of package format ${f}`, e.line, hint);
+      fault3(`<${e.name}> is not an element of package format ${f}`, e.line, hint);
     }
   }
   const one = (tag) => {
     const all = found2[tag];
     if (all.length !== 1)
-      fault2(`the manifest must contain exactly one <${tag}>, it has ${all.length}`, all[1]?.line ?? root.line);
+      fault3(`the manifest must contain exactly one <${tag}>, it has ${all.length}`, all[1]?.line ?? root.line);
     return all[0];
   };
   const nameElement = one("name");
@@ -20908,7 +21425,7 @@ function parseManifest(text2, file2) {
   if (nameElement) {
     allowed(nameElement, []);
     if (!/^[a-zA-Z0-9][a-zA-Z0-9_-]*$/.test(name5))
-      fault2(
+      fault3(
         `package name '${name5}' is not allowed`,
         nameElement.line,
         "lower case letters, digits and underscores, a letter first"
@@ -20928,38 +21445,38 @@ function parseManifest(text2, file2) {
   if (versionElement) {
     allowed(versionElement, ["compatibility"]);
     if (!isVersion(version2))
-      fault2(`version '${version2}' is not three numbers`, versionElement.line, "for example 1.2.0");
+      fault3(`version '${version2}' is not three numbers`, versionElement.line, "for example 1.2.0");
     else if (/(^|\.)0[0-9]/.test(version2))
       diagnostics.push(
         warning("manifest-version", `version '${version2}' has a leading zero`, { file: file2, line: versionElement.line })
       );
     const c = versionElement.attributes?.compatibility;
     if (c !== void 0 && !isVersion(c))
-      fault2(`compatibility version '${c}' is not three numbers`, versionElement.line);
+      fault3(`compatibility version '${c}' is not three numbers`, versionElement.line);
   }
   const descriptionElement = one("description");
   const description = descriptionElement ? descriptionElement.inner.trim() : "";
-  if (descriptionElement && description === "") fault2("<description> must not be empty", descriptionElement.line);
+  if (descriptionElement && description === "") fault3("<description> must not be empty", descriptionElement.line);
   if (descriptionElement) allowed(descriptionElement, []);
   const person = (e) => {
     allowed(e, ["email"]);
     const email2 = e.attributes?.email;
-    if (email2 !== void 0 && !emailAddress.test(email2)) fault2(`'${email2}' is not an email address`, e.line);
+    if (email2 !== void 0 && !emailAddress.test(email2)) fault3(`'${email2}' is not an email address`, e.line);
     return email2 === void 0 ? { name: leaf(e) } : { name: leaf(e), email: email2 };
   };
   const maintainers = found2.maintainer.map((e) => {
-    if (e.attributes?.email === void 0) fault2("<maintainer> must have the attribute 'email'", e.line);
+    if (e.attributes?.email === void 0) fault3("<maintainer> must have the attribute 'email'", e.line);
     return person(e);
   });
-  if (!maintainers.length) fault2("the manifest must have at least one <maintainer>", root.line);
+  if (!maintainers.length) fault3("the manifest must have at least one <maintainer>", root.line);
   const licenses = found2.license.map((e) => {
     allowed(e, f === 3 ? ["file"] : []);
     const text3 = leaf(e);
-    if (!text3) fault2("<license> must not be empty", e.line);
+    if (!text3) fault3("<license> must not be empty", e.line);
     return e.attributes?.file === void 0 ? { name: text3 } : { name: text3, file: e.attributes.file };
   });
   if (!licenses.length)
-    fault2("the manifest must have at least one <license>", root.line, "for example <license>Apache-2.0</license>");
+    fault3("the manifest must have at least one <license>", root.line, "for example <license>Apache-2.0</license>");
   const urls = found2.url.map((e) => {
     allowed(e, ["type"]);
     const type = e.attributes?.type ?? "website";
@@ -20972,7 +21489,7 @@ function parseManifest(text2, file2) {
   const buildTypes2 = [];
   const exports2 = [];
   const exportElements = found2.export;
-  if (exportElements.length > 1) fault2("the manifest must not contain more than one <export>", exportElements[1].line);
+  if (exportElements.length > 1) fault3("the manifest must not contain more than one <export>", exportElements[1].line);
   for (const e of exportElements[0]?.children ?? []) {
     if (e.name === "build_type") buildTypes2.push(conditional(e, e.text.trim()));
     exports2.push({ name: e.name, attributes: e.attributes ?? {}, text: e.text.trim() });
@@ -20980,13 +21497,13 @@ function parseManifest(text2, file2) {
   if (seen.has(name5)) {
     for (const d of dependencies)
       if (d.name === name5 && d.tag !== "group_depend")
-        fault2(`package '${name5}' must not depend on itself (<${d.tag}>)`, d.line);
+        fault3(`package '${name5}' must not depend on itself (<${d.tag}>)`, d.line);
   }
-  if (twice && wide) redundant(dependencies, f, fault2);
+  if (twice && wide) redundant(dependencies, f, fault3);
   for (const m of memberOfGroups)
     for (const g of dependencies)
       if (g.tag === "group_depend" && g.name === m.name)
-        fault2(`the package depends on the group '${g.name}' and is a member of it`, g.line);
+        fault3(`the package depends on the group '${g.name}' and is a member of it`, g.line);
   if (diagnostics.some((d) => d.severity === "error")) return { ok: false, diagnostics };
   const manifest = {
     name: name5,
@@ -21013,7 +21530,7 @@ function versionsOf(attributes) {
     if (a.startsWith("version_")) (versions ??= {})[a.slice(8)] = attributes[a];
   return versions;
 }
-function redundant(dependencies, format, fault2) {
+function redundant(dependencies, format, fault3) {
   const counts = /* @__PURE__ */ new Map();
   for (const d of dependencies) counts.set(d.name, (counts.get(d.name) ?? 0) + 1);
   const repeated = dependencies.filter((d) => counts.get(d.name) > 1);
@@ -21027,9 +21544,9 @@ function redundant(dependencies, format, fault2) {
   }
   for (const d of repeated) {
     const tags2 = seen.get(id(d));
-    const others = d.tag === "depend" ? ["build_depend", "build_export_depend", "exec_depend", "depend twice"] : d.tag === "test_depend" && format === 1 ? ["build_depend", "run_depend"] : [];
-    const clash = others.filter((t) => tags2.has(t)).map((t) => t === "depend twice" ? "depend" : t);
-    if (clash.length) fault2(`<${d.tag}>${d.name}</${d.tag}> says again what <${clash.join(">, <")}> says`, d.line);
+    const others2 = d.tag === "depend" ? ["build_depend", "build_export_depend", "exec_depend", "depend twice"] : d.tag === "test_depend" && format === 1 ? ["build_depend", "run_depend"] : [];
+    const clash = others2.filter((t) => tags2.has(t)).map((t) => t === "depend twice" ? "depend" : t);
+    if (clash.length) fault3(`<${d.tag}>${d.name}</${d.tag}> says again what <${clash.join(">, <")}> says`, d.line);
   }
 }
 function parseXml2(source, file2) {
@@ -21043,7 +21560,7 @@ function parseXml2(source, file2) {
 }
 
 // ts-src/read/packages.ts
-var import_node_path11 = require("node:path");
+var import_node_path14 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -21057,7 +21574,7 @@ function backendOf(pyproject) {
 
 // ts-src/read/packages.ts
 var ignoreMarkers = /* @__PURE__ */ new Set(["CATKIN_IGNORE", "AMENT_IGNORE", "COLCON_IGNORE"]);
-var memory = (state, commit) => (0, import_node_path11.join)(state, "manifests", `${commit}.json`);
+var memory = (state, commit) => (0, import_node_path14.join)(state, "manifests", `${commit}.json`);
 function textOf(state, commit) {
   const remembered2 = readJson(memory(state, commit));
   return remembered2?.schema === 2 ? remembered2 : void 0;
@@ -21143,12 +21660,12 @@ function readFolder(root, folder) {
     const { path: path2, depth } = at2;
     let entries;
     try {
-      entries = (0, import_node_fs11.readdirSync)((0, import_node_path12.join)(root, folder, path2), { withFileTypes: true });
+      entries = (0, import_node_fs14.readdirSync)((0, import_node_path15.join)(root, folder, path2), { withFileTypes: true });
     } catch (e) {
       if (depth === 0)
         return bad(error("file-missing", `the folder ${folder} can't be read`, { hint: e.message }));
       diagnostics.push(
-        warning("file-missing", `${(0, import_node_path12.join)(folder, path2)} can't be read: packages in it are not seen`, {
+        warning("file-missing", `${(0, import_node_path15.join)(folder, path2)} can't be read: packages in it are not seen`, {
           hint: e.message
         })
       );
@@ -21156,12 +21673,12 @@ function readFolder(root, folder) {
     }
     if (entries.some((e) => ignoreMarkers.has(e.name))) continue;
     if (entries.some((e) => e.name === "package.xml" && e.isFile())) {
-      const file2 = (0, import_node_path12.join)(folder, path2, "package.xml");
-      const read = parseManifest((0, import_node_fs11.readFileSync)((0, import_node_path12.join)(root, file2), "utf8"), file2);
+      const file2 = (0, import_node_path15.join)(folder, path2, "package.xml");
+      const read = parseManifest((0, import_node_fs14.readFileSync)((0, import_node_path15.join)(root, file2), "utf8"), file2);
       for (const d of read.diagnostics) diagnostics.push(d);
       const has = (name5) => entries.some((e) => e.name === name5 && e.isFile());
       const python = has("pyproject.toml") && !has("setup.py");
-      const backend = python ? backendOf((0, import_node_fs11.readFileSync)((0, import_node_path12.join)(root, folder, path2, "pyproject.toml"), "utf8")) : {};
+      const backend = python ? backendOf((0, import_node_fs14.readFileSync)((0, import_node_path15.join)(root, folder, path2, "pyproject.toml"), "utf8")) : {};
       if (read.ok)
         packages.push({ repository: repositoryName(path2, folder), path: path2, file: file2, manifest: read.value, ...backend });
       continue;
@@ -21197,20 +21714,20 @@ async function pinFolder(sources, state) {
 }
 
 // ts-src/read/inputs.ts
-var import_node_fs15 = require("node:fs");
-var import_node_path16 = require("node:path");
+var import_node_fs18 = require("node:fs");
+var import_node_path19 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/read/override.ts
-var import_node_fs12 = require("node:fs");
-var import_node_path13 = require("node:path");
+var import_node_fs15 = require("node:fs");
+var import_node_path16 = require("node:path");
 init_diagnostics();
 init_rosdistro();
 function parseOverrides(texts) {
   const overrides = /* @__PURE__ */ new Map();
   const diagnostics = [];
-  const fault2 = (text2, why) => void diagnostics.push(
+  const fault3 = (text2, why) => void diagnostics.push(
     error("override-invalid", `--override ${text2}: ${why}`, {
       hint: "NAME=FOLDER, NAME@BRANCH or NAME#PULL_REQUEST"
     })
@@ -21218,41 +21735,41 @@ function parseOverrides(texts) {
   for (const text2 of texts) {
     const m = /^([A-Za-z0-9][A-Za-z0-9._+/-]*)([=@#])(.+)$/s.exec(text2);
     if (!m) {
-      fault2(text2, "not of a known form");
+      fault3(text2, "not of a known form");
       continue;
     }
     const [, name5, kind, value2] = m;
-    if (overrides.has(name5)) fault2(text2, `'${name5}' is overridden twice`);
+    if (overrides.has(name5)) fault3(text2, `'${name5}' is overridden twice`);
     else if (kind === "=") {
-      const folder = (0, import_node_path13.resolve)(value2);
+      const folder = (0, import_node_path16.resolve)(value2);
       if (isFolder(folder)) overrides.set(name5, { folder });
-      else fault2(text2, "there is no such folder");
+      else fault3(text2, "there is no such folder");
     } else if (kind === "@") {
       if (isRefName(value2)) overrides.set(name5, { ref: value2 });
-      else fault2(text2, "that is no branch, tag or commit");
+      else fault3(text2, "that is no branch, tag or commit");
     } else if (/^[1-9]\d{0,9}$/.test(value2)) overrides.set(name5, { request: Number(value2) });
-    else fault2(text2, "a pull request is a number");
+    else fault3(text2, "a pull request is a number");
   }
   return diagnostics.length ? bad(...diagnostics) : good(overrides);
 }
-var isFolder = (path2) => (0, import_node_fs12.statSync)(path2, { throwIfNoEntry: false })?.isDirectory() === true;
-async function resolveRequest(url2, number3, reporter2) {
+var isFolder = (path2) => (0, import_node_fs15.statSync)(path2, { throwIfNoEntry: false })?.isDirectory() === true;
+async function resolveRequest(url2, number4, reporter2) {
   const refs = await resolveRefs(
     url2,
-    [`refs/pull/${number3}/merge`, `refs/merge-requests/${number3}/merge`, `refs/pull-requests/${number3}/merge`],
+    [`refs/pull/${number4}/merge`, `refs/merge-requests/${number4}/merge`, `refs/pull-requests/${number4}/merge`],
     reporter2
   );
   if (!refs.ok) return refs;
   return refs.value.find((r) => r.ok) ?? bad(
-    error("source-ref", `${url2} has no merge commit of the pull request ${number3}`, {
+    error("source-ref", `${url2} has no merge commit of the pull request ${number4}`, {
       hint: "is it open, and can it be merged? Its branch can be named instead: NAME@BRANCH"
     })
   );
 }
 
 // ts-src/read/parse-cache.ts
-var import_node_fs13 = require("node:fs");
-var import_node_path14 = require("node:path");
+var import_node_fs16 = require("node:fs");
+var import_node_path17 = require("node:path");
 init_files();
 
 // ts-src/io/deferred.ts
@@ -21285,7 +21802,7 @@ var ParseCache = class {
   constructor(state, name5, form = json) {
     this.state = state;
     this.form = form;
-    this.file = (0, import_node_path14.join)(state, "parsed", name5);
+    this.file = (0, import_node_path17.join)(state, "parsed", name5);
     const text2 = readIf(this.file, "latin1") ?? "";
     if (text2.startsWith(`${edition}
 `)) {
@@ -21322,13 +21839,13 @@ var ParseCache = class {
   }
   /** Adds what is new; where half of the file is not asked for any more, that is forgotten. */
   keep() {
-    if (!this.added.length || !(0, import_node_fs13.existsSync)(this.state)) return;
+    if (!this.added.length || !(0, import_node_fs16.existsSync)(this.state)) return;
     const added = this.added.map(({ text: text2, value: value2 }) => {
       const written = ascii(this.form.write(value2()));
       return `${digest(text2)}${String(written.length).padStart(lengthLength)}${written}
 `;
     }).join("");
-    if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs13.appendFileSync)(this.file, added, "latin1");
+    if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs16.appendFileSync)(this.file, added, "latin1");
     else
       writeWhole(
         this.file,
@@ -21345,8 +21862,8 @@ ${[...this.used].map((key) => `${this.lines.get(key)}
 var ascii = (text2) => text2.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 // ts-src/read/rosdistro-cache.ts
-var import_node_fs14 = require("node:fs");
-var import_node_path15 = require("node:path");
+var import_node_fs17 = require("node:fs");
+var import_node_path18 = require("node:path");
 var import_node_zlib2 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -21460,20 +21977,20 @@ function unpackDependencies(text2, begin) {
 init_rosdistro();
 async function readCache(workspace, settings2, url2) {
   const diagnostics = [];
-  let file2 = settings2.cache && (0, import_node_path15.join)(workspace.root, settings2.cache);
+  let file2 = settings2.cache && (0, import_node_path18.join)(workspace.root, settings2.cache);
   if (!file2 && url2) {
     if (/^https?:\/\//.test(url2)) {
-      const fetched = await refreshed(url2, (0, import_node_path15.join)(workspace.state, "caches", url2.replace(/[^A-Za-z0-9.-]+/g, "_")));
+      const fetched = await refreshed(url2, (0, import_node_path18.join)(workspace.state, "caches", url2.replace(/[^A-Za-z0-9.-]+/g, "_")));
       if (!fetched.ok) return fetched;
       diagnostics.push(...fetched.diagnostics);
       file2 = fetched.value;
-    } else file2 = (0, import_node_path15.join)(workspace.root, (0, import_node_path15.dirname)(workspace.distro.index), url2.replace(/^file:\/\//, ""));
+    } else file2 = (0, import_node_path18.join)(workspace.root, (0, import_node_path18.dirname)(workspace.distro.index), url2.replace(/^file:\/\//, ""));
   }
   if (!file2) return good(void 0);
-  const shown3 = (0, import_node_path15.relative)(workspace.root, file2);
+  const shown3 = (0, import_node_path18.relative)(workspace.root, file2);
   let bytes;
   try {
-    bytes = (0, import_node_fs14.readFileSync)(file2);
+    bytes = (0, import_node_fs17.readFileSync)(file2);
   } catch {
     return settings2.cache ? bad(error("file-missing", `${settings2.cache} is not there`, { file: workspace.file })) : good(void 0);
   }
@@ -21486,15 +22003,15 @@ async function readCache(workspace, settings2, url2) {
   return read.ok ? good(read.value, [...diagnostics, ...read.diagnostics]) : read;
 }
 async function refreshed(url2, file2) {
-  (0, import_node_fs14.mkdirSync)((0, import_node_path15.dirname)(file2), { recursive: true });
+  (0, import_node_fs17.mkdirSync)((0, import_node_path18.dirname)(file2), { recursive: true });
   const temporary = temporaryBeside(file2);
-  const got = await download(url2, temporary, (0, import_node_fs14.existsSync)(file2) ? file2 : void 0);
+  const got = await download(url2, temporary, (0, import_node_fs17.existsSync)(file2) ? file2 : void 0);
   if (got.ok) {
-    if ((0, import_node_fs14.existsSync)(temporary)) (0, import_node_fs14.renameSync)(temporary, file2);
+    if ((0, import_node_fs17.existsSync)(temporary)) (0, import_node_fs17.renameSync)(temporary, file2);
     return good(file2);
   }
-  (0, import_node_fs14.rmSync)(temporary, { force: true });
-  if (!(0, import_node_fs14.existsSync)(file2)) return got;
+  (0, import_node_fs17.rmSync)(temporary, { force: true });
+  if (!(0, import_node_fs17.existsSync)(file2)) return got;
   return good(file2, [
     warning("cache-old", `${got.diagnostics[0].message}: the copy of before is taken`, {
       hint: "it may lack what was released since"
@@ -21660,7 +22177,7 @@ var fetchWidth = 8;
 function readRosdep(workspace, wanted) {
   const diagnostics = [];
   const files = workspace.distro.rosdep.flatMap((file2) => {
-    const text2 = readIf((0, import_node_path16.join)(workspace.root, file2));
+    const text2 = readIf((0, import_node_path19.join)(workspace.root, file2));
     if (text2 === void 0)
       diagnostics.push(error("file-missing", `'rosdep' names ${file2}, which is not there`, { file: workspace.file }));
     return text2 === void 0 ? [] : [{ file: file2, text: text2 }];
@@ -21668,7 +22185,7 @@ function readRosdep(workspace, wanted) {
   const layered2 = layerRosdep(
     files,
     wanted,
-    wanted && (0, import_node_fs15.existsSync)(workspace.state) ? new ParseCache(workspace.state, "rosdep") : void 0
+    wanted && (0, import_node_fs18.existsSync)(workspace.state) ? new ParseCache(workspace.state, "rosdep") : void 0
   );
   if (diagnostics.length) return bad(...diagnostics, ...layered2.diagnostics);
   return layered2;
@@ -21697,7 +22214,7 @@ async function readEntries(workspace, name5) {
     if (read.ok) for (const r of read.value.repositories) repositories.set(r.name, r);
   };
   const text2 = (file2, from) => {
-    const t = readIf((0, import_node_path16.join)(root, file2));
+    const t = readIf((0, import_node_path19.join)(root, file2));
     if (t === void 0)
       diagnostics.push(
         error("file-missing", `${file2} is not there`, {
@@ -21727,7 +22244,7 @@ async function readEntries(workspace, name5) {
       }
       if (!cache) {
         for (const file2 of index.value.files) {
-          const path2 = (0, import_node_path16.join)((0, import_node_path16.dirname)(distro.index), file2);
+          const path2 = (0, import_node_path19.join)((0, import_node_path19.dirname)(distro.index), file2);
           const fileText = text2(path2, distro.index);
           if (fileText !== void 0) merge2(parseDistributionFile(fileText, path2));
         }
@@ -21852,7 +22369,7 @@ async function readDistribution(workspace, name5, lock2, overrides, reporter2) {
     const read2 = readFolder(workspace.root, folder);
     diagnostics.push(...read2.diagnostics.map((d) => ({ file: workspace.file, ...d })));
     if (!read2.ok) continue;
-    const url2 = (0, import_node_path16.join)(workspace.root, folder);
+    const url2 = (0, import_node_path19.join)(workspace.root, folder);
     for (const p of read2.value)
       add(
         {
@@ -22073,7 +22590,7 @@ async function pinCommits(distributions, reporter2) {
 }
 
 // ts-src/read/workspace.ts
-var import_node_path17 = require("node:path");
+var import_node_path20 = require("node:path");
 init_diagnostics();
 init_files();
 async function readWorkspace(file2, given) {
@@ -22085,8 +22602,8 @@ async function readWorkspace(file2, given) {
         hint: "run slipway in a distro repository, name its file with --distro, or make one with `slipway init`"
       })
     );
-  const root = (0, import_node_path17.dirname)(file2);
-  const state = given ?? (0, import_node_path17.join)(root, ".slipway");
+  const root = (0, import_node_path20.dirname)(file2);
+  const state = given ?? (0, import_node_path20.join)(root, ".slipway");
   const memory2 = new ParseCache(state, "distro");
   let distro = memory2.get(text2);
   if (!distro) {
@@ -22100,10 +22617,10 @@ async function readWorkspace(file2, given) {
 }
 
 // ts-src/read/underlay.ts
-var import_node_fs16 = require("node:fs");
-var import_node_path18 = require("node:path");
+var import_node_fs19 = require("node:fs");
+var import_node_path21 = require("node:path");
 var import_node_zlib3 = require("node:zlib");
-var import_node_fs17 = require("node:fs");
+var import_node_fs20 = require("node:fs");
 init_diagnostics();
 init_digest();
 init_files();
@@ -22131,20 +22648,20 @@ async function readUnderlays(workspace) {
 }
 async function readRepository2(workspace, platform2, underlay2) {
   const base = `${underlay2.uri.replace(/\/$/, "")}/dists/${underlay2.suite}`;
-  const folder = (0, import_node_path18.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
-  (0, import_node_fs16.mkdirSync)(folder, { recursive: true });
-  const inRelease = temporaryBeside((0, import_node_path18.join)(folder, "InRelease"));
+  const folder = (0, import_node_path21.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
+  (0, import_node_fs19.mkdirSync)(folder, { recursive: true });
+  const inRelease = temporaryBeside((0, import_node_path21.join)(folder, "InRelease"));
   try {
     const got = await download(`${base}/InRelease`, inRelease);
     if (!got.ok) return got;
-    const key = underlay2.key ? (0, import_node_path18.join)(workspace.root, underlay2.key) : void 0;
+    const key = underlay2.key ? (0, import_node_path21.join)(workspace.root, underlay2.key) : void 0;
     if (key) {
       if (!exists(key)) return bad(error("file-missing", `its key ${underlay2.key} is not there`));
       const ring = `${inRelease}.gpg`;
-      const bytes = (0, import_node_fs17.readFileSync)(key);
+      const bytes = (0, import_node_fs20.readFileSync)(key);
       const dearmored = bytes.toString("latin1").includes("-----BEGIN PGP") ? await run("gpg", ["--batch", "--yes", "--dearmor", "--output", ring, key]) : await run("cp", [key, ring]);
       const checked = dearmored.code === 0 ? await run("gpgv", ["--keyring", ring, inRelease]) : dearmored;
-      (0, import_node_fs16.rmSync)(ring, { force: true });
+      (0, import_node_fs19.rmSync)(ring, { force: true });
       if (checked.code !== 0)
         return bad(
           error(
@@ -22154,7 +22671,7 @@ async function readRepository2(workspace, platform2, underlay2) {
           )
         );
     }
-    const release2 = (0, import_node_fs17.readFileSync)(inRelease, "utf8");
+    const release2 = (0, import_node_fs20.readFileSync)(inRelease, "utf8");
     const architecture2 = platform2.architectures[0];
     const versions = /* @__PURE__ */ new Map();
     for (const component2 of underlay2.components) {
@@ -22171,7 +22688,7 @@ async function readRepository2(workspace, platform2, underlay2) {
     }
     return good(versions);
   } finally {
-    (0, import_node_fs16.rmSync)(inRelease, { force: true });
+    (0, import_node_fs19.rmSync)(inRelease, { force: true });
   }
 }
 async function readIndex2(base, release2, path2, folder) {
@@ -22189,7 +22706,7 @@ async function readIndex2(base, release2, path2, folder) {
     const name5 = `${path2}/Packages${ending}`;
     const digest3 = digests.get(name5);
     if (!digest3) continue;
-    const kept2 = (0, import_node_path18.join)(folder, digest3);
+    const kept2 = (0, import_node_path21.join)(folder, digest3);
     const text2 = readIf(kept2);
     if (text2 !== void 0) return good(text2);
     const file2 = temporaryBeside(kept2);
@@ -22210,11 +22727,11 @@ async function readIndex2(base, release2, path2, folder) {
             `can't unpack ${base}/${name5}: ${unpacked2.stderr.trim() || `xz ended with ${unpacked2.signal ?? unpacked2.code}`}`
           )
         );
-      const whole = unpacked2?.stdout ?? (ending === ".gz" ? (0, import_node_zlib3.gunzipSync)((0, import_node_fs17.readFileSync)(file2)) : (0, import_node_fs17.readFileSync)(file2)).toString("utf8");
+      const whole = unpacked2?.stdout ?? (ending === ".gz" ? (0, import_node_zlib3.gunzipSync)((0, import_node_fs20.readFileSync)(file2)) : (0, import_node_fs20.readFileSync)(file2)).toString("utf8");
       writeWhole(kept2, whole);
       return good(whole);
     } finally {
-      (0, import_node_fs16.rmSync)(file2, { force: true });
+      (0, import_node_fs19.rmSync)(file2, { force: true });
     }
   }
   return bad(error("underlay-index", `${base} has no index of ${path2}`));
@@ -22238,10 +22755,10 @@ var reporter = {
 `)
 };
 async function openWorkspace(values) {
-  const read = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path19.resolve)(values.state));
+  const read = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path22.resolve)(values.state));
   if (!read.ok) return read;
-  const root = (0, import_node_path19.resolve)(read.value.root);
-  return good({ ...read.value, root, state: (0, import_node_path19.resolve)(read.value.state), urlBase: root });
+  const root = (0, import_node_path22.resolve)(read.value.root);
+  return good({ ...read.value, root, state: (0, import_node_path22.resolve)(read.value.state), urlBase: root });
 }
 async function readAndPlan(values, packages, options5 = {}) {
   const inputs = await readValues(values, packages, options5);
@@ -22327,7 +22844,7 @@ async function pinFolders({ workspace, plan: plan2 }) {
       (p, i) => p.source = {
         ...p.source,
         ...pinned.ok ? { tree: pinned.value[i].tree } : {},
-        url: (0, import_node_path19.join)(workspace.urlBase, (0, import_node_path19.relative)(workspace.root, folder))
+        url: (0, import_node_path22.join)(workspace.urlBase, (0, import_node_path22.relative)(workspace.root, folder))
       }
     );
   }
@@ -22336,15 +22853,15 @@ var nothing3 = /* @__PURE__ */ new Map();
 async function planAt(workspace, ref, selection) {
   const folder = await checkoutRef(workspace.root, ref, workspace.state);
   if (!folder.ok) return folder;
-  const file2 = (0, import_node_path19.join)(
+  const file2 = (0, import_node_path22.join)(
     folder.value.folder,
-    (0, import_node_path19.relative)(folder.value.top, workspace.root),
-    (0, import_node_path19.relative)(workspace.root, (0, import_node_path19.resolve)(workspace.file))
+    (0, import_node_path22.relative)(folder.value.top, workspace.root),
+    (0, import_node_path22.relative)(workspace.root, (0, import_node_path22.resolve)(workspace.file))
   );
   const read = await readWorkspace(file2, workspace.state);
   if (!read.ok) return read;
   const then = { ...read.value, urlBase: workspace.urlBase };
-  const lockFile = (0, import_node_path19.join)(then.root, "lock.yaml");
+  const lockFile = (0, import_node_path22.join)(then.root, "lock.yaml");
   const lock2 = exists(lockFile) ? await readLock2(lockFile, then.state) : void 0;
   if (lock2 && !lock2.ok) return lock2;
   return planWorkspace(then, lock2?.value, selection);
@@ -22386,7 +22903,7 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
       writeMessage("slipway abi: name two builds\n");
       return exit.usage;
     }
-    const folder = (0, import_node_fs18.mkdtempSync)((0, import_node_path20.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
+    const folder = (0, import_node_fs21.mkdtempSync)((0, import_node_path23.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
     try {
       let store2;
       if (builds.some((b) => !b.endsWith(".deb"))) {
@@ -22410,18 +22927,18 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
 ` : renderAbi(changes, details));
       return changes.length ? exit.failed : exit.ok;
     } finally {
-      (0, import_node_fs18.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs21.rmSync)(folder, { recursive: true, force: true });
     }
   }
 });
 async function filesOf(store2, build2) {
   if (build2.endsWith(".deb")) {
-    if (!(0, import_node_fs18.existsSync)(build2)) return bad(error("file-missing", "there is no such package", { file: build2 }));
+    if (!(0, import_node_fs21.existsSync)(build2)) return bad(error("file-missing", "there is no such package", { file: build2 }));
     const symbols = build2.replace(
       /^(.*\/)?([^/_]+)_/,
       (_, at2, name5) => `${at2 ?? ""}${name5}-dbgsym_`
     );
-    return good([(0, import_node_path20.resolve)(build2), ...(0, import_node_fs18.existsSync)(symbols) ? [(0, import_node_path20.resolve)(symbols)] : []]);
+    return good([(0, import_node_path23.resolve)(build2), ...(0, import_node_fs21.existsSync)(symbols) ? [(0, import_node_path23.resolve)(symbols)] : []]);
   }
   const record2 = /^[0-9a-f]{8,64}$/.test(build2) ? await recordOf(store2, build2) : void 0;
   if (!record2)
@@ -22441,7 +22958,7 @@ async function recordOf(store2, prefix) {
 }
 
 // ts-src/cli/jobs.ts
-var import_node_path21 = require("node:path");
+var import_node_path24 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -22459,8 +22976,8 @@ function isFunction(object3) {
 function typeStr(obj) {
   return isArray(obj) ? "array" : typeof obj;
 }
-function escapeRegExp(string3) {
-  return string3.replace(/[\-\[\]{}()*+?.,\\\^$|#\s]/g, "\\$&");
+function escapeRegExp(string4) {
+  return string4.replace(/[\-\[\]{}()*+?.,\\\^$|#\s]/g, "\\$&");
 }
 function hasProperty(obj, propName2) {
   return obj != null && typeof obj === "object" && propName2 in obj;
@@ -22469,12 +22986,12 @@ function primitiveHasOwnProperty(primitive, propName2) {
   return primitive != null && typeof primitive !== "object" && primitive.hasOwnProperty && primitive.hasOwnProperty(propName2);
 }
 var regExpTest = RegExp.prototype.test;
-function testRegExp(re2, string3) {
-  return regExpTest.call(re2, string3);
+function testRegExp(re2, string4) {
+  return regExpTest.call(re2, string4);
 }
 var nonSpaceRe = /\S/;
-function isWhitespace(string3) {
-  return !testRegExp(nonSpaceRe, string3);
+function isWhitespace(string4) {
+  return !testRegExp(nonSpaceRe, string4);
 }
 var entityMap = {
   "&": "&amp;",
@@ -22486,8 +23003,8 @@ var entityMap = {
   "`": "&#x60;",
   "=": "&#x3D;"
 };
-function escapeHtml(string3) {
-  return String(string3).replace(/[&<>"'`=\/]/g, function fromEntityMap(s) {
+function escapeHtml(string4) {
+  return String(string4).replace(/[&<>"'`=\/]/g, function fromEntityMap(s) {
     return entityMap[s];
   });
 }
@@ -22642,9 +23159,9 @@ function nestTokens(tokens) {
   }
   return nestedTokens;
 }
-function Scanner(string3) {
-  this.string = string3;
-  this.tail = string3;
+function Scanner(string4) {
+  this.string = string4;
+  this.tail = string4;
   this.pos = 0;
 }
 Scanner.prototype.eos = function eos() {
@@ -22654,10 +23171,10 @@ Scanner.prototype.scan = function scan(re2) {
   var match = this.tail.match(re2);
   if (!match || match.index !== 0)
     return "";
-  var string3 = match[0];
-  this.tail = this.tail.substring(string3.length);
-  this.pos += string3.length;
-  return string3;
+  var string4 = match[0];
+  this.tail = this.tail.substring(string4.length);
+  this.pos += string4.length;
+  return string4;
 };
 Scanner.prototype.scanUntil = function scanUntil(re2) {
   var index = this.tail.search(re2), match;
@@ -23076,7 +23593,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     };
     const made2 = format === "casc" ? renderJobsCasc(input) : renderJobDsl(input);
     if (values.output !== void 0) {
-      writeWhole((0, import_node_path21.resolve)(values.output), made2);
+      writeWhole((0, import_node_path24.resolve)(values.output), made2);
       writeMessage(`wrote ${values.output}: the jobs of ${input.repositories.length + 1} repositories
 `);
     } else writeOutput(made2);
@@ -23085,8 +23602,8 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 });
 
 // ts-src/cli/build.ts
-var import_node_fs49 = require("node:fs");
-var import_node_path56 = require("node:path");
+var import_node_fs51 = require("node:fs");
+var import_node_path59 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
@@ -23098,7 +23615,7 @@ init_files();
 // ts-src/render/log.ts
 var telling = /(^|[\s:])(fatal )?error[: ]|CMake Error|undefined reference|No rule to make target|Traceback \(most recent|ModuleNotFoundError|ImportError|No such file or directory|slipway: error|cannot find -l|E: |not found/i;
 var network = /Could not resolve host|Temporary failure in name resolution|Network is unreachable|unable to access '(?:https?|git):\/\/|Name or service not known|Failed to (?:clone|fetch|download)|fatal: clone of/;
-function tellingPart(log, most5 = 25) {
+function tellingPart(log, most4 = 25) {
   const lines = log.split("\n").map((l) => printable(l.replace(/\x1b\[[0-9;]*m/g, "")).slice(0, 400)).filter((l, i, all) => l.trim() !== "" || all[i - 1]?.trim() !== "");
   const start = Math.max(
     0,
@@ -23107,8 +23624,8 @@ function tellingPart(log, most5 = 25) {
   const first = lines.findIndex(
     (l, i) => i > start && telling.test(l) && !/-Werror|no error|_error|error_|errors?\.|warning:/i.test(l.replace(/error:/g, ""))
   );
-  const at2 = first < 0 ? Math.max(0, lines.length - most5) : Math.max(start, first - 3);
-  return lines.slice(at2, at2 + most5).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
+  const at2 = first < 0 ? Math.max(0, lines.length - most4) : Math.max(start, first - 3);
+  return lines.slice(at2, at2 + most4).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
 }
 var short = (text2) => printable(text2.trim()).slice(0, 300);
 var inPackage = (path2) => path2.replace(/^\/build\/(?:obj\/)?/, "");
@@ -23257,8 +23774,8 @@ function renderHeadline(title, results, faults2, abi2 = []) {
   return `${title}: ${parts.join(", ") || "nothing to do"}
 `;
 }
-function renderOutlook({ cached: cached3, todo, open: open2 }) {
-  return `${cached3} cached, ${todo} to do${open2 ? `, ${open2} that depend on what these turn out to be` : ""}`;
+function renderOutlook({ cached: cached3, todo, open: open3 }) {
+  return `${cached3} cached, ${todo} to do${open3 ? `, ${open3} that depend on what these turn out to be` : ""}`;
 }
 function renderForetold(results) {
   const lines = results.flatMap(
@@ -23275,15 +23792,15 @@ function renderEvent(t, done, total) {
 }
 
 // ts-src/sandbox/doctor.ts
-var import_node_fs20 = require("node:fs");
-var import_node_path23 = require("node:path");
-var import_node_os4 = require("node:os");
+var import_node_fs24 = require("node:fs");
+var import_node_path27 = require("node:path");
+var import_node_os5 = require("node:os");
 init_diagnostics();
 init_files();
 
 // ts-src/sandbox/archive.ts
-var import_node_fs19 = require("node:fs");
-var import_node_path22 = require("node:path");
+var import_node_fs22 = require("node:fs");
+var import_node_path25 = require("node:path");
 init_files();
 var keyrings = {
   debian: "/usr/share/keyrings/debian-archive-keyring.gpg",
@@ -23291,18 +23808,18 @@ var keyrings = {
 };
 var pockets = { debian: ["", "-updates", "-security"], ubuntu: ["", "-updates", "-security"] };
 function hostSources(platform2, root = "/") {
-  const folder = (0, import_node_path22.join)(root, "etc/apt/sources.list.d");
+  const folder = (0, import_node_path25.join)(root, "etc/apt/sources.list.d");
   let names2 = [];
   try {
-    names2 = (0, import_node_fs19.readdirSync)(folder).sort();
+    names2 = (0, import_node_fs22.readdirSync)(folder).sort();
   } catch {
   }
   const found2 = [
-    readIf((0, import_node_path22.join)(root, "etc/apt/sources.list")) ?? "",
-    ...names2.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path22.join)(folder, n)) ?? "")
+    readIf((0, import_node_path25.join)(root, "etc/apt/sources.list")) ?? "",
+    ...names2.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path25.join)(folder, n)) ?? "")
   ].flatMap(parseOneLine);
   for (const n of names2.filter((n2) => n2.endsWith(".sources")))
-    found2.push(...parseDeb822(readIf((0, import_node_path22.join)(folder, n)) ?? ""));
+    found2.push(...parseDeb822(readIf((0, import_node_path25.join)(folder, n)) ?? ""));
   const suites = pockets[platform2.os].map((p) => platform2.release + p);
   const own3 = found2.filter(
     (s) => suites.includes(s.suite.replace("/updates", "-security")) && (!s.signedBy || s.signedBy.startsWith(keyrings[platform2.os].replace(/\.gpg$/, "")))
@@ -23347,7 +23864,7 @@ function baseSources(platform2, distroRoot, hostRoot = "/") {
   };
   const { mirror } = platform2;
   if (mirror) {
-    const signedBy = mirror.key ? (0, import_node_path22.join)(distroRoot, mirror.key) : mirror.trusted ? void 0 : keyrings[platform2.os];
+    const signedBy = mirror.key ? (0, import_node_path25.join)(distroRoot, mirror.key) : mirror.trusted ? void 0 : keyrings[platform2.os];
     return {
       from: "mirror",
       lines: (mirror.suites ?? [platform2.release]).map(
@@ -23366,7 +23883,7 @@ function baseSources(platform2, distroRoot, hostRoot = "/") {
 }
 var underlaySources = (platform2, distroRoot) => Object.entries(platform2.underlays).sort(([a], [b]) => a < b ? -1 : 1).flatMap(
   ([, u]) => u.uri ? [
-    `deb [${u.key ? `signed-by=${(0, import_node_path22.join)(distroRoot, u.key)}` : "trusted=yes"}] ${u.uri} ${u.suite} ${u.components.join(" ")}`
+    `deb [${u.key ? `signed-by=${(0, import_node_path25.join)(distroRoot, u.key)}` : "trusted=yes"}] ${u.uri} ${u.suite} ${u.components.join(" ")}`
   ] : []
 );
 function mmdebstrapCommand(platform2, architecture2, sources, target, lists, options5) {
@@ -23396,6 +23913,142 @@ function mmdebstrapCommand(platform2, architecture2, sources, target, lists, opt
 ` } : { args, input: void 0 };
 }
 
+// ts-src/sandbox/control-groups.ts
+var import_node_crypto4 = require("node:crypto");
+var import_node_fs23 = require("node:fs");
+var import_node_path26 = require("node:path");
+var mountRoot = "/sys/fs/cgroup";
+var found;
+function controlGroups() {
+  return found ??= process.getuid?.() === 0 ? unified() ?? separate() : [];
+}
+function unified() {
+  try {
+    const offered = (0, import_node_fs23.readFileSync)((0, import_node_path26.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
+    if (!["memory", "pids"].every((c) => offered.includes(c))) return void 0;
+    (0, import_node_fs23.writeFileSync)((0, import_node_path26.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
+    const hierarchy = { root: mountRoot, version: 2, controllers: ["memory", "pids"] };
+    return usable(hierarchy) ? [hierarchy] : void 0;
+  } catch {
+    return void 0;
+  }
+}
+var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs23.existsSync)((0, import_node_path26.join)(h.root, "cgroup.procs")) && usable(h));
+function ownGroup(controller) {
+  const line = (0, import_node_fs23.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
+  const own3 = (0, import_node_path26.join)(mountRoot, controller, line?.split(":").slice(2).join(":") ?? "");
+  return (0, import_node_fs23.existsSync)((0, import_node_path26.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path26.join)(mountRoot, controller);
+}
+function usable(hierarchy) {
+  sweep(hierarchy);
+  const group = (0, import_node_path26.join)(hierarchy.root, name4());
+  try {
+    (0, import_node_fs23.mkdirSync)(group);
+    (0, import_node_fs23.rmdirSync)(group);
+    return true;
+  } catch {
+    return false;
+  }
+}
+var name4 = () => `slipway-${process.pid}-${(0, import_node_crypto4.randomBytes)(4).toString("hex")}`;
+function sweep({ root }) {
+  try {
+    for (const entry of (0, import_node_fs23.readdirSync)(root)) {
+      const pid = /^slipway-(\d+)-[0-9a-f]{8}$/.exec(entry)?.[1];
+      if (pid && !(0, import_node_fs23.existsSync)(`/proc/${pid}`)) remove((0, import_node_path26.join)(root, entry));
+    }
+  } catch {
+  }
+}
+function remove(group) {
+  try {
+    (0, import_node_fs23.rmdirSync)(group);
+  } catch {
+  }
+}
+function openGroup(limits) {
+  const hierarchies = controlGroups();
+  if (!hierarchies.some((h) => h.controllers.includes("memory"))) return void 0;
+  const own3 = name4();
+  const made2 = [];
+  try {
+    for (const hierarchy of hierarchies) {
+      const folder = (0, import_node_path26.join)(hierarchy.root, own3);
+      (0, import_node_fs23.mkdirSync)(folder);
+      made2.push({ folder, hierarchy });
+      if (hierarchy.controllers.includes("pids")) (0, import_node_fs23.writeFileSync)((0, import_node_path26.join)(folder, "pids.max"), String(limits.processes));
+      if (hierarchy.controllers.includes("memory")) limitMemory(folder, hierarchy.version, limits.memory);
+    }
+  } catch {
+    for (const { folder } of made2) remove(folder);
+    return void 0;
+  }
+  return {
+    folders: made2.map((m) => m.folder),
+    close() {
+      const met = made2.map((m) => limitMet(m.folder, m.hierarchy)).find((m) => m !== void 0);
+      for (const { folder } of made2) remove(folder);
+      return met;
+    }
+  };
+}
+function limitMemory(folder, version2, bytes) {
+  (0, import_node_fs23.writeFileSync)((0, import_node_path26.join)(folder, version2 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
+  const swap = (0, import_node_path26.join)(folder, version2 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
+  if ((0, import_node_fs23.existsSync)(swap)) (0, import_node_fs23.writeFileSync)(swap, version2 === 2 ? "0" : String(bytes));
+}
+function limitMet(folder, { version: version2, controllers }) {
+  const count2 = (file2, key) => {
+    try {
+      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs23.readFileSync)((0, import_node_path26.join)(folder, file2), "utf8"))?.[1] ?? 0);
+    } catch {
+      return 0;
+    }
+  };
+  if (controllers.includes("memory") && count2(version2 === 2 ? "memory.events" : "memory.oom_control", "oom_kill"))
+    return "memory";
+  return controllers.includes("pids") && count2("pids.events", "max") ? "processes" : void 0;
+}
+
+// ts-src/sandbox/limits.ts
+var import_node_os4 = require("node:os");
+var defaultLimits = () => ({
+  memory: Math.floor((0, import_node_os4.totalmem)() * 0.75),
+  processes: 8192,
+  temporary: Math.floor((0, import_node_os4.totalmem)() * 0.25)
+});
+function countsProcesses(kernel = (0, import_node_os4.release)()) {
+  const [major = 0, minor = 0] = kernel.split(".").map(Number);
+  return major > 6 || major === 6 && minor >= 14;
+}
+
+// ts-src/sandbox/subordinate-ids.ts
+var parse6 = (text2) => text2.split("\n").flatMap((line) => {
+  const m = /^([^:]+):(\d+):(\d+)$/.exec(line.trim());
+  return m ? [{ owner: m[1] ?? "", first: Number(m[2]), count: Number(m[3]) }] : [];
+});
+var overlap = (a, b) => a.first < b.first + b.count && b.first < a.first + a.count;
+var needed = 65536;
+function idProblem(file2, text2, user, users) {
+  const all = parse6(text2);
+  const mine = (r) => r.owner === user.name || r.owner === String(user.id);
+  const own3 = all.filter(mine);
+  const free = Math.max(1e5, ...all.map((r) => r.first + r.count));
+  if (!own3.some((r) => r.count >= needed))
+    return { what: `${user.name} has no ${needed} subordinate ids in ${file2}`, free };
+  for (const range of own3) {
+    const other = all.find((r) => !mine(r) && overlap(r, range));
+    if (other) return { what: `${user.name} and ${other.owner} have the same subordinate ids in ${file2}`, free };
+    const real = users.split("\n").find((line) => {
+      const [name5, , id] = line.split(":");
+      return id && name5 !== user.name && Number(id) >= range.first && Number(id) < range.first + range.count;
+    });
+    if (real)
+      return { what: `the subordinate ids of ${user.name} in ${file2} hold the user ${real.split(":")[0]}`, free };
+  }
+  return void 0;
+}
+
 // ts-src/sandbox/doctor.ts
 var always = [
   { command: "git", package: "git", why: "fetches sources" },
@@ -23412,37 +24065,78 @@ var always = [
 var toolsFor = (driver, plain2) => [
   ...always,
   ...driver === "docker" ? [{ command: "docker", package: "docker.io", why: "runs builds with --driver docker" }] : [],
-  ...plain2 ? [{ command: "newuidmap", package: "uidmap", why: "lets a plain user make roots" }] : []
+  ...plain2 || driver === "unshare" ? [{ command: "newuidmap", package: "uidmap", why: "maps ids of user namespaces" }] : []
 ];
 var keyrings2 = {
   debian: { file: keyrings.debian, package: "debian-archive-keyring" },
   ubuntu: { file: keyrings.ubuntu, package: "ubuntu-keyring" }
 };
-var inPath = (command) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs20.existsSync)((0, import_node_path23.join)(d, command)));
+var inPath = (command) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs24.existsSync)((0, import_node_path27.join)(d, command)));
+var appArmorProfile = "abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile slipway-unshare /usr/bin/unshare flags=(unconfined) {\\n  userns,\\n}\\n";
+function dockerPackages(known2) {
+  return known2("docker-cli") ? ["docker.io", "docker-cli"] : ["docker.io"];
+}
+async function clientPackage() {
+  const policy = await run("apt-cache", ["policy", "docker-cli"]);
+  return dockerPackages(() => /^ {2}Candidate: (?!\(none\))/m.test(policy.stdout)).join(" ");
+}
+var roomNeeded = 10 * 2 ** 30;
+function describeMachine(state) {
+  const limits = defaultLimits();
+  const gib = (bytes) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  const groups = controlGroups();
+  const counted = groups.some((h) => h.controllers.includes("memory")) ? `counted by control groups (version ${groups[0]?.version ?? 1})` : "for each process (this machine gives slipway no control group of memory)";
+  const counting = groups.some((h) => h.controllers.includes("pids")) || countsProcesses();
+  const lines = [
+    `limits of a task: ${gib(limits.memory)} of memory, ${counted}; ${counting ? `${limits.processes} processes` : "processes are not limited (Linux before 6.14, no control group)"}; ${gib(limits.temporary)} in /tmp`
+  ];
+  const findings = [];
+  let at2 = state;
+  while (!(0, import_node_fs24.existsSync)(at2) && (0, import_node_path27.dirname)(at2) !== at2) at2 = (0, import_node_path27.dirname)(at2);
+  try {
+    const { bavail, bsize } = (0, import_node_fs24.statfsSync)(at2);
+    const room = bavail * bsize;
+    lines.push(`room in ${at2}: ${gib(room)}`);
+    if (room < roomNeeded)
+      findings.push({
+        what: `${at2} has ${gib(room)} of room; a base system with its layers and a build take ${gib(roomNeeded)}`,
+        fix: "slipway clean, or --state on another disk"
+      });
+  } catch {
+  }
+  return { lines, findings };
+}
 async function examine(driver, systems) {
   const findings = [];
   const plain2 = process.getuid() !== 0;
   for (const t of toolsFor(driver, plain2))
-    if (!inPath(t.command)) findings.push({ what: `${t.command} (${t.why}) is not installed`, package: t.package });
+    if (!inPath(t.command))
+      findings.push({
+        what: `${t.command} (${t.why}) is not installed`,
+        package: t.command === "docker" ? await clientPackage() : t.package
+      });
   for (const os of new Set(systems)) {
     const ring = keyrings2[os];
-    if (!(0, import_node_fs20.existsSync)(ring.file))
+    if (!(0, import_node_fs24.existsSync)(ring.file))
       findings.push({ what: `the keyring of ${os}'s archive is not installed`, package: ring.package });
   }
   if (plain2 && driver === "unshare") {
-    const name5 = (0, import_node_os4.userInfo)().username;
-    const has = (file2) => (readIf(file2) ?? "").split("\n").some(
-      (l) => (l.startsWith(`${name5}:`) || l.startsWith(`${process.getuid()}:`)) && Number(l.split(":")[2]) >= 65536
-    );
-    if (!has("/etc/subuid") || !has("/etc/subgid"))
+    const user = { name: (0, import_node_os5.userInfo)().username, id: process.getuid() };
+    const users = readIf("/etc/passwd") ?? "";
+    const problems = ["/etc/subuid", "/etc/subgid"].flatMap((f) => idProblem(f, readIf(f) ?? "", user, users) ?? []);
+    if (problems[0]) {
+      const first = Math.max(...problems.map((p) => p.free ?? 0));
+      const range = `${first}-${first + 65535}`;
+      const taken = problems.filter((p) => /same|hold/.test(p.what)).length > 0;
       findings.push({
-        what: `${name5} has no subordinate ids`,
-        fix: `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${name5}`
+        what: problems.map((p) => p.what).join("; "),
+        fix: `${taken ? `remove the line of ${user.name} from /etc/subuid and /etc/subgid, then ` : ""}sudo usermod --add-subuids ${range} --add-subgids ${range} ${user.name}`
       });
-    if (readIf("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")?.trim() === "1")
+    }
+    if (readIf("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")?.trim() === "1" && await refusedNamespaces() !== void 0)
       findings.push({
         what: "AppArmor keeps plain users from making user namespaces (Ubuntu 24.04 does)",
-        fix: "echo kernel.apparmor_restrict_unprivileged_userns=0 | sudo tee /etc/sysctl.d/60-slipway.conf && sudo sysctl --system"
+        fix: `printf '${appArmorProfile}' | sudo tee /etc/apparmor.d/slipway-unshare >/dev/null && sudo apparmor_parser -r /etc/apparmor.d/slipway-unshare`
       });
     if (readIf("/proc/sys/kernel/unprivileged_userns_clone")?.trim() === "0")
       findings.push({
@@ -23453,7 +24147,7 @@ async function examine(driver, systems) {
   if (!findings.length && driver === "docker" && (await run("docker", ["info"])).code !== 0)
     findings.push({
       what: "the docker daemon does not answer",
-      fix: `${plain2 ? "sudo " : ""}systemctl start docker${plain2 ? `; sudo usermod -aG docker ${(0, import_node_os4.userInfo)().username}` : ""}`
+      fix: `${plain2 ? "sudo " : ""}systemctl start docker${plain2 ? `; sudo usermod -aG docker ${(0, import_node_os5.userInfo)().username}` : ""}`
     });
   const refused2 = !findings.length && plain2 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused2)
@@ -23493,7 +24187,7 @@ async function missingTools(driver, plan2) {
   const plain2 = process.getuid() !== 0;
   const lacking = toolsFor(driver, plain2).filter((t) => !inPath(t.command));
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
-  const rings = [...new Set(systems)].filter((os) => !(0, import_node_fs20.existsSync)(keyrings2[os].file)).map((os) => keyrings2[os].package);
+  const rings = [...new Set(systems)].filter((os) => !(0, import_node_fs24.existsSync)(keyrings2[os].file)).map((os) => keyrings2[os].package);
   const names2 = [.../* @__PURE__ */ new Set([...lacking.map((t) => t.package), ...rings])].sort();
   const refused2 = !names2.length && plain2 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused2)
@@ -23510,44 +24204,44 @@ async function missingTools(driver, plan2) {
 }
 
 // ts-src/sandbox/scratch.ts
-var import_node_crypto4 = require("node:crypto");
-var import_node_fs21 = require("node:fs");
-var import_node_path24 = require("node:path");
+var import_node_crypto5 = require("node:crypto");
+var import_node_fs25 = require("node:fs");
+var import_node_path28 = require("node:path");
 var session;
 async function openScratch(state, driver) {
-  const all = (0, import_node_path24.join)(state, "work");
-  (0, import_node_fs21.mkdirSync)(all, { recursive: true });
-  for (const name6 of (0, import_node_fs21.readdirSync)(all)) {
+  const all = (0, import_node_path28.join)(state, "work");
+  (0, import_node_fs25.mkdirSync)(all, { recursive: true });
+  for (const name6 of (0, import_node_fs25.readdirSync)(all)) {
     if (name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path24.join)(all, `${name6}.lock`), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path28.join)(all, `${name6}.lock`), "true"]);
     if (free.code !== 0) continue;
-    await driver.remove((0, import_node_path24.join)(all, name6));
-    (0, import_node_fs21.rmSync)((0, import_node_path24.join)(all, `${name6}.lock`), { force: true });
+    await driver.remove((0, import_node_path28.join)(all, name6));
+    (0, import_node_fs25.rmSync)((0, import_node_path28.join)(all, `${name6}.lock`), { force: true });
   }
-  const name5 = `${process.pid}-${(0, import_node_crypto4.randomBytes)(4).toString("hex")}`;
-  await holdMutex((0, import_node_path24.join)(all, `${name5}.lock`));
-  session = (0, import_node_path24.join)(all, name5);
-  (0, import_node_fs21.mkdirSync)(session, { recursive: true });
+  const name5 = `${process.pid}-${(0, import_node_crypto5.randomBytes)(4).toString("hex")}`;
+  await holdMutex((0, import_node_path28.join)(all, `${name5}.lock`));
+  session = (0, import_node_path28.join)(all, name5);
+  (0, import_node_fs25.mkdirSync)(session, { recursive: true });
 }
 function newScratch(state) {
-  const folder = (0, import_node_path24.join)(session ?? (0, import_node_path24.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto4.randomBytes)(6).toString("hex"));
-  (0, import_node_fs21.mkdirSync)(folder, { recursive: true });
+  const folder = (0, import_node_path28.join)(session ?? (0, import_node_path28.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto5.randomBytes)(6).toString("hex"));
+  (0, import_node_fs25.mkdirSync)(folder, { recursive: true });
   return folder;
 }
 async function closeScratch(driver) {
   if (!session) return;
   try {
-    (0, import_node_fs21.rmdirSync)(session);
+    (0, import_node_fs25.rmdirSync)(session);
   } catch {
     await driver.remove(session);
   }
-  (0, import_node_fs21.rmSync)(`${session}.lock`, { force: true });
+  (0, import_node_fs25.rmSync)(`${session}.lock`, { force: true });
 }
 
 // ts-src/publish/channel.ts
-var import_node_fs26 = require("node:fs");
-var import_node_path28 = require("node:path");
-var import_node_os5 = require("node:os");
+var import_node_fs30 = require("node:fs");
+var import_node_path32 = require("node:path");
+var import_node_os6 = require("node:os");
 init_diagnostics();
 init_digest();
 
@@ -23573,7 +24267,7 @@ init_diagnostics();
 init_diagnostics();
 
 // ts-src/publish/deb.ts
-var import_node_fs22 = require("node:fs");
+var import_node_fs26 = require("node:fs");
 var import_node_zlib4 = require("node:zlib");
 
 // ts-src/publish/archive-members.ts
@@ -23613,7 +24307,7 @@ function joinDeb(parts, seconds) {
     ...member(parts.dataName, parts.data)
   ]);
 }
-function readTar(bytes, at2) {
+function readTar2(bytes, at2) {
   const entries = [];
   while (at2 + 512 <= bytes.length && bytes[at2] !== 0) {
     const header = bytes.subarray(at2, at2 + 512);
@@ -23658,12 +24352,12 @@ async function controlStanzas(files) {
   const stanzas = new Array(files.length);
   const compressed = { xz: [], zst: [] };
   const take = (at2, tar) => {
-    const entry = tar && controlEntry(readTar(tar, 0)?.entries ?? []);
+    const entry = tar && controlEntry(readTar2(tar, 0)?.entries ?? []);
     const stanza = entry && tidy(entry.content.toString("utf8"));
     if (stanza !== void 0 && isOf(stanza, files[at2].name)) stanzas[at2] = stanza;
   };
   files.forEach((file2, at2) => {
-    const parts = debParts((0, import_node_fs22.readFileSync)(file2.path));
+    const parts = debParts((0, import_node_fs26.readFileSync)(file2.path));
     const kind = parts && /\.tar(?:\.(gz|xz|zst))?$/.exec(parts.controlName);
     if (!kind) return;
     if (kind[1] === "xz" || kind[1] === "zst") compressed[kind[1]].push({ at: at2, control: parts.control });
@@ -23675,7 +24369,7 @@ async function controlStanzas(files) {
     const together2 = await unpacked(kind, Buffer.concat(all.map((c) => c.control)));
     let next2 = 0;
     for (const { at: at2 } of all) {
-      const tar = together2 && readTar(together2, next2);
+      const tar = together2 && readTar2(together2, next2);
       if (!tar) break;
       const entry = controlEntry(tar.entries);
       const stanza = entry && tidy(entry.content.toString("utf8"));
@@ -23702,7 +24396,7 @@ async function repackDeb(file2, from, to, seconds) {
   const kind = parts && /\.tar(?:\.(gz|xz|zst))?$/.exec(parts.controlName);
   if (!kind) return void 0;
   const tar = kind[1] === "xz" || kind[1] === "zst" ? await unpacked(kind[1], parts.control) : kind[1] === "gz" ? unzipped2(parts.control) : parts.control;
-  const entries = tar && readTar(tar, 0)?.entries;
+  const entries = tar && readTar2(tar, 0)?.entries;
   const control = entries && controlEntry(entries);
   if (!control || fieldOf(control.content.toString("utf8"), "Version") !== from) return void 0;
   const text2 = control.content.toString("utf8").replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
@@ -23711,7 +24405,7 @@ async function repackDeb(file2, from, to, seconds) {
 }
 
 // ts-src/publish/indices.ts
-var import_node_crypto5 = require("node:crypto");
+var import_node_crypto6 = require("node:crypto");
 var import_node_zlib5 = require("node:zlib");
 function poolPath(stanza, file2) {
   const source = (fieldOf(stanza, "Source") ?? fieldOf(stanza, "Package") ?? "unknown").replace(/ .*$/, "");
@@ -23737,7 +24431,7 @@ function readPackages2(text2) {
 var renderPackages = (entries) => entries.map((e) => `${e}
 `).join("");
 function renderRelease(fields, files) {
-  const sums = (name5) => files.map((f) => ` ${(0, import_node_crypto5.createHash)(name5).update(f.data).digest("hex")} ${f.data.length} ${f.path}
+  const sums = (name5) => files.map((f) => ` ${(0, import_node_crypto6.createHash)(name5).update(f.data).digest("hex")} ${f.data.length} ${f.path}
 `).join("");
   return [
     `Origin: ${fields.origin}`,
@@ -24160,8 +24854,8 @@ async function knownPool(store2, channel2, endpoint) {
 }
 
 // ts-src/publish/raise.ts
-var import_node_fs23 = require("node:fs");
-var import_node_path25 = require("node:path");
+var import_node_fs27 = require("node:fs");
+var import_node_path29 = require("node:path");
 async function raiseVersions(input) {
   const { store: store2, suites, now, versions, stamp } = input;
   const all = {};
@@ -24190,27 +24884,27 @@ async function repackAll({ store: store2, scratch, stamp }, held, to) {
   const value2 = [];
   for (const file2 of held.files) {
     const path2 = await store2.path(file2);
-    const packed2 = path2 && await repackDeb((0, import_node_fs23.readFileSync)(path2), held.version, to, stampSeconds(stamp));
+    const packed2 = path2 && await repackDeb((0, import_node_fs27.readFileSync)(path2), held.version, to, stampSeconds(stamp));
     if (!packed2) return { ok: false, lost: [file2.sha256] };
     const [name5, , architecture2] = file2.name.replace(/\.deb$/, "").split("_");
-    const target = (0, import_node_path25.join)(scratch, debFile(name5, to, architecture2));
-    (0, import_node_fs23.writeFileSync)(target, packed2);
+    const target = (0, import_node_path29.join)(scratch, debFile(name5, to, architecture2));
+    (0, import_node_fs27.writeFileSync)(target, packed2);
     value2.push(await store2.put(target));
-    (0, import_node_fs23.rmSync)(target, { force: true });
+    (0, import_node_fs27.rmSync)(target, { force: true });
   }
   return { ok: true, value: value2 };
 }
 
 // ts-src/publish/signing.ts
-var import_node_fs25 = require("node:fs");
-var import_node_path27 = require("node:path");
+var import_node_fs29 = require("node:fs");
+var import_node_path31 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/publish/signing-room.ts
-var import_node_child_process3 = require("node:child_process");
-var import_node_fs24 = require("node:fs");
-var import_node_path26 = require("node:path");
+var import_node_child_process4 = require("node:child_process");
+var import_node_fs28 = require("node:fs");
+var import_node_path30 = require("node:path");
 var hold = `set -eu
 read -r pid rest < /proc/self/stat
 mount -t tmpfs -o mode=0700,nosuid,nodev,noexec,size=64m tmpfs /dev/shm
@@ -24241,16 +24935,16 @@ async function openRoom() {
   };
 }
 async function watchedRoom() {
-  const folder = (0, import_node_fs24.mkdtempSync)("/dev/shm/slipway-");
+  const folder = (0, import_node_fs28.mkdtempSync)("/dev/shm/slipway-");
   const held = await holder("sh", ["-c", watch, "watch", folder]);
   if (!held) throw new Error("sh could not be started");
-  const home = (0, import_node_path26.join)(folder, "g");
+  const home = (0, import_node_path30.join)(folder, "g");
   await run("mkdir", ["-m", "700", home]);
   return { home, run, close: held.end };
 }
 function holder(command, args) {
   return new Promise((resolve16) => {
-    const child = (0, import_node_child_process3.spawn)(command, args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
+    const child = (0, import_node_child_process4.spawn)(command, args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
     const ended = new Promise((done) => child.once("close", () => done()));
     child.once("error", () => resolve16(void 0));
     child.once("exit", () => resolve16(void 0));
@@ -24310,7 +25004,7 @@ async function importKeys(room, keys) {
   for (const { file: file2, passphrase } of keys) {
     let descriptor;
     try {
-      descriptor = (0, import_node_fs25.openSync)(file2, "r");
+      descriptor = (0, import_node_fs29.openSync)(file2, "r");
     } catch (e) {
       return bad(
         error("signing-key", `the file with the secret key can't be read: ${e.code}`, {
@@ -24323,7 +25017,7 @@ async function importKeys(room, keys) {
 `,
       descriptors: [descriptor]
     });
-    (0, import_node_fs25.closeSync)(descriptor);
+    (0, import_node_fs29.closeSync)(descriptor);
     if (imported.code !== 0)
       return bad(
         error("signing-key", `gpg can't read the secret key: ${lastLine2(imported)}`, {
@@ -24361,7 +25055,7 @@ async function bringMadeKey(room, key) {
     "never"
   ]);
   if (made2.code !== 0) return failed("make a key", made2);
-  (0, import_node_fs25.mkdirSync)(key.home, { recursive: true, mode: 448 });
+  (0, import_node_fs29.mkdirSync)(key.home, { recursive: true, mode: 448 });
   const kept2 = await room.run("sh", ["-c", copyHome, "copy", room.home, key.home]);
   return kept2.code === 0 ? good(void 0) : failed("keep the key", kept2);
 }
@@ -24391,7 +25085,7 @@ async function signerOf(at2, keys) {
   });
 }
 async function commandSigner({ command, publicKey }) {
-  const text2 = exists(publicKey) ? (0, import_node_fs25.readFileSync)(publicKey, "utf8") : "";
+  const text2 = exists(publicKey) ? (0, import_node_fs29.readFileSync)(publicKey, "utf8") : "";
   const shown3 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
   const fingerprints = fingerprintsIn(shown3.stdout);
   if (!fingerprints.length || !isWholeKey(text2))
@@ -24417,9 +25111,9 @@ async function commandSigner({ command, publicKey }) {
   });
 }
 var isWholeKey = (text2) => text2?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
-var keyOf = (named3, state, organization) => named3 === void 0 ? { kind: "made", home: (0, import_node_path27.join)(state, "gnupg"), name: organization } : {
+var keyOf = (named3, state, organization) => named3 === void 0 ? { kind: "made", home: (0, import_node_path31.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
-  home: process.env.GNUPGHOME ?? (0, import_node_path27.join)(process.env.HOME ?? "/root", ".gnupg"),
+  home: process.env.GNUPGHOME ?? (0, import_node_path31.join)(process.env.HOME ?? "/root", ".gnupg"),
   keys: [named3]
 };
 function keyFromEnvironment(env) {
@@ -24440,7 +25134,7 @@ function renderTable(head, rows) {
 `
   ).join("");
 }
-var someOf = (names2, most5, count2 = names2.length) => count2 > most5 + 1 ? `${names2.slice(0, most5).join(", ")} and ${count2 - most5} more` : names2.join(", ");
+var someOf = (names2, most4, count2 = names2.length) => count2 > most4 + 1 ? `${names2.slice(0, most4).join(", ")} and ${count2 - most4} more` : names2.join(", ");
 
 // ts-src/publish/selection.ts
 init_diagnostics();
@@ -24648,7 +25342,7 @@ var folderChannel = (output) => `folder-${sha256(output).slice(0, 16)}`;
 var whoPublishes = (env) => (env.BUILD_USER_ID || env.BUILD_URL || env.USER || safeUser()).replace(/[^\x20-\x7e]/g, "?").slice(0, 200);
 function safeUser() {
   try {
-    return (0, import_node_os5.userInfo)().username;
+    return (0, import_node_os6.userInfo)().username;
   } catch {
     return "unknown";
   }
@@ -24684,8 +25378,8 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   }
   if (!input.partial) dropArchitectures(next2, runs, names2);
   if (!names2.size) return good({ sources: [], lost: [] });
-  const scratch = (0, import_node_path28.join)(input.state, "incoming");
-  (0, import_node_fs26.mkdirSync)(scratch, { recursive: true });
+  const scratch = (0, import_node_path32.join)(input.state, "incoming");
+  (0, import_node_fs30.mkdirSync)(scratch, { recursive: true });
   const raised = await raiseVersions({
     store: store2,
     scratch,
@@ -24742,7 +25436,7 @@ function sourcesOf(endpoint, suites, names2, signer) {
       uri: endpoint.uri,
       suite: name5,
       architectures: Object.keys(suites).filter((key) => key.startsWith(`${name5}/`)).sort().map((key) => key.slice(name5.length + 1)),
-      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path28.join)(endpoint.folder, "key.asc"),
+      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path32.join)(endpoint.folder, "key.asc"),
       key: signer.publicKey
     })
   );
@@ -24777,8 +25471,8 @@ var repositorySettings = (distro) => ({
 });
 
 // ts-src/publish/folder-endpoint.ts
-var import_node_fs27 = require("node:fs");
-var import_node_path29 = require("node:path");
+var import_node_fs31 = require("node:fs");
+var import_node_path33 = require("node:path");
 init_files();
 init_digest();
 var FolderEndpoint = class {
@@ -24794,7 +25488,7 @@ var FolderEndpoint = class {
   uri;
   width = 4;
   blobs;
-  path = (name5) => (0, import_node_path29.join)(this.folder, name5);
+  path = (name5) => (0, import_node_path33.join)(this.folder, name5);
   during(_purpose, work2) {
     return withMutex(this.path(".slipway.lock"), work2);
   }
@@ -24803,7 +25497,7 @@ var FolderEndpoint = class {
   }
   has(name5, size) {
     try {
-      return (0, import_node_fs27.statSync)(this.path(name5)).size === size;
+      return (0, import_node_fs31.statSync)(this.path(name5)).size === size;
     } catch {
       return false;
     }
@@ -24812,9 +25506,9 @@ var FolderEndpoint = class {
     const path2 = this.path(name5);
     const there = await this.compare(path2, file2.sha256, file2.size);
     if (there) return there;
-    (0, import_node_fs27.mkdirSync)((0, import_node_path29.dirname)(path2), { recursive: true });
+    (0, import_node_fs31.mkdirSync)((0, import_node_path33.dirname)(path2), { recursive: true });
     try {
-      (0, import_node_fs27.linkSync)(file2.path, path2);
+      (0, import_node_fs31.linkSync)(file2.path, path2);
       return "written";
     } catch (e) {
       const { code } = e;
@@ -24823,13 +25517,13 @@ var FolderEndpoint = class {
     }
     const temporary = temporaryBeside(path2);
     try {
-      (0, import_node_fs27.copyFileSync)(file2.path, temporary);
-      const handle = (0, import_node_fs27.openSync)(temporary, "r");
-      (0, import_node_fs27.fsyncSync)(handle);
-      (0, import_node_fs27.closeSync)(handle);
+      (0, import_node_fs31.copyFileSync)(file2.path, temporary);
+      const handle = (0, import_node_fs31.openSync)(temporary, "r");
+      (0, import_node_fs31.fsyncSync)(handle);
+      (0, import_node_fs31.closeSync)(handle);
       return this.claim(temporary, path2) ? "written" : await this.compare(path2, file2.sha256, file2.size) ?? "other";
     } finally {
-      (0, import_node_fs27.rmSync)(temporary, { force: true });
+      (0, import_node_fs31.rmSync)(temporary, { force: true });
     }
   }
   async placeData(name5, data) {
@@ -24841,13 +25535,13 @@ var FolderEndpoint = class {
       writeWhole(temporary, data);
       return this.claim(temporary, path2) ? "written" : await this.compare(path2, sha256(data), data.length) ?? "other";
     } finally {
-      (0, import_node_fs27.rmSync)(temporary, { force: true });
+      (0, import_node_fs31.rmSync)(temporary, { force: true });
     }
   }
   /** Gives a file its name where nothing has it yet. */
   claim(temporary, path2) {
     try {
-      (0, import_node_fs27.linkSync)(temporary, path2);
+      (0, import_node_fs31.linkSync)(temporary, path2);
       return true;
     } catch (e) {
       if (e.code !== "EEXIST") throw e;
@@ -24861,13 +25555,13 @@ var FolderEndpoint = class {
   async compare(path2, digest3, size) {
     let there;
     try {
-      there = (0, import_node_fs27.statSync)(path2).size;
+      there = (0, import_node_fs31.statSync)(path2).size;
     } catch {
       return void 0;
     }
     if (there === size && await sha256File(path2) === digest3) return "there";
     if (there >= size) return "other";
-    (0, import_node_fs27.rmSync)(path2, { force: true });
+    (0, import_node_fs31.rmSync)(path2, { force: true });
     return void 0;
   }
   put(name5, data) {
@@ -24878,7 +25572,7 @@ var FolderEndpoint = class {
   replace(name5, data, before2) {
     let now;
     try {
-      now = sha256((0, import_node_fs27.readFileSync)(this.path(name5)));
+      now = sha256((0, import_node_fs31.readFileSync)(this.path(name5)));
     } catch (e) {
       if (e.code !== "ENOENT") throw e;
     }
@@ -24891,9 +25585,9 @@ var FolderEndpoint = class {
   }
   async remove(name5) {
     await this.blobs.remove(name5);
-    for (let at2 = (0, import_node_path29.dirname)(name5); at2.includes("/"); at2 = (0, import_node_path29.dirname)(at2)) {
+    for (let at2 = (0, import_node_path33.dirname)(name5); at2.includes("/"); at2 = (0, import_node_path33.dirname)(at2)) {
       try {
-        (0, import_node_fs27.rmdirSync)(this.path(at2));
+        (0, import_node_fs31.rmdirSync)(this.path(at2));
       } catch {
         return;
       }
@@ -24982,7 +25676,7 @@ var InterfaceDigests = class {
 
 // ts-src/engine/task-graph.ts
 var packageOf = (graph2, task) => graph2.scope.packages[task % graph2.count];
-var kindOf = (graph2, task) => task < graph2.count ? "build" : "test";
+var kindOf2 = (graph2, task) => task < graph2.count ? "build" : "test";
 function makeTaskGraph(scope, target, base, system, full, history, tested, lacking = /* @__PURE__ */ new Map()) {
   const { packages } = scope;
   const closures = closuresOf(scope);
@@ -25044,11 +25738,11 @@ function tasksBefore(graph2, testsStop) {
 }
 
 // ts-src/engine/task-runner.ts
-var import_node_fs28 = require("node:fs");
-var import_node_path31 = require("node:path");
+var import_node_fs32 = require("node:fs");
+var import_node_path35 = require("node:path");
 
 // ts-src/engine/store-repair.ts
-var import_node_path30 = require("node:path");
+var import_node_path34 = require("node:path");
 
 // ts-src/engine/build/outcome.ts
 var made = (value2) => ({ state: "made", value: value2 });
@@ -25073,8 +25767,8 @@ var StoreRepair = class {
       }
       if (outcome.state !== "lost") return outcome;
       for (const d of outcome.packages) {
-        const fault2 = await this.restore(graph2, d);
-        if (fault2 !== void 0) return failed2(fault2);
+        const fault3 = await this.restore(graph2, d);
+        if (fault3 !== void 0) return failed2(fault3);
       }
     }
     return failed2("the store keeps losing what it needs: is its disk sound?");
@@ -25098,7 +25792,7 @@ var StoreRepair = class {
     options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
     const resolved = await options5.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path30.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path34.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
     options5.restored(graph2, d, outcome.value);
@@ -25116,7 +25810,7 @@ var TaskRunner = class {
   repair;
   /** Looks a key up, in the hints first. */
   async find(graph2, task, key) {
-    return kindOf(graph2, task) === "test" ? this.findTest(graph2, task, key) : this.findBuild(graph2, task, key);
+    return kindOf2(graph2, task) === "test" ? this.findTest(graph2, task, key) : this.findBuild(graph2, task, key);
   }
   async findTest(graph2, task, key) {
     const { options: options5 } = this;
@@ -25143,27 +25837,27 @@ var TaskRunner = class {
   async run(graph2, task, resolved, started) {
     const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path31.join)(options5.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path35.join)(options5.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
-        const test2 = kindOf(graph2, task) === "test";
-        const log = (0, import_node_path31.join)("logs", graph2.id, `${p.name}${test2 ? ".test" : ""}.log`);
+        const test2 = kindOf2(graph2, task) === "test";
+        const log = (0, import_node_path35.join)("logs", graph2.id, `${p.name}${test2 ? ".test" : ""}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path31.join)(options5.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path35.join)(options5.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
-    (0, import_node_fs28.rmSync)(lock2, { force: true });
+    (0, import_node_fs32.rmSync)(lock2, { force: true });
     return outcome;
   }
   async doneMeanwhile(graph2, task, key) {
     const { options: options5 } = this;
     const p = packageOf(graph2, task);
     if (options5.rebuild(p.name)) return void 0;
-    if (kindOf(graph2, task) === "test") {
+    if (kindOf2(graph2, task) === "test") {
       const record3 = await options5.store.getTest(key);
       return record3 && !options5.retest(record3) ? { kind: "test", record: record3, another: true } : void 0;
     }
@@ -25175,7 +25869,7 @@ var TaskRunner = class {
   async doNow(graph2, task, resolved, log) {
     const { options: options5 } = this;
     const request = { graph: graph2, number: task % graph2.count, package: packageOf(graph2, task), resolved, log };
-    if (kindOf(graph2, task) === "build") {
+    if (kindOf2(graph2, task) === "build") {
       const outcome2 = await this.repair.build(graph2, request);
       if (outcome2.state === "failed") return { kind: "failed", reason: outcome2.reason };
       return { kind: "build", record: outcome2.value, another: false };
@@ -25285,9 +25979,11 @@ var Scheduler = class {
           "the disk is full: make room and run the same command again, it goes on where it was"
         );
       else if (e.code === "ESTORE") this.finish(graph2, task, "failed", e.message);
+      else if (e instanceof LeftBehindError || e instanceof PackageFileError)
+        this.finish(graph2, task, "failed", `it left what can't be taken: ${e.message}`);
       else {
         this.failure ??= e;
-        this.stopped = true;
+        this.finish(graph2, task, "failed", `internal error: ${e.message}`);
       }
     }).finally(() => {
       this.working--;
@@ -25434,7 +26130,7 @@ var Scheduler = class {
 };
 
 // ts-src/cli/archive-check.ts
-var import_node_path33 = require("node:path");
+var import_node_path37 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -25443,7 +26139,7 @@ init_diagnostics();
 function missingPackages(scope, resolver, names2) {
   const found2 = /* @__PURE__ */ new Map();
   let near;
-  const look = (p, list3, tests) => {
+  const look2 = (p, list3, tests) => {
     for (const written of list3) {
       const name5 = /^[^=:/<>( ]*/.exec(written)[0];
       if (names2.has(name5)) continue;
@@ -25464,15 +26160,15 @@ function missingPackages(scope, resolver, names2) {
     }
   };
   for (const p of scope.packages) {
-    look(p, p.systemBuild, false);
-    look(p, p.systemRun, false);
-    look(p, p.systemTest, true);
+    look2(p, p.systemBuild, false);
+    look2(p, p.systemRun, false);
+    look2(p, p.systemTest, true);
   }
   return [...found2.values()].sort((a, b) => compare(a.name, b.name));
 }
 function originOf(p, name5, resolver) {
-  const number3 = resolver.evaluated.number.get(p.name);
-  for (const need of number3 === void 0 ? [] : resolver.evaluated.needs(number3)) {
+  const number4 = resolver.evaluated.number.get(p.name);
+  for (const need of number4 === void 0 ? [] : resolver.evaluated.needs(number4)) {
     const r = resolver.resolve(need);
     if (r.from !== "system" || r.key === void 0 || !r.packages.includes(name5)) continue;
     const rule = resolver.rosdepRule(r.key);
@@ -25492,22 +26188,22 @@ function nearName(name5, near, names2) {
 }
 
 // ts-src/sandbox/archive-names.ts
-var import_node_fs29 = require("node:fs");
-var import_node_path32 = require("node:path");
+var import_node_fs33 = require("node:fs");
+var import_node_path36 = require("node:path");
 init_files();
 var largestList = 512 * 1024 * 1024;
 function archiveNames(base) {
-  const kept2 = (0, import_node_path32.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const kept2 = (0, import_node_path36.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
   const known2 = readIf(kept2);
   if (known2 !== void 0) return new Set(known2.split("\n"));
   if (!exists(base.lists)) return void 0;
-  const files = (0, import_node_fs29.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
+  const files = (0, import_node_fs33.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
   const names2 = /* @__PURE__ */ new Set();
   for (const file2 of files) {
-    const path2 = (0, import_node_path32.join)(base.lists, file2);
-    if ((0, import_node_fs29.statSync)(path2).size > largestList) return void 0;
-    addNames((0, import_node_fs29.readFileSync)(path2, "latin1"), names2);
+    const path2 = (0, import_node_path36.join)(base.lists, file2);
+    if ((0, import_node_fs33.statSync)(path2).size > largestList) return void 0;
+    addNames((0, import_node_fs33.readFileSync)(path2, "latin1"), names2);
   }
   if (!names2.size) return void 0;
   writeWhole(kept2, [...names2].sort().join("\n"), { sync: false });
@@ -25522,7 +26218,7 @@ function addNames(list3, names2) {
 }
 function baseAtHand(state, platform2, architecture2) {
   for (const suffix of ["", "-docker"]) {
-    const base = readJson((0, import_node_path32.join)(state, "bases", `${platform2}-${architecture2}${suffix}`, "current.json"));
+    const base = readJson((0, import_node_path36.join)(state, "bases", `${platform2}-${architecture2}${suffix}`, "current.json"));
     if (base) return base;
   }
   return void 0;
@@ -25541,7 +26237,7 @@ var archiveCheck = (planned) => (scope, target, names2) => {
 function told3(m, scope, target, workspace) {
   const users = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text2 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path33.resolve)(workspace.root, m.file));
+  const text2 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path37.resolve)(workspace.root, m.file));
   const line = text2 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text2, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
@@ -25568,8 +26264,8 @@ function checkArchives(planned) {
 }
 
 // ts-src/cli/outputs.ts
-var import_node_fs30 = require("node:fs");
-var import_node_path34 = require("node:path");
+var import_node_fs34 = require("node:fs");
+var import_node_path38 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -25644,11 +26340,11 @@ function renderReport(report2) {
 var resultsOf = (runs) => runs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
 async function writeOutputs(plan2, distributions, platforms, runs, store2, output, begun) {
   const results = resultsOf(runs);
-  writeWhole((0, import_node_path34.join)(output, "lock.yaml"), renderLock(makeLock(plan2.stamp, locked(plan2, distributions), platforms)));
-  writeWhole((0, import_node_path34.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
+  writeWhole((0, import_node_path38.join)(output, "lock.yaml"), renderLock(makeLock(plan2.stamp, locked(plan2, distributions), platforms)));
+  writeWhole((0, import_node_path38.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   writeWhole(
-    (0, import_node_path34.join)(output, "report.html"),
+    (0, import_node_path38.join)(output, "report.html"),
     renderReport({
       organization: plan2.organization,
       stamp: plan2.stamp,
@@ -25666,7 +26362,7 @@ async function writeOutputs(plan2, distributions, platforms, runs, store2, outpu
               upstream: p.version,
               repository: p.repository,
               needs: t.kind === "test" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
-              tail: t.state === "failed" && t.log ? tailOf((0, import_node_path34.join)(output, t.log)) : []
+              tail: t.state === "failed" && t.log ? tailOf((0, import_node_path38.join)(output, t.log)) : []
             }
           ];
         })
@@ -25684,14 +26380,14 @@ async function writeOutputs(plan2, distributions, platforms, runs, store2, outpu
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path34.join)(output, "junit", graph2.id, `${record2.package}.xml`), text2, { sync: false });
+      else writeWhole((0, import_node_path38.join)(output, "junit", graph2.id, `${record2.package}.xml`), text2, { sync: false });
     }
   }
   return lost3;
 }
 function tailOf(log) {
   try {
-    return tellingPart((0, import_node_fs30.readFileSync)(log, "utf8").slice(-4e5));
+    return tellingPart((0, import_node_fs34.readFileSync)(log, "utf8").slice(-4e5));
   } catch {
     return [];
   }
@@ -25810,16 +26506,16 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path37 = require("node:path");
+var import_node_path41 = require("node:path");
 
 // ts-src/engine/reproducible.ts
-var import_node_fs32 = require("node:fs");
-var import_node_path36 = require("node:path");
+var import_node_fs36 = require("node:fs");
+var import_node_path40 = require("node:path");
 init_files();
 
 // ts-src/inspect/differences.ts
-var import_node_fs31 = require("node:fs");
-var import_node_path35 = require("node:path");
+var import_node_fs35 = require("node:fs");
+var import_node_path39 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at2) {
@@ -25852,7 +26548,7 @@ function search(data, at2) {
 
 // ts-src/inspect/differences.ts
 var searched = 256 << 20;
-var kinds = [
+var kinds2 = [
   [(s) => s.isSymbolicLink(), "a link"],
   [(s) => s.isDirectory(), "a folder"],
   [(s) => s.isFile(), "a file"]
@@ -25862,15 +26558,15 @@ function differencesOf(before2, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path35.join)(before2, path2), (0, import_node_path35.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path39.join)(before2, path2), (0, import_node_path39.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder) => {
-    for (const name5 of (0, import_node_fs31.readdirSync)((0, import_node_path35.join)(root, folder)).sort()) {
+    for (const name5 of (0, import_node_fs35.readdirSync)((0, import_node_path39.join)(root, folder)).sort()) {
       const path2 = folder ? `${folder}/${name5}` : name5;
-      const stats = (0, import_node_fs31.lstatSync)((0, import_node_path35.join)(root, path2));
+      const stats = (0, import_node_fs35.lstatSync)((0, import_node_path39.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -25879,10 +26575,10 @@ function treeOf(root) {
   return found2;
 }
 function entryDifferences(before2, after, a, b) {
-  const kind = (s) => kinds.find(([is]) => is(s))?.[1] ?? "a special file";
+  const kind = (s) => kinds2.find(([is]) => is(s))?.[1] ?? "a special file";
   if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
   if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs31.readlinkSync)(before2), (0, import_node_fs31.readlinkSync)(after)];
+    const [from, to] = [(0, import_node_fs35.readlinkSync)(before2), (0, import_node_fs35.readlinkSync)(after)];
     return from === to ? [] : [`leads to ${from}, then to ${to}`];
   }
   const found2 = [];
@@ -25895,7 +26591,7 @@ function entryDifferences(before2, after, a, b) {
     if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
     return found2;
   }
-  const content = contentDifference((0, import_node_fs31.readFileSync)(before2), (0, import_node_fs31.readFileSync)(after));
+  const content = contentDifference((0, import_node_fs35.readFileSync)(before2), (0, import_node_fs35.readFileSync)(after));
   return content === void 0 ? found2 : [...found2, content];
 }
 function contentDifference(a, b) {
@@ -25913,9 +26609,9 @@ function contentDifference(a, b) {
 }
 function firstDifference(a, b) {
   const end2 = Math.min(a.length, b.length);
-  const block = 1 << 16;
+  const block2 = 1 << 16;
   let at2 = 0;
-  while (at2 + block <= end2 && a.subarray(at2, at2 + block).equals(b.subarray(at2, at2 + block))) at2 += block;
+  while (at2 + block2 <= end2 && a.subarray(at2, at2 + block2).equals(b.subarray(at2, at2 + block2))) at2 += block2;
   while (at2 < end2 && a[at2] === b[at2]) at2++;
   return at2;
 }
@@ -25946,22 +26642,22 @@ init_digest();
 async function checkReproducible(session2, options5) {
   const all = session2.graphs.flatMap(
     (graph2) => graph2.scope.packages.flatMap(
-      (_, number3) => graph2.records[number3] && options5.chosen(graph2, number3) ? [{ graph: graph2, number: number3 }] : []
+      (_, number4) => graph2.records[number4] && options5.chosen(graph2, number4) ? [{ graph: graph2, number: number4 }] : []
     )
   );
-  const rank = ({ graph: graph2, number: number3 }) => sha256(`${options5.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number3).name}`);
+  const rank = ({ graph: graph2, number: number4 }) => sha256(`${options5.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number4).name}`);
   const chosen = options5.sample === void 0 ? all : all.map((task) => ({ task, rank: rank(task) })).sort((a, b) => compare(a.rank, b.rank)).slice(0, options5.sample).map(({ task }) => task);
   const found2 = [];
-  await parallel(chosen, options5.workers, async ({ graph: graph2, number: number3 }) => {
+  await parallel(chosen, options5.workers, async ({ graph: graph2, number: number4 }) => {
     if (options5.signal.aborted) return;
-    options5.started(`${graph2.id}/${packageOf(graph2, number3).name}`);
-    found2.push(await checkOne(session2, options5, graph2, number3));
+    options5.started(`${graph2.id}/${packageOf(graph2, number4).name}`);
+    found2.push(await checkOne(session2, options5, graph2, number4));
   });
   return found2.sort((a, b) => compare(`${a.id}/${a.name}`, `${b.id}/${b.name}`));
 }
-async function checkOne(session2, options5, graph2, number3) {
-  const p = packageOf(graph2, number3);
-  const record2 = graph2.records[number3];
+async function checkOne(session2, options5, graph2, number4) {
+  const p = packageOf(graph2, number4);
+  const record2 = graph2.records[number4];
   const repair = new StoreRepair({
     ...session2,
     state: session2.input.state,
@@ -25969,15 +26665,15 @@ async function checkOne(session2, options5, graph2, number3) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path36.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path40.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
-    const resolved = await session2.taskKeys.resolveKey(graph2, number3);
+    const resolved = await session2.taskKeys.resolveKey(graph2, number4);
     if (typeof resolved === "string") return failed2(resolved);
     const stamp = stampIn(record2.version);
     if (stamp === void 0) return failed2(`its version ${record2.version} has no stamp`);
     const again = await session2.builder.repeat({
       graph: graph2,
-      number: number3,
+      number: number4,
       package: p,
       resolved,
       work: work2,
@@ -25992,7 +26688,7 @@ async function checkOne(session2, options5, graph2, number3) {
 async function compareFiles(session2, options5, record2, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path36.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path40.basename)(f), f]));
   for (const [i, deb] of record2.debs.entries()) {
     const after = second.get(deb.name);
     second.delete(deb.name);
@@ -26000,7 +26696,7 @@ async function compareFiles(session2, options5, record2, files, work2) {
     else if (await sha256File(after) !== deb.sha256) {
       const before2 = await session2.store.path(deb);
       if (before2 === void 0) return failed2(`the store lost ${deb.name}`);
-      const inside = await insideOf2(before2, after, deb, (0, import_node_path36.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before2, after, deb, (0, import_node_path40.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed2(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before2, after, record2.package, options5);
@@ -26014,14 +26710,14 @@ async function compareFiles(session2, options5, record2, files, work2) {
   });
 }
 async function insideOf2(before2, after, deb, folder) {
-  const [a, b] = [(0, import_node_path36.join)(folder, "before"), (0, import_node_path36.join)(folder, "after")];
-  (0, import_node_fs32.mkdirSync)(folder, { recursive: true });
+  const [a, b] = [(0, import_node_path40.join)(folder, "before"), (0, import_node_path40.join)(folder, "after")];
+  (0, import_node_fs36.mkdirSync)(folder, { recursive: true });
   for (const [file2, to] of [
     [before2, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file2, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path36.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path40.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -26038,9 +26734,9 @@ async function diffoscope(before2, after, name5, options5) {
     { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked.code === 127 || !asked.stdout) return void 0;
-  const report2 = (0, import_node_path36.join)("reproducible", `${name5}.diffoscope.txt`);
-  (0, import_node_fs32.mkdirSync)((0, import_node_path36.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs32.writeFileSync)((0, import_node_path36.join)(options5.output, report2), asked.stdout);
+  const report2 = (0, import_node_path40.join)("reproducible", `${name5}.diffoscope.txt`);
+  (0, import_node_fs36.mkdirSync)((0, import_node_path40.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs36.writeFileSync)((0, import_node_path40.join)(options5.output, report2), asked.stdout);
   return report2;
 }
 
@@ -26091,11 +26787,11 @@ async function checkBuilds(session2, options5) {
   const builds = await checkReproducible(session2, {
     ...options5,
     stamp: session2.input.plan.stamp,
-    chosen: (graph2, number3) => "named" in graph2.scope.packages[number3].why,
+    chosen: (graph2, number4) => "named" in graph2.scope.packages[number4].why,
     started: (name5) => writeMessage(`building ${name5} once more
 `)
   });
-  writeWhole((0, import_node_path37.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path41.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -26141,21 +26837,152 @@ function merged(now, known2) {
 }
 
 // ts-src/engine/session.ts
-var import_node_path51 = require("node:path");
+var import_node_path55 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/sandbox/base-system.ts
-var import_node_fs33 = require("node:fs");
-var import_node_path38 = require("node:path");
+var import_node_fs38 = require("node:fs");
+var import_node_path43 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
+
+// ts-src/sandbox/base-archive.ts
+var import_node_fs37 = require("node:fs");
+var import_node_path42 = require("node:path");
 var earliest = "315619200";
+var subordinate = "nobody:1879048192:65536";
+var confinedFolder = "/dev/shm";
+var confine = `set -e
+folder=$1 ids=$2
+shift 2
+mkdir "$folder/etc"
+mount -t tmpfs tmpfs "$folder/etc"
+mkdir "$folder/etc/u" "$folder/etc/w"
+mount -t overlay overlay -o "lowerdir=/etc,upperdir=$folder/etc/u,workdir=$folder/etc/w" /etc
+rm -f /etc/subuid /etc/subgid
+echo "$ids" > /etc/subuid
+echo "$ids" > /etc/subgid
+mount --bind "$folder" ${confinedFolder}
+cd /
+exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
+async function makeBaseArchive(base) {
+  const { platform: platform2, architecture: architecture2, work: work2, log } = base;
+  const temporary = (0, import_node_path42.join)(work2, "mmdebstrap");
+  (0, import_node_fs37.mkdirSync)(temporary);
+  const env = (folder) => ({
+    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    LC_ALL: "C.UTF-8",
+    SOURCE_DATE_EPOCH: earliest,
+    ...folder === void 0 ? {} : { TMPDIR: folder },
+    ...process.env.HOME ? { HOME: process.env.HOME } : {},
+    ...base.proxy ? { http_proxy: base.proxy } : {},
+    ...process.env.https_proxy ? { https_proxy: process.env.https_proxy } : {},
+    ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
+  });
+  const plain2 = process.getuid?.() !== 0;
+  const input = (text2) => text2 === void 0 ? {} : { input: text2 };
+  if (plain2 || !await canConfine()) {
+    const command2 = mmdebstrapCommand(
+      platform2,
+      architecture2,
+      base.sources,
+      (0, import_node_path42.join)(work2, "base.tar"),
+      (0, import_node_path42.join)(work2, "lists"),
+      {
+        plain: plain2
+      }
+    );
+    const folder = plain2 && !openToAll(temporary) ? void 0 : temporary;
+    return run("mmdebstrap", command2.args, {
+      log,
+      cwd: "/",
+      detached: true,
+      env: env(folder),
+      ...input(command2.input)
+    });
+  }
+  (0, import_node_fs37.chmodSync)(temporary, 1023);
+  (0, import_node_fs37.mkdirSync)((0, import_node_path42.join)(temporary, "lists"));
+  (0, import_node_fs37.chmodSync)((0, import_node_path42.join)(temporary, "lists"), 511);
+  const copies = /* @__PURE__ */ new Map();
+  const lines = (all) => all.map((l) => withCopiedKeys(l, temporary, copies));
+  const command = mmdebstrapCommand(
+    platform2,
+    architecture2,
+    { lines: lines(base.sources.lines), underlays: lines(base.sources.underlays) },
+    `${confinedFolder}/base.tar`,
+    `${confinedFolder}/lists`,
+    { plain: true }
+  );
+  const made2 = await run(
+    "unshare",
+    [
+      "--mount",
+      "--propagation",
+      "private",
+      "sh",
+      "-c",
+      confine,
+      "sh",
+      temporary,
+      subordinate,
+      "mmdebstrap",
+      ...command.args
+    ],
+    { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command.input) }
+  );
+  if (made2.code === 0) {
+    (0, import_node_fs37.renameSync)((0, import_node_path42.join)(temporary, "base.tar"), (0, import_node_path42.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path42.join)(work2, "lists")]);
+    (0, import_node_fs37.renameSync)((0, import_node_path42.join)(temporary, "lists"), (0, import_node_path42.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path42.join)(work2, "base.tar"), (0, import_node_path42.join)(work2, "lists")]);
+    await run("rm", ["-rf", "--one-file-system", temporary]);
+  }
+  return made2;
+}
+function withCopiedKeys(line, folder, copies) {
+  return line.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
+    let copy = copies.get(key);
+    if (copy === void 0) {
+      copy = `key-${copies.size}${(0, import_node_path42.extname)(key)}`;
+      copies.set(key, copy);
+      (0, import_node_fs37.copyFileSync)(key, (0, import_node_path42.join)(folder, copy));
+      (0, import_node_fs37.chmodSync)((0, import_node_path42.join)(folder, copy), 420);
+    }
+    return `signed-by=${confinedFolder}/${copy}`;
+  });
+}
+var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
+function openToAll(folder) {
+  for (let at2 = folder; ; at2 = (0, import_node_path42.dirname)(at2)) {
+    if (((0, import_node_fs37.statSync)(at2).mode & 1) === 0) return false;
+    if (at2 === "/") return true;
+  }
+}
+function watchRoom(folder) {
+  let full = false;
+  const look2 = () => {
+    try {
+      const { bavail, bsize } = (0, import_node_fs37.statfsSync)(folder);
+      if (bavail * bsize < 2 << 20) full = true;
+    } catch {
+    }
+  };
+  const timer = setInterval(look2, 200);
+  return () => {
+    look2();
+    clearInterval(timer);
+    return full;
+  };
+}
+
+// ts-src/sandbox/base-system.ts
 async function ensureBase(driver, state, distroRoot, name5, platform2, architecture2, now, log, progress, pinned) {
-  (0, import_node_fs33.mkdirSync)((0, import_node_path38.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path38.join)(
-    (0, import_node_fs33.realpathSync)((0, import_node_path38.join)(state, "bases")),
+  (0, import_node_fs38.mkdirSync)((0, import_node_path43.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path43.join)(
+    (0, import_node_fs38.realpathSync)((0, import_node_path43.join)(state, "bases")),
     `${name5}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
   const sources = { ...baseSources(platform2, distroRoot), underlays: underlaySources(platform2, distroRoot) };
@@ -26163,8 +26990,8 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
     JSON.stringify([platform2.os, platform2.release, architecture2, platform2.include, sources.lines, sources.underlays])
   );
   const current = () => {
-    const base = readJson((0, import_node_path38.join)(folder, "current.json"));
-    if (!base || base.wanted !== wanted || !exists((0, import_node_path38.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+    const base = readJson((0, import_node_path43.join)(folder, "current.json"));
+    if (!base || base.wanted !== wanted || !exists((0, import_node_path43.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
       return void 0;
     if (pinned) return base.digest === pinned ? base : void 0;
     return now / 1e3 - base.made < platform2.renew_days * 86400 ? base : void 0;
@@ -26172,33 +26999,27 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
   const there = current();
   if (there && await driver.ready(there.root)) return good(there);
   return withMutex(
-    (0, import_node_path38.join)(folder, "lock"),
+    (0, import_node_path43.join)(folder, "lock"),
     async () => {
       const other = current();
       if (other && await driver.ready(other.root)) return good(other);
-      for (const entry of (0, import_node_fs33.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path38.join)(folder, entry));
-      const work2 = (0, import_node_path38.join)(folder, `new-${process.pid}`);
-      const lists = (0, import_node_path38.join)(work2, "lists");
-      (0, import_node_fs33.mkdirSync)(lists, { recursive: true });
-      const tar = (0, import_node_path38.join)(work2, "base.tar");
+      for (const entry of (0, import_node_fs38.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path43.join)(folder, entry));
+      const work2 = (0, import_node_path43.join)(folder, `new-${process.pid}`);
+      const lists = (0, import_node_path43.join)(work2, "lists");
+      (0, import_node_fs38.mkdirSync)(lists, { recursive: true });
+      const tar = (0, import_node_path43.join)(work2, "base.tar");
       const proxy = platform2.proxy ?? await hostProxy();
       const sibling = driver.name === "docker" ? readJson(
-        (0, import_node_path38.join)((0, import_node_fs33.realpathSync)((0, import_node_path38.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
+        (0, import_node_path43.join)((0, import_node_fs38.realpathSync)((0, import_node_path43.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
       ) : void 0;
       const shared = sibling && sibling.wanted === wanted && platform2.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
-      const command = mmdebstrapCommand(platform2, architecture2, sources, tar, lists, {
-        plain: process.getuid() !== 0
-      });
       if (!shared)
         progress(
           `making the base system of ${name5} (${platform2.os} ${platform2.release} ${architecture2}) with mmdebstrap: about a minute`
         );
-      const made2 = shared ? await run("cp", ["-a", shared.tar, tar]) : await run("mmdebstrap", command.args, {
-        log,
-        cwd: "/",
-        env: { ...process.env, SOURCE_DATE_EPOCH: earliest, ...proxy ? { http_proxy: proxy } : {} },
-        ...command.input === void 0 ? {} : { input: command.input }
-      });
+      const wasFull = watchRoom(work2);
+      const made2 = shared ? await run("cp", ["-a", shared.tar, tar]) : await makeBaseArchive({ platform: platform2, architecture: architecture2, sources, work: work2, log, proxy });
+      const full = wasFull();
       if (made2.code !== 0) {
         await driver.remove(work2);
         return bad(
@@ -26206,13 +27027,13 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
             hint: "slipway doctor says what this machine lacks"
           }) : error(
             "base-failed",
-            `mmdebstrap could not make the base of '${name5}' (${platform2.os} ${platform2.release} ${architecture2})${firstError(log)}`,
+            full || /No space left on device/.test(readEnd(log, 2e4)) ? `the disk is full: the base of '${name5}' could not be made` : `mmdebstrap could not make the base of '${name5}' (${platform2.os} ${platform2.release} ${architecture2})${firstError(log)}`,
             { file: log, hint: "its log is there; is the archive reachable, and its keyring installed?" }
           )
         );
       }
       const digest3 = await sha256File(tar);
-      const root = (0, import_node_path38.join)(work2, "root");
+      const root = (0, import_node_path43.join)(work2, "root");
       const unpacked2 = await driver.unpack(tar, root);
       if (unpacked2.code !== 0) {
         await driver.remove(work2);
@@ -26220,34 +27041,34 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
           error("base-failed", `can't unpack the base of '${name5}': ${unpacked2.stderr.trim().split("\n").pop()}`)
         );
       }
-      if (shared && (0, import_node_path38.basename)(shared.lists) === "lists") {
+      if (shared && (0, import_node_path43.basename)(shared.lists) === "lists") {
         await run("rm", ["-rf", lists]);
         await run("cp", ["-a", shared.lists, lists]);
       }
       const listFiles = findLists(lists);
       const archive = sha256(
-        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path38.basename)(f), await sha256File(f)])))
+        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path43.basename)(f), await sha256File(f)])))
       );
-      const final = (0, import_node_path38.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
+      const final = (0, import_node_path43.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs33.renameSync)(work2, final);
+      (0, import_node_fs38.renameSync)(work2, final);
       const base = {
         digest: digest3,
         archive,
         wanted,
         folder: final,
-        root: (0, import_node_path38.join)(final, "root"),
-        lists: (0, import_node_path38.join)(final, "lists", "lists"),
-        tar: (0, import_node_path38.join)(final, "base.tar"),
+        root: (0, import_node_path43.join)(final, "root"),
+        lists: (0, import_node_path43.join)(final, "lists", "lists"),
+        tar: (0, import_node_path43.join)(final, "base.tar"),
         packages: [],
         made: shared?.made ?? Math.floor(now / 1e3),
         sources: sources.from
       };
-      if (!exists(base.lists)) base.lists = (0, import_node_path38.join)(final, "lists");
+      if (!exists(base.lists)) base.lists = (0, import_node_path43.join)(final, "lists");
       const prepared = await prepareBase(driver, state, base);
       if (!prepared.ok) return prepared;
       base.packages = prepared.value;
-      writeWhole((0, import_node_path38.join)(folder, "current.json"), JSON.stringify(base));
+      writeWhole((0, import_node_path43.join)(folder, "current.json"), JSON.stringify(base));
       return good(base);
     },
     () => progress(`waiting for another slipway that makes the base of ${name5}`)
@@ -26285,11 +27106,11 @@ var firstError = (log) => {
   return line ? `: ${line.slice(3)}` : "";
 };
 var cacheOf = (base) => {
-  const folder = (0, import_node_path38.join)(base.folder, "cache");
-  (0, import_node_fs33.mkdirSync)(folder, { recursive: true });
+  const folder = (0, import_node_path43.join)(base.folder, "cache");
+  (0, import_node_fs38.mkdirSync)(folder, { recursive: true });
   return folder;
 };
-var findLists = (folder) => (0, import_node_fs33.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path38.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs33.statSync)(f).isFile());
+var findLists = (folder) => (0, import_node_fs38.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path43.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs38.statSync)(f).isFile());
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
   const asked = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
@@ -26304,17 +27125,17 @@ var aptEnvironment = (proxy) => ({
 });
 
 // ts-src/sandbox/stored-base.ts
-var import_node_fs34 = require("node:fs");
-var import_node_path39 = require("node:path");
+var import_node_fs39 = require("node:fs");
+var import_node_path44 = require("node:path");
 init_diagnostics();
 init_files();
 var nameOf = (digest3, archive) => `bases/${digest3}-${archive.slice(0, 16)}.json`;
 async function keepBase(store2, base, work2) {
   const name5 = nameOf(base.digest, base.archive);
   if (await store2.readJson(name5)) return;
-  (0, import_node_fs34.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path39.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path39.join)(work2, "lists.tar.gz");
+  (0, import_node_fs39.mkdirSync)(work2, { recursive: true });
+  const tar = (0, import_node_path44.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path44.join)(work2, "lists.tar.gz");
   for (const [command, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -26335,13 +27156,13 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform2, wanted) {
   const stored = await store2.readJson(nameOf(wanted.digest, wanted.archive));
   if (!stored) return lost2("base", platform2, wanted.digest);
-  const folder = (0, import_node_path39.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+  const folder = (0, import_node_path44.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
   return good({
     ...wanted,
     folder,
-    root: (0, import_node_path39.join)(folder, "root"),
-    lists: (0, import_node_path39.join)(folder, "lists"),
-    tar: (0, import_node_path39.join)(folder, "base.tar"),
+    root: (0, import_node_path44.join)(folder, "root"),
+    lists: (0, import_node_path44.join)(folder, "lists"),
+    tar: (0, import_node_path44.join)(folder, "base.tar"),
     packages: stored.packages,
     made: stored.made,
     sources: "store"
@@ -26353,16 +27174,16 @@ var lost2 = (what, platform2, digest3) => bad(
   })
 );
 async function storedBase(driver, store2, state, platform2, architecture2, wanted, progress) {
-  (0, import_node_fs34.mkdirSync)((0, import_node_path39.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path39.join)(
-    (0, import_node_fs34.realpathSync)((0, import_node_path39.join)(state, "bases")),
+  (0, import_node_fs39.mkdirSync)((0, import_node_path44.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path44.join)(
+    (0, import_node_fs39.realpathSync)((0, import_node_path44.join)(state, "bases")),
     `${platform2}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
-  const kept2 = (0, import_node_path39.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
+  const kept2 = (0, import_node_path44.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
   const there = async () => {
-    for (const file2 of [(0, import_node_path39.join)(folder, "current.json"), kept2]) {
+    for (const file2 of [(0, import_node_path44.join)(folder, "current.json"), kept2]) {
       const base = readJson(file2);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path39.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path44.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
         return base;
     }
     return void 0;
@@ -26370,7 +27191,7 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path39.join)(folder, "lock"),
+    (0, import_node_path44.join)(folder, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -26379,39 +27200,39 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
       progress(`fetching the base system of ${platform2} (${architecture2}) from the store`);
       const [tar, lists] = [await store2.path(stored.tar), await store2.path(stored.lists)];
       if (!tar || !lists) return lost2("whole base", platform2, wanted.digest);
-      const work2 = (0, import_node_path39.join)(folder, `new-${process.pid}`);
+      const work2 = (0, import_node_path44.join)(folder, `new-${process.pid}`);
       await driver.remove(work2);
-      (0, import_node_fs34.mkdirSync)((0, import_node_path39.join)(work2, "lists"), { recursive: true });
+      (0, import_node_fs39.mkdirSync)((0, import_node_path44.join)(work2, "lists"), { recursive: true });
       const unzipped3 = await run("sh", [
         "-c",
         'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
         "sh",
         tar,
-        (0, import_node_path39.join)(work2, "base.tar"),
+        (0, import_node_path44.join)(work2, "base.tar"),
         lists,
-        (0, import_node_path39.join)(work2, "lists")
+        (0, import_node_path44.join)(work2, "lists")
       ]);
       if (unzipped3.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unzipped3.stderr.trim().split("\n").pop()}`)
         );
-      if (await sha256File((0, import_node_path39.join)(work2, "base.tar")) !== wanted.digest)
+      if (await sha256File((0, import_node_path44.join)(work2, "base.tar")) !== wanted.digest)
         return lost2("sound base", platform2, wanted.digest);
-      const root = (0, import_node_path39.join)(work2, "root");
-      const unpacked2 = await driver.unpack((0, import_node_path39.join)(work2, "base.tar"), root);
+      const root = (0, import_node_path44.join)(work2, "root");
+      const unpacked2 = await driver.unpack((0, import_node_path44.join)(work2, "base.tar"), root);
       if (unpacked2.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unpacked2.stderr.trim().split("\n").pop()}`)
         );
-      const final = (0, import_node_path39.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+      const final = (0, import_node_path44.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs34.renameSync)(work2, final);
+      (0, import_node_fs39.renameSync)(work2, final);
       const base = {
         ...wanted,
         folder: final,
-        root: (0, import_node_path39.join)(final, "root"),
-        lists: (0, import_node_path39.join)(final, "lists"),
-        tar: (0, import_node_path39.join)(final, "base.tar"),
+        root: (0, import_node_path44.join)(final, "root"),
+        lists: (0, import_node_path44.join)(final, "lists"),
+        tar: (0, import_node_path44.join)(final, "base.tar"),
         packages: stored.packages,
         made: stored.made,
         sources: "store"
@@ -26426,8 +27247,8 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
 }
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_fs35 = require("node:fs");
-var import_node_path40 = require("node:path");
+var import_node_fs40 = require("node:fs");
+var import_node_path45 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -26457,7 +27278,7 @@ var AptResolver = class {
     this.base = base;
     this.proxy = proxy;
     this.log = log;
-    this.memory = (0, import_node_path40.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path45.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -26504,7 +27325,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest3, handle = { digest: digest3, packages: () => this.packagesOf(names2, digest3) });
     return handle;
   }
-  setFile = (digest3) => (0, import_node_path40.join)(this.base.folder, "sets", `${digest3}.json`);
+  setFile = (digest3) => (0, import_node_path45.join)(this.base.folder, "sets", `${digest3}.json`);
   async packagesOf(names2, digest3) {
     const sound = (set) => Array.isArray(set) && sha256(set.join(" ")) === digest3;
     const here = readJson(this.setFile(digest3));
@@ -26541,7 +27362,7 @@ var AptResolver = class {
         const sets = [...new Set(batch.map((b) => b.names))].filter((s) => !this.resolved.has(s));
         if (sets.length) {
           const work2 = newScratch(this.state);
-          writeWhole((0, import_node_path40.join)(work2, "sets"), `${sets.join("\n")}
+          writeWhole((0, import_node_path45.join)(work2, "sets"), `${sets.join("\n")}
 `);
           const out = await this.driver.enter({
             root: { layers: [this.base.root] },
@@ -26549,7 +27370,7 @@ var AptResolver = class {
             user: "root",
             work: work2,
             env: aptEnvironment(void 0),
-            binds: [...this.lists(), { from: (0, import_node_path40.join)(work2, "sets"), to: "/sets", readOnly: true }],
+            binds: [...this.lists(), { from: (0, import_node_path45.join)(work2, "sets"), to: "/sets", readOnly: true }],
             command: [
               "sh",
               "-c",
@@ -26604,24 +27425,24 @@ var AptResolver = class {
     }
     return making;
   }
-  all = () => (0, import_node_path40.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path40.join)(this.all(), id);
+  all = () => (0, import_node_path45.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path45.join)(this.all(), id);
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; at2 = this.layers.get(at2).parent) {
       if (!this.layers.has(at2)) {
-        const layer = readJson((0, import_node_path40.join)(this.folder(at2), "layer.json"));
+        const layer = readJson((0, import_node_path45.join)(this.folder(at2), "layer.json"));
         if (!layer) return void 0;
         this.layers.set(at2, layer);
       }
-      chain.push((0, import_node_path40.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path45.join)(this.folder(at2), "root"));
     }
     return [...chain, this.base.root];
   }
   async make(id, set) {
     const there = this.chain(id);
     if (there && await this.sound(there)) return good(there);
-    return withMutex((0, import_node_path40.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path45.join)(this.all(), `${id}.lock`), async () => {
       const other = this.chain(id);
       if (other && await this.sound(other)) return good(other);
       let parent = this.nearestBelow(set);
@@ -26630,7 +27451,7 @@ var AptResolver = class {
       const fetched = await this.fetch(missing);
       if (!fetched.ok) return fetched;
       const work2 = newScratch(this.state);
-      const keep = (0, import_node_path40.join)(work2, "kept");
+      const keep = (0, import_node_path45.join)(work2, "kept");
       const lower = parent ? this.chain(parent.id) : [this.base.root];
       const made2 = await this.driver.enter({
         root: { layers: lower, keep },
@@ -26664,14 +27485,14 @@ var AptResolver = class {
           )
         );
       const layer = parent ? { set, parent: parent.id } : { set };
-      (0, import_node_fs35.mkdirSync)(this.all(), { recursive: true });
-      const staged = (0, import_node_path40.join)(work2, "layer");
-      (0, import_node_fs35.mkdirSync)(staged);
-      (0, import_node_fs35.rmSync)((0, import_node_path40.join)(keep, "aptcache"), { recursive: true, force: true });
-      (0, import_node_fs35.renameSync)(keep, (0, import_node_path40.join)(staged, "root"));
-      writeWhole((0, import_node_path40.join)(staged, "layer.json"), JSON.stringify(layer));
+      (0, import_node_fs40.mkdirSync)(this.all(), { recursive: true });
+      const staged = (0, import_node_path45.join)(work2, "layer");
+      (0, import_node_fs40.mkdirSync)(staged);
+      (0, import_node_fs40.rmSync)((0, import_node_path45.join)(keep, "aptcache"), { recursive: true, force: true });
+      (0, import_node_fs40.renameSync)(keep, (0, import_node_path45.join)(staged, "root"));
+      writeWhole((0, import_node_path45.join)(staged, "layer.json"), JSON.stringify(layer));
       if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
-      (0, import_node_fs35.renameSync)(staged, this.folder(id));
+      (0, import_node_fs40.renameSync)(staged, this.folder(id));
       this.layers.set(id, layer);
       return good(this.chain(id));
     });
@@ -26687,7 +27508,7 @@ var AptResolver = class {
     let best;
     let names2 = [];
     try {
-      names2 = (0, import_node_fs35.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names2 = (0, import_node_fs40.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
     for (const id of names2) {
@@ -26700,8 +27521,8 @@ var AptResolver = class {
     return best;
   }
   archives() {
-    const folder = (0, import_node_path40.join)(this.state, "archives");
-    (0, import_node_fs35.mkdirSync)((0, import_node_path40.join)(folder, "partial"), { recursive: true });
+    const folder = (0, import_node_path45.join)(this.state, "archives");
+    (0, import_node_fs40.mkdirSync)((0, import_node_path45.join)(folder, "partial"), { recursive: true });
     return folder;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
@@ -26710,8 +27531,8 @@ var AptResolver = class {
       const [name5, version2] = p.split("=");
       return `${name5}_${version2.replaceAll(":", "%3a")}_`;
     };
-    return withMutex((0, import_node_path40.join)(this.state, "archives.lock"), async () => {
-      const held = (0, import_node_fs35.readdirSync)(this.archives());
+    return withMutex((0, import_node_path45.join)(this.state, "archives.lock"), async () => {
+      const held = (0, import_node_fs40.readdirSync)(this.archives());
       const missing = packages.filter((p) => !held.some((h) => h.startsWith(file2(p))));
       if (!missing.length) return good(true);
       const work2 = newScratch(this.state);
@@ -26745,12 +27566,9 @@ var AptResolver = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers) {
-    return layers.map((l) => (0, import_node_path40.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers.map((l) => (0, import_node_path45.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
-
-// ts-src/engine/build/package-builder.ts
-var import_node_path49 = require("node:path");
 
 // ts-src/render/junit.ts
 function renderJunit(name5, cases) {
@@ -26763,14 +27581,14 @@ function renderJunit(name5, cases) {
       `  <testsuite name="${escape(suite2 === name5 ? name5 : `${name5}.${suite2}`)}" tests="${list3.length}" failures="${count2("failed")}" errors="0" skipped="${count2("skipped")}" time="${list3.reduce((s, c) => s + c.seconds, 0).toFixed(3)}">`
     );
     for (const c of list3) {
-      const open2 = `    <testcase classname="${escape(suite2 === name5 ? name5 : `${name5}.${suite2}`)}" name="${escape(c.name)}" time="${c.seconds.toFixed(3)}"`;
+      const open3 = `    <testcase classname="${escape(suite2 === name5 ? name5 : `${name5}.${suite2}`)}" name="${escape(c.name)}" time="${c.seconds.toFixed(3)}"`;
       const inner = [
         ...c.result === "failed" ? [`      <failure message="${escape(firstLine(c.message))}">${escape(c.message)}</failure>`] : [],
         ...c.result === "skipped" ? [`      <skipped message="${escape(firstLine(c.message))}"/>`] : [],
         ...c.flaky ? [`      <system-out>flaky: it failed and then passed
 ${escape(c.message)}</system-out>`] : c.result === "failed" && c.output ? [`      <system-out>${escape(c.output.slice(-2e4))}</system-out>`] : []
       ];
-      lines.push(...inner.length ? [`${open2}>`, ...inner, "    </testcase>"] : [`${open2}/>`]);
+      lines.push(...inner.length ? [`${open3}>`, ...inner, "    </testcase>"] : [`${open3}/>`]);
     }
     lines.push("  </testsuite>");
   }
@@ -26782,8 +27600,8 @@ var firstLine = (text2) => text2.trim().split("\n")[0].slice(0, 200);
 var escape = (text2) => text2.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
 // ts-src/sandbox/package-layers.ts
-var import_node_fs36 = require("node:fs");
-var import_node_path41 = require("node:path");
+var import_node_fs41 = require("node:fs");
+var import_node_path46 = require("node:path");
 init_files();
 var Packages = class {
   constructor(state, store2) {
@@ -26791,113 +27609,118 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest3) => (0, import_node_path41.join)(this.state, "unpacked", digest3);
-  /** Undefined where the store's file is gone or damaged. */
-  async unpack(deb) {
-    const there = this.known.get(deb.sha256) ?? readJson((0, import_node_path41.join)(this.folder(deb.sha256), "unpacked.json"));
-    if (there) {
+  folder = (digest3) => (0, import_node_path46.join)(this.state, "unpacked", digest3);
+  /** Beside the package's files, where none of them can be. */
+  contents = (digest3) => `${this.folder(digest3)}.json`;
+  /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
+  async unpack({ deb, policy }) {
+    const there = this.known.get(deb.sha256) ?? readJson(this.contents(deb.sha256));
+    if (there && exists(this.folder(deb.sha256))) {
       this.known.set(deb.sha256, there);
       return there;
     }
     const file2 = await this.store.path(deb);
     if (!file2) return void 0;
-    const unpacked2 = await this.unpackFile(file2, this.folder(deb.sha256));
+    const unpacked2 = await this.unpackFile(file2, deb.sha256, policy);
     this.known.set(deb.sha256, unpacked2);
     return unpacked2;
   }
-  async unpackFile(file2, target) {
-    (0, import_node_fs36.mkdirSync)((0, import_node_path41.join)(this.state, "unpacked"), { recursive: true });
+  async unpackFile(file2, digest3, policy) {
+    const target = this.folder(digest3);
+    (0, import_node_fs41.mkdirSync)((0, import_node_path46.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
     const staged = temporaryBeside(target);
     try {
-      const raw = await run("dpkg-deb", ["--raw-extract", file2, staged]);
-      if (raw.code !== 0) throw new Error(`dpkg-deb can't unpack ${file2}: ${raw.stderr}`);
-      const control = (0, import_node_path41.join)(staged, "DEBIAN");
-      const fields = (0, import_node_fs36.readFileSync)((0, import_node_path41.join)(control, "control"), "utf8").trimEnd();
-      const name5 = /^Package: (\S+)/m.exec(fields)[1];
-      const paths2 = [];
-      const files = [];
-      const walk = (folder, shown3) => {
-        for (const entry of (0, import_node_fs36.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
-          if (shown3 === "" && entry.name === "DEBIAN") continue;
-          paths2.push(`${shown3}/${entry.name}`);
-          if (entry.isDirectory()) walk((0, import_node_path41.join)(folder, entry.name), `${shown3}/${entry.name}`);
-          else files.push(`${shown3}/${entry.name}`);
-        }
-      };
-      walk(staged, "");
-      const info = (0, import_node_path41.join)(staged, "var/lib/dpkg/info");
-      (0, import_node_fs36.mkdirSync)(info, { recursive: true });
-      (0, import_node_fs36.writeFileSync)((0, import_node_path41.join)(info, `${name5}.list`), `/.
+      const { control, members: members2, files, folders } = await unpackPackage(file2, staged, policy);
+      const name5 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
+      const info = (0, import_node_path46.join)(staged, "var/lib/dpkg/info");
+      (0, import_node_fs41.mkdirSync)(info, { recursive: true });
+      const paths2 = [...folders.filter(Boolean).map((f) => `/${f}`), ...files].sort();
+      (0, import_node_fs41.writeFileSync)((0, import_node_path46.join)(info, `${name5}.list`), `/.
 ${paths2.join("\n")}
-`);
-      for (const member of ["md5sums", "shlibs", "triggers"])
-        if (exists((0, import_node_path41.join)(control, member))) (0, import_node_fs36.renameSync)((0, import_node_path41.join)(control, member), (0, import_node_path41.join)(info, `${name5}.${member}`));
-      (0, import_node_fs36.rmSync)(control, { recursive: true });
+`, { flag: "wx" });
+      for (const [member, text2] of members2) (0, import_node_fs41.writeFileSync)((0, import_node_path46.join)(info, `${name5}.${member}`), text2, { flag: "wx" });
       const unpacked2 = {
         package: name5,
-        status: fields.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
+        status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
         files
       };
-      (0, import_node_fs36.writeFileSync)((0, import_node_path41.join)(staged, "unpacked.json"), JSON.stringify(unpacked2));
-      try {
-        (0, import_node_fs36.renameSync)(staged, target);
-      } catch (e) {
-        if (e.code !== "ENOTEMPTY" && e.code !== "EEXIST")
-          throw e;
-        if (!readJson((0, import_node_path41.join)(target, "unpacked.json"))) {
-          (0, import_node_fs36.rmSync)(target, { recursive: true, force: true });
-          (0, import_node_fs36.renameSync)(staged, target);
-        }
-      }
+      this.place(staged, target);
+      writeWhole(this.contents(digest3), JSON.stringify(unpacked2), { sync: false });
       return unpacked2;
     } finally {
-      (0, import_node_fs36.rmSync)(staged, { recursive: true, force: true });
+      (0, import_node_fs41.rmSync)(staged, { recursive: true, force: true });
     }
   }
-  /**
-   * A folder with all of them, by hard links, and dpkg's status extended by them. Gives the digests of those that the
-   * store lost: then there is no folder.
-   */
-  async compose(debs, status, target) {
+  /** Another slipway may have been first; a half one, which only a crash of the machine leaves, is replaced. */
+  place(staged, target) {
+    try {
+      (0, import_node_fs41.renameSync)(staged, target);
+    } catch (e) {
+      const { code } = e;
+      if (code !== "ENOTEMPTY" && code !== "EEXIST") throw e;
+      if (readJson(`${target}.json`)) return;
+      (0, import_node_fs41.rmSync)(target, { recursive: true, force: true });
+      (0, import_node_fs41.renameSync)(staged, target);
+    }
+  }
+  /** A folder with all of them, by hard links, and dpkg's status extended by them. */
+  async compose(packages, status, target) {
     const all = [];
     const lost3 = [];
-    for (const deb of debs) {
-      const u = await this.unpack(deb);
-      if (u) all.push(u);
-      else lost3.push(deb.sha256);
+    for (const one of packages) {
+      const unpacked2 = await this.unpack(one);
+      if (unpacked2) all.push(unpacked2);
+      else lost3.push(one.deb.sha256);
     }
-    if (lost3.length) return lost3;
-    (0, import_node_fs36.mkdirSync)(target, { recursive: true });
-    if (debs.length) {
-      const linked = await run("cp", [
-        "-al",
-        "--target-directory",
-        target,
-        ...debs.map((d) => `${this.folder(d.sha256)}/.`)
-      ]);
-      if (linked.code !== 0)
+    if (lost3.length) return { lost: lost3 };
+    (0, import_node_fs41.mkdirSync)(target, { recursive: true });
+    if (packages.length) {
+      const folders = packages.map(({ deb }) => `${this.folder(deb.sha256)}/.`);
+      const linked = await run("cp", ["-al", "--target-directory", target, ...folders]);
+      if (linked.code !== 0) {
+        const clash = clashOf(all);
+        if (clash !== void 0) return { clash };
         throw Object.assign(new Error(`can't put the root together: ${linked.stderr.trim().split("\n").pop()}`), {
           code: /No space/.test(linked.stderr) ? "ENOSPC" : "ELINK"
         });
-      (0, import_node_fs36.rmSync)((0, import_node_path41.join)(target, "unpacked.json"), { force: true });
+      }
     }
-    (0, import_node_fs36.mkdirSync)((0, import_node_path41.join)(target, "var/lib/dpkg"), { recursive: true });
-    (0, import_node_fs36.writeFileSync)(
-      (0, import_node_path41.join)(target, "var/lib/dpkg/status"),
-      `${(0, import_node_fs36.readFileSync)(status, "utf8").trimEnd()}
+    (0, import_node_fs41.mkdirSync)((0, import_node_path46.join)(target, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs41.writeFileSync)(
+      (0, import_node_path46.join)(target, "var/lib/dpkg/status"),
+      `${(0, import_node_fs41.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
 `).join("\n")}`
     );
-    return [];
+    return void 0;
   }
 };
+function clashOf(packages) {
+  const owners = /* @__PURE__ */ new Map();
+  for (const { package: name5, files } of packages)
+    for (const file2 of files) {
+      const owner = owners.get(file2);
+      if (owner !== void 0 && owner !== name5) return `'${owner}' and '${name5}' both ship ${file2}`;
+      owners.set(file2, name5);
+    }
+  for (const { package: name5, files } of packages)
+    for (const file2 of files)
+      for (let folder = (0, import_node_path46.dirname)(file2); folder !== "/"; folder = (0, import_node_path46.dirname)(folder)) {
+        const owner = owners.get(folder);
+        if (owner !== void 0)
+          return `'${owner}' ships ${folder} as a file or link, '${name5}' ships files in ${folder}/`;
+      }
+  return void 0;
+}
 
 // ts-src/engine/build/abi.ts
-var import_node_fs37 = require("node:fs");
 init_diagnostics();
 init_digest();
-var linkedPackages = (substvars) => (/^slipway:Depends=(.*)$/m.exec((0, import_node_fs37.existsSync)(substvars) ? (0, import_node_fs37.readFileSync)(substvars, "utf8") : "")?.[1] ?? "").split(", ");
+async function linkedPackages(build2, substvars) {
+  const text2 = (await readLeft(build2, substvars, 1 << 20))?.toString("utf8") ?? "";
+  return (/^slipway:Depends=(.*)$/m.exec(text2)?.[1] ?? "").split(", ");
+}
 function abiOf(graph2, n, api, linked) {
   const p = graph2.scope.packages[n];
   const roots = graph2.closures.root(n);
@@ -26924,19 +27747,59 @@ function abiOf(graph2, n, api, linked) {
 }
 
 // ts-src/engine/build/environment.ts
-var import_node_fs41 = require("node:fs");
-var import_node_path45 = require("node:path");
+var import_node_fs45 = require("node:fs");
+var import_node_path50 = require("node:path");
+
+// ts-src/engine/build/packages.ts
+var largest2 = 8 * 2 ** 30;
+var prefixOf = (graph2) => graph2.scope.prefix.replace(/^\//, "");
+var ownPackage = (graph2, n) => ({
+  deb: graph2.records[n].debs[0],
+  policy: { package: graph2.scope.packages[n].debian, prefix: prefixOf(graph2) }
+});
+var plannedPolicy = (graph2, planned) => ({
+  package: planned.debian,
+  version: planned.version,
+  architecture: planned.architecture,
+  provides: planned.provides,
+  conflicts: planned.conflicts,
+  replaces: planned.replaces,
+  prefix: prefixOf(graph2)
+});
+async function plannedFiles(folder, planned) {
+  const main2 = debFile(planned.debian, planned.version, planned.architecture);
+  const symbols = debFile(`${planned.debian}-dbgsym`, planned.version, planned.architecture);
+  const expected = [main2, symbols, symbols.replace(/\.deb$/, ".ddeb")];
+  const there = (await listLeft(folder, "")).map((e) => e.name).filter((name5) => /\.d?deb$/.test(name5));
+  const foreign = there.find((name5) => !expected.includes(name5));
+  if (foreign !== void 0) throw new PackageFileError(`it left ${shownName(foreign)}, which was not planned`);
+  if (!there.includes(main2)) throw new PackageFileError(`it made no ${main2}`);
+  const files = [];
+  for (const name5 of expected) if (there.includes(name5)) files.push(await checkLeft(folder, name5, largest2));
+  return files;
+}
+async function checkSymbols(file2, planned) {
+  await readPackageFile(file2, {
+    package: `${planned.debian}-dbgsym`,
+    version: planned.version,
+    architecture: planned.architecture,
+    provides: [],
+    conflicts: [],
+    replaces: [],
+    debug: true
+  });
+}
 
 // ts-src/engine/build/other-conditions.ts
-var import_node_fs38 = require("node:fs");
-var import_node_path42 = require("node:path");
+var import_node_fs42 = require("node:fs");
+var import_node_path47 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build2) => (0, import_node_fs38.writeFileSync)((0, import_node_path42.join)(build2, ".vary.c"), vary_default);
+var writeVariation = (build2) => (0, import_node_fs42.writeFileSync)((0, import_node_path47.join)(build2, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -26946,19 +27809,19 @@ var otherConditions = [
 ].join("; ");
 
 // ts-src/engine/build/source.ts
-var import_node_fs40 = require("node:fs");
-var import_node_path44 = require("node:path");
+var import_node_fs44 = require("node:fs");
+var import_node_path49 = require("node:path");
 init_digest();
 
 // ts-src/store/sources.ts
-var import_node_fs39 = require("node:fs");
-var import_node_path43 = require("node:path");
+var import_node_fs43 = require("node:fs");
+var import_node_path48 = require("node:path");
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => await store2.readJson(nameOf2(tree)) !== void 0;
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path43.basename)(name5, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path48.basename)(name5, ".json")));
 async function keepSource(store2, tree, folder, work2) {
-  const archive = (0, import_node_path43.join)(work2, `${tree}.tar.gz`);
-  (0, import_node_fs39.mkdirSync)(work2, { recursive: true });
+  const archive = (0, import_node_path48.join)(work2, `${tree}.tar.gz`);
+  (0, import_node_fs43.mkdirSync)(work2, { recursive: true });
   const packed2 = await run("tar", [
     "-c",
     "-z",
@@ -26978,16 +27841,16 @@ async function keepSource(store2, tree, folder, work2) {
       code: /No space/.test(packed2.stderr) ? "ENOSPC" : "ETAR"
     });
   await store2.writeJson(nameOf2(tree), await store2.put(archive));
-  (0, import_node_fs39.rmSync)(archive, { force: true });
+  (0, import_node_fs43.rmSync)(archive, { force: true });
 }
 async function restoreSource(store2, tree, folder) {
   const stored = await store2.readJson(nameOf2(tree));
   const archive = stored && await store2.path(stored);
   if (archive === void 0) return false;
-  (0, import_node_fs39.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs43.mkdirSync)(folder, { recursive: true });
   const out = await run("tar", ["-x", "-z", "--touch", "--no-same-owner", "-f", archive, "-C", folder]);
   if (out.code === 0) return true;
-  (0, import_node_fs39.rmSync)(folder, { recursive: true, force: true });
+  (0, import_node_fs43.rmSync)(folder, { recursive: true, force: true });
   return false;
 }
 
@@ -27001,7 +27864,7 @@ async function bringSource(state, store2, p, target) {
 }
 async function applyPatches(distroRoot, patches, source, ceiling) {
   for (const patch of patches) {
-    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path44.join)(distroRoot, patch)], {
+    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path49.join)(distroRoot, patch)], {
       cwd: source,
       env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling }
     });
@@ -27010,9 +27873,9 @@ async function applyPatches(distroRoot, patches, source, ceiling) {
   return void 0;
 }
 async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path44.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path44.join)(state, "git", "archives.git"), (0, import_node_path44.join)(state, "git", "folders.git")]) {
-    if ((0, import_node_fs40.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+  const own3 = (0, import_node_path49.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path49.join)(state, "git", "archives.git"), (0, import_node_path49.join)(state, "git", "folders.git")]) {
+    if ((0, import_node_fs44.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
   const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
@@ -27022,25 +27885,27 @@ async function gitDirOf(state, p) {
 // ts-src/engine/build/environment.ts
 async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs41.mkdirSync)((0, import_node_path45.dirname)(log), { recursive: true });
-  (0, import_node_fs41.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
+  (0, import_node_fs45.mkdirSync)((0, import_node_path50.dirname)(log), { recursive: true });
+  (0, import_node_fs45.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed2(`apt can't install what it needs: ${system}`);
   const layers = await graph2.system.root(system);
   if (!layers.ok) return failed2(`${layers.diagnostics[0].message} (${layers.diagnostics[0].file})`);
-  const own3 = (0, import_node_path45.join)(work2, "own");
-  const gone = await packages.compose(
-    roots.map((d) => graph2.records[d].debs[0]),
+  const own3 = (0, import_node_path50.join)(work2, "own");
+  const problem = await packages.compose(
+    roots.map((d) => ownPackage(graph2, d)),
     graph2.system.status(layers.value),
     own3
   );
-  if (gone.length) return lost(roots.filter((d) => gone.includes(graph2.records[d].debs[0].sha256)));
-  const build2 = (0, import_node_path45.join)(work2, "build");
-  const source = (0, import_node_path45.join)(build2, p.name);
-  const fault2 = await bringSource(options5.state, options5.store, p, source) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source, build2);
+  if (problem && "clash" in problem)
+    return failed2(`two of its dependencies can't be installed together: ${problem.clash}`);
+  if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
+  const build2 = (0, import_node_path50.join)(work2, "build");
+  const source = (0, import_node_path50.join)(build2, p.name);
+  const fault3 = await bringSource(options5.state, options5.store, p, source) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source, build2);
   if (request.repeat) writeVariation(build2);
-  return fault2 === void 0 ? made({ source, build: build2, system, layers: layers.value, own: own3 }) : failed2(fault2);
+  return fault3 === void 0 ? made({ source, build: build2, system, layers: layers.value, own: own3 }) : failed2(fault3);
 }
 var oldReleases = ["focal", "bionic", "buster", "bullseye"];
 function enterEnvironment(options5, request, environment3, { steps, env, network: network2, signal }) {
@@ -27050,7 +27915,7 @@ function enterEnvironment(options5, request, environment3, { steps, env, network
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network2,
     user: "builder",
-    work: (0, import_node_path45.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path50.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     binds: [{ from: environment3.build, to: "/build" }],
@@ -27076,7 +27941,9 @@ function reasonOf(options5, outcome, limit, log, what) {
     const time2 = minutes2 >= 1 ? `${Math.round(minutes2)} minutes` : `${Math.round(minutes2 * 60)} seconds`;
     return `it did not end in ${time2}, and was stopped (--timeout gives it longer)`;
   }
-  const cause = knownCause((0, import_node_fs41.readFileSync)(log, "utf8").slice(-2e5));
+  if (outcome.exceeded === "memory") return `${what} took more memory than a task may have`;
+  if (outcome.exceeded === "processes") return `${what} started more processes than a task may have`;
+  const cause = knownCause(readEnd(log, 2e5));
   if (cause) return cause.hint === void 0 ? cause.cause : `${cause.cause}
 ${cause.hint}`;
   if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
@@ -27129,8 +27996,8 @@ var FileOwners = class {
 };
 
 // ts-src/engine/build/packaging.ts
-var import_node_fs42 = require("node:fs");
-var import_node_path46 = require("node:path");
+var import_node_fs46 = require("node:fs");
+var import_node_path51 = require("node:path");
 init_diagnostics();
 
 // resources/templates/changelog.mustache
@@ -27557,15 +28424,13 @@ function writePackaging(options5, request, source) {
   const { manifest } = input.packages.get(p.name);
   const settings2 = taskKeys.settingsOf(p.name);
   const variant2 = distro.variants[graph2.target.variant];
-  const holds2 = conditionEvaluator(conditionContext(input, distro.distributions[graph2.scope.distribution].conditions));
-  const relation = (kind) => manifest.dependencies.filter((d) => d.tag === kind && holds2(d.condition) && /^[A-Za-z0-9_-]+$/.test(d.name)).map((d) => debianPackage(distro, graph2.scope.distribution, d.name));
   const debianNames2 = (names2) => names2.flatMap((d) => {
     const q3 = graph2.scope.packages[graph2.closures.index.get(d) ?? -1];
     return q3 ? (p.bounds[d] ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
   });
   const sorted3 = (names2) => [...new Set(names2)].sort(compare);
-  const folder = (0, import_node_path46.join)(source, "debian");
-  (0, import_node_fs42.rmSync)(folder, { recursive: true, force: true });
+  const folder = (0, import_node_path51.join)(source, "debian");
+  (0, import_node_fs46.rmSync)(folder, { recursive: true, force: true });
   const files = renderDebian({
     package: p,
     manifest,
@@ -27583,19 +28448,27 @@ function writePackaging(options5, request, source) {
       ...variant2?.build_depends ?? []
     ]),
     depends: sorted3([...debianNames2(p.run), ...p.systemRun]),
-    conflicts: relation("conflict"),
-    replaces: relation("replace"),
+    conflicts: relationsOf(options5, request, "conflict"),
+    replaces: relationsOf(options5, request, "replace"),
     maintainer: distro.maintainer,
     licenseText: licenseText(source, manifest.licenses)
   });
-  (0, import_node_fs42.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs46.mkdirSync)(folder, { recursive: true });
   for (const [name5, text2] of Object.entries(files))
-    (0, import_node_fs42.writeFileSync)((0, import_node_path46.join)(folder, name5), text2, { mode: name5 === "rules" ? 493 : 420 });
+    (0, import_node_fs46.writeFileSync)((0, import_node_path51.join)(folder, name5), text2, { mode: name5 === "rules" ? 493 : 420 });
 }
 function writeTestFiles(build2) {
-  const folder = (0, import_node_path46.join)(build2, ".schemas");
-  (0, import_node_fs42.mkdirSync)(folder, { recursive: true });
-  for (const [name5, text2] of Object.entries(manifestSchemas)) (0, import_node_fs42.writeFileSync)((0, import_node_path46.join)(folder, name5), text2);
+  const folder = (0, import_node_path51.join)(build2, ".schemas");
+  (0, import_node_fs46.mkdirSync)(folder, { recursive: true });
+  for (const [name5, text2] of Object.entries(manifestSchemas)) (0, import_node_fs46.writeFileSync)((0, import_node_path51.join)(folder, name5), text2);
+}
+function relationsOf(options5, request, kind) {
+  const { distro, taskKeys } = options5;
+  const { graph: graph2, package: p } = request;
+  const input = taskKeys.distribution(graph2);
+  const { conditions } = distro.distributions[graph2.scope.distribution];
+  const holds2 = conditionEvaluator(conditionContext(input, conditions));
+  return input.packages.get(p.name).manifest.dependencies.filter((d) => d.tag === kind && holds2(d.condition) && /^[A-Za-z0-9_-]+$/.test(d.name)).map((d) => debianPackage(distro, graph2.scope.distribution, d.name));
 }
 function versionOf(options5, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
@@ -27604,13 +28477,6 @@ function versionOf(options5, { graph: graph2, package: p, repeat }) {
   const upstreamOf = (v) => v.replace(/^\d+:/, "").replace(/-[^-]*$/, "");
   const down = held !== void 0 && compareDebianVersions(p.version, upstreamOf(held)) < 0;
   return debianVersion(p.version, graph2.target.release, options5.stamp, heldEpoch + (down ? 1 : 0));
-}
-function packedFiles(folder, p, version2, target) {
-  const main2 = debFile(p.debian, version2, target.architecture);
-  for (const f of (0, import_node_fs42.readdirSync)(folder))
-    if (f.endsWith(".ddeb")) (0, import_node_fs42.renameSync)((0, import_node_path46.join)(folder, f), (0, import_node_path46.join)(folder, f.replace(/\.ddeb$/, ".deb")));
-  const files = (0, import_node_fs42.readdirSync)(folder).filter((f) => f.endsWith(".deb")).sort((a, b) => Number(b === main2) - Number(a === main2) || compare(a, b));
-  return files[0] === main2 ? made(files.map((f) => (0, import_node_path46.join)(folder, f))) : failed2(`it made no ${main2}`);
 }
 function systemDepends(control, ours) {
   const field = /^Depends: (.*(?:\n .*)*)/m.exec(control)?.[1] ?? "";
@@ -27623,9 +28489,8 @@ function licenseText(source, licenses) {
   );
   for (const name5 of [...named3, "LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "COPYING.txt"]) {
     try {
-      const path2 = (0, import_node_fs42.realpathSync)((0, import_node_path46.join)(source, name5));
-      if (path2.startsWith(`${(0, import_node_fs42.realpathSync)(source)}/`) && (0, import_node_fs42.statSync)(path2).isFile())
-        return (0, import_node_fs42.readFileSync)(path2, "utf8").slice(0, 2e5);
+      const path2 = (0, import_node_fs46.realpathSync)((0, import_node_path51.join)(source, name5));
+      if (path2.startsWith(`${(0, import_node_fs46.realpathSync)(source)}/`) && (0, import_node_fs46.statSync)(path2).isFile()) return readStart(path2, 2e5);
     } catch {
     }
   }
@@ -27633,46 +28498,47 @@ function licenseText(source, licenses) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs44 = require("node:fs");
-var import_node_path48 = require("node:path");
+var import_node_fs47 = require("node:fs");
+var import_node_path53 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_fs43 = require("node:fs");
-var import_node_path47 = require("node:path");
+var import_node_path52 = require("node:path");
 init_fxp();
-var most = 32 << 20;
-function readResults(folder) {
+var mostBytes2 = 16 << 20;
+var mostInAll = 128 << 20;
+var mostFiles2 = 2e4;
+async function readResults(root, folder) {
   const cases = [];
   const damaged = [];
   const seen = /* @__PURE__ */ new Set();
   let ctest = [];
-  for (const file2 of filesOf2(folder)) {
-    const text2 = (0, import_node_fs43.readFileSync)(file2, "utf8");
-    const found2 = parseResults(text2, (0, import_node_path47.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
-    if (!found2) {
-      damaged.push((0, import_node_path47.basename)(file2));
-      continue;
+  let left = mostInAll;
+  try {
+    for (const { path: path2, kind } of await walkLeft(root, folder, { most: mostFiles2 })) {
+      if (!path2.endsWith(".xml")) continue;
+      const name5 = (0, import_node_path52.basename)(path2);
+      if (kind !== "a file") {
+        damaged.push(`${shownName(name5)} (${kind})`);
+        continue;
+      }
+      const data = await readLeft(root, path2, mostBytes2);
+      left -= data?.length ?? 0;
+      if (left < 0) throw new LeftBehindError(`${folder} holds more than ${mostInAll >> 20} MiB of results`);
+      const suite2 = name5.replace(/(\.xunit|\.gtest)?\.xml$/, "");
+      const found2 = parseResults(data?.toString("utf8") ?? "", suite2);
+      if (!found2) damaged.push(shownName(name5));
+      else if (/^ctest(-Test)?\.xml$/.test(name5)) ctest = found2;
+      else {
+        seen.add(suite2);
+        cases.push(...found2);
+      }
     }
-    if (/^ctest(-Test)?\.xml$/.test((0, import_node_path47.basename)(file2))) {
-      ctest = found2;
-      continue;
-    }
-    seen.add((0, import_node_path47.basename)(file2).replace(/(\.xunit|\.gtest)?\.xml$/, ""));
-    cases.push(...found2);
+  } catch (e) {
+    if (!(e instanceof LeftBehindError)) throw e;
+    damaged.push(e.message);
   }
   cases.push(...ctest.filter((c) => !seen.has(c.name)));
   return { cases: cases.sort((a, b) => a.suite + a.name < b.suite + b.name ? -1 : 1), damaged };
-}
-function filesOf2(folder) {
-  try {
-    return (0, import_node_fs43.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1).flatMap((e) => {
-      const path2 = (0, import_node_path47.join)(folder, e.name);
-      if (e.isDirectory()) return filesOf2(path2);
-      return e.isFile() && e.name.endsWith(".xml") && (0, import_node_fs43.lstatSync)(path2).size < most ? [path2] : [];
-    });
-  } catch {
-    return [];
-  }
 }
 var list = (value2) => (Array.isArray(value2) ? value2 : value2 === void 0 ? [] : [value2]).map(
   (v) => typeof v === "object" && v !== null ? v : { "#text": String(v) }
@@ -27702,15 +28568,15 @@ function ofSuite(suite2, fallback) {
   return [
     ...list(suite2.testsuite).flatMap((s) => ofSuite(s, name5)),
     ...list(suite2.testcase).map((c) => {
-      const fault2 = c.failure ?? c.error;
+      const fault3 = c.failure ?? c.error;
       const skipped = c.skipped !== void 0 || c["@status"] === "notrun" || c["@status"] === "disabled" || c["@status"] === "skipped" || c["@result"] === "skipped";
-      const failed4 = fault2 !== void 0 || c["@status"] === "fail" || c["@status"] === "failed";
+      const failed4 = fault3 !== void 0 || c["@status"] === "fail" || c["@status"] === "failed";
       return {
         suite: String(c["@classname"] || name5),
         name: String(c["@name"] ?? "?"),
         seconds: Number(c["@time"]) || 0,
         result: failed4 ? "failed" : skipped ? "skipped" : "passed",
-        message: failed4 ? list(fault2).map(text).join("\n") || "it failed" : text(c.skipped),
+        message: failed4 ? list(fault3).map(text).join("\n") || "it failed" : text(c.skipped),
         output: `${text(c["system-out"])}
 ${text(c["system-err"])}`.trim()
       };
@@ -27739,26 +28605,38 @@ var shortCase = (c) => ({
   name: c.name,
   message: c.message.slice(0, 2e3)
 });
-function readTestRun(step) {
-  const numbers = attemptsIn(step.results);
-  const attempts2 = numbers.map((a) => readResults((0, import_node_path48.join)(step.results, String(a))));
-  const last = attempts2.at(-1);
+var mostAttempts = 100;
+async function readTestRun(step) {
   const whole = (message) => ({
     suite: step.package,
     name: "tests",
     seconds: step.seconds,
     result: "failed",
     message,
-    output: (0, import_node_fs44.readFileSync)(step.log, "utf8").slice(-2e4)
+    output: readEnd(step.log, 2e4)
   });
+  try {
+    return await readAttempts(step, whole);
+  } catch (e) {
+    if (!(e instanceof LeftBehindError)) throw e;
+    const cases = [whole(`its results can't be read: ${e.message}`)];
+    return { outcome: "failed", cases, flaky: [], attempts: 1 };
+  }
+}
+async function readAttempts(step, whole) {
+  const numbers = await attemptsIn(step);
+  const attempts2 = [];
+  for (const a of numbers) attempts2.push(await readResults(step.build, `${step.results}/${a}`));
+  const last = attempts2.at(-1);
   if (step.outcome.code !== 0 || !last) {
     const cases2 = [...last?.cases ?? [], whole(step.reason())];
     return { outcome: "failed", cases: cases2, flaky: [], attempts: attempts2.length };
   }
-  const exit2 = (0, import_node_fs44.readFileSync)((0, import_node_path48.join)(step.results, String(numbers.at(-1)), "exit"), "utf8").trim();
+  const exit2 = await readLeft(step.build, `${step.results}/${numbers.at(-1)}/exit`, 100);
   const cases = [...last.cases];
-  if (last.damaged.length) cases.push(whole(`its results can't be read: ${last.damaged.join(", ")}`));
-  else if (exit2 !== "0" && !cases.some((c) => c.result === "failed"))
+  if (last.damaged.length) cases.push(whole(`its results can't be read: ${last.damaged.slice(0, 20).join(", ")}`));
+  else if (!exit2) cases.push(whole("its results have no file `exit`: something in its tests removed it"));
+  else if (exit2.toString("latin1").trim() !== "0" && !cases.some((c) => c.result === "failed"))
     cases.push(whole("its tests ended with a failure that no result file tells of: the log has it"));
   const flaky = markFlaky(
     cases,
@@ -27767,7 +28645,11 @@ function readTestRun(step) {
   const someFailed = cases.some((c) => c.result === "failed");
   return { outcome: someFailed ? "failed" : cases.length ? "passed" : "none", cases, flaky, attempts: attempts2.length };
 }
-var attemptsIn = (results) => (0, import_node_fs44.existsSync)(results) ? (0, import_node_fs44.readdirSync)(results).filter((f) => /^\d+$/.test(f)).map(Number).sort((a, b) => a - b) : [];
+async function attemptsIn({ build: build2, results }) {
+  const numbers = (await listLeft(build2, results)).filter((e) => e.kind === "a folder" && /^[1-9]\d{0,2}$/.test(e.name)).map((e) => Number(e.name)).sort((a, b) => a - b);
+  if (numbers.length > mostAttempts) throw new LeftBehindError(`${results} holds more than ${mostAttempts} attempts`);
+  return numbers;
+}
 function markFlaky(cases, earlier) {
   const id = (c) => `${c.suite}\0${c.name}`;
   const failedBefore = new Map(earlier.filter((c) => c.result === "failed").map((c) => [id(c), c]));
@@ -27778,12 +28660,13 @@ function markFlaky(cases, earlier) {
     return [shortCase(before2)];
   });
 }
+var mostWords = 4 << 20;
 function hasTests(source, p) {
   const { file: file2, words: words3 } = rulesOf(p.buildType).tests;
-  const visit = (folder, depth) => (0, import_node_fs44.readdirSync)(folder, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path48.join)(folder, e.name);
+  const visit = (folder, depth) => (0, import_node_fs47.readdirSync)(folder, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path53.join)(folder, e.name);
     if (e.isDirectory()) return depth < 8 && e.name !== ".git" && visit(path2, depth + 1);
-    return file2.test(e.name) && e.isFile() && (!words3 || words3.test((0, import_node_fs44.readFileSync)(path2, "utf8")));
+    return file2.test(e.name) && e.isFile() && (!words3 || (0, import_node_fs47.lstatSync)(path2).size < mostWords && words3.test((0, import_node_fs47.readFileSync)(path2, "utf8")));
   });
   return visit(source, 0);
 }
@@ -27799,14 +28682,14 @@ var PackageBuilder = class {
   owners;
   async build(request) {
     const { options: options5 } = this;
-    const { graph: graph2, number: number3 } = request;
+    const { graph: graph2, number: number4 } = request;
     const begun = options5.now();
-    const roots = graph2.closures.root(number3);
+    const roots = graph2.closures.root(number4);
     const prepared = await prepareEnvironment(options5, this.packages, request, roots);
     if (prepared.state !== "made") return prepared;
     const packed2 = await this.compileAndPack(request, prepared.value);
     if (packed2.state !== "made") return packed2;
-    const kept2 = await this.keep(request, packed2.value.files);
+    const kept2 = await this.keep(request, packed2.value.files, this.planned(request, packed2.value.abi));
     if (kept2.state !== "made") return kept2;
     const { paths: paths2, ...parts } = kept2.value;
     const record2 = {
@@ -27820,10 +28703,10 @@ var PackageBuilder = class {
       requires: packed2.value.abi.requires,
       inputs: request.resolved.inputs(),
       system: prepared.value.system,
-      roots: rootsOf(graph2, number3, roots),
+      roots: rootsOf(graph2, number4, roots),
       milliseconds: Math.round(options5.now() - begun)
     };
-    const clash = await this.owners.claim(graph2, number3, paths2);
+    const clash = await this.owners.claim(graph2, number4, paths2);
     return clash === void 0 ? made(record2) : failed2(clash);
   }
   /** Builds a package once more, in other conditions; gives the files that it made, in the request's folder. */
@@ -27837,30 +28720,41 @@ var PackageBuilder = class {
   /** Second stage: configure, compile and install; find what dependents see of it; pack. */
   async compileAndPack(request, environment3) {
     const { options: options5 } = this;
-    const { graph: graph2, package: p, number: number3, log } = request;
+    const { graph: graph2, package: p, number: number4, log } = request;
     writePackaging(options5, request, environment3.source);
     const limit = timeLimit(options5.signal, options5.minutes);
     const enter = (steps, env) => enterEnvironment(options5, request, environment3, { steps, env, network: false, signal: limit.signal });
     try {
       let outcome = await enter(["build", "stage"], {});
       if (outcome.code !== 0) return failed2(reasonOf(options5, outcome, limit.signal, log, "its build"));
-      const seen = interfaceOf(describe((0, import_node_path49.join)(environment3.source, "debian", p.debian)));
-      const linked = linkedPackages((0, import_node_path49.join)(environment3.source, "debian", `${p.debian}.substvars`));
-      const abi2 = abiOf(graph2, number3, seen.api, linked);
+      const seen = interfaceOf(describe(await stagedFolder(environment3.build, `${p.name}/debian/${p.debian}`)));
+      const linked = await linkedPackages(environment3.build, `${p.name}/debian/${p.debian}.substvars`);
+      const abi2 = abiOf(graph2, number4, seen.api, linked);
       outcome = await enter(["pack"], { SLIPWAY_ABI: abi2.name, SLIPWAY_REQUIRES: abi2.requires.join(", ") });
       if (outcome.code !== 0) return failed2(reasonOf(options5, outcome, limit.signal, log, "its build"));
-      const files = packedFiles(environment3.build, p, versionOf(options5, request), graph2.target);
-      return files.state === "made" ? made({ files: files.value, interface: seen, abi: abi2 }) : files;
+      return made({ files: await plannedFiles(environment3.build, this.planned(request, abi2)), interface: seen, abi: abi2 });
     } finally {
       limit.done();
     }
   }
+  planned(request, abi2) {
+    const { options: options5 } = this;
+    return {
+      debian: request.package.debian,
+      version: versionOf(options5, request),
+      architecture: request.graph.target.architecture,
+      provides: [abi2.name],
+      conflicts: relationsOf(options5, request, "conflict"),
+      replaces: relationsOf(options5, request, "replace")
+    };
+  }
   /** Third stage: the packages go into the store. `paths`: what the binary package ships. */
-  async keep({ graph: graph2 }, packed2) {
+  async keep({ graph: graph2 }, packed2, planned) {
     const { store: store2 } = this.options;
     const debs = [];
     for (const file2 of packed2) debs.push(await store2.put(file2));
-    const unpacked2 = await this.packages.unpack(debs[0]);
+    for (const symbols of packed2.slice(1)) await checkSymbols(symbols, planned);
+    const unpacked2 = await this.packages.unpack({ deb: debs[0], policy: plannedPolicy(graph2, planned) });
     if (!unpacked2) return failed2("the store lost what was just built: is its disk sound?");
     const own3 = new Set(graph2.scope.packages.map((q3) => q3.debian));
     return made({
@@ -27903,7 +28797,8 @@ var PackageBuilder = class {
     limit.done();
     return readTestRun({
       package: request.package.name,
-      results: (0, import_node_path49.join)(environment3.build, "results"),
+      build: environment3.build,
+      results: "results",
       outcome,
       log,
       seconds: (options5.now() - begun) / 1e3,
@@ -27946,8 +28841,8 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs45 = require("node:fs");
-var import_node_path50 = require("node:path");
+var import_node_fs48 = require("node:fs");
+var import_node_path54 = require("node:path");
 init_digest();
 
 // ts-src/engine/keys.ts
@@ -28010,8 +28905,8 @@ var NameIndex = class {
     for (const name5 of [...new Set(known2)].sort()) this.meet(name5);
   }
   meet(name5) {
-    const number3 = this.names.push(name5) - 1;
-    this.numbers.set(name5, number3);
+    const number4 = this.names.push(name5) - 1;
+    this.numbers.set(name5, number4);
     let low = 0;
     let high = this.ordered.length;
     while (low < high) {
@@ -28019,14 +28914,14 @@ var NameIndex = class {
       if (this.names[this.ordered[middle]] < name5) low = middle + 1;
       else high = middle;
     }
-    this.ordered.splice(low, 0, number3);
-    return number3;
+    this.ordered.splice(low, 0, number4);
+    return number4;
   }
   add(set, names2) {
     for (const name5 of names2) {
-      const number3 = this.numbers.get(name5) ?? this.meet(name5);
-      reach(set, (number3 >> 5) + 1);
-      set[number3 >> 5] |= 1 << (number3 & 31);
+      const number4 = this.numbers.get(name5) ?? this.meet(name5);
+      reach(set, (number4 >> 5) + 1);
+      set[number4 >> 5] |= 1 << (number4 & 31);
     }
   }
   /** The names of a set, sorted. */
@@ -28037,7 +28932,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join44(set, other) {
+function join46(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -28084,7 +28979,7 @@ var TaskKeys = class {
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const direct = isTest ? [.../* @__PURE__ */ new Set([n, ...built, ...graph2.closures.test[n]])] : built;
-    for (const d of direct) join44(names2, this.namesOf(graph2, d));
+    for (const d of direct) join46(names2, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names2));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (!isTest) graph2.sets[n] = set;
@@ -28117,7 +29012,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs45.readFileSync)((0, import_node_path50.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs48.readFileSync)((0, import_node_path54.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts, text: keyText(parts) };
     }
@@ -28167,7 +29062,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name5);
       if (d === void 0) continue;
       const below = brought[d];
-      if (below) join44(names2, below);
+      if (below) join46(names2, below);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names2;
@@ -28180,7 +29075,7 @@ var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path51.join)(state, "durations.json");
+    this.file = (0, import_node_path55.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
   get = (name5) => this.known[name5];
@@ -28270,7 +29165,7 @@ async function openSession(input, options5) {
 async function prepareScopes(input, options5, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
-  const log = (0, import_node_path51.join)(state, "slipway.log");
+  const log = (0, import_node_path55.join)(state, "slipway.log");
   const diagnostics = [];
   const waiting = [];
   const systems = /* @__PURE__ */ new Map();
@@ -28339,25 +29234,11 @@ async function prepareScopes(input, options5, store2, history) {
 var import_node_os7 = require("node:os");
 
 // ts-src/sandbox/docker.ts
-var import_node_crypto6 = require("node:crypto");
-var import_node_fs46 = require("node:fs");
-var import_node_path52 = require("node:path");
+var import_node_crypto7 = require("node:crypto");
+var import_node_fs49 = require("node:fs");
+var import_node_path56 = require("node:path");
 init_digest();
 init_files();
-
-// ts-src/sandbox/limits.ts
-var import_node_os6 = require("node:os");
-var defaultLimits = () => ({
-  memory: Math.floor((0, import_node_os6.totalmem)() * 0.75),
-  processes: 8192,
-  temporary: Math.floor((0, import_node_os6.totalmem)() * 0.25)
-});
-function countsProcesses(kernel = (0, import_node_os6.release)()) {
-  const [major = 0, minor = 0] = kernel.split(".").map(Number);
-  return major > 6 || major === 6 && minor >= 14;
-}
-
-// ts-src/sandbox/docker.ts
 var marker = ".docker-image";
 var guarded = 'exec 3<&0; "$@" </dev/null 3<&- & work=$!; { cat <&3 >/dev/null; kill -9 -1; } & wait $work';
 var asBuilder = 'chown -R 2000:2000 /build; exec setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"';
@@ -28377,7 +29258,7 @@ var capabilities = [
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
   const docker = (args, options5 = {}) => run("docker", args, options5);
-  const imageOf = (folder) => readIf((0, import_node_path52.join)(folder, marker))?.trim();
+  const imageOf = (folder) => readIf((0, import_node_path56.join)(folder, marker))?.trim();
   let swept;
   const sweep2 = async () => {
     const old = await docker(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
@@ -28389,7 +29270,7 @@ function dockerDriver(state) {
   };
   async function enter(entry) {
     await (swept ??= sweep2());
-    (0, import_node_fs46.mkdirSync)(entry.work, { recursive: true });
+    (0, import_node_fs49.mkdirSync)(entry.work, { recursive: true });
     const at2 = entry.root.layers.findIndex((l) => imageOf(l) !== void 0);
     if (at2 < 0)
       return {
@@ -28399,7 +29280,7 @@ function dockerDriver(state) {
         stderr: "the base image of this root is not there: run with --renew-base"
       };
     const image = imageOf(entry.root.layers[at2]);
-    const name5 = `slipway-${process.pid}-${(0, import_node_crypto6.randomBytes)(6).toString("hex")}`;
+    const name5 = `slipway-${process.pid}-${(0, import_node_crypto7.randomBytes)(6).toString("hex")}`;
     const command = entry.user === "root" ? entry.command : ["sh", "-ec", asBuilder, "sh", ...entry.command];
     const limits = entry.limits ?? defaultLimits();
     const created = await docker([
@@ -28442,10 +29323,10 @@ function dockerDriver(state) {
     if (created.code !== 0) return created;
     try {
       for (const layer of entry.root.layers.slice(0, at2).reverse()) {
-        const archive = (0, import_node_path52.join)(entry.work, "over.tar");
+        const archive = (0, import_node_path56.join)(entry.work, "over.tar");
         const packed2 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
         const copied = packed2.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name5, archive]) : packed2;
-        (0, import_node_fs46.rmSync)(archive, { force: true });
+        (0, import_node_fs49.rmSync)(archive, { force: true });
         if (copied.code !== 0) return copied;
       }
       const { log, signal } = entry;
@@ -28458,17 +29339,17 @@ function dockerDriver(state) {
       );
       signal?.removeEventListener("abort", stop);
       if (outcome.code === 0 && entry.root.keep) {
-        (0, import_node_fs46.mkdirSync)((0, import_node_path52.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
+        (0, import_node_fs49.mkdirSync)((0, import_node_path56.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
         const tag = `slipway-layer:${sha256(`${entry.root.keep}${name5}`).slice(0, 24)}`;
         const committed = await docker(["commit", "--change", 'CMD ["sh"]', name5, tag]);
         if (committed.code !== 0) return committed;
         const status = await docker([
           "cp",
           `${name5}:/var/lib/dpkg/status`,
-          (0, import_node_path52.join)(entry.root.keep, "var/lib/dpkg/status")
+          (0, import_node_path56.join)(entry.root.keep, "var/lib/dpkg/status")
         ]);
         if (status.code !== 0) return status;
-        (0, import_node_fs46.writeFileSync)((0, import_node_path52.join)(entry.root.keep, marker), `${tag}
+        (0, import_node_fs49.writeFileSync)((0, import_node_path56.join)(entry.root.keep, marker), `${tag}
 `);
       }
       return outcome;
@@ -28483,8 +29364,8 @@ function dockerDriver(state) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs46.mkdirSync)(folder, { recursive: true });
-      (0, import_node_fs46.writeFileSync)((0, import_node_path52.join)(folder, marker), `${tag}
+      (0, import_node_fs49.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs49.writeFileSync)((0, import_node_path56.join)(folder, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder, "./var/lib/dpkg/status"]);
     },
@@ -28505,19 +29386,19 @@ function dockerDriver(state) {
           "--network",
           "none",
           "--volume",
-          `${(0, import_node_path52.dirname)(folder)}:/parent`,
+          `${(0, import_node_path56.dirname)(folder)}:/parent`,
           image,
           "rm",
           "-rf",
-          `/parent/${(0, import_node_path52.basename)(folder)}`
+          `/parent/${(0, import_node_path56.basename)(folder)}`
         ]);
     }
   };
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs48 = require("node:fs");
-var import_node_path54 = require("node:path");
+var import_node_fs50 = require("node:fs");
+var import_node_path57 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -28676,105 +29557,6 @@ var enter_default2 = '# Puts a root together from overlay layers inside namespac
 
 // ts-src/sandbox/unshare.ts
 init_files();
-
-// ts-src/sandbox/control-groups.ts
-var import_node_crypto7 = require("node:crypto");
-var import_node_fs47 = require("node:fs");
-var import_node_path53 = require("node:path");
-var mountRoot = "/sys/fs/cgroup";
-var found;
-function controlGroups() {
-  return found ??= process.getuid?.() === 0 ? unified() ?? separate() : [];
-}
-function unified() {
-  try {
-    const offered = (0, import_node_fs47.readFileSync)((0, import_node_path53.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
-    if (!["memory", "pids"].every((c) => offered.includes(c))) return void 0;
-    (0, import_node_fs47.writeFileSync)((0, import_node_path53.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
-    const hierarchy = { root: mountRoot, version: 2, controllers: ["memory", "pids"] };
-    return usable(hierarchy) ? [hierarchy] : void 0;
-  } catch {
-    return void 0;
-  }
-}
-var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs47.existsSync)((0, import_node_path53.join)(h.root, "cgroup.procs")) && usable(h));
-function ownGroup(controller) {
-  const line = (0, import_node_fs47.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
-  const own3 = (0, import_node_path53.join)(mountRoot, controller, line?.split(":").slice(2).join(":") ?? "");
-  return (0, import_node_fs47.existsSync)((0, import_node_path53.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path53.join)(mountRoot, controller);
-}
-function usable(hierarchy) {
-  sweep(hierarchy);
-  const group = (0, import_node_path53.join)(hierarchy.root, name4());
-  try {
-    (0, import_node_fs47.mkdirSync)(group);
-    (0, import_node_fs47.rmdirSync)(group);
-    return true;
-  } catch {
-    return false;
-  }
-}
-var name4 = () => `slipway-${process.pid}-${(0, import_node_crypto7.randomBytes)(4).toString("hex")}`;
-function sweep({ root }) {
-  try {
-    for (const entry of (0, import_node_fs47.readdirSync)(root)) {
-      const pid = /^slipway-(\d+)-[0-9a-f]{8}$/.exec(entry)?.[1];
-      if (pid && !(0, import_node_fs47.existsSync)(`/proc/${pid}`)) remove((0, import_node_path53.join)(root, entry));
-    }
-  } catch {
-  }
-}
-function remove(group) {
-  try {
-    (0, import_node_fs47.rmdirSync)(group);
-  } catch {
-  }
-}
-function openGroup(limits) {
-  const hierarchies = controlGroups();
-  if (!hierarchies.some((h) => h.controllers.includes("memory"))) return void 0;
-  const own3 = name4();
-  const made2 = [];
-  try {
-    for (const hierarchy of hierarchies) {
-      const folder = (0, import_node_path53.join)(hierarchy.root, own3);
-      (0, import_node_fs47.mkdirSync)(folder);
-      made2.push({ folder, hierarchy });
-      if (hierarchy.controllers.includes("pids")) (0, import_node_fs47.writeFileSync)((0, import_node_path53.join)(folder, "pids.max"), String(limits.processes));
-      if (hierarchy.controllers.includes("memory")) limitMemory(folder, hierarchy.version, limits.memory);
-    }
-  } catch {
-    for (const { folder } of made2) remove(folder);
-    return void 0;
-  }
-  return {
-    folders: made2.map((m) => m.folder),
-    close() {
-      const met = made2.map((m) => limitMet(m.folder, m.hierarchy)).find((m) => m !== void 0);
-      for (const { folder } of made2) remove(folder);
-      return met;
-    }
-  };
-}
-function limitMemory(folder, version2, bytes) {
-  (0, import_node_fs47.writeFileSync)((0, import_node_path53.join)(folder, version2 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
-  const swap = (0, import_node_path53.join)(folder, version2 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
-  if ((0, import_node_fs47.existsSync)(swap)) (0, import_node_fs47.writeFileSync)(swap, version2 === 2 ? "0" : String(bytes));
-}
-function limitMet(folder, { version: version2, controllers }) {
-  const count2 = (file2, key) => {
-    try {
-      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs47.readFileSync)((0, import_node_path53.join)(folder, file2), "utf8"))?.[1] ?? 0);
-    } catch {
-      return 0;
-    }
-  };
-  if (controllers.includes("memory") && count2(version2 === 2 ? "memory.events" : "memory.oom_control", "oom_kill"))
-    return "memory";
-  return controllers.includes("pids") && count2("pids.events", "max") ? "processes" : void 0;
-}
-
-// ts-src/sandbox/unshare.ts
 function unshareDriver() {
   const plain2 = process.getuid() !== 0;
   const user = plain2 ? ["--user", "--map-auto", "--map-root-user"] : [];
@@ -28793,17 +29575,17 @@ function unshareDriver() {
   return {
     name: "unshare",
     async enter(entry) {
-      (0, import_node_fs48.mkdirSync)(entry.work, { recursive: true });
+      (0, import_node_fs50.mkdirSync)(entry.work, { recursive: true });
       const links = entry.root.layers.map((layer, i) => {
-        (0, import_node_fs48.symlinkSync)(layer, (0, import_node_path54.join)(entry.work, `l${i}`));
+        (0, import_node_fs50.symlinkSync)(layer, (0, import_node_path57.join)(entry.work, `l${i}`));
         return `l${i}`;
       });
       let upper = "tmpfs";
       if (entry.root.keep) {
-        (0, import_node_fs48.mkdirSync)(entry.root.keep, { recursive: true });
-        (0, import_node_fs48.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
-        (0, import_node_fs48.symlinkSync)(entry.root.keep, (0, import_node_path54.join)(entry.work, "k"));
-        (0, import_node_fs48.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path54.join)(entry.work, "k.work"));
+        (0, import_node_fs50.mkdirSync)(entry.root.keep, { recursive: true });
+        (0, import_node_fs50.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
+        (0, import_node_fs50.symlinkSync)(entry.root.keep, (0, import_node_path57.join)(entry.work, "k"));
+        (0, import_node_fs50.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path57.join)(entry.work, "k.work"));
         upper = "k";
       }
       const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -28851,7 +29633,7 @@ function unshareDriver() {
       return exceeded ? { ...outcome, exceeded } : outcome;
     },
     unpack: (tar, folder) => {
-      (0, import_node_fs48.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs50.mkdirSync)(folder, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder], {});
     },
     ready: (folder) => Promise.resolve(exists(folder)),
@@ -28912,10 +29694,10 @@ function limitsOf(verb, values) {
 var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
 
 // ts-src/engine/system-lock.ts
-var import_node_path55 = require("node:path");
+var import_node_path58 = require("node:path");
 init_diagnostics();
 init_files();
-var file = (workspace) => (0, import_node_path55.join)(workspace.state, "platforms.json");
+var file = (workspace) => (0, import_node_path58.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known2 = readJson(file(workspace)) ?? {};
   return Object.fromEntries(
@@ -29052,7 +29834,7 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned.diagnostics);
   if (!planned.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned.value;
-  const output = values.output === void 0 ? (0, import_node_path56.join)(workspace.root, "out") : (0, import_node_path56.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path59.join)(workspace.root, "out") : (0, import_node_path59.resolve)(values.output);
   const abort = new AbortController();
   const stop = () => {
     if (!abort.signal.aborted) writeMessage("\nstopping: what was finished is kept\n");
@@ -29065,7 +29847,7 @@ async function runBuild(verb, values, packages, tests) {
     showDiagnostics(lacking);
     return exit.failed;
   }
-  (0, import_node_fs49.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs51.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);
   try {
     return await buildAll(values, planned.value, {
@@ -29124,7 +29906,7 @@ async function buildAll(values, planned, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path56.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path59.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       stamp: plan2.stamp,
@@ -29230,7 +30012,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   writeMessage(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path56.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path59.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -29245,11 +30027,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeMessage(`report: ${(0, import_node_path56.join)(output, "report.html")}
+    writeMessage(`report: ${(0, import_node_path59.join)(output, "report.html")}
 `);
     writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path56.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path59.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -29306,7 +30088,7 @@ function namesByDebian(planned) {
 }
 function notForAll(path2) {
   const parts = path2.split("/");
-  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs49.statSync)(p).mode & 1) === 0);
+  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs51.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/channel.ts
@@ -29357,17 +30139,17 @@ function systemChanges(m, n) {
 }
 
 // ts-src/publish/promotion.ts
-var import_node_fs50 = require("node:fs");
-var import_node_path57 = require("node:path");
+var import_node_fs52 = require("node:fs");
+var import_node_path60 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/criteria.ts
 var names = (suites, suite2) => Object.keys(suites[suite2] ?? {});
-var most2 = 8;
+var most = 8;
 var verdict = (criterion, faults2, good2) => ({
   criterion,
   passed: !faults2.length,
-  reason: faults2.length ? someOf(faults2, most2) : good2
+  reason: faults2.length ? someOf(faults2, most) : good2
 });
 function judge(rules2, candidate) {
   const { suites } = candidate.state;
@@ -29563,8 +30345,8 @@ async function rollBack(input, outlet) {
   let suites = state.suites;
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path57.join)(input.folder, "incoming");
-    (0, import_node_fs50.mkdirSync)(scratch, { recursive: true });
+    const scratch = (0, import_node_path60.join)(input.folder, "incoming");
+    (0, import_node_fs52.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
       scratch,
@@ -29700,7 +30482,7 @@ var renderVerdicts = (verdicts) => renderTable(
   ["criterion", "verdict", "reason"],
   verdicts.map((v) => [v.criterion, v.passed ? "passes" : "FAILS", v.reason])
 );
-var most3 = 40;
+var most2 = 40;
 function renderDifference(difference3) {
   const parts = [];
   for (const [suite2, d] of Object.entries(difference3.suites)) {
@@ -29712,7 +30494,7 @@ function renderDifference(difference3) {
     ];
     parts.push(`
 ${suite2}:
-${renderTable(["package", "from", "to", ""], rows.slice(0, most3))}${rest(rows.length)}`);
+${renderTable(["package", "from", "to", ""], rows.slice(0, most2))}${rest(rows.length)}`);
   }
   const short3 = (text2) => text2.slice(0, 12);
   if (difference3.repositories.length)
@@ -29721,7 +30503,7 @@ ${renderTable(["package", "from", "to", ""], rows.slice(0, most3))}${rest(rows.l
 repositories:
 ${renderTable(
         ["repository", "from", "to"],
-        difference3.repositories.slice(0, most3).map(([d, name5, a, b]) => [`${d}/${name5}`, short3(a), short3(b)])
+        difference3.repositories.slice(0, most2).map(([d, name5, a, b]) => [`${d}/${name5}`, short3(a), short3(b)])
       )}${rest(difference3.repositories.length)}`
     );
   if (difference3.system.length)
@@ -29735,15 +30517,15 @@ system packages: ${someOf(
     );
   return parts.join("") || "\nthe packages are the same\n";
 }
-var rest = (count2) => count2 > most3 ? `and ${count2 - most3} more
+var rest = (count2) => count2 > most2 ? `and ${count2 - most2} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path59 = require("node:path");
+var import_node_path62 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/endpoints.ts
-var import_node_path58 = require("node:path");
+var import_node_path61 = require("node:path");
 var isChannelName = (name5) => name5.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name5) && !name5.includes("..");
 async function openEndpoint(uri, root) {
   if (uri.startsWith("s3://")) {
@@ -29751,7 +30533,7 @@ async function openEndpoint(uri, root) {
     return new S3Endpoint2(uri, process.env);
   }
   const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
-  return new FolderEndpoint((0, import_node_path58.isAbsolute)(path2) ? path2 : (0, import_node_path58.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path61.isAbsolute)(path2) ? path2 : (0, import_node_path61.join)(root, path2));
 }
 function channelUri(place, channel2) {
   const query2 = place.indexOf("?");
@@ -29806,7 +30588,7 @@ async function placesOf2({ workspace: { distro, root } }, channel2, named3, from
     return path2.endsWith(tail) ? [`${path2.slice(0, -tail.length)}/${channel2.name}/apt${query2}`] : [];
   });
   const uris = [
-    named3?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path59.resolve)(n)),
+    named3?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path62.resolve)(n)),
     channel2.file.endpoints,
     configured,
     beside
@@ -30036,7 +30818,7 @@ async function renew(opened, names2, to) {
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs51 = require("node:fs");
+var import_node_fs53 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -30102,7 +30884,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs51.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs53.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before2);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -30120,6 +30902,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
 });
 
 // ts-src/cli/doctor.ts
+var import_node_path63 = require("node:path");
 var doctor = defineCommand({
   summary: "tell what this machine lacks for builds, and the command that brings it",
   usage: "doctor",
@@ -30140,7 +30923,7 @@ var doctor = defineCommand({
     const workspace = await readWorkspace(findDistro(values), void 0);
     const systems = workspace.ok ? Object.values(workspace.value.distro.platforms).map((p) => p.os) : [];
     let findings = await examine(driver, systems);
-    const packages = [...new Set(findings.flatMap((f) => f.package ?? []))].sort();
+    const packages = [...new Set(findings.flatMap((f) => f.package?.split(" ") ?? []))].sort();
     const sudo = process.getuid() === 0 ? [] : ["sudo"];
     if (packages.length && values.install) {
       const command = [
@@ -30165,11 +30948,15 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path63.join)(process.cwd(), ".slipway"));
+    findings.push(...machine.findings);
     for (const f of findings)
       writeOutput(`${f.what}
     ${f.fix ?? `${sudo.length ? "sudo " : ""}apt-get install -y ${f.package}`}
 `);
     if (!findings.length) writeOutput("this machine has all that builds need\n");
+    for (const line of machine.lines) writeOutput(`${line}
+`);
     return findings.length ? exit.failed : exit.ok;
   }
 });
@@ -30184,15 +30971,15 @@ function explain(plan2, resolvers, name5) {
   plan2.scopes.forEach((scope, i) => {
     const resolver = resolvers[i];
     const { evaluated } = resolver;
-    const number3 = evaluated.number.get(name5);
-    if (number3 !== void 0 && !explanation.package) describe3(explanation, evaluated, number3);
+    const number4 = evaluated.number.get(name5);
+    if (number4 !== void 0 && !explanation.package) describe3(explanation, evaluated, number4);
     const e = explainScope(scope, resolver, name5);
-    if (number3 !== void 0 || e.neededBy.length) explanation.scopes.push(e);
+    if (number4 !== void 0 || e.neededBy.length) explanation.scopes.push(e);
   });
   return explanation.scopes.length ? explanation : void 0;
 }
-function describe3(explanation, evaluated, number3) {
-  const p = evaluated.packages[number3];
+function describe3(explanation, evaluated, number4) {
+  const p = evaluated.packages[number4];
   const { manifest } = p;
   const { repository, source } = evaluated.input.packages.get(p.name);
   const person = (m) => m.email ? `${m.name} <${m.email}>` : m.name;
@@ -30214,7 +31001,7 @@ function describe3(explanation, evaluated, number3) {
 }
 function explainScope(scope, resolver, name5) {
   const { evaluated } = resolver;
-  const number3 = evaluated.number.get(name5);
+  const number4 = evaluated.number.get(name5);
   const place = scope.packages.findIndex((p2) => p2.name === name5);
   const p = scope.packages[place];
   const dependents = p ? dependentsOf(scope) : [];
@@ -30230,7 +31017,7 @@ function explainScope(scope, resolver, name5) {
     ...p?.blocked === void 0 ? {} : { blocked: p.blocked },
     ...p?.mustBeCached ? { held: true } : {},
     why: p ? whyChain(scope, name5) : [],
-    needs: number3 === void 0 ? [] : needsOf2(resolver, number3),
+    needs: number4 === void 0 ? [] : needsOf2(resolver, number4),
     neededBy: direct,
     neededByAll: p ? closureUp(dependents, place) : 0,
     longest: p ? longestThrough(scope, dependents, place) : []
@@ -30241,9 +31028,9 @@ var roleNames = [
   [forRun, "run"],
   [forTest, "test"]
 ];
-function needsOf2(resolver, number3) {
+function needsOf2(resolver, number4) {
   const { evaluated } = resolver;
-  const found2 = evaluated.needs(number3).map((n) => ({
+  const found2 = evaluated.needs(number4).map((n) => ({
     name: n.name,
     for: roleNames.filter(([role]) => n.roles & role).map(([, text2]) => text2),
     tag: n.dependency.tag,
@@ -30252,19 +31039,19 @@ function needsOf2(resolver, number3) {
     from: originText(resolver, resolver.resolve(n))
   }));
   const said = new Set(found2.map((n) => n.name));
-  const inside = evaluated.inside[number3];
+  const inside = evaluated.inside[number4];
   for (const d of /* @__PURE__ */ new Set([...inside.build, ...inside.run])) {
     const n = evaluated.names[d];
     if (said.has(n)) continue;
     found2.push({
       name: n,
       for: [...inside.build.includes(d) ? ["build"] : [], ...inside.run.includes(d) ? ["run"] : []],
-      tag: edgeOf(evaluated, number3, d).tag,
+      tag: edgeOf(evaluated, number4, d).tag,
       line: 0,
       from: originText(resolver, resolver.resolve({ name: n, id: d }))
     });
   }
-  const p = evaluated.packages[number3];
+  const p = evaluated.packages[number4];
   const implied = impliedNeeds(p.buildType, evaluated.input.packages.get(p.name)?.buildBackend);
   for (const [names2, purpose] of [
     [implied.build, "build"],
@@ -30469,13 +31256,13 @@ function difference2(before2, now) {
 }
 
 // ts-src/engine/why.ts
-var most4 = 100;
+var most3 = 100;
 async function lastBuilds(workspace, plan2, name5) {
   const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, void 0);
   const names2 = [];
   for await (const { name: run2 } of store2.blobs.list("runs"))
     if (/^runs\/\d{14}-[^/]*\.json$/.test(run2)) names2.push(run2);
-  const runs = (await store2.many(names2.sort().reverse().slice(0, most4), (run2) => store2.readJson(run2))).filter((r) => r !== void 0).sort((a, b) => b.finished - a.finished);
+  const runs = (await store2.many(names2.sort().reverse().slice(0, most3), (run2) => store2.readJson(run2))).filter((r) => r !== void 0).sort((a, b) => b.finished - a.finished);
   const found2 = [];
   for (const scope of plan2.scopes) {
     if (!scope.packages.some((p) => p.name === name5)) continue;
@@ -32574,11 +33361,11 @@ function renderSvg(drawing) {
   const layout = (drawing.nodes.length > manyBoxes ? columns : layered)(drawing, widths);
   const [width4, height] = [Math.ceil(layout.width), Math.ceil(layout.height)];
   const faint = drawing.nodes.length > manyBoxes ? ";opacity:.35" : "";
-  const number3 = (n) => String(Math.round(n * 10) / 10);
-  const lines = layout.lines.map((points) => points.map((p, i) => `${i ? "L" : "M"}${number3(p.x)} ${number3(p.y)}`).join("")).sort();
+  const number4 = (n) => String(Math.round(n * 10) / 10);
+  const lines = layout.lines.map((points) => points.map((p, i) => `${i ? "L" : "M"}${number4(p.x)} ${number4(p.y)}`).join("")).sort();
   const boxes = drawing.nodes.map((n, i) => {
     const at2 = layout.boxes[i];
-    return `<g class="${n.blocked ? "blocked" : n.named ? "named" : "needed"}"><title>${escape2(`${n.label} ${n.note}`)}</title><rect x="${number3(at2.x - at2.width / 2)}" y="${number3(at2.y - boxHeight / 2)}" width="${number3(at2.width)}" height="${boxHeight}" rx="5"/><text x="${number3(at2.x)}" y="${number3(at2.y - 3)}">${escape2(n.label)}</text><text class="note" x="${number3(at2.x)}" y="${number3(at2.y + 13)}">${escape2(n.note)}</text></g>`;
+    return `<g class="${n.blocked ? "blocked" : n.named ? "named" : "needed"}"><title>${escape2(`${n.label} ${n.note}`)}</title><rect x="${number4(at2.x - at2.width / 2)}" y="${number4(at2.y - boxHeight / 2)}" width="${number4(at2.width)}" height="${boxHeight}" rx="5"/><text x="${number4(at2.x)}" y="${number4(at2.y - 3)}">${escape2(n.label)}</text><text class="note" x="${number4(at2.x)}" y="${number4(at2.y + 13)}">${escape2(n.note)}</text></g>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width4}" height="${height}" viewBox="0 0 ${width4} ${height}" role="img" aria-label="${escape2(drawing.title)}">
 <style>text{font:13px sans-serif;text-anchor:middle;fill:#1b1f24}.note{font-size:11px;fill:#57606a}.title{font-size:18px;text-anchor:start}rect{fill:#f6f8fa;stroke:#8c959f}.named rect{fill:#ddf4ff;stroke:#0969da}.blocked rect{fill:#ffebe9;stroke:#cf222e}path{fill:none;stroke:#8c959f;marker-end:url(#arrow)${faint}}path:hover{stroke:#0969da;stroke-width:2;opacity:1}</style>
@@ -32634,9 +33421,9 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/init.ts
-var import_node_fs52 = require("node:fs");
-var import_node_path60 = require("node:path");
-var import_promises4 = require("node:readline/promises");
+var import_node_fs54 = require("node:fs");
+var import_node_path64 = require("node:path");
+var import_promises5 = require("node:readline/promises");
 init_diagnostics();
 init_files();
 
@@ -32693,7 +33480,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named3 = (0, import_node_path60.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named3 = (0, import_node_path64.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named3 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -32701,7 +33488,7 @@ function answersOf(values, root) {
   return valid ? { organization, os, release: release2 } : void 0;
 }
 async function confirm(question) {
-  const terminal = (0, import_promises4.createInterface)({ input: process.stdin, output: process.stderr });
+  const terminal = (0, import_promises5.createInterface)({ input: process.stdin, output: process.stderr });
   try {
     return /^y(es)?$/i.test((await terminal.question(question)).trim());
   } finally {
@@ -32709,8 +33496,8 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others = (0, import_node_fs52.readdirSync)(root).filter((name5) => name5 !== ".git");
-  if (yes || !others.length) return true;
+  const others2 = (0, import_node_fs54.readdirSync)(root).filter((name5) => name5 !== ".git");
+  if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
 ${files.map((f) => `    ${f}
@@ -32732,7 +33519,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path60.resolve)(folder);
+    const root = (0, import_node_path64.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -32742,8 +33529,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names2 = Object.keys(files);
-    (0, import_node_fs52.mkdirSync)(root, { recursive: true });
-    const taken = names2.filter((f) => (0, import_node_fs52.existsSync)((0, import_node_path60.join)(root, f)));
+    (0, import_node_fs54.mkdirSync)(root, { recursive: true });
+    const taken = names2.filter((f) => (0, import_node_fs54.existsSync)((0, import_node_path64.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -32754,8 +33541,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names2, values.yes === true)) return exit.failed;
-    for (const [path2, text2] of Object.entries(files)) writeWhole((0, import_node_path60.join)(root, path2), text2);
-    const git2 = (0, import_node_fs52.existsSync)((0, import_node_path60.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text2] of Object.entries(files)) writeWhole((0, import_node_path64.join)(root, path2), text2);
+    const git2 = (0, import_node_fs54.existsSync)((0, import_node_path64.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names2.map((f) => `    ${f}
 `).join("")}
@@ -33037,8 +33824,8 @@ function wordsOf(name5, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs56 = require("node:fs");
-var import_node_path64 = require("node:path");
+var import_node_fs58 = require("node:fs");
+var import_node_path68 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -33124,15 +33911,15 @@ function useGitCredentials(env) {
 init_rosdistro();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs55 = require("node:fs");
-var import_node_path63 = require("node:path");
+var import_node_fs57 = require("node:fs");
+var import_node_path67 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto9 = require("node:crypto");
-var import_node_fs53 = require("node:fs");
-var import_node_path61 = require("node:path");
+var import_node_fs55 = require("node:fs");
+var import_node_path65 = require("node:path");
 var import_node_zlib7 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -33156,7 +33943,7 @@ var packed = (value2) => (0, import_node_zlib7.gzipSync)(JSON.stringify(value2),
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), packed(bundle));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name5) {
-  const copy = (0, import_node_path61.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
+  const copy = (0, import_node_path65.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
   const kept2 = readJson(copy);
   if (kept2) return kept2;
   const data = await store2.getBlob(name5);
@@ -33166,7 +33953,7 @@ async function cached2(store2, state, name5) {
   return JSON.parse(text2.toString("utf8"));
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs53.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs55.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -33181,10 +33968,10 @@ async function loadRun(id, storeUri, root, state, untrusted) {
     const part = await cached2(store2, state, partName(id, architecture2));
     if (part) parts.push(part);
   }
-  const distroRoot = (0, import_node_path61.join)(state, "cache", "runs", id, "distro");
+  const distroRoot = (0, import_node_path65.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(bundle.files))
-    if (!exists((0, import_node_path61.join)(distroRoot, path2)))
-      writeWhole((0, import_node_path61.join)(distroRoot, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path65.join)(distroRoot, path2)))
+      writeWhole((0, import_node_path65.join)(distroRoot, path2), Buffer.from(content, "base64"), { sync: false });
   const tested = testedIn(bundle);
   return good({
     bundle,
@@ -33212,7 +33999,7 @@ function testedIn({ plan: plan2, tested }) {
     })
   );
 }
-function filesOf3(distro, root) {
+function filesOf2(distro, root) {
   const paths2 = /* @__PURE__ */ new Set();
   for (const s of Object.values(distro.package_settings)) for (const p of s.patches) paths2.add(p);
   for (const p of Object.values(distro.platforms)) {
@@ -33223,7 +34010,7 @@ function filesOf3(distro, root) {
   const diagnostics = [];
   for (const path2 of [...paths2].sort()) {
     try {
-      files[path2] = (0, import_node_fs53.readFileSync)((0, import_node_path61.join)(root, path2)).toString("base64");
+      files[path2] = (0, import_node_fs55.readFileSync)((0, import_node_path65.join)(root, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -33318,14 +34105,14 @@ var Worker = class {
     const asked = /* @__PURE__ */ new Set();
     for (let at2 = queue.shift(); at2; at2 = queue.shift()) {
       const { run: run2, task } = at2;
-      for (const [other, number3] of this.numberOf.get(run2)) {
+      for (const [other, number4] of this.numberOf.get(run2)) {
         const result = run2.results[other];
         const id = `${run2.id} ${other}`;
         if (result?.state !== "waiting" || asked.has(id) || !packagesInRoot(run2, other).includes(task)) continue;
         if ((await this.bringRoot(run2, other)).length) continue;
         asked.add(id);
         if (!await this.engine.resolveTask(run2, other)) continue;
-        found2.push({ number: number3, result });
+        found2.push({ number: number4, result });
         if (other < run2.count && isDone(result.state)) queue.push({ run: run2, task: other });
       }
     }
@@ -33334,8 +34121,8 @@ var Worker = class {
 };
 
 // ts-src/farm/shard.ts
-var import_node_fs54 = require("node:fs");
-var import_node_path62 = require("node:path");
+var import_node_fs56 = require("node:fs");
+var import_node_path66 = require("node:path");
 
 // ts-src/graph/reduce.ts
 function reduceNeeds(count2, needs) {
@@ -33392,7 +34179,7 @@ async function makeShard(session2, architecture2, first, retest, signal) {
       store: store2,
       taskKeys: session2.taskKeys,
       builder: session2.builder,
-      output: (0, import_node_path62.join)(input.state, "prepared"),
+      output: (0, import_node_path66.join)(input.state, "prepared"),
       workers: 1,
       failFast: false,
       testsStop: input.distro.tests.stop_dependents,
@@ -33433,7 +34220,7 @@ async function makeShard(session2, architecture2, first, retest, signal) {
     graph2.results.forEach((t, task) => {
       if (t?.state !== "waiting") return;
       const { name: name5 } = packageOf(graph2, task);
-      const seconds = (session2.history.get(kindOf(graph2, task) === "test" ? `${name5} test` : name5) ?? 15e3) / 1e3;
+      const seconds = (session2.history.get(kindOf2(graph2, task) === "test" ? `${name5} test` : name5) ?? 15e3) / 1e3;
       left.push({ run: i, task, priority: graph2.priority[task], seconds: Math.max(1, Math.round(seconds)) });
     });
   }
@@ -33462,10 +34249,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path62.join)(work2, tree);
+    const folder = (0, import_node_path66.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path62.join)(work2, `${tree}.packed`));
-    (0, import_node_fs54.rmSync)(folder, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path66.join)(work2, `${tree}.packed`));
+    (0, import_node_fs56.rmSync)(folder, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -33474,8 +34261,8 @@ function scheduleOf(session2, id, part, outlook, testsStop) {
   const groups = runs.map((r) => ({ platform: r.target.platform, architecture: r.target.architecture }));
   const waits2 = new Map(
     runs.map((r) => {
-      const open2 = (task) => numbers.has(`${r.id} ${task}`);
-      const needs = tasksBefore(r, testsStop).map((all, task) => open2(task) ? all.filter(open2) : []);
+      const open3 = (task) => numbers.has(`${r.id} ${task}`);
+      const needs = tasksBefore(r, testsStop).map((all, task) => open3(task) ? all.filter(open3) : []);
       return [r.id, reduceNeeds(r.results.length, (task) => needs[task])];
     })
   );
@@ -33499,8 +34286,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else beside Jenkins' workspace, else .slipway here)"
   }
 };
-var farmState = (values) => (0, import_node_path63.resolve)(
-  values.state ?? process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? (0, import_node_path63.join)(process.env.WORKSPACE_TMP, "slipway") : ".slipway")
+var farmState = (values) => (0, import_node_path67.resolve)(
+  values.state ?? process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? (0, import_node_path67.join)(process.env.WORKSPACE_TMP, "slipway") : ".slipway")
 );
 async function openRun(verb, values, limits, signal, purpose, numbers) {
   if (values.run === void 0 || values.store === void 0) {
@@ -33517,7 +34304,7 @@ async function openRun(verb, values, limits, signal, purpose, numbers) {
   const { store: store2, bundle } = loaded.value;
   const input = numbers ? { ...loaded.value.input, plan: planOf(loaded.value, numbers) } : loaded.value.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path63.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path67.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -33556,7 +34343,7 @@ function planOf({ input, parts }, numbers) {
 }
 function lately(file2) {
   try {
-    return Date.now() - (0, import_node_fs55.statSync)(file2).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs57.statSync)(file2).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -33626,7 +34413,7 @@ function engineOf2(values, session2, output, signal, progress) {
   );
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path63.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path67.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line) => writeMessage(`${line}
 `)),
@@ -33643,8 +34430,8 @@ async function doTasks(values, session2, loaded, numbers, signal) {
     ]);
     return exit.failed;
   }
-  for (const number3 of numbers) {
-    const at2 = lane.byNumber.get(number3);
+  for (const number4 of numbers) {
+    const at2 = lane.byNumber.get(number4);
     const result = at2.run.results[at2.task];
     const missing = await lane.bringRoot(at2.run, at2.task);
     if (missing.length)
@@ -33654,11 +34441,11 @@ async function doTasks(values, session2, loaded, numbers, signal) {
       });
     else await engine.runScheduled(at2.run, at2.task);
     if (signal.aborted) return exit.failed;
-    await keepResult(session2, output, loaded.bundle.id, number3, result);
-    writeMessage(renderEvent(result, numbers.indexOf(number3) + 1, numbers.length));
+    await keepResult(session2, output, loaded.bundle.id, number4, result);
+    writeMessage(renderEvent(result, numbers.indexOf(number4) + 1, numbers.length));
     const above2 = await lane.settleAbove([at2]);
     for (const { number: n, result: r } of above2) await keepResult(session2, output, loaded.bundle.id, n, r);
-    writeOutput([{ number: number3, result }, ...above2].map((t) => `${t.number} ${t.result.state}
+    writeOutput([{ number: number4, result }, ...above2].map((t) => `${t.number} ${t.result.state}
 `).join(""));
   }
   session2.history.learn(session2.graphs);
@@ -33666,14 +34453,14 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   writeOutput("end\n");
   return exit.ok;
 }
-async function keepResult(session2, output, id, number3, result) {
-  const log = result.log === void 0 ? void 0 : (0, import_node_path63.join)(output, result.log);
+async function keepResult(session2, output, id, number4, result) {
+  const log = result.log === void 0 ? void 0 : (0, import_node_path67.join)(output, result.log);
   const kept2 = {
     schema: 1,
     result,
     ...log !== void 0 && exists(log) ? { log: await session2.store.put(log) } : {}
   };
-  await session2.store.writeJson(resultName(id, number3), kept2);
+  await session2.store.writeJson(resultName(id, number4), kept2);
 }
 var settle2 = defineCommand({
   summary: "find out what a prepared run has to do on this machine's architecture",
@@ -33892,7 +34679,7 @@ async function runPrepare(given, packages) {
     return exit.failed;
   }
   const { planned, subject, difference: difference3, users } = read;
-  const { files, diagnostics: lacking } = filesOf3(distro, root);
+  const { files, diagnostics: lacking } = filesOf2(distro, root);
   const all = sorted([...planned.diagnostics, ...readable.notes, ...lacking]);
   showDiagnostics(all);
   const strict = pipeline2.strict && all.some(isError);
@@ -33909,7 +34696,7 @@ ${difference3}
     showDiagnostics(tools);
     return exit.failed;
   }
-  (0, import_node_fs56.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs58.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
@@ -33990,7 +34777,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       ""
     );
     if (text2("output") === void 0) writeOutput(header + schedule);
-    else writeWhole((0, import_node_path64.resolve)(text2("output")), header + schedule);
+    else writeWhole((0, import_node_path68.resolve)(text2("output")), header + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -33999,7 +34786,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline2, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline2.locked) {
-    const file3 = (0, import_node_path64.join)(root, "lock.yaml");
+    const file3 = (0, import_node_path68.join)(root, "lock.yaml");
     if (exists(file3)) return { values: { ...values, lock: file3 }, notes: [] };
     return error(
       "lock-missing",
@@ -34021,7 +34808,7 @@ async function withLock(values, store2, pipeline2, root, state, isChange) {
         )
       ]
     };
-  const file2 = (0, import_node_path64.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file2 = (0, import_node_path68.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file2, text2.lock);
   return { values: { ...values, lock: file2 }, notes: [] };
 }
@@ -34030,7 +34817,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file2 = url2.slice("file:".length);
-    if (!(0, import_node_path64.isAbsolute)(file2) || !exists((0, import_node_path64.join)(file2, ".git"))) {
+    if (!(0, import_node_path68.isAbsolute)(file2) || !exists((0, import_node_path68.join)(file2, ".git"))) {
       const line = readIf(file2)?.split("\n")[0]?.trim();
       if (!line)
         return bad(
@@ -34050,18 +34837,18 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot.ok) return snapshot;
-  const folder = (0, import_node_path64.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path64.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path68.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path68.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path64.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path68.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path64.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path68.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, pipeline2) {
   if (values.change !== void 0) return planChange(values, values.change);
   if (pipeline2.kind === "request" && values.target !== void 0) {
@@ -34107,7 +34894,7 @@ async function targetCommit(root, name5) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path64.resolve)(change);
+  const folder = (0, import_node_path68.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository = await repositoryOf(
     workspace.value,
@@ -34116,8 +34903,8 @@ async function planChange(values, change) {
     chosen.filter((d) => Object.hasOwn(workspace.value.distro.distributions, d))
   );
   if (!repository.ok) return repository;
-  const others = values.override ?? [];
-  const read = await readValues({ ...values, override: [...others, `${repository.value}=${folder}`] }, [], {
+  const others2 = values.override ?? [];
+  const read = await readValues({ ...values, override: [...others2, `${repository.value}=${folder}`] }, [], {
     tests: values["no-test"] !== true
   });
   if (!read.ok) return read;
@@ -34156,8 +34943,8 @@ var ownPackages = (inputs, repository) => inputs.distributions.flatMap(
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs57 = require("node:fs");
-var import_node_path65 = require("node:path");
+var import_node_fs59 = require("node:fs");
+var import_node_path69 = require("node:path");
 init_diagnostics();
 init_files();
 async function gather(session2, loaded, output) {
@@ -34175,8 +34962,8 @@ async function gather(session2, loaded, output) {
       task
     }))
   ).filter((t) => t.run && there.has(resultName(loaded.bundle.id, t.number)));
-  await store2.many(numbers, async ({ number: number3, run: run2, task }) => {
-    const kept2 = await store2.readJson(resultName(loaded.bundle.id, number3));
+  await store2.many(numbers, async ({ number: number4, run: run2, task }) => {
+    const kept2 = await store2.readJson(resultName(loaded.bundle.id, number4));
     if (!kept2) return;
     if (run2.results[task]?.id === kept2.result.id) run2.results[task] = kept2.result;
     const { key } = kept2.result;
@@ -34184,7 +34971,7 @@ async function gather(session2, loaded, output) {
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept2.log && kept2.result.log !== void 0 && kept2.result.state === "failed") {
       const text2 = await store2.readText(kept2.log);
-      if (text2 !== void 0) writeWhole((0, import_node_path65.join)(output, kept2.result.log), text2, { sync: false });
+      if (text2 !== void 0) writeWhole((0, import_node_path69.join)(output, kept2.result.log), text2, { sync: false });
     }
   });
   for (const graph2 of session2.graphs) {
@@ -34209,7 +34996,7 @@ async function gather(session2, loaded, output) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf = (values) => (0, import_node_path65.resolve)(values.output ?? "out");
+var outputOf = (values) => (0, import_node_path69.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -34244,7 +35031,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path65.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path69.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         organization: bundle.distro.organization,
         signingKey: secret ?? keyOf(bundle.distro.signing_key, session2.input.state, bundle.distro.organization),
@@ -34325,7 +35112,7 @@ ${verdict2}`;
   const tails = (t) => t.log === void 0 ? [] : tellingPart(readLog(t.log));
   writeMessage(
     renderSummary(
-      results.map((t) => t.log === void 0 ? t : { ...t, log: (0, import_node_path65.join)(output, t.log) }),
+      results.map((t) => t.log === void 0 ? t : { ...t, log: (0, import_node_path69.join)(output, t.log) }),
       tails,
       Date.now() - bundle.begun
     )
@@ -34375,20 +35162,20 @@ async function tellAbi(session2, { bundle }, before2, output) {
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs57.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs59.rmSync)(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path65.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path69.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed].sort();
 }
 function readLog(file2) {
   try {
-    return (0, import_node_fs57.readFileSync)(file2, "utf8").slice(-4e5);
+    return (0, import_node_fs59.readFileSync)(file2, "utf8").slice(-4e5);
   } catch {
     return "";
   }
@@ -34521,8 +35308,8 @@ var questions = {
     ask(planned, [name5], values) {
       if (values.recursive) return reached(planned, name5, false);
       const rows = planned.resolvers.flatMap((r) => {
-        const number3 = r.evaluated.number.get(name5);
-        return number3 === void 0 ? [] : needsOf2(r, number3).map((n) => ({ distribution: r.evaluated.input.name, platform: r.platformName, ...n }));
+        const number4 = r.evaluated.number.get(name5);
+        return number4 === void 0 ? [] : needsOf2(r, number4).map((n) => ({ distribution: r.evaluated.input.name, platform: r.platformName, ...n }));
       });
       return {
         head: ["NEEDS", "TO", "BY", "PLATFORM", "WHERE IT COMES FROM"],
@@ -34540,7 +35327,7 @@ var questions = {
       if (values.recursive) return reached(planned, name5, true);
       const rows = perDistribution(planned).flatMap(
         (r) => r.evaluated.names.flatMap(
-          (n, number3) => needsOf2(r, number3).filter((d) => d.name === name5).map((d) => ({ distribution: r.evaluated.input.name, name: n, for: d.for, tag: d.tag }))
+          (n, number4) => needsOf2(r, number4).filter((d) => d.name === name5).map((d) => ({ distribution: r.evaluated.input.name, name: n, for: d.for, tag: d.tag }))
         )
       );
       return {
@@ -34769,8 +35556,8 @@ function levels({ waits: waits2, expected, seconds }, lanes) {
   const level = new Int32Array(seconds.length);
   for (const t of topological(waits2)) level[t] = waits2[t].reduce((m, d) => Math.max(m, level[d] + 1), 0);
   let total = 0;
-  const deepest = Math.max(0, ...level);
-  for (let l = 0; l <= deepest; l++) {
+  const deepest2 = Math.max(0, ...level);
+  for (let l = 0; l <= deepest2; l++) {
     const tasks = [...level.keys()].filter((t) => level[t] === l).sort((a, b) => expected[b] - expected[a]);
     const lane = new Float64Array(lanes);
     for (const t of tasks) {
@@ -34822,7 +35609,7 @@ function simulate(work2, lanes, costs) {
     while (at2 > 0 && rank[ready[at2 - 1]] > rank[t]) at2--;
     ready.splice(at2, 0, t);
   };
-  const look = (lane) => {
+  const look2 = (lane) => {
     if (left === 0) return;
     if (!ready.length) {
       if (!idle.includes(lane)) idle.push(lane);
@@ -34831,7 +35618,7 @@ function simulate(work2, lanes, costs) {
         return;
       }
       result.sleeps++;
-      after(pauses[Math.min(idle.indexOf(lane), pauses.length - 1)], () => look(lane));
+      after(pauses[Math.min(idle.indexOf(lane), pauses.length - 1)], () => look2(lane));
       return;
     }
     if (idle.includes(lane)) idle.splice(idle.indexOf(lane), 1);
@@ -34848,13 +35635,13 @@ function simulate(work2, lanes, costs) {
   const call = (lane) => {
     if (!ready.length) {
       warm.push(now + costs.agentIdle);
-      look(lane);
+      look2(lane);
       return;
     }
     const hand = [];
     let sum = 0;
-    const most5 = Math.min(batchSeconds, (workLeft / lanes - remaining[ready[0]] * pathPart) * slackPart);
-    while (ready.length && hand.length < batchMost && (!hand.length || sum + expected[ready[0]] <= most5 && ready.length > lanes)) {
+    const most4 = Math.min(batchSeconds, (workLeft / lanes - remaining[ready[0]] * pathPart) * slackPart);
+    while (ready.length && hand.length < batchMost && (!hand.length || sum + expected[ready[0]] <= most4 && ready.length > lanes)) {
       const t = ready.shift();
       hand.push(t);
       sum += expected[t];
@@ -34872,7 +35659,7 @@ function simulate(work2, lanes, costs) {
       call(lane);
     });
   };
-  for (let lane = 0; lane < Math.min(lanes, count2); lane++) after(0, () => look(lane));
+  for (let lane = 0; lane < Math.min(lanes, count2); lane++) after(0, () => look2(lane));
   while (events.length && left > 0) {
     const next2 = events[0];
     const last = events.pop();
@@ -34944,16 +35731,16 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
     json: { type: "boolean", help: "as data" }
   },
   async run(values, packages) {
-    const number3 = (name5, fallback) => values[name5] === void 0 ? fallback : Number(values[name5]);
+    const number4 = (name5, fallback) => values[name5] === void 0 ? fallback : Number(values[name5]);
     const lanes = (values.lanes ?? "10,20,50,100").split(",").map(Number);
     const costs = {
-      agentStart: number3("agent-start", 30),
+      agentStart: number4("agent-start", 30),
       agentTake: 0.065,
-      agentIdle: number3("agent-idle", 300),
-      call: number3("call", 0.7)
+      agentIdle: number4("agent-idle", 300),
+      call: number4("call", 0.7)
     };
     const text2 = values.durations === void 0 ? void 0 : readIf(values.durations);
-    if (text2 === void 0 || [...lanes, number3("seed", 1), costs.agentStart, costs.agentIdle, costs.call].some(
+    if (text2 === void 0 || [...lanes, number4("seed", 1), costs.agentStart, costs.agentIdle, costs.call].some(
       (n) => !Number.isFinite(n) || n < 0
     ) || lanes.includes(0)) {
       writeMessage(
@@ -34974,7 +35761,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
 `);
       return exit.failed;
     }
-    const work2 = workOf(planned.value.plan.scopes, known2, number3("seed", 1));
+    const work2 = workOf(planned.value.plan.scopes, known2, number4("seed", 1));
     if (values.schedule !== void 0) writeSchedule(values.schedule, work2);
     const rows = lanes.map((n) => {
       const least = bound(work2, n);
@@ -35029,7 +35816,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
 function writeSchedule(file2, { waits: waits2, expected, seconds }) {
   const path2 = paths({ waits: waits2, expected });
   const order3 = [...path2.keys()].sort((a, b) => path2[b] - path2[a] || a - b);
-  const number3 = new Map(order3.map((t, i) => [t, i]));
+  const number4 = new Map(order3.map((t, i) => [t, i]));
   writeWhole(
     file2,
     renderSchedule(
@@ -35041,7 +35828,7 @@ function writeSchedule(file2, { waits: waits2, expected, seconds }) {
         group: 0,
         seconds: Math.max(1, Math.round(expected[t])),
         path: Math.round(path2[t]),
-        waits: waits2[t].map((d) => number3.get(d)).sort((a, b) => a - b)
+        waits: waits2[t].map((d) => number4.get(d)).sort((a, b) => a - b)
       }))
     )
   );
@@ -35067,7 +35854,7 @@ function workOf(scopes, known2, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path66 = require("node:path");
+var import_node_path70 = require("node:path");
 var store = defineCommand({
   summary: "show, verify or clean up the store",
   usage: "store [show|verify|gc]",
@@ -35095,13 +35882,13 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show2(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path66.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path70.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
 var megabytes2 = (n) => `${(n / 1e6).toFixed(1)} MB`;
 async function show2(opened, json2) {
-  const kinds2 = {};
+  const kinds3 = {};
   for (const kind of [
     "objects",
     "tasks",
@@ -35118,19 +35905,19 @@ async function show2(opened, json2) {
     "untrusted"
   ]) {
     for await (const { size } of opened.blobs.list(kind)) {
-      const k = kinds2[kind] ??= { things: 0, bytes: 0 };
+      const k = kinds3[kind] ??= { things: 0, bytes: 0 };
       k.things++;
       k.bytes += size;
     }
   }
-  if (json2) writeOutput(`${JSON.stringify({ where: opened.blobs.where, kinds: kinds2 })}
+  if (json2) writeOutput(`${JSON.stringify({ where: opened.blobs.where, kinds: kinds3 })}
 `);
   else
     writeOutput(
       `${opened.blobs.where}
 ${renderTable(
         ["what", "how many", "size"],
-        Object.entries(kinds2).map(([k, v]) => [k, String(v.things), megabytes2(v.bytes)])
+        Object.entries(kinds3).map(([k, v]) => [k, String(v.things), megabytes2(v.bytes)])
       )}`
     );
   return exit.ok;
@@ -35287,13 +36074,13 @@ ${indent}`)}
 }
 function prose(text2) {
   const paragraphs2 = [];
-  for (const block of text2.trim().split(/\n\s*\n/)) {
+  for (const block2 of text2.trim().split(/\n\s*\n/)) {
     let run2 = [];
     const flush = () => {
       if (run2.length) paragraphs2.push(wrap(run2.join(" "), width3).join("\n"));
       run2 = [];
     };
-    for (const line of block.split("\n")) {
+    for (const line of block2.split("\n")) {
       if (!/^\s/.test(line)) run2.push(line);
       else {
         flush();
@@ -35418,30 +36205,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs58 = require("node:fs");
-var import_node_path67 = require("node:path");
+var import_node_fs60 = require("node:fs");
+var import_node_path71 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path67.join)(output, "logs");
+  const root = (0, import_node_path71.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
-    entries = (0, import_node_fs58.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs60.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries) {
     const name5 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name5) continue;
-    const path2 = (0, import_node_path67.join)(root, entry);
-    const status = (0, import_node_fs58.lstatSync)(path2);
+    const path2 = (0, import_node_path71.join)(root, entry);
+    const status = (0, import_node_fs60.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name5[1], package: name5[2], test: name5[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs58.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs60.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -35464,12 +36251,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path67.join)((0, import_node_path67.resolve)(findDistro(values), ".."), "out") : (0, import_node_path67.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path71.join)((0, import_node_path71.resolve)(findDistro(values), ".."), "out") : (0, import_node_path71.resolve)(values.output);
     const all = logsIn(output);
     if (name5 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path67.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path71.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -35481,7 +36268,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path67.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path71.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name5 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -35542,9 +36329,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs59 = require("node:fs");
+var import_node_fs61 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path68 = require("node:path");
+var import_node_path72 = require("node:path");
 init_diagnostics();
 var types2 = {
   html: "text/html; charset=utf-8",
@@ -35561,8 +36348,8 @@ function fileOf(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file2 = (0, import_node_fs59.realpathSync)((0, import_node_path68.join)(root, path2));
-    return file2.startsWith(`${(0, import_node_fs59.realpathSync)(root)}/`) && (0, import_node_fs59.lstatSync)(file2).isFile() ? file2 : void 0;
+    const file2 = (0, import_node_fs61.realpathSync)((0, import_node_path72.join)(root, path2));
+    return file2.startsWith(`${(0, import_node_fs61.realpathSync)(root)}/`) && (0, import_node_fs61.lstatSync)(file2).isFile() ? file2 : void 0;
   } catch {
     return void 0;
   }
@@ -35576,12 +36363,12 @@ function answer(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size } = (0, import_node_fs59.lstatSync)(file2);
+  const { size } = (0, import_node_fs61.lstatSync)(file2);
   const type = types2[/\.([a-z]+)$/.exec(file2)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs59.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs61.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -35606,9 +36393,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path68.join)((0, import_node_path68.resolve)(findDistro(values), ".."), "out") : (0, import_node_path68.resolve)(values.output);
-    const root = (0, import_node_path68.join)(output, "apt");
-    if (!(0, import_node_fs59.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path72.join)((0, import_node_path72.resolve)(findDistro(values), ".."), "out") : (0, import_node_path72.resolve)(values.output);
+    const root = (0, import_node_path72.join)(output, "apt");
+    if (!(0, import_node_fs61.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -35669,7 +36456,7 @@ var commands = {
 
 // ts-src/cli/cli.ts
 async function main(args) {
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs60.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs62.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name5, ...rest2] = args;
   if (name5 === void 0 || name5 === "--help" || name5 === "-h" || name5 === "help") {
     if (name5 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);

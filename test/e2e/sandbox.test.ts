@@ -27,19 +27,22 @@ describe('a root', () => {
   const state = join(folder, '.slipway');
   const driver = unshareDriver();
   let base = '';
-  beforeAll(async () => {
-    await openScratch(state, driver);
+  const platform = () => {
     const distro = parseDistro(
       'organization: acme\ndistributions: {d: {platforms: [bookworm], folders: [src], ros_version: 1}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\n',
       'distro.yaml',
     );
     if (!distro.ok) throw new Error(distro.diagnostics[0]!.message);
+    return distro.value.platforms.bookworm!;
+  };
+  beforeAll(async () => {
+    await openScratch(state, driver);
     const made = await ensureBase(
       driver,
       state,
       folder,
       'bookworm',
-      distro.value.platforms.bookworm!,
+      platform(),
       'amd64',
       Date.now(),
       join(state, 'log'),
@@ -216,5 +219,31 @@ void unshareDriver()
     expect(ran.code).toBe(0);
     expect(statSync(log).size).toBeLessThan((64 << 20) + 200);
     expect(readFileSync(log, 'latin1').trimEnd().split('\n').pop()).toContain('beyond 64 MiB, is left out');
+  });
+
+  it.skipIf(process.getuid?.() !== 0)('of a full disk: making a base says so, and leaves nothing in /tmp', async () => {
+    const disk = join(folder, 'full');
+    mkdirSync(disk);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', disk]);
+    try {
+      const before = readdirSync('/tmp').filter((f) => f.startsWith('mmdebstrap.'));
+      const made = await ensureBase(
+        driver,
+        join(disk, '.slipway'),
+        folder,
+        'bookworm',
+        platform(),
+        'amd64',
+        Date.now(),
+        join(folder, 'full.log'),
+        () => undefined,
+      );
+      expect(made.ok).toBe(false);
+      expect(made.diagnostics[0]?.message).toBe("the disk is full: the base of 'bookworm' could not be made");
+      expect(readdirSync('/tmp').filter((f) => f.startsWith('mmdebstrap.'))).toEqual(before);
+      expect(readdirSync(join(disk, '.slipway/bases/bookworm-amd64'))).toEqual(['lock']);
+    } finally {
+      execFileSync('umount', ['--lazy', disk]);
+    }
   });
 });

@@ -67,7 +67,7 @@ const dataFolders =
  * (`loads`), nothing loads one.
  */
 export function describe(stage: string): Description {
-  const files: { path: string; full: string; mode: number; link?: string }[] = [];
+  const files: { path: string; mode: number; link?: string }[] = [];
   const walk = (folder: string, shown: string, depth = 0): void => {
     if (depth > 100) throw new LeftBehindError(`${shownName(shown)} is nested more than 100 deep`);
     for (const entry of readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -76,8 +76,8 @@ export function describe(stage: string): Description {
       if (shown === '' && entry.name === 'DEBIAN') continue;
       if (path === '/usr/share/doc') continue;
       if (entry.isDirectory()) walk(full, path, depth + 1);
-      else if (entry.isSymbolicLink()) files.push({ path, full, mode: 0, link: readlinkSync(full) });
-      else if (entry.isFile()) files.push({ path, full, mode: lstatSync(full).mode & 0o111 ? 1 : 0 });
+      else if (entry.isSymbolicLink()) files.push({ path, mode: 0, link: readlinkSync(full) });
+      else if (entry.isFile()) files.push({ path, mode: lstatSync(full).mode & 0o111 ? 1 : 0 });
       else throw new LeftBehindError(`${shownName(path)} is neither a file, a folder nor a link`);
       if (files.length > mostNames) throw new LeftBehindError(`it installs more than ${mostNames} files`);
     }
@@ -87,7 +87,7 @@ export function describe(stage: string): Description {
     .filter((f) => f.path.endsWith('.cmake') && f.link === undefined)
     .map((f) => readHeld(stage, f.path).toString('utf8'))
     .join('\n');
-  const codeText = textThatBuildsRead(files);
+  const codeText = textThatBuildsRead(stage, files);
   const sources = new Set(files.map((f) => f.path));
   let loads = false;
   let offers = false;
@@ -171,10 +171,10 @@ export function interfaceOf({ parts, loads, offers }: Description): Interface {
 }
 
 /** Text of the package that a dependent's build may run or read for paths: CMake, pkg-config, Python, scripts. */
-function textThatBuildsRead(files: readonly { path: string; full: string; link?: string }[]): string {
+function textThatBuildsRead(stage: string, files: readonly { path: string; link?: string }[]): string {
   return files
     .filter((f) => f.link === undefined && /\.(cmake|pc|py|em|in|sh|bash|zsh|dsv)$|\/s?bin\//.test(f.path))
-    .map((f) => readFileSync(f.full))
+    .map((f) => readHeld(stage, f.path))
     .filter((data) => !data.subarray(0, 4096).includes(0))
     .map((data) => data.toString('latin1'))
     .join('\n');

@@ -13,18 +13,15 @@ export class LeftBehindError extends Error {}
 export const mostNames = 500_000;
 const deepest = 100;
 
-const kinds: [keyof Dirent & `is${string}`, string][] = [
-  ['isSymbolicLink', 'a link'],
-  ['isDirectory', 'a folder'],
-  ['isFIFO', 'a FIFO'],
-  ['isSocket', 'a socket'],
-  ['isBlockDevice', 'a device'],
-  ['isCharacterDevice', 'a device'],
-  ['isFile', 'a file'],
-];
 type Kinded = Pick<Dirent, 'isSymbolicLink' | 'isDirectory' | 'isFIFO' | 'isSocket' | 'isFile'>;
-const kindOf = (entry: Kinded): string =>
-  kinds.find(([is]) => (entry[is as keyof Kinded] as () => boolean).call(entry))?.[1] ?? 'no file';
+
+function kindOf(entry: Kinded): string {
+  if (entry.isSymbolicLink()) return 'a link';
+  if (entry.isDirectory()) return 'a folder';
+  if (entry.isFIFO()) return 'a FIFO';
+  if (entry.isSocket()) return 'a socket';
+  return entry.isFile() ? 'a file' : 'a device';
+}
 
 /** A name as it may be shown: control characters as escapes, no longer than a line. */
 export const shownName = (name: string): string =>

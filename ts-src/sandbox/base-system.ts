@@ -6,7 +6,9 @@ import type { Platform } from '../model/distro.ts';
 import { exists, readIf, readJson, sha256File, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { run } from '../io/process.ts';
-import { baseSources, mmdebstrapCommand, underlaySources } from './archive.ts';
+import { readEnd } from '../io/untrusted.ts';
+import { baseSources, underlaySources } from './archive.ts';
+import { makeBaseArchive, watchRoom } from './base-archive.ts';
 import type { Driver } from './driver.ts';
 import { newScratch } from './scratch.ts';
 
@@ -28,9 +30,6 @@ export interface Base {
   made: number;
   sources: string;
 }
-
-/** ZIP files know no time before 1980; a base's files are no older, whenever it is made. */
-const earliest = '315619200';
 
 /**
  * The base of a platform: the one at hand while it is younger than the platform's `renew_days`, else made by
@@ -89,21 +88,15 @@ export async function ensureBase(
         sibling && sibling.wanted === wanted && platform.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists)
           ? sibling
           : undefined;
-      const command = mmdebstrapCommand(platform, architecture, sources, tar, lists, {
-        plain: process.getuid!() !== 0,
-      });
       if (!shared)
         progress(
           `making the base system of ${name} (${platform.os} ${platform.release} ${architecture}) with mmdebstrap: about a minute`,
         );
+      const wasFull = watchRoom(work);
       const made = shared
         ? await run('cp', ['-a', shared.tar, tar])
-        : await run('mmdebstrap', command.args, {
-            log,
-            cwd: '/',
-            env: { ...process.env, SOURCE_DATE_EPOCH: earliest, ...(proxy ? { http_proxy: proxy } : {}) },
-            ...(command.input === undefined ? {} : { input: command.input }),
-          });
+        : await makeBaseArchive({ platform, architecture, sources, work, log, proxy });
+      const full = wasFull();
       if (made.code !== 0) {
         await driver.remove(work);
         return bad(
@@ -113,7 +106,9 @@ export async function ensureBase(
               })
             : error(
                 'base-failed',
-                `mmdebstrap could not make the base of '${name}' (${platform.os} ${platform.release} ${architecture})${firstError(log)}`,
+                full || /No space left on device/.test(readEnd(log, 20_000))
+                  ? `the disk is full: the base of '${name}' could not be made`
+                  : `mmdebstrap could not make the base of '${name}' (${platform.os} ${platform.release} ${architecture})${firstError(log)}`,
                 { file: log, hint: 'its log is there; is the archive reachable, and its keyring installed?' },
               ),
         );

@@ -1,0 +1,163 @@
+import { chmodSync, copyFileSync, mkdirSync, renameSync, statSync, statfsSync } from 'node:fs';
+import { dirname, extname, join } from 'node:path';
+import type { Platform } from '../model/distro.ts';
+import { run, type Outcome } from '../io/process.ts';
+import { mmdebstrapCommand } from './archive.ts';
+
+export interface BaseArchive {
+  platform: Platform;
+  architecture: string;
+  sources: { lines: string[]; underlays: string[] };
+  /** Gets `base.tar`, and apt's lists in `lists`. */
+  work: string;
+  log: string;
+  proxy: string | undefined;
+}
+
+/** ZIP files know no time before 1980; a base's files are no older, whenever it is made. */
+const earliest = '315619200';
+
+/** Ids that no system uses for users: what installs packages into a base owns nothing of this machine. */
+const subordinate = 'nobody:1879048192:65536';
+/** Where a confined mmdebstrap sees its folder: a path that everybody may enter. */
+const confinedFolder = '/dev/shm';
+
+/**
+ * As root, mmdebstrap would run the maintainer scripts of every archive that a platform names with all rights. Here it
+ * runs as `nobody`, in user namespaces that map to ids of no one, and sees its own /etc/subuid.
+ */
+const confine = `set -e
+folder=$1 ids=$2
+shift 2
+mkdir "$folder/etc"
+mount -t tmpfs tmpfs "$folder/etc"
+mkdir "$folder/etc/u" "$folder/etc/w"
+mount -t overlay overlay -o "lowerdir=/etc,upperdir=$folder/etc/u,workdir=$folder/etc/w" /etc
+rm -f /etc/subuid /etc/subgid
+echo "$ids" > /etc/subuid
+echo "$ids" > /etc/subgid
+mount --bind "$folder" ${confinedFolder}
+cd /
+exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
+
+/** Runs mmdebstrap: in a process group and a folder for temporary files of its own, with a clean environment. */
+export async function makeBaseArchive(base: BaseArchive): Promise<Outcome> {
+  const { platform, architecture, work, log } = base;
+  const temporary = join(work, 'mmdebstrap');
+  mkdirSync(temporary);
+  const env = (folder: string | undefined): NodeJS.ProcessEnv => ({
+    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    LC_ALL: 'C.UTF-8',
+    SOURCE_DATE_EPOCH: earliest,
+    ...(folder === undefined ? {} : { TMPDIR: folder }),
+    ...(process.env.HOME ? { HOME: process.env.HOME } : {}),
+    ...(base.proxy ? { http_proxy: base.proxy } : {}),
+    ...(process.env.https_proxy ? { https_proxy: process.env.https_proxy } : {}),
+    ...(process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}),
+  });
+  const plain = process.getuid?.() !== 0;
+  const input = (text: string | undefined) => (text === undefined ? {} : { input: text });
+  if (plain || !(await canConfine())) {
+    const command = mmdebstrapCommand(
+      platform,
+      architecture,
+      base.sources,
+      join(work, 'base.tar'),
+      join(work, 'lists'),
+      {
+        plain,
+      },
+    );
+    // The ids of a plain user's roots may not be able to enter the user's folder.
+    const folder = plain && !openToAll(temporary) ? undefined : temporary;
+    return run('mmdebstrap', command.args, {
+      log,
+      cwd: '/',
+      detached: true,
+      env: env(folder),
+      ...input(command.input),
+    });
+  }
+  chmodSync(temporary, 0o1777);
+  mkdirSync(join(temporary, 'lists'));
+  chmodSync(join(temporary, 'lists'), 0o777);
+  const copies = new Map<string, string>();
+  const lines = (all: string[]) => all.map((l) => withCopiedKeys(l, temporary, copies));
+  const command = mmdebstrapCommand(
+    platform,
+    architecture,
+    { lines: lines(base.sources.lines), underlays: lines(base.sources.underlays) },
+    `${confinedFolder}/base.tar`,
+    `${confinedFolder}/lists`,
+    { plain: true },
+  );
+  const made = await run(
+    'unshare',
+    [
+      '--mount',
+      '--propagation',
+      'private',
+      'sh',
+      '-c',
+      confine,
+      'sh',
+      temporary,
+      subordinate,
+      'mmdebstrap',
+      ...command.args,
+    ],
+    { log, cwd: '/', detached: true, env: env(confinedFolder), ...input(command.input) },
+  );
+  if (made.code === 0) {
+    renameSync(join(temporary, 'base.tar'), join(work, 'base.tar'));
+    await run('rm', ['-rf', join(work, 'lists')]);
+    renameSync(join(temporary, 'lists'), join(work, 'lists'));
+    await run('chown', ['-R', '--no-dereference', '0:0', join(work, 'base.tar'), join(work, 'lists')]);
+    await run('rm', ['-rf', '--one-file-system', temporary]);
+  }
+  return made;
+}
+
+/** Keys lie in the distro repository, which `nobody` may not be able to enter. */
+function withCopiedKeys(line: string, folder: string, copies: Map<string, string>): string {
+  return line.replace(/signed-by=(\/[^\s\]]+)/, (_, key: string) => {
+    let copy = copies.get(key);
+    if (copy === undefined) {
+      copy = `key-${copies.size}${extname(key)}`;
+      copies.set(key, copy);
+      copyFileSync(key, join(folder, copy));
+      chmodSync(join(folder, copy), 0o644);
+    }
+    return `signed-by=${confinedFolder}/${copy}`;
+  });
+}
+
+/** Not in a chroot, nor where the kernel has no user namespaces. */
+const canConfine = async (): Promise<boolean> =>
+  (await run('unshare', ['--user', '--mount', '--propagation', 'unchanged', 'true'])).code === 0;
+
+function openToAll(folder: string): boolean {
+  for (let at = folder; ; at = dirname(at)) {
+    if ((statSync(at).mode & 0o001) === 0) return false;
+    if (at === '/') return true;
+  }
+}
+
+/** Whether a folder's disk was full at some time from now on: who fails for that reason may say something else. */
+export function watchRoom(folder: string): () => boolean {
+  let full = false;
+  const look = (): void => {
+    try {
+      const { bavail, bsize } = statfsSync(folder);
+      if (bavail * bsize < 2 << 20) full = true;
+    } catch {
+      /* a file system that does not tell */
+    }
+  };
+  const timer = setInterval(look, 200);
+  return () => {
+    look();
+    clearInterval(timer);
+    return full;
+  };
+}
