@@ -7195,9 +7195,9 @@ function representYamlBinary(object3) {
   for (let index = 0; index < object3.length; index++) binary += String.fromCharCode(object3[index]);
   return btoa(binary);
 }
-function makeUtcDate(year, month, day2, hour = 0, minute = 0, second = 0, fraction = 0) {
-  const date2 = new Date(Date.UTC(year, month, day2, hour, minute, second, fraction));
-  date2.setUTCFullYear(year, month, day2);
+function makeUtcDate(year, month, day3, hour = 0, minute = 0, second = 0, fraction = 0) {
+  const date2 = new Date(Date.UTC(year, month, day3, hour, minute, second, fraction));
+  date2.setUTCFullYear(year, month, day3);
   return date2;
 }
 function resolveYamlTimestamp(source) {
@@ -7206,10 +7206,10 @@ function resolveYamlTimestamp(source) {
   if (match === null) return NOT_RESOLVED;
   const year = +match[1];
   const month = +match[2] - 1;
-  const day2 = +match[3];
+  const day3 = +match[3];
   if (!match[4]) {
-    const date3 = makeUtcDate(year, month, day2);
-    if (date3.getUTCFullYear() !== year || date3.getUTCMonth() !== month || date3.getUTCDate() !== day2) return NOT_RESOLVED;
+    const date3 = makeUtcDate(year, month, day3);
+    if (date3.getUTCFullYear() !== year || date3.getUTCMonth() !== month || date3.getUTCDate() !== day3) return NOT_RESOLVED;
     return date3;
   }
   const hour = +match[4];
@@ -7222,8 +7222,8 @@ function resolveYamlTimestamp(source) {
     while (value2.length < 3) value2 += "0";
     fraction = +value2;
   }
-  const date2 = makeUtcDate(year, month, day2, hour, minute, second, fraction);
-  if (date2.getUTCFullYear() !== year || date2.getUTCMonth() !== month || date2.getUTCDate() !== day2) return NOT_RESOLVED;
+  const date2 = makeUtcDate(year, month, day3, hour, minute, second, fraction);
+  if (date2.getUTCFullYear() !== year || date2.getUTCMonth() !== month || date2.getUTCDate() !== day3) return NOT_RESOLVED;
   if (match[9]) {
     const offsetHour = +match[10];
     const offsetMinute = +(match[11] || 0);
@@ -17124,7 +17124,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs62 = require("node:fs");
+var import_node_fs63 = require("node:fs");
 var import_node_util = require("node:util");
 init_diagnostics();
 
@@ -23602,8 +23602,8 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 });
 
 // ts-src/cli/build.ts
-var import_node_fs51 = require("node:fs");
-var import_node_path59 = require("node:path");
+var import_node_fs52 = require("node:fs");
+var import_node_path60 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
@@ -24149,10 +24149,10 @@ async function examine(driver, systems) {
       what: "the docker daemon does not answer",
       fix: `${plain2 ? "sudo " : ""}systemctl start docker${plain2 ? `; sudo usermod -aG docker ${(0, import_node_os5.userInfo)().username}` : ""}`
     });
-  const refused2 = !findings.length && plain2 && driver === "unshare" ? await refusedNamespaces() : void 0;
-  if (refused2)
+  const refused3 = !findings.length && plain2 && driver === "unshare" ? await refusedNamespaces() : void 0;
+  if (refused3)
     findings.push({
-      what: `plain users can't make user namespaces here: ${refused2}`,
+      what: `plain users can't make user namespaces here: ${refused3}`,
       fix: "run as root, or outside of the chroot or container that this is"
     });
   if (!findings.length && driver === "unshare") {
@@ -24189,10 +24189,10 @@ async function missingTools(driver, plan2) {
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
   const rings = [...new Set(systems)].filter((os) => !(0, import_node_fs24.existsSync)(keyrings2[os].file)).map((os) => keyrings2[os].package);
   const names2 = [.../* @__PURE__ */ new Set([...lacking.map((t) => t.package), ...rings])].sort();
-  const refused2 = !names2.length && plain2 && driver === "unshare" ? await refusedNamespaces() : void 0;
-  if (refused2)
+  const refused3 = !names2.length && plain2 && driver === "unshare" ? await refusedNamespaces() : void 0;
+  if (refused3)
     return [
-      error("roots-refused", `plain users can't make user namespaces here: ${refused2}`, {
+      error("roots-refused", `plain users can't make user namespaces here: ${refused3}`, {
         hint: "slipway doctor tells more"
       })
     ];
@@ -24239,9 +24239,9 @@ async function closeScratch(driver) {
 }
 
 // ts-src/publish/channel.ts
-var import_node_fs30 = require("node:fs");
-var import_node_path32 = require("node:path");
-var import_node_os6 = require("node:os");
+var import_node_fs31 = require("node:fs");
+var import_node_path33 = require("node:path");
+var import_node_os7 = require("node:os");
 init_diagnostics();
 init_digest();
 
@@ -24258,6 +24258,9 @@ Components: main
 ${architectures}Signed-By:${key}
 `;
 }
+
+// ts-src/publish/checked.ts
+init_diagnostics();
 
 // ts-src/publish/publication.ts
 init_diagnostics();
@@ -24853,6 +24856,12 @@ async function knownPool(store2, channel2, endpoint) {
   return known2;
 }
 
+// ts-src/publish/served-check.ts
+var import_node_fs28 = require("node:fs");
+var import_node_os6 = require("node:os");
+var import_node_path30 = require("node:path");
+init_diagnostics();
+
 // ts-src/publish/raise.ts
 var import_node_fs27 = require("node:fs");
 var import_node_path29 = require("node:path");
@@ -24895,16 +24904,178 @@ async function repackAll({ store: store2, scratch, stamp }, held, to) {
   return { ok: true, value: value2 };
 }
 
+// ts-src/publish/served-check.ts
+function samplesOf(state, before2) {
+  return Object.entries(state.suites).flatMap(([key, packages]) => {
+    const all = Object.entries(packages);
+    const found2 = all.find(([debian, held]) => !sameFiles(held, before2[key]?.[debian])) ?? all[0];
+    const at2 = key.lastIndexOf("/");
+    return found2 ? [{ suite: key.slice(0, at2), architecture: key.slice(at2 + 1), debian: found2[0], version: found2[1].version }] : [];
+  });
+}
+async function checkServed(endpoint, state, before2, publicKey) {
+  const root = (0, import_node_fs28.mkdtempSync)((0, import_node_path30.join)((0, import_node_os6.tmpdir)(), "slipway-apt-"));
+  try {
+    const samples = samplesOf(state, before2);
+    for (const folder of ["lists/partial", "cache/archives/partial", "etc/sources.list.d", "got"])
+      (0, import_node_fs28.mkdirSync)((0, import_node_path30.join)(root, folder), { recursive: true });
+    (0, import_node_fs28.writeFileSync)((0, import_node_path30.join)(root, "status"), "");
+    (0, import_node_fs28.writeFileSync)(
+      (0, import_node_path30.join)(root, "etc/sources.list.d/slipway.sources"),
+      [...new Set(samples.map((s) => s.suite))].map((suite2) => {
+        const architectures = samples.filter((s) => s.suite === suite2).map((s) => s.architecture);
+        return renderSources({ uri: endpoint.uri, suite: suite2, architectures, keyFile: void 0, key: publicKey });
+      }).join("\n")
+    );
+    (0, import_node_fs28.writeFileSync)((0, import_node_path30.join)(root, "apt.conf"), configuration2(root, [...new Set(samples.map((s) => s.architecture))]));
+    const apt = (args) => run("apt-get", ["-q", ...args], {
+      cwd: (0, import_node_path30.join)(root, "got"),
+      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path30.join)(root, "apt.conf") }
+    });
+    const update = await apt(["update"]);
+    if (update.code !== 0 || /^W:/m.test(update.stderr)) return refused2(endpoint, "update from", update.stderr);
+    for (const s of samples) {
+      const got = await apt(["download", `${s.debian}:${s.architecture}=${s.version}`]);
+      if (got.code !== 0)
+        return refused2(endpoint, `download ${s.debian} ${s.version} (${s.architecture}) from`, got.stderr);
+    }
+    return good(void 0);
+  } finally {
+    (0, import_node_fs28.rmSync)(root, { recursive: true, force: true });
+  }
+}
+var configuration2 = (root, architectures) => [
+  `Dir::Etc "${root}/etc";`,
+  `Dir::State "${root}";`,
+  `Dir::State::status "${root}/status";`,
+  `Dir::State::lists "${root}/lists";`,
+  `Dir::Cache "${root}/cache";`,
+  'Dir::Etc::parts "/dev/null";',
+  'Dir::Etc::sourcelist "/dev/null";',
+  'APT::Sandbox::User "";',
+  'APT::Update::Error-Mode "any";',
+  'Acquire::Languages "none";',
+  'Acquire::Retries "3";',
+  `APT::Architecture "${architectures[0] ?? "amd64"}";`,
+  `APT::Architectures { ${architectures.map((a) => `"${a}";`).join(" ")} };`,
+  ""
+].join("\n");
+var refused2 = (endpoint, what, said) => bad(
+  error(
+    "served-wrong",
+    `apt can't ${what} ${endpoint.where}: ${said.trim().split("\n").filter((l) => /^[EW]:/.test(l)).slice(0, 3).join(" ") || said.trim().slice(-300)}`,
+    { hint: "the channel went back to what it served before; is it served by something that keeps old files?" }
+  )
+);
+
+// ts-src/publish/checked.ts
+async function moveChecked(channel2, draft, outlet, storedLock) {
+  const moved3 = await moveChannel(channel2, draft, outlet, storedLock);
+  if (!moved3.ok || !moved3.value.changed || !moved3.value.state) return moved3;
+  for (const endpoint of outlet.endpoints) {
+    const checked = await checkServed(endpoint, moved3.value.state, channel2.head?.suites ?? {}, outlet.signer.publicKey);
+    if (checked.ok) continue;
+    if (!channel2.head || !channel2.headId) return checked;
+    const back = await moveChannel(
+      await openChannel(outlet.store, channel2.name),
+      {
+        kind: "rollback",
+        from: { channel: channel2.name, state: channel2.headId },
+        suites: channel2.head.suites,
+        tests: channel2.head.tests,
+        stamp: channel2.head.stamp,
+        who: draft.who,
+        verdicts: []
+      },
+      outlet,
+      channel2.head.lock
+    );
+    if (back.ok) return checked;
+    return bad(
+      ...checked.diagnostics,
+      error("served-wrong", `the channel '${channel2.name}' could not go back to ${shortId(channel2.headId)}`),
+      ...back.diagnostics
+    );
+  }
+  return moved3;
+}
+
+// ts-src/publish/key-health.ts
+init_diagnostics();
+var day = 864e5;
+var notice = 60 * day;
+async function keyHealth(publicKey, now) {
+  const shown3 = await run("gpg", ["--batch", "--no-tty", "--no-options", "--with-colons", "--show-keys"], {
+    input: publicKey
+  });
+  if (shown3.code !== 0) return [error("signing-key", `gpg can't read the public key: ${shown3.stderr.trim()}`)];
+  return keysIn(shown3.stdout).flatMap((key) => judgeKey(key, now));
+}
+function keysIn(colons) {
+  const keys = [];
+  let signing = [];
+  let primaryEnds;
+  const close = () => {
+    const key = keys[keys.length - 1];
+    if (!key) return;
+    const last = signing.includes(void 0) ? void 0 : Math.max(0, ...signing.map((e) => e ?? 0));
+    key.ends = primaryEnds === void 0 ? last : last === void 0 ? primaryEnds : Math.min(primaryEnds, last);
+  };
+  for (const line of colons.split("\n")) {
+    const f = line.split(":");
+    const kind = f[0];
+    const ends = f[6] ? Number(f[6]) * 1e3 : void 0;
+    if (kind === "pub") {
+      close();
+      signing = [];
+      primaryEnds = ends;
+      keys.push({ fingerprint: "", ends: void 0, weak: weakness(Number(f[3]), Number(f[2])) });
+    }
+    const key = keys[keys.length - 1];
+    if ((kind === "pub" || kind === "sub") && f[11]?.includes("s") && f[1] !== "r") signing.push(ends);
+    if (kind === "fpr" && key && !key.fingerprint) key.fingerprint = f[9] ?? "";
+  }
+  close();
+  return keys;
+}
+var weakness = (algorithm, bits2) => algorithm === 17 ? "DSA" : [1, 2, 3].includes(algorithm) && bits2 < 2048 ? `RSA of ${bits2} bits` : void 0;
+function judgeKey({ fingerprint, ends, weak }, now) {
+  const told4 = [];
+  const short3 = fingerprint.slice(-16);
+  const date2 = (at2) => new Date(at2).toISOString().slice(0, 10);
+  if (ends !== void 0 && ends <= now)
+    told4.push(
+      error("key-expired", `the signing key ${short3} expired on ${date2(ends)}`, {
+        hint: "extend it (gpg --quick-set-expire), or sign with another; nothing is published with it"
+      })
+    );
+  else if (ends !== void 0 && ends - now < notice)
+    told4.push(
+      warning(
+        "key-expiring",
+        `the signing key ${short3} expires on ${date2(ends)}, in ${Math.floor((ends - now) / day)} days`,
+        { hint: "extend it, or begin to sign with a second one, so that robots know it in time" }
+      )
+    );
+  if (weak !== void 0)
+    told4.push(
+      warning("key-weak", `the signing key ${short3} is ${weak}: newer releases of apt refuse what it signs`, {
+        hint: "sign with an rsa4096 or ed25519 key beside it"
+      })
+    );
+  return told4;
+}
+
 // ts-src/publish/signing.ts
-var import_node_fs29 = require("node:fs");
-var import_node_path31 = require("node:path");
+var import_node_fs30 = require("node:fs");
+var import_node_path32 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/publish/signing-room.ts
 var import_node_child_process4 = require("node:child_process");
-var import_node_fs28 = require("node:fs");
-var import_node_path30 = require("node:path");
+var import_node_fs29 = require("node:fs");
+var import_node_path31 = require("node:path");
 var hold = `set -eu
 read -r pid rest < /proc/self/stat
 mount -t tmpfs -o mode=0700,nosuid,nodev,noexec,size=64m tmpfs /dev/shm
@@ -24935,10 +25106,10 @@ async function openRoom() {
   };
 }
 async function watchedRoom() {
-  const folder = (0, import_node_fs28.mkdtempSync)("/dev/shm/slipway-");
+  const folder = (0, import_node_fs29.mkdtempSync)("/dev/shm/slipway-");
   const held = await holder("sh", ["-c", watch, "watch", folder]);
   if (!held) throw new Error("sh could not be started");
-  const home = (0, import_node_path30.join)(folder, "g");
+  const home = (0, import_node_path31.join)(folder, "g");
   await run("mkdir", ["-m", "700", home]);
   return { home, run, close: held.end };
 }
@@ -25004,7 +25175,7 @@ async function importKeys(room, keys) {
   for (const { file: file2, passphrase } of keys) {
     let descriptor;
     try {
-      descriptor = (0, import_node_fs29.openSync)(file2, "r");
+      descriptor = (0, import_node_fs30.openSync)(file2, "r");
     } catch (e) {
       return bad(
         error("signing-key", `the file with the secret key can't be read: ${e.code}`, {
@@ -25017,7 +25188,7 @@ async function importKeys(room, keys) {
 `,
       descriptors: [descriptor]
     });
-    (0, import_node_fs29.closeSync)(descriptor);
+    (0, import_node_fs30.closeSync)(descriptor);
     if (imported.code !== 0)
       return bad(
         error("signing-key", `gpg can't read the secret key: ${lastLine2(imported)}`, {
@@ -25055,7 +25226,7 @@ async function bringMadeKey(room, key) {
     "never"
   ]);
   if (made2.code !== 0) return failed("make a key", made2);
-  (0, import_node_fs29.mkdirSync)(key.home, { recursive: true, mode: 448 });
+  (0, import_node_fs30.mkdirSync)(key.home, { recursive: true, mode: 448 });
   const kept2 = await room.run("sh", ["-c", copyHome, "copy", room.home, key.home]);
   return kept2.code === 0 ? good(void 0) : failed("keep the key", kept2);
 }
@@ -25085,7 +25256,7 @@ async function signerOf(at2, keys) {
   });
 }
 async function commandSigner({ command, publicKey }) {
-  const text2 = exists(publicKey) ? (0, import_node_fs29.readFileSync)(publicKey, "utf8") : "";
+  const text2 = exists(publicKey) ? (0, import_node_fs30.readFileSync)(publicKey, "utf8") : "";
   const shown3 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
   const fingerprints = fingerprintsIn(shown3.stdout);
   if (!fingerprints.length || !isWholeKey(text2))
@@ -25111,9 +25282,9 @@ async function commandSigner({ command, publicKey }) {
   });
 }
 var isWholeKey = (text2) => text2?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
-var keyOf = (named3, state, organization) => named3 === void 0 ? { kind: "made", home: (0, import_node_path31.join)(state, "gnupg"), name: organization } : {
+var keyOf = (named3, state, organization) => named3 === void 0 ? { kind: "made", home: (0, import_node_path32.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
-  home: process.env.GNUPGHOME ?? (0, import_node_path31.join)(process.env.HOME ?? "/root", ".gnupg"),
+  home: process.env.GNUPGHOME ?? (0, import_node_path32.join)(process.env.HOME ?? "/root", ".gnupg"),
   keys: [named3]
 };
 function keyFromEnvironment(env) {
@@ -25342,7 +25513,7 @@ var folderChannel = (output) => `folder-${sha256(output).slice(0, 16)}`;
 var whoPublishes = (env) => (env.BUILD_USER_ID || env.BUILD_URL || env.USER || safeUser()).replace(/[^\x20-\x7e]/g, "?").slice(0, 200);
 function safeUser() {
   try {
-    return (0, import_node_os6.userInfo)().username;
+    return (0, import_node_os7.userInfo)().username;
   } catch {
     return "unknown";
   }
@@ -25378,8 +25549,8 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   }
   if (!input.partial) dropArchitectures(next2, runs, names2);
   if (!names2.size) return good({ sources: [], lost: [] });
-  const scratch = (0, import_node_path32.join)(input.state, "incoming");
-  (0, import_node_fs30.mkdirSync)(scratch, { recursive: true });
+  const scratch = (0, import_node_path33.join)(input.state, "incoming");
+  (0, import_node_fs31.mkdirSync)(scratch, { recursive: true });
   const raised = await raiseVersions({
     store: store2,
     scratch,
@@ -25406,7 +25577,10 @@ async function publishRuns(channel2, input, signer, diagnostics) {
     lock: input.lock
   };
   const settings2 = { organization: input.organization, sha512: false, validDays: void 0, ...input.settings };
-  const moved3 = await moveChannel(channel2, draft, {
+  diagnostics.push(...await keyHealth(signer.publicKey, input.now));
+  if (diagnostics.some(isError)) return bad();
+  const move = input.checked ? moveChecked : moveChannel;
+  const moved3 = await move(channel2, draft, {
     store: store2,
     endpoints: input.endpoints,
     signer,
@@ -25436,7 +25610,7 @@ function sourcesOf(endpoint, suites, names2, signer) {
       uri: endpoint.uri,
       suite: name5,
       architectures: Object.keys(suites).filter((key) => key.startsWith(`${name5}/`)).sort().map((key) => key.slice(name5.length + 1)),
-      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path32.join)(endpoint.folder, "key.asc"),
+      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path33.join)(endpoint.folder, "key.asc"),
       key: signer.publicKey
     })
   );
@@ -25471,8 +25645,8 @@ var repositorySettings = (distro) => ({
 });
 
 // ts-src/publish/folder-endpoint.ts
-var import_node_fs31 = require("node:fs");
-var import_node_path33 = require("node:path");
+var import_node_fs32 = require("node:fs");
+var import_node_path34 = require("node:path");
 init_files();
 init_digest();
 var FolderEndpoint = class {
@@ -25488,7 +25662,7 @@ var FolderEndpoint = class {
   uri;
   width = 4;
   blobs;
-  path = (name5) => (0, import_node_path33.join)(this.folder, name5);
+  path = (name5) => (0, import_node_path34.join)(this.folder, name5);
   during(_purpose, work2) {
     return withMutex(this.path(".slipway.lock"), work2);
   }
@@ -25497,7 +25671,7 @@ var FolderEndpoint = class {
   }
   has(name5, size) {
     try {
-      return (0, import_node_fs31.statSync)(this.path(name5)).size === size;
+      return (0, import_node_fs32.statSync)(this.path(name5)).size === size;
     } catch {
       return false;
     }
@@ -25506,9 +25680,9 @@ var FolderEndpoint = class {
     const path2 = this.path(name5);
     const there = await this.compare(path2, file2.sha256, file2.size);
     if (there) return there;
-    (0, import_node_fs31.mkdirSync)((0, import_node_path33.dirname)(path2), { recursive: true });
+    (0, import_node_fs32.mkdirSync)((0, import_node_path34.dirname)(path2), { recursive: true });
     try {
-      (0, import_node_fs31.linkSync)(file2.path, path2);
+      (0, import_node_fs32.linkSync)(file2.path, path2);
       return "written";
     } catch (e) {
       const { code } = e;
@@ -25517,13 +25691,13 @@ var FolderEndpoint = class {
     }
     const temporary = temporaryBeside(path2);
     try {
-      (0, import_node_fs31.copyFileSync)(file2.path, temporary);
-      const handle = (0, import_node_fs31.openSync)(temporary, "r");
-      (0, import_node_fs31.fsyncSync)(handle);
-      (0, import_node_fs31.closeSync)(handle);
+      (0, import_node_fs32.copyFileSync)(file2.path, temporary);
+      const handle = (0, import_node_fs32.openSync)(temporary, "r");
+      (0, import_node_fs32.fsyncSync)(handle);
+      (0, import_node_fs32.closeSync)(handle);
       return this.claim(temporary, path2) ? "written" : await this.compare(path2, file2.sha256, file2.size) ?? "other";
     } finally {
-      (0, import_node_fs31.rmSync)(temporary, { force: true });
+      (0, import_node_fs32.rmSync)(temporary, { force: true });
     }
   }
   async placeData(name5, data) {
@@ -25535,13 +25709,13 @@ var FolderEndpoint = class {
       writeWhole(temporary, data);
       return this.claim(temporary, path2) ? "written" : await this.compare(path2, sha256(data), data.length) ?? "other";
     } finally {
-      (0, import_node_fs31.rmSync)(temporary, { force: true });
+      (0, import_node_fs32.rmSync)(temporary, { force: true });
     }
   }
   /** Gives a file its name where nothing has it yet. */
   claim(temporary, path2) {
     try {
-      (0, import_node_fs31.linkSync)(temporary, path2);
+      (0, import_node_fs32.linkSync)(temporary, path2);
       return true;
     } catch (e) {
       if (e.code !== "EEXIST") throw e;
@@ -25555,13 +25729,13 @@ var FolderEndpoint = class {
   async compare(path2, digest3, size) {
     let there;
     try {
-      there = (0, import_node_fs31.statSync)(path2).size;
+      there = (0, import_node_fs32.statSync)(path2).size;
     } catch {
       return void 0;
     }
     if (there === size && await sha256File(path2) === digest3) return "there";
     if (there >= size) return "other";
-    (0, import_node_fs31.rmSync)(path2, { force: true });
+    (0, import_node_fs32.rmSync)(path2, { force: true });
     return void 0;
   }
   put(name5, data) {
@@ -25572,7 +25746,7 @@ var FolderEndpoint = class {
   replace(name5, data, before2) {
     let now;
     try {
-      now = sha256((0, import_node_fs31.readFileSync)(this.path(name5)));
+      now = sha256((0, import_node_fs32.readFileSync)(this.path(name5)));
     } catch (e) {
       if (e.code !== "ENOENT") throw e;
     }
@@ -25585,9 +25759,9 @@ var FolderEndpoint = class {
   }
   async remove(name5) {
     await this.blobs.remove(name5);
-    for (let at2 = (0, import_node_path33.dirname)(name5); at2.includes("/"); at2 = (0, import_node_path33.dirname)(at2)) {
+    for (let at2 = (0, import_node_path34.dirname)(name5); at2.includes("/"); at2 = (0, import_node_path34.dirname)(at2)) {
       try {
-        (0, import_node_fs31.rmdirSync)(this.path(at2));
+        (0, import_node_fs32.rmdirSync)(this.path(at2));
       } catch {
         return;
       }
@@ -25738,11 +25912,11 @@ function tasksBefore(graph2, testsStop) {
 }
 
 // ts-src/engine/task-runner.ts
-var import_node_fs32 = require("node:fs");
-var import_node_path35 = require("node:path");
+var import_node_fs33 = require("node:fs");
+var import_node_path36 = require("node:path");
 
 // ts-src/engine/store-repair.ts
-var import_node_path34 = require("node:path");
+var import_node_path35 = require("node:path");
 
 // ts-src/engine/build/outcome.ts
 var made = (value2) => ({ state: "made", value: value2 });
@@ -25792,7 +25966,7 @@ var StoreRepair = class {
     options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
     const resolved = await options5.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path34.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path35.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
     options5.restored(graph2, d, outcome.value);
@@ -25837,20 +26011,20 @@ var TaskRunner = class {
   async run(graph2, task, resolved, started) {
     const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path35.join)(options5.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path36.join)(options5.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
         const test2 = kindOf2(graph2, task) === "test";
-        const log = (0, import_node_path35.join)("logs", graph2.id, `${p.name}${test2 ? ".test" : ""}.log`);
+        const log = (0, import_node_path36.join)("logs", graph2.id, `${p.name}${test2 ? ".test" : ""}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path35.join)(options5.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path36.join)(options5.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
-    (0, import_node_fs32.rmSync)(lock2, { force: true });
+    (0, import_node_fs33.rmSync)(lock2, { force: true });
     return outcome;
   }
   async doneMeanwhile(graph2, task, key) {
@@ -26130,7 +26304,7 @@ var Scheduler = class {
 };
 
 // ts-src/cli/archive-check.ts
-var import_node_path37 = require("node:path");
+var import_node_path38 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -26188,22 +26362,22 @@ function nearName(name5, near, names2) {
 }
 
 // ts-src/sandbox/archive-names.ts
-var import_node_fs33 = require("node:fs");
-var import_node_path36 = require("node:path");
+var import_node_fs34 = require("node:fs");
+var import_node_path37 = require("node:path");
 init_files();
 var largestList = 512 * 1024 * 1024;
 function archiveNames(base) {
-  const kept2 = (0, import_node_path36.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const kept2 = (0, import_node_path37.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
   const known2 = readIf(kept2);
   if (known2 !== void 0) return new Set(known2.split("\n"));
   if (!exists(base.lists)) return void 0;
-  const files = (0, import_node_fs33.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
+  const files = (0, import_node_fs34.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
   const names2 = /* @__PURE__ */ new Set();
   for (const file2 of files) {
-    const path2 = (0, import_node_path36.join)(base.lists, file2);
-    if ((0, import_node_fs33.statSync)(path2).size > largestList) return void 0;
-    addNames((0, import_node_fs33.readFileSync)(path2, "latin1"), names2);
+    const path2 = (0, import_node_path37.join)(base.lists, file2);
+    if ((0, import_node_fs34.statSync)(path2).size > largestList) return void 0;
+    addNames((0, import_node_fs34.readFileSync)(path2, "latin1"), names2);
   }
   if (!names2.size) return void 0;
   writeWhole(kept2, [...names2].sort().join("\n"), { sync: false });
@@ -26218,7 +26392,7 @@ function addNames(list3, names2) {
 }
 function baseAtHand(state, platform2, architecture2) {
   for (const suffix of ["", "-docker"]) {
-    const base = readJson((0, import_node_path36.join)(state, "bases", `${platform2}-${architecture2}${suffix}`, "current.json"));
+    const base = readJson((0, import_node_path37.join)(state, "bases", `${platform2}-${architecture2}${suffix}`, "current.json"));
     if (base) return base;
   }
   return void 0;
@@ -26237,7 +26411,7 @@ var archiveCheck = (planned) => (scope, target, names2) => {
 function told3(m, scope, target, workspace) {
   const users = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text2 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path37.resolve)(workspace.root, m.file));
+  const text2 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path38.resolve)(workspace.root, m.file));
   const line = text2 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text2, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
@@ -26264,8 +26438,8 @@ function checkArchives(planned) {
 }
 
 // ts-src/cli/outputs.ts
-var import_node_fs34 = require("node:fs");
-var import_node_path38 = require("node:path");
+var import_node_fs35 = require("node:fs");
+var import_node_path39 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -26340,11 +26514,11 @@ function renderReport(report2) {
 var resultsOf = (runs) => runs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
 async function writeOutputs(plan2, distributions, platforms, runs, store2, output, begun) {
   const results = resultsOf(runs);
-  writeWhole((0, import_node_path38.join)(output, "lock.yaml"), renderLock(makeLock(plan2.stamp, locked(plan2, distributions), platforms)));
-  writeWhole((0, import_node_path38.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
+  writeWhole((0, import_node_path39.join)(output, "lock.yaml"), renderLock(makeLock(plan2.stamp, locked(plan2, distributions), platforms)));
+  writeWhole((0, import_node_path39.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   writeWhole(
-    (0, import_node_path38.join)(output, "report.html"),
+    (0, import_node_path39.join)(output, "report.html"),
     renderReport({
       organization: plan2.organization,
       stamp: plan2.stamp,
@@ -26362,7 +26536,7 @@ async function writeOutputs(plan2, distributions, platforms, runs, store2, outpu
               upstream: p.version,
               repository: p.repository,
               needs: t.kind === "test" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
-              tail: t.state === "failed" && t.log ? tailOf((0, import_node_path38.join)(output, t.log)) : []
+              tail: t.state === "failed" && t.log ? tailOf((0, import_node_path39.join)(output, t.log)) : []
             }
           ];
         })
@@ -26380,14 +26554,14 @@ async function writeOutputs(plan2, distributions, platforms, runs, store2, outpu
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path38.join)(output, "junit", graph2.id, `${record2.package}.xml`), text2, { sync: false });
+      else writeWhole((0, import_node_path39.join)(output, "junit", graph2.id, `${record2.package}.xml`), text2, { sync: false });
     }
   }
   return lost3;
 }
 function tailOf(log) {
   try {
-    return tellingPart((0, import_node_fs34.readFileSync)(log, "utf8").slice(-4e5));
+    return tellingPart((0, import_node_fs35.readFileSync)(log, "utf8").slice(-4e5));
   } catch {
     return [];
   }
@@ -26506,16 +26680,16 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path41 = require("node:path");
+var import_node_path42 = require("node:path");
 
 // ts-src/engine/reproducible.ts
-var import_node_fs36 = require("node:fs");
-var import_node_path40 = require("node:path");
+var import_node_fs37 = require("node:fs");
+var import_node_path41 = require("node:path");
 init_files();
 
 // ts-src/inspect/differences.ts
-var import_node_fs35 = require("node:fs");
-var import_node_path39 = require("node:path");
+var import_node_fs36 = require("node:fs");
+var import_node_path40 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at2) {
@@ -26558,15 +26732,15 @@ function differencesOf(before2, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path39.join)(before2, path2), (0, import_node_path39.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path40.join)(before2, path2), (0, import_node_path40.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder) => {
-    for (const name5 of (0, import_node_fs35.readdirSync)((0, import_node_path39.join)(root, folder)).sort()) {
+    for (const name5 of (0, import_node_fs36.readdirSync)((0, import_node_path40.join)(root, folder)).sort()) {
       const path2 = folder ? `${folder}/${name5}` : name5;
-      const stats = (0, import_node_fs35.lstatSync)((0, import_node_path39.join)(root, path2));
+      const stats = (0, import_node_fs36.lstatSync)((0, import_node_path40.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -26578,7 +26752,7 @@ function entryDifferences(before2, after, a, b) {
   const kind = (s) => kinds2.find(([is]) => is(s))?.[1] ?? "a special file";
   if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
   if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs35.readlinkSync)(before2), (0, import_node_fs35.readlinkSync)(after)];
+    const [from, to] = [(0, import_node_fs36.readlinkSync)(before2), (0, import_node_fs36.readlinkSync)(after)];
     return from === to ? [] : [`leads to ${from}, then to ${to}`];
   }
   const found2 = [];
@@ -26591,7 +26765,7 @@ function entryDifferences(before2, after, a, b) {
     if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
     return found2;
   }
-  const content = contentDifference((0, import_node_fs35.readFileSync)(before2), (0, import_node_fs35.readFileSync)(after));
+  const content = contentDifference((0, import_node_fs36.readFileSync)(before2), (0, import_node_fs36.readFileSync)(after));
   return content === void 0 ? found2 : [...found2, content];
 }
 function contentDifference(a, b) {
@@ -26665,7 +26839,7 @@ async function checkOne(session2, options5, graph2, number4) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path40.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path41.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number4);
     if (typeof resolved === "string") return failed2(resolved);
@@ -26688,7 +26862,7 @@ async function checkOne(session2, options5, graph2, number4) {
 async function compareFiles(session2, options5, record2, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path40.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path41.basename)(f), f]));
   for (const [i, deb] of record2.debs.entries()) {
     const after = second.get(deb.name);
     second.delete(deb.name);
@@ -26696,7 +26870,7 @@ async function compareFiles(session2, options5, record2, files, work2) {
     else if (await sha256File(after) !== deb.sha256) {
       const before2 = await session2.store.path(deb);
       if (before2 === void 0) return failed2(`the store lost ${deb.name}`);
-      const inside = await insideOf2(before2, after, deb, (0, import_node_path40.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before2, after, deb, (0, import_node_path41.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed2(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before2, after, record2.package, options5);
@@ -26710,14 +26884,14 @@ async function compareFiles(session2, options5, record2, files, work2) {
   });
 }
 async function insideOf2(before2, after, deb, folder) {
-  const [a, b] = [(0, import_node_path40.join)(folder, "before"), (0, import_node_path40.join)(folder, "after")];
-  (0, import_node_fs36.mkdirSync)(folder, { recursive: true });
+  const [a, b] = [(0, import_node_path41.join)(folder, "before"), (0, import_node_path41.join)(folder, "after")];
+  (0, import_node_fs37.mkdirSync)(folder, { recursive: true });
   for (const [file2, to] of [
     [before2, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file2, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path40.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path41.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -26734,9 +26908,9 @@ async function diffoscope(before2, after, name5, options5) {
     { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked.code === 127 || !asked.stdout) return void 0;
-  const report2 = (0, import_node_path40.join)("reproducible", `${name5}.diffoscope.txt`);
-  (0, import_node_fs36.mkdirSync)((0, import_node_path40.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs36.writeFileSync)((0, import_node_path40.join)(options5.output, report2), asked.stdout);
+  const report2 = (0, import_node_path41.join)("reproducible", `${name5}.diffoscope.txt`);
+  (0, import_node_fs37.mkdirSync)((0, import_node_path41.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs37.writeFileSync)((0, import_node_path41.join)(options5.output, report2), asked.stdout);
   return report2;
 }
 
@@ -26791,7 +26965,7 @@ async function checkBuilds(session2, options5) {
     started: (name5) => writeMessage(`building ${name5} once more
 `)
   });
-  writeWhole((0, import_node_path41.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path42.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -26837,20 +27011,20 @@ function merged(now, known2) {
 }
 
 // ts-src/engine/session.ts
-var import_node_path55 = require("node:path");
+var import_node_path56 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/sandbox/base-system.ts
-var import_node_fs38 = require("node:fs");
-var import_node_path43 = require("node:path");
+var import_node_fs39 = require("node:fs");
+var import_node_path44 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
 
 // ts-src/sandbox/base-archive.ts
-var import_node_fs37 = require("node:fs");
-var import_node_path42 = require("node:path");
+var import_node_fs38 = require("node:fs");
+var import_node_path43 = require("node:path");
 var earliest = "315619200";
 var subordinate = "nobody:1879048192:65536";
 var confinedFolder = "/dev/shm";
@@ -26869,8 +27043,8 @@ cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
   const { platform: platform2, architecture: architecture2, work: work2, log } = base;
-  const temporary = (0, import_node_path42.join)(work2, "mmdebstrap");
-  (0, import_node_fs37.mkdirSync)(temporary);
+  const temporary = (0, import_node_path43.join)(work2, "mmdebstrap");
+  (0, import_node_fs38.mkdirSync)(temporary);
   const env = (folder) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LC_ALL: "C.UTF-8",
@@ -26888,8 +27062,8 @@ async function makeBaseArchive(base) {
       platform2,
       architecture2,
       base.sources,
-      (0, import_node_path42.join)(work2, "base.tar"),
-      (0, import_node_path42.join)(work2, "lists"),
+      (0, import_node_path43.join)(work2, "base.tar"),
+      (0, import_node_path43.join)(work2, "lists"),
       {
         plain: plain2
       }
@@ -26903,9 +27077,9 @@ async function makeBaseArchive(base) {
       ...input(command2.input)
     });
   }
-  (0, import_node_fs37.chmodSync)(temporary, 1023);
-  (0, import_node_fs37.mkdirSync)((0, import_node_path42.join)(temporary, "lists"));
-  (0, import_node_fs37.chmodSync)((0, import_node_path42.join)(temporary, "lists"), 511);
+  (0, import_node_fs38.chmodSync)(temporary, 1023);
+  (0, import_node_fs38.mkdirSync)((0, import_node_path43.join)(temporary, "lists"));
+  (0, import_node_fs38.chmodSync)((0, import_node_path43.join)(temporary, "lists"), 511);
   const copies = /* @__PURE__ */ new Map();
   const lines = (all) => all.map((l) => withCopiedKeys(l, temporary, copies));
   const command = mmdebstrapCommand(
@@ -26934,10 +27108,10 @@ async function makeBaseArchive(base) {
     { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs37.renameSync)((0, import_node_path42.join)(temporary, "base.tar"), (0, import_node_path42.join)(work2, "base.tar"));
-    await run("rm", ["-rf", (0, import_node_path42.join)(work2, "lists")]);
-    (0, import_node_fs37.renameSync)((0, import_node_path42.join)(temporary, "lists"), (0, import_node_path42.join)(work2, "lists"));
-    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path42.join)(work2, "base.tar"), (0, import_node_path42.join)(work2, "lists")]);
+    (0, import_node_fs38.renameSync)((0, import_node_path43.join)(temporary, "base.tar"), (0, import_node_path43.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path43.join)(work2, "lists")]);
+    (0, import_node_fs38.renameSync)((0, import_node_path43.join)(temporary, "lists"), (0, import_node_path43.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path43.join)(work2, "base.tar"), (0, import_node_path43.join)(work2, "lists")]);
     await run("rm", ["-rf", "--one-file-system", temporary]);
   }
   return made2;
@@ -26946,18 +27120,18 @@ function withCopiedKeys(line, folder, copies) {
   return line.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
     let copy = copies.get(key);
     if (copy === void 0) {
-      copy = `key-${copies.size}${(0, import_node_path42.extname)(key)}`;
+      copy = `key-${copies.size}${(0, import_node_path43.extname)(key)}`;
       copies.set(key, copy);
-      (0, import_node_fs37.copyFileSync)(key, (0, import_node_path42.join)(folder, copy));
-      (0, import_node_fs37.chmodSync)((0, import_node_path42.join)(folder, copy), 420);
+      (0, import_node_fs38.copyFileSync)(key, (0, import_node_path43.join)(folder, copy));
+      (0, import_node_fs38.chmodSync)((0, import_node_path43.join)(folder, copy), 420);
     }
     return `signed-by=${confinedFolder}/${copy}`;
   });
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder) {
-  for (let at2 = folder; ; at2 = (0, import_node_path42.dirname)(at2)) {
-    if (((0, import_node_fs37.statSync)(at2).mode & 1) === 0) return false;
+  for (let at2 = folder; ; at2 = (0, import_node_path43.dirname)(at2)) {
+    if (((0, import_node_fs38.statSync)(at2).mode & 1) === 0) return false;
     if (at2 === "/") return true;
   }
 }
@@ -26965,7 +27139,7 @@ function watchRoom(folder) {
   let full = false;
   const look2 = () => {
     try {
-      const { bavail, bsize } = (0, import_node_fs37.statfsSync)(folder);
+      const { bavail, bsize } = (0, import_node_fs38.statfsSync)(folder);
       if (bavail * bsize < 2 << 20) full = true;
     } catch {
     }
@@ -26980,9 +27154,9 @@ function watchRoom(folder) {
 
 // ts-src/sandbox/base-system.ts
 async function ensureBase(driver, state, distroRoot, name5, platform2, architecture2, now, log, progress, pinned) {
-  (0, import_node_fs38.mkdirSync)((0, import_node_path43.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path43.join)(
-    (0, import_node_fs38.realpathSync)((0, import_node_path43.join)(state, "bases")),
+  (0, import_node_fs39.mkdirSync)((0, import_node_path44.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path44.join)(
+    (0, import_node_fs39.realpathSync)((0, import_node_path44.join)(state, "bases")),
     `${name5}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
   const sources = { ...baseSources(platform2, distroRoot), underlays: underlaySources(platform2, distroRoot) };
@@ -26990,8 +27164,8 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
     JSON.stringify([platform2.os, platform2.release, architecture2, platform2.include, sources.lines, sources.underlays])
   );
   const current = () => {
-    const base = readJson((0, import_node_path43.join)(folder, "current.json"));
-    if (!base || base.wanted !== wanted || !exists((0, import_node_path43.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+    const base = readJson((0, import_node_path44.join)(folder, "current.json"));
+    if (!base || base.wanted !== wanted || !exists((0, import_node_path44.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
       return void 0;
     if (pinned) return base.digest === pinned ? base : void 0;
     return now / 1e3 - base.made < platform2.renew_days * 86400 ? base : void 0;
@@ -26999,18 +27173,18 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
   const there = current();
   if (there && await driver.ready(there.root)) return good(there);
   return withMutex(
-    (0, import_node_path43.join)(folder, "lock"),
+    (0, import_node_path44.join)(folder, "lock"),
     async () => {
       const other = current();
       if (other && await driver.ready(other.root)) return good(other);
-      for (const entry of (0, import_node_fs38.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path43.join)(folder, entry));
-      const work2 = (0, import_node_path43.join)(folder, `new-${process.pid}`);
-      const lists = (0, import_node_path43.join)(work2, "lists");
-      (0, import_node_fs38.mkdirSync)(lists, { recursive: true });
-      const tar = (0, import_node_path43.join)(work2, "base.tar");
+      for (const entry of (0, import_node_fs39.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path44.join)(folder, entry));
+      const work2 = (0, import_node_path44.join)(folder, `new-${process.pid}`);
+      const lists = (0, import_node_path44.join)(work2, "lists");
+      (0, import_node_fs39.mkdirSync)(lists, { recursive: true });
+      const tar = (0, import_node_path44.join)(work2, "base.tar");
       const proxy = platform2.proxy ?? await hostProxy();
       const sibling = driver.name === "docker" ? readJson(
-        (0, import_node_path43.join)((0, import_node_fs38.realpathSync)((0, import_node_path43.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
+        (0, import_node_path44.join)((0, import_node_fs39.realpathSync)((0, import_node_path44.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
       ) : void 0;
       const shared = sibling && sibling.wanted === wanted && platform2.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
       if (!shared)
@@ -27033,7 +27207,7 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
         );
       }
       const digest3 = await sha256File(tar);
-      const root = (0, import_node_path43.join)(work2, "root");
+      const root = (0, import_node_path44.join)(work2, "root");
       const unpacked2 = await driver.unpack(tar, root);
       if (unpacked2.code !== 0) {
         await driver.remove(work2);
@@ -27041,34 +27215,34 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
           error("base-failed", `can't unpack the base of '${name5}': ${unpacked2.stderr.trim().split("\n").pop()}`)
         );
       }
-      if (shared && (0, import_node_path43.basename)(shared.lists) === "lists") {
+      if (shared && (0, import_node_path44.basename)(shared.lists) === "lists") {
         await run("rm", ["-rf", lists]);
         await run("cp", ["-a", shared.lists, lists]);
       }
       const listFiles = findLists(lists);
       const archive = sha256(
-        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path43.basename)(f), await sha256File(f)])))
+        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path44.basename)(f), await sha256File(f)])))
       );
-      const final = (0, import_node_path43.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
+      const final = (0, import_node_path44.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs38.renameSync)(work2, final);
+      (0, import_node_fs39.renameSync)(work2, final);
       const base = {
         digest: digest3,
         archive,
         wanted,
         folder: final,
-        root: (0, import_node_path43.join)(final, "root"),
-        lists: (0, import_node_path43.join)(final, "lists", "lists"),
-        tar: (0, import_node_path43.join)(final, "base.tar"),
+        root: (0, import_node_path44.join)(final, "root"),
+        lists: (0, import_node_path44.join)(final, "lists", "lists"),
+        tar: (0, import_node_path44.join)(final, "base.tar"),
         packages: [],
         made: shared?.made ?? Math.floor(now / 1e3),
         sources: sources.from
       };
-      if (!exists(base.lists)) base.lists = (0, import_node_path43.join)(final, "lists");
+      if (!exists(base.lists)) base.lists = (0, import_node_path44.join)(final, "lists");
       const prepared = await prepareBase(driver, state, base);
       if (!prepared.ok) return prepared;
       base.packages = prepared.value;
-      writeWhole((0, import_node_path43.join)(folder, "current.json"), JSON.stringify(base));
+      writeWhole((0, import_node_path44.join)(folder, "current.json"), JSON.stringify(base));
       return good(base);
     },
     () => progress(`waiting for another slipway that makes the base of ${name5}`)
@@ -27106,11 +27280,11 @@ var firstError = (log) => {
   return line ? `: ${line.slice(3)}` : "";
 };
 var cacheOf = (base) => {
-  const folder = (0, import_node_path43.join)(base.folder, "cache");
-  (0, import_node_fs38.mkdirSync)(folder, { recursive: true });
+  const folder = (0, import_node_path44.join)(base.folder, "cache");
+  (0, import_node_fs39.mkdirSync)(folder, { recursive: true });
   return folder;
 };
-var findLists = (folder) => (0, import_node_fs38.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path43.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs38.statSync)(f).isFile());
+var findLists = (folder) => (0, import_node_fs39.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path44.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs39.statSync)(f).isFile());
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
   const asked = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
@@ -27125,17 +27299,17 @@ var aptEnvironment = (proxy) => ({
 });
 
 // ts-src/sandbox/stored-base.ts
-var import_node_fs39 = require("node:fs");
-var import_node_path44 = require("node:path");
+var import_node_fs40 = require("node:fs");
+var import_node_path45 = require("node:path");
 init_diagnostics();
 init_files();
 var nameOf = (digest3, archive) => `bases/${digest3}-${archive.slice(0, 16)}.json`;
 async function keepBase(store2, base, work2) {
   const name5 = nameOf(base.digest, base.archive);
   if (await store2.readJson(name5)) return;
-  (0, import_node_fs39.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path44.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path44.join)(work2, "lists.tar.gz");
+  (0, import_node_fs40.mkdirSync)(work2, { recursive: true });
+  const tar = (0, import_node_path45.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path45.join)(work2, "lists.tar.gz");
   for (const [command, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -27156,13 +27330,13 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform2, wanted) {
   const stored = await store2.readJson(nameOf(wanted.digest, wanted.archive));
   if (!stored) return lost2("base", platform2, wanted.digest);
-  const folder = (0, import_node_path44.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+  const folder = (0, import_node_path45.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
   return good({
     ...wanted,
     folder,
-    root: (0, import_node_path44.join)(folder, "root"),
-    lists: (0, import_node_path44.join)(folder, "lists"),
-    tar: (0, import_node_path44.join)(folder, "base.tar"),
+    root: (0, import_node_path45.join)(folder, "root"),
+    lists: (0, import_node_path45.join)(folder, "lists"),
+    tar: (0, import_node_path45.join)(folder, "base.tar"),
     packages: stored.packages,
     made: stored.made,
     sources: "store"
@@ -27174,16 +27348,16 @@ var lost2 = (what, platform2, digest3) => bad(
   })
 );
 async function storedBase(driver, store2, state, platform2, architecture2, wanted, progress) {
-  (0, import_node_fs39.mkdirSync)((0, import_node_path44.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path44.join)(
-    (0, import_node_fs39.realpathSync)((0, import_node_path44.join)(state, "bases")),
+  (0, import_node_fs40.mkdirSync)((0, import_node_path45.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path45.join)(
+    (0, import_node_fs40.realpathSync)((0, import_node_path45.join)(state, "bases")),
     `${platform2}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
-  const kept2 = (0, import_node_path44.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
+  const kept2 = (0, import_node_path45.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
   const there = async () => {
-    for (const file2 of [(0, import_node_path44.join)(folder, "current.json"), kept2]) {
+    for (const file2 of [(0, import_node_path45.join)(folder, "current.json"), kept2]) {
       const base = readJson(file2);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path44.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path45.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
         return base;
     }
     return void 0;
@@ -27191,7 +27365,7 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path44.join)(folder, "lock"),
+    (0, import_node_path45.join)(folder, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -27200,39 +27374,39 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
       progress(`fetching the base system of ${platform2} (${architecture2}) from the store`);
       const [tar, lists] = [await store2.path(stored.tar), await store2.path(stored.lists)];
       if (!tar || !lists) return lost2("whole base", platform2, wanted.digest);
-      const work2 = (0, import_node_path44.join)(folder, `new-${process.pid}`);
+      const work2 = (0, import_node_path45.join)(folder, `new-${process.pid}`);
       await driver.remove(work2);
-      (0, import_node_fs39.mkdirSync)((0, import_node_path44.join)(work2, "lists"), { recursive: true });
+      (0, import_node_fs40.mkdirSync)((0, import_node_path45.join)(work2, "lists"), { recursive: true });
       const unzipped3 = await run("sh", [
         "-c",
         'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
         "sh",
         tar,
-        (0, import_node_path44.join)(work2, "base.tar"),
+        (0, import_node_path45.join)(work2, "base.tar"),
         lists,
-        (0, import_node_path44.join)(work2, "lists")
+        (0, import_node_path45.join)(work2, "lists")
       ]);
       if (unzipped3.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unzipped3.stderr.trim().split("\n").pop()}`)
         );
-      if (await sha256File((0, import_node_path44.join)(work2, "base.tar")) !== wanted.digest)
+      if (await sha256File((0, import_node_path45.join)(work2, "base.tar")) !== wanted.digest)
         return lost2("sound base", platform2, wanted.digest);
-      const root = (0, import_node_path44.join)(work2, "root");
-      const unpacked2 = await driver.unpack((0, import_node_path44.join)(work2, "base.tar"), root);
+      const root = (0, import_node_path45.join)(work2, "root");
+      const unpacked2 = await driver.unpack((0, import_node_path45.join)(work2, "base.tar"), root);
       if (unpacked2.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unpacked2.stderr.trim().split("\n").pop()}`)
         );
-      const final = (0, import_node_path44.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+      const final = (0, import_node_path45.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs39.renameSync)(work2, final);
+      (0, import_node_fs40.renameSync)(work2, final);
       const base = {
         ...wanted,
         folder: final,
-        root: (0, import_node_path44.join)(final, "root"),
-        lists: (0, import_node_path44.join)(final, "lists"),
-        tar: (0, import_node_path44.join)(final, "base.tar"),
+        root: (0, import_node_path45.join)(final, "root"),
+        lists: (0, import_node_path45.join)(final, "lists"),
+        tar: (0, import_node_path45.join)(final, "base.tar"),
         packages: stored.packages,
         made: stored.made,
         sources: "store"
@@ -27247,8 +27421,8 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
 }
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_fs40 = require("node:fs");
-var import_node_path45 = require("node:path");
+var import_node_fs41 = require("node:fs");
+var import_node_path46 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
@@ -27278,7 +27452,7 @@ var AptResolver = class {
     this.base = base;
     this.proxy = proxy;
     this.log = log;
-    this.memory = (0, import_node_path45.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path46.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -27325,7 +27499,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest3, handle = { digest: digest3, packages: () => this.packagesOf(names2, digest3) });
     return handle;
   }
-  setFile = (digest3) => (0, import_node_path45.join)(this.base.folder, "sets", `${digest3}.json`);
+  setFile = (digest3) => (0, import_node_path46.join)(this.base.folder, "sets", `${digest3}.json`);
   async packagesOf(names2, digest3) {
     const sound = (set) => Array.isArray(set) && sha256(set.join(" ")) === digest3;
     const here = readJson(this.setFile(digest3));
@@ -27362,7 +27536,7 @@ var AptResolver = class {
         const sets = [...new Set(batch.map((b) => b.names))].filter((s) => !this.resolved.has(s));
         if (sets.length) {
           const work2 = newScratch(this.state);
-          writeWhole((0, import_node_path45.join)(work2, "sets"), `${sets.join("\n")}
+          writeWhole((0, import_node_path46.join)(work2, "sets"), `${sets.join("\n")}
 `);
           const out = await this.driver.enter({
             root: { layers: [this.base.root] },
@@ -27370,7 +27544,7 @@ var AptResolver = class {
             user: "root",
             work: work2,
             env: aptEnvironment(void 0),
-            binds: [...this.lists(), { from: (0, import_node_path45.join)(work2, "sets"), to: "/sets", readOnly: true }],
+            binds: [...this.lists(), { from: (0, import_node_path46.join)(work2, "sets"), to: "/sets", readOnly: true }],
             command: [
               "sh",
               "-c",
@@ -27425,24 +27599,24 @@ var AptResolver = class {
     }
     return making;
   }
-  all = () => (0, import_node_path45.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path45.join)(this.all(), id);
+  all = () => (0, import_node_path46.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path46.join)(this.all(), id);
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; at2 = this.layers.get(at2).parent) {
       if (!this.layers.has(at2)) {
-        const layer = readJson((0, import_node_path45.join)(this.folder(at2), "layer.json"));
+        const layer = readJson((0, import_node_path46.join)(this.folder(at2), "layer.json"));
         if (!layer) return void 0;
         this.layers.set(at2, layer);
       }
-      chain.push((0, import_node_path45.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path46.join)(this.folder(at2), "root"));
     }
     return [...chain, this.base.root];
   }
   async make(id, set) {
     const there = this.chain(id);
     if (there && await this.sound(there)) return good(there);
-    return withMutex((0, import_node_path45.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path46.join)(this.all(), `${id}.lock`), async () => {
       const other = this.chain(id);
       if (other && await this.sound(other)) return good(other);
       let parent = this.nearestBelow(set);
@@ -27451,7 +27625,7 @@ var AptResolver = class {
       const fetched = await this.fetch(missing);
       if (!fetched.ok) return fetched;
       const work2 = newScratch(this.state);
-      const keep = (0, import_node_path45.join)(work2, "kept");
+      const keep = (0, import_node_path46.join)(work2, "kept");
       const lower = parent ? this.chain(parent.id) : [this.base.root];
       const made2 = await this.driver.enter({
         root: { layers: lower, keep },
@@ -27485,14 +27659,14 @@ var AptResolver = class {
           )
         );
       const layer = parent ? { set, parent: parent.id } : { set };
-      (0, import_node_fs40.mkdirSync)(this.all(), { recursive: true });
-      const staged = (0, import_node_path45.join)(work2, "layer");
-      (0, import_node_fs40.mkdirSync)(staged);
-      (0, import_node_fs40.rmSync)((0, import_node_path45.join)(keep, "aptcache"), { recursive: true, force: true });
-      (0, import_node_fs40.renameSync)(keep, (0, import_node_path45.join)(staged, "root"));
-      writeWhole((0, import_node_path45.join)(staged, "layer.json"), JSON.stringify(layer));
+      (0, import_node_fs41.mkdirSync)(this.all(), { recursive: true });
+      const staged = (0, import_node_path46.join)(work2, "layer");
+      (0, import_node_fs41.mkdirSync)(staged);
+      (0, import_node_fs41.rmSync)((0, import_node_path46.join)(keep, "aptcache"), { recursive: true, force: true });
+      (0, import_node_fs41.renameSync)(keep, (0, import_node_path46.join)(staged, "root"));
+      writeWhole((0, import_node_path46.join)(staged, "layer.json"), JSON.stringify(layer));
       if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
-      (0, import_node_fs40.renameSync)(staged, this.folder(id));
+      (0, import_node_fs41.renameSync)(staged, this.folder(id));
       this.layers.set(id, layer);
       return good(this.chain(id));
     });
@@ -27508,7 +27682,7 @@ var AptResolver = class {
     let best;
     let names2 = [];
     try {
-      names2 = (0, import_node_fs40.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names2 = (0, import_node_fs41.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
     for (const id of names2) {
@@ -27521,8 +27695,8 @@ var AptResolver = class {
     return best;
   }
   archives() {
-    const folder = (0, import_node_path45.join)(this.state, "archives");
-    (0, import_node_fs40.mkdirSync)((0, import_node_path45.join)(folder, "partial"), { recursive: true });
+    const folder = (0, import_node_path46.join)(this.state, "archives");
+    (0, import_node_fs41.mkdirSync)((0, import_node_path46.join)(folder, "partial"), { recursive: true });
     return folder;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
@@ -27531,8 +27705,8 @@ var AptResolver = class {
       const [name5, version2] = p.split("=");
       return `${name5}_${version2.replaceAll(":", "%3a")}_`;
     };
-    return withMutex((0, import_node_path45.join)(this.state, "archives.lock"), async () => {
-      const held = (0, import_node_fs40.readdirSync)(this.archives());
+    return withMutex((0, import_node_path46.join)(this.state, "archives.lock"), async () => {
+      const held = (0, import_node_fs41.readdirSync)(this.archives());
       const missing = packages.filter((p) => !held.some((h) => h.startsWith(file2(p))));
       if (!missing.length) return good(true);
       const work2 = newScratch(this.state);
@@ -27566,7 +27740,7 @@ var AptResolver = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers) {
-    return layers.map((l) => (0, import_node_path45.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers.map((l) => (0, import_node_path46.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
@@ -27600,8 +27774,8 @@ var firstLine = (text2) => text2.trim().split("\n")[0].slice(0, 200);
 var escape = (text2) => text2.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
 // ts-src/sandbox/package-layers.ts
-var import_node_fs41 = require("node:fs");
-var import_node_path46 = require("node:path");
+var import_node_fs42 = require("node:fs");
+var import_node_path47 = require("node:path");
 init_files();
 var Packages = class {
   constructor(state, store2) {
@@ -27609,7 +27783,7 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest3) => (0, import_node_path46.join)(this.state, "unpacked", digest3);
+  folder = (digest3) => (0, import_node_path47.join)(this.state, "unpacked", digest3);
   /** Beside the package's files, where none of them can be. */
   contents = (digest3) => `${this.folder(digest3)}.json`;
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
@@ -27627,18 +27801,18 @@ var Packages = class {
   }
   async unpackFile(file2, digest3, policy) {
     const target = this.folder(digest3);
-    (0, import_node_fs41.mkdirSync)((0, import_node_path46.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
+    (0, import_node_fs42.mkdirSync)((0, import_node_path47.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
     const staged = temporaryBeside(target);
     try {
       const { control, members: members2, files, folders } = await unpackPackage(file2, staged, policy);
       const name5 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
-      const info = (0, import_node_path46.join)(staged, "var/lib/dpkg/info");
-      (0, import_node_fs41.mkdirSync)(info, { recursive: true });
+      const info = (0, import_node_path47.join)(staged, "var/lib/dpkg/info");
+      (0, import_node_fs42.mkdirSync)(info, { recursive: true });
       const paths2 = [...folders.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs41.writeFileSync)((0, import_node_path46.join)(info, `${name5}.list`), `/.
+      (0, import_node_fs42.writeFileSync)((0, import_node_path47.join)(info, `${name5}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text2] of members2) (0, import_node_fs41.writeFileSync)((0, import_node_path46.join)(info, `${name5}.${member}`), text2, { flag: "wx" });
+      for (const [member, text2] of members2) (0, import_node_fs42.writeFileSync)((0, import_node_path47.join)(info, `${name5}.${member}`), text2, { flag: "wx" });
       const unpacked2 = {
         package: name5,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -27648,19 +27822,19 @@ ${paths2.join("\n")}
       writeWhole(this.contents(digest3), JSON.stringify(unpacked2), { sync: false });
       return unpacked2;
     } finally {
-      (0, import_node_fs41.rmSync)(staged, { recursive: true, force: true });
+      (0, import_node_fs42.rmSync)(staged, { recursive: true, force: true });
     }
   }
   /** Another slipway may have been first; a half one, which only a crash of the machine leaves, is replaced. */
   place(staged, target) {
     try {
-      (0, import_node_fs41.renameSync)(staged, target);
+      (0, import_node_fs42.renameSync)(staged, target);
     } catch (e) {
       const { code } = e;
       if (code !== "ENOTEMPTY" && code !== "EEXIST") throw e;
       if (readJson(`${target}.json`)) return;
-      (0, import_node_fs41.rmSync)(target, { recursive: true, force: true });
-      (0, import_node_fs41.renameSync)(staged, target);
+      (0, import_node_fs42.rmSync)(target, { recursive: true, force: true });
+      (0, import_node_fs42.renameSync)(staged, target);
     }
   }
   /** A folder with all of them, by hard links, and dpkg's status extended by them. */
@@ -27673,7 +27847,7 @@ ${paths2.join("\n")}
       else lost3.push(one.deb.sha256);
     }
     if (lost3.length) return { lost: lost3 };
-    (0, import_node_fs41.mkdirSync)(target, { recursive: true });
+    (0, import_node_fs42.mkdirSync)(target, { recursive: true });
     if (packages.length) {
       const folders = packages.map(({ deb }) => `${this.folder(deb.sha256)}/.`);
       const linked = await run("cp", ["-al", "--target-directory", target, ...folders]);
@@ -27685,10 +27859,10 @@ ${paths2.join("\n")}
         });
       }
     }
-    (0, import_node_fs41.mkdirSync)((0, import_node_path46.join)(target, "var/lib/dpkg"), { recursive: true });
-    (0, import_node_fs41.writeFileSync)(
-      (0, import_node_path46.join)(target, "var/lib/dpkg/status"),
-      `${(0, import_node_fs41.readFileSync)(status, "utf8").trimEnd()}
+    (0, import_node_fs42.mkdirSync)((0, import_node_path47.join)(target, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs42.writeFileSync)(
+      (0, import_node_path47.join)(target, "var/lib/dpkg/status"),
+      `${(0, import_node_fs42.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
 `).join("\n")}`
@@ -27706,7 +27880,7 @@ function clashOf(packages) {
     }
   for (const { package: name5, files } of packages)
     for (const file2 of files)
-      for (let folder = (0, import_node_path46.dirname)(file2); folder !== "/"; folder = (0, import_node_path46.dirname)(folder)) {
+      for (let folder = (0, import_node_path47.dirname)(file2); folder !== "/"; folder = (0, import_node_path47.dirname)(folder)) {
         const owner = owners.get(folder);
         if (owner !== void 0)
           return `'${owner}' ships ${folder} as a file or link, '${name5}' ships files in ${folder}/`;
@@ -27747,8 +27921,8 @@ function abiOf(graph2, n, api, linked) {
 }
 
 // ts-src/engine/build/environment.ts
-var import_node_fs45 = require("node:fs");
-var import_node_path50 = require("node:path");
+var import_node_fs46 = require("node:fs");
+var import_node_path51 = require("node:path");
 
 // ts-src/engine/build/packages.ts
 var largest2 = 8 * 2 ** 30;
@@ -27791,15 +27965,15 @@ async function checkSymbols(file2, planned) {
 }
 
 // ts-src/engine/build/other-conditions.ts
-var import_node_fs42 = require("node:fs");
-var import_node_path47 = require("node:path");
+var import_node_fs43 = require("node:fs");
+var import_node_path48 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build2) => (0, import_node_fs42.writeFileSync)((0, import_node_path47.join)(build2, ".vary.c"), vary_default);
+var writeVariation = (build2) => (0, import_node_fs43.writeFileSync)((0, import_node_path48.join)(build2, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -27809,19 +27983,19 @@ var otherConditions = [
 ].join("; ");
 
 // ts-src/engine/build/source.ts
-var import_node_fs44 = require("node:fs");
-var import_node_path49 = require("node:path");
+var import_node_fs45 = require("node:fs");
+var import_node_path50 = require("node:path");
 init_digest();
 
 // ts-src/store/sources.ts
-var import_node_fs43 = require("node:fs");
-var import_node_path48 = require("node:path");
+var import_node_fs44 = require("node:fs");
+var import_node_path49 = require("node:path");
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => await store2.readJson(nameOf2(tree)) !== void 0;
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path48.basename)(name5, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path49.basename)(name5, ".json")));
 async function keepSource(store2, tree, folder, work2) {
-  const archive = (0, import_node_path48.join)(work2, `${tree}.tar.gz`);
-  (0, import_node_fs43.mkdirSync)(work2, { recursive: true });
+  const archive = (0, import_node_path49.join)(work2, `${tree}.tar.gz`);
+  (0, import_node_fs44.mkdirSync)(work2, { recursive: true });
   const packed2 = await run("tar", [
     "-c",
     "-z",
@@ -27841,16 +28015,16 @@ async function keepSource(store2, tree, folder, work2) {
       code: /No space/.test(packed2.stderr) ? "ENOSPC" : "ETAR"
     });
   await store2.writeJson(nameOf2(tree), await store2.put(archive));
-  (0, import_node_fs43.rmSync)(archive, { force: true });
+  (0, import_node_fs44.rmSync)(archive, { force: true });
 }
 async function restoreSource(store2, tree, folder) {
   const stored = await store2.readJson(nameOf2(tree));
   const archive = stored && await store2.path(stored);
   if (archive === void 0) return false;
-  (0, import_node_fs43.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs44.mkdirSync)(folder, { recursive: true });
   const out = await run("tar", ["-x", "-z", "--touch", "--no-same-owner", "-f", archive, "-C", folder]);
   if (out.code === 0) return true;
-  (0, import_node_fs43.rmSync)(folder, { recursive: true, force: true });
+  (0, import_node_fs44.rmSync)(folder, { recursive: true, force: true });
   return false;
 }
 
@@ -27864,7 +28038,7 @@ async function bringSource(state, store2, p, target) {
 }
 async function applyPatches(distroRoot, patches, source, ceiling) {
   for (const patch of patches) {
-    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path49.join)(distroRoot, patch)], {
+    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path50.join)(distroRoot, patch)], {
       cwd: source,
       env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling }
     });
@@ -27873,9 +28047,9 @@ async function applyPatches(distroRoot, patches, source, ceiling) {
   return void 0;
 }
 async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path49.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path49.join)(state, "git", "archives.git"), (0, import_node_path49.join)(state, "git", "folders.git")]) {
-    if ((0, import_node_fs44.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+  const own3 = (0, import_node_path50.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path50.join)(state, "git", "archives.git"), (0, import_node_path50.join)(state, "git", "folders.git")]) {
+    if ((0, import_node_fs45.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
   const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
@@ -27885,14 +28059,14 @@ async function gitDirOf(state, p) {
 // ts-src/engine/build/environment.ts
 async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs45.mkdirSync)((0, import_node_path50.dirname)(log), { recursive: true });
-  (0, import_node_fs45.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
+  (0, import_node_fs46.mkdirSync)((0, import_node_path51.dirname)(log), { recursive: true });
+  (0, import_node_fs46.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed2(`apt can't install what it needs: ${system}`);
   const layers = await graph2.system.root(system);
   if (!layers.ok) return failed2(`${layers.diagnostics[0].message} (${layers.diagnostics[0].file})`);
-  const own3 = (0, import_node_path50.join)(work2, "own");
+  const own3 = (0, import_node_path51.join)(work2, "own");
   const problem = await packages.compose(
     roots.map((d) => ownPackage(graph2, d)),
     graph2.system.status(layers.value),
@@ -27901,8 +28075,8 @@ async function prepareEnvironment(options5, packages, request, roots) {
   if (problem && "clash" in problem)
     return failed2(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
-  const build2 = (0, import_node_path50.join)(work2, "build");
-  const source = (0, import_node_path50.join)(build2, p.name);
+  const build2 = (0, import_node_path51.join)(work2, "build");
+  const source = (0, import_node_path51.join)(build2, p.name);
   const fault3 = await bringSource(options5.state, options5.store, p, source) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source, build2);
   if (request.repeat) writeVariation(build2);
   return fault3 === void 0 ? made({ source, build: build2, system, layers: layers.value, own: own3 }) : failed2(fault3);
@@ -27915,7 +28089,7 @@ function enterEnvironment(options5, request, environment3, { steps, env, network
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network2,
     user: "builder",
-    work: (0, import_node_path50.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path51.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     binds: [{ from: environment3.build, to: "/build" }],
@@ -27996,8 +28170,8 @@ var FileOwners = class {
 };
 
 // ts-src/engine/build/packaging.ts
-var import_node_fs46 = require("node:fs");
-var import_node_path51 = require("node:path");
+var import_node_fs47 = require("node:fs");
+var import_node_path52 = require("node:path");
 init_diagnostics();
 
 // resources/templates/changelog.mustache
@@ -28429,8 +28603,8 @@ function writePackaging(options5, request, source) {
     return q3 ? (p.bounds[d] ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
   });
   const sorted3 = (names2) => [...new Set(names2)].sort(compare);
-  const folder = (0, import_node_path51.join)(source, "debian");
-  (0, import_node_fs46.rmSync)(folder, { recursive: true, force: true });
+  const folder = (0, import_node_path52.join)(source, "debian");
+  (0, import_node_fs47.rmSync)(folder, { recursive: true, force: true });
   const files = renderDebian({
     package: p,
     manifest,
@@ -28453,14 +28627,14 @@ function writePackaging(options5, request, source) {
     maintainer: distro.maintainer,
     licenseText: licenseText(source, manifest.licenses)
   });
-  (0, import_node_fs46.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs47.mkdirSync)(folder, { recursive: true });
   for (const [name5, text2] of Object.entries(files))
-    (0, import_node_fs46.writeFileSync)((0, import_node_path51.join)(folder, name5), text2, { mode: name5 === "rules" ? 493 : 420 });
+    (0, import_node_fs47.writeFileSync)((0, import_node_path52.join)(folder, name5), text2, { mode: name5 === "rules" ? 493 : 420 });
 }
 function writeTestFiles(build2) {
-  const folder = (0, import_node_path51.join)(build2, ".schemas");
-  (0, import_node_fs46.mkdirSync)(folder, { recursive: true });
-  for (const [name5, text2] of Object.entries(manifestSchemas)) (0, import_node_fs46.writeFileSync)((0, import_node_path51.join)(folder, name5), text2);
+  const folder = (0, import_node_path52.join)(build2, ".schemas");
+  (0, import_node_fs47.mkdirSync)(folder, { recursive: true });
+  for (const [name5, text2] of Object.entries(manifestSchemas)) (0, import_node_fs47.writeFileSync)((0, import_node_path52.join)(folder, name5), text2);
 }
 function relationsOf(options5, request, kind) {
   const { distro, taskKeys } = options5;
@@ -28489,8 +28663,8 @@ function licenseText(source, licenses) {
   );
   for (const name5 of [...named3, "LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "COPYING.txt"]) {
     try {
-      const path2 = (0, import_node_fs46.realpathSync)((0, import_node_path51.join)(source, name5));
-      if (path2.startsWith(`${(0, import_node_fs46.realpathSync)(source)}/`) && (0, import_node_fs46.statSync)(path2).isFile()) return readStart(path2, 2e5);
+      const path2 = (0, import_node_fs47.realpathSync)((0, import_node_path52.join)(source, name5));
+      if (path2.startsWith(`${(0, import_node_fs47.realpathSync)(source)}/`) && (0, import_node_fs47.statSync)(path2).isFile()) return readStart(path2, 2e5);
     } catch {
     }
   }
@@ -28498,11 +28672,11 @@ function licenseText(source, licenses) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs47 = require("node:fs");
-var import_node_path53 = require("node:path");
+var import_node_fs48 = require("node:fs");
+var import_node_path54 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path52 = require("node:path");
+var import_node_path53 = require("node:path");
 init_fxp();
 var mostBytes2 = 16 << 20;
 var mostInAll = 128 << 20;
@@ -28516,7 +28690,7 @@ async function readResults(root, folder) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder, { most: mostFiles2 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name5 = (0, import_node_path52.basename)(path2);
+      const name5 = (0, import_node_path53.basename)(path2);
       if (kind !== "a file") {
         damaged.push(`${shownName(name5)} (${kind})`);
         continue;
@@ -28663,10 +28837,10 @@ function markFlaky(cases, earlier) {
 var mostWords = 4 << 20;
 function hasTests(source, p) {
   const { file: file2, words: words3 } = rulesOf(p.buildType).tests;
-  const visit = (folder, depth) => (0, import_node_fs47.readdirSync)(folder, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path53.join)(folder, e.name);
+  const visit = (folder, depth) => (0, import_node_fs48.readdirSync)(folder, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path54.join)(folder, e.name);
     if (e.isDirectory()) return depth < 8 && e.name !== ".git" && visit(path2, depth + 1);
-    return file2.test(e.name) && e.isFile() && (!words3 || (0, import_node_fs47.lstatSync)(path2).size < mostWords && words3.test((0, import_node_fs47.readFileSync)(path2, "utf8")));
+    return file2.test(e.name) && e.isFile() && (!words3 || (0, import_node_fs48.lstatSync)(path2).size < mostWords && words3.test((0, import_node_fs48.readFileSync)(path2, "utf8")));
   });
   return visit(source, 0);
 }
@@ -28841,8 +29015,8 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs48 = require("node:fs");
-var import_node_path54 = require("node:path");
+var import_node_fs49 = require("node:fs");
+var import_node_path55 = require("node:path");
 init_digest();
 
 // ts-src/engine/keys.ts
@@ -28932,7 +29106,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join46(set, other) {
+function join47(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -28979,7 +29153,7 @@ var TaskKeys = class {
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const direct = isTest ? [.../* @__PURE__ */ new Set([n, ...built, ...graph2.closures.test[n]])] : built;
-    for (const d of direct) join46(names2, this.namesOf(graph2, d));
+    for (const d of direct) join47(names2, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names2));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (!isTest) graph2.sets[n] = set;
@@ -29012,7 +29186,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs48.readFileSync)((0, import_node_path54.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs49.readFileSync)((0, import_node_path55.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts, text: keyText(parts) };
     }
@@ -29062,7 +29236,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name5);
       if (d === void 0) continue;
       const below = brought[d];
-      if (below) join46(names2, below);
+      if (below) join47(names2, below);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names2;
@@ -29075,7 +29249,7 @@ var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path55.join)(state, "durations.json");
+    this.file = (0, import_node_path56.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
   get = (name5) => this.known[name5];
@@ -29165,7 +29339,7 @@ async function openSession(input, options5) {
 async function prepareScopes(input, options5, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
-  const log = (0, import_node_path55.join)(state, "slipway.log");
+  const log = (0, import_node_path56.join)(state, "slipway.log");
   const diagnostics = [];
   const waiting = [];
   const systems = /* @__PURE__ */ new Map();
@@ -29231,12 +29405,12 @@ async function prepareScopes(input, options5, store2, history) {
 }
 
 // ts-src/cli/run-options.ts
-var import_node_os7 = require("node:os");
+var import_node_os8 = require("node:os");
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto7 = require("node:crypto");
-var import_node_fs49 = require("node:fs");
-var import_node_path56 = require("node:path");
+var import_node_fs50 = require("node:fs");
+var import_node_path57 = require("node:path");
 init_digest();
 init_files();
 var marker = ".docker-image";
@@ -29258,7 +29432,7 @@ var capabilities = [
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
   const docker = (args, options5 = {}) => run("docker", args, options5);
-  const imageOf = (folder) => readIf((0, import_node_path56.join)(folder, marker))?.trim();
+  const imageOf = (folder) => readIf((0, import_node_path57.join)(folder, marker))?.trim();
   let swept;
   const sweep2 = async () => {
     const old = await docker(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
@@ -29270,7 +29444,7 @@ function dockerDriver(state) {
   };
   async function enter(entry) {
     await (swept ??= sweep2());
-    (0, import_node_fs49.mkdirSync)(entry.work, { recursive: true });
+    (0, import_node_fs50.mkdirSync)(entry.work, { recursive: true });
     const at2 = entry.root.layers.findIndex((l) => imageOf(l) !== void 0);
     if (at2 < 0)
       return {
@@ -29323,10 +29497,10 @@ function dockerDriver(state) {
     if (created.code !== 0) return created;
     try {
       for (const layer of entry.root.layers.slice(0, at2).reverse()) {
-        const archive = (0, import_node_path56.join)(entry.work, "over.tar");
+        const archive = (0, import_node_path57.join)(entry.work, "over.tar");
         const packed2 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
         const copied = packed2.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name5, archive]) : packed2;
-        (0, import_node_fs49.rmSync)(archive, { force: true });
+        (0, import_node_fs50.rmSync)(archive, { force: true });
         if (copied.code !== 0) return copied;
       }
       const { log, signal } = entry;
@@ -29339,17 +29513,17 @@ function dockerDriver(state) {
       );
       signal?.removeEventListener("abort", stop);
       if (outcome.code === 0 && entry.root.keep) {
-        (0, import_node_fs49.mkdirSync)((0, import_node_path56.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
+        (0, import_node_fs50.mkdirSync)((0, import_node_path57.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
         const tag = `slipway-layer:${sha256(`${entry.root.keep}${name5}`).slice(0, 24)}`;
         const committed = await docker(["commit", "--change", 'CMD ["sh"]', name5, tag]);
         if (committed.code !== 0) return committed;
         const status = await docker([
           "cp",
           `${name5}:/var/lib/dpkg/status`,
-          (0, import_node_path56.join)(entry.root.keep, "var/lib/dpkg/status")
+          (0, import_node_path57.join)(entry.root.keep, "var/lib/dpkg/status")
         ]);
         if (status.code !== 0) return status;
-        (0, import_node_fs49.writeFileSync)((0, import_node_path56.join)(entry.root.keep, marker), `${tag}
+        (0, import_node_fs50.writeFileSync)((0, import_node_path57.join)(entry.root.keep, marker), `${tag}
 `);
       }
       return outcome;
@@ -29364,8 +29538,8 @@ function dockerDriver(state) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs49.mkdirSync)(folder, { recursive: true });
-      (0, import_node_fs49.writeFileSync)((0, import_node_path56.join)(folder, marker), `${tag}
+      (0, import_node_fs50.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs50.writeFileSync)((0, import_node_path57.join)(folder, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder, "./var/lib/dpkg/status"]);
     },
@@ -29386,19 +29560,19 @@ function dockerDriver(state) {
           "--network",
           "none",
           "--volume",
-          `${(0, import_node_path56.dirname)(folder)}:/parent`,
+          `${(0, import_node_path57.dirname)(folder)}:/parent`,
           image,
           "rm",
           "-rf",
-          `/parent/${(0, import_node_path56.basename)(folder)}`
+          `/parent/${(0, import_node_path57.basename)(folder)}`
         ]);
     }
   };
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs50 = require("node:fs");
-var import_node_path57 = require("node:path");
+var import_node_fs51 = require("node:fs");
+var import_node_path58 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -29575,17 +29749,17 @@ function unshareDriver() {
   return {
     name: "unshare",
     async enter(entry) {
-      (0, import_node_fs50.mkdirSync)(entry.work, { recursive: true });
+      (0, import_node_fs51.mkdirSync)(entry.work, { recursive: true });
       const links = entry.root.layers.map((layer, i) => {
-        (0, import_node_fs50.symlinkSync)(layer, (0, import_node_path57.join)(entry.work, `l${i}`));
+        (0, import_node_fs51.symlinkSync)(layer, (0, import_node_path58.join)(entry.work, `l${i}`));
         return `l${i}`;
       });
       let upper = "tmpfs";
       if (entry.root.keep) {
-        (0, import_node_fs50.mkdirSync)(entry.root.keep, { recursive: true });
-        (0, import_node_fs50.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
-        (0, import_node_fs50.symlinkSync)(entry.root.keep, (0, import_node_path57.join)(entry.work, "k"));
-        (0, import_node_fs50.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path57.join)(entry.work, "k.work"));
+        (0, import_node_fs51.mkdirSync)(entry.root.keep, { recursive: true });
+        (0, import_node_fs51.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
+        (0, import_node_fs51.symlinkSync)(entry.root.keep, (0, import_node_path58.join)(entry.work, "k"));
+        (0, import_node_fs51.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path58.join)(entry.work, "k.work"));
         upper = "k";
       }
       const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -29633,7 +29807,7 @@ function unshareDriver() {
       return exceeded ? { ...outcome, exceeded } : outcome;
     },
     unpack: (tar, folder) => {
-      (0, import_node_fs50.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs51.mkdirSync)(folder, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder], {});
     },
     ready: (folder) => Promise.resolve(exists(folder)),
@@ -29671,11 +29845,11 @@ function timeOf(v) {
   return minutes2 > 0 && minutes2 <= 24 * 24 * 60 ? minutes2 : void 0;
 }
 function limitsOf(verb, values) {
-  const cores = (0, import_node_os7.availableParallelism)();
+  const cores = (0, import_node_os8.availableParallelism)();
   const workers = count(values.workers, Math.min(cores, 8));
   const jobs2 = count(
     values.jobs,
-    Math.max(1, Math.min(cores, Math.floor((0, import_node_os7.freemem)() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1))
+    Math.max(1, Math.min(cores, Math.floor((0, import_node_os8.freemem)() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1))
   );
   const minutes2 = timeOf(values.timeout ?? "180");
   if (workers && jobs2 && minutes2) {
@@ -29694,10 +29868,10 @@ function limitsOf(verb, values) {
 var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
 
 // ts-src/engine/system-lock.ts
-var import_node_path58 = require("node:path");
+var import_node_path59 = require("node:path");
 init_diagnostics();
 init_files();
-var file = (workspace) => (0, import_node_path58.join)(workspace.state, "platforms.json");
+var file = (workspace) => (0, import_node_path59.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known2 = readJson(file(workspace)) ?? {};
   return Object.fromEntries(
@@ -29834,7 +30008,7 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned.diagnostics);
   if (!planned.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned.value;
-  const output = values.output === void 0 ? (0, import_node_path59.join)(workspace.root, "out") : (0, import_node_path59.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path60.join)(workspace.root, "out") : (0, import_node_path60.resolve)(values.output);
   const abort = new AbortController();
   const stop = () => {
     if (!abort.signal.aborted) writeMessage("\nstopping: what was finished is kept\n");
@@ -29847,7 +30021,7 @@ async function runBuild(verb, values, packages, tests) {
     showDiagnostics(lacking);
     return exit.failed;
   }
-  (0, import_node_fs51.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs52.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);
   try {
     return await buildAll(values, planned.value, {
@@ -29906,7 +30080,7 @@ async function buildAll(values, planned, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path59.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path60.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       stamp: plan2.stamp,
@@ -30012,7 +30186,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   writeMessage(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path59.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path60.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -30027,11 +30201,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeMessage(`report: ${(0, import_node_path59.join)(output, "report.html")}
+    writeMessage(`report: ${(0, import_node_path60.join)(output, "report.html")}
 `);
     writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path59.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path60.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -30088,7 +30262,7 @@ function namesByDebian(planned) {
 }
 function notForAll(path2) {
   const parts = path2.split("/");
-  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs51.statSync)(p).mode & 1) === 0);
+  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs52.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/channel.ts
@@ -30139,8 +30313,8 @@ function systemChanges(m, n) {
 }
 
 // ts-src/publish/promotion.ts
-var import_node_fs52 = require("node:fs");
-var import_node_path60 = require("node:path");
+var import_node_fs53 = require("node:fs");
+var import_node_path61 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/criteria.ts
@@ -30336,7 +30510,7 @@ function promoteState(promotion, outlet) {
     verdicts: promotion.verdicts,
     ...promotion.forced === void 0 ? {} : { forced: promotion.forced }
   };
-  return moveChannel(to, draft, outlet, state.lock);
+  return moveChecked(to, draft, outlet, state.lock);
 }
 async function rollBack(input, outlet) {
   const { channel: channel2, state, pointer } = input;
@@ -30345,8 +30519,8 @@ async function rollBack(input, outlet) {
   let suites = state.suites;
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path60.join)(input.folder, "incoming");
-    (0, import_node_fs52.mkdirSync)(scratch, { recursive: true });
+    const scratch = (0, import_node_path61.join)(input.folder, "incoming");
+    (0, import_node_fs53.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
       scratch,
@@ -30380,16 +30554,16 @@ async function rollBack(input, outlet) {
     who: input.who,
     verdicts: []
   };
-  const moved3 = await moveChannel(channel2, draft, outlet, state.lock);
+  const moved3 = await moveChecked(channel2, draft, outlet, state.lock);
   return moved3.ok ? good({ moved: moved3.value, raised, kept: kept2, gone }) : moved3;
 }
 
 // ts-src/publish/retention.ts
 init_digest();
-var day = 864e5;
+var day2 = 864e5;
 function expiredStates(states, keep, graceDays, now) {
   if (keep === void 0) return [];
-  return states.filter((_, i) => i >= keep && i > 0 && now - states[i - 1].when > graceDays * day);
+  return states.filter((_, i) => i >= keep && i > 0 && now - states[i - 1].when > graceDays * day2);
 }
 var dropStates = (store2, channel2, expired) => store2.replaceJson(
   channelFile(channel2.name),
@@ -30413,7 +30587,7 @@ async function sweepRepository(store2, channel2, endpoint, graceDays, now, dryRu
           continue;
         }
         const found2 = before2[name5] ?? now;
-        if (now - found2 >= graceDays * day) swept.removed.push({ name: name5, size });
+        if (now - found2 >= graceDays * day2) swept.removed.push({ name: name5, size });
         else {
           since[name5] = found2;
           swept.waiting++;
@@ -30521,11 +30695,11 @@ var rest = (count2) => count2 > most2 ? `and ${count2 - most2} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path62 = require("node:path");
+var import_node_path63 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/endpoints.ts
-var import_node_path61 = require("node:path");
+var import_node_path62 = require("node:path");
 var isChannelName = (name5) => name5.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name5) && !name5.includes("..");
 async function openEndpoint(uri, root) {
   if (uri.startsWith("s3://")) {
@@ -30533,7 +30707,7 @@ async function openEndpoint(uri, root) {
     return new S3Endpoint2(uri, process.env);
   }
   const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
-  return new FolderEndpoint((0, import_node_path61.isAbsolute)(path2) ? path2 : (0, import_node_path61.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path62.isAbsolute)(path2) ? path2 : (0, import_node_path62.join)(root, path2));
 }
 function channelUri(place, channel2) {
   const query2 = place.indexOf("?");
@@ -30588,7 +30762,7 @@ async function placesOf2({ workspace: { distro, root } }, channel2, named3, from
     return path2.endsWith(tail) ? [`${path2.slice(0, -tail.length)}/${channel2.name}/apt${query2}`] : [];
   });
   const uris = [
-    named3?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path62.resolve)(n)),
+    named3?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path63.resolve)(n)),
     channel2.file.endpoints,
     configured,
     beside
@@ -30606,10 +30780,13 @@ async function placesOf2({ workspace: { distro, root } }, channel2, named3, from
 function withOutlet({ workspace, store: store2 }, endpoints, work2) {
   const { distro, state } = workspace;
   const key = keyFromEnvironment(process.env) ?? keyOf(distro.signing_key, state, distro.organization);
-  return withSigner(
-    key,
-    (signer) => work2({ store: store2, endpoints, signer, settings: repositorySettings(distro), now: Date.now() })
-  );
+  return withSigner(key, async (signer) => {
+    const now = Date.now();
+    const health = await keyHealth(signer.publicKey, now);
+    if (health.some(isError)) return bad(...health);
+    const done = await work2({ store: store2, endpoints, signer, settings: repositorySettings(distro), now });
+    return { ...done, diagnostics: [...health, ...done.diagnostics] };
+  });
 }
 
 // ts-src/cli/channel.ts
@@ -30818,7 +30995,7 @@ async function renew(opened, names2, to) {
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs53 = require("node:fs");
+var import_node_fs54 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -30884,7 +31061,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs53.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs54.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before2);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -30902,7 +31079,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
 });
 
 // ts-src/cli/doctor.ts
-var import_node_path63 = require("node:path");
+var import_node_path64 = require("node:path");
 var doctor = defineCommand({
   summary: "tell what this machine lacks for builds, and the command that brings it",
   usage: "doctor",
@@ -30948,7 +31125,7 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path63.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path64.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
     for (const f of findings)
       writeOutput(`${f.what}
@@ -33421,8 +33598,8 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/init.ts
-var import_node_fs54 = require("node:fs");
-var import_node_path64 = require("node:path");
+var import_node_fs55 = require("node:fs");
+var import_node_path65 = require("node:path");
 var import_promises5 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -33480,7 +33657,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named3 = (0, import_node_path64.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named3 = (0, import_node_path65.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named3 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -33496,7 +33673,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs54.readdirSync)(root).filter((name5) => name5 !== ".git");
+  const others2 = (0, import_node_fs55.readdirSync)(root).filter((name5) => name5 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -33519,7 +33696,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path64.resolve)(folder);
+    const root = (0, import_node_path65.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -33529,8 +33706,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names2 = Object.keys(files);
-    (0, import_node_fs54.mkdirSync)(root, { recursive: true });
-    const taken = names2.filter((f) => (0, import_node_fs54.existsSync)((0, import_node_path64.join)(root, f)));
+    (0, import_node_fs55.mkdirSync)(root, { recursive: true });
+    const taken = names2.filter((f) => (0, import_node_fs55.existsSync)((0, import_node_path65.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -33541,8 +33718,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names2, values.yes === true)) return exit.failed;
-    for (const [path2, text2] of Object.entries(files)) writeWhole((0, import_node_path64.join)(root, path2), text2);
-    const git2 = (0, import_node_fs54.existsSync)((0, import_node_path64.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text2] of Object.entries(files)) writeWhole((0, import_node_path65.join)(root, path2), text2);
+    const git2 = (0, import_node_fs55.existsSync)((0, import_node_path65.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names2.map((f) => `    ${f}
 `).join("")}
@@ -33753,6 +33930,7 @@ ${text2}`);
       )
     );
     if (!moved3.ok) return failed3(moved3.diagnostics);
+    showDiagnostics(moved3.diagnostics);
     if (moved3.value.lost.length) return failed3([lostPackages(moved3.value.lost.length)]);
     writeMessage(
       moved3.value.changed || moved3.value.id !== to.headId ? `${names2[1]} serves state ${shortId(moved3.value.id)} at ${places.value.map((p) => p.where).join(", ")}
@@ -33808,6 +33986,7 @@ takes robots back. --pointer: the very packages of then; robots that have upgrad
       )
     );
     if (!done.ok) return failed3(done.diagnostics);
+    showDiagnostics(done.diagnostics);
     if (done.value.moved.lost.length) return failed3([lostPackages(done.value.moved.lost.length)]);
     writeMessage(wordsOf(names2[0], found2.value.id, channel2, values.pointer === true, done.value));
     return exit.ok;
@@ -33824,8 +34003,8 @@ function wordsOf(name5, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs58 = require("node:fs");
-var import_node_path68 = require("node:path");
+var import_node_fs59 = require("node:fs");
+var import_node_path69 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -33911,15 +34090,15 @@ function useGitCredentials(env) {
 init_rosdistro();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs57 = require("node:fs");
-var import_node_path67 = require("node:path");
+var import_node_fs58 = require("node:fs");
+var import_node_path68 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto9 = require("node:crypto");
-var import_node_fs55 = require("node:fs");
-var import_node_path65 = require("node:path");
+var import_node_fs56 = require("node:fs");
+var import_node_path66 = require("node:path");
 var import_node_zlib7 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -33943,7 +34122,7 @@ var packed = (value2) => (0, import_node_zlib7.gzipSync)(JSON.stringify(value2),
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), packed(bundle));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name5) {
-  const copy = (0, import_node_path65.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
+  const copy = (0, import_node_path66.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
   const kept2 = readJson(copy);
   if (kept2) return kept2;
   const data = await store2.getBlob(name5);
@@ -33953,7 +34132,7 @@ async function cached2(store2, state, name5) {
   return JSON.parse(text2.toString("utf8"));
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs55.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs56.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -33968,10 +34147,10 @@ async function loadRun(id, storeUri, root, state, untrusted) {
     const part = await cached2(store2, state, partName(id, architecture2));
     if (part) parts.push(part);
   }
-  const distroRoot = (0, import_node_path65.join)(state, "cache", "runs", id, "distro");
+  const distroRoot = (0, import_node_path66.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(bundle.files))
-    if (!exists((0, import_node_path65.join)(distroRoot, path2)))
-      writeWhole((0, import_node_path65.join)(distroRoot, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path66.join)(distroRoot, path2)))
+      writeWhole((0, import_node_path66.join)(distroRoot, path2), Buffer.from(content, "base64"), { sync: false });
   const tested = testedIn(bundle);
   return good({
     bundle,
@@ -34010,7 +34189,7 @@ function filesOf2(distro, root) {
   const diagnostics = [];
   for (const path2 of [...paths2].sort()) {
     try {
-      files[path2] = (0, import_node_fs55.readFileSync)((0, import_node_path65.join)(root, path2)).toString("base64");
+      files[path2] = (0, import_node_fs56.readFileSync)((0, import_node_path66.join)(root, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -34121,8 +34300,8 @@ var Worker = class {
 };
 
 // ts-src/farm/shard.ts
-var import_node_fs56 = require("node:fs");
-var import_node_path66 = require("node:path");
+var import_node_fs57 = require("node:fs");
+var import_node_path67 = require("node:path");
 
 // ts-src/graph/reduce.ts
 function reduceNeeds(count2, needs) {
@@ -34179,7 +34358,7 @@ async function makeShard(session2, architecture2, first, retest, signal) {
       store: store2,
       taskKeys: session2.taskKeys,
       builder: session2.builder,
-      output: (0, import_node_path66.join)(input.state, "prepared"),
+      output: (0, import_node_path67.join)(input.state, "prepared"),
       workers: 1,
       failFast: false,
       testsStop: input.distro.tests.stop_dependents,
@@ -34249,10 +34428,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path66.join)(work2, tree);
+    const folder = (0, import_node_path67.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path66.join)(work2, `${tree}.packed`));
-    (0, import_node_fs56.rmSync)(folder, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path67.join)(work2, `${tree}.packed`));
+    (0, import_node_fs57.rmSync)(folder, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -34286,8 +34465,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else beside Jenkins' workspace, else .slipway here)"
   }
 };
-var farmState = (values) => (0, import_node_path67.resolve)(
-  values.state ?? process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? (0, import_node_path67.join)(process.env.WORKSPACE_TMP, "slipway") : ".slipway")
+var farmState = (values) => (0, import_node_path68.resolve)(
+  values.state ?? process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? (0, import_node_path68.join)(process.env.WORKSPACE_TMP, "slipway") : ".slipway")
 );
 async function openRun(verb, values, limits, signal, purpose, numbers) {
   if (values.run === void 0 || values.store === void 0) {
@@ -34304,7 +34483,7 @@ async function openRun(verb, values, limits, signal, purpose, numbers) {
   const { store: store2, bundle } = loaded.value;
   const input = numbers ? { ...loaded.value.input, plan: planOf(loaded.value, numbers) } : loaded.value.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path67.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path68.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -34343,7 +34522,7 @@ function planOf({ input, parts }, numbers) {
 }
 function lately(file2) {
   try {
-    return Date.now() - (0, import_node_fs57.statSync)(file2).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs58.statSync)(file2).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -34413,7 +34592,7 @@ function engineOf2(values, session2, output, signal, progress) {
   );
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path67.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path68.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line) => writeMessage(`${line}
 `)),
@@ -34454,7 +34633,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   return exit.ok;
 }
 async function keepResult(session2, output, id, number4, result) {
-  const log = result.log === void 0 ? void 0 : (0, import_node_path67.join)(output, result.log);
+  const log = result.log === void 0 ? void 0 : (0, import_node_path68.join)(output, result.log);
   const kept2 = {
     schema: 1,
     result,
@@ -34696,7 +34875,7 @@ ${difference3}
     showDiagnostics(tools);
     return exit.failed;
   }
-  (0, import_node_fs58.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs59.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
@@ -34777,7 +34956,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       ""
     );
     if (text2("output") === void 0) writeOutput(header + schedule);
-    else writeWhole((0, import_node_path68.resolve)(text2("output")), header + schedule);
+    else writeWhole((0, import_node_path69.resolve)(text2("output")), header + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -34786,7 +34965,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline2, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline2.locked) {
-    const file3 = (0, import_node_path68.join)(root, "lock.yaml");
+    const file3 = (0, import_node_path69.join)(root, "lock.yaml");
     if (exists(file3)) return { values: { ...values, lock: file3 }, notes: [] };
     return error(
       "lock-missing",
@@ -34808,7 +34987,7 @@ async function withLock(values, store2, pipeline2, root, state, isChange) {
         )
       ]
     };
-  const file2 = (0, import_node_path68.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file2 = (0, import_node_path69.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file2, text2.lock);
   return { values: { ...values, lock: file2 }, notes: [] };
 }
@@ -34817,7 +34996,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file2 = url2.slice("file:".length);
-    if (!(0, import_node_path68.isAbsolute)(file2) || !exists((0, import_node_path68.join)(file2, ".git"))) {
+    if (!(0, import_node_path69.isAbsolute)(file2) || !exists((0, import_node_path69.join)(file2, ".git"))) {
       const line = readIf(file2)?.split("\n")[0]?.trim();
       if (!line)
         return bad(
@@ -34837,18 +35016,18 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot.ok) return snapshot;
-  const folder = (0, import_node_path68.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path68.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path69.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path69.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path68.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path69.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path68.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path69.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, pipeline2) {
   if (values.change !== void 0) return planChange(values, values.change);
   if (pipeline2.kind === "request" && values.target !== void 0) {
@@ -34894,7 +35073,7 @@ async function targetCommit(root, name5) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path68.resolve)(change);
+  const folder = (0, import_node_path69.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository = await repositoryOf(
     workspace.value,
@@ -34943,8 +35122,8 @@ var ownPackages = (inputs, repository) => inputs.distributions.flatMap(
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs59 = require("node:fs");
-var import_node_path69 = require("node:path");
+var import_node_fs60 = require("node:fs");
+var import_node_path70 = require("node:path");
 init_diagnostics();
 init_files();
 async function gather(session2, loaded, output) {
@@ -34971,7 +35150,7 @@ async function gather(session2, loaded, output) {
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept2.log && kept2.result.log !== void 0 && kept2.result.state === "failed") {
       const text2 = await store2.readText(kept2.log);
-      if (text2 !== void 0) writeWhole((0, import_node_path69.join)(output, kept2.result.log), text2, { sync: false });
+      if (text2 !== void 0) writeWhole((0, import_node_path70.join)(output, kept2.result.log), text2, { sync: false });
     }
   });
   for (const graph2 of session2.graphs) {
@@ -34996,7 +35175,7 @@ async function gather(session2, loaded, output) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf = (values) => (0, import_node_path69.resolve)(values.output ?? "out");
+var outputOf = (values) => (0, import_node_path70.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -35031,8 +35210,9 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path69.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path70.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
+        checked: true,
         organization: bundle.distro.organization,
         signingKey: secret ?? keyOf(bundle.distro.signing_key, session2.input.state, bundle.distro.organization),
         stamp: bundle.plan.stamp,
@@ -35112,7 +35292,7 @@ ${verdict2}`;
   const tails = (t) => t.log === void 0 ? [] : tellingPart(readLog(t.log));
   writeMessage(
     renderSummary(
-      results.map((t) => t.log === void 0 ? t : { ...t, log: (0, import_node_path69.join)(output, t.log) }),
+      results.map((t) => t.log === void 0 ? t : { ...t, log: (0, import_node_path70.join)(output, t.log) }),
       tails,
       Date.now() - bundle.begun
     )
@@ -35162,20 +35342,20 @@ async function tellAbi(session2, { bundle }, before2, output) {
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs59.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs60.rmSync)(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path69.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path70.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed].sort();
 }
 function readLog(file2) {
   try {
-    return (0, import_node_fs59.readFileSync)(file2, "utf8").slice(-4e5);
+    return (0, import_node_fs60.readFileSync)(file2, "utf8").slice(-4e5);
   } catch {
     return "";
   }
@@ -35854,7 +36034,7 @@ function workOf(scopes, known2, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path70 = require("node:path");
+var import_node_path71 = require("node:path");
 var store = defineCommand({
   summary: "show, verify or clean up the store",
   usage: "store [show|verify|gc]",
@@ -35882,7 +36062,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show2(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path70.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path71.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
@@ -36205,30 +36385,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs60 = require("node:fs");
-var import_node_path71 = require("node:path");
+var import_node_fs61 = require("node:fs");
+var import_node_path72 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path71.join)(output, "logs");
+  const root = (0, import_node_path72.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
-    entries = (0, import_node_fs60.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs61.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries) {
     const name5 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name5) continue;
-    const path2 = (0, import_node_path71.join)(root, entry);
-    const status = (0, import_node_fs60.lstatSync)(path2);
+    const path2 = (0, import_node_path72.join)(root, entry);
+    const status = (0, import_node_fs61.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name5[1], package: name5[2], test: name5[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs60.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs61.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -36251,12 +36431,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path71.join)((0, import_node_path71.resolve)(findDistro(values), ".."), "out") : (0, import_node_path71.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path72.join)((0, import_node_path72.resolve)(findDistro(values), ".."), "out") : (0, import_node_path72.resolve)(values.output);
     const all = logsIn(output);
     if (name5 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path71.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path72.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -36268,7 +36448,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path71.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path72.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name5 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -36329,9 +36509,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs61 = require("node:fs");
+var import_node_fs62 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path72 = require("node:path");
+var import_node_path73 = require("node:path");
 init_diagnostics();
 var types2 = {
   html: "text/html; charset=utf-8",
@@ -36348,8 +36528,8 @@ function fileOf(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file2 = (0, import_node_fs61.realpathSync)((0, import_node_path72.join)(root, path2));
-    return file2.startsWith(`${(0, import_node_fs61.realpathSync)(root)}/`) && (0, import_node_fs61.lstatSync)(file2).isFile() ? file2 : void 0;
+    const file2 = (0, import_node_fs62.realpathSync)((0, import_node_path73.join)(root, path2));
+    return file2.startsWith(`${(0, import_node_fs62.realpathSync)(root)}/`) && (0, import_node_fs62.lstatSync)(file2).isFile() ? file2 : void 0;
   } catch {
     return void 0;
   }
@@ -36363,12 +36543,12 @@ function answer(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size } = (0, import_node_fs61.lstatSync)(file2);
+  const { size } = (0, import_node_fs62.lstatSync)(file2);
   const type = types2[/\.([a-z]+)$/.exec(file2)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs61.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs62.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -36393,9 +36573,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path72.join)((0, import_node_path72.resolve)(findDistro(values), ".."), "out") : (0, import_node_path72.resolve)(values.output);
-    const root = (0, import_node_path72.join)(output, "apt");
-    if (!(0, import_node_fs61.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path73.join)((0, import_node_path73.resolve)(findDistro(values), ".."), "out") : (0, import_node_path73.resolve)(values.output);
+    const root = (0, import_node_path73.join)(output, "apt");
+    if (!(0, import_node_fs62.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -36456,7 +36636,7 @@ var commands = {
 
 // ts-src/cli/cli.ts
 async function main(args) {
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs62.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs63.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name5, ...rest2] = args;
   if (name5 === void 0 || name5 === "--help" || name5 === "-h" || name5 === "help") {
     if (name5 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);

@@ -1,7 +1,13 @@
 // npm run bench -- NAME [--json] [options]: a table for people; with --json one JSON object on the last line.
 import { parseArgs } from 'node:util';
 
-const names = { build: './build.mjs', incremental: './incremental.mjs', jenkins: './jenkins.mjs', plan: './plan.mjs' };
+const names = {
+  build: './build.mjs',
+  incremental: './incremental.mjs',
+  jenkins: './jenkins.mjs',
+  plan: './plan.mjs',
+  publish: './publish.mjs',
+};
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { json: { type: 'boolean' }, runs: { type: 'string', default: '3' }, cold: { type: 'boolean' } },

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
-import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { bad, error, good, isError, type Result } from '../model/diagnostics.ts';
 import { openEndpoint, channelUri, isChannelName } from '../publish/endpoints.ts';
 import type { Endpoint } from '../publish/endpoint.ts';
+import { keyHealth } from '../publish/key-health.ts';
 import type { Outlet } from '../publish/publication.ts';
 import { repositorySettings } from '../publish/rules.ts';
 import { keyFromEnvironment, keyOf, withSigner } from '../publish/signing.ts';
@@ -97,7 +98,11 @@ export function withOutlet<T>(
 ): Promise<Result<T>> {
   const { distro, state } = workspace;
   const key = keyFromEnvironment(process.env) ?? keyOf(distro.signing_key, state, distro.organization);
-  return withSigner(key, (signer) =>
-    work({ store, endpoints, signer, settings: repositorySettings(distro), now: Date.now() }),
-  );
+  return withSigner(key, async (signer) => {
+    const now = Date.now();
+    const health = await keyHealth(signer.publicKey, now);
+    if (health.some(isError)) return bad(...health);
+    const done = await work({ store, endpoints, signer, settings: repositorySettings(distro), now });
+    return { ...done, diagnostics: [...health, ...done.diagnostics] };
+  });
 }

@@ -86,6 +86,7 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
       ),
     );
     if (!moved.ok) return failed(moved.diagnostics);
+    showDiagnostics(moved.diagnostics);
     if (moved.value.lost.length) return failed([lostPackages(moved.value.lost.length)]);
     writeMessage(
       moved.value.changed || moved.value.id !== to.headId
@@ -142,6 +143,7 @@ takes robots back. --pointer: the very packages of then; robots that have upgrad
       ),
     );
     if (!done.ok) return failed(done.diagnostics);
+    showDiagnostics(done.diagnostics);
     if (done.value.moved.lost.length) return failed([lostPackages(done.value.moved.lost.length)]);
     writeMessage(wordsOf(names[0]!, found.value.id, channel, values.pointer === true, done.value));
     return exit.ok;

@@ -1,14 +1,16 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { userInfo } from 'node:os';
-import { good, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { bad, good, isError, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import { aptSuite, channelSuite } from '../model/names.ts';
 import type { Scope } from '../model/plan.ts';
 import { renderSources } from '../render/sources.ts';
 import type { Store } from '../store/store.ts';
 import type { TaskGraph } from '../engine/task-graph.ts';
+import { moveChecked } from './checked.ts';
 import type { Endpoint } from './endpoint.ts';
+import { keyHealth } from './key-health.ts';
 import { moveChannel, type Draft } from './publication.ts';
 import { raiseVersions } from './raise.ts';
 import { withSigner, type Signer, type SigningKey } from './signing.ts';
@@ -44,6 +46,8 @@ export interface PublishInput {
   lock?: string;
   now: number;
   settings?: Partial<Settings>;
+  /** Let a real apt try what is served, and go back where it fails. */
+  checked?: boolean;
 }
 
 export interface Published {
@@ -133,7 +137,10 @@ async function publishRuns(
     lock: input.lock,
   };
   const settings = { organization: input.organization, sha512: false, validDays: undefined, ...input.settings };
-  const moved = await moveChannel(channel, draft, {
+  diagnostics.push(...(await keyHealth(signer.publicKey, input.now)));
+  if (diagnostics.some(isError)) return bad();
+  const move = input.checked ? moveChecked : moveChannel;
+  const moved = await move(channel, draft, {
     store,
     endpoints: input.endpoints,
     signer,

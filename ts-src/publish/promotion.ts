@@ -6,7 +6,8 @@ import { stampOf } from '../model/names.ts';
 import type { Store } from '../store/store.ts';
 import { judge } from './criteria.ts';
 import { readPackages } from './indices.ts';
-import { moveChannel, type Draft, type Moved, type Outlet } from './publication.ts';
+import { moveChecked } from './checked.ts';
+import type { Draft, Moved, Outlet } from './publication.ts';
 import { raiseVersions, sameFiles } from './raise.ts';
 import { readState, shortId, type OpenChannel, type State, type Suites, type Verdict } from './state.ts';
 
@@ -91,7 +92,7 @@ export function promoteState(promotion: Promotion, outlet: Outlet): Promise<Resu
     verdicts: promotion.verdicts,
     ...(promotion.forced === undefined ? {} : { forced: promotion.forced }),
   };
-  return moveChannel(to, draft, outlet, state.lock);
+  return moveChecked(to, draft, outlet, state.lock);
 }
 
 export interface RollbackInput {
@@ -162,6 +163,6 @@ export async function rollBack(input: RollbackInput, outlet: Outlet): Promise<Re
     who: input.who,
     verdicts: [],
   };
-  const moved = await moveChannel(channel, draft, outlet, state.lock);
+  const moved = await moveChecked(channel, draft, outlet, state.lock);
   return moved.ok ? good({ moved: moved.value, raised, kept, gone }) : moved;
 }

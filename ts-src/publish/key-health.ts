@@ -1,0 +1,85 @@
+import { error, warning, type Diagnostic } from '../model/diagnostics.ts';
+import { run } from '../io/process.ts';
+
+const day = 86_400_000;
+/** How long before a key ends every run says so. */
+const notice = 60 * day;
+
+/**
+ * What is wrong with the keys that sign, or will be soon: `publicKey` is armored, `now` in milliseconds since 1970. A
+ * key that has expired is an error: apt would refuse what it signs.
+ */
+export async function keyHealth(publicKey: string, now: number): Promise<Diagnostic[]> {
+  const shown = await run('gpg', ['--batch', '--no-tty', '--no-options', '--with-colons', '--show-keys'], {
+    input: publicKey,
+  });
+  if (shown.code !== 0) return [error('signing-key', `gpg can't read the public key: ${shown.stderr.trim()}`)];
+  return keysIn(shown.stdout).flatMap((key) => judgeKey(key, now));
+}
+
+interface Key {
+  fingerprint: string;
+  /** Milliseconds since 1970 at which nothing signs with it any more; undefined: never. */
+  ends: number | undefined;
+  weak: string | undefined;
+}
+
+/** Primary keys with the last of their signing keys, from gpg's listing (doc/DETAILS). */
+export function keysIn(colons: string): Key[] {
+  const keys: Key[] = [];
+  let signing: (number | undefined)[] = [];
+  let primaryEnds: number | undefined;
+  const close = () => {
+    const key = keys[keys.length - 1];
+    if (!key) return;
+    const last = signing.includes(undefined) ? undefined : Math.max(0, ...signing.map((e) => e ?? 0));
+    key.ends = primaryEnds === undefined ? last : last === undefined ? primaryEnds : Math.min(primaryEnds, last);
+  };
+  for (const line of colons.split('\n')) {
+    const f = line.split(':');
+    const kind = f[0];
+    const ends = f[6] ? Number(f[6]) * 1000 : undefined;
+    if (kind === 'pub') {
+      close();
+      signing = [];
+      primaryEnds = ends;
+      keys.push({ fingerprint: '', ends: undefined, weak: weakness(Number(f[3]), Number(f[2])) });
+    }
+    const key = keys[keys.length - 1];
+    if ((kind === 'pub' || kind === 'sub') && f[11]?.includes('s') && f[1] !== 'r') signing.push(ends);
+    if (kind === 'fpr' && key && !key.fingerprint) key.fingerprint = f[9] ?? '';
+  }
+  close();
+  return keys;
+}
+
+/** Algorithms by their numbers in RFC 9580. */
+const weakness = (algorithm: number, bits: number): string | undefined =>
+  algorithm === 17 ? 'DSA' : [1, 2, 3].includes(algorithm) && bits < 2048 ? `RSA of ${bits} bits` : undefined;
+
+function judgeKey({ fingerprint, ends, weak }: Key, now: number): Diagnostic[] {
+  const told: Diagnostic[] = [];
+  const short = fingerprint.slice(-16);
+  const date = (at: number) => new Date(at).toISOString().slice(0, 10);
+  if (ends !== undefined && ends <= now)
+    told.push(
+      error('key-expired', `the signing key ${short} expired on ${date(ends)}`, {
+        hint: 'extend it (gpg --quick-set-expire), or sign with another; nothing is published with it',
+      }),
+    );
+  else if (ends !== undefined && ends - now < notice)
+    told.push(
+      warning(
+        'key-expiring',
+        `the signing key ${short} expires on ${date(ends)}, in ${Math.floor((ends - now) / day)} days`,
+        { hint: 'extend it, or begin to sign with a second one, so that robots know it in time' },
+      ),
+    );
+  if (weak !== undefined)
+    told.push(
+      warning('key-weak', `the signing key ${short} is ${weak}: newer releases of apt refuse what it signs`, {
+        hint: 'sign with an rsa4096 or ed25519 key beside it',
+      }),
+    );
+  return told;
+}

@@ -1,0 +1,102 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { run } from '../io/process.ts';
+import { renderSources } from '../render/sources.ts';
+import type { Endpoint } from './endpoint.ts';
+import { sameFiles } from './raise.ts';
+import type { State, Suites } from './state.ts';
+
+/** One package of each suite and architecture that a client is to download: one that is new, else any. */
+export function samplesOf(
+  state: State,
+  before: Suites,
+): { suite: string; architecture: string; debian: string; version: string }[] {
+  return Object.entries(state.suites).flatMap(([key, packages]) => {
+    const all = Object.entries(packages);
+    const found = all.find(([debian, held]) => !sameFiles(held, before[key]?.[debian])) ?? all[0];
+    const at = key.lastIndexOf('/');
+    return found
+      ? [{ suite: key.slice(0, at), architecture: key.slice(at + 1), debian: found[0], version: found[1].version }]
+      : [];
+  });
+}
+
+/**
+ * Lets a real apt, which knows nothing of this machine, update from what an endpoint serves and download a package of
+ * each suite and architecture.
+ */
+export async function checkServed(
+  endpoint: Endpoint,
+  state: State,
+  before: Suites,
+  publicKey: string,
+): Promise<Result<void>> {
+  const root = mkdtempSync(join(tmpdir(), 'slipway-apt-'));
+  try {
+    const samples = samplesOf(state, before);
+    for (const folder of ['lists/partial', 'cache/archives/partial', 'etc/sources.list.d', 'got'])
+      mkdirSync(join(root, folder), { recursive: true });
+    writeFileSync(join(root, 'status'), '');
+    writeFileSync(
+      join(root, 'etc/sources.list.d/slipway.sources'),
+      [...new Set(samples.map((s) => s.suite))]
+        .map((suite) => {
+          const architectures = samples.filter((s) => s.suite === suite).map((s) => s.architecture);
+          return renderSources({ uri: endpoint.uri, suite, architectures, keyFile: undefined, key: publicKey });
+        })
+        .join('\n'),
+    );
+    writeFileSync(join(root, 'apt.conf'), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
+    const apt = (args: string[]) =>
+      run('apt-get', ['-q', ...args], {
+        cwd: join(root, 'got'),
+        env: { PATH: process.env.PATH, LC_ALL: 'C', APT_CONFIG: join(root, 'apt.conf') },
+      });
+    const update = await apt(['update']);
+    if (update.code !== 0 || /^W:/m.test(update.stderr)) return refused(endpoint, 'update from', update.stderr);
+    for (const s of samples) {
+      const got = await apt(['download', `${s.debian}:${s.architecture}=${s.version}`]);
+      if (got.code !== 0)
+        return refused(endpoint, `download ${s.debian} ${s.version} (${s.architecture}) from`, got.stderr);
+    }
+    return good(undefined);
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+}
+
+const configuration = (root: string, architectures: readonly string[]): string =>
+  [
+    `Dir::Etc "${root}/etc";`,
+    `Dir::State "${root}";`,
+    `Dir::State::status "${root}/status";`,
+    `Dir::State::lists "${root}/lists";`,
+    `Dir::Cache "${root}/cache";`,
+    'Dir::Etc::parts "/dev/null";',
+    'Dir::Etc::sourcelist "/dev/null";',
+    'APT::Sandbox::User "";',
+    'APT::Update::Error-Mode "any";',
+    'Acquire::Languages "none";',
+    'Acquire::Retries "3";',
+    `APT::Architecture "${architectures[0] ?? 'amd64'}";`,
+    `APT::Architectures { ${architectures.map((a) => `"${a}";`).join(' ')} };`,
+    '',
+  ].join('\n');
+
+const refused = (endpoint: Endpoint, what: string, said: string): Result<never> =>
+  bad(
+    error(
+      'served-wrong',
+      `apt can't ${what} ${endpoint.where}: ${
+        said
+          .trim()
+          .split('\n')
+          .filter((l) => /^[EW]:/.test(l))
+          .slice(0, 3)
+          .join(' ') || said.trim().slice(-300)
+      }`,
+      { hint: 'the channel went back to what it served before; is it served by something that keeps old files?' },
+    ),
+  );
