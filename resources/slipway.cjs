@@ -28175,7 +28175,7 @@ var import_node_path52 = require("node:path");
 init_diagnostics();
 
 // resources/templates/changelog.mustache
-var changelog_default = "{{source}} ({{version}}) {{release}}; urgency=medium\n\n  * {{name}} {{upstream}} from {{repository}}{{#commit}}, commit {{commit}}{{/commit}}.\n\n -- {{maintainer}}  {{date}}\n";
+var changelog_default = "{{source}} ({{version}}) {{release}}; urgency=medium\n\n  * {{name}} {{upstream}} from {{repository}}{{#tree}}, tree {{tree}}{{/tree}}.\n\n -- {{maintainer}}  {{date}}\n";
 
 // resources/templates/control.mustache
 var control_default = "Source: {{source}}\nSection: misc\nPriority: optional\nMaintainer: {{maintainer}}\nBuild-Depends: debhelper-compat (= 13){{#buildDepends}},\n {{.}}{{/buildDepends}}\nStandards-Version: 4.6.2\nRules-Requires-Root: no\n{{#homepage}}\nHomepage: {{homepage}}\n{{/homepage}}\n\nPackage: {{package}}\nArchitecture: any\nProvides: ${slipway:Abi}\nDepends: ${slipway:Depends}, ${slipway:Requires}, ${shlibs:Depends}, ${misc:Depends}{{#depends}},\n {{.}}{{/depends}}\n{{#conflicts}}\nConflicts: {{.}}\n{{/conflicts}}\n{{#replaces}}\nReplaces: {{.}}\n{{/replaces}}\nDescription: {{summary}}\n{{#description}}\n {{.}}\n{{/description}}\n";
@@ -28335,6 +28335,8 @@ stage() {
     if [ -f "$log" ]; then gzip -9nc "$log" > "$documents/changelog.gz"; break; fi
   done
   chmod -R u+rwX,go+rX,go-w,a-s "$pack"
+  # dpkg-deb lowers times to that of the build, and leaves older ones, which copied files have from elsewhere.
+  find "$pack" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
   : > debian/elf
   find "$pack" -type f \\( -perm /111 -o -name '*.so*' -o -name '*.a' -o -name '*.o' \\) -exec sh -c 'for f; do case $(head -c 7 "$f" | tr -d "\\000\\001\\002") in *ELF*|"!<arch>"*) echo "$f" ;; esac; done' sh {} + > debian/elf
   : > "debian/$package.substvars"
@@ -28421,7 +28423,8 @@ function renderDebian(recipe) {
       name: p.name,
       upstream: p.version,
       repository: p.repository,
-      commit: p.source.commit ? [{ commit: p.source.commit }] : false,
+      // Not the commit: it is no part of the key, so the bytes must not depend on it.
+      tree: p.source.tree ? [{ tree: p.source.tree }] : false,
       maintainer,
       date: date2
     }),

@@ -143,6 +143,8 @@ stage() {
     if [ -f "$log" ]; then gzip -9nc "$log" > "$documents/changelog.gz"; break; fi
   done
   chmod -R u+rwX,go+rX,go-w,a-s "$pack"
+  # dpkg-deb lowers times to that of the build, and leaves older ones, which copied files have from elsewhere.
+  find "$pack" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
   : > debian/elf
   find "$pack" -type f \( -perm /111 -o -name '*.so*' -o -name '*.a' -o -name '*.o' \) -exec sh -c 'for f; do case $(head -c 7 "$f" | tr -d "\000\001\002") in *ELF*|"!<arch>"*) echo "$f" ;; esac; done' sh {} + > debian/elf
   : > "debian/$package.substvars"

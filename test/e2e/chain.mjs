@@ -117,6 +117,24 @@ export const chainEdits = [
       change(join(s, 'roscpp_core/rostime/package.xml'), /<description>[^<]*</, `<description>Time ${n}<`),
   },
   {
+    name: "a tool's description",
+    packages: ['genmsg'],
+    inside: true,
+    apply: (s, n) => change(join(s, 'genmsg/package.xml'), /<description>[^<]*</, `<description>Messages ${n}<`),
+  },
+  {
+    name: "a tool's README",
+    packages: ['genmsg'],
+    inside: true,
+    apply: (s, n) => appendFileSync(join(s, 'genmsg/README.md'), `${n}\n`),
+  },
+  {
+    name: 'a README beside packages',
+    packages: [],
+    inside: true,
+    apply: (s, n) => appendFileSync(join(s, 'roscpp_core/README.md'), `${n}\n`),
+  },
+  {
     name: 'a version',
     packages: ['std_msgs'],
     apply: (s, n) => change(join(s, 'std_msgs/package.xml'), /<version>[\d.]+</, `<version>0.6.${n}<`),

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { debs, discard, resultOf, slipway, workspace, type Ran } from './helpers.ts';
@@ -31,6 +31,30 @@ describe('packages of the shapes that upstream has', () => {
 
   it('of two rules that install one path within a second the last wins', () => {
     expect(shipped('two-generators', 'include/made.h').toString()).toBe('second\n');
+  });
+
+  it('files that are copied from a dependency have the time of the build', async () => {
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    appendFileSync(
+      join(folder, 'src/copies_hook/CMakeLists.txt'),
+      'install(FILES package.xml DESTINATION share/copies_hook)\n',
+    );
+    const again = await slipway(['build'], folder);
+    expect(again.code, again.stderr).toBe(0);
+    const { version, debs: files = [] } = resultOf(folder).find((r) => r.name === 'copies_hook')!;
+    const file = debs(folder).find((f) => f.endsWith(`/${files[0]!.name}`))!;
+    const listed = execFileSync('sh', ['-c', 'dpkg-deb --fsys-tarfile "$1" | tar -tv --utc --full-time', 'sh', file], {
+      encoding: 'utf8',
+    });
+    const times = [
+      ...new Set(
+        listed
+          .trim()
+          .split('\n')
+          .map((l) => l.split(/\s+/).slice(3, 5).join(' ')),
+      ),
+    ];
+    expect(times.map((t) => t.replace(/[-: ]/g, ''))).toEqual([version!.split('.').slice(-2).join('')]);
   });
 
   it('what is installed names no folder of the build', () => {
@@ -89,6 +113,19 @@ foreach(generator first second)
   file(WRITE \${CMAKE_BINARY_DIR}/\${generator}/made.h "\${generator}\\n")
   install(FILES \${CMAKE_BINARY_DIR}/\${generator}/made.h DESTINATION include)
 endforeach()
+`,
+
+  // An environment hook that is copied from a dependency.
+  'src/has_hook/package.xml': manifest('has_hook', 'cmake', ''),
+  'src/has_hook/hook.sh': 'export HOOK=1\n',
+  'src/has_hook/CMakeLists.txt': `cmake_minimum_required(VERSION 3.10)
+project(has_hook NONE)
+install(FILES hook.sh DESTINATION share/has_hook)
+`,
+  'src/copies_hook/package.xml': manifest('copies_hook', 'cmake', '<depend>has_hook</depend>'),
+  'src/copies_hook/CMakeLists.txt': `cmake_minimum_required(VERSION 3.10)
+project(copies_hook NONE)
+install(FILES \${CMAKE_INSTALL_PREFIX}/share/has_hook/hook.sh DESTINATION share/copies_hook)
 `,
 
   'src/reads_file/package.xml': manifest('reads_file', 'ament_cmake', '<test_depend>ament_cmake_gtest</test_depend>'),

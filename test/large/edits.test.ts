@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { randoms } from '../../ts-src/query/simulate.ts';
@@ -18,6 +20,21 @@ const built = (folder: string) =>
     .map((r) => r.name)
     .sort();
 
+/** Digest of each file that is published, by its name. */
+const published = (at: string): Record<string, string> =>
+  Object.fromEntries(resultOf(at).flatMap((r) => (r.debs ?? []).map((d) => [d.name, d.sha256])));
+
+/** Runs something while two processes keep this machine busy. */
+async function underLoad<T>(run: () => Promise<T>): Promise<T> {
+  const load = [1, 2].map(() => spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' }));
+  try {
+    return await run();
+  } finally {
+    for (const process of load) process.kill('SIGKILL');
+  }
+}
+
+const parts = ['distro.yaml', 'rosdep.yaml', 'rosdistro', 'patches'];
 const folder = workspace('chain');
 const whole = join(folder, 'whole');
 afterAll(() => discard(folder));
@@ -42,7 +59,7 @@ it('the real chain through random edits holds at every step what a build from no
       expect(built(folder), `${edit.name}: ${name} is not as it was`).toContain(name);
     before = now;
     if (i % 4 !== 3) continue;
-    const fresh = await fromNothing(folder, whole, ['distro.yaml', 'rosdep.yaml', 'rosdistro', 'patches'], []);
+    const fresh = await fromNothing(folder, whole, parts, []);
     expect(fresh.code, fresh.stderr).toBe(0);
     expect(contents(whole), `after ${edit.name}`).toEqual(now);
   }
@@ -54,4 +71,18 @@ it('the real chain through random edits holds at every step what a build from no
   );
   expect(installed.stdout).toBe('True\n');
   expect(installed.code, installed.stderr).toBe(0);
+});
+
+it('the lock of the last run gives every byte again from an empty store, whatever else the machine does', async () => {
+  copyFileSync(join(folder, 'out/lock.yaml'), join(folder, 'lock.yaml'));
+  const expected = published(folder);
+  expect(Object.keys(expected).length).toBeGreaterThan(10);
+  const again = (...args: string[]) =>
+    fromNothing(folder, whole, [...parts, 'lock.yaml'], ['--lock', 'lock.yaml', ...args]);
+  const alone = await again('-w', '1', '-j', '1');
+  expect(alone.code, alone.stderr).toBe(0);
+  expect(published(whole)).toEqual(expected);
+  const busy = await underLoad(() => again('-w', '4', '-j', '3'));
+  expect(busy.code, busy.stderr).toBe(0);
+  expect(published(whole)).toEqual(expected);
 });

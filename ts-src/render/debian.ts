@@ -75,7 +75,8 @@ export function renderDebian(recipe: Recipe): Record<string, string> {
       name: p.name,
       upstream: p.version,
       repository: p.repository,
-      commit: p.source.commit ? [{ commit: p.source.commit }] : false,
+      // Not the commit: it is no part of the key, so the bytes must not depend on it.
+      tree: p.source.tree ? [{ tree: p.source.tree }] : false,
       maintainer,
       date,
     }),
