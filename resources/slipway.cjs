@@ -17124,7 +17124,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs63 = require("node:fs");
+var import_node_fs64 = require("node:fs");
 var import_node_util = require("node:util");
 init_diagnostics();
 
@@ -30997,8 +30997,74 @@ async function renew(opened, names2, to) {
 `);
 }
 
-// ts-src/cli/compare.ts
+// ts-src/cli/clean.ts
 var import_node_fs54 = require("node:fs");
+var import_node_path64 = require("node:path");
+var remade = ["work", "unpacked", "layers", "layers-docker", "bases", "archives", "told", "verify"];
+var clean = defineCommand({
+  summary: "remove what builds keep on this machine",
+  usage: "clean [--all]",
+  details: `Removes bases, layers, unpacked packages, downloads of apt and work folders: the next build makes them again. With --all the
+whole state folder goes, the store and the signing key in it too. Files of a plain user's roots belong to
+subordinate ids, which rm can't remove; this can.`,
+  options: {
+    distro: distroOptions.distro,
+    state: distroOptions.state,
+    driver: { type: "string", value: "NAME", help: "unshare (default) or docker" },
+    all: { type: "boolean", help: "remove the whole state, with store, signing key and published repository data" },
+    "dry-run": { type: "boolean", help: "say what would be removed" }
+  },
+  async run(values) {
+    const workspace = await openWorkspace(values);
+    if (!workspace.ok) {
+      showDiagnostics(workspace.diagnostics);
+      return exit.failed;
+    }
+    const { state } = workspace.value;
+    const driver = driverOf(values, state);
+    if (values.driver !== void 0 && values.driver !== "unshare" && values.driver !== "docker") {
+      writeMessage("slipway clean: --driver is unshare or docker\n");
+      return exit.usage;
+    }
+    if (!(0, import_node_fs54.existsSync)(state)) {
+      writeOutput(`nothing to remove: ${state} is not there
+`);
+      return exit.ok;
+    }
+    const running2 = await runningIn(state);
+    if (running2 !== void 0) {
+      writeMessage(`slipway clean: another slipway works in ${state} (${running2}): wait for it, or end it
+`);
+      return exit.failed;
+    }
+    const parts = (0, import_node_fs54.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    for (const part of parts) {
+      const folder = (0, import_node_path64.join)(state, part);
+      const size = (await run("du", ["-sh", folder])).stdout.split("	")[0] ?? "";
+      writeOutput(`${values["dry-run"] ? "would remove" : "removing"} ${folder} ${size}
+`);
+      if (!values["dry-run"]) await driver.remove(folder);
+    }
+    if (values.all && !values["dry-run"]) await driver.remove(state);
+    const left = values["dry-run"] ? [] : parts.filter((part) => (0, import_node_fs54.existsSync)((0, import_node_path64.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path64.join)(state, part)} could not be removed
+`);
+    return left.length ? exit.failed : exit.ok;
+  }
+});
+async function runningIn(state) {
+  const all = (0, import_node_path64.join)(state, "work");
+  if (!(0, import_node_fs54.existsSync)(all)) return void 0;
+  for (const name5 of (0, import_node_fs54.readdirSync)(all)) {
+    if (!name5.endsWith(".lock")) continue;
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path64.join)(all, name5), "true"]);
+    if (free.code !== 0) return name5.slice(0, -".lock".length);
+  }
+  return void 0;
+}
+
+// ts-src/cli/compare.ts
+var import_node_fs55 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -31064,7 +31130,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs54.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs55.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before2);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -31082,7 +31148,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
 });
 
 // ts-src/cli/doctor.ts
-var import_node_path64 = require("node:path");
+var import_node_path65 = require("node:path");
 var doctor = defineCommand({
   summary: "tell what this machine lacks for builds, and the command that brings it",
   usage: "doctor",
@@ -31128,7 +31194,7 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path64.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path65.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
     for (const f of findings)
       writeOutput(`${f.what}
@@ -33601,8 +33667,8 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/init.ts
-var import_node_fs55 = require("node:fs");
-var import_node_path65 = require("node:path");
+var import_node_fs56 = require("node:fs");
+var import_node_path66 = require("node:path");
 var import_promises5 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -33660,7 +33726,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named3 = (0, import_node_path65.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named3 = (0, import_node_path66.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named3 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -33676,7 +33742,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs55.readdirSync)(root).filter((name5) => name5 !== ".git");
+  const others2 = (0, import_node_fs56.readdirSync)(root).filter((name5) => name5 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -33699,7 +33765,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path65.resolve)(folder);
+    const root = (0, import_node_path66.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -33709,8 +33775,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names2 = Object.keys(files);
-    (0, import_node_fs55.mkdirSync)(root, { recursive: true });
-    const taken = names2.filter((f) => (0, import_node_fs55.existsSync)((0, import_node_path65.join)(root, f)));
+    (0, import_node_fs56.mkdirSync)(root, { recursive: true });
+    const taken = names2.filter((f) => (0, import_node_fs56.existsSync)((0, import_node_path66.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -33721,8 +33787,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names2, values.yes === true)) return exit.failed;
-    for (const [path2, text2] of Object.entries(files)) writeWhole((0, import_node_path65.join)(root, path2), text2);
-    const git2 = (0, import_node_fs55.existsSync)((0, import_node_path65.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text2] of Object.entries(files)) writeWhole((0, import_node_path66.join)(root, path2), text2);
+    const git2 = (0, import_node_fs56.existsSync)((0, import_node_path66.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names2.map((f) => `    ${f}
 `).join("")}
@@ -34006,8 +34072,8 @@ function wordsOf(name5, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs59 = require("node:fs");
-var import_node_path69 = require("node:path");
+var import_node_fs60 = require("node:fs");
+var import_node_path70 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -34093,15 +34159,15 @@ function useGitCredentials(env) {
 init_rosdistro();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs58 = require("node:fs");
-var import_node_path68 = require("node:path");
+var import_node_fs59 = require("node:fs");
+var import_node_path69 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto9 = require("node:crypto");
-var import_node_fs56 = require("node:fs");
-var import_node_path66 = require("node:path");
+var import_node_fs57 = require("node:fs");
+var import_node_path67 = require("node:path");
 var import_node_zlib7 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -34125,7 +34191,7 @@ var packed = (value2) => (0, import_node_zlib7.gzipSync)(JSON.stringify(value2),
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), packed(bundle));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name5) {
-  const copy = (0, import_node_path66.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
+  const copy = (0, import_node_path67.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
   const kept2 = readJson(copy);
   if (kept2) return kept2;
   const data = await store2.getBlob(name5);
@@ -34135,7 +34201,7 @@ async function cached2(store2, state, name5) {
   return JSON.parse(text2.toString("utf8"));
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs56.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs57.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -34150,10 +34216,10 @@ async function loadRun(id, storeUri, root, state, untrusted) {
     const part = await cached2(store2, state, partName(id, architecture2));
     if (part) parts.push(part);
   }
-  const distroRoot = (0, import_node_path66.join)(state, "cache", "runs", id, "distro");
+  const distroRoot = (0, import_node_path67.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(bundle.files))
-    if (!exists((0, import_node_path66.join)(distroRoot, path2)))
-      writeWhole((0, import_node_path66.join)(distroRoot, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path67.join)(distroRoot, path2)))
+      writeWhole((0, import_node_path67.join)(distroRoot, path2), Buffer.from(content, "base64"), { sync: false });
   const tested = testedIn(bundle);
   return good({
     bundle,
@@ -34192,7 +34258,7 @@ function filesOf2(distro, root) {
   const diagnostics = [];
   for (const path2 of [...paths2].sort()) {
     try {
-      files[path2] = (0, import_node_fs56.readFileSync)((0, import_node_path66.join)(root, path2)).toString("base64");
+      files[path2] = (0, import_node_fs57.readFileSync)((0, import_node_path67.join)(root, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -34303,8 +34369,8 @@ var Worker = class {
 };
 
 // ts-src/farm/shard.ts
-var import_node_fs57 = require("node:fs");
-var import_node_path67 = require("node:path");
+var import_node_fs58 = require("node:fs");
+var import_node_path68 = require("node:path");
 
 // ts-src/graph/reduce.ts
 function reduceNeeds(count2, needs) {
@@ -34361,7 +34427,7 @@ async function makeShard(session2, architecture2, first, retest, signal) {
       store: store2,
       taskKeys: session2.taskKeys,
       builder: session2.builder,
-      output: (0, import_node_path67.join)(input.state, "prepared"),
+      output: (0, import_node_path68.join)(input.state, "prepared"),
       workers: 1,
       failFast: false,
       testsStop: input.distro.tests.stop_dependents,
@@ -34431,10 +34497,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path67.join)(work2, tree);
+    const folder = (0, import_node_path68.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path67.join)(work2, `${tree}.packed`));
-    (0, import_node_fs57.rmSync)(folder, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path68.join)(work2, `${tree}.packed`));
+    (0, import_node_fs58.rmSync)(folder, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -34468,8 +34534,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else beside Jenkins' workspace, else .slipway here)"
   }
 };
-var farmState = (values) => (0, import_node_path68.resolve)(
-  values.state ?? process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? (0, import_node_path68.join)(process.env.WORKSPACE_TMP, "slipway") : ".slipway")
+var farmState = (values) => (0, import_node_path69.resolve)(
+  values.state ?? process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? (0, import_node_path69.join)(process.env.WORKSPACE_TMP, "slipway") : ".slipway")
 );
 async function openRun(verb, values, limits, signal, purpose, numbers) {
   if (values.run === void 0 || values.store === void 0) {
@@ -34486,7 +34552,7 @@ async function openRun(verb, values, limits, signal, purpose, numbers) {
   const { store: store2, bundle } = loaded.value;
   const input = numbers ? { ...loaded.value.input, plan: planOf(loaded.value, numbers) } : loaded.value.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path68.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path69.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -34525,7 +34591,7 @@ function planOf({ input, parts }, numbers) {
 }
 function lately(file2) {
   try {
-    return Date.now() - (0, import_node_fs58.statSync)(file2).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs59.statSync)(file2).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -34595,7 +34661,7 @@ function engineOf2(values, session2, output, signal, progress) {
   );
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path68.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path69.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line) => writeMessage(`${line}
 `)),
@@ -34636,7 +34702,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   return exit.ok;
 }
 async function keepResult(session2, output, id, number4, result) {
-  const log = result.log === void 0 ? void 0 : (0, import_node_path68.join)(output, result.log);
+  const log = result.log === void 0 ? void 0 : (0, import_node_path69.join)(output, result.log);
   const kept2 = {
     schema: 1,
     result,
@@ -34878,7 +34944,7 @@ ${difference3}
     showDiagnostics(tools);
     return exit.failed;
   }
-  (0, import_node_fs59.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs60.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
@@ -34959,7 +35025,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       ""
     );
     if (text2("output") === void 0) writeOutput(header + schedule);
-    else writeWhole((0, import_node_path69.resolve)(text2("output")), header + schedule);
+    else writeWhole((0, import_node_path70.resolve)(text2("output")), header + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -34968,7 +35034,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline2, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline2.locked) {
-    const file3 = (0, import_node_path69.join)(root, "lock.yaml");
+    const file3 = (0, import_node_path70.join)(root, "lock.yaml");
     if (exists(file3)) return { values: { ...values, lock: file3 }, notes: [] };
     return error(
       "lock-missing",
@@ -34990,7 +35056,7 @@ async function withLock(values, store2, pipeline2, root, state, isChange) {
         )
       ]
     };
-  const file2 = (0, import_node_path69.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file2 = (0, import_node_path70.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file2, text2.lock);
   return { values: { ...values, lock: file2 }, notes: [] };
 }
@@ -34999,7 +35065,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file2 = url2.slice("file:".length);
-    if (!(0, import_node_path69.isAbsolute)(file2) || !exists((0, import_node_path69.join)(file2, ".git"))) {
+    if (!(0, import_node_path70.isAbsolute)(file2) || !exists((0, import_node_path70.join)(file2, ".git"))) {
       const line = readIf(file2)?.split("\n")[0]?.trim();
       if (!line)
         return bad(
@@ -35019,18 +35085,18 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot.ok) return snapshot;
-  const folder = (0, import_node_path69.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path69.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path70.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path70.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path69.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path70.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path69.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path70.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, pipeline2) {
   if (values.change !== void 0) return planChange(values, values.change);
   if (pipeline2.kind === "request" && values.target !== void 0) {
@@ -35076,7 +35142,7 @@ async function targetCommit(root, name5) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path69.resolve)(change);
+  const folder = (0, import_node_path70.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository = await repositoryOf(
     workspace.value,
@@ -35125,8 +35191,8 @@ var ownPackages = (inputs, repository) => inputs.distributions.flatMap(
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs60 = require("node:fs");
-var import_node_path70 = require("node:path");
+var import_node_fs61 = require("node:fs");
+var import_node_path71 = require("node:path");
 init_diagnostics();
 init_files();
 async function gather(session2, loaded, output) {
@@ -35153,7 +35219,7 @@ async function gather(session2, loaded, output) {
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept2.log && kept2.result.log !== void 0 && kept2.result.state === "failed") {
       const text2 = await store2.readText(kept2.log);
-      if (text2 !== void 0) writeWhole((0, import_node_path70.join)(output, kept2.result.log), text2, { sync: false });
+      if (text2 !== void 0) writeWhole((0, import_node_path71.join)(output, kept2.result.log), text2, { sync: false });
     }
   });
   for (const graph2 of session2.graphs) {
@@ -35178,7 +35244,7 @@ async function gather(session2, loaded, output) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf = (values) => (0, import_node_path70.resolve)(values.output ?? "out");
+var outputOf = (values) => (0, import_node_path71.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -35213,7 +35279,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path70.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path71.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
@@ -35295,7 +35361,7 @@ ${verdict2}`;
   const tails = (t) => t.log === void 0 ? [] : tellingPart(readLog(t.log));
   writeMessage(
     renderSummary(
-      results.map((t) => t.log === void 0 ? t : { ...t, log: (0, import_node_path70.join)(output, t.log) }),
+      results.map((t) => t.log === void 0 ? t : { ...t, log: (0, import_node_path71.join)(output, t.log) }),
       tails,
       Date.now() - bundle.begun
     )
@@ -35345,20 +35411,20 @@ async function tellAbi(session2, { bundle }, before2, output) {
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs60.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs61.rmSync)(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path70.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path71.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed].sort();
 }
 function readLog(file2) {
   try {
-    return (0, import_node_fs60.readFileSync)(file2, "utf8").slice(-4e5);
+    return (0, import_node_fs61.readFileSync)(file2, "utf8").slice(-4e5);
   } catch {
     return "";
   }
@@ -36037,7 +36103,7 @@ function workOf(scopes, known2, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path71 = require("node:path");
+var import_node_path72 = require("node:path");
 var store = defineCommand({
   summary: "show, verify or clean up the store",
   usage: "store [show|verify|gc]",
@@ -36065,7 +36131,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show2(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path71.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path72.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
@@ -36388,30 +36454,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs61 = require("node:fs");
-var import_node_path72 = require("node:path");
+var import_node_fs62 = require("node:fs");
+var import_node_path73 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path72.join)(output, "logs");
+  const root = (0, import_node_path73.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
-    entries = (0, import_node_fs61.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs62.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries) {
     const name5 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name5) continue;
-    const path2 = (0, import_node_path72.join)(root, entry);
-    const status = (0, import_node_fs61.lstatSync)(path2);
+    const path2 = (0, import_node_path73.join)(root, entry);
+    const status = (0, import_node_fs62.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name5[1], package: name5[2], test: name5[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs61.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs62.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -36434,12 +36500,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path72.join)((0, import_node_path72.resolve)(findDistro(values), ".."), "out") : (0, import_node_path72.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path73.join)((0, import_node_path73.resolve)(findDistro(values), ".."), "out") : (0, import_node_path73.resolve)(values.output);
     const all = logsIn(output);
     if (name5 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path72.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path73.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -36451,7 +36517,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path72.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path73.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name5 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -36512,9 +36578,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs62 = require("node:fs");
+var import_node_fs63 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path73 = require("node:path");
+var import_node_path74 = require("node:path");
 init_diagnostics();
 var types2 = {
   html: "text/html; charset=utf-8",
@@ -36531,8 +36597,8 @@ function fileOf(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file2 = (0, import_node_fs62.realpathSync)((0, import_node_path73.join)(root, path2));
-    return file2.startsWith(`${(0, import_node_fs62.realpathSync)(root)}/`) && (0, import_node_fs62.lstatSync)(file2).isFile() ? file2 : void 0;
+    const file2 = (0, import_node_fs63.realpathSync)((0, import_node_path74.join)(root, path2));
+    return file2.startsWith(`${(0, import_node_fs63.realpathSync)(root)}/`) && (0, import_node_fs63.lstatSync)(file2).isFile() ? file2 : void 0;
   } catch {
     return void 0;
   }
@@ -36546,12 +36612,12 @@ function answer(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size } = (0, import_node_fs62.lstatSync)(file2);
+  const { size } = (0, import_node_fs63.lstatSync)(file2);
   const type = types2[/\.([a-z]+)$/.exec(file2)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs62.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs63.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -36576,9 +36642,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path73.join)((0, import_node_path73.resolve)(findDistro(values), ".."), "out") : (0, import_node_path73.resolve)(values.output);
-    const root = (0, import_node_path73.join)(output, "apt");
-    if (!(0, import_node_fs62.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path74.join)((0, import_node_path74.resolve)(findDistro(values), ".."), "out") : (0, import_node_path74.resolve)(values.output);
+    const root = (0, import_node_path74.join)(output, "apt");
+    if (!(0, import_node_fs63.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -36629,6 +36695,7 @@ var commands = {
   rollback,
   simulate: simulate2,
   store,
+  clean,
   abi,
   jobs,
   schema: schema2,
@@ -36639,7 +36706,7 @@ var commands = {
 
 // ts-src/cli/cli.ts
 async function main(args) {
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs63.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs64.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name5, ...rest2] = args;
   if (name5 === void 0 || name5 === "--help" || name5 === "-h" || name5 === "help") {
     if (name5 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);

@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { appendFileSync, copyFileSync, cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -49,7 +49,8 @@ describe('as a plain user', () => {
     execFileSync('chown', [`${user}:`, home]);
   });
   afterAll(async () => {
-    await as('unshare', '--user', '--map-auto', '--map-root-user', 'rm', '-rf', join(home, 'robot/.slipway'));
+    const cleaned = await as('sh', '-c', 'cd robot && exec node ../slipway.cjs clean --all');
+    expect([cleaned.code, existsSync(join(home, 'robot/.slipway'))], cleaned.stderr).toEqual([0, false]);
     await discard(join(home, 'robot'));
   });
 

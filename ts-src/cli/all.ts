@@ -3,6 +3,7 @@ import { abi } from './abi.ts';
 import { jobs } from './jobs.ts';
 import { build, test } from './build.ts';
 import { channel } from './channel.ts';
+import { clean } from './clean.ts';
 import { compare } from './compare.ts';
 import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
@@ -47,6 +48,7 @@ export const commands: Record<string, Command> = {
   rollback,
   simulate,
   store,
+  clean,
   abi,
   jobs,
   schema,

@@ -1,0 +1,71 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from '../io/process.ts';
+import { driverOf } from './run-options.ts';
+import { defineCommand, distroOptions, exit, showDiagnostics, writeMessage, writeOutput } from './command.ts';
+import { openWorkspace } from './planning.ts';
+
+/** Parts of the state that the next build makes again. */
+const remade = ['work', 'unpacked', 'layers', 'layers-docker', 'bases', 'archives', 'told', 'verify'];
+
+export const clean = defineCommand({
+  summary: 'remove what builds keep on this machine',
+  usage: 'clean [--all]',
+  details: `Removes bases, layers, unpacked packages, downloads of apt and work folders: the next build makes them again. With --all the
+whole state folder goes, the store and the signing key in it too. Files of a plain user's roots belong to
+subordinate ids, which rm can't remove; this can.`,
+  options: {
+    distro: distroOptions.distro,
+    state: distroOptions.state,
+    driver: { type: 'string', value: 'NAME', help: 'unshare (default) or docker' },
+    all: { type: 'boolean', help: 'remove the whole state, with store, signing key and published repository data' },
+    'dry-run': { type: 'boolean', help: 'say what would be removed' },
+  },
+  async run(values) {
+    const workspace = await openWorkspace(values);
+    if (!workspace.ok) {
+      showDiagnostics(workspace.diagnostics);
+      return exit.failed;
+    }
+    const { state } = workspace.value;
+    const driver = driverOf(values, state);
+    if (values.driver !== undefined && values.driver !== 'unshare' && values.driver !== 'docker') {
+      writeMessage('slipway clean: --driver is unshare or docker\n');
+      return exit.usage;
+    }
+    if (!existsSync(state)) {
+      writeOutput(`nothing to remove: ${state} is not there\n`);
+      return exit.ok;
+    }
+    const running = await runningIn(state);
+    if (running !== undefined) {
+      writeMessage(`slipway clean: another slipway works in ${state} (${running}): wait for it, or end it\n`);
+      return exit.failed;
+    }
+    const parts = readdirSync(state)
+      .filter((part) => values.all || remade.includes(part))
+      .sort();
+    for (const part of parts) {
+      const folder = join(state, part);
+      const size = (await run('du', ['-sh', folder])).stdout.split('\t')[0] ?? '';
+      writeOutput(`${values['dry-run'] ? 'would remove' : 'removing'} ${folder} ${size}\n`);
+      if (!values['dry-run']) await driver.remove(folder);
+    }
+    if (values.all && !values['dry-run']) await driver.remove(state);
+    const left = values['dry-run'] ? [] : parts.filter((part) => existsSync(join(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${join(state, part)} could not be removed\n`);
+    return left.length ? exit.failed : exit.ok;
+  },
+});
+
+/** The name of a run's work folder whose lock is held. */
+async function runningIn(state: string): Promise<string | undefined> {
+  const all = join(state, 'work');
+  if (!existsSync(all)) return undefined;
+  for (const name of readdirSync(all)) {
+    if (!name.endsWith('.lock')) continue;
+    const free = await run('flock', ['--exclusive', '--nonblock', join(all, name), 'true']);
+    if (free.code !== 0) return name.slice(0, -'.lock'.length);
+  }
+  return undefined;
+}
