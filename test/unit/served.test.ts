@@ -1,0 +1,84 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { moveChecked } from '../../ts-src/publish/checked.ts';
+import type { LocalFile, Placed } from '../../ts-src/publish/endpoint.ts';
+import { FolderEndpoint } from '../../ts-src/publish/folder-endpoint.ts';
+import { keyHealth } from '../../ts-src/publish/key-health.ts';
+import { withSigner } from '../../ts-src/publish/signing.ts';
+import { openChannel } from '../../ts-src/publish/state.ts';
+import { openStore, type Store } from '../../ts-src/store/store.ts';
+import { makeDeb } from '../e2e/apt-client.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-served-'));
+const home = join(folder, 'gpg');
+const day = 86_400_000;
+const gpg = (...args: string[]) =>
+  execFileSync('gpg', ['--batch', '--homedir', home, '--pinentry-mode', 'loopback', '--passphrase', '', ...args], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+let store: Store;
+beforeAll(async () => {
+  mkdirSync(home, { mode: 0o700 });
+  gpg('--quick-generate-key', 'ending', 'ed25519', 'sign', '30d');
+  gpg('--quick-generate-key', 'acme', 'ed25519', 'sign', 'never');
+  gpg('--quick-generate-key', 'short', 'rsa1024', 'sign', 'never');
+  store = await openStore('file:store', folder, join(folder, 'state'), undefined);
+});
+afterAll(() => {
+  execFileSync('gpgconf', ['--homedir', home, '--kill', 'all']);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('keys', () => {
+  it('are told of before they expire, refused after it, and where they are weak', async () => {
+    const ending = gpg('--armor', '--export', 'ending');
+    const codes = async (key: string, now: number) => (await keyHealth(key, now)).map((d) => `${d.severity} ${d.code}`);
+    expect(await codes(ending, Date.now())).toEqual(['warning key-expiring']);
+    expect(await codes(ending, Date.now() + 31 * day)).toEqual(['error key-expired']);
+    expect(await codes(ending, Date.now() - 60 * day)).toEqual([]);
+    expect(await codes(gpg('--armor', '--export', 'acme'), Date.now() + 9999 * day)).toEqual([]);
+    expect(await codes(gpg('--armor', '--export', 'short'), Date.now())).toEqual(['warning key-weak']);
+    expect(await codes('no key', Date.now())).toEqual(['error signing-key']);
+  });
+});
+
+/** A place that says it has what it never got. */
+class Losing extends FolderEndpoint {
+  override placeFile(name: string, file: LocalFile): Promise<Placed> {
+    return name.includes('_2.0_') ? Promise.resolve('written') : super.placeFile(name, file);
+  }
+}
+
+describe('a real apt', () => {
+  it('tries what is served; the channel goes back where it fails', async () => {
+    const endpoint = new Losing(join(folder, 'apt'));
+    const publish = async (version: string) => {
+      const file = await store.put(makeDeb(folder, { name: 'tool', version }));
+      const suites = {
+        'bookworm-d/amd64': { tool: { version, key: file.sha256, files: [file], abi: '', requires: [] } },
+      };
+      return withSigner({ kind: 'keyring', home, keys: ['acme'] }, async (signer) =>
+        moveChecked(
+          await openChannel(store, 'c'),
+          { kind: 'publication', suites, tests: {}, stamp: '20260101000000', who: 'me', verdicts: [] },
+          {
+            store,
+            endpoints: [endpoint],
+            signer,
+            settings: { organization: 'acme', sha512: false, validDays: undefined },
+            now: Date.now(),
+          },
+        ),
+      );
+    };
+    expect(await publish('1.0')).toMatchObject({ ok: true });
+    expect(await publish('2.0')).toMatchObject({ ok: false, diagnostics: [{ code: 'served-wrong' }] });
+    const packages = await endpoint.read('dists/bookworm-d/main/binary-amd64/Packages');
+    expect(packages!.data.toString('utf8')).toContain('Version: 1.0');
+    expect((await openChannel(store, 'c')).head).toMatchObject({ kind: 'rollback' });
+  });
+});
