@@ -1,12 +1,13 @@
 /** The pipeline of a distro repository; see distroPipeline.txt. */
 void call(Map given = [:]) {
     Map o = slipwayOptions('distroPipeline', [
-        distro: null, label: 'slipway', labels: [:], lanes: 10, cron: 'H 1 * * *', store: null, state: null, hours: 24, arguments: [], tests: true,
-        publish: true, publishLabel: null, repository: 'out', signingKey: null, signingPassphrase: null, sourceCredentials: [], notify: null, keep: 30,
+        distro: null, label: 'slipway', labels: [:], lanes: 10, cron: 'H 1 * * *', store: null, state: null, hours: 24, arguments: [], hold: 10, agentMinutes: 10, tests: true,
+        publish: true, publishLabel: null, repository: null, signingKey: null, signingPassphrase: null, sourceCredentials: [], notify: null, notifyMaintainers: false,
+        keep: 30, durability: 'SURVIVABLE_NONATOMIC',
     ], given)
     boolean primary = env.BRANCH_IS_PRIMARY == 'true' || !env.BRANCH_NAME
     properties([
-        disableConcurrentBuilds(abortPrevious: env.CHANGE_ID != null), buildDiscarder(logRotator(numToKeepStr: o.keep.toString())), durabilityHint('PERFORMANCE_OPTIMIZED'),
+        disableConcurrentBuilds(abortPrevious: env.CHANGE_ID != null), buildDiscarder(logRotator(numToKeepStr: o.keep.toString())), durabilityHint(o.durability),
         pipelineTriggers(o.cron && primary && !env.CHANGE_ID ? [cron(o.cron)] : []),
     ])
     List<String> words = []
@@ -15,6 +16,9 @@ void call(Map given = [:]) {
     else if (env.BRANCH_NAME) { words.addAll(['--branch', env.BRANCH_NAME]) }
     else { words.addAll(['--branch', 'main']) }
     if (primary && !env.CHANGE_ID && !env.TAG_NAME) { words.addAll(['--primary']) }
+    if (o.publish) { words.addAll(['--publish']) }
+    if (o.repository) { words.addAll(['--publish-to', o.repository]) }
+    if (o.signingKey) { words.addAll(['--signed']) }
     if (!o.tests) { words.addAll(['--no-test']) }
     slipwayRun(o, words, [distro: o.distro])
 }

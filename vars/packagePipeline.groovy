@@ -2,9 +2,10 @@
 void call(Map given = [:]) {
     Map o = slipwayOptions('packagePipeline', [
         distro: null, distributions: [], repository: null, downstream: 'direct', budget: 50, label: 'slipway', labels: [:], lanes: 4, store: null, state: null, hours: 12,
-        arguments: [], tests: true, like: 'nightly', sourceCredentials: [], trigger: true, quietPeriod: 300, notify: null, keep: 30,
+        arguments: [], hold: 10, agentMinutes: 10, tests: true, like: 'nightly', sourceCredentials: [], trigger: true, quietPeriod: 300, notify: null, notifyMaintainers: false, keep: 30,
+        durability: 'PERFORMANCE_OPTIMIZED',
     ], given)
-    properties([disableConcurrentBuilds(abortPrevious: env.CHANGE_ID != null), buildDiscarder(logRotator(numToKeepStr: o.keep.toString())), durabilityHint('PERFORMANCE_OPTIMIZED')])
+    properties([disableConcurrentBuilds(abortPrevious: env.CHANGE_ID != null), buildDiscarder(logRotator(numToKeepStr: o.keep.toString())), durabilityHint(o.durability)])
     Map folder = ofFolder()
     String distro = o.distro ?: env.SLIPWAY_DISTRO ?: folder.distro
     String distroJob = env.SLIPWAY_DISTRO_JOB ?: folder.job

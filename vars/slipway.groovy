@@ -3,7 +3,7 @@ void call(List<String> arguments) {
     execute(arguments, '', false)
 }
 
-/** What a verb prints; `code` of the reply is 0, or 1 where `tolerant`. */
+/** What a command prints; `code` of the reply is 0, or 1 where `tolerant`. */
 Map ask(List<String> arguments, boolean tolerant = false) {
     String reply = "${pwd(tmp: true)}/slipway-reply"
     int code = execute(arguments, ' >' + slipwayProgram.quoted([reply]), tolerant)
@@ -20,19 +20,19 @@ int execute(List<String> arguments, String reply, boolean tolerant) {
     return code
 }
 
-void fail(String verb, int code, String faults) {
+void fail(String command, int code, String faults) {
     Map meaning = ['1': 'faults in the input or a failed build', '2': 'it was called in a way it does not know', '70': 'a fault of its own, please report it', '127': 'the agent has no node: apt-get install nodejs']
-    error("slipway ${verb}: ${meaning.get(code.toString()) ?: 'it ended with ' + code}${faults ? ':\n' + faults : ', told in the log above'}")
+    error("slipway ${command}: ${meaning.get(code.toString()) ?: 'it ended with ' + code}${faults ? ':\n' + faults : ', told in the log above'}")
 }
 
-/** Where an agent keeps bases and copies: as asked for, else beside its workspace. */
+/** Where an agent keeps bases and copies: as asked for, else in the home of its user. */
 List stateOf(String state) {
     return state ? ['--state', state] : []
 }
 
-/** What each verb of a run is told. */
-List ofRun(String verb, Map farm, String state) {
-    return joined([[verb, '--run', farm.run, '--store', farm.store], farm.place ? ['--place', farm.place] : [], stateOf(state)])
+/** What each command of a run is told. */
+List ofRun(String command, Map farm, String state) {
+    return joined([[command, '--run', farm.run, '--store', farm.store], farm.namespace ? ['--namespace', farm.namespace] : [], stateOf(state)])
 }
 
 /** Lists, one after another. */

@@ -1,6 +1,6 @@
 /** Does all tasks of a run that slipwayPlan made; see slipwayBuild.txt. */
 void call(Map farm, Map given = [:]) {
-    Map o = slipwayOptions('slipwayBuild', [lanes: 10, state: null, arguments: []], given)
+    Map o = slipwayOptions('slipwayBuild', [lanes: 10, state: null, arguments: [], hold: 10, agentMinutes: 10], given)
     Map branches = [:]
     for (int label = 0; label < farm.labels.size(); label++) {
         farm.lanes[label] = Math.min(o.lanes.toString().toInteger(), farm.left[label])
@@ -17,13 +17,13 @@ void call(Map farm, Map given = [:]) {
 Closure laneOf(Map farm, int label, String lane, Map o) {
     return { ->
         try {
-            // An agent that vanished costs what the lane had in hand, which any lane may take then.
+            // An agent that vanished costs what the lane had under way, which any lane may take then.
             retry(count: 100, conditions: [agent(), nonresumable()]) {
-                slipwayTasks.putBack(farm, lane, true)
+                slipwayTasks.putBack(farm, lane, true, 'its agent vanished')
                 slipwayLane(farm, label, lane, o)
             }
         } catch (e) {
-            // An abort reaches lanes inside a step alone: one between two steps would wait for ever for what this one had in hand.
+            // An abort reaches lanes inside a step alone: one between two steps would wait for ever for what this one had under way.
             farm.stopped = true
             throw e
         }

@@ -1,39 +1,56 @@
-/** A lane of slipwayBuild: holds an agent while there is work for it, gives it back, and looks again until it is not needed any more; see slipwayLane.txt. */
+/** A lane of slipwayBuild: holds an agent while there is work for it, gives it back, and ends when it is not needed; see slipwayLane.txt. */
 void call(Map farm, int label, String lane, Map o) {
     int pause = 1
-    while (farm.left[label] > 0 && pause > 0 && !farm.stopped) {
-        if (farm.ready[label].isEmpty()) {
-            pause = slipwayHand.pause(farm, label, lane)
-            if (pause > 0) { sleep(time: pause, unit: 'SECONDS') }
-        } else {
-            farm.idle[label].remove(lane)
-            node(farm.labels[label]) {
-                boolean sound = true
-                while (sound && !farm.stopped && !farm.ready[label].isEmpty()) {
-                    sound = work(farm, lane, slipwayHand.take(farm, label, lane), o)
-                }
-            }
+    while (farm.left[label] > 0 && pause != 0 && !farm.stopped) {
+        pause = slipwayBatch.next(farm, label, lane)
+        if (pause > 0) { sleep(time: pause, unit: 'SECONDS') }
+        if (pause < 0 && slipwayAgents.there(farm, label, o)) {
+            node(slipwayAgents.without(farm.labels[label], farm.bad)) { hold(farm, label, lane, o) }
         }
     }
 }
 
-/** One call of the program on the agent at hand. False where it did not come to its own end. */
-boolean work(Map farm, String lane, String tasks, Map o) {
-    List words = slipway.joined([slipway.ofRun('work', farm, o.state), ['--tasks', tasks], o.arguments])
+/** Does tasks on the agent at hand, until there are none or other builds had to wait long enough. */
+void hold(Map farm, int label, String lane, Map o) {
+    String agent = (env.NODE_NAME ?: 'built-in').toString()
+    boolean more = isSound(farm, agent, o)
+    long until = slipwayAgents.now() + o.hold * 60000L
+    while (more && !farm.stopped) {
+        String tasks = slipwayBatch.take(farm, label, lane)
+        more = tasks != '' && work(farm, lane, agent, tasks, o) && slipwayAgents.now() < until
+    }
+}
+
+/** Whether an agent can build at all: asked once in a run, before it is given a task. */
+boolean isSound(Map farm, String agent, Map o) {
+    if (farm.bad.containsKey(agent)) { return false }
+    if (farm.sound.containsKey(agent)) { return true }
+    String fault = slipwayAgents.checked(farm, agent, run(farm, slipway.joined([slipway.ofRun('work', farm, o.state), ['--check'], o.arguments])))
+    if (fault) { echo(fault) }
+    return fault == ''
+}
+
+/** One call of the program for some tasks. False where it did not come to its own end. */
+boolean work(Map farm, String lane, String agent, String tasks, Map o) {
+    String reply = run(farm, slipway.joined([slipway.ofRun('work', farm, o.state), ['--tasks', tasks], o.arguments]))
+    String fault = slipwayTasks.record(farm, lane, agent, reply)
+    if (fault) { echo(fault) }
+    return fault == ''
+}
+
+/** What the program prints on the agent at hand. It is brought there where it is missing. */
+String run(Map farm, List words) {
+    String script = slipwayProgram.stashed(farm.program, words)
     String reply = ''
     try {
-        reply = sh(script: slipwayProgram.stashed(farm.program, words), returnStdout: true, label: 'slipway work')
-    } catch (hudson.AbortException e) {
-        // Exit code -1 is an agent that came back without the process; others are the program's, told in the log.
-        echo("slipway work ${tasks}: ${e.message}")
-    }
-    boolean missing = reply.startsWith('no program')
-    if (missing) {
-        dir(pwd(tmp: true)) {
-            unstash(farm.program)
+        reply = sh(script: script, returnStdout: true, label: "slipway ${words[0]}".toString())
+        if (reply.startsWith('no program')) {
+            dir(pwd(tmp: true)) { unstash(farm.program) }
+            reply = sh(script: script, returnStdout: true, label: "slipway ${words[0]}".toString())
         }
+    } catch (hudson.AbortException e) {
+        // Exit code -1: the agent came back without the process.
+        reply = "fault ${e.message}".toString()
     }
-    boolean whole = slipwayTasks.settle(farm, reply)
-    slipwayTasks.putBack(farm, lane, !missing)
-    return whole || missing
+    return reply
 }

@@ -1,7 +1,7 @@
 /** An agent for one short thing, which is done anew on another where the agent vanishes; see slipwayNode.txt. */
-void call(String label, Closure body) {
+void call(String label, Map avoided = [:], Closure body) {
     retry(count: 3, conditions: [agent(), nonresumable()]) {
-        node(label) {
+        node(slipwayAgents.without(label, avoided)) {
             body()
         }
     }

@@ -22,10 +22,10 @@ Map call(Map given = [:]) {
 }
 
 /** Adds what agents of other architectures have to do, each found out on one of them. */
-void others(Map farm, Map labels, String state = null) {
+void others(Map farm, Map labels, String state = null, Map avoided = [:]) {
     for (int i = 0; i < farm.architectures.size(); i++) {
-        slipwayNode(labels.get(farm.architectures[i]) ?: labels.get('*') ?: "slipway && ${farm.architectures[i]}".toString()) {
-            slipwaySchedule.add(farm, slipway.ask(slipway.joined([slipway.ofRun('settle', farm, state), ['--first', farm.state.size().toString()]])).text, labels)
+        slipwayNode(labels.get(farm.architectures[i]) ?: labels.get('*') ?: "slipway && ${farm.architectures[i]}".toString(), avoided) {
+            slipwaySchedule.add(farm, slipway.ask(slipway.joined([slipway.ofRun('prepare', farm, state), ['--first', farm.state.size().toString()]])).text, labels)
         }
     }
 }

@@ -31,8 +31,16 @@ String quoted(List words) {
     return line
 }
 
-/** The same where the program may be missing yet, which it then says; it is checked, since it came by way of a stash. */
+/**
+ * The same where the program may be missing yet, which it then says; it is checked, since it came by way of a stash. Whatever happens,
+ * what it printed arrives: its faults and its exit code come as lines of their own.
+ */
 @NonCPS
 String stashed(String program, List words) {
-    return '#!/bin/sh\np="$WORKSPACE_TMP/' + program + '"\n[ -f "$p" ] || { echo no program; exit 0; }\ncase $(sha256sum < "$p") in ' + program.substring(8, 24) + '*) ;; *) rm -f "$p"; echo no program; exit 0 ;; esac\nexec node "$p"' + quoted(words) + '\n'
+    return '#!/bin/sh\np="$WORKSPACE_TMP/' + program + '"\n[ -f "$p" ] || { echo no program; exit 0; }\n' +
+        'case $(sha256sum < "$p") in ' + program.substring(8, 24) + '*) ;; *) rm -f "$p"; echo no program; exit 0 ;; esac\n' +
+        'export SLIPWAY_ERRORS_FILE="$WORKSPACE_TMP/slipway-faults-$$"\n' +
+        'node "$p"' + quoted(words) + '\nc=$?\necho\n' +
+        '[ ! -s "$SLIPWAY_ERRORS_FILE" ] || sed -n "1s/^/fault /p" "$SLIPWAY_ERRORS_FILE"\n' +
+        'rm -f "$SLIPWAY_ERRORS_FILE"\necho "exit $c"\n'
 }

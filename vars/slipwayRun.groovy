@@ -1,33 +1,87 @@
-/** Plan, build and test, publish, report: what distroPipeline and packagePipeline share; see slipwayRun.txt. */
+/** Plan, build and test, publish, report, notify: what distroPipeline and packagePipeline share; see slipwayRun.txt. */
 boolean call(Map o, List<String> arguments, Map place = [:]) {
-    Map farm = null
-    boolean good = false
-    boolean ended = false
-    stage('Plan') {
-        slipwayNode(o.label) {
-            checkout(scm)
-            farm = slipwayPlan([distro: place.distro, distroUrl: place.distroUrl, store: o.store, state: o.state, labels: o.labels, sourceCredentials: o.sourceCredentials, arguments: arguments])
-            // Nothing to do: the same agent ends it.
-            ended = !farm.architectures && farm.state.isEmpty() && (!o.publish || !farm.channel || !o.publishLabel)
-            if (ended) { good = finish(o, farm) }
+    // Agents that can't do what is asked are known here from the plan on.
+    Map run = [farm: null, good: false, ended: false, fault: '', summary: [], avoided: [:]]
+    def broken = null
+    try {
+        stage('Plan') { plan(o, arguments, place, run) }
+        if (run.farm != null && !run.ended) {
+            build(o, run)
+            slipwayNode(o.publishLabel ?: o.label, run.avoided) { finish(o, run) }
         }
-        slipwayPlan.others(farm, o.labels, o.state)
+    } catch (e) {
+        broken = e
+        lastWords(o, run, e)
     }
-    if (!ended) {
-        stage('Build and test') {
-            timeout(time: o.hours, unit: 'HOURS') { slipwayBuild(farm, [lanes: o.lanes, state: o.state, arguments: o.arguments]) }
-        }
-        slipwayNode(o.publishLabel ?: o.label) { good = finish(o, farm) }
-    }
-    if (!good && o.notify) { mail(to: o.notify, subject: "${currentBuild.fullDisplayName}: ${currentBuild.description}".toString(), body: env.BUILD_URL ?: '') }
-    if (!good) { currentBuild.result = 'FAILURE' }
-    return good
+    slipwayNotify(notify: o.notify, maintainers: o.notifyMaintainers, good: run.good, summary: run.summary)
+    if (broken != null) { throw broken }
+    if (run.fault) { error(run.fault) }
+    if (!run.good) { currentBuild.result = 'FAILURE' }
+    return run.good
 }
 
-boolean finish(Map o, Map farm) {
+void plan(Map o, List<String> arguments, Map place, Map run) {
+    boolean again = true
+    for (int i = 0; again && i < 5; i++) {
+        again = false
+        run.fault = ''
+        slipwayNode(o.label, run.avoided) {
+            try {
+                checkout(scm)
+                run.farm = slipwayPlan([distro: place.distro, distroUrl: place.distroUrl, store: o.store, state: o.state, labels: o.labels, sourceCredentials: o.sourceCredentials, arguments: arguments])
+                run.farm.bad = run.avoided
+                // Nothing to do: the same agent ends it.
+                run.ended = !run.farm.architectures && run.farm.state.isEmpty() && (!o.publish || !run.farm.channel || !o.publishLabel)
+                if (run.ended) { finish(o, run) }
+            } catch (hudson.AbortException e) {
+                run.fault = e.message
+                again = i < 4 && isAgentsFault(e.message)
+                if (again) {
+                    run.avoided.put((env.NODE_NAME ?: 'built-in').toString(), e.message)
+                    echo("slipway: the agent ${env.NODE_NAME} is avoided for the rest of this run: ${e.message}")
+                } else { unplanned(run) }
+            }
+        }
+    }
+    if (!run.fault) { slipwayPlan.others(run.farm, o.labels, o.state, run.avoided) }
+    else { run.farm = null }
+}
+
+/** The report of a run that has no plan; its own fault hides no other. */
+void unplanned(Map run) {
+    currentBuild.description = "${titleOf()}: planning failed: ${run.fault}".toString()
+    try {
+        run.summary = slipwayReport.unplanned(titleOf(), run.fault)
+    } catch (hudson.AbortException e) {
+        echo("slipway: no report could be made: ${e.message}")
+    }
+}
+
+/** What another agent may do where this one can't. */
+@NonCPS
+boolean isAgentsFault(String message) {
+    return message.contains('the agent has no node') || message.contains('[tool-missing]') || message.contains('[roots-refused]')
+}
+
+void build(Map o, Map run) {
+    stage('Build and test') {
+        long until = slipwayAgents.now() + o.hours * 3600000L
+        try {
+            timeout(time: o.hours, unit: 'HOURS') { slipwayBuild(run.farm, [lanes: o.lanes, state: o.state, arguments: o.arguments, hold: o.hold, agentMinutes: o.agentMinutes]) }
+        } catch (e) {
+            // An abort by people, or a newer build, goes on up.
+            if (slipwayAgents.now() < until) { throw e }
+            run.farm.ended = "the ${o.hours} hours that it may take were over".toString()
+        }
+    }
+}
+
+void finish(Map o, Map run) {
+    Map farm = run.farm
     boolean good = true
     String fault = ''
-    if (o.publish && farm.channel && !farm.place) {
+    // What did not come to its own end is published by the next run.
+    if (o.publish && farm.channel && !farm.namespace && !farm.ended) {
         stage('Publish') {
             lock("slipway ${farm.channel}".toString()) {
                 try {
@@ -40,8 +94,28 @@ boolean finish(Map o, Map farm) {
         }
     }
     stage('Report') {
-        good = slipwayReport(farm, [state: o.state]) && good
+        good = slipwayReport(farm, [state: o.state, fault: fault]) && good
+        run.summary = farm.summary
+        if (!good) { currentBuild.result = 'FAILURE' }
     }
+    run.good = good && !farm.ended
     if (fault) { echo(fault) }
-    return good
 }
+
+/** Whatever ended a run: a description, and a report of what is known where an agent can be had soon. */
+void lastWords(Map o, Map run, Object e) {
+    String reason = "${run.fault ?: e.message ?: e.toString()}".toString()
+    currentBuild.description = "${titleOf()}: ended: ${reason}".toString()
+    if (run.farm == null) { return }
+    run.farm.ended = "the build was ended: ${reason}".toString()
+    run.farm.stopped = true
+    try {
+        timeout(time: 10, unit: 'MINUTES') {
+            slipwayNode(o.label, run.avoided) { finish(o, run) }
+        }
+    } catch (f) {
+        echo("slipway: no report could be made: ${f.message}")
+    }
+}
+
+String titleOf() { return (env.CHANGE_ID ? env.JOB_NAME : env.TAG_NAME ?: env.BRANCH_NAME ?: env.JOB_NAME ?: 'run').toString() }

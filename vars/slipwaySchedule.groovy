@@ -4,9 +4,10 @@
  */
 @NonCPS
 Map read(String text, Map labels) {
-    Map farm = [architectures: [], labels: [], ready: [], idle: [], left: [], work: [], lanes: [], label: [], seconds: [], path: [], waits: [], dependents: [], state: [], hand: [:], tries: [:], done: 0, failed: 0, stopped: false]
+    Map farm = [architectures: [], labels: [], ready: [], idle: [], coming: [], left: [], work: [], lanes: [], tokens: [], label: [], seconds: [], path: [], waits: [], dependents: [], state: [],
+        batch: [:], looks: [:], tries: [:], lost: [:], strikes: [:], bad: [:], sound: [:], done: 0, failed: 0, stopped: false, ended: '']
     Map said = add(farm, text, labels)
-    for (String name : ['run', 'store', 'place', 'kind', 'channel']) { farm.put(name, said.get(name) ?: '') }
+    for (String name : ['run', 'store', 'namespace', 'kind', 'channel']) { farm.put(name, said.get(name) ?: '') }
     for (String other : words(said.get('architectures') ?: '')) { farm.architectures.add(other) }
     return farm
 }
@@ -53,7 +54,8 @@ int labelOf(Map farm, Map labels, String group) {
     String label = labels.get(part[0] + '-' + part[1]) ?: labels.get(part[0]) ?: labels.get(part[1]) ?: labels.get('*') ?: 'slipway && ' + part[1]
     if (!farm.labels.contains(label)) {
         farm.labels.add(label)
-        for (List none : [farm.ready, farm.idle]) { none.add([]) }
+        for (List none : [farm.ready, farm.idle, farm.coming]) { none.add([]) }
+        farm.tokens.add(-1)
         for (List none : [farm.left, farm.work, farm.lanes]) { none.add(0) }
     }
     return farm.labels.indexOf(label)

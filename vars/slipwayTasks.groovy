@@ -1,27 +1,96 @@
-/** What becomes of a run's tasks: ended, or put back. Jenkins does not interrupt these; see slipwayTasks.txt. */
+/** What becomes of a run's tasks: ended, or put back. Jenkins does not interrupt these methods; see slipwayTasks.txt. */
 
-/** The program's reply: a line for each task that came to its end. False where it did not come to its own end. */
+/**
+ * Takes the program's reply: a line for each task that came to its end. Gives what was wrong, or nothing where the program came to its
+ * own end. A call in which no task ended is the agent's fault where other tasks fare no better there, and the task's where it is the
+ * same task again and again.
+ */
 @NonCPS
-boolean settle(Map farm, String reply) {
-    boolean whole = false
-    for (String line : reply.split('\n')) {
+String record(Map farm, String lane, String agent, String reply) {
+    List all = lines(reply)
+    int ended = 0
+    for (String line : all) {
         if (line.matches('[0-9]+ [a-z]+')) {
             String[] word = line.split(' ')
             end(farm, word[0].toInteger(), ['built', 'cached', 'passed'].contains(word[1]))
+            ended = ended + 1
         }
-        whole = line == 'end'
     }
-    return whole
+    List left = running(farm, lane)
+    if (ended > 0 || all.contains('end')) { farm.strikes.remove(agent) }
+    if (all.contains('end')) {
+        putBack(farm, lane, false, '')
+        return ''
+    }
+    String fault = faultOf(reply)
+    if (ended > 0) {
+        putBack(farm, lane, true, fault)
+        return 'slipway work on ' + agent + ' ended too early: ' + fault
+    }
+    // -1: it did not get as far as a task.
+    int task = left.isEmpty() || !all.contains('ready') ? -1 : left[0]
+    List strikes = farm.strikes.get(agent) ?: []
+    strikes.add(task)
+    farm.strikes.put(agent, strikes)
+    boolean others = false
+    for (Integer other : strikes) { others = others || other != task || (other == -1 && strikes.size() > 1) }
+    putBack(farm, lane, task >= 0 && !others, fault)
+    if (!others) { return 'slipway work on ' + agent + ' ended without a result: ' + fault }
+    for (Integer other : strikes) {
+        if (other >= 0 && other != task) { farm.tries.put(other, Math.max(0, (farm.tries.get(other) ?: 0) - 1)) }
+    }
+    farm.strikes.remove(agent)
+    return slipwayAgents.avoid(farm, agent, 'calls ended there without a result: ' + fault)
 }
 
-/** What an agent that vanished, or a program that broke, had in hand may be taken again; after three times it counts as failed. */
 @NonCPS
-void putBack(Map farm, String lane, boolean counts) {
-    List hand = farm.hand.remove(lane) ?: []
-    for (Integer task : hand) {
-        if (farm.state[task] != 'running') { continue }
-        farm.tries.put(task, (farm.tries.get(task) ?: 0) + (counts ? 1 : 0))
-        if (farm.tries.get(task) < 3) { makeReady(farm, task) } else { end(farm, task, false) }
+List lines(String reply) {
+    List all = []
+    for (String line : reply.split('\n')) { all.add(line.trim()) }
+    return all
+}
+
+/** Why a call broke off, in a line. */
+@NonCPS
+String faultOf(String reply) {
+    String fault = ''
+    String code = ''
+    for (String line : lines(reply)) {
+        if (line.startsWith('fault ') && fault == '') { fault = line.substring(6) }
+        if (line.startsWith('exit ')) { code = line.substring(5) }
+    }
+    if (fault != '') { return fault }
+    if (code == '127') { return 'there is no node: apt-get install nodejs' }
+    return code == '' ? 'the agent lost the process' : 'it ended with ' + code
+}
+
+/** What a lane took and has not ended. */
+@NonCPS
+List running(Map farm, String lane) {
+    List left = []
+    for (Integer task : (farm.batch.get(lane) ?: [])) {
+        if (farm.state[task] == 'running') { left.add(task) }
+    }
+    return left
+}
+
+/**
+ * What an agent that vanished, or a program that broke, was to do may be taken again. Where it `counts`, the first of these was under
+ * way: three times, and it failed.
+ */
+@NonCPS
+void putBack(Map farm, String lane, boolean counts, String reason) {
+    List left = running(farm, lane)
+    farm.batch.remove(lane)
+    boolean first = counts
+    for (Integer task : left) {
+        int tries = (farm.tries.get(task) ?: 0) + (first ? 1 : 0)
+        first = false
+        farm.tries.put(task, tries)
+        if (tries < 3) { makeReady(farm, task) } else {
+            farm.lost.put(task, reason)
+            end(farm, task, false)
+        }
     }
 }
 
@@ -30,7 +99,7 @@ void end(Map farm, int task, boolean good) {
     if (task >= farm.state.size() || ['done', 'failed'].contains(farm.state[task])) { return }
     int label = farm.label[task]
     int place = farm.ready[label].indexOf(task)
-    // Another lane settled what waits here to be taken: it needs no agent any more.
+    // Another lane resolved what waits here to be taken: it needs no agent any more.
     if (place >= 0) { farm.ready[label].remove(place) }
     farm.state[task] = good ? 'done' : 'failed'
     farm.put(farm.state[task], farm.get(farm.state[task]) + 1)

@@ -160,18 +160,13 @@ describe('the example, from its repositories to packages that run', () => {
       page.on('pageerror', (e) => faults.push(e.message));
       page.on('console', (m) => m.type() === 'error' && faults.push(m.text()));
       await page.goto(`file://${join(folder, 'out/report.html')}`);
-      expect((await page.locator('#packages tbody b').allTextContents()).sort()).toEqual(all);
-      expect(await page.locator('#counts').textContent()).toBe('10 cached');
+      const shown = () => page.locator('#packages tbody tr:visible b').allTextContents();
+      expect((await shown()).sort()).toEqual(all);
+      expect((await page.locator('#counts').textContent())?.trim()).toBe('10 cached');
       await page.fill('#find', 'classic');
-      expect(await page.locator('#packages tbody b').allTextContents()).toEqual(['classic_math', 'classic_tool']);
-      await page.fill('#find', '');
-      await page.click('text=Graph');
-      expect(await page.locator('#graph .node').count()).toBe(10);
-      await page.locator('#graph .node', { hasText: 'acme_msgs' }).first().click();
-      // What it needs and what needs it stays; the Python package needs it only to run and counts too.
-      expect(await page.locator('#graph .node.dim').count()).toBe(1);
-      await page.click('text=Timeline');
-      expect(await page.locator('#timeline').textContent()).toBe('Nothing was built in this run.');
+      expect(await shown()).toEqual(['classic_math', 'classic_tool']);
+      await page.goto(`file://${join(folder, 'out/graph-mini_bookworm-amd64.svg')}`);
+      expect(await page.locator('g').count()).toBe(8);
       expect(faults).toEqual([]);
     } finally {
       await browser.close();

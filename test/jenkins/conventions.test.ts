@@ -141,7 +141,20 @@ describe('the vars', () => {
         if (
           !own.has(word!) &&
           !names.includes(word!) &&
-          !['if', 'for', 'while', 'catch', 'return', 'switch', 'else', 'try', 'new', 'finally', 'body'].includes(word!)
+          ![
+            'if',
+            'for',
+            'while',
+            'catch',
+            'return',
+            'switch',
+            'else',
+            'try',
+            'new',
+            'finally',
+            'body',
+            'tell',
+          ].includes(word!)
         )
           used.add(word!);
     }

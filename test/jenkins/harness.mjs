@@ -82,7 +82,7 @@ export async function jenkins(folder, name, build) {
       home,
       vars: join(root, 'vars'),
       resources: join(root, 'resources'),
-      ...(build.trusted || build.simulated ? {} : { sandbox: join(here, 'harness/sandbox.txt') }),
+      ...(build.trusted || (build.simulated && !build.seeds) ? {} : { sandbox: join(here, 'harness/sandbox.txt') }),
       agents: build.agents.map((a) => ({ ...a, home: join(folder, 'agents', a.name) })),
     }),
   );
@@ -115,7 +115,7 @@ export async function jenkins(folder, name, build) {
   if (!existsSync(file)) throw new Error(`the harness broke: ${said}`);
   return {
     ...JSON.parse(readFileSync(file, 'utf8')),
-    log: readFileSync(join(home, 'log'), 'utf8'),
+    log: existsSync(join(home, 'log')) ? readFileSync(join(home, 'log'), 'utf8') : '',
     home,
     trace: existsSync(join(home, 'trace')) ? readFileSync(join(home, 'trace'), 'utf8') : '',
   };

@@ -32,9 +32,25 @@ interface Task {
   id: string;
   name: string;
   kind: string;
+  key?: string;
   state: string;
   reason: string;
   debs?: { name: string; sha256: string }[];
+}
+
+/** A new secret key with the passphrase `open sesame`, as text. */
+function signingKey(home: string): string {
+  mkdirSync(home, { mode: 0o700, recursive: true });
+  const gpg = (...args: string[]) =>
+    execFileSync(
+      'gpg',
+      ['--homedir', home, '--batch', '--pinentry-mode', 'loopback', '--passphrase', 'open sesame', ...args],
+      { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
+    );
+  gpg('--quick-generate-key', 'Acme releases', 'rsa3072', 'sign', 'never');
+  const secret = gpg('--armor', '--export-secret-keys');
+  execFileSync('gpgconf', ['--homedir', home, '--kill', 'all']);
+  return secret;
 }
 
 /**
@@ -43,12 +59,16 @@ interface Task {
  */
 describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", () => {
   let folder: string;
-  let agents: { name: string; labels: string }[];
+  let agents: { name: string; labels: string; env: Record<string, string> }[];
+  /** Of every nightly here: where it publishes, and with what. */
+  let publishes: string;
+  let credentials: Record<string, unknown>;
   let count = 0;
   const distro = (build: Record<string, unknown>) => {
     const { env, ...rest } = build;
     return jenkins(folder, `${++count}`, {
-      jenkinsfile: 'distroPipeline(lanes: 2)',
+      jenkinsfile: `distroPipeline(lanes: 2, ${publishes})`,
+      credentials,
       scmUrl: join(folder, 'distro'),
       scmRef: 'refs/heads/main',
       job: 'distro',
@@ -118,19 +138,21 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
     writeFileSync(join(d, '.gitignore'), 'repositories\nsrc\n.slipway\n');
     git(d, 'add', '.');
     git(d, 'commit', '-qm', 'distro');
-    agents = [
-      { name: 'one', labels: 'slipway amd64 linux' },
-      { name: 'two', labels: 'slipway amd64 linux' },
-    ];
-    for (const a of agents)
-      for (const job of ['distro', 'messages', 'robot'])
-        shareState(join(folder, 'agents', a.name, 'workspace', `${job}@tmp`, 'slipway'));
+    agents = ['one', 'two'].map((name) => ({
+      name,
+      labels: 'slipway amd64 linux',
+      // Each agent's user has a home of its own; the first agent alone has bases that other tests made.
+      env: { XDG_STATE_HOME: join(folder, 'agents', name, 'home') },
+    }));
+    shareState(join(folder, 'agents/one/home/slipway'));
+    publishes = `repository: '${join(folder, 'apt')}', signingKey: 'key', signingPassphrase: 'pass'`;
+    credentials = { key: { content: signingKey(join(folder, 'gpg')) }, pass: { secret: 'open sesame' } };
   });
   afterAll(() => discard(folder));
 
   let first: Built;
   it('a nightly builds, tests and publishes everything over two agents; the program survives being written out at every step', async () => {
-    first = await distro({ credentials: { key: { content: 'unused' } } });
+    first = await distro({});
     good(first);
     expect(first.description).toBe('main: 8 built, tests of 8 packages passed');
     expect(built(first)).toHaveLength(8);
@@ -140,10 +162,8 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
       readFileSync(join(first.home, 'junit/slipway-report/junit/mini/bookworm-amd64/acme_math.xml'), 'utf8'),
     ).toContain('<testcase classname="acme_math.angle" name="angle"');
     expect(JSON.stringify(first.properties)).toContain('H 1 * * *');
-    expect(
-      existsSync(join(folder, 'agents/one/workspace/distro/out/nightly/apt/dists/bookworm-mini/InRelease')) ||
-        existsSync(join(folder, 'agents/two/workspace/distro/out/nightly/apt/dists/bookworm-mini/InRelease')),
-    ).toBe(true);
+    expect(existsSync(join(folder, 'apt/nightly/apt/dists/bookworm-mini/InRelease'))).toBe(true);
+    expect(first.log).toContain('fetching the base system of bookworm (amd64) from the store');
   });
 
   it('makes the same bytes as slipway build on a laptop', async () => {
@@ -166,6 +186,22 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
     good(b);
     expect(b.description).toBe('main: 8 cached, tests of 8 packages passed');
     expect(b.log.match(/^Running on /gm)).toHaveLength(1);
+  });
+
+  it('an agent that knows nothing yet plans the same run: the base and every key are the same', async () => {
+    const keys = (b: Built) => Object.fromEntries(resultsOf(b).map((t) => [t.id, t.key]));
+    const b = await distro({
+      agents: [{ name: 'three', labels: 'slipway amd64', env: { XDG_STATE_HOME: join(folder, 'agents/three/home') } }],
+    });
+    good(b);
+    expect(b.description).toBe('main: 8 cached, tests of 8 packages passed');
+    expect(b.log).not.toContain('making the base system');
+    expect(keys(b)).toEqual(keys(first));
+    // The state of an agent is one folder, outside its workspaces.
+    expect(existsSync(join(folder, 'agents/three/home/slipway/bases'))).toBe(true);
+    expect(execFileSync('find', [join(folder, 'agents/three/workspace'), '-name', 'bases'], { encoding: 'utf8' })).toBe(
+      '',
+    );
   });
 
   it('a commit in a package repository builds and tests it with the rest as in the last nightly, publishes nothing, and triggers the nightly, coalesced', async () => {
@@ -233,11 +269,12 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
     git(d, 'checkout', '-q', 'main');
     // It asks for a key that there is not: a run that bound it would fail.
     const b = await distro({
-      jenkinsfile: 'distroPipeline(lanes: 2, signingKey: "none", publish: true)',
+      jenkinsfile: 'distroPipeline(lanes: 2, signingKey: "none", repository: "/nowhere", publish: true)',
       scmRef: 'refs/heads/settings',
       env: { CHANGE_ID: '3', CHANGE_TARGET: 'main', BRANCH_NAME: 'PR-3', BRANCH_IS_PRIMARY: '' },
     });
     expect(b.log).toContain('what this changes:');
+    expect(b.description).toMatch(/^pull request 3 into main: /);
     expect(b.log).not.toContain('{ (Publish)');
     expect(b.result, b.log).not.toBe('FAILURE');
   });
@@ -353,59 +390,33 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
   });
 
   it("a publication signs with a key from Jenkins' credentials, which is in no log and no file that stays", async () => {
-    const home = join(folder, 'gpg');
-    mkdirSync(home, { mode: 0o700 });
-    execFileSync(
-      'gpg',
-      [
-        '--homedir',
-        home,
-        '--batch',
-        '--pinentry-mode',
-        'loopback',
-        '--passphrase',
-        'open sesame',
-        '--quick-generate-key',
-        'Acme releases',
-        'rsa3072',
-        'sign',
-        'never',
-      ],
-      { stdio: 'ignore' },
-    );
-    const secret = execFileSync(
-      'gpg',
-      [
-        '--homedir',
-        home,
-        '--batch',
-        '--pinentry-mode',
-        'loopback',
-        '--passphrase',
-        'open sesame',
-        '--armor',
-        '--export-secret-keys',
-      ],
-      { encoding: 'utf8' },
-    );
-    execFileSync('gpgconf', ['--homedir', home, '--kill', 'all']);
     const b = await distro({
-      jenkinsfile: 'distroPipeline(lanes: 1, signingKey: "key", signingPassphrase: "pass", repository: "signed")',
-      credentials: { key: { content: secret }, pass: { secret: 'open sesame' } },
+      jenkinsfile: `distroPipeline(lanes: 1, signingKey: "key", signingPassphrase: "pass", repository: "${join(folder, 'signed')}")`,
     });
     good(b);
     expect(b.log).not.toContain('open sesame');
-    const keys = execFileSync('sh', ['-c', `find ${folder}/agents -path '*signed/nightly/apt/key.asc' | head -1`], {
-      encoding: 'utf8',
-    }).trim();
+    const keys = join(folder, 'signed/nightly/apt/key.asc');
     expect(execFileSync('gpg', ['--show-keys', keys], { encoding: 'utf8' })).toContain('Acme releases');
     expect(
       execFileSync(
         'sh',
-        ['-c', `grep -rl 'open sesame\\|PRIVATE KEY' ${folder}/agents ${folder}/store 2>/dev/null || true`],
+        [
+          '-c',
+          `grep -rl 'open sesame\\|PRIVATE KEY' ${folder}/agents ${folder}/store ${folder}/apt ${folder}/signed 2>/dev/null || true`,
+        ],
         { encoding: 'utf8' },
       ),
     ).toBe('');
+  });
+
+  it('a run that would publish without a key, or to a folder of an agent, is refused before anything is built', async () => {
+    const b = await distro({ jenkinsfile: 'distroPipeline(repository: "out")' });
+    expect(b.result).toBe('FAILURE');
+    expect(b.failure).toContain("this run publishes to 'out', which is another folder on each agent [publish-place]");
+    expect(b.failure).toContain("this run publishes the channel 'nightly', and no signing key is named [publish-key]");
+    expect(b.failure).toContain("distroPipeline(signingKey: 'ID')");
+    expect(b.log).not.toContain('base system');
+    good(await distro({ jenkinsfile: 'distroPipeline(publish: false)' }));
   });
 
   it('says what is wrong where options or the distro repository are wrong', async () => {

@@ -14,7 +14,7 @@ import { plan, validate } from './plan.ts';
 import { promote, rollback } from './promote.ts';
 import { prepare } from './farm/prepare.ts';
 import { publish, report } from './farm/finish.ts';
-import { settle, work } from './farm/work.ts';
+import { work } from './farm/work.ts';
 import { query } from './query.ts';
 import { simulate } from './simulate.ts';
 import { store } from './store.ts';
@@ -39,7 +39,6 @@ export const commands: Record<string, Command> = {
   serve,
   lock,
   prepare,
-  settle,
   work,
   publish,
   report,

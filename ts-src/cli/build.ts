@@ -350,7 +350,9 @@ async function finish(
     const verdict = verdicts.get(t.id);
     if (verdict) t.reason += `\n${verdict}`;
   }
-  showDiagnostics(await writeOutputs(plan, planned.distributions, platforms, runs, store, output, begun));
+  showDiagnostics(
+    await writeOutputs({ plan, distributions: planned.distributions, platforms, runs, store, output, begun }),
+  );
   await recordRun(session);
   const failed =
     results.some((t) => !isDone(t.state)) ||

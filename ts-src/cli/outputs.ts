@@ -3,58 +3,71 @@ import { join } from 'node:path';
 import { compare, warning, type Diagnostic } from '../model/diagnostics.ts';
 import type { Lockfile } from '../model/lockfile.ts';
 import type { DistributionInput, Plan } from '../model/plan.ts';
-import type { TaskResult, TestRecord } from '../model/result.ts';
+import type { TaskResult, TestCase, TestRecord } from '../model/result.ts';
 import { writeWhole } from '../io/files.ts';
 import { makeLock } from '../read/inputs.ts';
 import { renderLock } from '../render/lock.ts';
 import { tellingPart } from '../render/log.ts';
-import { renderReport } from '../render/report.ts';
+import { packageCases, renderJunit } from '../render/junit.ts';
+import { renderReport, type ReportTask } from '../render/report.ts';
 import type { Store } from '../store/store.ts';
 import { packageOf, type TaskGraph } from '../engine/task-graph.ts';
 
 export const resultsOf = (runs: readonly TaskGraph[]): TaskResult[] =>
   runs.flatMap((graph) => graph.results.filter((t) => t !== undefined));
 
+export interface Outputs {
+  plan: Plan;
+  distributions: readonly DistributionInput[];
+  platforms: Lockfile['platforms'];
+  runs: readonly TaskGraph[];
+  store: Store;
+  output: string;
+  begun: number;
+  /** What people call the run. */
+  title?: string;
+  /** What the report says beside the tasks. */
+  notes?: readonly string[];
+}
+
 /** Lock, results, report and JUnit files of a run. */
-export async function writeOutputs(
-  plan: Plan,
-  distributions: readonly DistributionInput[],
-  platforms: Lockfile['platforms'],
-  runs: readonly TaskGraph[],
-  store: Store,
-  output: string,
-  begun: number,
-): Promise<Diagnostic[]> {
+export async function writeOutputs(o: Outputs): Promise<Diagnostic[]> {
+  const { plan, runs, output } = o;
   const results = resultsOf(runs);
-  writeWhole(join(output, 'lock.yaml'), renderLock(makeLock(plan.stamp, locked(plan, distributions), platforms)));
+  const lock = renderLock(makeLock(plan.stamp, locked(plan, o.distributions), o.platforms));
+  writeWhole(join(output, 'lock.yaml'), lock);
   writeWhole(join(output, 'result.json'), `${JSON.stringify({ stamp: plan.stamp, results }, undefined, 1)}\n`);
-  writeWhole(
-    join(output, 'report.html'),
-    renderReport({
-      organization: plan.organization,
-      stamp: plan.stamp,
-      begun,
-      finished: Date.now(),
-      tasks: runs.flatMap((graph) =>
-        graph.results.flatMap((t, task) => {
-          if (!t) return [];
-          const p = packageOf(graph, task);
-          return [
-            {
-              ...t,
-              scope: graph.id,
-              buildType: p.buildType,
-              upstream: p.version,
-              repository: p.repository,
-              needs: t.kind === 'test' ? [p.name] : [...new Set([...p.build, ...p.run])],
-              tail: t.state === 'failed' && t.log ? tailOf(join(output, t.log)) : [],
-            },
-          ];
-        }),
-      ),
+  const title = `${plan.organization}: ${o.title ?? 'what was built'}`;
+  const [stamp, begun, finished] = [plan.stamp, o.begun, Date.now()];
+  const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
+  for (const [name, text] of Object.entries(files)) writeWhole(join(output, name), text);
+  return writeJunit(runs, o.store, output);
+}
+
+function reportTasks(runs: readonly TaskGraph[], output: string): ReportTask[] {
+  return runs.flatMap((graph) =>
+    graph.results.flatMap((t, task) => {
+      if (!t) return [];
+      const p = packageOf(graph, task);
+      return [
+        {
+          ...t,
+          scope: graph.id,
+          buildType: p.buildType,
+          upstream: p.version,
+          repository: p.repository,
+          needs: t.kind === 'test' ? [p.name] : [...new Set([...p.build, ...p.run])],
+          tail: t.state === 'failed' && t.log ? tailOf(join(output, t.log)) : [],
+        },
+      ];
     }),
   );
+}
+
+/** JUnit files: what tests wrote, and for each scope one with a case for each package, so that no run has none. */
+async function writeJunit(runs: readonly TaskGraph[], store: Store, output: string): Promise<Diagnostic[]> {
   const lost: Diagnostic[] = [];
+  let cases = 0;
   for (const graph of runs) {
     for (const record of graph.tests) {
       if (!record?.junit) continue;
@@ -67,8 +80,42 @@ export async function writeOutputs(
         );
       else writeWhole(join(output, 'junit', graph.id, `${record.package}.xml`), text, { sync: false });
     }
+    // Tests whose cases are in a file of their own count there.
+    const own = graph.results.flatMap((t, task) => (t && !graph.tests[task - graph.count]?.junit ? [t] : []));
+    cases += own.length;
+    const tail = (t: TaskResult) => (t.state === 'failed' && t.log ? tailOf(join(output, t.log)) : []);
+    if (own.length)
+      writeWhole(
+        join(output, 'junit', `${graph.id}.xml`),
+        renderJunit(graph.id.replaceAll('/', '.'), packageCases(own, tail)),
+        { sync: false },
+      );
   }
+  if (!cases) writePlanCase(output, 'nothing to do', undefined);
   return lost;
+}
+
+function writePlanCase(output: string, name: string, fault: string | undefined): void {
+  const result = fault === undefined ? 'passed' : 'failed';
+  const plan: TestCase = { suite: 'plan', name, seconds: 0, result, message: fault ?? '', output: '' };
+  writeWhole(join(output, 'junit/plan.xml'), renderJunit('slipway', [plan]));
+}
+
+/** The outputs of a run that could not be planned: why, as a page and as a failed test case. */
+export function writeUnplanned(output: string, title: string, fault: string): void {
+  const now = Date.now();
+  const notes = [`This run could not be planned:\n${fault}`];
+  const files = renderReport({
+    title: `${title}: not planned`,
+    stamp: '-',
+    begun: now,
+    finished: now,
+    notes,
+    tasks: [],
+  });
+  for (const [name, text] of Object.entries(files)) writeWhole(join(output, name), text);
+  writeWhole(join(output, 'result.json'), `${JSON.stringify({ fault, results: [] }, undefined, 1)}\n`);
+  writePlanCase(output, 'planned', fault);
 }
 
 function tailOf(log: string): string[] {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { error, sorted, type Diagnostic } from '../model/diagnostics.ts';
-import type { Distro } from '../model/distro.ts';
+import { error, sorted, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import type { Distro, Platform } from '../model/distro.ts';
 import type { Lockfile } from '../model/lockfile.ts';
 import { scopeId } from '../model/names.ts';
 import type { DistributionInput, Plan, PlannedPackage } from '../model/plan.ts';
@@ -10,7 +10,7 @@ import { matcher } from '../plan/globs.ts';
 import { archiveNames } from '../sandbox/archive-names.ts';
 import { ensureBase, hostProxy, type Base } from '../sandbox/base-system.ts';
 import type { Driver } from '../sandbox/driver.ts';
-import { storedBase, toldBase } from '../sandbox/stored-base.ts';
+import { sharedBase, storedBase, toldBase } from '../sandbox/stored-base.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { AptResolver, type Resolved } from '../sandbox/apt-resolver.ts';
 import { PackageBuilder } from './build/package-builder.ts';
@@ -127,12 +127,14 @@ export const ownArchitecture = (): string | undefined =>
 /**
  * `hinted`: what is kept of earlier runs is read at once; without it each task is asked for. `enters`: roots are
  * entered, for which this machine needs the bases and can take those of its own architecture alone; without it the
- * session tells of what others did.
+ * session tells of what others did. `sharesBases`: a base that the plan
+ * does not name is the store's, so that every machine computes the same keys.
  */
 export interface SessionOptions {
   driver: Driver;
   hinted?: boolean;
   enters?: boolean;
+  sharesBases?: boolean;
   limits: Limits;
   /** Is given lines for the user. */
   say: (line: string) => void;
@@ -191,6 +193,24 @@ export async function openSession(
   };
 }
 
+/** A base where the plan names none: one that the store's machines share where `sharesBases`, else this machine's. */
+function newBase(
+  input: RunInput,
+  options: SessionOptions,
+  store: Store,
+  of: { name: string; platform: Platform; id: string; log: string },
+  architecture: string,
+): Promise<Result<Base>> {
+  const { driver, say: progress } = options;
+  const { state, distroRoot } = input;
+  const pinned = input.lock?.platforms[of.id]?.base;
+  const { name, platform, log } = of;
+  const now = Date.now();
+  if (options.sharesBases)
+    return sharedBase({ driver, store, state, distroRoot, name, platform, architecture, now, log, progress, pinned });
+  return ensureBase(driver, state, distroRoot, name, platform, architecture, now, log, progress, pinned);
+}
+
 /** Bases and system packages for every target that this machine can run, or tell of. */
 async function prepareScopes(
   input: RunInput,
@@ -226,18 +246,7 @@ async function prepareScopes(
           ? await toldBase(store, state, target.platform, input.bases[id]!)
           : planned
             ? await storedBase(options.driver, store, state, target.platform, target.architecture, planned, options.say)
-            : await ensureBase(
-                options.driver,
-                state,
-                input.distroRoot,
-                target.platform,
-                platform,
-                target.architecture,
-                Date.now(),
-                log,
-                options.say,
-                input.lock?.platforms[id]?.base,
-              );
+            : await newBase(input, options, store, { name: target.platform, platform, id, log }, target.architecture);
         if (!base.ok) {
           diagnostics.push(...base.diagnostics);
           continue;

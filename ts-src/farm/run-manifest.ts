@@ -46,6 +46,8 @@ export interface RunManifest {
   pipeline: RunPolicy;
   /** For people: what the run is of. */
   title: string;
+  /** For people: the run of the same name before this one that ended without a report. */
+  lostBefore: string | undefined;
   /** Packages of the repository that a package's pipeline is about, and those downstream of it; undefined elsewhere. */
   subject: { repository: string; own: string[]; downstream: string[] } | undefined;
   /** Of packages that a change is about: who is built with them in its root, in the whole distribution. */
@@ -99,6 +101,43 @@ export const isRunId = (text: string): boolean => /^\d{14}-[0-9a-f]{8}$/.test(te
 const bundleName = (id: string): string => `runs/${id}/bundle.gz`;
 const partName = (id: string, architecture: string): string => `runs/${id}/part-${architecture}.gz`;
 export const resultName = (id: string, task: number): string => `runs/${id}/results/${task}.json`;
+
+/** The last run of a name: which, and whether it came to its report. */
+interface OpenRun {
+  id: string;
+  begun: number;
+  /** Where people see it. */
+  url?: string | undefined;
+  ended: boolean;
+}
+
+const openName = (name: string): string => `runs/open/${namespaceName(name)}.json`;
+
+/** What names a run's line of runs: its channel, or of a change its part of the store. */
+const lineOf = ({ pipeline, untrusted, title }: Pick<RunManifest, 'pipeline' | 'untrusted' | 'title'>): string =>
+  pipeline.channel ?? untrusted ?? title;
+
+/** Notes that a run begins; says it where the one before was lost. */
+export async function noteRun(
+  store: Store,
+  run: Pick<RunManifest, 'id' | 'pipeline' | 'untrusted' | 'title' | 'begun'>,
+  url: string | undefined,
+): Promise<string | undefined> {
+  const name = openName(lineOf(run));
+  const before = await store.readJson<OpenRun>(name);
+  await store.writeJson(name, { id: run.id, begun: run.begun, url, ended: false } satisfies OpenRun);
+  // A build that plans again, because its agent vanished, lost nothing.
+  if (!before || before.ended || (url !== undefined && before.url === url)) return undefined;
+  const when = new Date(before.begun).toISOString().slice(0, 16).replace('T', ' ');
+  return `the run before, ${before.id} of ${when} UTC${before.url ? ` (${before.url})` : ''}, ended without a report: what it built and tested is taken from the store`;
+}
+
+/** Notes that a run has its report. */
+export async function closeRun(store: Store, run: RunManifest): Promise<void> {
+  const name = openName(lineOf(run));
+  const open = await store.readJson<OpenRun>(name);
+  if (open?.id === run.id) await store.writeJson(name, { ...open, ended: true } satisfies OpenRun);
+}
 
 const packed = (value: unknown): Buffer => gzipSync(JSON.stringify(value), { level: 1 });
 

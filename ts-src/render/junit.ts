@@ -1,4 +1,5 @@
-import type { TestCase } from '../model/result.ts';
+import type { TaskResult, TestCase } from '../model/result.ts';
+import { escapeMarkup as escape } from './markup.ts';
 
 /** One JUnit file, as Jenkins' junit step reads it; a flaky case is a passed one whose output tells of its failure. */
 export function renderJunit(name: string, cases: readonly TestCase[]): string {
@@ -33,11 +34,19 @@ export function renderJunit(name: string, cases: readonly TestCase[]): string {
 
 const firstLine = (text: string): string => text.trim().split('\n')[0]!.slice(0, 200);
 
-/** What XML 1.0 can't hold at all is left out. */
-const escape = (text: string): string =>
-  text
-    .replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '')
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;');
+/** A run's packages as test cases: whoever reads JUnit sees each of them, whether it has tests or not. */
+export function packageCases(results: readonly TaskResult[], tail: (t: TaskResult) => string[]): TestCase[] {
+  return results.map((t) => ({
+    suite: t.name,
+    name: t.kind === 'test' ? 'tests' : 'build',
+    seconds: t.started !== undefined && t.finished !== undefined ? (t.finished - t.started) / 1000 : 0,
+    result:
+      t.state === 'failed'
+        ? 'failed'
+        : t.state === 'stopped' || t.state === 'blocked' || t.state === 'waiting'
+          ? 'skipped'
+          : 'passed',
+    message: t.reason,
+    output: tail(t).join('\n'),
+  }));
+}

@@ -2,6 +2,10 @@ import client from '../../resources/templates/report.client';
 import css from '../../resources/templates/report.css';
 import page from '../../resources/templates/report.mustache';
 import type { TaskResult } from '../model/result.ts';
+import { escapeMarkup } from './markup.ts';
+import { renderNeeds, renderTimeline } from './pictures.ts';
+import { byState, stateStyles, taskStates } from './states.ts';
+import { duration } from './summary.ts';
 import { renderTemplate } from './template.ts';
 
 export interface ReportTask extends TaskResult {
@@ -13,18 +17,70 @@ export interface ReportTask extends TaskResult {
   tail: string[];
 }
 export interface Report {
-  organization: string;
+  title: string;
   stamp: string;
   begun: number;
   finished: number;
+  /** What people should know beside the tasks, a line each. */
+  notes: readonly string[];
   tasks: ReportTask[];
 }
 
-/** One page that needs no server: the data are in it, and what came from outside reaches the page as text alone. */
-export function renderReport(report: Report): string {
-  const data = JSON.stringify(report)
-    .replaceAll('<', '\\u003c')
-    .replaceAll('\u2028', '\\u2028')
-    .replaceAll('\u2029', '\\u2029');
-  return renderTemplate(page, { title: `${report.organization}: what was built`, css, client, data });
+/**
+ * A page that needs no server and no script, with its style and pictures in files beside it, as a content security
+ * policy without inline parts asks for. Files by name. All that comes from outside is escaped.
+ */
+export function renderReport(report: Report): Record<string, string> {
+  const { tasks } = report;
+  const scopes = [...new Set(tasks.map((t) => t.scope))];
+  const timeline = renderTimeline(tasks);
+  const pictures = [
+    ...(timeline === undefined ? [] : [{ name: 'Timeline', file: 'timeline.svg', content: timeline }]),
+    ...scopes.map((scope) => ({
+      name: `What needs what: ${scope}`,
+      file: `graph-${scope.replace(/[^A-Za-z0-9.-]+/g, '_')}.svg`,
+      content: renderNeeds(tasks.filter((t) => t.scope === scope)),
+    })),
+  ];
+  const log = (t: ReportTask) => (t.log === undefined ? [] : [{ href: escapeMarkup(encodeURI(t.log)) }]);
+  const html = renderTemplate(page, {
+    title: escapeMarkup(report.title),
+    when: `${new Date(report.begun).toISOString().replace('T', ' ').slice(0, 19)} UTC, ${duration(report.finished - report.begun)}, stamp ${escapeMarkup(report.stamp)}`,
+    counts: taskStates.flatMap((state) => {
+      const count = tasks.filter((t) => t.state === state).length;
+      return count ? [{ state, count: String(count) }] : [];
+    }),
+    notes: report.notes.map((text) => ({ text: escapeMarkup(text) })),
+    pictures: pictures.map(({ name, file }) => ({ name: escapeMarkup(name), file: escapeMarkup(file) })),
+    failures: tasks
+      .filter((t) => t.state === 'failed')
+      .map((t) => ({
+        id: escapeMarkup(t.kind === 'test' ? `tests of ${t.id}` : t.id),
+        name: escapeMarkup(t.name),
+        reason: escapeMarkup(t.reason),
+        tail: t.tail.length ? [{ text: escapeMarkup(t.tail.join('\n')) }] : [],
+        log: log(t),
+      })),
+    rows: tasks
+      .map((t, i) => ({ t, i }))
+      .sort((a, b) => byState(a.t.state, b.t.state) || a.i - b.i)
+      .map(({ t }) => ({
+        state: t.state,
+        name: escapeMarkup(t.name),
+        what: escapeMarkup(t.kind === 'test' ? `tests of ${t.name}` : t.name),
+        scope: escapeMarkup(t.scope),
+        details: escapeMarkup(t.kind === 'test' ? '' : `, ${t.buildType}, ${t.repository}`),
+        version: escapeMarkup(t.version ?? t.upstream),
+        time: t.started !== undefined && t.finished !== undefined ? duration(t.finished - t.started) : '',
+        reason: escapeMarkup(t.reason),
+        log: log(t),
+        files: escapeMarkup((t.debs ?? []).map((d) => `${d.name} (${Math.ceil(d.size / 1024)} KiB)`).join(' ')),
+      })),
+  });
+  return {
+    'report.html': html,
+    'report.css': css + stateStyles(),
+    'report.js': client,
+    ...Object.fromEntries(pictures.map((p) => [p.file, p.content])),
+  };
 }

@@ -59,6 +59,7 @@ export function renderHeadline(
   results: readonly TaskResult[],
   faults: number,
   abi: readonly string[] = [],
+  more: readonly string[] = [],
 ): string {
   const count = (kind: TaskResult['kind'], ...states: TaskState[]) =>
     results.filter((t) => t.kind === kind && states.includes(t.state)).length;
@@ -85,6 +86,7 @@ export function renderHeadline(
     ...(count('test', 'passed', 'cached')
       ? [`tests of ${plural(count('test', 'passed', 'cached'), 'package')} passed`]
       : []),
+    ...more,
     ...(abi.length
       ? [`ABI of ${abi.slice(0, 3).join(', ')}${abi.length > 3 ? ` and ${abi.length - 3} more` : ''} changes`]
       : []),

@@ -31,6 +31,19 @@ export interface Base {
   sources: string;
 }
 
+/** What makes a base, and the digest of it: two machines with the same digest want the same base. */
+export function wantedBase(
+  distroRoot: string,
+  platform: Platform,
+  architecture: string,
+): { sources: ReturnType<typeof baseSources> & { underlays: ReturnType<typeof underlaySources> }; wanted: string } {
+  const sources = { ...baseSources(platform, distroRoot), underlays: underlaySources(platform, distroRoot) };
+  const wanted = sha256(
+    JSON.stringify([platform.os, platform.release, architecture, platform.include, sources.lines, sources.underlays]),
+  );
+  return { sources, wanted };
+}
+
 /**
  * The base of a platform: the one at hand while it is younger than the platform's `renew_days`, else made by
  * mmdebstrap. Two runs that want it at once make it once.
@@ -52,10 +65,7 @@ export async function ensureBase(
     realpathSync(join(state, 'bases')),
     `${name}-${architecture}${driver.name === 'docker' ? '-docker' : ''}`,
   );
-  const sources = { ...baseSources(platform, distroRoot), underlays: underlaySources(platform, distroRoot) };
-  const wanted = sha256(
-    JSON.stringify([platform.os, platform.release, architecture, platform.include, sources.lines, sources.underlays]),
-  );
+  const { sources, wanted } = wantedBase(distroRoot, platform, architecture);
   const current = (): Base | undefined => {
     const base = readJson<Base & { wanted: string }>(join(folder, 'current.json'));
     if (!base || base.wanted !== wanted || !exists(join(base.root, 'var/lib/dpkg/status')) || !exists(base.lists))

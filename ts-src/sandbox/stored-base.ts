@@ -5,8 +5,10 @@ import type { StoredFile } from '../model/result.ts';
 import { exists, readJson, sha256File, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { run } from '../io/process.ts';
-import { prepareBase, type Base } from './base-system.ts';
+import { ensureBase, prepareBase, wantedBase, type Base } from './base-system.ts';
+import type { Platform } from '../model/distro.ts';
 import type { Driver } from './driver.ts';
+import { newScratch } from './scratch.ts';
 import type { Store } from '../store/store.ts';
 
 /** A base in the store: its tar (packed), its lists, and what apt was already asked about it. */
@@ -162,4 +164,72 @@ export async function storedBase(
     },
     () => progress(`waiting for another slipway that fetches the base of ${platform}`),
   );
+}
+
+/** Which base machines take for a platform, or for the digest that a lock pins. */
+interface SharedBase {
+  digest: string;
+  archive: string;
+  made: number;
+}
+
+const sharedName = (digest: string): string => `bases/shared/${digest}.json`;
+
+export interface BaseRequest {
+  driver: Driver;
+  store: Store;
+  state: string;
+  distroRoot: string;
+  name: string;
+  platform: Platform;
+  architecture: string;
+  now: number;
+  log: string;
+  progress: (text: string) => void;
+  /** The digest that a lock asks for. */
+  pinned: string | undefined;
+}
+
+/**
+ * The base of a platform that all machines of a store share: the store's while it is younger than `renew_days`, else
+ * made here and kept there. Of machines that make one at the same time the first decides, so keys are the same on all.
+ */
+export async function sharedBase(request: BaseRequest): Promise<Result<Base>> {
+  const { driver, store, state, name, platform, architecture, progress, pinned } = request;
+  const { wanted } = wantedBase(request.distroRoot, platform, architecture);
+  const young = (base: SharedBase): boolean =>
+    pinned === undefined ? request.now / 1000 - base.made < platform.renew_days * 86400 : base.digest === pinned;
+  const pointer = sharedName(pinned ?? wanted);
+  const fetch = async (shared: SharedBase | undefined): Promise<Base | undefined> => {
+    if (!shared || !young(shared)) return undefined;
+    const base = await storedBase(driver, store, state, name, architecture, shared, progress);
+    return base.ok ? base.value : undefined;
+  };
+  const there = await fetch(await store.readJson<SharedBase>(pointer));
+  if (there) return good(there);
+  const made = await ensureBase(
+    driver,
+    state,
+    request.distroRoot,
+    name,
+    platform,
+    architecture,
+    request.now,
+    request.log,
+    progress,
+    pinned,
+  );
+  if (!made.ok) return made;
+  const { digest, archive, made: when } = made.value;
+  await keepBase(store, made.value, newScratch(state));
+  for (const target of new Set([pointer, sharedName(digest)])) {
+    const { value, tag } = await store.readTagged<SharedBase>(target);
+    const first = target === pointer && value?.made !== when ? await fetch(value) : undefined;
+    if (first) return good(first);
+    if (value && target !== pointer) continue;
+    if (await store.replaceJson(target, { digest, archive, made: when } satisfies SharedBase, tag)) continue;
+    const other = target === pointer ? await fetch(await store.readJson<SharedBase>(target)) : undefined;
+    if (other) return good(other);
+  }
+  return made;
 }

@@ -31,6 +31,10 @@ public final class Harness {
     static long largest;
     static int serialisations;
 
+    /** How many times quicker than ours the clock of scripts and timeouts runs. */
+    static long speed = 1;
+    static final long begun = System.currentTimeMillis();
+    static long clock() { return begun + (now() - (simulated != null ? 0 : begun)) * speed; }
     static long now() { return simulated != null ? virtualNow : System.currentTimeMillis(); }
     static void log(String text) { Program.current.logBytes += text.getBytes(StandardCharsets.UTF_8).length; if (keepLog) { logFile.print(text); logFile.flush(); } }
 
@@ -49,6 +53,7 @@ public final class Harness {
         hurry = ((Number) request.getOrDefault("hurry", 1)).longValue();
         credentials = (Map<String, Object>) request.getOrDefault("credentials", new HashMap<>());
         folderProperties = (Map<String, Object>) request.getOrDefault("folderProperties", new HashMap<>());
+        speed = ((Number) request.getOrDefault("speed", 1)).longValue();
         if (request.get("simulated") != null) { simulated = new Simulated((Map<String, Object>) request.get("simulated")); keepLog = false; }
         if (request.get("sandbox") != null) sandbox = new Sandbox((String) request.get("sandbox"));
         int checkEvery = ((Number) request.getOrDefault("checkEvery", 1)).intValue();
@@ -59,15 +64,44 @@ public final class Harness {
         for (Map<String, Object> a : (List<Map<String, Object>>) request.get("agents")) p.agents.add(new Program.Agent((String) a.get("name"), new LinkedHashSet<>(Arrays.asList(((String) a.get("labels")).split(" "))), (String) a.get("home"), new LinkedHashMap<>((Map<String, String>) a.getOrDefault("env", new HashMap<>()))));
         ((Map<String, Object>) request.getOrDefault("env", new HashMap<>())).forEach((k, v) -> p.buildEnv.put(k, v.toString()));
         p.build.fullDisplayName = jobFolder + " #1";
+        if (request.get("previous") != null) { p.build.previousBuild = new Program.Build(); p.build.previousBuild.result = (String) request.get("previous"); }
         load(p, true);
+        if (request.get("seeds") != null) { seeds((List<Number>) request.get("seeds"), (Map<String, Object>) request.get("simulated"), p); return; }
         p.startRoot((Script) p.vars.remove("Jenkinsfile"));
         new Harness().loop(events, checkEvery);
+        finish();
+    }
+
+    /** Runs the same build once for each seed from the first to the last: branches switch, and agents fail, as it says. */
+    private static void seeds(List<Number> range, Map<String, Object> plan, Program model) throws Exception {
+        Map<String, Class<?>> classes = new LinkedHashMap<>();
+        model.vars.forEach((name, script) -> classes.put(name, script.getClass()));
+        List<Object> faults = new ArrayList<>();
+        for (long seed = range.get(0).longValue(); seed <= range.get(1).longValue(); seed++) {
+            Safepoints.random = new Random(seed);
+            simulated = new Simulated(plan);
+            virtualNow = 0;
+            Program p = new Program();
+            Program.current = p;
+            p.build.fullDisplayName = "seed " + seed;
+            for (Program.Agent a : model.agents) p.agents.add(new Program.Agent(a.name, a.labels, a.home, a.env));
+            for (Map.Entry<String, Class<?>> c : classes.entrySet()) p.vars.put(c.getKey(), c.getValue().getDeclaredConstructor().newInstance());
+            p.startRoot((Script) p.vars.remove("Jenkinsfile"));
+            String fault = null;
+            try { new Harness().loop(new ArrayList<>(), 0); if (p.failure != null) fault = p.failure.toString(); }
+            catch (Exception e) { fault = e.toString(); }
+            if (fault != null) faults.add(Arrays.asList(seed, fault));
+        }
+        Files.write(Paths.get(home, "result.json"), JsonOutput.toJson(Collections.singletonMap("faults", faults)).getBytes(StandardCharsets.UTF_8));
+        System.exit(0);
     }
 
     /** Compiles the vars and the Jenkinsfile as the Pipeline plugin does; instances only for a new program. */
     static ClassLoader load(Program p, boolean fresh) throws Exception {
         CompilerConfiguration c = new CompilerConfiguration();
-        c.addCompilationCustomizers(new ImportCustomizer().addImports("com.cloudbees.groovy.cps.NonCPS"), sandbox != null ? new SandboxedTransformer() : new CpsTransformer());
+        CpsTransformer transformer = sandbox != null ? new SandboxedTransformer() : new CpsTransformer();
+        transformer.setConfiguration(new TransformerConfiguration().withSafepoint(Safepoints.class, "safepoint"));
+        c.addCompilationCustomizers(new ImportCustomizer().addImports("com.cloudbees.groovy.cps.NonCPS"), transformer);
         c.setScriptBaseClass(HarnessScript.class.getName());
         GroovyClassLoader loader = new GroovyClassLoader(Harness.class.getClassLoader(), c);
         File[] files = new File(varsFolder).listFiles((d, n) -> n.endsWith(".groovy"));
@@ -108,7 +142,9 @@ public final class Harness {
         while (!Program.current.lines.isEmpty()) {
             boolean moved = false;
             Program p = Program.current;
-            for (Program.Line l : new ArrayList<>(p.lines)) if (l.waiting == null && p.lines.contains(l)) { advance(l, checkEvery); moved = true; }
+            List<Program.Line> order = new ArrayList<>(p.lines);
+            if (Safepoints.random != null) Collections.shuffle(order, Safepoints.random);
+            for (Program.Line l : order) if (l.waiting == null && p.lines.contains(l)) { advance(l, checkEvery); moved = true; }
             for (Program.Line l : new ArrayList<>(p.lines)) {
                 Step s = l.waiting;
                 if (s == null) { moved = true; continue; }
@@ -120,7 +156,6 @@ public final class Harness {
             if (happen(events)) moved = true;
             if (!moved) { if (simulated != null) virtualNow = soonest(); else Thread.sleep(10); }
         }
-        finish();
     }
 
     /** The next moment at which something that waits for time goes on. */
@@ -128,6 +163,7 @@ public final class Harness {
         long next = Long.MAX_VALUE;
         for (Program.Line l : Program.current.lines) {
             Step s = l.waiting;
+            if (s instanceof Step.Timeout && !((Step.Timeout) s).over) next = Math.min(next, ((Step.Timeout) s).until);
             if (s instanceof Step.Sleep) next = Math.min(next, ((Step.Sleep) s).until);
             if (s instanceof Step.Sh) next = Math.min(next, ((Step.Sh) s).deadline);
             if (s instanceof Step.Node && ((Step.Node) s).ready > 0) next = Math.min(next, ((Step.Node) s).ready);
@@ -149,6 +185,8 @@ public final class Harness {
             try { o = l.continuable.run0(feed, Continuable.categories); } finally { if (sandbox != null) sandbox.unregister(); }
             groovyNanos += System.nanoTime() - begun;
             if (l.continuable.isResumable()) {
+                // Other branches go on before this one.
+                if (o.isSuccess() && o.getNormal() == Safepoints.SWITCH) { l.feed = new Outcome(null, null); return; }
                 if (!o.isSuccess() || !(o.getNormal() instanceof StepCall)) throw new IllegalStateException("a line stopped without a step: " + o);
                 StepCall call = (StepCall) o.getNormal();
                 p.steps++;

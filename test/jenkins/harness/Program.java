@@ -27,14 +27,13 @@ final class Program implements Serializable {
         Agent(String name, Set<String> labels, String home, Map<String, String> env) { this.name = name; this.labels = labels; this.home = home; this.env = env; }
         boolean fits(String expression) {
             if (expression == null || expression.isEmpty()) return true;
-            for (String part : expression.split("&&")) if (!labels.contains(part.trim())) return false;
-            return true;
+            return new LabelExpression(expression, label -> label.equals(name) || labels.contains(label)).holds();
         }
     }
 
     /** currentBuild. */
     public static final class Build implements Serializable {
-        public String result; public String description; public String fullDisplayName;
+        public String result; public String description; public String fullDisplayName; public Build previousBuild;
         public void setResult(String r) { result = r; }
     }
 

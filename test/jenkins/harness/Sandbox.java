@@ -77,9 +77,12 @@ final class Sandbox extends GroovyInterceptor {
             if (!(args[0] == null || type.isInstance(args[0]) || type.isPrimitive() || type.isArray() || type == String.class || type == Boolean.class)) throw new SecurityException("Scripts not permitted to make " + type.getName() + " of " + args[0].getClass().getName());
             return super.onStaticCall(invoker, receiver, method, args);
         }
+        if (receiver == Safepoints.class) return super.onStaticCall(invoker, receiver, method, args);
         MetaMethod m = ((MetaClassImpl) GroovySystem.getMetaClassRegistry().getMetaClass(receiver)).getStaticMetaMethod(method, args);
         if (m == null) throw new SecurityException("No such static method found: " + receiver.getName() + " " + method);
         check("staticMethod " + m.getDeclaringClass().getTheClass().getName() + " " + method + types(m.getNativeParameterTypes()));
+        // The build's clock, which a test may hurry.
+        if (receiver == System.class && method.equals("currentTimeMillis")) return Harness.clock();
         return super.onStaticCall(invoker, receiver, method, args);
     }
 

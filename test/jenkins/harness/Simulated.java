@@ -6,20 +6,47 @@ final class Simulated {
     private final List<Number> seconds;
     private final long startMillis, stepMillis, idleMillis;
     private final Map<String, Long> warmUntil = new HashMap<>();
+    /** How often, of a thousand calls, something goes wrong; only with a seed. */
+    private final int trouble;
+    private final Set<Integer> running = new HashSet<>(), done = new HashSet<>();
     Simulated(Map<String, Object> m) {
         seconds = (List<Number>) m.get("seconds");
         startMillis = ((Number) m.getOrDefault("agentStart", 30000)).longValue();
         stepMillis = ((Number) m.getOrDefault("step", 350)).longValue();
+        trouble = ((Number) m.getOrDefault("trouble", 0)).intValue();
         idleMillis = ((Number) m.getOrDefault("agentIdle", 300000)).longValue();
     }
     /** What `slipway work` would print; null for other scripts. */
     String reply(String script) {
         if (!script.contains("'work'")) return script.contains("slipway") ? "" : null;
+        if (script.contains("'--check'")) return goesWrong() ? "fault not sound\nexit 1\n" : "ready\n";
         Matcher m = Pattern.compile("'--tasks' '([0-9,]+)'").matcher(script);
-        if (!m.find()) return null;
-        StringBuilder b = new StringBuilder();
-        for (String n : m.group(1).split(",")) b.append(n).append(" built\n");
-        return b.append("end\n").toString();
+        if (!m.find()) throw new IllegalStateException("slipway work was called without tasks: " + script);
+        StringBuilder b = new StringBuilder("ready\n");
+        List<Integer> ended = new ArrayList<>();
+        String[] numbers = m.group(1).split(",");
+        for (String n : numbers) {
+            if (running.contains(Integer.parseInt(n)) || done.contains(Integer.parseInt(n))) throw new IllegalStateException("task " + n + " was given out twice");
+            ended.add(Integer.parseInt(n));
+        }
+        if (goesWrong()) {
+            int how = Safepoints.random.nextInt(5);
+            if (how == 0) return VANISHED;
+            if (how == 1) return LOST;
+            if (how == 2) return "fault the store is gone\nexit 1\n";
+            if (how == 3) return "ready\n\nexit 137\n";
+            ended.subList(ended.size() / 2, ended.size()).clear();
+        }
+        for (int n : ended) b.append(n).append(" built\n");
+        running.addAll(ended);
+        return b.append(ended.size() == numbers.length ? "end\n\nexit 0\n" : "\nexit 137\n").toString();
+    }
+    /** The agent went away with the process; it came back without it. */
+    static final String VANISHED = "vanished", LOST = "lost";
+    private boolean goesWrong() { return Safepoints.random != null && Safepoints.random.nextInt(1000) < trouble; }
+    /** A reply reached the controller. */
+    void told(String reply) {
+        for (String l : reply.split("\n")) if (l.endsWith(" built")) { running.remove(Integer.parseInt(l.split(" ")[0])); done.add(Integer.parseInt(l.split(" ")[0])); }
     }
     long milliseconds(String reply) {
         long t = stepMillis;

@@ -171,6 +171,7 @@ abstract class Step implements Serializable {
             b.environment().putAll(c.env);
             b.environment().put("WORKSPACE", c.folder);
             b.environment().put("WORKSPACE_TMP", c.agent.home + "/workspace/" + Harness.jobFolder + "@tmp");
+            b.environment().put("BUILD_URL", "http://127.0.0.1:1/job/" + Harness.jobFolder + "/" + Paths.get(Harness.home).getFileName() + "/");
             b.environment().put("JENKINS_HARNESS_AGENT", c.agent.name);
             b.redirectErrorStream(true).redirectOutput(new File("/dev/null"));
             b.start();
@@ -178,7 +179,13 @@ abstract class Step implements Serializable {
         @Override void poll() throws Exception {
             if (canned != null) {
                 if (here().agent.offline) { fail(new Interrupted("Agent was removed", true)); return; }
-                if (Harness.now() >= deadline) { Harness.log(Harness.simulated.log(canned)); value(canned); }
+                if (Harness.now() >= deadline) {
+                    if (canned == Simulated.VANISHED) { fail(new Interrupted("Agent was removed", true)); return; }
+                    if (canned == Simulated.LOST) { fail(new AbortException("script returned exit code -1")); return; }
+                    Harness.log(Harness.simulated.log(canned));
+                    Harness.simulated.told(canned);
+                    value(canned);
+                }
                 return;
             }
             copyLog();
@@ -297,7 +304,7 @@ abstract class Step implements Serializable {
         long until; boolean over;
         @Override void start() {
             String unit = call.text("unit") == null ? "MINUTES" : call.text("unit");
-            until = Harness.now() + java.util.concurrent.TimeUnit.valueOf(unit).toMillis(((Number) call.arguments.get("time")).longValue());
+            until = Harness.now() + java.util.concurrent.TimeUnit.valueOf(unit).toMillis(((Number) call.arguments.get("time")).longValue()) / Harness.speed;
             body(here());
         }
         @Override void poll() throws Exception {

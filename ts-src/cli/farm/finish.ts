@@ -1,9 +1,10 @@
 import { readFileSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { isError } from '../../model/diagnostics.ts';
 import { isDone, type BriefRecord, type TaskResult } from '../../model/result.ts';
 import { writeWhole } from '../../io/files.ts';
 import { makeLock } from '../../read/inputs.ts';
+import { printable } from '../../render/diagnostics.ts';
 import { renderAbi } from '../../render/abi.ts';
 import { renderLock } from '../../render/lock.ts';
 import { tellingPart } from '../../render/log.ts';
@@ -14,20 +15,68 @@ import { endpointsOf } from '../../publish/endpoints.ts';
 import { repositorySettings } from '../../publish/rules.ts';
 import { keyFromEnvironment, keyOf } from '../../publish/signing.ts';
 import { compareBuilds, filesOfBuild } from '../../engine/compare-builds.ts';
-import { writeMessage, exit, writeOutput, showDiagnostics, type ValuesOf, defineCommand } from '../command.ts';
-import { judgeTests, resultsOf, writeOutputs } from '../outputs.ts';
+import {
+  writeMessage,
+  exit,
+  writeOutput,
+  showDiagnostics,
+  type Option,
+  type ValuesOf,
+  defineCommand,
+} from '../command.ts';
+import { judgeTests, resultsOf, writeOutputs, writeUnplanned } from '../outputs.ts';
 import { recordRun } from '../../engine/runs.ts';
 import type { TaskGraph } from '../../engine/task-graph.ts';
 import { type Session } from '../../engine/session.ts';
 import { limitsOf, runOptions } from '../run-options.ts';
 import { platformsOf } from '../../engine/system-lock.ts';
-import { lockName, resultName, applyShard, type Loaded } from '../../farm/run-manifest.ts';
+import { closeRun, lockName, resultName, applyShard, type Loaded } from '../../farm/run-manifest.ts';
+import { publishingFaults } from '../../farm/publishing.ts';
 import { farmOptions, openRun, untilStopped, type StoredResult } from './work.ts';
+
+/** What whoever dispatched the tasks knows, and the store does not. */
+interface Happened {
+  /** Why the run ended before all tasks were done. */
+  ended: string | undefined;
+  /** By number, tasks that were given up, and why. */
+  lost: ReadonlyMap<number, string>;
+  /** By name, agents that got no more tasks, and why. */
+  avoided: ReadonlyMap<string, string>;
+  /** What else went wrong. */
+  faults: readonly string[];
+}
+const nothing: Happened = { ended: undefined, lost: new Map(), avoided: new Map(), faults: [] };
+
+/** Text from outside as it may stand in one line. */
+const oneLine = (text: string): string => printable(text.split('\n')[0]!).slice(0, 400);
+
+function happenedIn(values: ReportValues): Happened {
+  const pairs = (name: 'lost' | 'avoided'): [string, string][] =>
+    (values[name] ?? []).map((text) => {
+      const [key = '', ...reason] = text.split('=');
+      return [oneLine(key), oneLine(reason.join('='))];
+    });
+  return {
+    ended: values.ended === undefined ? undefined : oneLine(values.ended),
+    lost: new Map(pairs('lost').map(([task, reason]) => [Number(task), reason])),
+    avoided: new Map(pairs('avoided')),
+    faults: values.fault === undefined ? [] : [oneLine(values.fault)],
+  };
+}
+
+/** The tasks of all parts of a run with their numbers. */
+const numbersOf = (session: Session, loaded: Loaded): { number: number; run: TaskGraph; task: number }[] =>
+  loaded.parts.flatMap((part) =>
+    part.tasks.flatMap(([id, task], i) => {
+      const run = session.graphs.find((graph) => graph.id === id);
+      return run ? [{ number: part.first + i, run, task }] : [];
+    }),
+  );
 
 /**
  * What agents did, told in the session: results and records of all tasks. Logs of what failed are brought to `output`.
  */
-async function gather(session: Session, loaded: Loaded, output: string): Promise<void> {
+async function gather(session: Session, loaded: Loaded, output: string, happened: Happened): Promise<void> {
   const { store } = session;
   for (const graph of session.graphs) {
     for (const part of loaded.parts) {
@@ -35,27 +84,25 @@ async function gather(session: Session, loaded: Loaded, output: string): Promise
     }
   }
   const there = new Set(await store.names(`runs/${loaded.bundle.id}/results`));
-  const numbers = loaded.parts
-    .flatMap((part) =>
-      part.tasks.map(([run, task], i) => ({
-        number: part.first + i,
-        run: session.graphs.find((graph) => graph.id === run),
-        task,
-      })),
-    )
-    .filter((t) => t.run && there.has(resultName(loaded.bundle.id, t.number)));
-  await store.many(numbers, async ({ number, run, task }) => {
+  const done = numbersOf(session, loaded).filter((t) => there.has(resultName(loaded.bundle.id, t.number)));
+  await store.many(done, async ({ number, run, task }) => {
     const kept = await store.readJson<StoredResult>(resultName(loaded.bundle.id, number));
     if (!kept) return;
-    if (run!.results[task]?.id === kept.result.id) run!.results[task] = kept.result;
+    if (run.results[task]?.id === kept.result.id) run.results[task] = kept.result;
     const { key } = kept.result;
-    if (key !== undefined && task < run!.count && isDone(kept.result.state)) run!.records[task] = await store.get(key);
-    if (key !== undefined && task >= run!.count) run!.tests[task - run!.count] = await store.getTest(key);
+    if (key !== undefined && task < run.count && isDone(kept.result.state)) run.records[task] = await store.get(key);
+    if (key !== undefined && task >= run.count) run.tests[task - run.count] = await store.getTest(key);
     if (kept.log && kept.result.log !== undefined && kept.result.state === 'failed') {
       const text = await store.readText(kept.log);
       if (text !== undefined) writeWhole(join(output, kept.result.log), text, { sync: false });
     }
   });
+  for (const { number, run, task } of numbersOf(session, loaded)) {
+    const result = run.results[task];
+    const reason = happened.lost.get(number);
+    if (reason !== undefined && result?.state === 'waiting')
+      Object.assign(result, { state: 'failed', reason: `three agents or calls ended in it: ${reason}` });
+  }
   for (const graph of session.graphs) {
     for (const t of graph.results) {
       if (t?.state !== 'waiting') continue;
@@ -70,7 +117,8 @@ async function gather(session: Session, loaded: Loaded, output: string): Promise
       );
       Object.assign(t, {
         state: 'stopped',
-        reason: because === undefined ? 'the run ended before it' : `'${because}' failed or was stopped`,
+        reason:
+          because === undefined ? (happened.ended ?? 'the run ended before it') : `'${because}' failed or was stopped`,
       });
     }
   }
@@ -103,7 +151,18 @@ An untrusted run publishes nothing.`,
         return exit.failed;
       }
       const output = outputOf(values);
-      await gather(session, loaded, output);
+      const lacking = publishingFaults({
+        channel: bundle.pipeline.channel,
+        places: bundle.distro.publish.to,
+        output: values.output === undefined ? undefined : output,
+        signed: secret !== undefined,
+        signingKey: bundle.distro.signing_key,
+      });
+      if (lacking.length) {
+        showDiagnostics(lacking);
+        return exit.failed;
+      }
+      await gather(session, loaded, output, nothing);
       const failed =
         resultsOf(session.graphs).some((t) => t.kind === 'build' && !isDone(t.state)) || bundle.faults.length > 0;
       if (failed && bundle.pipeline.strict) {
@@ -149,12 +208,29 @@ An untrusted run publishes nothing.`,
   },
 });
 
+const reportOptions = {
+  avoided: { type: 'string', multiple: true, value: 'AGENT=REASON', help: 'an agent that got no more tasks' },
+  lost: { type: 'string', multiple: true, value: 'TASK=REASON', help: 'a task that was given up, by its number' },
+  ended: { type: 'string', value: 'REASON', help: 'why the run ended before all was done' },
+  fault: { type: 'string', value: 'TEXT', help: 'what else went wrong, such as publishing' },
+  unplanned: { type: 'string', value: 'TEXT', help: 'without --run: why the run could not be planned' },
+  title: { type: 'string', value: 'TEXT', help: 'with --unplanned: what people call the run' },
+} as const satisfies Record<string, Option>;
+type ReportValues = ValuesOf<typeof reportOptions & typeof outputOption>;
+
 export const report = defineCommand({
   summary: 'gather what a prepared run came to: report, results, JUnit, lock, logs of failures',
   usage: 'report --run ID --store URI',
-  details: 'Standard output is one line for people. The exit code is 1 where anything failed.',
-  options: { ...farmOptions, ...runOptions, ...outputOption },
+  details: `Standard output is one line for people, then "failed NAME" and "maintainer ADDRESS" for each package that failed. The exit code is 1
+where anything failed.`,
+  options: {
+    ...farmOptions,
+    ...runOptions,
+    ...outputOption,
+    ...reportOptions,
+  },
   async run(values) {
+    if (values.unplanned !== undefined) return unplanned(values, values.unplanned);
     const limits = limitsOf('report', values);
     if (!limits) return exit.usage;
     const stop = untilStopped();
@@ -162,7 +238,7 @@ export const report = defineCommand({
     if (!opened) return exit.failed;
     const { session, loaded } = opened;
     try {
-      return await tell(session, loaded, outputOf(values));
+      return await tell(session, loaded, outputOf(values), happenedIn(values));
     } finally {
       await closeScratch(session.driver);
       stop.done();
@@ -170,9 +246,9 @@ export const report = defineCommand({
   },
 });
 
-async function tell(session: Session, loaded: Loaded, output: string): Promise<number> {
+async function tell(session: Session, loaded: Loaded, output: string, happened: Happened): Promise<number> {
   const { bundle } = loaded;
-  await gather(session, loaded, output);
+  await gather(session, loaded, output, happened);
   const results = resultsOf(session.graphs);
   const verdicts = await judgeTests(session.graphs, session.store, bundle.plan.stamp);
   for (const t of results) {
@@ -183,29 +259,94 @@ async function tell(session: Session, loaded: Loaded, output: string): Promise<n
   if (bundle.subject) tellBefore(session, loaded, before);
   const abi = bundle.untrusted === undefined ? [] : await tellAbi(session, loaded, before, output);
   const platforms = await platformsOf({ state: session.input.state, distro: bundle.distro }, session.graphs);
+  const notes = notesOf(loaded, happened);
   showDiagnostics(
-    await writeOutputs(
-      bundle.plan,
-      session.input.distributions,
+    await writeOutputs({
+      plan: bundle.plan,
+      distributions: session.input.distributions,
       platforms,
-      session.graphs,
-      session.store,
+      runs: session.graphs,
+      store: session.store,
       output,
-      bundle.begun,
-    ),
+      begun: bundle.begun,
+      title: bundle.title,
+      notes,
+    }),
   );
   await recordRun(session);
-  const tails = (t: TaskResult): string[] => (t.log === undefined ? [] : tellingPart(readLog(t.log)));
+  await closeRun(session.store, bundle);
+  const logs = new Map(results.flatMap((t) => (t.log === undefined ? [] : [[t.id, join(output, t.log)] as const])));
+  const tails = (t: TaskResult): string[] => tellingPart(readLog(logs.get(t.id) ?? ''));
+  for (const note of notes) writeMessage(`${note}\n`);
   writeMessage(
     renderSummary(
-      results.map((t) => (t.log === undefined ? t : { ...t, log: join(output, t.log) })),
+      results.map((t) => (t.log === undefined ? t : { ...t, log: shownLog(output, t.log) })),
       tails,
       Date.now() - bundle.begun,
     ),
   );
-  const failed = results.some((t) => !isDone(t.state)) || bundle.faults.length > 0;
-  writeOutput(renderHeadline(bundle.title, results, bundle.faults.length, abi));
+  const failed =
+    results.some((t) => !isDone(t.state)) ||
+    bundle.faults.length > 0 ||
+    happened.faults.length > 0 ||
+    happened.ended !== undefined;
+  writeOutput(
+    renderHeadline(bundle.title, results, bundle.faults.length, abi, [
+      ...(happened.ended === undefined ? [] : [`ended early: ${happened.ended}`]),
+      ...happened.faults,
+      ...[...happened.avoided.keys()].sort().map((agent) => `agent ${agent} avoided`),
+      ...(bundle.lostBefore ? ['the run before was lost'] : []),
+    ]),
+  );
+  writeOutput(factsOf(loaded, results));
   return failed ? exit.failed : exit.ok;
+}
+
+/** What people should know of a run beside its tasks. */
+const notesOf = ({ bundle }: Loaded, happened: Happened): string[] => [
+  ...(bundle.lostBefore ? [bundle.lostBefore] : []),
+  ...(happened.ended === undefined ? [] : [`the run ended before all was done: ${happened.ended}`]),
+  ...happened.faults,
+  ...[...happened.avoided].sort().map(([agent, reason]) => `the agent ${agent} got no more tasks: ${reason}`),
+];
+
+/** A log's place as people can open it: on Jenkins among the build's artifacts, else on this machine. */
+const shownLog = (output: string, log: string): string => {
+  const url = process.env.BUILD_URL;
+  const inside = relative(process.cwd(), join(output, log));
+  return url && /^https?:\/\/\S+\/$/.test(url) && !inside.startsWith('..')
+    ? `${url}artifact/${encodeURI(inside)}`
+    : join(output, log);
+};
+
+/** For whoever notifies people: what failed, and who maintains it. A change names nobody: it could name anybody. */
+function factsOf({ bundle, input }: Loaded, results: readonly TaskResult[]): string {
+  const failed = results.filter((t) => t.state === 'failed');
+  const maintainers = new Set(
+    bundle.untrusted === undefined
+      ? input.distributions.flatMap((d) =>
+          failed.flatMap((t) => d.packages.get(t.name)?.manifest.maintainers.flatMap((m) => m.email ?? []) ?? []),
+        )
+      : [],
+  );
+  return [
+    ...failed.map((t) => `failed ${t.kind === 'test' ? `tests of ${t.id}` : t.id}\n`),
+    ...[...maintainers]
+      .filter((m) => /^[\w.+-]+@[\w.-]+$/.test(m))
+      .sort()
+      .slice(0, 20)
+      .map((m) => `maintainer ${m}\n`),
+  ].join('');
+}
+
+/** The report of a run that has no plan: what was wrong, as people and Jenkins read it. */
+function unplanned(values: ReportValues, fault: string): number {
+  const output = outputOf(values);
+  const title = oneLine(values.title ?? 'run');
+  const text = printable(fault).slice(0, 20_000);
+  writeUnplanned(output, title, text);
+  writeOutput(`${title}: planning failed: ${oneLine(text)}\n`);
+  return exit.failed;
 }
 
 /** By package what the trusted store has of the last runs. */

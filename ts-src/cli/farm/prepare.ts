@@ -37,12 +37,13 @@ import {
 } from '../planning.ts';
 import { openSession, ownArchitecture, shareResolved, type RunInput } from '../../engine/session.ts';
 import { driverOf, limitsOf, runOptions } from '../run-options.ts';
-import { farmState } from './work.ts';
+import { farmOptions, farmState, prepareArchitecture } from './work.ts';
 import {
   distributionsOf,
   filesOf,
   lockName,
   newRunId,
+  noteRun,
   namespaceName,
   saveRunManifest,
   saveShard,
@@ -50,10 +51,19 @@ import {
   type RunManifest,
 } from '../../farm/run-manifest.ts';
 import { downstreamOf, repositoryOf } from '../../farm/changed-repository.ts';
+import { publishingFaults } from '../../farm/publishing.ts';
 import { keepSources, makeShard, scheduleOf } from '../../farm/shard.ts';
 
 const options = {
   ...distroOptions,
+  state: farmOptions.state,
+  run: {
+    type: 'string',
+    value: 'ID',
+    help: "a run that another machine planned: find out what it has to do on this machine's architecture",
+  },
+  namespace: farmOptions.namespace,
+  first: { type: 'string', value: 'N', help: 'with --run: how many tasks are known of other architectures' },
   ...selectionOptions,
   ...runOptions,
   'distro-url': {
@@ -97,6 +107,12 @@ const options = {
     help: 'take what is not overridden as the last good run of this channel had it (default with --change: nightly)',
   },
   channel: { type: 'string', value: 'NAME', help: 'publish there (default: as the tracks of distro.yaml say)' },
+  publish: {
+    type: 'boolean',
+    help: 'the run will be published: --publish-to and a key are asked for before anything is built',
+  },
+  'publish-to': { type: 'string', value: 'DIR', help: 'where it will be published: a folder that agents share' },
+  signed: { type: 'boolean', help: 'whoever publishes it is given a signing key' },
   'no-test': { type: 'boolean', help: 'build only' },
   retest: { type: 'boolean', help: 'run tests again that failed before, though nothing changed' },
   'renew-base': { type: 'boolean', help: "make the platforms' base systems anew" },
@@ -111,12 +127,14 @@ export const prepare = defineCommand({
   usage: 'prepare [PACKAGE|GLOB ...]',
   details: `Pins every repository, finds what the store has already, puts sources and base systems into the store, and writes the schedule:
 numbered tasks, the most urgent first, each with what it waits for. \`slipway work\` does tasks of it on any machine that shares the
-store, \`slipway publish\` and \`slipway report\` end the run. Jenkins' steps call these; so can anything else that starts processes.`,
+store, \`slipway publish\` and \`slipway report\` end the run. With --run
+a machine of another architecture adds its tasks. Jenkins' steps call these; so can anything else that starts processes.`,
   options,
   run: runPrepare,
 });
 
 async function runPrepare(given: PrepareValues, packages: string[]): Promise<number> {
+  if (given.run !== undefined) return prepareArchitecture(given);
   const limits = limitsOf('prepare', given);
   if (!limits) return exit.usage;
   if (given.downstream !== undefined && !['none', 'direct', 'all'].includes(given.downstream)) {
@@ -124,12 +142,7 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
     return exit.usage;
   }
   useGitCredentials(process.env);
-  const found = await withDistro({
-    ...given,
-    ...(given.state === undefined && (process.env.SLIPWAY_STATE ?? process.env.WORKSPACE_TMP)
-      ? { state: farmState(given) }
-      : {}),
-  });
+  const found = await withDistro({ ...given, state: farmState(given) });
   if (!found.ok) {
     showDiagnostics(found.diagnostics);
     return exit.failed;
@@ -146,8 +159,7 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
     writeMessage('slipway prepare: --store is file:PATH or s3://BUCKET/PREFIX\n');
     return exit.usage;
   }
-  const text = (name: 'change' | 'branch' | 'tag' | 'request' | 'channel' | 'title' | 'output') =>
-    values[name] || undefined;
+  const text = (name: TextOption) => values[name] || undefined;
   const isChange = text('change') !== undefined;
   const pipeline: RunPolicy = isChange
     ? { kind: 'request', channel: undefined, locked: false, strict: false, keep: undefined }
@@ -157,6 +169,19 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
         values.primary === true ? true : undefined,
       );
   if (text('channel') !== undefined && pipeline.kind !== 'request') pipeline.channel = text('channel');
+  if (values.publish === true) {
+    const lacking = publishingFaults({
+      channel: pipeline.channel,
+      places: distro.publish.to,
+      output: text('publish-to'),
+      signed: values.signed === true,
+      signingKey: distro.signing_key,
+    });
+    if (lacking.length) {
+      showDiagnostics(lacking);
+      return exit.failed;
+    }
+  }
   // What a change makes is not trusted, whatever it is of: it lies in a place of its own.
   const place =
     pipeline.kind === 'request'
@@ -199,9 +224,10 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
       values['no-test'] !== true &&
       named &&
       (!subject || subject.own.includes(name) || subject.downstream.includes(name));
+    const [id, title, begun] = [newRunId(planned.plan.stamp), text('title') ?? titleOf(text), Date.now()];
     const bundle: RunManifest = {
       schema: 2,
-      id: newRunId(planned.plan.stamp),
+      id,
       plan: planned.plan,
       distro,
       files,
@@ -214,14 +240,16 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
       partial: isPartial(planned) || isChange,
       faults: all.filter(isError).map((d) => d.message),
       pipeline,
-      title: text('title') ?? text('tag') ?? text('branch') ?? 'run',
+      title,
+      lostBefore: await noteRun(store, { id, pipeline, untrusted: place, title, begun }, buildUrl()),
       subject,
       users,
       channel: { name: channel.name, held: channel.value.versions },
       architectures,
-      begun: Date.now(),
+      begun,
     };
     await saveRunManifest(store, bundle);
+    if (bundle.lostBefore) writeMessage(`${bundle.lostBefore}\n`);
     const tested = testedIn(bundle);
     const input: RunInput = {
       plan: planned.plan,
@@ -240,6 +268,7 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
       driver,
       limits,
       renewBase: values['renew-base'] === true,
+      sharesBases: true,
       signal: new AbortController().signal,
       channelVersion: heldIn(channel.value.versions),
       store,
@@ -264,7 +293,7 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
     for (const w of session.waiting) writeMessage(`${w}\n`);
     // What other architectures have to do is found out on a machine of theirs.
     const header =
-      `kind ${pipeline.kind}\nstore ${absoluteStore(storeUri, root)}\nchannel ${pipeline.channel ?? ''}\nplace ${place ?? ''}\narchitectures ${architectures.filter((a) => a !== own).join(' ')}\n`.replace(
+      `kind ${pipeline.kind}\nstore ${absoluteStore(storeUri, root)}\nchannel ${pipeline.channel ?? ''}\nnamespace ${place ?? ''}\narchitectures ${architectures.filter((a) => a !== own).join(' ')}\n`.replace(
         / +$/gm,
         '',
       );
@@ -321,6 +350,21 @@ interface Read {
   subject: RunManifest['subject'];
   difference: string | undefined;
   users: RunManifest['users'];
+}
+
+/** Where people see this run, on Jenkins. */
+function buildUrl(): string | undefined {
+  const url = process.env.BUILD_URL;
+  return url && /^https?:\/\/[\x21-\x7e]{1,500}$/.test(url) ? url : undefined;
+}
+
+type TextOption = 'change' | 'branch' | 'tag' | 'request' | 'target' | 'channel' | 'title' | 'output' | 'publish-to';
+
+/** What people call a run that was given no title. */
+function titleOf(text: (name: TextOption) => string | undefined): string {
+  const [request, target] = [text('request'), text('target')];
+  if (request !== undefined) return `pull request ${request}${target === undefined ? '' : ` into ${target}`}`;
+  return text('tag') ?? text('branch') ?? 'run';
 }
 
 /** The values with the distro repository at hand that `--distro-url` names. */

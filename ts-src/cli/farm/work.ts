@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { error } from '../../model/diagnostics.ts';
 import { scopeId } from '../../model/names.ts';
@@ -6,7 +7,7 @@ import type { Plan } from '../../model/plan.ts';
 import type { StoredFile, TaskResult } from '../../model/result.ts';
 import { exists, writeWhole } from '../../io/files.ts';
 import { renderEvent } from '../../render/summary.ts';
-import { missingTools } from '../../sandbox/doctor.ts';
+import { examine, missingTools } from '../../sandbox/doctor.ts';
 import { closeScratch, openScratch } from '../../sandbox/scratch.ts';
 import { heldIn } from '../../publish/channel.ts';
 import {
@@ -36,25 +37,32 @@ export interface StoredResult {
 export const farmOptions = {
   run: { type: 'string', value: 'ID', help: 'the run, as prepare named it' },
   store: { type: 'string', value: 'URI', help: 'the store, file:PATH or s3://BUCKET/PREFIX' },
-  place: { type: 'string', value: 'NAME', help: 'of an untrusted run: its place in the store, as prepare named it' },
+  namespace: {
+    type: 'string',
+    value: 'NAME',
+    help: 'of an untrusted run: its part of the store, as prepare named it',
+  },
   state: {
     type: 'string',
     value: 'DIR',
-    help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else beside Jenkins' workspace, else .slipway here)",
+    help: 'where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)',
   },
 } as const satisfies Record<string, Option>;
 
-type FarmValues = ValuesOf<typeof farmOptions & typeof runOptions>;
+export type FarmValues = ValuesOf<typeof farmOptions & typeof runOptions>;
 interface RetestValues {
   readonly retest?: boolean | undefined;
 }
 
-/** Where a machine of the farm keeps its state: not in a workspace, which checkouts clean. */
+/**
+ * Where a machine of the farm keeps its state: one folder for each user of a machine, outside workspaces, whatever the
+ * job.
+ */
 export const farmState = (values: Pick<FarmValues, 'state'>): string =>
   resolve(
-    values.state ??
-      process.env.SLIPWAY_STATE ??
-      (process.env.WORKSPACE_TMP ? join(process.env.WORKSPACE_TMP, 'slipway') : '.slipway'),
+    values.state ||
+      process.env.SLIPWAY_STATE ||
+      join(process.env.XDG_STATE_HOME || join(homedir(), '.local/state'), 'slipway'),
   );
 
 /**
@@ -62,6 +70,24 @@ export const farmState = (values: Pick<FarmValues, 'state'>): string =>
  * architecture.
  */
 export type Purpose = 'work' | 'publish' | 'report';
+
+/** The run that the options name; undefined after its faults were told. */
+async function loadNamed(verb: string, values: FarmValues): Promise<Loaded | undefined> {
+  if (values.run === undefined || values.store === undefined) {
+    writeMessage(`slipway ${verb}: --run and --store are needed\n`);
+    return undefined;
+  }
+  const loaded = await loadRun(
+    values.run,
+    values.store,
+    process.cwd(),
+    farmState(values),
+    values.namespace || undefined,
+  );
+  if (loaded.ok) return loaded.value;
+  showDiagnostics(loaded.diagnostics);
+  return undefined;
+}
 
 /** A run and a session on it, on this machine; undefined after its faults were told. */
 export async function openRun(
@@ -72,18 +98,10 @@ export async function openRun(
   purpose: Purpose,
   numbers?: readonly number[],
 ): Promise<{ loaded: Loaded; session: Session } | undefined> {
-  if (values.run === undefined || values.store === undefined) {
-    writeMessage(`slipway ${verb}: --run and --store are needed\n`);
-    return undefined;
-  }
-  const state = farmState(values);
-  const loaded = await loadRun(values.run, values.store, process.cwd(), state, values.place || undefined);
-  if (!loaded.ok) {
-    showDiagnostics(loaded.diagnostics);
-    return undefined;
-  }
-  const { store, bundle } = loaded.value;
-  const input = numbers ? { ...loaded.value.input, plan: planOf(loaded.value, numbers) } : loaded.value.input;
+  const loaded = await loadNamed(verb, values);
+  if (!loaded) return undefined;
+  const { store, bundle, state } = loaded;
+  const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
   const looked = join(state, `sound-${driver.name}`);
   if (purpose !== 'report' && !lately(looked)) {
@@ -100,6 +118,7 @@ export async function openRun(
     driver,
     limits,
     renewBase: false,
+    sharesBases: true,
     signal,
     store,
     hinted: numbers === undefined,
@@ -111,7 +130,7 @@ export async function openRun(
     await closeScratch(driver);
     return undefined;
   }
-  return { loaded: loaded.value, session };
+  return { loaded, session };
 }
 
 /**
@@ -150,17 +169,19 @@ export function untilStopped(): { signal: AbortSignal; done(): void } {
 export const work = defineCommand({
   summary: 'do tasks of a prepared run on this machine',
   usage: 'work --run ID --store URI --tasks N,N,...',
-  details: `What is done is in the store when this ends. On standard output a line for each task that came to its end: its number and what it
+  details: `What is done is in the store when this ends. On standard output "ready" when this machine can begin, then a line for each task that came to its end: its number and what it
 came to (built, cached, passed, failed, stopped); those too that this settled though they were not named: what the store has already.
 The last line is "end". The exit code is 0 also where a task failed.`,
   options: {
     ...farmOptions,
     ...runOptions,
     tasks: { type: 'string', value: 'N,N,...', help: 'numbers of the schedule' },
+    check: { type: 'boolean', help: 'do no task: only see whether this machine could' },
     retest: { type: 'boolean', help: 'run tests again that failed before' },
   },
   async run(values) {
     const limits = limitsOf('work', values);
+    if (limits && values.check === true) return check(values);
     if (!limits || values.tasks === undefined || !/^\d+(,\d+)*$/.test(values.tasks)) {
       if (limits) writeMessage('slipway work: --tasks takes numbers of the schedule, joined by commas\n');
       return exit.usage;
@@ -170,6 +191,7 @@ The last line is "end". The exit code is 0 also where a task failed.`,
     const opened = await openRun('work', values, limits, stop.signal, 'work', numbers);
     if (!opened) return exit.failed;
     const { session, loaded } = opened;
+    writeOutput('ready\n');
     try {
       return await doTasks(values, session, loaded, numbers, stop.signal);
     } finally {
@@ -178,6 +200,25 @@ The last line is "end". The exit code is 0 also where a task failed.`,
     }
   },
 });
+
+/** Whether this machine can do tasks of the run: it reaches the store, and has what builds need. */
+async function check(values: FarmValues): Promise<number> {
+  const loaded = await loadNamed('work', values);
+  if (!loaded) return exit.failed;
+  const { input } = loaded;
+  const systems = input.plan.scopes.flatMap((s) => s.targets.map((t) => t.os));
+  const findings = await examine(driverOf(values, loaded.state).name, systems);
+  showDiagnostics(
+    findings.map((f) =>
+      error('tool-missing', f.what, {
+        hint: f.fix ?? `apt-get install -y ${f.package ?? ''}    (slipway doctor tells more)`,
+      }),
+    ),
+  );
+  if (findings.length) return exit.failed;
+  writeOutput('ready\n');
+  return exit.ok;
+}
 
 function engineOf(
   values: RetestValues,
@@ -271,49 +312,40 @@ async function keepResult(
   await session.store.writeJson(resultName(id, number), kept);
 }
 
-export const settle = defineCommand({
-  summary: "find out what a prepared run has to do on this machine's architecture",
-  usage: 'settle --run ID --store URI --first N',
-  details:
-    'prepare does this for the architecture of its own machine. What comes out is that part of the schedule, its tasks numbered after those that others found.',
-  options: {
-    ...farmOptions,
-    ...runOptions,
-    first: { type: 'string', value: 'N', help: 'number of the first task: how many are known of other architectures' },
-    retest: { type: 'boolean', help: 'run tests again that failed before' },
-  },
-  async run(values) {
-    const limits = limitsOf('settle', values);
-    if (!limits || values.first === undefined || !/^\d{1,9}$/.test(values.first)) {
-      if (limits) writeMessage('slipway settle: --first takes the number of tasks that are known\n');
-      return exit.usage;
+/** What a run that another machine planned has to do on this machine's architecture. */
+export async function prepareArchitecture(
+  values: FarmValues & RetestValues & { readonly first?: string | undefined },
+): Promise<number> {
+  const limits = limitsOf('prepare', values);
+  if (!limits || values.first === undefined || !/^\d{1,9}$/.test(values.first)) {
+    if (limits) writeMessage('slipway prepare: with --run, --first takes the number of tasks that are known\n');
+    return exit.usage;
+  }
+  const stop = untilStopped();
+  const opened = await openRun('prepare', values, limits, stop.signal, 'work');
+  if (!opened) return exit.failed;
+  const { session, loaded } = opened;
+  try {
+    const architecture = session.graphs[0]?.target.architecture;
+    if (architecture === undefined) {
+      showDiagnostics([
+        error('run-missing', `the run ${loaded.bundle.id} has nothing for this machine's architecture`),
+      ]);
+      return exit.failed;
     }
-    const stop = untilStopped();
-    const opened = await openRun('settle', values, limits, stop.signal, 'work');
-    if (!opened) return exit.failed;
-    const { session, loaded } = opened;
-    try {
-      const architecture = session.graphs[0]?.target.architecture;
-      if (architecture === undefined) {
-        showDiagnostics([
-          error('run-missing', `the run ${loaded.bundle.id} has nothing for this machine's architecture`),
-        ]);
-        return exit.failed;
-      }
-      const { part, outlook } = await makeShard(
-        session,
-        architecture,
-        Number(values.first),
-        values.retest === true,
-        stop.signal,
-      );
-      await saveShard(session.store, loaded.bundle.id, part);
-      await shareResolved(session);
-      writeOutput(scheduleOf(session, loaded.bundle.id, part, outlook, session.input.distro.tests.stop_dependents));
-      return exit.ok;
-    } finally {
-      await closeScratch(session.driver);
-      stop.done();
-    }
-  },
-});
+    const { part, outlook } = await makeShard(
+      session,
+      architecture,
+      Number(values.first),
+      values.retest === true,
+      stop.signal,
+    );
+    await saveShard(session.store, loaded.bundle.id, part);
+    await shareResolved(session);
+    writeOutput(scheduleOf(session, loaded.bundle.id, part, outlook, session.input.distro.tests.stop_dependents));
+    return exit.ok;
+  } finally {
+    await closeScratch(session.driver);
+    stop.done();
+  }
+}

@@ -1,0 +1,43 @@
+import { error, type Diagnostic } from '../model/diagnostics.ts';
+
+/** What a run that publishes was told of it. */
+export interface PublishingPlan {
+  channel: string | undefined;
+  /** `publish.to` of distro.yaml; where it names none, the folder of the repository. */
+  places: readonly string[];
+  output: string | undefined;
+  /** The step that publishes has a key of its own. */
+  signed: boolean;
+  /** `signing_key` of distro.yaml. */
+  signingKey: string | undefined;
+}
+
+/**
+ * What a run on a farm lacks for publishing. A key made there, or a folder of a workspace, would be another one on each
+ * agent: what is missing is told before anything is built.
+ */
+export function publishingFaults({ channel, places, output, signed, signingKey }: PublishingPlan): Diagnostic[] {
+  if (channel === undefined) return [];
+  const faults: Diagnostic[] = [];
+  const named = places.length || output === undefined ? places : [output];
+  const apart = named.find((place) => !/^(?:\/|[a-z0-9+.-]+:\/)/.test(place));
+  if (!named.length || apart !== undefined)
+    faults.push(
+      error(
+        'publish-place',
+        apart === undefined
+          ? `this run publishes the channel '${channel}', and no repository is named`
+          : `this run publishes to '${apart}', which is another folder on each agent`,
+        {
+          hint: "publish.to in distro.yaml, or distroPipeline(repository: '/srv/apt'), names a place that the publishing agents share; publish: false builds only",
+        },
+      ),
+    );
+  if (!signed && signingKey === undefined)
+    faults.push(
+      error('publish-key', `this run publishes the channel '${channel}', and no signing key is named`, {
+        hint: "distroPipeline(signingKey: 'ID') names a file credential with the secret key; `signing_key` in distro.yaml names one of the publishing agents' own; publish: false builds only",
+      }),
+    );
+  return faults;
+}

@@ -1,0 +1,45 @@
+/** Tells people how a build ended, where they should know; see slipwayNotify.txt. */
+void call(Map given = [:]) {
+    Map o = slipwayOptions('slipwayNotify', [notify: null, maintainers: false, good: true, summary: []], given)
+    String before = resultBefore()
+    String state = !o.good ? (before == 'FAILURE' ? 'still failing' : 'failed') : (before == 'FAILURE' ? 'fixed' : '')
+    if (state == '') { return }
+    Map facts = [
+        state: state, name: currentBuild.fullDisplayName, description: currentBuild.description ?: '', url: env.BUILD_URL ?: '',
+        failed: after(o.summary, 'failed '), maintainers: after(o.summary, 'maintainer '),
+    ]
+    try {
+        if (o.notify instanceof Closure) {
+            Closure tell = o.notify
+            tell(facts)
+        } else { post(o, facts) }
+    } catch (e) {
+        // Nobody being told makes no good build bad.
+        echo("slipway: the notification failed: ${e.message}")
+    }
+}
+
+void post(Map o, Map facts) {
+    List to = o.notify ? [o.notify.toString()] : []
+    if (o.maintainers) { to.addAll(facts.maintainers) }
+    if (to.isEmpty()) { return }
+    mail(to: to.join(','), subject: "${facts.name} ${facts.state}: ${facts.description}".toString(), body: "${facts.url}\n\n${facts.failed.join('\n')}".toString())
+}
+
+/** How the last build ended that came to its own end. */
+String resultBefore() {
+    def earlier = currentBuild.previousBuild
+    for (int i = 0; i < 20 && earlier != null; i++) {
+        if (['SUCCESS', 'UNSTABLE', 'FAILURE'].contains(earlier.result)) { return earlier.result }
+        earlier = earlier.previousBuild
+    }
+    return ''
+}
+
+/** Of lines those that begin so, without it. */
+@NonCPS
+List after(List lines, String start) {
+    List found = []
+    for (String line : lines) { if (line.startsWith(start)) { found.add(line.substring(start.length())) } }
+    return found
+}
