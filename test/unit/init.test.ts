@@ -24,7 +24,9 @@ describe('slipway init', () => {
     expect(valid.status, valid.stderr).toBe(0);
     expect(slipway(root, 'plan').stdout).toContain('hello_robot');
     // What README shows.
-    expect(readFileSync(join(root, 'Jenkinsfile'), 'utf8')).toBe("@Library('slipway') _\ndistroPipeline()\n");
+    expect(readFileSync(join(root, 'Jenkinsfile'), 'utf8')).toMatch(
+      /^@Library\('slipway'\) _\n\/\/ With .*\ndistroPipeline\(publish: false\)\n$/,
+    );
   });
 
   it('builds what lies in the folder, committed or not', () => {
