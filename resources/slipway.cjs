@@ -165,10 +165,10 @@ function readIf(path2, encoding = "utf8") {
   }
 }
 function readJson(path2, encoding = "utf8") {
-  const text2 = readIf(path2, encoding);
-  if (text2 === void 0) return void 0;
+  const text3 = readIf(path2, encoding);
+  if (text3 === void 0) return void 0;
   try {
-    return JSON.parse(text2);
+    return JSON.parse(text3);
   } catch {
     return void 0;
   }
@@ -4636,7 +4636,7 @@ function prettify(node2, options5, matcher2, readonlyMatcher) {
   return compress(node2, options5, matcher2, readonlyMatcher);
 }
 function compress(arr, options5, matcher2, readonlyMatcher) {
-  let text2;
+  let text3;
   const compressedObj = {};
   for (let i = 0; i < arr.length; i++) {
     const tagObj = arr[i];
@@ -4649,8 +4649,8 @@ function compress(arr, options5, matcher2, readonlyMatcher) {
       matcher2.push(property, rawAttrs);
     }
     if (property === options5.textNodeName) {
-      if (text2 === void 0) text2 = tagObj[property];
-      else text2 += "" + tagObj[property];
+      if (text3 === void 0) text3 = tagObj[property];
+      else text3 += "" + tagObj[property];
     } else if (property === void 0) {
       continue;
     } else if (tagObj[property]) {
@@ -4688,9 +4688,9 @@ function compress(arr, options5, matcher2, readonlyMatcher) {
       }
     }
   }
-  if (typeof text2 === "string") {
-    if (text2.length > 0) compressedObj[options5.textNodeName] = text2;
-  } else if (text2 !== void 0) compressedObj[options5.textNodeName] = text2;
+  if (typeof text3 === "string") {
+    if (text3.length > 0) compressedObj[options5.textNodeName] = text3;
+  } else if (text3 !== void 0) compressedObj[options5.textNodeName] = text3;
   return compressedObj;
 }
 function propName(obj) {
@@ -4840,9 +4840,9 @@ async function credentials(env = process.env) {
   return known.keys;
 }
 function fromFile(env) {
-  const text2 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path5.join)((0, import_node_os.homedir)(), ".aws/credentials"));
+  const text3 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path5.join)((0, import_node_os.homedir)(), ".aws/credentials"));
   const profile = env.AWS_PROFILE ?? "default";
-  const section = text2?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
+  const section = text3?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
   const value2 = (name5) => new RegExp(`^\\s*${name5}\\s*=\\s*(\\S+)`, "m").exec(section ?? "")?.[1];
   const [id, secret] = [value2("aws_access_key_id"), value2("aws_secret_access_key")];
   return id && secret ? keysOf(id, secret, value2("aws_session_token")) : void 0;
@@ -6629,10 +6629,10 @@ var require_saxes = __commonJS({
               case LESS: {
                 this.state = S_OPEN_WAKA;
                 if (handler !== void 0) {
-                  const { text: text2 } = this;
+                  const { text: text3 } = this;
                   const slice = chunk.slice(start, this.prevI);
-                  if (text2.length !== 0) {
-                    handler(text2 + slice);
+                  if (text3.length !== 0) {
+                    handler(text3 + slice);
                     this.text = "";
                   } else if (slice.length !== 0) {
                     handler(slice);
@@ -6699,10 +6699,10 @@ var require_saxes = __commonJS({
               case LESS: {
                 this.state = S_OPEN_WAKA;
                 if (handler !== void 0) {
-                  const { text: text2 } = this;
+                  const { text: text3 } = this;
                   const slice = chunk.slice(start, this.prevI);
-                  if (text2.length !== 0) {
-                    handler(text2 + slice);
+                  if (text3.length !== 0) {
+                    handler(text3 + slice);
                     this.text = "";
                   } else if (slice.length !== 0) {
                     handler(slice);
@@ -6792,9 +6792,9 @@ var require_saxes = __commonJS({
         if (this.state !== S_BEGIN && this.state !== S_TEXT) {
           this.fail("unexpected end.");
         }
-        const { text: text2 } = this;
-        if (text2.length !== 0) {
-          (_a3 = this.textHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, text2);
+        const { text: text3 } = this;
+        if (text3.length !== 0) {
+          (_a3 = this.textHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, text3);
           this.text = "";
         }
         this._closed = true;
@@ -9512,11 +9512,11 @@ var init_js_yaml = __esm({
 });
 
 // ts-src/read/yaml.ts
-function parseYaml(text2, file2) {
-  if (text2.length > maximumSize2)
+function parseYaml(text3, file2) {
+  if (text3.length > maximumSize2)
     return bad(error("yaml-invalid", `the file is larger than ${maximumSize2 >> 20} MiB`, { file: file2 }));
   try {
-    return good(load(text2, { schema: YAML11_SCHEMA, maxAliases: 1e3 }));
+    return good(load(text3, { schema: YAML11_SCHEMA, maxAliases: 1e3 }));
   } catch (e) {
     const at2 = e;
     return bad(
@@ -9527,9 +9527,9 @@ function parseYaml(text2, file2) {
     );
   }
 }
-function eventsOf(text2) {
+function eventsOf(text3) {
   try {
-    return parseEvents(text2, {});
+    return parseEvents(text3, {});
   } catch {
     return [];
   }
@@ -9545,8 +9545,8 @@ var init_yaml = __esm({
     init_diagnostics();
     maximumSize2 = 64 << 20;
     Locator = class {
-      constructor(text2) {
-        this.text = text2;
+      constructor(text3) {
+        this.text = text3;
       }
       events;
       /** The line of the deepest entry on `path` that is there; 1 where the text is no YAML. */
@@ -9598,11 +9598,11 @@ var init_yaml = __esm({
 });
 
 // ts-src/read/rosdistro.ts
-function parseIndex(text2, file2, distribution2) {
-  const parsed = parseYaml(text2, file2);
+function parseIndex(text3, file2, distribution2) {
+  const parsed = parseYaml(text3, file2);
   if (!parsed.ok) return parsed;
   const root = asMap(parsed.value);
-  const locator = new Locator(text2);
+  const locator = new Locator(text3);
   if (!root) return bad(error("index-invalid", "the index is not a map", { file: file2, line: 1 }));
   if (root.type !== void 0 && root.type !== "index")
     return bad(
@@ -9646,12 +9646,12 @@ function parseIndex(text2, file2, distribution2) {
   if (typeof entry.distribution_cache === "string") result.cache = entry.distribution_cache;
   return good(result);
 }
-function parseDistributionFile(text2, file2, value2) {
-  const parsed = value2 === void 0 ? parseYaml(text2, file2) : good(value2);
+function parseDistributionFile(text3, file2, value2) {
+  const parsed = value2 === void 0 ? parseYaml(text3, file2) : good(value2);
   if (!parsed.ok) return parsed;
   const root = asMap(parsed.value);
   const diagnostics = [];
-  const locator = new Locator(text2);
+  const locator = new Locator(text3);
   const line = (path2) => value2 === void 0 ? locator.line(path2) : void 0;
   const fault3 = (message, path2, hint) => void diagnostics.push(error("distribution-invalid", message, { file: file2, line: line(path2), hint }));
   if (!root) return bad(error("distribution-invalid", "the distribution file is not a map", { file: file2, line: 1 }));
@@ -9709,10 +9709,10 @@ function parseDistributionFile(text2, file2, value2) {
   }
   return diagnostics.some(isError) ? { ok: false, diagnostics } : good({ repositories, releasePlatforms }, diagnostics);
 }
-function parseRepos(text2, file2) {
-  const parsed = parseYaml(text2, file2);
+function parseRepos(text3, file2) {
+  const parsed = parseYaml(text3, file2);
   if (!parsed.ok) return parsed;
-  const locator = new Locator(text2);
+  const locator = new Locator(text3);
   const root = asMap(asMap(parsed.value)?.repositories);
   if (!root) return bad(error("repos-invalid", "a .repos file must have a map 'repositories'", { file: file2, line: 1 }));
   const diagnostics = [];
@@ -9782,8 +9782,8 @@ function releaseEntry(raw, repository, fault3) {
   if (typeof tag === "string") entry.tag = tag;
   return entry;
 }
-function parseCache(text2, file2) {
-  const parsed = parseYaml(text2, file2);
+function parseCache(text3, file2) {
+  const parsed = parseYaml(text3, file2);
   if (!parsed.ok) return parsed;
   const root = asMap(parsed.value);
   if (!root || root.type !== "cache")
@@ -9805,34 +9805,34 @@ function parseCache(text2, file2) {
     diagnostics
   );
 }
-function splitCache(text2) {
-  const begin = text2.startsWith(manifestsKey) ? 0 : text2.indexOf(`
+function splitCache(text3) {
+  const begin = text3.startsWith(manifestsKey) ? 0 : text3.indexOf(`
 ${manifestsKey}`) + 1;
-  if (begin === 0 && !text2.startsWith(manifestsKey) || text2.includes("	") || text2.includes("\r")) return void 0;
+  if (begin === 0 && !text3.startsWith(manifestsKey) || text3.includes("	") || text3.includes("\r")) return void 0;
   const entries = /* @__PURE__ */ new Map();
   const first = begin + manifestsKey.length;
   let at2 = first;
   let name5;
   let started = at2;
   const line = /  (?:([A-Za-z][A-Za-z0-9_-]*):(?= |\n)| )|\n/y;
-  const blank2 = (i) => text2.charCodeAt(i) === 32;
-  for (; at2 < text2.length; at2 = next(text2, at2)) {
+  const blank2 = (i) => text3.charCodeAt(i) === 32;
+  for (; at2 < text3.length; at2 = next(text3, at2)) {
     if (name5 !== void 0 && blank2(at2) && blank2(at2 + 1) && blank2(at2 + 2)) continue;
     line.lastIndex = at2;
-    const m = line.exec(text2);
+    const m = line.exec(text3);
     if (!m) break;
     if (m[1] === void 0) {
       if (name5 === void 0 && m[0] !== "\n") return void 0;
       continue;
     }
-    if (name5 !== void 0) entries.set(name5, text2.slice(started, at2));
+    if (name5 !== void 0) entries.set(name5, text3.slice(started, at2));
     name5 = m[1];
     started = at2;
     if (entries.has(name5)) return void 0;
   }
-  if (name5 !== void 0) entries.set(name5, text2.slice(started, at2));
-  if (at2 < text2.length && !/[A-Za-z_]/.test(text2[at2])) return void 0;
-  return { rest: text2.slice(0, begin) + text2.slice(at2), entries };
+  if (name5 !== void 0) entries.set(name5, text3.slice(started, at2));
+  if (at2 < text3.length && !/[A-Za-z_]/.test(text3[at2])) return void 0;
+  return { rest: text3.slice(0, begin) + text3.slice(at2), entries };
 }
 function parseEntries(entries, file2) {
   const parsed = parseYaml(manifestsKey + entries.join(""), file2);
@@ -9859,9 +9859,9 @@ var init_rosdistro = __esm({
       }
     };
     manifestsKey = "release_package_xmls:\n";
-    next = (text2, at2) => {
-      const end2 = text2.indexOf("\n", at2);
-      return end2 < 0 ? text2.length : end2 + 1;
+    next = (text3, at2) => {
+      const end2 = text3.indexOf("\n", at2);
+      return end2 < 0 ? text3.length : end2 + 1;
     };
   }
 });
@@ -13167,7 +13167,7 @@ function isRecursive(inst, stack, resolve16) {
     return PROVEN;
   stack.add(inst);
   let result = NONE;
-  const check = (child) => {
+  const check2 = (child) => {
     if (result !== PROVEN && child?._zod) {
       const answer2 = isRecursive(child, stack, resolve16);
       if (answer2 > result)
@@ -13196,32 +13196,32 @@ function isRecursive(inst, stack, resolve16) {
     case "object": {
       const raw = rawShape(def);
       merge2(raw ? shape(raw, true) : ASSUMED);
-      check(def.catchall);
+      check2(def.catchall);
       break;
     }
     case "array":
-      check(def.element);
+      check2(def.element);
       break;
     case "tuple":
       for (const el of def.items)
-        check(el);
-      check(def.rest);
+        check2(el);
+      check2(def.rest);
       break;
     case "record":
     case "map":
-      check(def.keyType);
-      check(def.valueType);
+      check2(def.keyType);
+      check2(def.valueType);
       break;
     case "set":
-      check(def.valueType);
+      check2(def.valueType);
       break;
     case "union":
       for (const el of def.options)
-        check(el);
+        check2(el);
       break;
     case "intersection":
-      check(def.left);
-      check(def.right);
+      check2(def.left);
+      check2(def.right);
       break;
     case "optional":
     case "nullable":
@@ -13232,15 +13232,15 @@ function isRecursive(inst, stack, resolve16) {
     case "nonoptional":
     case "promise":
     case "success":
-      check(def.innerType);
+      check2(def.innerType);
       break;
     case "pipe":
-      check(def.in);
-      check(def.out);
+      check2(def.in);
+      check2(def.out);
       break;
     case "function":
-      check(def.input);
-      check(def.output);
+      check2(def.input);
+      check2(def.output);
       break;
     // `$ZodLazy` caches its inner on the def, so a resolved edge is followed exactly
     case "lazy": {
@@ -13281,10 +13281,10 @@ function isRecursive(inst, stack, resolve16) {
         if (!value2 || typeof value2 !== "object")
           continue;
         if (value2._zod)
-          check(value2);
+          check2(value2);
         else if (Array.isArray(value2))
           for (const el of value2)
-            check(el);
+            check2(el);
       }
     }
   }
@@ -15753,8 +15753,8 @@ var init_schemas2 = __esm({
         reg.add(this, meta2);
         return this;
       },
-      refine(check, params) {
-        return this.check(refine(check, params));
+      refine(check2, params) {
+        return this.check(refine(check2, params));
       },
       superRefine(refinement, params) {
         return this.check(superRefine(refinement, params));
@@ -16685,10 +16685,10 @@ var distro_exports2 = {};
 __export(distro_exports2, {
   parseDistro: () => parseDistro
 });
-function parseDistro(text2, file2) {
-  const parsed = parseYaml(text2, file2);
+function parseDistro(text3, file2) {
+  const parsed = parseYaml(text3, file2);
   if (!parsed.ok) return parsed;
-  const locator = new Locator(text2);
+  const locator = new Locator(text3);
   const checked = distroSchema.safeParse(parsed.value ?? {});
   if (!checked.success)
     return bad(...checked.error.issues.flatMap((issue2) => faults(issue2, [], parsed.value, locator, file2)));
@@ -16844,14 +16844,14 @@ var lockfile_exports = {};
 __export(lockfile_exports, {
   readLock: () => readLock
 });
-function readLock(file2, text2) {
-  if (text2 === void 0)
+function readLock(file2, text3) {
+  if (text3 === void 0)
     return bad(error("file-missing", "there is no such lock", { file: file2, hint: "make one with `slipway lock`" }));
-  const parsed = parseYaml(text2, file2);
+  const parsed = parseYaml(text3, file2);
   if (!parsed.ok) return parsed;
   const checked = schema().safeParse(parsed.value);
   if (!checked.success) {
-    const locator = new Locator(text2);
+    const locator = new Locator(text3);
     return bad(
       ...checked.error.issues.slice(0, 20).map(
         (i) => error(
@@ -17148,7 +17148,7 @@ function countFaults(diagnostics) {
   return `${plural(errors, "error")}, ${plural(diagnostics.length - errors, "warning")}`;
 }
 var plural = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
-var printable = (text2) => text2.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+var printable = (text3) => text3.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 
 // ts-src/cli/command.ts
 var exit = { ok: 0, failed: 1, usage: 2, internal: 70 };
@@ -17197,8 +17197,8 @@ var selectionOptions = {
   },
   only: { type: "boolean", help: "just the named packages, without what they need" }
 };
-var writeOutput = (text2) => void process.stdout.write(text2);
-var writeMessage = (text2) => void process.stderr.write(text2);
+var writeOutput = (text3) => void process.stdout.write(text3);
+var writeMessage = (text3) => void process.stderr.write(text3);
 function showDiagnostics(diagnostics) {
   if (!diagnostics.length) return;
   writeMessage(`${renderDiagnostics(diagnostics)}${countFaults(diagnostics)}
@@ -17317,7 +17317,7 @@ function run(command, args, options5 = {}) {
       last = setTimeout(() => child.kill("SIGKILL"), 3e3);
     };
     options5.signal?.addEventListener("abort", stop, { once: true });
-    const settle3 = (outcome) => {
+    const settle2 = (outcome) => {
       running.delete(child);
       clearTimeout(last);
       options5.signal?.removeEventListener("abort", stop);
@@ -17331,7 +17331,7 @@ function run(command, args, options5 = {}) {
     });
     child.on("error", (e) => {
       if (e.code === "ENOENT" || e.code === "EACCES")
-        settle3({
+        settle2({
           code: 127,
           signal: null,
           stdout: "",
@@ -17341,7 +17341,7 @@ function run(command, args, options5 = {}) {
     });
     child.on(
       "close",
-      (code, signal) => settle3({
+      (code, signal) => settle2({
         code: code ?? 128,
         signal,
         stdout: Buffer.concat(gathered.stdout).toString(options5.encoding ?? "utf8"),
@@ -17565,8 +17565,8 @@ var Store = class {
     this.verified.add(digest3);
     return stored;
   }
-  async putText(name5, text2) {
-    const data = Buffer.from(text2);
+  async putText(name5, text3) {
+    const data = Buffer.from(text3);
     const digest3 = sha256(data);
     await this.blobs.put(this.own(this.object(digest3)), data);
     return { name: name5, sha256: digest3, size: data.length };
@@ -17747,17 +17747,17 @@ async function openStore(uri, root, state, untrusted) {
   return new Store(new S3Blobs2(parseS32(uri, process.env)), use);
 }
 function sealed(value2) {
-  const text2 = JSON.stringify(value2);
-  return Buffer.from(`${sha256(text2)}
-${text2}
+  const text3 = JSON.stringify(value2);
+  return Buffer.from(`${sha256(text3)}
+${text3}
 `);
 }
 function unsealed(data) {
   if (!data || data.length < 66) return void 0;
-  const text2 = data.subarray(65, data.length - 1);
-  if (data.toString("latin1", 0, 64) !== sha256(text2)) return void 0;
+  const text3 = data.subarray(65, data.length - 1);
+  if (data.toString("latin1", 0, 64) !== sha256(text3)) return void 0;
   try {
-    return JSON.parse(text2.toString("utf8"));
+    return JSON.parse(text3.toString("utf8"));
   } catch {
     return void 0;
   }
@@ -17933,23 +17933,23 @@ function readHeld(root, path2) {
 init_digest();
 
 // ts-src/inspect/comments.ts
-function withoutComments(path2, text2) {
+function withoutComments(path2, text3) {
   const name5 = path2.slice(path2.lastIndexOf("/") + 1);
-  if (/\.(h|hh|hpp|hxx|inl|ipp|tpp)$/.test(name5)) return withoutC(text2);
-  if (name5.endsWith(".cmake") || name5 === "CMakeLists.txt") return withoutCMake(text2);
-  if (name5.endsWith(".py") || /^#![^\n]*\bpython3?\b/.test(text2)) return withoutPython(text2);
+  if (/\.(h|hh|hpp|hxx|inl|ipp|tpp)$/.test(name5)) return withoutC(text3);
+  if (name5.endsWith(".cmake") || name5 === "CMakeLists.txt") return withoutCMake(text3);
+  if (name5.endsWith(".py") || /^#![^\n]*\bpython3?\b/.test(text3)) return withoutPython(text3);
   return void 0;
 }
 var trimmed = (lines) => lines.replace(/[ \t]+(?=\n|$)/g, "").replace(/\n+$/, "\n");
-function withoutC(text2) {
-  if (text2.includes("\r") || text2.includes("??/") || /\/\/[^\n]*\\[ \t]*\n/.test(text2)) return void 0;
+function withoutC(text3) {
+  if (text3.includes("\r") || text3.includes("??/") || /\/\/[^\n]*\\[ \t]*\n/.test(text3)) return void 0;
   const token3 = /\/\/[^\n]*|\/\*[^]*?\*\/|^[ \t]*#[ \t]*include[^\n]*|\b(?:u8|[uUL])?R"([^()\\\s]{0,16})\(|"(?:[^"\\\n]|\\[^])*"|\b[0-9](?:'?[0-9A-Za-z_.])*|'(?:[^'\\\n]|\\[^])*'|\/\*|["']/gm;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text2); m; m = token3.exec(text2)) {
+  for (let m = token3.exec(text3); m; m = token3.exec(text3)) {
     const [found2, delimiter] = m;
     if (delimiter !== void 0) {
-      const close = text2.indexOf(`)${delimiter}"`, token3.lastIndex);
+      const close = text3.indexOf(`)${delimiter}"`, token3.lastIndex);
       if (close < 0) return void 0;
       token3.lastIndex = close + delimiter.length + 2;
       continue;
@@ -17957,51 +17957,51 @@ function withoutC(text2) {
     if (found2 === '"' || found2 === "'" || found2 === "/*") return void 0;
     const block2 = found2.startsWith("/*");
     if (!block2 && !found2.startsWith("//")) continue;
-    const end2 = text2.indexOf("\n", token3.lastIndex);
-    if (block2 && !/^[ \t]*(\/\/|$)/.test(text2.slice(token3.lastIndex, end2 < 0 ? text2.length : end2))) continue;
-    out += text2.slice(at2, m.index) + (block2 ? found2.replace(/[^\n]+/g, "") : "");
+    const end2 = text3.indexOf("\n", token3.lastIndex);
+    if (block2 && !/^[ \t]*(\/\/|$)/.test(text3.slice(token3.lastIndex, end2 < 0 ? text3.length : end2))) continue;
+    out += text3.slice(at2, m.index) + (block2 ? found2.replace(/[^\n]+/g, "") : "");
     at2 = token3.lastIndex;
   }
-  return trimmed(out + text2.slice(at2));
+  return trimmed(out + text3.slice(at2));
 }
-function withoutCMake(text2) {
-  if (/CMAKE_CURRENT_(LIST|FUNCTION_LIST)_LINE/.test(text2) || text2.includes("\r")) return void 0;
+function withoutCMake(text3) {
+  if (/CMAKE_CURRENT_(LIST|FUNCTION_LIST)_LINE/.test(text3) || text3.includes("\r")) return void 0;
   const token3 = /#?\[(=*)\[|#[^\n]*|"(?:[^"\\]|\\[^])*"|\\[^]|"/g;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text2); m; m = token3.exec(text2)) {
+  for (let m = token3.exec(text3); m; m = token3.exec(text3)) {
     const [found2, equals] = m;
     if (found2 === '"') return void 0;
     if (equals !== void 0) {
-      if (!found2.startsWith("#") && !/[\s(]/.test(text2[m.index - 1] ?? " ")) return void 0;
-      const close = text2.indexOf(`]${equals}]`, token3.lastIndex);
+      if (!found2.startsWith("#") && !/[\s(]/.test(text3[m.index - 1] ?? " ")) return void 0;
+      const close = text3.indexOf(`]${equals}]`, token3.lastIndex);
       if (close < 0) return void 0;
       token3.lastIndex = close + equals.length + 2;
     }
     if (!found2.startsWith("#")) continue;
-    out += text2.slice(at2, m.index);
+    out += text3.slice(at2, m.index);
     at2 = token3.lastIndex;
   }
-  return trimmed(out + text2.slice(at2)).replace(/\n{2,}/g, "\n").replace(/^\n+/, "");
+  return trimmed(out + text3.slice(at2)).replace(/\n{2,}/g, "\n").replace(/^\n+/, "");
 }
-function withoutPython(text2) {
-  if (text2.includes("\r") || text2.includes("\f") || /\b[rR]?[fFtT][rR]?(?:"""|''')/.test(text2) || /\b(?:inspect|linecache|traceback|f_lineno|co_firstlineno|__doc__)\b/.test(text2))
+function withoutPython(text3) {
+  if (text3.includes("\r") || text3.includes("\f") || /\b[rR]?[fFtT][rR]?(?:"""|''')/.test(text3) || /\b(?:inspect|linecache|traceback|f_lineno|co_firstlineno|__doc__)\b/.test(text3))
     return void 0;
   const token3 = /"""(?:[^\\]|\\[^])*?"""|'''(?:[^\\]|\\[^])*?'''|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*'|#[^\n]*|\\\n|["']/g;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text2); m; m = token3.exec(text2)) {
+  for (let m = token3.exec(text3); m; m = token3.exec(text3)) {
     const found2 = m[0];
     if (found2 === '"' || found2 === "'") return void 0;
     if (!found2.startsWith("#")) continue;
-    const begin = text2.lastIndexOf("\n", m.index - 1) + 1;
-    const first = begin === 0 || text2.indexOf("\n") + 1 === begin;
-    if (/\b[rR]?[fFtT][rR]?["']/.test(text2.slice(begin, m.index))) return void 0;
-    if (text2.slice(begin, m.index).trim() !== "" || begin < at2 || first && /^#!|coding[:=]/.test(found2)) continue;
-    out += text2.slice(at2, begin);
-    at2 = Math.min(token3.lastIndex + 1, text2.length);
+    const begin = text3.lastIndexOf("\n", m.index - 1) + 1;
+    const first = begin === 0 || text3.indexOf("\n") + 1 === begin;
+    if (/\b[rR]?[fFtT][rR]?["']/.test(text3.slice(begin, m.index))) return void 0;
+    if (text3.slice(begin, m.index).trim() !== "" || begin < at2 || first && /^#!|coding[:=]/.test(found2)) continue;
+    out += text3.slice(at2, begin);
+    at2 = Math.min(token3.lastIndex + 1, text3.length);
   }
-  return (out + text2.slice(at2)).replace(/\n*$/, "\n");
+  return (out + text3.slice(at2)).replace(/\n*$/, "\n");
 }
 
 // ts-src/inspect/elf.ts
@@ -18021,7 +18021,7 @@ function parse(data) {
   const u16 = (at2) => little ? data.readUInt16LE(at2) : data.readUInt16BE(at2);
   const u32 = (at2) => little ? data.readUInt32LE(at2) : data.readUInt32BE(at2);
   const word = (at2) => wide ? Number(little ? data.readBigUInt64LE(at2) : data.readBigUInt64BE(at2)) : u32(at2);
-  const text2 = (at2) => {
+  const text3 = (at2) => {
     const end2 = data.indexOf(0, at2);
     if (at2 >= data.length || end2 < 0) throw new RangeError("a string outside the file");
     return data.toString("latin1", at2, end2);
@@ -18065,13 +18065,13 @@ function parse(data) {
     const tag = word(at2);
     const value2 = word(at2 + step / 2);
     if (tag === 0) break;
-    if (tag === 1) needed2.push(text2(strings(dynamic) + value2));
-    if (tag === 14) soname = text2(strings(dynamic) + value2);
+    if (tag === 1) needed2.push(text3(strings(dynamic) + value2));
+    if (tag === 14) soname = text3(strings(dynamic) + value2);
   }
   const versions = /* @__PURE__ */ new Map();
   const definitions = sections.find((s) => s.type === 1879048189);
   for (let at2 = definitions?.offset ?? 0, i = 0; definitions && i < definitions.info; i++) {
-    versions.set(u16(at2 + 4), text2(strings(definitions) + u32(at2 + u32(at2 + 12))));
+    versions.set(u16(at2 + 4), text3(strings(definitions) + u32(at2 + u32(at2 + 12))));
     at2 += u32(at2 + 16);
   }
   const indices = sections.find((s) => s.type === 1879048191);
@@ -18091,7 +18091,7 @@ function parse(data) {
       const named3 = versions.get(version2 & 32767);
       const sized = kind === "object" || kind === "tls" || kind === "common" ? ` ${word(at2 + (wide ? 16 : 8))}` : "";
       exports2.push(
-        `${text2(strings(symbols) + u32(at2))}${named3 !== void 0 && (version2 & 32767) > 1 ? `@${version2 & 32768 ? "" : "@"}${named3}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
+        `${text3(strings(symbols) + u32(at2))}${named3 !== void 0 && (version2 & 32767) > 1 ? `@${version2 & 32768 ? "" : "@"}${named3}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
       );
     }
   }
@@ -18112,17 +18112,17 @@ function isForPeople(path2, code) {
   if (containsName(code, path2.slice(path2.lastIndexOf("/") + 1))) return false;
   return !inFolder || !/\bshare\/\S*\b(docs?|man|info|licen[cs]es)\b|\bDOCDIR\b/i.test(code);
 }
-var containsName = (text2, name5) => {
-  for (let at2 = text2.indexOf(name5); at2 >= 0; at2 = text2.indexOf(name5, at2 + 1)) {
-    if (!/[\w.-]/.test(text2[at2 - 1] ?? " ") && !/[\w.-]/.test(text2[at2 + name5.length] ?? " ")) return true;
+var containsName = (text3, name5) => {
+  for (let at2 = text3.indexOf(name5); at2 >= 0; at2 = text3.indexOf(name5, at2 + 1)) {
+    if (!/[\w.-]/.test(text3[at2 - 1] ?? " ") && !/[\w.-]/.test(text3[at2 + name5.length] ?? " ")) return true;
   }
   return false;
 };
 var readHeaders = /^(Metadata-Version|Name|Version|Requires(-Dist|-Python|-External)?|Provides(-Dist|-Extra)?|Obsoletes(-Dist)?|Dynamic|Platform|Supported-Platform)$/i;
-function visibleMetadata(text2) {
+function visibleMetadata(text3) {
   const lines = [];
   let kept2 = false;
-  for (const line of text2.split("\n")) {
+  for (const line of text3.split("\n")) {
     if (line === "") break;
     if (!/^[ \t]/.test(line)) kept2 = readHeaders.test(line.slice(0, Math.max(0, line.indexOf(":"))));
     if (kept2) lines.push(line);
@@ -18164,7 +18164,7 @@ function visibleManifest(xml) {
   }
   return open3.length ? void 0 : out;
 }
-var plainAttributes = (text2) => text2.replace(/"[^"]*"|'[^']*'|\s+/g, (part) => /^\s/.test(part) ? " " : part).trimEnd();
+var plainAttributes = (text3) => text3.replace(/"[^"]*"|'[^']*'|\s+/g, (part) => /^\s/.test(part) ? " " : part).trimEnd();
 
 // ts-src/inspect/interface.ts
 var dataFolders = /\/share\/[^/]+\/(launch|config|params?|rviz|maps?|worlds?|models|meshes|media|images|test|tests|scripts_doc)\//;
@@ -18191,7 +18191,7 @@ function describe(stage) {
   let loads = false;
   let offers = false;
   const parts = files.map((f) => {
-    const whole = (text2) => `${f.mode} ${text2}`;
+    const whole = (text3) => `${f.mode} ${text3}`;
     if (f.link !== void 0) {
       const link = whole(`-> ${f.link}`);
       return { path: f.path, full: link, code: link, api: link, tool: link };
@@ -18208,12 +18208,12 @@ function describe(stage) {
       api,
       tool
     });
-    const seen = (text2) => ({ path: f.path, full, code: text2, api: text2, tool: text2 });
+    const seen = (text3) => ({ path: f.path, full, code: text3, api: text3, tool: text3 });
     const python = /\/(site|dist)-packages\//.test(f.path);
     if (elf?.kind === "library" && !python) {
-      const text2 = whole(sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
+      const text3 = whole(sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
       return {
-        ...part(text2, text2),
+        ...part(text3, text3),
         symbols: [`soname ${elf.soname ?? "none"}`, ...elf.needed.map((n) => `needs ${n}`), ...elf.exports]
       };
     }
@@ -18252,8 +18252,8 @@ function interfaceOf({ parts, loads, offers }) {
   const digest3 = (of) => {
     const hash3 = (0, import_node_crypto3.createHash)("sha256");
     for (const p of parts) {
-      const text2 = of(p);
-      if (text2 !== void 0) hash3.update(`${p.path}\0${text2}
+      const text3 = of(p);
+      if (text3 !== void 0) hash3.update(`${p.path}\0${text3}
 `);
     }
     return hash3.digest("hex");
@@ -18311,9 +18311,9 @@ async function readTar(chunks, begin) {
     const size = number(header, 124, 12);
     if (type === "L" || type === "K") {
       if (size > longest) throw new TarError("it has a name that is too long");
-      const text2 = string(await reader2.padded(size) ?? Buffer.alloc(0), 0, size);
-      if (type === "L") longName = text2;
-      else longTarget = text2;
+      const text3 = string(await reader2.padded(size) ?? Buffer.alloc(0), 0, size);
+      if (type === "L") longName = text3;
+      else longTarget = text3;
       continue;
     }
     const name5 = longName ?? string(header, 0, 100);
@@ -18391,9 +18391,9 @@ function string(bytes, at2, length) {
   const field = bytes.subarray(at2, at2 + length);
   const end2 = field.indexOf(0);
   const raw = end2 < 0 ? field : field.subarray(0, end2);
-  const text2 = raw.toString("utf8");
-  if (!Buffer.from(text2).equals(raw)) throw new TarError(`${JSON.stringify(text2)} is no UTF-8`);
-  return text2;
+  const text3 = raw.toString("utf8");
+  if (!Buffer.from(text3).equals(raw)) throw new TarError(`${JSON.stringify(text3)} is no UTF-8`);
+  return text3;
 }
 function number(header, at2, length) {
   const field = header.subarray(at2, at2 + length);
@@ -18403,9 +18403,9 @@ function number(header, at2, length) {
     if (!Number.isSafeInteger(value2)) throw new TarError("it has a number that is too large");
     return value2;
   }
-  const text2 = field.toString("latin1").replace(/[\0 ]+$/, "").trim();
-  if (!/^[0-7]*$/.test(text2)) throw new TarError("it has a damaged header");
-  return text2 === "" ? 0 : parseInt(text2, 8);
+  const text3 = field.toString("latin1").replace(/[\0 ]+$/, "").trim();
+  if (!/^[0-7]*$/.test(text3)) throw new TarError("it has a damaged header");
+  return text3 === "" ? 0 : parseInt(text3, 8);
 }
 function checkSum(header) {
   let sum = 0;
@@ -18449,8 +18449,8 @@ async function stream(file2, action, read) {
   });
   (0, import_node_fs10.closeSync)(input);
   let words3 = "";
-  child.stderr?.setEncoding("utf8").on("data", (text2) => {
-    if (words3.length < 1e4) words3 += text2;
+  child.stderr?.setEncoding("utf8").on("data", (text3) => {
+    if (words3.length < 1e4) words3 += text3;
   });
   const ended = new Promise((resolve16, reject) => {
     child.on("error", reject);
@@ -19105,13 +19105,13 @@ init_diagnostics();
 var token2 = /\s*(?:(\(|\))|(==|!=|<=|>=|<|>)|\$([A-Za-z0-9_]+)|"([^"\n\r]*)"|'([^'\n\r]*)'|([A-Za-z0-9_-]+))/y;
 var blank = /^\s*$/;
 var maximumDepth = 100;
-function parseCondition(text2) {
+function parseCondition(text3) {
   const tokens = [];
   token2.lastIndex = 0;
   for (let end2 = 0; ; end2 = token2.lastIndex) {
-    const t = token2.exec(text2);
+    const t = token2.exec(text3);
     if (!t) {
-      if (blank.test(text2.slice(end2))) break;
+      if (blank.test(text3.slice(end2))) break;
       return void 0;
     }
     tokens.push(t);
@@ -19173,13 +19173,13 @@ function evaluateCondition(condition, context) {
 }
 function conditionEvaluator(context) {
   const known2 = /* @__PURE__ */ new Map();
-  return (text2) => {
-    if (text2 === void 0) return true;
-    if (!known2.has(text2)) {
-      const parsed = parseCondition(text2);
-      known2.set(text2, parsed && evaluateCondition(parsed, context));
+  return (text3) => {
+    if (text3 === void 0) return true;
+    if (!known2.has(text3)) {
+      const parsed = parseCondition(text3);
+      known2.set(text3, parsed && evaluateCondition(parsed, context));
     }
-    return known2.get(text2);
+    return known2.get(text3);
   };
 }
 
@@ -20003,12 +20003,12 @@ var Cycles = class {
     const count2 = this.nodes.length;
     const path2 = packageTrail(edges, set, count2);
     const number4 = (i) => this.nodes[path2[i]].number;
-    const text2 = path2.slice(0, -1).map(
+    const text3 = path2.slice(0, -1).map(
       (n, i) => `${this.name(n)} \u2192 ${this.name(path2[i + 1])} (${edgeOf(this.evaluated, number4(i), number4(i + 1)).tag})`
     );
     const first = path2.length > 1 ? edgeOf(this.evaluated, number4(0), number4(1)) : void 0;
     this.diagnostics.push(
-      error("cycle", `packages need each other to be built: ${text2.join(", ")}`, {
+      error("cycle", `packages need each other to be built: ${text3.join(", ")}`, {
         file: this.evaluated.packages[number4(0)].file,
         line: first?.line,
         hint: "one of these dependencies must go"
@@ -20072,7 +20072,7 @@ function narrowing(selection, evaluated) {
 function checkPatterns(selection, all, diagnostics) {
   const packages = () => all.flatMap((e) => e.names);
   const repositories = () => [...new Set(all.flatMap((e) => [...e.input.packages.values()].map((p) => p.repository)))];
-  const check = (what, patterns, all2) => {
+  const check2 = (what, patterns, all2) => {
     if (!patterns) return;
     const known2 = all2();
     for (const pattern of patterns) {
@@ -20083,9 +20083,9 @@ function checkPatterns(selection, all, diagnostics) {
       );
     }
   };
-  check("package", selection.packages, packages);
-  check("package", selection.above, packages);
-  check("repository", selection.repositories, repositories);
+  check2("package", selection.packages, packages);
+  check2("package", selection.above, packages);
+  check2("repository", selection.repositories, repositories);
 }
 function checkNames(what, wanted, known2, diagnostics) {
   for (const name5 of wanted ?? []) {
@@ -20349,10 +20349,10 @@ var ScopePlanner = class {
     const d = need.dependency;
     const rule = r.rosdep;
     const say = needed2 ? error : warning;
-    const text2 = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
+    const text3 = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
     const at2 = { file: p.file, line: d.line };
     if (rule.kind === "packages") {
-      const what = `${text2}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(", ")}` : ""}`;
+      const what = `${text3}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(", ")}` : ""}`;
       const blocks = (need.roles & forBuild) !== 0;
       fault2(
         node2,
@@ -20365,7 +20365,7 @@ var ScopePlanner = class {
     } else if (rule.kind === "not-here") {
       fault2(
         node2,
-        say("rosdep-platform", `${text2}, which rosdep does not have for ${where}: ${rule.reason}`, {
+        say("rosdep-platform", `${text3}, which rosdep does not have for ${where}: ${rule.reason}`, {
           ...at2,
           hint: `${rule.file}: add a rule for ${where}`
         })
@@ -20376,7 +20376,7 @@ var ScopePlanner = class {
         node2,
         say(
           "dependency-unresolved",
-          `${text2}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`,
+          `${text3}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`,
           {
             ...at2,
             hint: near.length ? `did you mean ${near.map((n) => `'${n}'`).join(" or ")}?` : "add its repository to the distribution file, or a rosdep rule"
@@ -20475,7 +20475,7 @@ var ScopePlanner = class {
       if (n.planned.blocked !== void 0) say(n.number, `'${n.planned.name}' is blocked: ${n.planned.blocked}`);
     const counts = (node2, d) => blocked[d] === 1 && (blocked[node2.number] === 0 || groupOf(this.evaluated, node2.number, d) !== void 0);
     const blockedBy = (node2) => greatest(blocked, node2.build) === 1 || greatest(blocked, node2.run) === 1 ? [...node2.build, ...node2.run].find((d) => counts(node2, d)) : void 0;
-    const settle3 = (node2) => {
+    const settle2 = (node2) => {
       let changed = false;
       for (let d = blockedBy(node2); d !== void 0; d = blockedBy(node2)) {
         changed = true;
@@ -20496,7 +20496,7 @@ var ScopePlanner = class {
     };
     for (let again = true; again; ) {
       again = false;
-      for (const node2 of sequence) if (settle3(node2)) again = true;
+      for (const node2 of sequence) if (settle2(node2)) again = true;
     }
   }
 };
@@ -21093,8 +21093,8 @@ var startTag = new RegExp(`^(${name})((?: +${name}=(?:"[^"<\\t\\n]*"|'[^'<\\t\\n
 var attributesIn = /([\w.-]+)=(?:"([^"]*)"|'([^']*)')/g;
 var space = /[ \t\n]*/y;
 var end = /<\/package>[ \t\n]*$/y;
-function readPlain(text2) {
-  return difficult.test(text2) || text2.includes("]]>") ? void 0 : new PlainReader(text2).read();
+function readPlain(text3) {
+  return difficult.test(text3) || text3.includes("]]>") ? void 0 : new PlainReader(text3).read();
 }
 var endTags = /* @__PURE__ */ new Map();
 function endTagOf(name5) {
@@ -21103,9 +21103,9 @@ function endTagOf(name5) {
   return tag;
 }
 var PlainReader = class {
-  constructor(text2) {
-    this.text = text2;
-    this.newline = text2.indexOf("\n");
+  constructor(text3) {
+    this.text = text3;
+    this.newline = text3.indexOf("\n");
   }
   at = 0;
   line = 1;
@@ -21139,10 +21139,10 @@ var PlainReader = class {
   }
   /** An element with text alone; undefined where none begins, or one that is more than that. */
   leaf() {
-    const { text: text2, at: at2 } = this;
-    const close = text2.indexOf(">", at2);
-    if (close < 0 || text2[at2] !== "<") return void 0;
-    let name5 = text2.slice(at2 + 1, close);
+    const { text: text3, at: at2 } = this;
+    const close = text3.indexOf(">", at2);
+    if (close < 0 || text3[at2] !== "<") return void 0;
+    let name5 = text3.slice(at2 + 1, close);
     let attributes;
     let endTag = endTags.get(name5);
     if (endTag === void 0) {
@@ -21159,18 +21159,18 @@ var PlainReader = class {
       }
       endTag = endTags.get(name5) ?? endTagOf(name5);
     }
-    const open3 = text2.indexOf("<", close);
-    if (open3 < 0 || !text2.startsWith(endTag, open3)) return void 0;
+    const open3 = text3.indexOf("<", close);
+    if (open3 < 0 || !text3.startsWith(endTag, open3)) return void 0;
     this.at = open3 + endTag.length;
-    return this.element(name5, attributes, text2.slice(close + 1, open3), at2);
+    return this.element(name5, attributes, text3.slice(close + 1, open3), at2);
   }
   /** `start`: somewhere in the line of its start tag, which is on one line. */
-  element(name5, attributes, text2, start) {
+  element(name5, attributes, text3, start) {
     while (this.newline >= 0 && this.newline < start) {
       this.line++;
       this.newline = this.text.indexOf("\n", this.newline + 1);
     }
-    return { name: name5, attributes, text: text2, line: this.line, children: void 0, inner: "" };
+    return { name: name5, attributes, text: text3, line: this.line, children: void 0, inner: "" };
   }
   take(tag) {
     if (!this.text.startsWith(tag, this.at)) return false;
@@ -21179,23 +21179,23 @@ var PlainReader = class {
   }
   /** White space and comments; a comment with two dashes in it is left for the parser to refuse. */
   skip() {
-    const { text: text2 } = this;
+    const { text: text3 } = this;
     for (; ; ) {
-      if (text2[this.at] !== "<") {
+      if (text3[this.at] !== "<") {
         space.lastIndex = this.at;
-        space.test(text2);
+        space.test(text3);
         this.at = space.lastIndex;
       }
-      if (!text2.startsWith("<!--", this.at)) return;
-      const dashes = text2.indexOf("--", this.at + 4);
-      if (dashes < 0 || text2[dashes + 2] !== ">") return;
+      if (!text3.startsWith("<!--", this.at)) return;
+      const dashes = text3.indexOf("--", this.at + 4);
+      if (dashes < 0 || text3[dashes + 2] !== ">") return;
       this.at = dashes + 3;
     }
   }
 };
-function attributesOf(text2) {
+function attributesOf(text3) {
   let all;
-  for (const [, name5, double, single] of text2.matchAll(attributesIn)) {
+  for (const [, name5, double, single] of text3.matchAll(attributesIn)) {
     all ??= /* @__PURE__ */ Object.create(null);
     if (name5 in all) return void 0;
     all[name5] = double ?? single;
@@ -21207,9 +21207,9 @@ function attributesOf(text2) {
 var import_saxes = __toESM(require_saxes());
 var maximumDepth2 = 200;
 var noAttributes = Object.freeze({});
-function readTree(text2) {
+function readTree(text3) {
   reader ??= new TreeReader();
-  const read = reader.read(text2.replace(schemaInstruction, "$1"));
+  const read = reader.read(text3.replace(schemaInstruction, "$1"));
   if (!read.root) reader = void 0;
   return read;
 }
@@ -21237,11 +21237,11 @@ var TreeReader = class {
     parser.on("closetag", (tag) => this.close(tag.isSelfClosing));
   }
   /** A reader that found a fault can't be used again. */
-  read(text2) {
-    this.text = text2;
+  read(text3) {
+    this.text = text3;
     this.root = void 0;
     try {
-      this.parser.write(text2).close();
+      this.parser.write(text3).close();
     } catch (e) {
       this.fail(e.message);
     }
@@ -21336,8 +21336,8 @@ function versionAttributesOf(more) {
 var emailAddress = /^[-a-zA-Z0-9_%+]+(\.[-a-zA-Z0-9_%+]+)*@[-a-zA-Z0-9%]+(\.[-a-zA-Z0-9%]+)*\.[a-zA-Z]{2,}$/;
 var urlTypes = ["website", "bugtracker", "repository"];
 var maximumSize = 4 << 20;
-function parseManifest(text2, file2) {
-  const parsed = parseXml2(text2, file2);
+function parseManifest(text3, file2) {
+  const parsed = parseXml2(text3, file2);
   if (!parsed.ok) return parsed;
   const root = parsed.value;
   const diagnostics = [];
@@ -21471,9 +21471,9 @@ function parseManifest(text2, file2) {
   if (!maintainers.length) fault3("the manifest must have at least one <maintainer>", root.line);
   const licenses = found2.license.map((e) => {
     allowed(e, f === 3 ? ["file"] : []);
-    const text3 = leaf(e);
-    if (!text3) fault3("<license> must not be empty", e.line);
-    return e.attributes?.file === void 0 ? { name: text3 } : { name: text3, file: e.attributes.file };
+    const text4 = leaf(e);
+    if (!text4) fault3("<license> must not be empty", e.line);
+    return e.attributes?.file === void 0 ? { name: text4 } : { name: text4, file: e.attributes.file };
   });
   if (!licenses.length)
     fault3("the manifest must have at least one <license>", root.line, "for example <license>Apache-2.0</license>");
@@ -21552,10 +21552,10 @@ function redundant(dependencies, format, fault3) {
 function parseXml2(source, file2) {
   if (source.length > maximumSize)
     return bad(error("manifest-invalid", `the manifest is larger than ${maximumSize >> 20} MiB`, { file: file2 }));
-  const text2 = source.charCodeAt(0) === 65279 ? source.slice(1) : source;
-  const plain2 = readPlain(text2);
+  const text3 = source.charCodeAt(0) === 65279 ? source.slice(1) : source;
+  const plain2 = readPlain(text3);
   if (plain2) return good(plain2);
-  const read = readTree(text2);
+  const read = readTree(text3);
   return read.root ? good(read.root) : bad(error("manifest-xml", `not well-formed XML: ${read.message}`, { file: file2, line: read.line }));
 }
 
@@ -21625,29 +21625,29 @@ async function readPackages(state, name5, snapshot, url2, reporter2) {
   );
   if (!blobs.ok) return blobs;
   const pyprojectOf = new Map(python.map((k, i) => [k.path, blobs.value[kept2.length + i]]));
-  const text2 = {
+  const text3 = {
     schema: 2,
     commit: snapshot.commit,
     tree: snapshot.tree,
     packages: kept2.map((k, i) => {
       const pyproject = pyprojectOf.get(k.path);
-      const text3 = { path: k.path, tree: trees.get(k.path), xml: blobs.value[i] };
-      return pyproject === void 0 ? text3 : { ...text3, pyproject };
+      const text4 = { path: k.path, tree: trees.get(k.path), xml: blobs.value[i] };
+      return pyproject === void 0 ? text4 : { ...text4, pyproject };
     })
   };
-  writeWhole(memory(state, snapshot.commit), JSON.stringify(text2));
-  return parsePackages(name5, text2);
+  writeWhole(memory(state, snapshot.commit), JSON.stringify(text3));
+  return parsePackages(name5, text3);
 }
-function parsePackages(repository, text2) {
+function parsePackages(repository, text3) {
   const diagnostics = [];
   const packages = [];
-  for (const { path: path2, tree, xml, pyproject } of text2.packages) {
+  for (const { path: path2, tree, xml, pyproject } of text3.packages) {
     const file2 = `${repository}/${path2 ? `${path2}/` : ""}package.xml`;
     const read = parseManifest(xml, file2);
     diagnostics.push(...read.diagnostics);
     if (read.ok) packages.push({ path: path2, tree, file: file2, manifest: read.value, ...backendOf(pyproject) });
   }
-  return { ok: true, value: { commit: text2.commit, packages }, diagnostics };
+  return { ok: true, value: { commit: text3.commit, packages }, diagnostics };
 }
 
 // ts-src/read/folders.ts
@@ -21727,28 +21727,28 @@ init_rosdistro();
 function parseOverrides(texts) {
   const overrides = /* @__PURE__ */ new Map();
   const diagnostics = [];
-  const fault3 = (text2, why) => void diagnostics.push(
-    error("override-invalid", `--override ${text2}: ${why}`, {
+  const fault3 = (text3, why) => void diagnostics.push(
+    error("override-invalid", `--override ${text3}: ${why}`, {
       hint: "NAME=FOLDER, NAME@BRANCH or NAME#PULL_REQUEST"
     })
   );
-  for (const text2 of texts) {
-    const m = /^([A-Za-z0-9][A-Za-z0-9._+/-]*)([=@#])(.+)$/s.exec(text2);
+  for (const text3 of texts) {
+    const m = /^([A-Za-z0-9][A-Za-z0-9._+/-]*)([=@#])(.+)$/s.exec(text3);
     if (!m) {
-      fault3(text2, "not of a known form");
+      fault3(text3, "not of a known form");
       continue;
     }
     const [, name5, kind, value2] = m;
-    if (overrides.has(name5)) fault3(text2, `'${name5}' is overridden twice`);
+    if (overrides.has(name5)) fault3(text3, `'${name5}' is overridden twice`);
     else if (kind === "=") {
       const folder = (0, import_node_path16.resolve)(value2);
       if (isFolder(folder)) overrides.set(name5, { folder });
-      else fault3(text2, "there is no such folder");
+      else fault3(text3, "there is no such folder");
     } else if (kind === "@") {
       if (isRefName(value2)) overrides.set(name5, { ref: value2 });
-      else fault3(text2, "that is no branch, tag or commit");
+      else fault3(text3, "that is no branch, tag or commit");
     } else if (/^[1-9]\d{0,9}$/.test(value2)) overrides.set(name5, { request: Number(value2) });
-    else fault3(text2, "a pull request is a number");
+    else fault3(text3, "a pull request is a number");
   }
   return diagnostics.length ? bad(...diagnostics) : good(overrides);
 }
@@ -21792,8 +21792,8 @@ var edition = `4 ${"0.1.0"}`;
 var digestLength = 27;
 var lengthLength = 9;
 var headLength = digestLength + lengthLength;
-var digest = (text2) => sha256(text2, "base64").slice(0, digestLength);
-var json = { write: (value2) => JSON.stringify(value2), read: (text2) => JSON.parse(text2) };
+var digest = (text3) => sha256(text3, "base64").slice(0, digestLength);
+var json = { write: (value2) => JSON.stringify(value2), read: (text3) => JSON.parse(text3) };
 var ParseCache = class {
   /**
    * `file` appears when the program has said all, if anything was new. Nothing is kept where there is no state yet: a
@@ -21803,12 +21803,12 @@ var ParseCache = class {
     this.state = state;
     this.form = form;
     this.file = (0, import_node_path17.join)(state, "parsed", name5);
-    const text2 = readIf(this.file, "latin1") ?? "";
-    if (text2.startsWith(`${edition}
+    const text3 = readIf(this.file, "latin1") ?? "";
+    if (text3.startsWith(`${edition}
 `)) {
-      this.whole = text2.endsWith("\n");
-      for (let at2 = edition.length + 1, end2 = text2.indexOf("\n", at2); end2 >= 0; at2 = end2 + 1, end2 = text2.indexOf("\n", at2))
-        this.lines.set(text2.slice(at2, at2 + digestLength), text2.slice(at2, end2));
+      this.whole = text3.endsWith("\n");
+      for (let at2 = edition.length + 1, end2 = text3.indexOf("\n", at2); end2 >= 0; at2 = end2 + 1, end2 = text3.indexOf("\n", at2))
+        this.lines.set(text3.slice(at2, at2 + digestLength), text3.slice(at2, end2));
     }
     defer(() => this.keep());
   }
@@ -21819,9 +21819,9 @@ var ParseCache = class {
   /** The file is there, in this form, and ends as it should: it can be added to. */
   whole = false;
   /** What was read of a text. Where nothing is known no digest is taken to find that out. */
-  get(text2) {
+  get(text3) {
     if (!this.lines.size) return void 0;
-    const key = digest(text2);
+    const key = digest(text3);
     const line = this.lines.get(key);
     if (line === void 0) return void 0;
     try {
@@ -21834,15 +21834,15 @@ var ParseCache = class {
     }
   }
   /** Keeps what was read of a text: `value` is asked when all was said, and only where there is a place to keep it. */
-  put(text2, value2) {
-    this.added.push({ text: text2, value: value2 });
+  put(text3, value2) {
+    this.added.push({ text: text3, value: value2 });
   }
   /** Adds what is new; where half of the file is not asked for any more, that is forgotten. */
   keep() {
     if (!this.added.length || !(0, import_node_fs16.existsSync)(this.state)) return;
-    const added = this.added.map(({ text: text2, value: value2 }) => {
+    const added = this.added.map(({ text: text3, value: value2 }) => {
       const written = ascii(this.form.write(value2()));
-      return `${digest(text2)}${String(written.length).padStart(lengthLength)}${written}
+      return `${digest(text3)}${String(written.length).padStart(lengthLength)}${written}
 `;
     }).join("");
     if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs16.appendFileSync)(this.file, added, "latin1");
@@ -21859,7 +21859,7 @@ ${[...this.used].map((key) => `${this.lines.get(key)}
       );
   }
 };
-var ascii = (text2) => text2.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+var ascii = (text3) => text3.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 // ts-src/read/rosdistro-cache.ts
 var import_node_fs17 = require("node:fs");
@@ -21880,7 +21880,7 @@ var packedManifest = {
     restOf(manifest),
     ...manifest.dependencies.map(packDependency)
   ].join("	"),
-  read: (text2) => new KeptManifest(text2)
+  read: (text3) => new KeptManifest(text3)
 };
 function restOf(manifest) {
   if (manifest instanceof KeptManifest) return manifest.packed;
@@ -21913,20 +21913,20 @@ var KeptManifest = class {
   buildTypes;
   packed;
   parsed;
-  constructor(text2) {
-    const version2 = text2.indexOf("	") + 1;
-    const format = text2.indexOf("	", version2) + 1;
-    const types3 = text2.indexOf("	", format) + 1;
-    const groups = text2.indexOf("	", types3) + 1;
-    const rest2 = text2.indexOf("	", groups) + 1;
-    const end2 = text2.indexOf("	", rest2);
-    this.name = text2.slice(0, version2 - 1);
-    this.version = text2.slice(version2, format - 1);
-    this.format = Number(text2.slice(format, types3 - 1));
-    this.buildTypes = JSON.parse(text2.slice(types3, groups - 1));
-    this.memberOfGroups = rest2 - groups > 1 ? JSON.parse(text2.slice(groups, rest2 - 1)) : [];
-    this.packed = end2 < 0 ? text2.slice(rest2) : text2.slice(rest2, end2);
-    this.dependencies = end2 < 0 ? [] : unpackDependencies(text2, end2 + 1);
+  constructor(text3) {
+    const version2 = text3.indexOf("	") + 1;
+    const format = text3.indexOf("	", version2) + 1;
+    const types3 = text3.indexOf("	", format) + 1;
+    const groups = text3.indexOf("	", types3) + 1;
+    const rest2 = text3.indexOf("	", groups) + 1;
+    const end2 = text3.indexOf("	", rest2);
+    this.name = text3.slice(0, version2 - 1);
+    this.version = text3.slice(version2, format - 1);
+    this.format = Number(text3.slice(format, types3 - 1));
+    this.buildTypes = JSON.parse(text3.slice(types3, groups - 1));
+    this.memberOfGroups = rest2 - groups > 1 ? JSON.parse(text3.slice(groups, rest2 - 1)) : [];
+    this.packed = end2 < 0 ? text3.slice(rest2) : text3.slice(rest2, end2);
+    this.dependencies = end2 < 0 ? [] : unpackDependencies(text3, end2 + 1);
   }
   get rest() {
     return this.parsed ??= JSON.parse(this.packed);
@@ -21953,21 +21953,21 @@ var KeptManifest = class {
     return this.rest.exports;
   }
 };
-function unpackDependencies(text2, begin) {
+function unpackDependencies(text3, begin) {
   const dependencies = [];
-  for (let at2 = begin; at2 < text2.length; ) {
-    const tab = text2.indexOf("	", at2);
-    const end2 = tab < 0 ? text2.length : tab;
-    const first = text2.indexOf(" ", at2);
-    const second = text2.indexOf(" ", first + 1);
-    const third = text2.indexOf(" ", second + 1);
+  for (let at2 = begin; at2 < text3.length; ) {
+    const tab = text3.indexOf("	", at2);
+    const end2 = tab < 0 ? text3.length : tab;
+    const first = text3.indexOf(" ", at2);
+    const second = text3.indexOf(" ", first + 1);
+    const third = text3.indexOf(" ", second + 1);
     const more = third >= 0 && third < end2;
     const d = {
-      name: text2.slice(second + 1, more ? third : end2),
-      line: Number(text2.slice(first + 1, second)),
-      tag: tags[Number(text2.slice(at2, first))]
+      name: text3.slice(second + 1, more ? third : end2),
+      line: Number(text3.slice(first + 1, second)),
+      tag: tags[Number(text3.slice(at2, first))]
     };
-    dependencies.push(more ? Object.assign(d, JSON.parse(text2.slice(third + 1, end2))) : d);
+    dependencies.push(more ? Object.assign(d, JSON.parse(text3.slice(third + 1, end2))) : d);
     at2 = end2 + 1;
   }
   return dependencies;
@@ -22020,7 +22020,7 @@ async function refreshed(url2, file2) {
 }
 var kept = {
   write: (value2) => Array.isArray(value2) ? JSON.stringify(value2) : packedManifest.write(value2),
-  read: (text2) => text2.startsWith("[") ? JSON.parse(text2) : packedManifest.read(text2)
+  read: (text3) => text3.startsWith("[") ? JSON.parse(text3) : packedManifest.read(text3)
 };
 function parse2(workspace, file2, shown3, bytes) {
   const memory2 = new ParseCache(workspace.state, `cache-${sha256(file2).slice(0, 16)}`, kept);
@@ -22064,8 +22064,8 @@ function partly(repositories, pieces, known2, shown3) {
   );
   return entries.ok ? good({ repositories, texts: entries.value }) : void 0;
 }
-function wholly(text2, shown3) {
-  const parsed = parseCache(text2, shown3);
+function wholly(text3, shown3) {
+  const parsed = parseCache(text3, shown3);
   if (!parsed.ok) return parsed;
   const diagnostics = [...parsed.diagnostics];
   const repositories = /* @__PURE__ */ new Map();
@@ -22087,8 +22087,8 @@ function layerRosdep(files, wanted, memory2) {
   const database = { files: files.map((f) => f.file), rules: /* @__PURE__ */ new Map(), keys: [] };
   const diagnostics = [];
   const keys = /* @__PURE__ */ new Set();
-  for (const [index, { file: file2, text: text2 }] of files.entries()) {
-    const read = (wanted && readWanted(file2, text2, wanted, memory2)) ?? readWhole(file2, text2);
+  for (const [index, { file: file2, text: text3 }] of files.entries()) {
+    const read = (wanted && readWanted(file2, text3, wanted, memory2)) ?? readWhole(file2, text3);
     if (!read.ok) {
       diagnostics.push(...read.diagnostics);
       continue;
@@ -22102,7 +22102,7 @@ function layerRosdep(files, wanted, memory2) {
         diagnostics.push(
           error("rosdep-invalid", `the rule of '${key}' must be a map of operating systems`, {
             file: file2,
-            line: new Locator(text2).line([key]),
+            line: new Locator(text3).line([key]),
             hint: `for example ${key}: {debian: [${key}]}`
           })
         );
@@ -22116,39 +22116,39 @@ function layerRosdep(files, wanted, memory2) {
   database.keys = [...keys];
   return diagnostics.length ? bad(...diagnostics) : good(database);
 }
-function splitKeys(text2) {
-  if (/[\t\r\u0085\u2028\u2029\ufeff]/.test(text2)) return void 0;
+function splitKeys(text3) {
+  if (/[\t\r\u0085\u2028\u2029\ufeff]/.test(text3)) return void 0;
   const parts = [];
   const seen = /* @__PURE__ */ new Set();
   const margin = /^[^ \n][^\n]*$/gm;
   let begun = -1;
-  for (let m = margin.exec(text2); m; m = margin.exec(text2)) {
+  for (let m = margin.exec(text3); m; m = margin.exec(text3)) {
     const line = m[0];
     if (line.startsWith("#")) continue;
     const key = /^([A-Za-z][A-Za-z0-9_.+-]*):(?: |$)/.exec(line)?.[1];
     if (key === void 0 || seen.has(key) || notText.test(key)) return void 0;
-    if (begun >= 0) parts[parts.length - 1].text = text2.slice(begun, m.index);
+    if (begun >= 0) parts[parts.length - 1].text = text3.slice(begun, m.index);
     begun = m.index;
     seen.add(key);
     parts.push({ key, text: "" });
   }
-  if (begun >= 0) parts[parts.length - 1].text = text2.slice(begun);
+  if (begun >= 0) parts[parts.length - 1].text = text3.slice(begun);
   return parts;
 }
-function readWhole(file2, text2) {
-  const parsed = parseYaml(text2, file2);
+function readWhole(file2, text3) {
+  const parsed = parseYaml(text3, file2);
   if (!parsed.ok) return parsed;
   const root = parsed.value === null || parsed.value === void 0 ? {} : asMap(parsed.value);
   return root ? good({ keys: Object.keys(root), root }) : bad(error("rosdep-invalid", "a rosdep file must be a map of keys", { file: file2, line: 1 }));
 }
-function readWanted(file2, text2, wanted, memory2) {
-  const kept2 = memory2?.get(text2);
-  const parts = kept2 ? void 0 : splitKeys(text2);
+function readWanted(file2, text3, wanted, memory2) {
+  const kept2 = memory2?.get(text3);
+  const parts = kept2 ? void 0 : splitKeys(text3);
   if (!kept2 && !parts) return void 0;
   const keys = kept2 ? kept2.keys.split("\n") : parts.map((p) => p.key);
   const lacking = new Set(keys.filter((key) => wanted.has(key) && !(kept2 && Object.hasOwn(kept2.rules, key))));
   if (kept2 && !lacking.size) return good({ keys, root: kept2.rules });
-  const all = parts ?? splitKeys(text2);
+  const all = parts ?? splitKeys(text3);
   const refers = all.some((p) => lacking.has(p.key) && /[\s,[{:-]\*[^\s'"]/.test(p.text));
   const parsed = parseYaml(
     all.filter((p) => lacking.has(p.key) || refers && /[\s,[{:-]&[^\s'"]/.test(p.text)).map((p) => p.text).join(""),
@@ -22157,7 +22157,7 @@ function readWanted(file2, text2, wanted, memory2) {
   const found2 = parsed.ok ? asMap(parsed.value ?? {}) : void 0;
   if (!found2) return void 0;
   const root = { ...kept2?.rules, ...found2 };
-  if (memory2 && !refers && isPlain(root)) memory2.put(text2, () => ({ keys: keys.join("\n"), rules: root }));
+  if (memory2 && !refers && isPlain(root)) memory2.put(text3, () => ({ keys: keys.join("\n"), rules: root }));
   return good({ keys, root });
 }
 function isPlain(value2) {
@@ -22167,9 +22167,9 @@ function isPlain(value2) {
   return typeof value2 === "object" && Object.getPrototypeOf(value2) === Object.prototype && Object.values(value2).every(isPlain);
 }
 var notText = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
-function lineOfKey(text2, key) {
-  const plain2 = text2.split("\n").findIndex((line) => line.startsWith(`${key}:`));
-  return plain2 >= 0 ? plain2 + 1 : new Locator(text2).line([key]);
+function lineOfKey(text3, key) {
+  const plain2 = text3.split("\n").findIndex((line) => line.startsWith(`${key}:`));
+  return plain2 >= 0 ? plain2 + 1 : new Locator(text3).line([key]);
 }
 
 // ts-src/read/inputs.ts
@@ -22177,10 +22177,10 @@ var fetchWidth = 8;
 function readRosdep(workspace, wanted) {
   const diagnostics = [];
   const files = workspace.distro.rosdep.flatMap((file2) => {
-    const text2 = readIf((0, import_node_path19.join)(workspace.root, file2));
-    if (text2 === void 0)
+    const text3 = readIf((0, import_node_path19.join)(workspace.root, file2));
+    if (text3 === void 0)
       diagnostics.push(error("file-missing", `'rosdep' names ${file2}, which is not there`, { file: workspace.file }));
-    return text2 === void 0 ? [] : [{ file: file2, text: text2 }];
+    return text3 === void 0 ? [] : [{ file: file2, text: text3 }];
   });
   const layered2 = layerRosdep(
     files,
@@ -22196,12 +22196,12 @@ function neededNames(distributions) {
     for (const p of d.packages.values()) for (const dependency of p.manifest.dependencies) names2.add(dependency.name);
   return names2;
 }
-function readIndex(state, text2, file2, name5) {
+function readIndex(state, text3, file2, name5) {
   const memory2 = new ParseCache(state, `index-${name5}`);
-  const kept2 = memory2.get(text2);
+  const kept2 = memory2.get(text3);
   if (kept2) return good(kept2);
-  const parsed = parseIndex(text2, file2, name5);
-  if (parsed.ok && !parsed.diagnostics.length) memory2.put(text2, () => parsed.value);
+  const parsed = parseIndex(text3, file2, name5);
+  if (parsed.ok && !parsed.diagnostics.length) memory2.put(text3, () => parsed.value);
   return parsed;
 }
 async function readEntries(workspace, name5) {
@@ -22213,7 +22213,7 @@ async function readEntries(workspace, name5) {
     diagnostics.push(...read.diagnostics);
     if (read.ok) for (const r of read.value.repositories) repositories.set(r.name, r);
   };
-  const text2 = (file2, from) => {
+  const text3 = (file2, from) => {
     const t = readIf((0, import_node_path19.join)(root, file2));
     if (t === void 0)
       diagnostics.push(
@@ -22228,7 +22228,7 @@ async function readEntries(workspace, name5) {
   let pythonVersion = settings2.python_version;
   let cache;
   if (distro.index) {
-    const indexText = text2(distro.index, workspace.file);
+    const indexText = text3(distro.index, workspace.file);
     const index = indexText === void 0 ? void 0 : readIndex(workspace.state, indexText, distro.index, name5);
     if (index && !index.ok) diagnostics.push(...index.diagnostics);
     if (index?.ok) {
@@ -22245,14 +22245,14 @@ async function readEntries(workspace, name5) {
       if (!cache) {
         for (const file2 of index.value.files) {
           const path2 = (0, import_node_path19.join)((0, import_node_path19.dirname)(distro.index), file2);
-          const fileText = text2(path2, distro.index);
+          const fileText = text3(path2, distro.index);
           if (fileText !== void 0) merge2(parseDistributionFile(fileText, path2));
         }
       }
     }
   }
   for (const file2 of settings2.repos) {
-    const reposText = text2(file2, workspace.file);
+    const reposText = text3(file2, workspace.file);
     if (reposText === void 0) continue;
     const read = parseRepos(reposText, file2);
     merge2(read.ok ? good({ repositories: read.value }) : read);
@@ -22594,8 +22594,8 @@ var import_node_path20 = require("node:path");
 init_diagnostics();
 init_files();
 async function readWorkspace(file2, given) {
-  const text2 = readIf(file2);
-  if (text2 === void 0)
+  const text3 = readIf(file2);
+  if (text3 === void 0)
     return bad(
       error("distro-missing", "there is no such file", {
         file: file2,
@@ -22605,13 +22605,13 @@ async function readWorkspace(file2, given) {
   const root = (0, import_node_path20.dirname)(file2);
   const state = given ?? (0, import_node_path20.join)(root, ".slipway");
   const memory2 = new ParseCache(state, "distro");
-  let distro = memory2.get(text2);
+  let distro = memory2.get(text3);
   if (!distro) {
     const { parseDistro: parseDistro2 } = await Promise.resolve().then(() => (init_distro2(), distro_exports2));
-    const parsed = parseDistro2(text2, file2);
+    const parsed = parseDistro2(text3, file2);
     if (!parsed.ok) return parsed;
     distro = parsed.value;
-    memory2.put(text2, () => parsed.value);
+    memory2.put(text3, () => parsed.value);
   }
   return good({ root, file: file2, state, distro, urlBase: root });
 }
@@ -22707,8 +22707,8 @@ async function readIndex2(base, release2, path2, folder) {
     const digest3 = digests.get(name5);
     if (!digest3) continue;
     const kept2 = (0, import_node_path21.join)(folder, digest3);
-    const text2 = readIf(kept2);
-    if (text2 !== void 0) return good(text2);
+    const text3 = readIf(kept2);
+    if (text3 !== void 0) return good(text3);
     const file2 = temporaryBeside(kept2);
     try {
       const got = await download(`${base}/${name5}`, file2);
@@ -22740,18 +22740,18 @@ async function readIndex2(base, release2, path2, folder) {
 // ts-src/cli/planning.ts
 async function readLock2(file2, state) {
   const memory2 = new ParseCache(state, "lock");
-  const text2 = readIf(file2);
-  const known2 = text2 === void 0 ? void 0 : memory2.get(text2);
+  const text3 = readIf(file2);
+  const known2 = text3 === void 0 ? void 0 : memory2.get(text3);
   if (known2) return good(known2);
-  const read = (await Promise.resolve().then(() => (init_lockfile(), lockfile_exports))).readLock(file2, text2);
-  if (read.ok && text2 !== void 0) memory2.put(text2, () => read.value);
+  const read = (await Promise.resolve().then(() => (init_lockfile(), lockfile_exports))).readLock(file2, text3);
+  if (read.ok && text3 !== void 0) memory2.put(text3, () => read.value);
   return read;
 }
 var reporter = {
   reading(name5) {
     if (process.stderr.isTTY) writeMessage(`\r\x1B[Kreading ${name5}\r`);
   },
-  waiting: (text2) => writeMessage(`${text2}
+  waiting: (text3) => writeMessage(`${text3}
 `)
 };
 async function openWorkspace(values) {
@@ -23350,10 +23350,10 @@ Writer.prototype.unescapedValue = function unescapedValue(token3, context) {
     return value2;
 };
 Writer.prototype.escapedValue = function escapedValue(token3, context, config2) {
-  var escape3 = this.getConfigEscape(config2) || mustache.escape;
+  var escape2 = this.getConfigEscape(config2) || mustache.escape;
   var value2 = context.lookup(token3[1]);
   if (value2 != null)
-    return typeof value2 === "number" && escape3 === mustache.escape ? String(value2) : escape3(value2);
+    return typeof value2 === "number" && escape2 === mustache.escape ? String(value2) : escape2(value2);
 };
 Writer.prototype.rawValue = function rawValue(token3) {
   return token3[1];
@@ -23427,11 +23427,11 @@ function renderTemplate(template, values) {
   }
   return mustache_default.render(template, values, void 0, { escape: String });
 }
-var shellQuote = (text2) => /^[A-Za-z0-9_@%+=:,./-]+$/.test(text2) ? text2 : `'${text2.replaceAll("'", "'\\''")}'`;
+var shellQuote = (text3) => /^[A-Za-z0-9_@%+=:,./-]+$/.test(text3) ? text3 : `'${text3.replaceAll("'", "'\\''")}'`;
 
 // ts-src/render/jobs.ts
 var publishingFolder = "publish";
-var groovy = (text2) => `'${text2.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
+var groovy = (text3) => `'${text3.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
 function jobNames(names2) {
   const used = /* @__PURE__ */ new Set();
   return names2.map((name5) => {
@@ -23549,11 +23549,11 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     output: { type: "string", short: "o", value: "FILE", help: "write it there (default: standard output)" }
   },
   async run(values) {
-    const text2 = (name5, fallback) => values[name5] ?? fallback;
-    const numbers = [text2("keep-branches", "30"), text2("every", "60")];
-    const format = text2("format", "jobdsl");
-    const [url2, branch] = text2("distro-url", "").split("#");
-    if (!url2 || /[\0-\x20\x7f]/.test(url2) || !["jobdsl", "casc"].includes(format) || numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) || !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text2("folder", "x")) || !/^[A-Za-z0-9._-]+$/.test(text2("credentials", "x"))) {
+    const text3 = (name5, fallback) => values[name5] ?? fallback;
+    const numbers = [text3("keep-branches", "30"), text3("every", "60")];
+    const format = text3("format", "jobdsl");
+    const [url2, branch] = text3("distro-url", "").split("#");
+    if (!url2 || /[\0-\x20\x7f]/.test(url2) || !["jobdsl", "casc"].includes(format) || numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) || !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text3("folder", "x")) || !/^[A-Za-z0-9._-]+$/.test(text3("credentials", "x"))) {
       writeMessage(
         "slipway jobs: --distro-url is needed; --format is jobdsl or casc; --keep-branches and --every take numbers; --folder and --credentials plain names\n"
       );
@@ -23581,7 +23581,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     showDiagnostics(sorted(diagnostics));
     if (diagnostics.some(isError)) return exit.failed;
     const input = {
-      folder: text2("folder", distro.organization),
+      folder: text3("folder", distro.organization),
       organization: distro.organization,
       distroUrl: url2,
       distroBranch: branch,
@@ -23627,7 +23627,7 @@ function tellingPart(log, most4 = 25) {
   const at2 = first < 0 ? Math.max(0, lines.length - most4) : Math.max(start, first - 3);
   return lines.slice(at2, at2 + most4).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
 }
-var short = (text2) => printable(text2.trim()).slice(0, 300);
+var short = (text3) => printable(text3.trim()).slice(0, 300);
 var inPackage = (path2) => path2.replace(/^\/build\/(?:obj\/)?/, "");
 var rules = [
   {
@@ -23755,7 +23755,7 @@ function renderSummary(results, tails, milliseconds) {
   return `${lines.join("\n")}
 `;
 }
-function renderHeadline(title, results, faults2, abi2 = []) {
+function renderHeadline(title, results, faults2, abi2 = [], more = []) {
   const count2 = (kind, ...states) => results.filter((t) => t.kind === kind && states.includes(t.state)).length;
   const failed4 = results.filter((t) => t.state === "failed");
   const parts = [
@@ -23769,6 +23769,7 @@ function renderHeadline(title, results, faults2, abi2 = []) {
       ["stopped", results.filter((t) => t.state === "stopped" || t.state === "blocked").length]
     ].filter(([, n]) => n > 0).map(([what, n]) => `${n} ${what}`),
     ...count2("test", "passed", "cached") ? [`tests of ${plural(count2("test", "passed", "cached"), "package")} passed`] : [],
+    ...more,
     ...abi2.length ? [`ABI of ${abi2.slice(0, 3).join(", ")}${abi2.length > 3 ? ` and ${abi2.length - 3} more` : ""} changes`] : []
   ];
   return `${title}: ${parts.join(", ") || "nothing to do"}
@@ -23826,16 +23827,16 @@ function hostSources(platform2, root = "/") {
   );
   return own3.some((s) => s.suite === platform2.release) ? own3 : [];
 }
-function parseOneLine(text2) {
-  return text2.split("\n").flatMap((line) => {
+function parseOneLine(text3) {
+  return text3.split("\n").flatMap((line) => {
     const m = /^deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s+([^#]+)/.exec(line.trim());
     if (!m) return [];
     const signedBy = /(?:^|\s)signed-by=(\S+)/i.exec(m[1] ?? "")?.[1];
     return [{ uri: m[2], suite: m[3], components: m[4].trim().split(/\s+/), ...signedBy ? { signedBy } : {} }];
   });
 }
-function parseDeb822(text2) {
-  return text2.split(/\n\s*\n/).flatMap((stanza) => {
+function parseDeb822(text3) {
+  return text3.split(/\n\s*\n/).flatMap((stanza) => {
     const fields = /* @__PURE__ */ new Map();
     let last = "";
     for (const line of stanza.split("\n")) {
@@ -24023,14 +24024,14 @@ function countsProcesses(kernel = (0, import_node_os4.release)()) {
 }
 
 // ts-src/sandbox/subordinate-ids.ts
-var parse6 = (text2) => text2.split("\n").flatMap((line) => {
+var parse6 = (text3) => text3.split("\n").flatMap((line) => {
   const m = /^([^:]+):(\d+):(\d+)$/.exec(line.trim());
   return m ? [{ owner: m[1] ?? "", first: Number(m[2]), count: Number(m[3]) }] : [];
 });
 var overlap = (a, b) => a.first < b.first + b.count && b.first < a.first + a.count;
 var needed = 65536;
-function idProblem(file2, text2, user, users) {
-  const all = parse6(text2);
+function idProblem(file2, text3, user, users) {
+  const all = parse6(text3);
   const mine = (r) => r.owner === user.name || r.owner === String(user.id);
   const own3 = all.filter(mine);
   const free = Math.max(1e5, ...all.map((r) => r.first + r.count));
@@ -24314,12 +24315,12 @@ function readTar2(bytes, at2) {
   const entries = [];
   while (at2 + 512 <= bytes.length && bytes[at2] !== 0) {
     const header = bytes.subarray(at2, at2 + 512);
-    const text2 = (from, size2) => header.toString("latin1", from, from + size2).replace(/\0.*$/s, "");
-    const size = parseInt(text2(124, 12).trim() || "0", 8);
-    const type = text2(156, 1) || "0";
+    const text3 = (from, size2) => header.toString("latin1", from, from + size2).replace(/\0.*$/s, "");
+    const size = parseInt(text3(124, 12).trim() || "0", 8);
+    const type = text3(156, 1) || "0";
     if (!Number.isSafeInteger(size) || !["0", "5", "x", "g", "L"].includes(type)) return void 0;
     if (at2 + 512 + size > bytes.length) return void 0;
-    entries.push({ name: text2(0, 100), header, content: bytes.subarray(at2 + 512, at2 + 512 + size) });
+    entries.push({ name: text3(0, 100), header, content: bytes.subarray(at2 + 512, at2 + 512 + size) });
     at2 += 512 + Math.ceil(size / 512) * 512;
   }
   if (!entries.length) return void 0;
@@ -24346,8 +24347,8 @@ var controlEntry = (entries) => entries.find((e) => e.name.replace(/^\.\//, "") 
 var largest = 64 << 20;
 var fieldOf = (stanza, name5) => new RegExp(`^${name5}: *(.*)$`, "mi").exec(stanza)?.[1]?.trim();
 var isOf = (stanza, name5) => debFile(fieldOf(stanza, "Package") ?? "", fieldOf(stanza, "Version") ?? "", fieldOf(stanza, "Architecture") ?? "") === name5;
-var tidy = (text2) => {
-  const stanza = `${text2.replaceAll("\r", "").trim()}
+var tidy = (text3) => {
+  const stanza = `${text3.replaceAll("\r", "").trim()}
 `;
   return /^\s*$/m.test(stanza.trimEnd()) || stanza.includes("\0") ? void 0 : stanza;
 };
@@ -24402,8 +24403,8 @@ async function repackDeb(file2, from, to, seconds) {
   const entries = tar && readTar2(tar, 0)?.entries;
   const control = entries && controlEntry(entries);
   if (!control || fieldOf(control.content.toString("utf8"), "Version") !== from) return void 0;
-  const text2 = control.content.toString("utf8").replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
-  const changed = writeTar(entries, /* @__PURE__ */ new Map([[control.name, Buffer.from(text2)]]));
+  const text3 = control.content.toString("utf8").replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
+  const changed = writeTar(entries, /* @__PURE__ */ new Map([[control.name, Buffer.from(text3)]]));
   return joinDeb({ ...parts, controlName: "control.tar.gz", control: (0, import_node_zlib4.gzipSync)(changed) }, seconds);
 }
 
@@ -24423,8 +24424,8 @@ Size: ${file2.size}
 SHA256: ${file2.sha256}
 `;
 }
-function readPackages2(text2) {
-  return text2.split("\n\n").filter((t) => t.trim()).flatMap((t) => {
+function readPackages2(text3) {
+  return text3.split("\n\n").filter((t) => t.trim()).flatMap((t) => {
     const entry = `${t.trim()}
 `;
     const tail = /\nFilename: (\S+)\nSize: (\d+)\nSHA256: ([0-9a-f]{64})\n/.exec(entry);
@@ -24456,21 +24457,21 @@ ${sums("sha512")}` : ""}`
   ].join("\n");
 }
 var rfc822 = (milliseconds) => new Date(milliseconds).toUTCString().replace("GMT", "UTC");
-function readRelease(text2) {
+function readRelease(text3) {
   const date2 = (name5) => {
-    const value2 = Date.parse(fieldOf(text2, name5) ?? "");
+    const value2 = Date.parse(fieldOf(text3, name5) ?? "");
     return Number.isNaN(value2) ? void 0 : value2;
   };
-  const sums = /^SHA256:\n((?: .*\n)*)/m.exec(text2)?.[1] ?? "";
+  const sums = /^SHA256:\n((?: .*\n)*)/m.exec(text3)?.[1] ?? "";
   return {
-    state: /^[0-9a-f]{64}$/.exec(fieldOf(text2, "Slipway-State") ?? "")?.[0],
+    state: /^[0-9a-f]{64}$/.exec(fieldOf(text3, "Slipway-State") ?? "")?.[0],
     date: date2("Date"),
     validUntil: date2("Valid-Until"),
-    signedBy: (fieldOf(text2, "Signed-By") ?? "").split(",").filter((f) => /^[0-9A-F]+$/.test(f)),
+    signedBy: (fieldOf(text3, "Signed-By") ?? "").split(",").filter((f) => /^[0-9A-F]+$/.test(f)),
     files: new Map(
       [...sums.matchAll(/^ ([0-9a-f]{64}) +(\d+) (\S+)$/gm)].map((m) => [m[3], { sha256: m[1], size: Number(m[2]) }])
     ),
-    whole: text2.trimEnd().endsWith("-----END PGP SIGNATURE-----")
+    whole: text3.trimEnd().endsWith("-----END PGP SIGNATURE-----")
   };
 }
 async function packedIndex(path2, data, xz2) {
@@ -24518,8 +24519,8 @@ async function knownEntries(store2, suites, former) {
     for (const [suite2, index] of Object.entries(state?.indices ?? {})) {
       if (!Object.hasOwn(suites, suite2) || read.has(index.sha256)) continue;
       read.add(index.sha256);
-      const text2 = await store2.readText(index);
-      for (const entry of readPackages2(text2 ?? "")) known2.set(entry.sha256, entry.text);
+      const text3 = await store2.readText(index);
+      for (const entry of readPackages2(text3 ?? "")) known2.set(entry.sha256, entry.text);
     }
   }
   return known2;
@@ -24542,9 +24543,9 @@ var canonical = (value2) => JSON.stringify(
   (_key, v) => typeof v === "object" && v !== null && !Array.isArray(v) ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => compare(a, b))) : v
 );
 async function writeState(store2, state) {
-  const text2 = canonical(state);
-  const id = sha256(text2);
-  await store2.putBlob(stateFile(id), (0, import_node_zlib6.gzipSync)(text2, { level: 1 }));
+  const text3 = canonical(state);
+  const id = sha256(text3);
+  await store2.putBlob(stateFile(id), (0, import_node_zlib6.gzipSync)(text3, { level: 1 }));
   return id;
 }
 async function readState(store2, id) {
@@ -24552,8 +24553,8 @@ async function readState(store2, id) {
   const data = await store2.getBlob(stateFile(id));
   if (!data) return void 0;
   try {
-    const text2 = (0, import_node_zlib6.gunzipSync)(data, { maxOutputLength: 1 << 30 });
-    return sha256(text2) === id ? JSON.parse(text2.toString("utf8")) : void 0;
+    const text3 = (0, import_node_zlib6.gunzipSync)(data, { maxOutputLength: 1 << 30 });
+    return sha256(text3) === id ? JSON.parse(text3.toString("utf8")) : void 0;
   } catch {
     return void 0;
   }
@@ -24632,12 +24633,12 @@ async function indexFiles(store2, state) {
   const pool = /* @__PURE__ */ new Map();
   const faults2 = [];
   const parts = await parallel(Object.keys(state.indices).sort(), 4, async (key) => {
-    const text2 = await store2.readText(state.indices[key]);
-    if (text2 === void 0)
+    const text3 = await store2.readText(state.indices[key]);
+    if (text3 === void 0)
       faults2.push(error("store-damaged", `the store lost the index of ${key}`, { hint: "publish again" }));
     const architecture2 = key.slice(key.lastIndexOf("/") + 1);
-    const files = await packedIndex(`main/binary-${architecture2}/Packages`, Buffer.from(text2 ?? ""), xz);
-    for (const { filename, sha256: digest3, size } of readPackages2(text2 ?? ""))
+    const files = await packedIndex(`main/binary-${architecture2}/Packages`, Buffer.from(text3 ?? ""), xz);
+    for (const { filename, sha256: digest3, size } of readPackages2(text3 ?? ""))
       pool.set(filename, { filename, sha256: digest3, size });
     return { key, architecture: architecture2, files };
   });
@@ -25247,26 +25248,26 @@ async function signerOf(at2, keys) {
   return good({
     fingerprints,
     publicKey: exported.stdout,
-    async sign(text2, form) {
+    async sign(text3, form) {
       const how = form === "clearsign" ? ["--clearsign"] : ["--armor", "--detach-sign"];
-      const signed = await gpg(at2, ["--digest-algo", "SHA512", ...by, ...how], { input: text2 });
+      const signed = await gpg(at2, ["--digest-algo", "SHA512", ...by, ...how], { input: text3 });
       return signed.code === 0 && signed.stdout ? good(signed.stdout) : failed("sign", signed);
     },
     run: (command, args, options5 = {}) => at2.run(command, args, { ...options5, env: { ...process.env, ...options5.env, GNUPGHOME: at2.home } })
   });
 }
 async function commandSigner({ command, publicKey }) {
-  const text2 = exists(publicKey) ? (0, import_node_fs30.readFileSync)(publicKey, "utf8") : "";
+  const text3 = exists(publicKey) ? (0, import_node_fs30.readFileSync)(publicKey, "utf8") : "";
   const shown3 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
   const fingerprints = fingerprintsIn(shown3.stdout);
-  if (!fingerprints.length || !isWholeKey(text2))
+  if (!fingerprints.length || !isWholeKey(text3))
     return bad(
       error("signing-key", "the public key of the signing command is no armored OpenPGP key", { file: publicKey })
     );
   const [program, ...args] = command;
   return good({
     fingerprints,
-    publicKey: text2,
+    publicKey: text3,
     async sign(message, form) {
       const signed = await run(program, [...args, form], { input: message });
       const begin = form === "clearsign" ? "-----BEGIN PGP SIGNED MESSAGE-----" : "-----BEGIN PGP SIGNATURE-----";
@@ -25281,7 +25282,7 @@ async function commandSigner({ command, publicKey }) {
     run: () => Promise.resolve({ code: 127, signal: null, stdout: "", stderr: "a signing command has no key to lend" })
   });
 }
-var isWholeKey = (text2) => text2?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
+var isWholeKey = (text3) => text3?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
 var keyOf = (named3, state, organization) => named3 === void 0 ? { kind: "made", home: (0, import_node_path32.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
   home: process.env.GNUPGHOME ?? (0, import_node_path32.join)(process.env.HOME ?? "/root", ".gnupg"),
@@ -25795,7 +25796,7 @@ var readiness = (needs) => ({
 
 // ts-src/engine/interface-digests.ts
 init_digest();
-var digest2 = (text2) => sha256(text2).slice(0, 32);
+var digest2 = (text3) => sha256(text3).slice(0, 32);
 var InterfaceDigests = class {
   constructor({ runtimeDependencies: runs, runtimeCycles: together2 }, interfaceOf2, full) {
     this.interfaceOf = interfaceOf2;
@@ -26068,7 +26069,7 @@ var Scheduler = class {
     this.options = options5;
     this.graphs = graphs;
     this.runner = new TaskRunner(options5, {
-      note: (text2) => options5.progress.note(text2),
+      note: (text3) => options5.progress.note(text3),
       restored: (graph2, n, record2) => {
         this.setRecord(graph2, n, record2);
         Object.assign(graph2.results[n], { state: "built", reason: "the store had lost it" });
@@ -26411,8 +26412,8 @@ var archiveCheck = (planned) => (scope, target, names2) => {
 function told3(m, scope, target, workspace) {
   const users = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text2 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path38.resolve)(workspace.root, m.file));
-  const line = text2 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text2, m.key);
+  const text3 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path38.resolve)(workspace.root, m.file));
+  const line = text3 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text3, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
     `the archive of ${target.os} ${target.release} (${target.architecture}) has no package '${m.name}', ${from}: ${users} (${scope.distribution})`,
@@ -26424,14 +26425,14 @@ function told3(m, scope, target, workspace) {
   );
 }
 function checkArchives(planned) {
-  const check = archiveCheck(planned);
+  const check2 = archiveCheck(planned);
   const diagnostics = /* @__PURE__ */ new Map();
   for (const scope of planned.plan.scopes) {
     const architectures = new Map(scope.targets.map((t) => [t.architecture, t]));
     for (const target of architectures.values()) {
       const base = baseAtHand(planned.workspace.state, target.platform, target.architecture);
       const names2 = base && archiveNames(base);
-      for (const d of names2 ? check(scope, target, names2).diagnostics : []) diagnostics.set(d.message, d);
+      for (const d of names2 ? check2(scope, target, names2).diagnostics : []) diagnostics.set(d.message, d);
     }
   }
   return [...diagnostics.values()];
@@ -26444,7 +26445,7 @@ init_diagnostics();
 init_files();
 
 // ts-src/render/lock.ts
-var q = (text2) => JSON.stringify(text2);
+var q = (text3) => JSON.stringify(text3);
 var sorted2 = (map) => Object.entries(map).sort(([a], [b]) => a < b ? -1 : 1);
 function renderLock(lock2) {
   const lines = [`schema: ${lock2.schema}`, `stamp: "${lock2.stamp}"`, "distributions:"];
@@ -26470,11 +26471,52 @@ function renderLock(lock2) {
 `;
 }
 
+// ts-src/render/markup.ts
+var escapeMarkup = (text3) => text3.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+
+// ts-src/render/junit.ts
+function renderJunit(name5, cases) {
+  const suites = /* @__PURE__ */ new Map();
+  for (const c of cases) suites.set(c.suite, [...suites.get(c.suite) ?? [], c]);
+  const lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>"];
+  for (const [suite2, list3] of [...suites].sort(([a], [b]) => a < b ? -1 : 1)) {
+    const count2 = (result) => list3.filter((c) => c.result === result).length;
+    lines.push(
+      `  <testsuite name="${escapeMarkup(suite2 === name5 ? name5 : `${name5}.${suite2}`)}" tests="${list3.length}" failures="${count2("failed")}" errors="0" skipped="${count2("skipped")}" time="${list3.reduce((s, c) => s + c.seconds, 0).toFixed(3)}">`
+    );
+    for (const c of list3) {
+      const open3 = `    <testcase classname="${escapeMarkup(suite2 === name5 ? name5 : `${name5}.${suite2}`)}" name="${escapeMarkup(c.name)}" time="${c.seconds.toFixed(3)}"`;
+      const inner = [
+        ...c.result === "failed" ? [`      <failure message="${escapeMarkup(firstLine(c.message))}">${escapeMarkup(c.message)}</failure>`] : [],
+        ...c.result === "skipped" ? [`      <skipped message="${escapeMarkup(firstLine(c.message))}"/>`] : [],
+        ...c.flaky ? [`      <system-out>flaky: it failed and then passed
+${escapeMarkup(c.message)}</system-out>`] : c.result === "failed" && c.output ? [`      <system-out>${escapeMarkup(c.output.slice(-2e4))}</system-out>`] : []
+      ];
+      lines.push(...inner.length ? [`${open3}>`, ...inner, "    </testcase>"] : [`${open3}/>`]);
+    }
+    lines.push("  </testsuite>");
+  }
+  lines.push("</testsuites>");
+  return `${lines.join("\n")}
+`;
+}
+var firstLine = (text3) => text3.trim().split("\n")[0].slice(0, 200);
+function packageCases(results, tail) {
+  return results.map((t) => ({
+    suite: t.name,
+    name: t.kind === "test" ? "tests" : "build",
+    seconds: t.started !== void 0 && t.finished !== void 0 ? (t.finished - t.started) / 1e3 : 0,
+    result: t.state === "failed" ? "failed" : t.state === "stopped" || t.state === "blocked" || t.state === "waiting" ? "skipped" : "passed",
+    message: t.reason,
+    output: tail(t).join("\n")
+  }));
+}
+
 // resources/templates/report.client
-var report_default = "'use strict';\n(() => {\n  const report = JSON.parse(document.getElementById('data').textContent);\n  const tasks = report.tasks;\n  const order = ['failed', 'stopped', 'blocked', 'built', 'cached', 'waiting'];\n  const $ = (id) => document.getElementById(id);\n  const make = (tag, attributes = {}, ...children) => {\n    const e = document.createElement(tag);\n    for (const [k, v] of Object.entries(attributes)) if (v !== undefined) e.setAttribute(k, v);\n    for (const c of children) e.append(c);\n    return e;\n  };\n  const svg = (tag, attributes = {}, ...children) => {\n    const e = document.createElementNS('http://www.w3.org/2000/svg', tag);\n    for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);\n    for (const c of children) e.append(c);\n    return e;\n  };\n  const time = (ms) => { const s = Math.round(ms / 1000); return s < 60 ? `${s} s` : `${Math.floor(s / 60)} min ${s % 60} s`; };\n  const took = (t) => (t.started !== undefined && t.finished !== undefined ? t.finished - t.started : undefined);\n  const color = (state) => getComputedStyle(document.documentElement).getPropertyValue(`--${state}`).trim();\n  let wanted = new Set();\n  let text = '';\n  const shown = () => tasks.filter((t) => (!wanted.size || wanted.has(t.state)) && (!text || t.name.includes(text) || t.scope.includes(text)));\n\n  document.querySelector('h1').textContent = document.title;\n  $('when').textContent = `${new Date(report.begun).toISOString().replace('T', ' ').slice(0, 19)} UTC, ${time(report.finished - report.begun)}, stamp ${report.stamp}`;\n  for (const state of order) {\n    const n = tasks.filter((t) => t.state === state).length;\n    if (!n) continue;\n    const b = make('button', { class: state }, `${n} ${state}`);\n    b.onclick = () => { wanted.has(state) ? wanted.delete(state) : wanted.add(state); b.classList.toggle('on'); draw(); };\n    $('counts').append(b);\n  }\n\n  function packages() {\n    const body = make('tbody');\n    const sorted = shown().map((t, i) => [t, i]).sort((a, b) => order.indexOf(a[0].state) - order.indexOf(b[0].state) || a[1] - b[1]);\n    for (const [t] of sorted) {\n      const why = make('td', {}, make('div', { class: 'why' }, t.reason));\n      if (t.tail.length) why.append(make('pre', {}, t.tail.join('\\n')));\n      const files = make('td');\n      if (t.log) files.append(make('a', { href: encodeURI(t.log) }, 'log'), ' ');\n      for (const d of t.debs ?? []) files.append(make('div', {}, `${d.name} (${Math.ceil(d.size / 1024)} KiB)`));\n      body.append(make('tr', { id: `p-${t.id}` }, make('td', {}, make('span', { class: `state ${t.state}` }, t.state)), make('td', {}, make('b', {}, t.name), make('div', { class: 'why' }, `${t.scope}, ${t.buildType}, ${t.repository}`)), make('td', {}, t.version ?? t.upstream), make('td', { class: 'n' }, took(t) === undefined ? '' : time(took(t))), why, files));\n    }\n    $('packages').replaceChildren(make('table', {}, make('thead', {}, make('tr', {}, ...['State', 'Package', 'Version', 'Time', 'Why', 'Files'].map((h) => make('th', {}, h)))), body));\n  }\n\n  function timeline() {\n    const ran = shown().filter((t) => took(t) !== undefined).sort((a, b) => a.started - b.started);\n    if (!ran.length) return $('timeline').replaceChildren(make('p', {}, 'Nothing was built in this run.'));\n    const from = Math.min(...ran.map((t) => t.started));\n    const to = Math.max(...ran.map((t) => t.finished));\n    const lanes = [];\n    const rows = ran.map((t) => { let l = lanes.findIndex((end) => end <= t.started); if (l < 0) l = lanes.length; lanes[l] = t.finished; return l; });\n    const width = Math.max(1160, ran.length * 14);\n    const x = (ms) => ((ms - from) / Math.max(1, to - from)) * (width - 20) + 10;\n    const s = svg('svg', { width, height: lanes.length * 30 + 40, role: 'img', 'aria-label': 'what ran when' });\n    for (let i = 0; i <= 8; i++) {\n      const at = from + ((to - from) * i) / 8;\n      s.append(svg('line', { x1: x(at), x2: x(at), y1: 20, y2: lanes.length * 30 + 24, stroke: '#8883' }), svg('text', { x: x(at), y: 14, 'text-anchor': i === 8 ? 'end' : 'start' }, time(at - from)));\n    }\n    ran.forEach((t, i) => {\n      const w = Math.max(2, x(t.finished) - x(t.started) - 1);\n      const g = svg('g', {}, svg('title', {}, `${t.id}: ${t.state}, ${time(took(t))}`), svg('rect', { x: x(t.started), y: 24 + rows[i] * 30, width: w, height: 24, rx: 3, fill: color(t.state), 'fill-opacity': .75 }));\n      if (w > t.name.length * 6.2) g.append(svg('text', { x: x(t.started) + 4, y: 40 + rows[i] * 30 }, t.name));\n      s.append(g);\n    });\n    $('timeline').replaceChildren(make('div', { class: 'scroll' }, s));\n  }\n\n  function graph() {\n    const scopes = [...new Set(shown().map((t) => t.scope))];\n    const parts = scopes.map((scope) => {\n      const here = shown().filter((t) => t.scope === scope);\n      const byName = new Map(here.map((t) => [t.name, t]));\n      const depth = new Map();\n      for (const t of here) depth.set(t.name, Math.max(0, ...t.needs.filter((n) => depth.has(n)).map((n) => depth.get(n) + 1)));\n      const columns = [];\n      for (const t of here) (columns[depth.get(t.name)] ??= []).push(t);\n      const place = new Map();\n      columns.forEach((c, i) => c.forEach((t, j) => place.set(t.name, [i * 210 + 10, j * 26 + 10])));\n      const s = svg('svg', { width: columns.length * 210 + 20, height: Math.max(...columns.map((c) => c.length)) * 26 + 30, role: 'img', 'aria-label': `what needs what in ${scope}` });\n      const edges = [];\n      // What another need brings along is not drawn again.\n      const below = new Map();\n      for (const t of here) {\n        const all = new Set();\n        for (const n of t.needs) { all.add(n); for (const d of below.get(n) ?? []) all.add(d); }\n        below.set(t.name, all);\n      }\n      const drawn = (t) => t.needs.filter((n) => !t.needs.some((m) => m !== n && below.get(m)?.has(n) && !below.get(n)?.has(m)));\n      for (const t of here) for (const n of drawn(t)) {\n        if (!place.has(n) || !place.has(t.name)) continue;\n        const [x1, y1] = place.get(n), [x2, y2] = place.get(t.name);\n        const e = svg('path', { class: 'edge', d: `M${x1 + 180},${y1 + 10} C${x1 + 200},${y1 + 10} ${x2 - 20},${y2 + 10} ${x2},${y2 + 10}` });\n        edges.push([n, t.name, e]);\n        s.append(e);\n      }\n      const nodes = new Map();\n      for (const [name, [x, y]] of place) {\n        const t = byName.get(name);\n        const g = svg('g', { class: 'node' }, svg('title', {}, `${name}: ${t.state}${t.reason ? `, ${t.reason}` : ''}`), svg('rect', { x, y, width: 180, height: 20, rx: 4, fill: color(t.state), 'fill-opacity': .35 }), svg('text', { x: x + 6, y: y + 14 }, name.length > 28 ? `${name.slice(0, 27)}\u2026` : name));\n        g.onclick = () => {\n          const near = new Set([name]);\n          let grew = true;\n          while (grew) { grew = false; for (const [a, b] of edges) if (near.has(b) && !near.has(a)) { near.add(a); grew = true; } }\n          const above = new Set([name]);\n          grew = true;\n          while (grew) { grew = false; for (const [a, b] of edges) if (above.has(a) && !above.has(b)) { above.add(b); grew = true; } }\n          for (const [n, e] of nodes) e.classList.toggle('dim', !near.has(n) && !above.has(n));\n          for (const [a, b, e] of edges) e.classList.toggle('on', (near.has(a) && near.has(b)) || (above.has(a) && above.has(b)));\n        };\n        nodes.set(name, g);\n        s.append(g);\n      }\n      return make('div', {}, make('h2', {}, scope), make('p', {}, 'Click a package to see what it needs and what needs it.'), make('div', { class: 'scroll' }, s));\n    });\n    $('graph').replaceChildren(...parts);\n  }\n\n  let view = 'packages';\n  function draw() { ({ packages, timeline, graph })[view](); }\n  for (const b of document.querySelectorAll('nav button')) b.onclick = () => {\n    view = b.dataset.view;\n    for (const o of document.querySelectorAll('nav button')) o.classList.toggle('on', o === b);\n    for (const s of document.querySelectorAll('main section')) s.hidden = s.id !== view;\n    draw();\n  };\n  $('find').oninput = (e) => { text = e.target.value.trim(); draw(); };\n  draw();\n})();\n";
+var report_default = "// Finds and filters what the page shows; the page is whole without it.\n'use strict';\n(() => {\n  const rows = [...document.querySelectorAll('[data-task]')];\n  const wanted = new Set();\n  let text = '';\n  const draw = () => {\n    for (const row of rows)\n      row.hidden = (wanted.size > 0 && !wanted.has(row.dataset.state)) || !row.dataset.task.includes(text);\n  };\n  for (const chip of document.querySelectorAll('#counts [data-state]')) {\n    chip.setAttribute('role', 'button');\n    chip.tabIndex = 0;\n    const toggle = () => {\n      const { state } = chip.dataset;\n      if (!wanted.delete(state)) wanted.add(state);\n      chip.classList.toggle('on');\n      draw();\n    };\n    chip.onclick = toggle;\n    chip.onkeydown = (e) => { if (e.key === 'Enter' || e.key === ' ') { e.preventDefault(); toggle(); } };\n  }\n  const find = document.createElement('input');\n  Object.assign(find, { type: 'search', id: 'find', placeholder: 'Find a package' });\n  find.setAttribute('aria-label', 'Find a package');\n  find.oninput = () => { text = find.value.trim(); draw(); };\n  document.getElementById('counts').append(find);\n})();\n";
 
 // resources/templates/report.css
-var report_default2 = ":root { color-scheme: light dark; --line: #8884; --failed: #c62828; --stopped: #ef6c00; --blocked: #8e24aa; --built: #2e7d32; --cached: #546e7a; --waiting: #546e7a; }\n* { box-sizing: border-box; }\nbody { font: 14px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 1400px; padding: 0 1rem 3rem; }\nh1 { font-size: 1.3rem; margin: 1rem 0 0; }\n#when { margin: 0 0 .6rem; opacity: .75; }\n#counts button { border: 1px solid var(--line); background: none; color: inherit; border-radius: 1rem; padding: .1rem .8rem; margin: 0 .4rem .4rem 0; cursor: pointer; font: inherit; }\n#counts button.on { outline: 2px solid currentColor; }\n.state { display: inline-block; min-width: 4.5rem; font-weight: 600; }\n.failed { color: var(--failed); } .stopped { color: var(--stopped); } .blocked { color: var(--blocked); } .built { color: var(--built); } .kept, .waiting { color: var(--cached); }\nnav { position: sticky; top: 0; background: Canvas; padding: .5rem 0; border-bottom: 1px solid var(--line); display: flex; gap: .3rem; z-index: 1; }\nnav button { border: 0; background: none; color: inherit; padding: .3rem .8rem; cursor: pointer; font: inherit; border-radius: .3rem; }\nnav button.on { background: #8883; font-weight: 600; }\nnav input { margin-left: auto; padding: .3rem .6rem; font: inherit; width: 16rem; max-width: 40%; }\ntable { border-collapse: collapse; width: 100%; }\nth { text-align: left; font-weight: 600; }\nth, td { padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }\ntd.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }\ntd .why { opacity: .8; white-space: pre-line; }\npre { background: #8882; padding: .5rem; white-space: pre-wrap; overflow-wrap: anywhere; margin: .4rem 0; }\na { color: inherit; }\nsvg text { font: 11px system-ui, sans-serif; fill: currentColor; }\n.scroll { overflow: auto; max-height: 80vh; border: 1px solid var(--line); margin-top: .6rem; }\n.node rect { stroke: var(--line); cursor: pointer; }\n.dim { opacity: .12; }\n.edge { stroke: #8886; fill: none; }\n.edge.on { stroke: #1976d2; stroke-width: 2; }\n";
+var report_default2 = ":root { color-scheme: light dark; --line: #8884; }\n* { box-sizing: border-box; }\nbody { font: 14px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 1400px; padding: 0 1rem 3rem; }\nh1 { font-size: 1.3rem; margin: 1rem 0 0; }\nh2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }\n#when { margin: 0 0 .6rem; opacity: .75; }\n#counts .chip { display: inline-block; border: 1px solid currentColor; border-radius: 1rem; padding: .1rem .8rem; margin: 0 .4rem .4rem 0; }\n#counts [role=button] { cursor: pointer; }\n#counts .on { outline: 2px solid currentColor; }\n#find { padding: .2rem .6rem; font: inherit; }\n.notes { white-space: pre-line; border-left: 4px solid #ef6c00; padding-left: .8rem; }\ntable { border-collapse: collapse; width: 100%; }\nth { text-align: left; font-weight: 600; }\nth, td { padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }\ntd.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }\ntd:first-child { white-space: nowrap; font-weight: 600; }\n.why { opacity: .8; white-space: pre-line; }\npre { background: #8882; padding: .5rem; white-space: pre-wrap; overflow-wrap: anywhere; margin: .4rem 0; }\na { color: inherit; }\n.scroll { overflow: auto; max-height: 80vh; border: 1px solid var(--line); background: #fff; }\n.scroll img { display: block; max-width: none; }\n";
 
 // resources/templates/report.mustache
 var report_default3 = `<!doctype html>
@@ -26482,82 +26524,284 @@ var report_default3 = `<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' file:; style-src 'self' file:; script-src 'self' file:">
 <title>{{title}}</title>
-<style>{{css}}</style>
+<link rel="stylesheet" href="report.css">
 </head>
 <body>
-<header><h1></h1><p id="when"></p><div id="counts"></div></header>
-<nav>
-  <button data-view="packages" class="on">Packages</button><button data-view="timeline">Timeline</button><button data-view="graph">Graph</button>
-  <input id="find" type="search" placeholder="Find a package" aria-label="Find a package">
-</nav>
-<main>
-  <section id="packages"></section>
-  <section id="timeline" hidden></section>
-  <section id="graph" hidden></section>
-</main>
-<noscript><p>This report needs JavaScript; result.json beside it holds the same data.</p></noscript>
-<script type="application/json" id="data">{{data}}</script>
-<script>{{client}}</script>
+<header>
+<h1>{{title}}</h1>
+<p id="when">{{when}}</p>
+<p id="counts">{{#counts}}<span class="chip {{state}}" data-state="{{state}}">{{count}} {{state}}</span> {{/counts}}</p>
+</header>
+{{#notes}}
+<p class="notes">{{text}}</p>
+{{/notes}}
+<nav><a href="#packages">Packages</a>{{#pictures}} <a href="{{file}}">{{name}}</a>{{/pictures}} <a href="result.json">result.json</a></nav>
+{{#failures}}
+<section class="failure" data-task="{{name}}" data-state="failed">
+<h2 class="failed">failed: {{id}}</h2>
+<p class="why">{{reason}}</p>
+{{#tail}}<pre>{{text}}</pre>
+{{/tail}}
+{{#log}}<p><a href="{{href}}">whole log</a></p>
+{{/log}}
+</section>
+{{/failures}}
+<section id="packages">
+<h2>Packages</h2>
+<table>
+<thead><tr><th>State</th><th>Package</th><th>Version</th><th>Time</th><th>Why</th><th>Files</th></tr></thead>
+<tbody>
+{{#rows}}
+<tr data-task="{{name}} {{scope}}" data-state="{{state}}"><td class="{{state}}">{{state}}</td><td><b>{{what}}</b><div class="why">{{scope}}{{details}}</div></td><td>{{version}}</td><td class="n">{{time}}</td><td class="why">{{reason}}</td><td>{{#log}}<a href="{{href}}">log</a> {{/log}}{{files}}</td></tr>
+{{/rows}}
+</tbody>
+</table>
+</section>
+{{#pictures}}
+<section><h2>{{name}}</h2><div class="scroll"><a href="{{file}}"><img src="{{file}}" alt="{{name}}"></a></div></section>
+{{/pictures}}
+<script src="report.js"></script>
 </body>
 </html>
 `;
 
+// ts-src/render/states.ts
+var looks = {
+  failed: { rank: 0, color: "#c62828" },
+  stopped: { rank: 1, color: "#d84300" },
+  blocked: { rank: 2, color: "#8e24aa" },
+  waiting: { rank: 3, color: "#827717" },
+  built: { rank: 4, color: "#2e7d32" },
+  passed: { rank: 5, color: "#00796b" },
+  cached: { rank: 6, color: "#546e7a" }
+};
+var taskStates = Object.keys(looks).sort((a, b) => looks[a].rank - looks[b].rank);
+var stateColor = (state) => looks[state].color;
+var byState = (a, b) => looks[a].rank - looks[b].rank;
+var stateStyles = () => taskStates.map((s) => `.${s} { color: ${looks[s].color}; }
+`).join("");
+
+// ts-src/render/pictures.ts
+var characterWidth = 6.7;
+var text = (x, y, content, more = "") => `<text x="${x.toFixed(0)}" y="${y.toFixed(0)}" font-family="monospace" font-size="11"${more}>${escapeMarkup(content)}</text>`;
+var picture = (width4, height, parts) => `<svg xmlns="http://www.w3.org/2000/svg" width="${Math.ceil(width4)}" height="${Math.ceil(height)}">
+<rect width="100%" height="100%" fill="#ffffff"/>
+${parts.join("\n")}
+</svg>
+`;
+function layOut(tasks) {
+  const depth = /* @__PURE__ */ new Map();
+  const columns2 = [];
+  for (const t of tasks) {
+    const at2 = Math.max(0, ...t.needs.map((n) => (depth.get(n) ?? -1) + 1));
+    depth.set(t.name, at2);
+    (columns2[at2] ??= []).push(t);
+  }
+  const boxes = /* @__PURE__ */ new Map();
+  let x = 10;
+  let height = 0;
+  for (const column of columns2) {
+    if (!column) continue;
+    const width4 = Math.max(...column.map((t) => t.name.length)) * characterWidth + 12;
+    column.forEach((task, row) => boxes.set(task.name, { task, x, y: row * 26 + 10, width: width4 }));
+    height = Math.max(height, column.length * 26);
+    x += width4 + 34;
+  }
+  return { boxes, width: x, height: height + 20 };
+}
+function renderNeeds(tasks) {
+  const builds = tasks.filter((t) => t.kind === "build");
+  const { boxes, width: width4, height } = layOut(builds);
+  const below = /* @__PURE__ */ new Map();
+  for (const t of builds) {
+    const all = /* @__PURE__ */ new Set();
+    for (const n of t.needs) {
+      all.add(n);
+      for (const d of below.get(n) ?? []) all.add(d);
+    }
+    below.set(t.name, all);
+  }
+  const edges = [];
+  const nodes = [];
+  for (const { task, x, y, width: wide } of boxes.values()) {
+    for (const n of task.needs) {
+      const from = boxes.get(n);
+      const indirect = task.needs.some((m) => m !== n && below.get(m)?.has(n) && !below.get(n)?.has(m));
+      if (!from || indirect) continue;
+      const [x1, y1, y2] = [from.x + from.width, from.y + 10, y + 10];
+      edges.push(
+        `<path d="M${x1.toFixed(0)},${y1} C${(x1 + 20).toFixed(0)},${y1} ${(x - 20).toFixed(0)},${y2} ${x.toFixed(0)},${y2}" fill="none" stroke="#999999"/>`
+      );
+    }
+    nodes.push(
+      `<g><title>${escapeMarkup(`${task.name}: ${task.state}${task.reason ? `, ${task.reason}` : ""}`)}</title><rect x="${x.toFixed(0)}" y="${y}" width="${wide.toFixed(0)}" height="20" rx="4" fill="${stateColor(task.state)}" fill-opacity="0.3" stroke="${stateColor(task.state)}"/>${text(x + 6, y + 14, task.name)}</g>`
+    );
+  }
+  return picture(width4, height, [...edges, ...nodes]);
+}
+function renderTimeline(tasks) {
+  const ran = tasks.flatMap(
+    (t) => t.started === void 0 || t.finished === void 0 ? [] : [{ t, from: t.started, to: t.finished }]
+  ).sort((a, b) => a.from - b.from);
+  if (!ran.length) return void 0;
+  const begun = Math.min(...ran.map((r) => r.from));
+  const ended = Math.max(...ran.map((r) => r.to));
+  const width4 = Math.min(8e3, Math.max(1160, ran.length * 14));
+  const x = (ms) => (ms - begun) / Math.max(1, ended - begun) * (width4 - 20) + 10;
+  const free = [];
+  const bars = ran.map(({ t, from, to }) => {
+    let row = free.findIndex((end2) => end2 <= from);
+    if (row < 0) row = free.length;
+    free[row] = to;
+    const wide = Math.max(2, x(to) - x(from) - 1);
+    const y = 24 + row * 26;
+    const label = t.kind === "test" ? `test ${t.name}` : t.name;
+    return `<g><title>${escapeMarkup(`${t.id}: ${t.state}, ${duration2(to - from)}`)}</title><rect x="${x(from).toFixed(1)}" y="${y}" width="${wide.toFixed(1)}" height="22" rx="3" fill="${stateColor(t.state)}" fill-opacity="0.4"/>${wide > label.length * characterWidth + 8 ? text(x(from) + 4, y + 15, label) : ""}</g>`;
+  });
+  const height = free.length * 26 + 34;
+  const lines = Array.from({ length: 9 }, (_, i) => {
+    const at2 = begun + (ended - begun) * i / 8;
+    return `<line x1="${x(at2).toFixed(0)}" x2="${x(at2).toFixed(0)}" y1="18" y2="${height - 8}" stroke="#cccccc"/>${text(x(at2), 13, duration2(at2 - begun), i === 8 ? ' text-anchor="end"' : "")}`;
+  });
+  return picture(width4, height, [...lines, ...bars]);
+}
+
 // ts-src/render/report.ts
 function renderReport(report2) {
-  const data = JSON.stringify(report2).replaceAll("<", "\\u003c").replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
-  return renderTemplate(report_default3, { title: `${report2.organization}: what was built`, css: report_default2, client: report_default, data });
+  const { tasks } = report2;
+  const scopes = [...new Set(tasks.map((t) => t.scope))];
+  const timeline = renderTimeline(tasks);
+  const pictures = [
+    ...timeline === void 0 ? [] : [{ name: "Timeline", file: "timeline.svg", content: timeline }],
+    ...scopes.map((scope) => ({
+      name: `What needs what: ${scope}`,
+      file: `graph-${scope.replace(/[^A-Za-z0-9.-]+/g, "_")}.svg`,
+      content: renderNeeds(tasks.filter((t) => t.scope === scope))
+    }))
+  ];
+  const log = (t) => t.log === void 0 ? [] : [{ href: escapeMarkup(encodeURI(t.log)) }];
+  const html = renderTemplate(report_default3, {
+    title: escapeMarkup(report2.title),
+    when: `${new Date(report2.begun).toISOString().replace("T", " ").slice(0, 19)} UTC, ${duration2(report2.finished - report2.begun)}, stamp ${escapeMarkup(report2.stamp)}`,
+    counts: taskStates.flatMap((state) => {
+      const count2 = tasks.filter((t) => t.state === state).length;
+      return count2 ? [{ state, count: String(count2) }] : [];
+    }),
+    notes: report2.notes.map((text3) => ({ text: escapeMarkup(text3) })),
+    pictures: pictures.map(({ name: name5, file: file2 }) => ({ name: escapeMarkup(name5), file: escapeMarkup(file2) })),
+    failures: tasks.filter((t) => t.state === "failed").map((t) => ({
+      id: escapeMarkup(t.kind === "test" ? `tests of ${t.id}` : t.id),
+      name: escapeMarkup(t.name),
+      reason: escapeMarkup(t.reason),
+      tail: t.tail.length ? [{ text: escapeMarkup(t.tail.join("\n")) }] : [],
+      log: log(t)
+    })),
+    rows: tasks.map((t, i) => ({ t, i })).sort((a, b) => byState(a.t.state, b.t.state) || a.i - b.i).map(({ t }) => ({
+      state: t.state,
+      name: escapeMarkup(t.name),
+      what: escapeMarkup(t.kind === "test" ? `tests of ${t.name}` : t.name),
+      scope: escapeMarkup(t.scope),
+      details: escapeMarkup(t.kind === "test" ? "" : `, ${t.buildType}, ${t.repository}`),
+      version: escapeMarkup(t.version ?? t.upstream),
+      time: t.started !== void 0 && t.finished !== void 0 ? duration2(t.finished - t.started) : "",
+      reason: escapeMarkup(t.reason),
+      log: log(t),
+      files: escapeMarkup((t.debs ?? []).map((d) => `${d.name} (${Math.ceil(d.size / 1024)} KiB)`).join(" "))
+    }))
+  });
+  return {
+    "report.html": html,
+    "report.css": report_default2 + stateStyles(),
+    "report.js": report_default,
+    ...Object.fromEntries(pictures.map((p) => [p.file, p.content]))
+  };
 }
 
 // ts-src/cli/outputs.ts
 var resultsOf = (runs) => runs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
-async function writeOutputs(plan2, distributions, platforms, runs, store2, output, begun) {
+async function writeOutputs(o) {
+  const { plan: plan2, runs, output } = o;
   const results = resultsOf(runs);
-  writeWhole((0, import_node_path39.join)(output, "lock.yaml"), renderLock(makeLock(plan2.stamp, locked(plan2, distributions), platforms)));
+  const lock2 = renderLock(makeLock(plan2.stamp, locked(plan2, o.distributions), o.platforms));
+  writeWhole((0, import_node_path39.join)(output, "lock.yaml"), lock2);
   writeWhole((0, import_node_path39.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
-  writeWhole(
-    (0, import_node_path39.join)(output, "report.html"),
-    renderReport({
-      organization: plan2.organization,
-      stamp: plan2.stamp,
-      begun,
-      finished: Date.now(),
-      tasks: runs.flatMap(
-        (graph2) => graph2.results.flatMap((t, task) => {
-          if (!t) return [];
-          const p = packageOf(graph2, task);
-          return [
-            {
-              ...t,
-              scope: graph2.id,
-              buildType: p.buildType,
-              upstream: p.version,
-              repository: p.repository,
-              needs: t.kind === "test" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
-              tail: t.state === "failed" && t.log ? tailOf((0, import_node_path39.join)(output, t.log)) : []
-            }
-          ];
-        })
-      )
+  const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
+  const [stamp, begun, finished] = [plan2.stamp, o.begun, Date.now()];
+  const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
+  for (const [name5, text3] of Object.entries(files)) writeWhole((0, import_node_path39.join)(output, name5), text3);
+  return writeJunit(runs, o.store, output);
+}
+function reportTasks(runs, output) {
+  return runs.flatMap(
+    (graph2) => graph2.results.flatMap((t, task) => {
+      if (!t) return [];
+      const p = packageOf(graph2, task);
+      return [
+        {
+          ...t,
+          scope: graph2.id,
+          buildType: p.buildType,
+          upstream: p.version,
+          repository: p.repository,
+          needs: t.kind === "test" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
+          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path39.join)(output, t.log)) : []
+        }
+      ];
     })
   );
+}
+async function writeJunit(runs, store2, output) {
   const lost3 = [];
+  let cases = 0;
   for (const graph2 of runs) {
     for (const record2 of graph2.tests) {
       if (!record2?.junit) continue;
-      const text2 = await store2.readText(record2.junit);
-      if (text2 === void 0)
+      const text3 = await store2.readText(record2.junit);
+      if (text3 === void 0)
         lost3.push(
           warning("results-lost", `the store lost the test results of '${record2.package}' on ${graph2.id}`, {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path39.join)(output, "junit", graph2.id, `${record2.package}.xml`), text2, { sync: false });
+      else writeWhole((0, import_node_path39.join)(output, "junit", graph2.id, `${record2.package}.xml`), text3, { sync: false });
     }
+    const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
+    cases += own3.length;
+    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path39.join)(output, t.log)) : [];
+    if (own3.length)
+      writeWhole(
+        (0, import_node_path39.join)(output, "junit", `${graph2.id}.xml`),
+        renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tail)),
+        { sync: false }
+      );
   }
+  if (!cases) writePlanCase(output, "nothing to do", void 0);
   return lost3;
+}
+function writePlanCase(output, name5, fault3) {
+  const result = fault3 === void 0 ? "passed" : "failed";
+  const plan2 = { suite: "plan", name: name5, seconds: 0, result, message: fault3 ?? "", output: "" };
+  writeWhole((0, import_node_path39.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
+}
+function writeUnplanned(output, title, fault3) {
+  const now = Date.now();
+  const notes = [`This run could not be planned:
+${fault3}`];
+  const files = renderReport({
+    title: `${title}: not planned`,
+    stamp: "-",
+    begun: now,
+    finished: now,
+    notes,
+    tasks: []
+  });
+  for (const [name5, text3] of Object.entries(files)) writeWhole((0, import_node_path39.join)(output, name5), text3);
+  writeWhole((0, import_node_path39.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
+`);
+  writePlanCase(output, "planned", fault3);
 }
 function tailOf(log) {
   try {
@@ -26620,7 +26864,7 @@ function verdictOf(history) {
 
 // ts-src/cli/progress.ts
 function makeProgress(tasks, live, verbose, expected, workers, now) {
-  const write = (text2) => void process.stderr.write(text2);
+  const write = (text3) => void process.stderr.write(text3);
   const running2 = /* @__PURE__ */ new Map();
   let done = 0;
   let shown3 = 0;
@@ -26665,11 +26909,11 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
       if (t.state !== "cached" || verbose) write(renderEvent(t, done, total));
       if (live) draw();
     },
-    note(text2) {
+    note(text3) {
       if (live) {
-        note = text2;
+        note = text3;
         draw();
-      } else write(`${text2}
+      } else write(`${text3}
 `);
     },
     close() {
@@ -27056,7 +27300,7 @@ async function makeBaseArchive(base) {
     ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
   });
   const plain2 = process.getuid?.() !== 0;
-  const input = (text2) => text2 === void 0 ? {} : { input: text2 };
+  const input = (text3) => text3 === void 0 ? {} : { input: text3 };
   if (plain2 || !await canConfine()) {
     const command2 = mmdebstrapCommand(
       platform2,
@@ -27153,16 +27397,20 @@ function watchRoom(folder) {
 }
 
 // ts-src/sandbox/base-system.ts
+function wantedBase(distroRoot, platform2, architecture2) {
+  const sources = { ...baseSources(platform2, distroRoot), underlays: underlaySources(platform2, distroRoot) };
+  const wanted = sha256(
+    JSON.stringify([platform2.os, platform2.release, architecture2, platform2.include, sources.lines, sources.underlays])
+  );
+  return { sources, wanted };
+}
 async function ensureBase(driver, state, distroRoot, name5, platform2, architecture2, now, log, progress, pinned) {
   (0, import_node_fs39.mkdirSync)((0, import_node_path44.join)(state, "bases"), { recursive: true });
   const folder = (0, import_node_path44.join)(
     (0, import_node_fs39.realpathSync)((0, import_node_path44.join)(state, "bases")),
     `${name5}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
-  const sources = { ...baseSources(platform2, distroRoot), underlays: underlaySources(platform2, distroRoot) };
-  const wanted = sha256(
-    JSON.stringify([platform2.os, platform2.release, architecture2, platform2.include, sources.lines, sources.underlays])
-  );
+  const { sources, wanted } = wantedBase(distroRoot, platform2, architecture2);
   const current = () => {
     const base = readJson((0, import_node_path44.join)(folder, "current.json"));
     if (!base || base.wanted !== wanted || !exists((0, import_node_path44.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
@@ -27419,6 +27667,45 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
     () => progress(`waiting for another slipway that fetches the base of ${platform2}`)
   );
 }
+var sharedName = (digest3) => `bases/shared/${digest3}.json`;
+async function sharedBase(request) {
+  const { driver, store: store2, state, name: name5, platform: platform2, architecture: architecture2, progress, pinned } = request;
+  const { wanted } = wantedBase(request.distroRoot, platform2, architecture2);
+  const young = (base) => pinned === void 0 ? request.now / 1e3 - base.made < platform2.renew_days * 86400 : base.digest === pinned;
+  const pointer = sharedName(pinned ?? wanted);
+  const fetch2 = async (shared) => {
+    if (!shared || !young(shared)) return void 0;
+    const base = await storedBase(driver, store2, state, name5, architecture2, shared, progress);
+    return base.ok ? base.value : void 0;
+  };
+  const there = await fetch2(await store2.readJson(pointer));
+  if (there) return good(there);
+  const made2 = await ensureBase(
+    driver,
+    state,
+    request.distroRoot,
+    name5,
+    platform2,
+    architecture2,
+    request.now,
+    request.log,
+    progress,
+    pinned
+  );
+  if (!made2.ok) return made2;
+  const { digest: digest3, archive, made: when } = made2.value;
+  await keepBase(store2, made2.value, newScratch(state));
+  for (const target of /* @__PURE__ */ new Set([pointer, sharedName(digest3)])) {
+    const { value: value2, tag } = await store2.readTagged(target);
+    const first = target === pointer && value2?.made !== when ? await fetch2(value2) : void 0;
+    if (first) return good(first);
+    if (value2 && target !== pointer) continue;
+    if (await store2.replaceJson(target, { digest: digest3, archive, made: when }, tag)) continue;
+    const other = target === pointer ? await fetch2(await store2.readJson(target)) : void 0;
+    if (other) return good(other);
+  }
+  return made2;
+}
 
 // ts-src/sandbox/apt-resolver.ts
 var import_node_fs41 = require("node:fs");
@@ -27481,9 +27768,9 @@ var AptResolver = class {
   /** What apt would install for these names, sorted; the text of its complaint where it can't. */
   async resolve(names2) {
     if (!names2.length) return noPackages;
-    const text2 = names2.join(" ");
-    if (!this.resolved.has(text2)) await this.asked(text2);
-    return this.refused.get(text2) ?? this.handle(text2, this.resolved.get(text2));
+    const text3 = names2.join(" ");
+    if (!this.resolved.has(text3)) await this.asked(text3);
+    return this.refused.get(text3) ?? this.handle(text3, this.resolved.get(text3));
   }
   asked(names2) {
     return new Promise((done, failed4) => {
@@ -27744,35 +28031,6 @@ var AptResolver = class {
   }
 };
 
-// ts-src/render/junit.ts
-function renderJunit(name5, cases) {
-  const suites = /* @__PURE__ */ new Map();
-  for (const c of cases) suites.set(c.suite, [...suites.get(c.suite) ?? [], c]);
-  const lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>"];
-  for (const [suite2, list3] of [...suites].sort(([a], [b]) => a < b ? -1 : 1)) {
-    const count2 = (result) => list3.filter((c) => c.result === result).length;
-    lines.push(
-      `  <testsuite name="${escape(suite2 === name5 ? name5 : `${name5}.${suite2}`)}" tests="${list3.length}" failures="${count2("failed")}" errors="0" skipped="${count2("skipped")}" time="${list3.reduce((s, c) => s + c.seconds, 0).toFixed(3)}">`
-    );
-    for (const c of list3) {
-      const open3 = `    <testcase classname="${escape(suite2 === name5 ? name5 : `${name5}.${suite2}`)}" name="${escape(c.name)}" time="${c.seconds.toFixed(3)}"`;
-      const inner = [
-        ...c.result === "failed" ? [`      <failure message="${escape(firstLine(c.message))}">${escape(c.message)}</failure>`] : [],
-        ...c.result === "skipped" ? [`      <skipped message="${escape(firstLine(c.message))}"/>`] : [],
-        ...c.flaky ? [`      <system-out>flaky: it failed and then passed
-${escape(c.message)}</system-out>`] : c.result === "failed" && c.output ? [`      <system-out>${escape(c.output.slice(-2e4))}</system-out>`] : []
-      ];
-      lines.push(...inner.length ? [`${open3}>`, ...inner, "    </testcase>"] : [`${open3}/>`]);
-    }
-    lines.push("  </testsuite>");
-  }
-  lines.push("</testsuites>");
-  return `${lines.join("\n")}
-`;
-}
-var firstLine = (text2) => text2.trim().split("\n")[0].slice(0, 200);
-var escape = (text2) => text2.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
-
 // ts-src/sandbox/package-layers.ts
 var import_node_fs42 = require("node:fs");
 var import_node_path47 = require("node:path");
@@ -27812,7 +28070,7 @@ var Packages = class {
       (0, import_node_fs42.writeFileSync)((0, import_node_path47.join)(info, `${name5}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text2] of members2) (0, import_node_fs42.writeFileSync)((0, import_node_path47.join)(info, `${name5}.${member}`), text2, { flag: "wx" });
+      for (const [member, text3] of members2) (0, import_node_fs42.writeFileSync)((0, import_node_path47.join)(info, `${name5}.${member}`), text3, { flag: "wx" });
       const unpacked2 = {
         package: name5,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -27892,8 +28150,8 @@ function clashOf(packages) {
 init_diagnostics();
 init_digest();
 async function linkedPackages(build2, substvars) {
-  const text2 = (await readLeft(build2, substvars, 1 << 20))?.toString("utf8") ?? "";
-  return (/^slipway:Depends=(.*)$/m.exec(text2)?.[1] ?? "").split(", ");
+  const text3 = (await readLeft(build2, substvars, 1 << 20))?.toString("utf8") ?? "";
+  return (/^slipway:Depends=(.*)$/m.exec(text3)?.[1] ?? "").split(", ");
 }
 function abiOf(graph2, n, api, linked) {
   const p = graph2.scope.packages[n];
@@ -28163,8 +28421,8 @@ var FileOwners = class {
     );
     for (const { record: record2 } of missing) listed.add(record2.key);
     await this.store.many(missing, async ({ record: record2, name: name5 }) => {
-      const text2 = await this.store.readText(record2.files);
-      if (text2 !== void 0) for (const file2 of JSON.parse(text2)) graph2.owners.set(file2, name5);
+      const text3 = await this.store.readText(record2.files);
+      if (text3 !== void 0) for (const file2 of JSON.parse(text3)) graph2.owners.set(file2, name5);
     });
   }
 };
@@ -28450,15 +28708,15 @@ function renderDebian(recipe) {
   };
 }
 var publicUrl = (p) => /^(https?|ssh|git):\/\//.test(p.source.url) ? oneLine(p.source.url.replace(/\/\/[^@/]*@/, "//")) : p.repository;
-var oneLine = (text2) => text2.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
+var oneLine = (text3) => text3.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
 var plain = (xml) => xml.replace(/<[^>]*>/g, " ").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&").replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ");
-function summaryOf(text2) {
-  const first = oneLine(text2).split(/(?<=[.!?])\s/)[0].replace(/\.$/, "");
+function summaryOf(text3) {
+  const first = oneLine(text3).split(/(?<=[.!?])\s/)[0].replace(/\.$/, "");
   return first.length <= 78 ? first : `${first.slice(0, 75).replace(/\s+\S*$/, "")}...`;
 }
-function paragraphs(text2) {
+function paragraphs(text3) {
   const lines = [];
-  for (const paragraph of text2.split(/\n\s*\n/)) {
+  for (const paragraph of text3.split(/\n\s*\n/)) {
     const words3 = oneLine(paragraph).split(" ").filter(Boolean);
     if (!words3.length) continue;
     if (lines.length) lines.push(".");
@@ -28631,13 +28889,13 @@ function writePackaging(options5, request, source) {
     licenseText: licenseText(source, manifest.licenses)
   });
   (0, import_node_fs47.mkdirSync)(folder, { recursive: true });
-  for (const [name5, text2] of Object.entries(files))
-    (0, import_node_fs47.writeFileSync)((0, import_node_path52.join)(folder, name5), text2, { mode: name5 === "rules" ? 493 : 420 });
+  for (const [name5, text3] of Object.entries(files))
+    (0, import_node_fs47.writeFileSync)((0, import_node_path52.join)(folder, name5), text3, { mode: name5 === "rules" ? 493 : 420 });
 }
 function writeTestFiles(build2) {
   const folder = (0, import_node_path52.join)(build2, ".schemas");
   (0, import_node_fs47.mkdirSync)(folder, { recursive: true });
-  for (const [name5, text2] of Object.entries(manifestSchemas)) (0, import_node_fs47.writeFileSync)((0, import_node_path52.join)(folder, name5), text2);
+  for (const [name5, text3] of Object.entries(manifestSchemas)) (0, import_node_fs47.writeFileSync)((0, import_node_path52.join)(folder, name5), text3);
 }
 function relationsOf(options5, request, kind) {
   const { distro, taskKeys } = options5;
@@ -28720,7 +28978,7 @@ async function readResults(root, folder) {
 var list = (value2) => (Array.isArray(value2) ? value2 : value2 === void 0 ? [] : [value2]).map(
   (v) => typeof v === "object" && v !== null ? v : { "#text": String(v) }
 );
-var text = (value2) => value2 === void 0 || value2 === null ? "" : typeof value2 === "object" ? [value2["@message"], value2["#text"]].filter((t) => t !== void 0 && t !== "").map(String).join("\n") : String(value2);
+var text2 = (value2) => value2 === void 0 || value2 === null ? "" : typeof value2 === "object" ? [value2["@message"], value2["#text"]].filter((t) => t !== void 0 && t !== "").map(String).join("\n") : String(value2);
 function parseResults(xml, fallback) {
   try {
     if (XMLValidator.validate(xml) !== true) return void 0;
@@ -28753,9 +29011,9 @@ function ofSuite(suite2, fallback) {
         name: String(c["@name"] ?? "?"),
         seconds: Number(c["@time"]) || 0,
         result: failed4 ? "failed" : skipped ? "skipped" : "passed",
-        message: failed4 ? list(fault3).map(text).join("\n") || "it failed" : text(c.skipped),
-        output: `${text(c["system-out"])}
-${text(c["system-err"])}`.trim()
+        message: failed4 ? list(fault3).map(text2).join("\n") || "it failed" : text2(c.skipped),
+        output: `${text2(c["system-out"])}
+${text2(c["system-err"])}`.trim()
       };
     })
   ];
@@ -28764,11 +29022,11 @@ function ofCtest(t) {
   const results = t.Results ?? {};
   const measured = list(results.NamedMeasurement).find((m) => m["@name"] === "Execution Time");
   const status = String(t["@Status"]);
-  const output = text((results.Measurement ?? {}).Value);
+  const output = text2((results.Measurement ?? {}).Value);
   return {
     suite: "ctest",
-    name: text(t.Name) || "?",
-    seconds: Number(text(measured?.Value)) || 0,
+    name: text2(t.Name) || "?",
+    seconds: Number(text2(measured?.Value)) || 0,
     result: status === "passed" ? "passed" : status === "notrun" ? "skipped" : "failed",
     message: status === "failed" ? output || "it failed" : "",
     output
@@ -29066,10 +29324,10 @@ var rootInputs = (system, dependencies, tested) => ({
   ...tested ? { tests: JSON.stringify([tested.test, tested.systemTest, tested.impliedTest ?? [], schemasDigest]) } : {}
 });
 function keyText(inputs) {
-  let text2 = "";
-  for (const part of Object.keys(inputs)) text2 += `${part} ${inputs[part].length} ${inputs[part]}
+  let text3 = "";
+  for (const part of Object.keys(inputs)) text3 += `${part} ${inputs[part].length} ${inputs[part]}
 `;
-  return text2;
+  return text3;
 }
 
 // ts-src/plan/package-name-set.ts
@@ -29339,6 +29597,16 @@ async function openSession(input, options5) {
     channelVersion: options5.channelVersion
   };
 }
+function newBase(input, options5, store2, of, architecture2) {
+  const { driver, say: progress } = options5;
+  const { state, distroRoot } = input;
+  const pinned = input.lock?.platforms[of.id]?.base;
+  const { name: name5, platform: platform2, log } = of;
+  const now = Date.now();
+  if (options5.sharesBases)
+    return sharedBase({ driver, store: store2, state, distroRoot, name: name5, platform: platform2, architecture: architecture2, now, log, progress, pinned });
+  return ensureBase(driver, state, distroRoot, name5, platform2, architecture2, now, log, progress, pinned);
+}
 async function prepareScopes(input, options5, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
@@ -29364,18 +29632,7 @@ async function prepareScopes(input, options5, store2, history) {
       if (!system) {
         const platform2 = { ...distro.platforms[target.platform], ...options5.renewBase ? { renew_days: 0 } : {} };
         const planned = input.bases[id];
-        const base = tells ? await toldBase(store2, state, target.platform, input.bases[id]) : planned ? await storedBase(options5.driver, store2, state, target.platform, target.architecture, planned, options5.say) : await ensureBase(
-          options5.driver,
-          state,
-          input.distroRoot,
-          target.platform,
-          platform2,
-          target.architecture,
-          Date.now(),
-          log,
-          options5.say,
-          input.lock?.platforms[id]?.base
-        );
+        const base = tells ? await toldBase(store2, state, target.platform, input.bases[id]) : planned ? await storedBase(options5.driver, store2, state, target.platform, target.architecture, planned, options5.say) : await newBase(input, options5, store2, { name: target.platform, platform: platform2, id, log }, target.architecture);
         if (!base.ok) {
           diagnostics.push(...base.diagnostics);
           continue;
@@ -29388,8 +29645,8 @@ async function prepareScopes(input, options5, store2, history) {
         systems.set(id, system);
       }
       const names2 = input.checkArchive && !tells ? archiveNames(system.base) : void 0;
-      const check = names2 && input.checkArchive?.(scope, target, names2);
-      for (const d of check?.diagnostics ?? []) lacking.set(d.message, d);
+      const check2 = names2 && input.checkArchive?.(scope, target, names2);
+      for (const d of check2?.diagnostics ?? []) lacking.set(d.message, d);
       graphs.push(
         makeTaskGraph(
           scope,
@@ -29399,7 +29656,7 @@ async function prepareScopes(input, options5, store2, history) {
           distro.reuse === "full",
           history.get,
           (p) => !p.blocked && input.tested(p) && !skipped(p.name),
-          check?.blocked
+          check2?.blocked
         )
       );
     }
@@ -30001,9 +30258,9 @@ async function runBuild(verb, values, packages, tests) {
     );
     return exit.usage;
   }
-  const check = checkOf(values);
-  if (typeof check === "string") {
-    writeMessage(`slipway ${verb}: ${check}
+  const check2 = checkOf(values);
+  if (typeof check2 === "string") {
+    writeMessage(`slipway ${verb}: ${check2}
 `);
     return exit.usage;
   }
@@ -30031,7 +30288,7 @@ async function runBuild(verb, values, packages, tests) {
       output,
       limits,
       tests,
-      check,
+      check: check2,
       publishes: verb === "build" && values.untrusted === void 0,
       signal: abort.signal
     });
@@ -30183,7 +30440,9 @@ async function finish(values, planned, session2, wanted, published, begun) {
     if (verdict2) t.reason += `
 ${verdict2}`;
   }
-  showDiagnostics(await writeOutputs(plan2, planned.distributions, platforms, runs, store2, output, begun));
+  showDiagnostics(
+    await writeOutputs({ plan: plan2, distributions: planned.distributions, platforms, runs, store: store2, output, begun })
+  );
   await recordRun(session2);
   const failed4 = results.some((t) => !isDone(t.state)) || published.diagnostics.some(isError) || published.lost.length > 0 || planned.diagnostics.some(isError);
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
@@ -30443,9 +30702,9 @@ function installable({ stanzas }) {
 }
 function relations2(field) {
   return (field ?? "").split(",").filter((clause) => clause.trim()).map(
-    (clause) => clause.split("|").flatMap((text2) => {
-      const m = /^\s*([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*(\S+?)\s*\))?/.exec(text2);
-      return m ? [{ name: m[1], operator: m[2], version: m[3], text: text2.trim() }] : [];
+    (clause) => clause.split("|").flatMap((text3) => {
+      const m = /^\s*([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*(\S+?)\s*\))?/.exec(text3);
+      return m ? [{ name: m[1], operator: m[2], version: m[3], text: text3.trim() }] : [];
     })
   );
 }
@@ -30627,11 +30886,11 @@ async function markAll(store2, channel2, endpoint) {
     for (const [key, index] of Object.entries(state.indices)) {
       const suite2 = key.slice(0, key.lastIndexOf("/"));
       suites.add(suite2);
-      const text2 = await store2.readText(index);
-      if (text2 === void 0) return void 0;
-      for (const entry of readPackages2(text2)) files.add(entry.filename);
+      const text3 = await store2.readText(index);
+      if (text3 === void 0) return void 0;
+      for (const entry of readPackages2(text3)) files.add(entry.filename);
       const path2 = `main/binary-${key.slice(suite2.length + 1)}/Packages`;
-      files.add(`dists/${suite2}/${byHashPath(path2, sha256(text2))}`);
+      files.add(`dists/${suite2}/${byHashPath(path2, sha256(text3))}`);
     }
     for (const suite2 of suites) await markRelease(endpoint, `dists/states/${shortId(id)}/${suite2}`, suite2, files);
   }
@@ -30673,7 +30932,7 @@ function renderDifference(difference3) {
 ${suite2}:
 ${renderTable(["package", "from", "to", ""], rows.slice(0, most2))}${rest(rows.length)}`);
   }
-  const short3 = (text2) => text2.slice(0, 12);
+  const short3 = (text3) => text3.slice(0, 12);
   if (difference3.repositories.length)
     parts.push(
       `
@@ -30912,16 +31171,16 @@ ${renderVerdicts(b.verdicts)}`).join("");
   return good(`${name5}, served at ${read.value.file.endpoints.join(", ")}
 ${table2}${promotions}`);
 }
-async function named2(store2, text2) {
-  const [name5, id] = text2.split("@");
+async function named2(store2, text3) {
+  const [name5, id] = text3.split("@");
   const read = await readChannel(store2, name5);
   if (!read.ok) return read;
   const found2 = await stateOf(store2, read.value, id);
   return found2.ok ? good(found2.value.state) : found2;
 }
 async function lockOf(store2, state) {
-  const text2 = state.lock && await store2.readText(state.lock);
-  const read = text2 === void 0 ? void 0 : readLock("lock.yaml", text2);
+  const text3 = state.lock && await store2.readText(state.lock);
+  const read = text3 === void 0 ? void 0 : readLock("lock.yaml", text3);
   return read?.ok ? read.value : void 0;
 }
 async function diff({ store: store2 }, names2, json2) {
@@ -31278,7 +31537,7 @@ function needsOf2(resolver, number4) {
   const { evaluated } = resolver;
   const found2 = evaluated.needs(number4).map((n) => ({
     name: n.name,
-    for: roleNames.filter(([role]) => n.roles & role).map(([, text2]) => text2),
+    for: roleNames.filter(([role]) => n.roles & role).map(([, text3]) => text3),
     tag: n.dependency.tag,
     ...n.group === void 0 ? {} : { group: n.group },
     line: n.dependency.line,
@@ -31383,7 +31642,7 @@ function renderExplanation(e) {
       ["maintained by", p.maintainers.join(", ")],
       ["licensed under", p.licenses.join(", ")]
     ];
-    for (const [what, text2] of facts) lines.push(`  ${what.padEnd(15)} ${printable(text2)}`);
+    for (const [what, text3] of facts) lines.push(`  ${what.padEnd(15)} ${printable(text3)}`);
   } else lines.push(`${e.name} is no package of the distribution: a name of the system or of an underlay`);
   for (const s of e.scopes) lines.push("", ...scopeLines(e, s));
   if (e.conditional.length)
@@ -31399,7 +31658,7 @@ function scopeLines(e, s) {
   const lines = [
     `on ${s.platform}, ${s.distribution}: ${s.debian === void 0 ? s.from : `built as ${s.debian}, ${s.place} of ${s.count} in order`}`
   ];
-  const fact = (what, text2) => void lines.push(`  ${what.padEnd(15)} ${text2}`);
+  const fact = (what, text3) => void lines.push(`  ${what.padEnd(15)} ${text3}`);
   if (s.blocked !== void 0) fact("blocked", s.blocked);
   if (s.held) fact("not built now", "it is to come from the store (--only)");
   if (e.package && s.debian === void 0)
@@ -31491,7 +31750,7 @@ function changesOf(before2, now) {
   }
   return changes;
 }
-var clip = (text2) => /^[0-9a-f]{40,}$/.test(text2) ? text2.slice(0, 12) : text2.length > 200 ? `${text2.slice(0, 200)}\u2026` : text2;
+var clip = (text3) => /^[0-9a-f]{40,}$/.test(text3) ? text3.slice(0, 12) : text3.length > 200 ? `${text3.slice(0, 200)}\u2026` : text3;
 var byName = (system) => Object.fromEntries(system.map((s) => s.split("=")));
 function difference2(before2, now) {
   const names2 = [.../* @__PURE__ */ new Set([...Object.keys(before2), ...Object.keys(now)])].sort().filter((n) => before2[n] !== now[n]);
@@ -33536,7 +33795,7 @@ function reduced(needs) {
   return edges;
 }
 function renderDot(drawing) {
-  const q3 = (text2) => `"${text2.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+  const q3 = (text3) => `"${text3.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
   return [
     `digraph ${q3(drawing.title)} {`,
     "  rankdir=LR;",
@@ -33611,19 +33870,19 @@ function renderSvg(drawing) {
   const lines = layout.lines.map((points) => points.map((p, i) => `${i ? "L" : "M"}${number4(p.x)} ${number4(p.y)}`).join("")).sort();
   const boxes = drawing.nodes.map((n, i) => {
     const at2 = layout.boxes[i];
-    return `<g class="${n.blocked ? "blocked" : n.named ? "named" : "needed"}"><title>${escape2(`${n.label} ${n.note}`)}</title><rect x="${number4(at2.x - at2.width / 2)}" y="${number4(at2.y - boxHeight / 2)}" width="${number4(at2.width)}" height="${boxHeight}" rx="5"/><text x="${number4(at2.x)}" y="${number4(at2.y - 3)}">${escape2(n.label)}</text><text class="note" x="${number4(at2.x)}" y="${number4(at2.y + 13)}">${escape2(n.note)}</text></g>`;
+    return `<g class="${n.blocked ? "blocked" : n.named ? "named" : "needed"}"><title>${escape(`${n.label} ${n.note}`)}</title><rect x="${number4(at2.x - at2.width / 2)}" y="${number4(at2.y - boxHeight / 2)}" width="${number4(at2.width)}" height="${boxHeight}" rx="5"/><text x="${number4(at2.x)}" y="${number4(at2.y - 3)}">${escape(n.label)}</text><text class="note" x="${number4(at2.x)}" y="${number4(at2.y + 13)}">${escape(n.note)}</text></g>`;
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width4}" height="${height}" viewBox="0 0 ${width4} ${height}" role="img" aria-label="${escape2(drawing.title)}">
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width4}" height="${height}" viewBox="0 0 ${width4} ${height}" role="img" aria-label="${escape(drawing.title)}">
 <style>text{font:13px sans-serif;text-anchor:middle;fill:#1b1f24}.note{font-size:11px;fill:#57606a}.title{font-size:18px;text-anchor:start}rect{fill:#f6f8fa;stroke:#8c959f}.named rect{fill:#ddf4ff;stroke:#0969da}.blocked rect{fill:#ffebe9;stroke:#cf222e}path{fill:none;stroke:#8c959f;marker-end:url(#arrow)${faint}}path:hover{stroke:#0969da;stroke-width:2;opacity:1}</style>
 <defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" style="fill:#8c959f;stroke:none"/></marker></defs>
 <rect width="100%" height="100%" style="fill:#fff;stroke:none"/>
-<text class="title" x="20" y="30">${escape2(drawing.title)}</text>
+<text class="title" x="20" y="30">${escape(drawing.title)}</text>
 ${lines.map((d) => `<path d="${d}"/>`).join("\n")}
 ${boxes.join("\n")}
 </svg>
 `;
 }
-var escape2 = (text2) => text2.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
+var escape = (text3) => text3.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
 // ts-src/cli/graph.ts
 init_files();
@@ -33655,10 +33914,10 @@ repository, unless --by package is given. Where several platforms are selected t
       return exit.failed;
     }
     const drawing = drawingOf(scope, by ?? (scope.packages.length > manyPackages ? "repository" : "package"));
-    const text2 = format === "svg" ? renderSvg(drawing) : renderDot(drawing);
-    if (output === void 0) writeOutput(text2);
+    const text3 = format === "svg" ? renderSvg(drawing) : renderDot(drawing);
+    if (output === void 0) writeOutput(text3);
     else {
-      writeWhole(output, text2);
+      writeWhole(output, text3);
       writeMessage(`wrote ${output}: ${drawing.title}, ${drawing.nodes.length} boxes
 `);
     }
@@ -33683,7 +33942,7 @@ var distribution_default = "%YAML 1.1\n# ROS distribution file\n# see REP 143\n-
 var init_default = "%YAML 1.1\n# ROS index file\n# see REP 153\n---\ndistributions:\n  default:\n    distribution: [default/distribution.yaml]\n    distribution_status: active\n    distribution_type: ros2\n    python_version: 3\ntype: index\nversion: 4\n";
 
 // resources/templates/init/jenkinsfile.mustache
-var jenkinsfile_default = "@Library('slipway') _\ndistroPipeline()\n";
+var jenkinsfile_default = "@Library('slipway') _\n// With repository: '/srv/apt' and signingKey: 'ID of a credential' instead, nightlies are published.\ndistroPipeline(publish: false)\n";
 
 // resources/templates/init/manifest.mustache
 var manifest_default = '<?xml version="1.0"?>\n<package format="3">\n  <name>hello_robot</name>\n  <version>0.1.0</version>\n  <description>A first package.</description>\n  <maintainer email="{{organization}}@example.org">{{organization}}</maintainer>\n  <license>Apache-2.0</license>\n  <buildtool_depend>cmake</buildtool_depend>\n  <export>\n    <build_type>cmake</build_type>\n  </export>\n</package>\n';
@@ -33787,7 +34046,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names2, values.yes === true)) return exit.failed;
-    for (const [path2, text2] of Object.entries(files)) writeWhole((0, import_node_path66.join)(root, path2), text2);
+    for (const [path2, text3] of Object.entries(files)) writeWhole((0, import_node_path66.join)(root, path2), text3);
     const git2 = (0, import_node_fs56.existsSync)((0, import_node_path66.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names2.map((f) => `    ${f}
@@ -33832,12 +34091,12 @@ var lock = defineCommand({
           )
         );
     showDiagnostics(unpinned);
-    const text2 = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
+    const text3 = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
     if (values.output !== void 0) {
-      writeWhole(values.output, text2);
+      writeWhole(values.output, text3);
       writeMessage(`wrote ${values.output}
 `);
-    } else writeOutput(text2);
+    } else writeOutput(text3);
     return [...diagnostics, ...unpinned].some(isError) ? exit.failed : exit.ok;
   }
 });
@@ -33969,11 +34228,11 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
     const to = await restoreChannel(store2, target.value, places.value, suiteNames(state));
     const approvedBy = values["approved-by"];
     const judged = await judgePromotion(store2, state, to, rules2, Date.now(), approvedBy);
-    const text2 = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ""}`;
+    const text3 = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ""}`;
     if (values.json) writeOutput(`${JSON.stringify({ state: id, ...judged })}
 `);
     else writeOutput(`state ${shortId(id)} of ${names2[0]} to ${names2[1]}:
-${text2}`);
+${text3}`);
     if (!judged.passed && values.force === void 0) {
       writeMessage(`not promoted: ${judged.verdicts.filter((v) => !v.passed).length} criteria fail
 `);
@@ -34109,7 +34368,7 @@ function runPolicyOf(distro, ref, primary) {
   };
 }
 var matchesRef = (pattern, name5) => {
-  const slashed = (text2) => text2.replaceAll("/", "_");
+  const slashed = (text3) => text3.replaceAll("/", "_");
   return matcher([slashed(pattern).replace(/[^A-Za-z0-9_*?-]/g, "-")])(slashed(name5).replace(/[^A-Za-z0-9_-]/g, "-")) && (pattern.includes("*") || pattern.includes("?") || pattern === name5);
 };
 function channelPart(name5) {
@@ -34160,6 +34419,7 @@ init_rosdistro();
 
 // ts-src/cli/farm/work.ts
 var import_node_fs59 = require("node:fs");
+var import_node_os9 = require("node:os");
 var import_node_path69 = require("node:path");
 init_diagnostics();
 init_files();
@@ -34183,10 +34443,25 @@ function unbundled({ manifest: packed2, ...rest2 }) {
 }
 var lockName = (channel2) => `locks/${channel2}.json`;
 var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto9.randomBytes)(4).toString("hex")}`;
-var isRunId = (text2) => /^\d{14}-[0-9a-f]{8}$/.test(text2);
+var isRunId = (text3) => /^\d{14}-[0-9a-f]{8}$/.test(text3);
 var bundleName = (id) => `runs/${id}/bundle.gz`;
 var partName = (id, architecture2) => `runs/${id}/part-${architecture2}.gz`;
 var resultName = (id, task) => `runs/${id}/results/${task}.json`;
+var openName = (name5) => `runs/open/${namespaceName(name5)}.json`;
+var lineOf = ({ pipeline: pipeline2, untrusted, title }) => pipeline2.channel ?? untrusted ?? title;
+async function noteRun(store2, run2, url2) {
+  const name5 = openName(lineOf(run2));
+  const before2 = await store2.readJson(name5);
+  await store2.writeJson(name5, { id: run2.id, begun: run2.begun, url: url2, ended: false });
+  if (!before2 || before2.ended || url2 !== void 0 && before2.url === url2) return void 0;
+  const when = new Date(before2.begun).toISOString().slice(0, 16).replace("T", " ");
+  return `the run before, ${before2.id} of ${when} UTC${before2.url ? ` (${before2.url})` : ""}, ended without a report: what it built and tested is taken from the store`;
+}
+async function closeRun(store2, run2) {
+  const name5 = openName(lineOf(run2));
+  const open3 = await store2.readJson(name5);
+  if (open3?.id === run2.id) await store2.writeJson(name5, { ...open3, ended: true });
+}
 var packed = (value2) => (0, import_node_zlib7.gzipSync)(JSON.stringify(value2), { level: 1 });
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), packed(bundle));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
@@ -34196,9 +34471,9 @@ async function cached2(store2, state, name5) {
   if (kept2) return kept2;
   const data = await store2.getBlob(name5);
   if (!data) return void 0;
-  const text2 = (0, import_node_zlib7.gunzipSync)(data);
-  writeWhole(copy, text2, { sync: false });
-  return JSON.parse(text2.toString("utf8"));
+  const text3 = (0, import_node_zlib7.gunzipSync)(data);
+  writeWhole(copy, text3, { sync: false });
+  return JSON.parse(text3.toString("utf8"));
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
   (0, import_node_fs57.mkdirSync)(state, { recursive: true });
@@ -34285,7 +34560,7 @@ var distributionsIn = ({ distributions }) => distributions.map(({ name: name5, r
   repositories,
   packages: new Map(packages.map((p) => [p.name, unbundled(p)]))
 }));
-var namespaceName = (text2) => `${text2.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[.-]+/, "").slice(0, 60) || "change"}-${sha256(text2).slice(0, 8)}`;
+var namespaceName = (text3) => `${text3.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[.-]+/, "").slice(0, 60) || "change"}-${sha256(text3).slice(0, 8)}`;
 function applyResults(graph2, tasks) {
   const places = new Map(graph2.results.map((own3, task) => [own3?.id, task]));
   for (const t of tasks) {
@@ -34527,30 +34802,42 @@ function scheduleOf(session2, id, part, outlook, testsStop) {
 var farmOptions = {
   run: { type: "string", value: "ID", help: "the run, as prepare named it" },
   store: { type: "string", value: "URI", help: "the store, file:PATH or s3://BUCKET/PREFIX" },
-  place: { type: "string", value: "NAME", help: "of an untrusted run: its place in the store, as prepare named it" },
+  namespace: {
+    type: "string",
+    value: "NAME",
+    help: "of an untrusted run: its part of the store, as prepare named it"
+  },
   state: {
     type: "string",
     value: "DIR",
-    help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else beside Jenkins' workspace, else .slipway here)"
+    help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
 var farmState = (values) => (0, import_node_path69.resolve)(
-  values.state ?? process.env.SLIPWAY_STATE ?? (process.env.WORKSPACE_TMP ? (0, import_node_path69.join)(process.env.WORKSPACE_TMP, "slipway") : ".slipway")
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path69.join)(process.env.XDG_STATE_HOME || (0, import_node_path69.join)((0, import_node_os9.homedir)(), ".local/state"), "slipway")
 );
-async function openRun(verb, values, limits, signal, purpose, numbers) {
+async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
     writeMessage(`slipway ${verb}: --run and --store are needed
 `);
     return void 0;
   }
-  const state = farmState(values);
-  const loaded = await loadRun(values.run, values.store, process.cwd(), state, values.place || void 0);
-  if (!loaded.ok) {
-    showDiagnostics(loaded.diagnostics);
-    return void 0;
-  }
-  const { store: store2, bundle } = loaded.value;
-  const input = numbers ? { ...loaded.value.input, plan: planOf(loaded.value, numbers) } : loaded.value.input;
+  const loaded = await loadRun(
+    values.run,
+    values.store,
+    process.cwd(),
+    farmState(values),
+    values.namespace || void 0
+  );
+  if (loaded.ok) return loaded.value;
+  showDiagnostics(loaded.diagnostics);
+  return void 0;
+}
+async function openRun(verb, values, limits, signal, purpose, numbers) {
+  const loaded = await loadNamed(verb, values);
+  if (!loaded) return void 0;
+  const { store: store2, bundle, state } = loaded;
+  const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
   const looked = (0, import_node_path69.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
@@ -34568,6 +34855,7 @@ async function openRun(verb, values, limits, signal, purpose, numbers) {
     driver,
     limits,
     renewBase: false,
+    sharesBases: true,
     signal,
     store: store2,
     hinted: numbers === void 0,
@@ -34579,7 +34867,7 @@ async function openRun(verb, values, limits, signal, purpose, numbers) {
     await closeScratch(driver);
     return void 0;
   }
-  return { loaded: loaded.value, session: session2 };
+  return { loaded, session: session2 };
 }
 function planOf({ input, parts }, numbers) {
   const runs = new Set(parts.flatMap((part) => numbers.flatMap((n) => part.tasks[n - part.first]?.[0] ?? [])));
@@ -34608,17 +34896,19 @@ function untilStopped() {
 var work = defineCommand({
   summary: "do tasks of a prepared run on this machine",
   usage: "work --run ID --store URI --tasks N,N,...",
-  details: `What is done is in the store when this ends. On standard output a line for each task that came to its end: its number and what it
+  details: `What is done is in the store when this ends. On standard output "ready" when this machine can begin, then a line for each task that came to its end: its number and what it
 came to (built, cached, passed, failed, stopped); those too that this settled though they were not named: what the store has already.
 The last line is "end". The exit code is 0 also where a task failed.`,
   options: {
     ...farmOptions,
     ...runOptions,
     tasks: { type: "string", value: "N,N,...", help: "numbers of the schedule" },
+    check: { type: "boolean", help: "do no task: only see whether this machine could" },
     retest: { type: "boolean", help: "run tests again that failed before" }
   },
   async run(values) {
     const limits = limitsOf("work", values);
+    if (limits && values.check === true) return check(values);
     if (!limits || values.tasks === void 0 || !/^\d+(,\d+)*$/.test(values.tasks)) {
       if (limits) writeMessage("slipway work: --tasks takes numbers of the schedule, joined by commas\n");
       return exit.usage;
@@ -34628,6 +34918,7 @@ The last line is "end". The exit code is 0 also where a task failed.`,
     const opened = await openRun("work", values, limits, stop.signal, "work", numbers);
     if (!opened) return exit.failed;
     const { session: session2, loaded } = opened;
+    writeOutput("ready\n");
     try {
       return await doTasks(values, session2, loaded, numbers, stop.signal);
     } finally {
@@ -34636,6 +34927,23 @@ The last line is "end". The exit code is 0 also where a task failed.`,
     }
   }
 });
+async function check(values) {
+  const loaded = await loadNamed("work", values);
+  if (!loaded) return exit.failed;
+  const { input } = loaded;
+  const systems = input.plan.scopes.flatMap((s) => s.targets.map((t) => t.os));
+  const findings = await examine(driverOf(values, loaded.state).name, systems);
+  showDiagnostics(
+    findings.map(
+      (f) => error("tool-missing", f.what, {
+        hint: f.fix ?? `apt-get install -y ${f.package ?? ""}    (slipway doctor tells more)`
+      })
+    )
+  );
+  if (findings.length) return exit.failed;
+  writeOutput("ready\n");
+  return exit.ok;
+}
 function engineOf2(values, session2, output, signal, progress) {
   return new Scheduler(
     {
@@ -34710,51 +35018,40 @@ async function keepResult(session2, output, id, number4, result) {
   };
   await session2.store.writeJson(resultName(id, number4), kept2);
 }
-var settle2 = defineCommand({
-  summary: "find out what a prepared run has to do on this machine's architecture",
-  usage: "settle --run ID --store URI --first N",
-  details: "prepare does this for the architecture of its own machine. What comes out is that part of the schedule, its tasks numbered after those that others found.",
-  options: {
-    ...farmOptions,
-    ...runOptions,
-    first: { type: "string", value: "N", help: "number of the first task: how many are known of other architectures" },
-    retest: { type: "boolean", help: "run tests again that failed before" }
-  },
-  async run(values) {
-    const limits = limitsOf("settle", values);
-    if (!limits || values.first === void 0 || !/^\d{1,9}$/.test(values.first)) {
-      if (limits) writeMessage("slipway settle: --first takes the number of tasks that are known\n");
-      return exit.usage;
-    }
-    const stop = untilStopped();
-    const opened = await openRun("settle", values, limits, stop.signal, "work");
-    if (!opened) return exit.failed;
-    const { session: session2, loaded } = opened;
-    try {
-      const architecture2 = session2.graphs[0]?.target.architecture;
-      if (architecture2 === void 0) {
-        showDiagnostics([
-          error("run-missing", `the run ${loaded.bundle.id} has nothing for this machine's architecture`)
-        ]);
-        return exit.failed;
-      }
-      const { part, outlook } = await makeShard(
-        session2,
-        architecture2,
-        Number(values.first),
-        values.retest === true,
-        stop.signal
-      );
-      await saveShard(session2.store, loaded.bundle.id, part);
-      await shareResolved(session2);
-      writeOutput(scheduleOf(session2, loaded.bundle.id, part, outlook, session2.input.distro.tests.stop_dependents));
-      return exit.ok;
-    } finally {
-      await closeScratch(session2.driver);
-      stop.done();
-    }
+async function prepareArchitecture(values) {
+  const limits = limitsOf("prepare", values);
+  if (!limits || values.first === void 0 || !/^\d{1,9}$/.test(values.first)) {
+    if (limits) writeMessage("slipway prepare: with --run, --first takes the number of tasks that are known\n");
+    return exit.usage;
   }
-});
+  const stop = untilStopped();
+  const opened = await openRun("prepare", values, limits, stop.signal, "work");
+  if (!opened) return exit.failed;
+  const { session: session2, loaded } = opened;
+  try {
+    const architecture2 = session2.graphs[0]?.target.architecture;
+    if (architecture2 === void 0) {
+      showDiagnostics([
+        error("run-missing", `the run ${loaded.bundle.id} has nothing for this machine's architecture`)
+      ]);
+      return exit.failed;
+    }
+    const { part, outlook } = await makeShard(
+      session2,
+      architecture2,
+      Number(values.first),
+      values.retest === true,
+      stop.signal
+    );
+    await saveShard(session2.store, loaded.bundle.id, part);
+    await shareResolved(session2);
+    writeOutput(scheduleOf(session2, loaded.bundle.id, part, outlook, session2.input.distro.tests.stop_dependents));
+    return exit.ok;
+  } finally {
+    await closeScratch(session2.driver);
+    stop.done();
+  }
+}
 
 // ts-src/farm/changed-repository.ts
 init_diagnostics();
@@ -34817,9 +35114,43 @@ function downstreamOf(plan2, own3, how, budget) {
   return { names: found2.slice(0, budget), left: Math.max(0, found2.length - budget) };
 }
 
+// ts-src/farm/publishing.ts
+init_diagnostics();
+function publishingFaults({ channel: channel2, places, output, signed, signingKey }) {
+  if (channel2 === void 0) return [];
+  const faults2 = [];
+  const named3 = places.length || output === void 0 ? places : [output];
+  const apart = named3.find((place) => !/^(?:\/|[a-z0-9+.-]+:\/)/.test(place));
+  if (!named3.length || apart !== void 0)
+    faults2.push(
+      error(
+        "publish-place",
+        apart === void 0 ? `this run publishes the channel '${channel2}', and no repository is named` : `this run publishes to '${apart}', which is another folder on each agent`,
+        {
+          hint: "publish.to in distro.yaml, or distroPipeline(repository: '/srv/apt'), names a place that the publishing agents share; publish: false builds only"
+        }
+      )
+    );
+  if (!signed && signingKey === void 0)
+    faults2.push(
+      error("publish-key", `this run publishes the channel '${channel2}', and no signing key is named`, {
+        hint: "distroPipeline(signingKey: 'ID') names a file credential with the secret key; `signing_key` in distro.yaml names one of the publishing agents' own; publish: false builds only"
+      })
+    );
+  return faults2;
+}
+
 // ts-src/cli/farm/prepare.ts
 var options4 = {
   ...distroOptions,
+  state: farmOptions.state,
+  run: {
+    type: "string",
+    value: "ID",
+    help: "a run that another machine planned: find out what it has to do on this machine's architecture"
+  },
+  namespace: farmOptions.namespace,
+  first: { type: "string", value: "N", help: "with --run: how many tasks are known of other architectures" },
   ...selectionOptions,
   ...runOptions,
   "distro-url": {
@@ -34863,6 +35194,12 @@ var options4 = {
     help: "take what is not overridden as the last good run of this channel had it (default with --change: nightly)"
   },
   channel: { type: "string", value: "NAME", help: "publish there (default: as the tracks of distro.yaml say)" },
+  publish: {
+    type: "boolean",
+    help: "the run will be published: --publish-to and a key are asked for before anything is built"
+  },
+  "publish-to": { type: "string", value: "DIR", help: "where it will be published: a folder that agents share" },
+  signed: { type: "boolean", help: "whoever publishes it is given a signing key" },
   "no-test": { type: "boolean", help: "build only" },
   retest: { type: "boolean", help: "run tests again that failed before, though nothing changed" },
   "renew-base": { type: "boolean", help: "make the platforms' base systems anew" },
@@ -34874,11 +35211,13 @@ var prepare = defineCommand({
   usage: "prepare [PACKAGE|GLOB ...]",
   details: `Pins every repository, finds what the store has already, puts sources and base systems into the store, and writes the schedule:
 numbered tasks, the most urgent first, each with what it waits for. \`slipway work\` does tasks of it on any machine that shares the
-store, \`slipway publish\` and \`slipway report\` end the run. Jenkins' steps call these; so can anything else that starts processes.`,
+store, \`slipway publish\` and \`slipway report\` end the run. With --run
+a machine of another architecture adds its tasks. Jenkins' steps call these; so can anything else that starts processes.`,
   options: options4,
   run: runPrepare
 });
 async function runPrepare(given, packages) {
+  if (given.run !== void 0) return prepareArchitecture(given);
   const limits = limitsOf("prepare", given);
   if (!limits) return exit.usage;
   if (given.downstream !== void 0 && !["none", "direct", "all"].includes(given.downstream)) {
@@ -34886,10 +35225,7 @@ async function runPrepare(given, packages) {
     return exit.usage;
   }
   useGitCredentials(process.env);
-  const found2 = await withDistro({
-    ...given,
-    ...given.state === void 0 && (process.env.SLIPWAY_STATE ?? process.env.WORKSPACE_TMP) ? { state: farmState(given) } : {}
-  });
+  const found2 = await withDistro({ ...given, state: farmState(given) });
   if (!found2.ok) {
     showDiagnostics(found2.diagnostics);
     return exit.failed;
@@ -34906,15 +35242,28 @@ async function runPrepare(given, packages) {
     writeMessage("slipway prepare: --store is file:PATH or s3://BUCKET/PREFIX\n");
     return exit.usage;
   }
-  const text2 = (name5) => values[name5] || void 0;
-  const isChange = text2("change") !== void 0;
+  const text3 = (name5) => values[name5] || void 0;
+  const isChange = text3("change") !== void 0;
   const pipeline2 = isChange ? { kind: "request", channel: void 0, locked: false, strict: false, keep: void 0 } : runPolicyOf(
     distro,
-    { branch: text2("branch"), tag: text2("tag"), request: text2("request") },
+    { branch: text3("branch"), tag: text3("tag"), request: text3("request") },
     values.primary === true ? true : void 0
   );
-  if (text2("channel") !== void 0 && pipeline2.kind !== "request") pipeline2.channel = text2("channel");
-  const place = pipeline2.kind === "request" ? namespaceName(text2("request") ?? text2("title") ?? text2("change") ?? "change") : void 0;
+  if (text3("channel") !== void 0 && pipeline2.kind !== "request") pipeline2.channel = text3("channel");
+  if (values.publish === true) {
+    const lacking2 = publishingFaults({
+      channel: pipeline2.channel,
+      places: distro.publish.to,
+      output: text3("publish-to"),
+      signed: values.signed === true,
+      signingKey: distro.signing_key
+    });
+    if (lacking2.length) {
+      showDiagnostics(lacking2);
+      return exit.failed;
+    }
+  }
+  const place = pipeline2.kind === "request" ? namespaceName(text3("request") ?? text3("title") ?? text3("change") ?? "change") : void 0;
   const store2 = await openStore(storeUri, root, state, place);
   const readable = await withLock(values, store2, pipeline2, root, state, isChange);
   if ("code" in readable) {
@@ -34951,9 +35300,10 @@ ${difference3}
     const architectures = [...new Set(planned.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
     const channel2 = await openChannel(store2, pipeline2.channel ?? "none");
     const testable = (name5, named3) => values["no-test"] !== true && named3 && (!subject || subject.own.includes(name5) || subject.downstream.includes(name5));
+    const [id, title, begun] = [newRunId(planned.plan.stamp), text3("title") ?? titleOf(text3), Date.now()];
     const bundle = {
       schema: 2,
-      id: newRunId(planned.plan.stamp),
+      id,
       plan: planned.plan,
       distro,
       files,
@@ -34966,14 +35316,17 @@ ${difference3}
       partial: isPartial(planned) || isChange,
       faults: all.filter(isError).map((d) => d.message),
       pipeline: pipeline2,
-      title: text2("title") ?? text2("tag") ?? text2("branch") ?? "run",
+      title,
+      lostBefore: await noteRun(store2, { id, pipeline: pipeline2, untrusted: place, title, begun }, buildUrl()),
       subject,
       users,
       channel: { name: channel2.name, held: channel2.value.versions },
       architectures,
-      begun: Date.now()
+      begun
     };
     await saveRunManifest(store2, bundle);
+    if (bundle.lostBefore) writeMessage(`${bundle.lostBefore}
+`);
     const tested = testedIn(bundle);
     const input = {
       plan: planned.plan,
@@ -34993,6 +35346,7 @@ ${difference3}
       driver,
       limits,
       renewBase: values["renew-base"] === true,
+      sharesBases: true,
       signal: new AbortController().signal,
       channelVersion: heldIn(channel2.value.versions),
       store: store2
@@ -35018,14 +35372,14 @@ ${difference3}
     const header = `kind ${pipeline2.kind}
 store ${absoluteStore(storeUri, root)}
 channel ${pipeline2.channel ?? ""}
-place ${place ?? ""}
+namespace ${place ?? ""}
 architectures ${architectures.filter((a) => a !== own3).join(" ")}
 `.replace(
       / +$/gm,
       ""
     );
-    if (text2("output") === void 0) writeOutput(header + schedule);
-    else writeWhole((0, import_node_path70.resolve)(text2("output")), header + schedule);
+    if (text3("output") === void 0) writeOutput(header + schedule);
+    else writeWhole((0, import_node_path70.resolve)(text3("output")), header + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -35044,8 +35398,8 @@ async function withLock(values, store2, pipeline2, root, state, isChange) {
   }
   const like = values.like ?? (isChange ? "nightly" : void 0);
   if (like === void 0) return { values, notes: [] };
-  const text2 = await store2.readJson(lockName(like));
-  if (!text2)
+  const text3 = await store2.readJson(lockName(like));
+  if (!text3)
     return {
       values,
       notes: [
@@ -35057,8 +35411,17 @@ async function withLock(values, store2, pipeline2, root, state, isChange) {
       ]
     };
   const file2 = (0, import_node_path70.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
-  writeWhole(file2, text2.lock);
+  writeWhole(file2, text3.lock);
   return { values: { ...values, lock: file2 }, notes: [] };
+}
+function buildUrl() {
+  const url2 = process.env.BUILD_URL;
+  return url2 && /^https?:\/\/[\x21-\x7e]{1,500}$/.test(url2) ? url2 : void 0;
+}
+function titleOf(text3) {
+  const [request, target] = [text3("request"), text3("target")];
+  if (request !== void 0) return `pull request ${request}${target === void 0 ? "" : ` into ${target}`}`;
+  return text3("tag") ?? text3("branch") ?? "run";
 }
 async function withDistro(values) {
   let url2 = values["distro-url"] ?? "";
@@ -35195,7 +35558,27 @@ var import_node_fs61 = require("node:fs");
 var import_node_path71 = require("node:path");
 init_diagnostics();
 init_files();
-async function gather(session2, loaded, output) {
+var nothing4 = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
+var oneLine2 = (text3) => printable(text3.split("\n")[0]).slice(0, 400);
+function happenedIn(values) {
+  const pairs = (name5) => (values[name5] ?? []).map((text3) => {
+    const [key = "", ...reason] = text3.split("=");
+    return [oneLine2(key), oneLine2(reason.join("="))];
+  });
+  return {
+    ended: values.ended === void 0 ? void 0 : oneLine2(values.ended),
+    lost: new Map(pairs("lost").map(([task, reason]) => [Number(task), reason])),
+    avoided: new Map(pairs("avoided")),
+    faults: values.fault === void 0 ? [] : [oneLine2(values.fault)]
+  };
+}
+var numbersOf = (session2, loaded) => loaded.parts.flatMap(
+  (part) => part.tasks.flatMap(([id, task], i) => {
+    const run2 = session2.graphs.find((graph2) => graph2.id === id);
+    return run2 ? [{ number: part.first + i, run: run2, task }] : [];
+  })
+);
+async function gather(session2, loaded, output, happened) {
   const { store: store2 } = session2;
   for (const graph2 of session2.graphs) {
     for (const part of loaded.parts) {
@@ -35203,14 +35586,8 @@ async function gather(session2, loaded, output) {
     }
   }
   const there = new Set(await store2.names(`runs/${loaded.bundle.id}/results`));
-  const numbers = loaded.parts.flatMap(
-    (part) => part.tasks.map(([run2, task], i) => ({
-      number: part.first + i,
-      run: session2.graphs.find((graph2) => graph2.id === run2),
-      task
-    }))
-  ).filter((t) => t.run && there.has(resultName(loaded.bundle.id, t.number)));
-  await store2.many(numbers, async ({ number: number4, run: run2, task }) => {
+  const done = numbersOf(session2, loaded).filter((t) => there.has(resultName(loaded.bundle.id, t.number)));
+  await store2.many(done, async ({ number: number4, run: run2, task }) => {
     const kept2 = await store2.readJson(resultName(loaded.bundle.id, number4));
     if (!kept2) return;
     if (run2.results[task]?.id === kept2.result.id) run2.results[task] = kept2.result;
@@ -35218,10 +35595,16 @@ async function gather(session2, loaded, output) {
     if (key !== void 0 && task < run2.count && isDone(kept2.result.state)) run2.records[task] = await store2.get(key);
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept2.log && kept2.result.log !== void 0 && kept2.result.state === "failed") {
-      const text2 = await store2.readText(kept2.log);
-      if (text2 !== void 0) writeWhole((0, import_node_path71.join)(output, kept2.result.log), text2, { sync: false });
+      const text3 = await store2.readText(kept2.log);
+      if (text3 !== void 0) writeWhole((0, import_node_path71.join)(output, kept2.result.log), text3, { sync: false });
     }
   });
+  for (const { number: number4, run: run2, task } of numbersOf(session2, loaded)) {
+    const result = run2.results[task];
+    const reason = happened.lost.get(number4);
+    if (reason !== void 0 && result?.state === "waiting")
+      Object.assign(result, { state: "failed", reason: `three agents or calls ended in it: ${reason}` });
+  }
   for (const graph2 of session2.graphs) {
     for (const t of graph2.results) {
       if (t?.state !== "waiting") continue;
@@ -35236,7 +35619,7 @@ async function gather(session2, loaded, output) {
       );
       Object.assign(t, {
         state: "stopped",
-        reason: because === void 0 ? "the run ended before it" : `'${because}' failed or was stopped`
+        reason: because === void 0 ? happened.ended ?? "the run ended before it" : `'${because}' failed or was stopped`
       });
     }
   }
@@ -35268,7 +35651,18 @@ An untrusted run publishes nothing.`,
         return exit.failed;
       }
       const output = outputOf(values);
-      await gather(session2, loaded, output);
+      const lacking = publishingFaults({
+        channel: bundle.pipeline.channel,
+        places: bundle.distro.publish.to,
+        output: values.output === void 0 ? void 0 : output,
+        signed: secret !== void 0,
+        signingKey: bundle.distro.signing_key
+      });
+      if (lacking.length) {
+        showDiagnostics(lacking);
+        return exit.failed;
+      }
+      await gather(session2, loaded, output, nothing4);
       const failed4 = resultsOf(session2.graphs).some((t) => t.kind === "build" && !isDone(t.state)) || bundle.faults.length > 0;
       if (failed4 && bundle.pipeline.strict) {
         writeMessage("this track is strict: nothing is published of a run that has a failure\n");
@@ -35312,12 +35706,27 @@ An untrusted run publishes nothing.`,
     }
   }
 });
+var reportOptions = {
+  avoided: { type: "string", multiple: true, value: "AGENT=REASON", help: "an agent that got no more tasks" },
+  lost: { type: "string", multiple: true, value: "TASK=REASON", help: "a task that was given up, by its number" },
+  ended: { type: "string", value: "REASON", help: "why the run ended before all was done" },
+  fault: { type: "string", value: "TEXT", help: "what else went wrong, such as publishing" },
+  unplanned: { type: "string", value: "TEXT", help: "without --run: why the run could not be planned" },
+  title: { type: "string", value: "TEXT", help: "with --unplanned: what people call the run" }
+};
 var report = defineCommand({
   summary: "gather what a prepared run came to: report, results, JUnit, lock, logs of failures",
   usage: "report --run ID --store URI",
-  details: "Standard output is one line for people. The exit code is 1 where anything failed.",
-  options: { ...farmOptions, ...runOptions, ...outputOption },
+  details: `Standard output is one line for people, then "failed NAME" and "maintainer ADDRESS" for each package that failed. The exit code is 1
+where anything failed.`,
+  options: {
+    ...farmOptions,
+    ...runOptions,
+    ...outputOption,
+    ...reportOptions
+  },
   async run(values) {
+    if (values.unplanned !== void 0) return unplanned(values, values.unplanned);
     const limits = limitsOf("report", values);
     if (!limits) return exit.usage;
     const stop = untilStopped();
@@ -35325,16 +35734,16 @@ var report = defineCommand({
     if (!opened) return exit.failed;
     const { session: session2, loaded } = opened;
     try {
-      return await tell(session2, loaded, outputOf(values));
+      return await tell(session2, loaded, outputOf(values), happenedIn(values));
     } finally {
       await closeScratch(session2.driver);
       stop.done();
     }
   }
 });
-async function tell(session2, loaded, output) {
+async function tell(session2, loaded, output, happened) {
   const { bundle } = loaded;
-  await gather(session2, loaded, output);
+  await gather(session2, loaded, output, happened);
   const results = resultsOf(session2.graphs);
   const verdicts = await judgeTests(session2.graphs, session2.store, bundle.plan.stamp);
   for (const t of results) {
@@ -35346,29 +35755,78 @@ ${verdict2}`;
   if (bundle.subject) tellBefore(session2, loaded, before2);
   const abi2 = bundle.untrusted === void 0 ? [] : await tellAbi(session2, loaded, before2, output);
   const platforms = await platformsOf({ state: session2.input.state, distro: bundle.distro }, session2.graphs);
+  const notes = notesOf(loaded, happened);
   showDiagnostics(
-    await writeOutputs(
-      bundle.plan,
-      session2.input.distributions,
+    await writeOutputs({
+      plan: bundle.plan,
+      distributions: session2.input.distributions,
       platforms,
-      session2.graphs,
-      session2.store,
+      runs: session2.graphs,
+      store: session2.store,
       output,
-      bundle.begun
-    )
+      begun: bundle.begun,
+      title: bundle.title,
+      notes
+    })
   );
   await recordRun(session2);
-  const tails = (t) => t.log === void 0 ? [] : tellingPart(readLog(t.log));
+  await closeRun(session2.store, bundle);
+  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path71.join)(output, t.log)]]));
+  const tails = (t) => tellingPart(readLog(logs2.get(t.id) ?? ""));
+  for (const note of notes) writeMessage(`${note}
+`);
   writeMessage(
     renderSummary(
-      results.map((t) => t.log === void 0 ? t : { ...t, log: (0, import_node_path71.join)(output, t.log) }),
+      results.map((t) => t.log === void 0 ? t : { ...t, log: shownLog(output, t.log) }),
       tails,
       Date.now() - bundle.begun
     )
   );
-  const failed4 = results.some((t) => !isDone(t.state)) || bundle.faults.length > 0;
-  writeOutput(renderHeadline(bundle.title, results, bundle.faults.length, abi2));
+  const failed4 = results.some((t) => !isDone(t.state)) || bundle.faults.length > 0 || happened.faults.length > 0 || happened.ended !== void 0;
+  writeOutput(
+    renderHeadline(bundle.title, results, bundle.faults.length, abi2, [
+      ...happened.ended === void 0 ? [] : [`ended early: ${happened.ended}`],
+      ...happened.faults,
+      ...[...happened.avoided.keys()].sort().map((agent) => `agent ${agent} avoided`),
+      ...bundle.lostBefore ? ["the run before was lost"] : []
+    ])
+  );
+  writeOutput(factsOf(loaded, results));
   return failed4 ? exit.failed : exit.ok;
+}
+var notesOf = ({ bundle }, happened) => [
+  ...bundle.lostBefore ? [bundle.lostBefore] : [],
+  ...happened.ended === void 0 ? [] : [`the run ended before all was done: ${happened.ended}`],
+  ...happened.faults,
+  ...[...happened.avoided].sort().map(([agent, reason]) => `the agent ${agent} got no more tasks: ${reason}`)
+];
+var shownLog = (output, log) => {
+  const url2 = process.env.BUILD_URL;
+  const inside = (0, import_node_path71.relative)(process.cwd(), (0, import_node_path71.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path71.join)(output, log);
+};
+function factsOf({ bundle, input }, results) {
+  const failed4 = results.filter((t) => t.state === "failed");
+  const maintainers = new Set(
+    bundle.untrusted === void 0 ? input.distributions.flatMap(
+      (d) => failed4.flatMap((t) => d.packages.get(t.name)?.manifest.maintainers.flatMap((m) => m.email ?? []) ?? [])
+    ) : []
+  );
+  return [
+    ...failed4.map((t) => `failed ${t.kind === "test" ? `tests of ${t.id}` : t.id}
+`),
+    ...[...maintainers].filter((m) => /^[\w.+-]+@[\w.-]+$/.test(m)).sort().slice(0, 20).map((m) => `maintainer ${m}
+`)
+  ].join("");
+}
+function unplanned(values, fault3) {
+  const output = outputOf(values);
+  const title = oneLine2(values.title ?? "run");
+  const text3 = printable(fault3).slice(0, 2e4);
+  writeUnplanned(output, title, text3);
+  writeOutput(`${title}: planning failed: ${oneLine2(text3)}
+`);
+  return exit.failed;
 }
 async function lastGood({ graphs: runs, store: store2 }) {
   return new Map(
@@ -35627,13 +36085,13 @@ var questions = {
     usage: "maintainer [TEXT]",
     help: "who maintains what; only those whose name or address holds TEXT",
     names: "any",
-    ask: (planned, [text2]) => grouped(planned, "maintainers", text2)
+    ask: (planned, [text3]) => grouped(planned, "maintainers", text3)
   },
   licenses: {
     usage: "licenses [TEXT]",
     help: "which packages are under which licence",
     names: "any",
-    ask: (planned, [text2]) => grouped(planned, "licenses", text2)
+    ask: (planned, [text3]) => grouped(planned, "licenses", text3)
   },
   unreleased: {
     usage: "unreleased",
@@ -35681,9 +36139,9 @@ function reached(planned, name5, up) {
     none: up ? `nothing needs '${name5}'` : `'${name5}' needs no package of the distribution`
   };
 }
-function grouped(planned, of, text2 = "") {
+function grouped(planned, of, text3 = "") {
   const rows = perDistribution(planned).flatMap(
-    (r) => groupedBy(r.evaluated.packages, of).filter((g) => g.key.toLowerCase().includes(text2.toLowerCase())).map((g) => ({
+    (r) => groupedBy(r.evaluated.packages, of).filter((g) => g.key.toLowerCase().includes(text3.toLowerCase())).map((g) => ({
       distribution: r.evaluated.input.name,
       [of === "licenses" ? "license" : "maintainer"]: g.key,
       packages: g.packages
@@ -35988,12 +36446,12 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
       agentIdle: number4("agent-idle", 300),
       call: number4("call", 0.7)
     };
-    const text2 = values.durations === void 0 ? void 0 : readIf(values.durations);
-    if (text2 === void 0 || [...lanes, number4("seed", 1), costs.agentStart, costs.agentIdle, costs.call].some(
+    const text3 = values.durations === void 0 ? void 0 : readIf(values.durations);
+    if (text3 === void 0 || [...lanes, number4("seed", 1), costs.agentStart, costs.agentIdle, costs.call].some(
       (n) => !Number.isFinite(n) || n < 0
     ) || lanes.includes(0)) {
       writeMessage(
-        text2 === void 0 ? "slipway simulate: --durations names a file of packages and seconds\n" : "slipway simulate: numbers are wanted there\n"
+        text3 === void 0 ? "slipway simulate: --durations names a file of packages and seconds\n" : "slipway simulate: numbers are wanted there\n"
       );
       return exit.usage;
     }
@@ -36001,7 +36459,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
     showDiagnostics(planned.diagnostics.filter(isError));
     if (!planned.ok) return exit.failed;
     const known2 = new Map(
-      text2.split("\n").flatMap(
+      text3.split("\n").flatMap(
         (l) => /^[^#\t]+\t[\d.]+\s*$/.test(l) ? [[l.split("	")[0], Number(l.split("	")[1])]] : []
       )
     );
@@ -36297,10 +36755,10 @@ var schema2 = defineCommand({
 
 // ts-src/cli/help.ts
 var width3 = 100;
-function wrap(text2, columns2) {
+function wrap(text3, columns2) {
   const lines = [];
   let line = "";
-  for (const word of text2.split(/\s+/)) {
+  for (const word of text3.split(/\s+/)) {
     if (line && line.length + 1 + word.length > columns2) {
       lines.push(line);
       line = "";
@@ -36321,9 +36779,9 @@ ${indent}`)}
 `;
   }).join("");
 }
-function prose(text2) {
+function prose(text3) {
   const paragraphs2 = [];
-  for (const block2 of text2.trim().split(/\n\s*\n/)) {
+  for (const block2 of text3.trim().split(/\n\s*\n/)) {
     let run2 = [];
     const flush = () => {
       if (run2.length) paragraphs2.push(wrap(run2.join(" "), width3).join("\n"));
@@ -36381,7 +36839,7 @@ var entriesOf = (commands2) => Object.entries(commands2).map(([name5, command]) 
     help: o.help
   }))
 }));
-var quoted2 = (text2) => `'${text2.replaceAll("'", `'\\''`)}'`;
+var quoted2 = (text3) => `'${text3.replaceAll("'", `'\\''`)}'`;
 var bash = (all) => `# bash completion for slipway
 _slipway() {
   local current=\${COMP_WORDS[COMP_CWORD]} command=\${COMP_WORDS[1]} words=
@@ -36398,7 +36856,7 @@ ${all.map((e) => `    ${e.name}) words='${e.options.map((o) => `--${o.name}`).jo
 }
 complete -F _slipway slipway
 `;
-var zshText = (text2) => text2.replace(/[[\]:\\]/g, "\\$&").replaceAll("'", `'\\''`);
+var zshText = (text3) => text3.replace(/[[\]:\\]/g, "\\$&").replaceAll("'", `'\\''`);
 var zsh = (all) => `#compdef slipway
 _slipway() {
   local -a commands
@@ -36531,7 +36989,7 @@ var logs = defineCommand({
 });
 
 // ts-src/cli/manual.ts
-var troff = (text2) => text2.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/gm, "\\&$1");
+var troff = (text3) => text3.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/gm, "\\&$1");
 function manualPage(all, version2) {
   const lines = [
     `.TH SLIPWAY 1 "" "slipway ${version2}"`,
@@ -36686,7 +37144,6 @@ var commands = {
   serve,
   lock,
   prepare,
-  settle: settle2,
   work,
   publish,
   report,
