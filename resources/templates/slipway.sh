@@ -1,18 +1,16 @@
-# Builds, tests and packs one package: sh -e debian/slipway.sh build|binary|test, as its `debian/rules` asks too.
-# `binary` is `stage` and `pack`; slipway calls these two by themselves, and looks between them at what will be packed.
-# This part is common to all packages. What differs by build type is in debian/build-type.sh: configure_and_compile,
-# install_staged, compile_tests and run_tests.
-# The steps are those of debhelper that a package of robot software needs; a Perl start for each of the others would
-# double the time of a small package.
+# Builds, installs and tests one package, in its folder: sh -e /slipway/slipway.sh build|stage|test.
+# /slipway is read-only. What differs between packages is in /slipway/slipway.env; what differs by build type is in
+# /slipway/build-type.sh: configure_and_compile, install_staged, compile_tests and run_tests. Packing is done elsewhere
+# (pack.sh), in a root where no code of the package ran.
 set -e
 here=$PWD
-stage=$here/debian/tmp-root
+stage=/build/stage
 object=$here/../obj
 jobs=${SLIPWAY_JOBS:-1}
 
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/build/home TZ=UTC
 unset PYTHONPATH CMAKE_PREFIX_PATH AMENT_PREFIX_PATH LD_LIBRARY_PATH PKG_CONFIG_PATH ROS_PACKAGE_PATH
-. debian/slipway.env
+. /slipway/slipway.env
 export SOURCE_DATE_EPOCH=$source_date_epoch
 export MAKEFLAGS=-j$jobs CMAKE_BUILD_PARALLEL_LEVEL=$jobs NINJAFLAGS=-j$jobs
 export DEB_BUILD_OPTIONS="parallel=$jobs nocheck" DEB_RULES_REQUIRES_ROOT=no PYTHONHASHSEED=0
@@ -77,7 +75,7 @@ testing=OFF
 results=$here/../results/current
 test_timeout=${SLIPWAY_TEST_TIMEOUT:-600}
 compile_tests() { :; }
-. debian/build-type.sh
+. /slipway/build-type.sh
 
 build() {
   flags
@@ -97,7 +95,7 @@ run_all_tests() {
   build
   compile_tests
   offer_built
-  export XML_CATALOG_FILES="file:///build/.schemas/catalog.xml file:///etc/xml/catalog"
+  export XML_CATALOG_FILES="file:///slipway/schemas/catalog.xml file:///etc/xml/catalog"
   echo "== tests"
   attempt=1
   while :; do
@@ -115,75 +113,17 @@ run_all_tests() {
 
 stage() {
   rm -rf "$stage"
+  mkdir -p "$stage"
   flags
   install_staged
-  mkdir -p "$stage"
-  outside=$(cd "$stage" && find . ! -type d | sed 's/^\.//' | while IFS= read -r f; do case $f in "$prefix"/*) ;; *) echo "$f" ;; esac; done)
-  if [ -n "$outside" ]; then
-    echo "slipway: error: these files would be installed outside $prefix:" >&2
-    echo "$outside" | head -20 >&2
-    exit 1
-  fi
-  # Build paths in what was installed would make the bytes depend on nothing good, and lead nowhere.
+  # Byte code with build paths would make the bytes depend on nothing good: pack.sh makes it anew.
   find "$stage" -name '*.pyc' -delete
   find "$stage" -depth -name __pycache__ -type d -exec rmdir {} +
-  if [ -n "$python" ] && [ -n "$(find "$stage" -name '*.py' -print -quit)" ]; then
-    for where in "$stage$prefix/lib/$python/site-packages" "$stage$prefix/lib/python3/dist-packages"; do
-      if [ -d "$where" ]; then "$python" -m compileall -q -d "${where#"$stage"}" --invalidation-mode unchecked-hash "$where" || :; fi
-    done
-  fi
-  pack=$here/debian/$package
-  rm -rf "$pack"
-  mv "$stage" "$pack"
-  documents=$pack/usr/share/doc/$package
-  mkdir -p "$documents"
-  install -m 644 debian/copyright "$documents/copyright"
-  gzip -9nc debian/changelog > "$documents/changelog.Debian.gz"
-  for log in CHANGELOG.rst CHANGELOG.md; do
-    if [ -f "$log" ]; then gzip -9nc "$log" > "$documents/changelog.gz"; break; fi
-  done
-  chmod -R u+rwX,go+rX,go-w,a-s "$pack"
-  # dpkg-deb lowers times to that of the build, and leaves older ones, which copied files have from elsewhere.
-  find "$pack" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
-  : > debian/elf
-  find "$pack" -type f \( -perm /111 -o -name '*.so*' -o -name '*.a' -o -name '*.o' \) -exec sh -c 'for f; do case $(head -c 7 "$f" | tr -d "\000\001\002") in *ELF*|"!<arch>"*) echo "$f" ;; esac; done' sh {} + > debian/elf
-  : > "debian/$package.substvars"
-  if [ -s debian/elf ]; then
-    dh_strip
-    if find "$pack" -name '*.so.*' -print -quit | grep -q .; then dh_makeshlibs -n --no-scripts; fi
-    libraries=
-    for p in $prefix $underlays; do
-      for l in "$p/lib" "$p/lib/$triplet" "$p"/opt/*/lib "$pack$p"/opt/*/lib; do l=${l#"$pack"}; if [ -d "$l" ] || [ -d "$pack$l" ]; then libraries="$libraries:$pack$l:$l"; fi; done
-    done
-    dh_shlibdeps ${libraries:+"-l${libraries#:}"} -- --ignore-missing-info
-    needed=$(while IFS= read -r f; do case $f in *.a|*.o) ;; *) readelf -d "$f" 2>/dev/null | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' ;; esac; done < debian/elf | sort -u)
-    own=
-    for n in $needed; do
-      for l in "$prefix/lib" "$prefix/lib/$triplet"; do if [ -e "$l/$n" ]; then own="$own $l/$n"; fi; done
-    done
-    if [ -n "$own" ]; then
-      # Most libraries here have no version in their soname, for which shlibs tell nothing.
-      own=$(dpkg-query -S $own 2>/dev/null | sed 's/:.*//' | sort -u | grep -vx "$package" | sed ':a;N;$!ba;s/\n/, /g' || :)
-      if [ -n "$own" ]; then echo "slipway:Depends=$own" >> "debian/$package.substvars"; fi
-    fi
-  fi
-}
-
-pack() {
-  grep -q '^slipway:Depends=' "debian/$package.substvars" || echo 'slipway:Depends=' >> "debian/$package.substvars"
-  echo "slipway:Abi=${SLIPWAY_ABI:-}" >> "debian/$package.substvars"
-  echo "slipway:Requires=${SLIPWAY_REQUIRES:-}" >> "debian/$package.substvars"
-  grep -q '^shlibs:Depends=' "debian/$package.substvars" || echo 'shlibs:Depends=' >> "debian/$package.substvars"
-  grep -q '^misc:Depends=' "debian/$package.substvars" || echo 'misc:Depends=' >> "debian/$package.substvars"
-  dh_gencontrol
-  dh_md5sums
-  dh_builddeb -- -Z"${SLIPWAY_COMPRESSION:-xz}" -z"${SLIPWAY_COMPRESSION_LEVEL:-1}"
+  chmod -R u+rwX,go+rX,go-w "$stage"
 }
 
 case $1 in
   build) build ;;
   stage) stage ;;
-  pack) pack ;;
-  binary) stage; pack ;;
   test) run_all_tests ;;
 esac

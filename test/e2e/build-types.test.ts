@@ -38,10 +38,7 @@ const sources: Record<string, Record<string, string>> = {
       'target_link_libraries(upon PkgConfig::M)\ninstall(TARGETS upon DESTINATION bin)\n',
     'main.c': '#include <by_meson.h>\nint main(void) { return by_meson_answer() - 42; }\n',
   },
-  by_setuptools: python(
-    'by_setuptools',
-    'requires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n[tool.setuptools]\npackages = ["by_setuptools"]',
-  ),
+  by_setuptools: python('by_setuptools', 'requires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"'),
   by_hatchling: python('by_hatchling', "requires = ['hatchling']\nbuild-backend = 'hatchling.build'"),
   by_flit: python('by_flit', 'requires = ["flit_core"]\nbuild-backend = "flit_core.buildapi"'),
 };

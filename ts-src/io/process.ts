@@ -25,6 +25,8 @@ export interface RunOptions {
   encoding?: 'utf8' | 'latin1';
   /** Standard input is a pipe that closes when we end. */
   keepInput?: boolean;
+  /** Is given standard output as it comes, instead of the outcome. What it throws ends the program. */
+  onOutput?: (chunk: Buffer) => void;
   /** Outputs go to where ours go. */
   inherit?: boolean;
   /** Open files that it gets as descriptors 3, 4, … . */
@@ -55,11 +57,22 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     });
     running.add(child);
     const keep = log === undefined ? undefined : limitedLog(log);
+    let thrown: unknown;
+    const give = (chunk: Buffer) => {
+      if (thrown !== undefined) return;
+      try {
+        options.onOutput!(chunk);
+      } catch (e) {
+        thrown = e;
+        child.kill('SIGKILL');
+      }
+    };
     const gathered: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
     for (const name of ['stdout', 'stderr'] as const) {
       let size = 0;
       child[name]?.on('data', (chunk: Buffer) => {
         if (keep && name === 'stdout') return keep(chunk);
+        if (options.onOutput && name === 'stdout') return give(chunk);
         size += chunk.length;
         if (size <= limit) gathered[name].push(chunk);
       });
@@ -76,7 +89,8 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       clearTimeout(last);
       options.signal?.removeEventListener('abort', stop);
       if (log !== undefined) closeSync(log);
-      resolve(outcome);
+      if (thrown !== undefined) reject(thrown as Error);
+      else resolve(outcome);
     };
     child.stdin?.on('error', () => undefined);
     child.on('exit', () => {

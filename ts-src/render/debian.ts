@@ -2,7 +2,8 @@ import changelogTemplate from '../../resources/templates/changelog.mustache';
 import controlTemplate from '../../resources/templates/control.mustache';
 import copyrightTemplate from '../../resources/templates/copyright.mustache';
 import environmentTemplate from '../../resources/templates/environment.mustache';
-import rulesTemplate from '../../resources/templates/rules.mustache';
+import packTemplate from '../../resources/templates/pack.mustache';
+import packScript from '../../resources/templates/pack.sh';
 import buildScript from '../../resources/templates/slipway.sh';
 import { keyTextOf } from '../model/build-types/build-type.ts';
 import { rulesOf, type BuildType } from '../model/build-types/index.ts';
@@ -24,9 +25,6 @@ export interface Recipe {
   environment: Record<string, string>;
   /** Debian relations. */
   buildDepends: string[];
-  depends: string[];
-  conflicts: string[];
-  replaces: string[];
   maintainer: string | undefined;
   /** Text of the package's own licence file. */
   licenseText: string | undefined;
@@ -37,7 +35,8 @@ const commonText = [
   controlTemplate,
   changelogTemplate,
   copyrightTemplate,
-  rulesTemplate,
+  packTemplate,
+  packScript,
   environmentTemplate,
   buildScript,
 ].join('\0');
@@ -45,14 +44,30 @@ const commonText = [
 /** What a package of this type is made by, so that what it made is not taken for what it would make now. */
 export const packagingText = (type: BuildType): string => `${commonText}\0${keyTextOf(rulesOf(type))}`;
 
-/** The files of `debian/`: path below it → text. */
-export function renderDebian(recipe: Recipe): Record<string, string> {
-  const { package: p, manifest } = recipe;
+/** What a package says of itself to people. */
+export interface About {
+  maintainer: string;
+  homepage: string | undefined;
+  summary: string;
+  description: string[];
+}
+
+export function aboutOf(p: PlannedPackage, manifest: Manifest, given: string | undefined): About {
   const person = manifest.maintainers[0]!;
-  const maintainer = recipe.maintainer ?? `${oneLine(person.name).replace(/[<>,]/g, '') || p.name} <${person.email}>`;
+  const name = oneLine(person.name).replace(/[<>,]/g, '') || p.name;
   const description = plain(manifest.description);
-  const homepage = manifest.urls.find((u) => u.type === 'website' && /^https?:\/\/[^\s]+$/.test(u.url))?.url;
-  const summary = summaryOf(description) || p.name;
+  return {
+    maintainer: given ?? `${name} <${oneLine(person.email ?? '')}>`,
+    homepage: manifest.urls.find((u) => u.type === 'website' && /^https?:\/\/[^\s]+$/.test(u.url))?.url,
+    summary: summaryOf(description) || p.name,
+    description: paragraphs(description),
+  };
+}
+
+/** The files of a package's recipe, which its build gets read-only: name → text. */
+export function renderRecipe(recipe: Recipe): Record<string, string> {
+  const { package: p, manifest } = recipe;
+  const { maintainer, homepage, summary } = aboutOf(p, manifest, recipe.maintainer);
   const date = new Date(stampSeconds(recipe.stamp) * 1000).toUTCString().replace('GMT', '+0000');
   const source = p.debian;
   return {
@@ -61,12 +76,8 @@ export function renderDebian(recipe: Recipe): Record<string, string> {
       package: p.debian,
       maintainer,
       buildDepends: recipe.buildDepends,
-      depends: recipe.depends,
       homepage: homepage ? [{ homepage }] : false,
       summary,
-      description: paragraphs(description),
-      conflicts: recipe.conflicts.length ? [recipe.conflicts.join(', ')] : [],
-      replaces: recipe.replaces.length ? [recipe.replaces.join(', ')] : [],
     }),
     changelog: renderTemplate(changelogTemplate, {
       source,
@@ -91,8 +102,15 @@ export function renderDebian(recipe: Recipe): Record<string, string> {
       license: manifest.licenses.map((l) => oneLine(l.name)).join(', '),
       licenseText: recipe.licenseText ? recipe.licenseText.split('\n').map((l) => l.trimEnd() || '.') : [],
     }),
-    rules: renderTemplate(rulesTemplate, {}),
     'slipway.sh': buildScript,
+    'pack.sh': packScript,
+    'pack.env': renderTemplate(packTemplate, {
+      package: shellQuote(p.debian),
+      upstream: shellQuote(recipe.version.replace(/-[^-]*$/, '')),
+      prefix: shellQuote(recipe.prefix),
+      underlays: shellQuote([...recipe.underlayPrefixes].reverse().join(' ')),
+      epoch: String(stampSeconds(recipe.stamp)),
+    }),
     'build-type.sh': rulesOf(p.buildType).script,
     'slipway.env': renderTemplate(environmentTemplate, {
       name: shellQuote(p.name),

@@ -1,4 +1,3 @@
-import { readLeft } from '../../io/untrusted.ts';
 import { compare } from '../../model/diagnostics.ts';
 import { sha256 } from '../../model/digest.ts';
 import { abiName } from '../../model/names.ts';
@@ -11,18 +10,12 @@ export interface Abi {
   requires: string[];
 }
 
-/** The distribution's packages whose libraries a build links (`slipway:Depends` of its substvars). */
-export async function linkedPackages(build: string, substvars: string): Promise<string[]> {
-  const text = (await readLeft(build, substvars, 1 << 20))?.toString('utf8') ?? '';
-  return (/^slipway:Depends=(.*)$/m.exec(text)?.[1] ?? '').split(', ');
-}
-
 /**
  * Computes the ABI name of a package over its interface and the ABI names of what it was built against and needs at
  * run time; and those names that it requires: of what it needs directly, and of what these don't require themselves. So
  * a package that was built against another interface, however far below, can't be installed with this one.
  *
- * Libraries linked but not declared are required too, but are no part of the package's own name: plans don't know them.
+ * `linked`: Debian packages whose libraries it links. Those not declared are required too, but are no part of the package's own name: plans don't know them.
  */
 export function abiOf(graph: TaskGraph, n: number, api: string, linked: readonly string[]): Abi {
   const p = graph.scope.packages[n]!;

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Outcome } from '../../io/process.ts';
 import { knownCause } from '../../render/log.ts';
-import type { Driver } from '../../sandbox/driver.ts';
+import type { Bind, Driver } from '../../sandbox/driver.ts';
 import type { Packages } from '../../sandbox/package-layers.ts';
 import type { Store } from '../../store/store.ts';
 import type { TaskKeys } from '../task-keys.ts';
@@ -29,7 +29,10 @@ export interface EnvironmentOptions {
 /** What a task is built in: its source, and the layers of its root. */
 export interface BuildEnvironment {
   source: string;
+  /** Mounted as /build: the source, and what a build leaves. Nothing in it is trusted once a build began. */
   build: string;
+  /** Our scripts and what they need to know, outside of what a build can write. */
+  recipe: string;
   /** System packages (`name=version`) beside the base's. */
   system: string[];
   layers: string[];
@@ -66,13 +69,20 @@ export async function prepareEnvironment(
     (await bringSource(options.state, options.store, p, source)) ??
     (await applyPatches(options.distroRoot, options.taskKeys.settingsOf(p.name).patches ?? [], source, build));
   if (request.repeat) writeVariation(build);
-  return fault === undefined ? made({ source, build, system, layers: layers.value, own }) : failed(fault);
+  return fault === undefined
+    ? made({ source, build, recipe: join(work, 'recipe'), system, layers: layers.value, own })
+    : failed(fault);
 }
 
 /** One entry into a task's root. */
 export interface BuildSteps {
-  /** Steps of the build script, in order. */
+  /** Script of the recipe, and its steps in order. */
+  script: 'slipway.sh' | 'pack.sh';
   steps: string[];
+  /** Where it runs. */
+  folder: string;
+  /** Mounted beside the recipe, which is at /slipway, read-only. */
+  binds: Bind[];
   env: Record<string, string>;
   network: false | 'loopback';
   signal: AbortSignal;
@@ -80,14 +90,17 @@ export interface BuildSteps {
 
 const oldReleases = ['focal', 'bionic', 'buster', 'bullseye'];
 
-/** Runs steps of the build script in a task's root. */
+/**
+ * Runs steps of a script of the recipe in a new root with a task's packages. Each call has a root of its own: what was
+ * written in another one is not there, but for what is mounted.
+ */
 export function enterEnvironment(
   options: EnvironmentOptions,
   request: BuildRequest,
   environment: BuildEnvironment,
-  { steps, env, network, signal }: BuildSteps,
+  { script, steps, folder, binds, env, network, signal }: BuildSteps,
 ): Promise<Outcome> {
-  const { graph, package: p } = request;
+  const { graph } = request;
   const old = oldReleases.includes(graph.target.release);
   return options.driver.enter({
     root: { layers: [environment.own, ...environment.layers] },
@@ -96,7 +109,7 @@ export function enterEnvironment(
     work: join(request.work, `root-${steps.join('-')}`),
     log: request.log,
     signal,
-    binds: [{ from: environment.build, to: '/build' }],
+    binds: [...binds, { from: environment.recipe, to: '/slipway', readOnly: true }],
     env: {
       SLIPWAY_JOBS: String(request.repeat ? otherJobs(options.jobs) : options.jobs),
       SLIPWAY_COMPRESSION: old ? 'xz' : 'zstd',
@@ -106,9 +119,10 @@ export function enterEnvironment(
     command: [
       'sh',
       '-ec',
-      `${request.repeat ? otherConditions : ''}cd "$1"; shift; for step; do echo "== $step"; sh -e debian/slipway.sh "$step"; done`,
+      `${request.repeat && script === 'slipway.sh' ? otherConditions : ''}cd "$1"; script=$2; shift 2; for step; do echo "== $step"; sh -e "/slipway/$script" "$step"; done`,
       'sh',
-      `/build/${p.name}`,
+      folder,
+      script,
       ...steps,
     ],
   });

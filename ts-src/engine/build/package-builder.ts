@@ -1,27 +1,29 @@
-import { describe, interfaceOf } from '../../inspect/interface.ts';
-import { stagedFolder } from '../../io/untrusted.ts';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { PlannedPackage } from '../../model/plan.ts';
-import type { BuildRecord, Interface, TestRecord } from '../../model/result.ts';
+import type { BuildRecord, TestRecord } from '../../model/result.ts';
 import { renderJunit } from '../../render/junit.ts';
 import { Packages } from '../../sandbox/package-layers.ts';
 import type { TaskGraph } from '../task-graph.ts';
-import { abiOf, linkedPackages, type Abi } from './abi.ts';
+import type { Abi } from './abi.ts';
 import {
   enterEnvironment,
   prepareEnvironment,
   reasonOf,
   timeLimit,
   type BuildEnvironment,
+  type BuildSteps,
   type EnvironmentOptions,
 } from './environment.ts';
 import { failed, made, type BuildOutcome, type BuildRequest, type Repeat } from './outcome.ts';
 import { FileOwners } from './owners.ts';
-import { checkSymbols, plannedFiles, plannedPolicy, type Planned } from './packages.ts';
+import { checkStaged, finishPackages, stageOf, type Packed } from './pack.ts';
+import { plannedPolicy, type Planned } from './packages.ts';
 import {
   relationsOf,
   systemDepends,
   versionOf,
-  writePackaging,
+  writeRecipe,
   writeTestFiles,
   type PackagingOptions,
 } from './packaging.ts';
@@ -81,26 +83,40 @@ export class PackageBuilder {
     return packed.state === 'made' ? made(packed.value.files) : packed;
   }
 
-  /** Second stage: configure, compile and install; find what dependents see of it; pack. */
-  private async compileAndPack(
-    request: BuildRequest,
-    environment: BuildEnvironment,
-  ): Promise<BuildOutcome<{ files: string[]; interface: Interface; abi: Abi }>> {
+  /**
+   * Second stage: configure, compile and install, by the package's own code; then pack what that left, in another root
+   * where no code of the package ran.
+   */
+  private async compileAndPack(request: BuildRequest, environment: BuildEnvironment): Promise<BuildOutcome<Packed>> {
     const { options } = this;
-    const { graph, package: p, number, log } = request;
-    writePackaging(options, request, environment.source);
+    const { package: p, work, log } = request;
+    writeRecipe(options, request, environment.source, environment.recipe);
     const limit = timeLimit(options.signal, options.minutes);
-    const enter = (steps: string[], env: Record<string, string>) =>
-      enterEnvironment(options, request, environment, { steps, env, network: false, signal: limit.signal });
+    const enter = (entry: Pick<BuildSteps, 'script' | 'steps' | 'folder' | 'binds'>) =>
+      enterEnvironment(options, request, environment, { ...entry, env: {}, network: false, signal: limit.signal });
     try {
-      let outcome = await enter(['build', 'stage'], {});
-      if (outcome.code !== 0) return failed(reasonOf(options, outcome, limit.signal, log, 'its build'));
-      const seen = interfaceOf(describe(await stagedFolder(environment.build, `${p.name}/debian/${p.debian}`)));
-      const linked = await linkedPackages(environment.build, `${p.name}/debian/${p.debian}.substvars`);
-      const abi = abiOf(graph, number, seen.api, linked);
-      outcome = await enter(['pack'], { SLIPWAY_ABI: abi.name, SLIPWAY_REQUIRES: abi.requires.join(', ') });
-      if (outcome.code !== 0) return failed(reasonOf(options, outcome, limit.signal, log, 'its build'));
-      return made({ files: await plannedFiles(environment.build, this.planned(request, abi)), interface: seen, abi });
+      const built = await enter({
+        script: 'slipway.sh',
+        steps: ['build', 'stage'],
+        folder: `/build/${p.name}`,
+        binds: [{ from: environment.build, to: '/build' }],
+      });
+      if (built.code !== 0) return failed(reasonOf(options, built, limit.signal, log, 'its build'));
+      const fault = checkStaged(request, environment);
+      if (fault !== undefined) return failed(fault);
+      const folder = join(work, 'pack');
+      mkdirSync(join(folder, 'tree'), { recursive: true });
+      const packed = await enter({
+        script: 'pack.sh',
+        steps: ['pack'],
+        folder: '/build',
+        binds: [
+          { from: folder, to: '/build' },
+          { from: stageOf(environment), to: '/build/tree' },
+        ],
+      });
+      if (packed.code !== 0) return failed(reasonOf(options, packed, limit.signal, log, 'packing it'));
+      return await finishPackages(options, request, environment, folder);
     } finally {
       limit.done();
     }
@@ -127,7 +143,6 @@ export class PackageBuilder {
     const { store } = this.options;
     const debs = [];
     for (const file of packed) debs.push(await store.put(file));
-    for (const symbols of packed.slice(1)) await checkSymbols(symbols, planned);
     const unpacked = await this.packages.unpack({ deb: debs[0]!, policy: plannedPolicy(graph, planned) });
     if (!unpacked) return failed('the store lost what was just built: is its disk sound?');
     const own = new Set(graph.scope.packages.map((q) => q.debian));
@@ -159,15 +174,18 @@ export class PackageBuilder {
   private async runTests(request: BuildRequest, environment: BuildEnvironment, begun: number): Promise<TestRun> {
     const { options } = this;
     const { log } = request;
-    writePackaging(options, request, environment.source);
-    writeTestFiles(environment.build);
+    writeRecipe(options, request, environment.source, environment.recipe);
+    writeTestFiles(environment.recipe);
     const limit = timeLimit(options.signal, options.minutes);
     const env = {
       SLIPWAY_TEST_RETRIES: String(options.retries),
       SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, options.minutes * 60 - 5))),
     };
     const outcome = await enterEnvironment(options, request, environment, {
+      script: 'slipway.sh',
       steps: ['test'],
+      folder: `/build/${request.package.name}`,
+      binds: [{ from: environment.build, to: '/build' }],
       env,
       network: 'loopback',
       signal: limit.signal,

@@ -1,11 +1,6 @@
-import { readPackageFile, PackageFileError, type PackagePolicy } from '../../sandbox/package-file.ts';
-import { checkLeft, listLeft, shownName } from '../../io/untrusted.ts';
-import { debFile } from '../../model/names.ts';
+import type { PackagePolicy } from '../../sandbox/package-file.ts';
 import type { OwnPackage } from '../../sandbox/package-layers.ts';
 import type { TaskGraph } from '../task-graph.ts';
-
-/** Larger packages are refused. */
-const largest = 8 * 2 ** 30;
 
 const prefixOf = (graph: TaskGraph): string => graph.scope.prefix.replace(/^\//, '');
 
@@ -34,34 +29,3 @@ export const plannedPolicy = (graph: TaskGraph, planned: Planned): PackagePolicy
   replaces: planned.replaces,
   prefix: prefixOf(graph),
 });
-
-/**
- * The package files that a build left in a folder: the planned one, then its debug symbols. Any other package there is
- * refused. Throws LeftBehindError or PackageFileError with the reason.
- */
-export async function plannedFiles(folder: string, planned: Planned): Promise<string[]> {
-  const main = debFile(planned.debian, planned.version, planned.architecture);
-  const symbols = debFile(`${planned.debian}-dbgsym`, planned.version, planned.architecture);
-  // Ubuntu's debhelper calls debug symbols .ddeb; they are ordinary packages.
-  const expected = [main, symbols, symbols.replace(/\.deb$/, '.ddeb')];
-  const there = (await listLeft(folder, '')).map((e) => e.name).filter((name) => /\.d?deb$/.test(name));
-  const foreign = there.find((name) => !expected.includes(name));
-  if (foreign !== undefined) throw new PackageFileError(`it left ${shownName(foreign)}, which was not planned`);
-  if (!there.includes(main)) throw new PackageFileError(`it made no ${main}`);
-  const files: string[] = [];
-  for (const name of expected) if (there.includes(name)) files.push(await checkLeft(folder, name, largest));
-  return files;
-}
-
-/** Checks a package of debug symbols; its files are unpacked nowhere. */
-export async function checkSymbols(file: string, planned: Planned): Promise<void> {
-  await readPackageFile(file, {
-    package: `${planned.debian}-dbgsym`,
-    version: planned.version,
-    architecture: planned.architecture,
-    provides: [],
-    conflicts: [],
-    replaces: [],
-    debug: true,
-  });
-}

@@ -1,6 +1,5 @@
-import { mkdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readStart } from '../../io/untrusted.ts';
 import { compare } from '../../model/diagnostics.ts';
 import type { Distro } from '../../model/distro.ts';
 import { debianPackage, debianVersion } from '../../model/names.ts';
@@ -8,7 +7,7 @@ import type { Scope, Target } from '../../model/plan.ts';
 import { conditionEvaluator } from '../../plan/conditions.ts';
 import { conditionContext } from '../../plan/evaluate.ts';
 import { compareDebianVersions } from '../../plan/versions.ts';
-import { renderDebian } from '../../render/debian.ts';
+import { aboutOf, renderRecipe, type About } from '../../render/debian.ts';
 import { manifestSchemas } from '../../render/manifest-schemas.ts';
 import type { TaskKeys } from '../task-keys.ts';
 import type { BuildRequest } from './outcome.ts';
@@ -21,24 +20,63 @@ export interface PackagingOptions {
   channelVersion: (scope: Scope, target: Target, debian: string) => string | undefined;
 }
 
-/** Writes `debian/` into the package's folder. */
-export function writePackaging(options: PackagingOptions, request: BuildRequest, source: string): void {
+/** What will stand in the control file of the package, as far as it is known before the build. */
+export interface PlannedControl extends About {
+  version: string;
+  depends: string[];
+  conflicts: string[];
+  replaces: string[];
+}
+
+export function plannedControl(options: PackagingOptions, request: BuildRequest): PlannedControl {
+  const { distro, taskKeys } = options;
+  const { graph, package: p } = request;
+  const { manifest } = taskKeys.distribution(graph).packages.get(p.name)!;
+  return {
+    ...aboutOf(p, manifest, distro.maintainer),
+    version: versionOf(options, request),
+    depends: sorted([...relationsOn(request, p.run), ...p.systemRun]),
+    conflicts: relationsOf(options, request, 'conflict'),
+    replaces: relationsOf(options, request, 'replace'),
+  };
+}
+
+const sorted = (names: readonly string[]): string[] => [...new Set(names)].sort(compare);
+
+/** Debian packages that a package's manifest says it conflicts with, or replaces. */
+export function relationsOf(options: PackagingOptions, request: BuildRequest, kind: 'conflict' | 'replace'): string[] {
+  const { distro, taskKeys } = options;
+  const { graph, package: p } = request;
+  const input = taskKeys.distribution(graph);
+  const { conditions } = distro.distributions[graph.scope.distribution]!;
+  const holds = conditionEvaluator(conditionContext(input, conditions));
+  return sorted(
+    input.packages
+      .get(p.name)!
+      .manifest.dependencies.filter((d) => d.tag === kind && holds(d.condition) && /^[A-Za-z0-9_-]+$/.test(d.name))
+      .map((d) => debianPackage(distro, graph.scope.distribution, d.name)),
+  );
+}
+
+/** Debian relations on packages of the plan. */
+const relationsOn = ({ graph, package: p }: BuildRequest, names: readonly string[]): string[] =>
+  names.flatMap((d) => {
+    const q = graph.scope.packages[graph.closures.index.get(d) ?? -1];
+    return q ? (p.bounds[d] ?? ['']).map((b) => (b ? `${q.debian} (${b})` : q.debian)) : [];
+  });
+
+/** Writes the recipe of a package into a folder of ours, before any code of the package runs. */
+export function writeRecipe(options: PackagingOptions, request: BuildRequest, source: string, folder: string): void {
   const { distro, taskKeys } = options;
   const stamp = request.repeat?.stamp ?? options.stamp;
   const { graph, package: p } = request;
-  const input = taskKeys.distribution(graph);
-  const { manifest } = input.packages.get(p.name)!;
+  const { manifest } = taskKeys.distribution(graph).packages.get(p.name)!;
   const settings = taskKeys.settingsOf(p.name);
   const variant = distro.variants[graph.target.variant];
-  const debianNames = (names: string[]) =>
-    names.flatMap((d) => {
-      const q = graph.scope.packages[graph.closures.index.get(d) ?? -1];
-      return q ? (p.bounds[d] ?? ['']).map((b) => (b ? `${q.debian} (${b})` : q.debian)) : [];
-    });
-  const sorted = (names: string[]) => [...new Set(names)].sort(compare);
-  const folder = join(source, 'debian');
-  rmSync(folder, { recursive: true, force: true });
-  const files = renderDebian({
+  const licenses = manifest.licenses.flatMap((l) =>
+    l.file && !l.file.startsWith('/') && !l.file.split('/').includes('..') ? [l.file] : [],
+  );
+  const files = renderRecipe({
     package: p,
     manifest,
     version: versionOf(options, request),
@@ -49,41 +87,32 @@ export function writePackaging(options: PackagingOptions, request: BuildRequest,
     cmakeArgs: [...(variant?.cmake_args ?? []), ...(settings.cmake_args ?? [])],
     environment: taskKeys.environment(graph, p),
     buildDepends: sorted([
-      ...debianNames(p.build),
+      ...relationsOn(request, p.build),
       ...p.systemBuild,
       ...(p.impliedBuild ?? []),
       ...(variant?.build_depends ?? []),
     ]),
-    depends: sorted([...debianNames(p.run), ...p.systemRun]),
-    conflicts: relationsOf(options, request, 'conflict'),
-    replaces: relationsOf(options, request, 'replace'),
     maintainer: distro.maintainer,
-    licenseText: licenseText(source, manifest.licenses),
+    licenseText: firstText(source, [...licenses, ...licenseFiles])
+      ?.toString('utf8')
+      .slice(0, 200_000),
   });
-  mkdirSync(folder, { recursive: true });
-  for (const [name, text] of Object.entries(files))
-    writeFileSync(join(folder, name), text, { mode: name === 'rules' ? 0o755 : 0o644 });
+  const changelog = firstText(source, ['CHANGELOG.rst', 'CHANGELOG.md']);
+  writeReadable(folder, changelog ? { ...files, 'upstream-changelog': changelog } : files);
 }
 
-/** What tests find besides: the schemas of package.xml. No package's name begins with a dot. */
-export function writeTestFiles(build: string): void {
-  const folder = join(build, '.schemas');
+/** Writes files that the build's user may read, whatever our umask. */
+function writeReadable(folder: string, files: Readonly<Record<string, string | Buffer>>): void {
   mkdirSync(folder, { recursive: true });
-  for (const [name, text] of Object.entries(manifestSchemas)) writeFileSync(join(folder, name), text);
+  chmodSync(folder, 0o755);
+  for (const [name, data] of Object.entries(files)) {
+    writeFileSync(join(folder, name), data);
+    chmodSync(join(folder, name), 0o644);
+  }
 }
 
-/** Debian packages that a package's manifest says it conflicts with, or replaces. */
-export function relationsOf(options: PackagingOptions, request: BuildRequest, kind: 'conflict' | 'replace'): string[] {
-  const { distro, taskKeys } = options;
-  const { graph, package: p } = request;
-  const input = taskKeys.distribution(graph);
-  const { conditions } = distro.distributions[graph.scope.distribution]!;
-  const holds = conditionEvaluator(conditionContext(input, conditions));
-  return input.packages
-    .get(p.name)!
-    .manifest.dependencies.filter((d) => d.tag === kind && holds(d.condition) && /^[A-Za-z0-9_-]+$/.test(d.name))
-    .map((d) => debianPackage(distro, graph.scope.distribution, d.name));
-}
+/** What tests find beside the recipe: the schemas of package.xml. */
+export const writeTestFiles = (recipe: string): void => writeReadable(join(recipe, 'schemas'), manifestSchemas);
 
 /** Upstream's version with the stamp; an epoch more where upstream is below what the channel holds. */
 export function versionOf(options: PackagingOptions, { graph, package: p, repeat }: BuildRequest): string {
@@ -105,15 +134,17 @@ export function systemDepends(control: string, ours: Set<string>): string[] {
   return [...new Set(names)].sort(compare);
 }
 
-function licenseText(source: string, licenses: { file?: string }[]): string | undefined {
-  const named = licenses.flatMap((l) =>
-    l.file && !l.file.startsWith('/') && !l.file.split('/').includes('..') ? [l.file] : [],
-  );
-  for (const name of [...named, 'LICENSE', 'LICENSE.txt', 'LICENSE.md', 'COPYING', 'COPYING.txt']) {
+const licenseFiles = ['LICENSE', 'LICENSE.txt', 'LICENSE.md', 'COPYING', 'COPYING.txt'];
+const largestText = 8 << 20;
+
+/** The first of these files that a source has. Sources are not trusted: a link may lead out of them. */
+function firstText(source: string, names: readonly string[]): Buffer | undefined {
+  for (const name of names) {
     try {
-      // Sources are not trusted: a link may lead out of them.
       const path = realpathSync(join(source, name));
-      if (path.startsWith(`${realpathSync(source)}/`) && statSync(path).isFile()) return readStart(path, 200_000);
+      if (!path.startsWith(`${realpathSync(source)}/`)) continue;
+      const stat = statSync(path);
+      if (stat.isFile() && stat.size <= largestText) return readFileSync(path);
     } catch {
       /* it is not there */
     }

@@ -1,0 +1,131 @@
+# Packs what a build left in /build/tree: sh -e /slipway/pack.sh, in /build, in a root where no code of the package ran.
+# The tree is data: nothing of it is executed or sourced. Leaves in /build/out:
+#   package.deb, debug.deb   data as it is published; the control part is replaced afterwards
+#   shlibdeps                `shlibs:Depends=...`, what the system's libraries need
+#   linked                   Debian packages of the prefix whose libraries are linked, one a line
+#   shlibs, md5sums          members of the control part
+#   build-ids                of the debug symbols
+set -e
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/build/home TZ=UTC
+. /slipway/pack.env
+export SOURCE_DATE_EPOCH=$source_date_epoch DEB_RULES_REQUIRES_ROOT=no
+jobs=${SLIPWAY_JOBS:-1}
+tree=/build/tree
+out=/build/out
+debug=/build/debug
+mkdir -p "$out" "$debug" "$HOME"
+ln -sfn /slipway debian
+
+python=$(readlink -f /usr/bin/python3 2>/dev/null || :)
+python=${python##*/}
+if [ -n "$python" ] && [ -n "$(find "$tree" -name '*.py' -print -quit)" ]; then
+  for where in "$tree$prefix/lib/$python/site-packages" "$tree$prefix/lib/python3/dist-packages"; do
+    if [ -d "$where" ]; then
+      "$python" -I -m compileall -q -d "${where#"$tree"}" --invalidation-mode unchecked-hash "$where" || :
+    fi
+  done
+fi
+
+documents=$tree/usr/share/doc/$package
+mkdir -p "$documents"
+install -m 644 /slipway/copyright "$documents/copyright"
+gzip -9nc /slipway/changelog > "$documents/changelog.Debian.gz"
+if [ -f /slipway/upstream-changelog ]; then gzip -9nc /slipway/upstream-changelog > "$documents/changelog.gz"; fi
+chmod -R u+rwX,go+rX,go-w "$tree"
+
+# Programs, libraries and archives of object files.
+find "$tree" -type f \( -perm /111 -o -name '*.so*' -o -name '*.a' -o -name '*.o' \) -exec sh -c '
+  for f; do
+    case $(head -c 7 "$f" | tr -d "\000\001\002") in *ELF*|"!<arch>"*) echo "$f" ;; esac
+  done' sh {} + | LC_ALL=C sort > "$out/elf"
+: > "$out/linked"
+: > "$out/shlibs"
+: > "$out/shlibdeps"
+: > "$out/build-ids"
+
+# strip_one KIND FILE: debug symbols go into a file by build-id.
+cat > /build/strip.sh <<'STRIP'
+kind=$1 file=$2
+case $file in
+  */lib*.a)
+    strip --strip-debug --remove-section=.comment --remove-section=.note --enable-deterministic-archives \
+      -R '.gnu.lto_*' -R '.gnu.debuglto_*' -N __gnu_lto_slim -N __gnu_lto_v1 "$file"
+    exit
+    ;;
+  *.a|*.o) exit ;;
+esac
+case $kind in *ELF*executable*|*ELF*"shared object"*) ;; *) exit ;; esac
+how=--strip-unneeded
+if [ -x "$file" ]; then how=--strip-all; fi
+id=
+case $kind in
+  *"BuildID[sha1]="*"not stripped"*)
+    id=${kind#*"BuildID[sha1]="}
+    id=${id%%[!0-9a-f]*}
+    ;;
+esac
+if [ "${#id}" -lt 8 ]; then exec objcopy "$how" -R .comment -R .note "$file"; fi
+rest=${id#??}
+kept=/build/debug/usr/lib/debug/.build-id/${id%"$rest"}/$rest.debug
+if [ ! -e "$kept" ]; then
+  mkdir -p "${kept%/*}"
+  objcopy --only-keep-debug --compress-debug-sections "$file" "$kept.$$"
+  chmod 644 "$kept.$$"
+  mv "$kept.$$" "$kept"
+fi
+objcopy "$how" -R .comment -R .note --add-gnu-debuglink="$kept" "$file"
+echo "$id" >> /build/out/build-ids
+STRIP
+
+if [ -s "$out/elf" ]; then
+  file --brief -e apptype -e ascii -e encoding -e cdf -e compress -e tar --files-from "$out/elf" > /build/kinds
+  paste -d '\n' /build/kinds "$out/elf" | tr '\n' '\0' | xargs -0 -n 2 -P "$jobs" sh -e /build/strip.sh
+
+  # Programs and libraries that the loader reads, by what file(1) says of them.
+  paste /build/kinds "$out/elf" |
+    sed -nE 's/^[^\t]*ELF[^\t]*(executable|shared object)[^\t]*\t//p' > /build/loaded
+  grep -E '\.so\.[^/]*$' /build/loaded | tr '\n' '\0' | xargs -0r -n 1 readelf -d 2>/dev/null |
+    sed -nE "s/.*\(SONAME\).*\[(.+)\.so\.([^]]+)\]/\1 \2 $package (>= $upstream_version)/p" | sort -u > "$out/shlibs"
+
+  libraries=
+  triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH)
+  for p in $prefix $underlays; do
+    for l in "$p/lib" "$p/lib/$triplet" "$p"/opt/*/lib "$tree$p"/opt/*/lib; do
+      l=${l#"$tree"}
+      if [ -d "$l" ] || [ -d "$tree$l" ]; then libraries="$libraries -l$tree$l -l$l"; fi
+    done
+  done
+  mkdir -p "$tree/DEBIAN"
+  if [ -s /build/loaded ]; then
+    tr '\n' '\0' < /build/loaded |
+      xargs -0 dpkg-shlibdeps -O --ignore-missing-info $libraries > "$out/shlibdeps"
+    needed=$(tr '\n' '\0' < /build/loaded | xargs -0 readelf -d 2>/dev/null |
+      sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort -u)
+    own=
+    for n in $needed; do
+      for l in "$prefix/lib" "$prefix/lib/$triplet"; do if [ -e "$l/$n" ]; then own="$own $l/$n"; fi; done
+    done
+    # Most libraries here have no version in their soname, for which shlibs tell nothing.
+    if [ -n "$own" ]; then
+      dpkg-query -S $own 2>/dev/null | sed 's/:.*//' | sort -u | grep -vx "$package" > "$out/linked" || :
+    fi
+  fi
+fi
+
+# pack FOLDER NAME FILE
+pack() {
+  rm -rf "$1/DEBIAN"
+  mkdir -p "$1/DEBIAN"
+  printf 'Package: %s\nVersion: 0\nArchitecture: all\nMaintainer: a <a@b>\nDescription: d\n' "$2" > "$1/DEBIAN/control"
+  (cd "$1" && find . -path ./DEBIAN -prune -o -type f -printf '%P\0' | LC_ALL=C sort -z | xargs -0r md5sum --) > "$3.md5sums"
+  # dpkg-deb lowers times to that of the build, and leaves older ones, which copied files have from elsewhere.
+  find "$1" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+  dpkg-deb --root-owner-group -Z"${SLIPWAY_COMPRESSION:-xz}" -z"${SLIPWAY_COMPRESSION_LEVEL:-1}" --build "$1" "$3" > /dev/null
+  rm -rf "$1/DEBIAN"
+}
+pack "$tree" "$package" "$out/package.deb"
+if [ -d "$debug/usr" ]; then
+  mkdir -p "$debug/usr/share/doc"
+  ln -s "$package" "$debug/usr/share/doc/$package-dbgsym"
+  pack "$debug" "$package-dbgsym" "$out/debug.deb"
+fi

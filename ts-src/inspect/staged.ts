@@ -1,0 +1,46 @@
+import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Member } from './members.ts';
+
+/** Most members that one package may have. */
+const most = 500_000;
+
+/** What a build left to be packed: its members, links not followed. A string says why it can't be read. */
+export function stagedMembers(root: string): { members: Member[]; size: number } | string {
+  const members: Member[] = [];
+  let kilobytes = 0;
+  const stack = [''];
+  try {
+    if (!lstatSync(root).isDirectory()) return 'what it installed is no folder';
+    for (let folder = stack.pop(); folder !== undefined; folder = stack.pop()) {
+      for (const name of readdirSync(join(root, folder))) {
+        const path = `${folder}/${name}`;
+        const stat = lstatSync(join(root, path));
+        const type = stat.isFile()
+          ? ('file' as const)
+          : stat.isDirectory()
+            ? ('directory' as const)
+            : stat.isSymbolicLink()
+              ? ('link' as const)
+              : stat.isFIFO()
+                ? ('FIFO' as const)
+                : stat.isSocket()
+                  ? ('socket' as const)
+                  : ('device' as const);
+        if (type === 'directory') stack.push(path);
+        members.push({
+          path,
+          type,
+          mode: stat.mode & 0o7777,
+          target: type === 'link' ? readlinkSync(join(root, path)) : '',
+        });
+        // As dpkg counts: files by whole KiB, everything else as one.
+        kilobytes += type === 'file' ? Math.ceil(stat.size / 1024) : 1;
+        if (members.length > most) return `it installed more than ${most} files`;
+      }
+    }
+  } catch (e) {
+    return `what it installed can't be read: ${(e as Error).message}`;
+  }
+  return { members, size: kilobytes };
+}
