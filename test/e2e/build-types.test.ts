@@ -70,7 +70,7 @@ describe('build types', () => {
   });
 
   it('build a Meson library with its tests, what links it, and Python packages without setup.py', async () => {
-    const ran = await slipway(['build'], folder);
+    const ran = await slipway(['build', '--test'], folder);
     expect(ran.code, ran.stderr).toBe(0);
     expect(states(folder)).toEqual(Object.fromEntries(Object.keys(sources).map((n) => [n, 'built'])));
     expect(resultOf(folder).find((r) => r.id.endsWith('/by_meson:test'))).toMatchObject({ state: 'passed' });

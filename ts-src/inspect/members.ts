@@ -76,8 +76,8 @@ function memberFault(m: Member, allowed: AllowedPaths): string | undefined {
   if (m.type === 'link' && allowed.links.get(m.path) === m.target) return undefined;
   if (m.type !== 'directory' && allowed.folders.includes(m.path)) return `is a ${m.type} where a folder belongs`;
   const places = [...allowed.folders, ...allowed.links.keys()];
-  const parent = m.type === 'directory' && places.some((f) => f !== m.path && below(f, m.path));
-  if (m.path !== '/' && !parent && !isWithin(m.path, allowed.folders))
+  const parent = m.type === 'directory' && (m.path === '/' || places.some((f) => f !== m.path && below(f, m.path)));
+  if (!parent && !isWithin(m.path, allowed.folders))
     return `is outside of ${allowed.folders[0]!}, where its files belong`;
   if (m.type === 'link') return undefined;
   if (m.mode & 0o6000) return 'has a set-user-id or set-group-id bit';
