@@ -57,13 +57,13 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     });
     running.add(child);
     const keep = log === undefined ? undefined : limitedLog(log);
-    let thrown: unknown;
+    let thrown: Error | undefined;
     const give = (chunk: Buffer) => {
       if (thrown !== undefined) return;
       try {
         options.onOutput!(chunk);
       } catch (e) {
-        thrown = e;
+        thrown = e instanceof Error ? e : new Error(String(e));
         child.kill('SIGKILL');
       }
     };
@@ -89,7 +89,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       clearTimeout(last);
       options.signal?.removeEventListener('abort', stop);
       if (log !== undefined) closeSync(log);
-      if (thrown !== undefined) reject(thrown as Error);
+      if (thrown !== undefined) reject(thrown);
       else resolve(outcome);
     };
     child.stdin?.on('error', () => undefined);
