@@ -109,7 +109,7 @@ var init_diagnostics = __esm({
         });
       }
       /** The nearest first, at most `most`. */
-      of(name5, most4) {
+      of(name5, most5) {
         const limit = Math.min(3, Math.max(1, Math.floor(name5.length / 3)));
         const found2 = [];
         const wanted = name5.toLowerCase();
@@ -121,7 +121,7 @@ var init_diagnostics = __esm({
             if (d <= limit && d < wanted.length) found2.push([d, candidate.name]);
           }
         }
-        return found2.sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).slice(0, most4).map(([, n]) => n);
+        return found2.sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).slice(0, most5).map(([, n]) => n);
       }
     };
   }
@@ -165,10 +165,10 @@ function readIf(path2, encoding = "utf8") {
   }
 }
 function readJson(path2, encoding = "utf8") {
-  const text3 = readIf(path2, encoding);
-  if (text3 === void 0) return void 0;
+  const text4 = readIf(path2, encoding);
+  if (text4 === void 0) return void 0;
   try {
-    return JSON.parse(text3);
+    return JSON.parse(text4);
   } catch {
     return void 0;
   }
@@ -4636,7 +4636,7 @@ function prettify(node2, options5, matcher2, readonlyMatcher) {
   return compress(node2, options5, matcher2, readonlyMatcher);
 }
 function compress(arr, options5, matcher2, readonlyMatcher) {
-  let text3;
+  let text4;
   const compressedObj = {};
   for (let i = 0; i < arr.length; i++) {
     const tagObj = arr[i];
@@ -4649,8 +4649,8 @@ function compress(arr, options5, matcher2, readonlyMatcher) {
       matcher2.push(property, rawAttrs);
     }
     if (property === options5.textNodeName) {
-      if (text3 === void 0) text3 = tagObj[property];
-      else text3 += "" + tagObj[property];
+      if (text4 === void 0) text4 = tagObj[property];
+      else text4 += "" + tagObj[property];
     } else if (property === void 0) {
       continue;
     } else if (tagObj[property]) {
@@ -4688,9 +4688,9 @@ function compress(arr, options5, matcher2, readonlyMatcher) {
       }
     }
   }
-  if (typeof text3 === "string") {
-    if (text3.length > 0) compressedObj[options5.textNodeName] = text3;
-  } else if (text3 !== void 0) compressedObj[options5.textNodeName] = text3;
+  if (typeof text4 === "string") {
+    if (text4.length > 0) compressedObj[options5.textNodeName] = text4;
+  } else if (text4 !== void 0) compressedObj[options5.textNodeName] = text4;
   return compressedObj;
 }
 function propName(obj) {
@@ -4840,9 +4840,9 @@ async function credentials(env = process.env) {
   return known.keys;
 }
 function fromFile(env) {
-  const text3 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path5.join)((0, import_node_os.homedir)(), ".aws/credentials"));
+  const text4 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path5.join)((0, import_node_os.homedir)(), ".aws/credentials"));
   const profile = env.AWS_PROFILE ?? "default";
-  const section = text3?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
+  const section = text4?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
   const value2 = (name5) => new RegExp(`^\\s*${name5}\\s*=\\s*(\\S+)`, "m").exec(section ?? "")?.[1];
   const [id, secret] = [value2("aws_access_key_id"), value2("aws_secret_access_key")];
   return id && secret ? keysOf(id, secret, value2("aws_session_token")) : void 0;
@@ -5060,7 +5060,7 @@ var init_s3_blobs = __esm({
           region: this.place.region,
           ...keys
         }).sign();
-        return new Promise((resolve16, reject) => {
+        return new Promise((resolve17, reject) => {
           const send = url2.startsWith("https:") ? import_node_https.request : import_node_http.request;
           const request = send(
             signed.url,
@@ -5079,14 +5079,14 @@ var init_s3_blobs = __esm({
                 const expected = Number(response.headers["content-length"] ?? -1);
                 (0, import_promises.pipeline)(response, (0, import_node_fs6.createWriteStream)(into)).then(() => {
                   if (expected >= 0 && (0, import_node_fs6.statSync)(into).size !== expected) reject(new Error("the answer was cut short"));
-                  else resolve16({ status, headers: response.headers, body: Buffer.alloc(0) });
+                  else resolve17({ status, headers: response.headers, body: Buffer.alloc(0) });
                 }, reject);
                 return;
               }
               const chunks = [];
               response.on("data", (c) => chunks.push(c)).on("error", reject).on("end", () => {
                 if (!response.complete) reject(new Error("the answer was cut short"));
-                else resolve16({ status, headers: response.headers, body: Buffer.concat(chunks) });
+                else resolve17({ status, headers: response.headers, body: Buffer.concat(chunks) });
               });
             }
           );
@@ -6629,10 +6629,10 @@ var require_saxes = __commonJS({
               case LESS: {
                 this.state = S_OPEN_WAKA;
                 if (handler !== void 0) {
-                  const { text: text3 } = this;
+                  const { text: text4 } = this;
                   const slice = chunk.slice(start, this.prevI);
-                  if (text3.length !== 0) {
-                    handler(text3 + slice);
+                  if (text4.length !== 0) {
+                    handler(text4 + slice);
                     this.text = "";
                   } else if (slice.length !== 0) {
                     handler(slice);
@@ -6699,10 +6699,10 @@ var require_saxes = __commonJS({
               case LESS: {
                 this.state = S_OPEN_WAKA;
                 if (handler !== void 0) {
-                  const { text: text3 } = this;
+                  const { text: text4 } = this;
                   const slice = chunk.slice(start, this.prevI);
-                  if (text3.length !== 0) {
-                    handler(text3 + slice);
+                  if (text4.length !== 0) {
+                    handler(text4 + slice);
                     this.text = "";
                   } else if (slice.length !== 0) {
                     handler(slice);
@@ -6792,9 +6792,9 @@ var require_saxes = __commonJS({
         if (this.state !== S_BEGIN && this.state !== S_TEXT) {
           this.fail("unexpected end.");
         }
-        const { text: text3 } = this;
-        if (text3.length !== 0) {
-          (_a3 = this.textHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, text3);
+        const { text: text4 } = this;
+        if (text4.length !== 0) {
+          (_a3 = this.textHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, text4);
           this.text = "";
         }
         this._closed = true;
@@ -9512,11 +9512,11 @@ var init_js_yaml = __esm({
 });
 
 // ts-src/read/yaml.ts
-function parseYaml(text3, file2) {
-  if (text3.length > maximumSize2)
+function parseYaml(text4, file2) {
+  if (text4.length > maximumSize2)
     return bad(error("yaml-invalid", `the file is larger than ${maximumSize2 >> 20} MiB`, { file: file2 }));
   try {
-    return good(load(text3, { schema: YAML11_SCHEMA, maxAliases: 1e3 }));
+    return good(load(text4, { schema: YAML11_SCHEMA, maxAliases: 1e3 }));
   } catch (e) {
     const at2 = e;
     return bad(
@@ -9527,9 +9527,9 @@ function parseYaml(text3, file2) {
     );
   }
 }
-function eventsOf(text3) {
+function eventsOf(text4) {
   try {
-    return parseEvents(text3, {});
+    return parseEvents(text4, {});
   } catch {
     return [];
   }
@@ -9545,8 +9545,8 @@ var init_yaml = __esm({
     init_diagnostics();
     maximumSize2 = 64 << 20;
     Locator = class {
-      constructor(text3) {
-        this.text = text3;
+      constructor(text4) {
+        this.text = text4;
       }
       events;
       /** The line of the deepest entry on `path` that is there; 1 where the text is no YAML. */
@@ -9598,11 +9598,11 @@ var init_yaml = __esm({
 });
 
 // ts-src/read/rosdistro.ts
-function parseIndex(text3, file2, distribution2) {
-  const parsed = parseYaml(text3, file2);
+function parseIndex(text4, file2, distribution2) {
+  const parsed = parseYaml(text4, file2);
   if (!parsed.ok) return parsed;
   const root = asMap(parsed.value);
-  const locator = new Locator(text3);
+  const locator = new Locator(text4);
   if (!root) return bad(error("index-invalid", "the index is not a map", { file: file2, line: 1 }));
   if (root.type !== void 0 && root.type !== "index")
     return bad(
@@ -9646,12 +9646,12 @@ function parseIndex(text3, file2, distribution2) {
   if (typeof entry.distribution_cache === "string") result.cache = entry.distribution_cache;
   return good(result);
 }
-function parseDistributionFile(text3, file2, value2) {
-  const parsed = value2 === void 0 ? parseYaml(text3, file2) : good(value2);
+function parseDistributionFile(text4, file2, value2) {
+  const parsed = value2 === void 0 ? parseYaml(text4, file2) : good(value2);
   if (!parsed.ok) return parsed;
   const root = asMap(parsed.value);
   const diagnostics = [];
-  const locator = new Locator(text3);
+  const locator = new Locator(text4);
   const line = (path2) => value2 === void 0 ? locator.line(path2) : void 0;
   const fault3 = (message, path2, hint) => void diagnostics.push(error("distribution-invalid", message, { file: file2, line: line(path2), hint }));
   if (!root) return bad(error("distribution-invalid", "the distribution file is not a map", { file: file2, line: 1 }));
@@ -9709,10 +9709,10 @@ function parseDistributionFile(text3, file2, value2) {
   }
   return diagnostics.some(isError) ? { ok: false, diagnostics } : good({ repositories, releasePlatforms }, diagnostics);
 }
-function parseRepos(text3, file2) {
-  const parsed = parseYaml(text3, file2);
+function parseRepos(text4, file2) {
+  const parsed = parseYaml(text4, file2);
   if (!parsed.ok) return parsed;
-  const locator = new Locator(text3);
+  const locator = new Locator(text4);
   const root = asMap(asMap(parsed.value)?.repositories);
   if (!root) return bad(error("repos-invalid", "a .repos file must have a map 'repositories'", { file: file2, line: 1 }));
   const diagnostics = [];
@@ -9782,8 +9782,8 @@ function releaseEntry(raw, repository, fault3) {
   if (typeof tag === "string") entry.tag = tag;
   return entry;
 }
-function parseCache(text3, file2) {
-  const parsed = parseYaml(text3, file2);
+function parseCache(text4, file2) {
+  const parsed = parseYaml(text4, file2);
   if (!parsed.ok) return parsed;
   const root = asMap(parsed.value);
   if (!root || root.type !== "cache")
@@ -9805,34 +9805,34 @@ function parseCache(text3, file2) {
     diagnostics
   );
 }
-function splitCache(text3) {
-  const begin = text3.startsWith(manifestsKey) ? 0 : text3.indexOf(`
+function splitCache(text4) {
+  const begin = text4.startsWith(manifestsKey) ? 0 : text4.indexOf(`
 ${manifestsKey}`) + 1;
-  if (begin === 0 && !text3.startsWith(manifestsKey) || text3.includes("	") || text3.includes("\r")) return void 0;
+  if (begin === 0 && !text4.startsWith(manifestsKey) || text4.includes("	") || text4.includes("\r")) return void 0;
   const entries = /* @__PURE__ */ new Map();
   const first = begin + manifestsKey.length;
   let at2 = first;
   let name5;
   let started = at2;
   const line = /  (?:([A-Za-z][A-Za-z0-9_-]*):(?= |\n)| )|\n/y;
-  const blank2 = (i) => text3.charCodeAt(i) === 32;
-  for (; at2 < text3.length; at2 = next(text3, at2)) {
+  const blank2 = (i) => text4.charCodeAt(i) === 32;
+  for (; at2 < text4.length; at2 = next(text4, at2)) {
     if (name5 !== void 0 && blank2(at2) && blank2(at2 + 1) && blank2(at2 + 2)) continue;
     line.lastIndex = at2;
-    const m = line.exec(text3);
+    const m = line.exec(text4);
     if (!m) break;
     if (m[1] === void 0) {
       if (name5 === void 0 && m[0] !== "\n") return void 0;
       continue;
     }
-    if (name5 !== void 0) entries.set(name5, text3.slice(started, at2));
+    if (name5 !== void 0) entries.set(name5, text4.slice(started, at2));
     name5 = m[1];
     started = at2;
     if (entries.has(name5)) return void 0;
   }
-  if (name5 !== void 0) entries.set(name5, text3.slice(started, at2));
-  if (at2 < text3.length && !/[A-Za-z_]/.test(text3[at2])) return void 0;
-  return { rest: text3.slice(0, begin) + text3.slice(at2), entries };
+  if (name5 !== void 0) entries.set(name5, text4.slice(started, at2));
+  if (at2 < text4.length && !/[A-Za-z_]/.test(text4[at2])) return void 0;
+  return { rest: text4.slice(0, begin) + text4.slice(at2), entries };
 }
 function parseEntries(entries, file2) {
   const parsed = parseYaml(manifestsKey + entries.join(""), file2);
@@ -9859,9 +9859,9 @@ var init_rosdistro = __esm({
       }
     };
     manifestsKey = "release_package_xmls:\n";
-    next = (text3, at2) => {
-      const end2 = text3.indexOf("\n", at2);
-      return end2 < 0 ? text3.length : end2 + 1;
+    next = (text4, at2) => {
+      const end2 = text4.indexOf("\n", at2);
+      return end2 < 0 ? text4.length : end2 + 1;
     };
   }
 });
@@ -10487,8 +10487,8 @@ function uint8ArrayToBase64(bytes) {
 }
 function base64urlToUint8Array(base64url2) {
   const base642 = base64url2.replace(/-/g, "+").replace(/_/g, "/");
-  const padding = "=".repeat((4 - base642.length % 4) % 4);
-  return base64ToUint8Array(base642 + padding);
+  const padding2 = "=".repeat((4 - base642.length % 4) % 4);
+  return base64ToUint8Array(base642 + padding2);
 }
 function uint8ArrayToBase64url(bytes) {
   return uint8ArrayToBase64(bytes).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
@@ -13159,7 +13159,7 @@ function isRef(value2) {
 function cloneIssues(issues) {
   return issues.map((iss) => iss.path ? { ...iss, path: iss.path.slice() } : { ...iss });
 }
-function isRecursive(inst, stack, resolve16) {
+function isRecursive(inst, stack, resolve17) {
   const cached3 = recursive.get(inst);
   if (cached3 !== void 0)
     return cached3 ? PROVEN : NONE;
@@ -13169,7 +13169,7 @@ function isRecursive(inst, stack, resolve16) {
   let result = NONE;
   const check2 = (child) => {
     if (result !== PROVEN && child?._zod) {
-      const answer2 = isRecursive(child, stack, resolve16);
+      const answer2 = isRecursive(child, stack, resolve17);
       if (answer2 > result)
         result = answer2;
     }
@@ -13180,7 +13180,7 @@ function isRecursive(inst, stack, resolve16) {
       const desc = Object.getOwnPropertyDescriptor(sh, key);
       if (spread && !desc.enumerable)
         continue;
-      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve16) : NONE;
+      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve17) : NONE;
       if (child > answer2)
         answer2 = child;
     }
@@ -13244,7 +13244,7 @@ function isRecursive(inst, stack, resolve16) {
       break;
     // `$ZodLazy` caches its inner on the def, so a resolved edge is followed exactly
     case "lazy": {
-      const inner = def._cachedInner ?? (resolve16 ? inst._zod.innerType : void 0);
+      const inner = def._cachedInner ?? (resolve17 ? inst._zod.innerType : void 0);
       merge2(inner ? isRecursive(inner, stack, false) : ASSUMED);
       break;
     }
@@ -14344,7 +14344,7 @@ function compactTypeUnion(schema3) {
   const options5 = schema3.anyOf;
   if (!Array.isArray(options5) || options5.length === 0 || schema3.type !== void 0)
     return;
-  const types3 = [];
+  const types4 = [];
   for (const option of options5) {
     if (!option || typeof option !== "object")
       return;
@@ -14356,12 +14356,12 @@ function compactTypeUnion(schema3) {
     for (const member of Array.isArray(type) ? type : [type]) {
       if (typeof member !== "string")
         return;
-      if (!types3.includes(member))
-        types3.push(member);
+      if (!types4.includes(member))
+        types4.push(member);
     }
   }
   delete schema3.anyOf;
-  schema3.type = types3.length === 1 ? types3[0] : types3;
+  schema3.type = types4.length === 1 ? types4[0] : types4;
 }
 function undeclaredConstraint(member) {
   const extra = member.additionalProperties;
@@ -14738,8 +14738,8 @@ function stringifyKeyNames(bySchema, json2, visited) {
     if (mapped.some((branch, i) => branch !== branches[i]))
       json2 = { ...json2, [keyword]: mapped };
   }
-  const types3 = Array.isArray(json2.type) ? json2.type : [json2.type];
-  const numericType = !types3.includes("string") && types3.some((t) => t === "number" || t === "integer");
+  const types4 = Array.isArray(json2.type) ? json2.type : [json2.type];
+  const numericType = !types4.includes("string") && types4.some((t) => t === "number" || t === "integer");
   const values = json2.enum ?? (json2.const !== void 0 ? [json2.const] : void 0);
   if (!numericType && !values?.some((v) => typeof v === "number"))
     return json2;
@@ -14752,7 +14752,7 @@ function stringifyKeyNames(bySchema, json2, visited) {
     return rest2;
   rest2.type = "string";
   if (!values)
-    rest2.pattern = (types3.includes("number") ? number2 : integer).source;
+    rest2.pattern = (types4.includes("number") ? number2 : integer).source;
   return rest2;
 }
 function rewriteKeyNames(ctx) {
@@ -16685,10 +16685,10 @@ var distro_exports2 = {};
 __export(distro_exports2, {
   parseDistro: () => parseDistro
 });
-function parseDistro(text3, file2) {
-  const parsed = parseYaml(text3, file2);
+function parseDistro(text4, file2) {
+  const parsed = parseYaml(text4, file2);
   if (!parsed.ok) return parsed;
-  const locator = new Locator(text3);
+  const locator = new Locator(text4);
   const checked = distroSchema.safeParse(parsed.value ?? {});
   if (!checked.success)
     return bad(...checked.error.issues.flatMap((issue2) => faults(issue2, [], parsed.value, locator, file2)));
@@ -16844,14 +16844,14 @@ var lockfile_exports = {};
 __export(lockfile_exports, {
   readLock: () => readLock
 });
-function readLock(file2, text3) {
-  if (text3 === void 0)
+function readLock(file2, text4) {
+  if (text4 === void 0)
     return bad(error("file-missing", "there is no such lock", { file: file2, hint: "make one with `slipway lock`" }));
-  const parsed = parseYaml(text3, file2);
+  const parsed = parseYaml(text4, file2);
   if (!parsed.ok) return parsed;
   const checked = schema().safeParse(parsed.value);
   if (!checked.success) {
-    const locator = new Locator(text3);
+    const locator = new Locator(text4);
     return bad(
       ...checked.error.issues.slice(0, 20).map(
         (i) => error(
@@ -16955,12 +16955,12 @@ function leasesIn(data) {
     return [];
   }
 }
-var import_node_crypto8, import_promises4, forever, short2, leaseFile, lasting2, S3Endpoint, typeOf;
+var import_node_crypto8, import_promises5, forever, short2, leaseFile, lasting2, S3Endpoint, typeOf;
 var init_s3_endpoint = __esm({
   "ts-src/publish/s3-endpoint.ts"() {
     "use strict";
     import_node_crypto8 = require("node:crypto");
-    import_promises4 = require("node:timers/promises");
+    import_promises5 = require("node:timers/promises");
     init_digest();
     init_s3_blobs();
     forever = { "cache-control": "public, max-age=31536000, immutable" };
@@ -17002,7 +17002,7 @@ var init_s3_endpoint = __esm({
           });
           if (!wait) return true;
           if (purpose === "clean-up") return false;
-          await (0, import_promises4.setTimeout)(2e3);
+          await (0, import_promises5.setTimeout)(2e3);
         }
       }
       async change(how) {
@@ -17010,7 +17010,7 @@ var init_s3_endpoint = __esm({
           const now = await this.blobs.getTagged(leaseFile);
           const leases = how(leasesIn(now?.data));
           if (!leases || await this.blobs.replace(leaseFile, Buffer.from(JSON.stringify(leases)), now?.tag)) return;
-          await (0, import_promises4.setTimeout)(50 + Math.random() * 200);
+          await (0, import_promises5.setTimeout)(50 + Math.random() * 200);
         }
         throw Object.assign(new Error(`the leases of ${this.where} can't be changed`), { code: "ESTORE" });
       }
@@ -17124,7 +17124,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs64 = require("node:fs");
+var import_node_fs68 = require("node:fs");
 var import_node_util = require("node:util");
 init_diagnostics();
 
@@ -17148,7 +17148,7 @@ function countFaults(diagnostics) {
   return `${plural(errors, "error")}, ${plural(diagnostics.length - errors, "warning")}`;
 }
 var plural = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
-var printable = (text3) => text3.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+var printable = (text4) => text4.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 
 // ts-src/cli/command.ts
 var exit = { ok: 0, failed: 1, usage: 2, internal: 70 };
@@ -17197,8 +17197,8 @@ var selectionOptions = {
   },
   only: { type: "boolean", help: "just the named packages, without what they need" }
 };
-var writeOutput = (text3) => void process.stdout.write(text3);
-var writeMessage = (text3) => void process.stderr.write(text3);
+var writeOutput = (text4) => void process.stdout.write(text4);
+var writeMessage = (text4) => void process.stderr.write(text4);
 function showDiagnostics(diagnostics) {
   if (!diagnostics.length) return;
   writeMessage(`${renderDiagnostics(diagnostics)}${countFaults(diagnostics)}
@@ -17284,8 +17284,8 @@ var import_node_fs3 = require("node:fs");
 var running = /* @__PURE__ */ new Set();
 function run(command, args, options5 = {}) {
   const limit = options5.limit ?? 256 << 20;
-  return new Promise((resolve16, reject) => {
-    if (options5.signal?.aborted) return resolve16({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+  return new Promise((resolve17, reject) => {
+    if (options5.signal?.aborted) return resolve17({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
     const log = options5.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options5.log, "a");
     const output = options5.inherit ? "inherit" : "pipe";
     const [program, ...rest2] = log === void 0 ? [command] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command];
@@ -17302,11 +17302,22 @@ function run(command, args, options5 = {}) {
     });
     running.add(child);
     const keep = log === void 0 ? void 0 : limitedLog(log);
+    let thrown;
+    const give = (chunk) => {
+      if (thrown !== void 0) return;
+      try {
+        options5.onOutput(chunk);
+      } catch (e) {
+        thrown = e instanceof Error ? e : new Error(String(e));
+        child.kill("SIGKILL");
+      }
+    };
     const gathered = { stdout: [], stderr: [] };
     for (const name5 of ["stdout", "stderr"]) {
       let size = 0;
       child[name5]?.on("data", (chunk) => {
         if (keep && name5 === "stdout") return keep(chunk);
+        if (options5.onOutput && name5 === "stdout") return give(chunk);
         size += chunk.length;
         if (size <= limit) gathered[name5].push(chunk);
       });
@@ -17322,7 +17333,8 @@ function run(command, args, options5 = {}) {
       clearTimeout(last);
       options5.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs3.closeSync)(log);
-      resolve16(outcome);
+      if (thrown !== void 0) reject(thrown);
+      else resolve17(outcome);
     };
     child.stdin?.on("error", () => void 0);
     child.on("exit", () => {
@@ -17411,7 +17423,7 @@ async function withMutex(path2, work2, waiting) {
 }
 function holdMutex(path2, waiting) {
   (0, import_node_fs4.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
-  return new Promise((resolve16, reject) => {
+  return new Promise((resolve17, reject) => {
     const holder2 = (0, import_node_child_process2.spawn)("flock", ["--exclusive", "--no-fork", path2, "sh", "-c", "echo held; exec cat >/dev/null"], {
       stdio: ["pipe", "pipe", "inherit"],
       detached: true
@@ -17425,7 +17437,7 @@ function holdMutex(path2, waiting) {
       holder2.removeAllListeners("exit");
       holder2.unref();
       for (const pipe2 of [holder2.stdin, holder2.stdout]) pipe2.unref();
-      resolve16(() => void holder2.stdin.end());
+      resolve17(() => void holder2.stdin.end());
     });
   });
 }
@@ -17565,8 +17577,8 @@ var Store = class {
     this.verified.add(digest3);
     return stored;
   }
-  async putText(name5, text3) {
-    const data = Buffer.from(text3);
+  async putText(name5, text4) {
+    const data = Buffer.from(text4);
     const digest3 = sha256(data);
     await this.blobs.put(this.own(this.object(digest3)), data);
     return { name: name5, sha256: digest3, size: data.length };
@@ -17747,17 +17759,17 @@ async function openStore(uri, root, state, untrusted) {
   return new Store(new S3Blobs2(parseS32(uri, process.env)), use);
 }
 function sealed(value2) {
-  const text3 = JSON.stringify(value2);
-  return Buffer.from(`${sha256(text3)}
-${text3}
+  const text4 = JSON.stringify(value2);
+  return Buffer.from(`${sha256(text4)}
+${text4}
 `);
 }
 function unsealed(data) {
   if (!data || data.length < 66) return void 0;
-  const text3 = data.subarray(65, data.length - 1);
-  if (data.toString("latin1", 0, 64) !== sha256(text3)) return void 0;
+  const text4 = data.subarray(65, data.length - 1);
+  if (data.toString("latin1", 0, 64) !== sha256(text4)) return void 0;
   try {
-    return JSON.parse(text3.toString("utf8"));
+    return JSON.parse(text4.toString("utf8"));
   } catch {
     return void 0;
   }
@@ -17820,7 +17832,7 @@ async function look(root, path2) {
   }
   return last;
 }
-async function openFile(root, path2, most4) {
+async function openFile(root, path2, most5) {
   const found2 = await look(root, path2);
   if (!found2) return void 0;
   if (found2.kind !== "a file") throw fault(path2, `is ${found2.kind}, not a file`);
@@ -17831,16 +17843,16 @@ async function openFile(root, path2, most4) {
     throw fault(path2, `can't be read (${codeOf(e)})`);
   }
   const opened = await handle.stat();
-  if (opened.isFile() && opened.size <= most4) return handle;
+  if (opened.isFile() && opened.size <= most5) return handle;
   await handle.close();
-  throw opened.isFile() ? fault(path2, `is larger than ${sizeText(most4)}`) : fault(path2, "is no file");
+  throw opened.isFile() ? fault(path2, `is larger than ${sizeText(most5)}`) : fault(path2, "is no file");
 }
 var sizeText = (bytes) => bytes >= 1 << 20 ? `${bytes >> 20} MiB` : `${Math.ceil(bytes / 1024)} KiB`;
-async function readLeft(root, path2, most4) {
-  const handle = await openFile(root, path2, most4);
+async function readLeft(root, path2, most5) {
+  const handle = await openFile(root, path2, most5);
   if (!handle) return void 0;
   try {
-    const bytes = Buffer.alloc(Math.min(most4, (await handle.stat()).size));
+    const bytes = Buffer.alloc(Math.min(most5, (await handle.stat()).size));
     let filled = 0;
     while (filled < bytes.length) {
       const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, filled);
@@ -17855,7 +17867,6 @@ async function readLeft(root, path2, most4) {
   }
 }
 var readEnd = (file2, bytes) => readPart(file2, (size) => size - Math.min(bytes, size), bytes);
-var readStart = (file2, bytes) => readPart(file2, () => 0, bytes);
 function readPart(file2, from, bytes) {
   const handle = (0, import_node_fs8.openSync)(file2, import_node_fs8.constants.O_RDONLY | import_node_fs8.constants.O_NOFOLLOW | import_node_fs8.constants.O_NONBLOCK);
   try {
@@ -17867,18 +17878,7 @@ function readPart(file2, from, bytes) {
     (0, import_node_fs8.closeSync)(handle);
   }
 }
-async function stagedFolder(root, path2) {
-  const found2 = await look(root, path2);
-  if (found2?.kind !== "a folder") throw fault(path2, found2 ? `is ${found2.kind}, not a folder` : "is not there");
-  return (0, import_node_path8.join)(root, path2);
-}
-async function checkLeft(root, path2, most4) {
-  const handle = await openFile(root, path2, most4);
-  if (!handle) throw fault(path2, "is not there");
-  await handle.close();
-  return (0, import_node_path8.join)(root, path2);
-}
-async function listLeft(root, path2, most4 = 1e4) {
+async function listLeft(root, path2, most5 = 1e4) {
   if (path2 !== "") {
     const found2 = await look(root, path2);
     if (!found2) return [];
@@ -17888,7 +17888,7 @@ async function listLeft(root, path2, most4 = 1e4) {
   try {
     for await (const entry of await (0, import_promises3.opendir)((0, import_node_path8.join)(root, path2))) {
       names2.push({ name: entry.name, kind: kindOf(entry) });
-      if (names2.length > most4) throw fault(path2 || ".", `holds more than ${most4} files`);
+      if (names2.length > most5) throw fault(path2 || ".", `holds more than ${most5} files`);
     }
   } catch (e) {
     throw e instanceof LeftBehindError ? e : fault(path2 || ".", `can't be read (${codeOf(e)})`);
@@ -17897,15 +17897,15 @@ async function listLeft(root, path2, most4 = 1e4) {
 }
 async function walkLeft(root, path2, options5 = {}) {
   const found2 = [];
-  const most4 = options5.most ?? mostNames;
+  const most5 = options5.most ?? mostNames;
   const visit = async (folder, depth) => {
     if (depth > deepest) throw fault(folder, `is nested more than ${deepest} deep`);
-    for (const { name: name5, kind } of await listLeft(root, folder, most4)) {
+    for (const { name: name5, kind } of await listLeft(root, folder, most5)) {
       const at2 = folder ? `${folder}/${name5}` : name5;
       if (options5.skip?.(at2)) continue;
       if (kind === "a folder") await visit(at2, depth + 1);
       else found2.push({ path: at2, kind });
-      if (found2.length > most4) throw fault(path2 || ".", `holds more than ${most4} files`);
+      if (found2.length > most5) throw fault(path2 || ".", `holds more than ${most5} files`);
     }
   };
   await visit(path2, 0);
@@ -17933,75 +17933,75 @@ function readHeld(root, path2) {
 init_digest();
 
 // ts-src/inspect/comments.ts
-function withoutComments(path2, text3) {
+function withoutComments(path2, text4) {
   const name5 = path2.slice(path2.lastIndexOf("/") + 1);
-  if (/\.(h|hh|hpp|hxx|inl|ipp|tpp)$/.test(name5)) return withoutC(text3);
-  if (name5.endsWith(".cmake") || name5 === "CMakeLists.txt") return withoutCMake(text3);
-  if (name5.endsWith(".py") || /^#![^\n]*\bpython3?\b/.test(text3)) return withoutPython(text3);
+  if (/\.(h|hh|hpp|hxx|inl|ipp|tpp)$/.test(name5)) return withoutC(text4);
+  if (name5.endsWith(".cmake") || name5 === "CMakeLists.txt") return withoutCMake(text4);
+  if (name5.endsWith(".py") || /^#![^\n]*\bpython3?\b/.test(text4)) return withoutPython(text4);
   return void 0;
 }
 var trimmed = (lines) => lines.replace(/[ \t]+(?=\n|$)/g, "").replace(/\n+$/, "\n");
-function withoutC(text3) {
-  if (text3.includes("\r") || text3.includes("??/") || /\/\/[^\n]*\\[ \t]*\n/.test(text3)) return void 0;
+function withoutC(text4) {
+  if (text4.includes("\r") || text4.includes("??/") || /\/\/[^\n]*\\[ \t]*\n/.test(text4)) return void 0;
   const token3 = /\/\/[^\n]*|\/\*[^]*?\*\/|^[ \t]*#[ \t]*include[^\n]*|\b(?:u8|[uUL])?R"([^()\\\s]{0,16})\(|"(?:[^"\\\n]|\\[^])*"|\b[0-9](?:'?[0-9A-Za-z_.])*|'(?:[^'\\\n]|\\[^])*'|\/\*|["']/gm;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text3); m; m = token3.exec(text3)) {
+  for (let m = token3.exec(text4); m; m = token3.exec(text4)) {
     const [found2, delimiter] = m;
     if (delimiter !== void 0) {
-      const close = text3.indexOf(`)${delimiter}"`, token3.lastIndex);
+      const close = text4.indexOf(`)${delimiter}"`, token3.lastIndex);
       if (close < 0) return void 0;
       token3.lastIndex = close + delimiter.length + 2;
       continue;
     }
     if (found2 === '"' || found2 === "'" || found2 === "/*") return void 0;
-    const block2 = found2.startsWith("/*");
-    if (!block2 && !found2.startsWith("//")) continue;
-    const end2 = text3.indexOf("\n", token3.lastIndex);
-    if (block2 && !/^[ \t]*(\/\/|$)/.test(text3.slice(token3.lastIndex, end2 < 0 ? text3.length : end2))) continue;
-    out += text3.slice(at2, m.index) + (block2 ? found2.replace(/[^\n]+/g, "") : "");
+    const block3 = found2.startsWith("/*");
+    if (!block3 && !found2.startsWith("//")) continue;
+    const end2 = text4.indexOf("\n", token3.lastIndex);
+    if (block3 && !/^[ \t]*(\/\/|$)/.test(text4.slice(token3.lastIndex, end2 < 0 ? text4.length : end2))) continue;
+    out += text4.slice(at2, m.index) + (block3 ? found2.replace(/[^\n]+/g, "") : "");
     at2 = token3.lastIndex;
   }
-  return trimmed(out + text3.slice(at2));
+  return trimmed(out + text4.slice(at2));
 }
-function withoutCMake(text3) {
-  if (/CMAKE_CURRENT_(LIST|FUNCTION_LIST)_LINE/.test(text3) || text3.includes("\r")) return void 0;
+function withoutCMake(text4) {
+  if (/CMAKE_CURRENT_(LIST|FUNCTION_LIST)_LINE/.test(text4) || text4.includes("\r")) return void 0;
   const token3 = /#?\[(=*)\[|#[^\n]*|"(?:[^"\\]|\\[^])*"|\\[^]|"/g;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text3); m; m = token3.exec(text3)) {
+  for (let m = token3.exec(text4); m; m = token3.exec(text4)) {
     const [found2, equals] = m;
     if (found2 === '"') return void 0;
     if (equals !== void 0) {
-      if (!found2.startsWith("#") && !/[\s(]/.test(text3[m.index - 1] ?? " ")) return void 0;
-      const close = text3.indexOf(`]${equals}]`, token3.lastIndex);
+      if (!found2.startsWith("#") && !/[\s(]/.test(text4[m.index - 1] ?? " ")) return void 0;
+      const close = text4.indexOf(`]${equals}]`, token3.lastIndex);
       if (close < 0) return void 0;
       token3.lastIndex = close + equals.length + 2;
     }
     if (!found2.startsWith("#")) continue;
-    out += text3.slice(at2, m.index);
+    out += text4.slice(at2, m.index);
     at2 = token3.lastIndex;
   }
-  return trimmed(out + text3.slice(at2)).replace(/\n{2,}/g, "\n").replace(/^\n+/, "");
+  return trimmed(out + text4.slice(at2)).replace(/\n{2,}/g, "\n").replace(/^\n+/, "");
 }
-function withoutPython(text3) {
-  if (text3.includes("\r") || text3.includes("\f") || /\b[rR]?[fFtT][rR]?(?:"""|''')/.test(text3) || /\b(?:inspect|linecache|traceback|f_lineno|co_firstlineno|__doc__)\b/.test(text3))
+function withoutPython(text4) {
+  if (text4.includes("\r") || text4.includes("\f") || /\b[rR]?[fFtT][rR]?(?:"""|''')/.test(text4) || /\b(?:inspect|linecache|traceback|f_lineno|co_firstlineno|__doc__)\b/.test(text4))
     return void 0;
   const token3 = /"""(?:[^\\]|\\[^])*?"""|'''(?:[^\\]|\\[^])*?'''|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*'|#[^\n]*|\\\n|["']/g;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text3); m; m = token3.exec(text3)) {
+  for (let m = token3.exec(text4); m; m = token3.exec(text4)) {
     const found2 = m[0];
     if (found2 === '"' || found2 === "'") return void 0;
     if (!found2.startsWith("#")) continue;
-    const begin = text3.lastIndexOf("\n", m.index - 1) + 1;
-    const first = begin === 0 || text3.indexOf("\n") + 1 === begin;
-    if (/\b[rR]?[fFtT][rR]?["']/.test(text3.slice(begin, m.index))) return void 0;
-    if (text3.slice(begin, m.index).trim() !== "" || begin < at2 || first && /^#!|coding[:=]/.test(found2)) continue;
-    out += text3.slice(at2, begin);
-    at2 = Math.min(token3.lastIndex + 1, text3.length);
+    const begin = text4.lastIndexOf("\n", m.index - 1) + 1;
+    const first = begin === 0 || text4.indexOf("\n") + 1 === begin;
+    if (/\b[rR]?[fFtT][rR]?["']/.test(text4.slice(begin, m.index))) return void 0;
+    if (text4.slice(begin, m.index).trim() !== "" || begin < at2 || first && /^#!|coding[:=]/.test(found2)) continue;
+    out += text4.slice(at2, begin);
+    at2 = Math.min(token3.lastIndex + 1, text4.length);
   }
-  return (out + text3.slice(at2)).replace(/\n*$/, "\n");
+  return (out + text4.slice(at2)).replace(/\n*$/, "\n");
 }
 
 // ts-src/inspect/elf.ts
@@ -18021,7 +18021,7 @@ function parse(data) {
   const u16 = (at2) => little ? data.readUInt16LE(at2) : data.readUInt16BE(at2);
   const u32 = (at2) => little ? data.readUInt32LE(at2) : data.readUInt32BE(at2);
   const word = (at2) => wide ? Number(little ? data.readBigUInt64LE(at2) : data.readBigUInt64BE(at2)) : u32(at2);
-  const text3 = (at2) => {
+  const text4 = (at2) => {
     const end2 = data.indexOf(0, at2);
     if (at2 >= data.length || end2 < 0) throw new RangeError("a string outside the file");
     return data.toString("latin1", at2, end2);
@@ -18065,13 +18065,13 @@ function parse(data) {
     const tag = word(at2);
     const value2 = word(at2 + step / 2);
     if (tag === 0) break;
-    if (tag === 1) needed2.push(text3(strings(dynamic) + value2));
-    if (tag === 14) soname = text3(strings(dynamic) + value2);
+    if (tag === 1) needed2.push(text4(strings(dynamic) + value2));
+    if (tag === 14) soname = text4(strings(dynamic) + value2);
   }
   const versions = /* @__PURE__ */ new Map();
   const definitions = sections.find((s) => s.type === 1879048189);
   for (let at2 = definitions?.offset ?? 0, i = 0; definitions && i < definitions.info; i++) {
-    versions.set(u16(at2 + 4), text3(strings(definitions) + u32(at2 + u32(at2 + 12))));
+    versions.set(u16(at2 + 4), text4(strings(definitions) + u32(at2 + u32(at2 + 12))));
     at2 += u32(at2 + 16);
   }
   const indices = sections.find((s) => s.type === 1879048191);
@@ -18091,7 +18091,7 @@ function parse(data) {
       const named3 = versions.get(version2 & 32767);
       const sized = kind === "object" || kind === "tls" || kind === "common" ? ` ${word(at2 + (wide ? 16 : 8))}` : "";
       exports2.push(
-        `${text3(strings(symbols) + u32(at2))}${named3 !== void 0 && (version2 & 32767) > 1 ? `@${version2 & 32768 ? "" : "@"}${named3}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
+        `${text4(strings(symbols) + u32(at2))}${named3 !== void 0 && (version2 & 32767) > 1 ? `@${version2 & 32768 ? "" : "@"}${named3}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
       );
     }
   }
@@ -18112,17 +18112,17 @@ function isForPeople(path2, code) {
   if (containsName(code, path2.slice(path2.lastIndexOf("/") + 1))) return false;
   return !inFolder || !/\bshare\/\S*\b(docs?|man|info|licen[cs]es)\b|\bDOCDIR\b/i.test(code);
 }
-var containsName = (text3, name5) => {
-  for (let at2 = text3.indexOf(name5); at2 >= 0; at2 = text3.indexOf(name5, at2 + 1)) {
-    if (!/[\w.-]/.test(text3[at2 - 1] ?? " ") && !/[\w.-]/.test(text3[at2 + name5.length] ?? " ")) return true;
+var containsName = (text4, name5) => {
+  for (let at2 = text4.indexOf(name5); at2 >= 0; at2 = text4.indexOf(name5, at2 + 1)) {
+    if (!/[\w.-]/.test(text4[at2 - 1] ?? " ") && !/[\w.-]/.test(text4[at2 + name5.length] ?? " ")) return true;
   }
   return false;
 };
 var readHeaders = /^(Metadata-Version|Name|Version|Requires(-Dist|-Python|-External)?|Provides(-Dist|-Extra)?|Obsoletes(-Dist)?|Dynamic|Platform|Supported-Platform)$/i;
-function visibleMetadata(text3) {
+function visibleMetadata(text4) {
   const lines = [];
   let kept2 = false;
-  for (const line of text3.split("\n")) {
+  for (const line of text4.split("\n")) {
     if (line === "") break;
     if (!/^[ \t]/.test(line)) kept2 = readHeaders.test(line.slice(0, Math.max(0, line.indexOf(":"))));
     if (kept2) lines.push(line);
@@ -18164,18 +18164,18 @@ function visibleManifest(xml) {
   }
   return open3.length ? void 0 : out;
 }
-var plainAttributes = (text3) => text3.replace(/"[^"]*"|'[^']*'|\s+/g, (part) => /^\s/.test(part) ? " " : part).trimEnd();
+var plainAttributes = (text4) => text4.replace(/"[^"]*"|'[^']*'|\s+/g, (part) => /^\s/.test(part) ? " " : part).trimEnd();
 
 // ts-src/inspect/interface.ts
 var dataFolders = /\/share\/[^/]+\/(launch|config|params?|rviz|maps?|worlds?|models|meshes|media|images|test|tests|scripts_doc)\//;
 function describe(stage) {
   const files = [];
-  const walk = (folder, shown3, depth = 0) => {
-    if (depth > 100) throw new LeftBehindError(`${shownName(shown3)} is nested more than 100 deep`);
+  const walk = (folder, shown4, depth = 0) => {
+    if (depth > 100) throw new LeftBehindError(`${shownName(shown4)} is nested more than 100 deep`);
     for (const entry of (0, import_node_fs9.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
       const full = (0, import_node_path9.join)(folder, entry.name);
-      const path2 = `${shown3}/${entry.name}`;
-      if (shown3 === "" && entry.name === "DEBIAN") continue;
+      const path2 = `${shown4}/${entry.name}`;
+      if (shown4 === "" && entry.name === "DEBIAN") continue;
       if (path2 === "/usr/share/doc") continue;
       if (entry.isDirectory()) walk(full, path2, depth + 1);
       else if (entry.isSymbolicLink()) files.push({ path: path2, mode: 0, link: (0, import_node_fs9.readlinkSync)(full) });
@@ -18191,7 +18191,7 @@ function describe(stage) {
   let loads = false;
   let offers = false;
   const parts = files.map((f) => {
-    const whole = (text3) => `${f.mode} ${text3}`;
+    const whole = (text4) => `${f.mode} ${text4}`;
     if (f.link !== void 0) {
       const link = whole(`-> ${f.link}`);
       return { path: f.path, full: link, code: link, api: link, tool: link };
@@ -18208,12 +18208,12 @@ function describe(stage) {
       api,
       tool
     });
-    const seen = (text3) => ({ path: f.path, full, code: text3, api: text3, tool: text3 });
+    const seen = (text4) => ({ path: f.path, full, code: text4, api: text4, tool: text4 });
     const python = /\/(site|dist)-packages\//.test(f.path);
     if (elf?.kind === "library" && !python) {
-      const text3 = whole(sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
+      const text4 = whole(sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
       return {
-        ...part(text3, text3),
+        ...part(text4, text4),
         symbols: [`soname ${elf.soname ?? "none"}`, ...elf.needed.map((n) => `needs ${n}`), ...elf.exports]
       };
     }
@@ -18252,8 +18252,8 @@ function interfaceOf({ parts, loads, offers }) {
   const digest3 = (of) => {
     const hash3 = (0, import_node_crypto3.createHash)("sha256");
     for (const p of parts) {
-      const text3 = of(p);
-      if (text3 !== void 0) hash3.update(`${p.path}\0${text3}
+      const text4 = of(p);
+      if (text4 !== void 0) hash3.update(`${p.path}\0${text4}
 `);
     }
     return hash3.digest("hex");
@@ -18311,9 +18311,9 @@ async function readTar(chunks, begin) {
     const size = number(header, 124, 12);
     if (type === "L" || type === "K") {
       if (size > longest) throw new TarError("it has a name that is too long");
-      const text3 = string(await reader2.padded(size) ?? Buffer.alloc(0), 0, size);
-      if (type === "L") longName = text3;
-      else longTarget = text3;
+      const text4 = string(await reader2.padded(size) ?? Buffer.alloc(0), 0, size);
+      if (type === "L") longName = text4;
+      else longTarget = text4;
       continue;
     }
     const name5 = longName ?? string(header, 0, 100);
@@ -18383,17 +18383,17 @@ var Chunks = class {
       this.held = chunk.subarray(part.length);
       missing -= part.length;
     }
-    const padding = (block - size % block) % block;
-    if (padding) await this.take(padding);
+    const padding2 = (block - size % block) % block;
+    if (padding2) await this.take(padding2);
   }
 };
 function string(bytes, at2, length) {
   const field = bytes.subarray(at2, at2 + length);
   const end2 = field.indexOf(0);
   const raw = end2 < 0 ? field : field.subarray(0, end2);
-  const text3 = raw.toString("utf8");
-  if (!Buffer.from(text3).equals(raw)) throw new TarError(`${JSON.stringify(text3)} is no UTF-8`);
-  return text3;
+  const text4 = raw.toString("utf8");
+  if (!Buffer.from(text4).equals(raw)) throw new TarError(`${JSON.stringify(text4)} is no UTF-8`);
+  return text4;
 }
 function number(header, at2, length) {
   const field = header.subarray(at2, at2 + length);
@@ -18403,9 +18403,9 @@ function number(header, at2, length) {
     if (!Number.isSafeInteger(value2)) throw new TarError("it has a number that is too large");
     return value2;
   }
-  const text3 = field.toString("latin1").replace(/[\0 ]+$/, "").trim();
-  if (!/^[0-7]*$/.test(text3)) throw new TarError("it has a damaged header");
-  return text3 === "" ? 0 : parseInt(text3, 8);
+  const text4 = field.toString("latin1").replace(/[\0 ]+$/, "").trim();
+  if (!/^[0-7]*$/.test(text4)) throw new TarError("it has a damaged header");
+  return text4 === "" ? 0 : parseInt(text4, 8);
 }
 function checkSum(header) {
   let sum = 0;
@@ -18449,12 +18449,12 @@ async function stream(file2, action, read) {
   });
   (0, import_node_fs10.closeSync)(input);
   let words3 = "";
-  child.stderr?.setEncoding("utf8").on("data", (text3) => {
-    if (words3.length < 1e4) words3 += text3;
+  child.stderr?.setEncoding("utf8").on("data", (text4) => {
+    if (words3.length < 1e4) words3 += text4;
   });
-  const ended = new Promise((resolve16, reject) => {
+  const ended = new Promise((resolve17, reject) => {
     child.on("error", reject);
-    child.on("close", resolve16);
+    child.on("close", resolve17);
   });
   ended.catch(() => void 0);
   try {
@@ -18942,14 +18942,14 @@ function usersOf(scopes, wanted) {
 }
 function remainingPaths(packages, milliseconds) {
   const index = new Map(packages.map((p, i) => [p.name, i]));
-  const longest2 = packages.map(milliseconds);
+  const longest3 = packages.map(milliseconds);
   for (let n = packages.length - 1; n >= 0; n--) {
     for (const name5 of [...packages[n].build, ...packages[n].run]) {
       const d = index.get(name5);
-      if (d !== void 0 && d < n) longest2[d] = Math.max(longest2[d], longest2[n] + milliseconds(packages[d]));
+      if (d !== void 0 && d < n) longest3[d] = Math.max(longest3[d], longest3[n] + milliseconds(packages[d]));
     }
   }
-  return longest2;
+  return longest3;
 }
 
 // ts-src/plan/versions.ts
@@ -19105,13 +19105,13 @@ init_diagnostics();
 var token2 = /\s*(?:(\(|\))|(==|!=|<=|>=|<|>)|\$([A-Za-z0-9_]+)|"([^"\n\r]*)"|'([^'\n\r]*)'|([A-Za-z0-9_-]+))/y;
 var blank = /^\s*$/;
 var maximumDepth = 100;
-function parseCondition(text3) {
+function parseCondition(text4) {
   const tokens = [];
   token2.lastIndex = 0;
   for (let end2 = 0; ; end2 = token2.lastIndex) {
-    const t = token2.exec(text3);
+    const t = token2.exec(text4);
     if (!t) {
-      if (blank.test(text3.slice(end2))) break;
+      if (blank.test(text4.slice(end2))) break;
       return void 0;
     }
     tokens.push(t);
@@ -19173,13 +19173,13 @@ function evaluateCondition(condition, context) {
 }
 function conditionEvaluator(context) {
   const known2 = /* @__PURE__ */ new Map();
-  return (text3) => {
-    if (text3 === void 0) return true;
-    if (!known2.has(text3)) {
-      const parsed = parseCondition(text3);
-      known2.set(text3, parsed && evaluateCondition(parsed, context));
+  return (text4) => {
+    if (text4 === void 0) return true;
+    if (!known2.has(text4)) {
+      const parsed = parseCondition(text4);
+      known2.set(text4, parsed && evaluateCondition(parsed, context));
     }
-    return known2.get(text3);
+    return known2.get(text4);
   };
 }
 
@@ -19199,19 +19199,19 @@ function manifestEvaluator(context) {
         );
       return value2 === true;
     };
-    const types3 = manifest.buildTypes.filter(holds2);
-    if (types3.length > 1)
+    const types4 = manifest.buildTypes.filter(holds2);
+    if (types4.length > 1)
       diagnostics.push(
-        error("build-type", `'${manifest.name}' has ${types3.length} build types`, {
+        error("build-type", `'${manifest.name}' has ${types4.length} build types`, {
           file: file2,
-          line: types3[1].line,
+          line: types4[1].line,
           hint: "leave one, or give them conditions that exclude each other"
         })
       );
     return {
       name: manifest.name,
       version: manifest.version,
-      buildType: types3[0]?.name ?? "catkin",
+      buildType: types4[0]?.name ?? "catkin",
       dependencies: manifest.dependencies.every((d) => d.condition === void 0) ? manifest.dependencies : manifest.dependencies.filter(holds2),
       memberOfGroups: manifest.memberOfGroups.filter(holds2).map((m) => m.name),
       manifest,
@@ -19256,12 +19256,12 @@ var none = [];
 function evaluateAll(input, settings2, diagnostics) {
   const evaluate = manifestEvaluator(conditionContext(input, settings2.conditions));
   const names2 = [...input.packages.keys()].sort();
-  const number4 = /* @__PURE__ */ new Map();
+  const number5 = /* @__PURE__ */ new Map();
   const groups = /* @__PURE__ */ new Map();
   const packages = names2.map((name5, n) => {
     const source = input.packages.get(name5);
     const p = evaluate(source.manifest, source.file, diagnostics);
-    number4.set(name5, n);
+    number5.set(name5, n);
     for (const g of p.memberOfGroups) {
       const members2 = groups.get(g);
       if (members2) members2.push(name5);
@@ -19271,7 +19271,7 @@ function evaluateAll(input, settings2, diagnostics) {
   });
   const others2 = /* @__PURE__ */ new Map();
   const idOf = (name5) => {
-    const n = number4.get(name5) ?? others2.get(name5);
+    const n = number5.get(name5) ?? others2.get(name5);
     if (n !== void 0) return n;
     others2.set(name5, names2.length + others2.size);
     return names2.length + others2.size - 1;
@@ -19280,7 +19280,7 @@ function evaluateAll(input, settings2, diagnostics) {
   const evaluated = {
     input,
     names: names2,
-    number: number4,
+    number: number5,
     ids: 0,
     packages,
     withGroups: /* @__PURE__ */ new Set(),
@@ -19293,8 +19293,8 @@ function evaluateAll(input, settings2, diagnostics) {
     needs: (n) => needsOf(packages[n], groups, idOf)
   };
   collectBelow(evaluated);
-  const essentialNumbers = essential.flatMap((e) => number4.get(e) ?? []);
-  const typesupportNumbers = typesupport.flatMap((t) => number4.get(t) ?? []);
+  const essentialNumbers = essential.flatMap((e) => number5.get(e) ?? []);
+  const typesupportNumbers = typesupport.flatMap((t) => number5.get(t) ?? []);
   const marks = new Uint8Array(names2.length);
   for (let n = 0; n < packages.length; n++) {
     let outside = none;
@@ -19310,10 +19310,10 @@ function evaluateAll(input, settings2, diagnostics) {
       if (!roles) continue;
       if (d.tag === "group_depend") {
         evaluated.withGroups.add(n);
-        for (const member of groups.get(d.name) ?? []) mark(number4.get(member), roles);
+        for (const member of groups.get(d.name) ?? []) mark(number5.get(member), roles);
         continue;
       }
-      const inside = number4.get(d.name);
+      const inside = number5.get(d.name);
       if (inside !== void 0 && !d.versions) {
         mark(inside, roles);
         continue;
@@ -19522,11 +19522,11 @@ var Resolver = class {
     const settings2 = this.settingsOf(name5);
     if (settings2.system) return { from: "system", packages: settings2.system };
     if (settings2.skip) return { from: "system", packages: [] };
-    const number4 = this.evaluated.number.get(name5);
-    if (number4 !== void 0 && this.seeds(name5)) return { from: "built", number: number4 };
+    const number5 = this.evaluated.number.get(name5);
+    if (number5 !== void 0 && this.seeds(name5)) return { from: "built", number: number5 };
     const underlay2 = this.underlayOf(name5);
     if (underlay2) return underlay2;
-    if (number4 !== void 0) return { from: "built", number: number4 };
+    if (number5 !== void 0) return { from: "built", number: number5 };
     const rule = this.rosdepRule(name5);
     return rule.kind === "packages" && rule.installer === "apt" ? { from: "system", packages: rule.packages, key: name5 } : { from: "nowhere", rosdep: rule };
   }
@@ -19827,8 +19827,8 @@ function withTests(edges, tests) {
   return edges.map((list3, n) => [...list3, ...tests[n].filter((d) => set[d] === -1 || set[d] !== set[n])]);
 }
 function testCycles(evaluated) {
-  const nodes = evaluated.inside.map((inside, number4) => ({
-    number: number4,
+  const nodes = evaluated.inside.map((inside, number5) => ({
+    number: number5,
     planned: {},
     build: inside.build,
     run: inside.run,
@@ -20002,14 +20002,14 @@ var Cycles = class {
   report(edges, set) {
     const count2 = this.nodes.length;
     const path2 = packageTrail(edges, set, count2);
-    const number4 = (i) => this.nodes[path2[i]].number;
-    const text3 = path2.slice(0, -1).map(
-      (n, i) => `${this.name(n)} \u2192 ${this.name(path2[i + 1])} (${edgeOf(this.evaluated, number4(i), number4(i + 1)).tag})`
+    const number5 = (i) => this.nodes[path2[i]].number;
+    const text4 = path2.slice(0, -1).map(
+      (n, i) => `${this.name(n)} \u2192 ${this.name(path2[i + 1])} (${edgeOf(this.evaluated, number5(i), number5(i + 1)).tag})`
     );
-    const first = path2.length > 1 ? edgeOf(this.evaluated, number4(0), number4(1)) : void 0;
+    const first = path2.length > 1 ? edgeOf(this.evaluated, number5(0), number5(1)) : void 0;
     this.diagnostics.push(
-      error("cycle", `packages need each other to be built: ${text3.join(", ")}`, {
-        file: this.evaluated.packages[number4(0)].file,
+      error("cycle", `packages need each other to be built: ${text4.join(", ")}`, {
+        file: this.evaluated.packages[number5(0)].file,
         line: first?.line,
         hint: "one of these dependencies must go"
       })
@@ -20044,9 +20044,9 @@ var Cycles = class {
     return kept2;
   }
 };
-function leaveOut(node2, number4) {
-  node2.build = node2.build.filter((d) => d !== number4);
-  node2.run = node2.run.filter((d) => d !== number4);
+function leaveOut(node2, number5) {
+  node2.build = node2.build.filter((d) => d !== number5);
+  node2.run = node2.run.filter((d) => d !== number5);
 }
 
 // ts-src/plan/select.ts
@@ -20210,7 +20210,7 @@ var ScopePlanner = class {
     const queue = [];
     const { nodes } = this;
     let next2 = 0;
-    const add = (number4, why) => void queue.push(nodes[number4] = this.newNode(number4, why));
+    const add = (number5, why) => void queue.push(nodes[number5] = this.newNode(number5, why));
     const addAll = (numbers, why) => {
       for (let i = 0; i < numbers.length; i++) if (nodes[numbers[i]] === void 0) add(numbers[i], why);
     };
@@ -20261,8 +20261,8 @@ var ScopePlanner = class {
     nodes.forEach((n) => kept2.has(n) || (this.nodes[n.number] = void 0));
     return nodes.filter((n) => kept2.has(n));
   }
-  newNode(number4, why) {
-    const p = this.evaluated.packages[number4];
+  newNode(number5, why) {
+    const p = this.evaluated.packages[number5];
     const source = this.evaluated.input.packages.get(p.name);
     const planned = {
       name: p.name,
@@ -20270,7 +20270,7 @@ var ScopePlanner = class {
       version: p.version,
       buildType: p.buildType,
       source: source.source,
-      debian: this.input.debian[number4],
+      debian: this.input.debian[number5],
       why,
       build: none2,
       run: none2,
@@ -20282,7 +20282,7 @@ var ScopePlanner = class {
       bounds: unbounded,
       depth: 0
     };
-    const node2 = { number: number4, planned, build: nobody, run: nobody, test: nobody, faults: void 0 };
+    const node2 = { number: number5, planned, build: nobody, run: nobody, test: nobody, faults: void 0 };
     const implied = impliedNeeds(p.buildType, source.buildBackend);
     if (implied.build.length) planned.impliedBuild = [...implied.build];
     if (implied.test.length) planned.impliedTest = [...implied.test];
@@ -20300,15 +20300,15 @@ var ScopePlanner = class {
     return node2;
   }
   needsOf(node2) {
-    const { number: number4, planned } = node2;
+    const { number: number5, planned } = node2;
     const { evaluated, elsewhere } = this;
-    const p = evaluated.packages[number4];
+    const p = evaluated.packages[number5];
     const { system } = this;
     system.count = 0;
     const requires = (packages, roles) => {
       for (const s of packages) addRoles(system, s, roles);
     };
-    const inside = evaluated.inside[number4];
+    const inside = evaluated.inside[number5];
     if (elsewhere) {
       const built = (list3, role) => list3.filter((d) => {
         const r = elsewhere[d];
@@ -20323,16 +20323,16 @@ var ScopePlanner = class {
       node2.run = inside.run;
       node2.test = inside.test;
     }
-    for (const need of evaluated.outside[number4]) {
+    for (const need of evaluated.outside[number5]) {
       const r = this.resolver.resolve(need);
       if (r.from === "nowhere") this.unresolved(node2, p, need, r);
       else if (r.from !== "built") requires(r.packages, need.roles);
     }
-    for (const need of evaluated.bounded[number4]) {
+    for (const need of evaluated.bounded[number5]) {
       const r = this.resolver.resolve(need);
       if (r.from !== "nowhere") this.checkVersion(node2, p, need, r);
     }
-    if (this.essential.length && !evaluated.beforeEssential.has(number4))
+    if (this.essential.length && !evaluated.beforeEssential.has(number5))
       for (const r of this.essential) requires(r.packages, forBuild | forRun);
     if (this.typesupport.length && isInterface(p)) for (const r of this.typesupport) requires(r.packages, forBuild);
     const settings2 = this.resolver.settingsOf(p.name);
@@ -20349,10 +20349,10 @@ var ScopePlanner = class {
     const d = need.dependency;
     const rule = r.rosdep;
     const say = needed2 ? error : warning;
-    const text3 = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
+    const text4 = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
     const at2 = { file: p.file, line: d.line };
     if (rule.kind === "packages") {
-      const what = `${text3}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(", ")}` : ""}`;
+      const what = `${text4}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(", ")}` : ""}`;
       const blocks = (need.roles & forBuild) !== 0;
       fault2(
         node2,
@@ -20365,7 +20365,7 @@ var ScopePlanner = class {
     } else if (rule.kind === "not-here") {
       fault2(
         node2,
-        say("rosdep-platform", `${text3}, which rosdep does not have for ${where}: ${rule.reason}`, {
+        say("rosdep-platform", `${text4}, which rosdep does not have for ${where}: ${rule.reason}`, {
           ...at2,
           hint: `${rule.file}: add a rule for ${where}`
         })
@@ -20376,7 +20376,7 @@ var ScopePlanner = class {
         node2,
         say(
           "dependency-unresolved",
-          `${text3}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`,
+          `${text4}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`,
           {
             ...at2,
             hint: near.length ? `did you mean ${near.map((n) => `'${n}'`).join(" or ")}?` : "add its repository to the distribution file, or a rosdep rule"
@@ -20442,9 +20442,9 @@ var ScopePlanner = class {
   findDepths(sequence) {
     const depth = new Int32Array(this.evaluated.names.length).fill(-1);
     let late = false;
-    for (const { number: number4, planned, build: build2, run: run2 } of sequence) {
+    for (const { number: number5, planned, build: build2, run: run2 } of sequence) {
       if (!late) late = build2.some((d) => depth[d] === -1) || run2.some((d) => depth[d] === -1);
-      planned.depth = depth[number4] = Math.max(greatest(depth, build2), greatest(depth, run2)) + 1;
+      planned.depth = depth[number5] = Math.max(greatest(depth, build2), greatest(depth, run2)) + 1;
     }
     if (!late) return;
     const sets = /* @__PURE__ */ new Map();
@@ -20456,9 +20456,9 @@ var ScopePlanner = class {
     }
     depth.fill(-1);
     for (const node2 of sequence) {
-      const below = Math.max(greatest(depth, node2.build), greatest(depth, node2.run)) + 1;
+      const below2 = Math.max(greatest(depth, node2.build), greatest(depth, node2.run)) + 1;
       const set = sets.get(node2) ?? { nodes: [node2], left: 1, depth: 0 };
-      set.depth = Math.max(set.depth, below);
+      set.depth = Math.max(set.depth, below2);
       if (--set.left === 0) for (const n of set.nodes) n.planned.depth = depth[n.number] = set.depth;
     }
   }
@@ -20467,9 +20467,9 @@ var ScopePlanner = class {
     const { names: names2, packages } = this.evaluated;
     const causes = [];
     const blocked = new Uint8Array(names2.length);
-    const say = (number4, cause) => {
-      causes[number4] = cause;
-      blocked[number4] = 1;
+    const say = (number5, cause) => {
+      causes[number5] = cause;
+      blocked[number5] = 1;
     };
     for (const n of sequence)
       if (n.planned.blocked !== void 0) say(n.number, `'${n.planned.name}' is blocked: ${n.planned.blocked}`);
@@ -20665,7 +20665,7 @@ async function patiently(args, options5, url2, reporter2) {
     reporter2.waiting?.(
       `${/^[a-z+]+:\/\/(?:[^@/]*@)?([^/]+)/.exec(url2)?.[1] ?? url2} ${why === "refused" ? "allows no more requests for now" : `did not answer (${lastLine(o)})`}: trying again in ${seconds} s`
     );
-    await new Promise((resolve16) => setTimeout(resolve16, seconds * 1e3));
+    await new Promise((resolve17) => setTimeout(resolve17, seconds * 1e3));
   }
 }
 var unreachable = (url2, o) => bad(
@@ -21093,8 +21093,8 @@ var startTag = new RegExp(`^(${name})((?: +${name}=(?:"[^"<\\t\\n]*"|'[^'<\\t\\n
 var attributesIn = /([\w.-]+)=(?:"([^"]*)"|'([^']*)')/g;
 var space = /[ \t\n]*/y;
 var end = /<\/package>[ \t\n]*$/y;
-function readPlain(text3) {
-  return difficult.test(text3) || text3.includes("]]>") ? void 0 : new PlainReader(text3).read();
+function readPlain(text4) {
+  return difficult.test(text4) || text4.includes("]]>") ? void 0 : new PlainReader(text4).read();
 }
 var endTags = /* @__PURE__ */ new Map();
 function endTagOf(name5) {
@@ -21103,9 +21103,9 @@ function endTagOf(name5) {
   return tag;
 }
 var PlainReader = class {
-  constructor(text3) {
-    this.text = text3;
-    this.newline = text3.indexOf("\n");
+  constructor(text4) {
+    this.text = text4;
+    this.newline = text4.indexOf("\n");
   }
   at = 0;
   line = 1;
@@ -21139,10 +21139,10 @@ var PlainReader = class {
   }
   /** An element with text alone; undefined where none begins, or one that is more than that. */
   leaf() {
-    const { text: text3, at: at2 } = this;
-    const close = text3.indexOf(">", at2);
-    if (close < 0 || text3[at2] !== "<") return void 0;
-    let name5 = text3.slice(at2 + 1, close);
+    const { text: text4, at: at2 } = this;
+    const close = text4.indexOf(">", at2);
+    if (close < 0 || text4[at2] !== "<") return void 0;
+    let name5 = text4.slice(at2 + 1, close);
     let attributes;
     let endTag = endTags.get(name5);
     if (endTag === void 0) {
@@ -21159,18 +21159,18 @@ var PlainReader = class {
       }
       endTag = endTags.get(name5) ?? endTagOf(name5);
     }
-    const open3 = text3.indexOf("<", close);
-    if (open3 < 0 || !text3.startsWith(endTag, open3)) return void 0;
+    const open3 = text4.indexOf("<", close);
+    if (open3 < 0 || !text4.startsWith(endTag, open3)) return void 0;
     this.at = open3 + endTag.length;
-    return this.element(name5, attributes, text3.slice(close + 1, open3), at2);
+    return this.element(name5, attributes, text4.slice(close + 1, open3), at2);
   }
   /** `start`: somewhere in the line of its start tag, which is on one line. */
-  element(name5, attributes, text3, start) {
+  element(name5, attributes, text4, start) {
     while (this.newline >= 0 && this.newline < start) {
       this.line++;
       this.newline = this.text.indexOf("\n", this.newline + 1);
     }
-    return { name: name5, attributes, text: text3, line: this.line, children: void 0, inner: "" };
+    return { name: name5, attributes, text: text4, line: this.line, children: void 0, inner: "" };
   }
   take(tag) {
     if (!this.text.startsWith(tag, this.at)) return false;
@@ -21179,23 +21179,23 @@ var PlainReader = class {
   }
   /** White space and comments; a comment with two dashes in it is left for the parser to refuse. */
   skip() {
-    const { text: text3 } = this;
+    const { text: text4 } = this;
     for (; ; ) {
-      if (text3[this.at] !== "<") {
+      if (text4[this.at] !== "<") {
         space.lastIndex = this.at;
-        space.test(text3);
+        space.test(text4);
         this.at = space.lastIndex;
       }
-      if (!text3.startsWith("<!--", this.at)) return;
-      const dashes = text3.indexOf("--", this.at + 4);
-      if (dashes < 0 || text3[dashes + 2] !== ">") return;
+      if (!text4.startsWith("<!--", this.at)) return;
+      const dashes = text4.indexOf("--", this.at + 4);
+      if (dashes < 0 || text4[dashes + 2] !== ">") return;
       this.at = dashes + 3;
     }
   }
 };
-function attributesOf(text3) {
+function attributesOf(text4) {
   let all;
-  for (const [, name5, double, single] of text3.matchAll(attributesIn)) {
+  for (const [, name5, double, single] of text4.matchAll(attributesIn)) {
     all ??= /* @__PURE__ */ Object.create(null);
     if (name5 in all) return void 0;
     all[name5] = double ?? single;
@@ -21207,9 +21207,9 @@ function attributesOf(text3) {
 var import_saxes = __toESM(require_saxes());
 var maximumDepth2 = 200;
 var noAttributes = Object.freeze({});
-function readTree(text3) {
+function readTree(text4) {
   reader ??= new TreeReader();
-  const read = reader.read(text3.replace(schemaInstruction, "$1"));
+  const read = reader.read(text4.replace(schemaInstruction, "$1"));
   if (!read.root) reader = void 0;
   return read;
 }
@@ -21237,11 +21237,11 @@ var TreeReader = class {
     parser.on("closetag", (tag) => this.close(tag.isSelfClosing));
   }
   /** A reader that found a fault can't be used again. */
-  read(text3) {
-    this.text = text3;
+  read(text4) {
+    this.text = text4;
     this.root = void 0;
     try {
-      this.parser.write(text3).close();
+      this.parser.write(text4).close();
     } catch (e) {
       this.fail(e.message);
     }
@@ -21336,8 +21336,8 @@ function versionAttributesOf(more) {
 var emailAddress = /^[-a-zA-Z0-9_%+]+(\.[-a-zA-Z0-9_%+]+)*@[-a-zA-Z0-9%]+(\.[-a-zA-Z0-9%]+)*\.[a-zA-Z]{2,}$/;
 var urlTypes = ["website", "bugtracker", "repository"];
 var maximumSize = 4 << 20;
-function parseManifest(text3, file2) {
-  const parsed = parseXml2(text3, file2);
+function parseManifest(text4, file2) {
+  const parsed = parseXml2(text4, file2);
   if (!parsed.ok) return parsed;
   const root = parsed.value;
   const diagnostics = [];
@@ -21471,9 +21471,9 @@ function parseManifest(text3, file2) {
   if (!maintainers.length) fault3("the manifest must have at least one <maintainer>", root.line);
   const licenses = found2.license.map((e) => {
     allowed(e, f === 3 ? ["file"] : []);
-    const text4 = leaf(e);
-    if (!text4) fault3("<license> must not be empty", e.line);
-    return e.attributes?.file === void 0 ? { name: text4 } : { name: text4, file: e.attributes.file };
+    const text5 = leaf(e);
+    if (!text5) fault3("<license> must not be empty", e.line);
+    return e.attributes?.file === void 0 ? { name: text5 } : { name: text5, file: e.attributes.file };
   });
   if (!licenses.length)
     fault3("the manifest must have at least one <license>", root.line, "for example <license>Apache-2.0</license>");
@@ -21552,10 +21552,10 @@ function redundant(dependencies, format, fault3) {
 function parseXml2(source, file2) {
   if (source.length > maximumSize)
     return bad(error("manifest-invalid", `the manifest is larger than ${maximumSize >> 20} MiB`, { file: file2 }));
-  const text3 = source.charCodeAt(0) === 65279 ? source.slice(1) : source;
-  const plain2 = readPlain(text3);
+  const text4 = source.charCodeAt(0) === 65279 ? source.slice(1) : source;
+  const plain2 = readPlain(text4);
   if (plain2) return good(plain2);
-  const read = readTree(text3);
+  const read = readTree(text4);
   return read.root ? good(read.root) : bad(error("manifest-xml", `not well-formed XML: ${read.message}`, { file: file2, line: read.line }));
 }
 
@@ -21625,29 +21625,29 @@ async function readPackages(state, name5, snapshot, url2, reporter2) {
   );
   if (!blobs.ok) return blobs;
   const pyprojectOf = new Map(python.map((k, i) => [k.path, blobs.value[kept2.length + i]]));
-  const text3 = {
+  const text4 = {
     schema: 2,
     commit: snapshot.commit,
     tree: snapshot.tree,
     packages: kept2.map((k, i) => {
       const pyproject = pyprojectOf.get(k.path);
-      const text4 = { path: k.path, tree: trees.get(k.path), xml: blobs.value[i] };
-      return pyproject === void 0 ? text4 : { ...text4, pyproject };
+      const text5 = { path: k.path, tree: trees.get(k.path), xml: blobs.value[i] };
+      return pyproject === void 0 ? text5 : { ...text5, pyproject };
     })
   };
-  writeWhole(memory(state, snapshot.commit), JSON.stringify(text3));
-  return parsePackages(name5, text3);
+  writeWhole(memory(state, snapshot.commit), JSON.stringify(text4));
+  return parsePackages(name5, text4);
 }
-function parsePackages(repository, text3) {
+function parsePackages(repository, text4) {
   const diagnostics = [];
   const packages = [];
-  for (const { path: path2, tree, xml, pyproject } of text3.packages) {
+  for (const { path: path2, tree, xml, pyproject } of text4.packages) {
     const file2 = `${repository}/${path2 ? `${path2}/` : ""}package.xml`;
     const read = parseManifest(xml, file2);
     diagnostics.push(...read.diagnostics);
     if (read.ok) packages.push({ path: path2, tree, file: file2, manifest: read.value, ...backendOf(pyproject) });
   }
-  return { ok: true, value: { commit: text3.commit, packages }, diagnostics };
+  return { ok: true, value: { commit: text4.commit, packages }, diagnostics };
 }
 
 // ts-src/read/folders.ts
@@ -21727,41 +21727,41 @@ init_rosdistro();
 function parseOverrides(texts) {
   const overrides = /* @__PURE__ */ new Map();
   const diagnostics = [];
-  const fault3 = (text3, why) => void diagnostics.push(
-    error("override-invalid", `--override ${text3}: ${why}`, {
+  const fault3 = (text4, why) => void diagnostics.push(
+    error("override-invalid", `--override ${text4}: ${why}`, {
       hint: "NAME=FOLDER, NAME@BRANCH or NAME#PULL_REQUEST"
     })
   );
-  for (const text3 of texts) {
-    const m = /^([A-Za-z0-9][A-Za-z0-9._+/-]*)([=@#])(.+)$/s.exec(text3);
+  for (const text4 of texts) {
+    const m = /^([A-Za-z0-9][A-Za-z0-9._+/-]*)([=@#])(.+)$/s.exec(text4);
     if (!m) {
-      fault3(text3, "not of a known form");
+      fault3(text4, "not of a known form");
       continue;
     }
     const [, name5, kind, value2] = m;
-    if (overrides.has(name5)) fault3(text3, `'${name5}' is overridden twice`);
+    if (overrides.has(name5)) fault3(text4, `'${name5}' is overridden twice`);
     else if (kind === "=") {
       const folder = (0, import_node_path16.resolve)(value2);
       if (isFolder(folder)) overrides.set(name5, { folder });
-      else fault3(text3, "there is no such folder");
+      else fault3(text4, "there is no such folder");
     } else if (kind === "@") {
       if (isRefName(value2)) overrides.set(name5, { ref: value2 });
-      else fault3(text3, "that is no branch, tag or commit");
+      else fault3(text4, "that is no branch, tag or commit");
     } else if (/^[1-9]\d{0,9}$/.test(value2)) overrides.set(name5, { request: Number(value2) });
-    else fault3(text3, "a pull request is a number");
+    else fault3(text4, "a pull request is a number");
   }
   return diagnostics.length ? bad(...diagnostics) : good(overrides);
 }
 var isFolder = (path2) => (0, import_node_fs15.statSync)(path2, { throwIfNoEntry: false })?.isDirectory() === true;
-async function resolveRequest(url2, number4, reporter2) {
+async function resolveRequest(url2, number5, reporter2) {
   const refs = await resolveRefs(
     url2,
-    [`refs/pull/${number4}/merge`, `refs/merge-requests/${number4}/merge`, `refs/pull-requests/${number4}/merge`],
+    [`refs/pull/${number5}/merge`, `refs/merge-requests/${number5}/merge`, `refs/pull-requests/${number5}/merge`],
     reporter2
   );
   if (!refs.ok) return refs;
   return refs.value.find((r) => r.ok) ?? bad(
-    error("source-ref", `${url2} has no merge commit of the pull request ${number4}`, {
+    error("source-ref", `${url2} has no merge commit of the pull request ${number5}`, {
       hint: "is it open, and can it be merged? Its branch can be named instead: NAME@BRANCH"
     })
   );
@@ -21792,8 +21792,8 @@ var edition = `4 ${"0.1.0"}`;
 var digestLength = 27;
 var lengthLength = 9;
 var headLength = digestLength + lengthLength;
-var digest = (text3) => sha256(text3, "base64").slice(0, digestLength);
-var json = { write: (value2) => JSON.stringify(value2), read: (text3) => JSON.parse(text3) };
+var digest = (text4) => sha256(text4, "base64").slice(0, digestLength);
+var json = { write: (value2) => JSON.stringify(value2), read: (text4) => JSON.parse(text4) };
 var ParseCache = class {
   /**
    * `file` appears when the program has said all, if anything was new. Nothing is kept where there is no state yet: a
@@ -21803,12 +21803,12 @@ var ParseCache = class {
     this.state = state;
     this.form = form;
     this.file = (0, import_node_path17.join)(state, "parsed", name5);
-    const text3 = readIf(this.file, "latin1") ?? "";
-    if (text3.startsWith(`${edition}
+    const text4 = readIf(this.file, "latin1") ?? "";
+    if (text4.startsWith(`${edition}
 `)) {
-      this.whole = text3.endsWith("\n");
-      for (let at2 = edition.length + 1, end2 = text3.indexOf("\n", at2); end2 >= 0; at2 = end2 + 1, end2 = text3.indexOf("\n", at2))
-        this.lines.set(text3.slice(at2, at2 + digestLength), text3.slice(at2, end2));
+      this.whole = text4.endsWith("\n");
+      for (let at2 = edition.length + 1, end2 = text4.indexOf("\n", at2); end2 >= 0; at2 = end2 + 1, end2 = text4.indexOf("\n", at2))
+        this.lines.set(text4.slice(at2, at2 + digestLength), text4.slice(at2, end2));
     }
     defer(() => this.keep());
   }
@@ -21819,9 +21819,9 @@ var ParseCache = class {
   /** The file is there, in this form, and ends as it should: it can be added to. */
   whole = false;
   /** What was read of a text. Where nothing is known no digest is taken to find that out. */
-  get(text3) {
+  get(text4) {
     if (!this.lines.size) return void 0;
-    const key = digest(text3);
+    const key = digest(text4);
     const line = this.lines.get(key);
     if (line === void 0) return void 0;
     try {
@@ -21834,15 +21834,15 @@ var ParseCache = class {
     }
   }
   /** Keeps what was read of a text: `value` is asked when all was said, and only where there is a place to keep it. */
-  put(text3, value2) {
-    this.added.push({ text: text3, value: value2 });
+  put(text4, value2) {
+    this.added.push({ text: text4, value: value2 });
   }
   /** Adds what is new; where half of the file is not asked for any more, that is forgotten. */
   keep() {
     if (!this.added.length || !(0, import_node_fs16.existsSync)(this.state)) return;
-    const added = this.added.map(({ text: text3, value: value2 }) => {
+    const added = this.added.map(({ text: text4, value: value2 }) => {
       const written = ascii(this.form.write(value2()));
-      return `${digest(text3)}${String(written.length).padStart(lengthLength)}${written}
+      return `${digest(text4)}${String(written.length).padStart(lengthLength)}${written}
 `;
     }).join("");
     if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs16.appendFileSync)(this.file, added, "latin1");
@@ -21859,7 +21859,7 @@ ${[...this.used].map((key) => `${this.lines.get(key)}
       );
   }
 };
-var ascii = (text3) => text3.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+var ascii = (text4) => text4.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 // ts-src/read/rosdistro-cache.ts
 var import_node_fs17 = require("node:fs");
@@ -21880,7 +21880,7 @@ var packedManifest = {
     restOf(manifest),
     ...manifest.dependencies.map(packDependency)
   ].join("	"),
-  read: (text3) => new KeptManifest(text3)
+  read: (text4) => new KeptManifest(text4)
 };
 function restOf(manifest) {
   if (manifest instanceof KeptManifest) return manifest.packed;
@@ -21913,20 +21913,20 @@ var KeptManifest = class {
   buildTypes;
   packed;
   parsed;
-  constructor(text3) {
-    const version2 = text3.indexOf("	") + 1;
-    const format = text3.indexOf("	", version2) + 1;
-    const types3 = text3.indexOf("	", format) + 1;
-    const groups = text3.indexOf("	", types3) + 1;
-    const rest2 = text3.indexOf("	", groups) + 1;
-    const end2 = text3.indexOf("	", rest2);
-    this.name = text3.slice(0, version2 - 1);
-    this.version = text3.slice(version2, format - 1);
-    this.format = Number(text3.slice(format, types3 - 1));
-    this.buildTypes = JSON.parse(text3.slice(types3, groups - 1));
-    this.memberOfGroups = rest2 - groups > 1 ? JSON.parse(text3.slice(groups, rest2 - 1)) : [];
-    this.packed = end2 < 0 ? text3.slice(rest2) : text3.slice(rest2, end2);
-    this.dependencies = end2 < 0 ? [] : unpackDependencies(text3, end2 + 1);
+  constructor(text4) {
+    const version2 = text4.indexOf("	") + 1;
+    const format = text4.indexOf("	", version2) + 1;
+    const types4 = text4.indexOf("	", format) + 1;
+    const groups = text4.indexOf("	", types4) + 1;
+    const rest2 = text4.indexOf("	", groups) + 1;
+    const end2 = text4.indexOf("	", rest2);
+    this.name = text4.slice(0, version2 - 1);
+    this.version = text4.slice(version2, format - 1);
+    this.format = Number(text4.slice(format, types4 - 1));
+    this.buildTypes = JSON.parse(text4.slice(types4, groups - 1));
+    this.memberOfGroups = rest2 - groups > 1 ? JSON.parse(text4.slice(groups, rest2 - 1)) : [];
+    this.packed = end2 < 0 ? text4.slice(rest2) : text4.slice(rest2, end2);
+    this.dependencies = end2 < 0 ? [] : unpackDependencies(text4, end2 + 1);
   }
   get rest() {
     return this.parsed ??= JSON.parse(this.packed);
@@ -21953,21 +21953,21 @@ var KeptManifest = class {
     return this.rest.exports;
   }
 };
-function unpackDependencies(text3, begin) {
+function unpackDependencies(text4, begin) {
   const dependencies = [];
-  for (let at2 = begin; at2 < text3.length; ) {
-    const tab = text3.indexOf("	", at2);
-    const end2 = tab < 0 ? text3.length : tab;
-    const first = text3.indexOf(" ", at2);
-    const second = text3.indexOf(" ", first + 1);
-    const third = text3.indexOf(" ", second + 1);
+  for (let at2 = begin; at2 < text4.length; ) {
+    const tab = text4.indexOf("	", at2);
+    const end2 = tab < 0 ? text4.length : tab;
+    const first = text4.indexOf(" ", at2);
+    const second = text4.indexOf(" ", first + 1);
+    const third = text4.indexOf(" ", second + 1);
     const more = third >= 0 && third < end2;
     const d = {
-      name: text3.slice(second + 1, more ? third : end2),
-      line: Number(text3.slice(first + 1, second)),
-      tag: tags[Number(text3.slice(at2, first))]
+      name: text4.slice(second + 1, more ? third : end2),
+      line: Number(text4.slice(first + 1, second)),
+      tag: tags[Number(text4.slice(at2, first))]
     };
-    dependencies.push(more ? Object.assign(d, JSON.parse(text3.slice(third + 1, end2))) : d);
+    dependencies.push(more ? Object.assign(d, JSON.parse(text4.slice(third + 1, end2))) : d);
     at2 = end2 + 1;
   }
   return dependencies;
@@ -21987,7 +21987,7 @@ async function readCache(workspace, settings2, url2) {
     } else file2 = (0, import_node_path18.join)(workspace.root, (0, import_node_path18.dirname)(workspace.distro.index), url2.replace(/^file:\/\//, ""));
   }
   if (!file2) return good(void 0);
-  const shown3 = (0, import_node_path18.relative)(workspace.root, file2);
+  const shown4 = (0, import_node_path18.relative)(workspace.root, file2);
   let bytes;
   try {
     bytes = (0, import_node_fs17.readFileSync)(file2);
@@ -21997,9 +21997,9 @@ async function readCache(workspace, settings2, url2) {
   try {
     bytes = unpack2(bytes);
   } catch (e) {
-    return bad(error("cache-invalid", `can't unpack it: ${e.message}`, { file: shown3 }));
+    return bad(error("cache-invalid", `can't unpack it: ${e.message}`, { file: shown4 }));
   }
-  const read = parse2(workspace, file2, shown3, bytes);
+  const read = parse2(workspace, file2, shown4, bytes);
   return read.ok ? good(read.value, [...diagnostics, ...read.diagnostics]) : read;
 }
 async function refreshed(url2, file2) {
@@ -22020,9 +22020,9 @@ async function refreshed(url2, file2) {
 }
 var kept = {
   write: (value2) => Array.isArray(value2) ? JSON.stringify(value2) : packedManifest.write(value2),
-  read: (text3) => text3.startsWith("[") ? JSON.parse(text3) : packedManifest.read(text3)
+  read: (text4) => text4.startsWith("[") ? JSON.parse(text4) : packedManifest.read(text4)
 };
-function parse2(workspace, file2, shown3, bytes) {
+function parse2(workspace, file2, shown4, bytes) {
   const memory2 = new ParseCache(workspace.state, `cache-${sha256(file2).slice(0, 16)}`, kept);
   const pieces = splitCache(bytes.toString("latin1"));
   const known2 = /* @__PURE__ */ new Map();
@@ -22032,20 +22032,20 @@ function parse2(workspace, file2, shown3, bytes) {
   });
   const rest2 = pieces && memory2.get(pieces.rest);
   const before2 = Array.isArray(rest2) ? rest2 : void 0;
-  const read = (before2 && partly(before2, pieces, known2, shown3)) ?? wholly(bytes.toString("utf8"), shown3);
+  const read = (before2 && partly(before2, pieces, known2, shown4)) ?? wholly(bytes.toString("utf8"), shown4);
   if (!read.ok) return read;
   const { repositories, texts } = read.value;
   if (!before2 && pieces && !read.diagnostics.length) memory2.put(pieces.rest, () => repositories);
   return good(
     {
-      file: shown3,
+      file: shown4,
       repositories,
       manifest(name5) {
         const before3 = known2.get(name5);
         if (before3) return good(before3);
         const xml = Object.hasOwn(texts, name5) ? texts[name5] : void 0;
         if (typeof xml !== "string") return void 0;
-        const parsed = parseManifest(xml, `${shown3}:${name5}`);
+        const parsed = parseManifest(xml, `${shown4}:${name5}`);
         const entry = pieces?.entries.get(name5);
         if (entry !== void 0 && parsed.ok && !parsed.diagnostics.length && parsed.value.name === name5)
           memory2.put(entry, () => parsed.value);
@@ -22056,21 +22056,21 @@ function parse2(workspace, file2, shown3, bytes) {
   );
 }
 var unpack2 = (bytes) => bytes[0] === 31 && bytes[1] === 139 ? (0, import_node_zlib2.gunzipSync)(bytes, { maxOutputLength: 512 << 20, chunkSize: 1 << 20 }) : bytes;
-function partly(repositories, pieces, known2, shown3) {
+function partly(repositories, pieces, known2, shown4) {
   if (known2.size * 2 < pieces.entries.size) return void 0;
   const entries = parseEntries(
     [...pieces.entries].filter(([name5]) => !known2.has(name5)).map(([, entry]) => Buffer.from(entry, "latin1").toString("utf8")),
-    shown3
+    shown4
   );
   return entries.ok ? good({ repositories, texts: entries.value }) : void 0;
 }
-function wholly(text3, shown3) {
-  const parsed = parseCache(text3, shown3);
+function wholly(text4, shown4) {
+  const parsed = parseCache(text4, shown4);
   if (!parsed.ok) return parsed;
   const diagnostics = [...parsed.diagnostics];
   const repositories = /* @__PURE__ */ new Map();
   for (const value2 of parsed.value.distributionFiles) {
-    const read = parseDistributionFile("", shown3, value2);
+    const read = parseDistributionFile("", shown4, value2);
     diagnostics.push(...read.diagnostics);
     if (read.ok) for (const r of read.value.repositories) repositories.set(r.name, r);
   }
@@ -22087,8 +22087,8 @@ function layerRosdep(files, wanted, memory2) {
   const database = { files: files.map((f) => f.file), rules: /* @__PURE__ */ new Map(), keys: [] };
   const diagnostics = [];
   const keys = /* @__PURE__ */ new Set();
-  for (const [index, { file: file2, text: text3 }] of files.entries()) {
-    const read = (wanted && readWanted(file2, text3, wanted, memory2)) ?? readWhole(file2, text3);
+  for (const [index, { file: file2, text: text4 }] of files.entries()) {
+    const read = (wanted && readWanted(file2, text4, wanted, memory2)) ?? readWhole(file2, text4);
     if (!read.ok) {
       diagnostics.push(...read.diagnostics);
       continue;
@@ -22102,7 +22102,7 @@ function layerRosdep(files, wanted, memory2) {
         diagnostics.push(
           error("rosdep-invalid", `the rule of '${key}' must be a map of operating systems`, {
             file: file2,
-            line: new Locator(text3).line([key]),
+            line: new Locator(text4).line([key]),
             hint: `for example ${key}: {debian: [${key}]}`
           })
         );
@@ -22116,39 +22116,39 @@ function layerRosdep(files, wanted, memory2) {
   database.keys = [...keys];
   return diagnostics.length ? bad(...diagnostics) : good(database);
 }
-function splitKeys(text3) {
-  if (/[\t\r\u0085\u2028\u2029\ufeff]/.test(text3)) return void 0;
+function splitKeys(text4) {
+  if (/[\t\r\u0085\u2028\u2029\ufeff]/.test(text4)) return void 0;
   const parts = [];
   const seen = /* @__PURE__ */ new Set();
   const margin = /^[^ \n][^\n]*$/gm;
   let begun = -1;
-  for (let m = margin.exec(text3); m; m = margin.exec(text3)) {
+  for (let m = margin.exec(text4); m; m = margin.exec(text4)) {
     const line = m[0];
     if (line.startsWith("#")) continue;
     const key = /^([A-Za-z][A-Za-z0-9_.+-]*):(?: |$)/.exec(line)?.[1];
     if (key === void 0 || seen.has(key) || notText.test(key)) return void 0;
-    if (begun >= 0) parts[parts.length - 1].text = text3.slice(begun, m.index);
+    if (begun >= 0) parts[parts.length - 1].text = text4.slice(begun, m.index);
     begun = m.index;
     seen.add(key);
     parts.push({ key, text: "" });
   }
-  if (begun >= 0) parts[parts.length - 1].text = text3.slice(begun);
+  if (begun >= 0) parts[parts.length - 1].text = text4.slice(begun);
   return parts;
 }
-function readWhole(file2, text3) {
-  const parsed = parseYaml(text3, file2);
+function readWhole(file2, text4) {
+  const parsed = parseYaml(text4, file2);
   if (!parsed.ok) return parsed;
   const root = parsed.value === null || parsed.value === void 0 ? {} : asMap(parsed.value);
   return root ? good({ keys: Object.keys(root), root }) : bad(error("rosdep-invalid", "a rosdep file must be a map of keys", { file: file2, line: 1 }));
 }
-function readWanted(file2, text3, wanted, memory2) {
-  const kept2 = memory2?.get(text3);
-  const parts = kept2 ? void 0 : splitKeys(text3);
+function readWanted(file2, text4, wanted, memory2) {
+  const kept2 = memory2?.get(text4);
+  const parts = kept2 ? void 0 : splitKeys(text4);
   if (!kept2 && !parts) return void 0;
   const keys = kept2 ? kept2.keys.split("\n") : parts.map((p) => p.key);
   const lacking = new Set(keys.filter((key) => wanted.has(key) && !(kept2 && Object.hasOwn(kept2.rules, key))));
   if (kept2 && !lacking.size) return good({ keys, root: kept2.rules });
-  const all = parts ?? splitKeys(text3);
+  const all = parts ?? splitKeys(text4);
   const refers = all.some((p) => lacking.has(p.key) && /[\s,[{:-]\*[^\s'"]/.test(p.text));
   const parsed = parseYaml(
     all.filter((p) => lacking.has(p.key) || refers && /[\s,[{:-]&[^\s'"]/.test(p.text)).map((p) => p.text).join(""),
@@ -22157,7 +22157,7 @@ function readWanted(file2, text3, wanted, memory2) {
   const found2 = parsed.ok ? asMap(parsed.value ?? {}) : void 0;
   if (!found2) return void 0;
   const root = { ...kept2?.rules, ...found2 };
-  if (memory2 && !refers && isPlain(root)) memory2.put(text3, () => ({ keys: keys.join("\n"), rules: root }));
+  if (memory2 && !refers && isPlain(root)) memory2.put(text4, () => ({ keys: keys.join("\n"), rules: root }));
   return good({ keys, root });
 }
 function isPlain(value2) {
@@ -22167,9 +22167,9 @@ function isPlain(value2) {
   return typeof value2 === "object" && Object.getPrototypeOf(value2) === Object.prototype && Object.values(value2).every(isPlain);
 }
 var notText = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
-function lineOfKey(text3, key) {
-  const plain2 = text3.split("\n").findIndex((line) => line.startsWith(`${key}:`));
-  return plain2 >= 0 ? plain2 + 1 : new Locator(text3).line([key]);
+function lineOfKey(text4, key) {
+  const plain2 = text4.split("\n").findIndex((line) => line.startsWith(`${key}:`));
+  return plain2 >= 0 ? plain2 + 1 : new Locator(text4).line([key]);
 }
 
 // ts-src/read/inputs.ts
@@ -22177,10 +22177,10 @@ var fetchWidth = 8;
 function readRosdep(workspace, wanted) {
   const diagnostics = [];
   const files = workspace.distro.rosdep.flatMap((file2) => {
-    const text3 = readIf((0, import_node_path19.join)(workspace.root, file2));
-    if (text3 === void 0)
+    const text4 = readIf((0, import_node_path19.join)(workspace.root, file2));
+    if (text4 === void 0)
       diagnostics.push(error("file-missing", `'rosdep' names ${file2}, which is not there`, { file: workspace.file }));
-    return text3 === void 0 ? [] : [{ file: file2, text: text3 }];
+    return text4 === void 0 ? [] : [{ file: file2, text: text4 }];
   });
   const layered2 = layerRosdep(
     files,
@@ -22196,12 +22196,12 @@ function neededNames(distributions) {
     for (const p of d.packages.values()) for (const dependency of p.manifest.dependencies) names2.add(dependency.name);
   return names2;
 }
-function readIndex(state, text3, file2, name5) {
+function readIndex(state, text4, file2, name5) {
   const memory2 = new ParseCache(state, `index-${name5}`);
-  const kept2 = memory2.get(text3);
+  const kept2 = memory2.get(text4);
   if (kept2) return good(kept2);
-  const parsed = parseIndex(text3, file2, name5);
-  if (parsed.ok && !parsed.diagnostics.length) memory2.put(text3, () => parsed.value);
+  const parsed = parseIndex(text4, file2, name5);
+  if (parsed.ok && !parsed.diagnostics.length) memory2.put(text4, () => parsed.value);
   return parsed;
 }
 async function readEntries(workspace, name5) {
@@ -22213,7 +22213,7 @@ async function readEntries(workspace, name5) {
     diagnostics.push(...read.diagnostics);
     if (read.ok) for (const r of read.value.repositories) repositories.set(r.name, r);
   };
-  const text3 = (file2, from) => {
+  const text4 = (file2, from) => {
     const t = readIf((0, import_node_path19.join)(root, file2));
     if (t === void 0)
       diagnostics.push(
@@ -22228,7 +22228,7 @@ async function readEntries(workspace, name5) {
   let pythonVersion = settings2.python_version;
   let cache;
   if (distro.index) {
-    const indexText = text3(distro.index, workspace.file);
+    const indexText = text4(distro.index, workspace.file);
     const index = indexText === void 0 ? void 0 : readIndex(workspace.state, indexText, distro.index, name5);
     if (index && !index.ok) diagnostics.push(...index.diagnostics);
     if (index?.ok) {
@@ -22245,14 +22245,14 @@ async function readEntries(workspace, name5) {
       if (!cache) {
         for (const file2 of index.value.files) {
           const path2 = (0, import_node_path19.join)((0, import_node_path19.dirname)(distro.index), file2);
-          const fileText = text3(path2, distro.index);
+          const fileText = text4(path2, distro.index);
           if (fileText !== void 0) merge2(parseDistributionFile(fileText, path2));
         }
       }
     }
   }
   for (const file2 of settings2.repos) {
-    const reposText = text3(file2, workspace.file);
+    const reposText = text4(file2, workspace.file);
     if (reposText === void 0) continue;
     const read = parseRepos(reposText, file2);
     merge2(read.ok ? good({ repositories: read.value }) : read);
@@ -22594,8 +22594,8 @@ var import_node_path20 = require("node:path");
 init_diagnostics();
 init_files();
 async function readWorkspace(file2, given) {
-  const text3 = readIf(file2);
-  if (text3 === void 0)
+  const text4 = readIf(file2);
+  if (text4 === void 0)
     return bad(
       error("distro-missing", "there is no such file", {
         file: file2,
@@ -22605,13 +22605,13 @@ async function readWorkspace(file2, given) {
   const root = (0, import_node_path20.dirname)(file2);
   const state = given ?? (0, import_node_path20.join)(root, ".slipway");
   const memory2 = new ParseCache(state, "distro");
-  let distro = memory2.get(text3);
+  let distro = memory2.get(text4);
   if (!distro) {
     const { parseDistro: parseDistro2 } = await Promise.resolve().then(() => (init_distro2(), distro_exports2));
-    const parsed = parseDistro2(text3, file2);
+    const parsed = parseDistro2(text4, file2);
     if (!parsed.ok) return parsed;
     distro = parsed.value;
-    memory2.put(text3, () => parsed.value);
+    memory2.put(text4, () => parsed.value);
   }
   return good({ root, file: file2, state, distro, urlBase: root });
 }
@@ -22707,8 +22707,8 @@ async function readIndex2(base, release2, path2, folder) {
     const digest3 = digests.get(name5);
     if (!digest3) continue;
     const kept2 = (0, import_node_path21.join)(folder, digest3);
-    const text3 = readIf(kept2);
-    if (text3 !== void 0) return good(text3);
+    const text4 = readIf(kept2);
+    if (text4 !== void 0) return good(text4);
     const file2 = temporaryBeside(kept2);
     try {
       const got = await download(`${base}/${name5}`, file2);
@@ -22740,18 +22740,18 @@ async function readIndex2(base, release2, path2, folder) {
 // ts-src/cli/planning.ts
 async function readLock2(file2, state) {
   const memory2 = new ParseCache(state, "lock");
-  const text3 = readIf(file2);
-  const known2 = text3 === void 0 ? void 0 : memory2.get(text3);
+  const text4 = readIf(file2);
+  const known2 = text4 === void 0 ? void 0 : memory2.get(text4);
   if (known2) return good(known2);
-  const read = (await Promise.resolve().then(() => (init_lockfile(), lockfile_exports))).readLock(file2, text3);
-  if (read.ok && text3 !== void 0) memory2.put(text3, () => read.value);
+  const read = (await Promise.resolve().then(() => (init_lockfile(), lockfile_exports))).readLock(file2, text4);
+  if (read.ok && text4 !== void 0) memory2.put(text4, () => read.value);
   return read;
 }
 var reporter = {
   reading(name5) {
     if (process.stderr.isTTY) writeMessage(`\r\x1B[Kreading ${name5}\r`);
   },
-  waiting: (text3) => writeMessage(`${text3}
+  waiting: (text4) => writeMessage(`${text4}
 `)
 };
 async function openWorkspace(values) {
@@ -23427,11 +23427,11 @@ function renderTemplate(template, values) {
   }
   return mustache_default.render(template, values, void 0, { escape: String });
 }
-var shellQuote = (text3) => /^[A-Za-z0-9_@%+=:,./-]+$/.test(text3) ? text3 : `'${text3.replaceAll("'", "'\\''")}'`;
+var shellQuote = (text4) => /^[A-Za-z0-9_@%+=:,./-]+$/.test(text4) ? text4 : `'${text4.replaceAll("'", "'\\''")}'`;
 
 // ts-src/render/jobs.ts
 var publishingFolder = "publish";
-var groovy = (text3) => `'${text3.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
+var groovy = (text4) => `'${text4.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
 function jobNames(names2) {
   const used = /* @__PURE__ */ new Set();
   return names2.map((name5) => {
@@ -23549,11 +23549,11 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     output: { type: "string", short: "o", value: "FILE", help: "write it there (default: standard output)" }
   },
   async run(values) {
-    const text3 = (name5, fallback) => values[name5] ?? fallback;
-    const numbers = [text3("keep-branches", "30"), text3("every", "60")];
-    const format = text3("format", "jobdsl");
-    const [url2, branch] = text3("distro-url", "").split("#");
-    if (!url2 || /[\0-\x20\x7f]/.test(url2) || !["jobdsl", "casc"].includes(format) || numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) || !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text3("folder", "x")) || !/^[A-Za-z0-9._-]+$/.test(text3("credentials", "x"))) {
+    const text4 = (name5, fallback) => values[name5] ?? fallback;
+    const numbers = [text4("keep-branches", "30"), text4("every", "60")];
+    const format = text4("format", "jobdsl");
+    const [url2, branch] = text4("distro-url", "").split("#");
+    if (!url2 || /[\0-\x20\x7f]/.test(url2) || !["jobdsl", "casc"].includes(format) || numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) || !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text4("folder", "x")) || !/^[A-Za-z0-9._-]+$/.test(text4("credentials", "x"))) {
       writeMessage(
         "slipway jobs: --distro-url is needed; --format is jobdsl or casc; --keep-branches and --every take numbers; --folder and --credentials plain names\n"
       );
@@ -23581,7 +23581,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     showDiagnostics(sorted(diagnostics));
     if (diagnostics.some(isError)) return exit.failed;
     const input = {
-      folder: text3("folder", distro.organization),
+      folder: text4("folder", distro.organization),
       organization: distro.organization,
       distroUrl: url2,
       distroBranch: branch,
@@ -23602,8 +23602,8 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 });
 
 // ts-src/cli/build.ts
-var import_node_fs52 = require("node:fs");
-var import_node_path60 = require("node:path");
+var import_node_fs56 = require("node:fs");
+var import_node_path64 = require("node:path");
 init_diagnostics();
 
 // ts-src/model/result.ts
@@ -23615,7 +23615,7 @@ init_files();
 // ts-src/render/log.ts
 var telling = /(^|[\s:])(fatal )?error[: ]|CMake Error|undefined reference|No rule to make target|Traceback \(most recent|ModuleNotFoundError|ImportError|No such file or directory|slipway: error|cannot find -l|E: |not found/i;
 var network = /Could not resolve host|Temporary failure in name resolution|Network is unreachable|unable to access '(?:https?|git):\/\/|Name or service not known|Failed to (?:clone|fetch|download)|fatal: clone of/;
-function tellingPart(log, most4 = 25) {
+function tellingPart(log, most5 = 25) {
   const lines = log.split("\n").map((l) => printable(l.replace(/\x1b\[[0-9;]*m/g, "")).slice(0, 400)).filter((l, i, all) => l.trim() !== "" || all[i - 1]?.trim() !== "");
   const start = Math.max(
     0,
@@ -23624,10 +23624,10 @@ function tellingPart(log, most4 = 25) {
   const first = lines.findIndex(
     (l, i) => i > start && telling.test(l) && !/-Werror|no error|_error|error_|errors?\.|warning:/i.test(l.replace(/error:/g, ""))
   );
-  const at2 = first < 0 ? Math.max(0, lines.length - most4) : Math.max(start, first - 3);
-  return lines.slice(at2, at2 + most4).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
+  const at2 = first < 0 ? Math.max(0, lines.length - most5) : Math.max(start, first - 3);
+  return lines.slice(at2, at2 + most5).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
 }
-var short = (text3) => printable(text3.trim()).slice(0, 300);
+var short = (text4) => printable(text4.trim()).slice(0, 300);
 var inPackage = (path2) => path2.replace(/^\/build\/(?:obj\/)?/, "");
 var rules = [
   {
@@ -23827,16 +23827,16 @@ function hostSources(platform2, root = "/") {
   );
   return own3.some((s) => s.suite === platform2.release) ? own3 : [];
 }
-function parseOneLine(text3) {
-  return text3.split("\n").flatMap((line) => {
+function parseOneLine(text4) {
+  return text4.split("\n").flatMap((line) => {
     const m = /^deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s+([^#]+)/.exec(line.trim());
     if (!m) return [];
     const signedBy = /(?:^|\s)signed-by=(\S+)/i.exec(m[1] ?? "")?.[1];
     return [{ uri: m[2], suite: m[3], components: m[4].trim().split(/\s+/), ...signedBy ? { signedBy } : {} }];
   });
 }
-function parseDeb822(text3) {
-  return text3.split(/\n\s*\n/).flatMap((stanza) => {
+function parseDeb822(text4) {
+  return text4.split(/\n\s*\n/).flatMap((stanza) => {
     const fields = /* @__PURE__ */ new Map();
     let last = "";
     for (const line of stanza.split("\n")) {
@@ -24024,14 +24024,14 @@ function countsProcesses(kernel = (0, import_node_os4.release)()) {
 }
 
 // ts-src/sandbox/subordinate-ids.ts
-var parse6 = (text3) => text3.split("\n").flatMap((line) => {
+var parse6 = (text4) => text4.split("\n").flatMap((line) => {
   const m = /^([^:]+):(\d+):(\d+)$/.exec(line.trim());
   return m ? [{ owner: m[1] ?? "", first: Number(m[2]), count: Number(m[3]) }] : [];
 });
 var overlap = (a, b) => a.first < b.first + b.count && b.first < a.first + a.count;
 var needed = 65536;
-function idProblem(file2, text3, user, users) {
-  const all = parse6(text3);
+function idProblem(file2, text4, user, users) {
+  const all = parse6(text4);
   const mine = (r) => r.owner === user.name || r.owner === String(user.id);
   const own3 = all.filter(mine);
   const free = Math.max(1e5, ...all.map((r) => r.first + r.count));
@@ -24315,12 +24315,12 @@ function readTar2(bytes, at2) {
   const entries = [];
   while (at2 + 512 <= bytes.length && bytes[at2] !== 0) {
     const header = bytes.subarray(at2, at2 + 512);
-    const text3 = (from, size2) => header.toString("latin1", from, from + size2).replace(/\0.*$/s, "");
-    const size = parseInt(text3(124, 12).trim() || "0", 8);
-    const type = text3(156, 1) || "0";
+    const text4 = (from, size2) => header.toString("latin1", from, from + size2).replace(/\0.*$/s, "");
+    const size = parseInt(text4(124, 12).trim() || "0", 8);
+    const type = text4(156, 1) || "0";
     if (!Number.isSafeInteger(size) || !["0", "5", "x", "g", "L"].includes(type)) return void 0;
     if (at2 + 512 + size > bytes.length) return void 0;
-    entries.push({ name: text3(0, 100), header, content: bytes.subarray(at2 + 512, at2 + 512 + size) });
+    entries.push({ name: text4(0, 100), header, content: bytes.subarray(at2 + 512, at2 + 512 + size) });
     at2 += 512 + Math.ceil(size / 512) * 512;
   }
   if (!entries.length) return void 0;
@@ -24347,8 +24347,8 @@ var controlEntry = (entries) => entries.find((e) => e.name.replace(/^\.\//, "") 
 var largest = 64 << 20;
 var fieldOf = (stanza, name5) => new RegExp(`^${name5}: *(.*)$`, "mi").exec(stanza)?.[1]?.trim();
 var isOf = (stanza, name5) => debFile(fieldOf(stanza, "Package") ?? "", fieldOf(stanza, "Version") ?? "", fieldOf(stanza, "Architecture") ?? "") === name5;
-var tidy = (text3) => {
-  const stanza = `${text3.replaceAll("\r", "").trim()}
+var tidy = (text4) => {
+  const stanza = `${text4.replaceAll("\r", "").trim()}
 `;
   return /^\s*$/m.test(stanza.trimEnd()) || stanza.includes("\0") ? void 0 : stanza;
 };
@@ -24403,8 +24403,8 @@ async function repackDeb(file2, from, to, seconds) {
   const entries = tar && readTar2(tar, 0)?.entries;
   const control = entries && controlEntry(entries);
   if (!control || fieldOf(control.content.toString("utf8"), "Version") !== from) return void 0;
-  const text3 = control.content.toString("utf8").replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
-  const changed = writeTar(entries, /* @__PURE__ */ new Map([[control.name, Buffer.from(text3)]]));
+  const text4 = control.content.toString("utf8").replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
+  const changed = writeTar(entries, /* @__PURE__ */ new Map([[control.name, Buffer.from(text4)]]));
   return joinDeb({ ...parts, controlName: "control.tar.gz", control: (0, import_node_zlib4.gzipSync)(changed) }, seconds);
 }
 
@@ -24424,8 +24424,8 @@ Size: ${file2.size}
 SHA256: ${file2.sha256}
 `;
 }
-function readPackages2(text3) {
-  return text3.split("\n\n").filter((t) => t.trim()).flatMap((t) => {
+function readPackages2(text4) {
+  return text4.split("\n\n").filter((t) => t.trim()).flatMap((t) => {
     const entry = `${t.trim()}
 `;
     const tail = /\nFilename: (\S+)\nSize: (\d+)\nSHA256: ([0-9a-f]{64})\n/.exec(entry);
@@ -24457,21 +24457,21 @@ ${sums("sha512")}` : ""}`
   ].join("\n");
 }
 var rfc822 = (milliseconds) => new Date(milliseconds).toUTCString().replace("GMT", "UTC");
-function readRelease(text3) {
+function readRelease(text4) {
   const date2 = (name5) => {
-    const value2 = Date.parse(fieldOf(text3, name5) ?? "");
+    const value2 = Date.parse(fieldOf(text4, name5) ?? "");
     return Number.isNaN(value2) ? void 0 : value2;
   };
-  const sums = /^SHA256:\n((?: .*\n)*)/m.exec(text3)?.[1] ?? "";
+  const sums = /^SHA256:\n((?: .*\n)*)/m.exec(text4)?.[1] ?? "";
   return {
-    state: /^[0-9a-f]{64}$/.exec(fieldOf(text3, "Slipway-State") ?? "")?.[0],
+    state: /^[0-9a-f]{64}$/.exec(fieldOf(text4, "Slipway-State") ?? "")?.[0],
     date: date2("Date"),
     validUntil: date2("Valid-Until"),
-    signedBy: (fieldOf(text3, "Signed-By") ?? "").split(",").filter((f) => /^[0-9A-F]+$/.test(f)),
+    signedBy: (fieldOf(text4, "Signed-By") ?? "").split(",").filter((f) => /^[0-9A-F]+$/.test(f)),
     files: new Map(
       [...sums.matchAll(/^ ([0-9a-f]{64}) +(\d+) (\S+)$/gm)].map((m) => [m[3], { sha256: m[1], size: Number(m[2]) }])
     ),
-    whole: text3.trimEnd().endsWith("-----END PGP SIGNATURE-----")
+    whole: text4.trimEnd().endsWith("-----END PGP SIGNATURE-----")
   };
 }
 async function packedIndex(path2, data, xz2) {
@@ -24519,8 +24519,8 @@ async function knownEntries(store2, suites, former) {
     for (const [suite2, index] of Object.entries(state?.indices ?? {})) {
       if (!Object.hasOwn(suites, suite2) || read.has(index.sha256)) continue;
       read.add(index.sha256);
-      const text3 = await store2.readText(index);
-      for (const entry of readPackages2(text3 ?? "")) known2.set(entry.sha256, entry.text);
+      const text4 = await store2.readText(index);
+      for (const entry of readPackages2(text4 ?? "")) known2.set(entry.sha256, entry.text);
     }
   }
   return known2;
@@ -24543,9 +24543,9 @@ var canonical = (value2) => JSON.stringify(
   (_key, v) => typeof v === "object" && v !== null && !Array.isArray(v) ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => compare(a, b))) : v
 );
 async function writeState(store2, state) {
-  const text3 = canonical(state);
-  const id = sha256(text3);
-  await store2.putBlob(stateFile(id), (0, import_node_zlib6.gzipSync)(text3, { level: 1 }));
+  const text4 = canonical(state);
+  const id = sha256(text4);
+  await store2.putBlob(stateFile(id), (0, import_node_zlib6.gzipSync)(text4, { level: 1 }));
   return id;
 }
 async function readState(store2, id) {
@@ -24553,8 +24553,8 @@ async function readState(store2, id) {
   const data = await store2.getBlob(stateFile(id));
   if (!data) return void 0;
   try {
-    const text3 = (0, import_node_zlib6.gunzipSync)(data, { maxOutputLength: 1 << 30 });
-    return sha256(text3) === id ? JSON.parse(text3.toString("utf8")) : void 0;
+    const text4 = (0, import_node_zlib6.gunzipSync)(data, { maxOutputLength: 1 << 30 });
+    return sha256(text4) === id ? JSON.parse(text4.toString("utf8")) : void 0;
   } catch {
     return void 0;
   }
@@ -24633,12 +24633,12 @@ async function indexFiles(store2, state) {
   const pool = /* @__PURE__ */ new Map();
   const faults2 = [];
   const parts = await parallel(Object.keys(state.indices).sort(), 4, async (key) => {
-    const text3 = await store2.readText(state.indices[key]);
-    if (text3 === void 0)
+    const text4 = await store2.readText(state.indices[key]);
+    if (text4 === void 0)
       faults2.push(error("store-damaged", `the store lost the index of ${key}`, { hint: "publish again" }));
     const architecture2 = key.slice(key.lastIndexOf("/") + 1);
-    const files = await packedIndex(`main/binary-${architecture2}/Packages`, Buffer.from(text3 ?? ""), xz);
-    for (const { filename, sha256: digest3, size } of readPackages2(text3 ?? ""))
+    const files = await packedIndex(`main/binary-${architecture2}/Packages`, Buffer.from(text4 ?? ""), xz);
+    for (const { filename, sha256: digest3, size } of readPackages2(text4 ?? ""))
       pool.set(filename, { filename, sha256: digest3, size });
     return { key, architecture: architecture2, files };
   });
@@ -25006,11 +25006,11 @@ init_diagnostics();
 var day = 864e5;
 var notice = 60 * day;
 async function keyHealth(publicKey, now) {
-  const shown3 = await run("gpg", ["--batch", "--no-tty", "--no-options", "--with-colons", "--show-keys"], {
+  const shown4 = await run("gpg", ["--batch", "--no-tty", "--no-options", "--with-colons", "--show-keys"], {
     input: publicKey
   });
-  if (shown3.code !== 0) return [error("signing-key", `gpg can't read the public key: ${shown3.stderr.trim()}`)];
-  return keysIn(shown3.stdout).flatMap((key) => judgeKey(key, now));
+  if (shown4.code !== 0) return [error("signing-key", `gpg can't read the public key: ${shown4.stderr.trim()}`)];
+  return keysIn(shown4.stdout).flatMap((key) => judgeKey(key, now));
 }
 function keysIn(colons) {
   const keys = [];
@@ -25041,17 +25041,17 @@ function keysIn(colons) {
 }
 var weakness = (algorithm, bits2) => algorithm === 17 ? "DSA" : [1, 2, 3].includes(algorithm) && bits2 < 2048 ? `RSA of ${bits2} bits` : void 0;
 function judgeKey({ fingerprint, ends, weak }, now) {
-  const told4 = [];
+  const told5 = [];
   const short3 = fingerprint.slice(-16);
   const date2 = (at2) => new Date(at2).toISOString().slice(0, 10);
   if (ends !== void 0 && ends <= now)
-    told4.push(
+    told5.push(
       error("key-expired", `the signing key ${short3} expired on ${date2(ends)}`, {
         hint: "extend it (gpg --quick-set-expire), or sign with another; nothing is published with it"
       })
     );
   else if (ends !== void 0 && ends - now < notice)
-    told4.push(
+    told5.push(
       warning(
         "key-expiring",
         `the signing key ${short3} expires on ${date2(ends)}, in ${Math.floor((ends - now) / day)} days`,
@@ -25059,12 +25059,12 @@ function judgeKey({ fingerprint, ends, weak }, now) {
       )
     );
   if (weak !== void 0)
-    told4.push(
+    told5.push(
       warning("key-weak", `the signing key ${short3} is ${weak}: newer releases of apt refuse what it signs`, {
         hint: "sign with an rsa4096 or ed25519 key beside it"
       })
     );
-  return told4;
+  return told5;
 }
 
 // ts-src/publish/signing.ts
@@ -25115,15 +25115,15 @@ async function watchedRoom() {
   return { home, run, close: held.end };
 }
 function holder(command, args) {
-  return new Promise((resolve16) => {
+  return new Promise((resolve17) => {
     const child = (0, import_node_child_process4.spawn)(command, args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
     const ended = new Promise((done) => child.once("close", () => done()));
-    child.once("error", () => resolve16(void 0));
-    child.once("exit", () => resolve16(void 0));
+    child.once("error", () => resolve17(void 0));
+    child.once("exit", () => resolve17(void 0));
     child.stdin.on("error", () => void 0);
     child.stdout.once(
       "data",
-      (said) => resolve16({
+      (said) => resolve17({
         said: said.toString().trim(),
         end: async () => {
           child.stdin.end();
@@ -25248,26 +25248,26 @@ async function signerOf(at2, keys) {
   return good({
     fingerprints,
     publicKey: exported.stdout,
-    async sign(text3, form) {
+    async sign(text4, form) {
       const how = form === "clearsign" ? ["--clearsign"] : ["--armor", "--detach-sign"];
-      const signed = await gpg(at2, ["--digest-algo", "SHA512", ...by, ...how], { input: text3 });
+      const signed = await gpg(at2, ["--digest-algo", "SHA512", ...by, ...how], { input: text4 });
       return signed.code === 0 && signed.stdout ? good(signed.stdout) : failed("sign", signed);
     },
     run: (command, args, options5 = {}) => at2.run(command, args, { ...options5, env: { ...process.env, ...options5.env, GNUPGHOME: at2.home } })
   });
 }
 async function commandSigner({ command, publicKey }) {
-  const text3 = exists(publicKey) ? (0, import_node_fs30.readFileSync)(publicKey, "utf8") : "";
-  const shown3 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
-  const fingerprints = fingerprintsIn(shown3.stdout);
-  if (!fingerprints.length || !isWholeKey(text3))
+  const text4 = exists(publicKey) ? (0, import_node_fs30.readFileSync)(publicKey, "utf8") : "";
+  const shown4 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
+  const fingerprints = fingerprintsIn(shown4.stdout);
+  if (!fingerprints.length || !isWholeKey(text4))
     return bad(
       error("signing-key", "the public key of the signing command is no armored OpenPGP key", { file: publicKey })
     );
   const [program, ...args] = command;
   return good({
     fingerprints,
-    publicKey: text3,
+    publicKey: text4,
     async sign(message, form) {
       const signed = await run(program, [...args, form], { input: message });
       const begin = form === "clearsign" ? "-----BEGIN PGP SIGNED MESSAGE-----" : "-----BEGIN PGP SIGNATURE-----";
@@ -25282,7 +25282,7 @@ async function commandSigner({ command, publicKey }) {
     run: () => Promise.resolve({ code: 127, signal: null, stdout: "", stderr: "a signing command has no key to lend" })
   });
 }
-var isWholeKey = (text3) => text3?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
+var isWholeKey = (text4) => text4?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
 var keyOf = (named3, state, organization) => named3 === void 0 ? { kind: "made", home: (0, import_node_path32.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
   home: process.env.GNUPGHOME ?? (0, import_node_path32.join)(process.env.HOME ?? "/root", ".gnupg"),
@@ -25306,7 +25306,7 @@ function renderTable(head, rows) {
 `
   ).join("");
 }
-var someOf = (names2, most4, count2 = names2.length) => count2 > most4 + 1 ? `${names2.slice(0, most4).join(", ")} and ${count2 - most4} more` : names2.join(", ");
+var someOf = (names2, most5, count2 = names2.length) => count2 > most5 + 1 ? `${names2.slice(0, most5).join(", ")} and ${count2 - most5} more` : names2.join(", ");
 
 // ts-src/publish/selection.ts
 init_diagnostics();
@@ -25796,7 +25796,7 @@ var readiness = (needs) => ({
 
 // ts-src/engine/interface-digests.ts
 init_digest();
-var digest2 = (text3) => sha256(text3).slice(0, 32);
+var digest2 = (text4) => sha256(text4).slice(0, 32);
 var InterfaceDigests = class {
   constructor({ runtimeDependencies: runs, runtimeCycles: together2 }, interfaceOf2, full) {
     this.interfaceOf = interfaceOf2;
@@ -25825,12 +25825,12 @@ var InterfaceDigests = class {
     const members2 = this.together.get(n) ?? [n];
     if (mode === "api" && members2.some((m) => this.interfaceOf(m).offers))
       return this.keep(members2, mode, this.of(n, "code"));
-    const below = new Set(members2.flatMap((m) => this.runs[m]).filter((d) => !members2.includes(d)));
+    const below2 = new Set(members2.flatMap((m) => this.runs[m]).filter((d) => !members2.includes(d)));
     return this.keep(
       members2,
       mode,
       digest2(
-        `${mode} ${members2.map((m) => this.interfaceOf(m)[mode]).sort().join(" ")} / ${[...below].map((d) => this.of(d, mode)).sort().join(" ")}`
+        `${mode} ${members2.map((m) => this.interfaceOf(m)[mode]).sort().join(" ")} / ${[...below2].map((d) => this.of(d, mode)).sort().join(" ")}`
       )
     );
   }
@@ -26069,7 +26069,7 @@ var Scheduler = class {
     this.options = options5;
     this.graphs = graphs;
     this.runner = new TaskRunner(options5, {
-      note: (text3) => options5.progress.note(text3),
+      note: (text4) => options5.progress.note(text4),
       restored: (graph2, n, record2) => {
         this.setRecord(graph2, n, record2);
         Object.assign(graph2.results[n], { state: "built", reason: "the store had lost it" });
@@ -26102,9 +26102,9 @@ var Scheduler = class {
         if (t?.state === "waiting" && this.waits.get(graph2).pending[task] === 0) this.resolve(graph2, task);
       });
     }
-    await new Promise((resolve16) => {
+    await new Promise((resolve17) => {
       this.wake = () => {
-        if (!this.resolving) resolve16();
+        if (!this.resolving) resolve17();
       };
       this.wake();
     });
@@ -26119,10 +26119,10 @@ var Scheduler = class {
   }
   /** Does all that is left, those on the longest remaining path first. */
   async run() {
-    const finished = new Promise((resolve16) => {
+    const finished = new Promise((resolve17) => {
       this.wake = () => {
         while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
-        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve16();
+        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve17();
       };
     });
     this.options.signal.addEventListener("abort", () => {
@@ -26342,8 +26342,8 @@ function missingPackages(scope, resolver, names2) {
   return [...found2.values()].sort((a, b) => compare(a.name, b.name));
 }
 function originOf(p, name5, resolver) {
-  const number4 = resolver.evaluated.number.get(p.name);
-  for (const need of number4 === void 0 ? [] : resolver.evaluated.needs(number4)) {
+  const number5 = resolver.evaluated.number.get(p.name);
+  for (const need of number5 === void 0 ? [] : resolver.evaluated.needs(number5)) {
     const r = resolver.resolve(need);
     if (r.from !== "system" || r.key === void 0 || !r.packages.includes(name5)) continue;
     const rule = resolver.rosdepRule(r.key);
@@ -26412,8 +26412,8 @@ var archiveCheck = (planned) => (scope, target, names2) => {
 function told3(m, scope, target, workspace) {
   const users = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text3 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path38.resolve)(workspace.root, m.file));
-  const line = text3 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text3, m.key);
+  const text4 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path38.resolve)(workspace.root, m.file));
+  const line = text4 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text4, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
     `the archive of ${target.os} ${target.release} (${target.architecture}) has no package '${m.name}', ${from}: ${users} (${scope.distribution})`,
@@ -26445,7 +26445,7 @@ init_diagnostics();
 init_files();
 
 // ts-src/render/lock.ts
-var q = (text3) => JSON.stringify(text3);
+var q = (text4) => JSON.stringify(text4);
 var sorted2 = (map) => Object.entries(map).sort(([a], [b]) => a < b ? -1 : 1);
 function renderLock(lock2) {
   const lines = [`schema: ${lock2.schema}`, `stamp: "${lock2.stamp}"`, "distributions:"];
@@ -26472,7 +26472,7 @@ function renderLock(lock2) {
 }
 
 // ts-src/render/markup.ts
-var escapeMarkup = (text3) => text3.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+var escapeMarkup = (text4) => text4.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
 // ts-src/render/junit.ts
 function renderJunit(name5, cases) {
@@ -26500,7 +26500,7 @@ ${escapeMarkup(c.message)}</system-out>`] : c.result === "failed" && c.output ? 
   return `${lines.join("\n")}
 `;
 }
-var firstLine = (text3) => text3.trim().split("\n")[0].slice(0, 200);
+var firstLine = (text4) => text4.trim().split("\n")[0].slice(0, 200);
 function packageCases(results, tail) {
   return results.map((t) => ({
     suite: t.name,
@@ -26614,21 +26614,21 @@ function layOut(tasks) {
 function renderNeeds(tasks) {
   const builds = tasks.filter((t) => t.kind === "build");
   const { boxes, width: width4, height } = layOut(builds);
-  const below = /* @__PURE__ */ new Map();
+  const below2 = /* @__PURE__ */ new Map();
   for (const t of builds) {
     const all = /* @__PURE__ */ new Set();
     for (const n of t.needs) {
       all.add(n);
-      for (const d of below.get(n) ?? []) all.add(d);
+      for (const d of below2.get(n) ?? []) all.add(d);
     }
-    below.set(t.name, all);
+    below2.set(t.name, all);
   }
   const edges = [];
   const nodes = [];
   for (const { task, x, y, width: wide } of boxes.values()) {
     for (const n of task.needs) {
       const from = boxes.get(n);
-      const indirect = task.needs.some((m) => m !== n && below.get(m)?.has(n) && !below.get(n)?.has(m));
+      const indirect = task.needs.some((m) => m !== n && below2.get(m)?.has(n) && !below2.get(n)?.has(m));
       if (!from || indirect) continue;
       const [x1, y1, y2] = [from.x + from.width, from.y + 10, y + 10];
       edges.push(
@@ -26689,7 +26689,7 @@ function renderReport(report2) {
       const count2 = tasks.filter((t) => t.state === state).length;
       return count2 ? [{ state, count: String(count2) }] : [];
     }),
-    notes: report2.notes.map((text3) => ({ text: escapeMarkup(text3) })),
+    notes: report2.notes.map((text4) => ({ text: escapeMarkup(text4) })),
     pictures: pictures.map(({ name: name5, file: file2 }) => ({ name: escapeMarkup(name5), file: escapeMarkup(file2) })),
     failures: tasks.filter((t) => t.state === "failed").map((t) => ({
       id: escapeMarkup(t.kind === "test" ? `tests of ${t.id}` : t.id),
@@ -26731,7 +26731,7 @@ async function writeOutputs(o) {
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
   const [stamp, begun, finished] = [plan2.stamp, o.begun, Date.now()];
   const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
-  for (const [name5, text3] of Object.entries(files)) writeWhole((0, import_node_path39.join)(output, name5), text3);
+  for (const [name5, text4] of Object.entries(files)) writeWhole((0, import_node_path39.join)(output, name5), text4);
   return writeJunit(runs, o.store, output);
 }
 function reportTasks(runs, output) {
@@ -26759,14 +26759,14 @@ async function writeJunit(runs, store2, output) {
   for (const graph2 of runs) {
     for (const record2 of graph2.tests) {
       if (!record2?.junit) continue;
-      const text3 = await store2.readText(record2.junit);
-      if (text3 === void 0)
+      const text4 = await store2.readText(record2.junit);
+      if (text4 === void 0)
         lost3.push(
           warning("results-lost", `the store lost the test results of '${record2.package}' on ${graph2.id}`, {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path39.join)(output, "junit", graph2.id, `${record2.package}.xml`), text3, { sync: false });
+      else writeWhole((0, import_node_path39.join)(output, "junit", graph2.id, `${record2.package}.xml`), text4, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
@@ -26798,7 +26798,7 @@ ${fault3}`];
     notes,
     tasks: []
   });
-  for (const [name5, text3] of Object.entries(files)) writeWhole((0, import_node_path39.join)(output, name5), text3);
+  for (const [name5, text4] of Object.entries(files)) writeWhole((0, import_node_path39.join)(output, name5), text4);
   writeWhole((0, import_node_path39.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault3);
@@ -26864,17 +26864,17 @@ function verdictOf(history) {
 
 // ts-src/cli/progress.ts
 function makeProgress(tasks, live, verbose, expected, workers, now) {
-  const write = (text3) => void process.stderr.write(text3);
+  const write = (text4) => void process.stderr.write(text4);
   const running2 = /* @__PURE__ */ new Map();
   let done = 0;
-  let shown3 = 0;
+  let shown4 = 0;
   const total = tasks.length;
   let left = tasks.reduce((sum, t) => sum + expected(t), 0);
   let note = "";
   const begun = now();
   const clear = () => {
-    if (shown3) write(`\x1B[${shown3}A\x1B[J`);
-    shown3 = 0;
+    if (shown4) write(`\x1B[${shown4}A\x1B[J`);
+    shown4 = 0;
   };
   const draw = () => {
     clear();
@@ -26890,7 +26890,7 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
     );
     for (const l of lines) write(`${l.slice(0, width4 - 1)}
 `);
-    shown3 = lines.length;
+    shown4 = lines.length;
   };
   const timer = live ? setInterval(draw, 500) : void 0;
   timer?.unref();
@@ -26909,11 +26909,11 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
       if (t.state !== "cached" || verbose) write(renderEvent(t, done, total));
       if (live) draw();
     },
-    note(text3) {
+    note(text4) {
       if (live) {
-        note = text3;
+        note = text4;
         draw();
-      } else write(`${text3}
+      } else write(`${text4}
 `);
     },
     close() {
@@ -27027,9 +27027,9 @@ function contentDifference(a, b) {
 }
 function firstDifference(a, b) {
   const end2 = Math.min(a.length, b.length);
-  const block2 = 1 << 16;
+  const block3 = 1 << 16;
   let at2 = 0;
-  while (at2 + block2 <= end2 && a.subarray(at2, at2 + block2).equals(b.subarray(at2, at2 + block2))) at2 += block2;
+  while (at2 + block3 <= end2 && a.subarray(at2, at2 + block3).equals(b.subarray(at2, at2 + block3))) at2 += block3;
   while (at2 < end2 && a[at2] === b[at2]) at2++;
   return at2;
 }
@@ -27060,22 +27060,22 @@ init_digest();
 async function checkReproducible(session2, options5) {
   const all = session2.graphs.flatMap(
     (graph2) => graph2.scope.packages.flatMap(
-      (_, number4) => graph2.records[number4] && options5.chosen(graph2, number4) ? [{ graph: graph2, number: number4 }] : []
+      (_, number5) => graph2.records[number5] && options5.chosen(graph2, number5) ? [{ graph: graph2, number: number5 }] : []
     )
   );
-  const rank = ({ graph: graph2, number: number4 }) => sha256(`${options5.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number4).name}`);
+  const rank = ({ graph: graph2, number: number5 }) => sha256(`${options5.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number5).name}`);
   const chosen = options5.sample === void 0 ? all : all.map((task) => ({ task, rank: rank(task) })).sort((a, b) => compare(a.rank, b.rank)).slice(0, options5.sample).map(({ task }) => task);
   const found2 = [];
-  await parallel(chosen, options5.workers, async ({ graph: graph2, number: number4 }) => {
+  await parallel(chosen, options5.workers, async ({ graph: graph2, number: number5 }) => {
     if (options5.signal.aborted) return;
-    options5.started(`${graph2.id}/${packageOf(graph2, number4).name}`);
-    found2.push(await checkOne(session2, options5, graph2, number4));
+    options5.started(`${graph2.id}/${packageOf(graph2, number5).name}`);
+    found2.push(await checkOne(session2, options5, graph2, number5));
   });
   return found2.sort((a, b) => compare(`${a.id}/${a.name}`, `${b.id}/${b.name}`));
 }
-async function checkOne(session2, options5, graph2, number4) {
-  const p = packageOf(graph2, number4);
-  const record2 = graph2.records[number4];
+async function checkOne(session2, options5, graph2, number5) {
+  const p = packageOf(graph2, number5);
+  const record2 = graph2.records[number5];
   const repair = new StoreRepair({
     ...session2,
     state: session2.input.state,
@@ -27085,13 +27085,13 @@ async function checkOne(session2, options5, graph2, number4) {
   });
   const log = (0, import_node_path41.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
-    const resolved = await session2.taskKeys.resolveKey(graph2, number4);
+    const resolved = await session2.taskKeys.resolveKey(graph2, number5);
     if (typeof resolved === "string") return failed2(resolved);
     const stamp = stampIn(record2.version);
     if (stamp === void 0) return failed2(`its version ${record2.version} has no stamp`);
     const again = await session2.builder.repeat({
       graph: graph2,
-      number: number4,
+      number: number5,
       package: p,
       resolved,
       work: work2,
@@ -27205,7 +27205,7 @@ async function checkBuilds(session2, options5) {
   const builds = await checkReproducible(session2, {
     ...options5,
     stamp: session2.input.plan.stamp,
-    chosen: (graph2, number4) => "named" in graph2.scope.packages[number4].why,
+    chosen: (graph2, number5) => "named" in graph2.scope.packages[number5].why,
     started: (name5) => writeMessage(`building ${name5} once more
 `)
   });
@@ -27255,7 +27255,7 @@ function merged(now, known2) {
 }
 
 // ts-src/engine/session.ts
-var import_node_path56 = require("node:path");
+var import_node_path60 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -27300,7 +27300,7 @@ async function makeBaseArchive(base) {
     ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
   });
   const plain2 = process.getuid?.() !== 0;
-  const input = (text3) => text3 === void 0 ? {} : { input: text3 };
+  const input = (text4) => text4 === void 0 ? {} : { input: text4 };
   if (plain2 || !await canConfine()) {
     const command2 = mmdebstrapCommand(
       platform2,
@@ -27768,9 +27768,9 @@ var AptResolver = class {
   /** What apt would install for these names, sorted; the text of its complaint where it can't. */
   async resolve(names2) {
     if (!names2.length) return noPackages;
-    const text3 = names2.join(" ");
-    if (!this.resolved.has(text3)) await this.asked(text3);
-    return this.refused.get(text3) ?? this.handle(text3, this.resolved.get(text3));
+    const text4 = names2.join(" ");
+    if (!this.resolved.has(text4)) await this.asked(text4);
+    return this.refused.get(text4) ?? this.handle(text4, this.resolved.get(text4));
   }
   asked(names2) {
     return new Promise((done, failed4) => {
@@ -28031,6 +28031,10 @@ var AptResolver = class {
   }
 };
 
+// ts-src/engine/build/package-builder.ts
+var import_node_fs52 = require("node:fs");
+var import_node_path58 = require("node:path");
+
 // ts-src/sandbox/package-layers.ts
 var import_node_fs42 = require("node:fs");
 var import_node_path47 = require("node:path");
@@ -28070,7 +28074,7 @@ var Packages = class {
       (0, import_node_fs42.writeFileSync)((0, import_node_path47.join)(info, `${name5}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text3] of members2) (0, import_node_fs42.writeFileSync)((0, import_node_path47.join)(info, `${name5}.${member}`), text3, { flag: "wx" });
+      for (const [member, text4] of members2) (0, import_node_fs42.writeFileSync)((0, import_node_path47.join)(info, `${name5}.${member}`), text4, { flag: "wx" });
       const unpacked2 = {
         package: name5,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -28146,44 +28150,11 @@ function clashOf(packages) {
   return void 0;
 }
 
-// ts-src/engine/build/abi.ts
-init_diagnostics();
-init_digest();
-async function linkedPackages(build2, substvars) {
-  const text3 = (await readLeft(build2, substvars, 1 << 20))?.toString("utf8") ?? "";
-  return (/^slipway:Depends=(.*)$/m.exec(text3)?.[1] ?? "").split(", ");
-}
-function abiOf(graph2, n, api, linked) {
-  const p = graph2.scope.packages[n];
-  const roots = graph2.closures.root(n);
-  const root = new Set(roots);
-  const declared = graph2.closures.run(n).filter((d) => root.has(d));
-  const byAbi = new Map(roots.map((d) => [graph2.records[d].abi, graph2.records[d]]));
-  const covered = /* @__PURE__ */ new Set();
-  const cover = (record2) => record2.requires.forEach((abi2) => {
-    if (covered.has(abi2)) return;
-    covered.add(abi2);
-    const next2 = byAbi.get(abi2);
-    if (next2) cover(next2);
-  });
-  const direct = p.run.flatMap((name6) => graph2.closures.index.get(name6) ?? []).filter((d) => root.has(d));
-  for (const d of direct) cover(graph2.records[d]);
-  const requires = new Set(direct.map((d) => graph2.records[d].abi));
-  for (const d of declared) if (!covered.has(graph2.records[d].abi)) requires.add(graph2.records[d].abi);
-  const name5 = abiName(p.debian, sha256(JSON.stringify([api, [...requires].sort(compare)])));
-  for (const d of roots) {
-    const { abi: abi2 } = graph2.records[d];
-    if (linked.includes(graph2.scope.packages[d].debian) && !covered.has(abi2)) requires.add(abi2);
-  }
-  return { name: name5, requires: [...requires].sort(compare) };
-}
-
 // ts-src/engine/build/environment.ts
 var import_node_fs46 = require("node:fs");
 var import_node_path51 = require("node:path");
 
 // ts-src/engine/build/packages.ts
-var largest2 = 8 * 2 ** 30;
 var prefixOf = (graph2) => graph2.scope.prefix.replace(/^\//, "");
 var ownPackage = (graph2, n) => ({
   deb: graph2.records[n].debs[0],
@@ -28198,29 +28169,6 @@ var plannedPolicy = (graph2, planned) => ({
   replaces: planned.replaces,
   prefix: prefixOf(graph2)
 });
-async function plannedFiles(folder, planned) {
-  const main2 = debFile(planned.debian, planned.version, planned.architecture);
-  const symbols = debFile(`${planned.debian}-dbgsym`, planned.version, planned.architecture);
-  const expected = [main2, symbols, symbols.replace(/\.deb$/, ".ddeb")];
-  const there = (await listLeft(folder, "")).map((e) => e.name).filter((name5) => /\.d?deb$/.test(name5));
-  const foreign = there.find((name5) => !expected.includes(name5));
-  if (foreign !== void 0) throw new PackageFileError(`it left ${shownName(foreign)}, which was not planned`);
-  if (!there.includes(main2)) throw new PackageFileError(`it made no ${main2}`);
-  const files = [];
-  for (const name5 of expected) if (there.includes(name5)) files.push(await checkLeft(folder, name5, largest2));
-  return files;
-}
-async function checkSymbols(file2, planned) {
-  await readPackageFile(file2, {
-    package: `${planned.debian}-dbgsym`,
-    version: planned.version,
-    architecture: planned.architecture,
-    provides: [],
-    conflicts: [],
-    replaces: [],
-    debug: true
-  });
-}
 
 // ts-src/engine/build/other-conditions.ts
 var import_node_fs43 = require("node:fs");
@@ -28337,11 +28285,11 @@ async function prepareEnvironment(options5, packages, request, roots) {
   const source = (0, import_node_path51.join)(build2, p.name);
   const fault3 = await bringSource(options5.state, options5.store, p, source) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source, build2);
   if (request.repeat) writeVariation(build2);
-  return fault3 === void 0 ? made({ source, build: build2, system, layers: layers.value, own: own3 }) : failed2(fault3);
+  return fault3 === void 0 ? made({ source, build: build2, recipe: (0, import_node_path51.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
 }
 var oldReleases = ["focal", "bionic", "buster", "bullseye"];
-function enterEnvironment(options5, request, environment3, { steps, env, network: network2, signal }) {
-  const { graph: graph2, package: p } = request;
+function enterEnvironment(options5, request, environment3, { script, steps, folder, binds, env, network: network2, signal }) {
+  const { graph: graph2 } = request;
   const old = oldReleases.includes(graph2.target.release);
   return options5.driver.enter({
     root: { layers: [environment3.own, ...environment3.layers] },
@@ -28350,7 +28298,7 @@ function enterEnvironment(options5, request, environment3, { steps, env, network
     work: (0, import_node_path51.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
-    binds: [{ from: environment3.build, to: "/build" }],
+    binds: [...binds, { from: environment3.recipe, to: "/slipway", readOnly: true }],
     env: {
       SLIPWAY_JOBS: String(request.repeat ? otherJobs(options5.jobs) : options5.jobs),
       SLIPWAY_COMPRESSION: old ? "xz" : "zstd",
@@ -28360,9 +28308,10 @@ function enterEnvironment(options5, request, environment3, { steps, env, network
     command: [
       "sh",
       "-ec",
-      `${request.repeat ? otherConditions : ""}cd "$1"; shift; for step; do echo "== $step"; sh -e debian/slipway.sh "$step"; done`,
+      `${request.repeat && script === "slipway.sh" ? otherConditions : ""}cd "$1"; script=$2; shift 2; for step; do echo "== $step"; sh -e "/slipway/$script" "$step"; done`,
       "sh",
-      `/build/${p.name}`,
+      folder,
+      script,
       ...steps
     ]
   });
@@ -28421,22 +28370,510 @@ var FileOwners = class {
     );
     for (const { record: record2 } of missing) listed.add(record2.key);
     await this.store.many(missing, async ({ record: record2, name: name5 }) => {
-      const text3 = await this.store.readText(record2.files);
-      if (text3 !== void 0) for (const file2 of JSON.parse(text3)) graph2.owners.set(file2, name5);
+      const text4 = await this.store.readText(record2.files);
+      if (text4 !== void 0) for (const file2 of JSON.parse(text4)) graph2.owners.set(file2, name5);
     });
   }
 };
 
-// ts-src/engine/build/packaging.ts
+// ts-src/engine/build/pack.ts
+var import_node_fs50 = require("node:fs");
+var import_node_path55 = require("node:path");
+
+// ts-src/io/ar.ts
 var import_node_fs47 = require("node:fs");
+var import_node_stream = require("node:stream");
+var import_promises4 = require("node:stream/promises");
+var magic2 = "!<arch>\n";
+function arMembers(file2) {
+  const handle = (0, import_node_fs47.openSync)(file2, import_node_fs47.constants.O_RDONLY | import_node_fs47.constants.O_NOFOLLOW | import_node_fs47.constants.O_NONBLOCK);
+  try {
+    const stat = (0, import_node_fs47.fstatSync)(handle);
+    if (!stat.isFile()) return void 0;
+    const read = (at2, length) => {
+      const bytes = Buffer.alloc(length);
+      return bytes.toString("latin1", 0, (0, import_node_fs47.readSync)(handle, bytes, 0, length, at2));
+    };
+    if (read(0, magic2.length) !== magic2) return void 0;
+    const members2 = [];
+    for (let at2 = magic2.length; at2 < stat.size && members2.length < 10; ) {
+      const [, name5, size] = /^([^/ ]+)\/? *\d* *\d* *\d* *[0-7]* *(\d{1,10}) *`\n$/.exec(read(at2, 60)) ?? [];
+      if (name5 === void 0 || at2 + 60 + Number(size) > stat.size) return void 0;
+      members2.push({ name: name5, at: at2 + 60, size: Number(size) });
+      at2 += 60 + Number(size) + Number(size) % 2;
+    }
+    return members2;
+  } finally {
+    (0, import_node_fs47.closeSync)(handle);
+  }
+}
+function readMember(file2, { at: at2, size }) {
+  const handle = (0, import_node_fs47.openSync)(file2, import_node_fs47.constants.O_RDONLY | import_node_fs47.constants.O_NOFOLLOW | import_node_fs47.constants.O_NONBLOCK);
+  try {
+    const bytes = Buffer.alloc(size);
+    return bytes.subarray(0, (0, import_node_fs47.readSync)(handle, bytes, 0, size, at2));
+  } finally {
+    (0, import_node_fs47.closeSync)(handle);
+  }
+}
+async function writeAr(file2, parts, seconds) {
+  async function* bytes() {
+    yield Buffer.from(magic2);
+    for (const part of parts) {
+      const size = "data" in part ? part.data.length : part.member.size;
+      const fields = [part.name.padEnd(16), String(seconds).padEnd(12), "0     ", "0     ", "100644  "];
+      yield Buffer.from(`${fields.join("")}${String(size).padEnd(10)}\`
+`);
+      if ("data" in part) yield part.data;
+      else if (size) {
+        const { at: at2 } = part.member;
+        yield* (0, import_node_fs47.createReadStream)(part.from, { start: at2, end: at2 + size - 1 });
+      }
+      if (size % 2) yield Buffer.from("\n");
+    }
+  }
+  await (0, import_promises4.pipeline)(import_node_stream.Readable.from(bytes()), (0, import_node_fs47.createWriteStream)(file2, { flags: "wx" }));
+}
+
+// ts-src/io/tar.ts
+var block2 = 512;
+var longest2 = 64 << 10;
+var largest2 = 16 << 20;
+var types2 = {
+  "0": "file",
+  "\0": "file",
+  "1": "hard link",
+  "2": "link",
+  "3": "device",
+  "4": "device",
+  "5": "directory",
+  "6": "FIFO"
+};
+var TarFault = class extends Error {
+};
+var TarReader = class {
+  constructor(entry, content) {
+    this.entry = entry;
+    this.content = content;
+  }
+  rest = Buffer.alloc(0);
+  skip = 0;
+  collecting;
+  longName;
+  longTarget;
+  ended = false;
+  push(chunk) {
+    this.rest = this.rest.length ? Buffer.concat([this.rest, chunk]) : chunk;
+    for (; ; ) {
+      if (this.collecting || this.skip) {
+        if (!this.rest.length) return;
+        this.consume();
+      } else if (this.rest.length >= block2 && !this.ended) {
+        const header = this.rest.subarray(0, block2);
+        this.rest = this.rest.subarray(block2);
+        this.header(header);
+      } else return;
+    }
+  }
+  /** To be called once all was pushed. */
+  end() {
+    if (!this.ended || this.collecting || this.skip) throw new TarFault("the archive ends in the middle");
+  }
+  consume() {
+    const { collecting } = this;
+    if (collecting) {
+      const part = this.rest.subarray(0, collecting.left);
+      collecting.parts.push(part);
+      collecting.left -= part.length;
+      this.rest = this.rest.subarray(part.length);
+      if (collecting.left) return;
+      this.collecting = void 0;
+      collecting.done(Buffer.concat(collecting.parts));
+    } else {
+      const skipped = Math.min(this.skip, this.rest.length);
+      this.skip -= skipped;
+      this.rest = this.rest.subarray(skipped);
+    }
+  }
+  collect(size, done) {
+    this.skip = padding(size);
+    if (size) this.collecting = { left: size, parts: [], done };
+    else done(Buffer.alloc(0));
+  }
+  header(h) {
+    if (h.every((b) => b === 0)) {
+      this.ended = true;
+      return;
+    }
+    const sum = h.reduce((all, b, i) => all + (i >= 148 && i < 156 ? 32 : b), 0);
+    if (number4(h, 148, 8) !== sum) throw new TarFault("a header has a wrong checksum");
+    const size = number4(h, 124, 12);
+    const flag = String.fromCharCode(h[156]);
+    if (flag === "L" || flag === "K") {
+      if (size > longest2) throw new TarFault("a name is too long");
+      this.collect(size, (text4) => {
+        const name5 = text4.toString("utf8").replace(/\0[^]*$/, "");
+        if (flag === "L") this.longName = name5;
+        else this.longTarget = name5;
+      });
+      return;
+    }
+    const prefix = h.toString("latin1", 257, 263) === "ustar\0" ? text2(h, 345, 155) : "";
+    const entry = {
+      path: this.longName ?? (prefix ? `${prefix}/${text2(h, 0, 100)}` : text2(h, 0, 100)),
+      type: types2[flag] ?? "unknown",
+      mode: number4(h, 100, 8),
+      uid: number4(h, 108, 8),
+      gid: number4(h, 116, 8),
+      size,
+      target: this.longTarget ?? text2(h, 157, 100)
+    };
+    this.longName = this.longTarget = void 0;
+    this.entry(entry);
+    if (this.content && entry.type === "file" && size <= largest2)
+      this.collect(size, (data) => this.content(entry, data));
+    else this.skip = size + padding(size);
+  }
+};
+var padding = (size) => (block2 - size % block2) % block2;
+function text2(h, at2, length) {
+  const end2 = h.indexOf(0, at2);
+  return h.toString("utf8", at2, end2 < 0 || end2 > at2 + length ? at2 + length : end2);
+}
+function number4(h, at2, length) {
+  if (h[at2] & 128) {
+    let value2 = h[at2] & 127;
+    for (let i = 1; i < length; i++) value2 = value2 * 256 + h[at2 + i];
+    if (!Number.isSafeInteger(value2)) throw new TarFault("a number is too large");
+    return value2;
+  }
+  const digits = h.toString("latin1", at2, at2 + length).replace(/[\0 ]+$/, "").trimStart();
+  if (!/^[0-7]*$/.test(digits)) throw new TarFault("a header holds no number where one belongs");
+  return digits ? parseInt(digits, 8) : 0;
+}
+function writeTar2(files, seconds) {
+  const parts = [];
+  const add = (path2, flag, mode, data) => {
+    const h = Buffer.alloc(block2);
+    const octal = (value2, at2, length) => h.write(`${value2.toString(8).padStart(length - 1, "0")}\0`, at2, "latin1");
+    h.write(path2, 0, 100, "utf8");
+    octal(mode, 100, 8);
+    octal(0, 108, 8);
+    octal(0, 116, 8);
+    octal(data.length, 124, 12);
+    octal(seconds, 136, 12);
+    h.write(flag, 156, "latin1");
+    h.write("ustar\x0000", 257, "latin1");
+    h.write("root", 265, "latin1");
+    h.write("root", 297, "latin1");
+    h.fill(" ", 148, 156);
+    h.write(
+      `${h.reduce((all, b) => all + b, 0).toString(8).padStart(6, "0")}\0 `,
+      148,
+      "latin1"
+    );
+    parts.push(h, data, Buffer.alloc(padding(data.length)));
+  };
+  add("./", "5", 493, Buffer.alloc(0));
+  for (const { path: path2, data } of files) add(`./${path2}`, "0", 420, Buffer.from(data));
+  return Buffer.concat([...parts, Buffer.alloc(2 * block2)]);
+}
+
+// ts-src/inspect/members.ts
 var import_node_path52 = require("node:path");
+var systemTargets = ["/usr/lib", "/usr/lib64", "/usr/include", "/usr/share", "/lib", "/lib64"];
+var allowedPaths = (debian, prefix, underlayPrefixes) => ({
+  folders: [prefix, `/usr/share/doc/${debian}`],
+  targets: [...systemTargets, ...underlayPrefixes],
+  links: /* @__PURE__ */ new Map()
+});
+var allowedDebugPaths = (debian) => ({
+  folders: ["/usr/lib/debug/.build-id"],
+  targets: [],
+  links: /* @__PURE__ */ new Map([[`/usr/share/doc/${debian}-dbgsym`, debian]])
+});
+var below = (path2, folder) => path2 === folder || path2.startsWith(`${folder}/`);
+var isWithin = (path2, folders) => folders.some((f) => below(path2, f));
+var told4 = 10;
+function memberFaults(members2, allowed) {
+  const faults2 = [];
+  const seen = /* @__PURE__ */ new Map();
+  for (const m of members2) {
+    if (faults2.length >= told4) break;
+    const fault3 = memberFault(m, allowed) ?? (seen.has(m.path) ? "is there twice" : void 0);
+    if (fault3 !== void 0) faults2.push(`${shown(m.path)} ${fault3}`);
+    seen.set(m.path, m);
+  }
+  for (const m of members2) {
+    if (faults2.length >= told4) break;
+    const fault3 = allowed.links.has(m.path) ? void 0 : placeFault(m, seen, allowed);
+    if (fault3 !== void 0) faults2.push(`${shown(m.path)} ${fault3}`);
+  }
+  return faults2;
+}
+var shown = (path2) => JSON.stringify(path2.slice(0, 300)).slice(1, -1);
+function memberFault(m, allowed) {
+  if (/[\0-\x1f\x7f-\x9f\u2028\u2029\ufffd]/.test(m.path)) return "has control characters in its name, or is not UTF-8";
+  if (m.path !== "/" && (m.path !== import_node_path52.posix.normalize(m.path) || !m.path.startsWith("/") || m.path.endsWith("/")))
+    return "is no plain path";
+  if (m.type !== "file" && m.type !== "directory" && m.type !== "link" && m.type !== "hard link")
+    return `is a ${m.type === "unknown" ? "member of unknown type" : m.type}`;
+  if (m.type === "link" && allowed.links.get(m.path) === m.target) return void 0;
+  if (m.type !== "directory" && allowed.folders.includes(m.path)) return `is a ${m.type} where a folder belongs`;
+  const places = [...allowed.folders, ...allowed.links.keys()];
+  const parent = m.type === "directory" && (m.path === "/" || places.some((f) => f !== m.path && below(f, m.path)));
+  if (!parent && !isWithin(m.path, allowed.folders))
+    return `is outside of ${allowed.folders[0]}, where its files belong`;
+  if (m.type === "link") return void 0;
+  if (m.mode & 3072) return "has a set-user-id or set-group-id bit";
+  if (m.mode & 512) return "has a sticky bit";
+  if (m.mode & 2) return "is writable by everybody";
+  return void 0;
+}
+function placeFault(m, members2, allowed) {
+  for (let p = import_node_path52.posix.dirname(m.path); p !== "/"; p = import_node_path52.posix.dirname(p)) {
+    const above2 = members2.get(p);
+    if (above2 && above2.type !== "directory") return `lies below ${shown(p)}, which is a ${above2.type}`;
+  }
+  if (m.type === "hard link") {
+    const to = members2.get(m.target);
+    return to?.type === "file" ? void 0 : `is a hard link to ${shown(m.target)}, which is no file of the package`;
+  }
+  if (m.type !== "link") return void 0;
+  if (/[\0-\x1f\x7f-\x9f\ufffd]/.test(m.target)) return "is a link to a name with control characters";
+  const end2 = resolve8(m, members2);
+  if (end2 === void 0) return `is a link to ${shown(m.target)}, which leads nowhere`;
+  return isWithin(end2, allowed.folders) || isWithin(end2, allowed.targets) ? void 0 : `is a link to ${shown(m.target)}, outside of the package's prefix and of the system's libraries`;
+}
+function resolve8(link, members2) {
+  const parts = (target) => target.split("/").filter((p) => p !== "" && p !== ".");
+  let at2 = link.target.startsWith("/") ? [] : parts(import_node_path52.posix.dirname(link.path));
+  const todo = parts(link.target).reverse();
+  let followed = 0;
+  for (let part = todo.pop(); part !== void 0; part = todo.pop()) {
+    if (part === "..") {
+      at2.pop();
+      continue;
+    }
+    const member = members2.get(`/${[...at2, part].join("/")}`);
+    if (member?.type !== "link") {
+      at2.push(part);
+      continue;
+    }
+    if (++followed > 40) return void 0;
+    if (member.target.startsWith("/")) at2 = [];
+    todo.push(...parts(member.target).reverse());
+  }
+  return `/${at2.join("/")}`;
+}
+
+// ts-src/inspect/deb.ts
+var controlMembers = /* @__PURE__ */ new Set(["control", "md5sums", "shlibs"]);
+var controlFields = /* @__PURE__ */ new Set([
+  "Package",
+  "Source",
+  "Version",
+  "Architecture",
+  "Maintainer",
+  "Installed-Size",
+  "Depends",
+  "Provides",
+  "Conflicts",
+  "Replaces",
+  "Section",
+  "Priority",
+  "Homepage",
+  "Description",
+  "Auto-Built-Package",
+  "Build-Ids"
+]);
+var largestControl = 64 << 20;
+async function debFaults(file2, planned) {
+  const members2 = [];
+  const owners = /* @__PURE__ */ new Set();
+  const reader2 = new TarReader((e) => {
+    const path2 = pathOf(e.path);
+    if (e.uid !== 0 || e.gid !== 0) owners.add(path2);
+    members2.push({ path: path2, type: e.type, mode: e.mode, target: e.type === "hard link" ? pathOf(e.target) : e.target });
+  });
+  try {
+    const control = await controlOf(file2);
+    if (typeof control === "string") return [control];
+    const faults2 = controlFaults(control, planned);
+    if (faults2.length) return faults2;
+    const out = await run("dpkg-deb", ["--fsys-tarfile", file2], { onOutput: (chunk) => reader2.push(chunk) });
+    if (out.code !== 0) return [`dpkg-deb can't read it: ${out.stderr.trim().split("\n").pop()}`];
+    reader2.end();
+  } catch (e) {
+    if (e instanceof TarFault) return [`it is no package that dpkg-deb wrote: ${e.message}`];
+    throw e;
+  }
+  for (const path2 of owners) return [`${JSON.stringify(path2).slice(1, -1)} is not owned by root`];
+  return memberFaults(members2, planned.allowed);
+}
+var pathOf = (path2) => `/${path2.replace(/^\.\/?/, "").replace(/\/$/, "")}`;
+async function controlOf(file2) {
+  const parts = arMembers(file2);
+  if (parts?.length !== 3 || parts[0].name !== "debian-binary" || !/^data\.tar(\.\w+)?$/.test(parts[2].name))
+    return "it is no Debian package";
+  const control = { members: [], text: void 0 };
+  const reader2 = new TarReader(
+    (e) => void control.members.push({ path: pathOf(e.path), type: e.type, mode: e.mode, target: e.target }),
+    (e, data) => {
+      if (pathOf(e.path) === "/control") control.text = data.toString("utf8");
+    }
+  );
+  const own3 = parts[1];
+  if (own3.size > largestControl) return "its control part is too large";
+  if (own3.name === "control.tar") reader2.push(readMember(file2, own3));
+  else {
+    const out = await run("dpkg-deb", ["--ctrl-tarfile", file2], { onOutput: (chunk) => reader2.push(chunk) });
+    if (out.code !== 0) return `dpkg-deb can't read it: ${out.stderr.trim().split("\n").pop()}`;
+  }
+  reader2.end();
+  return control;
+}
+function controlFaults(control, planned) {
+  const faults2 = [];
+  for (const m of control.members) {
+    if (m.path === "/" && m.type === "directory") continue;
+    if (m.type !== "file" || !controlMembers.has(m.path.slice(1)))
+      faults2.push(`its control part has ${JSON.stringify(m.path.slice(1))}, which dpkg would obey`);
+  }
+  const fields = fieldsOf(control.text ?? "");
+  if (typeof fields === "string") return [...faults2, fields];
+  const wants = (field, value2) => {
+    const is = fields.get(field) ?? "";
+    if (is !== value2) faults2.push(`its ${field} is ${JSON.stringify(is)}, planned was ${JSON.stringify(value2)}`);
+  };
+  wants("Package", planned.package);
+  wants("Version", planned.version);
+  wants("Architecture", planned.architecture);
+  if (planned.provides) wants("Provides", planned.provides.join(", "));
+  if (planned.conflicts) wants("Conflicts", planned.conflicts.join(", "));
+  if (planned.replaces) wants("Replaces", planned.replaces.join(", "));
+  for (const field of fields.keys())
+    if (!controlFields.has(field)) faults2.push(`its control file has the field ${JSON.stringify(field)}`);
+  return faults2;
+}
+function fieldsOf(text4) {
+  const fields = /* @__PURE__ */ new Map();
+  let last;
+  for (const line of text4.replace(/\n$/, "").split("\n")) {
+    if (/[\0-\x08\x0b-\x1f\x7f]/.test(line)) return "its control file has control characters";
+    const m = /^([A-Za-z][A-Za-z0-9-]*):[ \t]*(.*)$/.exec(line);
+    if (m) {
+      const name5 = m[1].toLowerCase().replace(/(^|-)[a-z]/g, (c) => c.toUpperCase());
+      if (fields.has(name5)) return `its control file has the field ${name5} twice`;
+      fields.set(last = name5, m[2].trim());
+    } else if (/^[ \t]+\S/.test(line) && last !== void 0) fields.set(last, `${fields.get(last)}
+${line.trim()}`);
+    else return "its control file is no single stanza";
+  }
+  return fields;
+}
+
+// ts-src/inspect/staged.ts
+var import_node_fs48 = require("node:fs");
+var import_node_path53 = require("node:path");
+var most = 5e5;
+function stagedMembers(root) {
+  const members2 = [];
+  let kilobytes = 0;
+  const stack = [""];
+  try {
+    if (!(0, import_node_fs48.lstatSync)(root).isDirectory()) return "what it installed is no folder";
+    for (let folder = stack.pop(); folder !== void 0; folder = stack.pop()) {
+      for (const name5 of (0, import_node_fs48.readdirSync)((0, import_node_path53.join)(root, folder))) {
+        const path2 = `${folder}/${name5}`;
+        const stat = (0, import_node_fs48.lstatSync)((0, import_node_path53.join)(root, path2));
+        const type = stat.isFile() ? "file" : stat.isDirectory() ? "directory" : stat.isSymbolicLink() ? "link" : stat.isFIFO() ? "FIFO" : stat.isSocket() ? "socket" : "device";
+        if (type === "directory") stack.push(path2);
+        members2.push({
+          path: path2,
+          type,
+          mode: stat.mode & 4095,
+          target: type === "link" ? (0, import_node_fs48.readlinkSync)((0, import_node_path53.join)(root, path2)) : ""
+        });
+        kilobytes += type === "file" ? Math.ceil(stat.size / 1024) : 1;
+        if (members2.length > most) return `it installed more than ${most} files`;
+      }
+    }
+  } catch (e) {
+    return `what it installed can't be read: ${e.message}`;
+  }
+  return { members: members2, size: kilobytes };
+}
+
+// ts-src/engine/build/pack.ts
+init_files();
+
+// ts-src/render/control.ts
+function renderControl(c) {
+  const fields = [
+    ["Package", c.package],
+    ["Source", c.source === c.package ? void 0 : c.source],
+    ["Version", c.version],
+    ["Auto-Built-Package", c.buildIds ? "debug-symbols" : void 0],
+    ["Architecture", c.architecture],
+    ["Maintainer", c.maintainer],
+    ["Installed-Size", String(c.installedSize)],
+    ["Depends", simplified(c.depends).join(", ") || void 0],
+    ["Conflicts", c.conflicts.join(", ") || void 0],
+    ["Replaces", c.replaces.join(", ") || void 0],
+    ["Provides", c.provides.join(", ") || void 0],
+    ["Section", c.section],
+    ["Priority", "optional"],
+    ["Homepage", c.homepage],
+    ["Description", [c.summary, ...c.description.map((l) => ` ${l}`)].join("\n")],
+    ["Build-Ids", c.buildIds?.join(" ") || void 0]
+  ];
+  return fields.flatMap(([name5, value2]) => value2 === void 0 ? [] : [`${name5}: ${value2}
+`]).join("");
+}
+function simplified(relations3) {
+  const bounded = new Set(relations3.flatMap((r) => /^(\S+) \((?:>=|>>|=) [^)]*\)$/.exec(r)?.[1] ?? []));
+  return [...new Set(relations3)].filter((r) => r !== "" && !bounded.has(r));
+}
+
+// ts-src/engine/build/abi.ts
+init_diagnostics();
+init_digest();
+function abiOf(graph2, n, api, linked) {
+  const p = graph2.scope.packages[n];
+  const roots = graph2.closures.root(n);
+  const root = new Set(roots);
+  const declared = graph2.closures.run(n).filter((d) => root.has(d));
+  const byAbi = new Map(roots.map((d) => [graph2.records[d].abi, graph2.records[d]]));
+  const covered = /* @__PURE__ */ new Set();
+  const cover = (record2) => record2.requires.forEach((abi2) => {
+    if (covered.has(abi2)) return;
+    covered.add(abi2);
+    const next2 = byAbi.get(abi2);
+    if (next2) cover(next2);
+  });
+  const direct = p.run.flatMap((name6) => graph2.closures.index.get(name6) ?? []).filter((d) => root.has(d));
+  for (const d of direct) cover(graph2.records[d]);
+  const requires = new Set(direct.map((d) => graph2.records[d].abi));
+  for (const d of declared) if (!covered.has(graph2.records[d].abi)) requires.add(graph2.records[d].abi);
+  const name5 = abiName(p.debian, sha256(JSON.stringify([api, [...requires].sort(compare)])));
+  for (const d of roots) {
+    const { abi: abi2 } = graph2.records[d];
+    if (linked.includes(graph2.scope.packages[d].debian) && !covered.has(abi2)) requires.add(abi2);
+  }
+  return { name: name5, requires: [...requires].sort(compare) };
+}
+
+// ts-src/engine/build/packaging.ts
+var import_node_fs49 = require("node:fs");
+var import_node_path54 = require("node:path");
 init_diagnostics();
 
 // resources/templates/changelog.mustache
 var changelog_default = "{{source}} ({{version}}) {{release}}; urgency=medium\n\n  * {{name}} {{upstream}} from {{repository}}{{#tree}}, tree {{tree}}{{/tree}}.\n\n -- {{maintainer}}  {{date}}\n";
 
 // resources/templates/control.mustache
-var control_default = "Source: {{source}}\nSection: misc\nPriority: optional\nMaintainer: {{maintainer}}\nBuild-Depends: debhelper-compat (= 13){{#buildDepends}},\n {{.}}{{/buildDepends}}\nStandards-Version: 4.6.2\nRules-Requires-Root: no\n{{#homepage}}\nHomepage: {{homepage}}\n{{/homepage}}\n\nPackage: {{package}}\nArchitecture: any\nProvides: ${slipway:Abi}\nDepends: ${slipway:Depends}, ${slipway:Requires}, ${shlibs:Depends}, ${misc:Depends}{{#depends}},\n {{.}}{{/depends}}\n{{#conflicts}}\nConflicts: {{.}}\n{{/conflicts}}\n{{#replaces}}\nReplaces: {{.}}\n{{/replaces}}\nDescription: {{summary}}\n{{#description}}\n {{.}}\n{{/description}}\n";
+var control_default = "Source: {{source}}\nSection: misc\nPriority: optional\nMaintainer: {{maintainer}}\nBuild-Depends: debhelper-compat (= 13){{#buildDepends}},\n {{.}}{{/buildDepends}}\nStandards-Version: 4.6.2\nRules-Requires-Root: no\n{{#homepage}}\nHomepage: {{homepage}}\n{{/homepage}}\n\nPackage: {{package}}\nArchitecture: any\nDescription: {{summary}}\n";
 
 // resources/templates/copyright.mustache
 var copyright_default = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: {{name}}\nSource: {{url}}\n\nFiles: *\nCopyright: {{holders}}\nLicense: {{license}}\n {{#licenseText}}{{.}}\n {{/licenseText}}\n";
@@ -28444,25 +28881,157 @@ var copyright_default = "Format: https://www.debian.org/doc/packaging-manuals/co
 // resources/templates/environment.mustache
 var environment_default = '# What slipway.sh needs to know of this package, quoted for sh.\nname={{name}}\npackage={{package}}\nprefix={{prefix}}\nunderlays={{underlays}}\nsource_date_epoch={{epoch}}\nwith_options() { "$@" {{cmakeArgs}}; }\n{{#environment}}\nexport {{.}}\n{{/environment}}\n';
 
-// resources/templates/rules.mustache
-var rules_default = "#!/usr/bin/make -f\n# All that differs between packages is in debian/slipway.env.\nbuild build-arch build-indep:\n	sh -e debian/slipway.sh build\nbinary binary-arch binary-indep: build\n	sh -e debian/slipway.sh binary\nclean:\n	rm -rf ../obj debian/tmp debian/files debian/*.substvars\n.PHONY: build build-arch build-indep binary binary-arch binary-indep clean\n";
+// resources/templates/pack.mustache
+var pack_default = "# What pack.sh needs to know of this package, quoted for sh.\npackage={{package}}\nupstream_version={{upstream}}\nprefix={{prefix}}\nunderlays={{underlays}}\nsource_date_epoch={{epoch}}\n";
+
+// resources/templates/pack.sh
+var pack_default2 = `# Packs what a build left in /build/tree: sh -e /slipway/pack.sh, in /build, in a root where no code of the package ran.
+# The tree is data: nothing of it is executed or sourced. Leaves in /build/out:
+#   package.deb, debug.deb   data as it is published; the control part is replaced afterwards
+#   shlibdeps                \`shlibs:Depends=...\`, what the system's libraries need
+#   linked                   Debian packages of the prefix whose libraries are linked, one a line
+#   shlibs, md5sums          members of the control part
+#   build-ids                of the debug symbols
+set -e
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/build/home TZ=UTC
+. /slipway/pack.env
+export SOURCE_DATE_EPOCH=$source_date_epoch DEB_RULES_REQUIRES_ROOT=no
+jobs=\${SLIPWAY_JOBS:-1}
+tree=/build/tree
+out=/build/out
+debug=/build/debug
+mkdir -p "$out" "$debug" "$HOME"
+ln -sfn /slipway debian
+
+python=$(readlink -f /usr/bin/python3 2>/dev/null || :)
+python=\${python##*/}
+if [ -n "$python" ] && [ -n "$(find "$tree" -name '*.py' -print -quit)" ]; then
+  for where in "$tree$prefix/lib/$python/site-packages" "$tree$prefix/lib/python3/dist-packages"; do
+    if [ -d "$where" ]; then
+      "$python" -I -m compileall -q -d "\${where#"$tree"}" --invalidation-mode unchecked-hash "$where" || :
+    fi
+  done
+fi
+
+documents=$tree/usr/share/doc/$package
+mkdir -p "$documents"
+install -m 644 /slipway/copyright "$documents/copyright"
+gzip -9nc /slipway/changelog > "$documents/changelog.Debian.gz"
+if [ -f /slipway/upstream-changelog ]; then gzip -9nc /slipway/upstream-changelog > "$documents/changelog.gz"; fi
+chmod -R u+rwX,go+rX,go-w "$tree"
+
+# Programs, libraries and archives of object files.
+find "$tree" -type f \\( -perm /111 -o -name '*.so*' -o -name '*.a' -o -name '*.o' \\) -exec sh -c '
+  for f; do
+    case $(head -c 7 "$f" | tr -d "\\000\\001\\002") in *ELF*|"!<arch>"*) echo "$f" ;; esac
+  done' sh {} + | LC_ALL=C sort > "$out/elf"
+: > "$out/linked"
+: > "$out/shlibs"
+: > "$out/shlibdeps"
+: > "$out/build-ids"
+
+# strip_one KIND FILE: debug symbols go into a file by build-id.
+cat > /build/strip.sh <<'STRIP'
+kind=$1 file=$2
+case $file in
+  */lib*.a)
+    strip --strip-debug --remove-section=.comment --remove-section=.note --enable-deterministic-archives \\
+      -R '.gnu.lto_*' -R '.gnu.debuglto_*' -N __gnu_lto_slim -N __gnu_lto_v1 "$file"
+    exit
+    ;;
+  *.a|*.o) exit ;;
+esac
+case $kind in *ELF*executable*|*ELF*"shared object"*) ;; *) exit ;; esac
+how=--strip-unneeded
+if [ -x "$file" ]; then how=--strip-all; fi
+id=
+case $kind in
+  *"BuildID[sha1]="*"not stripped"*)
+    id=\${kind#*"BuildID[sha1]="}
+    id=\${id%%[!0-9a-f]*}
+    ;;
+esac
+if [ "\${#id}" -lt 8 ]; then exec objcopy "$how" -R .comment -R .note "$file"; fi
+rest=\${id#??}
+kept=/build/debug/usr/lib/debug/.build-id/\${id%"$rest"}/$rest.debug
+if [ ! -e "$kept" ]; then
+  mkdir -p "\${kept%/*}"
+  objcopy --only-keep-debug --compress-debug-sections "$file" "$kept.$$"
+  chmod 644 "$kept.$$"
+  mv "$kept.$$" "$kept"
+fi
+objcopy "$how" -R .comment -R .note --add-gnu-debuglink="$kept" "$file"
+echo "$id" >> /build/out/build-ids
+STRIP
+
+if [ -s "$out/elf" ]; then
+  file --brief -e apptype -e ascii -e encoding -e cdf -e compress -e tar --files-from "$out/elf" > /build/kinds
+  paste -d '\\n' /build/kinds "$out/elf" | tr '\\n' '\\0' | xargs -0 -n 2 -P "$jobs" sh -e /build/strip.sh
+
+  # Programs and libraries that the loader reads, by what file(1) says of them.
+  paste /build/kinds "$out/elf" |
+    sed -nE 's/^[^\\t]*ELF[^\\t]*(executable|shared object)[^\\t]*\\t//p' > /build/loaded
+  grep -E '\\.so\\.[^/]*$' /build/loaded | tr '\\n' '\\0' | xargs -0r -n 1 readelf -d 2>/dev/null |
+    sed -nE "s/.*\\(SONAME\\).*\\[(.+)\\.so\\.([^]]+)\\]/\\1 \\2 $package (>= $upstream_version)/p" | sort -u > "$out/shlibs"
+
+  libraries=
+  triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH)
+  for p in $prefix $underlays; do
+    for l in "$p/lib" "$p/lib/$triplet" "$p"/opt/*/lib "$tree$p"/opt/*/lib; do
+      l=\${l#"$tree"}
+      if [ -d "$l" ] || [ -d "$tree$l" ]; then libraries="$libraries -l$tree$l -l$l"; fi
+    done
+  done
+  mkdir -p "$tree/DEBIAN"
+  if [ -s /build/loaded ]; then
+    tr '\\n' '\\0' < /build/loaded |
+      xargs -0 dpkg-shlibdeps -O --ignore-missing-info $libraries > "$out/shlibdeps"
+    needed=$(tr '\\n' '\\0' < /build/loaded | xargs -0 readelf -d 2>/dev/null |
+      sed -n 's/.*(NEEDED).*\\[\\(.*\\)\\]/\\1/p' | sort -u)
+    own=
+    for n in $needed; do
+      for l in "$prefix/lib" "$prefix/lib/$triplet"; do if [ -e "$l/$n" ]; then own="$own $l/$n"; fi; done
+    done
+    # Most libraries here have no version in their soname, for which shlibs tell nothing.
+    if [ -n "$own" ]; then
+      dpkg-query -S $own 2>/dev/null | sed 's/:.*//' | sort -u | grep -vx "$package" > "$out/linked" || :
+    fi
+  fi
+fi
+
+# pack FOLDER NAME FILE
+pack() {
+  rm -rf "$1/DEBIAN"
+  mkdir -p "$1/DEBIAN"
+  printf 'Package: %s\\nVersion: 0\\nArchitecture: all\\nMaintainer: a <a@b>\\nDescription: d\\n' "$2" > "$1/DEBIAN/control"
+  (cd "$1" && find . -path ./DEBIAN -prune -o -type f -printf '%P\\0' | LC_ALL=C sort -z | xargs -0r md5sum --) > "$3.md5sums"
+  # dpkg-deb lowers times to that of the build, and leaves older ones, which copied files have from elsewhere.
+  find "$1" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+  dpkg-deb --root-owner-group -Z"\${SLIPWAY_COMPRESSION:-xz}" -z"\${SLIPWAY_COMPRESSION_LEVEL:-1}" --build "$1" "$3" > /dev/null
+  rm -rf "$1/DEBIAN"
+}
+pack "$tree" "$package" "$out/package.deb"
+if [ -d "$debug/usr" ]; then
+  mkdir -p "$debug/usr/share/doc"
+  ln -s "$package" "$debug/usr/share/doc/$package-dbgsym"
+  pack "$debug" "$package-dbgsym" "$out/debug.deb"
+fi
+`;
 
 // resources/templates/slipway.sh
-var slipway_default = `# Builds, tests and packs one package: sh -e debian/slipway.sh build|binary|test, as its \`debian/rules\` asks too.
-# \`binary\` is \`stage\` and \`pack\`; slipway calls these two by themselves, and looks between them at what will be packed.
-# This part is common to all packages. What differs by build type is in debian/build-type.sh: configure_and_compile,
-# install_staged, compile_tests and run_tests.
-# The steps are those of debhelper that a package of robot software needs; a Perl start for each of the others would
-# double the time of a small package.
+var slipway_default = `# Builds, installs and tests one package, in its folder: sh -e /slipway/slipway.sh build|stage|test.
+# /slipway is read-only. What differs between packages is in /slipway/slipway.env; what differs by build type is in
+# /slipway/build-type.sh: configure_and_compile, install_staged, compile_tests and run_tests. Packing is done elsewhere
+# (pack.sh), in a root where no code of the package ran.
 set -e
 here=$PWD
-stage=$here/debian/tmp-root
+stage=/build/stage
 object=$here/../obj
 jobs=\${SLIPWAY_JOBS:-1}
 
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/build/home TZ=UTC
 unset PYTHONPATH CMAKE_PREFIX_PATH AMENT_PREFIX_PATH LD_LIBRARY_PATH PKG_CONFIG_PATH ROS_PACKAGE_PATH
-. debian/slipway.env
+. /slipway/slipway.env
 export SOURCE_DATE_EPOCH=$source_date_epoch
 export MAKEFLAGS=-j$jobs CMAKE_BUILD_PARALLEL_LEVEL=$jobs NINJAFLAGS=-j$jobs
 export DEB_BUILD_OPTIONS="parallel=$jobs nocheck" DEB_RULES_REQUIRES_ROOT=no PYTHONHASHSEED=0
@@ -28527,7 +29096,7 @@ testing=OFF
 results=$here/../results/current
 test_timeout=\${SLIPWAY_TEST_TIMEOUT:-600}
 compile_tests() { :; }
-. debian/build-type.sh
+. /slipway/build-type.sh
 
 build() {
   flags
@@ -28547,7 +29116,7 @@ run_all_tests() {
   build
   compile_tests
   offer_built
-  export XML_CATALOG_FILES="file:///build/.schemas/catalog.xml file:///etc/xml/catalog"
+  export XML_CATALOG_FILES="file:///slipway/schemas/catalog.xml file:///etc/xml/catalog"
   echo "== tests"
   attempt=1
   while :; do
@@ -28565,76 +29134,18 @@ run_all_tests() {
 
 stage() {
   rm -rf "$stage"
+  mkdir -p "$stage"
   flags
   install_staged
-  mkdir -p "$stage"
-  outside=$(cd "$stage" && find . ! -type d | sed 's/^\\.//' | while IFS= read -r f; do case $f in "$prefix"/*) ;; *) echo "$f" ;; esac; done)
-  if [ -n "$outside" ]; then
-    echo "slipway: error: these files would be installed outside $prefix:" >&2
-    echo "$outside" | head -20 >&2
-    exit 1
-  fi
-  # Build paths in what was installed would make the bytes depend on nothing good, and lead nowhere.
+  # Byte code with build paths would make the bytes depend on nothing good: pack.sh makes it anew.
   find "$stage" -name '*.pyc' -delete
   find "$stage" -depth -name __pycache__ -type d -exec rmdir {} +
-  if [ -n "$python" ] && [ -n "$(find "$stage" -name '*.py' -print -quit)" ]; then
-    for where in "$stage$prefix/lib/$python/site-packages" "$stage$prefix/lib/python3/dist-packages"; do
-      if [ -d "$where" ]; then "$python" -m compileall -q -d "\${where#"$stage"}" --invalidation-mode unchecked-hash "$where" || :; fi
-    done
-  fi
-  pack=$here/debian/$package
-  rm -rf "$pack"
-  mv "$stage" "$pack"
-  documents=$pack/usr/share/doc/$package
-  mkdir -p "$documents"
-  install -m 644 debian/copyright "$documents/copyright"
-  gzip -9nc debian/changelog > "$documents/changelog.Debian.gz"
-  for log in CHANGELOG.rst CHANGELOG.md; do
-    if [ -f "$log" ]; then gzip -9nc "$log" > "$documents/changelog.gz"; break; fi
-  done
-  chmod -R u+rwX,go+rX,go-w,a-s "$pack"
-  # dpkg-deb lowers times to that of the build, and leaves older ones, which copied files have from elsewhere.
-  find "$pack" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
-  : > debian/elf
-  find "$pack" -type f \\( -perm /111 -o -name '*.so*' -o -name '*.a' -o -name '*.o' \\) -exec sh -c 'for f; do case $(head -c 7 "$f" | tr -d "\\000\\001\\002") in *ELF*|"!<arch>"*) echo "$f" ;; esac; done' sh {} + > debian/elf
-  : > "debian/$package.substvars"
-  if [ -s debian/elf ]; then
-    dh_strip
-    if find "$pack" -name '*.so.*' -print -quit | grep -q .; then dh_makeshlibs -n --no-scripts; fi
-    libraries=
-    for p in $prefix $underlays; do
-      for l in "$p/lib" "$p/lib/$triplet" "$p"/opt/*/lib "$pack$p"/opt/*/lib; do l=\${l#"$pack"}; if [ -d "$l" ] || [ -d "$pack$l" ]; then libraries="$libraries:$pack$l:$l"; fi; done
-    done
-    dh_shlibdeps \${libraries:+"-l\${libraries#:}"} -- --ignore-missing-info
-    needed=$(while IFS= read -r f; do case $f in *.a|*.o) ;; *) readelf -d "$f" 2>/dev/null | sed -n 's/.*(NEEDED).*\\[\\(.*\\)\\]/\\1/p' ;; esac; done < debian/elf | sort -u)
-    own=
-    for n in $needed; do
-      for l in "$prefix/lib" "$prefix/lib/$triplet"; do if [ -e "$l/$n" ]; then own="$own $l/$n"; fi; done
-    done
-    if [ -n "$own" ]; then
-      # Most libraries here have no version in their soname, for which shlibs tell nothing.
-      own=$(dpkg-query -S $own 2>/dev/null | sed 's/:.*//' | sort -u | grep -vx "$package" | sed ':a;N;$!ba;s/\\n/, /g' || :)
-      if [ -n "$own" ]; then echo "slipway:Depends=$own" >> "debian/$package.substvars"; fi
-    fi
-  fi
-}
-
-pack() {
-  grep -q '^slipway:Depends=' "debian/$package.substvars" || echo 'slipway:Depends=' >> "debian/$package.substvars"
-  echo "slipway:Abi=\${SLIPWAY_ABI:-}" >> "debian/$package.substvars"
-  echo "slipway:Requires=\${SLIPWAY_REQUIRES:-}" >> "debian/$package.substvars"
-  grep -q '^shlibs:Depends=' "debian/$package.substvars" || echo 'shlibs:Depends=' >> "debian/$package.substvars"
-  grep -q '^misc:Depends=' "debian/$package.substvars" || echo 'misc:Depends=' >> "debian/$package.substvars"
-  dh_gencontrol
-  dh_md5sums
-  dh_builddeb -- -Z"\${SLIPWAY_COMPRESSION:-xz}" -z"\${SLIPWAY_COMPRESSION_LEVEL:-1}"
+  chmod -R u+rwX,go+rX,go-w "$stage"
 }
 
 case $1 in
   build) build ;;
   stage) stage ;;
-  pack) pack ;;
-  binary) stage; pack ;;
   test) run_all_tests ;;
 esac
 `;
@@ -28647,18 +29158,26 @@ var commonText = [
   control_default,
   changelog_default,
   copyright_default,
-  rules_default,
+  pack_default,
+  pack_default2,
   environment_default,
   slipway_default
 ].join("\0");
 var packagingText = (type) => `${commonText}\0${keyTextOf(rulesOf(type))}`;
-function renderDebian(recipe) {
-  const { package: p, manifest } = recipe;
+function aboutOf(p, manifest, given) {
   const person = manifest.maintainers[0];
-  const maintainer = recipe.maintainer ?? `${oneLine(person.name).replace(/[<>,]/g, "") || p.name} <${person.email}>`;
+  const name5 = oneLine(person.name).replace(/[<>,]/g, "") || p.name;
   const description = plain(manifest.description);
-  const homepage = manifest.urls.find((u) => u.type === "website" && /^https?:\/\/[^\s]+$/.test(u.url))?.url;
-  const summary = summaryOf(description) || p.name;
+  return {
+    maintainer: given ?? `${name5} <${oneLine(person.email ?? "")}>`,
+    homepage: manifest.urls.find((u) => u.type === "website" && /^https?:\/\/[^\s]+$/.test(u.url))?.url,
+    summary: summaryOf(description) || p.name,
+    description: paragraphs(description)
+  };
+}
+function renderRecipe(recipe) {
+  const { package: p, manifest } = recipe;
+  const { maintainer, homepage, summary } = aboutOf(p, manifest, recipe.maintainer);
   const date2 = new Date(stampSeconds(recipe.stamp) * 1e3).toUTCString().replace("GMT", "+0000");
   const source = p.debian;
   return {
@@ -28667,12 +29186,8 @@ function renderDebian(recipe) {
       package: p.debian,
       maintainer,
       buildDepends: recipe.buildDepends,
-      depends: recipe.depends,
       homepage: homepage ? [{ homepage }] : false,
-      summary,
-      description: paragraphs(description),
-      conflicts: recipe.conflicts.length ? [recipe.conflicts.join(", ")] : [],
-      replaces: recipe.replaces.length ? [recipe.replaces.join(", ")] : []
+      summary
     }),
     changelog: renderTemplate(changelog_default, {
       source,
@@ -28693,8 +29208,15 @@ function renderDebian(recipe) {
       license: manifest.licenses.map((l) => oneLine(l.name)).join(", "),
       licenseText: recipe.licenseText ? recipe.licenseText.split("\n").map((l) => l.trimEnd() || ".") : []
     }),
-    rules: renderTemplate(rules_default, {}),
     "slipway.sh": slipway_default,
+    "pack.sh": pack_default2,
+    "pack.env": renderTemplate(pack_default, {
+      package: shellQuote(p.debian),
+      upstream: shellQuote(recipe.version.replace(/-[^-]*$/, "")),
+      prefix: shellQuote(recipe.prefix),
+      underlays: shellQuote([...recipe.underlayPrefixes].reverse().join(" ")),
+      epoch: String(stampSeconds(recipe.stamp))
+    }),
     "build-type.sh": rulesOf(p.buildType).script,
     "slipway.env": renderTemplate(environment_default, {
       name: shellQuote(p.name),
@@ -28708,15 +29230,15 @@ function renderDebian(recipe) {
   };
 }
 var publicUrl = (p) => /^(https?|ssh|git):\/\//.test(p.source.url) ? oneLine(p.source.url.replace(/\/\/[^@/]*@/, "//")) : p.repository;
-var oneLine = (text3) => text3.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
+var oneLine = (text4) => text4.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
 var plain = (xml) => xml.replace(/<[^>]*>/g, " ").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&").replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ");
-function summaryOf(text3) {
-  const first = oneLine(text3).split(/(?<=[.!?])\s/)[0].replace(/\.$/, "");
+function summaryOf(text4) {
+  const first = oneLine(text4).split(/(?<=[.!?])\s/)[0].replace(/\.$/, "");
   return first.length <= 78 ? first : `${first.slice(0, 75).replace(/\s+\S*$/, "")}...`;
 }
-function paragraphs(text3) {
+function paragraphs(text4) {
   const lines = [];
-  for (const paragraph of text3.split(/\n\s*\n/)) {
+  for (const paragraph of text4.split(/\n\s*\n/)) {
     const words3 = oneLine(paragraph).split(" ").filter(Boolean);
     if (!words3.length) continue;
     if (lines.length) lines.push(".");
@@ -28851,22 +29373,44 @@ var manifestSchemas = {
 };
 
 // ts-src/engine/build/packaging.ts
-function writePackaging(options5, request, source) {
+function plannedControl(options5, request) {
+  const { distro, taskKeys } = options5;
+  const { graph: graph2, package: p } = request;
+  const { manifest } = taskKeys.distribution(graph2).packages.get(p.name);
+  return {
+    ...aboutOf(p, manifest, distro.maintainer),
+    version: versionOf(options5, request),
+    depends: sorted3([...relationsOn(request, p.run), ...p.systemRun]),
+    conflicts: relationsOf(options5, request, "conflict"),
+    replaces: relationsOf(options5, request, "replace")
+  };
+}
+var sorted3 = (names2) => [...new Set(names2)].sort(compare);
+function relationsOf(options5, request, kind) {
+  const { distro, taskKeys } = options5;
+  const { graph: graph2, package: p } = request;
+  const input = taskKeys.distribution(graph2);
+  const { conditions } = distro.distributions[graph2.scope.distribution];
+  const holds2 = conditionEvaluator(conditionContext(input, conditions));
+  return sorted3(
+    input.packages.get(p.name).manifest.dependencies.filter((d) => d.tag === kind && holds2(d.condition) && /^[A-Za-z0-9_-]+$/.test(d.name)).map((d) => debianPackage(distro, graph2.scope.distribution, d.name))
+  );
+}
+var relationsOn = ({ graph: graph2, package: p }, names2) => names2.flatMap((d) => {
+  const q3 = graph2.scope.packages[graph2.closures.index.get(d) ?? -1];
+  return q3 ? (p.bounds[d] ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
+});
+function writeRecipe(options5, request, source, folder) {
   const { distro, taskKeys } = options5;
   const stamp = request.repeat?.stamp ?? options5.stamp;
   const { graph: graph2, package: p } = request;
-  const input = taskKeys.distribution(graph2);
-  const { manifest } = input.packages.get(p.name);
+  const { manifest } = taskKeys.distribution(graph2).packages.get(p.name);
   const settings2 = taskKeys.settingsOf(p.name);
   const variant2 = distro.variants[graph2.target.variant];
-  const debianNames2 = (names2) => names2.flatMap((d) => {
-    const q3 = graph2.scope.packages[graph2.closures.index.get(d) ?? -1];
-    return q3 ? (p.bounds[d] ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
-  });
-  const sorted3 = (names2) => [...new Set(names2)].sort(compare);
-  const folder = (0, import_node_path52.join)(source, "debian");
-  (0, import_node_fs47.rmSync)(folder, { recursive: true, force: true });
-  const files = renderDebian({
+  const licenses = manifest.licenses.flatMap(
+    (l) => l.file && !l.file.startsWith("/") && !l.file.split("/").includes("..") ? [l.file] : []
+  );
+  const files = renderRecipe({
     package: p,
     manifest,
     version: versionOf(options5, request),
@@ -28877,34 +29421,26 @@ function writePackaging(options5, request, source) {
     cmakeArgs: [...variant2?.cmake_args ?? [], ...settings2.cmake_args ?? []],
     environment: taskKeys.environment(graph2, p),
     buildDepends: sorted3([
-      ...debianNames2(p.build),
+      ...relationsOn(request, p.build),
       ...p.systemBuild,
       ...p.impliedBuild ?? [],
       ...variant2?.build_depends ?? []
     ]),
-    depends: sorted3([...debianNames2(p.run), ...p.systemRun]),
-    conflicts: relationsOf(options5, request, "conflict"),
-    replaces: relationsOf(options5, request, "replace"),
     maintainer: distro.maintainer,
-    licenseText: licenseText(source, manifest.licenses)
+    licenseText: firstText(source, [...licenses, ...licenseFiles])?.toString("utf8").slice(0, 2e5)
   });
-  (0, import_node_fs47.mkdirSync)(folder, { recursive: true });
-  for (const [name5, text3] of Object.entries(files))
-    (0, import_node_fs47.writeFileSync)((0, import_node_path52.join)(folder, name5), text3, { mode: name5 === "rules" ? 493 : 420 });
+  const changelog = firstText(source, ["CHANGELOG.rst", "CHANGELOG.md"]);
+  writeReadable(folder, changelog ? { ...files, "upstream-changelog": changelog } : files);
 }
-function writeTestFiles(build2) {
-  const folder = (0, import_node_path52.join)(build2, ".schemas");
-  (0, import_node_fs47.mkdirSync)(folder, { recursive: true });
-  for (const [name5, text3] of Object.entries(manifestSchemas)) (0, import_node_fs47.writeFileSync)((0, import_node_path52.join)(folder, name5), text3);
+function writeReadable(folder, files) {
+  (0, import_node_fs49.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs49.chmodSync)(folder, 493);
+  for (const [name5, data] of Object.entries(files)) {
+    (0, import_node_fs49.writeFileSync)((0, import_node_path54.join)(folder, name5), data);
+    (0, import_node_fs49.chmodSync)((0, import_node_path54.join)(folder, name5), 420);
+  }
 }
-function relationsOf(options5, request, kind) {
-  const { distro, taskKeys } = options5;
-  const { graph: graph2, package: p } = request;
-  const input = taskKeys.distribution(graph2);
-  const { conditions } = distro.distributions[graph2.scope.distribution];
-  const holds2 = conditionEvaluator(conditionContext(input, conditions));
-  return input.packages.get(p.name).manifest.dependencies.filter((d) => d.tag === kind && holds2(d.condition) && /^[A-Za-z0-9_-]+$/.test(d.name)).map((d) => debianPackage(distro, graph2.scope.distribution, d.name));
-}
+var writeTestFiles = (recipe) => writeReadable((0, import_node_path54.join)(recipe, "schemas"), manifestSchemas);
 function versionOf(options5, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
   const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
@@ -28918,26 +29454,117 @@ function systemDepends(control, ours) {
   const names2 = field.split(",").map((d) => d.trim().split(/[\s(|:]/)[0]).filter((d) => d && !ours.has(d) && !ours.has(d.replace(/-abi-[0-9a-f]{16}$/, "")));
   return [...new Set(names2)].sort(compare);
 }
-function licenseText(source, licenses) {
-  const named3 = licenses.flatMap(
-    (l) => l.file && !l.file.startsWith("/") && !l.file.split("/").includes("..") ? [l.file] : []
-  );
-  for (const name5 of [...named3, "LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "COPYING.txt"]) {
+var licenseFiles = ["LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "COPYING.txt"];
+var largestText = 8 << 20;
+function firstText(source, names2) {
+  for (const name5 of names2) {
     try {
-      const path2 = (0, import_node_fs47.realpathSync)((0, import_node_path52.join)(source, name5));
-      if (path2.startsWith(`${(0, import_node_fs47.realpathSync)(source)}/`) && (0, import_node_fs47.statSync)(path2).isFile()) return readStart(path2, 2e5);
+      const path2 = (0, import_node_fs49.realpathSync)((0, import_node_path54.join)(source, name5));
+      if (!path2.startsWith(`${(0, import_node_fs49.realpathSync)(source)}/`)) continue;
+      const stat = (0, import_node_fs49.statSync)(path2);
+      if (stat.isFile() && stat.size <= largestText) return (0, import_node_fs49.readFileSync)(path2);
     } catch {
     }
   }
   return void 0;
 }
 
+// ts-src/engine/build/pack.ts
+function checkStaged(request, environment3) {
+  const { graph: graph2, package: p } = request;
+  const staged = stagedMembers(stageOf(environment3));
+  if (typeof staged === "string") return staged;
+  const { prefix, underlayPrefixes } = graph2.scope;
+  return refusal(
+    memberFaults(staged.members, { ...allowedPaths(p.debian, prefix, underlayPrefixes), folders: [prefix] })
+  );
+}
+var stageOf = (environment3) => (0, import_node_path55.join)(environment3.build, "stage");
+var refusal = (faults2) => faults2.length ? `it can't be published: ${faults2.join("; ")}` : void 0;
+async function finishPackages(options5, request, environment3, folder) {
+  const { graph: graph2, number: number5, package: p } = request;
+  const out = (0, import_node_path55.join)(folder, "out");
+  const lines = (name5) => (0, import_node_fs50.readFileSync)((0, import_node_path55.join)(out, name5), "utf8").split("\n").filter(Boolean);
+  const stage = stageOf(environment3);
+  const seen = interfaceOf(describe(stage));
+  const abi2 = abiOf(graph2, number5, seen.api, lines("linked"));
+  const planned = plannedControl(options5, request);
+  const staged = stagedMembers(stage);
+  if (typeof staged === "string") return failed2(staged);
+  const { architecture: architecture2 } = graph2.target;
+  const shlibs = lines("shlibdeps").flatMap((l) => /^shlibs:Depends=(.*)$/.exec(l)?.[1]?.split(", ") ?? []);
+  const control = {
+    ...planned,
+    package: p.debian,
+    source: p.debian,
+    architecture: architecture2,
+    installedSize: staged.size,
+    section: "misc",
+    depends: [...lines("linked"), ...abi2.requires, ...shlibs, ...planned.depends],
+    provides: abi2.name ? [abi2.name] : []
+  };
+  const { prefix, underlayPrefixes } = graph2.scope;
+  const target = (0, import_node_path55.join)(request.work, "packages");
+  (0, import_node_fs50.mkdirSync)(target);
+  const seconds = stampSeconds(request.repeat?.stamp ?? options5.stamp);
+  const files = [];
+  const finish2 = async (from, c, allowed, more) => {
+    const file2 = (0, import_node_path55.join)(target, debFile(c.package, c.version, architecture2));
+    const members2 = ["control", "md5sums", ...more].map((name5) => ({
+      path: name5,
+      data: name5 === "control" ? renderControl(c) : (0, import_node_fs50.readFileSync)((0, import_node_path55.join)(out, name5 === "md5sums" ? `${from}.md5sums` : name5), "utf8")
+    }));
+    await assemble((0, import_node_path55.join)(out, from), members2, file2, seconds);
+    files.push(file2);
+    return debFaults(file2, { ...c, allowed });
+  };
+  const faults2 = await finish2(
+    "package.deb",
+    control,
+    allowedPaths(p.debian, prefix, underlayPrefixes),
+    lines("shlibs").length ? ["shlibs"] : []
+  );
+  if (!faults2.length && exists((0, import_node_path55.join)(out, "debug.deb")))
+    faults2.push(
+      ...await finish2("debug.deb", debugControl(control, lines("build-ids"), out), allowedDebugPaths(p.debian), [])
+    );
+  const reason = refusal(faults2);
+  return reason === void 0 ? made({ files, interface: seen, abi: abi2 }) : failed2(reason);
+}
+var debugControl = (main2, ids, out) => ({
+  ...main2,
+  package: `${main2.package}-dbgsym`,
+  installedSize: Math.ceil((0, import_node_fs50.lstatSync)((0, import_node_path55.join)(out, "debug.deb")).size / 1024),
+  section: "debug",
+  depends: [`${main2.package} (= ${main2.version})`],
+  provides: [],
+  conflicts: [],
+  replaces: [],
+  homepage: void 0,
+  summary: `debug symbols for ${main2.package}`,
+  description: [],
+  buildIds: [...new Set(ids)].sort()
+});
+async function assemble(from, members2, target, seconds) {
+  const data = arMembers(from)?.find((m) => m.name.startsWith("data.tar"));
+  if (!data) throw new Error(`${from} is no Debian package, though dpkg-deb wrote it`);
+  await writeAr(
+    target,
+    [
+      { name: "debian-binary", data: Buffer.from("2.0\n") },
+      { name: "control.tar", data: writeTar2(members2, seconds) },
+      { name: data.name, from, member: data }
+    ],
+    seconds
+  );
+}
+
 // ts-src/engine/build/tests.ts
-var import_node_fs48 = require("node:fs");
-var import_node_path54 = require("node:path");
+var import_node_fs51 = require("node:fs");
+var import_node_path57 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path53 = require("node:path");
+var import_node_path56 = require("node:path");
 init_fxp();
 var mostBytes2 = 16 << 20;
 var mostInAll = 128 << 20;
@@ -28951,7 +29578,7 @@ async function readResults(root, folder) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder, { most: mostFiles2 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name5 = (0, import_node_path53.basename)(path2);
+      const name5 = (0, import_node_path56.basename)(path2);
       if (kind !== "a file") {
         damaged.push(`${shownName(name5)} (${kind})`);
         continue;
@@ -28978,7 +29605,7 @@ async function readResults(root, folder) {
 var list = (value2) => (Array.isArray(value2) ? value2 : value2 === void 0 ? [] : [value2]).map(
   (v) => typeof v === "object" && v !== null ? v : { "#text": String(v) }
 );
-var text2 = (value2) => value2 === void 0 || value2 === null ? "" : typeof value2 === "object" ? [value2["@message"], value2["#text"]].filter((t) => t !== void 0 && t !== "").map(String).join("\n") : String(value2);
+var text3 = (value2) => value2 === void 0 || value2 === null ? "" : typeof value2 === "object" ? [value2["@message"], value2["#text"]].filter((t) => t !== void 0 && t !== "").map(String).join("\n") : String(value2);
 function parseResults(xml, fallback) {
   try {
     if (XMLValidator.validate(xml) !== true) return void 0;
@@ -29011,9 +29638,9 @@ function ofSuite(suite2, fallback) {
         name: String(c["@name"] ?? "?"),
         seconds: Number(c["@time"]) || 0,
         result: failed4 ? "failed" : skipped ? "skipped" : "passed",
-        message: failed4 ? list(fault3).map(text2).join("\n") || "it failed" : text2(c.skipped),
-        output: `${text2(c["system-out"])}
-${text2(c["system-err"])}`.trim()
+        message: failed4 ? list(fault3).map(text3).join("\n") || "it failed" : text3(c.skipped),
+        output: `${text3(c["system-out"])}
+${text3(c["system-err"])}`.trim()
       };
     })
   ];
@@ -29022,11 +29649,11 @@ function ofCtest(t) {
   const results = t.Results ?? {};
   const measured = list(results.NamedMeasurement).find((m) => m["@name"] === "Execution Time");
   const status = String(t["@Status"]);
-  const output = text2((results.Measurement ?? {}).Value);
+  const output = text3((results.Measurement ?? {}).Value);
   return {
     suite: "ctest",
-    name: text2(t.Name) || "?",
-    seconds: Number(text2(measured?.Value)) || 0,
+    name: text3(t.Name) || "?",
+    seconds: Number(text3(measured?.Value)) || 0,
     result: status === "passed" ? "passed" : status === "notrun" ? "skipped" : "failed",
     message: status === "failed" ? output || "it failed" : "",
     output
@@ -29098,10 +29725,10 @@ function markFlaky(cases, earlier) {
 var mostWords = 4 << 20;
 function hasTests(source, p) {
   const { file: file2, words: words3 } = rulesOf(p.buildType).tests;
-  const visit = (folder, depth) => (0, import_node_fs48.readdirSync)(folder, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path54.join)(folder, e.name);
+  const visit = (folder, depth) => (0, import_node_fs51.readdirSync)(folder, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path57.join)(folder, e.name);
     if (e.isDirectory()) return depth < 8 && e.name !== ".git" && visit(path2, depth + 1);
-    return file2.test(e.name) && e.isFile() && (!words3 || (0, import_node_fs48.lstatSync)(path2).size < mostWords && words3.test((0, import_node_fs48.readFileSync)(path2, "utf8")));
+    return file2.test(e.name) && e.isFile() && (!words3 || (0, import_node_fs51.lstatSync)(path2).size < mostWords && words3.test((0, import_node_fs51.readFileSync)(path2, "utf8")));
   });
   return visit(source, 0);
 }
@@ -29117,9 +29744,9 @@ var PackageBuilder = class {
   owners;
   async build(request) {
     const { options: options5 } = this;
-    const { graph: graph2, number: number4 } = request;
+    const { graph: graph2, number: number5 } = request;
     const begun = options5.now();
-    const roots = graph2.closures.root(number4);
+    const roots = graph2.closures.root(number5);
     const prepared = await prepareEnvironment(options5, this.packages, request, roots);
     if (prepared.state !== "made") return prepared;
     const packed2 = await this.compileAndPack(request, prepared.value);
@@ -29138,10 +29765,10 @@ var PackageBuilder = class {
       requires: packed2.value.abi.requires,
       inputs: request.resolved.inputs(),
       system: prepared.value.system,
-      roots: rootsOf(graph2, number4, roots),
+      roots: rootsOf(graph2, number5, roots),
       milliseconds: Math.round(options5.now() - begun)
     };
-    const clash = await this.owners.claim(graph2, number4, paths2);
+    const clash = await this.owners.claim(graph2, number5, paths2);
     return clash === void 0 ? made(record2) : failed2(clash);
   }
   /** Builds a package once more, in other conditions; gives the files that it made, in the request's folder. */
@@ -29152,22 +29779,39 @@ var PackageBuilder = class {
     const packed2 = await this.compileAndPack(request, prepared.value);
     return packed2.state === "made" ? made(packed2.value.files) : packed2;
   }
-  /** Second stage: configure, compile and install; find what dependents see of it; pack. */
+  /**
+   * Second stage: configure, compile and install, by the package's own code; then pack what that left, in another root
+   * where no code of the package ran.
+   */
   async compileAndPack(request, environment3) {
     const { options: options5 } = this;
-    const { graph: graph2, package: p, number: number4, log } = request;
-    writePackaging(options5, request, environment3.source);
+    const { package: p, work: work2, log } = request;
+    writeRecipe(options5, request, environment3.source, environment3.recipe);
     const limit = timeLimit(options5.signal, options5.minutes);
-    const enter = (steps, env) => enterEnvironment(options5, request, environment3, { steps, env, network: false, signal: limit.signal });
+    const enter = (entry) => enterEnvironment(options5, request, environment3, { ...entry, env: {}, network: false, signal: limit.signal });
     try {
-      let outcome = await enter(["build", "stage"], {});
-      if (outcome.code !== 0) return failed2(reasonOf(options5, outcome, limit.signal, log, "its build"));
-      const seen = interfaceOf(describe(await stagedFolder(environment3.build, `${p.name}/debian/${p.debian}`)));
-      const linked = await linkedPackages(environment3.build, `${p.name}/debian/${p.debian}.substvars`);
-      const abi2 = abiOf(graph2, number4, seen.api, linked);
-      outcome = await enter(["pack"], { SLIPWAY_ABI: abi2.name, SLIPWAY_REQUIRES: abi2.requires.join(", ") });
-      if (outcome.code !== 0) return failed2(reasonOf(options5, outcome, limit.signal, log, "its build"));
-      return made({ files: await plannedFiles(environment3.build, this.planned(request, abi2)), interface: seen, abi: abi2 });
+      const built = await enter({
+        script: "slipway.sh",
+        steps: ["build", "stage"],
+        folder: `/build/${p.name}`,
+        binds: [{ from: environment3.build, to: "/build" }]
+      });
+      if (built.code !== 0) return failed2(reasonOf(options5, built, limit.signal, log, "its build"));
+      const fault3 = checkStaged(request, environment3);
+      if (fault3 !== void 0) return failed2(fault3);
+      const folder = (0, import_node_path58.join)(work2, "pack");
+      (0, import_node_fs52.mkdirSync)((0, import_node_path58.join)(folder, "tree"), { recursive: true });
+      const packed2 = await enter({
+        script: "pack.sh",
+        steps: ["pack"],
+        folder: "/build",
+        binds: [
+          { from: folder, to: "/build" },
+          { from: stageOf(environment3), to: "/build/tree" }
+        ]
+      });
+      if (packed2.code !== 0) return failed2(reasonOf(options5, packed2, limit.signal, log, "packing it"));
+      return await finishPackages(options5, request, environment3, folder);
     } finally {
       limit.done();
     }
@@ -29188,7 +29832,6 @@ var PackageBuilder = class {
     const { store: store2 } = this.options;
     const debs = [];
     for (const file2 of packed2) debs.push(await store2.put(file2));
-    for (const symbols of packed2.slice(1)) await checkSymbols(symbols, planned);
     const unpacked2 = await this.packages.unpack({ deb: debs[0], policy: plannedPolicy(graph2, planned) });
     if (!unpacked2) return failed2("the store lost what was just built: is its disk sound?");
     const own3 = new Set(graph2.scope.packages.map((q3) => q3.debian));
@@ -29216,15 +29859,18 @@ var PackageBuilder = class {
   async runTests(request, environment3, begun) {
     const { options: options5 } = this;
     const { log } = request;
-    writePackaging(options5, request, environment3.source);
-    writeTestFiles(environment3.build);
+    writeRecipe(options5, request, environment3.source, environment3.recipe);
+    writeTestFiles(environment3.recipe);
     const limit = timeLimit(options5.signal, options5.minutes);
     const env = {
       SLIPWAY_TEST_RETRIES: String(options5.retries),
       SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, options5.minutes * 60 - 5)))
     };
     const outcome = await enterEnvironment(options5, request, environment3, {
+      script: "slipway.sh",
       steps: ["test"],
+      folder: `/build/${request.package.name}`,
+      binds: [{ from: environment3.build, to: "/build" }],
       env,
       network: "loopback",
       signal: limit.signal
@@ -29276,8 +29922,8 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs49 = require("node:fs");
-var import_node_path55 = require("node:path");
+var import_node_fs53 = require("node:fs");
+var import_node_path59 = require("node:path");
 init_digest();
 
 // ts-src/engine/keys.ts
@@ -29324,10 +29970,10 @@ var rootInputs = (system, dependencies, tested) => ({
   ...tested ? { tests: JSON.stringify([tested.test, tested.systemTest, tested.impliedTest ?? [], schemasDigest]) } : {}
 });
 function keyText(inputs) {
-  let text3 = "";
-  for (const part of Object.keys(inputs)) text3 += `${part} ${inputs[part].length} ${inputs[part]}
+  let text4 = "";
+  for (const part of Object.keys(inputs)) text4 += `${part} ${inputs[part].length} ${inputs[part]}
 `;
-  return text3;
+  return text4;
 }
 
 // ts-src/plan/package-name-set.ts
@@ -29340,8 +29986,8 @@ var NameIndex = class {
     for (const name5 of [...new Set(known2)].sort()) this.meet(name5);
   }
   meet(name5) {
-    const number4 = this.names.push(name5) - 1;
-    this.numbers.set(name5, number4);
+    const number5 = this.names.push(name5) - 1;
+    this.numbers.set(name5, number5);
     let low = 0;
     let high = this.ordered.length;
     while (low < high) {
@@ -29349,14 +29995,14 @@ var NameIndex = class {
       if (this.names[this.ordered[middle]] < name5) low = middle + 1;
       else high = middle;
     }
-    this.ordered.splice(low, 0, number4);
-    return number4;
+    this.ordered.splice(low, 0, number5);
+    return number5;
   }
   add(set, names2) {
     for (const name5 of names2) {
-      const number4 = this.numbers.get(name5) ?? this.meet(name5);
-      reach(set, (number4 >> 5) + 1);
-      set[number4 >> 5] |= 1 << (number4 & 31);
+      const number5 = this.numbers.get(name5) ?? this.meet(name5);
+      reach(set, (number5 >> 5) + 1);
+      set[number5 >> 5] |= 1 << (number5 & 31);
     }
   }
   /** The names of a set, sorted. */
@@ -29367,7 +30013,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join47(set, other) {
+function join50(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -29414,7 +30060,7 @@ var TaskKeys = class {
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const direct = isTest ? [.../* @__PURE__ */ new Set([n, ...built, ...graph2.closures.test[n]])] : built;
-    for (const d of direct) join47(names2, this.namesOf(graph2, d));
+    for (const d of direct) join50(names2, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names2));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (!isTest) graph2.sets[n] = set;
@@ -29447,7 +30093,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs49.readFileSync)((0, import_node_path55.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs53.readFileSync)((0, import_node_path59.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts, text: keyText(parts) };
     }
@@ -29496,8 +30142,8 @@ var TaskKeys = class {
     for (const name5 of graph2.scope.packages[n].run) {
       const d = graph2.closures.index.get(name5);
       if (d === void 0) continue;
-      const below = brought[d];
-      if (below) join47(names2, below);
+      const below2 = brought[d];
+      if (below2) join50(names2, below2);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names2;
@@ -29510,7 +30156,7 @@ var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path56.join)(state, "durations.json");
+    this.file = (0, import_node_path60.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
   get = (name5) => this.known[name5];
@@ -29610,7 +30256,7 @@ function newBase(input, options5, store2, of, architecture2) {
 async function prepareScopes(input, options5, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
-  const log = (0, import_node_path56.join)(state, "slipway.log");
+  const log = (0, import_node_path60.join)(state, "slipway.log");
   const diagnostics = [];
   const waiting = [];
   const systems = /* @__PURE__ */ new Map();
@@ -29669,8 +30315,8 @@ var import_node_os8 = require("node:os");
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto7 = require("node:crypto");
-var import_node_fs50 = require("node:fs");
-var import_node_path57 = require("node:path");
+var import_node_fs54 = require("node:fs");
+var import_node_path61 = require("node:path");
 init_digest();
 init_files();
 var marker = ".docker-image";
@@ -29692,7 +30338,7 @@ var capabilities = [
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
   const docker = (args, options5 = {}) => run("docker", args, options5);
-  const imageOf = (folder) => readIf((0, import_node_path57.join)(folder, marker))?.trim();
+  const imageOf = (folder) => readIf((0, import_node_path61.join)(folder, marker))?.trim();
   let swept;
   const sweep2 = async () => {
     const old = await docker(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
@@ -29704,7 +30350,7 @@ function dockerDriver(state) {
   };
   async function enter(entry) {
     await (swept ??= sweep2());
-    (0, import_node_fs50.mkdirSync)(entry.work, { recursive: true });
+    (0, import_node_fs54.mkdirSync)(entry.work, { recursive: true });
     const at2 = entry.root.layers.findIndex((l) => imageOf(l) !== void 0);
     if (at2 < 0)
       return {
@@ -29757,10 +30403,10 @@ function dockerDriver(state) {
     if (created.code !== 0) return created;
     try {
       for (const layer of entry.root.layers.slice(0, at2).reverse()) {
-        const archive = (0, import_node_path57.join)(entry.work, "over.tar");
+        const archive = (0, import_node_path61.join)(entry.work, "over.tar");
         const packed2 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
         const copied = packed2.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name5, archive]) : packed2;
-        (0, import_node_fs50.rmSync)(archive, { force: true });
+        (0, import_node_fs54.rmSync)(archive, { force: true });
         if (copied.code !== 0) return copied;
       }
       const { log, signal } = entry;
@@ -29773,17 +30419,17 @@ function dockerDriver(state) {
       );
       signal?.removeEventListener("abort", stop);
       if (outcome.code === 0 && entry.root.keep) {
-        (0, import_node_fs50.mkdirSync)((0, import_node_path57.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
+        (0, import_node_fs54.mkdirSync)((0, import_node_path61.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
         const tag = `slipway-layer:${sha256(`${entry.root.keep}${name5}`).slice(0, 24)}`;
         const committed = await docker(["commit", "--change", 'CMD ["sh"]', name5, tag]);
         if (committed.code !== 0) return committed;
         const status = await docker([
           "cp",
           `${name5}:/var/lib/dpkg/status`,
-          (0, import_node_path57.join)(entry.root.keep, "var/lib/dpkg/status")
+          (0, import_node_path61.join)(entry.root.keep, "var/lib/dpkg/status")
         ]);
         if (status.code !== 0) return status;
-        (0, import_node_fs50.writeFileSync)((0, import_node_path57.join)(entry.root.keep, marker), `${tag}
+        (0, import_node_fs54.writeFileSync)((0, import_node_path61.join)(entry.root.keep, marker), `${tag}
 `);
       }
       return outcome;
@@ -29798,8 +30444,8 @@ function dockerDriver(state) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs50.mkdirSync)(folder, { recursive: true });
-      (0, import_node_fs50.writeFileSync)((0, import_node_path57.join)(folder, marker), `${tag}
+      (0, import_node_fs54.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs54.writeFileSync)((0, import_node_path61.join)(folder, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder, "./var/lib/dpkg/status"]);
     },
@@ -29820,19 +30466,19 @@ function dockerDriver(state) {
           "--network",
           "none",
           "--volume",
-          `${(0, import_node_path57.dirname)(folder)}:/parent`,
+          `${(0, import_node_path61.dirname)(folder)}:/parent`,
           image,
           "rm",
           "-rf",
-          `/parent/${(0, import_node_path57.basename)(folder)}`
+          `/parent/${(0, import_node_path61.basename)(folder)}`
         ]);
     }
   };
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs51 = require("node:fs");
-var import_node_path58 = require("node:path");
+var import_node_fs55 = require("node:fs");
+var import_node_path62 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -30009,17 +30655,17 @@ function unshareDriver() {
   return {
     name: "unshare",
     async enter(entry) {
-      (0, import_node_fs51.mkdirSync)(entry.work, { recursive: true });
+      (0, import_node_fs55.mkdirSync)(entry.work, { recursive: true });
       const links = entry.root.layers.map((layer, i) => {
-        (0, import_node_fs51.symlinkSync)(layer, (0, import_node_path58.join)(entry.work, `l${i}`));
+        (0, import_node_fs55.symlinkSync)(layer, (0, import_node_path62.join)(entry.work, `l${i}`));
         return `l${i}`;
       });
       let upper = "tmpfs";
       if (entry.root.keep) {
-        (0, import_node_fs51.mkdirSync)(entry.root.keep, { recursive: true });
-        (0, import_node_fs51.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
-        (0, import_node_fs51.symlinkSync)(entry.root.keep, (0, import_node_path58.join)(entry.work, "k"));
-        (0, import_node_fs51.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path58.join)(entry.work, "k.work"));
+        (0, import_node_fs55.mkdirSync)(entry.root.keep, { recursive: true });
+        (0, import_node_fs55.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
+        (0, import_node_fs55.symlinkSync)(entry.root.keep, (0, import_node_path62.join)(entry.work, "k"));
+        (0, import_node_fs55.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path62.join)(entry.work, "k.work"));
         upper = "k";
       }
       const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -30067,7 +30713,7 @@ function unshareDriver() {
       return exceeded ? { ...outcome, exceeded } : outcome;
     },
     unpack: (tar, folder) => {
-      (0, import_node_fs51.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs55.mkdirSync)(folder, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder], {});
     },
     ready: (folder) => Promise.resolve(exists(folder)),
@@ -30128,10 +30774,10 @@ function limitsOf(verb, values) {
 var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
 
 // ts-src/engine/system-lock.ts
-var import_node_path59 = require("node:path");
+var import_node_path63 = require("node:path");
 init_diagnostics();
 init_files();
-var file = (workspace) => (0, import_node_path59.join)(workspace.state, "platforms.json");
+var file = (workspace) => (0, import_node_path63.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known2 = readJson(file(workspace)) ?? {};
   return Object.fromEntries(
@@ -30268,7 +30914,7 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned.diagnostics);
   if (!planned.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned.value;
-  const output = values.output === void 0 ? (0, import_node_path60.join)(workspace.root, "out") : (0, import_node_path60.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path64.join)(workspace.root, "out") : (0, import_node_path64.resolve)(values.output);
   const abort = new AbortController();
   const stop = () => {
     if (!abort.signal.aborted) writeMessage("\nstopping: what was finished is kept\n");
@@ -30281,7 +30927,7 @@ async function runBuild(verb, values, packages, tests) {
     showDiagnostics(lacking);
     return exit.failed;
   }
-  (0, import_node_fs52.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs56.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);
   try {
     return await buildAll(values, planned.value, {
@@ -30340,7 +30986,7 @@ async function buildAll(values, planned, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path60.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path64.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       stamp: plan2.stamp,
@@ -30448,7 +31094,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   writeMessage(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path60.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path64.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -30463,11 +31109,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeMessage(`report: ${(0, import_node_path60.join)(output, "report.html")}
+    writeMessage(`report: ${(0, import_node_path64.join)(output, "report.html")}
 `);
     writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path60.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path64.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -30524,7 +31170,7 @@ function namesByDebian(planned) {
 }
 function notForAll(path2) {
   const parts = path2.split("/");
-  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs52.statSync)(p).mode & 1) === 0);
+  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs56.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/channel.ts
@@ -30575,17 +31221,17 @@ function systemChanges(m, n) {
 }
 
 // ts-src/publish/promotion.ts
-var import_node_fs53 = require("node:fs");
-var import_node_path61 = require("node:path");
+var import_node_fs57 = require("node:fs");
+var import_node_path65 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/criteria.ts
 var names = (suites, suite2) => Object.keys(suites[suite2] ?? {});
-var most = 8;
+var most2 = 8;
 var verdict = (criterion, faults2, good2) => ({
   criterion,
   passed: !faults2.length,
-  reason: faults2.length ? someOf(faults2, most) : good2
+  reason: faults2.length ? someOf(faults2, most2) : good2
 });
 function judge(rules2, candidate) {
   const { suites } = candidate.state;
@@ -30702,9 +31348,9 @@ function installable({ stanzas }) {
 }
 function relations2(field) {
   return (field ?? "").split(",").filter((clause) => clause.trim()).map(
-    (clause) => clause.split("|").flatMap((text3) => {
-      const m = /^\s*([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*(\S+?)\s*\))?/.exec(text3);
-      return m ? [{ name: m[1], operator: m[2], version: m[3], text: text3.trim() }] : [];
+    (clause) => clause.split("|").flatMap((text4) => {
+      const m = /^\s*([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*(\S+?)\s*\))?/.exec(text4);
+      return m ? [{ name: m[1], operator: m[2], version: m[3], text: text4.trim() }] : [];
     })
   );
 }
@@ -30781,8 +31427,8 @@ async function rollBack(input, outlet) {
   let suites = state.suites;
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path61.join)(input.folder, "incoming");
-    (0, import_node_fs53.mkdirSync)(scratch, { recursive: true });
+    const scratch = (0, import_node_path65.join)(input.folder, "incoming");
+    (0, import_node_fs57.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
       scratch,
@@ -30886,11 +31532,11 @@ async function markAll(store2, channel2, endpoint) {
     for (const [key, index] of Object.entries(state.indices)) {
       const suite2 = key.slice(0, key.lastIndexOf("/"));
       suites.add(suite2);
-      const text3 = await store2.readText(index);
-      if (text3 === void 0) return void 0;
-      for (const entry of readPackages2(text3)) files.add(entry.filename);
+      const text4 = await store2.readText(index);
+      if (text4 === void 0) return void 0;
+      for (const entry of readPackages2(text4)) files.add(entry.filename);
       const path2 = `main/binary-${key.slice(suite2.length + 1)}/Packages`;
-      files.add(`dists/${suite2}/${byHashPath(path2, sha256(text3))}`);
+      files.add(`dists/${suite2}/${byHashPath(path2, sha256(text4))}`);
     }
     for (const suite2 of suites) await markRelease(endpoint, `dists/states/${shortId(id)}/${suite2}`, suite2, files);
   }
@@ -30918,7 +31564,7 @@ var renderVerdicts = (verdicts) => renderTable(
   ["criterion", "verdict", "reason"],
   verdicts.map((v) => [v.criterion, v.passed ? "passes" : "FAILS", v.reason])
 );
-var most2 = 40;
+var most3 = 40;
 function renderDifference(difference3) {
   const parts = [];
   for (const [suite2, d] of Object.entries(difference3.suites)) {
@@ -30930,16 +31576,16 @@ function renderDifference(difference3) {
     ];
     parts.push(`
 ${suite2}:
-${renderTable(["package", "from", "to", ""], rows.slice(0, most2))}${rest(rows.length)}`);
+${renderTable(["package", "from", "to", ""], rows.slice(0, most3))}${rest(rows.length)}`);
   }
-  const short3 = (text3) => text3.slice(0, 12);
+  const short3 = (text4) => text4.slice(0, 12);
   if (difference3.repositories.length)
     parts.push(
       `
 repositories:
 ${renderTable(
         ["repository", "from", "to"],
-        difference3.repositories.slice(0, most2).map(([d, name5, a, b]) => [`${d}/${name5}`, short3(a), short3(b)])
+        difference3.repositories.slice(0, most3).map(([d, name5, a, b]) => [`${d}/${name5}`, short3(a), short3(b)])
       )}${rest(difference3.repositories.length)}`
     );
   if (difference3.system.length)
@@ -30953,15 +31599,15 @@ system packages: ${someOf(
     );
   return parts.join("") || "\nthe packages are the same\n";
 }
-var rest = (count2) => count2 > most2 ? `and ${count2 - most2} more
+var rest = (count2) => count2 > most3 ? `and ${count2 - most3} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path63 = require("node:path");
+var import_node_path67 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/endpoints.ts
-var import_node_path62 = require("node:path");
+var import_node_path66 = require("node:path");
 var isChannelName = (name5) => name5.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name5) && !name5.includes("..");
 async function openEndpoint(uri, root) {
   if (uri.startsWith("s3://")) {
@@ -30969,7 +31615,7 @@ async function openEndpoint(uri, root) {
     return new S3Endpoint2(uri, process.env);
   }
   const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
-  return new FolderEndpoint((0, import_node_path62.isAbsolute)(path2) ? path2 : (0, import_node_path62.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path66.isAbsolute)(path2) ? path2 : (0, import_node_path66.join)(root, path2));
 }
 function channelUri(place, channel2) {
   const query2 = place.indexOf("?");
@@ -31024,7 +31670,7 @@ async function placesOf2({ workspace: { distro, root } }, channel2, named3, from
     return path2.endsWith(tail) ? [`${path2.slice(0, -tail.length)}/${channel2.name}/apt${query2}`] : [];
   });
   const uris = [
-    named3?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path63.resolve)(n)),
+    named3?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path67.resolve)(n)),
     channel2.file.endpoints,
     configured,
     beside
@@ -31171,16 +31817,16 @@ ${renderVerdicts(b.verdicts)}`).join("");
   return good(`${name5}, served at ${read.value.file.endpoints.join(", ")}
 ${table2}${promotions}`);
 }
-async function named2(store2, text3) {
-  const [name5, id] = text3.split("@");
+async function named2(store2, text4) {
+  const [name5, id] = text4.split("@");
   const read = await readChannel(store2, name5);
   if (!read.ok) return read;
   const found2 = await stateOf(store2, read.value, id);
   return found2.ok ? good(found2.value.state) : found2;
 }
 async function lockOf(store2, state) {
-  const text3 = state.lock && await store2.readText(state.lock);
-  const read = text3 === void 0 ? void 0 : readLock("lock.yaml", text3);
+  const text4 = state.lock && await store2.readText(state.lock);
+  const read = text4 === void 0 ? void 0 : readLock("lock.yaml", text4);
   return read?.ok ? read.value : void 0;
 }
 async function diff({ store: store2 }, names2, json2) {
@@ -31257,8 +31903,8 @@ async function renew(opened, names2, to) {
 }
 
 // ts-src/cli/clean.ts
-var import_node_fs54 = require("node:fs");
-var import_node_path64 = require("node:path");
+var import_node_fs58 = require("node:fs");
+var import_node_path68 = require("node:path");
 var remade = ["work", "unpacked", "layers", "layers-docker", "bases", "archives", "told", "verify"];
 var clean = defineCommand({
   summary: "remove what builds keep on this machine",
@@ -31285,7 +31931,7 @@ subordinate ids, which rm can't remove; this can.`,
       writeMessage("slipway clean: --driver is unshare or docker\n");
       return exit.usage;
     }
-    if (!(0, import_node_fs54.existsSync)(state)) {
+    if (!(0, import_node_fs58.existsSync)(state)) {
       writeOutput(`nothing to remove: ${state} is not there
 `);
       return exit.ok;
@@ -31296,34 +31942,34 @@ subordinate ids, which rm can't remove; this can.`,
 `);
       return exit.failed;
     }
-    const parts = (0, import_node_fs54.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    const parts = (0, import_node_fs58.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     for (const part of parts) {
-      const folder = (0, import_node_path64.join)(state, part);
+      const folder = (0, import_node_path68.join)(state, part);
       const size = (await run("du", ["-sh", folder])).stdout.split("	")[0] ?? "";
       writeOutput(`${values["dry-run"] ? "would remove" : "removing"} ${folder} ${size}
 `);
       if (!values["dry-run"]) await driver.remove(folder);
     }
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts.filter((part) => (0, import_node_fs54.existsSync)((0, import_node_path64.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path64.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts.filter((part) => (0, import_node_fs58.existsSync)((0, import_node_path68.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path68.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path64.join)(state, "work");
-  if (!(0, import_node_fs54.existsSync)(all)) return void 0;
-  for (const name5 of (0, import_node_fs54.readdirSync)(all)) {
+  const all = (0, import_node_path68.join)(state, "work");
+  if (!(0, import_node_fs58.existsSync)(all)) return void 0;
+  for (const name5 of (0, import_node_fs58.readdirSync)(all)) {
     if (!name5.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path64.join)(all, name5), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path68.join)(all, name5), "true"]);
     if (free.code !== 0) return name5.slice(0, -".lock".length);
   }
   return void 0;
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs55 = require("node:fs");
+var import_node_fs59 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -31389,7 +32035,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs55.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs59.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before2);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -31407,7 +32053,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
 });
 
 // ts-src/cli/doctor.ts
-var import_node_path65 = require("node:path");
+var import_node_path69 = require("node:path");
 var doctor = defineCommand({
   summary: "tell what this machine lacks for builds, and the command that brings it",
   usage: "doctor",
@@ -31453,7 +32099,7 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path65.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path69.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
     for (const f of findings)
       writeOutput(`${f.what}
@@ -31476,15 +32122,15 @@ function explain(plan2, resolvers, name5) {
   plan2.scopes.forEach((scope, i) => {
     const resolver = resolvers[i];
     const { evaluated } = resolver;
-    const number4 = evaluated.number.get(name5);
-    if (number4 !== void 0 && !explanation.package) describe3(explanation, evaluated, number4);
+    const number5 = evaluated.number.get(name5);
+    if (number5 !== void 0 && !explanation.package) describe3(explanation, evaluated, number5);
     const e = explainScope(scope, resolver, name5);
-    if (number4 !== void 0 || e.neededBy.length) explanation.scopes.push(e);
+    if (number5 !== void 0 || e.neededBy.length) explanation.scopes.push(e);
   });
   return explanation.scopes.length ? explanation : void 0;
 }
-function describe3(explanation, evaluated, number4) {
-  const p = evaluated.packages[number4];
+function describe3(explanation, evaluated, number5) {
+  const p = evaluated.packages[number5];
   const { manifest } = p;
   const { repository, source } = evaluated.input.packages.get(p.name);
   const person = (m) => m.email ? `${m.name} <${m.email}>` : m.name;
@@ -31506,7 +32152,7 @@ function describe3(explanation, evaluated, number4) {
 }
 function explainScope(scope, resolver, name5) {
   const { evaluated } = resolver;
-  const number4 = evaluated.number.get(name5);
+  const number5 = evaluated.number.get(name5);
   const place = scope.packages.findIndex((p2) => p2.name === name5);
   const p = scope.packages[place];
   const dependents = p ? dependentsOf(scope) : [];
@@ -31522,7 +32168,7 @@ function explainScope(scope, resolver, name5) {
     ...p?.blocked === void 0 ? {} : { blocked: p.blocked },
     ...p?.mustBeCached ? { held: true } : {},
     why: p ? whyChain(scope, name5) : [],
-    needs: number4 === void 0 ? [] : needsOf2(resolver, number4),
+    needs: number5 === void 0 ? [] : needsOf2(resolver, number5),
     neededBy: direct,
     neededByAll: p ? closureUp(dependents, place) : 0,
     longest: p ? longestThrough(scope, dependents, place) : []
@@ -31533,30 +32179,30 @@ var roleNames = [
   [forRun, "run"],
   [forTest, "test"]
 ];
-function needsOf2(resolver, number4) {
+function needsOf2(resolver, number5) {
   const { evaluated } = resolver;
-  const found2 = evaluated.needs(number4).map((n) => ({
+  const found2 = evaluated.needs(number5).map((n) => ({
     name: n.name,
-    for: roleNames.filter(([role]) => n.roles & role).map(([, text3]) => text3),
+    for: roleNames.filter(([role]) => n.roles & role).map(([, text4]) => text4),
     tag: n.dependency.tag,
     ...n.group === void 0 ? {} : { group: n.group },
     line: n.dependency.line,
     from: originText(resolver, resolver.resolve(n))
   }));
   const said = new Set(found2.map((n) => n.name));
-  const inside = evaluated.inside[number4];
+  const inside = evaluated.inside[number5];
   for (const d of /* @__PURE__ */ new Set([...inside.build, ...inside.run])) {
     const n = evaluated.names[d];
     if (said.has(n)) continue;
     found2.push({
       name: n,
       for: [...inside.build.includes(d) ? ["build"] : [], ...inside.run.includes(d) ? ["run"] : []],
-      tag: edgeOf(evaluated, number4, d).tag,
+      tag: edgeOf(evaluated, number5, d).tag,
       line: 0,
       from: originText(resolver, resolver.resolve({ name: n, id: d }))
     });
   }
-  const p = evaluated.packages[number4];
+  const p = evaluated.packages[number5];
   const implied = impliedNeeds(p.buildType, evaluated.input.packages.get(p.name)?.buildBackend);
   for (const [names2, purpose] of [
     [implied.build, "build"],
@@ -31614,10 +32260,10 @@ function longestThrough(scope, dependents, place) {
   const index = new Map(packages.map((p, i) => [p.name, i]));
   const chain = [packages[place].name];
   for (let p = packages[place]; p.depth > 0; ) {
-    const below = [...p.build, ...p.run].flatMap((n) => index.get(n) ?? []).map((i) => packages[i]).find((q3) => q3.depth === p.depth - 1);
-    if (!below) break;
-    chain.unshift(below.name);
-    p = below;
+    const below2 = [...p.build, ...p.run].flatMap((n) => index.get(n) ?? []).map((i) => packages[i]).find((q3) => q3.depth === p.depth - 1);
+    if (!below2) break;
+    chain.unshift(below2.name);
+    p = below2;
   }
   const height = new Int32Array(packages.length);
   for (let n = packages.length - 1; n >= 0; n--)
@@ -31642,7 +32288,7 @@ function renderExplanation(e) {
       ["maintained by", p.maintainers.join(", ")],
       ["licensed under", p.licenses.join(", ")]
     ];
-    for (const [what, text3] of facts) lines.push(`  ${what.padEnd(15)} ${printable(text3)}`);
+    for (const [what, text4] of facts) lines.push(`  ${what.padEnd(15)} ${printable(text4)}`);
   } else lines.push(`${e.name} is no package of the distribution: a name of the system or of an underlay`);
   for (const s of e.scopes) lines.push("", ...scopeLines(e, s));
   if (e.conditional.length)
@@ -31658,7 +32304,7 @@ function scopeLines(e, s) {
   const lines = [
     `on ${s.platform}, ${s.distribution}: ${s.debian === void 0 ? s.from : `built as ${s.debian}, ${s.place} of ${s.count} in order`}`
   ];
-  const fact = (what, text3) => void lines.push(`  ${what.padEnd(15)} ${text3}`);
+  const fact = (what, text4) => void lines.push(`  ${what.padEnd(15)} ${text4}`);
   if (s.blocked !== void 0) fact("blocked", s.blocked);
   if (s.held) fact("not built now", "it is to come from the store (--only)");
   if (e.package && s.debian === void 0)
@@ -31725,7 +32371,7 @@ var meanings = {
 function explainKey(scope, now, before2) {
   const parts = Object.entries(now.inputs).map(([part, value2]) => [
     meanings[part] ?? part,
-    shown(part, value2, now)
+    shown2(part, value2, now)
   ]);
   return {
     scope,
@@ -31735,7 +32381,7 @@ function explainKey(scope, now, before2) {
     ...before2 ? { before: { key: before2.key, version: before2.version, changes: changesOf(before2, now) } } : {}
   };
 }
-var shown = (part, value2, r) => part === "system" ? `${r.system.length} packages beside the base's` : part === "dependencies" ? `${Object.keys(r.roots).length} packages of the distribution` : value2 === "" ? "none" : value2.length > 100 ? `${value2.slice(0, 100)}\u2026` : value2;
+var shown2 = (part, value2, r) => part === "system" ? `${r.system.length} packages beside the base's` : part === "dependencies" ? `${Object.keys(r.roots).length} packages of the distribution` : value2 === "" ? "none" : value2.length > 100 ? `${value2.slice(0, 100)}\u2026` : value2;
 function changesOf(before2, now) {
   const changes = [];
   for (const [part, value2] of Object.entries(now.inputs)) {
@@ -31750,7 +32396,7 @@ function changesOf(before2, now) {
   }
   return changes;
 }
-var clip = (text3) => /^[0-9a-f]{40,}$/.test(text3) ? text3.slice(0, 12) : text3.length > 200 ? `${text3.slice(0, 200)}\u2026` : text3;
+var clip = (text4) => /^[0-9a-f]{40,}$/.test(text4) ? text4.slice(0, 12) : text4.length > 200 ? `${text4.slice(0, 200)}\u2026` : text4;
 var byName = (system) => Object.fromEntries(system.map((s) => s.split("=")));
 function difference2(before2, now) {
   const names2 = [.../* @__PURE__ */ new Set([...Object.keys(before2), ...Object.keys(now)])].sort().filter((n) => before2[n] !== now[n]);
@@ -31761,13 +32407,13 @@ function difference2(before2, now) {
 }
 
 // ts-src/engine/why.ts
-var most3 = 100;
+var most4 = 100;
 async function lastBuilds(workspace, plan2, name5) {
   const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, void 0);
   const names2 = [];
   for await (const { name: run2 } of store2.blobs.list("runs"))
     if (/^runs\/\d{14}-[^/]*\.json$/.test(run2)) names2.push(run2);
-  const runs = (await store2.many(names2.sort().reverse().slice(0, most3), (run2) => store2.readJson(run2))).filter((r) => r !== void 0).sort((a, b) => b.finished - a.finished);
+  const runs = (await store2.many(names2.sort().reverse().slice(0, most4), (run2) => store2.readJson(run2))).filter((r) => r !== void 0).sort((a, b) => b.finished - a.finished);
   const found2 = [];
   for (const scope of plan2.scopes) {
     if (!scope.packages.some((p) => p.name === name5)) continue;
@@ -33795,7 +34441,7 @@ function reduced(needs) {
   return edges;
 }
 function renderDot(drawing) {
-  const q3 = (text3) => `"${text3.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+  const q3 = (text4) => `"${text4.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
   return [
     `digraph ${q3(drawing.title)} {`,
     "  rankdir=LR;",
@@ -33866,11 +34512,11 @@ function renderSvg(drawing) {
   const layout = (drawing.nodes.length > manyBoxes ? columns : layered)(drawing, widths);
   const [width4, height] = [Math.ceil(layout.width), Math.ceil(layout.height)];
   const faint = drawing.nodes.length > manyBoxes ? ";opacity:.35" : "";
-  const number4 = (n) => String(Math.round(n * 10) / 10);
-  const lines = layout.lines.map((points) => points.map((p, i) => `${i ? "L" : "M"}${number4(p.x)} ${number4(p.y)}`).join("")).sort();
+  const number5 = (n) => String(Math.round(n * 10) / 10);
+  const lines = layout.lines.map((points) => points.map((p, i) => `${i ? "L" : "M"}${number5(p.x)} ${number5(p.y)}`).join("")).sort();
   const boxes = drawing.nodes.map((n, i) => {
     const at2 = layout.boxes[i];
-    return `<g class="${n.blocked ? "blocked" : n.named ? "named" : "needed"}"><title>${escape(`${n.label} ${n.note}`)}</title><rect x="${number4(at2.x - at2.width / 2)}" y="${number4(at2.y - boxHeight / 2)}" width="${number4(at2.width)}" height="${boxHeight}" rx="5"/><text x="${number4(at2.x)}" y="${number4(at2.y - 3)}">${escape(n.label)}</text><text class="note" x="${number4(at2.x)}" y="${number4(at2.y + 13)}">${escape(n.note)}</text></g>`;
+    return `<g class="${n.blocked ? "blocked" : n.named ? "named" : "needed"}"><title>${escape(`${n.label} ${n.note}`)}</title><rect x="${number5(at2.x - at2.width / 2)}" y="${number5(at2.y - boxHeight / 2)}" width="${number5(at2.width)}" height="${boxHeight}" rx="5"/><text x="${number5(at2.x)}" y="${number5(at2.y - 3)}">${escape(n.label)}</text><text class="note" x="${number5(at2.x)}" y="${number5(at2.y + 13)}">${escape(n.note)}</text></g>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width4}" height="${height}" viewBox="0 0 ${width4} ${height}" role="img" aria-label="${escape(drawing.title)}">
 <style>text{font:13px sans-serif;text-anchor:middle;fill:#1b1f24}.note{font-size:11px;fill:#57606a}.title{font-size:18px;text-anchor:start}rect{fill:#f6f8fa;stroke:#8c959f}.named rect{fill:#ddf4ff;stroke:#0969da}.blocked rect{fill:#ffebe9;stroke:#cf222e}path{fill:none;stroke:#8c959f;marker-end:url(#arrow)${faint}}path:hover{stroke:#0969da;stroke-width:2;opacity:1}</style>
@@ -33882,7 +34528,7 @@ ${boxes.join("\n")}
 </svg>
 `;
 }
-var escape = (text3) => text3.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
+var escape = (text4) => text4.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
 // ts-src/cli/graph.ts
 init_files();
@@ -33914,10 +34560,10 @@ repository, unless --by package is given. Where several platforms are selected t
       return exit.failed;
     }
     const drawing = drawingOf(scope, by ?? (scope.packages.length > manyPackages ? "repository" : "package"));
-    const text3 = format === "svg" ? renderSvg(drawing) : renderDot(drawing);
-    if (output === void 0) writeOutput(text3);
+    const text4 = format === "svg" ? renderSvg(drawing) : renderDot(drawing);
+    if (output === void 0) writeOutput(text4);
     else {
-      writeWhole(output, text3);
+      writeWhole(output, text4);
       writeMessage(`wrote ${output}: ${drawing.title}, ${drawing.nodes.length} boxes
 `);
     }
@@ -33926,9 +34572,9 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/init.ts
-var import_node_fs56 = require("node:fs");
-var import_node_path66 = require("node:path");
-var import_promises5 = require("node:readline/promises");
+var import_node_fs60 = require("node:fs");
+var import_node_path70 = require("node:path");
+var import_promises6 = require("node:readline/promises");
 init_diagnostics();
 init_files();
 
@@ -33985,7 +34631,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named3 = (0, import_node_path66.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named3 = (0, import_node_path70.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named3 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -33993,7 +34639,7 @@ function answersOf(values, root) {
   return valid ? { organization, os, release: release2 } : void 0;
 }
 async function confirm(question) {
-  const terminal = (0, import_promises5.createInterface)({ input: process.stdin, output: process.stderr });
+  const terminal = (0, import_promises6.createInterface)({ input: process.stdin, output: process.stderr });
   try {
     return /^y(es)?$/i.test((await terminal.question(question)).trim());
   } finally {
@@ -34001,7 +34647,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs56.readdirSync)(root).filter((name5) => name5 !== ".git");
+  const others2 = (0, import_node_fs60.readdirSync)(root).filter((name5) => name5 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -34024,7 +34670,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path66.resolve)(folder);
+    const root = (0, import_node_path70.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -34034,8 +34680,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names2 = Object.keys(files);
-    (0, import_node_fs56.mkdirSync)(root, { recursive: true });
-    const taken = names2.filter((f) => (0, import_node_fs56.existsSync)((0, import_node_path66.join)(root, f)));
+    (0, import_node_fs60.mkdirSync)(root, { recursive: true });
+    const taken = names2.filter((f) => (0, import_node_fs60.existsSync)((0, import_node_path70.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -34046,8 +34692,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names2, values.yes === true)) return exit.failed;
-    for (const [path2, text3] of Object.entries(files)) writeWhole((0, import_node_path66.join)(root, path2), text3);
-    const git2 = (0, import_node_fs56.existsSync)((0, import_node_path66.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text4] of Object.entries(files)) writeWhole((0, import_node_path70.join)(root, path2), text4);
+    const git2 = (0, import_node_fs60.existsSync)((0, import_node_path70.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names2.map((f) => `    ${f}
 `).join("")}
@@ -34091,12 +34737,12 @@ var lock = defineCommand({
           )
         );
     showDiagnostics(unpinned);
-    const text3 = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
+    const text4 = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
     if (values.output !== void 0) {
-      writeWhole(values.output, text3);
+      writeWhole(values.output, text4);
       writeMessage(`wrote ${values.output}
 `);
-    } else writeOutput(text3);
+    } else writeOutput(text4);
     return [...diagnostics, ...unpinned].some(isError) ? exit.failed : exit.ok;
   }
 });
@@ -34105,7 +34751,7 @@ var lock = defineCommand({
 init_diagnostics();
 
 // ts-src/render/plan.ts
-var shown2 = 5;
+var shown3 = 5;
 function renderPlan(plan2, states) {
   const lines = [];
   for (const scope of plan2.scopes) {
@@ -34121,10 +34767,10 @@ function renderPlan(plan2, states) {
       const why = "named" in p.why ? "named" : `for ${p.why.forTests ? "tests of " : ""}${p.why.neededBy}`;
       const system = [...p.systemBuild, ...p.impliedBuild ?? []];
       const needs = p.build.length + system.length;
-      const first = p.build.length > shown2 ? p.build : [...p.build, ...system];
+      const first = p.build.length > shown3 ? p.build : [...p.build, ...system];
       const state = p.blocked ? `blocked: ${p.blocked}` : p.mustBeCached ? "from the store" : states?.(scope, p) ?? "";
       lines.push(
-        `${String(i + 1).padStart(5)}  ${p.name.padEnd(width4)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs ? `; needs ${someOf(first, shown2, needs)}` : ""}${state ? `; ${state}` : ""}`
+        `${String(i + 1).padStart(5)}  ${p.name.padEnd(width4)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs ? `; needs ${someOf(first, shown3, needs)}` : ""}${state ? `; ${state}` : ""}`
       );
     }
     lines.push("");
@@ -34228,11 +34874,11 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
     const to = await restoreChannel(store2, target.value, places.value, suiteNames(state));
     const approvedBy = values["approved-by"];
     const judged = await judgePromotion(store2, state, to, rules2, Date.now(), approvedBy);
-    const text3 = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ""}`;
+    const text4 = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ""}`;
     if (values.json) writeOutput(`${JSON.stringify({ state: id, ...judged })}
 `);
     else writeOutput(`state ${shortId(id)} of ${names2[0]} to ${names2[1]}:
-${text3}`);
+${text4}`);
     if (!judged.passed && values.force === void 0) {
       writeMessage(`not promoted: ${judged.verdicts.filter((v) => !v.passed).length} criteria fail
 `);
@@ -34331,8 +34977,8 @@ function wordsOf(name5, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs60 = require("node:fs");
-var import_node_path70 = require("node:path");
+var import_node_fs64 = require("node:fs");
+var import_node_path74 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -34368,7 +35014,7 @@ function runPolicyOf(distro, ref, primary) {
   };
 }
 var matchesRef = (pattern, name5) => {
-  const slashed = (text3) => text3.replaceAll("/", "_");
+  const slashed = (text4) => text4.replaceAll("/", "_");
   return matcher([slashed(pattern).replace(/[^A-Za-z0-9_*?-]/g, "-")])(slashed(name5).replace(/[^A-Za-z0-9_-]/g, "-")) && (pattern.includes("*") || pattern.includes("?") || pattern === name5);
 };
 function channelPart(name5) {
@@ -34418,16 +35064,16 @@ function useGitCredentials(env) {
 init_rosdistro();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs59 = require("node:fs");
+var import_node_fs63 = require("node:fs");
 var import_node_os9 = require("node:os");
-var import_node_path69 = require("node:path");
+var import_node_path73 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto9 = require("node:crypto");
-var import_node_fs57 = require("node:fs");
-var import_node_path67 = require("node:path");
+var import_node_fs61 = require("node:fs");
+var import_node_path71 = require("node:path");
 var import_node_zlib7 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -34443,12 +35089,12 @@ function unbundled({ manifest: packed2, ...rest2 }) {
 }
 var lockName = (channel2) => `locks/${channel2}.json`;
 var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto9.randomBytes)(4).toString("hex")}`;
-var isRunId = (text3) => /^\d{14}-[0-9a-f]{8}$/.test(text3);
+var isRunId = (text4) => /^\d{14}-[0-9a-f]{8}$/.test(text4);
 var bundleName = (id) => `runs/${id}/bundle.gz`;
 var partName = (id, architecture2) => `runs/${id}/part-${architecture2}.gz`;
 var resultName = (id, task) => `runs/${id}/results/${task}.json`;
 var openName = (name5) => `runs/open/${namespaceName(name5)}.json`;
-var lineOf = ({ pipeline: pipeline2, untrusted, title }) => pipeline2.channel ?? untrusted ?? title;
+var lineOf = ({ pipeline: pipeline3, untrusted, title }) => pipeline3.channel ?? untrusted ?? title;
 async function noteRun(store2, run2, url2) {
   const name5 = openName(lineOf(run2));
   const before2 = await store2.readJson(name5);
@@ -34466,17 +35112,17 @@ var packed = (value2) => (0, import_node_zlib7.gzipSync)(JSON.stringify(value2),
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), packed(bundle));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name5) {
-  const copy = (0, import_node_path67.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
+  const copy = (0, import_node_path71.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
   const kept2 = readJson(copy);
   if (kept2) return kept2;
   const data = await store2.getBlob(name5);
   if (!data) return void 0;
-  const text3 = (0, import_node_zlib7.gunzipSync)(data);
-  writeWhole(copy, text3, { sync: false });
-  return JSON.parse(text3.toString("utf8"));
+  const text4 = (0, import_node_zlib7.gunzipSync)(data);
+  writeWhole(copy, text4, { sync: false });
+  return JSON.parse(text4.toString("utf8"));
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs57.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs61.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -34491,10 +35137,10 @@ async function loadRun(id, storeUri, root, state, untrusted) {
     const part = await cached2(store2, state, partName(id, architecture2));
     if (part) parts.push(part);
   }
-  const distroRoot = (0, import_node_path67.join)(state, "cache", "runs", id, "distro");
+  const distroRoot = (0, import_node_path71.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(bundle.files))
-    if (!exists((0, import_node_path67.join)(distroRoot, path2)))
-      writeWhole((0, import_node_path67.join)(distroRoot, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path71.join)(distroRoot, path2)))
+      writeWhole((0, import_node_path71.join)(distroRoot, path2), Buffer.from(content, "base64"), { sync: false });
   const tested = testedIn(bundle);
   return good({
     bundle,
@@ -34533,7 +35179,7 @@ function filesOf2(distro, root) {
   const diagnostics = [];
   for (const path2 of [...paths2].sort()) {
     try {
-      files[path2] = (0, import_node_fs57.readFileSync)((0, import_node_path67.join)(root, path2)).toString("base64");
+      files[path2] = (0, import_node_fs61.readFileSync)((0, import_node_path71.join)(root, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -34560,7 +35206,7 @@ var distributionsIn = ({ distributions }) => distributions.map(({ name: name5, r
   repositories,
   packages: new Map(packages.map((p) => [p.name, unbundled(p)]))
 }));
-var namespaceName = (text3) => `${text3.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[.-]+/, "").slice(0, 60) || "change"}-${sha256(text3).slice(0, 8)}`;
+var namespaceName = (text4) => `${text4.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[.-]+/, "").slice(0, 60) || "change"}-${sha256(text4).slice(0, 8)}`;
 function applyResults(graph2, tasks) {
   const places = new Map(graph2.results.map((own3, task) => [own3?.id, task]));
   for (const t of tasks) {
@@ -34628,14 +35274,14 @@ var Worker = class {
     const asked = /* @__PURE__ */ new Set();
     for (let at2 = queue.shift(); at2; at2 = queue.shift()) {
       const { run: run2, task } = at2;
-      for (const [other, number4] of this.numberOf.get(run2)) {
+      for (const [other, number5] of this.numberOf.get(run2)) {
         const result = run2.results[other];
         const id = `${run2.id} ${other}`;
         if (result?.state !== "waiting" || asked.has(id) || !packagesInRoot(run2, other).includes(task)) continue;
         if ((await this.bringRoot(run2, other)).length) continue;
         asked.add(id);
         if (!await this.engine.resolveTask(run2, other)) continue;
-        found2.push({ number: number4, result });
+        found2.push({ number: number5, result });
         if (other < run2.count && isDone(result.state)) queue.push({ run: run2, task: other });
       }
     }
@@ -34644,8 +35290,8 @@ var Worker = class {
 };
 
 // ts-src/farm/shard.ts
-var import_node_fs58 = require("node:fs");
-var import_node_path68 = require("node:path");
+var import_node_fs62 = require("node:fs");
+var import_node_path72 = require("node:path");
 
 // ts-src/graph/reduce.ts
 function reduceNeeds(count2, needs) {
@@ -34702,7 +35348,7 @@ async function makeShard(session2, architecture2, first, retest, signal) {
       store: store2,
       taskKeys: session2.taskKeys,
       builder: session2.builder,
-      output: (0, import_node_path68.join)(input.state, "prepared"),
+      output: (0, import_node_path72.join)(input.state, "prepared"),
       workers: 1,
       failFast: false,
       testsStop: input.distro.tests.stop_dependents,
@@ -34772,10 +35418,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path68.join)(work2, tree);
+    const folder = (0, import_node_path72.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path68.join)(work2, `${tree}.packed`));
-    (0, import_node_fs58.rmSync)(folder, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path72.join)(work2, `${tree}.packed`));
+    (0, import_node_fs62.rmSync)(folder, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -34813,8 +35459,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path69.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path69.join)(process.env.XDG_STATE_HOME || (0, import_node_path69.join)((0, import_node_os9.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path73.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path73.join)(process.env.XDG_STATE_HOME || (0, import_node_path73.join)((0, import_node_os9.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -34839,7 +35485,7 @@ async function openRun(verb, values, limits, signal, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path69.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path73.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -34879,7 +35525,7 @@ function planOf({ input, parts }, numbers) {
 }
 function lately(file2) {
   try {
-    return Date.now() - (0, import_node_fs59.statSync)(file2).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs63.statSync)(file2).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -34969,7 +35615,7 @@ function engineOf2(values, session2, output, signal, progress) {
   );
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path69.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path73.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line) => writeMessage(`${line}
 `)),
@@ -34986,8 +35632,8 @@ async function doTasks(values, session2, loaded, numbers, signal) {
     ]);
     return exit.failed;
   }
-  for (const number4 of numbers) {
-    const at2 = lane.byNumber.get(number4);
+  for (const number5 of numbers) {
+    const at2 = lane.byNumber.get(number5);
     const result = at2.run.results[at2.task];
     const missing = await lane.bringRoot(at2.run, at2.task);
     if (missing.length)
@@ -34997,11 +35643,11 @@ async function doTasks(values, session2, loaded, numbers, signal) {
       });
     else await engine.runScheduled(at2.run, at2.task);
     if (signal.aborted) return exit.failed;
-    await keepResult(session2, output, loaded.bundle.id, number4, result);
-    writeMessage(renderEvent(result, numbers.indexOf(number4) + 1, numbers.length));
+    await keepResult(session2, output, loaded.bundle.id, number5, result);
+    writeMessage(renderEvent(result, numbers.indexOf(number5) + 1, numbers.length));
     const above2 = await lane.settleAbove([at2]);
     for (const { number: n, result: r } of above2) await keepResult(session2, output, loaded.bundle.id, n, r);
-    writeOutput([{ number: number4, result }, ...above2].map((t) => `${t.number} ${t.result.state}
+    writeOutput([{ number: number5, result }, ...above2].map((t) => `${t.number} ${t.result.state}
 `).join(""));
   }
   session2.history.learn(session2.graphs);
@@ -35009,14 +35655,14 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   writeOutput("end\n");
   return exit.ok;
 }
-async function keepResult(session2, output, id, number4, result) {
-  const log = result.log === void 0 ? void 0 : (0, import_node_path69.join)(output, result.log);
+async function keepResult(session2, output, id, number5, result) {
+  const log = result.log === void 0 ? void 0 : (0, import_node_path73.join)(output, result.log);
   const kept2 = {
     schema: 1,
     result,
     ...log !== void 0 && exists(log) ? { log: await session2.store.put(log) } : {}
   };
-  await session2.store.writeJson(resultName(id, number4), kept2);
+  await session2.store.writeJson(resultName(id, number5), kept2);
 }
 async function prepareArchitecture(values) {
   const limits = limitsOf("prepare", values);
@@ -35242,19 +35888,19 @@ async function runPrepare(given, packages) {
     writeMessage("slipway prepare: --store is file:PATH or s3://BUCKET/PREFIX\n");
     return exit.usage;
   }
-  const text3 = (name5) => values[name5] || void 0;
-  const isChange = text3("change") !== void 0;
-  const pipeline2 = isChange ? { kind: "request", channel: void 0, locked: false, strict: false, keep: void 0 } : runPolicyOf(
+  const text4 = (name5) => values[name5] || void 0;
+  const isChange = text4("change") !== void 0;
+  const pipeline3 = isChange ? { kind: "request", channel: void 0, locked: false, strict: false, keep: void 0 } : runPolicyOf(
     distro,
-    { branch: text3("branch"), tag: text3("tag"), request: text3("request") },
+    { branch: text4("branch"), tag: text4("tag"), request: text4("request") },
     values.primary === true ? true : void 0
   );
-  if (text3("channel") !== void 0 && pipeline2.kind !== "request") pipeline2.channel = text3("channel");
+  if (text4("channel") !== void 0 && pipeline3.kind !== "request") pipeline3.channel = text4("channel");
   if (values.publish === true) {
     const lacking2 = publishingFaults({
-      channel: pipeline2.channel,
+      channel: pipeline3.channel,
       places: distro.publish.to,
-      output: text3("publish-to"),
+      output: text4("publish-to"),
       signed: values.signed === true,
       signingKey: distro.signing_key
     });
@@ -35263,14 +35909,14 @@ async function runPrepare(given, packages) {
       return exit.failed;
     }
   }
-  const place = pipeline2.kind === "request" ? namespaceName(text3("request") ?? text3("title") ?? text3("change") ?? "change") : void 0;
+  const place = pipeline3.kind === "request" ? namespaceName(text4("request") ?? text4("title") ?? text4("change") ?? "change") : void 0;
   const store2 = await openStore(storeUri, root, state, place);
-  const readable = await withLock(values, store2, pipeline2, root, state, isChange);
+  const readable = await withLock(values, store2, pipeline3, root, state, isChange);
   if ("code" in readable) {
     showDiagnostics([readable]);
     return exit.failed;
   }
-  const read = await planOf2(readable.values, packages, pipeline2);
+  const read = await planOf2(readable.values, packages, pipeline3);
   if ("diagnostics" in read) {
     showDiagnostics(sorted(read.diagnostics));
     return exit.failed;
@@ -35279,7 +35925,7 @@ async function runPrepare(given, packages) {
   const { files, diagnostics: lacking } = filesOf2(distro, root);
   const all = sorted([...planned.diagnostics, ...readable.notes, ...lacking]);
   showDiagnostics(all);
-  const strict = pipeline2.strict && all.some(isError);
+  const strict = pipeline3.strict && all.some(isError);
   if (strict) writeMessage("this track is strict: nothing is built while the distro repository has faults\n");
   if (strict || lacking.length) return exit.failed;
   if (difference3 !== void 0) writeMessage(`
@@ -35293,14 +35939,14 @@ ${difference3}
     showDiagnostics(tools);
     return exit.failed;
   }
-  (0, import_node_fs60.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs64.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
     const architectures = [...new Set(planned.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
-    const channel2 = await openChannel(store2, pipeline2.channel ?? "none");
+    const channel2 = await openChannel(store2, pipeline3.channel ?? "none");
     const testable = (name5, named3) => values["no-test"] !== true && named3 && (!subject || subject.own.includes(name5) || subject.downstream.includes(name5));
-    const [id, title, begun] = [newRunId(planned.plan.stamp), text3("title") ?? titleOf(text3), Date.now()];
+    const [id, title, begun] = [newRunId(planned.plan.stamp), text4("title") ?? titleOf(text4), Date.now()];
     const bundle = {
       schema: 2,
       id,
@@ -35315,9 +35961,9 @@ ${difference3}
       ),
       partial: isPartial(planned) || isChange,
       faults: all.filter(isError).map((d) => d.message),
-      pipeline: pipeline2,
+      pipeline: pipeline3,
       title,
-      lostBefore: await noteRun(store2, { id, pipeline: pipeline2, untrusted: place, title, begun }, buildUrl()),
+      lostBefore: await noteRun(store2, { id, pipeline: pipeline3, untrusted: place, title, begun }, buildUrl()),
       subject,
       users,
       channel: { name: channel2.name, held: channel2.value.versions },
@@ -35364,31 +36010,31 @@ ${difference3}
     await shareResolved(session2);
     const schedule = scheduleOf(session2, bundle.id, part, outlook, distro.tests.stop_dependents);
     writeMessage(
-      `run ${bundle.id}${pipeline2.channel === void 0 ? "" : ` for the channel ${pipeline2.channel}`}: ${outlook.cached} cached, ${outlook.todo} to do, ${outlook.open} that depend on what these turn out to be
+      `run ${bundle.id}${pipeline3.channel === void 0 ? "" : ` for the channel ${pipeline3.channel}`}: ${outlook.cached} cached, ${outlook.todo} to do, ${outlook.open} that depend on what these turn out to be
 `
     );
     for (const w of session2.waiting) writeMessage(`${w}
 `);
-    const header = `kind ${pipeline2.kind}
+    const header = `kind ${pipeline3.kind}
 store ${absoluteStore(storeUri, root)}
-channel ${pipeline2.channel ?? ""}
+channel ${pipeline3.channel ?? ""}
 namespace ${place ?? ""}
 architectures ${architectures.filter((a) => a !== own3).join(" ")}
 `.replace(
       / +$/gm,
       ""
     );
-    if (text3("output") === void 0) writeOutput(header + schedule);
-    else writeWhole((0, import_node_path70.resolve)(text3("output")), header + schedule);
+    if (text4("output") === void 0) writeOutput(header + schedule);
+    else writeWhole((0, import_node_path74.resolve)(text4("output")), header + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
   }
 }
-async function withLock(values, store2, pipeline2, root, state, isChange) {
+async function withLock(values, store2, pipeline3, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
-  if (pipeline2.locked) {
-    const file3 = (0, import_node_path70.join)(root, "lock.yaml");
+  if (pipeline3.locked) {
+    const file3 = (0, import_node_path74.join)(root, "lock.yaml");
     if (exists(file3)) return { values: { ...values, lock: file3 }, notes: [] };
     return error(
       "lock-missing",
@@ -35398,8 +36044,8 @@ async function withLock(values, store2, pipeline2, root, state, isChange) {
   }
   const like = values.like ?? (isChange ? "nightly" : void 0);
   if (like === void 0) return { values, notes: [] };
-  const text3 = await store2.readJson(lockName(like));
-  if (!text3)
+  const text4 = await store2.readJson(lockName(like));
+  if (!text4)
     return {
       values,
       notes: [
@@ -35410,25 +36056,25 @@ async function withLock(values, store2, pipeline2, root, state, isChange) {
         )
       ]
     };
-  const file2 = (0, import_node_path70.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
-  writeWhole(file2, text3.lock);
+  const file2 = (0, import_node_path74.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  writeWhole(file2, text4.lock);
   return { values: { ...values, lock: file2 }, notes: [] };
 }
 function buildUrl() {
   const url2 = process.env.BUILD_URL;
   return url2 && /^https?:\/\/[\x21-\x7e]{1,500}$/.test(url2) ? url2 : void 0;
 }
-function titleOf(text3) {
-  const [request, target] = [text3("request"), text3("target")];
+function titleOf(text4) {
+  const [request, target] = [text4("request"), text4("target")];
   if (request !== void 0) return `pull request ${request}${target === void 0 ? "" : ` into ${target}`}`;
-  return text3("tag") ?? text3("branch") ?? "run";
+  return text4("tag") ?? text4("branch") ?? "run";
 }
 async function withDistro(values) {
   let url2 = values["distro-url"] ?? "";
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file2 = url2.slice("file:".length);
-    if (!(0, import_node_path70.isAbsolute)(file2) || !exists((0, import_node_path70.join)(file2, ".git"))) {
+    if (!(0, import_node_path74.isAbsolute)(file2) || !exists((0, import_node_path74.join)(file2, ".git"))) {
       const line = readIf(file2)?.split("\n")[0]?.trim();
       if (!line)
         return bad(
@@ -35448,21 +36094,21 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot.ok) return snapshot;
-  const folder = (0, import_node_path70.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path70.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path74.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path74.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path70.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path74.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path70.resolve)(root, uri.slice("file:".length))}` : uri;
-async function planOf2(values, packages, pipeline2) {
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path74.resolve)(root, uri.slice("file:".length))}` : uri;
+async function planOf2(values, packages, pipeline3) {
   if (values.change !== void 0) return planChange(values, values.change);
-  if (pipeline2.kind === "request" && values.target !== void 0) {
+  if (pipeline3.kind === "request" && values.target !== void 0) {
     const workspace = await openWorkspace(values);
     if (!workspace.ok) return workspace;
     const target = await targetCommit(workspace.value.root, values.target);
@@ -35505,7 +36151,7 @@ async function targetCommit(root, name5) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path70.resolve)(change);
+  const folder = (0, import_node_path74.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository = await repositoryOf(
     workspace.value,
@@ -35554,15 +36200,15 @@ var ownPackages = (inputs, repository) => inputs.distributions.flatMap(
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs61 = require("node:fs");
-var import_node_path71 = require("node:path");
+var import_node_fs65 = require("node:fs");
+var import_node_path75 = require("node:path");
 init_diagnostics();
 init_files();
 var nothing4 = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
-var oneLine2 = (text3) => printable(text3.split("\n")[0]).slice(0, 400);
+var oneLine2 = (text4) => printable(text4.split("\n")[0]).slice(0, 400);
 function happenedIn(values) {
-  const pairs = (name5) => (values[name5] ?? []).map((text3) => {
-    const [key = "", ...reason] = text3.split("=");
+  const pairs = (name5) => (values[name5] ?? []).map((text4) => {
+    const [key = "", ...reason] = text4.split("=");
     return [oneLine2(key), oneLine2(reason.join("="))];
   });
   return {
@@ -35587,21 +36233,21 @@ async function gather(session2, loaded, output, happened) {
   }
   const there = new Set(await store2.names(`runs/${loaded.bundle.id}/results`));
   const done = numbersOf(session2, loaded).filter((t) => there.has(resultName(loaded.bundle.id, t.number)));
-  await store2.many(done, async ({ number: number4, run: run2, task }) => {
-    const kept2 = await store2.readJson(resultName(loaded.bundle.id, number4));
+  await store2.many(done, async ({ number: number5, run: run2, task }) => {
+    const kept2 = await store2.readJson(resultName(loaded.bundle.id, number5));
     if (!kept2) return;
     if (run2.results[task]?.id === kept2.result.id) run2.results[task] = kept2.result;
     const { key } = kept2.result;
     if (key !== void 0 && task < run2.count && isDone(kept2.result.state)) run2.records[task] = await store2.get(key);
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept2.log && kept2.result.log !== void 0 && kept2.result.state === "failed") {
-      const text3 = await store2.readText(kept2.log);
-      if (text3 !== void 0) writeWhole((0, import_node_path71.join)(output, kept2.result.log), text3, { sync: false });
+      const text4 = await store2.readText(kept2.log);
+      if (text4 !== void 0) writeWhole((0, import_node_path75.join)(output, kept2.result.log), text4, { sync: false });
     }
   });
-  for (const { number: number4, run: run2, task } of numbersOf(session2, loaded)) {
+  for (const { number: number5, run: run2, task } of numbersOf(session2, loaded)) {
     const result = run2.results[task];
-    const reason = happened.lost.get(number4);
+    const reason = happened.lost.get(number5);
     if (reason !== void 0 && result?.state === "waiting")
       Object.assign(result, { state: "failed", reason: `three agents or calls ended in it: ${reason}` });
   }
@@ -35627,7 +36273,7 @@ async function gather(session2, loaded, output, happened) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf = (values) => (0, import_node_path71.resolve)(values.output ?? "out");
+var outputOf = (values) => (0, import_node_path75.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -35673,7 +36319,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path71.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path75.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
@@ -35771,7 +36417,7 @@ ${verdict2}`;
   );
   await recordRun(session2);
   await closeRun(session2.store, bundle);
-  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path71.join)(output, t.log)]]));
+  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path75.join)(output, t.log)]]));
   const tails = (t) => tellingPart(readLog(logs2.get(t.id) ?? ""));
   for (const note of notes) writeMessage(`${note}
 `);
@@ -35802,8 +36448,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path71.relative)(process.cwd(), (0, import_node_path71.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path71.join)(output, log);
+  const inside = (0, import_node_path75.relative)(process.cwd(), (0, import_node_path75.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path75.join)(output, log);
 };
 function factsOf({ bundle, input }, results) {
   const failed4 = results.filter((t) => t.state === "failed");
@@ -35822,9 +36468,9 @@ function factsOf({ bundle, input }, results) {
 function unplanned(values, fault3) {
   const output = outputOf(values);
   const title = oneLine2(values.title ?? "run");
-  const text3 = printable(fault3).slice(0, 2e4);
-  writeUnplanned(output, title, text3);
-  writeOutput(`${title}: planning failed: ${oneLine2(text3)}
+  const text4 = printable(fault3).slice(0, 2e4);
+  writeUnplanned(output, title, text4);
+  writeOutput(`${title}: planning failed: ${oneLine2(text4)}
 `);
   return exit.failed;
 }
@@ -35869,20 +36515,20 @@ async function tellAbi(session2, { bundle }, before2, output) {
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs61.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs65.rmSync)(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path71.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path75.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed].sort();
 }
 function readLog(file2) {
   try {
-    return (0, import_node_fs61.readFileSync)(file2, "utf8").slice(-4e5);
+    return (0, import_node_fs65.readFileSync)(file2, "utf8").slice(-4e5);
   } catch {
     return "";
   }
@@ -36015,8 +36661,8 @@ var questions = {
     ask(planned, [name5], values) {
       if (values.recursive) return reached(planned, name5, false);
       const rows = planned.resolvers.flatMap((r) => {
-        const number4 = r.evaluated.number.get(name5);
-        return number4 === void 0 ? [] : needsOf2(r, number4).map((n) => ({ distribution: r.evaluated.input.name, platform: r.platformName, ...n }));
+        const number5 = r.evaluated.number.get(name5);
+        return number5 === void 0 ? [] : needsOf2(r, number5).map((n) => ({ distribution: r.evaluated.input.name, platform: r.platformName, ...n }));
       });
       return {
         head: ["NEEDS", "TO", "BY", "PLATFORM", "WHERE IT COMES FROM"],
@@ -36034,7 +36680,7 @@ var questions = {
       if (values.recursive) return reached(planned, name5, true);
       const rows = perDistribution(planned).flatMap(
         (r) => r.evaluated.names.flatMap(
-          (n, number4) => needsOf2(r, number4).filter((d) => d.name === name5).map((d) => ({ distribution: r.evaluated.input.name, name: n, for: d.for, tag: d.tag }))
+          (n, number5) => needsOf2(r, number5).filter((d) => d.name === name5).map((d) => ({ distribution: r.evaluated.input.name, name: n, for: d.for, tag: d.tag }))
         )
       );
       return {
@@ -36085,13 +36731,13 @@ var questions = {
     usage: "maintainer [TEXT]",
     help: "who maintains what; only those whose name or address holds TEXT",
     names: "any",
-    ask: (planned, [text3]) => grouped(planned, "maintainers", text3)
+    ask: (planned, [text4]) => grouped(planned, "maintainers", text4)
   },
   licenses: {
     usage: "licenses [TEXT]",
     help: "which packages are under which licence",
     names: "any",
-    ask: (planned, [text3]) => grouped(planned, "licenses", text3)
+    ask: (planned, [text4]) => grouped(planned, "licenses", text4)
   },
   unreleased: {
     usage: "unreleased",
@@ -36139,9 +36785,9 @@ function reached(planned, name5, up) {
     none: up ? `nothing needs '${name5}'` : `'${name5}' needs no package of the distribution`
   };
 }
-function grouped(planned, of, text3 = "") {
+function grouped(planned, of, text4 = "") {
   const rows = perDistribution(planned).flatMap(
-    (r) => groupedBy(r.evaluated.packages, of).filter((g) => g.key.toLowerCase().includes(text3.toLowerCase())).map((g) => ({
+    (r) => groupedBy(r.evaluated.packages, of).filter((g) => g.key.toLowerCase().includes(text4.toLowerCase())).map((g) => ({
       distribution: r.evaluated.input.name,
       [of === "licenses" ? "license" : "maintainer"]: g.key,
       packages: g.packages
@@ -36347,8 +36993,8 @@ function simulate(work2, lanes, costs) {
     }
     const hand = [];
     let sum = 0;
-    const most4 = Math.min(batchSeconds, (workLeft / lanes - remaining[ready[0]] * pathPart) * slackPart);
-    while (ready.length && hand.length < batchMost && (!hand.length || sum + expected[ready[0]] <= most4 && ready.length > lanes)) {
+    const most5 = Math.min(batchSeconds, (workLeft / lanes - remaining[ready[0]] * pathPart) * slackPart);
+    while (ready.length && hand.length < batchMost && (!hand.length || sum + expected[ready[0]] <= most5 && ready.length > lanes)) {
       const t = ready.shift();
       hand.push(t);
       sum += expected[t];
@@ -36438,20 +37084,20 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
     json: { type: "boolean", help: "as data" }
   },
   async run(values, packages) {
-    const number4 = (name5, fallback) => values[name5] === void 0 ? fallback : Number(values[name5]);
+    const number5 = (name5, fallback) => values[name5] === void 0 ? fallback : Number(values[name5]);
     const lanes = (values.lanes ?? "10,20,50,100").split(",").map(Number);
     const costs = {
-      agentStart: number4("agent-start", 30),
+      agentStart: number5("agent-start", 30),
       agentTake: 0.065,
-      agentIdle: number4("agent-idle", 300),
-      call: number4("call", 0.7)
+      agentIdle: number5("agent-idle", 300),
+      call: number5("call", 0.7)
     };
-    const text3 = values.durations === void 0 ? void 0 : readIf(values.durations);
-    if (text3 === void 0 || [...lanes, number4("seed", 1), costs.agentStart, costs.agentIdle, costs.call].some(
+    const text4 = values.durations === void 0 ? void 0 : readIf(values.durations);
+    if (text4 === void 0 || [...lanes, number5("seed", 1), costs.agentStart, costs.agentIdle, costs.call].some(
       (n) => !Number.isFinite(n) || n < 0
     ) || lanes.includes(0)) {
       writeMessage(
-        text3 === void 0 ? "slipway simulate: --durations names a file of packages and seconds\n" : "slipway simulate: numbers are wanted there\n"
+        text4 === void 0 ? "slipway simulate: --durations names a file of packages and seconds\n" : "slipway simulate: numbers are wanted there\n"
       );
       return exit.usage;
     }
@@ -36459,7 +37105,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
     showDiagnostics(planned.diagnostics.filter(isError));
     if (!planned.ok) return exit.failed;
     const known2 = new Map(
-      text3.split("\n").flatMap(
+      text4.split("\n").flatMap(
         (l) => /^[^#\t]+\t[\d.]+\s*$/.test(l) ? [[l.split("	")[0], Number(l.split("	")[1])]] : []
       )
     );
@@ -36468,7 +37114,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
 `);
       return exit.failed;
     }
-    const work2 = workOf(planned.value.plan.scopes, known2, number4("seed", 1));
+    const work2 = workOf(planned.value.plan.scopes, known2, number5("seed", 1));
     if (values.schedule !== void 0) writeSchedule(values.schedule, work2);
     const rows = lanes.map((n) => {
       const least = bound(work2, n);
@@ -36523,7 +37169,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
 function writeSchedule(file2, { waits: waits2, expected, seconds }) {
   const path2 = paths({ waits: waits2, expected });
   const order3 = [...path2.keys()].sort((a, b) => path2[b] - path2[a] || a - b);
-  const number4 = new Map(order3.map((t, i) => [t, i]));
+  const number5 = new Map(order3.map((t, i) => [t, i]));
   writeWhole(
     file2,
     renderSchedule(
@@ -36535,7 +37181,7 @@ function writeSchedule(file2, { waits: waits2, expected, seconds }) {
         group: 0,
         seconds: Math.max(1, Math.round(expected[t])),
         path: Math.round(path2[t]),
-        waits: waits2[t].map((d) => number4.get(d)).sort((a, b) => a - b)
+        waits: waits2[t].map((d) => number5.get(d)).sort((a, b) => a - b)
       }))
     )
   );
@@ -36561,7 +37207,7 @@ function workOf(scopes, known2, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path72 = require("node:path");
+var import_node_path76 = require("node:path");
 var store = defineCommand({
   summary: "show, verify or clean up the store",
   usage: "store [show|verify|gc]",
@@ -36589,7 +37235,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show2(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path72.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path76.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
@@ -36755,10 +37401,10 @@ var schema2 = defineCommand({
 
 // ts-src/cli/help.ts
 var width3 = 100;
-function wrap(text3, columns2) {
+function wrap(text4, columns2) {
   const lines = [];
   let line = "";
-  for (const word of text3.split(/\s+/)) {
+  for (const word of text4.split(/\s+/)) {
     if (line && line.length + 1 + word.length > columns2) {
       lines.push(line);
       line = "";
@@ -36779,15 +37425,15 @@ ${indent}`)}
 `;
   }).join("");
 }
-function prose(text3) {
+function prose(text4) {
   const paragraphs2 = [];
-  for (const block2 of text3.trim().split(/\n\s*\n/)) {
+  for (const block3 of text4.trim().split(/\n\s*\n/)) {
     let run2 = [];
     const flush = () => {
       if (run2.length) paragraphs2.push(wrap(run2.join(" "), width3).join("\n"));
       run2 = [];
     };
-    for (const line of block2.split("\n")) {
+    for (const line of block3.split("\n")) {
       if (!/^\s/.test(line)) run2.push(line);
       else {
         flush();
@@ -36839,7 +37485,7 @@ var entriesOf = (commands2) => Object.entries(commands2).map(([name5, command]) 
     help: o.help
   }))
 }));
-var quoted2 = (text3) => `'${text3.replaceAll("'", `'\\''`)}'`;
+var quoted2 = (text4) => `'${text4.replaceAll("'", `'\\''`)}'`;
 var bash = (all) => `# bash completion for slipway
 _slipway() {
   local current=\${COMP_WORDS[COMP_CWORD]} command=\${COMP_WORDS[1]} words=
@@ -36856,7 +37502,7 @@ ${all.map((e) => `    ${e.name}) words='${e.options.map((o) => `--${o.name}`).jo
 }
 complete -F _slipway slipway
 `;
-var zshText = (text3) => text3.replace(/[[\]:\\]/g, "\\$&").replaceAll("'", `'\\''`);
+var zshText = (text4) => text4.replace(/[[\]:\\]/g, "\\$&").replaceAll("'", `'\\''`);
 var zsh = (all) => `#compdef slipway
 _slipway() {
   local -a commands
@@ -36912,30 +37558,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs62 = require("node:fs");
-var import_node_path73 = require("node:path");
+var import_node_fs66 = require("node:fs");
+var import_node_path77 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path73.join)(output, "logs");
+  const root = (0, import_node_path77.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
-    entries = (0, import_node_fs62.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs66.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries) {
     const name5 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name5) continue;
-    const path2 = (0, import_node_path73.join)(root, entry);
-    const status = (0, import_node_fs62.lstatSync)(path2);
+    const path2 = (0, import_node_path77.join)(root, entry);
+    const status = (0, import_node_fs66.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name5[1], package: name5[2], test: name5[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs62.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs66.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -36958,12 +37604,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path73.join)((0, import_node_path73.resolve)(findDistro(values), ".."), "out") : (0, import_node_path73.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path77.join)((0, import_node_path77.resolve)(findDistro(values), ".."), "out") : (0, import_node_path77.resolve)(values.output);
     const all = logsIn(output);
     if (name5 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path73.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path77.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -36975,7 +37621,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path73.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path77.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name5 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -36989,7 +37635,7 @@ var logs = defineCommand({
 });
 
 // ts-src/cli/manual.ts
-var troff = (text3) => text3.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/gm, "\\&$1");
+var troff = (text4) => text4.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/gm, "\\&$1");
 function manualPage(all, version2) {
   const lines = [
     `.TH SLIPWAY 1 "" "slipway ${version2}"`,
@@ -37036,11 +37682,11 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs63 = require("node:fs");
+var import_node_fs67 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path74 = require("node:path");
+var import_node_path78 = require("node:path");
 init_diagnostics();
-var types2 = {
+var types3 = {
   html: "text/html; charset=utf-8",
   css: "text/css",
   svg: "image/svg+xml",
@@ -37055,8 +37701,8 @@ function fileOf(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file2 = (0, import_node_fs63.realpathSync)((0, import_node_path74.join)(root, path2));
-    return file2.startsWith(`${(0, import_node_fs63.realpathSync)(root)}/`) && (0, import_node_fs63.lstatSync)(file2).isFile() ? file2 : void 0;
+    const file2 = (0, import_node_fs67.realpathSync)((0, import_node_path78.join)(root, path2));
+    return file2.startsWith(`${(0, import_node_fs67.realpathSync)(root)}/`) && (0, import_node_fs67.lstatSync)(file2).isFile() ? file2 : void 0;
   } catch {
     return void 0;
   }
@@ -37070,12 +37716,12 @@ function answer(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size } = (0, import_node_fs63.lstatSync)(file2);
-  const type = types2[/\.([a-z]+)$/.exec(file2)?.[1] ?? ""] ?? "application/octet-stream";
+  const { size } = (0, import_node_fs67.lstatSync)(file2);
+  const type = types3[/\.([a-z]+)$/.exec(file2)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs63.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs67.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -37100,9 +37746,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path74.join)((0, import_node_path74.resolve)(findDistro(values), ".."), "out") : (0, import_node_path74.resolve)(values.output);
-    const root = (0, import_node_path74.join)(output, "apt");
-    if (!(0, import_node_fs63.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path78.join)((0, import_node_path78.resolve)(findDistro(values), ".."), "out") : (0, import_node_path78.resolve)(values.output);
+    const root = (0, import_node_path78.join)(output, "apt");
+    if (!(0, import_node_fs67.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -37163,7 +37809,7 @@ var commands = {
 
 // ts-src/cli/cli.ts
 async function main(args) {
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs64.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs68.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name5, ...rest2] = args;
   if (name5 === void 0 || name5 === "--help" || name5 === "-h" || name5 === "help") {
     if (name5 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);
