@@ -16973,10 +16973,14 @@ var init_s3_endpoint = __esm({
         const place = parseS3(id, env);
         this.blobs = new S3Blobs(place);
         this.where = this.blobs.where;
-        this.uri = `${place.endpoint}/${[place.bucket, ...place.prefix.split("/")].filter(Boolean).map(encodeURIComponent).join("/")}`;
+        const at2 = new URL(id).searchParams.get("public");
+        this.served = at2 !== null;
+        const path2 = place.prefix.split("/").filter(Boolean).map(encodeURIComponent);
+        this.uri = [at2?.replace(/\/+$/, "") ?? `${place.endpoint}/${encodeURIComponent(place.bucket)}`, ...path2].join("/");
       }
       where;
       uri;
+      served;
       width = 16;
       blobs;
       /**
@@ -24973,7 +24977,7 @@ var refused2 = (endpoint, what, said) => bad(
 async function moveChecked(channel2, draft, outlet, storedLock) {
   const moved3 = await moveChannel(channel2, draft, outlet, storedLock);
   if (!moved3.ok || !moved3.value.changed || !moved3.value.state) return moved3;
-  for (const endpoint of outlet.endpoints) {
+  for (const endpoint of outlet.endpoints.filter((e) => e.served)) {
     const checked = await checkServed(endpoint, moved3.value.state, channel2.head?.suites ?? {}, outlet.signer.publicKey);
     if (checked.ok) continue;
     if (!channel2.head || !channel2.headId) return checked;
@@ -25661,6 +25665,7 @@ var FolderEndpoint = class {
   id;
   where;
   uri;
+  served = true;
   width = 4;
   blobs;
   path = (name5) => (0, import_node_path34.join)(this.folder, name5);

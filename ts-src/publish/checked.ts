@@ -16,7 +16,7 @@ export async function moveChecked(
 ): Promise<Result<Moved>> {
   const moved = await moveChannel(channel, draft, outlet, storedLock);
   if (!moved.ok || !moved.value.changed || !moved.value.state) return moved;
-  for (const endpoint of outlet.endpoints) {
+  for (const endpoint of outlet.endpoints.filter((e) => e.served)) {
     const checked = await checkServed(endpoint, moved.value.state, channel.head?.suites ?? {}, outlet.signer.publicKey);
     if (checked.ok) continue;
     if (!channel.head || !channel.headId) return checked;

@@ -23,6 +23,8 @@ export interface Endpoint {
   readonly where: string;
   /** What a sources.list names. */
   readonly uri: string;
+  /** Whether a client may read it there: then a real apt tries what was published. */
+  readonly served: boolean;
   /** Where it is a folder of this machine. */
   readonly folder?: string;
   /** Requests at once that it bears. */

@@ -23,6 +23,7 @@ export class FolderEndpoint implements Endpoint {
   readonly id: string;
   readonly where: string;
   readonly uri: string;
+  readonly served = true;
   readonly width = 4;
   private readonly blobs: FileBlobs;
 

@@ -32,6 +32,7 @@ function leasesIn(data: Buffer | undefined): Lease[] {
 export class S3Endpoint implements Endpoint {
   readonly where: string;
   readonly uri: string;
+  readonly served: boolean;
   readonly width = 16;
   private readonly blobs: S3Blobs;
 
@@ -42,7 +43,11 @@ export class S3Endpoint implements Endpoint {
     const place = parseS3(id, env);
     this.blobs = new S3Blobs(place);
     this.where = this.blobs.where;
-    this.uri = `${place.endpoint}/${[place.bucket, ...place.prefix.split('/')].filter(Boolean).map(encodeURIComponent).join('/')}`;
+    // `public=URL` says from where clients read the bucket: a CDN before it, or itself.
+    const at = new URL(id).searchParams.get('public');
+    this.served = at !== null;
+    const path = place.prefix.split('/').filter(Boolean).map(encodeURIComponent);
+    this.uri = [at?.replace(/\/+$/, '') ?? `${place.endpoint}/${encodeURIComponent(place.bucket)}`, ...path].join('/');
   }
 
   /**
