@@ -172,4 +172,16 @@ export const ros2Edits = [
 ];
 
 /** Their tests pass here, as they do with `colcon test`. */
-export const tested = ['ament_index_cpp', 'ament_index_python', 'ament_package', 'rcpputils', 'rosidl_runtime_c'];
+export const tested = [
+  'ament_index_cpp',
+  'ament_index_python',
+  'ament_package',
+  'domain_coordinator',
+  'launch',
+  'launch_xml',
+  'launch_yaml',
+  'rcpputils',
+  'rosidl_parser',
+  'rosidl_runtime_c',
+  'rpyutils',
+];
