@@ -1,6 +1,8 @@
 import { appendFileSync, existsSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { isError, type Diagnostic } from '../model/diagnostics.ts';
+import { redacted } from '../model/urls.ts';
+import { printable, printableJson } from '../text/printable.ts';
 import { countFaults, renderDiagnostics } from '../render/diagnostics.ts';
 import type { Selection } from '../plan/select.ts';
 
@@ -95,8 +97,14 @@ export const selectionOptions = {
 
 export type SelectionValues = ValuesOf<typeof selectionOptions>;
 
-export const writeOutput = (text: string): void => void process.stdout.write(text);
-export const writeMessage = (text: string): void => void process.stderr.write(text);
+/** What goes to a terminal or a console: nothing in it steers one, and no URL shows its secrets. */
+const shown = (text: string): string =>
+  /^\s*[[{]/.test(text) ? printableJson(redacted(text)) : printable(redacted(text));
+
+export const writeOutput = (text: string): void => void process.stdout.write(shown(text));
+export const writeMessage = (text: string): void => void process.stderr.write(shown(text));
+/** Text of our own that moves the cursor; what it says of others has gone through `printable`. */
+export const writeControl = (text: string): void => void process.stderr.write(text);
 
 export function showDiagnostics(diagnostics: readonly Diagnostic[]): void {
   if (!diagnostics.length) return;

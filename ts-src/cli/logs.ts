@@ -1,7 +1,7 @@
 import { createReadStream, lstatSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { error, nearest } from '../model/diagnostics.ts';
-import { printable } from '../render/diagnostics.ts';
+import { printable } from '../text/printable.ts';
 import { exit, findDistro, showDiagnostics, writeMessage, writeOutput, defineCommand } from './command.ts';
 
 interface Log {

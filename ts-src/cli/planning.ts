@@ -17,7 +17,16 @@ import { readWorkspace, type Workspace } from '../read/workspace.ts';
 import { ParseCache } from '../read/parse-cache.ts';
 import { parseOverrides, type Overrides } from '../read/override.ts';
 import { readUnderlays, type Underlays } from '../read/underlay.ts';
-import { writeMessage, findDistro, selectionOf, type DistroValues, type SelectionValues } from './command.ts';
+import { redacted } from '../model/urls.ts';
+import { printable } from '../text/printable.ts';
+import {
+  writeControl,
+  writeMessage,
+  findDistro,
+  selectionOf,
+  type DistroValues,
+  type SelectionValues,
+} from './command.ts';
 
 export interface Planned {
   workspace: Workspace;
@@ -36,6 +45,8 @@ export interface ReadOptions {
   everyKey?: boolean;
   /** What the tests of the named packages need is planned too. */
   tests?: boolean;
+  /** The workspace, where it is at hand already. */
+  workspace?: Workspace;
 }
 
 /** Locks are read by a schema, which costs time: what was read of one is remembered. */
@@ -52,7 +63,7 @@ async function readLock(file: string, state: string): Promise<Result<Lockfile>> 
 /** Tells of waits, which a person must know of, and on a terminal of what is being read. */
 export const reporter: Reporter = {
   reading(name) {
-    if (process.stderr.isTTY) writeMessage(`\r\x1b[Kreading ${name}\r`);
+    if (process.stderr.isTTY) writeControl(`\r\x1b[Kreading ${printable(redacted(name))}\r`);
   },
   waiting: (text) => writeMessage(`${text}\n`),
 };
@@ -84,7 +95,7 @@ export async function readValues(
   packages: string[],
   options: ReadOptions = {},
 ): Promise<Result<{ inputs: Inputs; selection: Selection }>> {
-  const workspace = await openWorkspace(values);
+  const workspace = options.workspace ? good(options.workspace) : await openWorkspace(values);
   if (!workspace.ok) return workspace;
   const lock = values.lock === undefined ? undefined : await readLock(values.lock, workspace.value.state);
   if (lock && !lock.ok) return lock;
@@ -126,7 +137,7 @@ async function readInputs(
     diagnostics.push(...input.diagnostics);
     if (input.ok) distributions.push(input.value);
   }
-  if (process.stderr.isTTY) writeMessage('\r\x1b[K');
+  if (process.stderr.isTTY) writeControl('\r\x1b[K');
   const underlays = await readUnderlays(workspace);
   const rosdep = readRosdep(workspace, options.everyKey ? undefined : neededNames(distributions));
   diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics);

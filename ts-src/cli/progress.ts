@@ -1,3 +1,4 @@
+import { printable } from '../text/printable.ts';
 import type { TaskResult } from '../model/result.ts';
 import { duration, renderEvent } from '../render/summary.ts';
 import type { Progress } from '../engine/scheduler.ts';
@@ -36,7 +37,7 @@ export function makeProgress(
     lines.unshift(
       `[${'#'.repeat(bar)}${'.'.repeat(20 - bar)}] ${done}/${total} done, ${running.size} running, ${duration(now() - begun)}${remaining > 1000 ? `, about ${duration(remaining)} left` : ''}${note ? `  ${note}` : ''}`,
     );
-    for (const l of lines) write(`${l.slice(0, width - 1)}\n`);
+    for (const l of lines) write(`${printable(l).slice(0, width - 1)}\n`);
     shown = lines.length;
   };
   const timer = live ? setInterval(draw, 500) : undefined;
@@ -45,21 +46,21 @@ export function makeProgress(
     started(t) {
       running.set(t.id, t);
       if (live) draw();
-      else write(`${t.kind === 'test' ? 'testing' : 'building'} ${t.id}\n`);
+      else write(printable(`${t.kind === 'test' ? 'testing' : 'building'} ${t.id}\n`));
     },
     finished(t) {
       running.delete(t.id);
       left -= expected(t);
       done++;
       if (live) clear();
-      if (t.state !== 'cached' || verbose) write(renderEvent(t, done, total));
+      if (t.state !== 'cached' || verbose) write(printable(renderEvent(t, done, total)));
       if (live) draw();
     },
     note(text) {
       if (live) {
         note = text;
         draw();
-      } else write(`${text}\n`);
+      } else write(printable(`${text}\n`));
     },
     close() {
       clearInterval(timer);

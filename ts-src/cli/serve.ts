@@ -2,7 +2,7 @@ import { createReadStream, existsSync, lstatSync, realpathSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join, resolve } from 'node:path';
 import { error } from '../model/diagnostics.ts';
-import { printable } from '../render/diagnostics.ts';
+import { printable } from '../text/printable.ts';
 import { exit, findDistro, showDiagnostics, writeMessage, writeOutput, defineCommand } from './command.ts';
 
 const types: Record<string, string> = {

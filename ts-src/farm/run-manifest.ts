@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { bad, compare, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import type { Distro } from '../model/distro.ts';
 import type { Lockfile } from '../model/lockfile.ts';
 import { debianPackage } from '../model/names.ts';
+import { redacted } from '../model/urls.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { DistributionInput, Plan, PlannedPackage, SourcePackage } from '../model/plan.ts';
 import type { BriefRecord, BriefTest, TaskResult } from '../model/result.ts';
@@ -142,7 +143,7 @@ export async function closeRun(store: Store, run: RunManifest): Promise<void> {
 const packed = (value: unknown): Buffer => gzipSync(JSON.stringify(value), { level: 1 });
 
 export const saveRunManifest = (store: Store, bundle: RunManifest): Promise<void> =>
-  store.putBlob(bundleName(bundle.id), packed(bundle));
+  store.putBlob(bundleName(bundle.id), gzipSync(redacted(JSON.stringify(bundle)), { level: 1 }));
 export const saveShard = (store: Store, id: string, part: Shard): Promise<void> =>
   store.putBlob(partName(id, part.architecture), packed(part));
 
@@ -195,10 +196,7 @@ export async function loadRun(
     const part = await cached<Shard>(store, state, partName(id, architecture));
     if (part) parts.push(part);
   }
-  const distroRoot = join(state, 'cache', 'runs', id, 'distro');
-  for (const [path, content] of Object.entries(bundle.files))
-    if (!exists(join(distroRoot, path)))
-      writeWhole(join(distroRoot, path), Buffer.from(content, 'base64'), { sync: false });
+  const distroRoot = writeFiles(bundle, state);
   const tested = testedIn(bundle);
   return good({
     bundle,
@@ -219,6 +217,14 @@ export async function loadRun(
   });
 }
 
+/** The files of the distro repository that a run reads, in a folder of its own. */
+export function writeFiles({ id, files }: Pick<RunManifest, 'id' | 'files'>, state: string): string {
+  const root = join(state, 'cache', 'runs', id, 'distro');
+  for (const [path, content] of Object.entries(files))
+    if (!exists(join(root, path))) writeWhole(join(root, path), Buffer.from(content, 'base64'), { sync: false });
+  return root;
+}
+
 /** The packages whose tests are tasks. */
 export function testedIn({ plan, tested }: Pick<RunManifest, 'plan' | 'tested'>): Set<PlannedPackage> {
   return new Set(
@@ -230,18 +236,22 @@ export function testedIn({ plan, tested }: Pick<RunManifest, 'plan' | 'tested'>)
 }
 
 /** Files of the distro repository that builds on agents read. */
-export function filesOf(distro: Distro, root: string): { files: Record<string, string>; diagnostics: Diagnostic[] } {
-  const paths = new Set<string>();
-  for (const s of Object.values(distro.package_settings)) for (const p of s.patches) paths.add(p);
+export function filesOf(
+  distro: Distro,
+  root: string,
+  keyRoot = root,
+): { files: Record<string, string>; diagnostics: Diagnostic[] } {
+  const paths = new Map<string, string>();
+  for (const s of Object.values(distro.package_settings)) for (const p of s.patches) paths.set(p, root);
   for (const p of Object.values(distro.platforms)) {
-    if (p.mirror?.key) paths.add(p.mirror.key);
-    for (const u of Object.values(p.underlays)) if (u.key) paths.add(u.key);
+    if (p.mirror?.key) paths.set(p.mirror.key, keyRoot);
+    for (const u of Object.values(p.underlays)) if (u.key) paths.set(u.key, keyRoot);
   }
   const files: Record<string, string> = {};
   const diagnostics: Diagnostic[] = [];
-  for (const path of [...paths].sort()) {
+  for (const [path, from] of [...paths].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path] = readFileSync(join(root, path)).toString('base64');
+      files[path] = readFileSync(join(from, path)).toString('base64');
     } catch {
       diagnostics.push(error('file-missing', `the distro file names ${path}, which is not there`));
     }

@@ -1,3 +1,5 @@
+import { redacted } from './urls.ts';
+
 /** What a person is told about a fault in what they gave us. A fault of ours is an exception instead. */
 export interface Diagnostic {
   severity: 'error' | 'warning';
@@ -41,10 +43,10 @@ function diagnostic(
   message: string,
   where: { file?: string | undefined; line?: number | undefined; hint?: string | undefined },
 ): Diagnostic {
-  const d: Diagnostic = { severity, code, message };
+  const d: Diagnostic = { severity, code, message: redacted(message) };
   if (where.file !== undefined) d.file = where.file;
   if (where.line !== undefined) d.line = where.line;
-  if (where.hint !== undefined) d.hint = where.hint;
+  if (where.hint !== undefined) d.hint = redacted(where.hint);
   return d;
 }
 

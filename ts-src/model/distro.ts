@@ -1,4 +1,6 @@
 import * as z from 'zod';
+import { isDebianName } from './names.ts';
+import { isLocalUrl, isSourceUrl } from './urls.ts';
 
 // Compiling checks for one file to be read takes longer than checking it.
 z.config({ jitless: true });
@@ -13,10 +15,13 @@ const name = z
   .regex(/^[a-z0-9][a-z0-9_-]*$/, 'lower case letters, digits, "-" and "_", a letter or digit first');
 const debianName = z
   .string()
-  .regex(
-    /^[a-z0-9][a-z0-9+.-]+$/,
+  .refine(
+    isDebianName,
     'a Debian package name (policy 5.6.1): lower case letters, digits, "+", "-" and ".", at least two',
   );
+/** A pattern of package names, tried with a name of one letter in the place of each part. */
+const isNamePattern = (pattern: string): boolean =>
+  isDebianName(pattern.replace(/\{[a-z]+\}/g, 'x').replace(/^x$/, 'xx'));
 const packageName = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]*$/, 'a package name (REP 144)');
 const glob = z.string().regex(/^[a-zA-Z0-9_*?-]+$/, 'a package name or a glob with * and ?');
 const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of an environment variable');
@@ -70,9 +75,11 @@ const underlay = z.strictObject({
   suite: suite.optional(),
   components: z.array(component).default(['main']),
   key: keyPath.optional().describe('Its public key (.asc or .gpg), a file of the distro repository'),
+  trusted: z.boolean().default(false).describe('Take it unsigned: for a repository on this machine'),
   package: z
     .string()
     .regex(/^[a-z0-9+.{}-]+$/)
+    .refine(isNamePattern, 'a pattern of Debian package names')
     .default('{name}')
     .describe('How it names the Debian package of a package; {name} has "-" for "_"'),
   packages: z.record(packageName, debianName).default({}).describe('Names that the rule does not give'),
@@ -216,6 +223,10 @@ export const distroSchema = z.strictObject({
   variants: z.record(name, variant).default({}),
   rosdep: z.array(relativePath).default([]).describe('rosdep rules, the first file wins'),
   package_settings: z.record(glob, packageSettings).default({}).describe('For single packages or globs of them'),
+  submodules: z
+    .array(z.string().refine((u) => isSourceUrl(u, true) && !isLocalUrl(u), 'a URL of a git repository'))
+    .default([])
+    .describe('Repositories that may be fetched with credentials as submodules: URLs, or beginnings that end with "/"'),
   tracks: z.array(track).default([]),
   channels: z
     .record(channelPattern, channelRules)
@@ -227,7 +238,10 @@ export const distroSchema = z.strictObject({
       package: z
         .string()
         .regex(/^[a-z0-9+.{}-]+$/)
-        .refine((p) => p.includes('{name}'), '{name} must be in it')
+        .refine(
+          (p) => p.includes('{name}') && isNamePattern(p),
+          '{name} must be in it, and Debian must allow it as a name',
+        )
         .default('{organization}-{distribution}-{name}'),
       prefix: z
         .string()

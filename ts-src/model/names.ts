@@ -6,6 +6,19 @@ import type { Target } from './plan.ts';
 const fill = (pattern: string, values: Record<string, string>): string =>
   pattern.replace(/\{([a-z]+)\}/g, (whole, key: string) => (Object.hasOwn(values, key) ? values[key]! : whole));
 
+/** Whether a text is a Debian package's name (policy 5.6.1). One that ends with `-` asks apt to remove a package. */
+export const isDebianName = (text: string): boolean =>
+  text.length <= 200 && /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/.test(text);
+/** Whether a text is a Debian version (policy 5.6.12). */
+export const isDebianVersion = (text: string): boolean =>
+  text.length <= 200 && /^(\d+:)?[0-9A-Za-z][0-9A-Za-z.+~-]*$/.test(text);
+
+/** `name=version` of one system package, as apt takes it. */
+export function isPinnedPackage(text: string): boolean {
+  const at = text.indexOf('=');
+  return at > 0 && isDebianName(text.slice(0, at)) && isDebianVersion(text.slice(at + 1));
+}
+
 /** A package's name as Debian allows it (policy 5.6.1): lower case, `-` for `_`. */
 export const debianize = (name: string): string => name.toLowerCase().replaceAll('_', '-');
 

@@ -160,16 +160,44 @@ function references(distro: Distro, locator: Locator, file: string): Diagnostic[
       );
   }
   for (const [name, p] of Object.entries(distro.platforms)) {
+    if (p.mirror) diagnostics.push(...trust(p.mirror, true, ['platforms', name, 'mirror'], locator, file));
     for (const [u, underlay] of Object.entries(p.underlays)) {
+      const path = ['platforms', name, 'underlays', u];
+      if (underlay.uri) diagnostics.push(...trust(underlay, false, path, locator, file));
       if (underlay.uri && !underlay.suite)
         diagnostics.push(
           error('distro-invalid', `platforms.${name}.underlays.${u}.suite is missing`, {
             file,
-            line: locator.line(['platforms', name, 'underlays', u]),
+            line: locator.line(path),
             hint: 'a repository of its own needs the suite',
           }),
         );
     }
   }
   return diagnostics;
+}
+
+/** Packages of an archive run their scripts as root where they are installed: who may write it must be known. */
+function trust(
+  archive: { key?: string | undefined; trusted: boolean },
+  keyring: boolean,
+  path: string[],
+  locator: Locator,
+  file: string,
+): Diagnostic[] {
+  const at = { file, line: locator.line(path) };
+  if (archive.key !== undefined && archive.trusted)
+    return [
+      error('archive-trust', `${path.join('.')} has a key and says \`trusted: true\`, which would leave it unchecked`, {
+        ...at,
+        hint: 'leave one of them out',
+      }),
+    ];
+  if (archive.key !== undefined || archive.trusted || keyring) return [];
+  return [
+    error('archive-trust', `${path.join('.')} is an archive without a key`, {
+      ...at,
+      hint: 'name its public key with `key:`; for a repository that only you can write, say `trusted: true`',
+    }),
+  ];
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { bad, compare, error, good, isError, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { Lockfile } from '../model/lockfile.ts';
 import type { DistributionInput, PackageSource, SourcePackage } from '../model/plan.ts';
@@ -85,6 +85,10 @@ export async function readEntries(workspace: Workspace, name: string): Promise<R
     if (read.ok) for (const r of read.value.repositories) repositories.set(r.name, r);
   };
   const text = (file: string, from: string): string | undefined => {
+    if (normalize(file).startsWith('../') || isAbsolute(file)) {
+      diagnostics.push(error('file-outside', `${file} is outside the distro repository`, { file: from }));
+      return undefined;
+    }
     const t = readIf(join(root, file));
     if (t === undefined)
       diagnostics.push(

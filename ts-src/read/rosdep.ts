@@ -1,7 +1,8 @@
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { RosdepDatabase } from '../model/rosdep.ts';
 import type { ParseCache } from './parse-cache.ts';
-import { Locator, asMap, parseYaml } from './yaml.ts';
+import { isDebianName } from '../model/names.ts';
+import { Locator, asMap, own, parseYaml } from './yaml.ts';
 
 export interface RosdepFile {
   file: string;
@@ -48,6 +49,17 @@ export function layerRosdep(
         );
         continue;
       }
+      const wrong = wrongName(byOs);
+      if (wrong) {
+        diagnostics.push(
+          error('rosdep-name', `the rule of '${key}' names ${JSON.stringify(wrong.name)}, which is no Debian package`, {
+            file,
+            line: new Locator(text).line([key, ...wrong.path]),
+            hint: 'lower case letters, digits, "+", "-" and ".", a letter or digit first (Debian policy 5.6.1)',
+          }),
+        );
+        continue;
+      }
       let rules = database.rules.get(key);
       if (!rules) database.rules.set(key, (rules = new Map<string, { rule: unknown; file: number }>()));
       for (const os of Object.keys(byOs)) if (!rules.has(os)) rules.set(os, { rule: byOs[os], file: index });
@@ -55,6 +67,33 @@ export function layerRosdep(
   }
   database.keys = [...keys];
   return diagnostics.length ? bad(...diagnostics) : good(database);
+}
+
+/** Operating systems whose packages apt installs here, and the one that stands for all. */
+const aptSystems = ['debian', 'ubuntu', '*'];
+
+/** A name that apt would be given though it is none, and where it stands. Rules of other installers are not for apt. */
+function wrongName(byOs: Record<string, unknown>): { name: string; path: string[] } | undefined {
+  for (const os of aptSystems) {
+    if (!Object.hasOwn(byOs, os)) continue;
+    const byRelease = asMap(byOs[os]);
+    const rules: [string[], unknown][] =
+      byRelease && !Object.hasOwn(byRelease, 'apt')
+        ? Object.entries(byRelease).map(([release, rule]) => [[os, release], rule])
+        : [[[os], byOs[os]]];
+    for (const [path, rule] of rules) {
+      const name = aptNames(rule).find((n) => !isDebianName(n));
+      if (name !== undefined) return { name, path };
+    }
+  }
+  return undefined;
+}
+
+function aptNames(rule: unknown): string[] {
+  if (Array.isArray(rule)) return rule.map(String);
+  if (typeof rule === 'string') return rule.split(/\s+/).filter(Boolean);
+  const apt = own(asMap(rule) ?? {}, 'apt');
+  return apt === undefined ? [] : aptNames(own(asMap(apt) ?? {}, 'packages') ?? apt);
 }
 
 /**

@@ -37,7 +37,12 @@ export async function readCache(
       if (!fetched.ok) return fetched;
       diagnostics.push(...fetched.diagnostics);
       file = fetched.value;
-    } else file = join(workspace.root, dirname(workspace.distro.index!), url.replace(/^file:\/\//, ''));
+    } else {
+      const path = join(dirname(workspace.distro.index!), url.replace(/^file:\/\//, ''));
+      if (path.startsWith('../'))
+        return bad(error('file-outside', `${url} is outside the distro repository`, { file: workspace.distro.index! }));
+      file = join(workspace.root, path);
+    }
   }
   if (!file) return good(undefined);
   const shown = relative(workspace.root, file);

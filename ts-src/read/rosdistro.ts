@@ -1,3 +1,4 @@
+import { isSourceUrl, redacted } from '../model/urls.ts';
 import { bad, error, good, isError, nearest, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { DistributionFile, ReleaseEntry, Repository, SourceEntry } from '../model/rosdistro.ts';
 import { Locator, asMap, own, parseYaml } from './yaml.ts';
@@ -176,6 +177,8 @@ export function parseRepos(text: string, file: string): Result<Repository[]> {
   return diagnostics.some(isError) ? { ok: false, diagnostics } : good(repositories, diagnostics);
 }
 
+const urlForms = 'https, http, ssh, git or file, user@host:path, or a path';
+
 function sourceEntry(
   raw: Record<string, unknown>,
   fault: (message: string, key?: string, hint?: string) => void,
@@ -184,8 +187,8 @@ function sourceEntry(
   if (type !== 'git' && type !== 'tar' && type !== 'zip' && type !== 'hg' && type !== 'svn')
     return void fault(`type '${String(type)}' is not known`, 'type', 'git, tar and zip are');
   if (typeof url !== 'string' || url === '') return void fault('url is missing');
-  if (url.startsWith('-') || /[\0-\x20\x7f]/.test(url) || url.startsWith('ext::'))
-    return void fault(`the url ${JSON.stringify(url)} is not allowed`, 'url');
+  if (!isSourceUrl(url, type === 'git'))
+    return void fault(`the url ${JSON.stringify(redacted(url))} is not allowed`, 'url', urlForms);
   const entry: SourceEntry = { type, url };
   if (version !== undefined && version !== null && version !== '') {
     const v = String(version);
@@ -217,8 +220,7 @@ function releaseEntry(
 ): ReleaseEntry | undefined {
   const { url, version, packages } = raw;
   if (typeof url !== 'string') return void fault('url is missing');
-  if (url.startsWith('-') || /[\0-\x20\x7f]/.test(url) || url.startsWith('ext::'))
-    return void fault(`the url ${JSON.stringify(url)} is not allowed`, 'url');
+  if (!isSourceUrl(url, true)) return void fault(`the url ${JSON.stringify(redacted(url))} is not allowed`, 'url');
   if (packages !== undefined && !Array.isArray(packages)) return void fault('packages must be a list', 'packages');
   const entry: ReleaseEntry = { url, packages: packages === undefined ? [repository] : packages.map(String) };
   if (version !== undefined && version !== null) {

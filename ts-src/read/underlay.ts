@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import type { Platform, Underlay } from '../model/distro.ts';
+import { isDebianName, isDebianVersion } from '../model/names.ts';
 import { exists, readIf, sha256File, temporaryBeside, writeWhole } from '../io/files.ts';
 import { run } from '../io/process.ts';
 import { download } from './git/git.ts';
@@ -55,7 +56,8 @@ async function readRepository(
   try {
     const got = await download(`${base}/InRelease`, inRelease);
     if (!got.ok) return got;
-    const key = underlay.key ? join(workspace.root, underlay.key) : undefined;
+    const key = underlay.key ? join(workspace.keyRoot ?? workspace.root, underlay.key) : undefined;
+    if (!key && !underlay.trusted) return bad(error('archive-trust', 'it has no key'));
     if (key) {
       if (!exists(key)) return bad(error('file-missing', `its key ${underlay.key} is not there`));
       const ring = `${inRelease}.gpg`;
@@ -84,7 +86,8 @@ async function readRepository(
       for (const line of index.value.split('\n')) {
         if (line.startsWith('Package: ')) name = line.slice(9).trim();
         else if (name && line.startsWith('Version: ')) {
-          versions.set(name, line.slice(9).trim());
+          const version = line.slice(9).trim();
+          if (isDebianName(name) && isDebianVersion(version)) versions.set(name, version);
           name = '';
         }
       }

@@ -15,6 +15,8 @@ export interface Workspace {
    * elsewhere.
    */
   urlBase: string;
+  /** What paths of keys are relative to, where that is not the root. */
+  keyRoot?: string;
 }
 
 /** Reads the distro file; one that is as it was when it was found good is not checked again. */

@@ -1,5 +1,6 @@
 import type { Explanation, KeyExplained, ScopeExplained } from '../model/answers.ts';
-import { plural, printable } from './diagnostics.ts';
+import { printable } from '../text/printable.ts';
+import { plural } from './diagnostics.ts';
 import { renderTable, someOf } from './table.ts';
 
 /** What `slipway explain` prints. */

@@ -1,3 +1,4 @@
+import { redacted } from '../model/urls.ts';
 import type { Lockfile } from '../model/lockfile.ts';
 
 const q = (text: string): string => JSON.stringify(text);
@@ -10,7 +11,7 @@ export function renderLock(lock: Lockfile): string {
     lines.push(`  ${distribution}:`, '    repositories:');
     for (const [name, r] of sorted(repositories))
       lines.push(
-        `      ${name}: {${r.commit === undefined ? '' : `commit: ${q(r.commit)}, `}${r.release === undefined ? '' : `release: ${q(r.release)}, `}url: ${q(r.url)}}`,
+        `      ${name}: {${r.commit === undefined ? '' : `commit: ${q(r.commit)}, `}${r.release === undefined ? '' : `release: ${q(r.release)}, `}url: ${q(redacted(r.url))}}`,
       );
     lines.push('    packages:');
     const packages = sorted(repositories)

@@ -1,4 +1,4 @@
-import { printable } from './diagnostics.ts';
+import { printable } from '../text/printable.ts';
 
 const telling =
   /(^|[\s:])(fatal )?error[: ]|CMake Error|undefined reference|No rule to make target|Traceback \(most recent|ModuleNotFoundError|ImportError|No such file or directory|slipway: error|cannot find -l|E: |not found/i;

@@ -1,4 +1,4 @@
-import { printable } from './diagnostics.ts';
+import { printable } from '../text/printable.ts';
 
 /** Columns as wide as their texts, for a terminal; the last one is not filled up. */
 export function renderTable(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
+import { isDebianName, isPinnedPackage } from '../model/names.ts';
 import { exists, readJson, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { aptCache, aptEnvironment, type Base } from './base-system.ts';
@@ -93,6 +94,8 @@ export class AptResolver {
   /** What apt would install for these names, sorted; the text of its complaint where it can't. */
   async resolve(names: readonly string[]): Promise<SystemSet | string> {
     if (!names.length) return noPackages;
+    const wrong = names.find((name) => !isDebianName(name));
+    if (wrong !== undefined) return `${JSON.stringify(wrong)} is no name of a Debian package`;
     const text = names.join(' ');
     if (!this.resolved.has(text)) await this.asked(text);
     return this.refused.get(text) ?? this.handle(text, this.resolved.get(text)!);
@@ -117,7 +120,10 @@ export class AptResolver {
   private setFile = (digest: string): string => join(this.base.folder, 'sets', `${digest}.json`);
 
   private async packagesOf(names: string, digest: string): Promise<string[] | string> {
-    const sound = (set: unknown): set is string[] => Array.isArray(set) && sha256(set.join(' ')) === digest;
+    const sound = (set: unknown): set is string[] =>
+      Array.isArray(set) &&
+      set.every((p) => typeof p === 'string' && isPinnedPackage(p)) &&
+      sha256(set.join(' ')) === digest;
     const here = readJson<string[]>(this.setFile(digest));
     if (sound(here)) return here;
     const there = await this.elsewhere(digest);
@@ -170,7 +176,7 @@ export class AptResolver {
             command: [
               'sh',
               '-c',
-              `${copyCaches}while read -r set; do echo "= $set"; { apt-get ${aptOptions.join(' ')} --simulate install $set 2>&1 </dev/null; echo "ended $?"; } | grep -E '^(Inst|E:| |ended)' || :; done < /sets`,
+              `${copyCaches}while read -r set; do echo "= $set"; { apt-get ${aptOptions.join(' ')} --simulate install -- $set 2>&1 </dev/null; echo "ended $?"; } | grep -E '^(Inst|E:| |ended)' || :; done < /sets`,
             ],
           });
           let current = '';
@@ -276,6 +282,7 @@ export class AptResolver {
           '--no-download',
           '--allow-downgrades',
           'install',
+          '--',
           ...missing,
         ],
       });
@@ -369,6 +376,7 @@ export class AptResolver {
           'apt-get',
           ...aptOptions,
           'download',
+          '--',
           ...missing,
         ],
       });

@@ -116,7 +116,7 @@ export const underlaySources = (platform: Platform, distroRoot: string): string[
     .flatMap(([, u]) =>
       u.uri
         ? [
-            `deb [${u.key ? `signed-by=${join(distroRoot, u.key)}` : 'trusted=yes'}] ${u.uri} ${u.suite} ${u.components.join(' ')}`,
+            `deb ${u.key ? `[signed-by=${join(distroRoot, u.key)}] ` : u.trusted ? '[trusted=yes] ' : ''}${u.uri} ${u.suite} ${u.components.join(' ')}`,
           ]
         : [],
     );

@@ -7,6 +7,7 @@ import { runPolicyOf, type RunPolicy } from '../../plan/branch-policy.ts';
 import { checkout, fetchCommit, git, resolveRef } from '../../read/git/git.ts';
 import { useGitCredentials } from '../../read/git/credentials.ts';
 import { isRefName } from '../../read/rosdistro.ts';
+import type { Workspace } from '../../read/workspace.ts';
 import { renderComparison } from '../../render/compare.ts';
 import { missingTools } from '../../sandbox/doctor.ts';
 import { isStoreUri, openStore, type Store } from '../../store/store.ts';
@@ -47,9 +48,11 @@ import {
   namespaceName,
   saveRunManifest,
   saveShard,
+  writeFiles,
   testedIn,
   type RunManifest,
 } from '../../farm/run-manifest.ts';
+import { requestWorkspace } from '../../farm/request.ts';
 import { downstreamOf, repositoryOf } from '../../farm/changed-repository.ts';
 import { publishingFaults } from '../../farm/publishing.ts';
 import { keepSources, makeShard, scheduleOf } from '../../farm/shard.ts';
@@ -148,11 +151,9 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
     return exit.failed;
   }
   const values = found.value;
-  const workspace = await openWorkspace(values);
-  if (!workspace.ok) {
-    showDiagnostics(workspace.diagnostics);
-    return exit.failed;
-  }
+  const workspace = await trustedWorkspace(values);
+  showDiagnostics(workspace.diagnostics);
+  if (!workspace.ok) return exit.failed;
   const { distro, state, root } = workspace.value;
   const storeUri = values.store ?? distro.store;
   if (!isStoreUri(storeUri)) {
@@ -193,13 +194,13 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
     showDiagnostics([readable]);
     return exit.failed;
   }
-  const read = await planOf(readable.values, packages, pipeline);
+  const read = await planOf(readable.values, packages, workspace.value);
   if ('diagnostics' in read) {
     showDiagnostics(sorted(read.diagnostics));
     return exit.failed;
   }
   const { planned, subject, difference, users } = read;
-  const { files, diagnostics: lacking } = filesOf(distro, root);
+  const { files, diagnostics: lacking } = filesOf(distro, root, workspace.value.keyRoot);
   const all = sorted([...planned.diagnostics, ...readable.notes, ...lacking]);
   showDiagnostics(all);
   const strict = pipeline.strict && all.some(isError);
@@ -254,7 +255,7 @@ async function runPrepare(given: PrepareValues, packages: string[]): Promise<num
     const input: RunInput = {
       plan: planned.plan,
       distro,
-      distroRoot: root,
+      distroRoot: writeFiles(bundle, state),
       state,
       distributions: planned.distributions,
       lock: planned.lock,
@@ -421,17 +422,15 @@ const absoluteStore = (uri: string, root: string): string =>
 async function planOf(
   values: PrepareValues,
   packages: string[],
-  pipeline: RunPolicy,
+  workspace: Workspace,
 ): Promise<Read | { diagnostics: Diagnostic[] }> {
   if (values.change !== undefined) return planChange(values, values.change);
-  if (pipeline.kind === 'request' && values.target !== undefined) {
-    const workspace = await openWorkspace(values);
-    if (!workspace.ok) return workspace;
-    const target = await targetCommit(workspace.value.root, values.target);
-    if (typeof target !== 'string') return { diagnostics: [target] };
-    const read = await readValues(values, packages, { tests: values['no-test'] !== true });
-    if (!read.ok) return read;
+  const read = await readValues(values, packages, { workspace, tests: values['no-test'] !== true });
+  if (!read.ok) return read;
+  if (isRequest(values)) {
     const { inputs, selection } = read.value;
+    const target = await targetCommit(workspace.root, String(values.target));
+    if (typeof target !== 'string') return { diagnostics: [target] };
     const compared = await compareWith(inputs, target, selection);
     if (!compared.ok) return compared;
     const { whole, changes } = compared.value;
@@ -447,10 +446,27 @@ async function planOf(
       users: usersOf(whole.plan.scopes, named),
     };
   }
-  const read = await readValues(values, packages, { tests: values['no-test'] !== true });
-  if (!read.ok) return read;
   const planned = planInputs(read.value.inputs, read.value.selection);
   return planned.ok ? { planned: planned.value, subject: undefined, difference: undefined, users: {} } : planned;
+}
+
+/** A pull request on the distro repository itself, not one on a package. */
+const isRequest = (values: PrepareValues): boolean =>
+  values.request !== undefined && values.request !== '' && values.change === undefined;
+
+/** The workspace; of a pull request on the distro repository, what is not its author's to say is its target's. */
+async function trustedWorkspace(values: PrepareValues): Promise<Result<Workspace>> {
+  const workspace = await openWorkspace(values);
+  if (!workspace.ok || !isRequest(values)) return workspace;
+  if (values.target === undefined || values.target === '')
+    return bad(
+      error('request-target', 'a pull request on the distro repository needs --target', {
+        hint: 'the branch that it would be merged into: platforms, keys and the store are taken from there',
+      }),
+    );
+  const target = await targetCommit(workspace.value.root, values.target);
+  if (typeof target !== 'string') return bad(target);
+  return requestWorkspace(workspace.value, target);
 }
 
 /**

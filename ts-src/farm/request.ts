@@ -1,0 +1,79 @@
+import { realpathSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { checkoutRef, git } from '../read/git/git.ts';
+import { readWorkspace, type Workspace } from '../read/workspace.ts';
+
+/**
+ * The distro repository of a pull request, with what decides over machines and secrets as the target branch has it:
+ * platforms with their mirrors, underlays, keys and proxies, the store, the signing key and where submodules may use
+ * credentials. Whoever may open a pull request is not trusted with any of them.
+ */
+export async function requestWorkspace(workspace: Workspace, target: string): Promise<Result<Workspace>> {
+  const links = await linksOutside(workspace);
+  if (links.length)
+    return bad(
+      ...links.map((link) =>
+        error('request-link', 'a link leads out of the distro repository, which a pull request may not do', {
+          file: link,
+        }),
+      ),
+    );
+  const at = await checkoutRef(workspace.root, target, workspace.state);
+  if (!at.ok) return at;
+  const root = join(at.value.folder, relative(at.value.top, workspace.root));
+  const read = await readWorkspace(join(root, relative(workspace.root, resolve(workspace.file))), workspace.state);
+  if (!read.ok)
+    return bad(
+      error('request-target', 'the target branch has no distro file that can be read', {
+        file: workspace.file,
+        hint: 'platforms, the store and keys of a pull request are those of its target branch',
+      }),
+      ...read.diagnostics,
+    );
+  const trusted = read.value.distro;
+  const diagnostics: Diagnostic[] = [];
+  const distributions: Workspace['distro']['distributions'] = {};
+  for (const [name, distribution] of Object.entries(workspace.distro.distributions)) {
+    const platforms = distribution.platforms.filter((p) => Object.hasOwn(trusted.platforms, p));
+    for (const p of distribution.platforms)
+      if (!platforms.includes(p))
+        diagnostics.push(
+          warning('request-platform', `the platform '${p}' is not on the target branch: '${name}' is not built on it`, {
+            file: workspace.file,
+            hint: 'it is built after the merge',
+          }),
+        );
+    if (platforms.length) distributions[name] = { ...distribution, platforms };
+  }
+  for (const [name, platform] of Object.entries(workspace.distro.platforms))
+    if (Object.hasOwn(trusted.platforms, name) && !same(platform, trusted.platforms[name]))
+      diagnostics.push(
+        warning('request-platform', `the platform '${name}' is built as the target branch has it`, {
+          file: workspace.file,
+          hint: 'what this pull request changes of it takes effect after the merge',
+        }),
+      );
+  const { platforms, store, signing_key, submodules } = trusted;
+  const distro = { ...workspace.distro, distributions, platforms, store, signing_key, submodules };
+  return good({ ...workspace, distro, keyRoot: resolve(root) }, diagnostics);
+}
+
+/** Committed links that lead elsewhere: what they name on this machine must not become part of a plan or a build. */
+async function linksOutside({ root, distro }: Workspace): Promise<string[]> {
+  const listed = await git(['ls-files', '--stage', '-z'], { cwd: root });
+  const top = realpathSync(root);
+  const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
+  return listed.stdout.split('\0').flatMap((line) => {
+    const path = line.slice(line.indexOf('\t') + 1);
+    // Links of packages are taken as links: a build sees them in its own root.
+    if (!line.startsWith('120000 ') || packages.some((folder) => path.startsWith(`${folder}/`))) return [];
+    try {
+      return `${realpathSync(join(root, path))}/`.startsWith(`${top}/`) ? [] : [path];
+    } catch {
+      return [];
+    }
+  });
+}
+
+const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);

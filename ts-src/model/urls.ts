@@ -1,0 +1,38 @@
+/** Where sources come from: which addresses are taken, and how they are shown. */
+
+const schemes = { git: /^(https?|ssh|git|file):\/\//, archive: /^(https?|file):\/\// };
+
+/**
+ * Whether an address is one that sources may be fetched from: a URL of a scheme that is known, `[user@]host:path`
+ * (git), or a path. A text that a command line takes for an option is none.
+ */
+export function isSourceUrl(url: string, git: boolean): boolean {
+  if (url === '' || url.length > 4096 || url.startsWith('-') || /[\0-\x20\x7f-\x9f]/.test(url)) return false;
+  // `name::address` is a program that git starts.
+  if (/^[A-Za-z0-9+.-]*::/.test(url)) return false;
+  if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url)) return (git ? schemes.git : schemes.archive).test(url);
+  return git || !isScpLike(url);
+}
+
+/** `[user@]host:path`: ssh, as git takes it. A host of one's own that begins with `-` would be an option of ssh. */
+export const isScpLike = (url: string): boolean =>
+  !/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url) && /^(?:[^/:@]+@)?[^/:]+:/.test(url);
+
+/** Whether an address is on this machine: a path or `file://`. */
+export const isLocalUrl = (url: string): boolean =>
+  /^file:/i.test(url) || !(/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url) || isScpLike(url));
+
+/** The text of an address without its secrets: what a person, a log or a lockfile is shown. */
+export const redacted = (text: string): string => (text.includes('://') ? withoutSecrets(text) : text);
+
+const withoutSecrets = (text: string): string =>
+  text
+    .replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/@'"]{1,2000})@/g, (whole, scheme: string, user: string) => {
+      const name = user.split(':')[0]!;
+      // A user without a password may be a token, as hosting services take it; `git` and the like are plain names.
+      return user.includes(':') || name.length > 20 ? scheme : whole;
+    })
+    .replace(
+      /([?&](?:access_token|private_token|token|key|sig|signature|password|secret|x-amz-[a-z-]+)=)[^&\s'"]+/gi,
+      '$1…',
+    );
