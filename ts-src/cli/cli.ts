@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { onSlow } from '../io/slow.ts';
 import { nearest } from '../model/diagnostics.ts';
 import { writeMessage, exit, writeOutput, type Command } from './command.ts';
 import { commands } from './all.ts';
@@ -12,6 +13,7 @@ declare const SLIPWAY_VERSION: string;
 
 /** Finds the command, reads its options, runs it; the exit code is what the process ends with. */
 export async function main(args: string[]): Promise<number> {
+  onSlow((text) => writeMessage(`${text}\n`));
   if (process.env.SLIPWAY_ERRORS_FILE) rmSync(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name, ...rest] = args;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {

@@ -9,7 +9,10 @@ import { readWorkspace, type Workspace } from '../read/workspace.ts';
  * platforms with their mirrors, underlays, keys and proxies, the store, the signing key and where submodules may use
  * credentials. Whoever may open a pull request is not trusted with any of them.
  */
-export async function requestWorkspace(workspace: Workspace, target: string): Promise<Result<Workspace>> {
+export async function requestWorkspace(
+  workspace: Workspace,
+  target: string,
+): Promise<Result<Workspace & { trusted: Workspace }>> {
   const links = await linksOutside(workspace);
   if (links.length)
     return bad(
@@ -56,7 +59,8 @@ export async function requestWorkspace(workspace: Workspace, target: string): Pr
       );
   const { platforms, store, signing_key, submodules } = trusted;
   const distro = { ...workspace.distro, distributions, platforms, store, signing_key, submodules };
-  return good({ ...workspace, distro, keyRoot: resolve(root) }, diagnostics);
+  const from: Workspace = { ...read.value, root: resolve(root), urlBase: workspace.urlBase };
+  return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 
 /** Committed links that lead elsewhere: what they name on this machine must not become part of a plan or a build. */

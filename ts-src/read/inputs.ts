@@ -22,6 +22,7 @@ import { resolveRequest, type Override, type Overrides } from './override.ts';
 import { readFolder } from './folders.ts';
 import { ParseCache } from './parse-cache.ts';
 import { readPackages, recall, remembers, type RepositoryPackages } from './packages.ts';
+import { nameRepositories } from './git/credentials.ts';
 import { readCache, type Cache } from './rosdistro-cache.ts';
 import type { Workspace } from './workspace.ts';
 import { parseDistributionFile, parseIndex, parseRepos, type IndexEntry } from './rosdistro.ts';
@@ -141,6 +142,12 @@ export async function readEntries(workspace: Workspace, name: string): Promise<R
       }),
     );
   if (diagnostics.some(isError)) return { ok: false, diagnostics };
+  nameRepositories(
+    [...repositories.values()].flatMap((r) =>
+      [r.source?.url, r.release?.url].flatMap((u) => (u === undefined ? [] : absoluteUrl(u, workspace.urlBase))),
+    ),
+    distro.submodules,
+  );
   return good(
     {
       repositories: [...repositories.values()],

@@ -5,7 +5,8 @@ import { exists, readIf, writeWhole } from '../../io/files.ts';
 import { usersOf } from '../../plan/closure.ts';
 import { runPolicyOf, type RunPolicy } from '../../plan/branch-policy.ts';
 import { checkout, fetchCommit, git, resolveRef } from '../../read/git/git.ts';
-import { useGitCredentials } from '../../read/git/credentials.ts';
+import { settleNames, useGitCredentials } from '../../read/git/credentials.ts';
+import { readEntries } from '../../read/inputs.ts';
 import { isRefName } from '../../read/rosdistro.ts';
 import type { Workspace } from '../../read/workspace.ts';
 import { renderComparison } from '../../render/compare.ts';
@@ -466,7 +467,14 @@ async function trustedWorkspace(values: PrepareValues): Promise<Result<Workspace
     );
   const target = await targetCommit(workspace.value.root, values.target);
   if (typeof target !== 'string') return bad(target);
-  return requestWorkspace(workspace.value, target);
+  const settled = await requestWorkspace(workspace.value, target);
+  // Logins of this machine are for what the target branch names: a pull request may name any private repository.
+  if (settled.ok) {
+    const { trusted } = settled.value;
+    for (const name of Object.keys(trusted.distro.distributions)) await readEntries(trusted, name);
+    settleNames();
+  }
+  return settled;
 }
 
 /**

@@ -1,0 +1,119 @@
+import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { bad, error, good, type Result } from '../../model/diagnostics.ts';
+import { exists, temporaryBeside } from '../../io/files.ts';
+import { sha256 } from '../../model/digest.ts';
+import { run } from '../../io/process.ts';
+import { git, lastLine, local, patiently } from './process.ts';
+
+/**
+ * Names that git checks out are below `folder`, which must be empty: the tree's files, modes and links, nothing of git
+ * itself.
+ */
+export async function checkout(snapshot: { gitDir: string }, tree: string, folder: string): Promise<Result<string>> {
+  mkdirSync(folder, { recursive: true });
+  const index = `${folder}.index`;
+  try {
+    const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: folder };
+    const read = await git(['read-tree', tree], { gitDir: snapshot.gitDir, env, cwd: folder });
+    const out =
+      read.code === 0
+        ? await git(['checkout-index', '--all', '--quiet', `--prefix=${folder}/`], {
+            gitDir: snapshot.gitDir,
+            env,
+            cwd: folder,
+          })
+        : read;
+    if (out.code === 0) return await bringLargeFiles(snapshot.gitDir, tree, folder);
+    return bad(error('source-store', `can't check out ${tree}: ${lastLine(out)}`));
+  } finally {
+    rmSync(index, { force: true });
+  }
+}
+
+/** Brings what Git LFS keeps elsewhere: a package must not ship pointers for its files. */
+async function bringLargeFiles(gitDir: string, tree: string, folder: string): Promise<Result<string>> {
+  const attributes = await git([...local, 'ls-tree', '-r', '-z', '--name-only', tree], { gitDir });
+  const files = attributes.stdout.split('\0').filter((f) => f === '.gitattributes' || f.endsWith('/.gitattributes'));
+  if (!files.some((f) => readText(join(folder, f)).includes('filter=lfs'))) return good(folder);
+  const found = await run('find', [
+    ...[folder, '-type', 'f', '-size', '-2', '-exec', 'grep', '-lZ'],
+    ...['^version https://git-lfs.github.com/spec/v1$', '{}', '+'],
+  ]);
+  const pointers = found.stdout.split('\0').filter(Boolean);
+  if (!pointers.length) return good(folder);
+  const fault = (why: string) =>
+    bad(
+      error(
+        'source-lfs',
+        `${relative(folder, pointers[0]!)} and ${pointers.length - 1} more are kept by Git LFS: ${why}`,
+        {
+          hint: 'install git-lfs on the machine that reads sources; the server must offer LFS below the URL of the repository',
+        },
+      ),
+    );
+  const origin = (await git(['config', 'remote.origin.url'], { gitDir })).stdout.trim();
+  if ((await git(['lfs', 'version'])).code !== 0) return fault('git-lfs is not installed');
+  if (!origin) return fault('it is not known where they are');
+  // Not where the repository's own .lfsconfig says: a login goes to the repository's host alone.
+  const server = [
+    '-c',
+    `lfs.url=${origin.replace(/(\.git)?\/*$/, '.git')}/info/lfs`,
+    '-c',
+    'lfs.basictransfersonly=true',
+  ];
+  for (const file of pointers) {
+    const pointer = readText(file);
+    const got = await patiently(
+      () => [...server, 'lfs', 'smudge'],
+      { gitDir, input: pointer, binary: true, cwd: gitDir },
+      { url: origin, reporter: {} },
+    );
+    const bytes = Buffer.from(got.stdout, 'latin1');
+    const digest = /^oid sha256:([0-9a-f]{64})$/m.exec(pointer)?.[1];
+    if (got.code !== 0 || sha256(bytes) !== digest)
+      return fault(got.code === 0 ? 'what the server sent is not it' : lastLine(got));
+    writeFileSync(file, bytes);
+  }
+  return good(folder);
+}
+
+const readText = (file: string): string => {
+  const status = lstatSync(file, { throwIfNoEntry: false });
+  return status?.isFile() && status.size < 1 << 20 ? readFileSync(file, 'utf8') : '';
+};
+
+/** The files of a repository of the person's at a ref, below `state`; `top` is that repository's own folder. */
+export async function checkoutRef(
+  folder: string,
+  ref: string,
+  state: string,
+): Promise<Result<{ folder: string; top: string; commit: string }>> {
+  const asked = await git(['rev-parse', '--show-toplevel', '--absolute-git-dir'], { cwd: folder });
+  if (asked.code !== 0) return bad(error('history', `${folder} is in no git repository, so it has no '${ref}'`));
+  const [top, gitDir] = asked.stdout.trim().split('\n') as [string, string];
+  const resolved = await git(['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`], {
+    cwd: folder,
+  });
+  const commit = resolved.stdout.trim();
+  if (resolved.code !== 0)
+    return bad(
+      error('history', `the distro repository has no commit '${ref}'`, {
+        hint: 'a branch, a tag or a commit; in a shallow clone fetch it first',
+      }),
+    );
+  const kept = join(state, 'refs', commit);
+  if (!exists(kept)) {
+    mkdirSync(join(state, 'refs'), { recursive: true });
+    const temporary = temporaryBeside(kept);
+    const out = await checkout({ gitDir }, commit, temporary);
+    if (!out.ok) return out;
+    try {
+      renameSync(temporary, kept);
+    } catch {
+      // Another slipway was quicker: its files are the same.
+      rmSync(temporary, { recursive: true, force: true });
+    }
+  }
+  return good({ folder: kept, top, commit });
+}

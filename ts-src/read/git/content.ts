@@ -1,0 +1,216 @@
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { bad, error, good, warning, type Diagnostic, type Result } from '../../model/diagnostics.ts';
+import { exists, readIf, sha256File, writeWhole } from '../../io/files.ts';
+import { withMutex } from '../../io/mutex.ts';
+import { run } from '../../io/process.ts';
+import { slowly } from '../../io/slow.ts';
+import type { SourceEntry } from '../../model/rosdistro.ts';
+import { loginOf } from './credentials.ts';
+import { hasTree, type Snapshot } from './fetch.ts';
+import { git, hostOf, lastLine, told } from './process.ts';
+
+/** A repository of our own for files that come without one, taken byte for byte. */
+async function ensureContentRepository(gitDir: string): Promise<void> {
+  if (!exists(join(gitDir, 'HEAD'))) {
+    mkdirSync(gitDir, { recursive: true });
+    await git(['init', '--quiet', '--bare', gitDir]);
+  }
+  mkdirSync(join(gitDir, 'info'), { recursive: true });
+  writeFileSync(join(gitDir, 'info', 'attributes'), '* -text -ident -filter\n');
+}
+
+/**
+ * A tar or zip archive, checked against its SHA-256, as a tree in a repository under `state`; one folder around
+ * everything is taken off.
+ */
+export async function fetchArchive(entry: SourceEntry, url: string, state: string): Promise<Result<Snapshot>> {
+  const commit = entry.sha256!;
+  const gitDir = join(state, 'git', 'archives.git');
+  const marker = join(gitDir, 'slipway', commit);
+  const known = readIf(marker);
+  if (known && (await hasTree(gitDir, known))) return good({ gitDir, commit, tree: known });
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-archive-'));
+  try {
+    const file = join(folder, 'archive');
+    const got = await download(url, file);
+    if (!got.ok) return got;
+    const digest = await sha256File(file);
+    if (digest !== commit)
+      return bad(
+        error('source-checksum', `${url} has the SHA-256 ${digest}, not ${commit}`, {
+          hint: 'the archive changed, or the checksum is wrong: find out which before you write the new one down',
+        }),
+      );
+    const content = join(folder, 'content');
+    mkdirSync(content);
+    const fits = await unpacksWithin(file, entry.type);
+    if (fits !== undefined) return bad(error('source-archive', `${url} ${fits}`));
+    const unpacked =
+      entry.type === 'zip'
+        ? await run('unzip', ['-q', file, '-d', content])
+        : await run('tar', ['-x', '--no-same-owner', '-f', file, '-C', content]);
+    if (unpacked.code !== 0) return bad(error('source-archive', `can't unpack ${url}: ${lastLine(unpacked)}`));
+    const top = readdirSync(content, { withFileTypes: true });
+    const root = top.length === 1 && top[0]!.isDirectory() ? join(content, top[0]!.name) : content;
+    return await withMutex(`${gitDir}.lock`, async () => {
+      await ensureContentRepository(gitDir);
+      const env = { GIT_INDEX_FILE: join(folder, 'index') };
+      const added = await git(['--work-tree', root, 'add', '--all', '--force', '.'], { gitDir, env, cwd: root });
+      if (added.code !== 0) return bad(error('source-archive', `can't read ${url}: ${lastLine(added)}`));
+      const tree = await told(['write-tree'], { gitDir, env });
+      if (!tree.ok) return tree;
+      mkdirSync(join(gitDir, 'slipway'), { recursive: true });
+      writeWhole(marker, tree.value);
+      return good({ gitDir, commit, tree: tree.value }, await lostSubmodules(root, url));
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Most bytes and files that an archive may unpack to. */
+const largestContent = { bytes: 2 * 2 ** 30, files: 500_000 };
+
+/** Why an archive is not unpacked: it would fill the disk. */
+async function unpacksWithin(file: string, type: string): Promise<string | undefined> {
+  const listed =
+    type === 'zip'
+      ? await run('unzip', ['-Zt', file])
+      : await run('sh', [
+          '-c',
+          'tar -t -v --numeric-owner -f "$1" | LC_ALL=C awk \'{ n++; s += $3 } END { printf "%d files, %.0f bytes", n, s }\'',
+          'sizes',
+          file,
+        ]);
+  const m = /(\d+) files?, (\d+) bytes/.exec(listed.stdout);
+  if (!m) return undefined;
+  const [files, bytes] = [Number(m[1]), Number(m[2])];
+  if (files <= largestContent.files && bytes <= largestContent.bytes) return undefined;
+  return `would unpack to ${files} files of ${(bytes / 2 ** 30).toFixed(1)} GiB; at most ${largestContent.files} files of ${largestContent.bytes / 2 ** 30} GiB are taken`;
+}
+
+/** Submodules that an archive names and does not hold, as those of hosting services do not: a build would miss them. */
+async function lostSubmodules(root: string, url: string): Promise<Diagnostic[]> {
+  const modules = join(root, '.gitmodules');
+  if (!exists(modules)) return [];
+  const listed = await git(['config', '--no-includes', '--file', modules, '--get-regexp', '\\.path$']);
+  return listed.stdout.split('\n').flatMap((line) => {
+    const path = line.slice(line.indexOf(' ') + 1);
+    if (!line || path.startsWith('/') || path.split('/').includes('..')) return [];
+    const there = exists(join(root, path)) && readdirSync(join(root, path)).length > 0;
+    return there
+      ? []
+      : [
+          warning('source-submodule', `${url} lacks the submodule ${path}, which archives do not hold`, {
+            hint: 'take the repository by git, or an archive with its submodules',
+          }),
+        ];
+  });
+}
+
+/**
+ * The files of a folder as they are now, committed or not, as a tree in a repository under `state`; what its .gitignore
+ * leaves out is left out, and git repositories inside it (submodules) are taken in.
+ */
+export async function snapshotFolder(folder: string, state: string): Promise<Result<Snapshot>> {
+  const gitDir = join(state, 'git', 'folders.git');
+  return withMutex(`${gitDir}.lock`, async () => {
+    await ensureContentRepository(gitDir);
+    const tree = await treeOfFolder(gitDir, folder, 0);
+    return tree.ok ? good({ gitDir, commit: tree.value, tree: tree.value }) : tree;
+  });
+}
+
+async function treeOfFolder(gitDir: string, folder: string, depth: number): Promise<Result<string>> {
+  const index = join(gitDir, `slipway-index-${process.pid}-${depth}`);
+  const env = { GIT_INDEX_FILE: index };
+  try {
+    const added = await git(['-c', 'advice.addEmbeddedRepo=false', '--work-tree', folder, 'add', '--all', '.'], {
+      gitDir,
+      env,
+      cwd: folder,
+    });
+    if (added.code !== 0) return bad(error('source-folder', `can't read ${folder}: ${lastLine(added)}`));
+    const listed = await told(['ls-files', '--stage', '-z'], { gitDir, env, cwd: folder });
+    if (!listed.ok) return listed;
+    const links = listed.value
+      .split('\0')
+      .filter((l) => l.startsWith('160000 '))
+      .map((l) => l.slice(l.indexOf('\t') + 1));
+    for (const path of links) {
+      const inner =
+        depth < 10
+          ? await treeOfFolder(gitDir, join(folder, path), depth + 1)
+          : bad(error('source-folder', `${folder}: repositories are nested more than 10 deep`));
+      if (!inner.ok) return inner;
+      const removed = await told(['update-index', '--force-remove', '--', path], {
+        gitDir,
+        env: { ...env, GIT_WORK_TREE: folder },
+        cwd: folder,
+      });
+      const placed = removed.ok
+        ? await told(['read-tree', `--prefix=${path}/`, inner.value], {
+            gitDir,
+            env: { ...env, GIT_WORK_TREE: gitDir },
+          })
+        : removed;
+      if (!placed.ok) return placed;
+    }
+    return await told(['write-tree'], { gitDir, env });
+  } finally {
+    rmSync(index, { force: true });
+  }
+}
+
+/** Archives and indices are smaller; a server that sends without end is not believed. */
+const largestDownload = 4 * 2 ** 30;
+
+/**
+ * A file by http, https, file or path. Where `since` is given and the server has nothing newer than it, nothing is
+ * written.
+ */
+export async function download(url: string, file: string, since?: string): Promise<Result<string>> {
+  const local = url.startsWith('file://')
+    ? decodeURIComponent(new URL(url).pathname)
+    : /^[a-z+]+:\/\//.test(url)
+      ? undefined
+      : url;
+  try {
+    if (local !== undefined) {
+      copyFileSync(local, file);
+      return good(file);
+    }
+    const { plain, login } = loginOf(url);
+    const got = await slowly(
+      hostOf(url),
+      run(
+        'curl',
+        [
+          ...['--silent', '--show-error', '--fail', '--location', '--max-redirs', '10', '--globoff', '--remote-time'],
+          ...['--proto', '=http,https', '--proto-redir', '=http,https'],
+          ...['--connect-timeout', '30', '--max-time', '3600', '--max-filesize', String(largestDownload)],
+          // A server that accepts and says nothing.
+          ...['--speed-limit', '1', '--speed-time', String(Number(process.env.SLIPWAY_STALL_SECONDS) || 60)],
+          ...(since === undefined ? [] : ['--time-cond', since]),
+          ...['--output', file],
+          ...(login ? ['--config', '-'] : []),
+          '--',
+          plain,
+        ],
+        login
+          ? { input: `user = ${JSON.stringify(`${login.env.SLIPWAY_URL_USER}:${login.env.SLIPWAY_URL_PASSWORD}`)}\n` }
+          : {},
+      ),
+    );
+    if (got.code === 127) {
+      const response = await slowly(hostOf(url), fetch(url, { signal: AbortSignal.timeout(3_600_000) }));
+      if (!response.ok) return bad(error('source-unreachable', `can't fetch ${url}: HTTP ${response.status}`));
+      writeFileSync(file, Buffer.from(await response.arrayBuffer()));
+    } else if (got.code !== 0) return bad(error('source-unreachable', `can't fetch ${url}: ${got.stderr.trim()}`));
+    return good(file);
+  } catch (e) {
+    return bad(error('source-unreachable', `can't fetch ${url}: ${(e as Error).message}`));
+  }
+}

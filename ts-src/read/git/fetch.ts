@@ -1,0 +1,281 @@
+import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { bad, error, good, type Result } from '../../model/diagnostics.ts';
+import { sha256 } from '../../model/digest.ts';
+import { isLocalUrl, isSourceUrl } from '../../model/urls.ts';
+import { exists, readIf, writeWhole } from '../../io/files.ts';
+import { withMutex } from '../../io/mutex.ts';
+import { run } from '../../io/process.ts';
+import { loginOf } from './credentials.ts';
+import { git, lastLine, local, patiently, refused, told, unreachable, type Remote, type Reporter } from './process.ts';
+
+/** A repository's content at one commit, in a bare repository of our own. */
+export interface Snapshot {
+  gitDir: string;
+  /** Commit (git) or SHA-256 of the archive. */
+  commit: string;
+  /** Tree with its submodules in place. */
+  tree: string;
+}
+
+export const hasTree = async (gitDir: string, object: string): Promise<boolean> =>
+  (await git([...local, 'cat-file', '-e', `${object}^{tree}`], { gitDir })).code === 0;
+
+/** Brings one commit (not its history) into a repository under `state`, submodules included. */
+export async function fetchCommit(
+  url: string,
+  commit: string,
+  state: string,
+  reporter: Reporter = {},
+): Promise<Result<Snapshot>> {
+  const found = await fetchCommits(url, [commit], state, 'all', reporter);
+  return found.ok ? good(found.value[0]!) : found;
+}
+
+/**
+ * Brings commits into a repository under `state`: `all` they hold, or their `trees` alone, to which `readFiles` adds
+ * the files that are wanted. One request for all of them, and none for what is there.
+ */
+export async function fetchCommits(
+  url: string,
+  commits: readonly string[],
+  state: string,
+  what: 'all' | 'trees',
+  reporter: Reporter = {},
+): Promise<Result<Snapshot[]>> {
+  const whole = join(state, 'git', `${sha256(url).slice(0, 24)}.git`);
+  const gitDir = what === 'all' ? whole : whole.replace(/\.git$/, '-trees.git');
+  const known = async (commit: string): Promise<Snapshot | undefined> => {
+    for (const dir of new Set([whole, gitDir])) {
+      const tree = readIf(join(dir, 'slipway', commit));
+      if (tree && (await hasTree(dir, tree))) return { gitDir: dir, commit, tree };
+    }
+    return undefined;
+  };
+  const there = await Promise.all(commits.map(known));
+  if (there.every((s) => s)) return good(there as Snapshot[]);
+  return withMutex(`${gitDir}.lock`, async () => {
+    if (!exists(join(gitDir, 'HEAD'))) {
+      mkdirSync(gitDir, { recursive: true });
+      const made = await git(['init', '--quiet', '--bare', gitDir]);
+      const named = made.code === 0 ? await git(['config', 'remote.origin.url', loginOf(url).plain], { gitDir }) : made;
+      if (named.code !== 0) return bad(error('source-store', `can't make ${gitDir}: ${lastLine(named)}`));
+    }
+    // A machine that died may have left git's own lock; nobody else writes here while we hold ours.
+    const stale = join(gitDir, 'shallow.lock');
+    if (exists(stale) && Date.now() - statSync(stale).mtimeMs > 600_000) rmSync(stale);
+    const fetch: Fetch = { gitDir, what };
+    const remote: Remote = { url, reporter };
+    const lacking = commits.filter((_, i) => !there[i]);
+    const got = await fetchInto(fetch, remote, lacking);
+    if (!got.ok) return got;
+    const snapshots: Snapshot[] = [];
+    for (const [i, commit] of commits.entries()) {
+      const found = there[i];
+      if (found) {
+        snapshots.push(found);
+        continue;
+      }
+      const tree = await treeWithSubmodules(fetch, remote, commit, 0);
+      if (!tree.ok) return tree;
+      mkdirSync(join(gitDir, 'slipway'), { recursive: true });
+      writeWhole(join(gitDir, 'slipway', commit), tree.value);
+      snapshots.push({ gitDir, commit, tree: tree.value });
+    }
+    return good(snapshots);
+  });
+}
+
+interface Fetch {
+  gitDir: string;
+  what: 'all' | 'trees';
+}
+
+async function fetchInto(fetch: Fetch, remote: Remote, commits: readonly string[]): Promise<Result<void>> {
+  const { gitDir } = fetch;
+  const { url } = remote;
+  const lacking: string[] = [];
+  for (const c of commits) if (!(await hasTree(gitDir, c))) lacking.push(c);
+  if (!lacking.length) return good(undefined);
+  const own = (await git(['config', 'remote.origin.url'], { gitDir })).stdout.trim() === loginOf(url).plain;
+  // A filter needs a remote with a name; a submodule's trees come whole.
+  const filtered = fetch.what === 'trees' && own;
+  let fetched = await patiently(
+    (at) => [
+      'fetch',
+      '--quiet',
+      '--no-tags',
+      '--depth',
+      '1',
+      ...(filtered ? ['--filter=blob:none', '--', 'origin'] : ['--', at]),
+      ...lacking,
+    ],
+    { gitDir },
+    remote,
+  );
+  // A server may refuse a commit that is no tip: then its branches and tags are taken whole.
+  if (fetched.code !== 0 && !refused.test(fetched.stderr))
+    fetched = await patiently(
+      (at) => [
+        'fetch',
+        '--quiet',
+        '--tags',
+        '--',
+        at,
+        '+refs/heads/*:refs/slipway/heads/*',
+        '+refs/tags/*:refs/slipway/tags/*',
+      ],
+      { gitDir },
+      remote,
+    );
+  if (fetched.code !== 0) return unreachable(remote, fetched);
+  for (const c of lacking)
+    if (!(await hasTree(gitDir, c))) return bad(error('source-ref', `${url} has no commit ${c}`));
+  return good(undefined);
+}
+
+/** The tree of a commit with its submodules' trees in place. */
+async function treeWithSubmodules(
+  fetch: Fetch,
+  remote: Remote,
+  commit: string,
+  depth: number,
+): Promise<Result<string>> {
+  const { gitDir } = fetch;
+  const { url } = remote;
+  if (depth > 10) return bad(error('source-submodule', `${url}: submodules are nested more than 10 deep`));
+  const whole = await told(['ls-tree', '-r', '-z', '--full-tree', commit], { gitDir });
+  if (!whole.ok) return whole;
+  const entries = whole.value.split('\0');
+  const links = entries
+    .filter((l) => l.startsWith('160000 '))
+    .map((l) => ({ commit: l.slice(14).split('\t')[0]!.trim(), path: l.slice(l.indexOf('\t') + 1) }));
+  if (!links.length) return told(['rev-parse', `${commit}^{tree}`], { gitDir });
+  const modules = entries.find((l) => l.endsWith('\t.gitmodules'))?.split(/[ \t]/)[2];
+  if (modules) {
+    const there = await fetchBlobs(gitDir, remote, [modules]);
+    if (!there.ok) return there;
+  }
+  const listed = modules
+    ? await told(['config', '--no-includes', '--blob', `${commit}:.gitmodules`, '--null', '--list'], { gitDir })
+    : good('');
+  if (!listed.ok) return listed;
+  const named = new Map<string, { path?: string; url?: string }>();
+  for (const line of listed.value.split('\0')) {
+    const m = /^submodule\.([^\n]*)\.(path|url)\n([^]*)$/.exec(line);
+    if (m) named.set(m[1]!, { ...named.get(m[1]!), [m[2]!]: m[3]! });
+  }
+  const index = join(gitDir, `slipway-index-${process.pid}-${sha256(`${url}${commit}${Math.random()}`).slice(0, 8)}`);
+  // A work tree that is never written to: read-tree --prefix asks for one.
+  const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: gitDir };
+  try {
+    const begun = await told([...local, 'read-tree', commit], { gitDir, env });
+    if (!begun.ok) return begun;
+    for (const link of links) {
+      const entry = [...named.values()].find((e) => e.path === link.path);
+      if (!entry?.url) continue;
+      const at = submoduleUrl(url, entry.url);
+      // As git has it (CVE-2022-39253): who writes a repository elsewhere may not name what lies on this machine.
+      if (!isSourceUrl(at, true) || (isLocalUrl(at) && !isLocalUrl(url)))
+        return bad(
+          error(
+            'source-submodule',
+            `${url}: the submodule ${link.path} has the URL ${JSON.stringify(entry.url)}, which is not allowed`,
+          ),
+        );
+      const inner: Remote = { url: at, submodule: true, reporter: remote.reporter };
+      const got = await fetchInto(fetch, inner, [link.commit]);
+      const tree = got.ok ? await treeWithSubmodules(fetch, inner, link.commit, depth + 1) : got;
+      if (!tree.ok) return tree;
+      const removed = await git([...local, 'update-index', '--force-remove', '--', link.path], { gitDir, env });
+      const added =
+        removed.code === 0
+          ? await git([...local, 'read-tree', `--prefix=${link.path}/`, tree.value], { gitDir, env })
+          : removed;
+      if (added.code !== 0)
+        return bad(error('source-submodule', `${url}: can't place the submodule ${link.path}: ${lastLine(added)}`));
+    }
+    return await told([...local, 'write-tree', '--missing-ok'], { gitDir, env });
+  } finally {
+    rmSync(index, { force: true });
+  }
+}
+
+/** Brings the blobs that a repository of trees lacks, by one request. */
+async function fetchBlobs(gitDir: string, remote: Remote, blobs: readonly string[]): Promise<Result<void>> {
+  if (!blobs.length) return good(undefined);
+  const checked = await git([...local, 'cat-file', '--batch-check'], { gitDir, input: `${blobs.join('\n')}\n` });
+  if (checked.code !== 0)
+    return bad(error('source-store', `can't look for files of ${remote.url}: ${lastLine(checked)}`));
+  const missing = [
+    ...new Set(
+      checked.stdout
+        .split('\n')
+        .filter((l) => l.endsWith(' missing'))
+        .map((l) => l.split(' ')[0]!),
+    ),
+  ];
+  if (!missing.length) return good(undefined);
+  const got = await patiently(
+    () => [
+      '-c',
+      'fetch.negotiationAlgorithm=noop',
+      'fetch',
+      '--quiet',
+      '--no-tags',
+      '--no-write-fetch-head',
+      '--recurse-submodules=no',
+      '--filter=blob:none',
+      '--stdin',
+      'origin',
+    ],
+    { gitDir, input: `${missing.join('\n')}\n` },
+    remote,
+  );
+  return got.code === 0 ? good(undefined) : unreachable(remote, got);
+}
+
+/** The texts of blobs of a snapshot; of a repository that holds trees alone they are fetched. */
+export async function readFiles(
+  snapshot: Snapshot,
+  url: string,
+  blobs: readonly string[],
+  reporter: Reporter,
+): Promise<Result<string[]>> {
+  if (!blobs.length) return good([]);
+  const there = await fetchBlobs(snapshot.gitDir, { url, reporter }, blobs);
+  if (!there.ok) return there;
+  const out = await run('git', ['--git-dir', snapshot.gitDir, ...local, 'cat-file', '--batch'], {
+    input: `${blobs.join('\n')}\n`,
+    encoding: 'latin1',
+  });
+  const bytes = Buffer.from(out.stdout, 'latin1');
+  const texts: string[] = [];
+  for (let i = 0, at = 0; i < blobs.length; i++) {
+    const end = bytes.indexOf(10, at);
+    const [, kind, size] = bytes.subarray(at, end).toString().split(' ');
+    if (kind !== 'blob')
+      return bad(
+        error('source-store', `${snapshot.gitDir} lacks ${blobs[i]!} of ${url}`, {
+          hint: 'remove that folder: it is fetched anew',
+        }),
+      );
+    texts.push(bytes.subarray(end + 1, end + 1 + Number(size)).toString('utf8'));
+    at = end + 2 + Number(size);
+  }
+  return good(texts);
+}
+
+/** As git does: a URL that begins with ./ or ../ is relative to its parent's. */
+function submoduleUrl(parent: string, url: string): string {
+  if (!url.startsWith('./') && !url.startsWith('../')) return url;
+  let base = parent.replace(/\/$/, '');
+  let rest = url;
+  for (;;) {
+    if (rest.startsWith('./')) rest = rest.slice(2);
+    else if (rest.startsWith('../')) {
+      rest = rest.slice(3);
+      base = base.replace(/[/:][^/:]*$/, '');
+    } else return `${base}/${rest}`;
+  }
+}

@@ -1,0 +1,157 @@
+import { error, bad, type Result } from '../../model/diagnostics.ts';
+import { isLocalUrl, redacted } from '../../model/urls.ts';
+import { run, type Outcome } from '../../io/process.ts';
+import { slowly } from '../../io/slow.ts';
+import { anonymous, loginOf, mayUseCredentials } from './credentials.ts';
+
+/** Settings of ours for git, after those that the environment has already (its credentials). */
+const settings: [string, string][] = [
+  ['core.autocrlf', 'false'],
+  ['core.hooksPath', '/dev/null'],
+  ['core.fsmonitor', 'false'],
+  ['gc.auto', '0'],
+  ['protocol.version', '2'],
+  ['advice.detachedHead', 'false'],
+  // A server that accepts and says nothing: less than 10 bytes a second for a minute.
+  ['http.lowSpeedLimit', '10'],
+  ['http.lowSpeedTime', String(Number(process.env.SLIPWAY_STALL_SECONDS) || 60)],
+];
+
+/** Adds settings to what the environment gives git already. */
+export function withSettings(env: NodeJS.ProcessEnv, added: readonly [string, string][]): NodeJS.ProcessEnv {
+  const first = Number(env.GIT_CONFIG_COUNT ?? 0) || 0;
+  const entries = added.flatMap(([key, value], i) => [
+    [`GIT_CONFIG_KEY_${first + i}`, key],
+    [`GIT_CONFIG_VALUE_${first + i}`, value],
+  ]);
+  return { ...env, ...Object.fromEntries(entries), GIT_CONFIG_COUNT: String(first + added.length) };
+}
+
+const ssh = 'ssh -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=4';
+
+const environment = (): NodeJS.ProcessEnv => ({
+  ...withSettings(process.env, settings),
+  LC_ALL: 'C.UTF-8',
+  GIT_ALLOW_PROTOCOL: 'file:git:http:https:ssh',
+  GIT_LFS_SKIP_SMUDGE: '1',
+  GIT_SSH_COMMAND: process.env.GIT_SSH_COMMAND ?? (process.stdin.isTTY ? ssh : `${ssh} -o BatchMode=yes`),
+  ...(process.stdin.isTTY ? {} : { GIT_TERMINAL_PROMPT: '0' }),
+});
+
+interface GitOptions {
+  gitDir?: string;
+  cwd?: string;
+  input?: string;
+  env?: NodeJS.ProcessEnv;
+  signal?: AbortSignal;
+  /** Every byte of the output is kept, as one character. */
+  binary?: boolean;
+}
+
+export const git = (args: string[], options: GitOptions = {}): Promise<Outcome> =>
+  run('git', options.gitDir ? ['--git-dir', options.gitDir, ...args] : args, {
+    ...(options.cwd ? { cwd: options.cwd } : {}),
+    ...(options.input === undefined ? {} : { input: options.input }),
+    ...(options.signal ? { signal: options.signal } : {}),
+    ...(options.binary ? { encoding: 'latin1' as const } : {}),
+    env: { ...environment(), ...options.env },
+  });
+
+/** What a person is told while sources are read. */
+export interface Reporter {
+  /** A repository is about to be read. */
+  reading?(name: string): void;
+  /** A server wants us to wait. */
+  waiting?(text: string): void;
+}
+
+export const refused = /\b429\b|rate limit|too many requests|abuse detection/i;
+const passing =
+  /timed out|connection reset|connection closed|early EOF|unexpected disconnect|hung up unexpectedly|returned error: 5\d\d|HTTP 5\d\d|temporary failure/i;
+/** Seconds between one try and the next. */
+const waits = { refused: [2, 8, 30, 60, 120], passing: [1, 4, 10] };
+/** Longest time that one request to a server may take: large repositories over slow lines take some minutes. */
+const longest = (Number(process.env.SLIPWAY_FETCH_MINUTES) || 60) * 60_000;
+
+export const hostOf = (url: string): string => /^[a-z+]+:\/\/(?:[^@/]*@)?([^/]+)/.exec(url)?.[1] ?? redacted(url);
+
+/** How git asks a server for a repository: the URL without a login, and the environment that has it, if it may. */
+function askFor(url: string, submodule: boolean): { url: string; env: NodeJS.ProcessEnv } {
+  if (isLocalUrl(url)) return { url, env: {} };
+  const { plain, login } = loginOf(url);
+  const env = environment();
+  if (!mayUseCredentials(plain, submodule)) return { url: plain, env: anonymous(env) };
+  return { url: plain, env: login ? withSettings({ ...env, ...login.env }, login.settings) : {} };
+}
+
+export interface Remote {
+  url: string;
+  /** It is named by a repository, not by the distro repository. */
+  submodule?: boolean;
+  reporter: Reporter;
+}
+
+/**
+ * Runs git where a server takes part: what passes is tried again, and who asks us to slow down is given time. `args`
+ * gets the URL as git may have it: without a login.
+ */
+export async function patiently(
+  args: (url: string) => string[],
+  options: GitOptions,
+  { url, submodule, reporter }: Remote,
+): Promise<Outcome> {
+  const ask = askFor(url, submodule === true);
+  for (let tried = 0; ; tried++) {
+    const signal = AbortSignal.timeout(longest);
+    const o = await slowly(
+      hostOf(url),
+      git(args(ask.url), { ...options, env: { ...ask.env, ...options.env }, signal }),
+    );
+    if (signal.aborted) return { ...o, stderr: `it took longer than ${longest / 60_000} minutes` };
+    const why =
+      o.code === 0 ? undefined : refused.test(o.stderr) ? 'refused' : passing.test(o.stderr) ? 'passing' : undefined;
+    const seconds = why && waits[why][tried];
+    if (!why || seconds === undefined) return o;
+    reporter.waiting?.(
+      `${hostOf(url)} ${why === 'refused' ? 'allows no more requests for now' : `did not answer (${lastLine(o)})`}: trying again in ${seconds} s`,
+    );
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  }
+}
+
+export const unreachable = ({ url, submodule }: Remote, o: Outcome): Result<never> =>
+  bad(
+    refused.test(o.stderr)
+      ? error('source-busy', `${url} allows no more requests for now: ${lastLine(o)}`, {
+          hint: 'what was read is kept: try again later, or give git a login for that host, which raises its limit',
+        })
+      : error('source-unreachable', `can't read ${url}: ${lastLine(o)}`, {
+          hint: mayUseCredentials(loginOf(url).plain, submodule === true)
+            ? 'is the URL right, and does `git ls-remote` work with it?'
+            : 'no login is used for a repository that the distro repository does not name: add its URL to `submodules` in distro.yaml where it needs one',
+        }),
+  );
+
+export const lastLine = (o: Outcome): string => {
+  const lines = o.stderr.trim().split('\n');
+  return (
+    lines.find((l) => /^(fatal|error):/.test(l)) ??
+    (lines[lines.length - 1] || `it ended with ${o.signal ?? o.code}`)
+  ).replace(/^(fatal|error): /, '');
+};
+
+/** Where git must not ask a server by itself for each object that is not there. */
+export const local = ['-c', 'remote.origin.promisor=false'];
+
+/** What git says on its standard output; nothing is concluded from the silence of one that failed or was stopped. */
+export async function told(args: string[], options: GitOptions): Promise<Result<string>> {
+  const out = await git(args, options);
+  return out.code === 0
+    ? { ok: true, value: out.stdout.trim(), diagnostics: [] }
+    : bad(
+        error(
+          'source-store',
+          `git ${args.find((a) => !a.startsWith('-') && !a.includes('='))} failed: ${lastLine(out)}`,
+        ),
+      );
+}
