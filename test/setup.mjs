@@ -16,6 +16,7 @@ const tools = {
   gpg: 'gnupg',
   newuidmap: 'uidmap',
   git: 'git',
+  'git-lfs': 'git-lfs',
   ip: 'iproute2',
   xz: 'xz-utils',
   zstd: 'zstd',

@@ -37,8 +37,17 @@ async function bringLargeFiles(gitDir: string, tree: string, folder: string): Pr
   const files = attributes.stdout.split('\0').filter((f) => f === '.gitattributes' || f.endsWith('/.gitattributes'));
   if (!files.some((f) => readText(join(folder, f)).includes('filter=lfs'))) return good(folder);
   const found = await run('find', [
-    ...[folder, '-type', 'f', '-size', '-2', '-exec', 'grep', '-lZ'],
-    ...['^version https://git-lfs.github.com/spec/v1$', '{}', '+'],
+    folder,
+    '-type',
+    'f',
+    '-size',
+    '-2',
+    '-exec',
+    'grep',
+    '-lZ',
+    '^version https://git-lfs.github.com/spec/v1$',
+    '{}',
+    '+',
   ]);
   const pointers = found.stdout.split('\0').filter(Boolean);
   if (!pointers.length) return good(folder);
@@ -66,7 +75,7 @@ async function bringLargeFiles(gitDir: string, tree: string, folder: string): Pr
     const pointer = readText(file);
     const got = await patiently(
       () => [...server, 'lfs', 'smudge'],
-      { gitDir, input: pointer, binary: true, cwd: gitDir },
+      { gitDir, input: pointer, binary: true, cwd: gitDir, env: { GIT_LFS_SKIP_SMUDGE: '0' } },
       { url: origin, reporter: {} },
     );
     const bytes = Buffer.from(got.stdout, 'latin1');

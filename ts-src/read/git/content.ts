@@ -9,7 +9,7 @@ import { slowly } from '../../io/slow.ts';
 import type { SourceEntry } from '../../model/rosdistro.ts';
 import { loginOf } from './credentials.ts';
 import { hasTree, type Snapshot } from './fetch.ts';
-import { git, hostOf, lastLine, told } from './process.ts';
+import { git, hostOf, lastLine, stallSeconds, told } from './process.ts';
 
 /** A repository of our own for files that come without one, taken byte for byte. */
 async function ensureContentRepository(gitDir: string): Promise<void> {
@@ -167,6 +167,11 @@ async function treeOfFolder(gitDir: string, folder: string, depth: number): Prom
 /** Archives and indices are smaller; a server that sends without end is not believed. */
 const largestDownload = 4 * 2 ** 30;
 
+const downloadOptions =
+  `--silent --show-error --fail --location --max-redirs 10 --globoff --remote-time --proto =http,https --proto-redir =http,https --connect-timeout 30 --max-time 3600 --max-filesize ${largestDownload} --speed-limit 1 --speed-time ${stallSeconds}`.split(
+    ' ',
+  );
+
 /**
  * A file by http, https, file or path. Where `since` is given and the server has nothing newer than it, nothing is
  * written.
@@ -188,13 +193,10 @@ export async function download(url: string, file: string, since?: string): Promi
       run(
         'curl',
         [
-          ...['--silent', '--show-error', '--fail', '--location', '--max-redirs', '10', '--globoff', '--remote-time'],
-          ...['--proto', '=http,https', '--proto-redir', '=http,https'],
-          ...['--connect-timeout', '30', '--max-time', '3600', '--max-filesize', String(largestDownload)],
-          // A server that accepts and says nothing.
-          ...['--speed-limit', '1', '--speed-time', String(Number(process.env.SLIPWAY_STALL_SECONDS) || 60)],
+          ...downloadOptions,
           ...(since === undefined ? [] : ['--time-cond', since]),
-          ...['--output', file],
+          '--output',
+          file,
           ...(login ? ['--config', '-'] : []),
           '--',
           plain,

@@ -4,6 +4,9 @@ import { run, type Outcome } from '../../io/process.ts';
 import { slowly } from '../../io/slow.ts';
 import { anonymous, loginOf, mayUseCredentials } from './credentials.ts';
 
+/** Seconds after which a server that accepts and says nothing is given up. */
+export const stallSeconds = Number(process.env.SLIPWAY_STALL_SECONDS) || 60;
+
 /** Settings of ours for git, after those that the environment has already (its credentials). */
 const settings: [string, string][] = [
   ['core.autocrlf', 'false'],
@@ -12,15 +15,14 @@ const settings: [string, string][] = [
   ['gc.auto', '0'],
   ['protocol.version', '2'],
   ['advice.detachedHead', 'false'],
-  // A server that accepts and says nothing: less than 10 bytes a second for a minute.
   ['http.lowSpeedLimit', '10'],
-  ['http.lowSpeedTime', String(Number(process.env.SLIPWAY_STALL_SECONDS) || 60)],
+  ['http.lowSpeedTime', String(stallSeconds)],
 ];
 
 /** Adds settings to what the environment gives git already. */
 export function withSettings(env: NodeJS.ProcessEnv, added: readonly [string, string][]): NodeJS.ProcessEnv {
   const first = Number(env.GIT_CONFIG_COUNT ?? 0) || 0;
-  const entries = added.flatMap(([key, value], i) => [
+  const entries = added.flatMap(([key, value], i): [string, string][] => [
     [`GIT_CONFIG_KEY_${first + i}`, key],
     [`GIT_CONFIG_VALUE_${first + i}`, value],
   ]);
