@@ -1,4 +1,5 @@
-import { plural, printable } from './diagnostics.ts';
+import { printable } from '../text/printable.ts';
+import { plural } from './diagnostics.ts';
 
 /** A second build of a package, as `engine/reproducible.ts` compared it. */
 export interface SecondBuild {
