@@ -34,6 +34,31 @@ var __toESM = (mod, isNodeMode, target) => (target = mod != null ? __create(__ge
   mod
 ));
 
+// ts-src/model/urls.ts
+function isSourceUrl(url2, git2) {
+  if (url2 === "" || url2.length > 4096 || url2.startsWith("-") || /[\0-\x20\x7f-\x9f]/.test(url2)) return false;
+  if (/^[A-Za-z0-9+.-]*::/.test(url2)) return false;
+  if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2)) return (git2 ? schemes.git : schemes.archive).test(url2);
+  return git2 || !isScpLike(url2);
+}
+var schemes, isScpLike, isLocalUrl, redacted, withoutSecrets;
+var init_urls = __esm({
+  "ts-src/model/urls.ts"() {
+    "use strict";
+    schemes = { git: /^(https?|ssh|git|file):\/\//, archive: /^(https?|file):\/\// };
+    isScpLike = (url2) => !/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) && /^(?:[^/:@]+@)?[^/:]+:/.test(url2);
+    isLocalUrl = (url2) => /^file:/i.test(url2) || !(/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) || isScpLike(url2));
+    redacted = (text4) => text4.includes("://") ? withoutSecrets(text4) : text4;
+    withoutSecrets = (text4) => text4.replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/@'"]{1,2000})@/g, (whole, scheme, user) => {
+      const name5 = user.split(":")[0];
+      return user.includes(":") || name5.length > 20 ? scheme : whole;
+    }).replace(
+      /([?&](?:access_token|private_token|token|key|sig|signature|password|secret|x-amz-[a-z-]+)=)[^&\s'"]+/gi,
+      "$1\u2026"
+    );
+  }
+});
+
 // ts-src/model/diagnostics.ts
 function error(code, message, where = {}) {
   return diagnostic("error", code, message, where);
@@ -42,10 +67,10 @@ function warning(code, message, where = {}) {
   return diagnostic("warning", code, message, where);
 }
 function diagnostic(severity, code, message, where) {
-  const d = { severity, code, message };
+  const d = { severity, code, message: redacted(message) };
   if (where.file !== void 0) d.file = where.file;
   if (where.line !== void 0) d.line = where.line;
-  if (where.hint !== void 0) d.hint = where.hint;
+  if (where.hint !== void 0) d.hint = redacted(where.hint);
   return d;
 }
 function sorted(diagnostics) {
@@ -91,6 +116,7 @@ var good, bad, isError, compare, NearNames;
 var init_diagnostics = __esm({
   "ts-src/model/diagnostics.ts"() {
     "use strict";
+    init_urls();
     good = (value2, diagnostics = []) => ({ ok: true, value: value2, diagnostics });
     bad = (...diagnostics) => ({ ok: false, diagnostics });
     isError = (d) => d.severity === "error";
@@ -5060,7 +5086,7 @@ var init_s3_blobs = __esm({
           region: this.place.region,
           ...keys
         }).sign();
-        return new Promise((resolve17, reject) => {
+        return new Promise((resolve18, reject) => {
           const send = url2.startsWith("https:") ? import_node_https.request : import_node_http.request;
           const request = send(
             signed.url,
@@ -5079,14 +5105,14 @@ var init_s3_blobs = __esm({
                 const expected = Number(response.headers["content-length"] ?? -1);
                 (0, import_promises.pipeline)(response, (0, import_node_fs6.createWriteStream)(into)).then(() => {
                   if (expected >= 0 && (0, import_node_fs6.statSync)(into).size !== expected) reject(new Error("the answer was cut short"));
-                  else resolve17({ status, headers: response.headers, body: Buffer.alloc(0) });
+                  else resolve18({ status, headers: response.headers, body: Buffer.alloc(0) });
                 }, reject);
                 return;
               }
               const chunks = [];
               response.on("data", (c) => chunks.push(c)).on("error", reject).on("end", () => {
                 if (!response.complete) reject(new Error("the answer was cut short"));
-                else resolve17({ status, headers: response.headers, body: Buffer.concat(chunks) });
+                else resolve18({ status, headers: response.headers, body: Buffer.concat(chunks) });
               });
             }
           );
@@ -5096,6 +5122,55 @@ var init_s3_blobs = __esm({
         });
       }
     };
+  }
+});
+
+// ts-src/model/names.ts
+function isPinnedPackage(text4) {
+  const at2 = text4.indexOf("=");
+  return at2 > 0 && isDebianName(text4.slice(0, at2)) && isDebianVersion(text4.slice(at2 + 1));
+}
+function debianNames(distro, distribution2) {
+  const parts = fill(distro.naming.package, {
+    organization: distro.organization,
+    distribution: debianize(distribution2)
+  }).split("{name}");
+  return (name5) => parts.join(debianize(name5));
+}
+function stampIn(version2) {
+  const found2 = /\.(\d{8})\.(\d{6})$/.exec(version2);
+  return found2 ? `${found2[1]}${found2[2]}` : void 0;
+}
+var fill, isDebianName, isDebianVersion, debianize, debianPackage, installPrefix, underlayPackage, debianVersion, debFile, scopeId, abiName, testTaskId, taskId, aptSuite, channelSuite, stampSeconds, stampOf;
+var init_names = __esm({
+  "ts-src/model/names.ts"() {
+    "use strict";
+    fill = (pattern, values) => pattern.replace(/\{([a-z]+)\}/g, (whole, key) => Object.hasOwn(values, key) ? values[key] : whole);
+    isDebianName = (text4) => text4.length <= 200 && /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/.test(text4);
+    isDebianVersion = (text4) => text4.length <= 200 && /^(\d+:)?[0-9A-Za-z][0-9A-Za-z.+~-]*$/.test(text4);
+    debianize = (name5) => name5.toLowerCase().replaceAll("_", "-");
+    debianPackage = (distro, distribution2, name5) => debianNames(distro, distribution2)(name5);
+    installPrefix = (distro, distribution2) => fill(distro.naming.prefix, { organization: distro.organization, distribution: distribution2 });
+    underlayPackage = (pattern, name5) => fill(pattern, { name: debianize(name5) });
+    debianVersion = (upstream, release2, stamp, epoch = 0) => `${epoch ? `${epoch}:` : ""}${upstream}-0${release2}.${stamp.slice(0, 8)}.${stamp.slice(8)}`;
+    debFile = (name5, version2, architecture2) => `${name5}_${version2.replace(/^\d+:/, "")}_${architecture2}.deb`;
+    scopeId = (distribution2, target) => `${distribution2}/${target.platform}-${target.architecture}${target.variant === "default" ? "" : `-${target.variant}`}`;
+    abiName = (debian, hash3) => `${debian}-abi-${hash3.slice(0, 16)}`;
+    testTaskId = (distribution2, target, name5) => `${taskId(distribution2, target, name5)}:test`;
+    taskId = (distribution2, target, name5) => `${scopeId(distribution2, target)}/${name5}`;
+    aptSuite = (distribution2, target) => `${target.release}-${distribution2}${target.variant === "default" ? "" : `-${target.variant}`}`;
+    channelSuite = (distribution2, target) => `${aptSuite(distribution2, target)}/${target.architecture}`;
+    stampSeconds = (stamp) => Math.floor(
+      Date.UTC(
+        +stamp.slice(0, 4),
+        +stamp.slice(4, 6) - 1,
+        +stamp.slice(6, 8),
+        +stamp.slice(8, 10),
+        +stamp.slice(10, 12),
+        +stamp.slice(12, 14)
+      ) / 1e3
+    );
+    stampOf = (milliseconds) => new Date(milliseconds).toISOString().replace(/[-:T]/g, "").slice(0, 14);
   }
 });
 
@@ -9628,9 +9703,9 @@ function parseIndex(text4, file2, distribution2) {
       })
     );
   }
-  const named3 = Array.isArray(entry.distribution) ? entry.distribution : [entry.distribution];
-  const files = named3.filter((f) => typeof f === "string");
-  if (files.length !== named3.length || !files.length)
+  const named4 = Array.isArray(entry.distribution) ? entry.distribution : [entry.distribution];
+  const files = named4.filter((f) => typeof f === "string");
+  if (files.length !== named4.length || !files.length)
     return bad(
       error("index-invalid", `'distribution' of '${distribution2}' must name distribution files`, {
         file: file2,
@@ -9745,8 +9820,8 @@ function sourceEntry(raw, fault3) {
   if (type !== "git" && type !== "tar" && type !== "zip" && type !== "hg" && type !== "svn")
     return void fault3(`type '${String(type)}' is not known`, "type", "git, tar and zip are");
   if (typeof url2 !== "string" || url2 === "") return void fault3("url is missing");
-  if (url2.startsWith("-") || /[\0-\x20\x7f]/.test(url2) || url2.startsWith("ext::"))
-    return void fault3(`the url ${JSON.stringify(url2)} is not allowed`, "url");
+  if (!isSourceUrl(url2, type === "git"))
+    return void fault3(`the url ${JSON.stringify(redacted(url2))} is not allowed`, "url", urlForms);
   const entry = { type, url: url2 };
   if (version2 !== void 0 && version2 !== null && version2 !== "") {
     const v = String(version2);
@@ -9769,8 +9844,7 @@ function isRefName(v) {
 function releaseEntry(raw, repository, fault3) {
   const { url: url2, version: version2, packages } = raw;
   if (typeof url2 !== "string") return void fault3("url is missing");
-  if (url2.startsWith("-") || /[\0-\x20\x7f]/.test(url2) || url2.startsWith("ext::"))
-    return void fault3(`the url ${JSON.stringify(url2)} is not allowed`, "url");
+  if (!isSourceUrl(url2, true)) return void fault3(`the url ${JSON.stringify(redacted(url2))} is not allowed`, "url");
   if (packages !== void 0 && !Array.isArray(packages)) return void fault3("packages must be a list", "packages");
   const entry = { url: url2, packages: packages === void 0 ? [repository] : packages.map(String) };
   if (version2 !== void 0 && version2 !== null) {
@@ -9839,10 +9913,11 @@ function parseEntries(entries, file2) {
   if (!parsed.ok) return parsed;
   return good(asMap(asMap(parsed.value)?.release_package_xmls) ?? {});
 }
-var Located, manifestsKey, next;
+var Located, urlForms, manifestsKey, next;
 var init_rosdistro = __esm({
   "ts-src/read/rosdistro.ts"() {
     "use strict";
+    init_urls();
     init_diagnostics();
     init_yaml();
     Located = class {
@@ -9858,6 +9933,7 @@ var init_rosdistro = __esm({
         return this.locate();
       }
     };
+    urlForms = "https, http, ssh, git or file, user@host:path, or a path";
     manifestsKey = "release_package_xmls:\n";
     next = (text4, at2) => {
       const end2 = text4.indexOf("\n", at2);
@@ -13159,7 +13235,7 @@ function isRef(value2) {
 function cloneIssues(issues) {
   return issues.map((iss) => iss.path ? { ...iss, path: iss.path.slice() } : { ...iss });
 }
-function isRecursive(inst, stack, resolve17) {
+function isRecursive(inst, stack, resolve18) {
   const cached3 = recursive.get(inst);
   if (cached3 !== void 0)
     return cached3 ? PROVEN : NONE;
@@ -13169,7 +13245,7 @@ function isRecursive(inst, stack, resolve17) {
   let result = NONE;
   const check2 = (child) => {
     if (result !== PROVEN && child?._zod) {
-      const answer2 = isRecursive(child, stack, resolve17);
+      const answer2 = isRecursive(child, stack, resolve18);
       if (answer2 > result)
         result = answer2;
     }
@@ -13180,7 +13256,7 @@ function isRecursive(inst, stack, resolve17) {
       const desc = Object.getOwnPropertyDescriptor(sh, key);
       if (spread && !desc.enumerable)
         continue;
-      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve17) : NONE;
+      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve18) : NONE;
       if (child > answer2)
         answer2 = child;
     }
@@ -13244,7 +13320,7 @@ function isRecursive(inst, stack, resolve17) {
       break;
     // `$ZodLazy` caches its inner on the def, so a resolved edge is followed exactly
     case "lazy": {
-      const inner = def._cachedInner ?? (resolve17 ? inst._zod.innerType : void 0);
+      const inner = def._cachedInner ?? (resolve18 ? inst._zod.innerType : void 0);
       merge2(inner ? isRecursive(inner, stack, false) : ASSUMED);
       break;
     }
@@ -16522,17 +16598,20 @@ __export(distro_exports, {
   distroJsonSchema: () => distroJsonSchema,
   distroSchema: () => distroSchema
 });
-var name2, debianName, packageName, glob, variable, value, relativePath, keyPath, absolutePath, archiveUri, suite, component, architectureNames, architecture, environment2, packageSettings, underlay, platform, variant, distribution, track, channelPattern, channelRules, publishSettings, distroSchema, defaultRules, distroJsonSchema;
+var name2, debianName, isNamePattern, packageName, glob, variable, value, relativePath, keyPath, absolutePath, archiveUri, suite, component, architectureNames, architecture, environment2, packageSettings, underlay, platform, variant, distribution, track, channelPattern, channelRules, publishSettings, distroSchema, defaultRules, distroJsonSchema;
 var init_distro = __esm({
   "ts-src/model/distro.ts"() {
     "use strict";
     init_zod();
+    init_names();
+    init_urls();
     config({ jitless: true });
     name2 = string3().regex(/^[a-z0-9][a-z0-9_-]*$/, 'lower case letters, digits, "-" and "_", a letter or digit first');
-    debianName = string3().regex(
-      /^[a-z0-9][a-z0-9+.-]+$/,
+    debianName = string3().refine(
+      isDebianName,
       'a Debian package name (policy 5.6.1): lower case letters, digits, "+", "-" and ".", at least two'
     );
+    isNamePattern = (pattern) => isDebianName(pattern.replace(/\{[a-z]+\}/g, "x").replace(/^x$/, "xx"));
     packageName = string3().regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]*$/, "a package name (REP 144)");
     glob = string3().regex(/^[a-zA-Z0-9_*?-]+$/, "a package name or a glob with * and ?");
     variable = string3().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a name of an environment variable");
@@ -16566,7 +16645,8 @@ var init_distro = __esm({
       suite: suite.optional(),
       components: array(component).default(["main"]),
       key: keyPath.optional().describe("Its public key (.asc or .gpg), a file of the distro repository"),
-      package: string3().regex(/^[a-z0-9+.{}-]+$/).default("{name}").describe('How it names the Debian package of a package; {name} has "-" for "_"'),
+      trusted: boolean2().default(false).describe("Take it unsigned: for a repository on this machine"),
+      package: string3().regex(/^[a-z0-9+.{}-]+$/).refine(isNamePattern, "a pattern of Debian package names").default("{name}").describe('How it names the Debian package of a package; {name} has "-" for "_"'),
       packages: record(packageName, debianName).default({}).describe("Names that the rule does not give"),
       prefix: absolutePath.default("/usr").describe("Where it installs")
     });
@@ -16653,11 +16733,15 @@ var init_distro = __esm({
       variants: record(name2, variant).default({}),
       rosdep: array(relativePath).default([]).describe("rosdep rules, the first file wins"),
       package_settings: record(glob, packageSettings).default({}).describe("For single packages or globs of them"),
+      submodules: array(string3().refine((u) => isSourceUrl(u, true) && !isLocalUrl(u), "a URL of a git repository")).default([]).describe('Repositories that may be fetched with credentials as submodules: URLs, or beginnings that end with "/"'),
       tracks: array(track).default([]),
       channels: record(channelPattern, channelRules).default({}).describe("What promotion to a channel asks for; the exact name counts before patterns"),
       publish: publishSettings.default({ to: [], grace_days: 7, sha512: false }),
       naming: strictObject({
-        package: string3().regex(/^[a-z0-9+.{}-]+$/).refine((p) => p.includes("{name}"), "{name} must be in it").default("{organization}-{distribution}-{name}"),
+        package: string3().regex(/^[a-z0-9+.{}-]+$/).refine(
+          (p) => p.includes("{name}") && isNamePattern(p),
+          "{name} must be in it, and Debian must allow it as a name"
+        ).default("{organization}-{distribution}-{name}"),
         prefix: string3().regex(/^\/[A-Za-z0-9_+./{}-]*$/).default("/opt/{organization}/{distribution}")
       }).default({ package: "{organization}-{distribution}-{name}", prefix: "/opt/{organization}/{distribution}" }),
       store: string3().regex(
@@ -16810,18 +16894,38 @@ function references(distro, locator, file2) {
       );
   }
   for (const [name5, p] of Object.entries(distro.platforms)) {
+    if (p.mirror) diagnostics.push(...trust(p.mirror, true, ["platforms", name5, "mirror"], locator, file2));
     for (const [u, underlay2] of Object.entries(p.underlays)) {
+      const path2 = ["platforms", name5, "underlays", u];
+      if (underlay2.uri) diagnostics.push(...trust(underlay2, false, path2, locator, file2));
       if (underlay2.uri && !underlay2.suite)
         diagnostics.push(
           error("distro-invalid", `platforms.${name5}.underlays.${u}.suite is missing`, {
             file: file2,
-            line: locator.line(["platforms", name5, "underlays", u]),
+            line: locator.line(path2),
             hint: "a repository of its own needs the suite"
           })
         );
     }
   }
   return diagnostics;
+}
+function trust(archive, keyring, path2, locator, file2) {
+  const at2 = { file: file2, line: locator.line(path2) };
+  if (archive.key !== void 0 && archive.trusted)
+    return [
+      error("archive-trust", `${path2.join(".")} has a key and says \`trusted: true\`, which would leave it unchecked`, {
+        ...at2,
+        hint: "leave one of them out"
+      })
+    ];
+  if (archive.key !== void 0 || archive.trusted || keyring) return [];
+  return [
+    error("archive-trust", `${path2.join(".")} is an archive without a key`, {
+      ...at2,
+      hint: "name its public key with `key:`; for a repository that only you can write, say `trusted: true`"
+    })
+  ];
 }
 var article, hintNear;
 var init_distro2 = __esm({
@@ -17128,20 +17232,52 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs68 = require("node:fs");
+var import_node_fs71 = require("node:fs");
 var import_node_util = require("node:util");
+
+// ts-src/io/slow.ts
+var tell = () => void 0;
+function onSlow(to) {
+  tell = to;
+}
+var silence = Number(process.env.SLIPWAY_SILENCE_SECONDS) || 10;
+async function slowly(what, work2) {
+  const begun = Date.now();
+  const timer = setInterval(
+    () => tell(`still waiting for ${what} (${Math.round((Date.now() - begun) / 1e3)} s)`),
+    silence * 1e3
+  );
+  timer.unref();
+  try {
+    return await work2;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+// ts-src/cli/cli.ts
 init_diagnostics();
 
 // ts-src/cli/command.ts
 var import_node_fs = require("node:fs");
 var import_node_path = require("node:path");
 init_diagnostics();
+init_urls();
+
+// ts-src/text/printable.ts
+var controls = /[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+var escape = (c) => {
+  const code = c.charCodeAt(0);
+  return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
+};
+var printable = (text4) => text4.replace(controls, escape);
+var printableJson = (text4) => text4.replace(controls, (c) => c === "\r" ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 // ts-src/render/diagnostics.ts
 init_diagnostics();
 function renderDiagnostics(diagnostics) {
   return diagnostics.map((d) => {
-    const where = d.file === void 0 ? "" : `${d.file}${d.line === void 0 ? "" : `:${d.line}`}: `;
+    const where = d.file === void 0 ? "" : `${printable(d.file)}${d.line === void 0 ? "" : `:${d.line}`}: `;
     return `${where}${d.severity}: ${printable(d.message)} [${d.code}]
 ${d.hint ? `    ${printable(d.hint)}
 ` : ""}`;
@@ -17152,7 +17288,6 @@ function countFaults(diagnostics) {
   return `${plural(errors, "error")}, ${plural(diagnostics.length - errors, "warning")}`;
 }
 var plural = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
-var printable = (text4) => text4.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 
 // ts-src/cli/command.ts
 var exit = { ok: 0, failed: 1, usage: 2, internal: 70 };
@@ -17201,8 +17336,10 @@ var selectionOptions = {
   },
   only: { type: "boolean", help: "just the named packages, without what they need" }
 };
-var writeOutput = (text4) => void process.stdout.write(text4);
-var writeMessage = (text4) => void process.stderr.write(text4);
+var shown = (text4) => /^\s*[[{]/.test(text4) ? printableJson(redacted(text4)) : printable(redacted(text4));
+var writeOutput = (text4) => void process.stdout.write(shown(text4));
+var writeMessage = (text4) => void process.stderr.write(shown(text4));
+var writeControl = (text4) => void process.stderr.write(text4);
 function showDiagnostics(diagnostics) {
   if (!diagnostics.length) return;
   writeMessage(`${renderDiagnostics(diagnostics)}${countFaults(diagnostics)}
@@ -17237,9 +17374,9 @@ function selectionOf(values, packages) {
 }
 
 // ts-src/cli/abi.ts
-var import_node_fs21 = require("node:fs");
+var import_node_fs23 = require("node:fs");
 var import_node_os3 = require("node:os");
-var import_node_path23 = require("node:path");
+var import_node_path26 = require("node:path");
 init_diagnostics();
 
 // ts-src/render/abi.ts
@@ -17288,8 +17425,8 @@ var import_node_fs3 = require("node:fs");
 var running = /* @__PURE__ */ new Set();
 function run(command, args, options5 = {}) {
   const limit = options5.limit ?? 256 << 20;
-  return new Promise((resolve17, reject) => {
-    if (options5.signal?.aborted) return resolve17({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+  return new Promise((resolve18, reject) => {
+    if (options5.signal?.aborted) return resolve18({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
     const log = options5.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options5.log, "a");
     const output = options5.inherit ? "inherit" : "pipe";
     const [program, ...rest2] = log === void 0 ? [command] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command];
@@ -17338,7 +17475,7 @@ function run(command, args, options5 = {}) {
       options5.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs3.closeSync)(log);
       if (thrown !== void 0) reject(thrown);
-      else resolve17(outcome);
+      else resolve18(outcome);
     };
     child.stdin?.on("error", () => void 0);
     child.on("exit", () => {
@@ -17427,7 +17564,7 @@ async function withMutex(path2, work2, waiting) {
 }
 function holdMutex(path2, waiting) {
   (0, import_node_fs4.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
-  return new Promise((resolve17, reject) => {
+  return new Promise((resolve18, reject) => {
     const holder2 = (0, import_node_child_process2.spawn)("flock", ["--exclusive", "--no-fork", path2, "sh", "-c", "echo held; exec cat >/dev/null"], {
       stdio: ["pipe", "pipe", "inherit"],
       detached: true
@@ -17441,7 +17578,7 @@ function holdMutex(path2, waiting) {
       holder2.removeAllListeners("exit");
       holder2.unref();
       for (const pipe2 of [holder2.stdin, holder2.stdout]) pipe2.unref();
-      resolve17(() => void holder2.stdin.end());
+      resolve18(() => void holder2.stdin.end());
     });
   });
 }
@@ -18092,10 +18229,10 @@ function parse(data) {
       if (section === 0 || binding === 0 || visibility === 1 || visibility === 2) continue;
       const kind = types[info & 15] ?? String(info & 15);
       const version2 = indices ? u16(indices.offset + 2 * i) : 1;
-      const named3 = versions.get(version2 & 32767);
+      const named4 = versions.get(version2 & 32767);
       const sized = kind === "object" || kind === "tls" || kind === "common" ? ` ${word(at2 + (wide ? 16 : 8))}` : "";
       exports2.push(
-        `${text4(strings(symbols) + u32(at2))}${named3 !== void 0 && (version2 & 32767) > 1 ? `@${version2 & 32768 ? "" : "@"}${named3}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
+        `${text4(strings(symbols) + u32(at2))}${named4 !== void 0 && (version2 & 32767) > 1 ? `@${version2 & 32768 ? "" : "@"}${named4}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
       );
     }
   }
@@ -18174,12 +18311,12 @@ var plainAttributes = (text4) => text4.replace(/"[^"]*"|'[^']*'|\s+/g, (part) =>
 var dataFolders = /\/share\/[^/]+\/(launch|config|params?|rviz|maps?|worlds?|models|meshes|media|images|test|tests|scripts_doc)\//;
 function describe(stage) {
   const files = [];
-  const walk = (folder, shown4, depth = 0) => {
-    if (depth > 100) throw new LeftBehindError(`${shownName(shown4)} is nested more than 100 deep`);
+  const walk = (folder, shown5, depth = 0) => {
+    if (depth > 100) throw new LeftBehindError(`${shownName(shown5)} is nested more than 100 deep`);
     for (const entry of (0, import_node_fs9.readdirSync)(folder, { withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
       const full = (0, import_node_path9.join)(folder, entry.name);
-      const path2 = `${shown4}/${entry.name}`;
-      if (shown4 === "" && entry.name === "DEBIAN") continue;
+      const path2 = `${shown5}/${entry.name}`;
+      if (shown5 === "" && entry.name === "DEBIAN") continue;
       if (path2 === "/usr/share/doc") continue;
       if (entry.isDirectory()) walk(full, path2, depth + 1);
       else if (entry.isSymbolicLink()) files.push({ path: path2, mode: 0, link: (0, import_node_fs9.readlinkSync)(full) });
@@ -18456,9 +18593,9 @@ async function stream(file2, action, read) {
   child.stderr?.setEncoding("utf8").on("data", (text4) => {
     if (words3.length < 1e4) words3 += text4;
   });
-  const ended = new Promise((resolve17, reject) => {
+  const ended = new Promise((resolve18, reject) => {
     child.on("error", reject);
-    child.on("close", resolve17);
+    child.on("close", resolve18);
   });
   ended.catch(() => void 0);
   try {
@@ -18696,47 +18833,9 @@ async function abidiff(before2, after, libraries) {
 }
 
 // ts-src/cli/planning.ts
-var import_node_path22 = require("node:path");
+var import_node_path25 = require("node:path");
 init_diagnostics();
-
-// ts-src/model/names.ts
-var fill = (pattern, values) => pattern.replace(/\{([a-z]+)\}/g, (whole, key) => Object.hasOwn(values, key) ? values[key] : whole);
-var debianize = (name5) => name5.toLowerCase().replaceAll("_", "-");
-function debianNames(distro, distribution2) {
-  const parts = fill(distro.naming.package, {
-    organization: distro.organization,
-    distribution: debianize(distribution2)
-  }).split("{name}");
-  return (name5) => parts.join(debianize(name5));
-}
-var debianPackage = (distro, distribution2, name5) => debianNames(distro, distribution2)(name5);
-var installPrefix = (distro, distribution2) => fill(distro.naming.prefix, { organization: distro.organization, distribution: distribution2 });
-var underlayPackage = (pattern, name5) => fill(pattern, { name: debianize(name5) });
-var debianVersion = (upstream, release2, stamp, epoch = 0) => `${epoch ? `${epoch}:` : ""}${upstream}-0${release2}.${stamp.slice(0, 8)}.${stamp.slice(8)}`;
-var debFile = (name5, version2, architecture2) => `${name5}_${version2.replace(/^\d+:/, "")}_${architecture2}.deb`;
-var scopeId = (distribution2, target) => `${distribution2}/${target.platform}-${target.architecture}${target.variant === "default" ? "" : `-${target.variant}`}`;
-var abiName = (debian, hash3) => `${debian}-abi-${hash3.slice(0, 16)}`;
-var testTaskId = (distribution2, target, name5) => `${taskId(distribution2, target, name5)}:test`;
-var taskId = (distribution2, target, name5) => `${scopeId(distribution2, target)}/${name5}`;
-var aptSuite = (distribution2, target) => `${target.release}-${distribution2}${target.variant === "default" ? "" : `-${target.variant}`}`;
-var channelSuite = (distribution2, target) => `${aptSuite(distribution2, target)}/${target.architecture}`;
-function stampIn(version2) {
-  const found2 = /\.(\d{8})\.(\d{6})$/.exec(version2);
-  return found2 ? `${found2[1]}${found2[2]}` : void 0;
-}
-var stampSeconds = (stamp) => Math.floor(
-  Date.UTC(
-    +stamp.slice(0, 4),
-    +stamp.slice(4, 6) - 1,
-    +stamp.slice(6, 8),
-    +stamp.slice(8, 10),
-    +stamp.slice(10, 12),
-    +stamp.slice(12, 14)
-  ) / 1e3
-);
-var stampOf = (milliseconds) => new Date(milliseconds).toISOString().replace(/[-:T]/g, "").slice(0, 14);
-
-// ts-src/cli/planning.ts
+init_names();
 init_files();
 
 // ts-src/query/compare.ts
@@ -18946,14 +19045,14 @@ function usersOf(scopes, wanted) {
 }
 function remainingPaths(packages, milliseconds) {
   const index = new Map(packages.map((p, i) => [p.name, i]));
-  const longest3 = packages.map(milliseconds);
+  const longest4 = packages.map(milliseconds);
   for (let n = packages.length - 1; n >= 0; n--) {
     for (const name5 of [...packages[n].build, ...packages[n].run]) {
       const d = index.get(name5);
-      if (d !== void 0 && d < n) longest3[d] = Math.max(longest3[d], longest3[n] + milliseconds(packages[d]));
+      if (d !== void 0 && d < n) longest4[d] = Math.max(longest4[d], longest4[n] + milliseconds(packages[d]));
     }
   }
-  return longest3;
+  return longest4;
 }
 
 // ts-src/plan/versions.ts
@@ -19069,15 +19168,15 @@ function difference(was, p) {
   if (was.version !== p.version)
     return { ...versions, change: (compareReleases(was.version, p.version) ?? -1) < 0 ? "up" : "down" };
   const s = (x) => x.source;
-  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+  const same2 = (a, b) => JSON.stringify(a) === JSON.stringify(b);
   const content = s(was).tree && s(p).tree ? s(was).tree === s(p).tree : s(was).commit && s(p).commit ? s(was).commit === s(p).commit : s(was).ref === s(p).ref;
   const why = [];
   if (!content) why.push("source");
   if (s(was).url !== s(p).url) why.push("repository");
-  if (!same([was.build, was.run], [p.build, p.run])) why.push("dependencies");
-  if (!same([was.systemBuild, was.impliedBuild, was.systemRun], [p.systemBuild, p.impliedBuild, p.systemRun]))
+  if (!same2([was.build, was.run], [p.build, p.run])) why.push("dependencies");
+  if (!same2([was.systemBuild, was.impliedBuild, was.systemRun], [p.systemBuild, p.impliedBuild, p.systemRun]))
     why.push("system packages");
-  if (!same([was.buildType, was.debian, was.bounds], [p.buildType, p.debian, p.bounds])) why.push("packaging");
+  if (!same2([was.buildType, was.debian, was.bounds], [p.buildType, p.debian, p.bounds])) why.push("packaging");
   if (was.blocked === void 0 !== (p.blocked === void 0))
     why.push(p.blocked === void 0 ? "no longer blocked" : "blocked");
   return why.length ? { ...versions, change: "changed", why: why.join(", ") } : void 0;
@@ -19085,6 +19184,7 @@ function difference(was, p) {
 
 // ts-src/plan/plan.ts
 init_diagnostics();
+init_names();
 
 // ts-src/model/manifest.ts
 var kindsOfTag = {
@@ -19410,6 +19510,9 @@ function above(evaluated, names2) {
   return found2;
 }
 
+// ts-src/plan/resolve.ts
+init_names();
+
 // ts-src/plan/globs.ts
 function matcher(patterns) {
   if (patterns.includes("*")) return () => true;
@@ -19557,6 +19660,7 @@ var Resolver = class {
 
 // ts-src/plan/scope.ts
 init_diagnostics();
+init_names();
 
 // ts-src/model/build-types/cmake-script.ts
 var cmakeScript = String.raw`
@@ -19846,9 +19950,9 @@ function testCycles(evaluated) {
     Int32Array.from(nodes, (_, i) => i),
     []
   );
-  const settled = reach3.settle();
+  const settled2 = reach3.settle();
   const tested = nodes.map((n) => n.test);
-  const sets = cycles(settled.map((list3, n) => n < count2 ? [...list3, ...tested[n]] : list3));
+  const sets = cycles(settled2.map((list3, n) => n < count2 ? [...list3, ...tested[n]] : list3));
   const plain2 = doubled(
     nodes.map((n) => n.build),
     nodes.map((n) => n.run)
@@ -20618,109 +20722,362 @@ function nearNames(known2) {
 }
 
 // ts-src/read/folders.ts
-var import_node_fs14 = require("node:fs");
-var import_node_path15 = require("node:path");
+var import_node_fs16 = require("node:fs");
+var import_node_path18 = require("node:path");
 init_diagnostics();
 
 // ts-src/read/git/git.ts
+var import_node_path16 = require("node:path");
+init_urls();
+
+// ts-src/read/git/checkout.ts
 var import_node_fs13 = require("node:fs");
-var import_node_os2 = require("node:os");
 var import_node_path13 = require("node:path");
 init_diagnostics();
-init_digest();
 init_files();
+init_digest();
+
+// ts-src/read/git/process.ts
+init_diagnostics();
+init_urls();
+
+// ts-src/read/git/credentials.ts
+init_urls();
+var named2 = /* @__PURE__ */ new Set();
+var prefixes = [];
+var settled = false;
+var plainUrl = (url2) => url2.replace(/^([a-z+]+:\/\/)[^/@]*@/i, "$1").replace(/^([a-z+]+:\/\/[^/]*)/i, (host) => host.toLowerCase()).replace(/(\.git)?\/*$/, "");
+function nameRepositories(urls, submodules = []) {
+  if (settled) return;
+  for (const url2 of urls) named2.add(plainUrl(url2));
+  prefixes = [...prefixes, ...submodules];
+}
+function settleNames() {
+  settled = true;
+}
+function mayUseCredentials(url2, submodule) {
+  if (isLocalUrl(url2)) return false;
+  if (!submodule && !settled) return true;
+  return named2.has(plainUrl(url2)) || prefixes.some((p) => p.endsWith("/") ? url2.startsWith(p) && !url2.includes("/../") : plainUrl(p) === plainUrl(url2));
+}
+var isLoopback = (host) => /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?$/.test(host);
+function loginOf(url2) {
+  const m = /^(https?):\/\/([^/@]+)@([^/]+)(.*)$/i.exec(url2);
+  if (!m) return { plain: url2 };
+  const [, scheme, user, host, path2] = m;
+  const plain2 = `${scheme}://${host}${path2}`;
+  if (scheme.toLowerCase() === "http" && !isLoopback(host)) return { plain: plain2 };
+  const colon = user.indexOf(":");
+  const decoded = (text4) => {
+    try {
+      return decodeURIComponent(text4);
+    } catch {
+      return text4;
+    }
+  };
+  return {
+    plain: plain2,
+    login: {
+      env: {
+        SLIPWAY_URL_USER: decoded(colon < 0 ? user : user.slice(0, colon)),
+        SLIPWAY_URL_PASSWORD: colon < 0 ? "" : decoded(user.slice(colon + 1))
+      },
+      settings: [
+        [`credential.${scheme}://${host}.helper`, ""],
+        [`credential.${scheme}://${host}.helper`, helper("SLIPWAY_URL_USER", "SLIPWAY_URL_PASSWORD")]
+      ]
+    }
+  };
+}
+function anonymous(env) {
+  const left = Object.fromEntries(
+    Object.entries(env).filter(
+      ([name5]) => !/^(SLIPWAY_GIT_|GIT_CONFIG|GIT_ASKPASS$|SSH_ASKPASS|SSH_AUTH_SOCK$|SLIPWAY_URL_)/.test(name5)
+    )
+  );
+  const hidden = Object.fromEntries(
+    Object.keys(env).flatMap((name5) => Object.hasOwn(left, name5) ? [] : [[name5, void 0]])
+  );
+  const kept2 = Array.from({ length: Number(env.GIT_CONFIG_COUNT ?? 0) || 0 }, (_, i) => [
+    env[`GIT_CONFIG_KEY_${i}`] ?? "",
+    env[`GIT_CONFIG_VALUE_${i}`] ?? ""
+  ]).filter(([key]) => key !== "" && !/^(credential|url)\.|extraheader$|cookiefile$/i.test(key));
+  const none3 = [
+    ["credential.helper", ""],
+    ["core.askPass", ""],
+    ["http.extraHeader", ""],
+    ["http.cookieFile", ""],
+    ...kept2
+  ];
+  return {
+    ...hidden,
+    ...left,
+    // Nor ~/.netrc, nor a URL that ~/.gitconfig replaces by one with a login.
+    HOME: "/nonexistent",
+    GIT_CONFIG_GLOBAL: "/dev/null",
+    GIT_TERMINAL_PROMPT: "0",
+    GIT_SSH_VARIANT: "ssh",
+    GIT_SSH_COMMAND: "ssh -F none -o BatchMode=yes -o IdentityAgent=none -o IdentitiesOnly=yes -o IdentityFile=/dev/null -o ConnectTimeout=20",
+    ...Object.fromEntries(
+      none3.flatMap(([key, value2], i) => [
+        [`GIT_CONFIG_KEY_${i}`, key],
+        [`GIT_CONFIG_VALUE_${i}`, value2]
+      ])
+    ),
+    GIT_CONFIG_COUNT: String(none3.length)
+  };
+}
+var helper = (user, password) => `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$${user}" "$${password}"; }; f`;
+function useGitCredentials(env) {
+  const config2 = [];
+  const hosts = [];
+  for (let i = 0; ; i++) {
+    const name5 = `SLIPWAY_GIT_${i}`;
+    const host = env[`${name5}_HOST`];
+    if (host === void 0) break;
+    if (!/^[A-Za-z0-9][A-Za-z0-9.-]*(:\d+)?$/.test(host)) continue;
+    if (env[`${name5}_KEY`] !== void 0) hosts.push({ host, key: `${name5}_KEY`, user: env[`${name5}_USER`] });
+    if (env[`${name5}_PASSWORD`] === void 0) continue;
+    env[`${name5}_USER`] ??= "token";
+    for (const scheme of isLoopback(host) ? ["https", "http"] : ["https"]) {
+      config2.push(
+        [`credential.${scheme}://${host}.helper`, ""],
+        [`credential.${scheme}://${host}.helper`, helper(`${name5}_USER`, `${name5}_PASSWORD`)]
+      );
+    }
+  }
+  if (hosts.length) {
+    const cases = hosts.map(
+      ({ host, key }) => `${host.replace(/:\d+$/, "")}) exec ssh -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=accept-new -i "$${key}" "$@" ;;`
+    ).join(" ");
+    env.GIT_SSH_VARIANT = "ssh";
+    env.GIT_SSH_COMMAND = `sh -c 'host=; skip=; for a; do if [ -n "$skip" ]; then skip=; continue; fi; case $a in -p|-o|-i|-l) skip=1 ;; -*) ;; *) host=\${a#*@}; break ;; esac; done; case $host in ${cases} *) exec ssh "$@" ;; esac' sh`;
+  }
+  if (!config2.length) return;
+  const first = Number(env.GIT_CONFIG_COUNT ?? 0);
+  config2.forEach(([key, value2], i) => {
+    env[`GIT_CONFIG_KEY_${first + i}`] = key;
+    env[`GIT_CONFIG_VALUE_${first + i}`] = value2;
+  });
+  env.GIT_CONFIG_COUNT = String(first + config2.length);
+}
+
+// ts-src/read/git/process.ts
+var stallSeconds = Number(process.env.SLIPWAY_STALL_SECONDS) || 60;
 var settings = [
   ["core.autocrlf", "false"],
+  ["core.hooksPath", "/dev/null"],
+  ["core.fsmonitor", "false"],
   ["gc.auto", "0"],
   ["protocol.version", "2"],
-  ["advice.detachedHead", "false"]
+  ["advice.detachedHead", "false"],
+  ["http.lowSpeedLimit", "10"],
+  ["http.lowSpeedTime", String(stallSeconds)]
 ];
-function configuration(env) {
+function withSettings(env, added) {
   const first = Number(env.GIT_CONFIG_COUNT ?? 0) || 0;
-  const added = settings.flatMap(([key, value2], i) => [
+  const entries = added.flatMap(([key, value2], i) => [
     [`GIT_CONFIG_KEY_${first + i}`, key],
     [`GIT_CONFIG_VALUE_${first + i}`, value2]
   ]);
-  return { ...Object.fromEntries(added), GIT_CONFIG_COUNT: String(first + settings.length) };
+  return { ...env, ...Object.fromEntries(entries), GIT_CONFIG_COUNT: String(first + added.length) };
 }
+var ssh = "ssh -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=4";
 var environment = () => ({
-  ...process.env,
+  ...withSettings(process.env, settings),
   LC_ALL: "C.UTF-8",
   GIT_ALLOW_PROTOCOL: "file:git:http:https:ssh",
-  ...configuration(process.env),
-  ...process.stdin.isTTY ? {} : { GIT_TERMINAL_PROMPT: "0", GIT_SSH_COMMAND: process.env.GIT_SSH_COMMAND ?? "ssh -o BatchMode=yes" }
+  GIT_LFS_SKIP_SMUDGE: "1",
+  GIT_SSH_COMMAND: process.env.GIT_SSH_COMMAND ?? (process.stdin.isTTY ? ssh : `${ssh} -o BatchMode=yes`),
+  ...process.stdin.isTTY ? {} : { GIT_TERMINAL_PROMPT: "0" }
 });
 var git = (args, options5 = {}) => run("git", options5.gitDir ? ["--git-dir", options5.gitDir, ...args] : args, {
   ...options5.cwd ? { cwd: options5.cwd } : {},
   ...options5.input === void 0 ? {} : { input: options5.input },
+  ...options5.signal ? { signal: options5.signal } : {},
+  ...options5.binary ? { encoding: "latin1" } : {},
   env: { ...environment(), ...options5.env }
 });
-var absoluteUrl = (url2, root) => /^[a-z+]+:\/\//.test(url2) || /^[^/]+@?[^/]*:/.test(url2) || (0, import_node_path13.isAbsolute)(url2) ? url2 : (0, import_node_path13.resolve)(root, url2);
-var isCommit = (v) => /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(v);
 var refused = /\b429\b|rate limit|too many requests|abuse detection/i;
 var passing = /timed out|connection reset|connection closed|early EOF|unexpected disconnect|hung up unexpectedly|returned error: 5\d\d|HTTP 5\d\d|temporary failure/i;
 var waits = { refused: [2, 8, 30, 60, 120], passing: [1, 4, 10] };
-async function patiently(args, options5, url2, reporter2) {
+var longest2 = (Number(process.env.SLIPWAY_FETCH_MINUTES) || 60) * 6e4;
+var hostOf = (url2) => /^[a-z+]+:\/\/(?:[^@/]*@)?([^/]+)/.exec(url2)?.[1] ?? redacted(url2);
+function askFor(url2, submodule) {
+  if (isLocalUrl(url2)) return { url: url2, env: {} };
+  const { plain: plain2, login } = loginOf(url2);
+  const env = environment();
+  if (!mayUseCredentials(plain2, submodule)) return { url: plain2, env: anonymous(env) };
+  return { url: plain2, env: login ? withSettings({ ...env, ...login.env }, login.settings) : {} };
+}
+async function patiently(args, options5, { url: url2, submodule, reporter: reporter2 }) {
+  const ask = askFor(url2, submodule === true);
   for (let tried = 0; ; tried++) {
-    const o = await git(args, options5);
+    const signal = AbortSignal.timeout(longest2);
+    const o = await slowly(
+      hostOf(url2),
+      git(args(ask.url), { ...options5, env: { ...ask.env, ...options5.env }, signal })
+    );
+    if (signal.aborted) return { ...o, stderr: `it took longer than ${longest2 / 6e4} minutes` };
     const why = o.code === 0 ? void 0 : refused.test(o.stderr) ? "refused" : passing.test(o.stderr) ? "passing" : void 0;
     const seconds = why && waits[why][tried];
     if (!why || seconds === void 0) return o;
     reporter2.waiting?.(
-      `${/^[a-z+]+:\/\/(?:[^@/]*@)?([^/]+)/.exec(url2)?.[1] ?? url2} ${why === "refused" ? "allows no more requests for now" : `did not answer (${lastLine(o)})`}: trying again in ${seconds} s`
+      `${hostOf(url2)} ${why === "refused" ? "allows no more requests for now" : `did not answer (${lastLine(o)})`}: trying again in ${seconds} s`
     );
-    await new Promise((resolve17) => setTimeout(resolve17, seconds * 1e3));
+    await new Promise((resolve18) => setTimeout(resolve18, seconds * 1e3));
   }
 }
-var unreachable = (url2, o) => bad(
+var unreachable = ({ url: url2, submodule }, o) => bad(
   refused.test(o.stderr) ? error("source-busy", `${url2} allows no more requests for now: ${lastLine(o)}`, {
     hint: "what was read is kept: try again later, or give git a login for that host, which raises its limit"
   }) : error("source-unreachable", `can't read ${url2}: ${lastLine(o)}`, {
-    hint: "is the URL right, and does `git ls-remote` work with it?"
+    hint: mayUseCredentials(loginOf(url2).plain, submodule === true) ? "is the URL right, and does `git ls-remote` work with it?" : "no login is used for a repository that the distro repository does not name: add its URL to `submodules` in distro.yaml where it needs one"
   })
 );
-async function resolveRef(url2, version2, reporter2 = {}) {
-  const found2 = await resolveRefs(url2, [version2], reporter2);
-  return found2.ok ? found2.value[0] : found2;
-}
-async function resolveRefs(url2, versions, reporter2 = {}) {
-  const asked = versions.filter((v) => v === void 0 || !isCommit(v));
-  const refs = /* @__PURE__ */ new Map();
-  for (let i = 0; i < asked.length; i += 200) {
-    const patterns = asked.slice(i, i + 200).flatMap(
-      (v) => v === void 0 ? ["HEAD"] : v.startsWith("refs/") ? [v] : [`refs/heads/${v}`, `refs/tags/${v}`, `refs/tags/${v}^{}`]
-    );
-    const listed = await patiently(["ls-remote", "--", url2, ...patterns], {}, url2, reporter2);
-    if (listed.code !== 0) return unreachable(url2, listed);
-    for (const line of listed.stdout.split("\n")) {
-      const tab = line.indexOf("	");
-      if (tab > 0) refs.set(line.slice(tab + 1), line.slice(0, tab));
-    }
-  }
-  return good(
-    versions.map((v) => {
-      if (v !== void 0 && isCommit(v)) return good(v);
-      const commit = v === void 0 ? refs.get("HEAD") : refs.get(`refs/heads/${v}`) ?? refs.get(`refs/tags/${v}^{}`) ?? refs.get(`refs/tags/${v}`) ?? (v.startsWith("refs/") ? refs.get(v) : void 0);
-      return commit ? good(commit) : bad(error("source-ref", v === void 0 ? `${url2} has no HEAD` : `${url2} has no branch or tag '${v}'`));
-    })
-  );
-}
 var lastLine = (o) => {
   const lines = o.stderr.trim().split("\n");
   return (lines.find((l) => /^(fatal|error):/.test(l)) ?? (lines[lines.length - 1] || `it ended with ${o.signal ?? o.code}`)).replace(/^(fatal|error): /, "");
 };
 var local = ["-c", "remote.origin.promisor=false"];
+async function told(args, options5) {
+  const out = await git(args, options5);
+  return out.code === 0 ? { ok: true, value: out.stdout.trim(), diagnostics: [] } : bad(
+    error(
+      "source-store",
+      `git ${args.find((a) => !a.startsWith("-") && !a.includes("="))} failed: ${lastLine(out)}`
+    )
+  );
+}
+
+// ts-src/read/git/checkout.ts
+async function checkout(snapshot, tree, folder) {
+  (0, import_node_fs13.mkdirSync)(folder, { recursive: true });
+  const index = `${folder}.index`;
+  try {
+    const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: folder };
+    const read = await git(["read-tree", tree], { gitDir: snapshot.gitDir, env, cwd: folder });
+    const out = read.code === 0 ? await git(["checkout-index", "--all", "--quiet", `--prefix=${folder}/`], {
+      gitDir: snapshot.gitDir,
+      env,
+      cwd: folder
+    }) : read;
+    if (out.code === 0) return await bringLargeFiles(snapshot.gitDir, tree, folder);
+    return bad(error("source-store", `can't check out ${tree}: ${lastLine(out)}`));
+  } finally {
+    (0, import_node_fs13.rmSync)(index, { force: true });
+  }
+}
+async function bringLargeFiles(gitDir, tree, folder) {
+  const attributes = await git([...local, "ls-tree", "-r", "-z", "--name-only", tree], { gitDir });
+  const files = attributes.stdout.split("\0").filter((f) => f === ".gitattributes" || f.endsWith("/.gitattributes"));
+  if (!files.some((f) => readText((0, import_node_path13.join)(folder, f)).includes("filter=lfs"))) return good(folder);
+  const found2 = await run("find", [
+    folder,
+    "-type",
+    "f",
+    "-size",
+    "-2",
+    "-exec",
+    "grep",
+    "-lZ",
+    "^version https://git-lfs.github.com/spec/v1$",
+    "{}",
+    "+"
+  ]);
+  const pointers = found2.stdout.split("\0").filter(Boolean);
+  if (!pointers.length) return good(folder);
+  const fault3 = (why) => bad(
+    error(
+      "source-lfs",
+      `${(0, import_node_path13.relative)(folder, pointers[0])} and ${pointers.length - 1} more are kept by Git LFS: ${why}`,
+      {
+        hint: "install git-lfs on the machine that reads sources; the server must offer LFS below the URL of the repository"
+      }
+    )
+  );
+  const origin = (await git(["config", "remote.origin.url"], { gitDir })).stdout.trim();
+  if ((await git(["lfs", "version"])).code !== 0) return fault3("git-lfs is not installed");
+  if (!origin) return fault3("it is not known where they are");
+  const server = [
+    "-c",
+    `lfs.url=${origin.replace(/(\.git)?\/*$/, ".git")}/info/lfs`,
+    "-c",
+    "lfs.basictransfersonly=true"
+  ];
+  for (const file2 of pointers) {
+    const pointer = readText(file2);
+    const got = await patiently(
+      () => [...server, "lfs", "smudge"],
+      { gitDir, input: pointer, binary: true, cwd: gitDir, env: { GIT_LFS_SKIP_SMUDGE: "0" } },
+      { url: origin, reporter: {} }
+    );
+    const bytes = Buffer.from(got.stdout, "latin1");
+    const digest3 = /^oid sha256:([0-9a-f]{64})$/m.exec(pointer)?.[1];
+    if (got.code !== 0 || sha256(bytes) !== digest3)
+      return fault3(got.code === 0 ? "what the server sent is not it" : lastLine(got));
+    (0, import_node_fs13.writeFileSync)(file2, bytes);
+  }
+  return good(folder);
+}
+var readText = (file2) => {
+  const status = (0, import_node_fs13.lstatSync)(file2, { throwIfNoEntry: false });
+  return status?.isFile() && status.size < 1 << 20 ? (0, import_node_fs13.readFileSync)(file2, "utf8") : "";
+};
+async function checkoutRef(folder, ref, state) {
+  const asked = await git(["rev-parse", "--show-toplevel", "--absolute-git-dir"], { cwd: folder });
+  if (asked.code !== 0) return bad(error("history", `${folder} is in no git repository, so it has no '${ref}'`));
+  const [top, gitDir] = asked.stdout.trim().split("\n");
+  const resolved = await git(["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref}^{commit}`], {
+    cwd: folder
+  });
+  const commit = resolved.stdout.trim();
+  if (resolved.code !== 0)
+    return bad(
+      error("history", `the distro repository has no commit '${ref}'`, {
+        hint: "a branch, a tag or a commit; in a shallow clone fetch it first"
+      })
+    );
+  const kept2 = (0, import_node_path13.join)(state, "refs", commit);
+  if (!exists(kept2)) {
+    (0, import_node_fs13.mkdirSync)((0, import_node_path13.join)(state, "refs"), { recursive: true });
+    const temporary = temporaryBeside(kept2);
+    const out = await checkout({ gitDir }, commit, temporary);
+    if (!out.ok) return out;
+    try {
+      (0, import_node_fs13.renameSync)(temporary, kept2);
+    } catch {
+      (0, import_node_fs13.rmSync)(temporary, { recursive: true, force: true });
+    }
+  }
+  return good({ folder: kept2, top, commit });
+}
+
+// ts-src/read/git/content.ts
+var import_node_fs15 = require("node:fs");
+var import_node_os2 = require("node:os");
+var import_node_path15 = require("node:path");
+init_diagnostics();
+init_files();
+
+// ts-src/read/git/fetch.ts
+var import_node_fs14 = require("node:fs");
+var import_node_path14 = require("node:path");
+init_diagnostics();
+init_digest();
+init_urls();
+init_files();
 var hasTree = async (gitDir, object3) => (await git([...local, "cat-file", "-e", `${object3}^{tree}`], { gitDir })).code === 0;
 async function fetchCommit(url2, commit, state, reporter2 = {}) {
   const found2 = await fetchCommits(url2, [commit], state, "all", reporter2);
   return found2.ok ? good(found2.value[0]) : found2;
 }
 async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
-  const whole = (0, import_node_path13.join)(state, "git", `${sha256(url2).slice(0, 24)}.git`);
+  const whole = (0, import_node_path14.join)(state, "git", `${sha256(url2).slice(0, 24)}.git`);
   const gitDir = what === "all" ? whole : whole.replace(/\.git$/, "-trees.git");
   const known2 = async (commit) => {
     for (const dir of /* @__PURE__ */ new Set([whole, gitDir])) {
-      const tree = readIf((0, import_node_path13.join)(dir, "slipway", commit));
+      const tree = readIf((0, import_node_path14.join)(dir, "slipway", commit));
       if (tree && await hasTree(dir, tree)) return { gitDir: dir, commit, tree };
     }
     return void 0;
@@ -20728,17 +21085,18 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
   const there = await Promise.all(commits.map(known2));
   if (there.every((s) => s)) return good(there);
   return withMutex(`${gitDir}.lock`, async () => {
-    if (!exists((0, import_node_path13.join)(gitDir, "HEAD"))) {
-      (0, import_node_fs13.mkdirSync)(gitDir, { recursive: true });
+    if (!exists((0, import_node_path14.join)(gitDir, "HEAD"))) {
+      (0, import_node_fs14.mkdirSync)(gitDir, { recursive: true });
       const made2 = await git(["init", "--quiet", "--bare", gitDir]);
-      const named3 = made2.code === 0 ? await git(["config", "remote.origin.url", url2], { gitDir }) : made2;
-      if (named3.code !== 0) return bad(error("source-store", `can't make ${gitDir}: ${lastLine(named3)}`));
+      const named4 = made2.code === 0 ? await git(["config", "remote.origin.url", loginOf(url2).plain], { gitDir }) : made2;
+      if (named4.code !== 0) return bad(error("source-store", `can't make ${gitDir}: ${lastLine(named4)}`));
     }
-    const stale = (0, import_node_path13.join)(gitDir, "shallow.lock");
-    if (exists(stale) && Date.now() - (0, import_node_fs13.statSync)(stale).mtimeMs > 6e5) (0, import_node_fs13.rmSync)(stale);
-    const fetch2 = { gitDir, what, reporter: reporter2 };
+    const stale = (0, import_node_path14.join)(gitDir, "shallow.lock");
+    if (exists(stale) && Date.now() - (0, import_node_fs14.statSync)(stale).mtimeMs > 6e5) (0, import_node_fs14.rmSync)(stale);
+    const fetch2 = { gitDir, what };
+    const remote = { url: url2, reporter: reporter2 };
     const lacking = commits.filter((_, i) => !there[i]);
-    const got = await fetchInto(fetch2, url2, lacking);
+    const got = await fetchInto(fetch2, remote, lacking);
     if (!got.ok) return got;
     const snapshots = [];
     for (const [i, commit] of commits.entries()) {
@@ -20747,67 +21105,58 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
         snapshots.push(found2);
         continue;
       }
-      const tree = await treeWithSubmodules(fetch2, url2, commit, 0);
+      const tree = await treeWithSubmodules(fetch2, remote, commit, 0);
       if (!tree.ok) return tree;
-      (0, import_node_fs13.mkdirSync)((0, import_node_path13.join)(gitDir, "slipway"), { recursive: true });
-      writeWhole((0, import_node_path13.join)(gitDir, "slipway", commit), tree.value);
+      (0, import_node_fs14.mkdirSync)((0, import_node_path14.join)(gitDir, "slipway"), { recursive: true });
+      writeWhole((0, import_node_path14.join)(gitDir, "slipway", commit), tree.value);
       snapshots.push({ gitDir, commit, tree: tree.value });
     }
     return good(snapshots);
   });
 }
-async function told(args, options5) {
-  const out = await git(args, options5);
-  return out.code === 0 ? good(out.stdout.trim()) : bad(
-    error(
-      "source-store",
-      `git ${args.find((a) => !a.startsWith("-") && !a.includes("="))} failed: ${lastLine(out)}`
-    )
-  );
-}
-async function fetchInto(fetch2, url2, commits) {
-  const { gitDir, reporter: reporter2 } = fetch2;
+async function fetchInto(fetch2, remote, commits) {
+  const { gitDir } = fetch2;
+  const { url: url2 } = remote;
   const lacking = [];
   for (const c of commits) if (!await hasTree(gitDir, c)) lacking.push(c);
   if (!lacking.length) return good(void 0);
-  const own3 = (await git(["config", "remote.origin.url"], { gitDir })).stdout.trim() === url2;
+  const own3 = (await git(["config", "remote.origin.url"], { gitDir })).stdout.trim() === loginOf(url2).plain;
   const filtered = fetch2.what === "trees" && own3;
   let fetched = await patiently(
-    [
+    (at2) => [
       "fetch",
       "--quiet",
       "--no-tags",
       "--depth",
       "1",
-      ...filtered ? ["--filter=blob:none", "--", "origin"] : ["--", url2],
+      ...filtered ? ["--filter=blob:none", "--", "origin"] : ["--", at2],
       ...lacking
     ],
     { gitDir },
-    url2,
-    reporter2
+    remote
   );
   if (fetched.code !== 0 && !refused.test(fetched.stderr))
     fetched = await patiently(
-      [
+      (at2) => [
         "fetch",
         "--quiet",
         "--tags",
         "--",
-        url2,
+        at2,
         "+refs/heads/*:refs/slipway/heads/*",
         "+refs/tags/*:refs/slipway/tags/*"
       ],
       { gitDir },
-      url2,
-      reporter2
+      remote
     );
-  if (fetched.code !== 0) return unreachable(url2, fetched);
+  if (fetched.code !== 0) return unreachable(remote, fetched);
   for (const c of lacking)
     if (!await hasTree(gitDir, c)) return bad(error("source-ref", `${url2} has no commit ${c}`));
   return good(void 0);
 }
-async function treeWithSubmodules(fetch2, url2, commit, depth) {
+async function treeWithSubmodules(fetch2, remote, commit, depth) {
   const { gitDir } = fetch2;
+  const { url: url2 } = remote;
   if (depth > 10) return bad(error("source-submodule", `${url2}: submodules are nested more than 10 deep`));
   const whole = await told(["ls-tree", "-r", "-z", "--full-tree", commit], { gitDir });
   if (!whole.ok) return whole;
@@ -20816,32 +21165,33 @@ async function treeWithSubmodules(fetch2, url2, commit, depth) {
   if (!links.length) return told(["rev-parse", `${commit}^{tree}`], { gitDir });
   const modules = entries.find((l) => l.endsWith("	.gitmodules"))?.split(/[ \t]/)[2];
   if (modules) {
-    const there = await fetchBlobs(gitDir, url2, [modules], fetch2.reporter);
+    const there = await fetchBlobs(gitDir, remote, [modules]);
     if (!there.ok) return there;
   }
-  const listed = modules ? await told(["config", "--blob", `${commit}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
+  const listed = modules ? await told(["config", "--no-includes", "--blob", `${commit}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
   if (!listed.ok) return listed;
-  const named3 = /* @__PURE__ */ new Map();
+  const named4 = /* @__PURE__ */ new Map();
   for (const line of listed.value.split("\0")) {
     const m = /^submodule\.([^\n]*)\.(path|url)\n([^]*)$/.exec(line);
-    if (m) named3.set(m[1], { ...named3.get(m[1]), [m[2]]: m[3] });
+    if (m) named4.set(m[1], { ...named4.get(m[1]), [m[2]]: m[3] });
   }
-  const index = (0, import_node_path13.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit}${Math.random()}`).slice(0, 8)}`);
+  const index = (0, import_node_path14.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit}${Math.random()}`).slice(0, 8)}`);
   const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: gitDir };
   try {
     const begun = await told([...local, "read-tree", commit], { gitDir, env });
     if (!begun.ok) return begun;
     for (const link of links) {
-      const entry = [...named3.values()].find((e) => e.path === link.path);
+      const entry = [...named4.values()].find((e) => e.path === link.path);
       if (!entry?.url) continue;
-      if (entry.url.startsWith("-") || entry.url.startsWith("ext::"))
+      const at2 = submoduleUrl(url2, entry.url);
+      if (!isSourceUrl(at2, true) || isLocalUrl(at2) && !isLocalUrl(url2))
         return bad(
           error(
             "source-submodule",
             `${url2}: the submodule ${link.path} has the URL ${JSON.stringify(entry.url)}, which is not allowed`
           )
         );
-      const inner = submoduleUrl(url2, entry.url);
+      const inner = { url: at2, submodule: true, reporter: remote.reporter };
       const got = await fetchInto(fetch2, inner, [link.commit]);
       const tree = got.ok ? await treeWithSubmodules(fetch2, inner, link.commit, depth + 1) : got;
       if (!tree.ok) return tree;
@@ -20852,14 +21202,15 @@ async function treeWithSubmodules(fetch2, url2, commit, depth) {
     }
     return await told([...local, "write-tree", "--missing-ok"], { gitDir, env });
   } finally {
-    (0, import_node_fs13.rmSync)(index, { force: true });
+    (0, import_node_fs14.rmSync)(index, { force: true });
   }
 }
-async function fetchBlobs(gitDir, url2, blobs, reporter2) {
+async function fetchBlobs(gitDir, remote, blobs) {
   if (!blobs.length) return good(void 0);
   const checked = await git([...local, "cat-file", "--batch-check"], { gitDir, input: `${blobs.join("\n")}
 ` });
-  if (checked.code !== 0) return bad(error("source-store", `can't look for files of ${url2}: ${lastLine(checked)}`));
+  if (checked.code !== 0)
+    return bad(error("source-store", `can't look for files of ${remote.url}: ${lastLine(checked)}`));
   const missing = [
     ...new Set(
       checked.stdout.split("\n").filter((l) => l.endsWith(" missing")).map((l) => l.split(" ")[0])
@@ -20867,7 +21218,7 @@ async function fetchBlobs(gitDir, url2, blobs, reporter2) {
   ];
   if (!missing.length) return good(void 0);
   const got = await patiently(
-    [
+    () => [
       "-c",
       "fetch.negotiationAlgorithm=noop",
       "fetch",
@@ -20881,14 +21232,13 @@ async function fetchBlobs(gitDir, url2, blobs, reporter2) {
     ],
     { gitDir, input: `${missing.join("\n")}
 ` },
-    url2,
-    reporter2
+    remote
   );
-  return got.code === 0 ? good(void 0) : unreachable(url2, got);
+  return got.code === 0 ? good(void 0) : unreachable(remote, got);
 }
 async function readFiles(snapshot, url2, blobs, reporter2) {
   if (!blobs.length) return good([]);
-  const there = await fetchBlobs(snapshot.gitDir, url2, blobs, reporter2);
+  const there = await fetchBlobs(snapshot.gitDir, { url: url2, reporter: reporter2 }, blobs);
   if (!there.ok) return there;
   const out = await run("git", ["--git-dir", snapshot.gitDir, ...local, "cat-file", "--batch"], {
     input: `${blobs.join("\n")}
@@ -20923,23 +21273,25 @@ function submoduleUrl(parent, url2) {
     } else return `${base}/${rest2}`;
   }
 }
+
+// ts-src/read/git/content.ts
 async function ensureContentRepository(gitDir) {
-  if (!exists((0, import_node_path13.join)(gitDir, "HEAD"))) {
-    (0, import_node_fs13.mkdirSync)(gitDir, { recursive: true });
+  if (!exists((0, import_node_path15.join)(gitDir, "HEAD"))) {
+    (0, import_node_fs15.mkdirSync)(gitDir, { recursive: true });
     await git(["init", "--quiet", "--bare", gitDir]);
   }
-  (0, import_node_fs13.mkdirSync)((0, import_node_path13.join)(gitDir, "info"), { recursive: true });
-  (0, import_node_fs13.writeFileSync)((0, import_node_path13.join)(gitDir, "info", "attributes"), "* -text -ident -filter\n");
+  (0, import_node_fs15.mkdirSync)((0, import_node_path15.join)(gitDir, "info"), { recursive: true });
+  (0, import_node_fs15.writeFileSync)((0, import_node_path15.join)(gitDir, "info", "attributes"), "* -text -ident -filter\n");
 }
 async function fetchArchive(entry, url2, state) {
   const commit = entry.sha256;
-  const gitDir = (0, import_node_path13.join)(state, "git", "archives.git");
-  const marker2 = (0, import_node_path13.join)(gitDir, "slipway", commit);
+  const gitDir = (0, import_node_path15.join)(state, "git", "archives.git");
+  const marker2 = (0, import_node_path15.join)(gitDir, "slipway", commit);
   const known2 = readIf(marker2);
   if (known2 && await hasTree(gitDir, known2)) return good({ gitDir, commit, tree: known2 });
-  const folder = (0, import_node_fs13.mkdtempSync)((0, import_node_path13.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
+  const folder = (0, import_node_fs15.mkdtempSync)((0, import_node_path15.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
   try {
-    const file2 = (0, import_node_path13.join)(folder, "archive");
+    const file2 = (0, import_node_path15.join)(folder, "archive");
     const got = await download(url2, file2);
     if (!got.ok) return got;
     const digest3 = await sha256File(file2);
@@ -20949,29 +21301,60 @@ async function fetchArchive(entry, url2, state) {
           hint: "the archive changed, or the checksum is wrong: find out which before you write the new one down"
         })
       );
-    const content = (0, import_node_path13.join)(folder, "content");
-    (0, import_node_fs13.mkdirSync)(content);
+    const content = (0, import_node_path15.join)(folder, "content");
+    (0, import_node_fs15.mkdirSync)(content);
+    const fits = await unpacksWithin(file2, entry.type);
+    if (fits !== void 0) return bad(error("source-archive", `${url2} ${fits}`));
     const unpacked2 = entry.type === "zip" ? await run("unzip", ["-q", file2, "-d", content]) : await run("tar", ["-x", "--no-same-owner", "-f", file2, "-C", content]);
     if (unpacked2.code !== 0) return bad(error("source-archive", `can't unpack ${url2}: ${lastLine(unpacked2)}`));
-    const top = (0, import_node_fs13.readdirSync)(content, { withFileTypes: true });
-    const root = top.length === 1 && top[0].isDirectory() ? (0, import_node_path13.join)(content, top[0].name) : content;
+    const top = (0, import_node_fs15.readdirSync)(content, { withFileTypes: true });
+    const root = top.length === 1 && top[0].isDirectory() ? (0, import_node_path15.join)(content, top[0].name) : content;
     return await withMutex(`${gitDir}.lock`, async () => {
       await ensureContentRepository(gitDir);
-      const env = { GIT_INDEX_FILE: (0, import_node_path13.join)(folder, "index") };
+      const env = { GIT_INDEX_FILE: (0, import_node_path15.join)(folder, "index") };
       const added = await git(["--work-tree", root, "add", "--all", "--force", "."], { gitDir, env, cwd: root });
       if (added.code !== 0) return bad(error("source-archive", `can't read ${url2}: ${lastLine(added)}`));
       const tree = await told(["write-tree"], { gitDir, env });
       if (!tree.ok) return tree;
-      (0, import_node_fs13.mkdirSync)((0, import_node_path13.join)(gitDir, "slipway"), { recursive: true });
+      (0, import_node_fs15.mkdirSync)((0, import_node_path15.join)(gitDir, "slipway"), { recursive: true });
       writeWhole(marker2, tree.value);
-      return good({ gitDir, commit, tree: tree.value });
+      return good({ gitDir, commit, tree: tree.value }, await lostSubmodules(root, url2));
     });
   } finally {
-    (0, import_node_fs13.rmSync)(folder, { recursive: true, force: true });
+    (0, import_node_fs15.rmSync)(folder, { recursive: true, force: true });
   }
 }
+var largestContent = { bytes: 2 * 2 ** 30, files: 5e5 };
+async function unpacksWithin(file2, type) {
+  const listed = type === "zip" ? await run("unzip", ["-Zt", file2]) : await run("sh", [
+    "-c",
+    `tar -t -v --numeric-owner -f "$1" | LC_ALL=C awk '{ n++; s += $3 } END { printf "%d files, %.0f bytes", n, s }'`,
+    "sizes",
+    file2
+  ]);
+  const m = /(\d+) files?, (\d+) bytes/.exec(listed.stdout);
+  if (!m) return void 0;
+  const [files, bytes] = [Number(m[1]), Number(m[2])];
+  if (files <= largestContent.files && bytes <= largestContent.bytes) return void 0;
+  return `would unpack to ${files} files of ${(bytes / 2 ** 30).toFixed(1)} GiB; at most ${largestContent.files} files of ${largestContent.bytes / 2 ** 30} GiB are taken`;
+}
+async function lostSubmodules(root, url2) {
+  const modules = (0, import_node_path15.join)(root, ".gitmodules");
+  if (!exists(modules)) return [];
+  const listed = await git(["config", "--no-includes", "--file", modules, "--get-regexp", "\\.path$"]);
+  return listed.stdout.split("\n").flatMap((line) => {
+    const path2 = line.slice(line.indexOf(" ") + 1);
+    if (!line || path2.startsWith("/") || path2.split("/").includes("..")) return [];
+    const there = exists((0, import_node_path15.join)(root, path2)) && (0, import_node_fs15.readdirSync)((0, import_node_path15.join)(root, path2)).length > 0;
+    return there ? [] : [
+      warning("source-submodule", `${url2} lacks the submodule ${path2}, which archives do not hold`, {
+        hint: "take the repository by git, or an archive with its submodules"
+      })
+    ];
+  });
+}
 async function snapshotFolder(folder, state) {
-  const gitDir = (0, import_node_path13.join)(state, "git", "folders.git");
+  const gitDir = (0, import_node_path15.join)(state, "git", "folders.git");
   return withMutex(`${gitDir}.lock`, async () => {
     await ensureContentRepository(gitDir);
     const tree = await treeOfFolder(gitDir, folder, 0);
@@ -20979,7 +21362,7 @@ async function snapshotFolder(folder, state) {
   });
 }
 async function treeOfFolder(gitDir, folder, depth) {
-  const index = (0, import_node_path13.join)(gitDir, `slipway-index-${process.pid}-${depth}`);
+  const index = (0, import_node_path15.join)(gitDir, `slipway-index-${process.pid}-${depth}`);
   const env = { GIT_INDEX_FILE: index };
   try {
     const added = await git(["-c", "advice.addEmbeddedRepo=false", "--work-tree", folder, "add", "--all", "."], {
@@ -20992,7 +21375,7 @@ async function treeOfFolder(gitDir, folder, depth) {
     if (!listed.ok) return listed;
     const links = listed.value.split("\0").filter((l) => l.startsWith("160000 ")).map((l) => l.slice(l.indexOf("	") + 1));
     for (const path2 of links) {
-      const inner = depth < 10 ? await treeOfFolder(gitDir, (0, import_node_path13.join)(folder, path2), depth + 1) : bad(error("source-folder", `${folder}: repositories are nested more than 10 deep`));
+      const inner = depth < 10 ? await treeOfFolder(gitDir, (0, import_node_path15.join)(folder, path2), depth + 1) : bad(error("source-folder", `${folder}: repositories are nested more than 10 deep`));
       if (!inner.ok) return inner;
       const removed = await told(["update-index", "--force-remove", "--", path2], {
         gitDir,
@@ -21007,84 +21390,81 @@ async function treeOfFolder(gitDir, folder, depth) {
     }
     return await told(["write-tree"], { gitDir, env });
   } finally {
-    (0, import_node_fs13.rmSync)(index, { force: true });
+    (0, import_node_fs15.rmSync)(index, { force: true });
   }
 }
+var largestDownload = 4 * 2 ** 30;
+var downloadOptions = `--silent --show-error --fail --location --max-redirs 10 --globoff --remote-time --proto =http,https --proto-redir =http,https --connect-timeout 30 --max-time 3600 --max-filesize ${largestDownload} --speed-limit 1 --speed-time ${stallSeconds}`.split(
+  " "
+);
 async function download(url2, file2, since) {
   const local2 = url2.startsWith("file://") ? decodeURIComponent(new URL(url2).pathname) : /^[a-z+]+:\/\//.test(url2) ? void 0 : url2;
   try {
     if (local2 !== void 0) {
-      (0, import_node_fs13.copyFileSync)(local2, file2);
+      (0, import_node_fs15.copyFileSync)(local2, file2);
       return good(file2);
     }
-    const got = await run("curl", [
-      "--silent",
-      "--show-error",
-      "--fail",
-      "--location",
-      "--proto",
-      "=http,https",
-      "--remote-time",
-      ...since === void 0 ? [] : ["--time-cond", since],
-      "--output",
-      file2,
-      "--",
-      url2
-    ]);
+    const { plain: plain2, login } = loginOf(url2);
+    const got = await slowly(
+      hostOf(url2),
+      run(
+        "curl",
+        [
+          ...downloadOptions,
+          ...since === void 0 ? [] : ["--time-cond", since],
+          "--output",
+          file2,
+          ...login ? ["--config", "-"] : [],
+          "--",
+          plain2
+        ],
+        login ? { input: `user = ${JSON.stringify(`${login.env.SLIPWAY_URL_USER}:${login.env.SLIPWAY_URL_PASSWORD}`)}
+` } : {}
+      )
+    );
     if (got.code === 127) {
-      const response = await fetch(url2);
+      const response = await slowly(hostOf(url2), fetch(url2, { signal: AbortSignal.timeout(36e5) }));
       if (!response.ok) return bad(error("source-unreachable", `can't fetch ${url2}: HTTP ${response.status}`));
-      (0, import_node_fs13.writeFileSync)(file2, Buffer.from(await response.arrayBuffer()));
+      (0, import_node_fs15.writeFileSync)(file2, Buffer.from(await response.arrayBuffer()));
     } else if (got.code !== 0) return bad(error("source-unreachable", `can't fetch ${url2}: ${got.stderr.trim()}`));
     return good(file2);
   } catch (e) {
     return bad(error("source-unreachable", `can't fetch ${url2}: ${e.message}`));
   }
 }
-async function checkout(snapshot, tree, folder) {
-  (0, import_node_fs13.mkdirSync)(folder, { recursive: true });
-  const index = `${folder}.index`;
-  try {
-    const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: folder };
-    const read = await git(["read-tree", tree], { gitDir: snapshot.gitDir, env, cwd: folder });
-    const out = read.code === 0 ? await git(["checkout-index", "--all", "--quiet", `--prefix=${folder}/`], {
-      gitDir: snapshot.gitDir,
-      env,
-      cwd: folder
-    }) : read;
-    return out.code === 0 ? good(folder) : bad(error("source-store", `can't check out ${tree}: ${lastLine(out)}`));
-  } finally {
-    (0, import_node_fs13.rmSync)(index, { force: true });
-  }
+
+// ts-src/read/git/refs.ts
+init_diagnostics();
+var isCommit = (v) => /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(v);
+async function resolveRef(url2, version2, reporter2 = {}) {
+  const found2 = await resolveRefs(url2, [version2], reporter2);
+  return found2.ok ? found2.value[0] : found2;
 }
-async function checkoutRef(folder, ref, state) {
-  const asked = await git(["rev-parse", "--show-toplevel", "--absolute-git-dir"], { cwd: folder });
-  if (asked.code !== 0) return bad(error("history", `${folder} is in no git repository, so it has no '${ref}'`));
-  const [top, gitDir] = asked.stdout.trim().split("\n");
-  const resolved = await git(["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref}^{commit}`], {
-    cwd: folder
-  });
-  const commit = resolved.stdout.trim();
-  if (resolved.code !== 0)
-    return bad(
-      error("history", `the distro repository has no commit '${ref}'`, {
-        hint: "a branch, a tag or a commit; in a shallow clone fetch it first"
-      })
+async function resolveRefs(url2, versions, reporter2 = {}) {
+  const asked = versions.filter((v) => v === void 0 || !isCommit(v));
+  const refs = /* @__PURE__ */ new Map();
+  for (let i = 0; i < asked.length; i += 200) {
+    const patterns = asked.slice(i, i + 200).flatMap(
+      (v) => v === void 0 ? ["HEAD"] : v.startsWith("refs/") ? [v] : [`refs/heads/${v}`, `refs/tags/${v}`, `refs/tags/${v}^{}`]
     );
-  const kept2 = (0, import_node_path13.join)(state, "refs", commit);
-  if (!exists(kept2)) {
-    (0, import_node_fs13.mkdirSync)((0, import_node_path13.join)(state, "refs"), { recursive: true });
-    const temporary = temporaryBeside(kept2);
-    const out = await checkout({ gitDir }, commit, temporary);
-    if (!out.ok) return out;
-    try {
-      (0, import_node_fs13.renameSync)(temporary, kept2);
-    } catch {
-      (0, import_node_fs13.rmSync)(temporary, { recursive: true, force: true });
+    const listed = await patiently((at2) => ["ls-remote", "--", at2, ...patterns], {}, { url: url2, reporter: reporter2 });
+    if (listed.code !== 0) return unreachable({ url: url2, reporter: reporter2 }, listed);
+    for (const line of listed.stdout.split("\n")) {
+      const tab = line.indexOf("	");
+      if (tab > 0) refs.set(line.slice(tab + 1), line.slice(0, tab));
     }
   }
-  return good({ folder: kept2, top, commit });
+  return good(
+    versions.map((v) => {
+      if (v !== void 0 && isCommit(v)) return good(v);
+      const commit = v === void 0 ? refs.get("HEAD") : refs.get(`refs/heads/${v}`) ?? refs.get(`refs/tags/${v}^{}`) ?? refs.get(`refs/tags/${v}`) ?? (v.startsWith("refs/") ? refs.get(v) : void 0);
+      return commit ? good(commit) : bad(error("source-ref", v === void 0 ? `${url2} has no HEAD` : `${url2} has no branch or tag '${v}'`));
+    })
+  );
 }
+
+// ts-src/read/git/git.ts
+var absoluteUrl = (url2, root) => /^[a-z+]+:\/\//.test(url2) || isScpLike(url2) || (0, import_node_path16.isAbsolute)(url2) ? url2 : (0, import_node_path16.resolve)(root, url2);
 
 // ts-src/read/manifest/manifest.ts
 init_diagnostics();
@@ -21564,7 +21944,7 @@ function parseXml2(source, file2) {
 }
 
 // ts-src/read/packages.ts
-var import_node_path14 = require("node:path");
+var import_node_path17 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -21578,7 +21958,7 @@ function backendOf(pyproject) {
 
 // ts-src/read/packages.ts
 var ignoreMarkers = /* @__PURE__ */ new Set(["CATKIN_IGNORE", "AMENT_IGNORE", "COLCON_IGNORE"]);
-var memory = (state, commit) => (0, import_node_path14.join)(state, "manifests", `${commit}.json`);
+var memory = (state, commit) => (0, import_node_path17.join)(state, "manifests", `${commit}.json`);
 function textOf(state, commit) {
   const remembered2 = readJson(memory(state, commit));
   return remembered2?.schema === 2 ? remembered2 : void 0;
@@ -21664,12 +22044,12 @@ function readFolder(root, folder) {
     const { path: path2, depth } = at2;
     let entries;
     try {
-      entries = (0, import_node_fs14.readdirSync)((0, import_node_path15.join)(root, folder, path2), { withFileTypes: true });
+      entries = (0, import_node_fs16.readdirSync)((0, import_node_path18.join)(root, folder, path2), { withFileTypes: true });
     } catch (e) {
       if (depth === 0)
         return bad(error("file-missing", `the folder ${folder} can't be read`, { hint: e.message }));
       diagnostics.push(
-        warning("file-missing", `${(0, import_node_path15.join)(folder, path2)} can't be read: packages in it are not seen`, {
+        warning("file-missing", `${(0, import_node_path18.join)(folder, path2)} can't be read: packages in it are not seen`, {
           hint: e.message
         })
       );
@@ -21677,12 +22057,12 @@ function readFolder(root, folder) {
     }
     if (entries.some((e) => ignoreMarkers.has(e.name))) continue;
     if (entries.some((e) => e.name === "package.xml" && e.isFile())) {
-      const file2 = (0, import_node_path15.join)(folder, path2, "package.xml");
-      const read = parseManifest((0, import_node_fs14.readFileSync)((0, import_node_path15.join)(root, file2), "utf8"), file2);
+      const file2 = (0, import_node_path18.join)(folder, path2, "package.xml");
+      const read = parseManifest((0, import_node_fs16.readFileSync)((0, import_node_path18.join)(root, file2), "utf8"), file2);
       for (const d of read.diagnostics) diagnostics.push(d);
       const has = (name5) => entries.some((e) => e.name === name5 && e.isFile());
       const python = has("pyproject.toml") && !has("setup.py");
-      const backend = python ? backendOf((0, import_node_fs14.readFileSync)((0, import_node_path15.join)(root, folder, path2, "pyproject.toml"), "utf8")) : {};
+      const backend = python ? backendOf((0, import_node_fs16.readFileSync)((0, import_node_path18.join)(root, folder, path2, "pyproject.toml"), "utf8")) : {};
       if (read.ok)
         packages.push({ repository: repositoryName(path2, folder), path: path2, file: file2, manifest: read.value, ...backend });
       continue;
@@ -21718,14 +22098,14 @@ async function pinFolder(sources, state) {
 }
 
 // ts-src/read/inputs.ts
-var import_node_fs18 = require("node:fs");
-var import_node_path19 = require("node:path");
+var import_node_fs20 = require("node:fs");
+var import_node_path22 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/read/override.ts
-var import_node_fs15 = require("node:fs");
-var import_node_path16 = require("node:path");
+var import_node_fs17 = require("node:fs");
+var import_node_path19 = require("node:path");
 init_diagnostics();
 init_rosdistro();
 function parseOverrides(texts) {
@@ -21745,7 +22125,7 @@ function parseOverrides(texts) {
     const [, name5, kind, value2] = m;
     if (overrides.has(name5)) fault3(text4, `'${name5}' is overridden twice`);
     else if (kind === "=") {
-      const folder = (0, import_node_path16.resolve)(value2);
+      const folder = (0, import_node_path19.resolve)(value2);
       if (isFolder(folder)) overrides.set(name5, { folder });
       else fault3(text4, "there is no such folder");
     } else if (kind === "@") {
@@ -21756,7 +22136,7 @@ function parseOverrides(texts) {
   }
   return diagnostics.length ? bad(...diagnostics) : good(overrides);
 }
-var isFolder = (path2) => (0, import_node_fs15.statSync)(path2, { throwIfNoEntry: false })?.isDirectory() === true;
+var isFolder = (path2) => (0, import_node_fs17.statSync)(path2, { throwIfNoEntry: false })?.isDirectory() === true;
 async function resolveRequest(url2, number5, reporter2) {
   const refs = await resolveRefs(
     url2,
@@ -21772,8 +22152,8 @@ async function resolveRequest(url2, number5, reporter2) {
 }
 
 // ts-src/read/parse-cache.ts
-var import_node_fs16 = require("node:fs");
-var import_node_path17 = require("node:path");
+var import_node_fs18 = require("node:fs");
+var import_node_path20 = require("node:path");
 init_files();
 
 // ts-src/io/deferred.ts
@@ -21792,7 +22172,7 @@ function finishDeferred() {
 
 // ts-src/read/parse-cache.ts
 init_digest();
-var edition = `4 ${"0.1.0"}`;
+var edition = `5 ${"0.1.0"}`;
 var digestLength = 27;
 var lengthLength = 9;
 var headLength = digestLength + lengthLength;
@@ -21806,7 +22186,7 @@ var ParseCache = class {
   constructor(state, name5, form = json) {
     this.state = state;
     this.form = form;
-    this.file = (0, import_node_path17.join)(state, "parsed", name5);
+    this.file = (0, import_node_path20.join)(state, "parsed", name5);
     const text4 = readIf(this.file, "latin1") ?? "";
     if (text4.startsWith(`${edition}
 `)) {
@@ -21843,13 +22223,13 @@ var ParseCache = class {
   }
   /** Adds what is new; where half of the file is not asked for any more, that is forgotten. */
   keep() {
-    if (!this.added.length || !(0, import_node_fs16.existsSync)(this.state)) return;
+    if (!this.added.length || !(0, import_node_fs18.existsSync)(this.state)) return;
     const added = this.added.map(({ text: text4, value: value2 }) => {
       const written = ascii(this.form.write(value2()));
       return `${digest(text4)}${String(written.length).padStart(lengthLength)}${written}
 `;
     }).join("");
-    if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs16.appendFileSync)(this.file, added, "latin1");
+    if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs18.appendFileSync)(this.file, added, "latin1");
     else
       writeWhole(
         this.file,
@@ -21866,8 +22246,8 @@ ${[...this.used].map((key) => `${this.lines.get(key)}
 var ascii = (text4) => text4.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 // ts-src/read/rosdistro-cache.ts
-var import_node_fs17 = require("node:fs");
-var import_node_path18 = require("node:path");
+var import_node_fs19 = require("node:fs");
+var import_node_path21 = require("node:path");
 var import_node_zlib2 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -21981,41 +22361,46 @@ function unpackDependencies(text4, begin) {
 init_rosdistro();
 async function readCache(workspace, settings2, url2) {
   const diagnostics = [];
-  let file2 = settings2.cache && (0, import_node_path18.join)(workspace.root, settings2.cache);
+  let file2 = settings2.cache && (0, import_node_path21.join)(workspace.root, settings2.cache);
   if (!file2 && url2) {
     if (/^https?:\/\//.test(url2)) {
-      const fetched = await refreshed(url2, (0, import_node_path18.join)(workspace.state, "caches", url2.replace(/[^A-Za-z0-9.-]+/g, "_")));
+      const fetched = await refreshed(url2, (0, import_node_path21.join)(workspace.state, "caches", url2.replace(/[^A-Za-z0-9.-]+/g, "_")));
       if (!fetched.ok) return fetched;
       diagnostics.push(...fetched.diagnostics);
       file2 = fetched.value;
-    } else file2 = (0, import_node_path18.join)(workspace.root, (0, import_node_path18.dirname)(workspace.distro.index), url2.replace(/^file:\/\//, ""));
+    } else {
+      const path2 = (0, import_node_path21.join)((0, import_node_path21.dirname)(workspace.distro.index), url2.replace(/^file:\/\//, ""));
+      if (path2.startsWith("../"))
+        return bad(error("file-outside", `${url2} is outside the distro repository`, { file: workspace.distro.index }));
+      file2 = (0, import_node_path21.join)(workspace.root, path2);
+    }
   }
   if (!file2) return good(void 0);
-  const shown4 = (0, import_node_path18.relative)(workspace.root, file2);
+  const shown5 = (0, import_node_path21.relative)(workspace.root, file2);
   let bytes;
   try {
-    bytes = (0, import_node_fs17.readFileSync)(file2);
+    bytes = (0, import_node_fs19.readFileSync)(file2);
   } catch {
     return settings2.cache ? bad(error("file-missing", `${settings2.cache} is not there`, { file: workspace.file })) : good(void 0);
   }
   try {
     bytes = unpack2(bytes);
   } catch (e) {
-    return bad(error("cache-invalid", `can't unpack it: ${e.message}`, { file: shown4 }));
+    return bad(error("cache-invalid", `can't unpack it: ${e.message}`, { file: shown5 }));
   }
-  const read = parse2(workspace, file2, shown4, bytes);
+  const read = parse2(workspace, file2, shown5, bytes);
   return read.ok ? good(read.value, [...diagnostics, ...read.diagnostics]) : read;
 }
 async function refreshed(url2, file2) {
-  (0, import_node_fs17.mkdirSync)((0, import_node_path18.dirname)(file2), { recursive: true });
+  (0, import_node_fs19.mkdirSync)((0, import_node_path21.dirname)(file2), { recursive: true });
   const temporary = temporaryBeside(file2);
-  const got = await download(url2, temporary, (0, import_node_fs17.existsSync)(file2) ? file2 : void 0);
+  const got = await download(url2, temporary, (0, import_node_fs19.existsSync)(file2) ? file2 : void 0);
   if (got.ok) {
-    if ((0, import_node_fs17.existsSync)(temporary)) (0, import_node_fs17.renameSync)(temporary, file2);
+    if ((0, import_node_fs19.existsSync)(temporary)) (0, import_node_fs19.renameSync)(temporary, file2);
     return good(file2);
   }
-  (0, import_node_fs17.rmSync)(temporary, { force: true });
-  if (!(0, import_node_fs17.existsSync)(file2)) return got;
+  (0, import_node_fs19.rmSync)(temporary, { force: true });
+  if (!(0, import_node_fs19.existsSync)(file2)) return got;
   return good(file2, [
     warning("cache-old", `${got.diagnostics[0].message}: the copy of before is taken`, {
       hint: "it may lack what was released since"
@@ -22026,7 +22411,7 @@ var kept = {
   write: (value2) => Array.isArray(value2) ? JSON.stringify(value2) : packedManifest.write(value2),
   read: (text4) => text4.startsWith("[") ? JSON.parse(text4) : packedManifest.read(text4)
 };
-function parse2(workspace, file2, shown4, bytes) {
+function parse2(workspace, file2, shown5, bytes) {
   const memory2 = new ParseCache(workspace.state, `cache-${sha256(file2).slice(0, 16)}`, kept);
   const pieces = splitCache(bytes.toString("latin1"));
   const known2 = /* @__PURE__ */ new Map();
@@ -22036,20 +22421,20 @@ function parse2(workspace, file2, shown4, bytes) {
   });
   const rest2 = pieces && memory2.get(pieces.rest);
   const before2 = Array.isArray(rest2) ? rest2 : void 0;
-  const read = (before2 && partly(before2, pieces, known2, shown4)) ?? wholly(bytes.toString("utf8"), shown4);
+  const read = (before2 && partly(before2, pieces, known2, shown5)) ?? wholly(bytes.toString("utf8"), shown5);
   if (!read.ok) return read;
   const { repositories, texts } = read.value;
   if (!before2 && pieces && !read.diagnostics.length) memory2.put(pieces.rest, () => repositories);
   return good(
     {
-      file: shown4,
+      file: shown5,
       repositories,
       manifest(name5) {
         const before3 = known2.get(name5);
         if (before3) return good(before3);
         const xml = Object.hasOwn(texts, name5) ? texts[name5] : void 0;
         if (typeof xml !== "string") return void 0;
-        const parsed = parseManifest(xml, `${shown4}:${name5}`);
+        const parsed = parseManifest(xml, `${shown5}:${name5}`);
         const entry = pieces?.entries.get(name5);
         if (entry !== void 0 && parsed.ok && !parsed.diagnostics.length && parsed.value.name === name5)
           memory2.put(entry, () => parsed.value);
@@ -22060,21 +22445,21 @@ function parse2(workspace, file2, shown4, bytes) {
   );
 }
 var unpack2 = (bytes) => bytes[0] === 31 && bytes[1] === 139 ? (0, import_node_zlib2.gunzipSync)(bytes, { maxOutputLength: 512 << 20, chunkSize: 1 << 20 }) : bytes;
-function partly(repositories, pieces, known2, shown4) {
+function partly(repositories, pieces, known2, shown5) {
   if (known2.size * 2 < pieces.entries.size) return void 0;
   const entries = parseEntries(
     [...pieces.entries].filter(([name5]) => !known2.has(name5)).map(([, entry]) => Buffer.from(entry, "latin1").toString("utf8")),
-    shown4
+    shown5
   );
   return entries.ok ? good({ repositories, texts: entries.value }) : void 0;
 }
-function wholly(text4, shown4) {
-  const parsed = parseCache(text4, shown4);
+function wholly(text4, shown5) {
+  const parsed = parseCache(text4, shown5);
   if (!parsed.ok) return parsed;
   const diagnostics = [...parsed.diagnostics];
   const repositories = /* @__PURE__ */ new Map();
   for (const value2 of parsed.value.distributionFiles) {
-    const read = parseDistributionFile("", shown4, value2);
+    const read = parseDistributionFile("", shown5, value2);
     diagnostics.push(...read.diagnostics);
     if (read.ok) for (const r of read.value.repositories) repositories.set(r.name, r);
   }
@@ -22086,6 +22471,7 @@ init_rosdistro();
 
 // ts-src/read/rosdep.ts
 init_diagnostics();
+init_names();
 init_yaml();
 function layerRosdep(files, wanted, memory2) {
   const database = { files: files.map((f) => f.file), rules: /* @__PURE__ */ new Map(), keys: [] };
@@ -22112,6 +22498,17 @@ function layerRosdep(files, wanted, memory2) {
         );
         continue;
       }
+      const wrong = wrongName(byOs);
+      if (wrong) {
+        diagnostics.push(
+          error("rosdep-name", `the rule of '${key}' names ${JSON.stringify(wrong.name)}, which is no Debian package`, {
+            file: file2,
+            line: new Locator(text4).line([key, ...wrong.path]),
+            hint: 'lower case letters, digits, "+", "-" and ".", a letter or digit first (Debian policy 5.6.1)'
+          })
+        );
+        continue;
+      }
       let rules2 = database.rules.get(key);
       if (!rules2) database.rules.set(key, rules2 = /* @__PURE__ */ new Map());
       for (const os of Object.keys(byOs)) if (!rules2.has(os)) rules2.set(os, { rule: byOs[os], file: index });
@@ -22119,6 +22516,25 @@ function layerRosdep(files, wanted, memory2) {
   }
   database.keys = [...keys];
   return diagnostics.length ? bad(...diagnostics) : good(database);
+}
+var aptSystems = ["debian", "ubuntu", "*"];
+function wrongName(byOs) {
+  for (const os of aptSystems) {
+    if (!Object.hasOwn(byOs, os)) continue;
+    const byRelease = asMap(byOs[os]);
+    const rules2 = byRelease && !Object.hasOwn(byRelease, "apt") ? Object.entries(byRelease).map(([release2, rule]) => [[os, release2], rule]) : [[[os], byOs[os]]];
+    for (const [path2, rule] of rules2) {
+      const name5 = aptNames(rule).find((n) => !isDebianName(n));
+      if (name5 !== void 0) return { name: name5, path: path2 };
+    }
+  }
+  return void 0;
+}
+function aptNames(rule) {
+  if (Array.isArray(rule)) return rule.map(String);
+  if (typeof rule === "string") return rule.split(/\s+/).filter(Boolean);
+  const apt = own(asMap(rule) ?? {}, "apt");
+  return apt === void 0 ? [] : aptNames(own(asMap(apt) ?? {}, "packages") ?? apt);
 }
 function splitKeys(text4) {
   if (/[\t\r\u0085\u2028\u2029\ufeff]/.test(text4)) return void 0;
@@ -22181,7 +22597,7 @@ var fetchWidth = 8;
 function readRosdep(workspace, wanted) {
   const diagnostics = [];
   const files = workspace.distro.rosdep.flatMap((file2) => {
-    const text4 = readIf((0, import_node_path19.join)(workspace.root, file2));
+    const text4 = readIf((0, import_node_path22.join)(workspace.root, file2));
     if (text4 === void 0)
       diagnostics.push(error("file-missing", `'rosdep' names ${file2}, which is not there`, { file: workspace.file }));
     return text4 === void 0 ? [] : [{ file: file2, text: text4 }];
@@ -22189,7 +22605,7 @@ function readRosdep(workspace, wanted) {
   const layered2 = layerRosdep(
     files,
     wanted,
-    wanted && (0, import_node_fs18.existsSync)(workspace.state) ? new ParseCache(workspace.state, "rosdep") : void 0
+    wanted && (0, import_node_fs20.existsSync)(workspace.state) ? new ParseCache(workspace.state, "rosdep") : void 0
   );
   if (diagnostics.length) return bad(...diagnostics, ...layered2.diagnostics);
   return layered2;
@@ -22218,7 +22634,11 @@ async function readEntries(workspace, name5) {
     if (read.ok) for (const r of read.value.repositories) repositories.set(r.name, r);
   };
   const text4 = (file2, from) => {
-    const t = readIf((0, import_node_path19.join)(root, file2));
+    if ((0, import_node_path22.normalize)(file2).startsWith("../") || (0, import_node_path22.isAbsolute)(file2)) {
+      diagnostics.push(error("file-outside", `${file2} is outside the distro repository`, { file: from }));
+      return void 0;
+    }
+    const t = readIf((0, import_node_path22.join)(root, file2));
     if (t === void 0)
       diagnostics.push(
         error("file-missing", `${file2} is not there`, {
@@ -22248,7 +22668,7 @@ async function readEntries(workspace, name5) {
       }
       if (!cache) {
         for (const file2 of index.value.files) {
-          const path2 = (0, import_node_path19.join)((0, import_node_path19.dirname)(distro.index), file2);
+          const path2 = (0, import_node_path22.join)((0, import_node_path22.dirname)(distro.index), file2);
           const fileText = text4(path2, distro.index);
           if (fileText !== void 0) merge2(parseDistributionFile(fileText, path2));
         }
@@ -22269,6 +22689,12 @@ async function readEntries(workspace, name5) {
       })
     );
   if (diagnostics.some(isError)) return { ok: false, diagnostics };
+  nameRepositories(
+    [...repositories.values()].flatMap(
+      (r) => [r.source?.url, r.release?.url].flatMap((u) => u === void 0 ? [] : absoluteUrl(u, workspace.urlBase))
+    ),
+    distro.submodules
+  );
   return good(
     {
       repositories: [...repositories.values()],
@@ -22373,7 +22799,7 @@ async function readDistribution(workspace, name5, lock2, overrides, reporter2) {
     const read2 = readFolder(workspace.root, folder);
     diagnostics.push(...read2.diagnostics.map((d) => ({ file: workspace.file, ...d })));
     if (!read2.ok) continue;
-    const url2 = (0, import_node_path19.join)(workspace.root, folder);
+    const url2 = (0, import_node_path22.join)(workspace.root, folder);
     for (const p of read2.value)
       add(
         {
@@ -22594,7 +23020,7 @@ async function pinCommits(distributions, reporter2) {
 }
 
 // ts-src/read/workspace.ts
-var import_node_path20 = require("node:path");
+var import_node_path23 = require("node:path");
 init_diagnostics();
 init_files();
 async function readWorkspace(file2, given) {
@@ -22606,8 +23032,8 @@ async function readWorkspace(file2, given) {
         hint: "run slipway in a distro repository, name its file with --distro, or make one with `slipway init`"
       })
     );
-  const root = (0, import_node_path20.dirname)(file2);
-  const state = given ?? (0, import_node_path20.join)(root, ".slipway");
+  const root = (0, import_node_path23.dirname)(file2);
+  const state = given ?? (0, import_node_path23.join)(root, ".slipway");
   const memory2 = new ParseCache(state, "distro");
   let distro = memory2.get(text4);
   if (!distro) {
@@ -22621,12 +23047,13 @@ async function readWorkspace(file2, given) {
 }
 
 // ts-src/read/underlay.ts
-var import_node_fs19 = require("node:fs");
-var import_node_path21 = require("node:path");
+var import_node_fs21 = require("node:fs");
+var import_node_path24 = require("node:path");
 var import_node_zlib3 = require("node:zlib");
-var import_node_fs20 = require("node:fs");
+var import_node_fs22 = require("node:fs");
 init_diagnostics();
 init_digest();
+init_names();
 init_files();
 async function readUnderlays(workspace) {
   const diagnostics = [];
@@ -22652,20 +23079,21 @@ async function readUnderlays(workspace) {
 }
 async function readRepository2(workspace, platform2, underlay2) {
   const base = `${underlay2.uri.replace(/\/$/, "")}/dists/${underlay2.suite}`;
-  const folder = (0, import_node_path21.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
-  (0, import_node_fs19.mkdirSync)(folder, { recursive: true });
-  const inRelease = temporaryBeside((0, import_node_path21.join)(folder, "InRelease"));
+  const folder = (0, import_node_path24.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
+  (0, import_node_fs21.mkdirSync)(folder, { recursive: true });
+  const inRelease = temporaryBeside((0, import_node_path24.join)(folder, "InRelease"));
   try {
     const got = await download(`${base}/InRelease`, inRelease);
     if (!got.ok) return got;
-    const key = underlay2.key ? (0, import_node_path21.join)(workspace.root, underlay2.key) : void 0;
+    const key = underlay2.key ? (0, import_node_path24.join)(workspace.keyRoot ?? workspace.root, underlay2.key) : void 0;
+    if (!key && !underlay2.trusted) return bad(error("archive-trust", "it has no key"));
     if (key) {
       if (!exists(key)) return bad(error("file-missing", `its key ${underlay2.key} is not there`));
       const ring = `${inRelease}.gpg`;
-      const bytes = (0, import_node_fs20.readFileSync)(key);
+      const bytes = (0, import_node_fs22.readFileSync)(key);
       const dearmored = bytes.toString("latin1").includes("-----BEGIN PGP") ? await run("gpg", ["--batch", "--yes", "--dearmor", "--output", ring, key]) : await run("cp", [key, ring]);
       const checked = dearmored.code === 0 ? await run("gpgv", ["--keyring", ring, inRelease]) : dearmored;
-      (0, import_node_fs19.rmSync)(ring, { force: true });
+      (0, import_node_fs21.rmSync)(ring, { force: true });
       if (checked.code !== 0)
         return bad(
           error(
@@ -22675,7 +23103,7 @@ async function readRepository2(workspace, platform2, underlay2) {
           )
         );
     }
-    const release2 = (0, import_node_fs20.readFileSync)(inRelease, "utf8");
+    const release2 = (0, import_node_fs22.readFileSync)(inRelease, "utf8");
     const architecture2 = platform2.architectures[0];
     const versions = /* @__PURE__ */ new Map();
     for (const component2 of underlay2.components) {
@@ -22685,14 +23113,15 @@ async function readRepository2(workspace, platform2, underlay2) {
       for (const line of index.value.split("\n")) {
         if (line.startsWith("Package: ")) name5 = line.slice(9).trim();
         else if (name5 && line.startsWith("Version: ")) {
-          versions.set(name5, line.slice(9).trim());
+          const version2 = line.slice(9).trim();
+          if (isDebianName(name5) && isDebianVersion(version2)) versions.set(name5, version2);
           name5 = "";
         }
       }
     }
     return good(versions);
   } finally {
-    (0, import_node_fs19.rmSync)(inRelease, { force: true });
+    (0, import_node_fs21.rmSync)(inRelease, { force: true });
   }
 }
 async function readIndex2(base, release2, path2, folder) {
@@ -22710,7 +23139,7 @@ async function readIndex2(base, release2, path2, folder) {
     const name5 = `${path2}/Packages${ending}`;
     const digest3 = digests.get(name5);
     if (!digest3) continue;
-    const kept2 = (0, import_node_path21.join)(folder, digest3);
+    const kept2 = (0, import_node_path24.join)(folder, digest3);
     const text4 = readIf(kept2);
     if (text4 !== void 0) return good(text4);
     const file2 = temporaryBeside(kept2);
@@ -22731,17 +23160,18 @@ async function readIndex2(base, release2, path2, folder) {
             `can't unpack ${base}/${name5}: ${unpacked2.stderr.trim() || `xz ended with ${unpacked2.signal ?? unpacked2.code}`}`
           )
         );
-      const whole = unpacked2?.stdout ?? (ending === ".gz" ? (0, import_node_zlib3.gunzipSync)((0, import_node_fs20.readFileSync)(file2)) : (0, import_node_fs20.readFileSync)(file2)).toString("utf8");
+      const whole = unpacked2?.stdout ?? (ending === ".gz" ? (0, import_node_zlib3.gunzipSync)((0, import_node_fs22.readFileSync)(file2)) : (0, import_node_fs22.readFileSync)(file2)).toString("utf8");
       writeWhole(kept2, whole);
       return good(whole);
     } finally {
-      (0, import_node_fs19.rmSync)(file2, { force: true });
+      (0, import_node_fs21.rmSync)(file2, { force: true });
     }
   }
   return bad(error("underlay-index", `${base} has no index of ${path2}`));
 }
 
 // ts-src/cli/planning.ts
+init_urls();
 async function readLock2(file2, state) {
   const memory2 = new ParseCache(state, "lock");
   const text4 = readIf(file2);
@@ -22753,23 +23183,23 @@ async function readLock2(file2, state) {
 }
 var reporter = {
   reading(name5) {
-    if (process.stderr.isTTY) writeMessage(`\r\x1B[Kreading ${name5}\r`);
+    if (process.stderr.isTTY) writeControl(`\r\x1B[Kreading ${printable(redacted(name5))}\r`);
   },
   waiting: (text4) => writeMessage(`${text4}
 `)
 };
 async function openWorkspace(values) {
-  const read = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path22.resolve)(values.state));
+  const read = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path25.resolve)(values.state));
   if (!read.ok) return read;
-  const root = (0, import_node_path22.resolve)(read.value.root);
-  return good({ ...read.value, root, state: (0, import_node_path22.resolve)(read.value.state), urlBase: root });
+  const root = (0, import_node_path25.resolve)(read.value.root);
+  return good({ ...read.value, root, state: (0, import_node_path25.resolve)(read.value.state), urlBase: root });
 }
 async function readAndPlan(values, packages, options5 = {}) {
   const inputs = await readValues(values, packages, options5);
   return inputs.ok ? planInputs(inputs.value.inputs, inputs.value.selection) : inputs;
 }
 async function readValues(values, packages, options5 = {}) {
-  const workspace = await openWorkspace(values);
+  const workspace = options5.workspace ? good(options5.workspace) : await openWorkspace(values);
   if (!workspace.ok) return workspace;
   const lock2 = values.lock === void 0 ? void 0 : await readLock2(values.lock, workspace.value.state);
   if (lock2 && !lock2.ok) return lock2;
@@ -22794,7 +23224,7 @@ async function readInputs(workspace, lock2, overrides, wanted, options5 = {}) {
     diagnostics.push(...input.diagnostics);
     if (input.ok) distributions.push(input.value);
   }
-  if (process.stderr.isTTY) writeMessage("\r\x1B[K");
+  if (process.stderr.isTTY) writeControl("\r\x1B[K");
   const underlays = await readUnderlays(workspace);
   const rosdep = readRosdep(workspace, options5.everyKey ? void 0 : neededNames(distributions));
   diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics);
@@ -22848,7 +23278,7 @@ async function pinFolders({ workspace, plan: plan2 }) {
       (p, i) => p.source = {
         ...p.source,
         ...pinned.ok ? { tree: pinned.value[i].tree } : {},
-        url: (0, import_node_path22.join)(workspace.urlBase, (0, import_node_path22.relative)(workspace.root, folder))
+        url: (0, import_node_path25.join)(workspace.urlBase, (0, import_node_path25.relative)(workspace.root, folder))
       }
     );
   }
@@ -22857,15 +23287,15 @@ var nothing3 = /* @__PURE__ */ new Map();
 async function planAt(workspace, ref, selection) {
   const folder = await checkoutRef(workspace.root, ref, workspace.state);
   if (!folder.ok) return folder;
-  const file2 = (0, import_node_path22.join)(
+  const file2 = (0, import_node_path25.join)(
     folder.value.folder,
-    (0, import_node_path22.relative)(folder.value.top, workspace.root),
-    (0, import_node_path22.relative)(workspace.root, (0, import_node_path22.resolve)(workspace.file))
+    (0, import_node_path25.relative)(folder.value.top, workspace.root),
+    (0, import_node_path25.relative)(workspace.root, (0, import_node_path25.resolve)(workspace.file))
   );
   const read = await readWorkspace(file2, workspace.state);
   if (!read.ok) return read;
   const then = { ...read.value, urlBase: workspace.urlBase };
-  const lockFile = (0, import_node_path22.join)(then.root, "lock.yaml");
+  const lockFile = (0, import_node_path25.join)(then.root, "lock.yaml");
   const lock2 = exists(lockFile) ? await readLock2(lockFile, then.state) : void 0;
   if (lock2 && !lock2.ok) return lock2;
   return planWorkspace(then, lock2?.value, selection);
@@ -22907,7 +23337,7 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
       writeMessage("slipway abi: name two builds\n");
       return exit.usage;
     }
-    const folder = (0, import_node_fs21.mkdtempSync)((0, import_node_path23.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
+    const folder = (0, import_node_fs23.mkdtempSync)((0, import_node_path26.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
     try {
       let store2;
       if (builds.some((b) => !b.endsWith(".deb"))) {
@@ -22931,18 +23361,18 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
 ` : renderAbi(changes, details));
       return changes.length ? exit.failed : exit.ok;
     } finally {
-      (0, import_node_fs21.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs23.rmSync)(folder, { recursive: true, force: true });
     }
   }
 });
 async function filesOf(store2, build2) {
   if (build2.endsWith(".deb")) {
-    if (!(0, import_node_fs21.existsSync)(build2)) return bad(error("file-missing", "there is no such package", { file: build2 }));
+    if (!(0, import_node_fs23.existsSync)(build2)) return bad(error("file-missing", "there is no such package", { file: build2 }));
     const symbols = build2.replace(
       /^(.*\/)?([^/_]+)_/,
       (_, at2, name5) => `${at2 ?? ""}${name5}-dbgsym_`
     );
-    return good([(0, import_node_path23.resolve)(build2), ...(0, import_node_fs21.existsSync)(symbols) ? [(0, import_node_path23.resolve)(symbols)] : []]);
+    return good([(0, import_node_path26.resolve)(build2), ...(0, import_node_fs23.existsSync)(symbols) ? [(0, import_node_path26.resolve)(symbols)] : []]);
   }
   const record2 = /^[0-9a-f]{8,64}$/.test(build2) ? await recordOf(store2, build2) : void 0;
   if (!record2)
@@ -22962,7 +23392,7 @@ async function recordOf(store2, prefix) {
 }
 
 // ts-src/cli/jobs.ts
-var import_node_path24 = require("node:path");
+var import_node_path27 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -23354,10 +23784,10 @@ Writer.prototype.unescapedValue = function unescapedValue(token3, context) {
     return value2;
 };
 Writer.prototype.escapedValue = function escapedValue(token3, context, config2) {
-  var escape2 = this.getConfigEscape(config2) || mustache.escape;
+  var escape3 = this.getConfigEscape(config2) || mustache.escape;
   var value2 = context.lookup(token3[1]);
   if (value2 != null)
-    return typeof value2 === "number" && escape2 === mustache.escape ? String(value2) : escape2(value2);
+    return typeof value2 === "number" && escape3 === mustache.escape ? String(value2) : escape3(value2);
 };
 Writer.prototype.rawValue = function rawValue(token3) {
   return token3[1];
@@ -23597,7 +24027,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     };
     const made2 = format === "casc" ? renderJobsCasc(input) : renderJobDsl(input);
     if (values.output !== void 0) {
-      writeWhole((0, import_node_path24.resolve)(values.output), made2);
+      writeWhole((0, import_node_path27.resolve)(values.output), made2);
       writeMessage(`wrote ${values.output}: the jobs of ${input.repositories.length + 1} repositories
 `);
     } else writeOutput(made2);
@@ -23606,9 +24036,10 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 });
 
 // ts-src/cli/build.ts
-var import_node_fs56 = require("node:fs");
-var import_node_path64 = require("node:path");
+var import_node_fs58 = require("node:fs");
+var import_node_path67 = require("node:path");
 init_diagnostics();
+init_names();
 
 // ts-src/model/result.ts
 var isDone = (state) => state === "cached" || state === "built" || state === "passed";
@@ -23797,15 +24228,15 @@ function renderEvent(t, done, total) {
 }
 
 // ts-src/sandbox/doctor.ts
-var import_node_fs24 = require("node:fs");
-var import_node_path27 = require("node:path");
+var import_node_fs26 = require("node:fs");
+var import_node_path30 = require("node:path");
 var import_node_os5 = require("node:os");
 init_diagnostics();
 init_files();
 
 // ts-src/sandbox/archive.ts
-var import_node_fs22 = require("node:fs");
-var import_node_path25 = require("node:path");
+var import_node_fs24 = require("node:fs");
+var import_node_path28 = require("node:path");
 init_files();
 var keyrings = {
   debian: "/usr/share/keyrings/debian-archive-keyring.gpg",
@@ -23813,18 +24244,18 @@ var keyrings = {
 };
 var pockets = { debian: ["", "-updates", "-security"], ubuntu: ["", "-updates", "-security"] };
 function hostSources(platform2, root = "/") {
-  const folder = (0, import_node_path25.join)(root, "etc/apt/sources.list.d");
+  const folder = (0, import_node_path28.join)(root, "etc/apt/sources.list.d");
   let names2 = [];
   try {
-    names2 = (0, import_node_fs22.readdirSync)(folder).sort();
+    names2 = (0, import_node_fs24.readdirSync)(folder).sort();
   } catch {
   }
   const found2 = [
-    readIf((0, import_node_path25.join)(root, "etc/apt/sources.list")) ?? "",
-    ...names2.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path25.join)(folder, n)) ?? "")
+    readIf((0, import_node_path28.join)(root, "etc/apt/sources.list")) ?? "",
+    ...names2.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path28.join)(folder, n)) ?? "")
   ].flatMap(parseOneLine);
   for (const n of names2.filter((n2) => n2.endsWith(".sources")))
-    found2.push(...parseDeb822(readIf((0, import_node_path25.join)(folder, n)) ?? ""));
+    found2.push(...parseDeb822(readIf((0, import_node_path28.join)(folder, n)) ?? ""));
   const suites = pockets[platform2.os].map((p) => platform2.release + p);
   const own3 = found2.filter(
     (s) => suites.includes(s.suite.replace("/updates", "-security")) && (!s.signedBy || s.signedBy.startsWith(keyrings[platform2.os].replace(/\.gpg$/, "")))
@@ -23869,7 +24300,7 @@ function baseSources(platform2, distroRoot, hostRoot = "/") {
   };
   const { mirror } = platform2;
   if (mirror) {
-    const signedBy = mirror.key ? (0, import_node_path25.join)(distroRoot, mirror.key) : mirror.trusted ? void 0 : keyrings[platform2.os];
+    const signedBy = mirror.key ? (0, import_node_path28.join)(distroRoot, mirror.key) : mirror.trusted ? void 0 : keyrings[platform2.os];
     return {
       from: "mirror",
       lines: (mirror.suites ?? [platform2.release]).map(
@@ -23888,7 +24319,7 @@ function baseSources(platform2, distroRoot, hostRoot = "/") {
 }
 var underlaySources = (platform2, distroRoot) => Object.entries(platform2.underlays).sort(([a], [b]) => a < b ? -1 : 1).flatMap(
   ([, u]) => u.uri ? [
-    `deb [${u.key ? `signed-by=${(0, import_node_path25.join)(distroRoot, u.key)}` : "trusted=yes"}] ${u.uri} ${u.suite} ${u.components.join(" ")}`
+    `deb ${u.key ? `[signed-by=${(0, import_node_path28.join)(distroRoot, u.key)}] ` : u.trusted ? "[trusted=yes] " : ""}${u.uri} ${u.suite} ${u.components.join(" ")}`
   ] : []
 );
 function mmdebstrapCommand(platform2, architecture2, sources, target, lists, options5) {
@@ -23920,8 +24351,8 @@ function mmdebstrapCommand(platform2, architecture2, sources, target, lists, opt
 
 // ts-src/sandbox/control-groups.ts
 var import_node_crypto4 = require("node:crypto");
-var import_node_fs23 = require("node:fs");
-var import_node_path26 = require("node:path");
+var import_node_fs25 = require("node:fs");
+var import_node_path29 = require("node:path");
 var mountRoot = "/sys/fs/cgroup";
 var found;
 function controlGroups() {
@@ -23929,27 +24360,27 @@ function controlGroups() {
 }
 function unified() {
   try {
-    const offered = (0, import_node_fs23.readFileSync)((0, import_node_path26.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
+    const offered = (0, import_node_fs25.readFileSync)((0, import_node_path29.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
     if (!["memory", "pids"].every((c) => offered.includes(c))) return void 0;
-    (0, import_node_fs23.writeFileSync)((0, import_node_path26.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
+    (0, import_node_fs25.writeFileSync)((0, import_node_path29.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
     const hierarchy = { root: mountRoot, version: 2, controllers: ["memory", "pids"] };
     return usable(hierarchy) ? [hierarchy] : void 0;
   } catch {
     return void 0;
   }
 }
-var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs23.existsSync)((0, import_node_path26.join)(h.root, "cgroup.procs")) && usable(h));
+var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs25.existsSync)((0, import_node_path29.join)(h.root, "cgroup.procs")) && usable(h));
 function ownGroup(controller) {
-  const line = (0, import_node_fs23.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
-  const own3 = (0, import_node_path26.join)(mountRoot, controller, line?.split(":").slice(2).join(":") ?? "");
-  return (0, import_node_fs23.existsSync)((0, import_node_path26.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path26.join)(mountRoot, controller);
+  const line = (0, import_node_fs25.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
+  const own3 = (0, import_node_path29.join)(mountRoot, controller, line?.split(":").slice(2).join(":") ?? "");
+  return (0, import_node_fs25.existsSync)((0, import_node_path29.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path29.join)(mountRoot, controller);
 }
 function usable(hierarchy) {
   sweep(hierarchy);
-  const group = (0, import_node_path26.join)(hierarchy.root, name4());
+  const group = (0, import_node_path29.join)(hierarchy.root, name4());
   try {
-    (0, import_node_fs23.mkdirSync)(group);
-    (0, import_node_fs23.rmdirSync)(group);
+    (0, import_node_fs25.mkdirSync)(group);
+    (0, import_node_fs25.rmdirSync)(group);
     return true;
   } catch {
     return false;
@@ -23958,16 +24389,16 @@ function usable(hierarchy) {
 var name4 = () => `slipway-${process.pid}-${(0, import_node_crypto4.randomBytes)(4).toString("hex")}`;
 function sweep({ root }) {
   try {
-    for (const entry of (0, import_node_fs23.readdirSync)(root)) {
+    for (const entry of (0, import_node_fs25.readdirSync)(root)) {
       const pid = /^slipway-(\d+)-[0-9a-f]{8}$/.exec(entry)?.[1];
-      if (pid && !(0, import_node_fs23.existsSync)(`/proc/${pid}`)) remove((0, import_node_path26.join)(root, entry));
+      if (pid && !(0, import_node_fs25.existsSync)(`/proc/${pid}`)) remove((0, import_node_path29.join)(root, entry));
     }
   } catch {
   }
 }
 function remove(group) {
   try {
-    (0, import_node_fs23.rmdirSync)(group);
+    (0, import_node_fs25.rmdirSync)(group);
   } catch {
   }
 }
@@ -23978,10 +24409,10 @@ function openGroup(limits) {
   const made2 = [];
   try {
     for (const hierarchy of hierarchies) {
-      const folder = (0, import_node_path26.join)(hierarchy.root, own3);
-      (0, import_node_fs23.mkdirSync)(folder);
+      const folder = (0, import_node_path29.join)(hierarchy.root, own3);
+      (0, import_node_fs25.mkdirSync)(folder);
       made2.push({ folder, hierarchy });
-      if (hierarchy.controllers.includes("pids")) (0, import_node_fs23.writeFileSync)((0, import_node_path26.join)(folder, "pids.max"), String(limits.processes));
+      if (hierarchy.controllers.includes("pids")) (0, import_node_fs25.writeFileSync)((0, import_node_path29.join)(folder, "pids.max"), String(limits.processes));
       if (hierarchy.controllers.includes("memory")) limitMemory(folder, hierarchy.version, limits.memory);
     }
   } catch {
@@ -23998,14 +24429,14 @@ function openGroup(limits) {
   };
 }
 function limitMemory(folder, version2, bytes) {
-  (0, import_node_fs23.writeFileSync)((0, import_node_path26.join)(folder, version2 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
-  const swap = (0, import_node_path26.join)(folder, version2 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
-  if ((0, import_node_fs23.existsSync)(swap)) (0, import_node_fs23.writeFileSync)(swap, version2 === 2 ? "0" : String(bytes));
+  (0, import_node_fs25.writeFileSync)((0, import_node_path29.join)(folder, version2 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
+  const swap = (0, import_node_path29.join)(folder, version2 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
+  if ((0, import_node_fs25.existsSync)(swap)) (0, import_node_fs25.writeFileSync)(swap, version2 === 2 ? "0" : String(bytes));
 }
 function limitMet(folder, { version: version2, controllers }) {
   const count2 = (file2, key) => {
     try {
-      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs23.readFileSync)((0, import_node_path26.join)(folder, file2), "utf8"))?.[1] ?? 0);
+      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs25.readFileSync)((0, import_node_path29.join)(folder, file2), "utf8"))?.[1] ?? 0);
     } catch {
       return 0;
     }
@@ -24076,7 +24507,7 @@ var keyrings2 = {
   debian: { file: keyrings.debian, package: "debian-archive-keyring" },
   ubuntu: { file: keyrings.ubuntu, package: "ubuntu-keyring" }
 };
-var inPath = (command) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs24.existsSync)((0, import_node_path27.join)(d, command)));
+var inPath = (command) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs26.existsSync)((0, import_node_path30.join)(d, command)));
 var appArmorProfile = "abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile slipway-unshare /usr/bin/unshare flags=(unconfined) {\\n  userns,\\n}\\n";
 function dockerPackages(known2) {
   return known2("docker-cli") ? ["docker.io", "docker-cli"] : ["docker.io"];
@@ -24097,9 +24528,9 @@ function describeMachine(state) {
   ];
   const findings = [];
   let at2 = state;
-  while (!(0, import_node_fs24.existsSync)(at2) && (0, import_node_path27.dirname)(at2) !== at2) at2 = (0, import_node_path27.dirname)(at2);
+  while (!(0, import_node_fs26.existsSync)(at2) && (0, import_node_path30.dirname)(at2) !== at2) at2 = (0, import_node_path30.dirname)(at2);
   try {
-    const { bavail, bsize } = (0, import_node_fs24.statfsSync)(at2);
+    const { bavail, bsize } = (0, import_node_fs26.statfsSync)(at2);
     const room = bavail * bsize;
     lines.push(`room in ${at2}: ${gib(room)}`);
     if (room < roomNeeded)
@@ -24122,7 +24553,7 @@ async function examine(driver, systems) {
       });
   for (const os of new Set(systems)) {
     const ring = keyrings2[os];
-    if (!(0, import_node_fs24.existsSync)(ring.file))
+    if (!(0, import_node_fs26.existsSync)(ring.file))
       findings.push({ what: `the keyring of ${os}'s archive is not installed`, package: ring.package });
   }
   if (plain2 && driver === "unshare") {
@@ -24192,7 +24623,7 @@ async function missingTools(driver, plan2) {
   const plain2 = process.getuid() !== 0;
   const lacking = toolsFor(driver, plain2).filter((t) => !inPath(t.command));
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
-  const rings = [...new Set(systems)].filter((os) => !(0, import_node_fs24.existsSync)(keyrings2[os].file)).map((os) => keyrings2[os].package);
+  const rings = [...new Set(systems)].filter((os) => !(0, import_node_fs26.existsSync)(keyrings2[os].file)).map((os) => keyrings2[os].package);
   const names2 = [.../* @__PURE__ */ new Set([...lacking.map((t) => t.package), ...rings])].sort();
   const refused3 = !names2.length && plain2 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused3)
@@ -24210,45 +24641,46 @@ async function missingTools(driver, plan2) {
 
 // ts-src/sandbox/scratch.ts
 var import_node_crypto5 = require("node:crypto");
-var import_node_fs25 = require("node:fs");
-var import_node_path28 = require("node:path");
+var import_node_fs27 = require("node:fs");
+var import_node_path31 = require("node:path");
 var session;
 async function openScratch(state, driver) {
-  const all = (0, import_node_path28.join)(state, "work");
-  (0, import_node_fs25.mkdirSync)(all, { recursive: true });
-  for (const name6 of (0, import_node_fs25.readdirSync)(all)) {
+  const all = (0, import_node_path31.join)(state, "work");
+  (0, import_node_fs27.mkdirSync)(all, { recursive: true });
+  for (const name6 of (0, import_node_fs27.readdirSync)(all)) {
     if (name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path28.join)(all, `${name6}.lock`), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path31.join)(all, `${name6}.lock`), "true"]);
     if (free.code !== 0) continue;
-    await driver.remove((0, import_node_path28.join)(all, name6));
-    (0, import_node_fs25.rmSync)((0, import_node_path28.join)(all, `${name6}.lock`), { force: true });
+    await driver.remove((0, import_node_path31.join)(all, name6));
+    (0, import_node_fs27.rmSync)((0, import_node_path31.join)(all, `${name6}.lock`), { force: true });
   }
   const name5 = `${process.pid}-${(0, import_node_crypto5.randomBytes)(4).toString("hex")}`;
-  await holdMutex((0, import_node_path28.join)(all, `${name5}.lock`));
-  session = (0, import_node_path28.join)(all, name5);
-  (0, import_node_fs25.mkdirSync)(session, { recursive: true });
+  await holdMutex((0, import_node_path31.join)(all, `${name5}.lock`));
+  session = (0, import_node_path31.join)(all, name5);
+  (0, import_node_fs27.mkdirSync)(session, { recursive: true });
 }
 function newScratch(state) {
-  const folder = (0, import_node_path28.join)(session ?? (0, import_node_path28.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto5.randomBytes)(6).toString("hex"));
-  (0, import_node_fs25.mkdirSync)(folder, { recursive: true });
+  const folder = (0, import_node_path31.join)(session ?? (0, import_node_path31.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto5.randomBytes)(6).toString("hex"));
+  (0, import_node_fs27.mkdirSync)(folder, { recursive: true });
   return folder;
 }
 async function closeScratch(driver) {
   if (!session) return;
   try {
-    (0, import_node_fs25.rmdirSync)(session);
+    (0, import_node_fs27.rmdirSync)(session);
   } catch {
     await driver.remove(session);
   }
-  (0, import_node_fs25.rmSync)(`${session}.lock`, { force: true });
+  (0, import_node_fs27.rmSync)(`${session}.lock`, { force: true });
 }
 
 // ts-src/publish/channel.ts
-var import_node_fs31 = require("node:fs");
-var import_node_path33 = require("node:path");
+var import_node_fs33 = require("node:fs");
+var import_node_path36 = require("node:path");
 var import_node_os7 = require("node:os");
 init_diagnostics();
 init_digest();
+init_names();
 
 // ts-src/render/sources.ts
 function renderSources(values) {
@@ -24275,8 +24707,9 @@ init_diagnostics();
 init_diagnostics();
 
 // ts-src/publish/deb.ts
-var import_node_fs26 = require("node:fs");
+var import_node_fs28 = require("node:fs");
 var import_node_zlib4 = require("node:zlib");
+init_names();
 
 // ts-src/publish/archive-members.ts
 var magic = "!<arch>\n";
@@ -24292,9 +24725,9 @@ function debParts(file2) {
     members2.set(name5, file2.subarray(at2 + 60, at2 + 60 + size));
     at2 += 60 + size + size % 2;
   }
-  const named3 = (prefix) => [...members2].find(([name5]) => name5.startsWith(prefix));
-  const control = named3("control.tar");
-  const data = named3("data.tar");
+  const named4 = (prefix) => [...members2].find(([name5]) => name5.startsWith(prefix));
+  const control = named4("control.tar");
+  const data = named4("data.tar");
   if (!members2.has("debian-binary") || !control || !data) return void 0;
   return { controlName: control[0], control: control[1], dataName: data[0], data: data[1] };
 }
@@ -24365,7 +24798,7 @@ async function controlStanzas(files) {
     if (stanza !== void 0 && isOf(stanza, files[at2].name)) stanzas[at2] = stanza;
   };
   files.forEach((file2, at2) => {
-    const parts = debParts((0, import_node_fs26.readFileSync)(file2.path));
+    const parts = debParts((0, import_node_fs28.readFileSync)(file2.path));
     const kind = parts && /\.tar(?:\.(gz|xz|zst))?$/.exec(parts.controlName);
     if (!kind) return;
     if (kind[1] === "xz" || kind[1] === "zst") compressed[kind[1]].push({ at: at2, control: parts.control });
@@ -24538,6 +24971,7 @@ init_digest();
 var import_node_zlib6 = require("node:zlib");
 init_diagnostics();
 init_digest();
+init_names();
 var channelFile = (name5) => `channels/${name5}.json`;
 var stateFile = (id) => `states/${id.slice(0, 2)}/${id}.json.gz`;
 var shortId = (id) => id.slice(0, 16);
@@ -24774,8 +25208,8 @@ async function switchSuites(endpoint, staged) {
 // ts-src/publish/publication.ts
 async function moveChannel(channel2, draft, outlet, storedLock) {
   const { store: store2 } = outlet;
-  const same = channel2.head && contentOf(channel2.head.suites) === contentOf(draft.suites);
-  if (channel2.head && channel2.headId && same) return bring(channel2, channel2.headId, channel2.head, outlet, false);
+  const same2 = channel2.head && contentOf(channel2.head.suites) === contentOf(draft.suites);
+  if (channel2.head && channel2.headId && same2) return bring(channel2, channel2.headId, channel2.head, outlet, false);
   const made2 = await makeIndices(store2, draft.suites, [channel2.head, await fromState(store2, draft)]);
   if (made2.diagnostics.length) return bad(...made2.diagnostics);
   if (made2.lost.length) return good({ id: void 0, state: void 0, lost: made2.lost, changed: false });
@@ -24862,14 +25296,15 @@ async function knownPool(store2, channel2, endpoint) {
 }
 
 // ts-src/publish/served-check.ts
-var import_node_fs28 = require("node:fs");
+var import_node_fs30 = require("node:fs");
 var import_node_os6 = require("node:os");
-var import_node_path30 = require("node:path");
+var import_node_path33 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/raise.ts
-var import_node_fs27 = require("node:fs");
-var import_node_path29 = require("node:path");
+var import_node_fs29 = require("node:fs");
+var import_node_path32 = require("node:path");
+init_names();
 async function raiseVersions(input) {
   const { store: store2, suites, now, versions, stamp } = input;
   const all = {};
@@ -24898,13 +25333,13 @@ async function repackAll({ store: store2, scratch, stamp }, held, to) {
   const value2 = [];
   for (const file2 of held.files) {
     const path2 = await store2.path(file2);
-    const packed2 = path2 && await repackDeb((0, import_node_fs27.readFileSync)(path2), held.version, to, stampSeconds(stamp));
+    const packed2 = path2 && await repackDeb((0, import_node_fs29.readFileSync)(path2), held.version, to, stampSeconds(stamp));
     if (!packed2) return { ok: false, lost: [file2.sha256] };
     const [name5, , architecture2] = file2.name.replace(/\.deb$/, "").split("_");
-    const target = (0, import_node_path29.join)(scratch, debFile(name5, to, architecture2));
-    (0, import_node_fs27.writeFileSync)(target, packed2);
+    const target = (0, import_node_path32.join)(scratch, debFile(name5, to, architecture2));
+    (0, import_node_fs29.writeFileSync)(target, packed2);
     value2.push(await store2.put(target));
-    (0, import_node_fs27.rmSync)(target, { force: true });
+    (0, import_node_fs29.rmSync)(target, { force: true });
   }
   return { ok: true, value: value2 };
 }
@@ -24919,23 +25354,23 @@ function samplesOf(state, before2) {
   });
 }
 async function checkServed(endpoint, state, before2, publicKey) {
-  const root = (0, import_node_fs28.mkdtempSync)((0, import_node_path30.join)((0, import_node_os6.tmpdir)(), "slipway-apt-"));
+  const root = (0, import_node_fs30.mkdtempSync)((0, import_node_path33.join)((0, import_node_os6.tmpdir)(), "slipway-apt-"));
   try {
     const samples = samplesOf(state, before2);
     for (const folder of ["lists/partial", "cache/archives/partial", "etc/sources.list.d", "got"])
-      (0, import_node_fs28.mkdirSync)((0, import_node_path30.join)(root, folder), { recursive: true });
-    (0, import_node_fs28.writeFileSync)((0, import_node_path30.join)(root, "status"), "");
-    (0, import_node_fs28.writeFileSync)(
-      (0, import_node_path30.join)(root, "etc/sources.list.d/slipway.sources"),
+      (0, import_node_fs30.mkdirSync)((0, import_node_path33.join)(root, folder), { recursive: true });
+    (0, import_node_fs30.writeFileSync)((0, import_node_path33.join)(root, "status"), "");
+    (0, import_node_fs30.writeFileSync)(
+      (0, import_node_path33.join)(root, "etc/sources.list.d/slipway.sources"),
       [...new Set(samples.map((s) => s.suite))].map((suite2) => {
         const architectures = samples.filter((s) => s.suite === suite2).map((s) => s.architecture);
         return renderSources({ uri: endpoint.uri, suite: suite2, architectures, keyFile: void 0, key: publicKey });
       }).join("\n")
     );
-    (0, import_node_fs28.writeFileSync)((0, import_node_path30.join)(root, "apt.conf"), configuration2(root, [...new Set(samples.map((s) => s.architecture))]));
+    (0, import_node_fs30.writeFileSync)((0, import_node_path33.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
     const apt = (args) => run("apt-get", ["-q", ...args], {
-      cwd: (0, import_node_path30.join)(root, "got"),
-      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path30.join)(root, "apt.conf") }
+      cwd: (0, import_node_path33.join)(root, "got"),
+      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path33.join)(root, "apt.conf") }
     });
     const update = await apt(["update"]);
     if (update.code !== 0 || /^W:/m.test(update.stderr)) return refused2(endpoint, "update from", update.stderr);
@@ -24946,10 +25381,10 @@ async function checkServed(endpoint, state, before2, publicKey) {
     }
     return good(void 0);
   } finally {
-    (0, import_node_fs28.rmSync)(root, { recursive: true, force: true });
+    (0, import_node_fs30.rmSync)(root, { recursive: true, force: true });
   }
 }
-var configuration2 = (root, architectures) => [
+var configuration = (root, architectures) => [
   `Dir::Etc "${root}/etc";`,
   `Dir::State "${root}";`,
   `Dir::State::status "${root}/status";`,
@@ -25010,11 +25445,11 @@ init_diagnostics();
 var day = 864e5;
 var notice = 60 * day;
 async function keyHealth(publicKey, now) {
-  const shown4 = await run("gpg", ["--batch", "--no-tty", "--no-options", "--with-colons", "--show-keys"], {
+  const shown5 = await run("gpg", ["--batch", "--no-tty", "--no-options", "--with-colons", "--show-keys"], {
     input: publicKey
   });
-  if (shown4.code !== 0) return [error("signing-key", `gpg can't read the public key: ${shown4.stderr.trim()}`)];
-  return keysIn(shown4.stdout).flatMap((key) => judgeKey(key, now));
+  if (shown5.code !== 0) return [error("signing-key", `gpg can't read the public key: ${shown5.stderr.trim()}`)];
+  return keysIn(shown5.stdout).flatMap((key) => judgeKey(key, now));
 }
 function keysIn(colons) {
   const keys = [];
@@ -25072,15 +25507,15 @@ function judgeKey({ fingerprint, ends, weak }, now) {
 }
 
 // ts-src/publish/signing.ts
-var import_node_fs30 = require("node:fs");
-var import_node_path32 = require("node:path");
+var import_node_fs32 = require("node:fs");
+var import_node_path35 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/publish/signing-room.ts
 var import_node_child_process4 = require("node:child_process");
-var import_node_fs29 = require("node:fs");
-var import_node_path31 = require("node:path");
+var import_node_fs31 = require("node:fs");
+var import_node_path34 = require("node:path");
 var hold = `set -eu
 read -r pid rest < /proc/self/stat
 mount -t tmpfs -o mode=0700,nosuid,nodev,noexec,size=64m tmpfs /dev/shm
@@ -25111,23 +25546,23 @@ async function openRoom() {
   };
 }
 async function watchedRoom() {
-  const folder = (0, import_node_fs29.mkdtempSync)("/dev/shm/slipway-");
+  const folder = (0, import_node_fs31.mkdtempSync)("/dev/shm/slipway-");
   const held = await holder("sh", ["-c", watch, "watch", folder]);
   if (!held) throw new Error("sh could not be started");
-  const home = (0, import_node_path31.join)(folder, "g");
+  const home = (0, import_node_path34.join)(folder, "g");
   await run("mkdir", ["-m", "700", home]);
   return { home, run, close: held.end };
 }
 function holder(command, args) {
-  return new Promise((resolve17) => {
+  return new Promise((resolve18) => {
     const child = (0, import_node_child_process4.spawn)(command, args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
     const ended = new Promise((done) => child.once("close", () => done()));
-    child.once("error", () => resolve17(void 0));
-    child.once("exit", () => resolve17(void 0));
+    child.once("error", () => resolve18(void 0));
+    child.once("exit", () => resolve18(void 0));
     child.stdin.on("error", () => void 0);
     child.stdout.once(
       "data",
-      (said) => resolve17({
+      (said) => resolve18({
         said: said.toString().trim(),
         end: async () => {
           child.stdin.end();
@@ -25180,7 +25615,7 @@ async function importKeys(room, keys) {
   for (const { file: file2, passphrase } of keys) {
     let descriptor;
     try {
-      descriptor = (0, import_node_fs30.openSync)(file2, "r");
+      descriptor = (0, import_node_fs32.openSync)(file2, "r");
     } catch (e) {
       return bad(
         error("signing-key", `the file with the secret key can't be read: ${e.code}`, {
@@ -25193,7 +25628,7 @@ async function importKeys(room, keys) {
 `,
       descriptors: [descriptor]
     });
-    (0, import_node_fs30.closeSync)(descriptor);
+    (0, import_node_fs32.closeSync)(descriptor);
     if (imported.code !== 0)
       return bad(
         error("signing-key", `gpg can't read the secret key: ${lastLine2(imported)}`, {
@@ -25231,7 +25666,7 @@ async function bringMadeKey(room, key) {
     "never"
   ]);
   if (made2.code !== 0) return failed("make a key", made2);
-  (0, import_node_fs30.mkdirSync)(key.home, { recursive: true, mode: 448 });
+  (0, import_node_fs32.mkdirSync)(key.home, { recursive: true, mode: 448 });
   const kept2 = await room.run("sh", ["-c", copyHome, "copy", room.home, key.home]);
   return kept2.code === 0 ? good(void 0) : failed("keep the key", kept2);
 }
@@ -25261,9 +25696,9 @@ async function signerOf(at2, keys) {
   });
 }
 async function commandSigner({ command, publicKey }) {
-  const text4 = exists(publicKey) ? (0, import_node_fs30.readFileSync)(publicKey, "utf8") : "";
-  const shown4 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
-  const fingerprints = fingerprintsIn(shown4.stdout);
+  const text4 = exists(publicKey) ? (0, import_node_fs32.readFileSync)(publicKey, "utf8") : "";
+  const shown5 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
+  const fingerprints = fingerprintsIn(shown5.stdout);
   if (!fingerprints.length || !isWholeKey(text4))
     return bad(
       error("signing-key", "the public key of the signing command is no armored OpenPGP key", { file: publicKey })
@@ -25287,10 +25722,10 @@ async function commandSigner({ command, publicKey }) {
   });
 }
 var isWholeKey = (text4) => text4?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
-var keyOf = (named3, state, organization) => named3 === void 0 ? { kind: "made", home: (0, import_node_path32.join)(state, "gnupg"), name: organization } : {
+var keyOf = (named4, state, organization) => named4 === void 0 ? { kind: "made", home: (0, import_node_path35.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
-  home: process.env.GNUPGHOME ?? (0, import_node_path32.join)(process.env.HOME ?? "/root", ".gnupg"),
-  keys: [named3]
+  home: process.env.GNUPGHOME ?? (0, import_node_path35.join)(process.env.HOME ?? "/root", ".gnupg"),
+  keys: [named4]
 };
 function keyFromEnvironment(env) {
   const passphrase = env.SLIPWAY_SIGNING_PASSPHRASE;
@@ -25300,6 +25735,7 @@ function keyFromEnvironment(env) {
 
 // ts-src/publish/suite.ts
 init_diagnostics();
+init_names();
 
 // ts-src/render/table.ts
 function renderTable(head, rows) {
@@ -25554,8 +25990,8 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   }
   if (!input.partial) dropArchitectures(next2, runs, names2);
   if (!names2.size) return good({ sources: [], lost: [] });
-  const scratch = (0, import_node_path33.join)(input.state, "incoming");
-  (0, import_node_fs31.mkdirSync)(scratch, { recursive: true });
+  const scratch = (0, import_node_path36.join)(input.state, "incoming");
+  (0, import_node_fs33.mkdirSync)(scratch, { recursive: true });
   const raised = await raiseVersions({
     store: store2,
     scratch,
@@ -25615,7 +26051,7 @@ function sourcesOf(endpoint, suites, names2, signer) {
       uri: endpoint.uri,
       suite: name5,
       architectures: Object.keys(suites).filter((key) => key.startsWith(`${name5}/`)).sort().map((key) => key.slice(name5.length + 1)),
-      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path33.join)(endpoint.folder, "key.asc"),
+      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path36.join)(endpoint.folder, "key.asc"),
       key: signer.publicKey
     })
   );
@@ -25650,8 +26086,8 @@ var repositorySettings = (distro) => ({
 });
 
 // ts-src/publish/folder-endpoint.ts
-var import_node_fs32 = require("node:fs");
-var import_node_path34 = require("node:path");
+var import_node_fs34 = require("node:fs");
+var import_node_path37 = require("node:path");
 init_files();
 init_digest();
 var FolderEndpoint = class {
@@ -25668,7 +26104,7 @@ var FolderEndpoint = class {
   served = true;
   width = 4;
   blobs;
-  path = (name5) => (0, import_node_path34.join)(this.folder, name5);
+  path = (name5) => (0, import_node_path37.join)(this.folder, name5);
   during(_purpose, work2) {
     return withMutex(this.path(".slipway.lock"), work2);
   }
@@ -25677,7 +26113,7 @@ var FolderEndpoint = class {
   }
   has(name5, size) {
     try {
-      return (0, import_node_fs32.statSync)(this.path(name5)).size === size;
+      return (0, import_node_fs34.statSync)(this.path(name5)).size === size;
     } catch {
       return false;
     }
@@ -25686,9 +26122,9 @@ var FolderEndpoint = class {
     const path2 = this.path(name5);
     const there = await this.compare(path2, file2.sha256, file2.size);
     if (there) return there;
-    (0, import_node_fs32.mkdirSync)((0, import_node_path34.dirname)(path2), { recursive: true });
+    (0, import_node_fs34.mkdirSync)((0, import_node_path37.dirname)(path2), { recursive: true });
     try {
-      (0, import_node_fs32.linkSync)(file2.path, path2);
+      (0, import_node_fs34.linkSync)(file2.path, path2);
       return "written";
     } catch (e) {
       const { code } = e;
@@ -25697,13 +26133,13 @@ var FolderEndpoint = class {
     }
     const temporary = temporaryBeside(path2);
     try {
-      (0, import_node_fs32.copyFileSync)(file2.path, temporary);
-      const handle = (0, import_node_fs32.openSync)(temporary, "r");
-      (0, import_node_fs32.fsyncSync)(handle);
-      (0, import_node_fs32.closeSync)(handle);
+      (0, import_node_fs34.copyFileSync)(file2.path, temporary);
+      const handle = (0, import_node_fs34.openSync)(temporary, "r");
+      (0, import_node_fs34.fsyncSync)(handle);
+      (0, import_node_fs34.closeSync)(handle);
       return this.claim(temporary, path2) ? "written" : await this.compare(path2, file2.sha256, file2.size) ?? "other";
     } finally {
-      (0, import_node_fs32.rmSync)(temporary, { force: true });
+      (0, import_node_fs34.rmSync)(temporary, { force: true });
     }
   }
   async placeData(name5, data) {
@@ -25715,13 +26151,13 @@ var FolderEndpoint = class {
       writeWhole(temporary, data);
       return this.claim(temporary, path2) ? "written" : await this.compare(path2, sha256(data), data.length) ?? "other";
     } finally {
-      (0, import_node_fs32.rmSync)(temporary, { force: true });
+      (0, import_node_fs34.rmSync)(temporary, { force: true });
     }
   }
   /** Gives a file its name where nothing has it yet. */
   claim(temporary, path2) {
     try {
-      (0, import_node_fs32.linkSync)(temporary, path2);
+      (0, import_node_fs34.linkSync)(temporary, path2);
       return true;
     } catch (e) {
       if (e.code !== "EEXIST") throw e;
@@ -25735,13 +26171,13 @@ var FolderEndpoint = class {
   async compare(path2, digest3, size) {
     let there;
     try {
-      there = (0, import_node_fs32.statSync)(path2).size;
+      there = (0, import_node_fs34.statSync)(path2).size;
     } catch {
       return void 0;
     }
     if (there === size && await sha256File(path2) === digest3) return "there";
     if (there >= size) return "other";
-    (0, import_node_fs32.rmSync)(path2, { force: true });
+    (0, import_node_fs34.rmSync)(path2, { force: true });
     return void 0;
   }
   put(name5, data) {
@@ -25752,7 +26188,7 @@ var FolderEndpoint = class {
   replace(name5, data, before2) {
     let now;
     try {
-      now = sha256((0, import_node_fs32.readFileSync)(this.path(name5)));
+      now = sha256((0, import_node_fs34.readFileSync)(this.path(name5)));
     } catch (e) {
       if (e.code !== "ENOENT") throw e;
     }
@@ -25765,9 +26201,9 @@ var FolderEndpoint = class {
   }
   async remove(name5) {
     await this.blobs.remove(name5);
-    for (let at2 = (0, import_node_path34.dirname)(name5); at2.includes("/"); at2 = (0, import_node_path34.dirname)(at2)) {
+    for (let at2 = (0, import_node_path37.dirname)(name5); at2.includes("/"); at2 = (0, import_node_path37.dirname)(at2)) {
       try {
-        (0, import_node_fs32.rmdirSync)(this.path(at2));
+        (0, import_node_fs34.rmdirSync)(this.path(at2));
       } catch {
         return;
       }
@@ -25798,6 +26234,9 @@ var readiness = (needs) => ({
   pending: Uint32Array.from(needs, (n) => n.length),
   dependents: inverse(needs)
 });
+
+// ts-src/engine/task-graph.ts
+init_names();
 
 // ts-src/engine/interface-digests.ts
 init_digest();
@@ -25918,11 +26357,11 @@ function tasksBefore(graph2, testsStop) {
 }
 
 // ts-src/engine/task-runner.ts
-var import_node_fs33 = require("node:fs");
-var import_node_path36 = require("node:path");
+var import_node_fs35 = require("node:fs");
+var import_node_path39 = require("node:path");
 
 // ts-src/engine/store-repair.ts
-var import_node_path35 = require("node:path");
+var import_node_path38 = require("node:path");
 
 // ts-src/engine/build/outcome.ts
 var made = (value2) => ({ state: "made", value: value2 });
@@ -25972,7 +26411,7 @@ var StoreRepair = class {
     options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
     const resolved = await options5.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path35.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path38.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
     options5.restored(graph2, d, outcome.value);
@@ -26017,20 +26456,20 @@ var TaskRunner = class {
   async run(graph2, task, resolved, started) {
     const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path36.join)(options5.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path39.join)(options5.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
         const test2 = kindOf2(graph2, task) === "test";
-        const log = (0, import_node_path36.join)("logs", graph2.id, `${p.name}${test2 ? ".test" : ""}.log`);
+        const log = (0, import_node_path39.join)("logs", graph2.id, `${p.name}${test2 ? ".test" : ""}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path36.join)(options5.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path39.join)(options5.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
-    (0, import_node_fs33.rmSync)(lock2, { force: true });
+    (0, import_node_fs35.rmSync)(lock2, { force: true });
     return outcome;
   }
   async doneMeanwhile(graph2, task, key) {
@@ -26107,9 +26546,9 @@ var Scheduler = class {
         if (t?.state === "waiting" && this.waits.get(graph2).pending[task] === 0) this.resolve(graph2, task);
       });
     }
-    await new Promise((resolve17) => {
+    await new Promise((resolve18) => {
       this.wake = () => {
-        if (!this.resolving) resolve17();
+        if (!this.resolving) resolve18();
       };
       this.wake();
     });
@@ -26124,10 +26563,10 @@ var Scheduler = class {
   }
   /** Does all that is left, those on the longest remaining path first. */
   async run() {
-    const finished = new Promise((resolve17) => {
+    const finished = new Promise((resolve18) => {
       this.wake = () => {
         while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
-        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve17();
+        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve18();
       };
     });
     this.options.signal.addEventListener("abort", () => {
@@ -26212,9 +26651,9 @@ var Scheduler = class {
   async runScheduled(graph2, task) {
     if (await this.resolveTask(graph2, task)) return;
     if (graph2.results[task]?.state !== "waiting") return;
-    const settled = await this.options.taskKeys.resolveKey(graph2, task);
-    if (typeof settled === "string") this.finish(graph2, task, "failed", settled);
-    else await this.runTask(graph2, task, settled);
+    const settled2 = await this.options.taskKeys.resolveKey(graph2, task);
+    if (typeof settled2 === "string") this.finish(graph2, task, "failed", settled2);
+    else await this.runTask(graph2, task, settled2);
   }
   useRecord(graph2, n, record2, how) {
     this.setRecord(graph2, n, record2);
@@ -26310,7 +26749,7 @@ var Scheduler = class {
 };
 
 // ts-src/cli/archive-check.ts
-var import_node_path38 = require("node:path");
+var import_node_path41 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -26368,22 +26807,22 @@ function nearName(name5, near, names2) {
 }
 
 // ts-src/sandbox/archive-names.ts
-var import_node_fs34 = require("node:fs");
-var import_node_path37 = require("node:path");
+var import_node_fs36 = require("node:fs");
+var import_node_path40 = require("node:path");
 init_files();
 var largestList = 512 * 1024 * 1024;
 function archiveNames(base) {
-  const kept2 = (0, import_node_path37.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const kept2 = (0, import_node_path40.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
   const known2 = readIf(kept2);
   if (known2 !== void 0) return new Set(known2.split("\n"));
   if (!exists(base.lists)) return void 0;
-  const files = (0, import_node_fs34.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
+  const files = (0, import_node_fs36.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
   const names2 = /* @__PURE__ */ new Set();
   for (const file2 of files) {
-    const path2 = (0, import_node_path37.join)(base.lists, file2);
-    if ((0, import_node_fs34.statSync)(path2).size > largestList) return void 0;
-    addNames((0, import_node_fs34.readFileSync)(path2, "latin1"), names2);
+    const path2 = (0, import_node_path40.join)(base.lists, file2);
+    if ((0, import_node_fs36.statSync)(path2).size > largestList) return void 0;
+    addNames((0, import_node_fs36.readFileSync)(path2, "latin1"), names2);
   }
   if (!names2.size) return void 0;
   writeWhole(kept2, [...names2].sort().join("\n"), { sync: false });
@@ -26398,7 +26837,7 @@ function addNames(list3, names2) {
 }
 function baseAtHand(state, platform2, architecture2) {
   for (const suffix of ["", "-docker"]) {
-    const base = readJson((0, import_node_path37.join)(state, "bases", `${platform2}-${architecture2}${suffix}`, "current.json"));
+    const base = readJson((0, import_node_path40.join)(state, "bases", `${platform2}-${architecture2}${suffix}`, "current.json"));
     if (base) return base;
   }
   return void 0;
@@ -26417,7 +26856,7 @@ var archiveCheck = (planned) => (scope, target, names2) => {
 function told3(m, scope, target, workspace) {
   const users = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text4 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path38.resolve)(workspace.root, m.file));
+  const text4 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path41.resolve)(workspace.root, m.file));
   const line = text4 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text4, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
@@ -26444,12 +26883,13 @@ function checkArchives(planned) {
 }
 
 // ts-src/cli/outputs.ts
-var import_node_fs35 = require("node:fs");
-var import_node_path39 = require("node:path");
+var import_node_fs37 = require("node:fs");
+var import_node_path42 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/render/lock.ts
+init_urls();
 var q = (text4) => JSON.stringify(text4);
 var sorted2 = (map) => Object.entries(map).sort(([a], [b]) => a < b ? -1 : 1);
 function renderLock(lock2) {
@@ -26458,7 +26898,7 @@ function renderLock(lock2) {
     lines.push(`  ${distribution2}:`, "    repositories:");
     for (const [name5, r] of sorted2(repositories))
       lines.push(
-        `      ${name5}: {${r.commit === void 0 ? "" : `commit: ${q(r.commit)}, `}${r.release === void 0 ? "" : `release: ${q(r.release)}, `}url: ${q(r.url)}}`
+        `      ${name5}: {${r.commit === void 0 ? "" : `commit: ${q(r.commit)}, `}${r.release === void 0 ? "" : `release: ${q(r.release)}, `}url: ${q(redacted(r.url))}}`
       );
     lines.push("    packages:");
     const packages = sorted2(repositories).flatMap(([r, { packages: all }]) => Object.entries(all).map(([p, e]) => [p, r, e])).sort(([a], [b]) => a < b ? -1 : 1);
@@ -26730,13 +27170,13 @@ async function writeOutputs(o) {
   const { plan: plan2, runs, output } = o;
   const results = resultsOf(runs);
   const lock2 = renderLock(makeLock(plan2.stamp, locked(plan2, o.distributions), o.platforms));
-  writeWhole((0, import_node_path39.join)(output, "lock.yaml"), lock2);
-  writeWhole((0, import_node_path39.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
+  writeWhole((0, import_node_path42.join)(output, "lock.yaml"), lock2);
+  writeWhole((0, import_node_path42.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
   const [stamp, begun, finished] = [plan2.stamp, o.begun, Date.now()];
   const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
-  for (const [name5, text4] of Object.entries(files)) writeWhole((0, import_node_path39.join)(output, name5), text4);
+  for (const [name5, text4] of Object.entries(files)) writeWhole((0, import_node_path42.join)(output, name5), text4);
   return writeJunit(runs, o.store, output);
 }
 function reportTasks(runs, output) {
@@ -26752,7 +27192,7 @@ function reportTasks(runs, output) {
           upstream: p.version,
           repository: p.repository,
           needs: t.kind === "test" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
-          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path39.join)(output, t.log)) : []
+          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path42.join)(output, t.log)) : []
         }
       ];
     })
@@ -26771,14 +27211,14 @@ async function writeJunit(runs, store2, output) {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path39.join)(output, "junit", graph2.id, `${record2.package}.xml`), text4, { sync: false });
+      else writeWhole((0, import_node_path42.join)(output, "junit", graph2.id, `${record2.package}.xml`), text4, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
-    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path39.join)(output, t.log)) : [];
+    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path42.join)(output, t.log)) : [];
     if (own3.length)
       writeWhole(
-        (0, import_node_path39.join)(output, "junit", `${graph2.id}.xml`),
+        (0, import_node_path42.join)(output, "junit", `${graph2.id}.xml`),
         renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tail)),
         { sync: false }
       );
@@ -26789,7 +27229,7 @@ async function writeJunit(runs, store2, output) {
 function writePlanCase(output, name5, fault3) {
   const result = fault3 === void 0 ? "passed" : "failed";
   const plan2 = { suite: "plan", name: name5, seconds: 0, result, message: fault3 ?? "", output: "" };
-  writeWhole((0, import_node_path39.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
+  writeWhole((0, import_node_path42.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
 }
 function writeUnplanned(output, title, fault3) {
   const now = Date.now();
@@ -26803,14 +27243,14 @@ ${fault3}`];
     notes,
     tasks: []
   });
-  for (const [name5, text4] of Object.entries(files)) writeWhole((0, import_node_path39.join)(output, name5), text4);
-  writeWhole((0, import_node_path39.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
+  for (const [name5, text4] of Object.entries(files)) writeWhole((0, import_node_path42.join)(output, name5), text4);
+  writeWhole((0, import_node_path42.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault3);
 }
 function tailOf(log) {
   try {
-    return tellingPart((0, import_node_fs35.readFileSync)(log, "utf8").slice(-4e5));
+    return tellingPart((0, import_node_fs37.readFileSync)(log, "utf8").slice(-4e5));
   } catch {
     return [];
   }
@@ -26872,14 +27312,14 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
   const write = (text4) => void process.stderr.write(text4);
   const running2 = /* @__PURE__ */ new Map();
   let done = 0;
-  let shown4 = 0;
+  let shown5 = 0;
   const total = tasks.length;
   let left = tasks.reduce((sum, t) => sum + expected(t), 0);
   let note = "";
   const begun = now();
   const clear = () => {
-    if (shown4) write(`\x1B[${shown4}A\x1B[J`);
-    shown4 = 0;
+    if (shown5) write(`\x1B[${shown5}A\x1B[J`);
+    shown5 = 0;
   };
   const draw = () => {
     clear();
@@ -26893,9 +27333,9 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
     lines.unshift(
       `[${"#".repeat(bar)}${".".repeat(20 - bar)}] ${done}/${total} done, ${running2.size} running, ${duration2(now() - begun)}${remaining > 1e3 ? `, about ${duration2(remaining)} left` : ""}${note ? `  ${note}` : ""}`
     );
-    for (const l of lines) write(`${l.slice(0, width4 - 1)}
+    for (const l of lines) write(`${printable(l).slice(0, width4 - 1)}
 `);
-    shown4 = lines.length;
+    shown5 = lines.length;
   };
   const timer = live ? setInterval(draw, 500) : void 0;
   timer?.unref();
@@ -26903,23 +27343,23 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
     started(t) {
       running2.set(t.id, t);
       if (live) draw();
-      else write(`${t.kind === "test" ? "testing" : "building"} ${t.id}
-`);
+      else write(printable(`${t.kind === "test" ? "testing" : "building"} ${t.id}
+`));
     },
     finished(t) {
       running2.delete(t.id);
       left -= expected(t);
       done++;
       if (live) clear();
-      if (t.state !== "cached" || verbose) write(renderEvent(t, done, total));
+      if (t.state !== "cached" || verbose) write(printable(renderEvent(t, done, total)));
       if (live) draw();
     },
     note(text4) {
       if (live) {
         note = text4;
         draw();
-      } else write(`${text4}
-`);
+      } else write(printable(`${text4}
+`));
     },
     close() {
       clearInterval(timer);
@@ -26929,16 +27369,16 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path42 = require("node:path");
+var import_node_path45 = require("node:path");
 
 // ts-src/engine/reproducible.ts
-var import_node_fs37 = require("node:fs");
-var import_node_path41 = require("node:path");
+var import_node_fs39 = require("node:fs");
+var import_node_path44 = require("node:path");
 init_files();
 
 // ts-src/inspect/differences.ts
-var import_node_fs36 = require("node:fs");
-var import_node_path40 = require("node:path");
+var import_node_fs38 = require("node:fs");
+var import_node_path43 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at2) {
@@ -26981,15 +27421,15 @@ function differencesOf(before2, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path40.join)(before2, path2), (0, import_node_path40.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path43.join)(before2, path2), (0, import_node_path43.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder) => {
-    for (const name5 of (0, import_node_fs36.readdirSync)((0, import_node_path40.join)(root, folder)).sort()) {
+    for (const name5 of (0, import_node_fs38.readdirSync)((0, import_node_path43.join)(root, folder)).sort()) {
       const path2 = folder ? `${folder}/${name5}` : name5;
-      const stats = (0, import_node_fs36.lstatSync)((0, import_node_path40.join)(root, path2));
+      const stats = (0, import_node_fs38.lstatSync)((0, import_node_path43.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -27001,7 +27441,7 @@ function entryDifferences(before2, after, a, b) {
   const kind = (s) => kinds2.find(([is]) => is(s))?.[1] ?? "a special file";
   if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
   if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs36.readlinkSync)(before2), (0, import_node_fs36.readlinkSync)(after)];
+    const [from, to] = [(0, import_node_fs38.readlinkSync)(before2), (0, import_node_fs38.readlinkSync)(after)];
     return from === to ? [] : [`leads to ${from}, then to ${to}`];
   }
   const found2 = [];
@@ -27014,7 +27454,7 @@ function entryDifferences(before2, after, a, b) {
     if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
     return found2;
   }
-  const content = contentDifference((0, import_node_fs36.readFileSync)(before2), (0, import_node_fs36.readFileSync)(after));
+  const content = contentDifference((0, import_node_fs38.readFileSync)(before2), (0, import_node_fs38.readFileSync)(after));
   return content === void 0 ? found2 : [...found2, content];
 }
 function contentDifference(a, b) {
@@ -27062,6 +27502,7 @@ function memberAt(data, at2) {
 // ts-src/engine/reproducible.ts
 init_diagnostics();
 init_digest();
+init_names();
 async function checkReproducible(session2, options5) {
   const all = session2.graphs.flatMap(
     (graph2) => graph2.scope.packages.flatMap(
@@ -27088,7 +27529,7 @@ async function checkOne(session2, options5, graph2, number5) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path41.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path44.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number5);
     if (typeof resolved === "string") return failed2(resolved);
@@ -27111,7 +27552,7 @@ async function checkOne(session2, options5, graph2, number5) {
 async function compareFiles(session2, options5, record2, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path41.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path44.basename)(f), f]));
   for (const [i, deb] of record2.debs.entries()) {
     const after = second.get(deb.name);
     second.delete(deb.name);
@@ -27119,7 +27560,7 @@ async function compareFiles(session2, options5, record2, files, work2) {
     else if (await sha256File(after) !== deb.sha256) {
       const before2 = await session2.store.path(deb);
       if (before2 === void 0) return failed2(`the store lost ${deb.name}`);
-      const inside = await insideOf2(before2, after, deb, (0, import_node_path41.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before2, after, deb, (0, import_node_path44.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed2(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before2, after, record2.package, options5);
@@ -27133,14 +27574,14 @@ async function compareFiles(session2, options5, record2, files, work2) {
   });
 }
 async function insideOf2(before2, after, deb, folder) {
-  const [a, b] = [(0, import_node_path41.join)(folder, "before"), (0, import_node_path41.join)(folder, "after")];
-  (0, import_node_fs37.mkdirSync)(folder, { recursive: true });
+  const [a, b] = [(0, import_node_path44.join)(folder, "before"), (0, import_node_path44.join)(folder, "after")];
+  (0, import_node_fs39.mkdirSync)(folder, { recursive: true });
   for (const [file2, to] of [
     [before2, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file2, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path41.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path44.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -27157,9 +27598,9 @@ async function diffoscope(before2, after, name5, options5) {
     { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked.code === 127 || !asked.stdout) return void 0;
-  const report2 = (0, import_node_path41.join)("reproducible", `${name5}.diffoscope.txt`);
-  (0, import_node_fs37.mkdirSync)((0, import_node_path41.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs37.writeFileSync)((0, import_node_path41.join)(options5.output, report2), asked.stdout);
+  const report2 = (0, import_node_path44.join)("reproducible", `${name5}.diffoscope.txt`);
+  (0, import_node_fs39.mkdirSync)((0, import_node_path44.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs39.writeFileSync)((0, import_node_path44.join)(options5.output, report2), asked.stdout);
   return report2;
 }
 
@@ -27214,13 +27655,14 @@ async function checkBuilds(session2, options5) {
     started: (name5) => writeMessage(`building ${name5} once more
 `)
   });
-  writeWhole((0, import_node_path42.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path45.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
 }
 
 // ts-src/engine/runs.ts
+init_names();
 var runName = (stamp, id) => `runs/${stamp}-${id}.json`;
 async function recordRun({ store: store2, graphs: runs, input, hints }) {
   const tasks = {};
@@ -27260,20 +27702,21 @@ function merged(now, known2) {
 }
 
 // ts-src/engine/session.ts
-var import_node_path60 = require("node:path");
+var import_node_path63 = require("node:path");
 init_diagnostics();
+init_names();
 init_files();
 
 // ts-src/sandbox/base-system.ts
-var import_node_fs39 = require("node:fs");
-var import_node_path44 = require("node:path");
+var import_node_fs41 = require("node:fs");
+var import_node_path47 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
 
 // ts-src/sandbox/base-archive.ts
-var import_node_fs38 = require("node:fs");
-var import_node_path43 = require("node:path");
+var import_node_fs40 = require("node:fs");
+var import_node_path46 = require("node:path");
 var earliest = "315619200";
 var subordinate = "nobody:1879048192:65536";
 var confinedFolder = "/dev/shm";
@@ -27292,8 +27735,8 @@ cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
   const { platform: platform2, architecture: architecture2, work: work2, log } = base;
-  const temporary = (0, import_node_path43.join)(work2, "mmdebstrap");
-  (0, import_node_fs38.mkdirSync)(temporary);
+  const temporary = (0, import_node_path46.join)(work2, "mmdebstrap");
+  (0, import_node_fs40.mkdirSync)(temporary);
   const env = (folder) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LC_ALL: "C.UTF-8",
@@ -27311,8 +27754,8 @@ async function makeBaseArchive(base) {
       platform2,
       architecture2,
       base.sources,
-      (0, import_node_path43.join)(work2, "base.tar"),
-      (0, import_node_path43.join)(work2, "lists"),
+      (0, import_node_path46.join)(work2, "base.tar"),
+      (0, import_node_path46.join)(work2, "lists"),
       {
         plain: plain2
       }
@@ -27326,9 +27769,9 @@ async function makeBaseArchive(base) {
       ...input(command2.input)
     });
   }
-  (0, import_node_fs38.chmodSync)(temporary, 1023);
-  (0, import_node_fs38.mkdirSync)((0, import_node_path43.join)(temporary, "lists"));
-  (0, import_node_fs38.chmodSync)((0, import_node_path43.join)(temporary, "lists"), 511);
+  (0, import_node_fs40.chmodSync)(temporary, 1023);
+  (0, import_node_fs40.mkdirSync)((0, import_node_path46.join)(temporary, "lists"));
+  (0, import_node_fs40.chmodSync)((0, import_node_path46.join)(temporary, "lists"), 511);
   const copies = /* @__PURE__ */ new Map();
   const lines = (all) => all.map((l) => withCopiedKeys(l, temporary, copies));
   const command = mmdebstrapCommand(
@@ -27357,10 +27800,10 @@ async function makeBaseArchive(base) {
     { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs38.renameSync)((0, import_node_path43.join)(temporary, "base.tar"), (0, import_node_path43.join)(work2, "base.tar"));
-    await run("rm", ["-rf", (0, import_node_path43.join)(work2, "lists")]);
-    (0, import_node_fs38.renameSync)((0, import_node_path43.join)(temporary, "lists"), (0, import_node_path43.join)(work2, "lists"));
-    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path43.join)(work2, "base.tar"), (0, import_node_path43.join)(work2, "lists")]);
+    (0, import_node_fs40.renameSync)((0, import_node_path46.join)(temporary, "base.tar"), (0, import_node_path46.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path46.join)(work2, "lists")]);
+    (0, import_node_fs40.renameSync)((0, import_node_path46.join)(temporary, "lists"), (0, import_node_path46.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path46.join)(work2, "base.tar"), (0, import_node_path46.join)(work2, "lists")]);
     await run("rm", ["-rf", "--one-file-system", temporary]);
   }
   return made2;
@@ -27369,18 +27812,18 @@ function withCopiedKeys(line, folder, copies) {
   return line.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
     let copy = copies.get(key);
     if (copy === void 0) {
-      copy = `key-${copies.size}${(0, import_node_path43.extname)(key)}`;
+      copy = `key-${copies.size}${(0, import_node_path46.extname)(key)}`;
       copies.set(key, copy);
-      (0, import_node_fs38.copyFileSync)(key, (0, import_node_path43.join)(folder, copy));
-      (0, import_node_fs38.chmodSync)((0, import_node_path43.join)(folder, copy), 420);
+      (0, import_node_fs40.copyFileSync)(key, (0, import_node_path46.join)(folder, copy));
+      (0, import_node_fs40.chmodSync)((0, import_node_path46.join)(folder, copy), 420);
     }
     return `signed-by=${confinedFolder}/${copy}`;
   });
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder) {
-  for (let at2 = folder; ; at2 = (0, import_node_path43.dirname)(at2)) {
-    if (((0, import_node_fs38.statSync)(at2).mode & 1) === 0) return false;
+  for (let at2 = folder; ; at2 = (0, import_node_path46.dirname)(at2)) {
+    if (((0, import_node_fs40.statSync)(at2).mode & 1) === 0) return false;
     if (at2 === "/") return true;
   }
 }
@@ -27388,7 +27831,7 @@ function watchRoom(folder) {
   let full = false;
   const look2 = () => {
     try {
-      const { bavail, bsize } = (0, import_node_fs38.statfsSync)(folder);
+      const { bavail, bsize } = (0, import_node_fs40.statfsSync)(folder);
       if (bavail * bsize < 2 << 20) full = true;
     } catch {
     }
@@ -27410,15 +27853,15 @@ function wantedBase(distroRoot, platform2, architecture2) {
   return { sources, wanted };
 }
 async function ensureBase(driver, state, distroRoot, name5, platform2, architecture2, now, log, progress, pinned) {
-  (0, import_node_fs39.mkdirSync)((0, import_node_path44.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path44.join)(
-    (0, import_node_fs39.realpathSync)((0, import_node_path44.join)(state, "bases")),
+  (0, import_node_fs41.mkdirSync)((0, import_node_path47.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path47.join)(
+    (0, import_node_fs41.realpathSync)((0, import_node_path47.join)(state, "bases")),
     `${name5}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
   const { sources, wanted } = wantedBase(distroRoot, platform2, architecture2);
   const current = () => {
-    const base = readJson((0, import_node_path44.join)(folder, "current.json"));
-    if (!base || base.wanted !== wanted || !exists((0, import_node_path44.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+    const base = readJson((0, import_node_path47.join)(folder, "current.json"));
+    if (!base || base.wanted !== wanted || !exists((0, import_node_path47.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
       return void 0;
     if (pinned) return base.digest === pinned ? base : void 0;
     return now / 1e3 - base.made < platform2.renew_days * 86400 ? base : void 0;
@@ -27426,18 +27869,18 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
   const there = current();
   if (there && await driver.ready(there.root)) return good(there);
   return withMutex(
-    (0, import_node_path44.join)(folder, "lock"),
+    (0, import_node_path47.join)(folder, "lock"),
     async () => {
       const other = current();
       if (other && await driver.ready(other.root)) return good(other);
-      for (const entry of (0, import_node_fs39.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path44.join)(folder, entry));
-      const work2 = (0, import_node_path44.join)(folder, `new-${process.pid}`);
-      const lists = (0, import_node_path44.join)(work2, "lists");
-      (0, import_node_fs39.mkdirSync)(lists, { recursive: true });
-      const tar = (0, import_node_path44.join)(work2, "base.tar");
+      for (const entry of (0, import_node_fs41.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path47.join)(folder, entry));
+      const work2 = (0, import_node_path47.join)(folder, `new-${process.pid}`);
+      const lists = (0, import_node_path47.join)(work2, "lists");
+      (0, import_node_fs41.mkdirSync)(lists, { recursive: true });
+      const tar = (0, import_node_path47.join)(work2, "base.tar");
       const proxy = platform2.proxy ?? await hostProxy();
       const sibling = driver.name === "docker" ? readJson(
-        (0, import_node_path44.join)((0, import_node_fs39.realpathSync)((0, import_node_path44.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
+        (0, import_node_path47.join)((0, import_node_fs41.realpathSync)((0, import_node_path47.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
       ) : void 0;
       const shared = sibling && sibling.wanted === wanted && platform2.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
       if (!shared)
@@ -27460,7 +27903,7 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
         );
       }
       const digest3 = await sha256File(tar);
-      const root = (0, import_node_path44.join)(work2, "root");
+      const root = (0, import_node_path47.join)(work2, "root");
       const unpacked2 = await driver.unpack(tar, root);
       if (unpacked2.code !== 0) {
         await driver.remove(work2);
@@ -27468,34 +27911,34 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
           error("base-failed", `can't unpack the base of '${name5}': ${unpacked2.stderr.trim().split("\n").pop()}`)
         );
       }
-      if (shared && (0, import_node_path44.basename)(shared.lists) === "lists") {
+      if (shared && (0, import_node_path47.basename)(shared.lists) === "lists") {
         await run("rm", ["-rf", lists]);
         await run("cp", ["-a", shared.lists, lists]);
       }
       const listFiles = findLists(lists);
       const archive = sha256(
-        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path44.basename)(f), await sha256File(f)])))
+        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path47.basename)(f), await sha256File(f)])))
       );
-      const final = (0, import_node_path44.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
+      const final = (0, import_node_path47.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs39.renameSync)(work2, final);
+      (0, import_node_fs41.renameSync)(work2, final);
       const base = {
         digest: digest3,
         archive,
         wanted,
         folder: final,
-        root: (0, import_node_path44.join)(final, "root"),
-        lists: (0, import_node_path44.join)(final, "lists", "lists"),
-        tar: (0, import_node_path44.join)(final, "base.tar"),
+        root: (0, import_node_path47.join)(final, "root"),
+        lists: (0, import_node_path47.join)(final, "lists", "lists"),
+        tar: (0, import_node_path47.join)(final, "base.tar"),
         packages: [],
         made: shared?.made ?? Math.floor(now / 1e3),
         sources: sources.from
       };
-      if (!exists(base.lists)) base.lists = (0, import_node_path44.join)(final, "lists");
+      if (!exists(base.lists)) base.lists = (0, import_node_path47.join)(final, "lists");
       const prepared = await prepareBase(driver, state, base);
       if (!prepared.ok) return prepared;
       base.packages = prepared.value;
-      writeWhole((0, import_node_path44.join)(folder, "current.json"), JSON.stringify(base));
+      writeWhole((0, import_node_path47.join)(folder, "current.json"), JSON.stringify(base));
       return good(base);
     },
     () => progress(`waiting for another slipway that makes the base of ${name5}`)
@@ -27533,11 +27976,11 @@ var firstError = (log) => {
   return line ? `: ${line.slice(3)}` : "";
 };
 var cacheOf = (base) => {
-  const folder = (0, import_node_path44.join)(base.folder, "cache");
-  (0, import_node_fs39.mkdirSync)(folder, { recursive: true });
+  const folder = (0, import_node_path47.join)(base.folder, "cache");
+  (0, import_node_fs41.mkdirSync)(folder, { recursive: true });
   return folder;
 };
-var findLists = (folder) => (0, import_node_fs39.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path44.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs39.statSync)(f).isFile());
+var findLists = (folder) => (0, import_node_fs41.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path47.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs41.statSync)(f).isFile());
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
   const asked = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
@@ -27552,17 +27995,17 @@ var aptEnvironment = (proxy) => ({
 });
 
 // ts-src/sandbox/stored-base.ts
-var import_node_fs40 = require("node:fs");
-var import_node_path45 = require("node:path");
+var import_node_fs42 = require("node:fs");
+var import_node_path48 = require("node:path");
 init_diagnostics();
 init_files();
 var nameOf = (digest3, archive) => `bases/${digest3}-${archive.slice(0, 16)}.json`;
 async function keepBase(store2, base, work2) {
   const name5 = nameOf(base.digest, base.archive);
   if (await store2.readJson(name5)) return;
-  (0, import_node_fs40.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path45.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path45.join)(work2, "lists.tar.gz");
+  (0, import_node_fs42.mkdirSync)(work2, { recursive: true });
+  const tar = (0, import_node_path48.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path48.join)(work2, "lists.tar.gz");
   for (const [command, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -27583,13 +28026,13 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform2, wanted) {
   const stored = await store2.readJson(nameOf(wanted.digest, wanted.archive));
   if (!stored) return lost2("base", platform2, wanted.digest);
-  const folder = (0, import_node_path45.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+  const folder = (0, import_node_path48.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
   return good({
     ...wanted,
     folder,
-    root: (0, import_node_path45.join)(folder, "root"),
-    lists: (0, import_node_path45.join)(folder, "lists"),
-    tar: (0, import_node_path45.join)(folder, "base.tar"),
+    root: (0, import_node_path48.join)(folder, "root"),
+    lists: (0, import_node_path48.join)(folder, "lists"),
+    tar: (0, import_node_path48.join)(folder, "base.tar"),
     packages: stored.packages,
     made: stored.made,
     sources: "store"
@@ -27601,16 +28044,16 @@ var lost2 = (what, platform2, digest3) => bad(
   })
 );
 async function storedBase(driver, store2, state, platform2, architecture2, wanted, progress) {
-  (0, import_node_fs40.mkdirSync)((0, import_node_path45.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path45.join)(
-    (0, import_node_fs40.realpathSync)((0, import_node_path45.join)(state, "bases")),
+  (0, import_node_fs42.mkdirSync)((0, import_node_path48.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path48.join)(
+    (0, import_node_fs42.realpathSync)((0, import_node_path48.join)(state, "bases")),
     `${platform2}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
-  const kept2 = (0, import_node_path45.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
+  const kept2 = (0, import_node_path48.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
   const there = async () => {
-    for (const file2 of [(0, import_node_path45.join)(folder, "current.json"), kept2]) {
+    for (const file2 of [(0, import_node_path48.join)(folder, "current.json"), kept2]) {
       const base = readJson(file2);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path45.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path48.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
         return base;
     }
     return void 0;
@@ -27618,7 +28061,7 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path45.join)(folder, "lock"),
+    (0, import_node_path48.join)(folder, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -27627,39 +28070,39 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
       progress(`fetching the base system of ${platform2} (${architecture2}) from the store`);
       const [tar, lists] = [await store2.path(stored.tar), await store2.path(stored.lists)];
       if (!tar || !lists) return lost2("whole base", platform2, wanted.digest);
-      const work2 = (0, import_node_path45.join)(folder, `new-${process.pid}`);
+      const work2 = (0, import_node_path48.join)(folder, `new-${process.pid}`);
       await driver.remove(work2);
-      (0, import_node_fs40.mkdirSync)((0, import_node_path45.join)(work2, "lists"), { recursive: true });
+      (0, import_node_fs42.mkdirSync)((0, import_node_path48.join)(work2, "lists"), { recursive: true });
       const unzipped3 = await run("sh", [
         "-c",
         'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
         "sh",
         tar,
-        (0, import_node_path45.join)(work2, "base.tar"),
+        (0, import_node_path48.join)(work2, "base.tar"),
         lists,
-        (0, import_node_path45.join)(work2, "lists")
+        (0, import_node_path48.join)(work2, "lists")
       ]);
       if (unzipped3.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unzipped3.stderr.trim().split("\n").pop()}`)
         );
-      if (await sha256File((0, import_node_path45.join)(work2, "base.tar")) !== wanted.digest)
+      if (await sha256File((0, import_node_path48.join)(work2, "base.tar")) !== wanted.digest)
         return lost2("sound base", platform2, wanted.digest);
-      const root = (0, import_node_path45.join)(work2, "root");
-      const unpacked2 = await driver.unpack((0, import_node_path45.join)(work2, "base.tar"), root);
+      const root = (0, import_node_path48.join)(work2, "root");
+      const unpacked2 = await driver.unpack((0, import_node_path48.join)(work2, "base.tar"), root);
       if (unpacked2.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unpacked2.stderr.trim().split("\n").pop()}`)
         );
-      const final = (0, import_node_path45.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+      const final = (0, import_node_path48.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs40.renameSync)(work2, final);
+      (0, import_node_fs42.renameSync)(work2, final);
       const base = {
         ...wanted,
         folder: final,
-        root: (0, import_node_path45.join)(final, "root"),
-        lists: (0, import_node_path45.join)(final, "lists"),
-        tar: (0, import_node_path45.join)(final, "base.tar"),
+        root: (0, import_node_path48.join)(final, "root"),
+        lists: (0, import_node_path48.join)(final, "lists"),
+        tar: (0, import_node_path48.join)(final, "base.tar"),
         packages: stored.packages,
         made: stored.made,
         sources: "store"
@@ -27713,10 +28156,11 @@ async function sharedBase(request) {
 }
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_fs41 = require("node:fs");
-var import_node_path46 = require("node:path");
+var import_node_fs43 = require("node:fs");
+var import_node_path49 = require("node:path");
 init_diagnostics();
 init_digest();
+init_names();
 init_files();
 var noPackages = { digest: sha256(""), packages: () => Promise.resolve([]) };
 var aptOptions = [
@@ -27744,7 +28188,7 @@ var AptResolver = class {
     this.base = base;
     this.proxy = proxy;
     this.log = log;
-    this.memory = (0, import_node_path46.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path49.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -27773,6 +28217,8 @@ var AptResolver = class {
   /** What apt would install for these names, sorted; the text of its complaint where it can't. */
   async resolve(names2) {
     if (!names2.length) return noPackages;
+    const wrong = names2.find((name5) => !isDebianName(name5));
+    if (wrong !== void 0) return `${JSON.stringify(wrong)} is no name of a Debian package`;
     const text4 = names2.join(" ");
     if (!this.resolved.has(text4)) await this.asked(text4);
     return this.refused.get(text4) ?? this.handle(text4, this.resolved.get(text4));
@@ -27791,9 +28237,9 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest3, handle = { digest: digest3, packages: () => this.packagesOf(names2, digest3) });
     return handle;
   }
-  setFile = (digest3) => (0, import_node_path46.join)(this.base.folder, "sets", `${digest3}.json`);
+  setFile = (digest3) => (0, import_node_path49.join)(this.base.folder, "sets", `${digest3}.json`);
   async packagesOf(names2, digest3) {
-    const sound = (set) => Array.isArray(set) && sha256(set.join(" ")) === digest3;
+    const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest3;
     const here = readJson(this.setFile(digest3));
     if (sound(here)) return here;
     const there = await this.elsewhere(digest3);
@@ -27828,7 +28274,7 @@ var AptResolver = class {
         const sets = [...new Set(batch.map((b) => b.names))].filter((s) => !this.resolved.has(s));
         if (sets.length) {
           const work2 = newScratch(this.state);
-          writeWhole((0, import_node_path46.join)(work2, "sets"), `${sets.join("\n")}
+          writeWhole((0, import_node_path49.join)(work2, "sets"), `${sets.join("\n")}
 `);
           const out = await this.driver.enter({
             root: { layers: [this.base.root] },
@@ -27836,11 +28282,11 @@ var AptResolver = class {
             user: "root",
             work: work2,
             env: aptEnvironment(void 0),
-            binds: [...this.lists(), { from: (0, import_node_path46.join)(work2, "sets"), to: "/sets", readOnly: true }],
+            binds: [...this.lists(), { from: (0, import_node_path49.join)(work2, "sets"), to: "/sets", readOnly: true }],
             command: [
               "sh",
               "-c",
-              `${copyCaches}while read -r set; do echo "= $set"; { apt-get ${aptOptions.join(" ")} --simulate install $set 2>&1 </dev/null; echo "ended $?"; } | grep -E '^(Inst|E:| |ended)' || :; done < /sets`
+              `${copyCaches}while read -r set; do echo "= $set"; { apt-get ${aptOptions.join(" ")} --simulate install -- $set 2>&1 </dev/null; echo "ended $?"; } | grep -E '^(Inst|E:| |ended)' || :; done < /sets`
             ]
           });
           let current = "";
@@ -27891,24 +28337,24 @@ var AptResolver = class {
     }
     return making;
   }
-  all = () => (0, import_node_path46.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path46.join)(this.all(), id);
+  all = () => (0, import_node_path49.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path49.join)(this.all(), id);
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; at2 = this.layers.get(at2).parent) {
       if (!this.layers.has(at2)) {
-        const layer = readJson((0, import_node_path46.join)(this.folder(at2), "layer.json"));
+        const layer = readJson((0, import_node_path49.join)(this.folder(at2), "layer.json"));
         if (!layer) return void 0;
         this.layers.set(at2, layer);
       }
-      chain.push((0, import_node_path46.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path49.join)(this.folder(at2), "root"));
     }
     return [...chain, this.base.root];
   }
   async make(id, set) {
     const there = this.chain(id);
     if (there && await this.sound(there)) return good(there);
-    return withMutex((0, import_node_path46.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path49.join)(this.all(), `${id}.lock`), async () => {
       const other = this.chain(id);
       if (other && await this.sound(other)) return good(other);
       let parent = this.nearestBelow(set);
@@ -27917,7 +28363,7 @@ var AptResolver = class {
       const fetched = await this.fetch(missing);
       if (!fetched.ok) return fetched;
       const work2 = newScratch(this.state);
-      const keep = (0, import_node_path46.join)(work2, "kept");
+      const keep = (0, import_node_path49.join)(work2, "kept");
       const lower = parent ? this.chain(parent.id) : [this.base.root];
       const made2 = await this.driver.enter({
         root: { layers: lower, keep },
@@ -27939,6 +28385,7 @@ var AptResolver = class {
           "--no-download",
           "--allow-downgrades",
           "install",
+          "--",
           ...missing
         ]
       });
@@ -27951,14 +28398,14 @@ var AptResolver = class {
           )
         );
       const layer = parent ? { set, parent: parent.id } : { set };
-      (0, import_node_fs41.mkdirSync)(this.all(), { recursive: true });
-      const staged = (0, import_node_path46.join)(work2, "layer");
-      (0, import_node_fs41.mkdirSync)(staged);
-      (0, import_node_fs41.rmSync)((0, import_node_path46.join)(keep, "aptcache"), { recursive: true, force: true });
-      (0, import_node_fs41.renameSync)(keep, (0, import_node_path46.join)(staged, "root"));
-      writeWhole((0, import_node_path46.join)(staged, "layer.json"), JSON.stringify(layer));
+      (0, import_node_fs43.mkdirSync)(this.all(), { recursive: true });
+      const staged = (0, import_node_path49.join)(work2, "layer");
+      (0, import_node_fs43.mkdirSync)(staged);
+      (0, import_node_fs43.rmSync)((0, import_node_path49.join)(keep, "aptcache"), { recursive: true, force: true });
+      (0, import_node_fs43.renameSync)(keep, (0, import_node_path49.join)(staged, "root"));
+      writeWhole((0, import_node_path49.join)(staged, "layer.json"), JSON.stringify(layer));
       if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
-      (0, import_node_fs41.renameSync)(staged, this.folder(id));
+      (0, import_node_fs43.renameSync)(staged, this.folder(id));
       this.layers.set(id, layer);
       return good(this.chain(id));
     });
@@ -27974,7 +28421,7 @@ var AptResolver = class {
     let best;
     let names2 = [];
     try {
-      names2 = (0, import_node_fs41.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names2 = (0, import_node_fs43.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
     for (const id of names2) {
@@ -27987,8 +28434,8 @@ var AptResolver = class {
     return best;
   }
   archives() {
-    const folder = (0, import_node_path46.join)(this.state, "archives");
-    (0, import_node_fs41.mkdirSync)((0, import_node_path46.join)(folder, "partial"), { recursive: true });
+    const folder = (0, import_node_path49.join)(this.state, "archives");
+    (0, import_node_fs43.mkdirSync)((0, import_node_path49.join)(folder, "partial"), { recursive: true });
     return folder;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
@@ -27997,8 +28444,8 @@ var AptResolver = class {
       const [name5, version2] = p.split("=");
       return `${name5}_${version2.replaceAll(":", "%3a")}_`;
     };
-    return withMutex((0, import_node_path46.join)(this.state, "archives.lock"), async () => {
-      const held = (0, import_node_fs41.readdirSync)(this.archives());
+    return withMutex((0, import_node_path49.join)(this.state, "archives.lock"), async () => {
+      const held = (0, import_node_fs43.readdirSync)(this.archives());
       const missing = packages.filter((p) => !held.some((h) => h.startsWith(file2(p))));
       if (!missing.length) return good(true);
       const work2 = newScratch(this.state);
@@ -28017,6 +28464,7 @@ var AptResolver = class {
           "apt-get",
           ...aptOptions,
           "download",
+          "--",
           ...missing
         ]
       });
@@ -28032,17 +28480,17 @@ var AptResolver = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers) {
-    return layers.map((l) => (0, import_node_path46.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers.map((l) => (0, import_node_path49.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
 // ts-src/engine/build/package-builder.ts
-var import_node_fs52 = require("node:fs");
-var import_node_path58 = require("node:path");
+var import_node_fs54 = require("node:fs");
+var import_node_path61 = require("node:path");
 
 // ts-src/sandbox/package-layers.ts
-var import_node_fs42 = require("node:fs");
-var import_node_path47 = require("node:path");
+var import_node_fs44 = require("node:fs");
+var import_node_path50 = require("node:path");
 init_files();
 var Packages = class {
   constructor(state, store2) {
@@ -28050,7 +28498,7 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest3) => (0, import_node_path47.join)(this.state, "unpacked", digest3);
+  folder = (digest3) => (0, import_node_path50.join)(this.state, "unpacked", digest3);
   /** Beside the package's files, where none of them can be. */
   contents = (digest3) => `${this.folder(digest3)}.json`;
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
@@ -28068,18 +28516,18 @@ var Packages = class {
   }
   async unpackFile(file2, digest3, policy) {
     const target = this.folder(digest3);
-    (0, import_node_fs42.mkdirSync)((0, import_node_path47.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
+    (0, import_node_fs44.mkdirSync)((0, import_node_path50.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
     const staged = temporaryBeside(target);
     try {
       const { control, members: members2, files, folders } = await unpackPackage(file2, staged, policy);
       const name5 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
-      const info = (0, import_node_path47.join)(staged, "var/lib/dpkg/info");
-      (0, import_node_fs42.mkdirSync)(info, { recursive: true });
+      const info = (0, import_node_path50.join)(staged, "var/lib/dpkg/info");
+      (0, import_node_fs44.mkdirSync)(info, { recursive: true });
       const paths2 = [...folders.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs42.writeFileSync)((0, import_node_path47.join)(info, `${name5}.list`), `/.
+      (0, import_node_fs44.writeFileSync)((0, import_node_path50.join)(info, `${name5}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text4] of members2) (0, import_node_fs42.writeFileSync)((0, import_node_path47.join)(info, `${name5}.${member}`), text4, { flag: "wx" });
+      for (const [member, text4] of members2) (0, import_node_fs44.writeFileSync)((0, import_node_path50.join)(info, `${name5}.${member}`), text4, { flag: "wx" });
       const unpacked2 = {
         package: name5,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -28089,19 +28537,19 @@ ${paths2.join("\n")}
       writeWhole(this.contents(digest3), JSON.stringify(unpacked2), { sync: false });
       return unpacked2;
     } finally {
-      (0, import_node_fs42.rmSync)(staged, { recursive: true, force: true });
+      (0, import_node_fs44.rmSync)(staged, { recursive: true, force: true });
     }
   }
   /** Another slipway may have been first; a half one, which only a crash of the machine leaves, is replaced. */
   place(staged, target) {
     try {
-      (0, import_node_fs42.renameSync)(staged, target);
+      (0, import_node_fs44.renameSync)(staged, target);
     } catch (e) {
       const { code } = e;
       if (code !== "ENOTEMPTY" && code !== "EEXIST") throw e;
       if (readJson(`${target}.json`)) return;
-      (0, import_node_fs42.rmSync)(target, { recursive: true, force: true });
-      (0, import_node_fs42.renameSync)(staged, target);
+      (0, import_node_fs44.rmSync)(target, { recursive: true, force: true });
+      (0, import_node_fs44.renameSync)(staged, target);
     }
   }
   /** A folder with all of them, by hard links, and dpkg's status extended by them. */
@@ -28114,7 +28562,7 @@ ${paths2.join("\n")}
       else lost3.push(one.deb.sha256);
     }
     if (lost3.length) return { lost: lost3 };
-    (0, import_node_fs42.mkdirSync)(target, { recursive: true });
+    (0, import_node_fs44.mkdirSync)(target, { recursive: true });
     if (packages.length) {
       const folders = packages.map(({ deb }) => `${this.folder(deb.sha256)}/.`);
       const linked = await run("cp", ["-al", "--target-directory", target, ...folders]);
@@ -28126,10 +28574,10 @@ ${paths2.join("\n")}
         });
       }
     }
-    (0, import_node_fs42.mkdirSync)((0, import_node_path47.join)(target, "var/lib/dpkg"), { recursive: true });
-    (0, import_node_fs42.writeFileSync)(
-      (0, import_node_path47.join)(target, "var/lib/dpkg/status"),
-      `${(0, import_node_fs42.readFileSync)(status, "utf8").trimEnd()}
+    (0, import_node_fs44.mkdirSync)((0, import_node_path50.join)(target, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs44.writeFileSync)(
+      (0, import_node_path50.join)(target, "var/lib/dpkg/status"),
+      `${(0, import_node_fs44.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
 `).join("\n")}`
@@ -28147,7 +28595,7 @@ function clashOf(packages) {
     }
   for (const { package: name5, files } of packages)
     for (const file2 of files)
-      for (let folder = (0, import_node_path47.dirname)(file2); folder !== "/"; folder = (0, import_node_path47.dirname)(folder)) {
+      for (let folder = (0, import_node_path50.dirname)(file2); folder !== "/"; folder = (0, import_node_path50.dirname)(folder)) {
         const owner = owners.get(folder);
         if (owner !== void 0)
           return `'${owner}' ships ${folder} as a file or link, '${name5}' ships files in ${folder}/`;
@@ -28156,8 +28604,8 @@ function clashOf(packages) {
 }
 
 // ts-src/engine/build/environment.ts
-var import_node_fs46 = require("node:fs");
-var import_node_path51 = require("node:path");
+var import_node_fs48 = require("node:fs");
+var import_node_path54 = require("node:path");
 
 // ts-src/engine/build/packages.ts
 var prefixOf = (graph2) => graph2.scope.prefix.replace(/^\//, "");
@@ -28176,15 +28624,15 @@ var plannedPolicy = (graph2, planned) => ({
 });
 
 // ts-src/engine/build/other-conditions.ts
-var import_node_fs43 = require("node:fs");
-var import_node_path48 = require("node:path");
+var import_node_fs45 = require("node:fs");
+var import_node_path51 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build2) => (0, import_node_fs43.writeFileSync)((0, import_node_path48.join)(build2, ".vary.c"), vary_default);
+var writeVariation = (build2) => (0, import_node_fs45.writeFileSync)((0, import_node_path51.join)(build2, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -28194,19 +28642,19 @@ var otherConditions = [
 ].join("; ");
 
 // ts-src/engine/build/source.ts
-var import_node_fs45 = require("node:fs");
-var import_node_path50 = require("node:path");
+var import_node_fs47 = require("node:fs");
+var import_node_path53 = require("node:path");
 init_digest();
 
 // ts-src/store/sources.ts
-var import_node_fs44 = require("node:fs");
-var import_node_path49 = require("node:path");
+var import_node_fs46 = require("node:fs");
+var import_node_path52 = require("node:path");
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => await store2.readJson(nameOf2(tree)) !== void 0;
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path49.basename)(name5, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path52.basename)(name5, ".json")));
 async function keepSource(store2, tree, folder, work2) {
-  const archive = (0, import_node_path49.join)(work2, `${tree}.tar.gz`);
-  (0, import_node_fs44.mkdirSync)(work2, { recursive: true });
+  const archive = (0, import_node_path52.join)(work2, `${tree}.tar.gz`);
+  (0, import_node_fs46.mkdirSync)(work2, { recursive: true });
   const packed2 = await run("tar", [
     "-c",
     "-z",
@@ -28226,16 +28674,16 @@ async function keepSource(store2, tree, folder, work2) {
       code: /No space/.test(packed2.stderr) ? "ENOSPC" : "ETAR"
     });
   await store2.writeJson(nameOf2(tree), await store2.put(archive));
-  (0, import_node_fs44.rmSync)(archive, { force: true });
+  (0, import_node_fs46.rmSync)(archive, { force: true });
 }
 async function restoreSource(store2, tree, folder) {
   const stored = await store2.readJson(nameOf2(tree));
   const archive = stored && await store2.path(stored);
   if (archive === void 0) return false;
-  (0, import_node_fs44.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs46.mkdirSync)(folder, { recursive: true });
   const out = await run("tar", ["-x", "-z", "--touch", "--no-same-owner", "-f", archive, "-C", folder]);
   if (out.code === 0) return true;
-  (0, import_node_fs44.rmSync)(folder, { recursive: true, force: true });
+  (0, import_node_fs46.rmSync)(folder, { recursive: true, force: true });
   return false;
 }
 
@@ -28249,7 +28697,7 @@ async function bringSource(state, store2, p, target) {
 }
 async function applyPatches(distroRoot, patches, source, ceiling) {
   for (const patch of patches) {
-    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path50.join)(distroRoot, patch)], {
+    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path53.join)(distroRoot, patch)], {
       cwd: source,
       env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling }
     });
@@ -28258,9 +28706,9 @@ async function applyPatches(distroRoot, patches, source, ceiling) {
   return void 0;
 }
 async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path50.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path50.join)(state, "git", "archives.git"), (0, import_node_path50.join)(state, "git", "folders.git")]) {
-    if ((0, import_node_fs45.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+  const own3 = (0, import_node_path53.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path53.join)(state, "git", "archives.git"), (0, import_node_path53.join)(state, "git", "folders.git")]) {
+    if ((0, import_node_fs47.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
   const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
@@ -28270,14 +28718,14 @@ async function gitDirOf(state, p) {
 // ts-src/engine/build/environment.ts
 async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs46.mkdirSync)((0, import_node_path51.dirname)(log), { recursive: true });
-  (0, import_node_fs46.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
+  (0, import_node_fs48.mkdirSync)((0, import_node_path54.dirname)(log), { recursive: true });
+  (0, import_node_fs48.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed2(`apt can't install what it needs: ${system}`);
   const layers = await graph2.system.root(system);
   if (!layers.ok) return failed2(`${layers.diagnostics[0].message} (${layers.diagnostics[0].file})`);
-  const own3 = (0, import_node_path51.join)(work2, "own");
+  const own3 = (0, import_node_path54.join)(work2, "own");
   const problem = await packages.compose(
     roots.map((d) => ownPackage(graph2, d)),
     graph2.system.status(layers.value),
@@ -28286,11 +28734,11 @@ async function prepareEnvironment(options5, packages, request, roots) {
   if (problem && "clash" in problem)
     return failed2(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
-  const build2 = (0, import_node_path51.join)(work2, "build");
-  const source = (0, import_node_path51.join)(build2, p.name);
+  const build2 = (0, import_node_path54.join)(work2, "build");
+  const source = (0, import_node_path54.join)(build2, p.name);
   const fault3 = await bringSource(options5.state, options5.store, p, source) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source, build2);
   if (request.repeat) writeVariation(build2);
-  return fault3 === void 0 ? made({ source, build: build2, recipe: (0, import_node_path51.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
+  return fault3 === void 0 ? made({ source, build: build2, recipe: (0, import_node_path54.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
 }
 var oldReleases = ["focal", "bionic", "buster", "bullseye"];
 function enterEnvironment(options5, request, environment3, { script, steps, folder, binds, env, network: network2, signal }) {
@@ -28300,7 +28748,7 @@ function enterEnvironment(options5, request, environment3, { script, steps, fold
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network2,
     user: "builder",
-    work: (0, import_node_path51.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path54.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     binds: [...binds, { from: environment3.recipe, to: "/slipway", readOnly: true }],
@@ -28382,22 +28830,22 @@ var FileOwners = class {
 };
 
 // ts-src/engine/build/pack.ts
-var import_node_fs50 = require("node:fs");
-var import_node_path55 = require("node:path");
+var import_node_fs52 = require("node:fs");
+var import_node_path58 = require("node:path");
 
 // ts-src/io/ar.ts
-var import_node_fs47 = require("node:fs");
+var import_node_fs49 = require("node:fs");
 var import_node_stream = require("node:stream");
 var import_promises4 = require("node:stream/promises");
 var magic2 = "!<arch>\n";
 function arMembers(file2) {
-  const handle = (0, import_node_fs47.openSync)(file2, import_node_fs47.constants.O_RDONLY | import_node_fs47.constants.O_NOFOLLOW | import_node_fs47.constants.O_NONBLOCK);
+  const handle = (0, import_node_fs49.openSync)(file2, import_node_fs49.constants.O_RDONLY | import_node_fs49.constants.O_NOFOLLOW | import_node_fs49.constants.O_NONBLOCK);
   try {
-    const stat = (0, import_node_fs47.fstatSync)(handle);
+    const stat = (0, import_node_fs49.fstatSync)(handle);
     if (!stat.isFile()) return void 0;
     const read = (at2, length) => {
       const bytes = Buffer.alloc(length);
-      return bytes.toString("latin1", 0, (0, import_node_fs47.readSync)(handle, bytes, 0, length, at2));
+      return bytes.toString("latin1", 0, (0, import_node_fs49.readSync)(handle, bytes, 0, length, at2));
     };
     if (read(0, magic2.length) !== magic2) return void 0;
     const members2 = [];
@@ -28409,16 +28857,16 @@ function arMembers(file2) {
     }
     return members2;
   } finally {
-    (0, import_node_fs47.closeSync)(handle);
+    (0, import_node_fs49.closeSync)(handle);
   }
 }
 function readMember(file2, { at: at2, size }) {
-  const handle = (0, import_node_fs47.openSync)(file2, import_node_fs47.constants.O_RDONLY | import_node_fs47.constants.O_NOFOLLOW | import_node_fs47.constants.O_NONBLOCK);
+  const handle = (0, import_node_fs49.openSync)(file2, import_node_fs49.constants.O_RDONLY | import_node_fs49.constants.O_NOFOLLOW | import_node_fs49.constants.O_NONBLOCK);
   try {
     const bytes = Buffer.alloc(size);
-    return bytes.subarray(0, (0, import_node_fs47.readSync)(handle, bytes, 0, size, at2));
+    return bytes.subarray(0, (0, import_node_fs49.readSync)(handle, bytes, 0, size, at2));
   } finally {
-    (0, import_node_fs47.closeSync)(handle);
+    (0, import_node_fs49.closeSync)(handle);
   }
 }
 async function writeAr(file2, parts, seconds) {
@@ -28432,17 +28880,17 @@ async function writeAr(file2, parts, seconds) {
       if ("data" in part) yield part.data;
       else if (size) {
         const { at: at2 } = part.member;
-        yield* (0, import_node_fs47.createReadStream)(part.from, { start: at2, end: at2 + size - 1 });
+        yield* (0, import_node_fs49.createReadStream)(part.from, { start: at2, end: at2 + size - 1 });
       }
       if (size % 2) yield Buffer.from("\n");
     }
   }
-  await (0, import_promises4.pipeline)(import_node_stream.Readable.from(bytes()), (0, import_node_fs47.createWriteStream)(file2, { flags: "wx" }));
+  await (0, import_promises4.pipeline)(import_node_stream.Readable.from(bytes()), (0, import_node_fs49.createWriteStream)(file2, { flags: "wx" }));
 }
 
 // ts-src/io/tar.ts
 var block2 = 512;
-var longest2 = 64 << 10;
+var longest3 = 64 << 10;
 var largest2 = 16 << 20;
 var types2 = {
   "0": "file",
@@ -28515,7 +28963,7 @@ var TarReader = class {
     const size = number4(h, 124, 12);
     const flag = String.fromCharCode(h[156]);
     if (flag === "L" || flag === "K") {
-      if (size > longest2) throw new TarFault("a name is too long");
+      if (size > longest3) throw new TarFault("a name is too long");
       this.collect(size, (text4) => {
         const name5 = text4.toString("utf8").replace(/\0[^]*$/, "");
         if (flag === "L") this.longName = name5;
@@ -28585,7 +29033,7 @@ function writeTar2(files, seconds) {
 }
 
 // ts-src/inspect/members.ts
-var import_node_path52 = require("node:path");
+var import_node_path55 = require("node:path");
 var systemTargets = ["/usr/lib", "/usr/lib64", "/usr/include", "/usr/share", "/lib", "/lib64"];
 var allowedPaths = (debian, prefix, underlayPrefixes) => ({
   folders: [prefix, `/usr/share/doc/${debian}`],
@@ -28606,20 +29054,20 @@ function memberFaults(members2, allowed) {
   for (const m of members2) {
     if (faults2.length >= told4) break;
     const fault3 = memberFault(m, allowed) ?? (seen.has(m.path) ? "is there twice" : void 0);
-    if (fault3 !== void 0) faults2.push(`${shown(m.path)} ${fault3}`);
+    if (fault3 !== void 0) faults2.push(`${shown2(m.path)} ${fault3}`);
     seen.set(m.path, m);
   }
   for (const m of members2) {
     if (faults2.length >= told4) break;
     const fault3 = allowed.links.has(m.path) ? void 0 : placeFault(m, seen, allowed);
-    if (fault3 !== void 0) faults2.push(`${shown(m.path)} ${fault3}`);
+    if (fault3 !== void 0) faults2.push(`${shown2(m.path)} ${fault3}`);
   }
   return faults2;
 }
-var shown = (path2) => JSON.stringify(path2.slice(0, 300)).slice(1, -1);
+var shown2 = (path2) => JSON.stringify(path2.slice(0, 300)).slice(1, -1);
 function memberFault(m, allowed) {
   if (/[\0-\x1f\x7f-\x9f\u2028\u2029\ufffd]/.test(m.path)) return "has control characters in its name, or is not UTF-8";
-  if (m.path !== "/" && (m.path !== import_node_path52.posix.normalize(m.path) || !m.path.startsWith("/") || m.path.endsWith("/")))
+  if (m.path !== "/" && (m.path !== import_node_path55.posix.normalize(m.path) || !m.path.startsWith("/") || m.path.endsWith("/")))
     return "is no plain path";
   if (m.type !== "file" && m.type !== "directory" && m.type !== "link" && m.type !== "hard link")
     return `is a ${m.type === "unknown" ? "member of unknown type" : m.type}`;
@@ -28636,23 +29084,23 @@ function memberFault(m, allowed) {
   return void 0;
 }
 function placeFault(m, members2, allowed) {
-  for (let p = import_node_path52.posix.dirname(m.path); p !== "/"; p = import_node_path52.posix.dirname(p)) {
+  for (let p = import_node_path55.posix.dirname(m.path); p !== "/"; p = import_node_path55.posix.dirname(p)) {
     const above2 = members2.get(p);
-    if (above2 && above2.type !== "directory") return `lies below ${shown(p)}, which is a ${above2.type}`;
+    if (above2 && above2.type !== "directory") return `lies below ${shown2(p)}, which is a ${above2.type}`;
   }
   if (m.type === "hard link") {
     const to = members2.get(m.target);
-    return to?.type === "file" ? void 0 : `is a hard link to ${shown(m.target)}, which is no file of the package`;
+    return to?.type === "file" ? void 0 : `is a hard link to ${shown2(m.target)}, which is no file of the package`;
   }
   if (m.type !== "link") return void 0;
   if (/[\0-\x1f\x7f-\x9f\ufffd]/.test(m.target)) return "is a link to a name with control characters";
   const end2 = resolve8(m, members2);
-  if (end2 === void 0) return `is a link to ${shown(m.target)}, which leads nowhere`;
-  return isWithin(end2, allowed.folders) || isWithin(end2, allowed.targets) ? void 0 : `is a link to ${shown(m.target)}, outside of the package's prefix and of the system's libraries`;
+  if (end2 === void 0) return `is a link to ${shown2(m.target)}, which leads nowhere`;
+  return isWithin(end2, allowed.folders) || isWithin(end2, allowed.targets) ? void 0 : `is a link to ${shown2(m.target)}, outside of the package's prefix and of the system's libraries`;
 }
 function resolve8(link, members2) {
   const parts = (target) => target.split("/").filter((p) => p !== "" && p !== ".");
-  let at2 = link.target.startsWith("/") ? [] : parts(import_node_path52.posix.dirname(link.path));
+  let at2 = link.target.startsWith("/") ? [] : parts(import_node_path55.posix.dirname(link.path));
   const todo = parts(link.target).reverse();
   let followed = 0;
   for (let part = todo.pop(); part !== void 0; part = todo.pop()) {
@@ -28779,26 +29227,26 @@ ${line.trim()}`);
 }
 
 // ts-src/inspect/staged.ts
-var import_node_fs48 = require("node:fs");
-var import_node_path53 = require("node:path");
+var import_node_fs50 = require("node:fs");
+var import_node_path56 = require("node:path");
 var most = 5e5;
 function stagedMembers(root) {
   const members2 = [];
   let kilobytes = 0;
   const stack = [""];
   try {
-    if (!(0, import_node_fs48.lstatSync)(root).isDirectory()) return "what it installed is no folder";
+    if (!(0, import_node_fs50.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder = stack.pop(); folder !== void 0; folder = stack.pop()) {
-      for (const name5 of (0, import_node_fs48.readdirSync)((0, import_node_path53.join)(root, folder))) {
+      for (const name5 of (0, import_node_fs50.readdirSync)((0, import_node_path56.join)(root, folder))) {
         const path2 = `${folder}/${name5}`;
-        const stat = (0, import_node_fs48.lstatSync)((0, import_node_path53.join)(root, path2));
+        const stat = (0, import_node_fs50.lstatSync)((0, import_node_path56.join)(root, path2));
         const type = stat.isFile() ? "file" : stat.isDirectory() ? "directory" : stat.isSymbolicLink() ? "link" : stat.isFIFO() ? "FIFO" : stat.isSocket() ? "socket" : "device";
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat.mode & 4095,
-          target: type === "link" ? (0, import_node_fs48.readlinkSync)((0, import_node_path53.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs50.readlinkSync)((0, import_node_path56.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat.size / 1024) : 1;
         if (members2.length > most) return `it installed more than ${most} files`;
@@ -28812,6 +29260,7 @@ function stagedMembers(root) {
 
 // ts-src/engine/build/pack.ts
 init_files();
+init_names();
 
 // ts-src/render/control.ts
 function renderControl(c) {
@@ -28844,6 +29293,7 @@ function simplified(relations3) {
 // ts-src/engine/build/abi.ts
 init_diagnostics();
 init_digest();
+init_names();
 function abiOf(graph2, n, api, linked) {
   const p = graph2.scope.packages[n];
   const roots = graph2.closures.root(n);
@@ -28870,9 +29320,10 @@ function abiOf(graph2, n, api, linked) {
 }
 
 // ts-src/engine/build/packaging.ts
-var import_node_fs49 = require("node:fs");
-var import_node_path54 = require("node:path");
+var import_node_fs51 = require("node:fs");
+var import_node_path57 = require("node:path");
 init_diagnostics();
+init_names();
 
 // resources/templates/changelog.mustache
 var changelog_default = "{{source}} ({{version}}) {{release}}; urgency=medium\n\n  * {{name}} {{upstream}} from {{repository}}{{#tree}}, tree {{tree}}{{/tree}}.\n\n -- {{maintainer}}  {{date}}\n";
@@ -29159,6 +29610,7 @@ esac
 var keyTextOf = (type) => JSON.stringify([type.script, String(type.tests.file), String(type.tests.words)]);
 
 // ts-src/render/debian.ts
+init_names();
 var commonText = [
   control_default,
   changelog_default,
@@ -29438,14 +29890,14 @@ function writeRecipe(options5, request, source, folder) {
   writeReadable(folder, changelog ? { ...files, "upstream-changelog": changelog } : files);
 }
 function writeReadable(folder, files) {
-  (0, import_node_fs49.mkdirSync)(folder, { recursive: true });
-  (0, import_node_fs49.chmodSync)(folder, 493);
+  (0, import_node_fs51.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs51.chmodSync)(folder, 493);
   for (const [name5, data] of Object.entries(files)) {
-    (0, import_node_fs49.writeFileSync)((0, import_node_path54.join)(folder, name5), data);
-    (0, import_node_fs49.chmodSync)((0, import_node_path54.join)(folder, name5), 420);
+    (0, import_node_fs51.writeFileSync)((0, import_node_path57.join)(folder, name5), data);
+    (0, import_node_fs51.chmodSync)((0, import_node_path57.join)(folder, name5), 420);
   }
 }
-var writeTestFiles = (recipe) => writeReadable((0, import_node_path54.join)(recipe, "schemas"), manifestSchemas);
+var writeTestFiles = (recipe) => writeReadable((0, import_node_path57.join)(recipe, "schemas"), manifestSchemas);
 function versionOf(options5, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
   const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
@@ -29464,10 +29916,10 @@ var largestText = 8 << 20;
 function firstText(source, names2) {
   for (const name5 of names2) {
     try {
-      const path2 = (0, import_node_fs49.realpathSync)((0, import_node_path54.join)(source, name5));
-      if (!path2.startsWith(`${(0, import_node_fs49.realpathSync)(source)}/`)) continue;
-      const stat = (0, import_node_fs49.statSync)(path2);
-      if (stat.isFile() && stat.size <= largestText) return (0, import_node_fs49.readFileSync)(path2);
+      const path2 = (0, import_node_fs51.realpathSync)((0, import_node_path57.join)(source, name5));
+      if (!path2.startsWith(`${(0, import_node_fs51.realpathSync)(source)}/`)) continue;
+      const stat = (0, import_node_fs51.statSync)(path2);
+      if (stat.isFile() && stat.size <= largestText) return (0, import_node_fs51.readFileSync)(path2);
     } catch {
     }
   }
@@ -29484,12 +29936,12 @@ function checkStaged(request, environment3) {
     memberFaults(staged.members, { ...allowedPaths(p.debian, prefix, underlayPrefixes), folders: [prefix] })
   );
 }
-var stageOf = (environment3) => (0, import_node_path55.join)(environment3.build, "stage");
+var stageOf = (environment3) => (0, import_node_path58.join)(environment3.build, "stage");
 var refusal = (faults2) => faults2.length ? `it can't be published: ${faults2.join("; ")}` : void 0;
 async function finishPackages(options5, request, environment3, folder) {
   const { graph: graph2, number: number5, package: p } = request;
-  const out = (0, import_node_path55.join)(folder, "out");
-  const lines = (name5) => (0, import_node_fs50.readFileSync)((0, import_node_path55.join)(out, name5), "utf8").split("\n").filter(Boolean);
+  const out = (0, import_node_path58.join)(folder, "out");
+  const lines = (name5) => (0, import_node_fs52.readFileSync)((0, import_node_path58.join)(out, name5), "utf8").split("\n").filter(Boolean);
   const stage = stageOf(environment3);
   const seen = interfaceOf(describe(stage));
   const abi2 = abiOf(graph2, number5, seen.api, lines("linked"));
@@ -29509,17 +29961,17 @@ async function finishPackages(options5, request, environment3, folder) {
     provides: abi2.name ? [abi2.name] : []
   };
   const { prefix, underlayPrefixes } = graph2.scope;
-  const target = (0, import_node_path55.join)(request.work, "packages");
-  (0, import_node_fs50.mkdirSync)(target);
+  const target = (0, import_node_path58.join)(request.work, "packages");
+  (0, import_node_fs52.mkdirSync)(target);
   const seconds = stampSeconds(request.repeat?.stamp ?? options5.stamp);
   const files = [];
   const finish2 = async (from, c, allowed, more) => {
-    const file2 = (0, import_node_path55.join)(target, debFile(c.package, c.version, architecture2));
+    const file2 = (0, import_node_path58.join)(target, debFile(c.package, c.version, architecture2));
     const members2 = ["control", "md5sums", ...more].map((name5) => ({
       path: name5,
-      data: name5 === "control" ? renderControl(c) : (0, import_node_fs50.readFileSync)((0, import_node_path55.join)(out, name5 === "md5sums" ? `${from}.md5sums` : name5), "utf8")
+      data: name5 === "control" ? renderControl(c) : (0, import_node_fs52.readFileSync)((0, import_node_path58.join)(out, name5 === "md5sums" ? `${from}.md5sums` : name5), "utf8")
     }));
-    await assemble((0, import_node_path55.join)(out, from), members2, file2, seconds);
+    await assemble((0, import_node_path58.join)(out, from), members2, file2, seconds);
     files.push(file2);
     return debFaults(file2, { ...c, allowed });
   };
@@ -29529,7 +29981,7 @@ async function finishPackages(options5, request, environment3, folder) {
     allowedPaths(p.debian, prefix, underlayPrefixes),
     lines("shlibs").length ? ["shlibs"] : []
   );
-  if (!faults2.length && exists((0, import_node_path55.join)(out, "debug.deb")))
+  if (!faults2.length && exists((0, import_node_path58.join)(out, "debug.deb")))
     faults2.push(
       ...await finish2("debug.deb", debugControl(control, lines("build-ids"), out), allowedDebugPaths(p.debian), [])
     );
@@ -29539,7 +29991,7 @@ async function finishPackages(options5, request, environment3, folder) {
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs50.lstatSync)((0, import_node_path55.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs52.lstatSync)((0, import_node_path58.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -29565,11 +30017,11 @@ async function assemble(from, members2, target, seconds) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs51 = require("node:fs");
-var import_node_path57 = require("node:path");
+var import_node_fs53 = require("node:fs");
+var import_node_path60 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path56 = require("node:path");
+var import_node_path59 = require("node:path");
 init_fxp();
 var mostBytes2 = 16 << 20;
 var mostInAll = 128 << 20;
@@ -29583,7 +30035,7 @@ async function readResults(root, folder) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder, { most: mostFiles2 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name5 = (0, import_node_path56.basename)(path2);
+      const name5 = (0, import_node_path59.basename)(path2);
       if (kind !== "a file") {
         damaged.push(`${shownName(name5)} (${kind})`);
         continue;
@@ -29730,10 +30182,10 @@ function markFlaky(cases, earlier) {
 var mostWords = 4 << 20;
 function hasTests(source, p) {
   const { file: file2, words: words3 } = rulesOf(p.buildType).tests;
-  const visit = (folder, depth) => (0, import_node_fs51.readdirSync)(folder, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path57.join)(folder, e.name);
+  const visit = (folder, depth) => (0, import_node_fs53.readdirSync)(folder, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path60.join)(folder, e.name);
     if (e.isDirectory()) return depth < 8 && e.name !== ".git" && visit(path2, depth + 1);
-    return file2.test(e.name) && e.isFile() && (!words3 || (0, import_node_fs51.lstatSync)(path2).size < mostWords && words3.test((0, import_node_fs51.readFileSync)(path2, "utf8")));
+    return file2.test(e.name) && e.isFile() && (!words3 || (0, import_node_fs53.lstatSync)(path2).size < mostWords && words3.test((0, import_node_fs53.readFileSync)(path2, "utf8")));
   });
   return visit(source, 0);
 }
@@ -29804,8 +30256,8 @@ var PackageBuilder = class {
       if (built.code !== 0) return failed2(reasonOf(options5, built, limit.signal, log, "its build"));
       const fault3 = checkStaged(request, environment3);
       if (fault3 !== void 0) return failed2(fault3);
-      const folder = (0, import_node_path58.join)(work2, "pack");
-      (0, import_node_fs52.mkdirSync)((0, import_node_path58.join)(folder, "tree"), { recursive: true });
+      const folder = (0, import_node_path61.join)(work2, "pack");
+      (0, import_node_fs54.mkdirSync)((0, import_node_path61.join)(folder, "tree"), { recursive: true });
       const packed2 = await enter({
         script: "pack.sh",
         steps: ["pack"],
@@ -29927,8 +30379,8 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs53 = require("node:fs");
-var import_node_path59 = require("node:path");
+var import_node_fs55 = require("node:fs");
+var import_node_path62 = require("node:path");
 init_digest();
 
 // ts-src/engine/keys.ts
@@ -30018,7 +30470,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join50(set, other) {
+function join52(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -30065,7 +30517,7 @@ var TaskKeys = class {
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const direct = isTest ? [.../* @__PURE__ */ new Set([n, ...built, ...graph2.closures.test[n]])] : built;
-    for (const d of direct) join50(names2, this.namesOf(graph2, d));
+    for (const d of direct) join52(names2, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names2));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (!isTest) graph2.sets[n] = set;
@@ -30098,7 +30550,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs53.readFileSync)((0, import_node_path59.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs55.readFileSync)((0, import_node_path62.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts, text: keyText(parts) };
     }
@@ -30148,7 +30600,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name5);
       if (d === void 0) continue;
       const below2 = brought[d];
-      if (below2) join50(names2, below2);
+      if (below2) join52(names2, below2);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names2;
@@ -30161,7 +30613,7 @@ var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path60.join)(state, "durations.json");
+    this.file = (0, import_node_path63.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
   get = (name5) => this.known[name5];
@@ -30261,7 +30713,7 @@ function newBase(input, options5, store2, of, architecture2) {
 async function prepareScopes(input, options5, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
-  const log = (0, import_node_path60.join)(state, "slipway.log");
+  const log = (0, import_node_path63.join)(state, "slipway.log");
   const diagnostics = [];
   const waiting = [];
   const systems = /* @__PURE__ */ new Map();
@@ -30320,8 +30772,8 @@ var import_node_os8 = require("node:os");
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto7 = require("node:crypto");
-var import_node_fs54 = require("node:fs");
-var import_node_path61 = require("node:path");
+var import_node_fs56 = require("node:fs");
+var import_node_path64 = require("node:path");
 init_digest();
 init_files();
 var marker = ".docker-image";
@@ -30343,7 +30795,7 @@ var capabilities = [
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
   const docker = (args, options5 = {}) => run("docker", args, options5);
-  const imageOf = (folder) => readIf((0, import_node_path61.join)(folder, marker))?.trim();
+  const imageOf = (folder) => readIf((0, import_node_path64.join)(folder, marker))?.trim();
   let swept;
   const sweep2 = async () => {
     const old = await docker(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
@@ -30355,7 +30807,7 @@ function dockerDriver(state) {
   };
   async function enter(entry) {
     await (swept ??= sweep2());
-    (0, import_node_fs54.mkdirSync)(entry.work, { recursive: true });
+    (0, import_node_fs56.mkdirSync)(entry.work, { recursive: true });
     const at2 = entry.root.layers.findIndex((l) => imageOf(l) !== void 0);
     if (at2 < 0)
       return {
@@ -30408,10 +30860,10 @@ function dockerDriver(state) {
     if (created.code !== 0) return created;
     try {
       for (const layer of entry.root.layers.slice(0, at2).reverse()) {
-        const archive = (0, import_node_path61.join)(entry.work, "over.tar");
+        const archive = (0, import_node_path64.join)(entry.work, "over.tar");
         const packed2 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
         const copied = packed2.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name5, archive]) : packed2;
-        (0, import_node_fs54.rmSync)(archive, { force: true });
+        (0, import_node_fs56.rmSync)(archive, { force: true });
         if (copied.code !== 0) return copied;
       }
       const { log, signal } = entry;
@@ -30424,17 +30876,17 @@ function dockerDriver(state) {
       );
       signal?.removeEventListener("abort", stop);
       if (outcome.code === 0 && entry.root.keep) {
-        (0, import_node_fs54.mkdirSync)((0, import_node_path61.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
+        (0, import_node_fs56.mkdirSync)((0, import_node_path64.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
         const tag = `slipway-layer:${sha256(`${entry.root.keep}${name5}`).slice(0, 24)}`;
         const committed = await docker(["commit", "--change", 'CMD ["sh"]', name5, tag]);
         if (committed.code !== 0) return committed;
         const status = await docker([
           "cp",
           `${name5}:/var/lib/dpkg/status`,
-          (0, import_node_path61.join)(entry.root.keep, "var/lib/dpkg/status")
+          (0, import_node_path64.join)(entry.root.keep, "var/lib/dpkg/status")
         ]);
         if (status.code !== 0) return status;
-        (0, import_node_fs54.writeFileSync)((0, import_node_path61.join)(entry.root.keep, marker), `${tag}
+        (0, import_node_fs56.writeFileSync)((0, import_node_path64.join)(entry.root.keep, marker), `${tag}
 `);
       }
       return outcome;
@@ -30449,8 +30901,8 @@ function dockerDriver(state) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs54.mkdirSync)(folder, { recursive: true });
-      (0, import_node_fs54.writeFileSync)((0, import_node_path61.join)(folder, marker), `${tag}
+      (0, import_node_fs56.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs56.writeFileSync)((0, import_node_path64.join)(folder, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder, "./var/lib/dpkg/status"]);
     },
@@ -30471,19 +30923,19 @@ function dockerDriver(state) {
           "--network",
           "none",
           "--volume",
-          `${(0, import_node_path61.dirname)(folder)}:/parent`,
+          `${(0, import_node_path64.dirname)(folder)}:/parent`,
           image,
           "rm",
           "-rf",
-          `/parent/${(0, import_node_path61.basename)(folder)}`
+          `/parent/${(0, import_node_path64.basename)(folder)}`
         ]);
     }
   };
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs55 = require("node:fs");
-var import_node_path62 = require("node:path");
+var import_node_fs57 = require("node:fs");
+var import_node_path65 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -30660,17 +31112,17 @@ function unshareDriver() {
   return {
     name: "unshare",
     async enter(entry) {
-      (0, import_node_fs55.mkdirSync)(entry.work, { recursive: true });
+      (0, import_node_fs57.mkdirSync)(entry.work, { recursive: true });
       const links = entry.root.layers.map((layer, i) => {
-        (0, import_node_fs55.symlinkSync)(layer, (0, import_node_path62.join)(entry.work, `l${i}`));
+        (0, import_node_fs57.symlinkSync)(layer, (0, import_node_path65.join)(entry.work, `l${i}`));
         return `l${i}`;
       });
       let upper = "tmpfs";
       if (entry.root.keep) {
-        (0, import_node_fs55.mkdirSync)(entry.root.keep, { recursive: true });
-        (0, import_node_fs55.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
-        (0, import_node_fs55.symlinkSync)(entry.root.keep, (0, import_node_path62.join)(entry.work, "k"));
-        (0, import_node_fs55.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path62.join)(entry.work, "k.work"));
+        (0, import_node_fs57.mkdirSync)(entry.root.keep, { recursive: true });
+        (0, import_node_fs57.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
+        (0, import_node_fs57.symlinkSync)(entry.root.keep, (0, import_node_path65.join)(entry.work, "k"));
+        (0, import_node_fs57.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path65.join)(entry.work, "k.work"));
         upper = "k";
       }
       const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -30718,7 +31170,7 @@ function unshareDriver() {
       return exceeded ? { ...outcome, exceeded } : outcome;
     },
     unpack: (tar, folder) => {
-      (0, import_node_fs55.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs57.mkdirSync)(folder, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder], {});
     },
     ready: (folder) => Promise.resolve(exists(folder)),
@@ -30779,10 +31231,10 @@ function limitsOf(verb, values) {
 var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
 
 // ts-src/engine/system-lock.ts
-var import_node_path63 = require("node:path");
+var import_node_path66 = require("node:path");
 init_diagnostics();
 init_files();
-var file = (workspace) => (0, import_node_path63.join)(workspace.state, "platforms.json");
+var file = (workspace) => (0, import_node_path66.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known2 = readJson(file(workspace)) ?? {};
   return Object.fromEntries(
@@ -30919,7 +31371,7 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned.diagnostics);
   if (!planned.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned.value;
-  const output = values.output === void 0 ? (0, import_node_path64.join)(workspace.root, "out") : (0, import_node_path64.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path67.join)(workspace.root, "out") : (0, import_node_path67.resolve)(values.output);
   const abort = new AbortController();
   const stop = () => {
     if (!abort.signal.aborted) writeMessage("\nstopping: what was finished is kept\n");
@@ -30932,7 +31384,7 @@ async function runBuild(verb, values, packages, tests) {
     showDiagnostics(lacking);
     return exit.failed;
   }
-  (0, import_node_fs56.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs58.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);
   try {
     return await buildAll(values, planned.value, {
@@ -30991,7 +31443,7 @@ async function buildAll(values, planned, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path64.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path67.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       stamp: plan2.stamp,
@@ -31099,7 +31551,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   writeMessage(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path64.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path67.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -31114,11 +31566,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeMessage(`report: ${(0, import_node_path64.join)(output, "report.html")}
+    writeMessage(`report: ${(0, import_node_path67.join)(output, "report.html")}
 `);
     writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path64.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path67.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -31175,7 +31627,7 @@ function namesByDebian(planned) {
 }
 function notForAll(path2) {
   const parts = path2.split("/");
-  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs56.statSync)(p).mode & 1) === 0);
+  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs58.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/channel.ts
@@ -31226,9 +31678,10 @@ function systemChanges(m, n) {
 }
 
 // ts-src/publish/promotion.ts
-var import_node_fs57 = require("node:fs");
-var import_node_path65 = require("node:path");
+var import_node_fs59 = require("node:fs");
+var import_node_path68 = require("node:path");
 init_diagnostics();
+init_names();
 
 // ts-src/publish/criteria.ts
 var names = (suites, suite2) => Object.keys(suites[suite2] ?? {});
@@ -31432,8 +31885,8 @@ async function rollBack(input, outlet) {
   let suites = state.suites;
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path65.join)(input.folder, "incoming");
-    (0, import_node_fs57.mkdirSync)(scratch, { recursive: true });
+    const scratch = (0, import_node_path68.join)(input.folder, "incoming");
+    (0, import_node_fs59.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
       scratch,
@@ -31608,11 +32061,11 @@ var rest = (count2) => count2 > most3 ? `and ${count2 - most3} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path67 = require("node:path");
+var import_node_path70 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/endpoints.ts
-var import_node_path66 = require("node:path");
+var import_node_path69 = require("node:path");
 var isChannelName = (name5) => name5.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name5) && !name5.includes("..");
 async function openEndpoint(uri, root) {
   if (uri.startsWith("s3://")) {
@@ -31620,7 +32073,7 @@ async function openEndpoint(uri, root) {
     return new S3Endpoint2(uri, process.env);
   }
   const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
-  return new FolderEndpoint((0, import_node_path66.isAbsolute)(path2) ? path2 : (0, import_node_path66.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path69.isAbsolute)(path2) ? path2 : (0, import_node_path69.join)(root, path2));
 }
 function channelUri(place, channel2) {
   const query2 = place.indexOf("?");
@@ -31667,7 +32120,7 @@ async function readChannel(store2, name5) {
     );
   return good(await openChannel(store2, name5));
 }
-async function placesOf2({ workspace: { distro, root } }, channel2, named3, from) {
+async function placesOf2({ workspace: { distro, root } }, channel2, named4, from) {
   const configured = distro.publish.to.map((place) => channelUri(place, channel2.name));
   const beside = (from?.file.endpoints ?? []).flatMap((uri) => {
     const [path2, query2] = [uri.replace(/\?.*$/, ""), /\?.*$/.exec(uri)?.[0] ?? ""];
@@ -31675,7 +32128,7 @@ async function placesOf2({ workspace: { distro, root } }, channel2, named3, from
     return path2.endsWith(tail) ? [`${path2.slice(0, -tail.length)}/${channel2.name}/apt${query2}`] : [];
   });
   const uris = [
-    named3?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path67.resolve)(n)),
+    named4?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path70.resolve)(n)),
     channel2.file.endpoints,
     configured,
     beside
@@ -31822,7 +32275,7 @@ ${renderVerdicts(b.verdicts)}`).join("");
   return good(`${name5}, served at ${read.value.file.endpoints.join(", ")}
 ${table2}${promotions}`);
 }
-async function named2(store2, text4) {
+async function named3(store2, text4) {
   const [name5, id] = text4.split("@");
   const read = await readChannel(store2, name5);
   if (!read.ok) return read;
@@ -31836,7 +32289,7 @@ async function lockOf(store2, state) {
 }
 async function diff({ store: store2 }, names2, json2) {
   if (names2.length !== 2) return void 0;
-  const [a, b] = [await named2(store2, names2[0]), await named2(store2, names2[1])];
+  const [a, b] = [await named3(store2, names2[0]), await named3(store2, names2[1])];
   if (!a.ok) return a;
   if (!b.ok) return b;
   const difference3 = differenceOf(a.value, b.value, [await lockOf(store2, a.value), await lockOf(store2, b.value)]);
@@ -31908,8 +32361,8 @@ async function renew(opened, names2, to) {
 }
 
 // ts-src/cli/clean.ts
-var import_node_fs58 = require("node:fs");
-var import_node_path68 = require("node:path");
+var import_node_fs60 = require("node:fs");
+var import_node_path71 = require("node:path");
 var remade = ["work", "unpacked", "layers", "layers-docker", "bases", "archives", "told", "verify"];
 var clean = defineCommand({
   summary: "remove what builds keep on this machine",
@@ -31936,7 +32389,7 @@ subordinate ids, which rm can't remove; this can.`,
       writeMessage("slipway clean: --driver is unshare or docker\n");
       return exit.usage;
     }
-    if (!(0, import_node_fs58.existsSync)(state)) {
+    if (!(0, import_node_fs60.existsSync)(state)) {
       writeOutput(`nothing to remove: ${state} is not there
 `);
       return exit.ok;
@@ -31947,34 +32400,34 @@ subordinate ids, which rm can't remove; this can.`,
 `);
       return exit.failed;
     }
-    const parts = (0, import_node_fs58.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    const parts = (0, import_node_fs60.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     for (const part of parts) {
-      const folder = (0, import_node_path68.join)(state, part);
+      const folder = (0, import_node_path71.join)(state, part);
       const size = (await run("du", ["-sh", folder])).stdout.split("	")[0] ?? "";
       writeOutput(`${values["dry-run"] ? "would remove" : "removing"} ${folder} ${size}
 `);
       if (!values["dry-run"]) await driver.remove(folder);
     }
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts.filter((part) => (0, import_node_fs58.existsSync)((0, import_node_path68.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path68.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts.filter((part) => (0, import_node_fs60.existsSync)((0, import_node_path71.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path71.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path68.join)(state, "work");
-  if (!(0, import_node_fs58.existsSync)(all)) return void 0;
-  for (const name5 of (0, import_node_fs58.readdirSync)(all)) {
+  const all = (0, import_node_path71.join)(state, "work");
+  if (!(0, import_node_fs60.existsSync)(all)) return void 0;
+  for (const name5 of (0, import_node_fs60.readdirSync)(all)) {
     if (!name5.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path68.join)(all, name5), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path71.join)(all, name5), "true"]);
     if (free.code !== 0) return name5.slice(0, -".lock".length);
   }
   return void 0;
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs59 = require("node:fs");
+var import_node_fs61 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -32040,7 +32493,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs59.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs61.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before2);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -32058,7 +32511,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
 });
 
 // ts-src/cli/doctor.ts
-var import_node_path69 = require("node:path");
+var import_node_path72 = require("node:path");
 var doctor = defineCommand({
   summary: "tell what this machine lacks for builds, and the command that brings it",
   usage: "doctor",
@@ -32104,7 +32557,7 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path69.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path72.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
     for (const f of findings)
       writeOutput(`${f.what}
@@ -32359,6 +32812,9 @@ function renderKeys(builds) {
 ` : "";
 }
 
+// ts-src/engine/why.ts
+init_names();
+
 // ts-src/query/why.ts
 var meanings = {
   recipe: "slipway's recipe",
@@ -32376,7 +32832,7 @@ var meanings = {
 function explainKey(scope, now, before2) {
   const parts = Object.entries(now.inputs).map(([part, value2]) => [
     meanings[part] ?? part,
-    shown2(part, value2, now)
+    shown3(part, value2, now)
   ]);
   return {
     scope,
@@ -32386,7 +32842,7 @@ function explainKey(scope, now, before2) {
     ...before2 ? { before: { key: before2.key, version: before2.version, changes: changesOf(before2, now) } } : {}
   };
 }
-var shown2 = (part, value2, r) => part === "system" ? `${r.system.length} packages beside the base's` : part === "dependencies" ? `${Object.keys(r.roots).length} packages of the distribution` : value2 === "" ? "none" : value2.length > 100 ? `${value2.slice(0, 100)}\u2026` : value2;
+var shown3 = (part, value2, r) => part === "system" ? `${r.system.length} packages beside the base's` : part === "dependencies" ? `${Object.keys(r.roots).length} packages of the distribution` : value2 === "" ? "none" : value2.length > 100 ? `${value2.slice(0, 100)}\u2026` : value2;
 function changesOf(before2, now) {
   const changes = [];
   for (const [part, value2] of Object.entries(now.inputs)) {
@@ -34521,19 +34977,19 @@ function renderSvg(drawing) {
   const lines = layout.lines.map((points) => points.map((p, i) => `${i ? "L" : "M"}${number5(p.x)} ${number5(p.y)}`).join("")).sort();
   const boxes = drawing.nodes.map((n, i) => {
     const at2 = layout.boxes[i];
-    return `<g class="${n.blocked ? "blocked" : n.named ? "named" : "needed"}"><title>${escape(`${n.label} ${n.note}`)}</title><rect x="${number5(at2.x - at2.width / 2)}" y="${number5(at2.y - boxHeight / 2)}" width="${number5(at2.width)}" height="${boxHeight}" rx="5"/><text x="${number5(at2.x)}" y="${number5(at2.y - 3)}">${escape(n.label)}</text><text class="note" x="${number5(at2.x)}" y="${number5(at2.y + 13)}">${escape(n.note)}</text></g>`;
+    return `<g class="${n.blocked ? "blocked" : n.named ? "named" : "needed"}"><title>${escape2(`${n.label} ${n.note}`)}</title><rect x="${number5(at2.x - at2.width / 2)}" y="${number5(at2.y - boxHeight / 2)}" width="${number5(at2.width)}" height="${boxHeight}" rx="5"/><text x="${number5(at2.x)}" y="${number5(at2.y - 3)}">${escape2(n.label)}</text><text class="note" x="${number5(at2.x)}" y="${number5(at2.y + 13)}">${escape2(n.note)}</text></g>`;
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width4}" height="${height}" viewBox="0 0 ${width4} ${height}" role="img" aria-label="${escape(drawing.title)}">
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width4}" height="${height}" viewBox="0 0 ${width4} ${height}" role="img" aria-label="${escape2(drawing.title)}">
 <style>text{font:13px sans-serif;text-anchor:middle;fill:#1b1f24}.note{font-size:11px;fill:#57606a}.title{font-size:18px;text-anchor:start}rect{fill:#f6f8fa;stroke:#8c959f}.named rect{fill:#ddf4ff;stroke:#0969da}.blocked rect{fill:#ffebe9;stroke:#cf222e}path{fill:none;stroke:#8c959f;marker-end:url(#arrow)${faint}}path:hover{stroke:#0969da;stroke-width:2;opacity:1}</style>
 <defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" style="fill:#8c959f;stroke:none"/></marker></defs>
 <rect width="100%" height="100%" style="fill:#fff;stroke:none"/>
-<text class="title" x="20" y="30">${escape(drawing.title)}</text>
+<text class="title" x="20" y="30">${escape2(drawing.title)}</text>
 ${lines.map((d) => `<path d="${d}"/>`).join("\n")}
 ${boxes.join("\n")}
 </svg>
 `;
 }
-var escape = (text4) => text4.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
+var escape2 = (text4) => text4.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
 // ts-src/cli/graph.ts
 init_files();
@@ -34577,8 +35033,8 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/init.ts
-var import_node_fs60 = require("node:fs");
-var import_node_path70 = require("node:path");
+var import_node_fs62 = require("node:fs");
+var import_node_path73 = require("node:path");
 var import_promises6 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -34636,8 +35092,8 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named3 = (0, import_node_path70.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
-  const organization = values.organization ?? (named3 || "acme");
+  const named4 = (0, import_node_path73.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const organization = values.organization ?? (named4 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
   const valid = /^[a-z0-9][a-z0-9.+]*$/.test(organization) && (os === "debian" || os === "ubuntu") && /^[a-z]+$/.test(release2);
@@ -34652,7 +35108,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs60.readdirSync)(root).filter((name5) => name5 !== ".git");
+  const others2 = (0, import_node_fs62.readdirSync)(root).filter((name5) => name5 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -34675,7 +35131,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path70.resolve)(folder);
+    const root = (0, import_node_path73.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -34685,8 +35141,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names2 = Object.keys(files);
-    (0, import_node_fs60.mkdirSync)(root, { recursive: true });
-    const taken = names2.filter((f) => (0, import_node_fs60.existsSync)((0, import_node_path70.join)(root, f)));
+    (0, import_node_fs62.mkdirSync)(root, { recursive: true });
+    const taken = names2.filter((f) => (0, import_node_fs62.existsSync)((0, import_node_path73.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -34697,8 +35153,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names2, values.yes === true)) return exit.failed;
-    for (const [path2, text4] of Object.entries(files)) writeWhole((0, import_node_path70.join)(root, path2), text4);
-    const git2 = (0, import_node_fs60.existsSync)((0, import_node_path70.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text4] of Object.entries(files)) writeWhole((0, import_node_path73.join)(root, path2), text4);
+    const git2 = (0, import_node_fs62.existsSync)((0, import_node_path73.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names2.map((f) => `    ${f}
 `).join("")}
@@ -34716,6 +35172,7 @@ Then put your own repositories into rosdistro/default/distribution.yaml, and com
 
 // ts-src/cli/lock.ts
 init_diagnostics();
+init_names();
 init_files();
 var lock = defineCommand({
   summary: "pin every repository to a commit, in a file made for review",
@@ -34756,7 +35213,7 @@ var lock = defineCommand({
 init_diagnostics();
 
 // ts-src/render/plan.ts
-var shown3 = 5;
+var shown4 = 5;
 function renderPlan(plan2, states) {
   const lines = [];
   for (const scope of plan2.scopes) {
@@ -34772,10 +35229,10 @@ function renderPlan(plan2, states) {
       const why = "named" in p.why ? "named" : `for ${p.why.forTests ? "tests of " : ""}${p.why.neededBy}`;
       const system = [...p.systemBuild, ...p.impliedBuild ?? []];
       const needs = p.build.length + system.length;
-      const first = p.build.length > shown3 ? p.build : [...p.build, ...system];
+      const first = p.build.length > shown4 ? p.build : [...p.build, ...system];
       const state = p.blocked ? `blocked: ${p.blocked}` : p.mustBeCached ? "from the store" : states?.(scope, p) ?? "";
       lines.push(
-        `${String(i + 1).padStart(5)}  ${p.name.padEnd(width4)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs ? `; needs ${someOf(first, shown3, needs)}` : ""}${state ? `; ${state}` : ""}`
+        `${String(i + 1).padStart(5)}  ${p.name.padEnd(width4)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs ? `; needs ${someOf(first, shown4, needs)}` : ""}${state ? `; ${state}` : ""}`
       );
     }
     lines.push("");
@@ -34982,8 +35439,8 @@ function wordsOf(name5, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs64 = require("node:fs");
-var import_node_path74 = require("node:path");
+var import_node_fs67 = require("node:fs");
+var import_node_path78 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -35027,61 +35484,26 @@ function channelPart(name5) {
   return plain2 === name5 ? plain2 : `${plain2 || "ref"}-${sha256(name5).slice(0, 6)}`;
 }
 
-// ts-src/read/git/credentials.ts
-function useGitCredentials(env) {
-  const config2 = [];
-  const hosts = [];
-  for (let i = 0; ; i++) {
-    const name5 = `SLIPWAY_GIT_${i}`;
-    const host = env[`${name5}_HOST`];
-    if (host === void 0) break;
-    if (!/^[A-Za-z0-9][A-Za-z0-9.-]*(:\d+)?$/.test(host)) continue;
-    if (env[`${name5}_KEY`] !== void 0) hosts.push({ host, key: `${name5}_KEY`, user: env[`${name5}_USER`] });
-    if (env[`${name5}_PASSWORD`] === void 0) continue;
-    env[`${name5}_USER`] ??= "token";
-    for (const scheme of ["https", "http"]) {
-      config2.push(
-        [`credential.${scheme}://${host}.helper`, ""],
-        [
-          `credential.${scheme}://${host}.helper`,
-          `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$${name5}_USER" "$${name5}_PASSWORD"; }; f`
-        ]
-      );
-    }
-  }
-  if (hosts.length) {
-    const cases = hosts.map(
-      ({ host, key }) => `${host.replace(/:\d+$/, "")}) exec ssh -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=accept-new -i "$${key}" "$@" ;;`
-    ).join(" ");
-    env.GIT_SSH_VARIANT = "ssh";
-    env.GIT_SSH_COMMAND = `sh -c 'host=; skip=; for a; do if [ -n "$skip" ]; then skip=; continue; fi; case $a in -p|-o|-i|-l) skip=1 ;; -*) ;; *) host=\${a#*@}; break ;; esac; done; case $host in ${cases} *) exec ssh "$@" ;; esac' sh`;
-  }
-  if (!config2.length) return;
-  const first = Number(env.GIT_CONFIG_COUNT ?? 0);
-  config2.forEach(([key, value2], i) => {
-    env[`GIT_CONFIG_KEY_${first + i}`] = key;
-    env[`GIT_CONFIG_VALUE_${first + i}`] = value2;
-  });
-  env.GIT_CONFIG_COUNT = String(first + config2.length);
-}
-
 // ts-src/cli/farm/prepare.ts
 init_rosdistro();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs63 = require("node:fs");
+var import_node_fs65 = require("node:fs");
 var import_node_os9 = require("node:os");
-var import_node_path73 = require("node:path");
+var import_node_path76 = require("node:path");
 init_diagnostics();
+init_names();
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto9 = require("node:crypto");
-var import_node_fs61 = require("node:fs");
-var import_node_path71 = require("node:path");
+var import_node_fs63 = require("node:fs");
+var import_node_path74 = require("node:path");
 var import_node_zlib7 = require("node:zlib");
 init_diagnostics();
 init_digest();
+init_names();
+init_urls();
 init_files();
 function unbundled({ manifest: packed2, ...rest2 }) {
   let read;
@@ -35114,10 +35536,10 @@ async function closeRun(store2, run2) {
   if (open3?.id === run2.id) await store2.writeJson(name5, { ...open3, ended: true });
 }
 var packed = (value2) => (0, import_node_zlib7.gzipSync)(JSON.stringify(value2), { level: 1 });
-var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), packed(bundle));
+var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib7.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name5) {
-  const copy = (0, import_node_path71.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
+  const copy = (0, import_node_path74.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
   const kept2 = readJson(copy);
   if (kept2) return kept2;
   const data = await store2.getBlob(name5);
@@ -35127,7 +35549,7 @@ async function cached2(store2, state, name5) {
   return JSON.parse(text4.toString("utf8"));
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs61.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs63.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -35142,10 +35564,7 @@ async function loadRun(id, storeUri, root, state, untrusted) {
     const part = await cached2(store2, state, partName(id, architecture2));
     if (part) parts.push(part);
   }
-  const distroRoot = (0, import_node_path71.join)(state, "cache", "runs", id, "distro");
-  for (const [path2, content] of Object.entries(bundle.files))
-    if (!exists((0, import_node_path71.join)(distroRoot, path2)))
-      writeWhole((0, import_node_path71.join)(distroRoot, path2), Buffer.from(content, "base64"), { sync: false });
+  const distroRoot = writeFiles(bundle, state);
   const tested = testedIn(bundle);
   return good({
     bundle,
@@ -35165,6 +35584,12 @@ async function loadRun(id, storeUri, root, state, untrusted) {
     }
   });
 }
+function writeFiles({ id, files }, state) {
+  const root = (0, import_node_path74.join)(state, "cache", "runs", id, "distro");
+  for (const [path2, content] of Object.entries(files))
+    if (!exists((0, import_node_path74.join)(root, path2))) writeWhole((0, import_node_path74.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+  return root;
+}
 function testedIn({ plan: plan2, tested }) {
   return new Set(
     plan2.scopes.flatMap((s, i) => {
@@ -35173,18 +35598,18 @@ function testedIn({ plan: plan2, tested }) {
     })
   );
 }
-function filesOf2(distro, root) {
-  const paths2 = /* @__PURE__ */ new Set();
-  for (const s of Object.values(distro.package_settings)) for (const p of s.patches) paths2.add(p);
+function filesOf2(distro, root, keyRoot = root) {
+  const paths2 = /* @__PURE__ */ new Map();
+  for (const s of Object.values(distro.package_settings)) for (const p of s.patches) paths2.set(p, root);
   for (const p of Object.values(distro.platforms)) {
-    if (p.mirror?.key) paths2.add(p.mirror.key);
-    for (const u of Object.values(p.underlays)) if (u.key) paths2.add(u.key);
+    if (p.mirror?.key) paths2.set(p.mirror.key, keyRoot);
+    for (const u of Object.values(p.underlays)) if (u.key) paths2.set(u.key, keyRoot);
   }
   const files = {};
   const diagnostics = [];
-  for (const path2 of [...paths2].sort()) {
+  for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs61.readFileSync)((0, import_node_path71.join)(root, path2)).toString("base64");
+      files[path2] = (0, import_node_fs63.readFileSync)((0, import_node_path74.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -35295,8 +35720,8 @@ var Worker = class {
 };
 
 // ts-src/farm/shard.ts
-var import_node_fs62 = require("node:fs");
-var import_node_path72 = require("node:path");
+var import_node_fs64 = require("node:fs");
+var import_node_path75 = require("node:path");
 
 // ts-src/graph/reduce.ts
 function reduceNeeds(count2, needs) {
@@ -35353,7 +35778,7 @@ async function makeShard(session2, architecture2, first, retest, signal) {
       store: store2,
       taskKeys: session2.taskKeys,
       builder: session2.builder,
-      output: (0, import_node_path72.join)(input.state, "prepared"),
+      output: (0, import_node_path75.join)(input.state, "prepared"),
       workers: 1,
       failFast: false,
       testsStop: input.distro.tests.stop_dependents,
@@ -35423,10 +35848,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path72.join)(work2, tree);
+    const folder = (0, import_node_path75.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path72.join)(work2, `${tree}.packed`));
-    (0, import_node_fs62.rmSync)(folder, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path75.join)(work2, `${tree}.packed`));
+    (0, import_node_fs64.rmSync)(folder, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -35464,8 +35889,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path73.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path73.join)(process.env.XDG_STATE_HOME || (0, import_node_path73.join)((0, import_node_os9.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path76.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path76.join)(process.env.XDG_STATE_HOME || (0, import_node_path76.join)((0, import_node_os9.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -35490,7 +35915,7 @@ async function openRun(verb, values, limits, signal, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path73.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path76.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -35530,7 +35955,7 @@ function planOf({ input, parts }, numbers) {
 }
 function lately(file2) {
   try {
-    return Date.now() - (0, import_node_fs63.statSync)(file2).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs65.statSync)(file2).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -35620,7 +36045,7 @@ function engineOf2(values, session2, output, signal, progress) {
   );
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path73.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path76.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line) => writeMessage(`${line}
 `)),
@@ -35661,7 +36086,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   return exit.ok;
 }
 async function keepResult(session2, output, id, number5, result) {
-  const log = result.log === void 0 ? void 0 : (0, import_node_path73.join)(output, result.log);
+  const log = result.log === void 0 ? void 0 : (0, import_node_path76.join)(output, result.log);
   const kept2 = {
     schema: 1,
     result,
@@ -35704,6 +36129,76 @@ async function prepareArchitecture(values) {
   }
 }
 
+// ts-src/farm/request.ts
+var import_node_fs66 = require("node:fs");
+var import_node_path77 = require("node:path");
+init_diagnostics();
+async function requestWorkspace(workspace, target) {
+  const links = await linksOutside(workspace);
+  if (links.length)
+    return bad(
+      ...links.map(
+        (link) => error("request-link", "a link leads out of the distro repository, which a pull request may not do", {
+          file: link
+        })
+      )
+    );
+  const at2 = await checkoutRef(workspace.root, target, workspace.state);
+  if (!at2.ok) return at2;
+  const root = (0, import_node_path77.join)(at2.value.folder, (0, import_node_path77.relative)(at2.value.top, workspace.root));
+  const read = await readWorkspace((0, import_node_path77.join)(root, (0, import_node_path77.relative)(workspace.root, (0, import_node_path77.resolve)(workspace.file))), workspace.state);
+  if (!read.ok)
+    return bad(
+      error("request-target", "the target branch has no distro file that can be read", {
+        file: workspace.file,
+        hint: "platforms, the store and keys of a pull request are those of its target branch"
+      }),
+      ...read.diagnostics
+    );
+  const trusted = read.value.distro;
+  const diagnostics = [];
+  const distributions = {};
+  for (const [name5, distribution2] of Object.entries(workspace.distro.distributions)) {
+    const platforms2 = distribution2.platforms.filter((p) => Object.hasOwn(trusted.platforms, p));
+    for (const p of distribution2.platforms)
+      if (!platforms2.includes(p))
+        diagnostics.push(
+          warning("request-platform", `the platform '${p}' is not on the target branch: '${name5}' is not built on it`, {
+            file: workspace.file,
+            hint: "it is built after the merge"
+          })
+        );
+    if (platforms2.length) distributions[name5] = { ...distribution2, platforms: platforms2 };
+  }
+  for (const [name5, platform2] of Object.entries(workspace.distro.platforms))
+    if (Object.hasOwn(trusted.platforms, name5) && !same(platform2, trusted.platforms[name5]))
+      diagnostics.push(
+        warning("request-platform", `the platform '${name5}' is built as the target branch has it`, {
+          file: workspace.file,
+          hint: "what this pull request changes of it takes effect after the merge"
+        })
+      );
+  const { platforms, store: store2, signing_key, submodules } = trusted;
+  const distro = { ...workspace.distro, distributions, platforms, store: store2, signing_key, submodules };
+  const from = { ...read.value, root: (0, import_node_path77.resolve)(root), urlBase: workspace.urlBase };
+  return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
+}
+async function linksOutside({ root, distro }) {
+  const listed = await git(["ls-files", "--stage", "-z"], { cwd: root });
+  const top = (0, import_node_fs66.realpathSync)(root);
+  const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
+  return listed.stdout.split("\0").flatMap((line) => {
+    const path2 = line.slice(line.indexOf("	") + 1);
+    if (!line.startsWith("120000 ") || packages.some((folder) => path2.startsWith(`${folder}/`))) return [];
+    try {
+      return `${(0, import_node_fs66.realpathSync)((0, import_node_path77.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+    } catch {
+      return [];
+    }
+  });
+}
+var same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+
 // ts-src/farm/changed-repository.ts
 init_diagnostics();
 async function repositoryOf(workspace, folder, name5, distributions) {
@@ -35715,7 +36210,7 @@ async function repositoryOf(workspace, folder, name5, distributions) {
       known2.set(r.name, [
         ...known2.get(r.name) ?? [],
         ...[r.source?.url, r.doc?.url].flatMap(
-          (u) => u === void 0 ? [] : [plainUrl(absoluteUrl(u, workspace.urlBase))]
+          (u) => u === void 0 ? [] : [plainUrl2(absoluteUrl(u, workspace.urlBase))]
         )
       ]);
   }
@@ -35729,7 +36224,7 @@ async function repositoryOf(workspace, folder, name5, distributions) {
     );
   }
   const asked = await git(["remote", "get-url", "origin"], { cwd: folder });
-  const url2 = plainUrl(asked.stdout.trim());
+  const url2 = plainUrl2(asked.stdout.trim());
   const found2 = asked.code === 0 ? [...known2].find(([, urls]) => urls.includes(url2)) : void 0;
   if (found2) return good(found2[0]);
   const last = url2.split("/").pop() ?? "";
@@ -35740,7 +36235,7 @@ async function repositoryOf(workspace, folder, name5, distributions) {
     })
   );
 }
-var plainUrl = (url2) => url2.trim().replace(/^[a-z+]+:\/\//, "").replace(/^[^@/]*@/, "").replace(/^([^/:]+):(?!\d+\/)\/?/, "$1/").replace(/^([^/:]+):\d+\//, "$1/").replace(/\.git\/?$/, "").replace(/\/+$/, "");
+var plainUrl2 = (url2) => url2.trim().replace(/^[a-z+]+:\/\//, "").replace(/^[^@/]*@/, "").replace(/^([^/:]+):(?!\d+\/)\/?/, "$1/").replace(/^([^/:]+):\d+\//, "$1/").replace(/\.git\/?$/, "").replace(/\/+$/, "");
 function downstreamOf(plan2, own3, how, budget) {
   if (how === "none") return { names: [], left: 0 };
   const dependents = /* @__PURE__ */ new Map();
@@ -35770,9 +36265,9 @@ init_diagnostics();
 function publishingFaults({ channel: channel2, places, output, signed, signingKey }) {
   if (channel2 === void 0) return [];
   const faults2 = [];
-  const named3 = places.length || output === void 0 ? places : [output];
-  const apart = named3.find((place) => !/^(?:\/|[a-z0-9+.-]+:\/)/.test(place));
-  if (!named3.length || apart !== void 0)
+  const named4 = places.length || output === void 0 ? places : [output];
+  const apart = named4.find((place) => !/^(?:\/|[a-z0-9+.-]+:\/)/.test(place));
+  if (!named4.length || apart !== void 0)
     faults2.push(
       error(
         "publish-place",
@@ -35882,11 +36377,9 @@ async function runPrepare(given, packages) {
     return exit.failed;
   }
   const values = found2.value;
-  const workspace = await openWorkspace(values);
-  if (!workspace.ok) {
-    showDiagnostics(workspace.diagnostics);
-    return exit.failed;
-  }
+  const workspace = await trustedWorkspace(values);
+  showDiagnostics(workspace.diagnostics);
+  if (!workspace.ok) return exit.failed;
   const { distro, state, root } = workspace.value;
   const storeUri = values.store ?? distro.store;
   if (!isStoreUri(storeUri)) {
@@ -35921,13 +36414,13 @@ async function runPrepare(given, packages) {
     showDiagnostics([readable]);
     return exit.failed;
   }
-  const read = await planOf2(readable.values, packages, pipeline3);
+  const read = await planOf2(readable.values, packages, workspace.value);
   if ("diagnostics" in read) {
     showDiagnostics(sorted(read.diagnostics));
     return exit.failed;
   }
   const { planned, subject, difference: difference3, users } = read;
-  const { files, diagnostics: lacking } = filesOf2(distro, root);
+  const { files, diagnostics: lacking } = filesOf2(distro, root, workspace.value.keyRoot);
   const all = sorted([...planned.diagnostics, ...readable.notes, ...lacking]);
   showDiagnostics(all);
   const strict = pipeline3.strict && all.some(isError);
@@ -35944,13 +36437,13 @@ ${difference3}
     showDiagnostics(tools);
     return exit.failed;
   }
-  (0, import_node_fs64.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs67.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
     const architectures = [...new Set(planned.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
     const channel2 = await openChannel(store2, pipeline3.channel ?? "none");
-    const testable = (name5, named3) => values["no-test"] !== true && named3 && (!subject || subject.own.includes(name5) || subject.downstream.includes(name5));
+    const testable = (name5, named4) => values["no-test"] !== true && named4 && (!subject || subject.own.includes(name5) || subject.downstream.includes(name5));
     const [id, title, begun] = [newRunId(planned.plan.stamp), text4("title") ?? titleOf(text4), Date.now()];
     const bundle = {
       schema: 2,
@@ -35982,7 +36475,7 @@ ${difference3}
     const input = {
       plan: planned.plan,
       distro,
-      distroRoot: root,
+      distroRoot: writeFiles(bundle, state),
       state,
       distributions: planned.distributions,
       lock: planned.lock,
@@ -36030,7 +36523,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       ""
     );
     if (text4("output") === void 0) writeOutput(header + schedule);
-    else writeWhole((0, import_node_path74.resolve)(text4("output")), header + schedule);
+    else writeWhole((0, import_node_path78.resolve)(text4("output")), header + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -36039,7 +36532,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline3, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file3 = (0, import_node_path74.join)(root, "lock.yaml");
+    const file3 = (0, import_node_path78.join)(root, "lock.yaml");
     if (exists(file3)) return { values: { ...values, lock: file3 }, notes: [] };
     return error(
       "lock-missing",
@@ -36061,7 +36554,7 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
         )
       ]
     };
-  const file2 = (0, import_node_path74.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file2 = (0, import_node_path78.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file2, text4.lock);
   return { values: { ...values, lock: file2 }, notes: [] };
 }
@@ -36079,7 +36572,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file2 = url2.slice("file:".length);
-    if (!(0, import_node_path74.isAbsolute)(file2) || !exists((0, import_node_path74.join)(file2, ".git"))) {
+    if (!(0, import_node_path78.isAbsolute)(file2) || !exists((0, import_node_path78.join)(file2, ".git"))) {
       const line = readIf(file2)?.split("\n")[0]?.trim();
       if (!line)
         return bad(
@@ -36099,47 +36592,63 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot.ok) return snapshot;
-  const folder = (0, import_node_path74.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path74.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path78.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path78.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path74.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path78.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path74.resolve)(root, uri.slice("file:".length))}` : uri;
-async function planOf2(values, packages, pipeline3) {
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path78.resolve)(root, uri.slice("file:".length))}` : uri;
+async function planOf2(values, packages, workspace) {
   if (values.change !== void 0) return planChange(values, values.change);
-  if (pipeline3.kind === "request" && values.target !== void 0) {
-    const workspace = await openWorkspace(values);
-    if (!workspace.ok) return workspace;
-    const target = await targetCommit(workspace.value.root, values.target);
+  const read = await readValues(values, packages, { workspace, tests: values["no-test"] !== true });
+  if (!read.ok) return read;
+  if (isRequest(values)) {
+    const { inputs, selection } = read.value;
+    const target = await targetCommit(workspace.root, String(values.target));
     if (typeof target !== "string") return { diagnostics: [target] };
-    const read2 = await readValues(values, packages, { tests: values["no-test"] !== true });
-    if (!read2.ok) return read2;
-    const { inputs, selection } = read2.value;
     const compared = await compareWith(inputs, target, selection);
     if (!compared.ok) return compared;
     const { whole, changes } = compared.value;
     const planned2 = planInputs(inputs, { ...selection, changed: changedIn(changes) });
     if (!planned2.ok) return planned2;
-    const named3 = new Set(
+    const named4 = new Set(
       planned2.value.plan.scopes.flatMap((s) => s.packages.filter((p) => "named" in p.why).map((p) => p.name))
     );
     return {
       planned: planned2.value,
       subject: void 0,
       difference: renderComparison(changes),
-      users: usersOf(whole.plan.scopes, named3)
+      users: usersOf(whole.plan.scopes, named4)
     };
   }
-  const read = await readValues(values, packages, { tests: values["no-test"] !== true });
-  if (!read.ok) return read;
   const planned = planInputs(read.value.inputs, read.value.selection);
   return planned.ok ? { planned: planned.value, subject: void 0, difference: void 0, users: {} } : planned;
+}
+var isRequest = (values) => values.request !== void 0 && values.request !== "" && values.change === void 0;
+async function trustedWorkspace(values) {
+  const workspace = await openWorkspace(values);
+  if (!workspace.ok || !isRequest(values)) return workspace;
+  if (values.target === void 0 || values.target === "")
+    return bad(
+      error("request-target", "a pull request on the distro repository needs --target", {
+        hint: "the branch that it would be merged into: platforms, keys and the store are taken from there"
+      })
+    );
+  const target = await targetCommit(workspace.value.root, values.target);
+  if (typeof target !== "string") return bad(target);
+  const settled2 = await requestWorkspace(workspace.value, target);
+  if (settled2.ok) {
+    const { trusted } = settled2.value;
+    for (const name5 of Object.keys(trusted.distro.distributions)) await readEntries(trusted, name5);
+    settleNames();
+  }
+  return settled2;
 }
 async function targetCommit(root, name5) {
   if (!isRefName(name5)) return error("history", `'${name5}' is no name of a branch`);
@@ -36156,7 +36665,7 @@ async function targetCommit(root, name5) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path74.resolve)(change);
+  const folder = (0, import_node_path78.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository = await repositoryOf(
     workspace.value,
@@ -36205,8 +36714,8 @@ var ownPackages = (inputs, repository) => inputs.distributions.flatMap(
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs65 = require("node:fs");
-var import_node_path75 = require("node:path");
+var import_node_fs68 = require("node:fs");
+var import_node_path79 = require("node:path");
 init_diagnostics();
 init_files();
 var nothing4 = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
@@ -36247,7 +36756,7 @@ async function gather(session2, loaded, output, happened) {
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept2.log && kept2.result.log !== void 0 && kept2.result.state === "failed") {
       const text4 = await store2.readText(kept2.log);
-      if (text4 !== void 0) writeWhole((0, import_node_path75.join)(output, kept2.result.log), text4, { sync: false });
+      if (text4 !== void 0) writeWhole((0, import_node_path79.join)(output, kept2.result.log), text4, { sync: false });
     }
   });
   for (const { number: number5, run: run2, task } of numbersOf(session2, loaded)) {
@@ -36278,7 +36787,7 @@ async function gather(session2, loaded, output, happened) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf = (values) => (0, import_node_path75.resolve)(values.output ?? "out");
+var outputOf = (values) => (0, import_node_path79.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -36324,7 +36833,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path75.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path79.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
@@ -36385,14 +36894,14 @@ where anything failed.`,
     if (!opened) return exit.failed;
     const { session: session2, loaded } = opened;
     try {
-      return await tell(session2, loaded, outputOf(values), happenedIn(values));
+      return await tell2(session2, loaded, outputOf(values), happenedIn(values));
     } finally {
       await closeScratch(session2.driver);
       stop.done();
     }
   }
 });
-async function tell(session2, loaded, output, happened) {
+async function tell2(session2, loaded, output, happened) {
   const { bundle } = loaded;
   await gather(session2, loaded, output, happened);
   const results = resultsOf(session2.graphs);
@@ -36422,7 +36931,7 @@ ${verdict2}`;
   );
   await recordRun(session2);
   await closeRun(session2.store, bundle);
-  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path75.join)(output, t.log)]]));
+  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path79.join)(output, t.log)]]));
   const tails = (t) => tellingPart(readLog(logs2.get(t.id) ?? ""));
   for (const note of notes) writeMessage(`${note}
 `);
@@ -36453,8 +36962,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path75.relative)(process.cwd(), (0, import_node_path75.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path75.join)(output, log);
+  const inside = (0, import_node_path79.relative)(process.cwd(), (0, import_node_path79.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path79.join)(output, log);
 };
 function factsOf({ bundle, input }, results) {
   const failed4 = results.filter((t) => t.state === "failed");
@@ -36520,20 +37029,20 @@ async function tellAbi(session2, { bundle }, before2, output) {
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs65.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs68.rmSync)(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path75.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path79.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed].sort();
 }
 function readLog(file2) {
   try {
-    return (0, import_node_fs65.readFileSync)(file2, "utf8").slice(-4e5);
+    return (0, import_node_fs68.readFileSync)(file2, "utf8").slice(-4e5);
   } catch {
     return "";
   }
@@ -37212,7 +37721,7 @@ function workOf(scopes, known2, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path76 = require("node:path");
+var import_node_path80 = require("node:path");
 var store = defineCommand({
   summary: "show, verify or clean up the store",
   usage: "store [show|verify|gc]",
@@ -37240,7 +37749,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show2(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path76.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path80.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
@@ -37563,30 +38072,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs66 = require("node:fs");
-var import_node_path77 = require("node:path");
+var import_node_fs69 = require("node:fs");
+var import_node_path81 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path77.join)(output, "logs");
+  const root = (0, import_node_path81.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
-    entries = (0, import_node_fs66.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs69.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries) {
     const name5 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name5) continue;
-    const path2 = (0, import_node_path77.join)(root, entry);
-    const status = (0, import_node_fs66.lstatSync)(path2);
+    const path2 = (0, import_node_path81.join)(root, entry);
+    const status = (0, import_node_fs69.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name5[1], package: name5[2], test: name5[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs66.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs69.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -37609,12 +38118,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path77.join)((0, import_node_path77.resolve)(findDistro(values), ".."), "out") : (0, import_node_path77.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path81.join)((0, import_node_path81.resolve)(findDistro(values), ".."), "out") : (0, import_node_path81.resolve)(values.output);
     const all = logsIn(output);
     if (name5 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path77.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path81.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -37626,7 +38135,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path77.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path81.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name5 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -37687,9 +38196,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs67 = require("node:fs");
+var import_node_fs70 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path78 = require("node:path");
+var import_node_path82 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -37706,8 +38215,8 @@ function fileOf(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file2 = (0, import_node_fs67.realpathSync)((0, import_node_path78.join)(root, path2));
-    return file2.startsWith(`${(0, import_node_fs67.realpathSync)(root)}/`) && (0, import_node_fs67.lstatSync)(file2).isFile() ? file2 : void 0;
+    const file2 = (0, import_node_fs70.realpathSync)((0, import_node_path82.join)(root, path2));
+    return file2.startsWith(`${(0, import_node_fs70.realpathSync)(root)}/`) && (0, import_node_fs70.lstatSync)(file2).isFile() ? file2 : void 0;
   } catch {
     return void 0;
   }
@@ -37721,12 +38230,12 @@ function answer(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size } = (0, import_node_fs67.lstatSync)(file2);
+  const { size } = (0, import_node_fs70.lstatSync)(file2);
   const type = types3[/\.([a-z]+)$/.exec(file2)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs67.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs70.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -37751,9 +38260,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path78.join)((0, import_node_path78.resolve)(findDistro(values), ".."), "out") : (0, import_node_path78.resolve)(values.output);
-    const root = (0, import_node_path78.join)(output, "apt");
-    if (!(0, import_node_fs67.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path82.join)((0, import_node_path82.resolve)(findDistro(values), ".."), "out") : (0, import_node_path82.resolve)(values.output);
+    const root = (0, import_node_path82.join)(output, "apt");
+    if (!(0, import_node_fs70.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -37814,7 +38323,9 @@ var commands = {
 
 // ts-src/cli/cli.ts
 async function main(args) {
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs68.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  onSlow((text4) => writeMessage(`${text4}
+`));
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs71.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name5, ...rest2] = args;
   if (name5 === void 0 || name5 === "--help" || name5 === "-h" || name5 === "help") {
     if (name5 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);
