@@ -24784,6 +24784,17 @@ var controlEntry = (entries) => entries.find((e) => e.name.replace(/^\.\//, "") 
 var largest = 64 << 20;
 var fieldOf = (stanza, name5) => new RegExp(`^${name5}: *(.*)$`, "mi").exec(stanza)?.[1]?.trim();
 var isOf = (stanza, name5) => debFile(fieldOf(stanza, "Package") ?? "", fieldOf(stanza, "Version") ?? "", fieldOf(stanza, "Architecture") ?? "") === name5;
+var harmless = /* @__PURE__ */ new Set(["", ".", "control", "md5sums", "shlibs"]);
+function stanzaOf(entries, name5) {
+  const names2 = entries.map((e) => e.name.replace(/^\.\//, "").replace(/\/$/, ""));
+  if (new Set(names2).size !== names2.length || !names2.every((n) => harmless.has(n))) return void 0;
+  const entry = controlEntry(entries);
+  const stanza = entry && tidy(entry.content.toString("utf8"));
+  if (stanza === void 0 || !isOf(stanza, name5)) return void 0;
+  const fields = [...stanza.matchAll(/^([^\s:]+):/gm)].map((m) => (m[1] ?? "").toLowerCase());
+  return fields.some((f) => forcing.has(f)) || new Set(fields).size !== fields.length ? void 0 : stanza;
+}
+var forcing = /* @__PURE__ */ new Set(["essential", "protected", "important", "pre-depends", "breaks"]);
 var tidy = (text4) => {
   const stanza = `${text4.replaceAll("\r", "").trim()}
 `;
@@ -24793,9 +24804,7 @@ async function controlStanzas(files) {
   const stanzas = new Array(files.length);
   const compressed = { xz: [], zst: [] };
   const take = (at2, tar) => {
-    const entry = tar && controlEntry(readTar2(tar, 0)?.entries ?? []);
-    const stanza = entry && tidy(entry.content.toString("utf8"));
-    if (stanza !== void 0 && isOf(stanza, files[at2].name)) stanzas[at2] = stanza;
+    if (tar) stanzas[at2] = stanzaOf(readTar2(tar, 0)?.entries ?? [], files[at2].name);
   };
   files.forEach((file2, at2) => {
     const parts = debParts((0, import_node_fs28.readFileSync)(file2.path));
@@ -24812,9 +24821,7 @@ async function controlStanzas(files) {
     for (const { at: at2 } of all) {
       const tar = together2 && readTar2(together2, next2);
       if (!tar) break;
-      const entry = controlEntry(tar.entries);
-      const stanza = entry && tidy(entry.content.toString("utf8"));
-      if (stanza !== void 0 && isOf(stanza, files[at2].name)) stanzas[at2] = stanza;
+      stanzas[at2] = stanzaOf(tar.entries, files[at2].name);
       next2 = tar.end;
     }
     for (const { at: at2, control } of all) if (stanzas[at2] === void 0) take(at2, await unpacked(kind, control));

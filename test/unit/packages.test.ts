@@ -9,6 +9,7 @@ import { allowedPaths, memberFaults, type Member } from '../../ts-src/inspect/me
 import { stagedMembers } from '../../ts-src/inspect/staged.ts';
 import { arMembers, writeAr } from '../../ts-src/io/ar.ts';
 import { TarReader, writeTar, type TarEntry } from '../../ts-src/io/tar.ts';
+import { controlStanzas } from '../../ts-src/publish/deb.ts';
 import { renderControl, simplified, type BinaryControl } from '../../ts-src/render/control.ts';
 
 const prefix = '/opt/acme/d';
@@ -203,6 +204,17 @@ describe('a package file', () => {
       expect((await identityFaults(file, planned)).join()).toContain(`its control part has "${name}"`);
     },
   );
+
+  it('is not read for an index where dpkg would run or obey something of it', async () => {
+    const read = (path: string) => controlStanzas([{ name: 'acme-d-x_1.0.0-0bookworm.1_amd64.deb', path }]);
+    expect(await read(built({ control, md5sums: '' }))).toEqual([control]);
+    for (const name of ['postinst', 'triggers', 'conffiles'])
+      expect(await read(built({ control, [name]: name === 'conffiles' ? '/opt/acme/d/a\n' : 'x\n' }))).toEqual([
+        undefined,
+      ]);
+    expect(await read(built({ control: `${control}Essential: yes\n` }))).toEqual([undefined]);
+    expect(await read(built({ control: control.replace('Package: acme-d-x', 'Package: bash') }))).toEqual([undefined]);
+  });
 
   it.each<[string, string, RegExp]>([
     ['another name', control.replace('acme-d-x\n', 'bash\n'), /its Package is "bash", planned was "acme-d-x"/],

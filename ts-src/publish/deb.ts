@@ -22,6 +22,21 @@ const isOf = (stanza: string, name: string): boolean =>
   debFile(fieldOf(stanza, 'Package') ?? '', fieldOf(stanza, 'Version') ?? '', fieldOf(stanza, 'Architecture') ?? '') ===
   name;
 
+/** Members of a control archive that dpkg neither runs nor obeys; each may be there once. */
+const harmless = new Set(['', '.', 'control', 'md5sums', 'shlibs']);
+
+/** The control stanza of a package as it may be published: nothing of it is run, no field of it forces anything. */
+function stanzaOf(entries: readonly TarEntry[], name: string): string | undefined {
+  const names = entries.map((e) => e.name.replace(/^\.\//, '').replace(/\/$/, ''));
+  if (new Set(names).size !== names.length || !names.every((n) => harmless.has(n))) return undefined;
+  const entry = controlEntry(entries);
+  const stanza = entry && tidy(entry.content.toString('utf8'));
+  if (stanza === undefined || !isOf(stanza, name)) return undefined;
+  const fields = [...stanza.matchAll(/^([^\s:]+):/gm)].map((m) => (m[1] ?? '').toLowerCase());
+  return fields.some((f) => forcing.has(f)) || new Set(fields).size !== fields.length ? undefined : stanza;
+}
+const forcing = new Set(['essential', 'protected', 'important', 'pre-depends', 'breaks']);
+
 /** A stanza as it may stand in an index: no empty lines within it, one line feed at its end. */
 const tidy = (text: string): string | undefined => {
   const stanza = `${text.replaceAll('\r', '').trim()}\n`;
@@ -36,9 +51,7 @@ export async function controlStanzas(files: readonly DebFile[]): Promise<(string
   const stanzas = new Array<string | undefined>(files.length);
   const compressed: Record<'xz' | 'zst', { at: number; control: Buffer }[]> = { xz: [], zst: [] };
   const take = (at: number, tar: Buffer | undefined) => {
-    const entry = tar && controlEntry(readTar(tar, 0)?.entries ?? []);
-    const stanza = entry && tidy(entry.content.toString('utf8'));
-    if (stanza !== undefined && isOf(stanza, files[at]!.name)) stanzas[at] = stanza;
+    if (tar) stanzas[at] = stanzaOf(readTar(tar, 0)?.entries ?? [], files[at]!.name);
   };
   files.forEach((file, at) => {
     const parts = debParts(readFileSync(file.path));
@@ -55,9 +68,7 @@ export async function controlStanzas(files: readonly DebFile[]): Promise<(string
     for (const { at } of all) {
       const tar = together && readTar(together, next);
       if (!tar) break;
-      const entry = controlEntry(tar.entries);
-      const stanza = entry && tidy(entry.content.toString('utf8'));
-      if (stanza !== undefined && isOf(stanza, files[at]!.name)) stanzas[at] = stanza;
+      stanzas[at] = stanzaOf(tar.entries, files[at]!.name);
       next = tar.end;
     }
     // What did not come out that way is looked at alone.
