@@ -57,9 +57,9 @@ int next(Map farm, int label, String lane) {
 int pause(Map farm, int label, String lane, int place) {
     int looks = farm.looks.get(lane) ?: 0
     farm.looks.put(lane, looks + 1)
-    if (place > 0) { return Math.min(300, Math.min(60, 5 + 5 * place) * (looks + 1)) }
-    // Lanes behind the first look 27 times in their first hour at most.
-    int hourly = 73 * farm.lanes[label] + 27
+    if (place > 0) { return Math.min(150, Math.min(60, 5 + 5 * place) * (looks + 1)) }
+    // Lanes behind the first look 31 times in their first hour at most.
+    int hourly = 69 * farm.lanes[label] + 31
     int quick = (hourly / 3).intValue()
     int slow = Math.min(3600, ((3600 - 5 * quick) / (hourly - quick)).intValue() + 1)
     if (slow <= 5) { return 5 }

@@ -245,7 +245,7 @@ public final class Harness {
             case "kill-agent":
                 // The one that runs what the event names; all its processes die with it.
                 for (Program.Agent a : Program.current.agents) {
-                    if (a.user == null || a.offline || !busy(a)) continue;
+                    if (a.user == null || a.offline || !busy(a) || !said(a, (String) e.get("when"))) continue;
                     a.offline = true;
                     log("Agent " + a.name + " went away\n");
                     new ProcessBuilder("sh", "-c", "for p in /proc/[0-9]*; do if tr '\\0' '\\n' < $p/environ 2>/dev/null | grep -qx \"JENKINS_HARNESS_AGENT=$1\"; then kill -KILL ${p#/proc/} 2>/dev/null; fi; done", "sh", a.name).start().waitFor();
@@ -255,6 +255,17 @@ public final class Harness {
             default: throw new IllegalArgumentException("no event " + e.get("do"));
         }
         return true;
+    }
+
+    /** Whether what runs on an agent said a text; anything may say what comes from the pipeline itself. */
+    private static boolean said(Program.Agent a, String text) throws IOException {
+        if (text.startsWith("[Pipeline]")) return true;
+        for (Program.Line l : Program.current.lines) {
+            if (!(l.waiting instanceof Step.Sh) || l.context.agent != a || ((Step.Sh) l.waiting).control == null) continue;
+            Path log = Paths.get(((Step.Sh) l.waiting).control, "log");
+            if (Files.exists(log) && new String(Files.readAllBytes(log), StandardCharsets.UTF_8).contains(text)) return true;
+        }
+        return false;
     }
 
     private static boolean busy(Program.Agent a) {
