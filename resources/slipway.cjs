@@ -25449,69 +25449,6 @@ async function moveChecked(channel2, draft, outlet, storedLock) {
 
 // ts-src/publish/key-health.ts
 init_diagnostics();
-var day = 864e5;
-var notice = 60 * day;
-async function keyHealth(publicKey, now) {
-  const shown5 = await run("gpg", ["--batch", "--no-tty", "--no-options", "--with-colons", "--show-keys"], {
-    input: publicKey
-  });
-  if (shown5.code !== 0) return [error("signing-key", `gpg can't read the public key: ${shown5.stderr.trim()}`)];
-  return keysIn(shown5.stdout).flatMap((key) => judgeKey(key, now));
-}
-function keysIn(colons) {
-  const keys = [];
-  let signing = [];
-  let primaryEnds;
-  const close = () => {
-    const key = keys[keys.length - 1];
-    if (!key) return;
-    const last = signing.includes(void 0) ? void 0 : Math.max(0, ...signing.map((e) => e ?? 0));
-    key.ends = primaryEnds === void 0 ? last : last === void 0 ? primaryEnds : Math.min(primaryEnds, last);
-  };
-  for (const line of colons.split("\n")) {
-    const f = line.split(":");
-    const kind = f[0];
-    const ends = f[6] ? Number(f[6]) * 1e3 : void 0;
-    if (kind === "pub") {
-      close();
-      signing = [];
-      primaryEnds = ends;
-      keys.push({ fingerprint: "", ends: void 0, weak: weakness(Number(f[3]), Number(f[2])) });
-    }
-    const key = keys[keys.length - 1];
-    if ((kind === "pub" || kind === "sub") && f[11]?.includes("s") && f[1] !== "r") signing.push(ends);
-    if (kind === "fpr" && key && !key.fingerprint) key.fingerprint = f[9] ?? "";
-  }
-  close();
-  return keys;
-}
-var weakness = (algorithm, bits2) => algorithm === 17 ? "DSA" : [1, 2, 3].includes(algorithm) && bits2 < 2048 ? `RSA of ${bits2} bits` : void 0;
-function judgeKey({ fingerprint, ends, weak }, now) {
-  const told5 = [];
-  const short3 = fingerprint.slice(-16);
-  const date2 = (at2) => new Date(at2).toISOString().slice(0, 10);
-  if (ends !== void 0 && ends <= now)
-    told5.push(
-      error("key-expired", `the signing key ${short3} expired on ${date2(ends)}`, {
-        hint: "extend it (gpg --quick-set-expire), or sign with another; nothing is published with it"
-      })
-    );
-  else if (ends !== void 0 && ends - now < notice)
-    told5.push(
-      warning(
-        "key-expiring",
-        `the signing key ${short3} expires on ${date2(ends)}, in ${Math.floor((ends - now) / day)} days`,
-        { hint: "extend it, or begin to sign with a second one, so that robots know it in time" }
-      )
-    );
-  if (weak !== void 0)
-    told5.push(
-      warning("key-weak", `the signing key ${short3} is ${weak}: newer releases of apt refuse what it signs`, {
-        hint: "sign with an rsa4096 or ed25519 key beside it"
-      })
-    );
-  return told5;
-}
 
 // ts-src/publish/signing.ts
 var import_node_fs32 = require("node:fs");
@@ -25738,6 +25675,80 @@ function keyFromEnvironment(env) {
   const passphrase = env.SLIPWAY_SIGNING_PASSPHRASE;
   delete env.SLIPWAY_SIGNING_PASSPHRASE;
   return env.SLIPWAY_SIGNING_KEY_FILE ? { kind: "files", keys: [{ file: env.SLIPWAY_SIGNING_KEY_FILE, passphrase }] } : void 0;
+}
+
+// ts-src/publish/key-health.ts
+var day = 864e5;
+var notice = 60 * day;
+async function keyHealth(publicKey, now) {
+  const shown5 = await run("gpg", ["--batch", "--no-tty", "--no-options", "--with-colons", "--show-keys"], {
+    input: publicKey
+  });
+  if (shown5.code !== 0) return [error("signing-key", `gpg can't read the public key: ${shown5.stderr.trim()}`)];
+  return keysIn(shown5.stdout).flatMap((key) => judgeKey(key, now));
+}
+async function trySigning(key, now) {
+  if (key.kind === "made") return [];
+  const tried = await withSigner(key, async (signer) => {
+    const health = await keyHealth(signer.publicKey, now);
+    const signed = await signer.sign("a try\n", "clearsign");
+    return signed.ok || health.some(isError) ? good(health) : signed;
+  });
+  return tried.ok ? tried.value : tried.diagnostics;
+}
+function keysIn(colons) {
+  const keys = [];
+  let signing = [];
+  let primaryEnds;
+  const close = () => {
+    const key = keys[keys.length - 1];
+    if (!key) return;
+    const last = signing.includes(void 0) ? void 0 : Math.max(0, ...signing.map((e) => e ?? 0));
+    key.ends = primaryEnds === void 0 ? last : last === void 0 ? primaryEnds : Math.min(primaryEnds, last);
+  };
+  for (const line of colons.split("\n")) {
+    const f = line.split(":");
+    const kind = f[0];
+    const ends = f[6] ? Number(f[6]) * 1e3 : void 0;
+    if (kind === "pub") {
+      close();
+      signing = [];
+      primaryEnds = ends;
+      keys.push({ fingerprint: "", ends: void 0, weak: weakness(Number(f[3]), Number(f[2])) });
+    }
+    const key = keys[keys.length - 1];
+    if ((kind === "pub" || kind === "sub") && f[11]?.includes("s") && f[1] !== "r") signing.push(ends);
+    if (kind === "fpr" && key && !key.fingerprint) key.fingerprint = f[9] ?? "";
+  }
+  close();
+  return keys;
+}
+var weakness = (algorithm, bits2) => algorithm === 17 ? "DSA" : [1, 2, 3].includes(algorithm) && bits2 < 2048 ? `RSA of ${bits2} bits` : void 0;
+function judgeKey({ fingerprint, ends, weak }, now) {
+  const told5 = [];
+  const short3 = fingerprint.slice(-16);
+  const date2 = (at2) => new Date(at2).toISOString().slice(0, 10);
+  if (ends !== void 0 && ends <= now)
+    told5.push(
+      error("key-expired", `the signing key ${short3} expired on ${date2(ends)}`, {
+        hint: "extend it (gpg --quick-set-expire), or sign with another; nothing is published with it"
+      })
+    );
+  else if (ends !== void 0 && ends - now < notice)
+    told5.push(
+      warning(
+        "key-expiring",
+        `the signing key ${short3} expires on ${date2(ends)}, in ${Math.floor((ends - now) / day)} days`,
+        { hint: "extend it, or begin to sign with a second one, so that robots know it in time" }
+      )
+    );
+  if (weak !== void 0)
+    told5.push(
+      warning("key-weak", `the signing key ${short3} is ${weak}: newer releases of apt refuse what it signs`, {
+        hint: "sign with an rsa4096 or ed25519 key beside it"
+      })
+    );
+  return told5;
 }
 
 // ts-src/publish/suite.ts
@@ -31390,6 +31401,12 @@ async function runBuild(verb, values, packages, tests) {
   if (lacking.length) {
     showDiagnostics(lacking);
     return exit.failed;
+  }
+  if (verb === "build" && values.untrusted === void 0 && !values["dry-run"]) {
+    const { signing_key, organization } = workspace.distro;
+    const keys = await trySigning(keyOf(signing_key, workspace.state, organization), Date.now());
+    showDiagnostics(keys);
+    if (keys.some(isError)) return exit.failed;
   }
   (0, import_node_fs58.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);

@@ -32,9 +32,10 @@ function tar(name, content) {
 /** A package of about 20 KB that cannot be packed. */
 function deb(name, version, architecture) {
   const control = `Package: ${name}\nVersion: ${version}\nArchitecture: ${architecture}\nMaintainer: A <a@example.org>\nDepends: libc6 (>= 2.34), libstdc++6 (>= 11), acme-mini-ros-workspace\nProvides: ${name}-abi-0123456789abcdef\nSection: misc\nPriority: optional\nDescription: a package of a benchmark\n of two lines\n`;
-  let text = Buffer.alloc(0);
-  for (let i = 0; text.length < 20_000; i++)
-    text = Buffer.concat([text, createHash('sha512').update(`${name} ${version} ${architecture} ${i}`).digest()]);
+  const parts = [];
+  for (let i = 0; i < 313; i++)
+    parts.push(createHash('sha512').update(`${name} ${version} ${architecture} ${i}`).digest());
+  const text = Buffer.concat(parts);
   const member = (file, content) =>
     Buffer.concat([
       Buffer.from(

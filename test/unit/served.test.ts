@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { moveChecked } from '../../ts-src/publish/checked.ts';
 import type { LocalFile, Placed } from '../../ts-src/publish/endpoint.ts';
 import { FolderEndpoint } from '../../ts-src/publish/folder-endpoint.ts';
-import { keyHealth } from '../../ts-src/publish/key-health.ts';
+import { keyHealth, trySigning } from '../../ts-src/publish/key-health.ts';
 import { withSigner } from '../../ts-src/publish/signing.ts';
 import { openChannel } from '../../ts-src/publish/state.ts';
 import { openStore, type Store } from '../../ts-src/store/store.ts';
@@ -43,6 +43,11 @@ describe('keys', () => {
     expect(await codes(gpg('--armor', '--export', 'acme'), Date.now() + 9999 * day)).toEqual([]);
     expect(await codes(gpg('--armor', '--export', 'short'), Date.now())).toEqual(['warning key-weak']);
     expect(await codes('no key', Date.now())).toEqual(['error signing-key']);
+    const tried = async (name: string, now: number) =>
+      (await trySigning({ kind: 'keyring', home, keys: [name] }, now)).map((d) => d.code);
+    expect(await tried('acme', Date.now())).toEqual([]);
+    expect(await tried('ending', Date.now() + 31 * day)).toEqual(['key-expired']);
+    expect(await tried('nobody', Date.now())).toEqual(['signing-key']);
   });
 });
 

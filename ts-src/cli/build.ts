@@ -19,6 +19,7 @@ import { closeScratch, openScratch } from '../sandbox/scratch.ts';
 import { folderChannel, heldIn, openChannel, publishChannel, type Published } from '../publish/channel.ts';
 import { repositorySettings } from '../publish/rules.ts';
 import { FolderEndpoint } from '../publish/folder-endpoint.ts';
+import { trySigning } from '../publish/key-health.ts';
 import { keyOf } from '../publish/signing.ts';
 import {
   writeMessage,
@@ -155,6 +156,12 @@ async function runBuild(
   if (lacking.length) {
     showDiagnostics(lacking);
     return exit.failed;
+  }
+  if (verb === 'build' && values.untrusted === undefined && !values['dry-run']) {
+    const { signing_key, organization } = workspace.distro;
+    const keys = await trySigning(keyOf(signing_key, workspace.state, organization), Date.now());
+    showDiagnostics(keys);
+    if (keys.some(isError)) return exit.failed;
   }
   mkdirSync(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);

@@ -1,5 +1,6 @@
-import { error, warning, type Diagnostic } from '../model/diagnostics.ts';
+import { error, good, isError, warning, type Diagnostic } from '../model/diagnostics.ts';
 import { run } from '../io/process.ts';
+import { withSigner, type SigningKey } from './signing.ts';
 
 const day = 86_400_000;
 /** How long before a key ends every run says so. */
@@ -15,6 +16,20 @@ export async function keyHealth(publicKey: string, now: number): Promise<Diagnos
   });
   if (shown.code !== 0) return [error('signing-key', `gpg can't read the public key: ${shown.stderr.trim()}`)];
   return keysIn(shown.stdout).flatMap((key) => judgeKey(key, now));
+}
+
+/**
+ * Signs a text for a try, so that a key that can't sign is told before hours of building. A key that would only be made
+ * is not tried.
+ */
+export async function trySigning(key: SigningKey, now: number): Promise<Diagnostic[]> {
+  if (key.kind === 'made') return [];
+  const tried = await withSigner(key, async (signer) => {
+    const health = await keyHealth(signer.publicKey, now);
+    const signed = await signer.sign('a try\n', 'clearsign');
+    return signed.ok || health.some(isError) ? good(health) : signed;
+  });
+  return tried.ok ? tried.value : tried.diagnostics;
 }
 
 interface Key {
