@@ -52,7 +52,7 @@ export const distroOptions = {
   state: {
     type: 'string',
     value: 'DIR',
-    help: 'where sources, roots and the store are kept (default: .slipway beside the distro file)',
+    help: 'where sources, bases and roots are kept (default: .slipway beside the distro file); the store stays where distro.yaml says',
   },
   lock: { type: 'string', value: 'FILE', help: 'take repositories at the commits of this lock' },
   override: {

@@ -11,6 +11,7 @@ import { tellingPart } from '../render/log.ts';
 import { packageCases, renderJunit } from '../render/junit.ts';
 import { renderReport, type ReportTask } from '../render/report.ts';
 import type { Store } from '../store/store.ts';
+import { versionsOf } from '../engine/session.ts';
 import { packageOf, type TaskGraph } from '../engine/task-graph.ts';
 
 export const resultsOf = (runs: readonly TaskGraph[]): TaskResult[] =>
@@ -34,7 +35,7 @@ export interface Outputs {
 export async function writeOutputs(o: Outputs): Promise<Diagnostic[]> {
   const { plan, runs, output } = o;
   const results = resultsOf(runs);
-  const lock = renderLock(makeLock(plan.stamp, locked(plan, o.distributions), o.platforms));
+  const lock = renderLock(makeLock(plan.stamp, locked(plan, o.distributions), o.platforms, versionsOf(runs)));
   writeWhole(join(output, 'lock.yaml'), lock);
   writeWhole(join(output, 'result.json'), `${JSON.stringify({ stamp: plan.stamp, results }, undefined, 1)}\n`);
   const title = `${plan.organization}: ${o.title ?? 'what was built'}`;

@@ -72,6 +72,27 @@ export class History {
   }
 }
 
+/** Finds the version that a lock has of a package, where its sources are those of the lock. */
+export const lockedVersions =
+  (lock: Lockfile | undefined) =>
+  ({ id, scope }: Pick<TaskGraph, 'id' | 'scope'>, p: PlannedPackage): string | undefined => {
+    const own = <T>(map: Record<string, T> | undefined, name: string): T | undefined =>
+      map && Object.hasOwn(map, name) ? map[name] : undefined;
+    const version = own(own(lock?.versions, id), p.name);
+    const repository = own(own(lock?.distributions, scope.distribution), p.repository);
+    const tree = own(repository?.packages, p.name)?.tree;
+    return tree !== undefined && tree === p.source.tree ? version : undefined;
+  };
+
+/** The versions that a run's packages have, for its lock. */
+export const versionsOf = (graphs: readonly TaskGraph[]): Record<string, Record<string, string>> =>
+  Object.fromEntries(
+    graphs.map((graph) => [
+      graph.id,
+      Object.fromEntries(graph.records.flatMap((r) => (r ? [[r.package, r.version] as const] : []))),
+    ]),
+  );
+
 /** A run that is ready: everything but the scheduling. */
 export interface Session {
   /** Is given lines for the user. */
@@ -166,6 +187,7 @@ export async function openSession(
     minutes: options.limits.minutes,
     retries: options.retries ?? distro.tests.retries,
     channelVersion: options.channelVersion,
+    lockedVersion: lockedVersions(input.lock),
     signal: options.signal,
     now: Date.now,
   });

@@ -13,6 +13,11 @@ export interface Lockfile {
    * on nothing is known.
    */
   platforms: Record<string, LockedPlatform>;
+  /**
+   * Scope (`jazzy/bookworm-amd64`) → package → the Debian version that it has, with the stamp of the run that built it.
+   * Undefined in locks of plans, from which nothing was built.
+   */
+  versions?: Record<string, Record<string, string>> | undefined;
 }
 
 export interface LockedRepository {

@@ -40,6 +40,12 @@ export const underlayPackage = (pattern: string, name: string): string => fill(p
 export const debianVersion = (upstream: string, release: string, stamp: string, epoch = 0): string =>
   `${epoch ? `${epoch}:` : ''}${upstream}-0${release}.${stamp.slice(0, 8)}.${stamp.slice(8)}`;
 
+/** The stamp in such a version. */
+export const stampOfVersion = (version: string): string | undefined => {
+  const m = /\.(\d{8})\.(\d{6})$/.exec(version);
+  return m ? `${m[1]!}${m[2]!}` : undefined;
+};
+
 /** File name of a binary package: the epoch is no part of it (policy 5.6.12, dpkg-deb). */
 export const debFile = (name: string, version: string, architecture: string): string =>
   `${name}_${version.replace(/^\d+:/, '')}_${architecture}.deb`;

@@ -506,8 +506,9 @@ export const makeLock = (
   stamp: string,
   distributions: readonly DistributionInput[],
   platforms: Lockfile['platforms'],
+  versions?: Lockfile['versions'],
 ): Lockfile => {
-  const lock: Lockfile = { schema: 'slipway-lock-1', stamp, distributions: {}, platforms };
+  const lock: Lockfile = { schema: 'slipway-lock-1', stamp, distributions: {}, platforms, versions };
   for (const d of distributions) {
     const repositories: Lockfile['distributions'][string] = (lock.distributions[d.name] = {});
     for (const p of [...d.packages.values()].sort((a, b) => compare(a.name, b.name))) {

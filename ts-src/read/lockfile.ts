@@ -42,6 +42,9 @@ const schema = () =>
         }),
       )
       .default({}),
+    versions: z
+      .record(name, z.record(name, z.string().regex(/^(\d{1,4}:)?\d+(\.\d+)*-0[a-z0-9]+\.\d{8}\.\d{6}$/)))
+      .optional(),
   });
 
 /** A lock file as `slipway lock` writes it; its text, undefined where there is none. */
@@ -70,6 +73,7 @@ export function readLock(file: string, text: string | undefined): Result<Lockfil
     stamp: checked.data.stamp,
     distributions: {},
     platforms: checked.data.platforms,
+    ...(checked.data.versions === undefined ? {} : { versions: checked.data.versions }),
   };
   for (const [distribution, { repositories, packages }] of Object.entries(checked.data.distributions)) {
     const all: Lockfile['distributions'][string] = {};

@@ -27,5 +27,10 @@ export function renderLock(lock: Lockfile): string {
     lines.push(`  ${platform}:`, `    base: ${q(p.base)}`, `    archive: ${q(p.archive)}`, '    packages:');
     for (const [name, version] of sorted(p.packages)) lines.push(`      ${name}: ${q(version)}`);
   }
+  if (Object.keys(lock.versions ?? {}).length) lines.push('versions:');
+  for (const [scope, versions] of sorted(lock.versions ?? {})) {
+    lines.push(`  ${scope}:`);
+    for (const [name, version] of sorted(versions)) lines.push(`    ${name}: ${q(version)}`);
+  }
   return `${lines.join('\n')}\n`;
 }

@@ -27,7 +27,7 @@ import {
 import { judgeTests, resultsOf, writeOutputs, writeUnplanned } from '../outputs.ts';
 import { recordRun } from '../../engine/runs.ts';
 import type { TaskGraph } from '../../engine/task-graph.ts';
-import { type Session } from '../../engine/session.ts';
+import { versionsOf, type Session } from '../../engine/session.ts';
 import { limitsOf, runOptions } from '../run-options.ts';
 import { platformsOf } from '../../engine/system-lock.ts';
 import { closeRun, lockName, resultName, applyShard, type Loaded } from '../../farm/run-manifest.ts';
@@ -197,7 +197,9 @@ An untrusted run publishes nothing.`,
       if (!bad && !failed) {
         const platforms = await platformsOf({ state: session.input.state, distro: bundle.distro }, session.graphs);
         await session.store.writeJson(lockName(channel.name), {
-          lock: renderLock(makeLock(bundle.plan.stamp, session.input.distributions, platforms)),
+          lock: renderLock(
+            makeLock(bundle.plan.stamp, session.input.distributions, platforms, versionsOf(session.graphs)),
+          ),
         });
       }
       return bad ? exit.failed : exit.ok;

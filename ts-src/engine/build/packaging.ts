@@ -2,14 +2,15 @@ import { chmodSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSy
 import { join } from 'node:path';
 import { compare } from '../../model/diagnostics.ts';
 import type { Distro } from '../../model/distro.ts';
-import { debianPackage, debianVersion } from '../../model/names.ts';
-import type { Scope, Target } from '../../model/plan.ts';
+import { debianPackage, debianVersion, stampOfVersion } from '../../model/names.ts';
+import type { PlannedPackage, Scope, Target } from '../../model/plan.ts';
 import { conditionEvaluator } from '../../plan/conditions.ts';
 import { conditionContext } from '../../plan/evaluate.ts';
 import { compareDebianVersions } from '../../plan/versions.ts';
 import { aboutOf, renderRecipe, type About } from '../../render/debian.ts';
 import { manifestSchemas } from '../../render/manifest-schemas.ts';
 import type { TaskKeys } from '../task-keys.ts';
+import type { TaskGraph } from '../task-graph.ts';
 import type { BuildRequest } from './outcome.ts';
 
 export interface PackagingOptions {
@@ -18,6 +19,8 @@ export interface PackagingOptions {
   taskKeys: TaskKeys;
   /** Version that the channel holds, by Debian package. */
   channelVersion: (scope: Scope, target: Target, debian: string) => string | undefined;
+  /** The version that a lock has of the same sources; undefined where it has none. */
+  lockedVersion: (graph: Pick<TaskGraph, 'id' | 'scope'>, p: PlannedPackage) => string | undefined;
 }
 
 /** What will stand in the control file of the package, as far as it is known before the build. */
@@ -68,7 +71,8 @@ const relationsOn = ({ graph, package: p }: BuildRequest, names: readonly string
 /** Writes the recipe of a package into a folder of ours, before any code of the package runs. */
 export function writeRecipe(options: PackagingOptions, request: BuildRequest, source: string, folder: string): void {
   const { distro, taskKeys } = options;
-  const stamp = request.repeat?.stamp ?? options.stamp;
+  const version = versionOf(options, request);
+  const stamp = request.repeat?.stamp ?? stampOfVersion(version) ?? options.stamp;
   const { graph, package: p } = request;
   const { manifest } = taskKeys.distribution(graph).packages.get(p.name)!;
   const settings = taskKeys.settingsOf(p.name);
@@ -79,7 +83,7 @@ export function writeRecipe(options: PackagingOptions, request: BuildRequest, so
   const files = renderRecipe({
     package: p,
     manifest,
-    version: versionOf(options, request),
+    version,
     stamp,
     release: graph.target.release,
     prefix: graph.scope.prefix,
@@ -114,10 +118,15 @@ function writeReadable(folder: string, files: Readonly<Record<string, string | B
 /** What tests find beside the recipe: the schemas of package.xml. */
 export const writeTestFiles = (recipe: string): void => writeReadable(join(recipe, 'schemas'), manifestSchemas);
 
-/** Upstream's version with the stamp; an epoch more where upstream is below what the channel holds. */
+/**
+ * Upstream's version with the stamp; an epoch more where upstream is below what the channel holds. Of what a lock has,
+ * the lock's version, so that the same bytes come of it; unless the channel is above that.
+ */
 export function versionOf(options: PackagingOptions, { graph, package: p, repeat }: BuildRequest): string {
   if (repeat) return repeat.version;
   const held = options.channelVersion(graph.scope, graph.target, p.debian);
+  const locked = options.lockedVersion(graph, p);
+  if (locked !== undefined && (held === undefined || compareDebianVersions(locked, held) >= 0)) return locked;
   const heldEpoch = held === undefined ? 0 : Number(/^(\d+):/.exec(held)?.[1] ?? 0);
   const upstreamOf = (v: string) => v.replace(/^\d+:/, '').replace(/-[^-]*$/, '');
   const down = held !== undefined && compareDebianVersions(p.version, upstreamOf(held)) < 0;
