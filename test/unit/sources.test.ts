@@ -15,6 +15,9 @@ import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { checkout, fetchArchive, fetchCommit, resolveRef } from '../../ts-src/read/git/git.ts';
 import { isRefName, parseDistributionFile, parseRepos } from '../../ts-src/read/rosdistro.ts';
+import { readFolder } from '../../ts-src/read/folders.ts';
+import { layerRosdep } from '../../ts-src/read/rosdep.ts';
+import { resolveRosdep } from '../../ts-src/plan/rosdep.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-sources-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -145,4 +148,97 @@ describe('sources by archive', () => {
       ),
     ).toEqual([[2, "'x': an archive needs its checksum", 'add sha256: (of the file, in hex)']]);
   });
+});
+
+describe('entries as they are written', () => {
+  it('keep their own text: a version is no number and no date', () => {
+    const versions = ['1.0', '2.10', '2024-01-02', '0x10', '1_000', 'true'];
+    const text = `repositories:\n${versions.map((v, i) => `  r${i}: {type: git, url: "https://e.org/r.git", version: ${v}}\n`).join('')}`;
+    const read = parseRepos(text, 'a.repos');
+    expect(read.ok && read.value.map((r) => r.source!.version)).toEqual(versions);
+    const distribution = parseDistributionFile(
+      `${text.replaceAll(/\{(.*)\}/g, '{source: {$1}}')}type: distribution\nversion: 2\n`,
+      'd.yaml',
+    );
+    expect(distribution.ok && distribution.value.repositories.map((r) => r.source!.version)).toEqual(versions);
+  });
+
+  it('cost only themselves where they are wrong', () => {
+    const read = parseDistributionFile(
+      'repositories:\n  good: {source: {type: git, url: "https://e.org/r.git"}}\n  "bad name": {}\n  worse: 5\ntype: distribution\nversion: 2\n',
+      'd.yaml',
+    );
+    expect(read.ok && read.value.repositories.map((r) => r.name)).toEqual(['good']);
+    expect(read.diagnostics.map((d) => [d.severity, d.line])).toEqual([
+      ['error', 3],
+      ['error', 4],
+    ]);
+  });
+
+  it('of vcstool: an empty list, paths, and what it does not know', () => {
+    const empty = parseRepos('repositories:\n', 'a.repos');
+    expect(empty).toMatchObject({ ok: true, value: [], diagnostics: [] });
+    const read = parseRepos(
+      'repositories:\n  ./k: {url: "https://e.org/k.git"}\n  m/: {url: "https://e.org/m.git"}\nextends: b.repos\n',
+      'a.repos',
+    );
+    expect(read.ok && read.value.map((r) => r.name)).toEqual(['k', 'm']);
+    expect(read.diagnostics.map((d) => [d.severity, d.line, d.message])).toEqual([
+      ['warning', 4, "'extends' is not known and does nothing"],
+    ]);
+    expect(
+      parseRepos('- git: {local-name: a, uri: "https://e.org/a.git"}\n', 'a.rosinstall').diagnostics[0]!.hint,
+    ).toContain('.rosinstall');
+  });
+});
+
+describe('rosdep rules', () => {
+  const of = (rule: string) => {
+    const layered = layerRosdep([{ file: 'r.yaml', text: `k:\n  debian: ${rule}\n` }]);
+    if (!layered.ok) throw new Error('rosdep');
+    const r = resolveRosdep(layered.value, 'k', { os: 'debian', release: 'bookworm' });
+    return r.kind === 'packages' ? [r.installer, ...r.packages] : r.kind;
+  };
+
+  it('that are not understood are told, and are not "nothing needed"', () => {
+    for (const rule of [
+      '{apt: null}',
+      '{apt: {packages: 12}}',
+      '{apt: {package: [x]}}',
+      '[[a, b]]',
+      '12',
+      '{bookworm: [1]}',
+      '{apt: [{x: y}]}',
+    ])
+      expect(of(rule), rule).toBe('not-here');
+  });
+
+  it('that rosdep takes are taken', () => {
+    expect(of('[a, b]')).toEqual(['apt', 'a', 'b']);
+    expect(of('"a b"')).toEqual(['apt', 'a', 'b']);
+    expect(of('[]')).toEqual(['apt']);
+    expect(of("{'*': [a], jessie: [b]}")).toEqual(['apt', 'a']);
+    expect(of('{pip: {packages: [p]}, apt: {packages: [a]}}')).toEqual(['apt', 'a']);
+    expect(of('{pip: {packages: [p]}}')).toEqual(['pip', 'p']);
+  });
+});
+
+it('links to packages are told', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-links-'));
+  try {
+    mkdirSync(join(folder, 'src/here'), { recursive: true });
+    mkdirSync(join(folder, 'there'));
+    const xml = (name: string) =>
+      `<package format="3"><name>${name}</name><version>1.0.0</version><description>d</description><maintainer email="a@b.org">m</maintainer><license>BSD</license></package>`;
+    writeFileSync(join(folder, 'src/here/package.xml'), xml('here'));
+    writeFileSync(join(folder, 'there/package.xml'), xml('there'));
+    symlinkSync('../there', join(folder, 'src/linked'));
+    const read = readFolder(folder, 'src');
+    expect(read.ok && read.value.map((p) => p.manifest.name)).toEqual(['here']);
+    expect(read.diagnostics.map((d) => [d.code, d.message])).toEqual([
+      ['folder-link', 'src/linked is a link: the package that it leads to is not seen'],
+    ]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -42,7 +42,15 @@ export function resolveRosdep(database: RosdepDatabase, key: string, target: OsT
   const file = database.files[entry.file]!;
   const installer = defaultInstaller[target.os] ?? 'apt';
   let rule = entry.rule;
-  if (Array.isArray(rule)) return { kind: 'packages', installer, packages: words(rule), depends: [], file };
+  const unclear = (): RosdepResolution => ({
+    kind: 'not-here',
+    file,
+    reason: `its rule for ${target.os} ${target.release} is not understood: it must be a list of package names, or an installer with 'packages'`,
+  });
+  if (Array.isArray(rule)) {
+    const packages = words(rule);
+    return packages ? { kind: 'packages', installer, packages, depends: [], file } : unclear();
+  }
   const isMap = (v: unknown): v is Record<string, unknown> => typeof v === 'object' && v !== null && !Array.isArray(v);
   if (isMap(rule) && !Object.keys(rule).some((k) => installers.has(k))) {
     const found = Object.hasOwn(rule, target.release)
@@ -67,7 +75,8 @@ export function resolveRosdep(database: RosdepDatabase, key: string, target: OsT
   let name = installer;
   let depends: string[] = [];
   if (isMap(rule)) {
-    const used = Object.keys(rule).filter((k) => installers.has(k));
+    const all = Object.keys(rule).filter((k) => installers.has(k));
+    const used = all.includes(installer) ? [installer] : all;
     if (used.length !== 1)
       return {
         kind: 'not-here',
@@ -79,12 +88,18 @@ export function resolveRosdep(database: RosdepDatabase, key: string, target: OsT
     name = used[0]!;
     const inner = rule[name];
     if (isMap(inner)) {
-      depends = words(inner.depends);
+      depends = words(inner.depends ?? []) ?? [];
       rule = name === 'source' ? [] : inner.packages;
     } else rule = inner;
   }
-  return { kind: 'packages', installer: name, packages: words(rule), depends, file };
+  const packages = words(rule);
+  return packages ? { kind: 'packages', installer: name, packages, depends, file } : unclear();
 }
 
-const words = (v: unknown): string[] =>
-  Array.isArray(v) ? v.map(String) : typeof v === 'string' ? v.split(/\s+/).filter(Boolean) : [];
+/** Names in a text, or in a list of texts; undefined for anything else: that is not "nothing needed". */
+const words = (v: unknown): string[] | undefined =>
+  typeof v === 'string'
+    ? v.split(/\s+/).filter(Boolean)
+    : Array.isArray(v) && v.every((name) => typeof name === 'string')
+      ? v
+      : undefined;

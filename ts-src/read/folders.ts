@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { bad, error, good, isError, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { PackageSource } from '../model/plan.ts';
@@ -21,7 +21,7 @@ const maximumDepth = 100;
 
 /**
  * Packages below a folder: none inside another, none below an ignore marker or a name that begins with a dot. What lies
- * directly below the folder names the repository. Links to folders are not followed.
+ * directly below the folder names the repository. Links are not followed: what packages they lead to is told.
  */
 export function readFolder(root: string, folder: string): Result<FolderPackage[]> {
   const diagnostics: Diagnostic[] = [];
@@ -43,6 +43,8 @@ export function readFolder(root: string, folder: string): Result<FolderPackage[]
       continue;
     }
     if (entries.some((e) => ignoreMarkers.has(e.name))) continue;
+    for (const e of entries)
+      if (e.isSymbolicLink()) linkTold(join(root, folder, path), join(folder, path), e.name, diagnostics);
     if (entries.some((e) => e.name === 'package.xml' && e.isFile())) {
       const file = join(folder, path, 'package.xml');
       const read = parseManifest(readFileSync(join(root, file), 'utf8'), file);
@@ -65,6 +67,17 @@ export function readFolder(root: string, folder: string): Result<FolderPackage[]
         packages.sort((a, b) => (a.path < b.path ? -1 : 1)),
         diagnostics,
       );
+}
+
+/** Tells of a link to a package, or to a manifest: a build takes what lies in the folder itself. */
+function linkTold(at: string, shown: string, name: string, diagnostics: Diagnostic[]): void {
+  const manifest = name === 'package.xml' ? name : join(name, 'package.xml');
+  if (!existsSync(join(at, manifest))) return;
+  diagnostics.push(
+    warning('folder-link', `${join(shown, name)} is a link: the package that it leads to is not seen`, {
+      hint: "name the folder that the link leads to in 'folders' of distro.yaml, or put a copy there",
+    }),
+  );
 }
 
 const repositoryName = (path: string, folder: string): string =>

@@ -99,8 +99,11 @@ export function parseDistributionFile(
     releasePlatforms[os] = (Array.isArray(names) ? names : [names]).map(String);
 
   const repositories: Repository[] = [];
+  const scalar = (path: PropertyKey[]) => (value === undefined ? locator.scalar(path) : undefined);
   const repositoryMap = root.repositories === undefined || root.repositories === null ? {} : asMap(root.repositories);
   if (!repositoryMap) fault('repositories must be a map', ['repositories']);
+  // What is wrong from here on costs one repository.
+  if (diagnostics.some(isError)) return { ok: false, diagnostics };
   for (const [name, raw] of Object.entries(repositoryMap ?? {})) {
     const path = ['repositories', name];
     const entry = asMap(raw);
@@ -120,8 +123,11 @@ export function parseDistributionFile(
     const source = asMap(entry.source);
     if (entry.source !== undefined && !source) fault(`source of '${name}' must be a map`, [...path, 'source']);
     if (source) {
-      const read = sourceEntry(source, (m, key, hint) =>
-        fault(`source of '${name}': ${m}`, key ? [...path, 'source', key] : [...path, 'source'], hint),
+      const read = sourceEntry(
+        source,
+        (m, key, hint) =>
+          fault(`source of '${name}': ${m}`, key ? [...path, 'source', key] : [...path, 'source'], hint),
+        () => scalar([...path, 'source', 'version']),
       );
       if (read) repository.source = read;
     }
@@ -133,14 +139,17 @@ export function parseDistributionFile(
     const release = asMap(entry.release);
     if (entry.release !== undefined && !release) fault(`release of '${name}' must be a map`, [...path, 'release']);
     if (release) {
-      const read = releaseEntry(release, name, (m, key) =>
-        fault(`release of '${name}': ${m}`, key ? [...path, 'release', key] : [...path, 'release']),
+      const read = releaseEntry(
+        release,
+        name,
+        (m, key) => fault(`release of '${name}': ${m}`, key ? [...path, 'release', key] : [...path, 'release']),
+        () => scalar([...path, 'release', 'version']),
       );
       if (read) repository.release = read;
     }
     repositories.push(repository);
   }
-  return diagnostics.some(isError) ? { ok: false, diagnostics } : good({ repositories, releasePlatforms }, diagnostics);
+  return good({ repositories, releasePlatforms }, diagnostics);
 }
 
 /** A .repos file of vcstool. */
@@ -148,16 +157,37 @@ export function parseRepos(text: string, file: string): Result<Repository[]> {
   const parsed = parseYaml(text, file);
   if (!parsed.ok) return parsed;
   const locator = new Locator(text);
-  const root = asMap(asMap(parsed.value)?.repositories);
-  if (!root) return bad(error('repos-invalid', "a .repos file must have a map 'repositories'", { file, line: 1 }));
+  const top = asMap(parsed.value);
+  const root = top && Object.hasOwn(top, 'repositories') && top.repositories === null ? {} : asMap(top?.repositories);
+  if (!root)
+    return bad(
+      error('repos-invalid', "a .repos file must have a map 'repositories'", {
+        file,
+        line: 1,
+        hint: Array.isArray(parsed.value)
+          ? 'this is a list, as of .rosinstall: `vcs import` and `vcs export` write the map'
+          : undefined,
+      }),
+    );
   const diagnostics: Diagnostic[] = [];
+  for (const key of Object.keys(top ?? {}))
+    if (key !== 'repositories')
+      diagnostics.push(
+        warning('repos-invalid', `'${key}' is not known and does nothing`, {
+          file,
+          line: locator.line([key]),
+          hint: 'name each file in repos of distro.yaml',
+        }),
+      );
   const repositories: Repository[] = [];
-  for (const [path, raw] of Object.entries(root)) {
+  for (const [written, raw] of Object.entries(root)) {
+    // vcstool takes it for a path.
+    const path = written.replace(/^(\.\/)+/, '').replace(/\/+$/, '');
     const fault = (message: string, key?: string, hint?: string) =>
       void diagnostics.push(
         error('repos-invalid', `'${path}': ${message}`, {
           file,
-          line: locator.line(key ? ['repositories', path, key] : ['repositories', path]),
+          line: locator.line(key ? ['repositories', written, key] : ['repositories', written]),
           hint,
         }),
       );
@@ -166,15 +196,15 @@ export function parseRepos(text: string, file: string): Result<Repository[]> {
       fault('the path is not allowed', undefined, 'letters, digits, ".", "_", "+", "-" and "/"');
     else if (!entry) fault('must be a map');
     else {
-      const source = sourceEntry(entry, fault);
-      const repository: Repository = new Located(path, file, () => locator.line(['repositories', path]));
+      const source = sourceEntry(entry, fault, () => locator.scalar(['repositories', written, 'version']));
+      const repository: Repository = new Located(path, file, () => locator.line(['repositories', written]));
       if (source) {
         repository.source = source;
         repositories.push(repository);
       }
     }
   }
-  return diagnostics.some(isError) ? { ok: false, diagnostics } : good(repositories, diagnostics);
+  return good(repositories, diagnostics);
 }
 
 const urlForms = 'https, http, ssh, git or file, user@host:path, or a path';
@@ -182,6 +212,7 @@ const urlForms = 'https, http, ssh, git or file, user@host:path, or a path';
 function sourceEntry(
   raw: Record<string, unknown>,
   fault: (message: string, key?: string, hint?: string) => void,
+  versionText: () => string | undefined = () => undefined,
 ): SourceEntry | undefined {
   const { type = 'git', url, version } = raw;
   if (type !== 'git' && type !== 'tar' && type !== 'zip' && type !== 'hg' && type !== 'svn')
@@ -191,7 +222,7 @@ function sourceEntry(
     return void fault(`the url ${JSON.stringify(redacted(url))} is not allowed`, 'url', urlForms);
   const entry: SourceEntry = { type, url };
   if (version !== undefined && version !== null && version !== '') {
-    const v = String(version);
+    const v = textOf(version, versionText);
     if (!isRefName(v)) return void fault(`the version ${JSON.stringify(v)} is no branch, tag or commit`, 'version');
     entry.version = v;
   }
@@ -206,6 +237,12 @@ function sourceEntry(
   return entry;
 }
 
+/** A version as it is written: `1.0` and a date are texts, whatever YAML takes them for. */
+const textOf = (version: unknown, written: () => string | undefined): string =>
+  typeof version === 'string'
+    ? version
+    : (written() ?? (version instanceof Date ? version.toISOString().slice(0, 10) : String(version)));
+
 /**
  * What git accepts as a name of a ref (git-check-ref-format), and nothing that a command line could take for an option.
  */
@@ -217,6 +254,7 @@ function releaseEntry(
   raw: Record<string, unknown>,
   repository: string,
   fault: (message: string, key?: string) => void,
+  versionText: () => string | undefined,
 ): ReleaseEntry | undefined {
   const { url, version, packages } = raw;
   if (typeof url !== 'string') return void fault('url is missing');
@@ -224,7 +262,7 @@ function releaseEntry(
   if (packages !== undefined && !Array.isArray(packages)) return void fault('packages must be a list', 'packages');
   const entry: ReleaseEntry = { url, packages: packages === undefined ? [repository] : packages.map(String) };
   if (version !== undefined && version !== null) {
-    entry.version = String(version);
+    entry.version = textOf(version, versionText);
     if (!/^[0-9][A-Za-z0-9.+~]*(-[A-Za-z0-9.+~]+)?$/.test(entry.version))
       return void fault(`the version '${entry.version}' is not of the form 1.2.3-1`, 'version');
   }

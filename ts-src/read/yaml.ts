@@ -42,6 +42,18 @@ export class Locator {
     return line;
   }
 
+  /** The text of the scalar at `path` as it is written: `1.0` where YAML's value is the number 1. */
+  scalar(path: readonly PropertyKey[]): string | undefined {
+    let at = 1;
+    for (const step of path) {
+      const found = this.child(at, String(step));
+      if (!found) return undefined;
+      at = found.at;
+    }
+    const e = this.events?.[at];
+    return e?.type === fastYaml.EVENT_ID.SCALAR ? fastYaml.getScalarValue(this.text, e) : undefined;
+  }
+
   /** An entry of the map or list whose event is at `at`: its own event, and where it stands in the text. */
   private child(at: number, step: string): { at: number; offset: number } | undefined {
     const events = (this.events ??= eventsOf(this.text));
