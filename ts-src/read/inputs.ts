@@ -81,8 +81,12 @@ export async function readEntries(workspace: Workspace, name: string): Promise<R
   const settings = distro.distributions[name]!;
   const diagnostics: Diagnostic[] = [];
   const repositories = new Map<string, Repository>();
+  /** Faults of single entries: they cost only these. */
+  let entryFaults = 0;
+  const unreadable = () => diagnostics.filter(isError).length > entryFaults;
   const merge = (read: Result<{ repositories: Repository[] }>) => {
     diagnostics.push(...read.diagnostics);
+    if (read.ok) entryFaults += read.diagnostics.filter(isError).length;
     if (read.ok) for (const r of read.value.repositories) repositories.set(r.name, r);
   };
   const text = (file: string, from: string): string | undefined => {
@@ -132,16 +136,16 @@ export async function readEntries(workspace: Workspace, name: string): Promise<R
     const reposText = text(file, workspace.file);
     if (reposText === undefined) continue;
     const read = parseRepos(reposText, file);
-    merge(read.ok ? good({ repositories: read.value }) : read);
+    merge(read.ok ? good({ repositories: read.value }, read.diagnostics) : read);
   }
-  if (rosVersion === undefined && !diagnostics.some(isError))
+  if (rosVersion === undefined && !unreadable())
     diagnostics.push(
       error('distro-ros-version', `distributions.${name}.ros_version is missing`, {
         file: workspace.file,
         hint: 'the index has no distribution_type for it: say ros_version: 1 or 2',
       }),
     );
-  if (diagnostics.some(isError)) return { ok: false, diagnostics };
+  if (unreadable()) return { ok: false, diagnostics };
   nameRepositories(
     [...repositories.values()].flatMap((r) =>
       [r.source?.url, r.release?.url].flatMap((u) => (u === undefined ? [] : absoluteUrl(u, workspace.urlBase))),
