@@ -5141,7 +5141,7 @@ function stampIn(version2) {
   const found2 = /\.(\d{8})\.(\d{6})$/.exec(version2);
   return found2 ? `${found2[1]}${found2[2]}` : void 0;
 }
-var fill, isDebianName, isDebianVersion, debianize, debianPackage, installPrefix, underlayPackage, debianVersion, debFile, scopeId, abiName, testTaskId, taskId, aptSuite, channelSuite, stampSeconds, stampOf;
+var fill, isDebianName, isDebianVersion, debianize, debianPackage, installPrefix, underlayPackage, debianVersion, stampOfVersion, debFile, scopeId, abiName, testTaskId, taskId, aptSuite, channelSuite, stampSeconds, stampOf;
 var init_names = __esm({
   "ts-src/model/names.ts"() {
     "use strict";
@@ -5153,6 +5153,10 @@ var init_names = __esm({
     installPrefix = (distro, distribution2) => fill(distro.naming.prefix, { organization: distro.organization, distribution: distribution2 });
     underlayPackage = (pattern, name5) => fill(pattern, { name: debianize(name5) });
     debianVersion = (upstream, release2, stamp, epoch = 0) => `${epoch ? `${epoch}:` : ""}${upstream}-0${release2}.${stamp.slice(0, 8)}.${stamp.slice(8)}`;
+    stampOfVersion = (version2) => {
+      const m = /\.(\d{8})\.(\d{6})$/.exec(version2);
+      return m ? `${m[1]}${m[2]}` : void 0;
+    };
     debFile = (name5, version2, architecture2) => `${name5}_${version2.replace(/^\d+:/, "")}_${architecture2}.deb`;
     scopeId = (distribution2, target) => `${distribution2}/${target.platform}-${target.architecture}${target.variant === "default" ? "" : `-${target.variant}`}`;
     abiName = (debian, hash3) => `${debian}-abi-${hash3.slice(0, 16)}`;
@@ -9637,6 +9641,17 @@ var init_yaml = __esm({
         for (let i = this.text.indexOf("\n"); i >= 0 && i < offset; i = this.text.indexOf("\n", i + 1)) line++;
         return line;
       }
+      /** The text of the scalar at `path` as it is written: `1.0` where YAML's value is the number 1. */
+      scalar(path2) {
+        let at2 = 1;
+        for (const step of path2) {
+          const found2 = this.child(at2, String(step));
+          if (!found2) return void 0;
+          at2 = found2.at;
+        }
+        const e = this.events?.[at2];
+        return e?.type === EVENT_ID.SCALAR ? getScalarValue(this.text, e) : void 0;
+      }
       /** An entry of the map or list whose event is at `at`: its own event, and where it stands in the text. */
       child(at2, step) {
         const events = this.events ??= eventsOf(this.text);
@@ -9738,8 +9753,10 @@ function parseDistributionFile(text4, file2, value2) {
   for (const [os, names2] of Object.entries(asMap(root.release_platforms) ?? {}))
     releasePlatforms[os] = (Array.isArray(names2) ? names2 : [names2]).map(String);
   const repositories = [];
+  const scalar = (path2) => value2 === void 0 ? locator.scalar(path2) : void 0;
   const repositoryMap = root.repositories === void 0 || root.repositories === null ? {} : asMap(root.repositories);
   if (!repositoryMap) fault3("repositories must be a map", ["repositories"]);
+  if (diagnostics.some(isError)) return { ok: false, diagnostics };
   for (const [name5, raw] of Object.entries(repositoryMap ?? {})) {
     const path2 = ["repositories", name5];
     const entry = asMap(raw);
@@ -9761,7 +9778,8 @@ function parseDistributionFile(text4, file2, value2) {
     if (source) {
       const read = sourceEntry(
         source,
-        (m, key, hint) => fault3(`source of '${name5}': ${m}`, key ? [...path2, "source", key] : [...path2, "source"], hint)
+        (m, key, hint) => fault3(`source of '${name5}': ${m}`, key ? [...path2, "source", key] : [...path2, "source"], hint),
+        () => scalar([...path2, "source", "version"])
       );
       if (read) repository.source = read;
     }
@@ -9776,27 +9794,46 @@ function parseDistributionFile(text4, file2, value2) {
       const read = releaseEntry(
         release2,
         name5,
-        (m, key) => fault3(`release of '${name5}': ${m}`, key ? [...path2, "release", key] : [...path2, "release"])
+        (m, key) => fault3(`release of '${name5}': ${m}`, key ? [...path2, "release", key] : [...path2, "release"]),
+        () => scalar([...path2, "release", "version"])
       );
       if (read) repository.release = read;
     }
     repositories.push(repository);
   }
-  return diagnostics.some(isError) ? { ok: false, diagnostics } : good({ repositories, releasePlatforms }, diagnostics);
+  return good({ repositories, releasePlatforms }, diagnostics);
 }
 function parseRepos(text4, file2) {
   const parsed = parseYaml(text4, file2);
   if (!parsed.ok) return parsed;
   const locator = new Locator(text4);
-  const root = asMap(asMap(parsed.value)?.repositories);
-  if (!root) return bad(error("repos-invalid", "a .repos file must have a map 'repositories'", { file: file2, line: 1 }));
+  const top = asMap(parsed.value);
+  const root = top && Object.hasOwn(top, "repositories") && top.repositories === null ? {} : asMap(top?.repositories);
+  if (!root)
+    return bad(
+      error("repos-invalid", "a .repos file must have a map 'repositories'", {
+        file: file2,
+        line: 1,
+        hint: Array.isArray(parsed.value) ? "this is a list, as of .rosinstall: `vcs import` and `vcs export` write the map" : void 0
+      })
+    );
   const diagnostics = [];
+  for (const key of Object.keys(top ?? {}))
+    if (key !== "repositories")
+      diagnostics.push(
+        warning("repos-invalid", `'${key}' is not known and does nothing`, {
+          file: file2,
+          line: locator.line([key]),
+          hint: "name each file in repos of distro.yaml"
+        })
+      );
   const repositories = [];
-  for (const [path2, raw] of Object.entries(root)) {
+  for (const [written, raw] of Object.entries(root)) {
+    const path2 = written.replace(/^(\.\/)+/, "").replace(/\/+$/, "");
     const fault3 = (message, key, hint) => void diagnostics.push(
       error("repos-invalid", `'${path2}': ${message}`, {
         file: file2,
-        line: locator.line(key ? ["repositories", path2, key] : ["repositories", path2]),
+        line: locator.line(key ? ["repositories", written, key] : ["repositories", written]),
         hint
       })
     );
@@ -9805,17 +9842,17 @@ function parseRepos(text4, file2) {
       fault3("the path is not allowed", void 0, 'letters, digits, ".", "_", "+", "-" and "/"');
     else if (!entry) fault3("must be a map");
     else {
-      const source = sourceEntry(entry, fault3);
-      const repository = new Located(path2, file2, () => locator.line(["repositories", path2]));
+      const source = sourceEntry(entry, fault3, () => locator.scalar(["repositories", written, "version"]));
+      const repository = new Located(path2, file2, () => locator.line(["repositories", written]));
       if (source) {
         repository.source = source;
         repositories.push(repository);
       }
     }
   }
-  return diagnostics.some(isError) ? { ok: false, diagnostics } : good(repositories, diagnostics);
+  return good(repositories, diagnostics);
 }
-function sourceEntry(raw, fault3) {
+function sourceEntry(raw, fault3, versionText = () => void 0) {
   const { type = "git", url: url2, version: version2 } = raw;
   if (type !== "git" && type !== "tar" && type !== "zip" && type !== "hg" && type !== "svn")
     return void fault3(`type '${String(type)}' is not known`, "type", "git, tar and zip are");
@@ -9824,7 +9861,7 @@ function sourceEntry(raw, fault3) {
     return void fault3(`the url ${JSON.stringify(redacted(url2))} is not allowed`, "url", urlForms);
   const entry = { type, url: url2 };
   if (version2 !== void 0 && version2 !== null && version2 !== "") {
-    const v = String(version2);
+    const v = textOf2(version2, versionText);
     if (!isRefName(v)) return void fault3(`the version ${JSON.stringify(v)} is no branch, tag or commit`, "version");
     entry.version = v;
   }
@@ -9841,14 +9878,14 @@ function sourceEntry(raw, fault3) {
 function isRefName(v) {
   return v.length < 250 && !/^[-/.]|[\0-\x20\x7f~^:?*[\\]|\.\.|@\{|\/\/|\/\.|\.lock(\/|$)|[/.]$|^@$/.test(v);
 }
-function releaseEntry(raw, repository, fault3) {
+function releaseEntry(raw, repository, fault3, versionText) {
   const { url: url2, version: version2, packages } = raw;
   if (typeof url2 !== "string") return void fault3("url is missing");
   if (!isSourceUrl(url2, true)) return void fault3(`the url ${JSON.stringify(redacted(url2))} is not allowed`, "url");
   if (packages !== void 0 && !Array.isArray(packages)) return void fault3("packages must be a list", "packages");
   const entry = { url: url2, packages: packages === void 0 ? [repository] : packages.map(String) };
   if (version2 !== void 0 && version2 !== null) {
-    entry.version = String(version2);
+    entry.version = textOf2(version2, versionText);
     if (!/^[0-9][A-Za-z0-9.+~]*(-[A-Za-z0-9.+~]+)?$/.test(entry.version))
       return void fault3(`the version '${entry.version}' is not of the form 1.2.3-1`, "version");
   }
@@ -9913,7 +9950,7 @@ function parseEntries(entries, file2) {
   if (!parsed.ok) return parsed;
   return good(asMap(asMap(parsed.value)?.release_package_xmls) ?? {});
 }
-var Located, urlForms, manifestsKey, next;
+var Located, urlForms, textOf2, manifestsKey, next;
 var init_rosdistro = __esm({
   "ts-src/read/rosdistro.ts"() {
     "use strict";
@@ -9934,6 +9971,7 @@ var init_rosdistro = __esm({
       }
     };
     urlForms = "https, http, ssh, git or file, user@host:path, or a path";
+    textOf2 = (version2, written) => typeof version2 === "string" ? version2 : written() ?? (version2 instanceof Date ? version2.toISOString().slice(0, 10) : String(version2));
     manifestsKey = "release_package_xmls:\n";
     next = (text4, at2) => {
       const end2 = text4.indexOf("\n", at2);
@@ -16970,7 +17008,8 @@ function readLock(file2, text4) {
     schema: "slipway-lock-1",
     stamp: checked.data.stamp,
     distributions: {},
-    platforms: checked.data.platforms
+    platforms: checked.data.platforms,
+    ...checked.data.versions === void 0 ? {} : { versions: checked.data.versions }
   };
   for (const [distribution2, { repositories, packages }] of Object.entries(checked.data.distributions)) {
     const all = {};
@@ -17040,7 +17079,8 @@ var init_lockfile = __esm({
           archive: string3().regex(/^[0-9a-f]{64}$/),
           packages: record(string3(), string3())
         })
-      ).default({})
+      ).default({}),
+      versions: record(name3, record(name3, string3().regex(/^(\d{1,4}:)?\d+(\.\d+)*-0[a-z0-9]+\.\d{8}\.\d{6}$/))).optional()
     });
   }
 });
@@ -17297,7 +17337,7 @@ var distroOptions = {
   state: {
     type: "string",
     value: "DIR",
-    help: "where sources, roots and the store are kept (default: .slipway beside the distro file)"
+    help: "where sources, bases and roots are kept (default: .slipway beside the distro file); the store stays where distro.yaml says"
   },
   lock: { type: "string", value: "FILE", help: "take repositories at the commits of this lock" },
   override: {
@@ -19563,7 +19603,15 @@ function resolveRosdep(database, key, target) {
   const file2 = database.files[entry.file];
   const installer = defaultInstaller[target.os] ?? "apt";
   let rule = entry.rule;
-  if (Array.isArray(rule)) return { kind: "packages", installer, packages: words(rule), depends: [], file: file2 };
+  const unclear = () => ({
+    kind: "not-here",
+    file: file2,
+    reason: `its rule for ${target.os} ${target.release} is not understood: it must be a list of package names, or an installer with 'packages'`
+  });
+  if (Array.isArray(rule)) {
+    const packages2 = words(rule);
+    return packages2 ? { kind: "packages", installer, packages: packages2, depends: [], file: file2 } : unclear();
+  }
   const isMap = (v) => typeof v === "object" && v !== null && !Array.isArray(v);
   if (isMap(rule) && !Object.keys(rule).some((k) => installers.has(k))) {
     const found2 = Object.hasOwn(rule, target.release) ? rule[target.release] : Object.hasOwn(rule, "*") ? rule["*"] : void 0;
@@ -19584,7 +19632,8 @@ function resolveRosdep(database, key, target) {
   let name5 = installer;
   let depends = [];
   if (isMap(rule)) {
-    const used = Object.keys(rule).filter((k) => installers.has(k));
+    const all = Object.keys(rule).filter((k) => installers.has(k));
+    const used = all.includes(installer) ? [installer] : all;
     if (used.length !== 1)
       return {
         kind: "not-here",
@@ -19594,13 +19643,14 @@ function resolveRosdep(database, key, target) {
     name5 = used[0];
     const inner = rule[name5];
     if (isMap(inner)) {
-      depends = words(inner.depends);
+      depends = words(inner.depends ?? []) ?? [];
       rule = name5 === "source" ? [] : inner.packages;
     } else rule = inner;
   }
-  return { kind: "packages", installer: name5, packages: words(rule), depends, file: file2 };
+  const packages = words(rule);
+  return packages ? { kind: "packages", installer: name5, packages, depends, file: file2 } : unclear();
 }
-var words = (v) => Array.isArray(v) ? v.map(String) : typeof v === "string" ? v.split(/\s+/).filter(Boolean) : [];
+var words = (v) => typeof v === "string" ? v.split(/\s+/).filter(Boolean) : Array.isArray(v) && v.every((name5) => typeof name5 === "string") ? v : void 0;
 
 // ts-src/plan/resolve.ts
 var Resolver = class {
@@ -22056,6 +22106,8 @@ function readFolder(root, folder) {
       continue;
     }
     if (entries.some((e) => ignoreMarkers.has(e.name))) continue;
+    for (const e of entries)
+      if (e.isSymbolicLink()) linkTold((0, import_node_path18.join)(root, folder, path2), (0, import_node_path18.join)(folder, path2), e.name, diagnostics);
     if (entries.some((e) => e.name === "package.xml" && e.isFile())) {
       const file2 = (0, import_node_path18.join)(folder, path2, "package.xml");
       const read = parseManifest((0, import_node_fs16.readFileSync)((0, import_node_path18.join)(root, file2), "utf8"), file2);
@@ -22076,6 +22128,15 @@ function readFolder(root, folder) {
   return diagnostics.some(isError) && !packages.length ? { ok: false, diagnostics } : good(
     packages.sort((a, b) => a.path < b.path ? -1 : 1),
     diagnostics
+  );
+}
+function linkTold(at2, shown5, name5, diagnostics) {
+  const manifest = name5 === "package.xml" ? name5 : (0, import_node_path18.join)(name5, "package.xml");
+  if (!(0, import_node_fs16.existsSync)((0, import_node_path18.join)(at2, manifest))) return;
+  diagnostics.push(
+    warning("folder-link", `${(0, import_node_path18.join)(shown5, name5)} is a link: the package that it leads to is not seen`, {
+      hint: "name the folder that the link leads to in 'folders' of distro.yaml, or put a copy there"
+    })
   );
 }
 var repositoryName = (path2, folder) => (path2.split("/")[0] || folder.split("/").pop()).replace(/[^A-Za-z0-9._+-]/g, "_");
@@ -22629,8 +22690,11 @@ async function readEntries(workspace, name5) {
   const settings2 = distro.distributions[name5];
   const diagnostics = [];
   const repositories = /* @__PURE__ */ new Map();
+  let entryFaults = 0;
+  const unreadable = () => diagnostics.filter(isError).length > entryFaults;
   const merge2 = (read) => {
     diagnostics.push(...read.diagnostics);
+    if (read.ok) entryFaults += read.diagnostics.filter(isError).length;
     if (read.ok) for (const r of read.value.repositories) repositories.set(r.name, r);
   };
   const text4 = (file2, from) => {
@@ -22679,16 +22743,16 @@ async function readEntries(workspace, name5) {
     const reposText = text4(file2, workspace.file);
     if (reposText === void 0) continue;
     const read = parseRepos(reposText, file2);
-    merge2(read.ok ? good({ repositories: read.value }) : read);
+    merge2(read.ok ? good({ repositories: read.value }, read.diagnostics) : read);
   }
-  if (rosVersion === void 0 && !diagnostics.some(isError))
+  if (rosVersion === void 0 && !unreadable())
     diagnostics.push(
       error("distro-ros-version", `distributions.${name5}.ros_version is missing`, {
         file: workspace.file,
         hint: "the index has no distribution_type for it: say ros_version: 1 or 2"
       })
     );
-  if (diagnostics.some(isError)) return { ok: false, diagnostics };
+  if (unreadable()) return { ok: false, diagnostics };
   nameRepositories(
     [...repositories.values()].flatMap(
       (r) => [r.source?.url, r.release?.url].flatMap((u) => u === void 0 ? [] : absoluteUrl(u, workspace.urlBase))
@@ -22969,8 +23033,8 @@ async function pinReleased(workspace, sources, what, reporter2 = {}) {
     });
   });
 }
-var makeLock = (stamp, distributions, platforms) => {
-  const lock2 = { schema: "slipway-lock-1", stamp, distributions: {}, platforms };
+var makeLock = (stamp, distributions, platforms, versions) => {
+  const lock2 = { schema: "slipway-lock-1", stamp, distributions: {}, platforms, versions };
   for (const d of distributions) {
     const repositories = lock2.distributions[d.name] = {};
     for (const p of [...d.packages.values()].sort((a, b) => compare(a.name, b.name))) {
@@ -26901,8 +26965,8 @@ function checkArchives(planned) {
 }
 
 // ts-src/cli/outputs.ts
-var import_node_fs37 = require("node:fs");
-var import_node_path42 = require("node:path");
+var import_node_fs53 = require("node:fs");
+var import_node_path60 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -26929,6 +26993,11 @@ function renderLock(lock2) {
   for (const [platform2, p] of sorted2(lock2.platforms)) {
     lines.push(`  ${platform2}:`, `    base: ${q(p.base)}`, `    archive: ${q(p.archive)}`, "    packages:");
     for (const [name5, version2] of sorted2(p.packages)) lines.push(`      ${name5}: ${q(version2)}`);
+  }
+  if (Object.keys(lock2.versions ?? {}).length) lines.push("versions:");
+  for (const [scope, versions] of sorted2(lock2.versions ?? {})) {
+    lines.push(`  ${scope}:`);
+    for (const [name5, version2] of sorted2(versions)) lines.push(`    ${name5}: ${q(version2)}`);
   }
   return `${lines.join("\n")}
 `;
@@ -27182,559 +27251,22 @@ function renderReport(report2) {
   };
 }
 
-// ts-src/cli/outputs.ts
-var resultsOf = (runs) => runs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
-async function writeOutputs(o) {
-  const { plan: plan2, runs, output } = o;
-  const results = resultsOf(runs);
-  const lock2 = renderLock(makeLock(plan2.stamp, locked(plan2, o.distributions), o.platforms));
-  writeWhole((0, import_node_path42.join)(output, "lock.yaml"), lock2);
-  writeWhole((0, import_node_path42.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
-`);
-  const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
-  const [stamp, begun, finished] = [plan2.stamp, o.begun, Date.now()];
-  const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
-  for (const [name5, text4] of Object.entries(files)) writeWhole((0, import_node_path42.join)(output, name5), text4);
-  return writeJunit(runs, o.store, output);
-}
-function reportTasks(runs, output) {
-  return runs.flatMap(
-    (graph2) => graph2.results.flatMap((t, task) => {
-      if (!t) return [];
-      const p = packageOf(graph2, task);
-      return [
-        {
-          ...t,
-          scope: graph2.id,
-          buildType: p.buildType,
-          upstream: p.version,
-          repository: p.repository,
-          needs: t.kind === "test" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
-          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path42.join)(output, t.log)) : []
-        }
-      ];
-    })
-  );
-}
-async function writeJunit(runs, store2, output) {
-  const lost3 = [];
-  let cases = 0;
-  for (const graph2 of runs) {
-    for (const record2 of graph2.tests) {
-      if (!record2?.junit) continue;
-      const text4 = await store2.readText(record2.junit);
-      if (text4 === void 0)
-        lost3.push(
-          warning("results-lost", `the store lost the test results of '${record2.package}' on ${graph2.id}`, {
-            hint: "slipway test runs its tests again where --retest says so"
-          })
-        );
-      else writeWhole((0, import_node_path42.join)(output, "junit", graph2.id, `${record2.package}.xml`), text4, { sync: false });
-    }
-    const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
-    cases += own3.length;
-    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path42.join)(output, t.log)) : [];
-    if (own3.length)
-      writeWhole(
-        (0, import_node_path42.join)(output, "junit", `${graph2.id}.xml`),
-        renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tail)),
-        { sync: false }
-      );
-  }
-  if (!cases) writePlanCase(output, "nothing to do", void 0);
-  return lost3;
-}
-function writePlanCase(output, name5, fault3) {
-  const result = fault3 === void 0 ? "passed" : "failed";
-  const plan2 = { suite: "plan", name: name5, seconds: 0, result, message: fault3 ?? "", output: "" };
-  writeWhole((0, import_node_path42.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
-}
-function writeUnplanned(output, title, fault3) {
-  const now = Date.now();
-  const notes = [`This run could not be planned:
-${fault3}`];
-  const files = renderReport({
-    title: `${title}: not planned`,
-    stamp: "-",
-    begun: now,
-    finished: now,
-    notes,
-    tasks: []
-  });
-  for (const [name5, text4] of Object.entries(files)) writeWhole((0, import_node_path42.join)(output, name5), text4);
-  writeWhole((0, import_node_path42.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
-`);
-  writePlanCase(output, "planned", fault3);
-}
-function tailOf(log) {
-  try {
-    return tellingPart((0, import_node_fs37.readFileSync)(log, "utf8").slice(-4e5));
-  } catch {
-    return [];
-  }
-}
-function locked(plan2, distributions) {
-  const sources = new Map(
-    plan2.scopes.flatMap((s) => s.packages.map((p) => [`${s.distribution} ${p.name}`, p.source]))
-  );
-  return distributions.map((d) => ({
-    ...d,
-    packages: new Map(
-      [...d.packages].map(([name5, p]) => [name5, { ...p, source: sources.get(`${d.name} ${name5}`) ?? p.source }])
-    )
-  }));
-}
-var historyOf = (scope, name5) => `history/${scope.replaceAll("/", "_")}/${name5}.json`;
-var remembered = 50;
-async function judgeTests(runs, store2, stamp) {
-  const verdicts = /* @__PURE__ */ new Map();
-  const work2 = runs.flatMap(
-    (graph2) => graph2.tests.flatMap(
-      (record2, n) => record2 && record2.outcome !== "none" && graph2.results[graph2.count + n] ? [{ r: graph2, record: record2, task: graph2.results[graph2.count + n] }] : []
-    )
-  );
-  await store2.many(work2, async ({ r: graph2, record: record2, task }) => {
-    const name5 = historyOf(graph2.id, record2.package);
-    const cases = (list3) => list3.map((c) => `${c.suite}.${c.name}`).sort(compare);
-    const history = await store2.readJson(name5) ?? [];
-    const now = {
-      stamp,
-      key: record2.key.slice(0, 16),
-      outcome: record2.outcome,
-      failed: cases(record2.failed),
-      flaky: cases(record2.flaky)
-    };
-    const ran = !task.reason.startsWith("cached: ") && task.state !== "cached";
-    if (ran) {
-      history.push(now);
-      await store2.writeJson(name5, history.slice(-remembered));
-    }
-    if (record2.outcome === "failed") verdicts.set(task.id, verdictOf(history.length ? history : [now]));
-  });
-  return verdicts;
-}
-function verdictOf(history) {
-  const last = history[history.length - 1];
-  const flaky = last.failed.filter(
-    (c) => history.some((h) => h.key === last.key && (h.flaky.includes(c) || h.outcome === "passed") && h !== last)
-  );
-  if (flaky.length) return `flaky: ${flaky.slice(0, 3).join(", ")} passed before at the same key`;
-  let since = history.length - 1;
-  while (since > 0 && last.failed.some((c) => history[since - 1].failed.includes(c))) since--;
-  const runs = history.length - since;
-  return runs > 1 ? `broken since ${history[since].stamp}: it failed in each of the last ${runs} runs` : history.length > 1 ? "it passed the time before" : "";
-}
-
-// ts-src/cli/progress.ts
-function makeProgress(tasks, live, verbose, expected, workers, now) {
-  const write = (text4) => void process.stderr.write(text4);
-  const running2 = /* @__PURE__ */ new Map();
-  let done = 0;
-  let shown5 = 0;
-  const total = tasks.length;
-  let left = tasks.reduce((sum, t) => sum + expected(t), 0);
-  let note = "";
-  const begun = now();
-  const clear = () => {
-    if (shown5) write(`\x1B[${shown5}A\x1B[J`);
-    shown5 = 0;
-  };
-  const draw = () => {
-    clear();
-    const width4 = process.stderr.columns || 80;
-    const lines = [...running2.values()].map(
-      (t) => `  ${t.kind === "test" ? "testing" : "building"} ${t.id}  ${duration2(now() - t.started)}`
-    );
-    const spent = [...running2.values()].reduce((sum, t) => sum + Math.min(expected(t), now() - t.started), 0);
-    const remaining = Math.max(0, left - spent) / workers;
-    const bar = Math.round(done / Math.max(1, total) * 20);
-    lines.unshift(
-      `[${"#".repeat(bar)}${".".repeat(20 - bar)}] ${done}/${total} done, ${running2.size} running, ${duration2(now() - begun)}${remaining > 1e3 ? `, about ${duration2(remaining)} left` : ""}${note ? `  ${note}` : ""}`
-    );
-    for (const l of lines) write(`${printable(l).slice(0, width4 - 1)}
-`);
-    shown5 = lines.length;
-  };
-  const timer = live ? setInterval(draw, 500) : void 0;
-  timer?.unref();
-  return {
-    started(t) {
-      running2.set(t.id, t);
-      if (live) draw();
-      else write(printable(`${t.kind === "test" ? "testing" : "building"} ${t.id}
-`));
-    },
-    finished(t) {
-      running2.delete(t.id);
-      left -= expected(t);
-      done++;
-      if (live) clear();
-      if (t.state !== "cached" || verbose) write(printable(renderEvent(t, done, total)));
-      if (live) draw();
-    },
-    note(text4) {
-      if (live) {
-        note = text4;
-        draw();
-      } else write(printable(`${text4}
-`));
-    },
-    close() {
-      clearInterval(timer);
-      if (live) clear();
-    }
-  };
-}
-
-// ts-src/cli/reproducible.ts
-var import_node_path45 = require("node:path");
-
-// ts-src/engine/reproducible.ts
-var import_node_fs39 = require("node:fs");
-var import_node_path44 = require("node:path");
-init_files();
-
-// ts-src/inspect/differences.ts
-var import_node_fs38 = require("node:fs");
-var import_node_path43 = require("node:path");
-
-// ts-src/inspect/elf-sections.ts
-function sectionAt(data, at2) {
-  if (data.length < 64 || data.readUInt32BE(0) !== 2135247942) return void 0;
-  try {
-    return search(data, at2);
-  } catch (e) {
-    if (e instanceof RangeError) return void 0;
-    throw e;
-  }
-}
-function search(data, at2) {
-  const wide = data[4] === 2;
-  const little = data[5] === 1;
-  const u16 = (o) => little ? data.readUInt16LE(o) : data.readUInt16BE(o);
-  const u32 = (o) => little ? data.readUInt32LE(o) : data.readUInt32BE(o);
-  const word = (o) => wide ? Number(little ? data.readBigUInt64LE(o) : data.readBigUInt64BE(o)) : u32(o);
-  const table2 = word(wide ? 40 : 32);
-  const [size, count2, names2] = [u16(wide ? 58 : 46), u16(wide ? 60 : 48), u16(wide ? 62 : 50)];
-  const offset = (section) => word(table2 + section * size + (wide ? 24 : 16));
-  const strings = offset(names2);
-  for (let i = 0; i < count2; i++) {
-    const header = table2 + i * size;
-    if (u32(header + 4) === 8 || at2 < offset(i) || at2 >= offset(i) + word(header + (wide ? 32 : 20))) continue;
-    const name5 = strings + u32(header);
-    return data.toString("latin1", name5, data.indexOf(0, name5)) || void 0;
-  }
-  return void 0;
-}
-
-// ts-src/inspect/differences.ts
-var searched = 256 << 20;
-var kinds2 = [
-  [(s) => s.isSymbolicLink(), "a link"],
-  [(s) => s.isDirectory(), "a folder"],
-  [(s) => s.isFile(), "a file"]
-];
-function differencesOf(before2, after) {
-  const [old, now] = [treeOf(before2), treeOf(after)];
-  return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
-    const [a, b] = [old.get(path2), now.get(path2)];
-    if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path43.join)(before2, path2), (0, import_node_path43.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
-  });
-}
-function treeOf(root) {
-  const found2 = /* @__PURE__ */ new Map();
-  const visit = (folder) => {
-    for (const name5 of (0, import_node_fs38.readdirSync)((0, import_node_path43.join)(root, folder)).sort()) {
-      const path2 = folder ? `${folder}/${name5}` : name5;
-      const stats = (0, import_node_fs38.lstatSync)((0, import_node_path43.join)(root, path2));
-      found2.set(path2, stats);
-      if (stats.isDirectory()) visit(path2);
-    }
-  };
-  visit("");
-  return found2;
-}
-function entryDifferences(before2, after, a, b) {
-  const kind = (s) => kinds2.find(([is]) => is(s))?.[1] ?? "a special file";
-  if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
-  if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs38.readlinkSync)(before2), (0, import_node_fs38.readlinkSync)(after)];
-    return from === to ? [] : [`leads to ${from}, then to ${to}`];
-  }
-  const found2 = [];
-  const mode = (s) => (s.mode & 4095).toString(8);
-  if (mode(a) !== mode(b)) found2.push(`has mode ${mode(a)}, then ${mode(b)}`);
-  const seconds = (s) => new Date(Math.floor(s.mtimeMs / 1e3) * 1e3).toISOString();
-  if (seconds(a) !== seconds(b)) found2.push(`has time ${seconds(a)}, then ${seconds(b)}`);
-  if (!a.isFile()) return found2;
-  if (Math.max(a.size, b.size) > searched) {
-    if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
-    return found2;
-  }
-  const content = contentDifference((0, import_node_fs38.readFileSync)(before2), (0, import_node_fs38.readFileSync)(after));
-  return content === void 0 ? found2 : [...found2, content];
-}
-function contentDifference(a, b) {
-  if (a.equals(b)) return void 0;
-  const at2 = firstDifference(a, b);
-  const sizes = a.length === b.length ? "" : `; ${a.length} bytes, then ${b.length}`;
-  if (isText(a) && isText(b)) {
-    const line = a.subarray(0, at2).toString("latin1").split("\n").length;
-    return `line ${line}: ${quoted(lineAt(a, at2))}, then ${quoted(lineAt(b, at2))}`;
-  }
-  const member = memberAt(a, at2);
-  if (member) return `member ${member.name}, byte ${member.offset}${sizes}`;
-  const section = sectionAt(a, at2);
-  return `byte ${at2}${section === void 0 ? "" : `, in ${section}`}${sizes}`;
-}
-function firstDifference(a, b) {
-  const end2 = Math.min(a.length, b.length);
-  const block3 = 1 << 16;
-  let at2 = 0;
-  while (at2 + block3 <= end2 && a.subarray(at2, at2 + block3).equals(b.subarray(at2, at2 + block3))) at2 += block3;
-  while (at2 < end2 && a[at2] === b[at2]) at2++;
-  return at2;
-}
-var isText = (data) => !data.subarray(0, 1 << 16).includes(0);
-var quoted = (line) => JSON.stringify(line.length > 100 ? `${line.slice(0, 100)}\u2026` : line);
-function lineAt(data, at2) {
-  const begin = at2 > 0 ? data.lastIndexOf(10, at2 - 1) + 1 : 0;
-  const end2 = data.indexOf(10, at2);
-  return data.toString("utf8", Math.max(begin, at2 - 60), Math.min(end2 < 0 ? data.length : end2, at2 + 60));
-}
-function memberAt(data, at2) {
-  if (data.toString("latin1", 0, 8) !== "!<arch>\n") return void 0;
-  let header = 8;
-  while (header + 60 <= data.length) {
-    const size = Number(data.toString("latin1", header + 48, header + 58).trim());
-    const end2 = header + 60 + size + size % 2;
-    if (!Number.isSafeInteger(size) || size < 0) return void 0;
-    if (at2 < end2)
-      return { name: data.toString("latin1", header, header + 16).trim(), offset: Math.max(0, at2 - header - 60) };
-    header = end2;
-  }
-  return void 0;
-}
-
-// ts-src/engine/reproducible.ts
-init_diagnostics();
-init_digest();
-init_names();
-async function checkReproducible(session2, options5) {
-  const all = session2.graphs.flatMap(
-    (graph2) => graph2.scope.packages.flatMap(
-      (_, number5) => graph2.records[number5] && options5.chosen(graph2, number5) ? [{ graph: graph2, number: number5 }] : []
-    )
-  );
-  const rank = ({ graph: graph2, number: number5 }) => sha256(`${options5.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number5).name}`);
-  const chosen = options5.sample === void 0 ? all : all.map((task) => ({ task, rank: rank(task) })).sort((a, b) => compare(a.rank, b.rank)).slice(0, options5.sample).map(({ task }) => task);
-  const found2 = [];
-  await parallel(chosen, options5.workers, async ({ graph: graph2, number: number5 }) => {
-    if (options5.signal.aborted) return;
-    options5.started(`${graph2.id}/${packageOf(graph2, number5).name}`);
-    found2.push(await checkOne(session2, options5, graph2, number5));
-  });
-  return found2.sort((a, b) => compare(`${a.id}/${a.name}`, `${b.id}/${b.name}`));
-}
-async function checkOne(session2, options5, graph2, number5) {
-  const p = packageOf(graph2, number5);
-  const record2 = graph2.records[number5];
-  const repair = new StoreRepair({
-    ...session2,
-    state: session2.input.state,
-    output: options5.output,
-    note: session2.say,
-    restored: () => void 0
-  });
-  const log = (0, import_node_path44.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
-  const outcome = await repair.run(graph2, async (work2) => {
-    const resolved = await session2.taskKeys.resolveKey(graph2, number5);
-    if (typeof resolved === "string") return failed2(resolved);
-    const stamp = stampIn(record2.version);
-    if (stamp === void 0) return failed2(`its version ${record2.version} has no stamp`);
-    const again = await session2.builder.repeat({
-      graph: graph2,
-      number: number5,
-      package: p,
-      resolved,
-      work: work2,
-      log,
-      repeat: { version: record2.version, stamp }
-    });
-    return again.state === "made" ? compareFiles(session2, options5, record2, again.value, work2) : again;
-  });
-  const result = outcome.state === "made" ? outcome.value : { state: "failed", reason: outcome.reason, differences: [] };
-  return { id: graph2.id, name: p.name, ...result };
-}
-async function compareFiles(session2, options5, record2, files, work2) {
-  const differences = [];
-  let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path44.basename)(f), f]));
-  for (const [i, deb] of record2.debs.entries()) {
-    const after = second.get(deb.name);
-    second.delete(deb.name);
-    if (after === void 0) differences.push({ path: deb.name, what: "is missing in the second build" });
-    else if (await sha256File(after) !== deb.sha256) {
-      const before2 = await session2.store.path(deb);
-      if (before2 === void 0) return failed2(`the store lost ${deb.name}`);
-      const inside = await insideOf2(before2, after, deb, (0, import_node_path44.join)(work2, `compare-${i}`));
-      if (typeof inside === "string") return failed2(inside);
-      differences.push(...inside);
-      report2 ??= await diffoscope(before2, after, record2.package, options5);
-    }
-  }
-  for (const name5 of second.keys()) differences.push({ path: name5, what: "is new in the second build" });
-  return made({
-    state: differences.length ? "different" : "equal",
-    differences,
-    ...report2 === void 0 ? {} : { report: report2 }
-  });
-}
-async function insideOf2(before2, after, deb, folder) {
-  const [a, b] = [(0, import_node_path44.join)(folder, "before"), (0, import_node_path44.join)(folder, "after")];
-  (0, import_node_fs39.mkdirSync)(folder, { recursive: true });
-  for (const [file2, to] of [
-    [before2, a],
-    [after, b]
-  ]) {
-    const out = await run("dpkg-deb", ["--raw-extract", file2, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path44.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
-  }
-  const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb.name.split("_")[0]}: ${path2}`, what }));
-  const archive = {
-    path: deb.name,
-    what: "differs, though its files are equal: their order or their compression does"
-  };
-  return found2.length ? found2 : [archive];
-}
-async function diffoscope(before2, after, name5, options5) {
-  const timeout = AbortSignal.timeout(10 * 6e4);
-  const asked = await run(
-    "diffoscope",
-    ["--no-progress", "--max-text-report-size", String(4 << 20), "--text", "-", before2, after],
-    { signal: AbortSignal.any([timeout, options5.signal]) }
-  );
-  if (asked.code === 127 || !asked.stdout) return void 0;
-  const report2 = (0, import_node_path44.join)("reproducible", `${name5}.diffoscope.txt`);
-  (0, import_node_fs39.mkdirSync)((0, import_node_path44.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs39.writeFileSync)((0, import_node_path44.join)(options5.output, report2), asked.stdout);
-  return report2;
-}
-
-// ts-src/cli/reproducible.ts
-init_files();
-
-// ts-src/render/reproducible.ts
-var shownDifferences = 20;
-function renderReproducible(builds) {
-  const lines = [];
-  for (const b of builds) {
-    if (b.state === "equal") continue;
-    if (b.state === "failed")
-      lines.push(`${b.id}/${b.name}: its second build failed: ${printable(b.reason ?? "").split("\n")[0]}`);
-    else lines.push(`${b.id}/${b.name}: its second build differs`);
-    for (const d of b.differences.slice(0, shownDifferences)) lines.push(`  ${printable(`${d.path} ${d.what}`)}`);
-    const more = b.differences.length - shownDifferences;
-    if (more > 0) lines.push(`  and ${more} more (reproducible.json has all)`);
-    if (b.report !== void 0) lines.push(`  diffoscope: ${b.report}`);
-  }
-  const equal = builds.filter((b) => b.state === "equal").length;
-  lines.push(`built twice: ${plural(builds.length, "package")}, ${equal} equal to the byte`);
-  return `${lines.join("\n")}
-`;
-}
-
-// ts-src/cli/reproducible.ts
-var reproducibleOptions = {
-  "check-reproducible": {
-    type: "boolean",
-    help: "build the named packages once more in other conditions and compare every byte"
-  },
-  sample: {
-    type: "string",
-    value: "N",
-    help: "with --check-reproducible: only N of them, others on each day"
-  }
-};
-function checkOf(values) {
-  const asked = values["check-reproducible"] === true;
-  if (values.sample === void 0) return asked ? { sample: void 0 } : void 0;
-  if (!asked || !/^[1-9]\d{0,5}$/.test(values.sample))
-    return "--sample takes a number from 1 on, and goes with --check-reproducible";
-  return { sample: Number(values.sample) };
-}
-async function checkBuilds(session2, options5) {
-  const { output, signal } = options5;
-  const builds = await checkReproducible(session2, {
-    ...options5,
-    stamp: session2.input.plan.stamp,
-    chosen: (graph2, number5) => "named" in graph2.scope.packages[number5].why,
-    started: (name5) => writeMessage(`building ${name5} once more
-`)
-  });
-  writeWhole((0, import_node_path45.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
-`);
-  writeMessage(renderReproducible(builds));
-  return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
-}
-
-// ts-src/engine/runs.ts
-init_names();
-var runName = (stamp, id) => `runs/${stamp}-${id}.json`;
-async function recordRun({ store: store2, graphs: runs, input, hints }) {
-  const tasks = {};
-  const objects = /* @__PURE__ */ new Set();
-  for (const graph2 of runs) {
-    for (const t of graph2.results)
-      if (t?.key !== void 0) tasks[t.id] = { key: t.key, state: t.state, reason: t.reason.split("\n")[0] };
-    for (const record2 of graph2.records)
-      for (const f of record2 ? [...record2.debs, record2.files] : []) objects.add(f.sha256);
-  }
-  const changed = runs.some((graph2) => graph2.results.some((t) => t && t.state !== "cached"));
-  if (changed) store2.sweep();
-  const fresh = runs.filter(
-    (graph2) => graph2.records.some((record2) => record2 && !hints.builds.has(record2.key)) || graph2.tests.some((t) => t && hints.tests.get(t.key)?.outcome !== t.outcome)
-  );
-  for (const graph2 of fresh) {
-    const known2 = await store2.readIndex(scopeId(graph2.scope.distribution, graph2.target));
-    await store2.writeIndex(
-      scopeId(graph2.scope.distribution, graph2.target),
-      merged(graph2.records, known2.builds),
-      merged(graph2.tests, known2.tests)
-    );
-  }
-  if (changed || fresh.length)
-    await store2.writeJson(runName(input.plan.stamp, String(process.pid)), {
-      schema: 1,
-      stamp: input.plan.stamp,
-      finished: Date.now(),
-      tasks,
-      objects: [...objects].sort()
-    });
-}
-function merged(now, known2) {
-  const there = now.flatMap((record2) => record2 ?? []);
-  const names2 = new Set(there.map((record2) => record2.package));
-  return [...there, ...[...known2.values()].filter((record2) => !names2.has(record2.package))];
-}
-
 // ts-src/engine/session.ts
-var import_node_path63 = require("node:path");
+var import_node_path59 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
 
 // ts-src/sandbox/base-system.ts
-var import_node_fs41 = require("node:fs");
-var import_node_path47 = require("node:path");
+var import_node_fs38 = require("node:fs");
+var import_node_path43 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
 
 // ts-src/sandbox/base-archive.ts
-var import_node_fs40 = require("node:fs");
-var import_node_path46 = require("node:path");
+var import_node_fs37 = require("node:fs");
+var import_node_path42 = require("node:path");
 var earliest = "315619200";
 var subordinate = "nobody:1879048192:65536";
 var confinedFolder = "/dev/shm";
@@ -27753,8 +27285,8 @@ cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
   const { platform: platform2, architecture: architecture2, work: work2, log } = base;
-  const temporary = (0, import_node_path46.join)(work2, "mmdebstrap");
-  (0, import_node_fs40.mkdirSync)(temporary);
+  const temporary = (0, import_node_path42.join)(work2, "mmdebstrap");
+  (0, import_node_fs37.mkdirSync)(temporary);
   const env = (folder) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LC_ALL: "C.UTF-8",
@@ -27772,8 +27304,8 @@ async function makeBaseArchive(base) {
       platform2,
       architecture2,
       base.sources,
-      (0, import_node_path46.join)(work2, "base.tar"),
-      (0, import_node_path46.join)(work2, "lists"),
+      (0, import_node_path42.join)(work2, "base.tar"),
+      (0, import_node_path42.join)(work2, "lists"),
       {
         plain: plain2
       }
@@ -27787,9 +27319,9 @@ async function makeBaseArchive(base) {
       ...input(command2.input)
     });
   }
-  (0, import_node_fs40.chmodSync)(temporary, 1023);
-  (0, import_node_fs40.mkdirSync)((0, import_node_path46.join)(temporary, "lists"));
-  (0, import_node_fs40.chmodSync)((0, import_node_path46.join)(temporary, "lists"), 511);
+  (0, import_node_fs37.chmodSync)(temporary, 1023);
+  (0, import_node_fs37.mkdirSync)((0, import_node_path42.join)(temporary, "lists"));
+  (0, import_node_fs37.chmodSync)((0, import_node_path42.join)(temporary, "lists"), 511);
   const copies = /* @__PURE__ */ new Map();
   const lines = (all) => all.map((l) => withCopiedKeys(l, temporary, copies));
   const command = mmdebstrapCommand(
@@ -27818,10 +27350,10 @@ async function makeBaseArchive(base) {
     { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs40.renameSync)((0, import_node_path46.join)(temporary, "base.tar"), (0, import_node_path46.join)(work2, "base.tar"));
-    await run("rm", ["-rf", (0, import_node_path46.join)(work2, "lists")]);
-    (0, import_node_fs40.renameSync)((0, import_node_path46.join)(temporary, "lists"), (0, import_node_path46.join)(work2, "lists"));
-    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path46.join)(work2, "base.tar"), (0, import_node_path46.join)(work2, "lists")]);
+    (0, import_node_fs37.renameSync)((0, import_node_path42.join)(temporary, "base.tar"), (0, import_node_path42.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path42.join)(work2, "lists")]);
+    (0, import_node_fs37.renameSync)((0, import_node_path42.join)(temporary, "lists"), (0, import_node_path42.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path42.join)(work2, "base.tar"), (0, import_node_path42.join)(work2, "lists")]);
     await run("rm", ["-rf", "--one-file-system", temporary]);
   }
   return made2;
@@ -27830,18 +27362,18 @@ function withCopiedKeys(line, folder, copies) {
   return line.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
     let copy = copies.get(key);
     if (copy === void 0) {
-      copy = `key-${copies.size}${(0, import_node_path46.extname)(key)}`;
+      copy = `key-${copies.size}${(0, import_node_path42.extname)(key)}`;
       copies.set(key, copy);
-      (0, import_node_fs40.copyFileSync)(key, (0, import_node_path46.join)(folder, copy));
-      (0, import_node_fs40.chmodSync)((0, import_node_path46.join)(folder, copy), 420);
+      (0, import_node_fs37.copyFileSync)(key, (0, import_node_path42.join)(folder, copy));
+      (0, import_node_fs37.chmodSync)((0, import_node_path42.join)(folder, copy), 420);
     }
     return `signed-by=${confinedFolder}/${copy}`;
   });
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder) {
-  for (let at2 = folder; ; at2 = (0, import_node_path46.dirname)(at2)) {
-    if (((0, import_node_fs40.statSync)(at2).mode & 1) === 0) return false;
+  for (let at2 = folder; ; at2 = (0, import_node_path42.dirname)(at2)) {
+    if (((0, import_node_fs37.statSync)(at2).mode & 1) === 0) return false;
     if (at2 === "/") return true;
   }
 }
@@ -27849,7 +27381,7 @@ function watchRoom(folder) {
   let full = false;
   const look2 = () => {
     try {
-      const { bavail, bsize } = (0, import_node_fs40.statfsSync)(folder);
+      const { bavail, bsize } = (0, import_node_fs37.statfsSync)(folder);
       if (bavail * bsize < 2 << 20) full = true;
     } catch {
     }
@@ -27871,15 +27403,15 @@ function wantedBase(distroRoot, platform2, architecture2) {
   return { sources, wanted };
 }
 async function ensureBase(driver, state, distroRoot, name5, platform2, architecture2, now, log, progress, pinned) {
-  (0, import_node_fs41.mkdirSync)((0, import_node_path47.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path47.join)(
-    (0, import_node_fs41.realpathSync)((0, import_node_path47.join)(state, "bases")),
+  (0, import_node_fs38.mkdirSync)((0, import_node_path43.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path43.join)(
+    (0, import_node_fs38.realpathSync)((0, import_node_path43.join)(state, "bases")),
     `${name5}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
   const { sources, wanted } = wantedBase(distroRoot, platform2, architecture2);
   const current = () => {
-    const base = readJson((0, import_node_path47.join)(folder, "current.json"));
-    if (!base || base.wanted !== wanted || !exists((0, import_node_path47.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+    const base = readJson((0, import_node_path43.join)(folder, "current.json"));
+    if (!base || base.wanted !== wanted || !exists((0, import_node_path43.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
       return void 0;
     if (pinned) return base.digest === pinned ? base : void 0;
     return now / 1e3 - base.made < platform2.renew_days * 86400 ? base : void 0;
@@ -27887,18 +27419,18 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
   const there = current();
   if (there && await driver.ready(there.root)) return good(there);
   return withMutex(
-    (0, import_node_path47.join)(folder, "lock"),
+    (0, import_node_path43.join)(folder, "lock"),
     async () => {
       const other = current();
       if (other && await driver.ready(other.root)) return good(other);
-      for (const entry of (0, import_node_fs41.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path47.join)(folder, entry));
-      const work2 = (0, import_node_path47.join)(folder, `new-${process.pid}`);
-      const lists = (0, import_node_path47.join)(work2, "lists");
-      (0, import_node_fs41.mkdirSync)(lists, { recursive: true });
-      const tar = (0, import_node_path47.join)(work2, "base.tar");
+      for (const entry of (0, import_node_fs38.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path43.join)(folder, entry));
+      const work2 = (0, import_node_path43.join)(folder, `new-${process.pid}`);
+      const lists = (0, import_node_path43.join)(work2, "lists");
+      (0, import_node_fs38.mkdirSync)(lists, { recursive: true });
+      const tar = (0, import_node_path43.join)(work2, "base.tar");
       const proxy = platform2.proxy ?? await hostProxy();
       const sibling = driver.name === "docker" ? readJson(
-        (0, import_node_path47.join)((0, import_node_fs41.realpathSync)((0, import_node_path47.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
+        (0, import_node_path43.join)((0, import_node_fs38.realpathSync)((0, import_node_path43.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
       ) : void 0;
       const shared = sibling && sibling.wanted === wanted && platform2.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
       if (!shared)
@@ -27921,7 +27453,7 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
         );
       }
       const digest3 = await sha256File(tar);
-      const root = (0, import_node_path47.join)(work2, "root");
+      const root = (0, import_node_path43.join)(work2, "root");
       const unpacked2 = await driver.unpack(tar, root);
       if (unpacked2.code !== 0) {
         await driver.remove(work2);
@@ -27929,34 +27461,34 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
           error("base-failed", `can't unpack the base of '${name5}': ${unpacked2.stderr.trim().split("\n").pop()}`)
         );
       }
-      if (shared && (0, import_node_path47.basename)(shared.lists) === "lists") {
+      if (shared && (0, import_node_path43.basename)(shared.lists) === "lists") {
         await run("rm", ["-rf", lists]);
         await run("cp", ["-a", shared.lists, lists]);
       }
       const listFiles = findLists(lists);
       const archive = sha256(
-        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path47.basename)(f), await sha256File(f)])))
+        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path43.basename)(f), await sha256File(f)])))
       );
-      const final = (0, import_node_path47.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
+      const final = (0, import_node_path43.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs41.renameSync)(work2, final);
+      (0, import_node_fs38.renameSync)(work2, final);
       const base = {
         digest: digest3,
         archive,
         wanted,
         folder: final,
-        root: (0, import_node_path47.join)(final, "root"),
-        lists: (0, import_node_path47.join)(final, "lists", "lists"),
-        tar: (0, import_node_path47.join)(final, "base.tar"),
+        root: (0, import_node_path43.join)(final, "root"),
+        lists: (0, import_node_path43.join)(final, "lists", "lists"),
+        tar: (0, import_node_path43.join)(final, "base.tar"),
         packages: [],
         made: shared?.made ?? Math.floor(now / 1e3),
         sources: sources.from
       };
-      if (!exists(base.lists)) base.lists = (0, import_node_path47.join)(final, "lists");
+      if (!exists(base.lists)) base.lists = (0, import_node_path43.join)(final, "lists");
       const prepared = await prepareBase(driver, state, base);
       if (!prepared.ok) return prepared;
       base.packages = prepared.value;
-      writeWhole((0, import_node_path47.join)(folder, "current.json"), JSON.stringify(base));
+      writeWhole((0, import_node_path43.join)(folder, "current.json"), JSON.stringify(base));
       return good(base);
     },
     () => progress(`waiting for another slipway that makes the base of ${name5}`)
@@ -27994,11 +27526,11 @@ var firstError = (log) => {
   return line ? `: ${line.slice(3)}` : "";
 };
 var cacheOf = (base) => {
-  const folder = (0, import_node_path47.join)(base.folder, "cache");
-  (0, import_node_fs41.mkdirSync)(folder, { recursive: true });
+  const folder = (0, import_node_path43.join)(base.folder, "cache");
+  (0, import_node_fs38.mkdirSync)(folder, { recursive: true });
   return folder;
 };
-var findLists = (folder) => (0, import_node_fs41.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path47.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs41.statSync)(f).isFile());
+var findLists = (folder) => (0, import_node_fs38.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path43.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs38.statSync)(f).isFile());
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
   const asked = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
@@ -28013,17 +27545,17 @@ var aptEnvironment = (proxy) => ({
 });
 
 // ts-src/sandbox/stored-base.ts
-var import_node_fs42 = require("node:fs");
-var import_node_path48 = require("node:path");
+var import_node_fs39 = require("node:fs");
+var import_node_path44 = require("node:path");
 init_diagnostics();
 init_files();
 var nameOf = (digest3, archive) => `bases/${digest3}-${archive.slice(0, 16)}.json`;
 async function keepBase(store2, base, work2) {
   const name5 = nameOf(base.digest, base.archive);
   if (await store2.readJson(name5)) return;
-  (0, import_node_fs42.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path48.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path48.join)(work2, "lists.tar.gz");
+  (0, import_node_fs39.mkdirSync)(work2, { recursive: true });
+  const tar = (0, import_node_path44.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path44.join)(work2, "lists.tar.gz");
   for (const [command, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -28044,13 +27576,13 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform2, wanted) {
   const stored = await store2.readJson(nameOf(wanted.digest, wanted.archive));
   if (!stored) return lost2("base", platform2, wanted.digest);
-  const folder = (0, import_node_path48.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+  const folder = (0, import_node_path44.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
   return good({
     ...wanted,
     folder,
-    root: (0, import_node_path48.join)(folder, "root"),
-    lists: (0, import_node_path48.join)(folder, "lists"),
-    tar: (0, import_node_path48.join)(folder, "base.tar"),
+    root: (0, import_node_path44.join)(folder, "root"),
+    lists: (0, import_node_path44.join)(folder, "lists"),
+    tar: (0, import_node_path44.join)(folder, "base.tar"),
     packages: stored.packages,
     made: stored.made,
     sources: "store"
@@ -28062,16 +27594,16 @@ var lost2 = (what, platform2, digest3) => bad(
   })
 );
 async function storedBase(driver, store2, state, platform2, architecture2, wanted, progress) {
-  (0, import_node_fs42.mkdirSync)((0, import_node_path48.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path48.join)(
-    (0, import_node_fs42.realpathSync)((0, import_node_path48.join)(state, "bases")),
+  (0, import_node_fs39.mkdirSync)((0, import_node_path44.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path44.join)(
+    (0, import_node_fs39.realpathSync)((0, import_node_path44.join)(state, "bases")),
     `${platform2}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
-  const kept2 = (0, import_node_path48.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
+  const kept2 = (0, import_node_path44.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
   const there = async () => {
-    for (const file2 of [(0, import_node_path48.join)(folder, "current.json"), kept2]) {
+    for (const file2 of [(0, import_node_path44.join)(folder, "current.json"), kept2]) {
       const base = readJson(file2);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path48.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path44.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
         return base;
     }
     return void 0;
@@ -28079,7 +27611,7 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path48.join)(folder, "lock"),
+    (0, import_node_path44.join)(folder, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -28088,39 +27620,39 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
       progress(`fetching the base system of ${platform2} (${architecture2}) from the store`);
       const [tar, lists] = [await store2.path(stored.tar), await store2.path(stored.lists)];
       if (!tar || !lists) return lost2("whole base", platform2, wanted.digest);
-      const work2 = (0, import_node_path48.join)(folder, `new-${process.pid}`);
+      const work2 = (0, import_node_path44.join)(folder, `new-${process.pid}`);
       await driver.remove(work2);
-      (0, import_node_fs42.mkdirSync)((0, import_node_path48.join)(work2, "lists"), { recursive: true });
+      (0, import_node_fs39.mkdirSync)((0, import_node_path44.join)(work2, "lists"), { recursive: true });
       const unzipped3 = await run("sh", [
         "-c",
         'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
         "sh",
         tar,
-        (0, import_node_path48.join)(work2, "base.tar"),
+        (0, import_node_path44.join)(work2, "base.tar"),
         lists,
-        (0, import_node_path48.join)(work2, "lists")
+        (0, import_node_path44.join)(work2, "lists")
       ]);
       if (unzipped3.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unzipped3.stderr.trim().split("\n").pop()}`)
         );
-      if (await sha256File((0, import_node_path48.join)(work2, "base.tar")) !== wanted.digest)
+      if (await sha256File((0, import_node_path44.join)(work2, "base.tar")) !== wanted.digest)
         return lost2("sound base", platform2, wanted.digest);
-      const root = (0, import_node_path48.join)(work2, "root");
-      const unpacked2 = await driver.unpack((0, import_node_path48.join)(work2, "base.tar"), root);
+      const root = (0, import_node_path44.join)(work2, "root");
+      const unpacked2 = await driver.unpack((0, import_node_path44.join)(work2, "base.tar"), root);
       if (unpacked2.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unpacked2.stderr.trim().split("\n").pop()}`)
         );
-      const final = (0, import_node_path48.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+      const final = (0, import_node_path44.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs42.renameSync)(work2, final);
+      (0, import_node_fs39.renameSync)(work2, final);
       const base = {
         ...wanted,
         folder: final,
-        root: (0, import_node_path48.join)(final, "root"),
-        lists: (0, import_node_path48.join)(final, "lists"),
-        tar: (0, import_node_path48.join)(final, "base.tar"),
+        root: (0, import_node_path44.join)(final, "root"),
+        lists: (0, import_node_path44.join)(final, "lists"),
+        tar: (0, import_node_path44.join)(final, "base.tar"),
         packages: stored.packages,
         made: stored.made,
         sources: "store"
@@ -28174,8 +27706,8 @@ async function sharedBase(request) {
 }
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_fs43 = require("node:fs");
-var import_node_path49 = require("node:path");
+var import_node_fs40 = require("node:fs");
+var import_node_path45 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -28206,7 +27738,7 @@ var AptResolver = class {
     this.base = base;
     this.proxy = proxy;
     this.log = log;
-    this.memory = (0, import_node_path49.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path45.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -28255,7 +27787,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest3, handle = { digest: digest3, packages: () => this.packagesOf(names2, digest3) });
     return handle;
   }
-  setFile = (digest3) => (0, import_node_path49.join)(this.base.folder, "sets", `${digest3}.json`);
+  setFile = (digest3) => (0, import_node_path45.join)(this.base.folder, "sets", `${digest3}.json`);
   async packagesOf(names2, digest3) {
     const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest3;
     const here = readJson(this.setFile(digest3));
@@ -28292,7 +27824,7 @@ var AptResolver = class {
         const sets = [...new Set(batch.map((b) => b.names))].filter((s) => !this.resolved.has(s));
         if (sets.length) {
           const work2 = newScratch(this.state);
-          writeWhole((0, import_node_path49.join)(work2, "sets"), `${sets.join("\n")}
+          writeWhole((0, import_node_path45.join)(work2, "sets"), `${sets.join("\n")}
 `);
           const out = await this.driver.enter({
             root: { layers: [this.base.root] },
@@ -28300,7 +27832,7 @@ var AptResolver = class {
             user: "root",
             work: work2,
             env: aptEnvironment(void 0),
-            binds: [...this.lists(), { from: (0, import_node_path49.join)(work2, "sets"), to: "/sets", readOnly: true }],
+            binds: [...this.lists(), { from: (0, import_node_path45.join)(work2, "sets"), to: "/sets", readOnly: true }],
             command: [
               "sh",
               "-c",
@@ -28355,24 +27887,24 @@ var AptResolver = class {
     }
     return making;
   }
-  all = () => (0, import_node_path49.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path49.join)(this.all(), id);
+  all = () => (0, import_node_path45.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path45.join)(this.all(), id);
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; at2 = this.layers.get(at2).parent) {
       if (!this.layers.has(at2)) {
-        const layer = readJson((0, import_node_path49.join)(this.folder(at2), "layer.json"));
+        const layer = readJson((0, import_node_path45.join)(this.folder(at2), "layer.json"));
         if (!layer) return void 0;
         this.layers.set(at2, layer);
       }
-      chain.push((0, import_node_path49.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path45.join)(this.folder(at2), "root"));
     }
     return [...chain, this.base.root];
   }
   async make(id, set) {
     const there = this.chain(id);
     if (there && await this.sound(there)) return good(there);
-    return withMutex((0, import_node_path49.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path45.join)(this.all(), `${id}.lock`), async () => {
       const other = this.chain(id);
       if (other && await this.sound(other)) return good(other);
       let parent = this.nearestBelow(set);
@@ -28381,7 +27913,7 @@ var AptResolver = class {
       const fetched = await this.fetch(missing);
       if (!fetched.ok) return fetched;
       const work2 = newScratch(this.state);
-      const keep = (0, import_node_path49.join)(work2, "kept");
+      const keep = (0, import_node_path45.join)(work2, "kept");
       const lower = parent ? this.chain(parent.id) : [this.base.root];
       const made2 = await this.driver.enter({
         root: { layers: lower, keep },
@@ -28416,14 +27948,14 @@ var AptResolver = class {
           )
         );
       const layer = parent ? { set, parent: parent.id } : { set };
-      (0, import_node_fs43.mkdirSync)(this.all(), { recursive: true });
-      const staged = (0, import_node_path49.join)(work2, "layer");
-      (0, import_node_fs43.mkdirSync)(staged);
-      (0, import_node_fs43.rmSync)((0, import_node_path49.join)(keep, "aptcache"), { recursive: true, force: true });
-      (0, import_node_fs43.renameSync)(keep, (0, import_node_path49.join)(staged, "root"));
-      writeWhole((0, import_node_path49.join)(staged, "layer.json"), JSON.stringify(layer));
+      (0, import_node_fs40.mkdirSync)(this.all(), { recursive: true });
+      const staged = (0, import_node_path45.join)(work2, "layer");
+      (0, import_node_fs40.mkdirSync)(staged);
+      (0, import_node_fs40.rmSync)((0, import_node_path45.join)(keep, "aptcache"), { recursive: true, force: true });
+      (0, import_node_fs40.renameSync)(keep, (0, import_node_path45.join)(staged, "root"));
+      writeWhole((0, import_node_path45.join)(staged, "layer.json"), JSON.stringify(layer));
       if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
-      (0, import_node_fs43.renameSync)(staged, this.folder(id));
+      (0, import_node_fs40.renameSync)(staged, this.folder(id));
       this.layers.set(id, layer);
       return good(this.chain(id));
     });
@@ -28439,7 +27971,7 @@ var AptResolver = class {
     let best;
     let names2 = [];
     try {
-      names2 = (0, import_node_fs43.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names2 = (0, import_node_fs40.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
     for (const id of names2) {
@@ -28452,8 +27984,8 @@ var AptResolver = class {
     return best;
   }
   archives() {
-    const folder = (0, import_node_path49.join)(this.state, "archives");
-    (0, import_node_fs43.mkdirSync)((0, import_node_path49.join)(folder, "partial"), { recursive: true });
+    const folder = (0, import_node_path45.join)(this.state, "archives");
+    (0, import_node_fs40.mkdirSync)((0, import_node_path45.join)(folder, "partial"), { recursive: true });
     return folder;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
@@ -28462,8 +27994,8 @@ var AptResolver = class {
       const [name5, version2] = p.split("=");
       return `${name5}_${version2.replaceAll(":", "%3a")}_`;
     };
-    return withMutex((0, import_node_path49.join)(this.state, "archives.lock"), async () => {
-      const held = (0, import_node_fs43.readdirSync)(this.archives());
+    return withMutex((0, import_node_path45.join)(this.state, "archives.lock"), async () => {
+      const held = (0, import_node_fs40.readdirSync)(this.archives());
       const missing = packages.filter((p) => !held.some((h) => h.startsWith(file2(p))));
       if (!missing.length) return good(true);
       const work2 = newScratch(this.state);
@@ -28498,17 +28030,17 @@ var AptResolver = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers) {
-    return layers.map((l) => (0, import_node_path49.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers.map((l) => (0, import_node_path45.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
 // ts-src/engine/build/package-builder.ts
-var import_node_fs54 = require("node:fs");
-var import_node_path61 = require("node:path");
+var import_node_fs51 = require("node:fs");
+var import_node_path57 = require("node:path");
 
 // ts-src/sandbox/package-layers.ts
-var import_node_fs44 = require("node:fs");
-var import_node_path50 = require("node:path");
+var import_node_fs41 = require("node:fs");
+var import_node_path46 = require("node:path");
 init_files();
 var Packages = class {
   constructor(state, store2) {
@@ -28516,7 +28048,7 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest3) => (0, import_node_path50.join)(this.state, "unpacked", digest3);
+  folder = (digest3) => (0, import_node_path46.join)(this.state, "unpacked", digest3);
   /** Beside the package's files, where none of them can be. */
   contents = (digest3) => `${this.folder(digest3)}.json`;
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
@@ -28534,18 +28066,18 @@ var Packages = class {
   }
   async unpackFile(file2, digest3, policy) {
     const target = this.folder(digest3);
-    (0, import_node_fs44.mkdirSync)((0, import_node_path50.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
+    (0, import_node_fs41.mkdirSync)((0, import_node_path46.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
     const staged = temporaryBeside(target);
     try {
       const { control, members: members2, files, folders } = await unpackPackage(file2, staged, policy);
       const name5 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
-      const info = (0, import_node_path50.join)(staged, "var/lib/dpkg/info");
-      (0, import_node_fs44.mkdirSync)(info, { recursive: true });
+      const info = (0, import_node_path46.join)(staged, "var/lib/dpkg/info");
+      (0, import_node_fs41.mkdirSync)(info, { recursive: true });
       const paths2 = [...folders.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs44.writeFileSync)((0, import_node_path50.join)(info, `${name5}.list`), `/.
+      (0, import_node_fs41.writeFileSync)((0, import_node_path46.join)(info, `${name5}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text4] of members2) (0, import_node_fs44.writeFileSync)((0, import_node_path50.join)(info, `${name5}.${member}`), text4, { flag: "wx" });
+      for (const [member, text4] of members2) (0, import_node_fs41.writeFileSync)((0, import_node_path46.join)(info, `${name5}.${member}`), text4, { flag: "wx" });
       const unpacked2 = {
         package: name5,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -28555,19 +28087,19 @@ ${paths2.join("\n")}
       writeWhole(this.contents(digest3), JSON.stringify(unpacked2), { sync: false });
       return unpacked2;
     } finally {
-      (0, import_node_fs44.rmSync)(staged, { recursive: true, force: true });
+      (0, import_node_fs41.rmSync)(staged, { recursive: true, force: true });
     }
   }
   /** Another slipway may have been first; a half one, which only a crash of the machine leaves, is replaced. */
   place(staged, target) {
     try {
-      (0, import_node_fs44.renameSync)(staged, target);
+      (0, import_node_fs41.renameSync)(staged, target);
     } catch (e) {
       const { code } = e;
       if (code !== "ENOTEMPTY" && code !== "EEXIST") throw e;
       if (readJson(`${target}.json`)) return;
-      (0, import_node_fs44.rmSync)(target, { recursive: true, force: true });
-      (0, import_node_fs44.renameSync)(staged, target);
+      (0, import_node_fs41.rmSync)(target, { recursive: true, force: true });
+      (0, import_node_fs41.renameSync)(staged, target);
     }
   }
   /** A folder with all of them, by hard links, and dpkg's status extended by them. */
@@ -28580,7 +28112,7 @@ ${paths2.join("\n")}
       else lost3.push(one.deb.sha256);
     }
     if (lost3.length) return { lost: lost3 };
-    (0, import_node_fs44.mkdirSync)(target, { recursive: true });
+    (0, import_node_fs41.mkdirSync)(target, { recursive: true });
     if (packages.length) {
       const folders = packages.map(({ deb }) => `${this.folder(deb.sha256)}/.`);
       const linked = await run("cp", ["-al", "--target-directory", target, ...folders]);
@@ -28592,10 +28124,10 @@ ${paths2.join("\n")}
         });
       }
     }
-    (0, import_node_fs44.mkdirSync)((0, import_node_path50.join)(target, "var/lib/dpkg"), { recursive: true });
-    (0, import_node_fs44.writeFileSync)(
-      (0, import_node_path50.join)(target, "var/lib/dpkg/status"),
-      `${(0, import_node_fs44.readFileSync)(status, "utf8").trimEnd()}
+    (0, import_node_fs41.mkdirSync)((0, import_node_path46.join)(target, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs41.writeFileSync)(
+      (0, import_node_path46.join)(target, "var/lib/dpkg/status"),
+      `${(0, import_node_fs41.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
 `).join("\n")}`
@@ -28613,7 +28145,7 @@ function clashOf(packages) {
     }
   for (const { package: name5, files } of packages)
     for (const file2 of files)
-      for (let folder = (0, import_node_path50.dirname)(file2); folder !== "/"; folder = (0, import_node_path50.dirname)(folder)) {
+      for (let folder = (0, import_node_path46.dirname)(file2); folder !== "/"; folder = (0, import_node_path46.dirname)(folder)) {
         const owner = owners.get(folder);
         if (owner !== void 0)
           return `'${owner}' ships ${folder} as a file or link, '${name5}' ships files in ${folder}/`;
@@ -28622,8 +28154,8 @@ function clashOf(packages) {
 }
 
 // ts-src/engine/build/environment.ts
-var import_node_fs48 = require("node:fs");
-var import_node_path54 = require("node:path");
+var import_node_fs45 = require("node:fs");
+var import_node_path50 = require("node:path");
 
 // ts-src/engine/build/packages.ts
 var prefixOf = (graph2) => graph2.scope.prefix.replace(/^\//, "");
@@ -28642,15 +28174,15 @@ var plannedPolicy = (graph2, planned) => ({
 });
 
 // ts-src/engine/build/other-conditions.ts
-var import_node_fs45 = require("node:fs");
-var import_node_path51 = require("node:path");
+var import_node_fs42 = require("node:fs");
+var import_node_path47 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build2) => (0, import_node_fs45.writeFileSync)((0, import_node_path51.join)(build2, ".vary.c"), vary_default);
+var writeVariation = (build2) => (0, import_node_fs42.writeFileSync)((0, import_node_path47.join)(build2, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -28660,19 +28192,19 @@ var otherConditions = [
 ].join("; ");
 
 // ts-src/engine/build/source.ts
-var import_node_fs47 = require("node:fs");
-var import_node_path53 = require("node:path");
+var import_node_fs44 = require("node:fs");
+var import_node_path49 = require("node:path");
 init_digest();
 
 // ts-src/store/sources.ts
-var import_node_fs46 = require("node:fs");
-var import_node_path52 = require("node:path");
+var import_node_fs43 = require("node:fs");
+var import_node_path48 = require("node:path");
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => await store2.readJson(nameOf2(tree)) !== void 0;
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path52.basename)(name5, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path48.basename)(name5, ".json")));
 async function keepSource(store2, tree, folder, work2) {
-  const archive = (0, import_node_path52.join)(work2, `${tree}.tar.gz`);
-  (0, import_node_fs46.mkdirSync)(work2, { recursive: true });
+  const archive = (0, import_node_path48.join)(work2, `${tree}.tar.gz`);
+  (0, import_node_fs43.mkdirSync)(work2, { recursive: true });
   const packed2 = await run("tar", [
     "-c",
     "-z",
@@ -28692,16 +28224,16 @@ async function keepSource(store2, tree, folder, work2) {
       code: /No space/.test(packed2.stderr) ? "ENOSPC" : "ETAR"
     });
   await store2.writeJson(nameOf2(tree), await store2.put(archive));
-  (0, import_node_fs46.rmSync)(archive, { force: true });
+  (0, import_node_fs43.rmSync)(archive, { force: true });
 }
 async function restoreSource(store2, tree, folder) {
   const stored = await store2.readJson(nameOf2(tree));
   const archive = stored && await store2.path(stored);
   if (archive === void 0) return false;
-  (0, import_node_fs46.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs43.mkdirSync)(folder, { recursive: true });
   const out = await run("tar", ["-x", "-z", "--touch", "--no-same-owner", "-f", archive, "-C", folder]);
   if (out.code === 0) return true;
-  (0, import_node_fs46.rmSync)(folder, { recursive: true, force: true });
+  (0, import_node_fs43.rmSync)(folder, { recursive: true, force: true });
   return false;
 }
 
@@ -28715,7 +28247,7 @@ async function bringSource(state, store2, p, target) {
 }
 async function applyPatches(distroRoot, patches, source, ceiling) {
   for (const patch of patches) {
-    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path53.join)(distroRoot, patch)], {
+    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path49.join)(distroRoot, patch)], {
       cwd: source,
       env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling }
     });
@@ -28724,9 +28256,9 @@ async function applyPatches(distroRoot, patches, source, ceiling) {
   return void 0;
 }
 async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path53.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path53.join)(state, "git", "archives.git"), (0, import_node_path53.join)(state, "git", "folders.git")]) {
-    if ((0, import_node_fs47.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+  const own3 = (0, import_node_path49.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path49.join)(state, "git", "archives.git"), (0, import_node_path49.join)(state, "git", "folders.git")]) {
+    if ((0, import_node_fs44.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
   const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
@@ -28736,14 +28268,14 @@ async function gitDirOf(state, p) {
 // ts-src/engine/build/environment.ts
 async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs48.mkdirSync)((0, import_node_path54.dirname)(log), { recursive: true });
-  (0, import_node_fs48.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
+  (0, import_node_fs45.mkdirSync)((0, import_node_path50.dirname)(log), { recursive: true });
+  (0, import_node_fs45.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed2(`apt can't install what it needs: ${system}`);
   const layers = await graph2.system.root(system);
   if (!layers.ok) return failed2(`${layers.diagnostics[0].message} (${layers.diagnostics[0].file})`);
-  const own3 = (0, import_node_path54.join)(work2, "own");
+  const own3 = (0, import_node_path50.join)(work2, "own");
   const problem = await packages.compose(
     roots.map((d) => ownPackage(graph2, d)),
     graph2.system.status(layers.value),
@@ -28752,11 +28284,11 @@ async function prepareEnvironment(options5, packages, request, roots) {
   if (problem && "clash" in problem)
     return failed2(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
-  const build2 = (0, import_node_path54.join)(work2, "build");
-  const source = (0, import_node_path54.join)(build2, p.name);
+  const build2 = (0, import_node_path50.join)(work2, "build");
+  const source = (0, import_node_path50.join)(build2, p.name);
   const fault3 = await bringSource(options5.state, options5.store, p, source) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source, build2);
   if (request.repeat) writeVariation(build2);
-  return fault3 === void 0 ? made({ source, build: build2, recipe: (0, import_node_path54.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
+  return fault3 === void 0 ? made({ source, build: build2, recipe: (0, import_node_path50.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
 }
 var oldReleases = ["focal", "bionic", "buster", "bullseye"];
 function enterEnvironment(options5, request, environment3, { script, steps, folder, binds, env, network: network2, signal }) {
@@ -28766,7 +28298,7 @@ function enterEnvironment(options5, request, environment3, { script, steps, fold
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network2,
     user: "builder",
-    work: (0, import_node_path54.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path50.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     binds: [...binds, { from: environment3.recipe, to: "/slipway", readOnly: true }],
@@ -28848,22 +28380,22 @@ var FileOwners = class {
 };
 
 // ts-src/engine/build/pack.ts
-var import_node_fs52 = require("node:fs");
-var import_node_path58 = require("node:path");
+var import_node_fs49 = require("node:fs");
+var import_node_path54 = require("node:path");
 
 // ts-src/io/ar.ts
-var import_node_fs49 = require("node:fs");
+var import_node_fs46 = require("node:fs");
 var import_node_stream = require("node:stream");
 var import_promises4 = require("node:stream/promises");
 var magic2 = "!<arch>\n";
 function arMembers(file2) {
-  const handle = (0, import_node_fs49.openSync)(file2, import_node_fs49.constants.O_RDONLY | import_node_fs49.constants.O_NOFOLLOW | import_node_fs49.constants.O_NONBLOCK);
+  const handle = (0, import_node_fs46.openSync)(file2, import_node_fs46.constants.O_RDONLY | import_node_fs46.constants.O_NOFOLLOW | import_node_fs46.constants.O_NONBLOCK);
   try {
-    const stat = (0, import_node_fs49.fstatSync)(handle);
+    const stat = (0, import_node_fs46.fstatSync)(handle);
     if (!stat.isFile()) return void 0;
     const read = (at2, length) => {
       const bytes = Buffer.alloc(length);
-      return bytes.toString("latin1", 0, (0, import_node_fs49.readSync)(handle, bytes, 0, length, at2));
+      return bytes.toString("latin1", 0, (0, import_node_fs46.readSync)(handle, bytes, 0, length, at2));
     };
     if (read(0, magic2.length) !== magic2) return void 0;
     const members2 = [];
@@ -28875,16 +28407,16 @@ function arMembers(file2) {
     }
     return members2;
   } finally {
-    (0, import_node_fs49.closeSync)(handle);
+    (0, import_node_fs46.closeSync)(handle);
   }
 }
 function readMember(file2, { at: at2, size }) {
-  const handle = (0, import_node_fs49.openSync)(file2, import_node_fs49.constants.O_RDONLY | import_node_fs49.constants.O_NOFOLLOW | import_node_fs49.constants.O_NONBLOCK);
+  const handle = (0, import_node_fs46.openSync)(file2, import_node_fs46.constants.O_RDONLY | import_node_fs46.constants.O_NOFOLLOW | import_node_fs46.constants.O_NONBLOCK);
   try {
     const bytes = Buffer.alloc(size);
-    return bytes.subarray(0, (0, import_node_fs49.readSync)(handle, bytes, 0, size, at2));
+    return bytes.subarray(0, (0, import_node_fs46.readSync)(handle, bytes, 0, size, at2));
   } finally {
-    (0, import_node_fs49.closeSync)(handle);
+    (0, import_node_fs46.closeSync)(handle);
   }
 }
 async function writeAr(file2, parts, seconds) {
@@ -28898,12 +28430,12 @@ async function writeAr(file2, parts, seconds) {
       if ("data" in part) yield part.data;
       else if (size) {
         const { at: at2 } = part.member;
-        yield* (0, import_node_fs49.createReadStream)(part.from, { start: at2, end: at2 + size - 1 });
+        yield* (0, import_node_fs46.createReadStream)(part.from, { start: at2, end: at2 + size - 1 });
       }
       if (size % 2) yield Buffer.from("\n");
     }
   }
-  await (0, import_promises4.pipeline)(import_node_stream.Readable.from(bytes()), (0, import_node_fs49.createWriteStream)(file2, { flags: "wx" }));
+  await (0, import_promises4.pipeline)(import_node_stream.Readable.from(bytes()), (0, import_node_fs46.createWriteStream)(file2, { flags: "wx" }));
 }
 
 // ts-src/io/tar.ts
@@ -29051,7 +28583,7 @@ function writeTar2(files, seconds) {
 }
 
 // ts-src/inspect/members.ts
-var import_node_path55 = require("node:path");
+var import_node_path51 = require("node:path");
 var systemTargets = ["/usr/lib", "/usr/lib64", "/usr/include", "/usr/share", "/lib", "/lib64"];
 var allowedPaths = (debian, prefix, underlayPrefixes) => ({
   folders: [prefix, `/usr/share/doc/${debian}`],
@@ -29085,7 +28617,7 @@ function memberFaults(members2, allowed) {
 var shown2 = (path2) => JSON.stringify(path2.slice(0, 300)).slice(1, -1);
 function memberFault(m, allowed) {
   if (/[\0-\x1f\x7f-\x9f\u2028\u2029\ufffd]/.test(m.path)) return "has control characters in its name, or is not UTF-8";
-  if (m.path !== "/" && (m.path !== import_node_path55.posix.normalize(m.path) || !m.path.startsWith("/") || m.path.endsWith("/")))
+  if (m.path !== "/" && (m.path !== import_node_path51.posix.normalize(m.path) || !m.path.startsWith("/") || m.path.endsWith("/")))
     return "is no plain path";
   if (m.type !== "file" && m.type !== "directory" && m.type !== "link" && m.type !== "hard link")
     return `is a ${m.type === "unknown" ? "member of unknown type" : m.type}`;
@@ -29102,7 +28634,7 @@ function memberFault(m, allowed) {
   return void 0;
 }
 function placeFault(m, members2, allowed) {
-  for (let p = import_node_path55.posix.dirname(m.path); p !== "/"; p = import_node_path55.posix.dirname(p)) {
+  for (let p = import_node_path51.posix.dirname(m.path); p !== "/"; p = import_node_path51.posix.dirname(p)) {
     const above2 = members2.get(p);
     if (above2 && above2.type !== "directory") return `lies below ${shown2(p)}, which is a ${above2.type}`;
   }
@@ -29118,7 +28650,7 @@ function placeFault(m, members2, allowed) {
 }
 function resolve8(link, members2) {
   const parts = (target) => target.split("/").filter((p) => p !== "" && p !== ".");
-  let at2 = link.target.startsWith("/") ? [] : parts(import_node_path55.posix.dirname(link.path));
+  let at2 = link.target.startsWith("/") ? [] : parts(import_node_path51.posix.dirname(link.path));
   const todo = parts(link.target).reverse();
   let followed = 0;
   for (let part = todo.pop(); part !== void 0; part = todo.pop()) {
@@ -29245,26 +28777,26 @@ ${line.trim()}`);
 }
 
 // ts-src/inspect/staged.ts
-var import_node_fs50 = require("node:fs");
-var import_node_path56 = require("node:path");
+var import_node_fs47 = require("node:fs");
+var import_node_path52 = require("node:path");
 var most = 5e5;
 function stagedMembers(root) {
   const members2 = [];
   let kilobytes = 0;
   const stack = [""];
   try {
-    if (!(0, import_node_fs50.lstatSync)(root).isDirectory()) return "what it installed is no folder";
+    if (!(0, import_node_fs47.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder = stack.pop(); folder !== void 0; folder = stack.pop()) {
-      for (const name5 of (0, import_node_fs50.readdirSync)((0, import_node_path56.join)(root, folder))) {
+      for (const name5 of (0, import_node_fs47.readdirSync)((0, import_node_path52.join)(root, folder))) {
         const path2 = `${folder}/${name5}`;
-        const stat = (0, import_node_fs50.lstatSync)((0, import_node_path56.join)(root, path2));
+        const stat = (0, import_node_fs47.lstatSync)((0, import_node_path52.join)(root, path2));
         const type = stat.isFile() ? "file" : stat.isDirectory() ? "directory" : stat.isSymbolicLink() ? "link" : stat.isFIFO() ? "FIFO" : stat.isSocket() ? "socket" : "device";
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat.mode & 4095,
-          target: type === "link" ? (0, import_node_fs50.readlinkSync)((0, import_node_path56.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs47.readlinkSync)((0, import_node_path52.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat.size / 1024) : 1;
         if (members2.length > most) return `it installed more than ${most} files`;
@@ -29338,8 +28870,8 @@ function abiOf(graph2, n, api, linked) {
 }
 
 // ts-src/engine/build/packaging.ts
-var import_node_fs51 = require("node:fs");
-var import_node_path57 = require("node:path");
+var import_node_fs48 = require("node:fs");
+var import_node_path53 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -29877,7 +29409,8 @@ var relationsOn = ({ graph: graph2, package: p }, names2) => names2.flatMap((d) 
 });
 function writeRecipe(options5, request, source, folder) {
   const { distro, taskKeys } = options5;
-  const stamp = request.repeat?.stamp ?? options5.stamp;
+  const version2 = versionOf(options5, request);
+  const stamp = request.repeat?.stamp ?? stampOfVersion(version2) ?? options5.stamp;
   const { graph: graph2, package: p } = request;
   const { manifest } = taskKeys.distribution(graph2).packages.get(p.name);
   const settings2 = taskKeys.settingsOf(p.name);
@@ -29888,7 +29421,7 @@ function writeRecipe(options5, request, source, folder) {
   const files = renderRecipe({
     package: p,
     manifest,
-    version: versionOf(options5, request),
+    version: version2,
     stamp,
     release: graph2.target.release,
     prefix: graph2.scope.prefix,
@@ -29908,17 +29441,19 @@ function writeRecipe(options5, request, source, folder) {
   writeReadable(folder, changelog ? { ...files, "upstream-changelog": changelog } : files);
 }
 function writeReadable(folder, files) {
-  (0, import_node_fs51.mkdirSync)(folder, { recursive: true });
-  (0, import_node_fs51.chmodSync)(folder, 493);
+  (0, import_node_fs48.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs48.chmodSync)(folder, 493);
   for (const [name5, data] of Object.entries(files)) {
-    (0, import_node_fs51.writeFileSync)((0, import_node_path57.join)(folder, name5), data);
-    (0, import_node_fs51.chmodSync)((0, import_node_path57.join)(folder, name5), 420);
+    (0, import_node_fs48.writeFileSync)((0, import_node_path53.join)(folder, name5), data);
+    (0, import_node_fs48.chmodSync)((0, import_node_path53.join)(folder, name5), 420);
   }
 }
-var writeTestFiles = (recipe) => writeReadable((0, import_node_path57.join)(recipe, "schemas"), manifestSchemas);
+var writeTestFiles = (recipe) => writeReadable((0, import_node_path53.join)(recipe, "schemas"), manifestSchemas);
 function versionOf(options5, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
   const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
+  const locked2 = options5.lockedVersion(graph2, p);
+  if (locked2 !== void 0 && (held === void 0 || compareDebianVersions(locked2, held) >= 0)) return locked2;
   const heldEpoch = held === void 0 ? 0 : Number(/^(\d+):/.exec(held)?.[1] ?? 0);
   const upstreamOf = (v) => v.replace(/^\d+:/, "").replace(/-[^-]*$/, "");
   const down = held !== void 0 && compareDebianVersions(p.version, upstreamOf(held)) < 0;
@@ -29934,10 +29469,10 @@ var largestText = 8 << 20;
 function firstText(source, names2) {
   for (const name5 of names2) {
     try {
-      const path2 = (0, import_node_fs51.realpathSync)((0, import_node_path57.join)(source, name5));
-      if (!path2.startsWith(`${(0, import_node_fs51.realpathSync)(source)}/`)) continue;
-      const stat = (0, import_node_fs51.statSync)(path2);
-      if (stat.isFile() && stat.size <= largestText) return (0, import_node_fs51.readFileSync)(path2);
+      const path2 = (0, import_node_fs48.realpathSync)((0, import_node_path53.join)(source, name5));
+      if (!path2.startsWith(`${(0, import_node_fs48.realpathSync)(source)}/`)) continue;
+      const stat = (0, import_node_fs48.statSync)(path2);
+      if (stat.isFile() && stat.size <= largestText) return (0, import_node_fs48.readFileSync)(path2);
     } catch {
     }
   }
@@ -29954,12 +29489,12 @@ function checkStaged(request, environment3) {
     memberFaults(staged.members, { ...allowedPaths(p.debian, prefix, underlayPrefixes), folders: [prefix] })
   );
 }
-var stageOf = (environment3) => (0, import_node_path58.join)(environment3.build, "stage");
+var stageOf = (environment3) => (0, import_node_path54.join)(environment3.build, "stage");
 var refusal = (faults2) => faults2.length ? `it can't be published: ${faults2.join("; ")}` : void 0;
 async function finishPackages(options5, request, environment3, folder) {
   const { graph: graph2, number: number5, package: p } = request;
-  const out = (0, import_node_path58.join)(folder, "out");
-  const lines = (name5) => (0, import_node_fs52.readFileSync)((0, import_node_path58.join)(out, name5), "utf8").split("\n").filter(Boolean);
+  const out = (0, import_node_path54.join)(folder, "out");
+  const lines = (name5) => (0, import_node_fs49.readFileSync)((0, import_node_path54.join)(out, name5), "utf8").split("\n").filter(Boolean);
   const stage = stageOf(environment3);
   const seen = interfaceOf(describe(stage));
   const abi2 = abiOf(graph2, number5, seen.api, lines("linked"));
@@ -29979,17 +29514,17 @@ async function finishPackages(options5, request, environment3, folder) {
     provides: abi2.name ? [abi2.name] : []
   };
   const { prefix, underlayPrefixes } = graph2.scope;
-  const target = (0, import_node_path58.join)(request.work, "packages");
-  (0, import_node_fs52.mkdirSync)(target);
+  const target = (0, import_node_path54.join)(request.work, "packages");
+  (0, import_node_fs49.mkdirSync)(target);
   const seconds = stampSeconds(request.repeat?.stamp ?? options5.stamp);
   const files = [];
   const finish2 = async (from, c, allowed, more) => {
-    const file2 = (0, import_node_path58.join)(target, debFile(c.package, c.version, architecture2));
+    const file2 = (0, import_node_path54.join)(target, debFile(c.package, c.version, architecture2));
     const members2 = ["control", "md5sums", ...more].map((name5) => ({
       path: name5,
-      data: name5 === "control" ? renderControl(c) : (0, import_node_fs52.readFileSync)((0, import_node_path58.join)(out, name5 === "md5sums" ? `${from}.md5sums` : name5), "utf8")
+      data: name5 === "control" ? renderControl(c) : (0, import_node_fs49.readFileSync)((0, import_node_path54.join)(out, name5 === "md5sums" ? `${from}.md5sums` : name5), "utf8")
     }));
-    await assemble((0, import_node_path58.join)(out, from), members2, file2, seconds);
+    await assemble((0, import_node_path54.join)(out, from), members2, file2, seconds);
     files.push(file2);
     return debFaults(file2, { ...c, allowed });
   };
@@ -29999,7 +29534,7 @@ async function finishPackages(options5, request, environment3, folder) {
     allowedPaths(p.debian, prefix, underlayPrefixes),
     lines("shlibs").length ? ["shlibs"] : []
   );
-  if (!faults2.length && exists((0, import_node_path58.join)(out, "debug.deb")))
+  if (!faults2.length && exists((0, import_node_path54.join)(out, "debug.deb")))
     faults2.push(
       ...await finish2("debug.deb", debugControl(control, lines("build-ids"), out), allowedDebugPaths(p.debian), [])
     );
@@ -30009,7 +29544,7 @@ async function finishPackages(options5, request, environment3, folder) {
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs52.lstatSync)((0, import_node_path58.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs49.lstatSync)((0, import_node_path54.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -30035,11 +29570,11 @@ async function assemble(from, members2, target, seconds) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs53 = require("node:fs");
-var import_node_path60 = require("node:path");
+var import_node_fs50 = require("node:fs");
+var import_node_path56 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path59 = require("node:path");
+var import_node_path55 = require("node:path");
 init_fxp();
 var mostBytes2 = 16 << 20;
 var mostInAll = 128 << 20;
@@ -30053,7 +29588,7 @@ async function readResults(root, folder) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder, { most: mostFiles2 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name5 = (0, import_node_path59.basename)(path2);
+      const name5 = (0, import_node_path55.basename)(path2);
       if (kind !== "a file") {
         damaged.push(`${shownName(name5)} (${kind})`);
         continue;
@@ -30200,10 +29735,10 @@ function markFlaky(cases, earlier) {
 var mostWords = 4 << 20;
 function hasTests(source, p) {
   const { file: file2, words: words3 } = rulesOf(p.buildType).tests;
-  const visit = (folder, depth) => (0, import_node_fs53.readdirSync)(folder, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path60.join)(folder, e.name);
+  const visit = (folder, depth) => (0, import_node_fs50.readdirSync)(folder, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path56.join)(folder, e.name);
     if (e.isDirectory()) return depth < 8 && e.name !== ".git" && visit(path2, depth + 1);
-    return file2.test(e.name) && e.isFile() && (!words3 || (0, import_node_fs53.lstatSync)(path2).size < mostWords && words3.test((0, import_node_fs53.readFileSync)(path2, "utf8")));
+    return file2.test(e.name) && e.isFile() && (!words3 || (0, import_node_fs50.lstatSync)(path2).size < mostWords && words3.test((0, import_node_fs50.readFileSync)(path2, "utf8")));
   });
   return visit(source, 0);
 }
@@ -30274,8 +29809,8 @@ var PackageBuilder = class {
       if (built.code !== 0) return failed2(reasonOf(options5, built, limit.signal, log, "its build"));
       const fault3 = checkStaged(request, environment3);
       if (fault3 !== void 0) return failed2(fault3);
-      const folder = (0, import_node_path61.join)(work2, "pack");
-      (0, import_node_fs54.mkdirSync)((0, import_node_path61.join)(folder, "tree"), { recursive: true });
+      const folder = (0, import_node_path57.join)(work2, "pack");
+      (0, import_node_fs51.mkdirSync)((0, import_node_path57.join)(folder, "tree"), { recursive: true });
       const packed2 = await enter({
         script: "pack.sh",
         steps: ["pack"],
@@ -30397,8 +29932,8 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs55 = require("node:fs");
-var import_node_path62 = require("node:path");
+var import_node_fs52 = require("node:fs");
+var import_node_path58 = require("node:path");
 init_digest();
 
 // ts-src/engine/keys.ts
@@ -30488,7 +30023,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join52(set, other) {
+function join48(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -30535,7 +30070,7 @@ var TaskKeys = class {
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const direct = isTest ? [.../* @__PURE__ */ new Set([n, ...built, ...graph2.closures.test[n]])] : built;
-    for (const d of direct) join52(names2, this.namesOf(graph2, d));
+    for (const d of direct) join48(names2, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names2));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (!isTest) graph2.sets[n] = set;
@@ -30568,7 +30103,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs55.readFileSync)((0, import_node_path62.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs52.readFileSync)((0, import_node_path58.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts, text: keyText(parts) };
     }
@@ -30618,7 +30153,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name5);
       if (d === void 0) continue;
       const below2 = brought[d];
-      if (below2) join52(names2, below2);
+      if (below2) join48(names2, below2);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names2;
@@ -30631,7 +30166,7 @@ var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path63.join)(state, "durations.json");
+    this.file = (0, import_node_path59.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
   get = (name5) => this.known[name5];
@@ -30649,6 +30184,19 @@ var History = class {
     writeWhole(this.file, JSON.stringify(Object.fromEntries(Object.entries(this.known).sort())));
   }
 };
+var lockedVersions = (lock2) => ({ id, scope }, p) => {
+  const own3 = (map, name5) => map && Object.hasOwn(map, name5) ? map[name5] : void 0;
+  const version2 = own3(own3(lock2?.versions, id), p.name);
+  const repository = own3(own3(lock2?.distributions, scope.distribution), p.repository);
+  const tree = own3(repository?.packages, p.name)?.tree;
+  return tree !== void 0 && tree === p.source.tree ? version2 : void 0;
+};
+var versionsOf2 = (graphs) => Object.fromEntries(
+  graphs.map((graph2) => [
+    graph2.id,
+    Object.fromEntries(graph2.records.flatMap((r) => r ? [[r.package, r.version]] : []))
+  ])
+);
 var resolvedName = (base) => `resolved/${base.digest.slice(0, 24)}-${base.archive.slice(0, 16)}.json`;
 var setName = (digest3) => `sets/${digest3.slice(0, 2)}/${digest3}.json`;
 async function shareResolved({ graphs: runs, store: store2 }) {
@@ -30692,6 +30240,7 @@ async function openSession(input, options5) {
     minutes: options5.limits.minutes,
     retries: options5.retries ?? distro.tests.retries,
     channelVersion: options5.channelVersion,
+    lockedVersion: lockedVersions(input.lock),
     signal: options5.signal,
     now: Date.now
   });
@@ -30731,7 +30280,7 @@ function newBase(input, options5, store2, of, architecture2) {
 async function prepareScopes(input, options5, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
-  const log = (0, import_node_path63.join)(state, "slipway.log");
+  const log = (0, import_node_path59.join)(state, "slipway.log");
   const diagnostics = [];
   const waiting = [];
   const systems = /* @__PURE__ */ new Map();
@@ -30783,6 +30332,543 @@ async function prepareScopes(input, options5, store2, history) {
     }
   }
   return diagnostics.length ? { diagnostics } : { graphs, waiting, diagnostics: sorted([...lacking.values()]) };
+}
+
+// ts-src/cli/outputs.ts
+var resultsOf = (runs) => runs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
+async function writeOutputs(o) {
+  const { plan: plan2, runs, output } = o;
+  const results = resultsOf(runs);
+  const lock2 = renderLock(makeLock(plan2.stamp, locked(plan2, o.distributions), o.platforms, versionsOf2(runs)));
+  writeWhole((0, import_node_path60.join)(output, "lock.yaml"), lock2);
+  writeWhole((0, import_node_path60.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
+`);
+  const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
+  const [stamp, begun, finished] = [plan2.stamp, o.begun, Date.now()];
+  const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
+  for (const [name5, text4] of Object.entries(files)) writeWhole((0, import_node_path60.join)(output, name5), text4);
+  return writeJunit(runs, o.store, output);
+}
+function reportTasks(runs, output) {
+  return runs.flatMap(
+    (graph2) => graph2.results.flatMap((t, task) => {
+      if (!t) return [];
+      const p = packageOf(graph2, task);
+      return [
+        {
+          ...t,
+          scope: graph2.id,
+          buildType: p.buildType,
+          upstream: p.version,
+          repository: p.repository,
+          needs: t.kind === "test" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
+          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path60.join)(output, t.log)) : []
+        }
+      ];
+    })
+  );
+}
+async function writeJunit(runs, store2, output) {
+  const lost3 = [];
+  let cases = 0;
+  for (const graph2 of runs) {
+    for (const record2 of graph2.tests) {
+      if (!record2?.junit) continue;
+      const text4 = await store2.readText(record2.junit);
+      if (text4 === void 0)
+        lost3.push(
+          warning("results-lost", `the store lost the test results of '${record2.package}' on ${graph2.id}`, {
+            hint: "slipway test runs its tests again where --retest says so"
+          })
+        );
+      else writeWhole((0, import_node_path60.join)(output, "junit", graph2.id, `${record2.package}.xml`), text4, { sync: false });
+    }
+    const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
+    cases += own3.length;
+    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path60.join)(output, t.log)) : [];
+    if (own3.length)
+      writeWhole(
+        (0, import_node_path60.join)(output, "junit", `${graph2.id}.xml`),
+        renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tail)),
+        { sync: false }
+      );
+  }
+  if (!cases) writePlanCase(output, "nothing to do", void 0);
+  return lost3;
+}
+function writePlanCase(output, name5, fault3) {
+  const result = fault3 === void 0 ? "passed" : "failed";
+  const plan2 = { suite: "plan", name: name5, seconds: 0, result, message: fault3 ?? "", output: "" };
+  writeWhole((0, import_node_path60.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
+}
+function writeUnplanned(output, title, fault3) {
+  const now = Date.now();
+  const notes = [`This run could not be planned:
+${fault3}`];
+  const files = renderReport({
+    title: `${title}: not planned`,
+    stamp: "-",
+    begun: now,
+    finished: now,
+    notes,
+    tasks: []
+  });
+  for (const [name5, text4] of Object.entries(files)) writeWhole((0, import_node_path60.join)(output, name5), text4);
+  writeWhole((0, import_node_path60.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
+`);
+  writePlanCase(output, "planned", fault3);
+}
+function tailOf(log) {
+  try {
+    return tellingPart((0, import_node_fs53.readFileSync)(log, "utf8").slice(-4e5));
+  } catch {
+    return [];
+  }
+}
+function locked(plan2, distributions) {
+  const sources = new Map(
+    plan2.scopes.flatMap((s) => s.packages.map((p) => [`${s.distribution} ${p.name}`, p.source]))
+  );
+  return distributions.map((d) => ({
+    ...d,
+    packages: new Map(
+      [...d.packages].map(([name5, p]) => [name5, { ...p, source: sources.get(`${d.name} ${name5}`) ?? p.source }])
+    )
+  }));
+}
+var historyOf = (scope, name5) => `history/${scope.replaceAll("/", "_")}/${name5}.json`;
+var remembered = 50;
+async function judgeTests(runs, store2, stamp) {
+  const verdicts = /* @__PURE__ */ new Map();
+  const work2 = runs.flatMap(
+    (graph2) => graph2.tests.flatMap(
+      (record2, n) => record2 && record2.outcome !== "none" && graph2.results[graph2.count + n] ? [{ r: graph2, record: record2, task: graph2.results[graph2.count + n] }] : []
+    )
+  );
+  await store2.many(work2, async ({ r: graph2, record: record2, task }) => {
+    const name5 = historyOf(graph2.id, record2.package);
+    const cases = (list3) => list3.map((c) => `${c.suite}.${c.name}`).sort(compare);
+    const history = await store2.readJson(name5) ?? [];
+    const now = {
+      stamp,
+      key: record2.key.slice(0, 16),
+      outcome: record2.outcome,
+      failed: cases(record2.failed),
+      flaky: cases(record2.flaky)
+    };
+    const ran = !task.reason.startsWith("cached: ") && task.state !== "cached";
+    if (ran) {
+      history.push(now);
+      await store2.writeJson(name5, history.slice(-remembered));
+    }
+    if (record2.outcome === "failed") verdicts.set(task.id, verdictOf(history.length ? history : [now]));
+  });
+  return verdicts;
+}
+function verdictOf(history) {
+  const last = history[history.length - 1];
+  const flaky = last.failed.filter(
+    (c) => history.some((h) => h.key === last.key && (h.flaky.includes(c) || h.outcome === "passed") && h !== last)
+  );
+  if (flaky.length) return `flaky: ${flaky.slice(0, 3).join(", ")} passed before at the same key`;
+  let since = history.length - 1;
+  while (since > 0 && last.failed.some((c) => history[since - 1].failed.includes(c))) since--;
+  const runs = history.length - since;
+  return runs > 1 ? `broken since ${history[since].stamp}: it failed in each of the last ${runs} runs` : history.length > 1 ? "it passed the time before" : "";
+}
+
+// ts-src/cli/progress.ts
+function makeProgress(tasks, live, verbose, expected, workers, now) {
+  const write = (text4) => void process.stderr.write(text4);
+  const running2 = /* @__PURE__ */ new Map();
+  let done = 0;
+  let shown5 = 0;
+  const total = tasks.length;
+  let left = tasks.reduce((sum, t) => sum + expected(t), 0);
+  let note = "";
+  const begun = now();
+  const clear = () => {
+    if (shown5) write(`\x1B[${shown5}A\x1B[J`);
+    shown5 = 0;
+  };
+  const draw = () => {
+    clear();
+    const width4 = process.stderr.columns || 80;
+    const lines = [...running2.values()].map(
+      (t) => `  ${t.kind === "test" ? "testing" : "building"} ${t.id}  ${duration2(now() - t.started)}`
+    );
+    const spent = [...running2.values()].reduce((sum, t) => sum + Math.min(expected(t), now() - t.started), 0);
+    const remaining = Math.max(0, left - spent) / workers;
+    const bar = Math.round(done / Math.max(1, total) * 20);
+    lines.unshift(
+      `[${"#".repeat(bar)}${".".repeat(20 - bar)}] ${done}/${total} done, ${running2.size} running, ${duration2(now() - begun)}${remaining > 1e3 ? `, about ${duration2(remaining)} left` : ""}${note ? `  ${note}` : ""}`
+    );
+    for (const l of lines) write(`${printable(l).slice(0, width4 - 1)}
+`);
+    shown5 = lines.length;
+  };
+  const timer = live ? setInterval(draw, 500) : void 0;
+  timer?.unref();
+  return {
+    started(t) {
+      running2.set(t.id, t);
+      if (live) draw();
+      else write(printable(`${t.kind === "test" ? "testing" : "building"} ${t.id}
+`));
+    },
+    finished(t) {
+      running2.delete(t.id);
+      left -= expected(t);
+      done++;
+      if (live) clear();
+      if (t.state !== "cached" || verbose) write(printable(renderEvent(t, done, total)));
+      if (live) draw();
+    },
+    note(text4) {
+      if (live) {
+        note = text4;
+        draw();
+      } else write(printable(`${text4}
+`));
+    },
+    close() {
+      clearInterval(timer);
+      if (live) clear();
+    }
+  };
+}
+
+// ts-src/cli/reproducible.ts
+var import_node_path63 = require("node:path");
+
+// ts-src/engine/reproducible.ts
+var import_node_fs55 = require("node:fs");
+var import_node_path62 = require("node:path");
+init_files();
+
+// ts-src/inspect/differences.ts
+var import_node_fs54 = require("node:fs");
+var import_node_path61 = require("node:path");
+
+// ts-src/inspect/elf-sections.ts
+function sectionAt(data, at2) {
+  if (data.length < 64 || data.readUInt32BE(0) !== 2135247942) return void 0;
+  try {
+    return search(data, at2);
+  } catch (e) {
+    if (e instanceof RangeError) return void 0;
+    throw e;
+  }
+}
+function search(data, at2) {
+  const wide = data[4] === 2;
+  const little = data[5] === 1;
+  const u16 = (o) => little ? data.readUInt16LE(o) : data.readUInt16BE(o);
+  const u32 = (o) => little ? data.readUInt32LE(o) : data.readUInt32BE(o);
+  const word = (o) => wide ? Number(little ? data.readBigUInt64LE(o) : data.readBigUInt64BE(o)) : u32(o);
+  const table2 = word(wide ? 40 : 32);
+  const [size, count2, names2] = [u16(wide ? 58 : 46), u16(wide ? 60 : 48), u16(wide ? 62 : 50)];
+  const offset = (section) => word(table2 + section * size + (wide ? 24 : 16));
+  const strings = offset(names2);
+  for (let i = 0; i < count2; i++) {
+    const header = table2 + i * size;
+    if (u32(header + 4) === 8 || at2 < offset(i) || at2 >= offset(i) + word(header + (wide ? 32 : 20))) continue;
+    const name5 = strings + u32(header);
+    return data.toString("latin1", name5, data.indexOf(0, name5)) || void 0;
+  }
+  return void 0;
+}
+
+// ts-src/inspect/differences.ts
+var searched = 256 << 20;
+var kinds2 = [
+  [(s) => s.isSymbolicLink(), "a link"],
+  [(s) => s.isDirectory(), "a folder"],
+  [(s) => s.isFile(), "a file"]
+];
+function differencesOf(before2, after) {
+  const [old, now] = [treeOf(before2), treeOf(after)];
+  return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
+    const [a, b] = [old.get(path2), now.get(path2)];
+    if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
+    return entryDifferences((0, import_node_path61.join)(before2, path2), (0, import_node_path61.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+  });
+}
+function treeOf(root) {
+  const found2 = /* @__PURE__ */ new Map();
+  const visit = (folder) => {
+    for (const name5 of (0, import_node_fs54.readdirSync)((0, import_node_path61.join)(root, folder)).sort()) {
+      const path2 = folder ? `${folder}/${name5}` : name5;
+      const stats = (0, import_node_fs54.lstatSync)((0, import_node_path61.join)(root, path2));
+      found2.set(path2, stats);
+      if (stats.isDirectory()) visit(path2);
+    }
+  };
+  visit("");
+  return found2;
+}
+function entryDifferences(before2, after, a, b) {
+  const kind = (s) => kinds2.find(([is]) => is(s))?.[1] ?? "a special file";
+  if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
+  if (a.isSymbolicLink()) {
+    const [from, to] = [(0, import_node_fs54.readlinkSync)(before2), (0, import_node_fs54.readlinkSync)(after)];
+    return from === to ? [] : [`leads to ${from}, then to ${to}`];
+  }
+  const found2 = [];
+  const mode = (s) => (s.mode & 4095).toString(8);
+  if (mode(a) !== mode(b)) found2.push(`has mode ${mode(a)}, then ${mode(b)}`);
+  const seconds = (s) => new Date(Math.floor(s.mtimeMs / 1e3) * 1e3).toISOString();
+  if (seconds(a) !== seconds(b)) found2.push(`has time ${seconds(a)}, then ${seconds(b)}`);
+  if (!a.isFile()) return found2;
+  if (Math.max(a.size, b.size) > searched) {
+    if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
+    return found2;
+  }
+  const content = contentDifference((0, import_node_fs54.readFileSync)(before2), (0, import_node_fs54.readFileSync)(after));
+  return content === void 0 ? found2 : [...found2, content];
+}
+function contentDifference(a, b) {
+  if (a.equals(b)) return void 0;
+  const at2 = firstDifference(a, b);
+  const sizes = a.length === b.length ? "" : `; ${a.length} bytes, then ${b.length}`;
+  if (isText(a) && isText(b)) {
+    const line = a.subarray(0, at2).toString("latin1").split("\n").length;
+    return `line ${line}: ${quoted(lineAt(a, at2))}, then ${quoted(lineAt(b, at2))}`;
+  }
+  const member = memberAt(a, at2);
+  if (member) return `member ${member.name}, byte ${member.offset}${sizes}`;
+  const section = sectionAt(a, at2);
+  return `byte ${at2}${section === void 0 ? "" : `, in ${section}`}${sizes}`;
+}
+function firstDifference(a, b) {
+  const end2 = Math.min(a.length, b.length);
+  const block3 = 1 << 16;
+  let at2 = 0;
+  while (at2 + block3 <= end2 && a.subarray(at2, at2 + block3).equals(b.subarray(at2, at2 + block3))) at2 += block3;
+  while (at2 < end2 && a[at2] === b[at2]) at2++;
+  return at2;
+}
+var isText = (data) => !data.subarray(0, 1 << 16).includes(0);
+var quoted = (line) => JSON.stringify(line.length > 100 ? `${line.slice(0, 100)}\u2026` : line);
+function lineAt(data, at2) {
+  const begin = at2 > 0 ? data.lastIndexOf(10, at2 - 1) + 1 : 0;
+  const end2 = data.indexOf(10, at2);
+  return data.toString("utf8", Math.max(begin, at2 - 60), Math.min(end2 < 0 ? data.length : end2, at2 + 60));
+}
+function memberAt(data, at2) {
+  if (data.toString("latin1", 0, 8) !== "!<arch>\n") return void 0;
+  let header = 8;
+  while (header + 60 <= data.length) {
+    const size = Number(data.toString("latin1", header + 48, header + 58).trim());
+    const end2 = header + 60 + size + size % 2;
+    if (!Number.isSafeInteger(size) || size < 0) return void 0;
+    if (at2 < end2)
+      return { name: data.toString("latin1", header, header + 16).trim(), offset: Math.max(0, at2 - header - 60) };
+    header = end2;
+  }
+  return void 0;
+}
+
+// ts-src/engine/reproducible.ts
+init_diagnostics();
+init_digest();
+init_names();
+async function checkReproducible(session2, options5) {
+  const all = session2.graphs.flatMap(
+    (graph2) => graph2.scope.packages.flatMap(
+      (_, number5) => graph2.records[number5] && options5.chosen(graph2, number5) ? [{ graph: graph2, number: number5 }] : []
+    )
+  );
+  const rank = ({ graph: graph2, number: number5 }) => sha256(`${options5.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number5).name}`);
+  const chosen = options5.sample === void 0 ? all : all.map((task) => ({ task, rank: rank(task) })).sort((a, b) => compare(a.rank, b.rank)).slice(0, options5.sample).map(({ task }) => task);
+  const found2 = [];
+  await parallel(chosen, options5.workers, async ({ graph: graph2, number: number5 }) => {
+    if (options5.signal.aborted) return;
+    options5.started(`${graph2.id}/${packageOf(graph2, number5).name}`);
+    found2.push(await checkOne(session2, options5, graph2, number5));
+  });
+  return found2.sort((a, b) => compare(`${a.id}/${a.name}`, `${b.id}/${b.name}`));
+}
+async function checkOne(session2, options5, graph2, number5) {
+  const p = packageOf(graph2, number5);
+  const record2 = graph2.records[number5];
+  const repair = new StoreRepair({
+    ...session2,
+    state: session2.input.state,
+    output: options5.output,
+    note: session2.say,
+    restored: () => void 0
+  });
+  const log = (0, import_node_path62.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const outcome = await repair.run(graph2, async (work2) => {
+    const resolved = await session2.taskKeys.resolveKey(graph2, number5);
+    if (typeof resolved === "string") return failed2(resolved);
+    const stamp = stampIn(record2.version);
+    if (stamp === void 0) return failed2(`its version ${record2.version} has no stamp`);
+    const again = await session2.builder.repeat({
+      graph: graph2,
+      number: number5,
+      package: p,
+      resolved,
+      work: work2,
+      log,
+      repeat: { version: record2.version, stamp }
+    });
+    return again.state === "made" ? compareFiles(session2, options5, record2, again.value, work2) : again;
+  });
+  const result = outcome.state === "made" ? outcome.value : { state: "failed", reason: outcome.reason, differences: [] };
+  return { id: graph2.id, name: p.name, ...result };
+}
+async function compareFiles(session2, options5, record2, files, work2) {
+  const differences = [];
+  let report2;
+  const second = new Map(files.map((f) => [(0, import_node_path62.basename)(f), f]));
+  for (const [i, deb] of record2.debs.entries()) {
+    const after = second.get(deb.name);
+    second.delete(deb.name);
+    if (after === void 0) differences.push({ path: deb.name, what: "is missing in the second build" });
+    else if (await sha256File(after) !== deb.sha256) {
+      const before2 = await session2.store.path(deb);
+      if (before2 === void 0) return failed2(`the store lost ${deb.name}`);
+      const inside = await insideOf2(before2, after, deb, (0, import_node_path62.join)(work2, `compare-${i}`));
+      if (typeof inside === "string") return failed2(inside);
+      differences.push(...inside);
+      report2 ??= await diffoscope(before2, after, record2.package, options5);
+    }
+  }
+  for (const name5 of second.keys()) differences.push({ path: name5, what: "is new in the second build" });
+  return made({
+    state: differences.length ? "different" : "equal",
+    differences,
+    ...report2 === void 0 ? {} : { report: report2 }
+  });
+}
+async function insideOf2(before2, after, deb, folder) {
+  const [a, b] = [(0, import_node_path62.join)(folder, "before"), (0, import_node_path62.join)(folder, "after")];
+  (0, import_node_fs55.mkdirSync)(folder, { recursive: true });
+  for (const [file2, to] of [
+    [before2, a],
+    [after, b]
+  ]) {
+    const out = await run("dpkg-deb", ["--raw-extract", file2, to]);
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path62.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
+  }
+  const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb.name.split("_")[0]}: ${path2}`, what }));
+  const archive = {
+    path: deb.name,
+    what: "differs, though its files are equal: their order or their compression does"
+  };
+  return found2.length ? found2 : [archive];
+}
+async function diffoscope(before2, after, name5, options5) {
+  const timeout = AbortSignal.timeout(10 * 6e4);
+  const asked = await run(
+    "diffoscope",
+    ["--no-progress", "--max-text-report-size", String(4 << 20), "--text", "-", before2, after],
+    { signal: AbortSignal.any([timeout, options5.signal]) }
+  );
+  if (asked.code === 127 || !asked.stdout) return void 0;
+  const report2 = (0, import_node_path62.join)("reproducible", `${name5}.diffoscope.txt`);
+  (0, import_node_fs55.mkdirSync)((0, import_node_path62.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs55.writeFileSync)((0, import_node_path62.join)(options5.output, report2), asked.stdout);
+  return report2;
+}
+
+// ts-src/cli/reproducible.ts
+init_files();
+
+// ts-src/render/reproducible.ts
+var shownDifferences = 20;
+function renderReproducible(builds) {
+  const lines = [];
+  for (const b of builds) {
+    if (b.state === "equal") continue;
+    if (b.state === "failed")
+      lines.push(`${b.id}/${b.name}: its second build failed: ${printable(b.reason ?? "").split("\n")[0]}`);
+    else lines.push(`${b.id}/${b.name}: its second build differs`);
+    for (const d of b.differences.slice(0, shownDifferences)) lines.push(`  ${printable(`${d.path} ${d.what}`)}`);
+    const more = b.differences.length - shownDifferences;
+    if (more > 0) lines.push(`  and ${more} more (reproducible.json has all)`);
+    if (b.report !== void 0) lines.push(`  diffoscope: ${b.report}`);
+  }
+  const equal = builds.filter((b) => b.state === "equal").length;
+  lines.push(`built twice: ${plural(builds.length, "package")}, ${equal} equal to the byte`);
+  return `${lines.join("\n")}
+`;
+}
+
+// ts-src/cli/reproducible.ts
+var reproducibleOptions = {
+  "check-reproducible": {
+    type: "boolean",
+    help: "build the named packages once more in other conditions and compare every byte"
+  },
+  sample: {
+    type: "string",
+    value: "N",
+    help: "with --check-reproducible: only N of them, others on each day"
+  }
+};
+function checkOf(values) {
+  const asked = values["check-reproducible"] === true;
+  if (values.sample === void 0) return asked ? { sample: void 0 } : void 0;
+  if (!asked || !/^[1-9]\d{0,5}$/.test(values.sample))
+    return "--sample takes a number from 1 on, and goes with --check-reproducible";
+  return { sample: Number(values.sample) };
+}
+async function checkBuilds(session2, options5) {
+  const { output, signal } = options5;
+  const builds = await checkReproducible(session2, {
+    ...options5,
+    stamp: session2.input.plan.stamp,
+    chosen: (graph2, number5) => "named" in graph2.scope.packages[number5].why,
+    started: (name5) => writeMessage(`building ${name5} once more
+`)
+  });
+  writeWhole((0, import_node_path63.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+`);
+  writeMessage(renderReproducible(builds));
+  return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
+}
+
+// ts-src/engine/runs.ts
+init_names();
+var runName = (stamp, id) => `runs/${stamp}-${id}.json`;
+async function recordRun({ store: store2, graphs: runs, input, hints }) {
+  const tasks = {};
+  const objects = /* @__PURE__ */ new Set();
+  for (const graph2 of runs) {
+    for (const t of graph2.results)
+      if (t?.key !== void 0) tasks[t.id] = { key: t.key, state: t.state, reason: t.reason.split("\n")[0] };
+    for (const record2 of graph2.records)
+      for (const f of record2 ? [...record2.debs, record2.files] : []) objects.add(f.sha256);
+  }
+  const changed = runs.some((graph2) => graph2.results.some((t) => t && t.state !== "cached"));
+  if (changed) store2.sweep();
+  const fresh = runs.filter(
+    (graph2) => graph2.records.some((record2) => record2 && !hints.builds.has(record2.key)) || graph2.tests.some((t) => t && hints.tests.get(t.key)?.outcome !== t.outcome)
+  );
+  for (const graph2 of fresh) {
+    const known2 = await store2.readIndex(scopeId(graph2.scope.distribution, graph2.target));
+    await store2.writeIndex(
+      scopeId(graph2.scope.distribution, graph2.target),
+      merged(graph2.records, known2.builds),
+      merged(graph2.tests, known2.tests)
+    );
+  }
+  if (changed || fresh.length)
+    await store2.writeJson(runName(input.plan.stamp, String(process.pid)), {
+      schema: 1,
+      stamp: input.plan.stamp,
+      finished: Date.now(),
+      tasks,
+      objects: [...objects].sort()
+    });
+}
+function merged(now, known2) {
+  const there = now.flatMap((record2) => record2 ?? []);
+  const names2 = new Set(there.map((record2) => record2.package));
+  return [...there, ...[...known2.values()].filter((record2) => !names2.has(record2.package))];
 }
 
 // ts-src/cli/run-options.ts
@@ -36880,7 +36966,9 @@ An untrusted run publishes nothing.`,
       if (!bad2 && !failed4) {
         const platforms = await platformsOf({ state: session2.input.state, distro: bundle.distro }, session2.graphs);
         await session2.store.writeJson(lockName(channel2.name), {
-          lock: renderLock(makeLock(bundle.plan.stamp, session2.input.distributions, platforms))
+          lock: renderLock(
+            makeLock(bundle.plan.stamp, session2.input.distributions, platforms, versionsOf2(session2.graphs))
+          )
         });
       }
       return bad2 ? exit.failed : exit.ok;
