@@ -13,9 +13,9 @@ var __esm = (fn2, res) => function __init() {
 var __commonJS = (cb, mod) => function __require() {
   return mod || (0, cb[__getOwnPropNames(cb)[0]])((mod = { exports: {} }).exports, mod), mod.exports;
 };
-var __export = (target, all) => {
+var __export = (target2, all) => {
   for (var name5 in all)
-    __defProp(target, name5, { get: all[name5], enumerable: true });
+    __defProp(target2, name5, { get: all[name5], enumerable: true });
 };
 var __copyProps = (to, from, except, desc) => {
   if (from && typeof from === "object" || typeof from === "function") {
@@ -25,12 +25,12 @@ var __copyProps = (to, from, except, desc) => {
   }
   return to;
 };
-var __toESM = (mod, isNodeMode, target) => (target = mod != null ? __create(__getProtoOf(mod)) : {}, __copyProps(
+var __toESM = (mod, isNodeMode, target2) => (target2 = mod != null ? __create(__getProtoOf(mod)) : {}, __copyProps(
   // If the importer is in node compatibility mode or this is not an ESM
   // file that has been converted to a CommonJS file using a Babel-
   // compatible transform (i.e. "__esModule" has not been set), then set
   // "default" to the CommonJS "module.exports" for node compatibility.
-  isNodeMode || !mod || !mod.__esModule ? __defProp(target, "default", { value: mod, enumerable: true }) : target,
+  isNodeMode || !mod || !mod.__esModule ? __defProp(target2, "default", { value: mod, enumerable: true }) : target2,
   mod
 ));
 
@@ -48,10 +48,10 @@ var init_urls = __esm({
     schemes = { git: /^(https?|ssh|git|file):\/\//, archive: /^(https?|file):\/\// };
     isScpLike = (url2) => !/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) && /^(?:[^/:@]+@)?[^/:]+:/.test(url2);
     isLocalUrl = (url2) => /^file:/i.test(url2) || !(/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) || isScpLike(url2));
-    redacted = (text4) => text4.includes("://") ? withoutSecrets(text4) : text4;
-    withoutSecrets = (text4) => text4.replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/@'"]{1,2000})@/g, (whole, scheme, user) => {
+    redacted = (text5) => text5.includes("://") ? withoutSecrets(text5) : text5;
+    withoutSecrets = (text5) => text5.replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/@'"]{1,2000})@/g, (whole2, scheme, user) => {
       const name5 = user.split(":")[0];
-      return user.includes(":") || name5.length > 20 ? scheme : whole;
+      return user.includes(":") || name5.length > 20 ? scheme : whole2;
     }).replace(
       /([?&](?:access_token|private_token|token|key|sig|signature|password|secret|x-amz-[a-z-]+)=)[^&\s'"]+/gi,
       "$1\u2026"
@@ -191,10 +191,10 @@ function readIf(path2, encoding = "utf8") {
   }
 }
 function readJson(path2, encoding = "utf8") {
-  const text4 = readIf(path2, encoding);
-  if (text4 === void 0) return void 0;
+  const text5 = readIf(path2, encoding);
+  if (text5 === void 0) return void 0;
   try {
-    return JSON.parse(text4);
+    return JSON.parse(text5);
   } catch {
     return void 0;
   }
@@ -216,6 +216,59 @@ var init_files = __esm({
     temporaryBeside = (path2) => (0, import_node_path2.join)((0, import_node_path2.dirname)(path2), `.tmp-${process.pid}-${(0, import_node_crypto.randomBytes)(6).toString("hex")}`);
     small = 1 << 20;
     exists = import_node_fs2.existsSync;
+  }
+});
+
+// ts-src/model/names.ts
+function isPinnedPackage(text5) {
+  const at2 = text5.indexOf("=");
+  return at2 > 0 && isDebianName(text5.slice(0, at2)) && isDebianVersion(text5.slice(at2 + 1));
+}
+function debianNames(distro, distribution2) {
+  const parts = fill(distro.naming.package, {
+    organization: distro.organization,
+    distribution: debianize(distribution2)
+  }).split("{name}");
+  return (name5) => parts.join(debianize(name5));
+}
+function stampIn(version3) {
+  const found2 = /\.(\d{8})\.(\d{6})$/.exec(version3);
+  return found2 ? `${found2[1]}${found2[2]}` : void 0;
+}
+var fill, isDebianName, isDebianVersion, debianize, debianPackage, installPrefix, underlayPackage, debianVersion, stampOfVersion, debFile, scopeId, abiName, testTaskId, taskId, aptSuite, channelSuite, stampSeconds, stampOf;
+var init_names = __esm({
+  "ts-src/model/names.ts"() {
+    "use strict";
+    fill = (pattern, values) => pattern.replace(/\{([a-z]+)\}/g, (whole2, key) => Object.hasOwn(values, key) ? values[key] : whole2);
+    isDebianName = (text5) => text5.length <= 200 && /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/.test(text5);
+    isDebianVersion = (text5) => text5.length <= 200 && /^(\d+:)?[0-9A-Za-z][0-9A-Za-z.+~-]*$/.test(text5);
+    debianize = (name5) => name5.toLowerCase().replaceAll("_", "-");
+    debianPackage = (distro, distribution2, name5) => debianNames(distro, distribution2)(name5);
+    installPrefix = (distro, distribution2) => fill(distro.naming.prefix, { organization: distro.organization, distribution: distribution2 });
+    underlayPackage = (pattern, name5) => fill(pattern, { name: debianize(name5) });
+    debianVersion = (upstream, release2, stamp, epoch = 0) => `${epoch ? `${epoch}:` : ""}${upstream}-0${release2}.${stamp.slice(0, 8)}.${stamp.slice(8)}`;
+    stampOfVersion = (version3) => {
+      const m = /\.(\d{8})\.(\d{6})$/.exec(version3);
+      return m ? `${m[1]}${m[2]}` : void 0;
+    };
+    debFile = (name5, version3, architecture2) => `${name5}_${version3.replace(/^\d+:/, "")}_${architecture2}.deb`;
+    scopeId = (distribution2, target2) => `${distribution2}/${target2.platform}-${target2.architecture}${target2.variant === "default" ? "" : `-${target2.variant}`}`;
+    abiName = (debian2, hash3) => `${debian2}-abi-${hash3.slice(0, 16)}`;
+    testTaskId = (distribution2, target2, name5) => `${taskId(distribution2, target2, name5)}:test`;
+    taskId = (distribution2, target2, name5) => `${scopeId(distribution2, target2)}/${name5}`;
+    aptSuite = (distribution2, target2) => `${target2.release}-${distribution2}${target2.variant === "default" ? "" : `-${target2.variant}`}`;
+    channelSuite = (distribution2, target2) => `${aptSuite(distribution2, target2)}/${target2.architecture}`;
+    stampSeconds = (stamp) => Math.floor(
+      Date.UTC(
+        +stamp.slice(0, 4),
+        +stamp.slice(4, 6) - 1,
+        +stamp.slice(6, 8),
+        +stamp.slice(8, 10),
+        +stamp.slice(10, 12),
+        +stamp.slice(12, 14)
+      ) / 1e3
+    );
+    stampOf = (milliseconds) => new Date(milliseconds).toISOString().replace(/[-:T]/g, "").slice(0, 14);
   }
 });
 
@@ -545,12 +598,12 @@ function validate(xmlData, options5) {
           }
           return getErrorObject("InvalidTag", msg, getLineNumberForPosition(xmlData, i));
         }
-        const result = readAttributeStr(xmlData, i);
-        if (result === false) {
+        const result2 = readAttributeStr(xmlData, i);
+        if (result2 === false) {
           return getErrorObject("InvalidAttr", "Attributes for '" + tagName + "' have open quote.", getLineNumberForPosition(xmlData, i));
         }
-        let attrStr = result.value;
-        i = result.index;
+        let attrStr = result2.value;
+        i = result2.index;
         if (attrStr[attrStr.length - 1] === "/") {
           const attrStrStart = i - attrStr.length;
           attrStr = attrStr.substring(0, attrStr.length - 1);
@@ -561,7 +614,7 @@ function validate(xmlData, options5) {
             return getErrorObject(isValid.err.code, isValid.err.msg, getLineNumberForPosition(xmlData, attrStrStart + isValid.err.line));
           }
         } else if (closingTag) {
-          if (!result.tagClosed) {
+          if (!result2.tagClosed) {
             return getErrorObject("InvalidTag", "Closing tag '" + tagName + "' doesn't have proper closing.", getLineNumberForPosition(xmlData, i));
           } else if (attrStr.trim().length > 0) {
             return getErrorObject("InvalidTag", "Closing tag '" + tagName + "' can't have attributes or invalid starting.", getLineNumberForPosition(xmlData, tagStartPos));
@@ -808,9 +861,9 @@ function validateAmpersand(xmlData, i) {
     i++;
     return validateNumberAmpersand(xmlData, i);
   }
-  let count2 = 0;
-  for (; i < xmlData.length; i++, count2++) {
-    if (xmlData[i].match(/\w/) && count2 < 20)
+  let count3 = 0;
+  for (; i < xmlData.length; i++, count3++) {
+    if (xmlData[i].match(/\w/) && count3 < 20)
       continue;
     if (xmlData[i] === ";")
       break;
@@ -927,10 +980,10 @@ function validateEntityName(name5) {
 }
 function mergeEntityMaps(...maps) {
   const out = /* @__PURE__ */ Object.create(null);
-  for (const map of maps) {
-    if (!map) continue;
-    for (const key of Object.keys(map)) {
-      const raw = map[key];
+  for (const map2 of maps) {
+    if (!map2) continue;
+    for (const key of Object.keys(map2)) {
+      const raw = map2[key];
       if (typeof raw === "string") {
         out[key] = raw;
       } else if (raw && typeof raw === "object" && raw.val !== void 0) {
@@ -1071,17 +1124,17 @@ var init_EntityDecoder = __esm({
        * aborts the whole call.
        * @param {Record<string, string | { regex?: RegExp, val: string }>} map
        */
-      setExternalEntities(map) {
-        if (map) {
-          for (const key of Object.keys(map)) {
+      setExternalEntities(map2) {
+        if (map2) {
+          for (const key of Object.keys(map2)) {
             validateEntityName(key);
           }
         }
         if (!this._onExternalEntity) {
-          this._externalMap = mergeEntityMaps(map);
+          this._externalMap = mergeEntityMaps(map2);
           return;
         }
-        const flat = mergeEntityMaps(map);
+        const flat = mergeEntityMaps(map2);
         const filtered = /* @__PURE__ */ Object.create(null);
         for (const [name5, value2] of Object.entries(flat)) {
           if (this._applyRegistrationHook(this._onExternalEntity, name5, value2, "external")) {
@@ -1115,14 +1168,14 @@ var init_EntityDecoder = __esm({
        * `ENTITY_ACTION.BLOCK` are silently omitted, `ENTITY_ACTION.THROW` aborts.
        * @param {Record<string, string | { regx?: RegExp, regex?: RegExp, val: string }>} map
        */
-      addInputEntities(map) {
+      addInputEntities(map2) {
         this._totalExpansions = 0;
         this._expandedLength = 0;
         if (!this._onInputEntity) {
-          this._inputMap = mergeEntityMaps(map);
+          this._inputMap = mergeEntityMaps(map2);
           return;
         }
-        const flat = mergeEntityMaps(map);
+        const flat = mergeEntityMaps(map2);
         const filtered = /* @__PURE__ */ Object.create(null);
         for (const [name5, value2] of Object.entries(flat)) {
           if (this._applyRegistrationHook(this._onInputEntity, name5, value2, "input")) {
@@ -1153,8 +1206,8 @@ var init_EntityDecoder = __esm({
        * Call this as soon as the document's `<?xml version="...">` declaration is parsed.
        * @param {1.0|1.1|number} version
        */
-      setXmlVersion(version2) {
-        this._ncrXmlVersion = version2 === 1.1 ? 1.1 : 1;
+      setXmlVersion(version3) {
+        this._ncrXmlVersion = version3 === 1.1 ? 1.1 : 1;
       }
       // -------------------------------------------------------------------------
       // Primary API
@@ -1246,8 +1299,8 @@ var init_EntityDecoder = __esm({
           }
         }
         if (last < len) chunks.push(str.slice(last));
-        const result = chunks.length === 0 ? str : chunks.join("");
-        return this._postCheck(result, original);
+        const result2 = chunks.length === 0 ? str : chunks.join("");
+        return this._postCheck(result2, original);
       }
       // -------------------------------------------------------------------------
       // Private: limit tier check
@@ -2978,11 +3031,11 @@ var init_Matcher = __esm({
           if (this._pathStringCache !== null) {
             return this._pathStringCache;
           }
-          const result = this.path.map(
+          const result2 = this.path.map(
             (n) => n.namespace ? `${n.namespace}:${n.tag}` : n.tag
           ).join(sep2);
-          this._pathStringCache = result;
-          return result;
+          this._pathStringCache = result2;
+          return result2;
         }
         return this.path.map(
           (n) => includeNamespace && n.namespace ? `${n.namespace}:${n.tag}` : n.tag
@@ -3904,8 +3957,8 @@ function assertContext(context) {
       throw new TypeError("is-unsafe: context must not be an empty array");
     }
     if (Array.isArray(context[0])) {
-      for (const list3 of context) {
-        if (!Array.isArray(list3) || list3.length === 0) {
+      for (const list4 of context) {
+        if (!Array.isArray(list4) || list4.length === 0) {
           throw new TypeError(
             "is-unsafe: each context in the array must be a non-empty pattern array (PatternList)"
           );
@@ -3923,15 +3976,15 @@ function normalise(context) {
   if (Array.isArray(context[0])) return { lists: context, regex: null };
   return { lists: [context], regex: null };
 }
-function decodedCopy(value2, list3) {
-  if (!list3.decodeEntities) return null;
+function decodedCopy(value2, list4) {
+  if (!list4.decodeEntities) return null;
   const decoded = decodeEntities(value2);
   return decoded === value2 ? null : decoded;
 }
-function matchList(value2, list3) {
-  const label = list3.label ?? "CUSTOM";
-  const decoded = decodedCopy(value2, list3);
-  for (const rule of list3) {
+function matchList(value2, list4) {
+  const label = list4.label ?? "CUSTOM";
+  const decoded = decodedCopy(value2, list4);
+  for (const rule of list4) {
     if (rule.pattern.test(value2) || decoded !== null && rule.pattern.test(decoded)) {
       return { context: label, id: rule.id, description: rule.description, pattern: rule.pattern };
     }
@@ -3943,8 +3996,8 @@ function isUnsafe(value2, context) {
   assertContext(context);
   const { lists, regex } = normalise(context);
   if (regex) return regex.test(value2);
-  for (const list3 of lists) {
-    if (matchList(value2, list3) !== null) return true;
+  for (const list4 of lists) {
+    if (matchList(value2, list4) !== null) return true;
   }
   return false;
 }
@@ -4133,10 +4186,10 @@ function getOriginalIndex(index, crlfPositions) {
 function addChild(currentNode, childNode, matcher2, startIndex) {
   if (!this.options.captureMetaData) startIndex = void 0;
   const jPathOrMatcher = this.options.jPath ? matcher2.toString() : matcher2;
-  const result = this.options.updateTag(childNode.tagname, jPathOrMatcher, childNode[":@"]);
-  if (result === false) {
-  } else if (typeof result === "string") {
-    childNode.tagname = result;
+  const result2 = this.options.updateTag(childNode.tagname, jPathOrMatcher, childNode[":@"]);
+  if (result2 === false) {
+  } else if (typeof result2 === "string") {
+    childNode.tagname = result2;
     currentNode.addChild(childNode, startIndex);
   } else {
     currentNode.addChild(childNode, startIndex);
@@ -4187,7 +4240,7 @@ function tagExpWithClosingIndex(xmlData, i, closingChar = ">") {
   const len = xmlData.length;
   const closeCode0 = closingChar.charCodeAt(0);
   const closeCode1 = closingChar.length > 1 ? closingChar.charCodeAt(1) : -1;
-  let result = "";
+  let result2 = "";
   let segmentStart = i;
   for (let index = i; index < len; index++) {
     const code = xmlData.charCodeAt(index);
@@ -4197,15 +4250,15 @@ function tagExpWithClosingIndex(xmlData, i, closingChar = ">") {
     } else if (code === closeCode0) {
       if (closeCode1 !== -1) {
         if (xmlData.charCodeAt(index + 1) === closeCode1) {
-          result += xmlData.substring(segmentStart, index);
-          return { data: result, index };
+          result2 += xmlData.substring(segmentStart, index);
+          return { data: result2, index };
         }
       } else {
-        result += xmlData.substring(segmentStart, index);
-        return { data: result, index };
+        result2 += xmlData.substring(segmentStart, index);
+        return { data: result2, index };
       }
     } else if (code === 9) {
-      result += xmlData.substring(segmentStart, index) + " ";
+      result2 += xmlData.substring(segmentStart, index) + " ";
       segmentStart = index + 1;
     }
   }
@@ -4224,10 +4277,10 @@ function findClosingChar(xmlData, char, i, errMsg) {
   return closingIndex;
 }
 function readTagExp(xmlData, i, removeNSPrefix, closingChar = ">") {
-  const result = tagExpWithClosingIndex(xmlData, i + 1, closingChar);
-  if (!result) return;
-  let tagExp = result.data;
-  const closeIndex = result.index;
+  const result2 = tagExpWithClosingIndex(xmlData, i + 1, closingChar);
+  if (!result2) return;
+  let tagExp = result2.data;
+  const closeIndex = result2.index;
   const separatorIndex = tagExp.search(/\s/);
   let tagName = tagExp;
   let attrExpPresent = true;
@@ -4240,7 +4293,7 @@ function readTagExp(xmlData, i, removeNSPrefix, closingChar = ">") {
     const colonIndex = tagName.indexOf(":");
     if (colonIndex !== -1) {
       tagName = tagName.substr(colonIndex + 1);
-      attrExpPresent = tagName !== result.data.substr(colonIndex + 1);
+      attrExpPresent = tagName !== result2.data.substr(colonIndex + 1);
     }
   }
   return {
@@ -4501,9 +4554,9 @@ var init_OrderedObjParser = __esm({
           } else if (c1 === 33 && xmlData.charCodeAt(i + 2) === 68) {
             if (this.doctypefound) throw new Error("Multiple DOCTYPE declarations found.");
             this.doctypefound = true;
-            const result = docTypeReader.readDocType(xmlData, i);
-            this.entityDecoder.addInputEntities(result.entities);
-            i = result.i;
+            const result2 = docTypeReader.readDocType(xmlData, i);
+            this.entityDecoder.addInputEntities(result2.entities);
+            i = result2.i;
           } else if (c1 === 33 && xmlData.charCodeAt(i + 2) === 91) {
             const closeIndex = findClosingIndex(xmlData, "]]>", i, "CDATA is not closed.") - 2;
             const tagExp = xmlData.substring(i + 9, closeIndex);
@@ -4517,16 +4570,16 @@ var init_OrderedObjParser = __esm({
             }
             i = closeIndex + 2;
           } else {
-            let result = readTagExp(xmlData, i, options5.removeNSPrefix);
-            if (!result) {
+            let result2 = readTagExp(xmlData, i, options5.removeNSPrefix);
+            if (!result2) {
               const context = xmlData.substring(Math.max(0, i - 50), Math.min(xmlLen, i + 50));
               throw new Error(`readTagExp returned undefined at position ${i}. Context: "${context}"`);
             }
-            let tagName = result.tagName;
-            const rawTagName = result.rawTagName;
-            let tagExp = result.tagExp;
-            let attrExpPresent = result.attrExpPresent;
-            let closeIndex = result.closeIndex;
+            let tagName = result2.tagName;
+            const rawTagName = result2.rawTagName;
+            let tagExp = result2.tagExp;
+            let attrExpPresent = result2.attrExpPresent;
+            let closeIndex = result2.closeIndex;
             ({ tagName, tagExp } = transformTagName(options5.transformTagName, tagName, tagExp, options5));
             if (options5.strictReservedNames && (tagName === options5.commentPropName || tagName === options5.cdataPropName || tagName === options5.textNodeName || tagName === options5.attributesGroupName)) {
               throw new Error(`Invalid tag name: ${tagName}`);
@@ -4572,14 +4625,14 @@ var init_OrderedObjParser = __esm({
             if (this.isCurrentNodeStopNode) {
               let tagContent = "";
               if (isSelfClosing) {
-                i = result.closeIndex;
+                i = result2.closeIndex;
               } else if (options5.unpairedTagsSet.has(tagName)) {
-                i = result.closeIndex;
+                i = result2.closeIndex;
               } else {
-                const result2 = this.readStopNodeData(xmlData, rawTagName, closeIndex + 1);
-                if (!result2) throw new Error(`Unexpected end of ${rawTagName}`);
-                i = result2.i;
-                tagContent = result2.tagContent;
+                const result3 = this.readStopNodeData(xmlData, rawTagName, closeIndex + 1);
+                if (!result3) throw new Error(`Unexpected end of ${rawTagName}`);
+                i = result3.i;
+                tagContent = result3.tagContent;
               }
               const childNode = new XmlNode(tagName);
               if (prefixedAttrs) {
@@ -4612,11 +4665,11 @@ var init_OrderedObjParser = __esm({
                 }
                 this.addChild(currentNode, childNode, this.readonlyMatcher, startIndex);
                 if (options5.captureMetaData) {
-                  currentNode.addEndIndex(getOriginalIndex(result.closeIndex + 1, crlfPositions));
+                  currentNode.addEndIndex(getOriginalIndex(result2.closeIndex + 1, crlfPositions));
                 }
                 this.matcher.pop();
                 this.isCurrentNodeStopNode = false;
-                i = result.closeIndex;
+                i = result2.closeIndex;
                 continue;
               } else {
                 const childNode = new XmlNode(tagName);
@@ -4662,7 +4715,7 @@ function prettify(node2, options5, matcher2, readonlyMatcher) {
   return compress(node2, options5, matcher2, readonlyMatcher);
 }
 function compress(arr, options5, matcher2, readonlyMatcher) {
-  let text4;
+  let text5;
   const compressedObj = {};
   for (let i = 0; i < arr.length; i++) {
     const tagObj = arr[i];
@@ -4675,8 +4728,8 @@ function compress(arr, options5, matcher2, readonlyMatcher) {
       matcher2.push(property, rawAttrs);
     }
     if (property === options5.textNodeName) {
-      if (text4 === void 0) text4 = tagObj[property];
-      else text4 += "" + tagObj[property];
+      if (text5 === void 0) text5 = tagObj[property];
+      else text5 += "" + tagObj[property];
     } else if (property === void 0) {
       continue;
     } else if (tagObj[property]) {
@@ -4714,9 +4767,9 @@ function compress(arr, options5, matcher2, readonlyMatcher) {
       }
     }
   }
-  if (typeof text4 === "string") {
-    if (text4.length > 0) compressedObj[options5.textNodeName] = text4;
-  } else if (text4 !== void 0) compressedObj[options5.textNodeName] = text4;
+  if (typeof text5 === "string") {
+    if (text5.length > 0) compressedObj[options5.textNodeName] = text5;
+  } else if (text5 !== void 0) compressedObj[options5.textNodeName] = text5;
   return compressedObj;
 }
 function propName(obj) {
@@ -4793,9 +4846,9 @@ var init_XMLParser = __esm({
         }
         if (validationOption) {
           if (validationOption === true) validationOption = {};
-          const result = validate(xmlData, validationOption);
-          if (result !== true) {
-            throw Error(`${result.err.msg}:${result.err.line}:${result.err.col}`);
+          const result2 = validate(xmlData, validationOption);
+          if (result2 !== true) {
+            throw Error(`${result2.err.msg}:${result2.err.line}:${result2.err.col}`);
           }
         }
         const orderedObjParser = new OrderedObjParser(this.options, this.externalEntities);
@@ -4866,9 +4919,9 @@ async function credentials(env = process.env) {
   return known.keys;
 }
 function fromFile(env) {
-  const text4 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path5.join)((0, import_node_os.homedir)(), ".aws/credentials"));
+  const text5 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path5.join)((0, import_node_os.homedir)(), ".aws/credentials"));
   const profile = env.AWS_PROFILE ?? "default";
-  const section = text4?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
+  const section = text5?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
   const value2 = (name5) => new RegExp(`^\\s*${name5}\\s*=\\s*(\\S+)`, "m").exec(section ?? "")?.[1];
   const [id, secret] = [value2("aws_access_key_id"), value2("aws_secret_access_key")];
   return id && secret ? keysOf(id, secret, value2("aws_session_token")) : void 0;
@@ -5037,10 +5090,10 @@ var init_s3_blobs = __esm({
             ...token3 ? { "continuation-token": token3 } : {}
           });
           const reply = await this.ask("GET", `${this.place.endpoint}/${this.place.bucket}?${query2.toString()}`);
-          const result = this.parser.parse(reply.body.toString("utf8")).ListBucketResult;
-          for (const c of result.Contents ?? [])
+          const result2 = this.parser.parse(reply.body.toString("utf8")).ListBucketResult;
+          for (const c of result2.Contents ?? [])
             yield { name: c.Key.slice(skip), size: Number(c.Size), modified: Date.parse(c.LastModified) };
-          token3 = result.NextContinuationToken;
+          token3 = result2.NextContinuationToken;
         } while (token3);
       }
       async remove(name5) {
@@ -5122,59 +5175,6 @@ var init_s3_blobs = __esm({
         });
       }
     };
-  }
-});
-
-// ts-src/model/names.ts
-function isPinnedPackage(text4) {
-  const at2 = text4.indexOf("=");
-  return at2 > 0 && isDebianName(text4.slice(0, at2)) && isDebianVersion(text4.slice(at2 + 1));
-}
-function debianNames(distro, distribution2) {
-  const parts = fill(distro.naming.package, {
-    organization: distro.organization,
-    distribution: debianize(distribution2)
-  }).split("{name}");
-  return (name5) => parts.join(debianize(name5));
-}
-function stampIn(version2) {
-  const found2 = /\.(\d{8})\.(\d{6})$/.exec(version2);
-  return found2 ? `${found2[1]}${found2[2]}` : void 0;
-}
-var fill, isDebianName, isDebianVersion, debianize, debianPackage, installPrefix, underlayPackage, debianVersion, stampOfVersion, debFile, scopeId, abiName, testTaskId, taskId, aptSuite, channelSuite, stampSeconds, stampOf;
-var init_names = __esm({
-  "ts-src/model/names.ts"() {
-    "use strict";
-    fill = (pattern, values) => pattern.replace(/\{([a-z]+)\}/g, (whole, key) => Object.hasOwn(values, key) ? values[key] : whole);
-    isDebianName = (text4) => text4.length <= 200 && /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/.test(text4);
-    isDebianVersion = (text4) => text4.length <= 200 && /^(\d+:)?[0-9A-Za-z][0-9A-Za-z.+~-]*$/.test(text4);
-    debianize = (name5) => name5.toLowerCase().replaceAll("_", "-");
-    debianPackage = (distro, distribution2, name5) => debianNames(distro, distribution2)(name5);
-    installPrefix = (distro, distribution2) => fill(distro.naming.prefix, { organization: distro.organization, distribution: distribution2 });
-    underlayPackage = (pattern, name5) => fill(pattern, { name: debianize(name5) });
-    debianVersion = (upstream, release2, stamp, epoch = 0) => `${epoch ? `${epoch}:` : ""}${upstream}-0${release2}.${stamp.slice(0, 8)}.${stamp.slice(8)}`;
-    stampOfVersion = (version2) => {
-      const m = /\.(\d{8})\.(\d{6})$/.exec(version2);
-      return m ? `${m[1]}${m[2]}` : void 0;
-    };
-    debFile = (name5, version2, architecture2) => `${name5}_${version2.replace(/^\d+:/, "")}_${architecture2}.deb`;
-    scopeId = (distribution2, target) => `${distribution2}/${target.platform}-${target.architecture}${target.variant === "default" ? "" : `-${target.variant}`}`;
-    abiName = (debian, hash3) => `${debian}-abi-${hash3.slice(0, 16)}`;
-    testTaskId = (distribution2, target, name5) => `${taskId(distribution2, target, name5)}:test`;
-    taskId = (distribution2, target, name5) => `${scopeId(distribution2, target)}/${name5}`;
-    aptSuite = (distribution2, target) => `${target.release}-${distribution2}${target.variant === "default" ? "" : `-${target.variant}`}`;
-    channelSuite = (distribution2, target) => `${aptSuite(distribution2, target)}/${target.architecture}`;
-    stampSeconds = (stamp) => Math.floor(
-      Date.UTC(
-        +stamp.slice(0, 4),
-        +stamp.slice(4, 6) - 1,
-        +stamp.slice(6, 8),
-        +stamp.slice(8, 10),
-        +stamp.slice(10, 12),
-        +stamp.slice(12, 14)
-      ) / 1e3
-    );
-    stampOf = (milliseconds) => new Date(milliseconds).toISOString().replace(/[-:T]/g, "").slice(0, 14);
   }
 });
 
@@ -5960,9 +5960,9 @@ var require_saxes = __commonJS({
           }
         }
       }
-      setXMLVersion(version2) {
-        this.currentXMLVersion = version2;
-        if (version2 === "1.0") {
+      setXMLVersion(version3) {
+        this.currentXMLVersion = version3;
+        if (version3 === "1.0") {
           this.isChar = isChar10;
           this.getCode = this.getCode10;
         } else {
@@ -6135,16 +6135,16 @@ var require_saxes = __commonJS({
                 const { entityReturnState } = this;
                 const entity = this.entity + chunk.slice(start, this.prevI);
                 this.state = entityReturnState;
-                let parsed;
+                let parsed2;
                 if (entity === "") {
                   this.fail("empty entity name.");
-                  parsed = "&;";
+                  parsed2 = "&;";
                 } else {
-                  parsed = this.parseEntity(entity);
+                  parsed2 = this.parseEntity(entity);
                   this.entity = "";
                 }
                 if (entityReturnState !== S_TEXT || this.textHandler !== void 0) {
-                  this.text += parsed;
+                  this.text += parsed2;
                 }
                 break loop;
               }
@@ -6439,12 +6439,12 @@ var require_saxes = __commonJS({
         switch (this.name) {
           case "version": {
             this.xmlDeclExpects = ["encoding", "standalone"];
-            const version2 = value2;
-            this.xmlDecl.version = version2;
-            if (!/^1\.[0-9]+$/.test(version2)) {
+            const version3 = value2;
+            this.xmlDecl.version = version3;
+            if (!/^1\.[0-9]+$/.test(version3)) {
               this.fail("version number must match /^1\\.[0-9]+$/.");
             } else if (!this.opt.forceXMLVersion) {
-              this.setXMLVersion(version2);
+              this.setXMLVersion(version3);
             }
             break;
           }
@@ -6708,10 +6708,10 @@ var require_saxes = __commonJS({
               case LESS: {
                 this.state = S_OPEN_WAKA;
                 if (handler !== void 0) {
-                  const { text: text4 } = this;
+                  const { text: text5 } = this;
                   const slice = chunk.slice(start, this.prevI);
-                  if (text4.length !== 0) {
-                    handler(text4 + slice);
+                  if (text5.length !== 0) {
+                    handler(text5 + slice);
                     this.text = "";
                   } else if (slice.length !== 0) {
                     handler(slice);
@@ -6778,10 +6778,10 @@ var require_saxes = __commonJS({
               case LESS: {
                 this.state = S_OPEN_WAKA;
                 if (handler !== void 0) {
-                  const { text: text4 } = this;
+                  const { text: text5 } = this;
                   const slice = chunk.slice(start, this.prevI);
-                  if (text4.length !== 0) {
-                    handler(text4 + slice);
+                  if (text5.length !== 0) {
+                    handler(text5 + slice);
                     this.text = "";
                   } else if (slice.length !== 0) {
                     handler(slice);
@@ -6871,9 +6871,9 @@ var require_saxes = __commonJS({
         if (this.state !== S_BEGIN && this.state !== S_TEXT) {
           this.fail("unexpected end.");
         }
-        const { text: text4 } = this;
-        if (text4.length !== 0) {
-          (_a3 = this.textHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, text4);
+        const { text: text5 } = this;
+        if (text5.length !== 0) {
+          (_a3 = this.textHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, text5);
           this.text = "";
         }
         this._closed = true;
@@ -7151,8 +7151,8 @@ function resolveYamlInteger$2(source, isExplicit) {
   if (isExplicit) {
     if (!YAML_INTEGER_EXPLICIT_PATTERN$1.test(source)) return NOT_RESOLVED;
   } else if (!YAML_INTEGER_IMPLICIT_PATTERN$1.test(source)) return NOT_RESOLVED;
-  const result = parseYamlInteger$2(source);
-  return Number.isFinite(result) ? result : NOT_RESOLVED;
+  const result2 = parseYamlInteger$2(source);
+  return Number.isFinite(result2) ? result2 : NOT_RESOLVED;
 }
 function parseYamlInteger$1(source) {
   let value2 = source;
@@ -7170,8 +7170,8 @@ function resolveYamlInteger$1(source, isExplicit) {
   if (isExplicit) {
     if (!YAML_INTEGER_EXPLICIT_PATTERN.test(source)) return NOT_RESOLVED;
   } else if (!YAML_INTEGER_IMPLICIT_PATTERN.test(source)) return NOT_RESOLVED;
-  const result = parseYamlInteger$1(source);
-  return Number.isFinite(result) ? result : NOT_RESOLVED;
+  const result2 = parseYamlInteger$1(source);
+  return Number.isFinite(result2) ? result2 : NOT_RESOLVED;
 }
 function parseYamlInteger(source) {
   let value2 = source.replace(/_/g, "");
@@ -7183,17 +7183,17 @@ function parseYamlInteger(source) {
   if (value2.startsWith("0b")) return sign * parseInt(value2.slice(2), 2);
   if (value2.startsWith("0x")) return sign * parseInt(value2.slice(2), 16);
   if (value2.includes(":")) {
-    let result = 0;
-    for (const part of value2.split(":")) result = result * 60 + Number(part);
-    return sign * result;
+    let result2 = 0;
+    for (const part of value2.split(":")) result2 = result2 * 60 + Number(part);
+    return sign * result2;
   }
   if (value2 !== "0" && value2[0] === "0") return sign * parseInt(value2, 8);
   return sign * parseInt(value2, 10);
 }
 function resolveYamlInteger(source) {
   if (!YAML_INTEGER_PATTERN.test(source)) return NOT_RESOLVED;
-  const result = parseYamlInteger(source);
-  return Number.isFinite(result) ? result : NOT_RESOLVED;
+  const result2 = parseYamlInteger(source);
+  return Number.isFinite(result2) ? result2 : NOT_RESOLVED;
 }
 function resolveYamlFloat$2(source) {
   if (!YAML_FLOAT_PATTERN$1.test(source)) return NOT_RESOLVED;
@@ -7202,8 +7202,8 @@ function resolveYamlFloat$2(source) {
   if ("+-".includes(value2[0])) value2 = value2.slice(1);
   if (value2 === ".inf") return sign === 1 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
   if (value2 === ".nan") return NaN;
-  const result = sign * parseFloat(value2);
-  if (Number.isFinite(result) || YAML_FLOAT_SPECIAL_PATTERN$1.test(source)) return result;
+  const result2 = sign * parseFloat(value2);
+  if (Number.isFinite(result2) || YAML_FLOAT_SPECIAL_PATTERN$1.test(source)) return result2;
   return NOT_RESOLVED;
 }
 function representYamlFloat$2(object3) {
@@ -7211,8 +7211,8 @@ function representYamlFloat$2(object3) {
   if (object3 === Number.POSITIVE_INFINITY) return ".inf";
   if (object3 === Number.NEGATIVE_INFINITY) return "-.inf";
   if (Object.is(object3, -0)) return "-0.0";
-  const result = object3.toString(10);
-  return /^[-+]?[0-9]+e/.test(result) ? result.replace("e", ".e") : result;
+  const result2 = object3.toString(10);
+  return /^[-+]?[0-9]+e/.test(result2) ? result2.replace("e", ".e") : result2;
 }
 function resolveYamlFloat$1(source, isExplicit) {
   if (isExplicit) {
@@ -7222,12 +7222,12 @@ function resolveYamlFloat$1(source, isExplicit) {
     if ("+-".includes(value2[0])) value2 = value2.slice(1);
     if (value2 === ".inf") return sign === 1 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
     if (value2 === ".nan") return NaN;
-    const result2 = sign * parseFloat(value2);
-    return Number.isFinite(result2) ? result2 : NOT_RESOLVED;
+    const result3 = sign * parseFloat(value2);
+    return Number.isFinite(result3) ? result3 : NOT_RESOLVED;
   }
   if (!YAML_FLOAT_IMPLICIT_PATTERN.test(source)) return NOT_RESOLVED;
-  const result = Number(source);
-  if (Number.isFinite(result)) return result;
+  const result2 = Number(source);
+  if (Number.isFinite(result2)) return result2;
   return NOT_RESOLVED;
 }
 function representYamlFloat$1(object3) {
@@ -7235,8 +7235,8 @@ function representYamlFloat$1(object3) {
   if (object3 === Number.POSITIVE_INFINITY) return ".inf";
   if (object3 === Number.NEGATIVE_INFINITY) return "-.inf";
   if (Object.is(object3, -0)) return "-0.0";
-  const result = object3.toString(10);
-  return /^[-+]?[0-9]+e/.test(result) ? result.replace("e", ".e") : result;
+  const result2 = object3.toString(10);
+  return /^[-+]?[0-9]+e/.test(result2) ? result2.replace("e", ".e") : result2;
 }
 function resolveYamlFloat(source) {
   if (!YAML_FLOAT_PATTERN.test(source)) return NOT_RESOLVED;
@@ -7245,12 +7245,12 @@ function resolveYamlFloat(source) {
   if ("+-".includes(value2[0])) value2 = value2.slice(1);
   if (value2 === ".inf") return sign === 1 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
   if (value2 === ".nan") return NaN;
-  let result = 0;
+  let result2 = 0;
   if (value2.includes(":")) {
-    for (const part of value2.split(":")) result = result * 60 + Number(part);
-    result *= sign;
-  } else result = sign * parseFloat(value2);
-  if (Number.isFinite(result) || YAML_FLOAT_SPECIAL_PATTERN.test(source)) return result;
+    for (const part of value2.split(":")) result2 = result2 * 60 + Number(part);
+    result2 *= sign;
+  } else result2 = sign * parseFloat(value2);
+  if (Number.isFinite(result2) || YAML_FLOAT_SPECIAL_PATTERN.test(source)) return result2;
   return NOT_RESOLVED;
 }
 function representYamlFloat(object3) {
@@ -7258,16 +7258,16 @@ function representYamlFloat(object3) {
   if (object3 === Number.POSITIVE_INFINITY) return ".inf";
   if (object3 === Number.NEGATIVE_INFINITY) return "-.inf";
   if (Object.is(object3, -0)) return "-0.0";
-  const result = object3.toString(10);
-  return /^[-+]?[0-9]+e/.test(result) ? result.replace("e", ".e") : result;
+  const result2 = object3.toString(10);
+  return /^[-+]?[0-9]+e/.test(result2) ? result2.replace("e", ".e") : result2;
 }
 function resolveYamlBinary(source) {
   const input = source.replace(/\s/g, "");
   if (input.length % 4 !== 0 || !BASE64_PATTERN.test(input)) return NOT_RESOLVED;
   const binary = atob(input);
-  const result = new Uint8Array(binary.length);
-  for (let index = 0; index < binary.length; index++) result[index] = binary.charCodeAt(index);
-  return result;
+  const result2 = new Uint8Array(binary.length);
+  for (let index = 0; index < binary.length; index++) result2[index] = binary.charCodeAt(index);
+  return result2;
 }
 function representYamlBinary(object3) {
   let binary = "";
@@ -7318,9 +7318,9 @@ function isPlainObject(data) {
   return prototype === null || prototype === Object.prototype;
 }
 function pick(object3, keys) {
-  const result = {};
-  for (const key of keys) if (object3[key] !== void 0) result[key] = object3[key];
-  return result;
+  const result2 = {};
+  for (const key of keys) if (object3[key] !== void 0) result2[key] = object3[key];
+  return result2;
 }
 function createTagDefinitionMap() {
   return {
@@ -7337,19 +7337,19 @@ function createTagDefinitionListMap() {
   };
 }
 function compileTags(tags2) {
-  const result = [];
+  const result2 = [];
   for (const tag of tags2) {
-    let index = result.length;
-    for (let previousIndex = 0; previousIndex < result.length; previousIndex++) {
-      const previous = result[previousIndex];
+    let index = result2.length;
+    for (let previousIndex = 0; previousIndex < result2.length; previousIndex++) {
+      const previous = result2[previousIndex];
       if (previous.nodeKind === tag.nodeKind && previous.tagName === tag.tagName && previous.matchByTagPrefix === tag.matchByTagPrefix) {
         index = previousIndex;
         break;
       }
     }
-    result[index] = tag;
+    result2[index] = tag;
   }
-  return result;
+  return result2;
 }
 function normalizeKey(key) {
   if (Array.isArray(key)) {
@@ -7400,27 +7400,27 @@ function makeSnippet(mark, options5) {
     if (mark.position <= match.index && foundLineNo < 0) foundLineNo = lineStarts.length - 2;
   }
   if (foundLineNo < 0) foundLineNo = lineStarts.length - 1;
-  let result = "";
+  let result2 = "";
   const lineNoLength = Math.min(mark.line + opts.linesAfter, lineEnds.length).toString().length;
   const maxLineLength = opts.maxLength - (opts.indent + lineNoLength + 3);
   for (let i = 1; i <= opts.linesBefore; i++) {
     if (foundLineNo - i < 0) break;
-    const line2 = getLine(mark.buffer, lineStarts[foundLineNo - i], lineEnds[foundLineNo - i], mark.position - (lineStarts[foundLineNo] - lineStarts[foundLineNo - i]), maxLineLength);
-    result = `${" ".repeat(opts.indent)}${padStart((mark.line - i + 1).toString(), lineNoLength)} | ${line2.str}
-${result}`;
+    const line3 = getLine(mark.buffer, lineStarts[foundLineNo - i], lineEnds[foundLineNo - i], mark.position - (lineStarts[foundLineNo] - lineStarts[foundLineNo - i]), maxLineLength);
+    result2 = `${" ".repeat(opts.indent)}${padStart((mark.line - i + 1).toString(), lineNoLength)} | ${line3.str}
+${result2}`;
   }
-  const line = getLine(mark.buffer, lineStarts[foundLineNo], lineEnds[foundLineNo], mark.position, maxLineLength);
-  result += `${" ".repeat(opts.indent)}${padStart((mark.line + 1).toString(), lineNoLength)} | ${line.str}
+  const line2 = getLine(mark.buffer, lineStarts[foundLineNo], lineEnds[foundLineNo], mark.position, maxLineLength);
+  result2 += `${" ".repeat(opts.indent)}${padStart((mark.line + 1).toString(), lineNoLength)} | ${line2.str}
 `;
-  result += `${"-".repeat(opts.indent + lineNoLength + 3 + line.pos)}^
+  result2 += `${"-".repeat(opts.indent + lineNoLength + 3 + line2.pos)}^
 `;
   for (let i = 1; i <= opts.linesAfter; i++) {
     if (foundLineNo + i >= lineEnds.length) break;
-    const line2 = getLine(mark.buffer, lineStarts[foundLineNo + i], lineEnds[foundLineNo + i], mark.position - (lineStarts[foundLineNo] - lineStarts[foundLineNo + i]), maxLineLength);
-    result += `${" ".repeat(opts.indent)}${padStart((mark.line + i + 1).toString(), lineNoLength)} | ${line2.str}
+    const line3 = getLine(mark.buffer, lineStarts[foundLineNo + i], lineEnds[foundLineNo + i], mark.position - (lineStarts[foundLineNo] - lineStarts[foundLineNo + i]), maxLineLength);
+    result2 += `${" ".repeat(opts.indent)}${padStart((mark.line + i + 1).toString(), lineNoLength)} | ${line3.str}
 `;
   }
-  return result.replace(/\n$/, "");
+  return result2.replace(/\n$/, "");
 }
 function formatError(exception, compact) {
   let where = "";
@@ -7506,66 +7506,66 @@ function skipFoldedBreaks(input, position, end2) {
     breaks
   };
 }
-function foldedBreaks(count2) {
-  if (count2 === 1) return " ";
-  return "\n".repeat(count2 - 1);
+function foldedBreaks(count3) {
+  if (count3 === 1) return " ";
+  return "\n".repeat(count3 - 1);
 }
 function getPlainValue(input, start, end2) {
-  let result = "";
+  let result2 = "";
   let position = start;
   let captureStart = start;
   let captureEnd = start;
   while (position < end2) {
     const ch = input.charCodeAt(position);
     if (ch === 10 || ch === 13) {
-      result += input.slice(captureStart, captureEnd);
+      result2 += input.slice(captureStart, captureEnd);
       const fold = skipFoldedBreaks(input, position, end2);
-      result += foldedBreaks(fold.breaks);
+      result2 += foldedBreaks(fold.breaks);
       position = captureStart = captureEnd = fold.position;
     } else {
       position++;
       if (ch !== 32 && ch !== 9) captureEnd = position;
     }
   }
-  return result + input.slice(captureStart, captureEnd);
+  return result2 + input.slice(captureStart, captureEnd);
 }
 function getSingleQuotedValue(input, start, end2) {
-  let result = "";
+  let result2 = "";
   let position = start;
   let captureStart = start;
   let captureEnd = start;
   while (position < end2) {
     const ch = input.charCodeAt(position);
     if (ch === 39) {
-      result += input.slice(captureStart, position) + "'";
+      result2 += input.slice(captureStart, position) + "'";
       position += 2;
       captureStart = captureEnd = position;
     } else if (ch === 10 || ch === 13) {
-      result += input.slice(captureStart, captureEnd);
+      result2 += input.slice(captureStart, captureEnd);
       const fold = skipFoldedBreaks(input, position, end2);
-      result += foldedBreaks(fold.breaks);
+      result2 += foldedBreaks(fold.breaks);
       position = captureStart = captureEnd = fold.position;
     } else {
       position++;
       if (ch !== 32 && ch !== 9) captureEnd = position;
     }
   }
-  return result + input.slice(captureStart, end2);
+  return result2 + input.slice(captureStart, end2);
 }
 function getDoubleQuotedValue(input, start, end2) {
-  let result = "";
+  let result2 = "";
   let position = start;
   let captureStart = start;
   let captureEnd = start;
   while (position < end2) {
     const ch = input.charCodeAt(position);
     if (ch === 92) {
-      result += input.slice(captureStart, position);
+      result2 += input.slice(captureStart, position);
       position++;
       const escaped = input.charCodeAt(position);
       if (escaped === 10 || escaped === 13) position = skipFoldedBreaks(input, position, end2).position;
       else if (escaped < 256 && simpleEscapeCheck[escaped]) {
-        result += simpleEscapeMap[escaped];
+        result2 += simpleEscapeMap[escaped];
         position++;
       } else {
         let hexLength = escapedHexLen$1(escaped);
@@ -7575,59 +7575,59 @@ function getDoubleQuotedValue(input, start, end2) {
           const digit = fromHexCode$1(input.charCodeAt(position));
           hexResult = (hexResult << 4) + digit;
         }
-        result += charFromCodepoint(hexResult);
+        result2 += charFromCodepoint(hexResult);
         position++;
       }
       captureStart = captureEnd = position;
     } else if (ch === 10 || ch === 13) {
-      result += input.slice(captureStart, captureEnd);
+      result2 += input.slice(captureStart, captureEnd);
       const fold = skipFoldedBreaks(input, position, end2);
-      result += foldedBreaks(fold.breaks);
+      result2 += foldedBreaks(fold.breaks);
       position = captureStart = captureEnd = fold.position;
     } else {
       position++;
       if (ch !== 32 && ch !== 9) captureEnd = position;
     }
   }
-  return result + input.slice(captureStart, end2);
+  return result2 + input.slice(captureStart, end2);
 }
 function getBlockValue(input, start, end2, indent, chomping, folded) {
   const textIndent = indent < 0 ? 0 : indent;
   const region = input.slice(start, end2).replace(/\r\n?/g, "\n");
   const lines = region === "" ? [] : (region.endsWith("\n") ? region.slice(0, -1) : region).split("\n");
-  let result = "";
+  let result2 = "";
   let didReadContent = false;
   let emptyLines = 0;
   let atMoreIndented = false;
-  for (const line of lines) {
+  for (const line2 of lines) {
     let column = 0;
-    while (column < textIndent && line.charCodeAt(column) === 32) column++;
-    if (indent < 0 || column >= line.length) {
+    while (column < textIndent && line2.charCodeAt(column) === 32) column++;
+    if (indent < 0 || column >= line2.length) {
       emptyLines++;
       continue;
     }
-    const content = line.slice(textIndent);
+    const content = line2.slice(textIndent);
     const first = content.charCodeAt(0);
     if (folded) {
       if (first === 32 || first === 9) {
         atMoreIndented = true;
-        result += "\n".repeat(didReadContent ? 1 + emptyLines : emptyLines);
+        result2 += "\n".repeat(didReadContent ? 1 + emptyLines : emptyLines);
       } else if (atMoreIndented) {
         atMoreIndented = false;
-        result += "\n".repeat(emptyLines + 1);
+        result2 += "\n".repeat(emptyLines + 1);
       } else if (emptyLines === 0) {
-        if (didReadContent) result += " ";
-      } else result += "\n".repeat(emptyLines);
-    } else result += "\n".repeat(didReadContent ? 1 + emptyLines : emptyLines);
-    result += content;
+        if (didReadContent) result2 += " ";
+      } else result2 += "\n".repeat(emptyLines);
+    } else result2 += "\n".repeat(didReadContent ? 1 + emptyLines : emptyLines);
+    result2 += content;
     didReadContent = true;
     emptyLines = 0;
   }
-  if (chomping === CHOMPING_MODE.KEEP) result += "\n".repeat(didReadContent ? 1 + emptyLines : emptyLines);
+  if (chomping === CHOMPING_MODE.KEEP) result2 += "\n".repeat(didReadContent ? 1 + emptyLines : emptyLines);
   else if (chomping !== CHOMPING_MODE.STRIP) {
-    if (didReadContent) result += "\n";
+    if (didReadContent) result2 += "\n";
   }
-  return result;
+  return result2;
 }
 function getScalarValue(input, scalar) {
   if (scalar.valueStart === NO_RANGE$3) return "";
@@ -7647,11 +7647,11 @@ function getScalarValue(input, scalar) {
   }
 }
 function tagPercentDecode(source) {
-  let result = "";
+  let result2 = "";
   let index = 0;
   while (index < source.length) {
     if (source.charCodeAt(index) !== 37) {
-      result += source[index++];
+      result2 += source[index++];
       continue;
     }
     let ch = parseInt(source.slice(index + 1, index + 3), 16);
@@ -7664,13 +7664,13 @@ function tagPercentDecode(source) {
         index += 3;
       }
     }
-    if (ch < 65536) result += String.fromCharCode(ch);
+    if (ch < 65536) result2 += String.fromCharCode(ch);
     else {
       ch -= 65536;
-      result += String.fromCharCode(55296 | ch >> 10, 56320 | ch & 1023);
+      result2 += String.fromCharCode(55296 | ch >> 10, 56320 | ch & 1023);
     }
   }
-  return result;
+  return result2;
 }
 function tagNameFull(rawTag, tagHandlers) {
   if (rawTag.startsWith("!<") && rawTag.endsWith(">")) return tagPercentDecode(rawTag.slice(2, -1));
@@ -7708,10 +7708,10 @@ function constructScalar(state, event) {
     const tagName = tagNameFull(rawTag, state.tagHandlers);
     const scalarTag = state.schema.lookupScalarTag(tagName);
     if (scalarTag) {
-      const result = scalarTag.resolve(source, true, tagName);
-      if (result === NOT_RESOLVED) throwError$1(state, `cannot resolve a node with !<${tagName}> explicit tag`);
+      const result2 = scalarTag.resolve(source, true, tagName);
+      if (result2 === NOT_RESOLVED) throwError$1(state, `cannot resolve a node with !<${tagName}> explicit tag`);
       return {
-        value: result,
+        value: result2,
         tag: scalarTag
       };
     }
@@ -8103,9 +8103,9 @@ function testDocumentBoundary(state) {
   skipByteOrderMark(state);
   skipSeparationSpace(state, true);
   const ch = state.input.charCodeAt(state.position);
-  const result = state.position === state.lineStart && (ch === 37 || ch === 45 && testDocumentSeparator(state));
+  const result2 = state.position === state.lineStart && (ch === 37 || ch === 45 && testDocumentSeparator(state));
   restoreState(state, snapshot);
-  return result;
+  return result2;
 }
 function skipUntilLineEnd(state) {
   let ch = state.input.charCodeAt(state.position);
@@ -8805,8 +8805,8 @@ function tryLongOrMultilineAsBlock(layout) {
     let lineEnd = value2.length;
     const nextLineBreak = value2.indexOf("\n", position);
     if (nextLineBreak !== -1) lineEnd = nextLineBreak;
-    const line = value2.slice(position, lineEnd);
-    if (line.length > availableWidth && line[0] !== " " && / [^ \t]/.test(line)) shouldFold = true;
+    const line2 = value2.slice(position, lineEnd);
+    if (line2.length > availableWidth && line2[0] !== " " && / [^ \t]/.test(line2)) shouldFold = true;
     if (nextLineBreak === -1) break;
     position = nextLineBreak + 1;
   }
@@ -9114,9 +9114,9 @@ var init_js_yaml = __esm({
       create: () => ({}),
       identify: isPlainObject,
       represent: (o) => {
-        const map = /* @__PURE__ */ new Map();
-        for (const key of Object.keys(o)) map.set(key, o[key]);
-        return map;
+        const map2 = /* @__PURE__ */ new Map();
+        for (const key of Object.keys(o)) map2.set(key, o[key]);
+        return map2;
       },
       addPair: (container, key, value2) => {
         if (key !== null && typeof key === "object") return "object-based map does not support complex keys";
@@ -9145,9 +9145,9 @@ var init_js_yaml = __esm({
       create: () => /* @__PURE__ */ new Set(),
       identify: (data) => data instanceof Set,
       represent: (data) => {
-        const map = /* @__PURE__ */ new Map();
-        for (const key of data) map.set(key, null);
-        return map;
+        const map2 = /* @__PURE__ */ new Map();
+        for (const key of data) map2.set(key, null);
+        return map2;
       },
       addPair: (container, key, value2) => {
         if (value2 !== null) return "cannot resolve a set item";
@@ -9320,14 +9320,14 @@ var init_js_yaml = __esm({
     DUMP_SCHEMA = YAML11_SCHEMA.withTags({
       ...intYaml11Tag,
       resolve: (source, isExplicit, tagName) => {
-        const result = intYaml11Tag.resolve(source, isExplicit, tagName);
-        return result === NOT_RESOLVED ? intCoreTag.resolve(source, isExplicit, tagName) : result;
+        const result2 = intYaml11Tag.resolve(source, isExplicit, tagName);
+        return result2 === NOT_RESOLVED ? intCoreTag.resolve(source, isExplicit, tagName) : result2;
       }
     }, {
       ...floatYaml11Tag,
       resolve: (source, isExplicit, tagName) => {
-        const result = floatYaml11Tag.resolve(source, isExplicit, tagName);
-        return result === NOT_RESOLVED ? floatCoreTag.resolve(source, isExplicit, tagName) : result;
+        const result2 = floatYaml11Tag.resolve(source, isExplicit, tagName);
+        return result2 === NOT_RESOLVED ? floatCoreTag.resolve(source, isExplicit, tagName) : result2;
       }
     });
     realMapTag = defineMappingTag("tag:yaml.org,2002:map", {
@@ -9342,19 +9342,19 @@ var init_js_yaml = __esm({
       identify: (data) => data instanceof Map || isPlainObject(data),
       represent: (data) => {
         if (data instanceof Map) return data;
-        const map = /* @__PURE__ */ new Map();
+        const map2 = /* @__PURE__ */ new Map();
         const obj = data;
-        for (const key of Object.keys(obj)) map.set(key, obj[key]);
-        return map;
+        for (const key of Object.keys(obj)) map2.set(key, obj[key]);
+        return map2;
       }
     });
     legacyMapTag = defineMappingTag("tag:yaml.org,2002:map", {
       create: () => ({}),
       identify: isPlainObject,
       represent: (o) => {
-        const map = /* @__PURE__ */ new Map();
-        for (const key of Object.keys(o)) map.set(key, o[key]);
-        return map;
+        const map2 = /* @__PURE__ */ new Map();
+        for (const key of Object.keys(o)) map2.set(key, o[key]);
+        return map2;
       },
       addPair: (container, key, value2) => {
         const normalizedKey = normalizeKey(key);
@@ -9411,15 +9411,15 @@ var init_js_yaml = __esm({
       * the raw input text; `position` is an offset into it.
       */
       static throwAt(source, position, message, filename = "") {
-        let line = 0;
+        let line2 = 0;
         let lineStart = 0;
         for (let index = 0; index < position; index++) {
           const ch = source.charCodeAt(index);
           if (ch === 10) {
-            line++;
+            line2++;
             lineStart = index + 1;
           } else if (ch === 13) {
-            line++;
+            line2++;
             if (source.charCodeAt(index + 1) === 10) index++;
             lineStart = index + 1;
           }
@@ -9428,7 +9428,7 @@ var init_js_yaml = __esm({
           name: filename,
           buffer: source,
           position,
-          line,
+          line: line2,
           column: position - lineStart
         };
         mark.snippet = makeSnippet(mark);
@@ -9591,11 +9591,11 @@ var init_js_yaml = __esm({
 });
 
 // ts-src/read/yaml.ts
-function parseYaml(text4, file2) {
-  if (text4.length > maximumSize2)
+function parseYaml(text5, file2) {
+  if (text5.length > maximumSize2)
     return bad(error("yaml-invalid", `the file is larger than ${maximumSize2 >> 20} MiB`, { file: file2 }));
   try {
-    return good(load(text4, { schema: YAML11_SCHEMA, maxAliases: 1e3 }));
+    return good(load(text5, { schema: YAML11_SCHEMA, maxAliases: 1e3 }));
   } catch (e) {
     const at2 = e;
     return bad(
@@ -9606,9 +9606,9 @@ function parseYaml(text4, file2) {
     );
   }
 }
-function eventsOf(text4) {
+function eventsOf(text5) {
   try {
-    return parseEvents(text4, {});
+    return parseEvents(text5, {});
   } catch {
     return [];
   }
@@ -9624,8 +9624,8 @@ var init_yaml = __esm({
     init_diagnostics();
     maximumSize2 = 64 << 20;
     Locator = class {
-      constructor(text4) {
-        this.text = text4;
+      constructor(text5) {
+        this.text = text5;
       }
       events;
       /** The line of the deepest entry on `path` that is there; 1 where the text is no YAML. */
@@ -9637,9 +9637,9 @@ var init_yaml = __esm({
           if (!found2) break;
           ({ at: at2, offset } = found2);
         }
-        let line = 1;
-        for (let i = this.text.indexOf("\n"); i >= 0 && i < offset; i = this.text.indexOf("\n", i + 1)) line++;
-        return line;
+        let line2 = 1;
+        for (let i = this.text.indexOf("\n"); i >= 0 && i < offset; i = this.text.indexOf("\n", i + 1)) line2++;
+        return line2;
       }
       /** The text of the scalar at `path` as it is written: `1.0` where YAML's value is the number 1. */
       scalar(path2) {
@@ -9683,16 +9683,16 @@ var init_yaml = __esm({
         }
       }
     };
-    own = (map, key) => Object.hasOwn(map, key) ? map[key] : void 0;
+    own = (map2, key) => Object.hasOwn(map2, key) ? map2[key] : void 0;
   }
 });
 
 // ts-src/read/rosdistro.ts
-function parseIndex(text4, file2, distribution2) {
-  const parsed = parseYaml(text4, file2);
-  if (!parsed.ok) return parsed;
-  const root = asMap(parsed.value);
-  const locator = new Locator(text4);
+function parseIndex(text5, file2, distribution2) {
+  const parsed2 = parseYaml(text5, file2);
+  if (!parsed2.ok) return parsed2;
+  const root = asMap(parsed2.value);
+  const locator = new Locator(text5);
   if (!root) return bad(error("index-invalid", "the index is not a map", { file: file2, line: 1 }));
   if (root.type !== void 0 && root.type !== "index")
     return bad(
@@ -9728,22 +9728,22 @@ function parseIndex(text4, file2, distribution2) {
       })
     );
   const type = entry.distribution_type;
-  const result = {
+  const result2 = {
     files,
     rosVersion: type === "ros1" ? 1 : type === "ros2" ? 2 : void 0,
     pythonVersion: Number(entry.python_version) === 2 ? 2 : 3
   };
-  if (typeof entry.distribution_cache === "string") result.cache = entry.distribution_cache;
-  return good(result);
+  if (typeof entry.distribution_cache === "string") result2.cache = entry.distribution_cache;
+  return good(result2);
 }
-function parseDistributionFile(text4, file2, value2) {
-  const parsed = value2 === void 0 ? parseYaml(text4, file2) : good(value2);
-  if (!parsed.ok) return parsed;
-  const root = asMap(parsed.value);
+function parseDistributionFile(text5, file2, value2) {
+  const parsed2 = value2 === void 0 ? parseYaml(text5, file2) : good(value2);
+  if (!parsed2.ok) return parsed2;
+  const root = asMap(parsed2.value);
   const diagnostics = [];
-  const locator = new Locator(text4);
-  const line = (path2) => value2 === void 0 ? locator.line(path2) : void 0;
-  const fault3 = (message, path2, hint) => void diagnostics.push(error("distribution-invalid", message, { file: file2, line: line(path2), hint }));
+  const locator = new Locator(text5);
+  const line2 = (path2) => value2 === void 0 ? locator.line(path2) : void 0;
+  const fault3 = (message, path2, hint) => void diagnostics.push(error("distribution-invalid", message, { file: file2, line: line2(path2), hint }));
   if (!root) return bad(error("distribution-invalid", "the distribution file is not a map", { file: file2, line: 1 }));
   if (root.type !== void 0 && root.type !== "distribution")
     fault3(`type is '${String(root.type)}', not 'distribution'`, ["type"]);
@@ -9772,7 +9772,7 @@ function parseDistributionFile(text4, file2, value2) {
       fault3(`the repository '${name5}' must be a map`, path2);
       continue;
     }
-    const repository = new Located(name5, file2, () => line(path2));
+    const repository = new Located(name5, file2, () => line2(path2));
     const source = asMap(entry.source);
     if (entry.source !== void 0 && !source) fault3(`source of '${name5}' must be a map`, [...path2, "source"]);
     if (source) {
@@ -9803,18 +9803,18 @@ function parseDistributionFile(text4, file2, value2) {
   }
   return good({ repositories, releasePlatforms }, diagnostics);
 }
-function parseRepos(text4, file2) {
-  const parsed = parseYaml(text4, file2);
-  if (!parsed.ok) return parsed;
-  const locator = new Locator(text4);
-  const top = asMap(parsed.value);
+function parseRepos(text5, file2) {
+  const parsed2 = parseYaml(text5, file2);
+  if (!parsed2.ok) return parsed2;
+  const locator = new Locator(text5);
+  const top = asMap(parsed2.value);
   const root = top && Object.hasOwn(top, "repositories") && top.repositories === null ? {} : asMap(top?.repositories);
   if (!root)
     return bad(
       error("repos-invalid", "a .repos file must have a map 'repositories'", {
         file: file2,
         line: 1,
-        hint: Array.isArray(parsed.value) ? "this is a list, as of .rosinstall: `vcs import` and `vcs export` write the map" : void 0
+        hint: Array.isArray(parsed2.value) ? "this is a list, as of .rosinstall: `vcs import` and `vcs export` write the map" : void 0
       })
     );
   const diagnostics = [];
@@ -9853,15 +9853,15 @@ function parseRepos(text4, file2) {
   return good(repositories, diagnostics);
 }
 function sourceEntry(raw, fault3, versionText = () => void 0) {
-  const { type = "git", url: url2, version: version2 } = raw;
+  const { type = "git", url: url2, version: version3 } = raw;
   if (type !== "git" && type !== "tar" && type !== "zip" && type !== "hg" && type !== "svn")
     return void fault3(`type '${String(type)}' is not known`, "type", "git, tar and zip are");
   if (typeof url2 !== "string" || url2 === "") return void fault3("url is missing");
   if (!isSourceUrl(url2, type === "git"))
     return void fault3(`the url ${JSON.stringify(redacted(url2))} is not allowed`, "url", urlForms);
   const entry = { type, url: url2 };
-  if (version2 !== void 0 && version2 !== null && version2 !== "") {
-    const v = textOf2(version2, versionText);
+  if (version3 !== void 0 && version3 !== null && version3 !== "") {
+    const v = textOf2(version3, versionText);
     if (!isRefName(v)) return void fault3(`the version ${JSON.stringify(v)} is no branch, tag or commit`, "version");
     entry.version = v;
   }
@@ -9879,13 +9879,13 @@ function isRefName(v) {
   return v.length < 250 && !/^[-/.]|[\0-\x20\x7f~^:?*[\\]|\.\.|@\{|\/\/|\/\.|\.lock(\/|$)|[/.]$|^@$/.test(v);
 }
 function releaseEntry(raw, repository, fault3, versionText) {
-  const { url: url2, version: version2, packages } = raw;
+  const { url: url2, version: version3, packages } = raw;
   if (typeof url2 !== "string") return void fault3("url is missing");
   if (!isSourceUrl(url2, true)) return void fault3(`the url ${JSON.stringify(redacted(url2))} is not allowed`, "url");
   if (packages !== void 0 && !Array.isArray(packages)) return void fault3("packages must be a list", "packages");
   const entry = { url: url2, packages: packages === void 0 ? [repository] : packages.map(String) };
-  if (version2 !== void 0 && version2 !== null) {
-    entry.version = textOf2(version2, versionText);
+  if (version3 !== void 0 && version3 !== null) {
+    entry.version = textOf2(version3, versionText);
     if (!/^[0-9][A-Za-z0-9.+~]*(-[A-Za-z0-9.+~]+)?$/.test(entry.version))
       return void fault3(`the version '${entry.version}' is not of the form 1.2.3-1`, "version");
   }
@@ -9893,10 +9893,10 @@ function releaseEntry(raw, repository, fault3, versionText) {
   if (typeof tag === "string") entry.tag = tag;
   return entry;
 }
-function parseCache(text4, file2) {
-  const parsed = parseYaml(text4, file2);
-  if (!parsed.ok) return parsed;
-  const root = asMap(parsed.value);
+function parseCache(text5, file2) {
+  const parsed2 = parseYaml(text5, file2);
+  if (!parsed2.ok) return parsed2;
+  const root = asMap(parsed2.value);
   if (!root || root.type !== "cache")
     return bad(
       error("cache-invalid", "not a rosdistro cache", { file: file2, line: 1, hint: "it has type: cache and version: 2" })
@@ -9916,39 +9916,39 @@ function parseCache(text4, file2) {
     diagnostics
   );
 }
-function splitCache(text4) {
-  const begin = text4.startsWith(manifestsKey) ? 0 : text4.indexOf(`
+function splitCache(text5) {
+  const begin = text5.startsWith(manifestsKey) ? 0 : text5.indexOf(`
 ${manifestsKey}`) + 1;
-  if (begin === 0 && !text4.startsWith(manifestsKey) || text4.includes("	") || text4.includes("\r")) return void 0;
+  if (begin === 0 && !text5.startsWith(manifestsKey) || text5.includes("	") || text5.includes("\r")) return void 0;
   const entries = /* @__PURE__ */ new Map();
   const first = begin + manifestsKey.length;
   let at2 = first;
   let name5;
   let started = at2;
-  const line = /  (?:([A-Za-z][A-Za-z0-9_-]*):(?= |\n)| )|\n/y;
-  const blank2 = (i) => text4.charCodeAt(i) === 32;
-  for (; at2 < text4.length; at2 = next(text4, at2)) {
+  const line2 = /  (?:([A-Za-z][A-Za-z0-9_-]*):(?= |\n)| )|\n/y;
+  const blank2 = (i) => text5.charCodeAt(i) === 32;
+  for (; at2 < text5.length; at2 = next(text5, at2)) {
     if (name5 !== void 0 && blank2(at2) && blank2(at2 + 1) && blank2(at2 + 2)) continue;
-    line.lastIndex = at2;
-    const m = line.exec(text4);
+    line2.lastIndex = at2;
+    const m = line2.exec(text5);
     if (!m) break;
     if (m[1] === void 0) {
       if (name5 === void 0 && m[0] !== "\n") return void 0;
       continue;
     }
-    if (name5 !== void 0) entries.set(name5, text4.slice(started, at2));
+    if (name5 !== void 0) entries.set(name5, text5.slice(started, at2));
     name5 = m[1];
     started = at2;
     if (entries.has(name5)) return void 0;
   }
-  if (name5 !== void 0) entries.set(name5, text4.slice(started, at2));
-  if (at2 < text4.length && !/[A-Za-z_]/.test(text4[at2])) return void 0;
-  return { rest: text4.slice(0, begin) + text4.slice(at2), entries };
+  if (name5 !== void 0) entries.set(name5, text5.slice(started, at2));
+  if (at2 < text5.length && !/[A-Za-z_]/.test(text5[at2])) return void 0;
+  return { rest: text5.slice(0, begin) + text5.slice(at2), entries };
 }
 function parseEntries(entries, file2) {
-  const parsed = parseYaml(manifestsKey + entries.join(""), file2);
-  if (!parsed.ok) return parsed;
-  return good(asMap(asMap(parsed.value)?.release_package_xmls) ?? {});
+  const parsed2 = parseYaml(manifestsKey + entries.join(""), file2);
+  if (!parsed2.ok) return parsed2;
+  return good(asMap(asMap(parsed2.value)?.release_package_xmls) ?? {});
 }
 var Located, urlForms, textOf2, manifestsKey, next;
 var init_rosdistro = __esm({
@@ -9971,11 +9971,11 @@ var init_rosdistro = __esm({
       }
     };
     urlForms = "https, http, ssh, git or file, user@host:path, or a path";
-    textOf2 = (version2, written) => typeof version2 === "string" ? version2 : written() ?? (version2 instanceof Date ? version2.toISOString().slice(0, 10) : String(version2));
+    textOf2 = (version3, written) => typeof version3 === "string" ? version3 : written() ?? (version3 instanceof Date ? version3.toISOString().slice(0, 10) : String(version3));
     manifestsKey = "release_package_xmls:\n";
-    next = (text4, at2) => {
-      const end2 = text4.indexOf("\n", at2);
-      return end2 < 0 ? text4.length : end2 + 1;
+    next = (text5, at2) => {
+      const end2 = text5.indexOf("\n", at2);
+      return end2 < 0 ? text5.length : end2 + 1;
     };
   }
 });
@@ -10024,7 +10024,7 @@ __export(util_exports, {
   hexToUint8Array: () => hexToUint8Array,
   hide: () => hide,
   installLazyProp: () => installLazyProp,
-  isObject: () => isObject,
+  isObject: () => isObject2,
   isPlainObject: () => isPlainObject2,
   issue: () => issue,
   joinValues: () => joinValues,
@@ -10133,8 +10133,8 @@ function defineLazy(object3, key, getter) {
 function objectClone(obj) {
   return Object.create(Object.getPrototypeOf(obj), Object.getOwnPropertyDescriptors(obj));
 }
-function assignProp(target, prop, value2) {
-  Object.defineProperty(target, prop, {
+function assignProp(target2, prop, value2) {
+  Object.defineProperty(target2, prop, {
     value: value2,
     writable: true,
     enumerable: true,
@@ -10148,8 +10148,8 @@ function rawShape(def) {
 function sourceShape(schema3) {
   return rawShape(schema3._zod.def) ?? schema3._zod.def.shape;
 }
-function deferProp(target, key, getter) {
-  Object.defineProperty(target, key, {
+function deferProp(target2, key, getter) {
+  Object.defineProperty(target2, key, {
     get() {
       const value2 = getter();
       assignProp(this, key, value2);
@@ -10159,36 +10159,36 @@ function deferProp(target, key, getter) {
     configurable: true
   });
 }
-function putProp(target, key, value2) {
-  if (key in target)
-    assignProp(target, key, value2);
+function putProp(target2, key, value2) {
+  if (key in target2)
+    assignProp(target2, key, value2);
   else
-    target[key] = value2;
+    target2[key] = value2;
 }
-function mirrorShape(target, source, keys, wrap2) {
+function mirrorShape(target2, source, keys, wrap2) {
   const raw = sourceShape(source);
   for (const key of keys) {
     const desc = Object.getOwnPropertyDescriptor(raw, key);
     if (!desc.enumerable)
       continue;
     if (desc.get) {
-      deferProp(target, key, () => {
+      deferProp(target2, key, () => {
         const value2 = source._zod.def.shape[key];
         return wrap2 ? wrap2(value2, key) : value2;
       });
     } else
-      putProp(target, key, wrap2 ? wrap2(desc.value, key) : desc.value);
+      putProp(target2, key, wrap2 ? wrap2(desc.value, key) : desc.value);
   }
 }
-function mirrorProps(target, source) {
+function mirrorProps(target2, source) {
   for (const key of Reflect.ownKeys(source)) {
     const desc = Object.getOwnPropertyDescriptor(source, key);
     if (!desc.enumerable)
       continue;
     if (desc.get)
-      deferProp(target, key, () => source[key]);
+      deferProp(target2, key, () => source[key]);
     else
-      putProp(target, key, desc.value);
+      putProp(target2, key, desc.value);
   }
 }
 function mergeDefs(...defs) {
@@ -10232,11 +10232,11 @@ function esc(str) {
 function slugify(input) {
   return input.toLowerCase().trim().replace(/[^\w\s-]/g, "").replace(/[\s_-]+/g, "-").replace(/^-+|-+$/g, "");
 }
-function isObject(data) {
+function isObject2(data) {
   return typeof data === "object" && data !== null && !Array.isArray(data);
 }
 function isPlainObject2(o) {
-  if (isObject(o) === false)
+  if (isObject2(o) === false)
     return false;
   const ctor = o.constructor;
   if (ctor === void 0)
@@ -10244,7 +10244,7 @@ function isPlainObject2(o) {
   if (typeof ctor !== "function")
     return true;
   const prot = ctor.prototype;
-  if (isObject(prot) === false)
+  if (isObject2(prot) === false)
     return false;
   if (Object.prototype.hasOwnProperty.call(prot, "isPrototypeOf") === false) {
     return false;
@@ -10297,35 +10297,35 @@ function normalizeParams(_params) {
   return params;
 }
 function createTransparentProxy(getter) {
-  let target;
+  let target2;
   return new Proxy({}, {
     get(_, prop, receiver) {
-      target ?? (target = getter());
-      return Reflect.get(target, prop, receiver);
+      target2 ?? (target2 = getter());
+      return Reflect.get(target2, prop, receiver);
     },
     set(_, prop, value2, receiver) {
-      target ?? (target = getter());
-      return Reflect.set(target, prop, value2, receiver);
+      target2 ?? (target2 = getter());
+      return Reflect.set(target2, prop, value2, receiver);
     },
     has(_, prop) {
-      target ?? (target = getter());
-      return Reflect.has(target, prop);
+      target2 ?? (target2 = getter());
+      return Reflect.has(target2, prop);
     },
     deleteProperty(_, prop) {
-      target ?? (target = getter());
-      return Reflect.deleteProperty(target, prop);
+      target2 ?? (target2 = getter());
+      return Reflect.deleteProperty(target2, prop);
     },
     ownKeys(_) {
-      target ?? (target = getter());
-      return Reflect.ownKeys(target);
+      target2 ?? (target2 = getter());
+      return Reflect.ownKeys(target2);
     },
     getOwnPropertyDescriptor(_, prop) {
-      target ?? (target = getter());
-      return Reflect.getOwnPropertyDescriptor(target, prop);
+      target2 ?? (target2 = getter());
+      return Reflect.getOwnPropertyDescriptor(target2, prop);
     },
     defineProperty(_, prop, descriptor) {
-      target ?? (target = getter());
-      return Reflect.defineProperty(target, prop, descriptor);
+      target2 ?? (target2 = getter());
+      return Reflect.defineProperty(target2, prop, descriptor);
     }
   });
 }
@@ -10336,9 +10336,9 @@ function stringifyPrimitive(value2) {
     return `"${value2}"`;
   return `${value2}`;
 }
-function optionalKeys(shape) {
-  return Object.keys(shape).filter((k) => {
-    return shape[k]._zod.optin !== void 0 && shape[k]._zod.optout === "optional";
+function optionalKeys(shape2) {
+  return Object.keys(shape2).filter((k) => {
+    return shape2[k]._zod.optin !== void 0 && shape2[k]._zod.optout === "optional";
   });
 }
 function pick2(schema3, mask) {
@@ -10376,33 +10376,33 @@ function omit(schema3, mask) {
   mirrorShape(newShape, schema3, Reflect.ownKeys(sourceShape(schema3)).filter((key) => !omitted.has(key)));
   return clone(schema3, mergeDefs(currDef, { shape: newShape, checks: [] }));
 }
-function extend(schema3, shape) {
-  if (!isPlainObject2(shape)) {
+function extend(schema3, shape2) {
+  if (!isPlainObject2(shape2)) {
     throw new Error("Invalid input to extend: expected a plain object");
   }
   const checks = schema3._zod.def.checks;
   const hasChecks = checks && checks.length > 0;
   if (hasChecks) {
     const existingShape = sourceShape(schema3);
-    for (const key of Reflect.ownKeys(shape)) {
+    for (const key of Reflect.ownKeys(shape2)) {
       if (Object.getOwnPropertyDescriptor(existingShape, key) !== void 0) {
         throw new Error("Cannot overwrite keys on object schemas containing refinements. Use `.safeExtend()` instead.");
       }
     }
   }
-  return clone(schema3, mergeDefs(schema3._zod.def, { shape: extended(schema3, shape) }));
+  return clone(schema3, mergeDefs(schema3._zod.def, { shape: extended(schema3, shape2) }));
 }
-function extended(schema3, shape) {
+function extended(schema3, shape2) {
   const newShape = {};
   mirrorShape(newShape, schema3, Reflect.ownKeys(sourceShape(schema3)));
-  mirrorProps(newShape, shape);
+  mirrorProps(newShape, shape2);
   return newShape;
 }
-function safeExtend(schema3, shape) {
-  if (!isPlainObject2(shape)) {
+function safeExtend(schema3, shape2) {
+  if (!isPlainObject2(shape2)) {
     throw new Error("Invalid input to safeExtend: expected a plain object");
   }
-  return clone(schema3, mergeDefs(schema3._zod.def, { shape: extended(schema3, shape) }));
+  return clone(schema3, mergeDefs(schema3._zod.def, { shape: extended(schema3, shape2) }));
 }
 function merge(a, b) {
   if (!b?._zod?.def) {
@@ -10530,14 +10530,14 @@ function codePointLength(str) {
   const units2 = str.length;
   if (!highSurrogate.test(str))
     return units2;
-  let count2 = units2;
+  let count3 = units2;
   for (let i = 0; i < units2 - 1; i++) {
     if ((str.charCodeAt(i) & 64512) === 55296 && (str.charCodeAt(i + 1) & 64512) === 56320) {
-      count2--;
+      count3--;
       i++;
     }
   }
-  return count2;
+  return count3;
 }
 function getLengthableOrigin(input) {
   if (Array.isArray(input))
@@ -10892,10 +10892,10 @@ function $constructor(name5, initializer3, proto, params) {
       let up = own3;
       while (up && up !== ctorProto)
         up = Object.getPrototypeOf(up);
-      const target = up ?? own3;
-      if (!initialized.has(target)) {
-        initialized.add(target);
-        members(target, protoMembers);
+      const target2 = up ?? own3;
+      if (!initialized.has(target2)) {
+        initialized.add(target2);
+        members(target2, protoMembers);
       }
     }
     const proto2 = _.prototype;
@@ -11112,17 +11112,17 @@ function failure(Err, issues, ctx) {
 function validateFallback(schema3, value2, _ctx) {
   const ctx = _ctx ? { ..._ctx, async: false, abortEarly: true } : { async: false, abortEarly: true };
   const fallbackRun = schema3._zod.bag.fallbackRun;
-  let result;
+  let result2;
   if (fallbackRun) {
     ctx[COMPILE_FALLBACK] = true;
-    result = fallbackRun({ value: value2, issues: [] }, ctx);
+    result2 = fallbackRun({ value: value2, issues: [] }, ctx);
   } else {
-    result = schema3._zod.run({ value: value2, issues: [] }, ctx);
+    result2 = schema3._zod.run({ value: value2, issues: [] }, ctx);
   }
-  if (result instanceof Promise) {
+  if (result2 instanceof Promise) {
     throw new $ZodAsyncError();
   }
-  return result.issues.length === 0;
+  return result2.issues.length === 0;
 }
 var _parse, _parseAsync, _safeParse, _safeParseAsync, COMPILE_INVALID, COMPILE_FALLBACK, validate2, validateAsync, _encode, _decode, _encodeAsync, _decodeAsync, _safeEncode, _safeDecode, _safeEncodeAsync, _safeDecodeAsync;
 var init_parse = __esm({
@@ -11132,48 +11132,48 @@ var init_parse = __esm({
     _parse = (_Err) => {
       const fn2 = (schema3, value2, _ctx, _params) => {
         const ctx = _ctx ? { ..._ctx, async: false } : { async: false };
-        const result = schema3._zod.run({ value: value2, issues: [] }, ctx);
-        if (result instanceof Promise) {
+        const result2 = schema3._zod.run({ value: value2, issues: [] }, ctx);
+        if (result2 instanceof Promise) {
           throw new $ZodAsyncError();
         }
-        if (result.issues.length) {
-          const e = new (_params?.Err ?? _Err)(result.issues.map((iss) => finalizeIssue(iss, ctx, config())));
+        if (result2.issues.length) {
+          const e = new (_params?.Err ?? _Err)(result2.issues.map((iss) => finalizeIssue(iss, ctx, config())));
           captureStackTrace(e, _params?.callee ?? fn2);
           throw e;
         }
-        return result.value;
+        return result2.value;
       };
       return fn2;
     };
     _parseAsync = (_Err) => {
       const fn2 = async (schema3, value2, _ctx, params) => {
         const ctx = _ctx ? { ..._ctx, async: true } : { async: true };
-        let result = schema3._zod.run({ value: value2, issues: [] }, ctx);
-        if (result instanceof Promise)
-          result = await result;
-        if (result.issues.length) {
-          const e = new (params?.Err ?? _Err)(result.issues.map((iss) => finalizeIssue(iss, ctx, config())));
+        let result2 = schema3._zod.run({ value: value2, issues: [] }, ctx);
+        if (result2 instanceof Promise)
+          result2 = await result2;
+        if (result2.issues.length) {
+          const e = new (params?.Err ?? _Err)(result2.issues.map((iss) => finalizeIssue(iss, ctx, config())));
           captureStackTrace(e, params?.callee ?? fn2);
           throw e;
         }
-        return result.value;
+        return result2.value;
       };
       return fn2;
     };
     _safeParse = (_Err) => (schema3, value2, _ctx) => {
       const ctx = _ctx ? { ..._ctx, async: false } : { async: false };
-      const result = schema3._zod.run({ value: value2, issues: [] }, ctx);
-      if (result instanceof Promise) {
+      const result2 = schema3._zod.run({ value: value2, issues: [] }, ctx);
+      if (result2 instanceof Promise) {
         throw new $ZodAsyncError();
       }
-      return result.issues.length ? failure(_Err, result.issues, ctx) : { success: true, data: result.value };
+      return result2.issues.length ? failure(_Err, result2.issues, ctx) : { success: true, data: result2.value };
     };
     _safeParseAsync = (_Err) => async (schema3, value2, _ctx) => {
       const ctx = _ctx ? { ..._ctx, async: true } : { async: true };
-      let result = schema3._zod.run({ value: value2, issues: [] }, ctx);
-      if (result instanceof Promise)
-        result = await result;
-      return result.issues.length ? failure(_Err, result.issues, ctx) : { success: true, data: result.value };
+      let result2 = schema3._zod.run({ value: value2, issues: [] }, ctx);
+      if (result2 instanceof Promise)
+        result2 = await result2;
+      return result2.issues.length ? failure(_Err, result2.issues, ctx) : { success: true, data: result2.value };
     };
     COMPILE_INVALID = /* @__PURE__ */ Symbol.for("zod.compile.invalid");
     COMPILE_FALLBACK = /* @__PURE__ */ Symbol.for("zod.compile.fallback");
@@ -11189,10 +11189,10 @@ var init_parse = __esm({
     });
     validateAsync = async (schema3, value2, _ctx) => {
       const ctx = _ctx ? { ..._ctx, async: true, abortEarly: true } : { async: true, abortEarly: true };
-      let result = schema3._zod.run({ value: value2, issues: [] }, ctx);
-      if (result instanceof Promise)
-        result = await result;
-      return result.issues.length === 0;
+      let result2 = schema3._zod.run({ value: value2, issues: [] }, ctx);
+      if (result2 instanceof Promise)
+        result2 = await result2;
+      return result2.issues.length === 0;
     };
     _encode = (_Err) => {
       const parse7 = _parse(_Err);
@@ -11267,7 +11267,7 @@ function datetime(args) {
   const timeRegex = args.local ? `${qualified}|${timeSource({ precision: args.precision })}` : qualified;
   return new RegExp(`^${dateSource}T(?:${timeRegex})$`);
 }
-var cuid, cuid2, ulid, xid, ksuid, nanoid, duration, guid, uuid, email, _emoji, ipv4, ipv6, cidrv4, cidrv6, base64, base64url, httpProtocol, e164, dateSource, date, anyString, integer, number2, boolean, lowercase, uppercase;
+var cuid, cuid2, ulid, xid, ksuid, nanoid, duration, guid, uuid, email, _emoji, ipv4, ipv6, cidrv4, cidrv6, base64, base64url, httpProtocol, e164, dateSource, date, anyString, integer, number2, boolean2, lowercase, uppercase;
 var init_regexes = __esm({
   "node_modules/zod/v4/core/regexes.js"() {
     cuid = /^[cC][0-9a-z]{6,}$/;
@@ -11278,10 +11278,10 @@ var init_regexes = __esm({
     nanoid = /^[a-zA-Z0-9_-]{21}$/;
     duration = /^P(?:(\d+W)|(?!.*W)(?=\d|T\d)(\d+Y)?(\d+M)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+([.,]\d+)?S)?)?)$/;
     guid = /^([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})$/;
-    uuid = (version2) => {
-      if (!version2)
+    uuid = (version3) => {
+      if (!version3)
         return /^([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}|00000000-0000-0000-0000-000000000000|ffffffff-ffff-ffff-ffff-ffffffffffff)$/;
-      return new RegExp(`^([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-${version2}[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12})$`);
+      return new RegExp(`^([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-${version3}[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12})$`);
     };
     email = /^(?:[A-Za-z0-9_'+\-]+\.)*[A-Za-z0-9_'+\-]*[A-Za-z0-9_+-]@(?:[A-Za-z0-9][A-Za-z0-9\-]*\.)+[A-Za-z]{2,}$/;
     _emoji = `^(?=[\\s\\S]*[\\p{Extended_Pictographic}\\p{Regional_Indicator}\\u20E3])[\\p{Extended_Pictographic}\\p{Emoji_Component}]+$`;
@@ -11298,7 +11298,7 @@ var init_regexes = __esm({
     anyString = /^[\s\S]{0,}$/;
     integer = /^-?\d+$/;
     number2 = /^-?\d+(?:\.\d+)?$/;
-    boolean = /^(?:true|false)$/i;
+    boolean2 = /^(?:true|false)$/i;
     lowercase = /^[^A-Z]*$/;
     uppercase = /^[^a-z]*$/;
   }
@@ -11662,8 +11662,8 @@ var init_doc = __esm({
         const lines = content.split("\n").filter((x) => x);
         const minIndent = Math.min(...lines.map((x) => x.length - x.trimStart().length));
         const dedented = lines.map((x) => x.slice(minIndent)).map((x) => " ".repeat(this.indent * 2) + x);
-        for (const line of dedented) {
-          this.content.push(line);
+        for (const line2 of dedented) {
+          this.content.push(line2);
         }
       }
       compile() {
@@ -11679,10 +11679,10 @@ ${content.join("\n")}
 });
 
 // node_modules/zod/v4/core/versions.js
-var version;
+var version2;
 var init_versions = __esm({
   "node_modules/zod/v4/core/versions.js"() {
-    version = {
+    version2 = {
       major: 4,
       minor: 6,
       patch: 7
@@ -11835,26 +11835,26 @@ function capSize(inst, size) {
     return parse7(payload, ctx);
   };
 }
-function handleArrayResult(result, final, index) {
-  if (result.issues.length) {
-    final.issues.push(...prefixIssues(index, result.issues));
+function handleArrayResult(result2, final, index) {
+  if (result2.issues.length) {
+    final.issues.push(...prefixIssues(index, result2.issues));
   }
-  final.value[index] = result.value;
+  final.value[index] = result2.value;
 }
-function handlePropertyResult(result, final, key, input, optin, optout) {
+function handlePropertyResult(result2, final, key, input, optin, optout) {
   const isPresent = key in input;
   const isOptionalOut = optout === "optional";
   if (!isPresent && isOptionalOut && optin === "optional") {
     return;
   }
-  if (result.issues.length) {
+  if (result2.issues.length) {
     if (optin !== void 0 && isOptionalOut && !isPresent) {
       return;
     }
-    final.issues.push(...prefixIssues(key, result.issues));
+    final.issues.push(...prefixIssues(key, result2.issues));
   }
   if (!isPresent && optin === void 0) {
-    if (!result.issues.length) {
+    if (!result2.issues.length) {
       final.issues.push({
         code: "invalid_type",
         expected: "nonoptional",
@@ -11864,12 +11864,12 @@ function handlePropertyResult(result, final, key, input, optin, optout) {
     }
     return;
   }
-  if (result.value === void 0) {
+  if (result2.value === void 0) {
     if (isPresent || optin === "defaulted" && !isOptionalOut) {
       final.value[key] = void 0;
     }
   } else {
-    final.value[key] = result.value;
+    final.value[key] = result2.value;
   }
 }
 function normalizeDef(def) {
@@ -11942,9 +11942,9 @@ function handleCatchall(proms, input, payload, ctx, def, inst, abortEarly) {
   });
 }
 function handleUnionResults(results, final, inst, ctx) {
-  for (const result of results) {
-    if (result.issues.length === 0) {
-      final.value = result.value;
+  for (const result2 of results) {
+    if (result2.issues.length === 0) {
+      final.value = result2.value;
       return final;
     }
   }
@@ -11957,7 +11957,7 @@ function handleUnionResults(results, final, inst, ctx) {
     code: "invalid_union",
     input: final.value,
     inst,
-    errors: results.map((result) => result.issues.map((iss) => finalizeIssue(iss, ctx, config())))
+    errors: results.map((result2) => result2.issues.map((iss) => finalizeIssue(iss, ctx, config())))
   });
   return final;
 }
@@ -12009,7 +12009,7 @@ function mergeValues(a, b) {
   }
   return { valid: false, mergeErrorPath: [] };
 }
-function handleIntersectionResults(result, left, right) {
+function handleIntersectionResults(result2, left, right) {
   const unrecKeys = /* @__PURE__ */ new Map();
   let unrecIssue;
   const keyIssues = /* @__PURE__ */ new Map();
@@ -12035,33 +12035,33 @@ function handleIntersectionResults(result, left, right) {
   };
   for (const iss of left.issues) {
     if (!collect3(iss, "l"))
-      result.issues.push(iss);
+      result2.issues.push(iss);
   }
   for (const iss of right.issues) {
     if (!collect3(iss, "r"))
-      result.issues.push(iss);
+      result2.issues.push(iss);
   }
   const bothKeys = [...unrecKeys].filter(([, f]) => f.l && f.r).map(([k]) => k);
   if (bothKeys.length) {
     const aggregated = unrecIssue ? bothKeys.filter((k) => unrecIssue.keys.includes(k)) : [];
     if (aggregated.length)
-      result.issues.push({ ...unrecIssue, keys: aggregated });
+      result2.issues.push({ ...unrecIssue, keys: aggregated });
     for (const k of bothKeys) {
       if (!aggregated.includes(k) && keyIssues.has(k))
-        result.issues.push(keyIssues.get(k));
+        result2.issues.push(keyIssues.get(k));
     }
   }
   const merged2 = mergeValues(left.value, right.value);
   if (!merged2.valid) {
-    if (aborted(result))
-      return result;
+    if (aborted(result2))
+      return result2;
     throw new Error(`Unmergable intersection. Error path: ${JSON.stringify(merged2.mergeErrorPath)}`);
   }
-  result.value = merged2.data;
-  return result;
+  result2.value = merged2.data;
+  return result2;
 }
-function handleOptionalResult(payload, result) {
-  payload.value = result.issues.length ? void 0 : result.value;
+function handleOptionalResult(payload, result2) {
+  payload.value = result2.issues.length ? void 0 : result2.value;
   return payload;
 }
 function handleDefaultResult(payload, def) {
@@ -12081,18 +12081,18 @@ function handleNonOptionalResult(payload, inst) {
   }
   return payload;
 }
-function handleCatchResult(payload, result, def, ctx) {
-  if (!result.issues.length) {
-    payload.value = result.value;
-    if (result.memo)
+function handleCatchResult(payload, result2, def, ctx) {
+  if (!result2.issues.length) {
+    payload.value = result2.value;
+    if (result2.memo)
       payload.memo = true;
     return payload;
   }
   payload.value = def.catchValue({
-    ...result,
+    ...result2,
     value: payload.value,
     error: {
-      issues: result.issues.map((iss) => finalizeIssue(iss, ctx, config()))
+      issues: result2.issues.map((iss) => finalizeIssue(iss, ctx, config()))
     },
     input: payload.value
   });
@@ -12110,8 +12110,8 @@ function handleReadonlyResult(payload) {
     payload.value = Object.freeze(payload.value);
   return payload;
 }
-function handleRefineResult(result, payload, input, inst) {
-  if (!result) {
+function handleRefineResult(result2, payload, input, inst) {
+  if (!result2) {
     const _iss = {
       code: "custom",
       input,
@@ -12142,7 +12142,7 @@ var init_schemas = __esm({
       inst ?? (inst = {});
       inst._zod.def = def;
       inst._zod.bag = inst._zod.bag || {};
-      inst._zod.version = version;
+      inst._zod.version = version2;
       const defChecks = inst._zod.def.checks;
       const checks = inst._zod.traits.has("$ZodCheck") ? [inst, ...defChecks ?? []] : defChecks?.length ? [...defChecks] : [];
       for (const ch of checks) {
@@ -12228,13 +12228,13 @@ var init_schemas = __esm({
             }
             return handleCanaryResult(canary, payload, ctx);
           }
-          const result = inst._zod.parse(payload, ctx);
-          if (result instanceof Promise) {
+          const result2 = inst._zod.parse(payload, ctx);
+          if (result2 instanceof Promise) {
             if (ctx.async === false)
               throw new $ZodAsyncError();
-            return result.then((result2) => runChecks(result2, checks, ctx));
+            return result2.then((result3) => runChecks(result3, checks, ctx));
           }
-          return runChecks(result, checks, ctx);
+          return runChecks(result2, checks, ctx);
         };
       }
     }, {
@@ -12533,7 +12533,7 @@ var init_schemas = __esm({
     });
     $ZodBoolean = /* @__PURE__ */ $constructor("$ZodBoolean", (inst, def) => {
       $ZodType.init(inst, def);
-      inst._zod.pattern = boolean;
+      inst._zod.pattern = boolean2;
       inst._zod.parse = (payload, _ctx) => {
         if (def.coerce)
           try {
@@ -12589,15 +12589,15 @@ var init_schemas = __esm({
         const abortEarly = ctx?.abortEarly;
         for (let i = 0; i < input.length; i++) {
           const item = input[i];
-          const result = def.element._zod.run({
+          const result2 = def.element._zod.run({
             value: item,
             issues: []
           }, ctx);
-          if (result instanceof Promise) {
-            proms.push(result.then((result2) => handleArrayResult(result2, payload, i)));
+          if (result2 instanceof Promise) {
+            proms.push(result2.then((result3) => handleArrayResult(result3, payload, i)));
           } else {
-            handleArrayResult(result, payload, i);
-            if (abortEarly && result.issues.length !== 0 && aborted(result))
+            handleArrayResult(result2, payload, i);
+            if (abortEarly && result2.issues.length !== 0 && aborted(result2))
               break;
           }
         }
@@ -12625,10 +12625,10 @@ var init_schemas = __esm({
       }
       const _normalized = cached(() => normalizeDef(def));
       defineLazyInternal(inst, "propValues", (zod) => {
-        const shape = zod.def.shape;
+        const shape2 = zod.def.shape;
         const propValues = {};
-        for (const key in shape) {
-          const field = shape[key]._zod;
+        for (const key in shape2) {
+          const field = shape2[key]._zod;
           if (field.values) {
             if (!Object.prototype.hasOwnProperty.call(propValues, key)) {
               assignProp(propValues, key, /* @__PURE__ */ new Set());
@@ -12641,7 +12641,7 @@ var init_schemas = __esm({
         }
         return propValues;
       });
-      const isObject2 = isObject;
+      const isObject3 = isObject2;
       const catchall = def.catchall;
       let value2;
       const memo2 = globalConfig.memoizer;
@@ -12649,7 +12649,7 @@ var init_schemas = __esm({
       inst._zod.parse = (payload, ctx) => {
         value2 ?? (value2 = _normalized.value);
         const input = payload.value;
-        if (!isObject2(input)) {
+        if (!isObject3(input)) {
           payload.issues.push({
             expected: "object",
             code: "invalid_type",
@@ -12660,7 +12660,7 @@ var init_schemas = __esm({
         }
         payload.value = memo2 ? memo2.alloc(inst, payload, {}, ctx) : {};
         const proms = [];
-        const shape = value2.shape;
+        const shape2 = value2.shape;
         const abortEarly = ctx?.abortEarly;
         let seen = payload.issues.length;
         for (const key of value2.allKeys) {
@@ -12671,7 +12671,7 @@ var init_schemas = __esm({
           }
           if (key === "__proto__")
             continue;
-          const el = shape[key];
+          const el = shape2[key];
           const optin = el._zod.optin;
           const optout = el._zod.optout;
           const r = el._zod.run({ value: input[key], issues: [] }, ctx);
@@ -12692,10 +12692,10 @@ var init_schemas = __esm({
       const superParse = inst._zod.parse;
       const _normalized = cached(() => normalizeDef(def));
       const memo2 = globalConfig.memoizer;
-      const generateFastpass = (shape) => {
+      const generateFastpass = (shape2) => {
         const normalized = _normalized.value;
         const syms = normalized.symbolKeys;
-        const doc = new Doc(["payload", "ctx"], { shape, inst, memo: memo2, syms });
+        const doc = new Doc(["payload", "ctx"], { shape: shape2, inst, memo: memo2, syms });
         const parseStr = (k) => `shape[${k}]._zod.run({ value: input[${k}], issues: [] }, ctx)`;
         const prefixStr = (id, k) => `
           let ${id}_ab = false;
@@ -12722,7 +12722,7 @@ var init_schemas = __esm({
           const id = ids[key];
           const k = typeof key === "symbol" ? `syms[${syms.indexOf(key)}]` : esc(key);
           const isPresent = `${k} in input`;
-          const schema3 = shape[key];
+          const schema3 = shape2[key];
           const optin = schema3?._zod?.optin;
           const isOptionalIn = optin !== void 0;
           const isOptionalOut = schema3?._zod?.optout === "optional";
@@ -12785,7 +12785,7 @@ var init_schemas = __esm({
         return doc.compile();
       };
       let fastpass;
-      const isObject2 = isObject;
+      const isObject3 = isObject2;
       const jit = !globalConfig.jitless;
       const allowsEval2 = allowsEval;
       const fastEnabled = jit && allowsEval2.value;
@@ -12794,7 +12794,7 @@ var init_schemas = __esm({
       inst._zod.parse = (payload, ctx) => {
         value2 ?? (value2 = _normalized.value);
         const input = payload.value;
-        if (!isObject2(input)) {
+        if (!isObject3(input)) {
           payload.issues.push({
             expected: "object",
             code: "invalid_type",
@@ -12839,17 +12839,17 @@ var init_schemas = __esm({
         let async = false;
         const results = [];
         for (const option of def.options) {
-          const result = option._zod.run({
+          const result2 = option._zod.run({
             value: payload.value,
             issues: []
           }, ctx);
-          if (result instanceof Promise) {
-            results.push(result);
+          if (result2 instanceof Promise) {
+            results.push(result2);
             async = true;
           } else {
-            if (result.issues.length === 0)
-              return result;
-            results.push(result);
+            if (result2.issues.length === 0)
+              return result2;
+            results.push(result2);
           }
         }
         if (!async)
@@ -12917,19 +12917,19 @@ var init_schemas = __esm({
               const outKey = keyResult.value;
               if (outKey === "__proto__")
                 continue;
-              const result = def.valueType._zod.run({ value: input[key], issues: [] }, ctx);
-              if (result instanceof Promise) {
-                proms.push(result.then((result2) => {
-                  if (result2.issues.length) {
-                    payload.issues.push(...prefixIssues(key, result2.issues));
+              const result2 = def.valueType._zod.run({ value: input[key], issues: [] }, ctx);
+              if (result2 instanceof Promise) {
+                proms.push(result2.then((result3) => {
+                  if (result3.issues.length) {
+                    payload.issues.push(...prefixIssues(key, result3.issues));
                   }
-                  payload.value[outKey] = result2.value;
+                  payload.value[outKey] = result3.value;
                 }));
               } else {
-                if (result.issues.length) {
-                  payload.issues.push(...prefixIssues(key, result.issues));
+                if (result2.issues.length) {
+                  payload.issues.push(...prefixIssues(key, result2.issues));
                 }
-                payload.value[outKey] = result.value;
+                payload.value[outKey] = result2.value;
               }
             }
           }
@@ -12998,19 +12998,19 @@ var init_schemas = __esm({
             const outKey = keyResult.value;
             if (outKey === "__proto__")
               continue;
-            const result = def.valueType._zod.run({ value: input[key], issues: [] }, ctx);
-            if (result instanceof Promise) {
-              proms.push(result.then((result2) => {
-                if (result2.issues.length) {
-                  payload.issues.push(...prefixIssues(key, result2.issues));
+            const result2 = def.valueType._zod.run({ value: input[key], issues: [] }, ctx);
+            if (result2 instanceof Promise) {
+              proms.push(result2.then((result3) => {
+                if (result3.issues.length) {
+                  payload.issues.push(...prefixIssues(key, result3.issues));
                 }
-                payload.value[outKey] = result2.value;
+                payload.value[outKey] = result3.value;
               }));
             } else {
-              if (result.issues.length) {
-                payload.issues.push(...prefixIssues(key, result.issues));
+              if (result2.issues.length) {
+                payload.issues.push(...prefixIssues(key, result2.issues));
               }
-              payload.value[outKey] = result.value;
+              payload.value[outKey] = result2.value;
             }
           }
           if (unrecognized && unrecognized.length > 0) {
@@ -13113,10 +13113,10 @@ var init_schemas = __esm({
         if (payload.value === void 0) {
           if (def.innerType._zod.optin !== "defaulted")
             return payload;
-          const result = def.innerType._zod.run({ value: payload.value, issues: [] }, ctx);
-          if (result instanceof Promise)
-            return result.then((result2) => handleOptionalResult(payload, result2));
-          return handleOptionalResult(payload, result);
+          const result2 = def.innerType._zod.run({ value: payload.value, issues: [] }, ctx);
+          if (result2 instanceof Promise)
+            return result2.then((result3) => handleOptionalResult(payload, result3));
+          return handleOptionalResult(payload, result2);
         }
         return def.innerType._zod.run(payload, ctx);
       };
@@ -13158,11 +13158,11 @@ var init_schemas = __esm({
           payload.value = def.defaultValue;
           return payload;
         }
-        const result = def.innerType._zod.run(payload, ctx);
-        if (result instanceof Promise) {
-          return result.then((result2) => handleDefaultResult(result2, def));
+        const result2 = def.innerType._zod.run(payload, ctx);
+        if (result2 instanceof Promise) {
+          return result2.then((result3) => handleDefaultResult(result3, def));
         }
-        return handleDefaultResult(result, def);
+        return handleDefaultResult(result2, def);
       };
     });
     $ZodPrefault = /* @__PURE__ */ $constructor("$ZodPrefault", (inst, def) => {
@@ -13186,11 +13186,11 @@ var init_schemas = __esm({
         return v ? new Set([...v].filter((x) => x !== void 0)) : void 0;
       });
       inst._zod.parse = (payload, ctx) => {
-        const result = def.innerType._zod.run(payload, ctx);
-        if (result instanceof Promise) {
-          return result.then((result2) => handleNonOptionalResult(result2, inst));
+        const result2 = def.innerType._zod.run(payload, ctx);
+        if (result2 instanceof Promise) {
+          return result2.then((result3) => handleNonOptionalResult(result3, inst));
         }
-        return handleNonOptionalResult(result, inst);
+        return handleNonOptionalResult(result2, inst);
       };
     });
     $ZodCatch = /* @__PURE__ */ $constructor("$ZodCatch", (inst, def) => {
@@ -13202,11 +13202,11 @@ var init_schemas = __esm({
         if (ctx.direction === "backward") {
           return def.innerType._zod.run(payload, ctx);
         }
-        const result = def.innerType._zod.run({ value: payload.value, issues: [] }, ctx);
-        if (result instanceof Promise) {
-          return result.then((result2) => handleCatchResult(payload, result2, def, ctx));
+        const result2 = def.innerType._zod.run({ value: payload.value, issues: [] }, ctx);
+        if (result2 instanceof Promise) {
+          return result2.then((result3) => handleCatchResult(payload, result3, def, ctx));
         }
-        return handleCatchResult(payload, result, def, ctx);
+        return handleCatchResult(payload, result2, def, ctx);
       };
     });
     $ZodPipe = /* @__PURE__ */ $constructor("$ZodPipe", (inst, def) => {
@@ -13240,11 +13240,11 @@ var init_schemas = __esm({
         if (ctx.direction === "backward") {
           return def.innerType._zod.run(payload, ctx);
         }
-        const result = def.innerType._zod.run(payload, ctx);
-        if (result instanceof Promise) {
-          return result.then(handleReadonlyResult);
+        const result2 = def.innerType._zod.run(payload, ctx);
+        if (result2 instanceof Promise) {
+          return result2.then(handleReadonlyResult);
         }
-        return handleReadonlyResult(result);
+        return handleReadonlyResult(result2);
       };
     });
     $ZodCustom = /* @__PURE__ */ $constructor("$ZodCustom", (inst, def) => {
@@ -13280,15 +13280,15 @@ function isRecursive(inst, stack, resolve18) {
   if (stack.has(inst))
     return PROVEN;
   stack.add(inst);
-  let result = NONE;
+  let result2 = NONE;
   const check2 = (child) => {
-    if (result !== PROVEN && child?._zod) {
+    if (result2 !== PROVEN && child?._zod) {
       const answer2 = isRecursive(child, stack, resolve18);
-      if (answer2 > result)
-        result = answer2;
+      if (answer2 > result2)
+        result2 = answer2;
     }
   };
-  const shape = (sh, spread) => {
+  const shape2 = (sh, spread) => {
     let answer2 = NONE;
     for (const key of Reflect.ownKeys(sh)) {
       const desc = Object.getOwnPropertyDescriptor(sh, key);
@@ -13301,15 +13301,15 @@ function isRecursive(inst, stack, resolve18) {
     return answer2;
   };
   const merge2 = (answer2) => {
-    if (answer2 > result)
-      result = answer2;
+    if (answer2 > result2)
+      result2 = answer2;
   };
   const def = inst._zod.def;
   const kind = def.type;
   switch (kind) {
     case "object": {
       const raw = rawShape(def);
-      merge2(raw ? shape(raw, true) : ASSUMED);
+      merge2(raw ? shape2(raw, true) : ASSUMED);
       check2(def.catchall);
       break;
     }
@@ -13403,7 +13403,7 @@ function isRecursive(inst, stack, resolve18) {
     }
   }
   stack.delete(inst);
-  return settle(inst, result);
+  return settle(inst, result2);
 }
 function settle(inst, answer2) {
   if (answer2 !== ASSUMED)
@@ -13522,19 +13522,19 @@ var init_memoizer = __esm({
             }
             handoff = bucket;
             const depth = open2.length;
-            const result = base(payload, ctx);
+            const result2 = base(payload, ctx);
             handoff = void 0;
             const entry = open2.length > depth ? open2.pop() : void 0;
-            if (result instanceof Promise) {
-              return result.then((r) => {
+            if (result2 instanceof Promise) {
+              return result2.then((r) => {
                 if (entry)
                   entry.issues = r.issues.length ? cloneIssues(r.issues) : NO_ISSUES;
                 return r;
               });
             }
             if (entry)
-              entry.issues = result.issues.length ? cloneIssues(result.issues) : NO_ISSUES;
-            return result;
+              entry.issues = result2.issues.length ? cloneIssues(result2.issues) : NO_ISSUES;
+            return result2;
           };
           inst._zod.parse = wrapped;
           if (inst._zod.run === base)
@@ -14258,26 +14258,26 @@ var init_api = __esm({
 });
 
 // node_modules/zod/v4/core/to-json-schema.js
-function assignProps(target, ...sources) {
+function assignProps(target2, ...sources) {
   for (const source of sources) {
     for (const key of Reflect.ownKeys(source)) {
       if (Object.prototype.propertyIsEnumerable.call(source, key)) {
-        assignProp(target, key, source[key]);
+        assignProp(target2, key, source[key]);
       }
     }
   }
-  return target;
+  return target2;
 }
 function initializeContext(params) {
-  let target = params?.target ?? "draft-2020-12";
-  if (target === "draft-4")
-    target = "draft-04";
-  if (target === "draft-7")
-    target = "draft-07";
+  let target2 = params?.target ?? "draft-2020-12";
+  if (target2 === "draft-4")
+    target2 = "draft-04";
+  if (target2 === "draft-7")
+    target2 = "draft-07";
   return {
     processors: params.processors ?? {},
     metadataRegistry: params?.metadata ?? globalRegistry,
-    target,
+    target: target2,
     unrepresentable: params?.unrepresentable ?? "throw",
     override: params?.override ?? (() => {
     }),
@@ -14294,12 +14294,12 @@ function initializeContext(params) {
   };
 }
 function handleUnrepresentable(schema3, ctx, json2, params, message) {
-  const result = typeof ctx.unrepresentable === "function" ? ctx.unrepresentable({ zodSchema: schema3, path: params.path, message }) : ctx.unrepresentable;
-  if (result === "any")
+  const result2 = typeof ctx.unrepresentable === "function" ? ctx.unrepresentable({ zodSchema: schema3, path: params.path, message }) : ctx.unrepresentable;
+  if (result2 === "any")
     return false;
-  if (result === void 0 || result === "throw")
+  if (result2 === void 0 || result2 === "throw")
     throw new Error(message);
-  Object.assign(json2, result);
+  Object.assign(json2, result2);
   return true;
 }
 function processSchema(schema3, ctx, _params = { path: [], schemaPath: [] }) {
@@ -14314,13 +14314,13 @@ function processSchema(schema3, ctx, _params = { path: [], schemaPath: [] }) {
     }
     return seen.schema;
   }
-  const result = { schema: {}, count: 1, cycle: void 0, path: _params.path };
-  ctx.seen.set(schema3, result);
+  const result2 = { schema: {}, count: 1, cycle: void 0, path: _params.path };
+  ctx.seen.set(schema3, result2);
   ctx.sharedDefsExtractedFor = void 0;
   ctx.sharedEmitDoneFor = void 0;
   const overrideSchema = schema3._zod.toJSONSchema?.();
   if (overrideSchema) {
-    result.schema = overrideSchema;
+    result2.schema = overrideSchema;
   } else {
     const params = {
       ..._params,
@@ -14328,9 +14328,9 @@ function processSchema(schema3, ctx, _params = { path: [], schemaPath: [] }) {
       path: _params.path
     };
     if (schema3._zod.processJSONSchema) {
-      schema3._zod.processJSONSchema(ctx, result.schema, params);
+      schema3._zod.processJSONSchema(ctx, result2.schema, params);
     } else {
-      const _json = result.schema;
+      const _json = result2.schema;
       const processor = ctx.processors[def.type];
       if (!processor) {
         throw new Error(`[toJSONSchema]: Non-representable type encountered: ${def.type}`);
@@ -14339,22 +14339,22 @@ function processSchema(schema3, ctx, _params = { path: [], schemaPath: [] }) {
     }
     const parent = schema3._zod.parent;
     if (parent) {
-      if (!result.ref)
-        result.ref = parent;
+      if (!result2.ref)
+        result2.ref = parent;
       processSchema(parent, ctx, params);
       ctx.seen.get(parent).isParent = true;
     }
   }
   const meta2 = ctx.metadataRegistry.get(schema3);
   if (meta2)
-    assignProps(result.schema, meta2);
+    assignProps(result2.schema, meta2);
   if (ctx.io === "input" && isTransforming(schema3)) {
-    delete result.schema.examples;
-    delete result.schema.default;
+    delete result2.schema.examples;
+    delete result2.schema.default;
   }
-  if (ctx.io === "input" && "_prefault" in result.schema)
-    (_a3 = result.schema).default ?? (_a3.default = result.schema._prefault);
-  delete result.schema._prefault;
+  if (ctx.io === "input" && "_prefault" in result2.schema)
+    (_a3 = result2.schema).default ?? (_a3.default = result2.schema._prefault);
+  delete result2.schema._prefault;
   const _result = ctx.seen.get(schema3);
   return _result.schema;
 }
@@ -14657,13 +14657,13 @@ function finalize(ctx, schema3) {
       }
     }
   }
-  const result = {};
+  const result2 = {};
   if (ctx.target === "draft-2020-12") {
-    result.$schema = "https://json-schema.org/draft/2020-12/schema";
+    result2.$schema = "https://json-schema.org/draft/2020-12/schema";
   } else if (ctx.target === "draft-07") {
-    result.$schema = "http://json-schema.org/draft-07/schema#";
+    result2.$schema = "http://json-schema.org/draft-07/schema#";
   } else if (ctx.target === "draft-04") {
-    result.$schema = "http://json-schema.org/draft-04/schema#";
+    result2.$schema = "http://json-schema.org/draft-04/schema#";
   } else if (ctx.target === "openapi-3.0") {
   } else {
   }
@@ -14671,12 +14671,12 @@ function finalize(ctx, schema3) {
     const id = ctx.external.registry.get(schema3)?.id;
     if (!id)
       throw new Error("Schema is missing an `id` property");
-    result.$id = ctx.external.uri(id);
+    result2.$id = ctx.external.uri(id);
   }
-  assignProps(result, root.defId ? root.schema : root.def ?? root.schema);
+  assignProps(result2, root.defId ? root.schema : root.def ?? root.schema);
   const rootMetaId = ctx.metadataRegistry.get(schema3)?.id;
-  if (rootMetaId !== void 0 && result.id === rootMetaId)
-    delete result.id;
+  if (rootMetaId !== void 0 && result2.id === rootMetaId)
+    delete result2.id;
   const defs = ctx.external?.defs ?? {};
   if (!ctx.external || ctx.sharedEmitDoneFor !== ctx.external) {
     for (const entry of ctx.seen.entries()) {
@@ -14694,14 +14694,14 @@ function finalize(ctx, schema3) {
   } else {
     if (Object.keys(defs).length > 0) {
       if (ctx.target === "draft-2020-12") {
-        result.$defs = defs;
+        result2.$defs = defs;
       } else {
-        result.definitions = defs;
+        result2.definitions = defs;
       }
     }
   }
   try {
-    const finalized = JSON.parse(JSON.stringify(result));
+    const finalized = JSON.parse(JSON.stringify(result2));
     Object.defineProperty(finalized, "~standard", {
       value: {
         ...schema3["~standard"],
@@ -14785,8 +14785,8 @@ var init_to_json_schema = __esm({
       return finalize(ctx, schema3);
     };
     createStandardJSONSchemaMethod = (schema3, io, processors = {}) => (params) => {
-      const { libraryOptions, target } = params ?? {};
-      const ctx = initializeContext({ ...libraryOptions ?? {}, target, io, processors });
+      const { libraryOptions, target: target2 } = params ?? {};
+      const ctx = initializeContext({ ...libraryOptions ?? {}, target: target2, io, processors });
       processSchema(schema3, ctx);
       extractDefs(ctx, schema3);
       return finalize(ctx, schema3);
@@ -14798,8 +14798,8 @@ var init_to_json_schema = __esm({
 function aggregateChecks(schema3) {
   const agg = {};
   const def = schema3._zod.def;
-  const list3 = schema3._zod.traits.has("$ZodCheck") ? [schema3, ...def.checks ?? []] : def.checks ?? [];
-  for (const ch of list3)
+  const list4 = schema3._zod.traits.has("$ZodCheck") ? [schema3, ...def.checks ?? []] : def.checks ?? [];
+  for (const ch of list4)
     contributors[ch._zod.def.check]?.(agg, ch._zod.def);
   const bag = schema3._zod.bag;
   if (bag.minimum !== void 0)
@@ -15248,21 +15248,21 @@ var init_json_schema_processors = __esm({
     objectProcessor = (schema3, ctx, _json, params) => {
       const json2 = _json;
       const def = schema3._zod.def;
-      const shape = def.shape;
-      const symbolKeys = Object.getOwnPropertySymbols(shape);
+      const shape2 = def.shape;
+      const symbolKeys = Object.getOwnPropertySymbols(shape2);
       if (symbolKeys.length && handleUnrepresentable(schema3, ctx, json2, params, "Symbol keys cannot be represented in JSON Schema")) {
         return;
       }
       json2.type = "object";
       json2.properties = {};
-      for (const key in shape) {
-        assignProp(json2.properties, key, processSchema(shape[key], ctx, {
+      for (const key in shape2) {
+        assignProp(json2.properties, key, processSchema(shape2[key], ctx, {
           ...params,
           path: [...params.path, "properties", key]
         }));
       }
       const requiredKeys = [];
-      for (const key of Object.keys(shape)) {
+      for (const key of Object.keys(shape2)) {
         const field = def.shape[key];
         if (ctx.io === "input" ? inputOptin(field) === void 0 : field._zod.optout === void 0) {
           requiredKeys.push(key);
@@ -15331,8 +15331,8 @@ var init_json_schema_processors = __esm({
       let minItems = def.items.length;
       while (minItems > 0) {
         const item = def.items[minItems - 1];
-        const optional2 = ctx.io === "input" ? inputOptin(item) !== void 0 : item._zod.optout === "optional";
-        if (!optional2)
+        const optional3 = ctx.io === "input" ? inputOptin(item) !== void 0 : item._zod.optout === "optional";
+        if (!optional3)
           break;
         minItems--;
       }
@@ -15679,7 +15679,7 @@ function number3(params) {
 function int(params) {
   return _int(ZodNumberFormat, params);
 }
-function boolean2(params) {
+function boolean3(params) {
   return _boolean(ZodBoolean, params);
 }
 function unknown() {
@@ -15691,18 +15691,18 @@ function never(params) {
 function array(element, params) {
   return _array(ZodArray, element, params);
 }
-function object(shape, params) {
+function object(shape2, params) {
   const def = {
     type: "object",
-    shape: shape ?? {},
+    shape: shape2 ?? {},
     ...util_exports.normalizeParams(params)
   };
   return new ZodObject(def);
 }
-function strictObject(shape, params) {
+function strictObject(shape2, params) {
   return new ZodObject({
     type: "object",
-    shape,
+    shape: shape2,
     catchall: never(),
     ...util_exports.normalizeParams(params)
   });
@@ -15758,7 +15758,7 @@ function transform(fn2) {
     transform: fn2
   });
 }
-function optional(innerType) {
+function optional2(innerType) {
   return new ZodOptional({
     type: "optional",
     innerType
@@ -15877,7 +15877,7 @@ var init_schemas2 = __esm({
         return this.check(_overwrite(fn2));
       },
       optional() {
-        return optional(this);
+        return optional2(this);
       },
       exactOptional() {
         return exactOptional(this);
@@ -15886,7 +15886,7 @@ var init_schemas2 = __esm({
         return nullable(this);
       },
       nullish() {
-        return optional(nullable(this));
+        return optional2(nullable(this));
       },
       nonoptional(params) {
         return nonoptional(this, params);
@@ -15912,8 +15912,8 @@ var init_schemas2 = __esm({
       catch(params) {
         return _catch(this, params);
       },
-      pipe(target) {
-        return pipe(this, target);
+      pipe(target2) {
+        return pipe(this, target2);
       },
       readonly() {
         return readonly(this);
@@ -16653,7 +16653,7 @@ var init_distro = __esm({
     packageName = string3().regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]*$/, "a package name (REP 144)");
     glob = string3().regex(/^[a-zA-Z0-9_*?-]+$/, "a package name or a glob with * and ?");
     variable = string3().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a name of an environment variable");
-    value = union([string3(), number3(), boolean2()]).transform(String).refine((v) => !/[\n\r\0]/.test(v), "one line");
+    value = union([string3(), number3(), boolean3()]).transform(String).refine((v) => !/[\n\r\0]/.test(v), "one line");
     relativePath = string3().min(1).refine(
       (p) => !p.startsWith("/") && !p.split("/").includes("..") && !/[\0-\x1f\x7f]/.test(p),
       "a path inside the distro repository"
@@ -16676,14 +16676,14 @@ var init_distro = __esm({
       build_depends: array(debianName).default([]).describe("System packages needed to build, beside what package.xml says"),
       depends: array(debianName).default([]).describe("System packages needed to run, beside what package.xml says"),
       system: array(debianName).optional().describe("The platform provides this package: these system packages stand for it and it is not built"),
-      skip: boolean2().default(false).describe("Do not build it and do not count it as missing where it is named")
+      skip: boolean3().default(false).describe("Do not build it and do not count it as missing where it is named")
     });
     underlay = strictObject({
       uri: archiveUri.optional().describe("The apt repository; left out: the platform's own archive"),
       suite: suite.optional(),
       components: array(component).default(["main"]),
       key: keyPath.optional().describe("Its public key (.asc or .gpg), a file of the distro repository"),
-      trusted: boolean2().default(false).describe("Take it unsigned: for a repository on this machine"),
+      trusted: boolean3().default(false).describe("Take it unsigned: for a repository on this machine"),
       package: string3().regex(/^[a-z0-9+.{}-]+$/).refine(isNamePattern, "a pattern of Debian package names").default("{name}").describe('How it names the Debian package of a package; {name} has "-" for "_"'),
       packages: record(packageName, debianName).default({}).describe("Names that the rule does not give"),
       prefix: absolutePath.default("/usr").describe("Where it installs")
@@ -16697,7 +16697,7 @@ var init_distro = __esm({
         suites: array(suite).min(1).optional(),
         components: array(component).min(1).default(["main"]),
         key: keyPath.optional().describe("Its public key; left out: the system's archive keyring"),
-        trusted: boolean2().default(false).describe("Take it unsigned: for a mirror on this machine")
+        trusted: boolean3().default(false).describe("Take it unsigned: for a mirror on this machine")
       }).optional().describe(
         "Where its packages come from; left out: the host's own apt sources where the host is that system, else the official archive"
       ),
@@ -16729,9 +16729,9 @@ var init_distro = __esm({
       branch: string3().min(1).optional(),
       tag: string3().min(1).optional(),
       channel: string3().regex(/^[a-z0-9{][a-z0-9{}._/-]*$/),
-      locked: boolean2().default(false),
+      locked: boolean3().default(false),
       keep: number3().int().min(1).optional(),
-      strict: boolean2().optional()
+      strict: boolean3().optional()
     }).refine((t) => t.branch === void 0 !== (t.tag === void 0), "either a branch or a tag");
     channelPattern = string3().regex(
       /^[a-z0-9*][a-z0-9._*-]*(\/[a-z0-9*][a-z0-9._*-]*){0,3}$/,
@@ -16742,12 +16742,12 @@ var init_distro = __esm({
       packages: array(glob).default([]).describe("Debian packages that each suite must have"),
       count: number3().int().min(1).optional().describe("Least number of packages in each suite"),
       percent: number3().min(0).max(100).optional().describe("Least part of the packages that the channel has now"),
-      architectures: boolean2().default(true).describe("Each architecture has every package"),
-      installable: boolean2().default(true).describe("What packages need of each other is there"),
-      nothing_lost: boolean2().default(true).describe("No package that the channel has is lost"),
-      tests: boolean2().default(true).describe("No test fails that did not fail in the channel"),
+      architectures: boolean3().default(true).describe("Each architecture has every package"),
+      installable: boolean3().default(true).describe("What packages need of each other is there"),
+      nothing_lost: boolean3().default(true).describe("No package that the channel has is lost"),
+      tests: boolean3().default(true).describe("No test fails that did not fail in the channel"),
       age_hours: number3().min(0).optional().describe("Hours that the state must have been in its channel"),
-      approval: boolean2().default(false).describe("Somebody must approve of it by name"),
+      approval: boolean3().default(false).describe("Somebody must approve of it by name"),
       keep: number3().int().min(1).optional().describe("States that are kept; left out: as `publish` says")
     });
     publishSettings = strictObject({
@@ -16759,7 +16759,7 @@ var init_distro = __esm({
       ).default([]).describe("Where repositories lie, that of a channel at CHANNEL/apt below it"),
       keep: number3().int().min(1).optional().describe("States of a channel that are kept; left out: all"),
       grace_days: number3().min(0).default(7).describe("Days for which no index and no package goes away after a state that had it was replaced"),
-      sha512: boolean2().default(false).describe("Release files have SHA512 digests, too"),
+      sha512: boolean3().default(false).describe("Release files have SHA512 digests, too"),
       valid_days: number3().min(1).optional().describe("Release files are valid for so long; left out: for ever")
     });
     distroSchema = strictObject({
@@ -16792,7 +16792,7 @@ var init_distro = __esm({
       tests: strictObject({
         retries: number3().int().min(0).max(10).default(0).describe("How often a package's failing tests are tried again; what passes then is flaky"),
         minutes: number3().min(1).default(60).describe("Longest time that the tests of one package may take"),
-        stop_dependents: boolean2().default(false).describe("A failing test stops what depends on its package"),
+        stop_dependents: boolean3().default(false).describe("A failing test stops what depends on its package"),
         skip: array(glob).default([]).describe("Packages whose tests are not run")
       }).default({ retries: 0, minutes: 60, stop_dependents: false, skip: [] }),
       signing_key: string3().regex(/^[0-9A-Fa-f]{16,40}$/, "the fingerprint of a GnuPG key").optional().describe("Left out: one is made on first use")
@@ -16807,13 +16807,13 @@ var distro_exports2 = {};
 __export(distro_exports2, {
   parseDistro: () => parseDistro
 });
-function parseDistro(text4, file2) {
-  const parsed = parseYaml(text4, file2);
-  if (!parsed.ok) return parsed;
-  const locator = new Locator(text4);
-  const checked = distroSchema.safeParse(parsed.value ?? {});
+function parseDistro(text5, file2) {
+  const parsed2 = parseYaml(text5, file2);
+  if (!parsed2.ok) return parsed2;
+  const locator = new Locator(text5);
+  const checked = distroSchema.safeParse(parsed2.value ?? {});
   if (!checked.success)
-    return bad(...checked.error.issues.flatMap((issue2) => faults(issue2, [], parsed.value, locator, file2)));
+    return bad(...checked.error.issues.flatMap((issue2) => faults(issue2, [], parsed2.value, locator, file2)));
   const diagnostics = references(checked.data, locator, file2);
   return diagnostics.length ? bad(...diagnostics) : good(checked.data);
 }
@@ -16986,14 +16986,14 @@ var lockfile_exports = {};
 __export(lockfile_exports, {
   readLock: () => readLock
 });
-function readLock(file2, text4) {
-  if (text4 === void 0)
+function readLock(file2, text5) {
+  if (text5 === void 0)
     return bad(error("file-missing", "there is no such lock", { file: file2, hint: "make one with `slipway lock`" }));
-  const parsed = parseYaml(text4, file2);
-  if (!parsed.ok) return parsed;
-  const checked = schema().safeParse(parsed.value);
+  const parsed2 = parseYaml(text5, file2);
+  if (!parsed2.ok) return parsed2;
+  const checked = schema().safeParse(parsed2.value);
   if (!checked.success) {
-    const locator = new Locator(text4);
+    const locator = new Locator(text5);
     return bad(
       ...checked.error.issues.slice(0, 20).map(
         (i) => error(
@@ -17275,6 +17275,56 @@ var import_node_v8 = require("node:v8");
 var import_node_fs71 = require("node:fs");
 var import_node_util = require("node:util");
 
+// ts-src/io/faults.ts
+var words = {
+  ENOSPC: "the disk is full: make room and run the same command again, it goes on where it was",
+  EDQUOT: "the disk quota is used up: make room and run the same command again",
+  EFBIG: "the file is larger than a limit allows (ulimit -f)",
+  EROFS: "the file system is read-only",
+  EACCES: "permission denied: is it readable, and are its folders, for the user that slipway runs as?",
+  EPERM: "not permitted",
+  EMFILE: "too many open files: raise the limit (ulimit -n)",
+  ENFILE: "too many open files on this machine",
+  ENOMEM: "the machine has no memory left",
+  EAGAIN: "the machine allows no more processes: raise the limit (ulimit -u)",
+  ENOENT: "there is no such file or folder",
+  EISDIR: "it is a folder, and a file is needed",
+  ENOTDIR: "a part of the path is a file, and a folder is needed",
+  EEXIST: "it is there already",
+  ENOTEMPTY: "the folder is not empty",
+  ELOOP: "its links lead to each other",
+  ENAMETOOLONG: "the name is too long for the file system: use shorter names or a shorter path",
+  ENXIO: "it is a pipe or a device, and a file is needed",
+  ENODEV: "it is a device that is not there",
+  ETXTBSY: "the file is being run or written",
+  EBUSY: "it is in use",
+  EXDEV: "it is on another file system",
+  EIO: "the disk reports an error: is it sound?",
+  ESTALE: "the share was remounted or changed elsewhere: run the same command again",
+  ENOLCK: "the file system gives no locks: mount the share with locking, or put the state on a local disk",
+  ENOTSUP: "the file system does not support that",
+  ECONNREFUSED: "the server refuses connections: does it run, and is the address right?",
+  ECONNRESET: "the connection was cut",
+  EHOSTUNREACH: "the host can not be reached",
+  ENETUNREACH: "the network can not be reached",
+  ENOTFOUND: "the name of the host is not known",
+  EAI_AGAIN: "the name of the host could not be looked up: does DNS work?",
+  ETIMEDOUT: "there was no answer in time"
+};
+function environmentFault(e) {
+  if (!(e instanceof Error)) return void 0;
+  const { code, path: path2 } = e;
+  if (code === "ESTORE") return e.message;
+  const said = code !== void 0 && Object.hasOwn(words, code) ? words[code] : void 0;
+  return said === void 0 ? void 0 : `${path2 === void 0 ? "" : `${path2}: `}${said}`;
+}
+var internal = [];
+function reportInternal(e) {
+  internal.push(e);
+  return `internal error: ${e instanceof Error ? e.message : String(e)}`;
+}
+var internalFaults = () => internal.map((e) => e instanceof Error ? e.stack ?? e.message : String(e));
+
 // ts-src/io/slow.ts
 var tell = () => void 0;
 function onSlow(to) {
@@ -17310,8 +17360,8 @@ var escape = (c) => {
   const code = c.charCodeAt(0);
   return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
 };
-var printable = (text4) => text4.replace(controls, escape);
-var printableJson = (text4) => text4.replace(controls, (c) => c === "\r" ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+var printable = (text5) => text5.replace(controls, escape);
+var printableJson = (text5) => text5.replace(controls, (c) => c === "\r" ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 // ts-src/render/diagnostics.ts
 init_diagnostics();
@@ -17376,10 +17426,10 @@ var selectionOptions = {
   },
   only: { type: "boolean", help: "just the named packages, without what they need" }
 };
-var shown = (text4) => /^\s*[[{]/.test(text4) ? printableJson(redacted(text4)) : printable(redacted(text4));
-var writeOutput = (text4) => void process.stdout.write(shown(text4));
-var writeMessage = (text4) => void process.stderr.write(shown(text4));
-var writeControl = (text4) => void process.stderr.write(text4);
+var shown = (text5) => /^\s*[[{]/.test(text5) ? printableJson(redacted(text5)) : printable(redacted(text5));
+var writeOutput = (text5) => void process.stdout.write(shown(text5));
+var writeMessage = (text5) => void process.stderr.write(shown(text5));
+var writeControl = (text5) => void process.stderr.write(text5);
 function showDiagnostics(diagnostics) {
   if (!diagnostics.length) return;
   writeMessage(`${renderDiagnostics(diagnostics)}${countFaults(diagnostics)}
@@ -17440,12 +17490,12 @@ function renderAbi(changes, details) {
   ];
   for (const c of changes) {
     lines.push(`  ${c.change.padEnd(8)} ${c.path}`);
-    for (const [sign, list3] of [
+    for (const [sign, list4] of [
       ["+", c.symbols?.added ?? []],
       ["-", c.symbols?.removed ?? []]
     ]) {
-      for (const s of list3.slice(0, 20)) lines.push(`             ${sign} ${s}`);
-      if (list3.length > 20) lines.push(`             ${sign} and ${list3.length - 20} more`);
+      for (const s of list4.slice(0, 20)) lines.push(`             ${sign} ${s}`);
+      if (list4.length > 20) lines.push(`             ${sign} and ${list4.length - 20} more`);
     }
   }
   for (const d of details) lines.push("", `abidiff on ${d.path}:`, ...d.text.split("\n").map((l) => `  ${l}`));
@@ -17584,6 +17634,153 @@ async function parallel(items, width4, work2) {
 // ts-src/store/store.ts
 init_digest();
 
+// ts-src/model/stored.ts
+init_names();
+var text = (pattern, longest4 = 4096) => (v) => typeof v === "string" && v.length <= longest4 && pattern.test(v);
+var list = (of, most5 = 1e6) => (v) => Array.isArray(v) && v.length <= most5 && v.every(of);
+var map = (of, key = line) => (v) => isObject(v) && Object.entries(v).every(([k, inner]) => key(k) && of(inner));
+var oneOf = (...values) => (v) => values.includes(v);
+var optional = (of) => (v) => v === void 0 || of(v);
+var shape = (fields) => (v) => isObject(v) && Object.entries(fields).every(([name5, of]) => of(Object.hasOwn(v, name5) ? v[name5] : void 0));
+var isObject = (v) => typeof v === "object" && v !== null && !Array.isArray(v) && Object.getPrototypeOf(v) === Object.prototype;
+var boolean = (v) => typeof v === "boolean";
+var count = (v) => typeof v === "number" && Number.isFinite(v) && v >= 0 && v <= Number.MAX_SAFE_INTEGER;
+var words2 = text(/^[^]*$/, 1 << 20);
+var line = text(/^[^\0\n\r]*$/);
+var fileName = text(/^(?!\.{1,2}$)[^/\0-\x1f\x7f]+$/, 255);
+var debian = (v) => typeof v === "string" && isDebianName(v);
+var version = (v) => typeof v === "string" && isDebianVersion(v);
+var isDigest = (v) => typeof v === "string" && /^[0-9a-f]{64}$/.test(v);
+var isPackageName = (v) => typeof v === "string" && v.length <= 200 && /^[A-Za-z0-9][A-Za-z0-9_-]*$/.test(v);
+var isRelativePath = (v) => typeof v === "string" && v.length <= 4096 && !/[\0-\x1f\x7f]/.test(v) && v.split("/").every((part) => part !== "" && part !== "." && part !== "..");
+var storedFile = shape({ name: fileName, sha256: isDigest, size: count });
+var isStoredFile = (v) => storedFile(v);
+var deb = (v) => isStoredFile(v) && /^[a-z0-9][a-z0-9+.-]*_[A-Za-z0-9.+~-]+_[a-z0-9]+\.d?deb$/.test(v.name);
+var interfaceDigests = map((v) => typeof v === "string" || typeof v === "boolean");
+var briefRecord = {
+  key: isDigest,
+  package: isPackageName,
+  version,
+  debs: list(deb, 16),
+  files: isStoredFile,
+  systemDepends: list(words2, 1e5),
+  interface: interfaceDigests,
+  abi: debian,
+  requires: list(debian, 1e5),
+  milliseconds: count
+};
+var brief = shape(briefRecord);
+var isBriefRecord = (v) => brief(v);
+var build = shape({ ...briefRecord, inputs: map(words2), system: list(words2), roots: map(words2) });
+var isBuildRecord = (v) => build(v);
+var testCases = list(shape({ suite: words2, name: words2, message: words2 }), 1e5);
+var briefTest = {
+  key: isDigest,
+  package: isPackageName,
+  outcome: oneOf("passed", "failed", "none"),
+  tests: count,
+  failures: count,
+  skipped: count,
+  failed: testCases,
+  flaky: testCases,
+  attempts: count,
+  junit: optional(isStoredFile),
+  log: isStoredFile,
+  milliseconds: count
+};
+var briefTests = shape(briefTest);
+var isBriefTest = (v) => briefTests(v);
+var test = shape({ ...briefTest, inputs: map(words2) });
+var isTestRecord = (v) => test(v);
+var result = shape({
+  id: line,
+  name: isPackageName,
+  kind: oneOf("build", "test"),
+  state: oneOf("cached", "built", "passed", "failed", "stopped", "blocked", "waiting"),
+  reason: words2,
+  version: optional(version),
+  key: optional(isDigest),
+  started: optional(count),
+  finished: optional(count),
+  log: optional(isRelativePath),
+  debs: optional(list(deb, 16))
+});
+var isTaskResult = (v) => result(v);
+var isStoredResult = (v) => isObject(v) && v.schema === 1 && isTaskResult(v.result) && (v.log === void 0 || isStoredFile(v.log));
+var isRunRecord = shape({
+  schema: oneOf(1),
+  stamp: text(/^\d{14}$/),
+  finished: count,
+  tasks: map(shape({ key: isDigest, state: line, reason: words2 })),
+  objects: list(isDigest)
+});
+var identifier = text(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 200);
+var planned = shape({
+  name: isPackageName,
+  version: line,
+  debian,
+  source: shape({
+    url: line,
+    commit: optional(text(/^[0-9a-f]{40,64}$/)),
+    tree: optional(text(/^[0-9a-f]{40,64}$/)),
+    path: (v) => v === "" || isRelativePath(v)
+  }),
+  build: list(isPackageName),
+  run: list(isPackageName),
+  test: list(isPackageName),
+  systemBuild: list(debian),
+  systemRun: list(debian),
+  systemTest: list(debian)
+});
+var target = shape({
+  platform: identifier,
+  os: oneOf("debian", "ubuntu"),
+  release: identifier,
+  architecture: identifier,
+  variant: identifier
+});
+var scope = shape({
+  distribution: identifier,
+  platform: identifier,
+  prefix: text(/^\/[A-Za-z0-9_+./-]*$/),
+  targets: list(target, 1e3),
+  packages: list(planned)
+});
+var isRunManifest = shape({
+  schema: oneOf(2),
+  id: text(/^\d{14}-[0-9a-f]{8}$/),
+  plan: shape({ stamp: text(/^\d{14}$/), organization: identifier, scopes: list(scope, 1e4) }),
+  distro: isObject,
+  files: map((v) => typeof v === "string", isRelativePath),
+  distributions: list(shape({ name: identifier, packages: list(isObject), debian: list(debian) }), 1e3),
+  untrusted: optional(identifier),
+  tested: list(list(isPackageName)),
+  partial: boolean,
+  faults: list(words2),
+  title: words2,
+  architectures: list(identifier, 100),
+  begun: count
+});
+var runId = text(/^(?!.*(?:^|\/)\.\.?(?:\/|$))[A-Za-z0-9][A-Za-z0-9._/-]*$/, 600);
+var isShard = shape({
+  schema: oneOf(1),
+  architecture: identifier,
+  first: count,
+  bases: map(shape({ digest: isDigest, archive: isDigest }), identifier),
+  records: map(
+    list((v) => v === null || isBriefRecord(v)),
+    runId
+  ),
+  tests: map(
+    list((v) => v === null || isBriefTest(v)),
+    runId
+  ),
+  tasks: list((v) => Array.isArray(v) && v.length === 2 && runId(v[0]) && count(v[1])),
+  results: map(list(isTaskResult), runId),
+  seconds: list(count),
+  paths: list(count)
+});
+
 // ts-src/store/file-blobs.ts
 var import_node_fs5 = require("node:fs");
 var import_node_path4 = require("node:path");
@@ -17642,9 +17839,9 @@ var FileBlobs = class {
     return Promise.resolve();
   }
   putFile(name5, file2) {
-    const target = this.path(name5);
-    (0, import_node_fs5.mkdirSync)((0, import_node_path4.dirname)(target), { recursive: true });
-    copyWhole(file2, target, true);
+    const target2 = this.path(name5);
+    (0, import_node_fs5.mkdirSync)((0, import_node_path4.dirname)(target2), { recursive: true });
+    copyWhole(file2, target2, true);
     return Promise.resolve();
   }
   fetch(name5, file2) {
@@ -17751,15 +17948,20 @@ var Store = class {
     const digest3 = await sha256File(file2);
     const { size } = (0, import_node_fs7.statSync)(file2);
     const stored = { name: (0, import_node_path7.basename)(file2), sha256: digest3, size };
-    if (this.sizeHere(this.own(this.object(digest3))) !== size)
+    if (this.sizeHere(this.own(this.object(digest3))) !== size || !await this.isSound(digest3))
       await this.blobs.putFile(this.own(this.object(digest3)), file2);
     const local2 = this.blobs.local(this.own(this.object(digest3)));
     if (!local2) this.cacheFile(file2, digest3);
     this.verified.add(digest3);
     return stored;
   }
-  async putText(name5, text4) {
-    const data = Buffer.from(text4);
+  /** Whether the object of this machine's own store is what its name says: of the right size it may still be damaged. */
+  async isSound(digest3) {
+    const path2 = this.blobs.local(this.own(this.object(digest3)));
+    return this.verified.has(digest3) || path2 !== void 0 && await sha256File(path2) === digest3;
+  }
+  async putText(name5, text5) {
+    const data = Buffer.from(text5);
     const digest3 = sha256(data);
     await this.blobs.put(this.own(this.object(digest3)), data);
     return { name: name5, sha256: digest3, size: data.length };
@@ -17780,13 +17982,13 @@ var Store = class {
   }
   cached = (digest3) => (0, import_node_path7.join)(this.use.cache, digest3.slice(0, 2), digest3);
   cacheFile(file2, digest3) {
-    const target = this.cached(digest3);
-    if (exists(target)) return;
-    (0, import_node_fs7.mkdirSync)((0, import_node_path7.dirname)(target), { recursive: true });
+    const target2 = this.cached(digest3);
+    if (exists(target2)) return;
+    (0, import_node_fs7.mkdirSync)((0, import_node_path7.dirname)(target2), { recursive: true });
     try {
-      (0, import_node_fs7.linkSync)(file2, target);
+      (0, import_node_fs7.linkSync)(file2, target2);
     } catch {
-      (0, import_node_fs7.copyFileSync)(file2, target);
+      (0, import_node_fs7.copyFileSync)(file2, target2);
     }
   }
   /**
@@ -17813,15 +18015,15 @@ var Store = class {
     return void 0;
   }
   /** Gives a stored file a name elsewhere, without copying where that can be. */
-  async place(file2, target) {
+  async place(file2, target2) {
     const path2 = await this.path(file2);
     if (!path2) return false;
-    (0, import_node_fs7.mkdirSync)((0, import_node_path7.dirname)(target), { recursive: true });
-    (0, import_node_fs7.rmSync)(target, { force: true });
+    (0, import_node_fs7.mkdirSync)((0, import_node_path7.dirname)(target2), { recursive: true });
+    (0, import_node_fs7.rmSync)(target2, { force: true });
     try {
-      (0, import_node_fs7.linkSync)(path2, target);
+      (0, import_node_fs7.linkSync)(path2, target2);
     } catch {
-      (0, import_node_fs7.copyFileSync)(path2, target);
+      (0, import_node_fs7.copyFileSync)(path2, target2);
     }
     return true;
   }
@@ -17842,14 +18044,14 @@ var Store = class {
   /** The record of a key, where what it names is there as far as that can be seen without asking a server. */
   async get(key) {
     const record2 = unsealed(await this.first(this.named("tasks", key)));
-    return record2?.schema === 4 && record2.key === key && this.holds(record2.debs) ? record2 : void 0;
+    return isBuildRecord(record2) && record2.schema === 4 && record2.key === key && this.holds(record2.debs) ? record2 : void 0;
   }
   async putTest(record2) {
     await this.blobs.put(this.own(this.named("tests", record2.key)), sealed(record2));
   }
   async getTest(key) {
     const record2 = unsealed(await this.first(this.named("tests", key)));
-    return record2?.schema === 4 && record2.key === key ? record2 : void 0;
+    return isTestRecord(record2) && record2.schema === 4 && record2.key === key ? record2 : void 0;
   }
   /**
    * Where objects are files of this machine, whether they are all there with the right size; elsewhere it is found out
@@ -17866,18 +18068,18 @@ var Store = class {
   /**
    * Brief records of a scope's last runs: one request for all its packages. Only a hint: what it lacks is looked up.
    */
-  async readIndex(scope) {
-    const data = await this.blobs.get(this.indexName(scope));
+  async readIndex(scope2) {
+    const data = await this.blobs.get(this.indexName(scope2));
     const read = data && unsealed(unzipped(data));
     const index = read?.schema === 5 ? read : { records: [], tests: [] };
     return {
-      builds: new Map(index.records.map((r) => [r.key, r])),
-      tests: new Map(index.tests.map((r) => [r.key, r]))
+      builds: new Map(index.records.filter(isBriefRecord).map((r) => [r.key, r])),
+      tests: new Map(index.tests.filter(isBriefTest).map((r) => [r.key, r]))
     };
   }
-  async writeIndex(scope, records, tests) {
+  async writeIndex(scope2, records, tests) {
     const given = [...tests].sort((a, b) => a.key < b.key ? -1 : 1).map((t) => ({ ...t, inputs: void 0 }));
-    const brief = [...records].sort((a, b) => a.key < b.key ? -1 : 1).map((r) => ({
+    const brief2 = [...records].sort((a, b) => a.key < b.key ? -1 : 1).map((r) => ({
       schema: r.schema,
       key: r.key,
       package: r.package,
@@ -17891,11 +18093,11 @@ var Store = class {
       milliseconds: r.milliseconds
     }));
     await this.blobs.put(
-      this.own(this.indexName(scope)),
-      (0, import_node_zlib.gzipSync)(sealed({ schema: 5, records: brief, tests: given }), { level: 1 })
+      this.own(this.indexName(scope2)),
+      (0, import_node_zlib.gzipSync)(sealed({ schema: 5, records: brief2, tests: given }), { level: 1 })
     );
   }
-  indexName = (scope) => `index/${scope.replaceAll("/", "_")}.json.gz`;
+  indexName = (scope2) => `index/${scope2.replaceAll("/", "_")}.json.gz`;
   async putBlob(name5, data) {
     await this.blobs.put(this.own(name5), data);
   }
@@ -17916,10 +18118,14 @@ var Store = class {
   /** Reads one for a change: `replaceJson` refuses where another was quicker. Never from another place than the own. */
   async readTagged(name5) {
     const found2 = await this.blobs.getTagged(this.own(name5));
-    return { value: unsealed(found2?.data), tag: found2?.tag };
+    return { value: whole(found2?.data, name5, this.blobs.where), tag: found2?.tag };
   }
   async replaceJson(name5, value2, tag) {
     return this.blobs.replace(this.own(name5), sealed(value2), tag);
+  }
+  /** One that others depend on (a run, a channel): one that is damaged is a fault, and not as if it were not there. */
+  async readRoot(name5) {
+    return whole(await this.first(name5), name5, this.blobs.where);
   }
   /** Asks for many things, some at once. */
   async many(items, ask) {
@@ -17940,20 +18146,29 @@ async function openStore(uri, root, state, untrusted) {
   return new Store(new S3Blobs2(parseS32(uri, process.env)), use);
 }
 function sealed(value2) {
-  const text4 = JSON.stringify(value2);
-  return Buffer.from(`${sha256(text4)}
-${text4}
+  const text5 = JSON.stringify(value2);
+  return Buffer.from(`${sha256(text5)}
+${text5}
 `);
 }
 function unsealed(data) {
-  if (!data || data.length < 66) return void 0;
-  const text4 = data.subarray(65, data.length - 1);
-  if (data.toString("latin1", 0, 64) !== sha256(text4)) return void 0;
+  if (!data || data.length < 66 || data[64] !== 10 || data[data.length - 1] !== 10) return void 0;
+  const text5 = data.subarray(65, data.length - 1);
+  if (data.toString("latin1", 0, 64) !== sha256(text5)) return void 0;
   try {
-    return JSON.parse(text4.toString("utf8"));
+    return JSON.parse(text5.toString("utf8"));
   } catch {
     return void 0;
   }
+}
+function whole(data, name5, where) {
+  const value2 = unsealed(data);
+  if (data !== void 0 && value2 === void 0)
+    throw Object.assign(
+      new Error(`${name5} in the store ${where} is damaged: bring it back from a backup, or remove it to begin anew`),
+      { code: "ESTORE" }
+    );
+  return value2;
 }
 function unzipped(data) {
   try {
@@ -18114,23 +18329,23 @@ function readHeld(root, path2) {
 init_digest();
 
 // ts-src/inspect/comments.ts
-function withoutComments(path2, text4) {
+function withoutComments(path2, text5) {
   const name5 = path2.slice(path2.lastIndexOf("/") + 1);
-  if (/\.(h|hh|hpp|hxx|inl|ipp|tpp)$/.test(name5)) return withoutC(text4);
-  if (name5.endsWith(".cmake") || name5 === "CMakeLists.txt") return withoutCMake(text4);
-  if (name5.endsWith(".py") || /^#![^\n]*\bpython3?\b/.test(text4)) return withoutPython(text4);
+  if (/\.(h|hh|hpp|hxx|inl|ipp|tpp)$/.test(name5)) return withoutC(text5);
+  if (name5.endsWith(".cmake") || name5 === "CMakeLists.txt") return withoutCMake(text5);
+  if (name5.endsWith(".py") || /^#![^\n]*\bpython3?\b/.test(text5)) return withoutPython(text5);
   return void 0;
 }
 var trimmed = (lines) => lines.replace(/[ \t]+(?=\n|$)/g, "").replace(/\n+$/, "\n");
-function withoutC(text4) {
-  if (text4.includes("\r") || text4.includes("??/") || /\/\/[^\n]*\\[ \t]*\n/.test(text4)) return void 0;
+function withoutC(text5) {
+  if (text5.includes("\r") || text5.includes("??/") || /\/\/[^\n]*\\[ \t]*\n/.test(text5)) return void 0;
   const token3 = /\/\/[^\n]*|\/\*[^]*?\*\/|^[ \t]*#[ \t]*include[^\n]*|\b(?:u8|[uUL])?R"([^()\\\s]{0,16})\(|"(?:[^"\\\n]|\\[^])*"|\b[0-9](?:'?[0-9A-Za-z_.])*|'(?:[^'\\\n]|\\[^])*'|\/\*|["']/gm;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text4); m; m = token3.exec(text4)) {
+  for (let m = token3.exec(text5); m; m = token3.exec(text5)) {
     const [found2, delimiter] = m;
     if (delimiter !== void 0) {
-      const close = text4.indexOf(`)${delimiter}"`, token3.lastIndex);
+      const close = text5.indexOf(`)${delimiter}"`, token3.lastIndex);
       if (close < 0) return void 0;
       token3.lastIndex = close + delimiter.length + 2;
       continue;
@@ -18138,51 +18353,51 @@ function withoutC(text4) {
     if (found2 === '"' || found2 === "'" || found2 === "/*") return void 0;
     const block3 = found2.startsWith("/*");
     if (!block3 && !found2.startsWith("//")) continue;
-    const end2 = text4.indexOf("\n", token3.lastIndex);
-    if (block3 && !/^[ \t]*(\/\/|$)/.test(text4.slice(token3.lastIndex, end2 < 0 ? text4.length : end2))) continue;
-    out += text4.slice(at2, m.index) + (block3 ? found2.replace(/[^\n]+/g, "") : "");
+    const end2 = text5.indexOf("\n", token3.lastIndex);
+    if (block3 && !/^[ \t]*(\/\/|$)/.test(text5.slice(token3.lastIndex, end2 < 0 ? text5.length : end2))) continue;
+    out += text5.slice(at2, m.index) + (block3 ? found2.replace(/[^\n]+/g, "") : "");
     at2 = token3.lastIndex;
   }
-  return trimmed(out + text4.slice(at2));
+  return trimmed(out + text5.slice(at2));
 }
-function withoutCMake(text4) {
-  if (/CMAKE_CURRENT_(LIST|FUNCTION_LIST)_LINE/.test(text4) || text4.includes("\r")) return void 0;
+function withoutCMake(text5) {
+  if (/CMAKE_CURRENT_(LIST|FUNCTION_LIST)_LINE/.test(text5) || text5.includes("\r")) return void 0;
   const token3 = /#?\[(=*)\[|#[^\n]*|"(?:[^"\\]|\\[^])*"|\\[^]|"/g;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text4); m; m = token3.exec(text4)) {
+  for (let m = token3.exec(text5); m; m = token3.exec(text5)) {
     const [found2, equals] = m;
     if (found2 === '"') return void 0;
     if (equals !== void 0) {
-      if (!found2.startsWith("#") && !/[\s(]/.test(text4[m.index - 1] ?? " ")) return void 0;
-      const close = text4.indexOf(`]${equals}]`, token3.lastIndex);
+      if (!found2.startsWith("#") && !/[\s(]/.test(text5[m.index - 1] ?? " ")) return void 0;
+      const close = text5.indexOf(`]${equals}]`, token3.lastIndex);
       if (close < 0) return void 0;
       token3.lastIndex = close + equals.length + 2;
     }
     if (!found2.startsWith("#")) continue;
-    out += text4.slice(at2, m.index);
+    out += text5.slice(at2, m.index);
     at2 = token3.lastIndex;
   }
-  return trimmed(out + text4.slice(at2)).replace(/\n{2,}/g, "\n").replace(/^\n+/, "");
+  return trimmed(out + text5.slice(at2)).replace(/\n{2,}/g, "\n").replace(/^\n+/, "");
 }
-function withoutPython(text4) {
-  if (text4.includes("\r") || text4.includes("\f") || /\b[rR]?[fFtT][rR]?(?:"""|''')/.test(text4) || /\b(?:inspect|linecache|traceback|f_lineno|co_firstlineno|__doc__)\b/.test(text4))
+function withoutPython(text5) {
+  if (text5.includes("\r") || text5.includes("\f") || /\b[rR]?[fFtT][rR]?(?:"""|''')/.test(text5) || /\b(?:inspect|linecache|traceback|f_lineno|co_firstlineno|__doc__)\b/.test(text5))
     return void 0;
   const token3 = /"""(?:[^\\]|\\[^])*?"""|'''(?:[^\\]|\\[^])*?'''|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*'|#[^\n]*|\\\n|["']/g;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text4); m; m = token3.exec(text4)) {
+  for (let m = token3.exec(text5); m; m = token3.exec(text5)) {
     const found2 = m[0];
     if (found2 === '"' || found2 === "'") return void 0;
     if (!found2.startsWith("#")) continue;
-    const begin = text4.lastIndexOf("\n", m.index - 1) + 1;
-    const first = begin === 0 || text4.indexOf("\n") + 1 === begin;
-    if (/\b[rR]?[fFtT][rR]?["']/.test(text4.slice(begin, m.index))) return void 0;
-    if (text4.slice(begin, m.index).trim() !== "" || begin < at2 || first && /^#!|coding[:=]/.test(found2)) continue;
-    out += text4.slice(at2, begin);
-    at2 = Math.min(token3.lastIndex + 1, text4.length);
+    const begin = text5.lastIndexOf("\n", m.index - 1) + 1;
+    const first = begin === 0 || text5.indexOf("\n") + 1 === begin;
+    if (/\b[rR]?[fFtT][rR]?["']/.test(text5.slice(begin, m.index))) return void 0;
+    if (text5.slice(begin, m.index).trim() !== "" || begin < at2 || first && /^#!|coding[:=]/.test(found2)) continue;
+    out += text5.slice(at2, begin);
+    at2 = Math.min(token3.lastIndex + 1, text5.length);
   }
-  return (out + text4.slice(at2)).replace(/\n*$/, "\n");
+  return (out + text5.slice(at2)).replace(/\n*$/, "\n");
 }
 
 // ts-src/inspect/elf.ts
@@ -18202,7 +18417,7 @@ function parse(data) {
   const u16 = (at2) => little ? data.readUInt16LE(at2) : data.readUInt16BE(at2);
   const u32 = (at2) => little ? data.readUInt32LE(at2) : data.readUInt32BE(at2);
   const word = (at2) => wide ? Number(little ? data.readBigUInt64LE(at2) : data.readBigUInt64BE(at2)) : u32(at2);
-  const text4 = (at2) => {
+  const text5 = (at2) => {
     const end2 = data.indexOf(0, at2);
     if (at2 >= data.length || end2 < 0) throw new RangeError("a string outside the file");
     return data.toString("latin1", at2, end2);
@@ -18246,13 +18461,13 @@ function parse(data) {
     const tag = word(at2);
     const value2 = word(at2 + step / 2);
     if (tag === 0) break;
-    if (tag === 1) needed2.push(text4(strings(dynamic) + value2));
-    if (tag === 14) soname = text4(strings(dynamic) + value2);
+    if (tag === 1) needed2.push(text5(strings(dynamic) + value2));
+    if (tag === 14) soname = text5(strings(dynamic) + value2);
   }
   const versions = /* @__PURE__ */ new Map();
   const definitions = sections.find((s) => s.type === 1879048189);
   for (let at2 = definitions?.offset ?? 0, i = 0; definitions && i < definitions.info; i++) {
-    versions.set(u16(at2 + 4), text4(strings(definitions) + u32(at2 + u32(at2 + 12))));
+    versions.set(u16(at2 + 4), text5(strings(definitions) + u32(at2 + u32(at2 + 12))));
     at2 += u32(at2 + 16);
   }
   const indices = sections.find((s) => s.type === 1879048191);
@@ -18268,11 +18483,11 @@ function parse(data) {
       const visibility = other & 3;
       if (section === 0 || binding === 0 || visibility === 1 || visibility === 2) continue;
       const kind = types[info & 15] ?? String(info & 15);
-      const version2 = indices ? u16(indices.offset + 2 * i) : 1;
-      const named4 = versions.get(version2 & 32767);
+      const version3 = indices ? u16(indices.offset + 2 * i) : 1;
+      const named4 = versions.get(version3 & 32767);
       const sized = kind === "object" || kind === "tls" || kind === "common" ? ` ${word(at2 + (wide ? 16 : 8))}` : "";
       exports2.push(
-        `${text4(strings(symbols) + u32(at2))}${named4 !== void 0 && (version2 & 32767) > 1 ? `@${version2 & 32768 ? "" : "@"}${named4}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
+        `${text5(strings(symbols) + u32(at2))}${named4 !== void 0 && (version3 & 32767) > 1 ? `@${version3 & 32768 ? "" : "@"}${named4}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
       );
     }
   }
@@ -18293,20 +18508,20 @@ function isForPeople(path2, code) {
   if (containsName(code, path2.slice(path2.lastIndexOf("/") + 1))) return false;
   return !inFolder || !/\bshare\/\S*\b(docs?|man|info|licen[cs]es)\b|\bDOCDIR\b/i.test(code);
 }
-var containsName = (text4, name5) => {
-  for (let at2 = text4.indexOf(name5); at2 >= 0; at2 = text4.indexOf(name5, at2 + 1)) {
-    if (!/[\w.-]/.test(text4[at2 - 1] ?? " ") && !/[\w.-]/.test(text4[at2 + name5.length] ?? " ")) return true;
+var containsName = (text5, name5) => {
+  for (let at2 = text5.indexOf(name5); at2 >= 0; at2 = text5.indexOf(name5, at2 + 1)) {
+    if (!/[\w.-]/.test(text5[at2 - 1] ?? " ") && !/[\w.-]/.test(text5[at2 + name5.length] ?? " ")) return true;
   }
   return false;
 };
 var readHeaders = /^(Metadata-Version|Name|Version|Requires(-Dist|-Python|-External)?|Provides(-Dist|-Extra)?|Obsoletes(-Dist)?|Dynamic|Platform|Supported-Platform)$/i;
-function visibleMetadata(text4) {
+function visibleMetadata(text5) {
   const lines = [];
   let kept2 = false;
-  for (const line of text4.split("\n")) {
-    if (line === "") break;
-    if (!/^[ \t]/.test(line)) kept2 = readHeaders.test(line.slice(0, Math.max(0, line.indexOf(":"))));
-    if (kept2) lines.push(line);
+  for (const line2 of text5.split("\n")) {
+    if (line2 === "") break;
+    if (!/^[ \t]/.test(line2)) kept2 = readHeaders.test(line2.slice(0, Math.max(0, line2.indexOf(":"))));
+    if (kept2) lines.push(line2);
   }
   return lines.join("\n");
 }
@@ -18345,7 +18560,7 @@ function visibleManifest(xml) {
   }
   return open3.length ? void 0 : out;
 }
-var plainAttributes = (text4) => text4.replace(/"[^"]*"|'[^']*'|\s+/g, (part) => /^\s/.test(part) ? " " : part).trimEnd();
+var plainAttributes = (text5) => text5.replace(/"[^"]*"|'[^']*'|\s+/g, (part) => /^\s/.test(part) ? " " : part).trimEnd();
 
 // ts-src/inspect/interface.ts
 var dataFolders = /\/share\/[^/]+\/(launch|config|params?|rviz|maps?|worlds?|models|meshes|media|images|test|tests|scripts_doc)\//;
@@ -18372,16 +18587,16 @@ function describe(stage) {
   let loads = false;
   let offers = false;
   const parts = files.map((f) => {
-    const whole = (text4) => `${f.mode} ${text4}`;
+    const whole2 = (text5) => `${f.mode} ${text5}`;
     if (f.link !== void 0) {
-      const link = whole(`-> ${f.link}`);
+      const link = whole2(`-> ${f.link}`);
       return { path: f.path, full: link, code: link, api: link, tool: link };
     }
     const data = readHeld(stage, f.path);
-    const full = whole(sha256(data));
+    const full = whole2(sha256(data));
     const elf = readElf(data);
     const plain2 = elf ? void 0 : withoutComments(f.path, data.toString("latin1"));
-    const code = plain2 === void 0 ? full : whole(sha256(`without comments ${plain2}`));
+    const code = plain2 === void 0 ? full : whole2(sha256(`without comments ${plain2}`));
     const part = (api, tool = code) => ({
       path: f.path,
       full,
@@ -18389,12 +18604,12 @@ function describe(stage) {
       api,
       tool
     });
-    const seen = (text4) => ({ path: f.path, full, code: text4, api: text4, tool: text4 });
+    const seen = (text5) => ({ path: f.path, full, code: text5, api: text5, tool: text5 });
     const python = /\/(site|dist)-packages\//.test(f.path);
     if (elf?.kind === "library" && !python) {
-      const text4 = whole(sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
+      const text5 = whole2(sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
       return {
-        ...part(text4, text4),
+        ...part(text5, text5),
         symbols: [`soname ${elf.soname ?? "none"}`, ...elf.needed.map((n) => `needs ${n}`), ...elf.exports]
       };
     }
@@ -18408,7 +18623,7 @@ function describe(stage) {
         offers = true;
         return part(code);
       }
-      return part(whole("a program"));
+      return part(whole2("a program"));
     }
     if (f.path.endsWith(".py") || f.mode && data.subarray(0, 2).toString() === "#!") {
       if (/\b(ctypes|cffi|cppyy)\b/.test(data.toString("utf8"))) loads = true;
@@ -18419,10 +18634,10 @@ function describe(stage) {
     }
     if (/\/share\/[^/]+\/package\.xml$/.test(f.path)) {
       const visible = visibleManifest(data.toString("utf8"));
-      return seen(visible === void 0 ? full : whole(sha256(`visible ${visible}`)));
+      return seen(visible === void 0 ? full : whole2(sha256(`visible ${visible}`)));
     }
     if (/\.(egg-info\/PKG-INFO|egg-info|dist-info\/METADATA)$/.test(f.path))
-      return seen(whole(sha256(`visible ${visibleMetadata(data.toString("utf8"))}`)));
+      return seen(whole2(sha256(`visible ${visibleMetadata(data.toString("utf8"))}`)));
     if (!elf && isForPeople(f.path, codeText)) return seen(void 0);
     if (dataFolders.test(f.path) && !containsName(cmakeText, (0, import_node_path9.basename)(f.path))) return part(void 0);
     return part(code);
@@ -18433,8 +18648,8 @@ function interfaceOf({ parts, loads, offers }) {
   const digest3 = (of) => {
     const hash3 = (0, import_node_crypto3.createHash)("sha256");
     for (const p of parts) {
-      const text4 = of(p);
-      if (text4 !== void 0) hash3.update(`${p.path}\0${text4}
+      const text5 = of(p);
+      if (text5 !== void 0) hash3.update(`${p.path}\0${text5}
 `);
     }
     return hash3.digest("hex");
@@ -18492,9 +18707,9 @@ async function readTar(chunks, begin) {
     const size = number(header, 124, 12);
     if (type === "L" || type === "K") {
       if (size > longest) throw new TarError("it has a name that is too long");
-      const text4 = string(await reader2.padded(size) ?? Buffer.alloc(0), 0, size);
-      if (type === "L") longName = text4;
-      else longTarget = text4;
+      const text5 = string(await reader2.padded(size) ?? Buffer.alloc(0), 0, size);
+      if (type === "L") longName = text5;
+      else longTarget = text5;
       continue;
     }
     const name5 = longName ?? string(header, 0, 100);
@@ -18572,9 +18787,9 @@ function string(bytes, at2, length) {
   const field = bytes.subarray(at2, at2 + length);
   const end2 = field.indexOf(0);
   const raw = end2 < 0 ? field : field.subarray(0, end2);
-  const text4 = raw.toString("utf8");
-  if (!Buffer.from(text4).equals(raw)) throw new TarError(`${JSON.stringify(text4)} is no UTF-8`);
-  return text4;
+  const text5 = raw.toString("utf8");
+  if (!Buffer.from(text5).equals(raw)) throw new TarError(`${JSON.stringify(text5)} is no UTF-8`);
+  return text5;
 }
 function number(header, at2, length) {
   const field = header.subarray(at2, at2 + length);
@@ -18584,9 +18799,9 @@ function number(header, at2, length) {
     if (!Number.isSafeInteger(value2)) throw new TarError("it has a number that is too large");
     return value2;
   }
-  const text4 = field.toString("latin1").replace(/[\0 ]+$/, "").trim();
-  if (!/^[0-7]*$/.test(text4)) throw new TarError("it has a damaged header");
-  return text4 === "" ? 0 : parseInt(text4, 8);
+  const text5 = field.toString("latin1").replace(/[\0 ]+$/, "").trim();
+  if (!/^[0-7]*$/.test(text5)) throw new TarError("it has a damaged header");
+  return text5 === "" ? 0 : parseInt(text5, 8);
 }
 function checkSum(header) {
   let sum = 0;
@@ -18629,9 +18844,9 @@ async function stream(file2, action, read) {
     env: { PATH: process.env.PATH, LC_ALL: "C.UTF-8" }
   });
   (0, import_node_fs10.closeSync)(input);
-  let words3 = "";
-  child.stderr?.setEncoding("utf8").on("data", (text4) => {
-    if (words3.length < 1e4) words3 += text4;
+  let words5 = "";
+  child.stderr?.setEncoding("utf8").on("data", (text5) => {
+    if (words5.length < 1e4) words5 += text5;
   });
   const ended = new Promise((resolve18, reject) => {
     child.on("error", reject);
@@ -18647,7 +18862,7 @@ async function stream(file2, action, read) {
   }
   const code = await ended;
   if (code !== 0)
-    throw new PackageFileError(`dpkg-deb can't read it: ${shownName(words3.trim().split("\n").pop() ?? "")}`);
+    throw new PackageFileError(`dpkg-deb can't read it: ${shownName(words5.trim().split("\n").pop() ?? "")}`);
 }
 async function readControl(file2, policy) {
   const members2 = /* @__PURE__ */ new Map();
@@ -18697,10 +18912,10 @@ var allowedFields = /* @__PURE__ */ new Set([
 function checkControl(control, policy) {
   const fields = /* @__PURE__ */ new Map();
   let last = "";
-  for (const line of control.trimEnd().split("\n")) {
-    if (/[\u0000-\u0008\u000b-\u001f\u007f]/.test(line))
+  for (const line2 of control.trimEnd().split("\n")) {
+    if (/[\u0000-\u0008\u000b-\u001f\u007f]/.test(line2))
       throw new PackageFileError("its control file has control characters");
-    const field = /^([A-Za-z][A-Za-z0-9-]*):[ \t]?(.*)$/.exec(line);
+    const field = /^([A-Za-z][A-Za-z0-9-]*):[ \t]?(.*)$/.exec(line2);
     const name5 = field?.[1]?.toLowerCase();
     if (field && name5 !== void 0) {
       if (fields.has(name5) || !allowedFields.has(name5))
@@ -18708,9 +18923,9 @@ function checkControl(control, policy) {
           `its control file has ${fields.has(name5) ? "twice" : "the field"} ${shownName(field[1] ?? "")}`
         );
       fields.set(last = name5, field[2] ?? "");
-    } else if (/^[ \t]\S/.test(line) && last) fields.set(last, `${fields.get(last) ?? ""}
-${line}`);
-    else throw new PackageFileError(`its control file has the line '${shownName(line)}'`);
+    } else if (/^[ \t]\S/.test(line2) && last) fields.set(last, `${fields.get(last) ?? ""}
+${line2}`);
+    else throw new PackageFileError(`its control file has the line '${shownName(line2)}'`);
   }
   const wanted = [
     ["package", policy.package],
@@ -18721,9 +18936,9 @@ ${line}`);
     if (value2 !== void 0 && fields.get(name5) !== value2)
       throw new PackageFileError(`its ${name5} is '${shownName(fields.get(name5) ?? "")}', not '${value2}'`);
   for (const name5 of ["provides", "conflicts", "replaces"]) {
-    const planned = policy[name5];
-    if (!planned) continue;
-    const extra = (fields.get(name5) ?? "").split(",").map((e) => e.trim()).filter((e) => e && !planned.includes(e.replace(/\s.*$/s, "")));
+    const planned2 = policy[name5];
+    if (!planned2) continue;
+    const extra = (fields.get(name5) ?? "").split(",").map((e) => e.trim()).filter((e) => e && !planned2.includes(e.replace(/\s.*$/s, "")));
     if (extra.length) throw new PackageFileError(`it ${name5} '${shownName(extra[0] ?? "")}', which was not planned`);
   }
 }
@@ -18759,16 +18974,16 @@ var MemberChecker = class {
     if (this.kinds.size >= mostFiles) throw refuse(`is one more than the ${mostFiles} files that a package may have`);
     if (kind === "link") this.checkTarget(path2, member.target);
     if (kind === "hard link") {
-      const target = member.target.replace(/^\.\//, "");
-      if (this.kinds.get(target) !== "file") throw refuse("is a hard link to no file of the package");
-      member.target = target;
+      const target2 = member.target.replace(/^\.\//, "");
+      if (this.kinds.get(target2) !== "file") throw refuse("is a hard link to no file of the package");
+      member.target = target2;
     }
     this.kinds.set(path2, kind === "hard link" ? "file" : kind);
   }
-  checkTarget(path2, target) {
-    const refuse = (why) => new PackageFileError(`/${shownName(path2)} is a link to '${shownName(target)}', ${why}`);
-    if (target === "" || target.length > 4e3 || /[\u0000-\u001f\u007f]/.test(target)) throw refuse("which is no path");
-    const full = target.startsWith("/") ? import_node_path10.posix.normalize(target).slice(1) : import_node_path10.posix.join((0, import_node_path10.dirname)(path2), target);
+  checkTarget(path2, target2) {
+    const refuse = (why) => new PackageFileError(`/${shownName(path2)} is a link to '${shownName(target2)}', ${why}`);
+    if (target2 === "" || target2.length > 4e3 || /[\u0000-\u001f\u007f]/.test(target2)) throw refuse("which is no path");
+    const full = target2.startsWith("/") ? import_node_path10.posix.normalize(target2).slice(1) : import_node_path10.posix.join((0, import_node_path10.dirname)(path2), target2);
     if (full === ".." || full.startsWith("../")) throw refuse("which leads out of the root");
     const system = /^(usr|lib|lib64|lib32|libx32|bin|sbin|opt)(\/|$)/;
     const alternatives = within(full, "etc/alternatives");
@@ -18816,9 +19031,9 @@ function writer(path2, member) {
 // ts-src/engine/compare-builds.ts
 async function filesOfBuild(store2, debs) {
   const files = [];
-  for (const deb of debs) {
-    const path2 = await store2.path(deb);
-    if (path2 === void 0) return bad(error("selection", `the store lost ${deb.name}`, { hint: "build it again" }));
+  for (const deb2 of debs) {
+    const path2 = await store2.path(deb2);
+    if (path2 === void 0) return bad(error("selection", `the store lost ${deb2.name}`, { hint: "build it again" }));
     files.push(path2);
   }
   return good(files);
@@ -18883,33 +19098,33 @@ init_diagnostics();
 
 // ts-src/graph/graph.ts
 function order(edges) {
-  const count2 = edges.length;
-  const missing = new Int32Array(count2);
-  const begins = new Int32Array(count2 + 1);
-  for (let n = 0; n < count2; n++) {
+  const count3 = edges.length;
+  const missing = new Int32Array(count3);
+  const begins = new Int32Array(count3 + 1);
+  for (let n = 0; n < count3; n++) {
     const needs = edges[n];
     missing[n] = needs.length;
     for (let i = 0; i < needs.length; i++) begins[needs[i] + 1]++;
   }
-  for (let n = 0; n < count2; n++) begins[n + 1] += begins[n];
-  const dependents = new Int32Array(begins[count2]);
+  for (let n = 0; n < count3; n++) begins[n + 1] += begins[n];
+  const dependents = new Int32Array(begins[count3]);
   const filled = begins.slice();
-  for (let n = 0; n < count2; n++) {
+  for (let n = 0; n < count3; n++) {
     const needs = edges[n];
     for (let i = 0; i < needs.length; i++) dependents[filled[needs[i]]++] = n;
   }
   const heap = new Heap();
-  for (let n = 0; n < count2; n++) if (missing[n] === 0) heap.push(n);
-  const result = [];
+  for (let n = 0; n < count3; n++) if (missing[n] === 0) heap.push(n);
+  const result2 = [];
   for (let n = heap.pop(); n !== void 0; n = heap.pop()) {
-    result.push(n);
+    result2.push(n);
     for (let i = begins[n]; i < begins[n + 1]; i++) if (--missing[dependents[i]] === 0) heap.push(dependents[i]);
   }
   const left = [];
-  if (result.length < count2) {
-    for (let n = 0; n < count2; n++) if (missing[n] > 0) left.push(n);
+  if (result2.length < count3) {
+    for (let n = 0; n < count3; n++) if (missing[n] > 0) left.push(n);
   }
-  return { order: result, left };
+  return { order: result2, left };
 }
 var Heap = class {
   items = [];
@@ -18943,15 +19158,15 @@ var Heap = class {
   }
 };
 function cycles(edges) {
-  const count2 = edges.length;
-  const index = new Int32Array(count2).fill(-1);
-  const low = new Int32Array(count2);
-  const next2 = new Int32Array(count2);
-  const onStack = new Uint8Array(count2);
+  const count3 = edges.length;
+  const index = new Int32Array(count3).fill(-1);
+  const low = new Int32Array(count3);
+  const next2 = new Int32Array(count3);
+  const onStack = new Uint8Array(count3);
   const stack = [];
   const found2 = [];
   let counter = 0;
-  for (let root = 0; root < count2; root++) {
+  for (let root = 0; root < count3; root++) {
     if (index[root] !== -1) continue;
     const path2 = [root];
     while (path2.length) {
@@ -18985,10 +19200,10 @@ function cycles(edges) {
   return found2.sort((a, b) => a[0] - b[0]);
 }
 function doubled(builds, runs) {
-  const count2 = builds.length;
-  return [...builds.map((e) => e.map((d) => d + count2)), ...runs.map((e, n) => [n, ...e.map((d) => d + count2)])];
+  const count3 = builds.length;
+  return [...builds.map((e) => e.map((d) => d + count3)), ...runs.map((e, n) => [n, ...e.map((d) => d + count3)])];
 }
-var packageTrail = (edges, set, count2) => trail(edges, set).map((n) => n % count2).filter((n, i, a) => n !== a[i - 1]);
+var packageTrail = (edges, set, count3) => trail(edges, set).map((n) => n % count3).filter((n, i, a) => n !== a[i - 1]);
 function trail(edges, set) {
   const start = Math.min(...set);
   const inside = new Set(set);
@@ -19014,12 +19229,12 @@ function trail(edges, set) {
 }
 function inverse(edges) {
   const starts = new Uint32Array(edges.length + 1);
-  for (const list3 of edges) for (const d of list3) starts[d + 1]++;
+  for (const list4 of edges) for (const d of list4) starts[d + 1]++;
   for (let n = 0; n < edges.length; n++) starts[n + 1] += starts[n];
   const all = new Uint32Array(starts[edges.length]);
   const next2 = starts.slice();
-  edges.forEach((list3, n) => {
-    for (const d of list3) all[next2[d]++] = n;
+  edges.forEach((list4, n) => {
+    for (const d of list4) all[next2[d]++] = n;
   });
   return (n) => all.subarray(starts[n], starts[n + 1]);
 }
@@ -19032,13 +19247,13 @@ var numbersIn = (bits2) => {
   }
   return numbers;
 };
-function closuresOf(scope) {
-  const { packages } = scope;
+function closuresOf(scope2) {
+  const { packages } = scope2;
   const index = new Map(packages.map((p, i) => [p.name, i]));
   const numbers = (names2) => names2.flatMap((n) => index.get(n) ?? []);
   const runs = packages.map((p) => numbers(p.run));
-  const build2 = packages.map((p) => numbers(p.build));
-  const test2 = packages.map((p) => numbers(p.test));
+  const build3 = packages.map((p) => numbers(p.build));
+  const test3 = packages.map((p) => numbers(p.test));
   const brought = packages.map(() => void 0);
   const reach3 = (from) => {
     const seen = new Uint32Array(packages.length + 31 >> 5);
@@ -19060,25 +19275,25 @@ function closuresOf(scope) {
   };
   return {
     index,
-    build: build2,
-    test: test2,
+    build: build3,
+    test: test3,
     runtimeDependencies: runs,
     runtimeCycles: new Map(cycles(runs).flatMap((set) => set.map((n) => [n, set]))),
     run: (n) => without(brought[n].slice(), n),
     root(n) {
       let r = roots.get(n);
-      if (!r) roots.set(n, r = without(reach3(build2[n]), n));
+      if (!r) roots.set(n, r = without(reach3(build3[n]), n));
       return r;
     },
-    testRoot: (n) => numbersIn(reach3([n, ...build2[n], ...test2[n]]))
+    testRoot: (n) => numbersIn(reach3([n, ...build3[n], ...test3[n]]))
   };
 }
 function usersOf(scopes, wanted) {
   const users = new Map([...wanted].sort().map((name5) => [name5, /* @__PURE__ */ new Set()]));
-  for (const scope of scopes) {
-    const closures = closuresOf(scope);
-    scope.packages.forEach((p, n) => {
-      for (const d of closures.root(n)) users.get(scope.packages[d].name)?.add(p.name);
+  for (const scope2 of scopes) {
+    const closures = closuresOf(scope2);
+    scope2.packages.forEach((p, n) => {
+      for (const d of closures.root(n)) users.get(scope2.packages[d].name)?.add(p.name);
     });
   }
   return Object.fromEntries([...users].map(([name5, all]) => [name5, [...all].sort()]));
@@ -19101,12 +19316,12 @@ function compareDebianVersions(a, b) {
   const [eb, ub, rb] = split(b);
   return ea - eb || compareParts2(ua, ub) || compareParts2(ra, rb);
 }
-function split(version2) {
-  const colon = version2.indexOf(":");
-  const rest2 = version2.slice(colon + 1);
+function split(version3) {
+  const colon = version3.indexOf(":");
+  const rest2 = version3.slice(colon + 1);
   const dash = rest2.lastIndexOf("-");
   return [
-    colon < 0 ? 0 : Number(version2.slice(0, colon)),
+    colon < 0 ? 0 : Number(version3.slice(0, colon)),
     dash < 0 ? rest2 : rest2.slice(0, dash),
     dash < 0 ? "0" : rest2.slice(dash + 1)
   ];
@@ -19132,12 +19347,12 @@ function compareParts2(a, b) {
   return 0;
 }
 var stampIn2 = /^(.*\.)(\d{8})\.(\d{6})$/;
-function versionAbove(version2, stamp, highest2) {
+function versionAbove(version3, stamp, highest2) {
   const epochOf = (v) => Number(/^(\d+):/.exec(v)?.[1] ?? 0);
-  const plain2 = version2.replace(/^\d+:/, "");
+  const plain2 = version3.replace(/^\d+:/, "");
   const head = stampIn2.exec(plain2)?.[1] ?? `${plain2}.`;
   const of = (epoch2, at2) => `${epoch2 ? `${epoch2}:` : ""}${head}${at2.slice(0, 8)}.${at2.slice(8).padEnd(6, "0")}`;
-  const epoch = Math.max(epochOf(version2), epochOf(highest2));
+  const epoch = Math.max(epochOf(version3), epochOf(highest2));
   const last = stampIn2.exec(highest2);
   const lastStamp = last ? last[2] + last[3] : "";
   const candidates = [
@@ -19164,10 +19379,10 @@ function comparePlans(before2, after) {
   const old = new Map(before2.scopes.map((s) => [id(s), s]));
   const now = new Map(after.scopes.map((s) => [id(s), s]));
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().map((key) => {
-    const scope = now.get(key) ?? old.get(key);
+    const scope2 = now.get(key) ?? old.get(key);
     return {
-      distribution: scope.distribution,
-      platform: scope.platform,
+      distribution: scope2.distribution,
+      platform: scope2.platform,
       packages: compareScopes(old.get(key), now.get(key))
     };
   });
@@ -19249,13 +19464,13 @@ init_diagnostics();
 var token2 = /\s*(?:(\(|\))|(==|!=|<=|>=|<|>)|\$([A-Za-z0-9_]+)|"([^"\n\r]*)"|'([^'\n\r]*)'|([A-Za-z0-9_-]+))/y;
 var blank = /^\s*$/;
 var maximumDepth = 100;
-function parseCondition(text4) {
+function parseCondition(text5) {
   const tokens = [];
   token2.lastIndex = 0;
   for (let end2 = 0; ; end2 = token2.lastIndex) {
-    const t = token2.exec(text4);
+    const t = token2.exec(text5);
     if (!t) {
-      if (blank.test(text4.slice(end2))) break;
+      if (blank.test(text5.slice(end2))) break;
       return void 0;
     }
     tokens.push(t);
@@ -19291,8 +19506,8 @@ function parseCondition(text4) {
     } while (word(operator) && ++at2);
     return terms.length === 1 ? terms[0] : { operator, terms };
   };
-  const result = joined("or", 0);
-  return at2 === tokens.length ? result : void 0;
+  const result2 = joined("or", 0);
+  return at2 === tokens.length ? result2 : void 0;
 }
 function evaluateCondition(condition, context) {
   if ("terms" in condition)
@@ -19317,13 +19532,13 @@ function evaluateCondition(condition, context) {
 }
 function conditionEvaluator(context) {
   const known2 = /* @__PURE__ */ new Map();
-  return (text4) => {
-    if (text4 === void 0) return true;
-    if (!known2.has(text4)) {
-      const parsed = parseCondition(text4);
-      known2.set(text4, parsed && evaluateCondition(parsed, context));
+  return (text5) => {
+    if (text5 === void 0) return true;
+    if (!known2.has(text5)) {
+      const parsed2 = parseCondition(text5);
+      known2.set(text5, parsed2 && evaluateCondition(parsed2, context));
     }
-    return known2.get(text4);
+    return known2.get(text5);
   };
 }
 
@@ -19536,8 +19751,8 @@ function needsOf(p, groups, idOf) {
 function above(evaluated, names2) {
   const dependents = evaluated.names.map(() => []);
   evaluated.inside.forEach((inside, n) => {
-    for (const list3 of [inside.build, inside.run, inside.test])
-      for (const d of list3) dependents[d].push(evaluated.names[n]);
+    for (const list4 of [inside.build, inside.run, inside.test])
+      for (const d of list4) dependents[d].push(evaluated.names[n]);
   });
   const found2 = /* @__PURE__ */ new Set();
   const stack = [...names2];
@@ -19590,36 +19805,36 @@ var installers = /* @__PURE__ */ new Set([
   "freebsd",
   "nix"
 ]);
-function resolveRosdep(database, key, target) {
+function resolveRosdep(database, key, target2) {
   const byOs = database.rules.get(key);
   if (!byOs) return { kind: "no-key" };
-  const entry = byOs.get(target.os) ?? byOs.get("*");
+  const entry = byOs.get(target2.os) ?? byOs.get("*");
   if (!entry)
     return {
       kind: "not-here",
       file: database.files[[...byOs.values()][0]?.file ?? 0] ?? "",
-      reason: `it has a rule for ${[...byOs.keys()].sort().join(", ") || "no system"}, not for ${target.os}`
+      reason: `it has a rule for ${[...byOs.keys()].sort().join(", ") || "no system"}, not for ${target2.os}`
     };
   const file2 = database.files[entry.file];
-  const installer = defaultInstaller[target.os] ?? "apt";
+  const installer = defaultInstaller[target2.os] ?? "apt";
   let rule = entry.rule;
   const unclear = () => ({
     kind: "not-here",
     file: file2,
-    reason: `its rule for ${target.os} ${target.release} is not understood: it must be a list of package names, or an installer with 'packages'`
+    reason: `its rule for ${target2.os} ${target2.release} is not understood: it must be a list of package names, or an installer with 'packages'`
   });
   if (Array.isArray(rule)) {
-    const packages2 = words(rule);
+    const packages2 = words3(rule);
     return packages2 ? { kind: "packages", installer, packages: packages2, depends: [], file: file2 } : unclear();
   }
   const isMap = (v) => typeof v === "object" && v !== null && !Array.isArray(v);
   if (isMap(rule) && !Object.keys(rule).some((k) => installers.has(k))) {
-    const found2 = Object.hasOwn(rule, target.release) ? rule[target.release] : Object.hasOwn(rule, "*") ? rule["*"] : void 0;
+    const found2 = Object.hasOwn(rule, target2.release) ? rule[target2.release] : Object.hasOwn(rule, "*") ? rule["*"] : void 0;
     if (found2 === void 0)
       return {
         kind: "not-here",
         file: file2,
-        reason: `it has a rule for ${target.os} ${Object.keys(rule).sort().join(", ")}, not for ${target.release}`
+        reason: `it has a rule for ${target2.os} ${Object.keys(rule).sort().join(", ")}, not for ${target2.release}`
       };
     rule = found2;
   }
@@ -19627,7 +19842,7 @@ function resolveRosdep(database, key, target) {
     return {
       kind: "not-here",
       file: file2,
-      reason: `its rule for ${target.os} ${target.release} is null: it is not available there`
+      reason: `its rule for ${target2.os} ${target2.release} is null: it is not available there`
     };
   let name5 = installer;
   let depends = [];
@@ -19638,19 +19853,19 @@ function resolveRosdep(database, key, target) {
       return {
         kind: "not-here",
         file: file2,
-        reason: used.length ? `its rule for ${target.os} ${target.release} names several installers` : `its rule for ${target.os} ${target.release} names no installer that is known`
+        reason: used.length ? `its rule for ${target2.os} ${target2.release} names several installers` : `its rule for ${target2.os} ${target2.release} names no installer that is known`
       };
     name5 = used[0];
     const inner = rule[name5];
     if (isMap(inner)) {
-      depends = words(inner.depends ?? []) ?? [];
+      depends = words3(inner.depends ?? []) ?? [];
       rule = name5 === "source" ? [] : inner.packages;
     } else rule = inner;
   }
-  const packages = words(rule);
+  const packages = words3(rule);
   return packages ? { kind: "packages", installer: name5, packages, depends, file: file2 } : unclear();
 }
-var words = (v) => typeof v === "string" ? v.split(/\s+/).filter(Boolean) : Array.isArray(v) && v.every((name5) => typeof name5 === "string") ? v : void 0;
+var words3 = (v) => typeof v === "string" ? v.split(/\s+/).filter(Boolean) : Array.isArray(v) && v.every((name5) => typeof name5 === "string") ? v : void 0;
 
 // ts-src/plan/resolve.ts
 var Resolver = class {
@@ -19699,10 +19914,10 @@ var Resolver = class {
       if (!Object.hasOwn(this.platform.underlays, u)) continue;
       const underlay2 = this.platform.underlays[u];
       const explicit = Object.hasOwn(underlay2.packages, name5) ? underlay2.packages[name5] : void 0;
-      const debian = explicit ?? underlayPackage(underlay2.package, name5);
+      const debian2 = explicit ?? underlayPackage(underlay2.package, name5);
       const held = this.underlays[this.platformName]?.[u];
-      if (held ? held.has(debian) : explicit !== void 0)
-        return { from: "underlay", packages: [debian], underlay: u, version: held?.get(debian) };
+      if (held ? held.has(debian2) : explicit !== void 0)
+        return { from: "underlay", packages: [debian2], underlay: u, version: held?.get(debian2) };
     }
     return void 0;
   }
@@ -19952,14 +20167,14 @@ function impliedNeeds(type, backend) {
 init_diagnostics();
 var essentialTag = "every package of ROS 2 needs it";
 function ordered(evaluated, nodes, diagnostics) {
-  const whole = nodes.length === evaluated.names.length && nodes.every((n) => n.build === evaluated.inside[n.number].build && n.run === evaluated.inside[n.number].run);
-  if (whole && evaluated.order) return evaluated.order.map((i) => nodes[i]);
+  const whole2 = nodes.length === evaluated.names.length && nodes.every((n) => n.build === evaluated.inside[n.number].build && n.run === evaluated.inside[n.number].run);
+  if (whole2 && evaluated.order) return evaluated.order.map((i) => nodes[i]);
   const local2 = new Int32Array(evaluated.names.length).fill(-1);
   nodes.forEach((n, i) => local2[n.number] = i);
   const within2 = (...lists) => placesOf(local2, lists);
   const everything = order(nodes.map((n) => within2(n.build, n.run, n.test)));
   if (!everything.left.length) {
-    if (whole) evaluated.order = everything.order;
+    if (whole2) evaluated.order = everything.order;
     return everything.order.map((i) => nodes[i]);
   }
   const tested = nodes.map((n) => within2(n.test));
@@ -19974,15 +20189,15 @@ function together(needed2) {
   const set = /* @__PURE__ */ new Map();
   for (const members2 of cycles(needed2)) for (const n of members2) set.set(n, members2);
   if (!set.size) return [...needed2];
-  return needed2.map((list3, n) => [
-    ...new Set(list3.flatMap((d) => set.has(d) ? set.get(d) === set.get(n) ? [] : set.get(d) : [d]))
+  return needed2.map((list4, n) => [
+    ...new Set(list4.flatMap((d) => set.has(d) ? set.get(d) === set.get(n) ? [] : set.get(d) : [d]))
   ]);
 }
 function withTests(edges, tests) {
-  const all = edges.map((list3, n) => [...list3, ...tests[n]]);
+  const all = edges.map((list4, n) => [...list4, ...tests[n]]);
   const set = new Int32Array(all.length).fill(-1);
   cycles(all).forEach((members2, i) => members2.forEach((n) => set[n] = i));
-  return edges.map((list3, n) => [...list3, ...tests[n].filter((d) => set[d] === -1 || set[d] !== set[n])]);
+  return edges.map((list4, n) => [...list4, ...tests[n].filter((d) => set[d] === -1 || set[d] !== set[n])]);
 }
 function testCycles(evaluated) {
   const nodes = evaluated.inside.map((inside, number5) => ({
@@ -19993,7 +20208,7 @@ function testCycles(evaluated) {
     test: inside.test,
     faults: void 0
   }));
-  const count2 = nodes.length;
+  const count3 = nodes.length;
   const reach3 = new Cycles(
     evaluated,
     nodes,
@@ -20002,18 +20217,18 @@ function testCycles(evaluated) {
   );
   const settled2 = reach3.settle();
   const tested = nodes.map((n) => n.test);
-  const sets = cycles(settled2.map((list3, n) => n < count2 ? [...list3, ...tested[n]] : list3));
+  const sets = cycles(settled2.map((list4, n) => n < count3 ? [...list4, ...tested[n]] : list4));
   const plain2 = doubled(
     nodes.map((n) => n.build),
     nodes.map((n) => n.run)
   );
   return sets.map((set) => {
     const members2 = new Set(set);
-    const packages = [...new Set(set.map((n) => n % count2))].sort((a, b) => a - b);
+    const packages = [...new Set(set.map((n) => n % count3))].sort((a, b) => a - b);
     for (const from of set) {
-      for (const to of from < count2 ? tested[from] : []) {
+      for (const to of from < count3 ? tested[from] : []) {
         const back = members2.has(to) ? shortest(plain2, to, from) : void 0;
-        if (back) return { packages, trail: [from, ...back.map((n) => n % count2)].filter((n, i, a) => n !== a[i - 1]) };
+        if (back) return { packages, trail: [from, ...back.map((n) => n % count3)].filter((n, i, a) => n !== a[i - 1]) };
       }
     }
     return { packages, trail: packages };
@@ -20038,8 +20253,8 @@ function shortest(edges, from, to) {
 }
 function placesOf(local2, lists) {
   const places = [];
-  for (const list3 of lists) {
-    for (let i = 0; i < list3.length; i++) if (local2[list3[i]] >= 0) places.push(local2[list3[i]]);
+  for (const list4 of lists) {
+    for (let i = 0; i < list4.length; i++) if (local2[list4[i]] >= 0) places.push(local2[list4[i]]);
   }
   return places;
 }
@@ -20076,17 +20291,17 @@ var Cycles = class {
   }
   /** Leaves out or reports what makes cycles of builds; the edges that remain, which have none. */
   settle() {
-    const count2 = this.nodes.length;
+    const count3 = this.nodes.length;
     this.leaveOutGroupEdges();
     let edges = this.doubled();
     const onCycle = /* @__PURE__ */ new Set();
     for (const set of cycles(edges)) {
-      if (!set.some((n) => n < count2)) continue;
+      if (!set.some((n) => n < count3)) continue;
       this.report(edges, set);
-      for (const n of set) onCycle.add(n % count2);
+      for (const n of set) onCycle.add(n % count3);
     }
     if (onCycle.size)
-      edges = edges.map((e, n) => onCycle.has(n % count2) ? e.filter((d) => !onCycle.has(d % count2)) : e);
+      edges = edges.map((e, n) => onCycle.has(n % count3) ? e.filter((d) => !onCycle.has(d % count3)) : e);
     for (const set of cycles(edges)) {
       const inside = new Set(set);
       const needs = [...new Set(set.flatMap((n) => edges[n]))].filter((d) => !inside.has(d));
@@ -20111,8 +20326,8 @@ var Cycles = class {
   }
   /** Edges of group members inside a set, by place among the nodes, in order of their names. */
   groupEdgesIn(set) {
-    const count2 = this.nodes.length;
-    const places = [...new Set(set.map((n) => n % count2))].sort(
+    const count3 = this.nodes.length;
+    const places = [...new Set(set.map((n) => n % count3))].sort(
       (a, b) => this.nodes[a].number - this.nodes[b].number
     );
     const inside = new Set(places);
@@ -20125,25 +20340,25 @@ var Cycles = class {
   }
   /** Those of the edges that other edges than those of group members make a cycle of. */
   closing(edges, groups) {
-    const count2 = this.nodes.length;
-    const left = new Set(groups.map(([from, to]) => from * count2 + to));
-    const plain2 = edges.map((list3, n) => list3.filter((d) => d < count2 || !left.has(n % count2 * count2 + (d - count2))));
+    const count3 = this.nodes.length;
+    const left = new Set(groups.map(([from, to]) => from * count3 + to));
+    const plain2 = edges.map((list4, n) => list4.filter((d) => d < count3 || !left.has(n % count3 * count3 + (d - count3))));
     const dependents = inverse(plain2);
     const above2 = /* @__PURE__ */ new Map();
     const needing = (from) => {
       let found2 = above2.get(from);
       if (!found2) {
-        above2.set(from, found2 = /* @__PURE__ */ new Set([from + count2]));
+        above2.set(from, found2 = /* @__PURE__ */ new Set([from + count3]));
         for (const n of found2) for (const d of dependents(n)) found2.add(d);
       }
       return found2;
     };
-    return groups.filter(([from, to]) => needing(from).has(to + count2));
+    return groups.filter(([from, to]) => needing(from).has(to + count3));
   }
   leaveOutGroupEdge([from, to]) {
     const { names: names2, packages } = this.evaluated;
     const [node2, member] = [this.nodes[from], this.nodes[to]];
-    const { group, line } = edgeOf(this.evaluated, node2.number, member.number);
+    const { group, line: line2 } = edgeOf(this.evaluated, node2.number, member.number);
     leaveOut(node2, member.number);
     this.diagnostics.push(
       warning(
@@ -20151,50 +20366,50 @@ var Cycles = class {
         `'${names2[node2.number]}' needs '${names2[member.number]}' only as a member of the group '${group ?? ""}', and '${names2[member.number]}' needs '${names2[node2.number]}': that edge is left out`,
         {
           file: packages[node2.number].file,
-          line,
+          line: line2,
           hint: "give the membership or the group dependency a condition"
         }
       )
     );
   }
   report(edges, set) {
-    const count2 = this.nodes.length;
-    const path2 = packageTrail(edges, set, count2);
+    const count3 = this.nodes.length;
+    const path2 = packageTrail(edges, set, count3);
     const number5 = (i) => this.nodes[path2[i]].number;
-    const text4 = path2.slice(0, -1).map(
+    const text5 = path2.slice(0, -1).map(
       (n, i) => `${this.name(n)} \u2192 ${this.name(path2[i + 1])} (${edgeOf(this.evaluated, number5(i), number5(i + 1)).tag})`
     );
     const first = path2.length > 1 ? edgeOf(this.evaluated, number5(0), number5(1)) : void 0;
     this.diagnostics.push(
-      error("cycle", `packages need each other to be built: ${text4.join(", ")}`, {
+      error("cycle", `packages need each other to be built: ${text5.join(", ")}`, {
         file: this.evaluated.packages[number5(0)].file,
         line: first?.line,
         hint: "one of these dependencies must go"
       })
     );
-    for (const n of set) this.nodes[n % count2].planned.blocked ??= "it is on a cycle";
+    for (const n of set) this.nodes[n % count3].planned.blocked ??= "it is on a cycle";
   }
   /** The edges of tests, without those that close a cycle: tests run after the builds, so nothing waits for those. */
   withoutTestCycles(built, tested) {
     const { names: names2, packages } = this.evaluated;
-    const count2 = this.nodes.length;
+    const count3 = this.nodes.length;
     const kept2 = tested.map((e) => [...e]);
     const set = new Int32Array(built.length).fill(-1);
-    cycles([...built.slice(0, count2).map((e, i) => [...e, ...tested[i]]), ...built.slice(count2)]).forEach(
+    cycles([...built.slice(0, count3).map((e, i) => [...e, ...tested[i]]), ...built.slice(count3)]).forEach(
       (c, i) => c.forEach((n) => set[n] = i)
     );
-    tested.forEach((list3, i) => {
-      for (const to of list3) {
+    tested.forEach((list4, i) => {
+      for (const to of list4) {
         if (set[i] === -1 || set[i] !== set[to]) continue;
         const [a, b] = [this.nodes[i].number, this.nodes[to].number];
         kept2[i] = kept2[i].filter((d) => d !== to);
         if (this.nodes[i].build.includes(b) || this.nodes[i].run.includes(b)) continue;
-        const { tag, line } = edgeOf(this.evaluated, a, b, forTest);
+        const { tag, line: line2 } = edgeOf(this.evaluated, a, b, forTest);
         this.diagnostics.push(
           warning(
             "cycle-test",
             `'${names2[a]}' needs '${names2[b]}' to be tested (${tag}), and '${names2[b]}' needs '${names2[a]}': no build waits for that edge, the tests of '${names2[a]}' do`,
-            { file: packages[a].file, line }
+            { file: packages[a].file, line: line2 }
           )
         );
       }
@@ -20422,7 +20637,7 @@ var ScopePlanner = class {
   newNode(number5, why) {
     const p = this.evaluated.packages[number5];
     const source = this.evaluated.input.packages.get(p.name);
-    const planned = {
+    const planned2 = {
       name: p.name,
       repository: source.repository,
       version: p.version,
@@ -20440,10 +20655,10 @@ var ScopePlanner = class {
       bounds: unbounded,
       depth: 0
     };
-    const node2 = { number: number5, planned, build: nobody, run: nobody, test: nobody, faults: void 0 };
+    const node2 = { number: number5, planned: planned2, build: nobody, run: nobody, test: nobody, faults: void 0 };
     const implied = impliedNeeds(p.buildType, source.buildBackend);
-    if (implied.build.length) planned.impliedBuild = [...implied.build];
-    if (implied.test.length) planned.impliedTest = [...implied.test];
+    if (implied.build.length) planned2.impliedBuild = [...implied.build];
+    if (implied.test.length) planned2.impliedTest = [...implied.test];
     if (!isBuildType(p.buildType)) {
       fault2(
         node2,
@@ -20453,12 +20668,12 @@ var ScopePlanner = class {
           hint: `${Object.keys(buildTypes).join(", ")} are; or say in package_settings that the platform provides it`
         })
       );
-      planned.blocked = `its build type '${p.buildType}' is not known`;
+      planned2.blocked = `its build type '${p.buildType}' is not known`;
     }
     return node2;
   }
   needsOf(node2) {
-    const { number: number5, planned } = node2;
+    const { number: number5, planned: planned2 } = node2;
     const { evaluated, elsewhere } = this;
     const p = evaluated.packages[number5];
     const { system } = this;
@@ -20468,7 +20683,7 @@ var ScopePlanner = class {
     };
     const inside = evaluated.inside[number5];
     if (elsewhere) {
-      const built = (list3, role) => list3.filter((d) => {
+      const built = (list4, role) => list4.filter((d) => {
         const r = elsewhere[d];
         if (r && r.from !== "built" && r.from !== "nowhere") requires(r.packages, role);
         return r === void 0;
@@ -20496,9 +20711,9 @@ var ScopePlanner = class {
     const settings2 = this.resolver.settingsOf(p.name);
     if (settings2.build_depends) requires(settings2.build_depends, forBuild);
     if (settings2.depends) requires(settings2.depends, forRun);
-    planned.systemBuild = having(system, forBuild);
-    planned.systemRun = having(system, forRun);
-    planned.systemTest = having(system, forTest);
+    planned2.systemBuild = having(system, forBuild);
+    planned2.systemRun = having(system, forRun);
+    planned2.systemTest = having(system, forTest);
   }
   unresolved(node2, p, need, r) {
     const { os, release: release2 } = this.resolver.platform;
@@ -20507,10 +20722,10 @@ var ScopePlanner = class {
     const d = need.dependency;
     const rule = r.rosdep;
     const say = needed2 ? error : warning;
-    const text4 = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
+    const text5 = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
     const at2 = { file: p.file, line: d.line };
     if (rule.kind === "packages") {
-      const what = `${text4}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(", ")}` : ""}`;
+      const what = `${text5}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(", ")}` : ""}`;
       const blocks = (need.roles & forBuild) !== 0;
       fault2(
         node2,
@@ -20523,7 +20738,7 @@ var ScopePlanner = class {
     } else if (rule.kind === "not-here") {
       fault2(
         node2,
-        say("rosdep-platform", `${text4}, which rosdep does not have for ${where}: ${rule.reason}`, {
+        say("rosdep-platform", `${text5}, which rosdep does not have for ${where}: ${rule.reason}`, {
           ...at2,
           hint: `${rule.file}: add a rule for ${where}`
         })
@@ -20534,7 +20749,7 @@ var ScopePlanner = class {
         node2,
         say(
           "dependency-unresolved",
-          `${text4}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`,
+          `${text5}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`,
           {
             ...at2,
             hint: near.length ? `did you mean ${near.map((n) => `'${n}'`).join(" or ")}?` : "add its repository to the distribution file, or a rosdep rule"
@@ -20545,25 +20760,25 @@ var ScopePlanner = class {
     if (needed2) node2.planned.blocked ??= `'${d.name}' is not to be had on ${where}`;
   }
   checkVersion(node2, p, need, r) {
-    const { planned } = node2;
+    const { planned: planned2 } = node2;
     const d = need.dependency;
     for (const [operator, bound2] of Object.entries(d.versions ?? {})) {
       if (r.from === "built") {
-        const { name: name5, version: version2 } = this.evaluated.packages[r.number];
-        const c = compareReleases(version2, bound2);
+        const { name: name5, version: version3 } = this.evaluated.packages[r.number];
+        const c = compareReleases(version3, bound2);
         if (c === void 0 || !holds(operator, c)) {
           fault2(
             node2,
             error(
               "version-unmet",
-              `'${p.name}' needs '${name5}' ${relations[operator]} ${bound2}, but it is ${version2}`,
+              `'${p.name}' needs '${name5}' ${relations[operator]} ${bound2}, but it is ${version3}`,
               { file: p.file, line: d.line, hint: `raise or lower one of them; version_${operator} is in <${d.tag}>` }
             )
           );
-          planned.blocked ??= `'${name5}' ${version2} is not ${relations[operator]} ${bound2}`;
+          planned2.blocked ??= `'${name5}' ${version3} is not ${relations[operator]} ${bound2}`;
         } else if (need.roles & forRun && (operator === "gte" || operator === "gt")) {
-          if (planned.bounds === unbounded) planned.bounds = {};
-          (planned.bounds[name5] ??= []).push(`${relations[operator]} ${bound2}`);
+          if (planned2.bounds === unbounded) planned2.bounds = {};
+          (planned2.bounds[name5] ??= []).push(`${relations[operator]} ${bound2}`);
         }
       } else if (r.from === "underlay" && r.version !== void 0) {
         if (holds(operator, compareDebianVersions(r.version.replace(/^\d+:/, "").replace(/-.*/, ""), bound2))) continue;
@@ -20575,7 +20790,7 @@ var ScopePlanner = class {
             { file: p.file, line: d.line, hint: `name '${d.name}' in packages to build it, or take another underlay` }
           )
         );
-        planned.blocked ??= `the underlay's ${r.packages[0]} ${r.version} does not fit`;
+        planned2.blocked ??= `the underlay's ${r.packages[0]} ${r.version} does not fit`;
       }
     }
   }
@@ -20600,14 +20815,14 @@ var ScopePlanner = class {
   findDepths(sequence) {
     const depth = new Int32Array(this.evaluated.names.length).fill(-1);
     let late = false;
-    for (const { number: number5, planned, build: build2, run: run2 } of sequence) {
-      if (!late) late = build2.some((d) => depth[d] === -1) || run2.some((d) => depth[d] === -1);
-      planned.depth = depth[number5] = Math.max(greatest(depth, build2), greatest(depth, run2)) + 1;
+    for (const { number: number5, planned: planned2, build: build3, run: run2 } of sequence) {
+      if (!late) late = build3.some((d) => depth[d] === -1) || run2.some((d) => depth[d] === -1);
+      planned2.depth = depth[number5] = Math.max(greatest(depth, build3), greatest(depth, run2)) + 1;
     }
     if (!late) return;
     const sets = /* @__PURE__ */ new Map();
     const place = new Map(sequence.map((n, i) => [n.number, i]));
-    const places = (list3) => list3.flatMap((d) => place.get(d) ?? []);
+    const places = (list4) => list4.flatMap((d) => place.get(d) ?? []);
     for (const members2 of cycles(sequence.map((n) => [...places(n.build), ...places(n.run)]))) {
       const set = { nodes: members2.map((i) => sequence[i]), left: members2.length, depth: 0 };
       for (const n of set.nodes) sets.set(n, set);
@@ -20714,20 +20929,20 @@ function makePlan(input) {
     const settings2 = distro.distributions[distribution2.name];
     const evaluated = evaluateAll(distribution2, settings2, diagnostics);
     const near = nearNames(() => [...evaluated.names, ...input.rosdep.keys]);
-    const debian = evaluated.names.map(debianNames(distro, distribution2.name));
+    const debian2 = evaluated.names.map(debianNames(distro, distribution2.name));
     all.push(evaluated);
     for (const platform2 of chosen(settings2.platforms, selection.platforms)) {
       const resolver = new Resolver(evaluated, settings2, distro, platform2, input.rosdep, input.underlays, settingsOf);
-      const scope = planScope(
-        { distro, distroFile: input.distroFile, settings: settings2, resolver, selection, debian, near },
+      const scope2 = planScope(
+        { distro, distroFile: input.distroFile, settings: settings2, resolver, selection, debian: debian2, near },
         diagnostics
       );
       const { os, release: release2, architectures } = distro.platforms[platform2];
       for (const architecture2 of chosen(architectures, selection.architectures)) {
         for (const variant2 of chosen(["default", ...settings2.variants], selection.variants))
-          scope.targets.push({ platform: platform2, os, release: release2, architecture: architecture2, variant: variant2 });
+          scope2.targets.push({ platform: platform2, os, release: release2, architecture: architecture2, variant: variant2 });
       }
-      scopes.push(scope);
+      scopes.push(scope2);
       resolvers.push(resolver);
     }
   }
@@ -20741,17 +20956,17 @@ function makePlan(input) {
 }
 function checkSuites(scopes, file2, diagnostics) {
   const taken = /* @__PURE__ */ new Map();
-  for (const scope of scopes) {
-    for (const target of scope.targets) {
-      const suite2 = channelSuite(scope.distribution, target);
-      const id = scopeId(scope.distribution, target);
+  for (const scope2 of scopes) {
+    for (const target2 of scope2.targets) {
+      const suite2 = channelSuite(scope2.distribution, target2);
+      const id = scopeId(scope2.distribution, target2);
       const other = taken.get(suite2);
       if (other === void 0) taken.set(suite2, id);
       else
         diagnostics.push(
           error(
             "suite-taken",
-            `${other} and ${id} would both be the suite '${aptSuite(scope.distribution, target)}' of the apt repository`,
+            `${other} and ${id} would both be the suite '${aptSuite(scope2.distribution, target2)}' of the apt repository`,
             {
               file: file2,
               hint: "two platforms of one release need distributions of their own; a distribution and a variant need names that do not run together"
@@ -20818,11 +21033,11 @@ function loginOf(url2) {
   const plain2 = `${scheme}://${host}${path2}`;
   if (scheme.toLowerCase() === "http" && !isLoopback(host)) return { plain: plain2 };
   const colon = user.indexOf(":");
-  const decoded = (text4) => {
+  const decoded = (text5) => {
     try {
-      return decodeURIComponent(text4);
+      return decodeURIComponent(text5);
     } catch {
-      return text4;
+      return text5;
     }
   };
   return {
@@ -21123,10 +21338,10 @@ async function fetchCommit(url2, commit, state, reporter2 = {}) {
   return found2.ok ? good(found2.value[0]) : found2;
 }
 async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
-  const whole = (0, import_node_path14.join)(state, "git", `${sha256(url2).slice(0, 24)}.git`);
-  const gitDir = what === "all" ? whole : whole.replace(/\.git$/, "-trees.git");
+  const whole2 = (0, import_node_path14.join)(state, "git", `${sha256(url2).slice(0, 24)}.git`);
+  const gitDir = what === "all" ? whole2 : whole2.replace(/\.git$/, "-trees.git");
   const known2 = async (commit) => {
-    for (const dir of /* @__PURE__ */ new Set([whole, gitDir])) {
+    for (const dir of /* @__PURE__ */ new Set([whole2, gitDir])) {
       const tree = readIf((0, import_node_path14.join)(dir, "slipway", commit));
       if (tree && await hasTree(dir, tree)) return { gitDir: dir, commit, tree };
     }
@@ -21208,9 +21423,9 @@ async function treeWithSubmodules(fetch2, remote, commit, depth) {
   const { gitDir } = fetch2;
   const { url: url2 } = remote;
   if (depth > 10) return bad(error("source-submodule", `${url2}: submodules are nested more than 10 deep`));
-  const whole = await told(["ls-tree", "-r", "-z", "--full-tree", commit], { gitDir });
-  if (!whole.ok) return whole;
-  const entries = whole.value.split("\0");
+  const whole2 = await told(["ls-tree", "-r", "-z", "--full-tree", commit], { gitDir });
+  if (!whole2.ok) return whole2;
+  const entries = whole2.value.split("\0");
   const links = entries.filter((l) => l.startsWith("160000 ")).map((l) => ({ commit: l.slice(14).split("	")[0].trim(), path: l.slice(l.indexOf("	") + 1) }));
   if (!links.length) return told(["rev-parse", `${commit}^{tree}`], { gitDir });
   const modules = entries.find((l) => l.endsWith("	.gitmodules"))?.split(/[ \t]/)[2];
@@ -21221,8 +21436,8 @@ async function treeWithSubmodules(fetch2, remote, commit, depth) {
   const listed = modules ? await told(["config", "--no-includes", "--blob", `${commit}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
   if (!listed.ok) return listed;
   const named4 = /* @__PURE__ */ new Map();
-  for (const line of listed.value.split("\0")) {
-    const m = /^submodule\.([^\n]*)\.(path|url)\n([^]*)$/.exec(line);
+  for (const line2 of listed.value.split("\0")) {
+    const m = /^submodule\.([^\n]*)\.(path|url)\n([^]*)$/.exec(line2);
     if (m) named4.set(m[1], { ...named4.get(m[1]), [m[2]]: m[3] });
   }
   const index = (0, import_node_path14.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit}${Math.random()}`).slice(0, 8)}`);
@@ -21392,9 +21607,9 @@ async function lostSubmodules(root, url2) {
   const modules = (0, import_node_path15.join)(root, ".gitmodules");
   if (!exists(modules)) return [];
   const listed = await git(["config", "--no-includes", "--file", modules, "--get-regexp", "\\.path$"]);
-  return listed.stdout.split("\n").flatMap((line) => {
-    const path2 = line.slice(line.indexOf(" ") + 1);
-    if (!line || path2.startsWith("/") || path2.split("/").includes("..")) return [];
+  return listed.stdout.split("\n").flatMap((line2) => {
+    const path2 = line2.slice(line2.indexOf(" ") + 1);
+    if (!line2 || path2.startsWith("/") || path2.split("/").includes("..")) return [];
     const there = exists((0, import_node_path15.join)(root, path2)) && (0, import_node_fs15.readdirSync)((0, import_node_path15.join)(root, path2)).length > 0;
     return there ? [] : [
       warning("source-submodule", `${url2} lacks the submodule ${path2}, which archives do not hold`, {
@@ -21486,8 +21701,8 @@ async function download(url2, file2, since) {
 // ts-src/read/git/refs.ts
 init_diagnostics();
 var isCommit = (v) => /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(v);
-async function resolveRef(url2, version2, reporter2 = {}) {
-  const found2 = await resolveRefs(url2, [version2], reporter2);
+async function resolveRef(url2, version3, reporter2 = {}) {
+  const found2 = await resolveRefs(url2, [version3], reporter2);
   return found2.ok ? found2.value[0] : found2;
 }
 async function resolveRefs(url2, versions, reporter2 = {}) {
@@ -21499,9 +21714,9 @@ async function resolveRefs(url2, versions, reporter2 = {}) {
     );
     const listed = await patiently((at2) => ["ls-remote", "--", at2, ...patterns], {}, { url: url2, reporter: reporter2 });
     if (listed.code !== 0) return unreachable({ url: url2, reporter: reporter2 }, listed);
-    for (const line of listed.stdout.split("\n")) {
-      const tab = line.indexOf("	");
-      if (tab > 0) refs.set(line.slice(tab + 1), line.slice(0, tab));
+    for (const line2 of listed.stdout.split("\n")) {
+      const tab = line2.indexOf("	");
+      if (tab > 0) refs.set(line2.slice(tab + 1), line2.slice(0, tab));
     }
   }
   return good(
@@ -21527,8 +21742,8 @@ var startTag = new RegExp(`^(${name})((?: +${name}=(?:"[^"<\\t\\n]*"|'[^'<\\t\\n
 var attributesIn = /([\w.-]+)=(?:"([^"]*)"|'([^']*)')/g;
 var space = /[ \t\n]*/y;
 var end = /<\/package>[ \t\n]*$/y;
-function readPlain(text4) {
-  return difficult.test(text4) || text4.includes("]]>") ? void 0 : new PlainReader(text4).read();
+function readPlain(text5) {
+  return difficult.test(text5) || text5.includes("]]>") ? void 0 : new PlainReader(text5).read();
 }
 var endTags = /* @__PURE__ */ new Map();
 function endTagOf(name5) {
@@ -21537,9 +21752,9 @@ function endTagOf(name5) {
   return tag;
 }
 var PlainReader = class {
-  constructor(text4) {
-    this.text = text4;
-    this.newline = text4.indexOf("\n");
+  constructor(text5) {
+    this.text = text5;
+    this.newline = text5.indexOf("\n");
   }
   at = 0;
   line = 1;
@@ -21573,10 +21788,10 @@ var PlainReader = class {
   }
   /** An element with text alone; undefined where none begins, or one that is more than that. */
   leaf() {
-    const { text: text4, at: at2 } = this;
-    const close = text4.indexOf(">", at2);
-    if (close < 0 || text4[at2] !== "<") return void 0;
-    let name5 = text4.slice(at2 + 1, close);
+    const { text: text5, at: at2 } = this;
+    const close = text5.indexOf(">", at2);
+    if (close < 0 || text5[at2] !== "<") return void 0;
+    let name5 = text5.slice(at2 + 1, close);
     let attributes;
     let endTag = endTags.get(name5);
     if (endTag === void 0) {
@@ -21593,18 +21808,18 @@ var PlainReader = class {
       }
       endTag = endTags.get(name5) ?? endTagOf(name5);
     }
-    const open3 = text4.indexOf("<", close);
-    if (open3 < 0 || !text4.startsWith(endTag, open3)) return void 0;
+    const open3 = text5.indexOf("<", close);
+    if (open3 < 0 || !text5.startsWith(endTag, open3)) return void 0;
     this.at = open3 + endTag.length;
-    return this.element(name5, attributes, text4.slice(close + 1, open3), at2);
+    return this.element(name5, attributes, text5.slice(close + 1, open3), at2);
   }
   /** `start`: somewhere in the line of its start tag, which is on one line. */
-  element(name5, attributes, text4, start) {
+  element(name5, attributes, text5, start) {
     while (this.newline >= 0 && this.newline < start) {
       this.line++;
       this.newline = this.text.indexOf("\n", this.newline + 1);
     }
-    return { name: name5, attributes, text: text4, line: this.line, children: void 0, inner: "" };
+    return { name: name5, attributes, text: text5, line: this.line, children: void 0, inner: "" };
   }
   take(tag) {
     if (!this.text.startsWith(tag, this.at)) return false;
@@ -21613,23 +21828,23 @@ var PlainReader = class {
   }
   /** White space and comments; a comment with two dashes in it is left for the parser to refuse. */
   skip() {
-    const { text: text4 } = this;
+    const { text: text5 } = this;
     for (; ; ) {
-      if (text4[this.at] !== "<") {
+      if (text5[this.at] !== "<") {
         space.lastIndex = this.at;
-        space.test(text4);
+        space.test(text5);
         this.at = space.lastIndex;
       }
-      if (!text4.startsWith("<!--", this.at)) return;
-      const dashes = text4.indexOf("--", this.at + 4);
-      if (dashes < 0 || text4[dashes + 2] !== ">") return;
+      if (!text5.startsWith("<!--", this.at)) return;
+      const dashes = text5.indexOf("--", this.at + 4);
+      if (dashes < 0 || text5[dashes + 2] !== ">") return;
       this.at = dashes + 3;
     }
   }
 };
-function attributesOf(text4) {
+function attributesOf(text5) {
   let all;
-  for (const [, name5, double, single] of text4.matchAll(attributesIn)) {
+  for (const [, name5, double, single] of text5.matchAll(attributesIn)) {
     all ??= /* @__PURE__ */ Object.create(null);
     if (name5 in all) return void 0;
     all[name5] = double ?? single;
@@ -21641,9 +21856,9 @@ function attributesOf(text4) {
 var import_saxes = __toESM(require_saxes());
 var maximumDepth2 = 200;
 var noAttributes = Object.freeze({});
-function readTree(text4) {
+function readTree(text5) {
   reader ??= new TreeReader();
-  const read = reader.read(text4.replace(schemaInstruction, "$1"));
+  const read = reader.read(text5.replace(schemaInstruction, "$1"));
   if (!read.root) reader = void 0;
   return read;
 }
@@ -21671,11 +21886,11 @@ var TreeReader = class {
     parser.on("closetag", (tag) => this.close(tag.isSelfClosing));
   }
   /** A reader that found a fault can't be used again. */
-  read(text4) {
-    this.text = text4;
+  read(text5) {
+    this.text = text5;
     this.root = void 0;
     try {
-      this.parser.write(text4).close();
+      this.parser.write(text5).close();
     } catch (e) {
       this.fail(e.message);
     }
@@ -21770,12 +21985,12 @@ function versionAttributesOf(more) {
 var emailAddress = /^[-a-zA-Z0-9_%+]+(\.[-a-zA-Z0-9_%+]+)*@[-a-zA-Z0-9%]+(\.[-a-zA-Z0-9%]+)*\.[a-zA-Z]{2,}$/;
 var urlTypes = ["website", "bugtracker", "repository"];
 var maximumSize = 4 << 20;
-function parseManifest(text4, file2) {
-  const parsed = parseXml2(text4, file2);
-  if (!parsed.ok) return parsed;
-  const root = parsed.value;
+function parseManifest(text5, file2) {
+  const parsed2 = parseXml2(text5, file2);
+  if (!parsed2.ok) return parsed2;
+  const root = parsed2.value;
   const diagnostics = [];
-  const fault3 = (message, line, hint) => void diagnostics.push(error("manifest-invalid", message, { file: file2, line, hint }));
+  const fault3 = (message, line2, hint) => void diagnostics.push(error("manifest-invalid", message, { file: file2, line: line2, hint }));
   if (root.name !== "package")
     return bad(
       error("manifest-invalid", `the root element is <${root.name}>, not <package>`, { file: file2, line: root.line })
@@ -21874,15 +22089,15 @@ function parseManifest(text4, file2) {
       );
   }
   const versionElement = one("version");
-  const version2 = versionElement ? leaf(versionElement) : "";
+  const version3 = versionElement ? leaf(versionElement) : "";
   const isVersion = (v) => /^[0-9]+\.[0-9]+\.[0-9]+$/.test(v);
   if (versionElement) {
     allowed(versionElement, ["compatibility"]);
-    if (!isVersion(version2))
-      fault3(`version '${version2}' is not three numbers`, versionElement.line, "for example 1.2.0");
-    else if (/(^|\.)0[0-9]/.test(version2))
+    if (!isVersion(version3))
+      fault3(`version '${version3}' is not three numbers`, versionElement.line, "for example 1.2.0");
+    else if (/(^|\.)0[0-9]/.test(version3))
       diagnostics.push(
-        warning("manifest-version", `version '${version2}' has a leading zero`, { file: file2, line: versionElement.line })
+        warning("manifest-version", `version '${version3}' has a leading zero`, { file: file2, line: versionElement.line })
       );
     const c = versionElement.attributes?.compatibility;
     if (c !== void 0 && !isVersion(c))
@@ -21905,9 +22120,9 @@ function parseManifest(text4, file2) {
   if (!maintainers.length) fault3("the manifest must have at least one <maintainer>", root.line);
   const licenses = found2.license.map((e) => {
     allowed(e, f === 3 ? ["file"] : []);
-    const text5 = leaf(e);
-    if (!text5) fault3("<license> must not be empty", e.line);
-    return e.attributes?.file === void 0 ? { name: text5 } : { name: text5, file: e.attributes.file };
+    const text6 = leaf(e);
+    if (!text6) fault3("<license> must not be empty", e.line);
+    return e.attributes?.file === void 0 ? { name: text6 } : { name: text6, file: e.attributes.file };
   });
   if (!licenses.length)
     fault3("the manifest must have at least one <license>", root.line, "for example <license>Apache-2.0</license>");
@@ -21941,7 +22156,7 @@ function parseManifest(text4, file2) {
   if (diagnostics.some((d) => d.severity === "error")) return { ok: false, diagnostics };
   const manifest = {
     name: name5,
-    version: version2,
+    version: version3,
     format: f,
     description,
     maintainers,
@@ -21986,10 +22201,10 @@ function redundant(dependencies, format, fault3) {
 function parseXml2(source, file2) {
   if (source.length > maximumSize)
     return bad(error("manifest-invalid", `the manifest is larger than ${maximumSize >> 20} MiB`, { file: file2 }));
-  const text4 = source.charCodeAt(0) === 65279 ? source.slice(1) : source;
-  const plain2 = readPlain(text4);
+  const text5 = source.charCodeAt(0) === 65279 ? source.slice(1) : source;
+  const plain2 = readPlain(text5);
   if (plain2) return good(plain2);
-  const read = readTree(text4);
+  const read = readTree(text5);
   return read.root ? good(read.root) : bad(error("manifest-xml", `not well-formed XML: ${read.message}`, { file: file2, line: read.line }));
 }
 
@@ -22028,11 +22243,11 @@ async function readPackages(state, name5, snapshot, url2, reporter2) {
   const pyprojects = /* @__PURE__ */ new Map();
   const setups = /* @__PURE__ */ new Set();
   const ignored = /* @__PURE__ */ new Set();
-  for (const line of listed.stdout.split("\0")) {
-    const tab = line.indexOf("	");
+  for (const line2 of listed.stdout.split("\0")) {
+    const tab = line2.indexOf("	");
     if (tab < 0) continue;
-    const [, type, object3] = line.slice(0, tab).split(" ");
-    const path2 = line.slice(tab + 1);
+    const [, type, object3] = line2.slice(0, tab).split(" ");
+    const path2 = line2.slice(tab + 1);
     const folder = path2.includes("/") ? path2.slice(0, path2.lastIndexOf("/")) : "";
     const base = path2.slice(folder ? folder.length + 1 : 0);
     if (type === "tree") trees.set(path2, object3);
@@ -22059,29 +22274,29 @@ async function readPackages(state, name5, snapshot, url2, reporter2) {
   );
   if (!blobs.ok) return blobs;
   const pyprojectOf = new Map(python.map((k, i) => [k.path, blobs.value[kept2.length + i]]));
-  const text4 = {
+  const text5 = {
     schema: 2,
     commit: snapshot.commit,
     tree: snapshot.tree,
     packages: kept2.map((k, i) => {
       const pyproject = pyprojectOf.get(k.path);
-      const text5 = { path: k.path, tree: trees.get(k.path), xml: blobs.value[i] };
-      return pyproject === void 0 ? text5 : { ...text5, pyproject };
+      const text6 = { path: k.path, tree: trees.get(k.path), xml: blobs.value[i] };
+      return pyproject === void 0 ? text6 : { ...text6, pyproject };
     })
   };
-  writeWhole(memory(state, snapshot.commit), JSON.stringify(text4));
-  return parsePackages(name5, text4);
+  writeWhole(memory(state, snapshot.commit), JSON.stringify(text5));
+  return parsePackages(name5, text5);
 }
-function parsePackages(repository, text4) {
+function parsePackages(repository, text5) {
   const diagnostics = [];
   const packages = [];
-  for (const { path: path2, tree, xml, pyproject } of text4.packages) {
+  for (const { path: path2, tree, xml, pyproject } of text5.packages) {
     const file2 = `${repository}/${path2 ? `${path2}/` : ""}package.xml`;
     const read = parseManifest(xml, file2);
     diagnostics.push(...read.diagnostics);
     if (read.ok) packages.push({ path: path2, tree, file: file2, manifest: read.value, ...backendOf(pyproject) });
   }
-  return { ok: true, value: { commit: text4.commit, packages }, diagnostics };
+  return { ok: true, value: { commit: text5.commit, packages }, diagnostics };
 }
 
 // ts-src/read/folders.ts
@@ -22172,28 +22387,28 @@ init_rosdistro();
 function parseOverrides(texts) {
   const overrides = /* @__PURE__ */ new Map();
   const diagnostics = [];
-  const fault3 = (text4, why) => void diagnostics.push(
-    error("override-invalid", `--override ${text4}: ${why}`, {
+  const fault3 = (text5, why) => void diagnostics.push(
+    error("override-invalid", `--override ${text5}: ${why}`, {
       hint: "NAME=FOLDER, NAME@BRANCH or NAME#PULL_REQUEST"
     })
   );
-  for (const text4 of texts) {
-    const m = /^([A-Za-z0-9][A-Za-z0-9._+/-]*)([=@#])(.+)$/s.exec(text4);
+  for (const text5 of texts) {
+    const m = /^([A-Za-z0-9][A-Za-z0-9._+/-]*)([=@#])(.+)$/s.exec(text5);
     if (!m) {
-      fault3(text4, "not of a known form");
+      fault3(text5, "not of a known form");
       continue;
     }
     const [, name5, kind, value2] = m;
-    if (overrides.has(name5)) fault3(text4, `'${name5}' is overridden twice`);
+    if (overrides.has(name5)) fault3(text5, `'${name5}' is overridden twice`);
     else if (kind === "=") {
       const folder = (0, import_node_path19.resolve)(value2);
       if (isFolder(folder)) overrides.set(name5, { folder });
-      else fault3(text4, "there is no such folder");
+      else fault3(text5, "there is no such folder");
     } else if (kind === "@") {
       if (isRefName(value2)) overrides.set(name5, { ref: value2 });
-      else fault3(text4, "that is no branch, tag or commit");
+      else fault3(text5, "that is no branch, tag or commit");
     } else if (/^[1-9]\d{0,9}$/.test(value2)) overrides.set(name5, { request: Number(value2) });
-    else fault3(text4, "a pull request is a number");
+    else fault3(text5, "a pull request is a number");
   }
   return diagnostics.length ? bad(...diagnostics) : good(overrides);
 }
@@ -22237,8 +22452,8 @@ var edition = `5 ${"0.1.0"}`;
 var digestLength = 27;
 var lengthLength = 9;
 var headLength = digestLength + lengthLength;
-var digest = (text4) => sha256(text4, "base64").slice(0, digestLength);
-var json = { write: (value2) => JSON.stringify(value2), read: (text4) => JSON.parse(text4) };
+var digest = (text5) => sha256(text5, "base64").slice(0, digestLength);
+var json = { write: (value2) => JSON.stringify(value2), read: (text5) => JSON.parse(text5) };
 var ParseCache = class {
   /**
    * `file` appears when the program has said all, if anything was new. Nothing is kept where there is no state yet: a
@@ -22248,12 +22463,12 @@ var ParseCache = class {
     this.state = state;
     this.form = form;
     this.file = (0, import_node_path20.join)(state, "parsed", name5);
-    const text4 = readIf(this.file, "latin1") ?? "";
-    if (text4.startsWith(`${edition}
+    const text5 = readIf(this.file, "latin1") ?? "";
+    if (text5.startsWith(`${edition}
 `)) {
-      this.whole = text4.endsWith("\n");
-      for (let at2 = edition.length + 1, end2 = text4.indexOf("\n", at2); end2 >= 0; at2 = end2 + 1, end2 = text4.indexOf("\n", at2))
-        this.lines.set(text4.slice(at2, at2 + digestLength), text4.slice(at2, end2));
+      this.whole = text5.endsWith("\n");
+      for (let at2 = edition.length + 1, end2 = text5.indexOf("\n", at2); end2 >= 0; at2 = end2 + 1, end2 = text5.indexOf("\n", at2))
+        this.lines.set(text5.slice(at2, at2 + digestLength), text5.slice(at2, end2));
     }
     defer(() => this.keep());
   }
@@ -22264,14 +22479,14 @@ var ParseCache = class {
   /** The file is there, in this form, and ends as it should: it can be added to. */
   whole = false;
   /** What was read of a text. Where nothing is known no digest is taken to find that out. */
-  get(text4) {
+  get(text5) {
     if (!this.lines.size) return void 0;
-    const key = digest(text4);
-    const line = this.lines.get(key);
-    if (line === void 0) return void 0;
+    const key = digest(text5);
+    const line2 = this.lines.get(key);
+    if (line2 === void 0) return void 0;
     try {
-      if (Number(line.slice(digestLength, headLength)) !== line.length - headLength) return void 0;
-      const value2 = this.form.read(line.slice(headLength));
+      if (Number(line2.slice(digestLength, headLength)) !== line2.length - headLength) return void 0;
+      const value2 = this.form.read(line2.slice(headLength));
       this.used.add(key);
       return value2;
     } catch {
@@ -22279,15 +22494,15 @@ var ParseCache = class {
     }
   }
   /** Keeps what was read of a text: `value` is asked when all was said, and only where there is a place to keep it. */
-  put(text4, value2) {
-    this.added.push({ text: text4, value: value2 });
+  put(text5, value2) {
+    this.added.push({ text: text5, value: value2 });
   }
   /** Adds what is new; where half of the file is not asked for any more, that is forgotten. */
   keep() {
     if (!this.added.length || !(0, import_node_fs18.existsSync)(this.state)) return;
-    const added = this.added.map(({ text: text4, value: value2 }) => {
+    const added = this.added.map(({ text: text5, value: value2 }) => {
       const written = ascii(this.form.write(value2()));
-      return `${digest(text4)}${String(written.length).padStart(lengthLength)}${written}
+      return `${digest(text5)}${String(written.length).padStart(lengthLength)}${written}
 `;
     }).join("");
     if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs18.appendFileSync)(this.file, added, "latin1");
@@ -22304,7 +22519,7 @@ ${[...this.used].map((key) => `${this.lines.get(key)}
       );
   }
 };
-var ascii = (text4) => text4.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+var ascii = (text5) => text5.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 // ts-src/read/rosdistro-cache.ts
 var import_node_fs19 = require("node:fs");
@@ -22325,7 +22540,7 @@ var packedManifest = {
     restOf(manifest),
     ...manifest.dependencies.map(packDependency)
   ].join("	"),
-  read: (text4) => new KeptManifest(text4)
+  read: (text5) => new KeptManifest(text5)
 };
 function restOf(manifest) {
   if (manifest instanceof KeptManifest) return manifest.packed;
@@ -22344,10 +22559,10 @@ function restOf(manifest) {
 var tags = Object.keys(kindsOfTag);
 var plainName = /^[!-~]+$/;
 function packDependency(d) {
-  const { name: name5, line, tag, ...more } = d;
+  const { name: name5, line: line2, tag, ...more } = d;
   const plain2 = plainName.test(name5);
   const json2 = plain2 ? more : { ...more, name: name5 };
-  return `${tags.indexOf(tag)} ${line} ${plain2 ? name5 : ""}${Object.keys(json2).length ? ` ${JSON.stringify(json2)}` : ""}`;
+  return `${tags.indexOf(tag)} ${line2} ${plain2 ? name5 : ""}${Object.keys(json2).length ? ` ${JSON.stringify(json2)}` : ""}`;
 }
 var KeptManifest = class {
   name;
@@ -22358,20 +22573,20 @@ var KeptManifest = class {
   buildTypes;
   packed;
   parsed;
-  constructor(text4) {
-    const version2 = text4.indexOf("	") + 1;
-    const format = text4.indexOf("	", version2) + 1;
-    const types4 = text4.indexOf("	", format) + 1;
-    const groups = text4.indexOf("	", types4) + 1;
-    const rest2 = text4.indexOf("	", groups) + 1;
-    const end2 = text4.indexOf("	", rest2);
-    this.name = text4.slice(0, version2 - 1);
-    this.version = text4.slice(version2, format - 1);
-    this.format = Number(text4.slice(format, types4 - 1));
-    this.buildTypes = JSON.parse(text4.slice(types4, groups - 1));
-    this.memberOfGroups = rest2 - groups > 1 ? JSON.parse(text4.slice(groups, rest2 - 1)) : [];
-    this.packed = end2 < 0 ? text4.slice(rest2) : text4.slice(rest2, end2);
-    this.dependencies = end2 < 0 ? [] : unpackDependencies(text4, end2 + 1);
+  constructor(text5) {
+    const version3 = text5.indexOf("	") + 1;
+    const format = text5.indexOf("	", version3) + 1;
+    const types4 = text5.indexOf("	", format) + 1;
+    const groups = text5.indexOf("	", types4) + 1;
+    const rest2 = text5.indexOf("	", groups) + 1;
+    const end2 = text5.indexOf("	", rest2);
+    this.name = text5.slice(0, version3 - 1);
+    this.version = text5.slice(version3, format - 1);
+    this.format = Number(text5.slice(format, types4 - 1));
+    this.buildTypes = JSON.parse(text5.slice(types4, groups - 1));
+    this.memberOfGroups = rest2 - groups > 1 ? JSON.parse(text5.slice(groups, rest2 - 1)) : [];
+    this.packed = end2 < 0 ? text5.slice(rest2) : text5.slice(rest2, end2);
+    this.dependencies = end2 < 0 ? [] : unpackDependencies(text5, end2 + 1);
   }
   get rest() {
     return this.parsed ??= JSON.parse(this.packed);
@@ -22398,21 +22613,21 @@ var KeptManifest = class {
     return this.rest.exports;
   }
 };
-function unpackDependencies(text4, begin) {
+function unpackDependencies(text5, begin) {
   const dependencies = [];
-  for (let at2 = begin; at2 < text4.length; ) {
-    const tab = text4.indexOf("	", at2);
-    const end2 = tab < 0 ? text4.length : tab;
-    const first = text4.indexOf(" ", at2);
-    const second = text4.indexOf(" ", first + 1);
-    const third = text4.indexOf(" ", second + 1);
+  for (let at2 = begin; at2 < text5.length; ) {
+    const tab = text5.indexOf("	", at2);
+    const end2 = tab < 0 ? text5.length : tab;
+    const first = text5.indexOf(" ", at2);
+    const second = text5.indexOf(" ", first + 1);
+    const third = text5.indexOf(" ", second + 1);
     const more = third >= 0 && third < end2;
     const d = {
-      name: text4.slice(second + 1, more ? third : end2),
-      line: Number(text4.slice(first + 1, second)),
-      tag: tags[Number(text4.slice(at2, first))]
+      name: text5.slice(second + 1, more ? third : end2),
+      line: Number(text5.slice(first + 1, second)),
+      tag: tags[Number(text5.slice(at2, first))]
     };
-    dependencies.push(more ? Object.assign(d, JSON.parse(text4.slice(third + 1, end2))) : d);
+    dependencies.push(more ? Object.assign(d, JSON.parse(text5.slice(third + 1, end2))) : d);
     at2 = end2 + 1;
   }
   return dependencies;
@@ -22470,7 +22685,7 @@ async function refreshed(url2, file2) {
 }
 var kept = {
   write: (value2) => Array.isArray(value2) ? JSON.stringify(value2) : packedManifest.write(value2),
-  read: (text4) => text4.startsWith("[") ? JSON.parse(text4) : packedManifest.read(text4)
+  read: (text5) => text5.startsWith("[") ? JSON.parse(text5) : packedManifest.read(text5)
 };
 function parse2(workspace, file2, shown5, bytes) {
   const memory2 = new ParseCache(workspace.state, `cache-${sha256(file2).slice(0, 16)}`, kept);
@@ -22495,11 +22710,11 @@ function parse2(workspace, file2, shown5, bytes) {
         if (before3) return good(before3);
         const xml = Object.hasOwn(texts, name5) ? texts[name5] : void 0;
         if (typeof xml !== "string") return void 0;
-        const parsed = parseManifest(xml, `${shown5}:${name5}`);
+        const parsed2 = parseManifest(xml, `${shown5}:${name5}`);
         const entry = pieces?.entries.get(name5);
-        if (entry !== void 0 && parsed.ok && !parsed.diagnostics.length && parsed.value.name === name5)
-          memory2.put(entry, () => parsed.value);
-        return parsed;
+        if (entry !== void 0 && parsed2.ok && !parsed2.diagnostics.length && parsed2.value.name === name5)
+          memory2.put(entry, () => parsed2.value);
+        return parsed2;
       }
     },
     read.diagnostics
@@ -22514,17 +22729,17 @@ function partly(repositories, pieces, known2, shown5) {
   );
   return entries.ok ? good({ repositories, texts: entries.value }) : void 0;
 }
-function wholly(text4, shown5) {
-  const parsed = parseCache(text4, shown5);
-  if (!parsed.ok) return parsed;
-  const diagnostics = [...parsed.diagnostics];
+function wholly(text5, shown5) {
+  const parsed2 = parseCache(text5, shown5);
+  if (!parsed2.ok) return parsed2;
+  const diagnostics = [...parsed2.diagnostics];
   const repositories = /* @__PURE__ */ new Map();
-  for (const value2 of parsed.value.distributionFiles) {
+  for (const value2 of parsed2.value.distributionFiles) {
     const read = parseDistributionFile("", shown5, value2);
     diagnostics.push(...read.diagnostics);
     if (read.ok) for (const r of read.value.repositories) repositories.set(r.name, r);
   }
-  return good({ repositories: [...repositories.values()], texts: parsed.value.manifests }, diagnostics);
+  return good({ repositories: [...repositories.values()], texts: parsed2.value.manifests }, diagnostics);
 }
 
 // ts-src/read/inputs.ts
@@ -22538,8 +22753,8 @@ function layerRosdep(files, wanted, memory2) {
   const database = { files: files.map((f) => f.file), rules: /* @__PURE__ */ new Map(), keys: [] };
   const diagnostics = [];
   const keys = /* @__PURE__ */ new Set();
-  for (const [index, { file: file2, text: text4 }] of files.entries()) {
-    const read = (wanted && readWanted(file2, text4, wanted, memory2)) ?? readWhole(file2, text4);
+  for (const [index, { file: file2, text: text5 }] of files.entries()) {
+    const read = (wanted && readWanted(file2, text5, wanted, memory2)) ?? readWhole(file2, text5);
     if (!read.ok) {
       diagnostics.push(...read.diagnostics);
       continue;
@@ -22553,7 +22768,7 @@ function layerRosdep(files, wanted, memory2) {
         diagnostics.push(
           error("rosdep-invalid", `the rule of '${key}' must be a map of operating systems`, {
             file: file2,
-            line: new Locator(text4).line([key]),
+            line: new Locator(text5).line([key]),
             hint: `for example ${key}: {debian: [${key}]}`
           })
         );
@@ -22564,7 +22779,7 @@ function layerRosdep(files, wanted, memory2) {
         diagnostics.push(
           error("rosdep-name", `the rule of '${key}' names ${JSON.stringify(wrong.name)}, which is no Debian package`, {
             file: file2,
-            line: new Locator(text4).line([key, ...wrong.path]),
+            line: new Locator(text5).line([key, ...wrong.path]),
             hint: 'lower case letters, digits, "+", "-" and ".", a letter or digit first (Debian policy 5.6.1)'
           })
         );
@@ -22597,48 +22812,48 @@ function aptNames(rule) {
   const apt = own(asMap(rule) ?? {}, "apt");
   return apt === void 0 ? [] : aptNames(own(asMap(apt) ?? {}, "packages") ?? apt);
 }
-function splitKeys(text4) {
-  if (/[\t\r\u0085\u2028\u2029\ufeff]/.test(text4)) return void 0;
+function splitKeys(text5) {
+  if (/[\t\r\u0085\u2028\u2029\ufeff]/.test(text5)) return void 0;
   const parts = [];
   const seen = /* @__PURE__ */ new Set();
   const margin = /^[^ \n][^\n]*$/gm;
   let begun = -1;
-  for (let m = margin.exec(text4); m; m = margin.exec(text4)) {
-    const line = m[0];
-    if (line.startsWith("#")) continue;
-    const key = /^([A-Za-z][A-Za-z0-9_.+-]*):(?: |$)/.exec(line)?.[1];
+  for (let m = margin.exec(text5); m; m = margin.exec(text5)) {
+    const line2 = m[0];
+    if (line2.startsWith("#")) continue;
+    const key = /^([A-Za-z][A-Za-z0-9_.+-]*):(?: |$)/.exec(line2)?.[1];
     if (key === void 0 || seen.has(key) || notText.test(key)) return void 0;
-    if (begun >= 0) parts[parts.length - 1].text = text4.slice(begun, m.index);
+    if (begun >= 0) parts[parts.length - 1].text = text5.slice(begun, m.index);
     begun = m.index;
     seen.add(key);
     parts.push({ key, text: "" });
   }
-  if (begun >= 0) parts[parts.length - 1].text = text4.slice(begun);
+  if (begun >= 0) parts[parts.length - 1].text = text5.slice(begun);
   return parts;
 }
-function readWhole(file2, text4) {
-  const parsed = parseYaml(text4, file2);
-  if (!parsed.ok) return parsed;
-  const root = parsed.value === null || parsed.value === void 0 ? {} : asMap(parsed.value);
+function readWhole(file2, text5) {
+  const parsed2 = parseYaml(text5, file2);
+  if (!parsed2.ok) return parsed2;
+  const root = parsed2.value === null || parsed2.value === void 0 ? {} : asMap(parsed2.value);
   return root ? good({ keys: Object.keys(root), root }) : bad(error("rosdep-invalid", "a rosdep file must be a map of keys", { file: file2, line: 1 }));
 }
-function readWanted(file2, text4, wanted, memory2) {
-  const kept2 = memory2?.get(text4);
-  const parts = kept2 ? void 0 : splitKeys(text4);
+function readWanted(file2, text5, wanted, memory2) {
+  const kept2 = memory2?.get(text5);
+  const parts = kept2 ? void 0 : splitKeys(text5);
   if (!kept2 && !parts) return void 0;
   const keys = kept2 ? kept2.keys.split("\n") : parts.map((p) => p.key);
   const lacking = new Set(keys.filter((key) => wanted.has(key) && !(kept2 && Object.hasOwn(kept2.rules, key))));
   if (kept2 && !lacking.size) return good({ keys, root: kept2.rules });
-  const all = parts ?? splitKeys(text4);
+  const all = parts ?? splitKeys(text5);
   const refers = all.some((p) => lacking.has(p.key) && /[\s,[{:-]\*[^\s'"]/.test(p.text));
-  const parsed = parseYaml(
+  const parsed2 = parseYaml(
     all.filter((p) => lacking.has(p.key) || refers && /[\s,[{:-]&[^\s'"]/.test(p.text)).map((p) => p.text).join(""),
     file2
   );
-  const found2 = parsed.ok ? asMap(parsed.value ?? {}) : void 0;
+  const found2 = parsed2.ok ? asMap(parsed2.value ?? {}) : void 0;
   if (!found2) return void 0;
   const root = { ...kept2?.rules, ...found2 };
-  if (memory2 && !refers && isPlain(root)) memory2.put(text4, () => ({ keys: keys.join("\n"), rules: root }));
+  if (memory2 && !refers && isPlain(root)) memory2.put(text5, () => ({ keys: keys.join("\n"), rules: root }));
   return good({ keys, root });
 }
 function isPlain(value2) {
@@ -22648,9 +22863,9 @@ function isPlain(value2) {
   return typeof value2 === "object" && Object.getPrototypeOf(value2) === Object.prototype && Object.values(value2).every(isPlain);
 }
 var notText = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
-function lineOfKey(text4, key) {
-  const plain2 = text4.split("\n").findIndex((line) => line.startsWith(`${key}:`));
-  return plain2 >= 0 ? plain2 + 1 : new Locator(text4).line([key]);
+function lineOfKey(text5, key) {
+  const plain2 = text5.split("\n").findIndex((line2) => line2.startsWith(`${key}:`));
+  return plain2 >= 0 ? plain2 + 1 : new Locator(text5).line([key]);
 }
 
 // ts-src/read/inputs.ts
@@ -22658,10 +22873,10 @@ var fetchWidth = 8;
 function readRosdep(workspace, wanted) {
   const diagnostics = [];
   const files = workspace.distro.rosdep.flatMap((file2) => {
-    const text4 = readIf((0, import_node_path22.join)(workspace.root, file2));
-    if (text4 === void 0)
+    const text5 = readIf((0, import_node_path22.join)(workspace.root, file2));
+    if (text5 === void 0)
       diagnostics.push(error("file-missing", `'rosdep' names ${file2}, which is not there`, { file: workspace.file }));
-    return text4 === void 0 ? [] : [{ file: file2, text: text4 }];
+    return text5 === void 0 ? [] : [{ file: file2, text: text5 }];
   });
   const layered2 = layerRosdep(
     files,
@@ -22677,13 +22892,13 @@ function neededNames(distributions) {
     for (const p of d.packages.values()) for (const dependency of p.manifest.dependencies) names2.add(dependency.name);
   return names2;
 }
-function readIndex(state, text4, file2, name5) {
+function readIndex(state, text5, file2, name5) {
   const memory2 = new ParseCache(state, `index-${name5}`);
-  const kept2 = memory2.get(text4);
+  const kept2 = memory2.get(text5);
   if (kept2) return good(kept2);
-  const parsed = parseIndex(text4, file2, name5);
-  if (parsed.ok && !parsed.diagnostics.length) memory2.put(text4, () => parsed.value);
-  return parsed;
+  const parsed2 = parseIndex(text5, file2, name5);
+  if (parsed2.ok && !parsed2.diagnostics.length) memory2.put(text5, () => parsed2.value);
+  return parsed2;
 }
 async function readEntries(workspace, name5) {
   const { distro, root } = workspace;
@@ -22697,7 +22912,7 @@ async function readEntries(workspace, name5) {
     if (read.ok) entryFaults += read.diagnostics.filter(isError).length;
     if (read.ok) for (const r of read.value.repositories) repositories.set(r.name, r);
   };
-  const text4 = (file2, from) => {
+  const text5 = (file2, from) => {
     if ((0, import_node_path22.normalize)(file2).startsWith("../") || (0, import_node_path22.isAbsolute)(file2)) {
       diagnostics.push(error("file-outside", `${file2} is outside the distro repository`, { file: from }));
       return void 0;
@@ -22716,7 +22931,7 @@ async function readEntries(workspace, name5) {
   let pythonVersion = settings2.python_version;
   let cache;
   if (distro.index) {
-    const indexText = text4(distro.index, workspace.file);
+    const indexText = text5(distro.index, workspace.file);
     const index = indexText === void 0 ? void 0 : readIndex(workspace.state, indexText, distro.index, name5);
     if (index && !index.ok) diagnostics.push(...index.diagnostics);
     if (index?.ok) {
@@ -22733,14 +22948,14 @@ async function readEntries(workspace, name5) {
       if (!cache) {
         for (const file2 of index.value.files) {
           const path2 = (0, import_node_path22.join)((0, import_node_path22.dirname)(distro.index), file2);
-          const fileText = text4(path2, distro.index);
+          const fileText = text5(path2, distro.index);
           if (fileText !== void 0) merge2(parseDistributionFile(fileText, path2));
         }
       }
     }
   }
   for (const file2 of settings2.repos) {
-    const reposText = text4(file2, workspace.file);
+    const reposText = text5(file2, workspace.file);
     if (reposText === void 0) continue;
     const read = parseRepos(reposText, file2);
     merge2(read.ok ? good({ repositories: read.value }, read.diagnostics) : read);
@@ -23059,8 +23274,8 @@ async function pinCommits(distributions, reporter2) {
   for (const d of distributions) {
     for (const p of d.packages.values()) {
       if (p.source.commit !== void 0 || p.source.ref === void 0) continue;
-      const list3 = byUrl.get(p.source.url);
-      if (list3) list3.push(p);
+      const list4 = byUrl.get(p.source.url);
+      if (list4) list4.push(p);
       else byUrl.set(p.source.url, [p]);
     }
   }
@@ -23088,8 +23303,8 @@ var import_node_path23 = require("node:path");
 init_diagnostics();
 init_files();
 async function readWorkspace(file2, given) {
-  const text4 = readIf(file2);
-  if (text4 === void 0)
+  const text5 = readIf(file2);
+  if (text5 === void 0)
     return bad(
       error("distro-missing", "there is no such file", {
         file: file2,
@@ -23099,13 +23314,13 @@ async function readWorkspace(file2, given) {
   const root = (0, import_node_path23.dirname)(file2);
   const state = given ?? (0, import_node_path23.join)(root, ".slipway");
   const memory2 = new ParseCache(state, "distro");
-  let distro = memory2.get(text4);
+  let distro = memory2.get(text5);
   if (!distro) {
     const { parseDistro: parseDistro2 } = await Promise.resolve().then(() => (init_distro2(), distro_exports2));
-    const parsed = parseDistro2(text4, file2);
-    if (!parsed.ok) return parsed;
-    distro = parsed.value;
-    memory2.put(text4, () => parsed.value);
+    const parsed2 = parseDistro2(text5, file2);
+    if (!parsed2.ok) return parsed2;
+    distro = parsed2.value;
+    memory2.put(text5, () => parsed2.value);
   }
   return good({ root, file: file2, state, distro, urlBase: root });
 }
@@ -23121,10 +23336,10 @@ init_names();
 init_files();
 async function readUnderlays(workspace) {
   const diagnostics = [];
-  const result = {};
+  const result2 = {};
   for (const [platformName, platform2] of Object.entries(workspace.distro.platforms)) {
     for (const [name5, underlay2] of Object.entries(platform2.underlays)) {
-      const held = result[platformName] ??= {};
+      const held = result2[platformName] ??= {};
       held[name5] = void 0;
       if (!underlay2.uri) continue;
       const read = await readRepository2(workspace, platform2, underlay2);
@@ -23139,7 +23354,7 @@ async function readUnderlays(workspace) {
         );
     }
   }
-  return diagnostics.length ? { ok: false, diagnostics } : good(result);
+  return diagnostics.length ? { ok: false, diagnostics } : good(result2);
 }
 async function readRepository2(workspace, platform2, underlay2) {
   const base = `${underlay2.uri.replace(/\/$/, "")}/dists/${underlay2.suite}`;
@@ -23174,11 +23389,11 @@ async function readRepository2(workspace, platform2, underlay2) {
       const index = await readIndex2(base, release2, `${component2}/binary-${architecture2}`, folder);
       if (!index.ok) return index;
       let name5 = "";
-      for (const line of index.value.split("\n")) {
-        if (line.startsWith("Package: ")) name5 = line.slice(9).trim();
-        else if (name5 && line.startsWith("Version: ")) {
-          const version2 = line.slice(9).trim();
-          if (isDebianName(name5) && isDebianVersion(version2)) versions.set(name5, version2);
+      for (const line2 of index.value.split("\n")) {
+        if (line2.startsWith("Package: ")) name5 = line2.slice(9).trim();
+        else if (name5 && line2.startsWith("Version: ")) {
+          const version3 = line2.slice(9).trim();
+          if (isDebianName(name5) && isDebianVersion(version3)) versions.set(name5, version3);
           name5 = "";
         }
       }
@@ -23191,11 +23406,11 @@ async function readRepository2(workspace, platform2, underlay2) {
 async function readIndex2(base, release2, path2, folder) {
   const digests = /* @__PURE__ */ new Map();
   let inside = false;
-  for (const line of release2.split("\n")) {
-    if (line.startsWith("SHA256:")) inside = true;
-    else if (!line.startsWith(" ")) inside = false;
+  for (const line2 of release2.split("\n")) {
+    if (line2.startsWith("SHA256:")) inside = true;
+    else if (!line2.startsWith(" ")) inside = false;
     else if (inside) {
-      const [digest3, , name5] = line.trim().split(/\s+/);
+      const [digest3, , name5] = line2.trim().split(/\s+/);
       if (digest3 && name5) digests.set(name5, digest3);
     }
   }
@@ -23204,8 +23419,8 @@ async function readIndex2(base, release2, path2, folder) {
     const digest3 = digests.get(name5);
     if (!digest3) continue;
     const kept2 = (0, import_node_path24.join)(folder, digest3);
-    const text4 = readIf(kept2);
-    if (text4 !== void 0) return good(text4);
+    const text5 = readIf(kept2);
+    if (text5 !== void 0) return good(text5);
     const file2 = temporaryBeside(kept2);
     try {
       const got = await download(`${base}/${name5}`, file2);
@@ -23224,9 +23439,9 @@ async function readIndex2(base, release2, path2, folder) {
             `can't unpack ${base}/${name5}: ${unpacked2.stderr.trim() || `xz ended with ${unpacked2.signal ?? unpacked2.code}`}`
           )
         );
-      const whole = unpacked2?.stdout ?? (ending === ".gz" ? (0, import_node_zlib3.gunzipSync)((0, import_node_fs22.readFileSync)(file2)) : (0, import_node_fs22.readFileSync)(file2)).toString("utf8");
-      writeWhole(kept2, whole);
-      return good(whole);
+      const whole2 = unpacked2?.stdout ?? (ending === ".gz" ? (0, import_node_zlib3.gunzipSync)((0, import_node_fs22.readFileSync)(file2)) : (0, import_node_fs22.readFileSync)(file2)).toString("utf8");
+      writeWhole(kept2, whole2);
+      return good(whole2);
     } finally {
       (0, import_node_fs21.rmSync)(file2, { force: true });
     }
@@ -23238,18 +23453,18 @@ async function readIndex2(base, release2, path2, folder) {
 init_urls();
 async function readLock2(file2, state) {
   const memory2 = new ParseCache(state, "lock");
-  const text4 = readIf(file2);
-  const known2 = text4 === void 0 ? void 0 : memory2.get(text4);
+  const text5 = readIf(file2);
+  const known2 = text5 === void 0 ? void 0 : memory2.get(text5);
   if (known2) return good(known2);
-  const read = (await Promise.resolve().then(() => (init_lockfile(), lockfile_exports))).readLock(file2, text4);
-  if (read.ok && text4 !== void 0) memory2.put(text4, () => read.value);
+  const read = (await Promise.resolve().then(() => (init_lockfile(), lockfile_exports))).readLock(file2, text5);
+  if (read.ok && text5 !== void 0) memory2.put(text5, () => read.value);
   return read;
 }
 var reporter = {
   reading(name5) {
     if (process.stderr.isTTY) writeControl(`\r\x1B[Kreading ${printable(redacted(name5))}\r`);
   },
-  waiting: (text4) => writeMessage(`${text4}
+  waiting: (text5) => writeMessage(`${text5}
 `)
 };
 async function openWorkspace(values) {
@@ -23376,8 +23591,8 @@ async function compareWith(inputs, ref, { tests }) {
   const everything = tests ? { tests } : {};
   const before2 = await planAt(inputs.workspace, ref, everything);
   if (!before2.ok) return before2;
-  const whole = planInputs(inputs, everything);
-  return whole.ok ? good({ whole: whole.value, changes: await comparePlanned(before2.value, whole.value) }) : whole;
+  const whole2 = planInputs(inputs, everything);
+  return whole2.ok ? good({ whole: whole2.value, changes: await comparePlanned(before2.value, whole2.value) }) : whole2;
 }
 function changedIn(changes) {
   const changed = {};
@@ -23429,19 +23644,19 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
     }
   }
 });
-async function filesOf(store2, build2) {
-  if (build2.endsWith(".deb")) {
-    if (!(0, import_node_fs23.existsSync)(build2)) return bad(error("file-missing", "there is no such package", { file: build2 }));
-    const symbols = build2.replace(
+async function filesOf(store2, build3) {
+  if (build3.endsWith(".deb")) {
+    if (!(0, import_node_fs23.existsSync)(build3)) return bad(error("file-missing", "there is no such package", { file: build3 }));
+    const symbols = build3.replace(
       /^(.*\/)?([^/_]+)_/,
       (_, at2, name5) => `${at2 ?? ""}${name5}-dbgsym_`
     );
-    return good([(0, import_node_path26.resolve)(build2), ...(0, import_node_fs23.existsSync)(symbols) ? [(0, import_node_path26.resolve)(symbols)] : []]);
+    return good([(0, import_node_path26.resolve)(build3), ...(0, import_node_fs23.existsSync)(symbols) ? [(0, import_node_path26.resolve)(symbols)] : []]);
   }
-  const record2 = /^[0-9a-f]{8,64}$/.test(build2) ? await recordOf(store2, build2) : void 0;
+  const record2 = /^[0-9a-f]{8,64}$/.test(build3) ? await recordOf(store2, build3) : void 0;
   if (!record2)
     return bad(
-      error("selection", `'${build2}' is neither a .deb file nor the key of a build in the store`, {
+      error("selection", `'${build3}' is neither a .deb file nor the key of a build in the store`, {
         hint: "result.json in the output of a build has the keys"
       })
     );
@@ -23925,11 +24140,11 @@ function renderTemplate(template, values) {
   }
   return mustache_default.render(template, values, void 0, { escape: String });
 }
-var shellQuote = (text4) => /^[A-Za-z0-9_@%+=:,./-]+$/.test(text4) ? text4 : `'${text4.replaceAll("'", "'\\''")}'`;
+var shellQuote = (text5) => /^[A-Za-z0-9_@%+=:,./-]+$/.test(text5) ? text5 : `'${text5.replaceAll("'", "'\\''")}'`;
 
 // ts-src/render/jobs.ts
 var publishingFolder = "publish";
-var groovy = (text4) => `'${text4.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
+var groovy = (text5) => `'${text5.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
 function jobNames(names2) {
   const used = /* @__PURE__ */ new Set();
   return names2.map((name5) => {
@@ -24047,11 +24262,11 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     output: { type: "string", short: "o", value: "FILE", help: "write it there (default: standard output)" }
   },
   async run(values) {
-    const text4 = (name5, fallback) => values[name5] ?? fallback;
-    const numbers = [text4("keep-branches", "30"), text4("every", "60")];
-    const format = text4("format", "jobdsl");
-    const [url2, branch] = text4("distro-url", "").split("#");
-    if (!url2 || /[\0-\x20\x7f]/.test(url2) || !["jobdsl", "casc"].includes(format) || numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) || !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text4("folder", "x")) || !/^[A-Za-z0-9._-]+$/.test(text4("credentials", "x"))) {
+    const text5 = (name5, fallback) => values[name5] ?? fallback;
+    const numbers = [text5("keep-branches", "30"), text5("every", "60")];
+    const format = text5("format", "jobdsl");
+    const [url2, branch] = text5("distro-url", "").split("#");
+    if (!url2 || /[\0-\x20\x7f]/.test(url2) || !["jobdsl", "casc"].includes(format) || numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) || !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text5("folder", "x")) || !/^[A-Za-z0-9._-]+$/.test(text5("credentials", "x"))) {
       writeMessage(
         "slipway jobs: --distro-url is needed; --format is jobdsl or casc; --keep-branches and --every take numbers; --folder and --credentials plain names\n"
       );
@@ -24079,7 +24294,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     showDiagnostics(sorted(diagnostics));
     if (diagnostics.some(isError)) return exit.failed;
     const input = {
-      folder: text4("folder", distro.organization),
+      folder: text5("folder", distro.organization),
       organization: distro.organization,
       distroUrl: url2,
       distroBranch: branch,
@@ -24126,7 +24341,7 @@ function tellingPart(log, most5 = 25) {
   const at2 = first < 0 ? Math.max(0, lines.length - most5) : Math.max(start, first - 3);
   return lines.slice(at2, at2 + most5).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
 }
-var short = (text4) => printable(text4.trim()).slice(0, 300);
+var short = (text5) => printable(text5.trim()).slice(0, 300);
 var inPackage = (path2) => path2.replace(/^\/build\/(?:obj\/)?/, "");
 var rules = [
   {
@@ -24222,7 +24437,7 @@ var duration2 = (milliseconds) => {
   const s = Math.round(milliseconds / 1e3);
   return s < 60 ? `${s} s` : s < 3600 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min`;
 };
-var words2 = {
+var words4 = {
   failed: "failed",
   stopped: "stopped",
   blocked: "blocked",
@@ -24245,7 +24460,7 @@ function renderSummary(results, tails, milliseconds) {
   const stopped = results.filter((r) => r.state === "stopped");
   for (const t of stopped.slice(0, 20)) lines.push(`stopped ${t.id}: ${t.reason}`);
   if (stopped.length > 20) lines.push(`stopped: and ${stopped.length - 20} more`);
-  const counts = ["failed", "stopped", "blocked", "built", "passed", "cached"].map((s) => [s, results.filter((r) => r.state === s).length]).filter(([, n]) => n > 0).map(([s, n]) => `${n} ${words2[s]}`);
+  const counts = ["failed", "stopped", "blocked", "built", "passed", "cached"].map((s) => [s, results.filter((r) => r.state === s).length]).filter(([, n]) => n > 0).map(([s, n]) => `${n} ${words4[s]}`);
   const builds = results.filter((t) => t.kind === "build").length;
   const tests = results.length - builds;
   lines.push(
@@ -24255,7 +24470,7 @@ function renderSummary(results, tails, milliseconds) {
 `;
 }
 function renderHeadline(title, results, faults2, abi2 = [], more = []) {
-  const count2 = (kind, ...states) => results.filter((t) => t.kind === kind && states.includes(t.state)).length;
+  const count3 = (kind, ...states) => results.filter((t) => t.kind === kind && states.includes(t.state)).length;
   const failed4 = results.filter((t) => t.state === "failed");
   const parts = [
     ...failed4.length ? [
@@ -24263,11 +24478,11 @@ function renderHeadline(title, results, faults2, abi2 = [], more = []) {
     ] : [],
     ...faults2 ? [`${plural(faults2, "fault")} in the distro repository`] : [],
     ...[
-      ["built", count2("build", "built")],
-      ["cached", count2("build", "cached")],
+      ["built", count3("build", "built")],
+      ["cached", count3("build", "cached")],
       ["stopped", results.filter((t) => t.state === "stopped" || t.state === "blocked").length]
     ].filter(([, n]) => n > 0).map(([what, n]) => `${n} ${what}`),
-    ...count2("test", "passed", "cached") ? [`tests of ${plural(count2("test", "passed", "cached"), "package")} passed`] : [],
+    ...count3("test", "passed", "cached") ? [`tests of ${plural(count3("test", "passed", "cached"), "package")} passed`] : [],
     ...more,
     ...abi2.length ? [`ABI of ${abi2.slice(0, 3).join(", ")}${abi2.length > 3 ? ` and ${abi2.length - 3} more` : ""} changes`] : []
   ];
@@ -24279,7 +24494,7 @@ function renderOutlook({ cached: cached3, todo, open: open3 }) {
 }
 function renderForetold(results) {
   const lines = results.flatMap(
-    (t) => t.state === "waiting" && t.key !== void 0 ? [`${t.kind === "test" ? "test " : "build"}  ${t.id}: ${t.reason}`] : t.state === "failed" || t.state === "blocked" ? [`${words2[t.state]}  ${t.id}: ${t.reason.split("\n")[0]}`] : []
+    (t) => t.state === "waiting" && t.key !== void 0 ? [`${t.kind === "test" ? "test " : "build"}  ${t.id}: ${t.reason}`] : t.state === "failed" || t.state === "blocked" ? [`${words4[t.state]}  ${t.id}: ${t.reason.split("\n")[0]}`] : []
   );
   return lines.map((l) => `${l}
 `).join("");
@@ -24287,7 +24502,7 @@ function renderForetold(results) {
 function renderEvent(t, done, total) {
   const took = t.started !== void 0 && t.finished !== void 0 ? ` in ${duration2(t.finished - t.started)}` : "";
   const reason = t.state === "built" || t.state === "cached" || t.state === "passed" && !t.reason.startsWith("flaky") ? "" : `: ${t.reason.split("\n")[0]}`;
-  return `[${String(done).padStart(String(total).length)}/${total}] ${words2[t.state]} ${t.id}${t.version ? ` ${t.version}` : ""}${took}${reason}
+  return `[${String(done).padStart(String(total).length)}/${total}] ${words4[t.state]} ${t.id}${t.version ? ` ${t.version}` : ""}${took}${reason}
 `;
 }
 
@@ -24326,39 +24541,39 @@ function hostSources(platform2, root = "/") {
   );
   return own3.some((s) => s.suite === platform2.release) ? own3 : [];
 }
-function parseOneLine(text4) {
-  return text4.split("\n").flatMap((line) => {
-    const m = /^deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s+([^#]+)/.exec(line.trim());
+function parseOneLine(text5) {
+  return text5.split("\n").flatMap((line2) => {
+    const m = /^deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s+([^#]+)/.exec(line2.trim());
     if (!m) return [];
     const signedBy = /(?:^|\s)signed-by=(\S+)/i.exec(m[1] ?? "")?.[1];
     return [{ uri: m[2], suite: m[3], components: m[4].trim().split(/\s+/), ...signedBy ? { signedBy } : {} }];
   });
 }
-function parseDeb822(text4) {
-  return text4.split(/\n\s*\n/).flatMap((stanza) => {
+function parseDeb822(text5) {
+  return text5.split(/\n\s*\n/).flatMap((stanza) => {
     const fields = /* @__PURE__ */ new Map();
     let last = "";
-    for (const line of stanza.split("\n")) {
-      if (line.startsWith("#")) continue;
-      const m = /^([A-Za-z-]+):\s*(.*)$/.exec(line);
+    for (const line2 of stanza.split("\n")) {
+      if (line2.startsWith("#")) continue;
+      const m = /^([A-Za-z-]+):\s*(.*)$/.exec(line2);
       if (m) fields.set(last = m[1].toLowerCase(), m[2]);
-      else if (/^\s/.test(line) && last) fields.set(last, `${fields.get(last)} ${line.trim()}`);
+      else if (/^\s/.test(line2) && last) fields.set(last, `${fields.get(last)} ${line2.trim()}`);
     }
-    const words3 = (name5) => (fields.get(name5) ?? "").split(/\s+/).filter(Boolean);
-    if (!words3("types").includes("deb") || /^(no|false|0)$/i.test(fields.get("enabled") ?? "")) return [];
-    const signedBy = words3("signed-by")[0];
-    return words3("uris").flatMap(
-      (uri) => words3("suites").map((suite2) => ({
+    const words5 = (name5) => (fields.get(name5) ?? "").split(/\s+/).filter(Boolean);
+    if (!words5("types").includes("deb") || /^(no|false|0)$/i.test(fields.get("enabled") ?? "")) return [];
+    const signedBy = words5("signed-by")[0];
+    return words5("uris").flatMap(
+      (uri) => words5("suites").map((suite2) => ({
         uri,
         suite: suite2,
-        components: words3("components"),
+        components: words5("components"),
         ...signedBy?.startsWith("/") ? { signedBy } : {}
       }))
     );
   });
 }
 function baseSources(platform2, distroRoot, hostRoot = "/") {
-  const line = (s) => {
+  const line2 = (s) => {
     const options5 = [s.signedBy && `signed-by=${s.signedBy}`, s.trusted && "trusted=yes"].filter(Boolean).join(" ");
     return `deb ${options5 ? `[${options5}] ` : ""}${s.uri} ${s.suite} ${s.components.join(" ")}`;
   };
@@ -24368,7 +24583,7 @@ function baseSources(platform2, distroRoot, hostRoot = "/") {
     return {
       from: "mirror",
       lines: (mirror.suites ?? [platform2.release]).map(
-        (suite2) => line({
+        (suite2) => line2({
           uri: mirror.uri,
           suite: suite2,
           components: mirror.components,
@@ -24379,14 +24594,14 @@ function baseSources(platform2, distroRoot, hostRoot = "/") {
     };
   }
   const host = hostSources(platform2, hostRoot);
-  return host.length ? { from: "host", lines: host.map(line) } : { from: "official", lines: [] };
+  return host.length ? { from: "host", lines: host.map(line2) } : { from: "official", lines: [] };
 }
 var underlaySources = (platform2, distroRoot) => Object.entries(platform2.underlays).sort(([a], [b]) => a < b ? -1 : 1).flatMap(
   ([, u]) => u.uri ? [
     `deb ${u.key ? `[signed-by=${(0, import_node_path28.join)(distroRoot, u.key)}] ` : u.trusted ? "[trusted=yes] " : ""}${u.uri} ${u.suite} ${u.components.join(" ")}`
   ] : []
 );
-function mmdebstrapCommand(platform2, architecture2, sources, target, lists, options5) {
+function mmdebstrapCommand(platform2, architecture2, sources, target2, lists, options5) {
   const include = ["build-essential", "ca-certificates", "cmake", "debhelper", ...platform2.include];
   const args = [
     "--variant=buildd",
@@ -24398,7 +24613,7 @@ function mmdebstrapCommand(platform2, architecture2, sources, target, lists, opt
     // Beside the archive, so that the archive itself may still be the one that mmdebstrap knows. The line holds no
     // quote: see its schema.
     ...(sources.underlays ?? []).map(
-      (line) => `--setup-hook=echo '${line}' >> "$1/etc/apt/sources.list.d/underlays.list"`
+      (line2) => `--setup-hook=echo '${line2}' >> "$1/etc/apt/sources.list.d/underlays.list"`
     ),
     // No service starts in a root, and builds run as a user of no privileges.
     '--customize-hook=printf "#!/bin/sh\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d" && chmod 755 "$1/usr/sbin/policy-rc.d"',
@@ -24407,7 +24622,7 @@ function mmdebstrapCommand(platform2, architecture2, sources, target, lists, opt
     // Ubuntu keeps what build-essential needs in universe too; its ports archive is chosen by the architecture.
     ...platform2.os === "ubuntu" ? ["--components=main,universe"] : [],
     platform2.release,
-    target
+    target2
   ];
   return sources.lines.length ? { args: [...args, "-"], input: `${sources.lines.join("\n")}
 ` } : { args, input: void 0 };
@@ -24435,8 +24650,8 @@ function unified() {
 }
 var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs25.existsSync)((0, import_node_path29.join)(h.root, "cgroup.procs")) && usable(h));
 function ownGroup(controller) {
-  const line = (0, import_node_fs25.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
-  const own3 = (0, import_node_path29.join)(mountRoot, controller, line?.split(":").slice(2).join(":") ?? "");
+  const line2 = (0, import_node_fs25.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
+  const own3 = (0, import_node_path29.join)(mountRoot, controller, line2?.split(":").slice(2).join(":") ?? "");
   return (0, import_node_fs25.existsSync)((0, import_node_path29.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path29.join)(mountRoot, controller);
 }
 function usable(hierarchy) {
@@ -24492,22 +24707,22 @@ function openGroup(limits) {
     }
   };
 }
-function limitMemory(folder, version2, bytes) {
-  (0, import_node_fs25.writeFileSync)((0, import_node_path29.join)(folder, version2 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
-  const swap = (0, import_node_path29.join)(folder, version2 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
-  if ((0, import_node_fs25.existsSync)(swap)) (0, import_node_fs25.writeFileSync)(swap, version2 === 2 ? "0" : String(bytes));
+function limitMemory(folder, version3, bytes) {
+  (0, import_node_fs25.writeFileSync)((0, import_node_path29.join)(folder, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
+  const swap = (0, import_node_path29.join)(folder, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
+  if ((0, import_node_fs25.existsSync)(swap)) (0, import_node_fs25.writeFileSync)(swap, version3 === 2 ? "0" : String(bytes));
 }
-function limitMet(folder, { version: version2, controllers }) {
-  const count2 = (file2, key) => {
+function limitMet(folder, { version: version3, controllers }) {
+  const count3 = (file2, key) => {
     try {
       return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs25.readFileSync)((0, import_node_path29.join)(folder, file2), "utf8"))?.[1] ?? 0);
     } catch {
       return 0;
     }
   };
-  if (controllers.includes("memory") && count2(version2 === 2 ? "memory.events" : "memory.oom_control", "oom_kill"))
+  if (controllers.includes("memory") && count3(version3 === 2 ? "memory.events" : "memory.oom_control", "oom_kill"))
     return "memory";
-  return controllers.includes("pids") && count2("pids.events", "max") ? "processes" : void 0;
+  return controllers.includes("pids") && count3("pids.events", "max") ? "processes" : void 0;
 }
 
 // ts-src/sandbox/limits.ts
@@ -24523,14 +24738,14 @@ function countsProcesses(kernel = (0, import_node_os4.release)()) {
 }
 
 // ts-src/sandbox/subordinate-ids.ts
-var parse6 = (text4) => text4.split("\n").flatMap((line) => {
-  const m = /^([^:]+):(\d+):(\d+)$/.exec(line.trim());
+var parse6 = (text5) => text5.split("\n").flatMap((line2) => {
+  const m = /^([^:]+):(\d+):(\d+)$/.exec(line2.trim());
   return m ? [{ owner: m[1] ?? "", first: Number(m[2]), count: Number(m[3]) }] : [];
 });
 var overlap = (a, b) => a.first < b.first + b.count && b.first < a.first + a.count;
 var needed = 65536;
-function idProblem(file2, text4, user, users) {
-  const all = parse6(text4);
+function idProblem(file2, text5, user, users) {
+  const all = parse6(text5);
   const mine = (r) => r.owner === user.name || r.owner === String(user.id);
   const own3 = all.filter(mine);
   const free = Math.max(1e5, ...all.map((r) => r.first + r.count));
@@ -24539,8 +24754,8 @@ function idProblem(file2, text4, user, users) {
   for (const range of own3) {
     const other = all.find((r) => !mine(r) && overlap(r, range));
     if (other) return { what: `${user.name} and ${other.owner} have the same subordinate ids in ${file2}`, free };
-    const real = users.split("\n").find((line) => {
-      const [name5, , id] = line.split(":");
+    const real = users.split("\n").find((line2) => {
+      const [name5, , id] = line2.split(":");
       return id && name5 !== user.name && Number(id) >= range.first && Number(id) < range.first + range.count;
     });
     if (real)
@@ -24816,12 +25031,12 @@ function readTar2(bytes, at2) {
   const entries = [];
   while (at2 + 512 <= bytes.length && bytes[at2] !== 0) {
     const header = bytes.subarray(at2, at2 + 512);
-    const text4 = (from, size2) => header.toString("latin1", from, from + size2).replace(/\0.*$/s, "");
-    const size = parseInt(text4(124, 12).trim() || "0", 8);
-    const type = text4(156, 1) || "0";
+    const text5 = (from, size2) => header.toString("latin1", from, from + size2).replace(/\0.*$/s, "");
+    const size = parseInt(text5(124, 12).trim() || "0", 8);
+    const type = text5(156, 1) || "0";
     if (!Number.isSafeInteger(size) || !["0", "5", "x", "g", "L"].includes(type)) return void 0;
     if (at2 + 512 + size > bytes.length) return void 0;
-    entries.push({ name: text4(0, 100), header, content: bytes.subarray(at2 + 512, at2 + 512 + size) });
+    entries.push({ name: text5(0, 100), header, content: bytes.subarray(at2 + 512, at2 + 512 + size) });
     at2 += 512 + Math.ceil(size / 512) * 512;
   }
   if (!entries.length) return void 0;
@@ -24859,8 +25074,8 @@ function stanzaOf(entries, name5) {
   return fields.some((f) => forcing.has(f)) || new Set(fields).size !== fields.length ? void 0 : stanza;
 }
 var forcing = /* @__PURE__ */ new Set(["essential", "protected", "important", "pre-depends", "breaks"]);
-var tidy = (text4) => {
-  const stanza = `${text4.replaceAll("\r", "").trim()}
+var tidy = (text5) => {
+  const stanza = `${text5.replaceAll("\r", "").trim()}
 `;
   return /^\s*$/m.test(stanza.trimEnd()) || stanza.includes("\0") ? void 0 : stanza;
 };
@@ -24911,8 +25126,8 @@ async function repackDeb(file2, from, to, seconds) {
   const entries = tar && readTar2(tar, 0)?.entries;
   const control = entries && controlEntry(entries);
   if (!control || fieldOf(control.content.toString("utf8"), "Version") !== from) return void 0;
-  const text4 = control.content.toString("utf8").replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
-  const changed = writeTar(entries, /* @__PURE__ */ new Map([[control.name, Buffer.from(text4)]]));
+  const text5 = control.content.toString("utf8").replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
+  const changed = writeTar(entries, /* @__PURE__ */ new Map([[control.name, Buffer.from(text5)]]));
   return joinDeb({ ...parts, controlName: "control.tar.gz", control: (0, import_node_zlib4.gzipSync)(changed) }, seconds);
 }
 
@@ -24932,8 +25147,8 @@ Size: ${file2.size}
 SHA256: ${file2.sha256}
 `;
 }
-function readPackages2(text4) {
-  return text4.split("\n\n").filter((t) => t.trim()).flatMap((t) => {
+function readPackages2(text5) {
+  return text5.split("\n\n").filter((t) => t.trim()).flatMap((t) => {
     const entry = `${t.trim()}
 `;
     const tail = /\nFilename: (\S+)\nSize: (\d+)\nSHA256: ([0-9a-f]{64})\n/.exec(entry);
@@ -24965,21 +25180,21 @@ ${sums("sha512")}` : ""}`
   ].join("\n");
 }
 var rfc822 = (milliseconds) => new Date(milliseconds).toUTCString().replace("GMT", "UTC");
-function readRelease(text4) {
+function readRelease(text5) {
   const date2 = (name5) => {
-    const value2 = Date.parse(fieldOf(text4, name5) ?? "");
+    const value2 = Date.parse(fieldOf(text5, name5) ?? "");
     return Number.isNaN(value2) ? void 0 : value2;
   };
-  const sums = /^SHA256:\n((?: .*\n)*)/m.exec(text4)?.[1] ?? "";
+  const sums = /^SHA256:\n((?: .*\n)*)/m.exec(text5)?.[1] ?? "";
   return {
-    state: /^[0-9a-f]{64}$/.exec(fieldOf(text4, "Slipway-State") ?? "")?.[0],
+    state: /^[0-9a-f]{64}$/.exec(fieldOf(text5, "Slipway-State") ?? "")?.[0],
     date: date2("Date"),
     validUntil: date2("Valid-Until"),
-    signedBy: (fieldOf(text4, "Signed-By") ?? "").split(",").filter((f) => /^[0-9A-F]+$/.test(f)),
+    signedBy: (fieldOf(text5, "Signed-By") ?? "").split(",").filter((f) => /^[0-9A-F]+$/.test(f)),
     files: new Map(
       [...sums.matchAll(/^ ([0-9a-f]{64}) +(\d+) (\S+)$/gm)].map((m) => [m[3], { sha256: m[1], size: Number(m[2]) }])
     ),
-    whole: text4.trimEnd().endsWith("-----END PGP SIGNATURE-----")
+    whole: text5.trimEnd().endsWith("-----END PGP SIGNATURE-----")
   };
 }
 async function packedIndex(path2, data, xz2) {
@@ -25027,8 +25242,8 @@ async function knownEntries(store2, suites, former) {
     for (const [suite2, index] of Object.entries(state?.indices ?? {})) {
       if (!Object.hasOwn(suites, suite2) || read.has(index.sha256)) continue;
       read.add(index.sha256);
-      const text4 = await store2.readText(index);
-      for (const entry of readPackages2(text4 ?? "")) known2.set(entry.sha256, entry.text);
+      const text5 = await store2.readText(index);
+      for (const entry of readPackages2(text5 ?? "")) known2.set(entry.sha256, entry.text);
     }
   }
   return known2;
@@ -25052,9 +25267,9 @@ var canonical = (value2) => JSON.stringify(
   (_key, v) => typeof v === "object" && v !== null && !Array.isArray(v) ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => compare(a, b))) : v
 );
 async function writeState(store2, state) {
-  const text4 = canonical(state);
-  const id = sha256(text4);
-  await store2.putBlob(stateFile(id), (0, import_node_zlib6.gzipSync)(text4, { level: 1 }));
+  const text5 = canonical(state);
+  const id = sha256(text5);
+  await store2.putBlob(stateFile(id), (0, import_node_zlib6.gzipSync)(text5, { level: 1 }));
   return id;
 }
 async function readState(store2, id) {
@@ -25062,8 +25277,8 @@ async function readState(store2, id) {
   const data = await store2.getBlob(stateFile(id));
   if (!data) return void 0;
   try {
-    const text4 = (0, import_node_zlib6.gunzipSync)(data, { maxOutputLength: 1 << 30 });
-    return sha256(text4) === id ? JSON.parse(text4.toString("utf8")) : void 0;
+    const text5 = (0, import_node_zlib6.gunzipSync)(data, { maxOutputLength: 1 << 30 });
+    return sha256(text5) === id ? JSON.parse(text5.toString("utf8")) : void 0;
   } catch {
     return void 0;
   }
@@ -25096,14 +25311,14 @@ async function reread(store2, channel2) {
   const { tag } = await store2.readTagged(channelFile(channel2.name));
   return { ...channel2, tag };
 }
-var heldIn = (versions) => (scope, target, debian) => versions[channelSuite(scope.distribution, target)]?.[debian];
+var heldIn = (versions) => (scope2, target2, debian2) => versions[channelSuite(scope2.distribution, target2)]?.[debian2];
 function highest(before2, suites) {
   const all = { ...before2 };
   for (const [suite2, packages] of Object.entries(suites)) {
     const of = { ...all[suite2] };
-    for (const [debian, { version: version2 }] of Object.entries(packages)) {
-      const held = of[debian];
-      if (held === void 0 || compareDebianVersions(version2, held) > 0) of[debian] = version2;
+    for (const [debian2, { version: version3 }] of Object.entries(packages)) {
+      const held = of[debian2];
+      if (held === void 0 || compareDebianVersions(version3, held) > 0) of[debian2] = version3;
     }
     all[suite2] = of;
   }
@@ -25142,12 +25357,12 @@ async function indexFiles(store2, state) {
   const pool = /* @__PURE__ */ new Map();
   const faults2 = [];
   const parts = await parallel(Object.keys(state.indices).sort(), 4, async (key) => {
-    const text4 = await store2.readText(state.indices[key]);
-    if (text4 === void 0)
+    const text5 = await store2.readText(state.indices[key]);
+    if (text5 === void 0)
       faults2.push(error("store-damaged", `the store lost the index of ${key}`, { hint: "publish again" }));
     const architecture2 = key.slice(key.lastIndexOf("/") + 1);
-    const files = await packedIndex(`main/binary-${architecture2}/Packages`, Buffer.from(text4 ?? ""), xz);
-    for (const { filename, sha256: digest3, size } of readPackages2(text4 ?? ""))
+    const files = await packedIndex(`main/binary-${architecture2}/Packages`, Buffer.from(text5 ?? ""), xz);
+    for (const { filename, sha256: digest3, size } of readPackages2(text5 ?? ""))
       pool.set(filename, { filename, sha256: digest3, size });
     return { key, architecture: architecture2, files };
   });
@@ -25382,19 +25597,19 @@ async function raiseVersions(input) {
   const jobs2 = [];
   for (const [suite2, packages] of Object.entries(suites)) {
     all[suite2] = { ...packages };
-    for (const [debian, held] of Object.entries(packages)) {
-      const highest2 = versions[suite2]?.[debian];
+    for (const [debian2, held] of Object.entries(packages)) {
+      const highest2 = versions[suite2]?.[debian2];
       if (highest2 === void 0) continue;
       const order3 = compareDebianVersions(held.version, highest2);
-      if (order3 > 0 || sameFiles(held, now[suite2]?.[debian])) continue;
+      if (order3 > 0 || sameFiles(held, now[suite2]?.[debian2])) continue;
       if (order3 === 0 && !Object.hasOwn(now, suite2)) continue;
-      jobs2.push({ suite: suite2, debian, held, to: versionAbove(held.version, stamp, highest2) });
+      jobs2.push({ suite: suite2, debian: debian2, held, to: versionAbove(held.version, stamp, highest2) });
     }
   }
   const lost3 = [];
-  await store2.many(jobs2, async ({ suite: suite2, debian, held, to }) => {
+  await store2.many(jobs2, async ({ suite: suite2, debian: debian2, held, to }) => {
     const files = await repackAll(input, held, to);
-    if (files.ok) all[suite2][debian] = { ...held, version: to, files: files.value };
+    if (files.ok) all[suite2][debian2] = { ...held, version: to, files: files.value };
     else lost3.push(...files.lost);
   });
   return { suites: all, raised: jobs2.map((j) => ({ ...j, from: j.held.version })), lost: lost3 };
@@ -25407,10 +25622,10 @@ async function repackAll({ store: store2, scratch, stamp }, held, to) {
     const packed2 = path2 && await repackDeb((0, import_node_fs29.readFileSync)(path2), held.version, to, stampSeconds(stamp));
     if (!packed2) return { ok: false, lost: [file2.sha256] };
     const [name5, , architecture2] = file2.name.replace(/\.deb$/, "").split("_");
-    const target = (0, import_node_path32.join)(scratch, debFile(name5, to, architecture2));
-    (0, import_node_fs29.writeFileSync)(target, packed2);
-    value2.push(await store2.put(target));
-    (0, import_node_fs29.rmSync)(target, { force: true });
+    const target2 = (0, import_node_path32.join)(scratch, debFile(name5, to, architecture2));
+    (0, import_node_fs29.writeFileSync)(target2, packed2);
+    value2.push(await store2.put(target2));
+    (0, import_node_fs29.rmSync)(target2, { force: true });
   }
   return { ok: true, value: value2 };
 }
@@ -25419,7 +25634,7 @@ async function repackAll({ store: store2, scratch, stamp }, held, to) {
 function samplesOf(state, before2) {
   return Object.entries(state.suites).flatMap(([key, packages]) => {
     const all = Object.entries(packages);
-    const found2 = all.find(([debian, held]) => !sameFiles(held, before2[key]?.[debian])) ?? all[0];
+    const found2 = all.find(([debian2, held]) => !sameFiles(held, before2[key]?.[debian2])) ?? all[0];
     const at2 = key.lastIndexOf("/");
     return found2 ? [{ suite: key.slice(0, at2), architecture: key.slice(at2 + 1), debian: found2[0], version: found2[1].version }] : [];
   });
@@ -25695,26 +25910,26 @@ async function signerOf(at2, keys) {
   return good({
     fingerprints,
     publicKey: exported.stdout,
-    async sign(text4, form) {
+    async sign(text5, form) {
       const how = form === "clearsign" ? ["--clearsign"] : ["--armor", "--detach-sign"];
-      const signed = await gpg(at2, ["--digest-algo", "SHA512", ...by, ...how], { input: text4 });
+      const signed = await gpg(at2, ["--digest-algo", "SHA512", ...by, ...how], { input: text5 });
       return signed.code === 0 && signed.stdout ? good(signed.stdout) : failed("sign", signed);
     },
     run: (command, args, options5 = {}) => at2.run(command, args, { ...options5, env: { ...process.env, ...options5.env, GNUPGHOME: at2.home } })
   });
 }
 async function commandSigner({ command, publicKey }) {
-  const text4 = exists(publicKey) ? (0, import_node_fs32.readFileSync)(publicKey, "utf8") : "";
+  const text5 = exists(publicKey) ? (0, import_node_fs32.readFileSync)(publicKey, "utf8") : "";
   const shown5 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
   const fingerprints = fingerprintsIn(shown5.stdout);
-  if (!fingerprints.length || !isWholeKey(text4))
+  if (!fingerprints.length || !isWholeKey(text5))
     return bad(
       error("signing-key", "the public key of the signing command is no armored OpenPGP key", { file: publicKey })
     );
   const [program, ...args] = command;
   return good({
     fingerprints,
-    publicKey: text4,
+    publicKey: text5,
     async sign(message, form) {
       const signed = await run(program, [...args, form], { input: message });
       const begin = form === "clearsign" ? "-----BEGIN PGP SIGNED MESSAGE-----" : "-----BEGIN PGP SIGNATURE-----";
@@ -25729,7 +25944,7 @@ async function commandSigner({ command, publicKey }) {
     run: () => Promise.resolve({ code: 127, signal: null, stdout: "", stderr: "a signing command has no key to lend" })
   });
 }
-var isWholeKey = (text4) => text4?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
+var isWholeKey = (text5) => text5?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
 var keyOf = (named4, state, organization) => named4 === void 0 ? { kind: "made", home: (0, import_node_path35.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
   home: process.env.GNUPGHOME ?? (0, import_node_path35.join)(process.env.HOME ?? "/root", ".gnupg"),
@@ -25770,8 +25985,8 @@ function keysIn(colons) {
     const last = signing.includes(void 0) ? void 0 : Math.max(0, ...signing.map((e) => e ?? 0));
     key.ends = primaryEnds === void 0 ? last : last === void 0 ? primaryEnds : Math.min(primaryEnds, last);
   };
-  for (const line of colons.split("\n")) {
-    const f = line.split(":");
+  for (const line2 of colons.split("\n")) {
+    const f = line2.split(":");
     const kind = f[0];
     const ends = f[6] ? Number(f[6]) * 1e3 : void 0;
     if (kind === "pub") {
@@ -25828,7 +26043,7 @@ function renderTable(head, rows) {
 `
   ).join("");
 }
-var someOf = (names2, most5, count2 = names2.length) => count2 > most5 + 1 ? `${names2.slice(0, most5).join(", ")} and ${count2 - most5} more` : names2.join(", ");
+var someOf = (names2, most5, count3 = names2.length) => count3 > most5 + 1 ? `${names2.slice(0, most5).join(", ")} and ${count3 - most5} more` : names2.join(", ");
 
 // ts-src/publish/selection.ts
 init_diagnostics();
@@ -25965,8 +26180,8 @@ function dropUnfit(chosen) {
   return dropped;
 }
 function push2(lists, key, value2) {
-  const list3 = lists.get(key);
-  if (list3) list3.push(value2);
+  const list4 = lists.get(key);
+  if (list4) list4.push(value2);
   else lists.set(key, [value2]);
 }
 
@@ -25993,12 +26208,12 @@ function suiteOf(graph2, before2, input, diagnostics) {
     partial: input.leaveOut
   });
   diagnostics.push(...told2(graph2, former, reasons, holding, input.nameOf));
-  return Object.fromEntries([...chosen].map(([debian, c]) => [debian, c.value]));
+  return Object.fromEntries([...chosen].map(([debian2, c]) => [debian2, c.value]));
 }
 function told2(graph2, former, reasons, holding, elsewhere) {
   const names2 = new Map(graph2.scope.packages.map((p) => [p.debian, p.name]));
-  const nameOf3 = (debian) => names2.get(debian) ?? elsewhere(debian) ?? debian;
-  const list3 = (all) => someOf(all.map(nameOf3), 8);
+  const nameOf3 = (debian2) => names2.get(debian2) ?? elsewhere(debian2) ?? debian2;
+  const list4 = (all) => someOf(all.map(nameOf3), 8);
   const diagnostics = [];
   const back = reasons.filter((r) => r.kind === "former-stays" || r.kind === "needs-former").map((r) => r.package);
   if (back.length) {
@@ -26006,7 +26221,7 @@ function told2(graph2, former, reasons, holding, elsewhere) {
     diagnostics.push(
       warning(
         "held-back",
-        `${suite2} keeps ${back.length === 1 ? "the former version" : "the former versions"} of ${list3(back)}: ${list3(holding)} ${holding.length === 1 ? "was" : "were"} not built again, and would not fit what was built`,
+        `${suite2} keeps ${back.length === 1 ? "the former version" : "the former versions"} of ${list4(back)}: ${list4(holding)} ${holding.length === 1 ? "was" : "were"} not built again, and would not fit what was built`,
         { hint: `build too: ${holding.map(nameOf3).join(" ")}; or leave them out of the repository with --partial` }
       )
     );
@@ -26060,8 +26275,8 @@ async function publishRuns(channel2, input, signer, diagnostics) {
       graph2,
       before2[name5] ?? {},
       {
-        belongs: (debian) => input.belongs(graph2.scope, debian),
-        nameOf: (debian) => input.nameOf?.(graph2.scope, debian),
+        belongs: (debian2) => input.belongs(graph2.scope, debian2),
+        nameOf: (debian2) => input.nameOf?.(graph2.scope, debian2),
         leaveOut: input.leaveOut === true
       },
       diagnostics
@@ -26120,9 +26335,9 @@ function testsOf(runs) {
   for (const graph2 of runs) {
     const of = all[channelSuite(graph2.scope.distribution, graph2.target)] ??= {};
     graph2.scope.packages.forEach((p, n) => {
-      const test2 = graph2.tests[n];
-      if (test2 && test2.outcome !== "none")
-        of[p.debian] = test2.outcome === "passed" && test2.flaky.length ? "flaky" : test2.outcome;
+      const test3 = graph2.tests[n];
+      if (test3 && test3.outcome !== "none")
+        of[p.debian] = test3.outcome === "passed" && test3.flaky.length ? "flaky" : test3.outcome;
     });
   }
   return all;
@@ -26139,11 +26354,11 @@ function sourcesOf(endpoint, suites, names2, signer) {
   );
 }
 function dropArchitectures(next2, runs, names2) {
-  const planned = new Set(
+  const planned2 = new Set(
     runs.flatMap((graph2) => graph2.scope.targets.map((t) => channelSuite(graph2.scope.distribution, t)))
   );
   for (const key of Object.keys(next2))
-    if (names2.has(key.slice(0, key.lastIndexOf("/"))) && !planned.has(key)) delete next2[key];
+    if (names2.has(key.slice(0, key.lastIndexOf("/"))) && !planned2.has(key)) delete next2[key];
 }
 
 // ts-src/publish/rules.ts
@@ -26295,21 +26510,21 @@ var FolderEndpoint = class {
 
 // ts-src/engine/readiness.ts
 function packageReadiness(closures, isTask) {
-  const { build: build2, test: test2, runtimeDependencies: runs, runtimeCycles: together2 } = closures;
-  const count2 = build2.length;
-  const setOf = new Int32Array(count2).fill(-1);
+  const { build: build3, test: test3, runtimeDependencies: runs, runtimeCycles: together2 } = closures;
+  const count3 = build3.length;
+  const setOf = new Int32Array(count3).fill(-1);
   const sets = [];
-  for (let n = 0; n < count2; n++) {
+  for (let n = 0; n < count3; n++) {
     if (setOf[n] >= 0) continue;
     const members2 = together2.get(n) ?? [n];
-    for (const m of members2) setOf[m] = 2 * count2 + sets.length;
+    for (const m of members2) setOf[m] = 2 * count3 + sets.length;
     sets.push(members2);
   }
   const usable2 = (packages) => packages.map((d) => setOf[d]);
   return readiness([
-    ...build2.map(usable2),
-    ...build2.map((built, n) => isTask(count2 + n) ? [setOf[n], ...usable2(built), ...usable2(test2[n])] : []),
-    ...sets.map((members2, i) => members2.flatMap((m) => [m, ...usable2(runs[m]).filter((s) => s !== 2 * count2 + i)]))
+    ...build3.map(usable2),
+    ...build3.map((built, n) => isTask(count3 + n) ? [setOf[n], ...usable2(built), ...usable2(test3[n])] : []),
+    ...sets.map((members2, i) => members2.flatMap((m) => [m, ...usable2(runs[m]).filter((s) => s !== 2 * count3 + i)]))
   ]);
 }
 var readiness = (needs) => ({
@@ -26322,7 +26537,7 @@ init_names();
 
 // ts-src/engine/interface-digests.ts
 init_digest();
-var digest2 = (text4) => sha256(text4).slice(0, 32);
+var digest2 = (text5) => sha256(text5).slice(0, 32);
 var InterfaceDigests = class {
   constructor({ runtimeDependencies: runs, runtimeCycles: together2 }, interfaceOf2, full) {
     this.interfaceOf = interfaceOf2;
@@ -26378,15 +26593,15 @@ var InterfaceDigests = class {
 // ts-src/engine/task-graph.ts
 var packageOf = (graph2, task) => graph2.scope.packages[task % graph2.count];
 var kindOf2 = (graph2, task) => task < graph2.count ? "build" : "test";
-function makeTaskGraph(scope, target, base, system, full, history, tested, lacking = /* @__PURE__ */ new Map()) {
-  const { packages } = scope;
-  const closures = closuresOf(scope);
+function makeTaskGraph(scope2, target2, base, system, full, history, tested, lacking = /* @__PURE__ */ new Map()) {
+  const { packages } = scope2;
+  const closures = closuresOf(scope2);
   const records = packages.map(() => void 0);
   let priority;
   return {
-    id: scopeId(scope.distribution, target),
-    scope,
-    target,
+    id: scopeId(scope2.distribution, target2),
+    scope: scope2,
+    target: target2,
     base,
     system,
     closures,
@@ -26406,7 +26621,7 @@ function makeTaskGraph(scope, target, base, system, full, history, tested, lacki
     },
     results: [
       ...packages.map((p) => ({
-        id: taskId(scope.distribution, target, p.name),
+        id: taskId(scope2.distribution, target2, p.name),
         name: p.name,
         kind: "build",
         state: "waiting",
@@ -26414,7 +26629,7 @@ function makeTaskGraph(scope, target, base, system, full, history, tested, lacki
       })),
       ...packages.map(
         (p) => tested(p) ? {
-          id: testTaskId(scope.distribution, target, p.name),
+          id: testTaskId(scope2.distribution, target2, p.name),
           name: p.name,
           kind: "test",
           state: "waiting",
@@ -26426,16 +26641,16 @@ function makeTaskGraph(scope, target, base, system, full, history, tested, lacki
 }
 var packagesInRoot = (graph2, task) => task < graph2.count ? graph2.closures.root(task) : graph2.closures.testRoot(task - graph2.count);
 function tasksBefore(graph2, testsStop) {
-  const { results, count: count2 } = graph2;
+  const { results, count: count3 } = graph2;
   const needs = results.map((t, task) => t ? packagesInRoot(graph2, task) : []);
   if (!testsStop) return needs;
-  const all = needs.map((list3, task) => [
-    ...list3,
-    ...list3.map((d) => d + count2).filter((d) => d !== task && results[d])
+  const all = needs.map((list4, task) => [
+    ...list4,
+    ...list4.map((d) => d + count3).filter((d) => d !== task && results[d])
   ]);
   const set = new Int32Array(all.length).fill(-1);
   cycles(all).forEach((members2, i) => members2.forEach((task) => set[task] = i));
-  return all.map((list3, task) => list3.filter((d) => d < count2 || set[d] === -1 || set[d] !== set[task]));
+  return all.map((list4, task) => list4.filter((d) => d < count3 || set[d] === -1 || set[d] !== set[task]));
 }
 
 // ts-src/engine/task-runner.ts
@@ -26544,8 +26759,8 @@ var TaskRunner = class {
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
-        const test2 = kindOf2(graph2, task) === "test";
-        const log = (0, import_node_path39.join)("logs", graph2.id, `${p.name}${test2 ? ".test" : ""}.log`);
+        const test3 = kindOf2(graph2, task) === "test";
+        const log = (0, import_node_path39.join)("logs", graph2.id, `${p.name}${test3 ? ".test" : ""}.log`);
         started(log);
         return this.doNow(graph2, task, resolved, (0, import_node_path39.join)(options5.output, log));
       },
@@ -26595,7 +26810,7 @@ var Scheduler = class {
     this.options = options5;
     this.graphs = graphs;
     this.runner = new TaskRunner(options5, {
-      note: (text4) => options5.progress.note(text4),
+      note: (text5) => options5.progress.note(text5),
       restored: (graph2, n, record2) => {
         this.setRecord(graph2, n, record2);
         Object.assign(graph2.results[n], { state: "built", reason: "the store had lost it" });
@@ -26615,7 +26830,6 @@ var Scheduler = class {
   resolving = 0;
   working = 0;
   stopped = false;
-  failure;
   wake = () => void 0;
   /** Settles all that can be settled without doing anything. */
   async start() {
@@ -26634,7 +26848,6 @@ var Scheduler = class {
       };
       this.wake();
     });
-    if (this.failure) throw this.failure;
     const tasks = this.graphs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
     const kept2 = tasks.filter((t) => isDone(t.state)).length;
     return {
@@ -26658,7 +26871,6 @@ var Scheduler = class {
     if (this.options.signal.aborted) this.stopped = true;
     this.wake();
     await finished;
-    if (this.failure) throw this.failure;
     for (const graph2 of this.graphs)
       for (const t of graph2.results)
         if (t?.state === "waiting") Object.assign(t, { state: "stopped", reason: "the run was stopped before it" });
@@ -26672,20 +26884,9 @@ var Scheduler = class {
     const { graph: graph2, task, resolved } = this.ready.splice(best, 1)[0];
     this.working++;
     this.runTask(graph2, task, resolved).catch((e) => {
-      if (e.code === "ENOSPC" || e.code === "EDQUOT")
-        this.finish(
-          graph2,
-          task,
-          "failed",
-          "the disk is full: make room and run the same command again, it goes on where it was"
-        );
-      else if (e.code === "ESTORE") this.finish(graph2, task, "failed", e.message);
-      else if (e instanceof LeftBehindError || e instanceof PackageFileError)
-        this.finish(graph2, task, "failed", `it left what can't be taken: ${e.message}`);
-      else {
-        this.failure ??= e;
-        this.finish(graph2, task, "failed", `internal error: ${e.message}`);
-      }
+      const left = e instanceof LeftBehindError || e instanceof PackageFileError;
+      const why = left ? `it left what can't be taken: ${e.message}` : environmentFault(e) ?? reportInternal(e);
+      this.finish(graph2, task, "failed", why);
     }).finally(() => {
       this.working--;
       this.wake();
@@ -26693,10 +26894,7 @@ var Scheduler = class {
   }
   resolve(graph2, task) {
     this.resolving++;
-    this.resolveNow(graph2, task).catch((e) => {
-      this.failure ??= e;
-      this.stopped = true;
-    }).finally(() => {
+    this.resolveNow(graph2, task).catch((e) => this.finish(graph2, task, "failed", environmentFault(e) ?? reportInternal(e))).finally(() => {
       this.resolving--;
       this.wake();
     });
@@ -26837,11 +27035,11 @@ init_files();
 
 // ts-src/plan/archive.ts
 init_diagnostics();
-function missingPackages(scope, resolver, names2) {
+function missingPackages(scope2, resolver, names2) {
   const found2 = /* @__PURE__ */ new Map();
   let near;
-  const look2 = (p, list3, tests) => {
-    for (const written of list3) {
+  const look2 = (p, list4, tests) => {
+    for (const written of list4) {
       const name5 = /^[^=:/<>( ]*/.exec(written)[0];
       if (names2.has(name5)) continue;
       let missing = found2.get(name5);
@@ -26860,7 +27058,7 @@ function missingPackages(scope, resolver, names2) {
       if (users.at(-1) !== p.name) users.push(p.name);
     }
   };
-  for (const p of scope.packages) {
+  for (const p of scope2.packages) {
     look2(p, p.systemBuild, false);
     look2(p, p.systemRun, false);
     look2(p, p.systemTest, true);
@@ -26910,9 +27108,9 @@ function archiveNames(base) {
   writeWhole(kept2, [...names2].sort().join("\n"), { sync: false });
   return names2;
 }
-function addNames(list3, names2) {
+function addNames(list4, names2) {
   const field = /^(Package|Provides): (.*)$/gm;
-  for (let m = field.exec(list3); m; m = field.exec(list3)) {
+  for (let m = field.exec(list4); m; m = field.exec(list4)) {
     if (m[1] === "Package") names2.add(m[2]);
     else for (const provided of m[2].split(",")) names2.add(provided.trim().split(/[ (:]/)[0]);
   }
@@ -26926,39 +27124,39 @@ function baseAtHand(state, platform2, architecture2) {
 }
 
 // ts-src/cli/archive-check.ts
-var archiveCheck = (planned) => (scope, target, names2) => {
+var archiveCheck = (planned2) => (scope2, target2, names2) => {
   const blocked = /* @__PURE__ */ new Map();
-  const resolver = planned.resolvers[planned.plan.scopes.indexOf(scope)];
-  const missing = resolver ? missingPackages(scope, resolver, names2) : [];
+  const resolver = planned2.resolvers[planned2.plan.scopes.indexOf(scope2)];
+  const missing = resolver ? missingPackages(scope2, resolver, names2) : [];
   for (const m of missing)
     for (const p of m.neededBy)
-      if (!blocked.has(p)) blocked.set(p, `'${m.name}' is not in the archive of ${target.os} ${target.release}`);
-  return { blocked, diagnostics: missing.map((m) => told3(m, scope, target, planned.workspace)) };
+      if (!blocked.has(p)) blocked.set(p, `'${m.name}' is not in the archive of ${target2.os} ${target2.release}`);
+  return { blocked, diagnostics: missing.map((m) => told3(m, scope2, target2, planned2.workspace)) };
 };
-function told3(m, scope, target, workspace) {
+function told3(m, scope2, target2, workspace) {
   const users = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text4 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path41.resolve)(workspace.root, m.file));
-  const line = text4 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text4, m.key);
+  const text5 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path41.resolve)(workspace.root, m.file));
+  const line2 = text5 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text5, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
-    `the archive of ${target.os} ${target.release} (${target.architecture}) has no package '${m.name}', ${from}: ${users} (${scope.distribution})`,
+    `the archive of ${target2.os} ${target2.release} (${target2.architecture}) has no package '${m.name}', ${from}: ${users} (${scope2.distribution})`,
     {
       file: m.file ?? workspace.file,
-      line,
-      hint: `${m.near === void 0 ? "" : `did you mean '${m.near}'? `}mend the rule, put one for ${target.os} ${target.release} into a rosdep file before it, or name the packages in package_settings`
+      line: line2,
+      hint: `${m.near === void 0 ? "" : `did you mean '${m.near}'? `}mend the rule, put one for ${target2.os} ${target2.release} into a rosdep file before it, or name the packages in package_settings`
     }
   );
 }
-function checkArchives(planned) {
-  const check2 = archiveCheck(planned);
+function checkArchives(planned2) {
+  const check2 = archiveCheck(planned2);
   const diagnostics = /* @__PURE__ */ new Map();
-  for (const scope of planned.plan.scopes) {
-    const architectures = new Map(scope.targets.map((t) => [t.architecture, t]));
-    for (const target of architectures.values()) {
-      const base = baseAtHand(planned.workspace.state, target.platform, target.architecture);
+  for (const scope2 of planned2.plan.scopes) {
+    const architectures = new Map(scope2.targets.map((t) => [t.architecture, t]));
+    for (const target2 of architectures.values()) {
+      const base = baseAtHand(planned2.workspace.state, target2.platform, target2.architecture);
       const names2 = base && archiveNames(base);
-      for (const d of names2 ? check2(scope, target, names2).diagnostics : []) diagnostics.set(d.message, d);
+      for (const d of names2 ? check2(scope2, target2, names2).diagnostics : []) diagnostics.set(d.message, d);
     }
   }
   return [...diagnostics.values()];
@@ -26972,8 +27170,8 @@ init_files();
 
 // ts-src/render/lock.ts
 init_urls();
-var q = (text4) => JSON.stringify(text4);
-var sorted2 = (map) => Object.entries(map).sort(([a], [b]) => a < b ? -1 : 1);
+var q = (text5) => JSON.stringify(text5);
+var sorted2 = (map2) => Object.entries(map2).sort(([a], [b]) => a < b ? -1 : 1);
 function renderLock(lock2) {
   const lines = [`schema: ${lock2.schema}`, `stamp: "${lock2.stamp}"`, "distributions:"];
   for (const [distribution2, repositories] of sorted2(lock2.distributions)) {
@@ -26992,31 +27190,31 @@ function renderLock(lock2) {
   if (Object.keys(lock2.platforms).length) lines.push("platforms:");
   for (const [platform2, p] of sorted2(lock2.platforms)) {
     lines.push(`  ${platform2}:`, `    base: ${q(p.base)}`, `    archive: ${q(p.archive)}`, "    packages:");
-    for (const [name5, version2] of sorted2(p.packages)) lines.push(`      ${name5}: ${q(version2)}`);
+    for (const [name5, version3] of sorted2(p.packages)) lines.push(`      ${name5}: ${q(version3)}`);
   }
   if (Object.keys(lock2.versions ?? {}).length) lines.push("versions:");
-  for (const [scope, versions] of sorted2(lock2.versions ?? {})) {
-    lines.push(`  ${scope}:`);
-    for (const [name5, version2] of sorted2(versions)) lines.push(`    ${name5}: ${q(version2)}`);
+  for (const [scope2, versions] of sorted2(lock2.versions ?? {})) {
+    lines.push(`  ${scope2}:`);
+    for (const [name5, version3] of sorted2(versions)) lines.push(`    ${name5}: ${q(version3)}`);
   }
   return `${lines.join("\n")}
 `;
 }
 
 // ts-src/render/markup.ts
-var escapeMarkup = (text4) => text4.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+var escapeMarkup = (text5) => text5.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
 // ts-src/render/junit.ts
 function renderJunit(name5, cases) {
   const suites = /* @__PURE__ */ new Map();
   for (const c of cases) suites.set(c.suite, [...suites.get(c.suite) ?? [], c]);
   const lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>"];
-  for (const [suite2, list3] of [...suites].sort(([a], [b]) => a < b ? -1 : 1)) {
-    const count2 = (result) => list3.filter((c) => c.result === result).length;
+  for (const [suite2, list4] of [...suites].sort(([a], [b]) => a < b ? -1 : 1)) {
+    const count3 = (result2) => list4.filter((c) => c.result === result2).length;
     lines.push(
-      `  <testsuite name="${escapeMarkup(suite2 === name5 ? name5 : `${name5}.${suite2}`)}" tests="${list3.length}" failures="${count2("failed")}" errors="0" skipped="${count2("skipped")}" time="${list3.reduce((s, c) => s + c.seconds, 0).toFixed(3)}">`
+      `  <testsuite name="${escapeMarkup(suite2 === name5 ? name5 : `${name5}.${suite2}`)}" tests="${list4.length}" failures="${count3("failed")}" errors="0" skipped="${count3("skipped")}" time="${list4.reduce((s, c) => s + c.seconds, 0).toFixed(3)}">`
     );
-    for (const c of list3) {
+    for (const c of list4) {
       const open3 = `    <testcase classname="${escapeMarkup(suite2 === name5 ? name5 : `${name5}.${suite2}`)}" name="${escapeMarkup(c.name)}" time="${c.seconds.toFixed(3)}"`;
       const inner = [
         ...c.result === "failed" ? [`      <failure message="${escapeMarkup(firstLine(c.message))}">${escapeMarkup(c.message)}</failure>`] : [],
@@ -27032,7 +27230,7 @@ ${escapeMarkup(c.message)}</system-out>`] : c.result === "failed" && c.output ? 
   return `${lines.join("\n")}
 `;
 }
-var firstLine = (text4) => text4.trim().split("\n")[0].slice(0, 200);
+var firstLine = (text5) => text5.trim().split("\n")[0].slice(0, 200);
 function packageCases(results, tail) {
   return results.map((t) => ({
     suite: t.name,
@@ -27117,7 +27315,7 @@ var stateStyles = () => taskStates.map((s) => `.${s} { color: ${looks[s].color};
 
 // ts-src/render/pictures.ts
 var characterWidth = 6.7;
-var text = (x, y, content, more = "") => `<text x="${x.toFixed(0)}" y="${y.toFixed(0)}" font-family="monospace" font-size="11"${more}>${escapeMarkup(content)}</text>`;
+var text2 = (x, y, content, more = "") => `<text x="${x.toFixed(0)}" y="${y.toFixed(0)}" font-family="monospace" font-size="11"${more}>${escapeMarkup(content)}</text>`;
 var picture = (width4, height, parts) => `<svg xmlns="http://www.w3.org/2000/svg" width="${Math.ceil(width4)}" height="${Math.ceil(height)}">
 <rect width="100%" height="100%" fill="#ffffff"/>
 ${parts.join("\n")}
@@ -27168,7 +27366,7 @@ function renderNeeds(tasks) {
       );
     }
     nodes.push(
-      `<g><title>${escapeMarkup(`${task.name}: ${task.state}${task.reason ? `, ${task.reason}` : ""}`)}</title><rect x="${x.toFixed(0)}" y="${y}" width="${wide.toFixed(0)}" height="20" rx="4" fill="${stateColor(task.state)}" fill-opacity="0.3" stroke="${stateColor(task.state)}"/>${text(x + 6, y + 14, task.name)}</g>`
+      `<g><title>${escapeMarkup(`${task.name}: ${task.state}${task.reason ? `, ${task.reason}` : ""}`)}</title><rect x="${x.toFixed(0)}" y="${y}" width="${wide.toFixed(0)}" height="20" rx="4" fill="${stateColor(task.state)}" fill-opacity="0.3" stroke="${stateColor(task.state)}"/>${text2(x + 6, y + 14, task.name)}</g>`
     );
   }
   return picture(width4, height, [...edges, ...nodes]);
@@ -27190,12 +27388,12 @@ function renderTimeline(tasks) {
     const wide = Math.max(2, x(to) - x(from) - 1);
     const y = 24 + row * 26;
     const label = t.kind === "test" ? `test ${t.name}` : t.name;
-    return `<g><title>${escapeMarkup(`${t.id}: ${t.state}, ${duration2(to - from)}`)}</title><rect x="${x(from).toFixed(1)}" y="${y}" width="${wide.toFixed(1)}" height="22" rx="3" fill="${stateColor(t.state)}" fill-opacity="0.4"/>${wide > label.length * characterWidth + 8 ? text(x(from) + 4, y + 15, label) : ""}</g>`;
+    return `<g><title>${escapeMarkup(`${t.id}: ${t.state}, ${duration2(to - from)}`)}</title><rect x="${x(from).toFixed(1)}" y="${y}" width="${wide.toFixed(1)}" height="22" rx="3" fill="${stateColor(t.state)}" fill-opacity="0.4"/>${wide > label.length * characterWidth + 8 ? text2(x(from) + 4, y + 15, label) : ""}</g>`;
   });
   const height = free.length * 26 + 34;
   const lines = Array.from({ length: 9 }, (_, i) => {
     const at2 = begun + (ended - begun) * i / 8;
-    return `<line x1="${x(at2).toFixed(0)}" x2="${x(at2).toFixed(0)}" y1="18" y2="${height - 8}" stroke="#cccccc"/>${text(x(at2), 13, duration2(at2 - begun), i === 8 ? ' text-anchor="end"' : "")}`;
+    return `<line x1="${x(at2).toFixed(0)}" x2="${x(at2).toFixed(0)}" y1="18" y2="${height - 8}" stroke="#cccccc"/>${text2(x(at2), 13, duration2(at2 - begun), i === 8 ? ' text-anchor="end"' : "")}`;
   });
   return picture(width4, height, [...lines, ...bars]);
 }
@@ -27207,10 +27405,10 @@ function renderReport(report2) {
   const timeline = renderTimeline(tasks);
   const pictures = [
     ...timeline === void 0 ? [] : [{ name: "Timeline", file: "timeline.svg", content: timeline }],
-    ...scopes.map((scope) => ({
-      name: `What needs what: ${scope}`,
-      file: `graph-${scope.replace(/[^A-Za-z0-9.-]+/g, "_")}.svg`,
-      content: renderNeeds(tasks.filter((t) => t.scope === scope))
+    ...scopes.map((scope2) => ({
+      name: `What needs what: ${scope2}`,
+      file: `graph-${scope2.replace(/[^A-Za-z0-9.-]+/g, "_")}.svg`,
+      content: renderNeeds(tasks.filter((t) => t.scope === scope2))
     }))
   ];
   const log = (t) => t.log === void 0 ? [] : [{ href: escapeMarkup(encodeURI(t.log)) }];
@@ -27218,10 +27416,10 @@ function renderReport(report2) {
     title: escapeMarkup(report2.title),
     when: `${new Date(report2.begun).toISOString().replace("T", " ").slice(0, 19)} UTC, ${duration2(report2.finished - report2.begun)}, stamp ${escapeMarkup(report2.stamp)}`,
     counts: taskStates.flatMap((state) => {
-      const count2 = tasks.filter((t) => t.state === state).length;
-      return count2 ? [{ state, count: String(count2) }] : [];
+      const count3 = tasks.filter((t) => t.state === state).length;
+      return count3 ? [{ state, count: String(count3) }] : [];
     }),
-    notes: report2.notes.map((text4) => ({ text: escapeMarkup(text4) })),
+    notes: report2.notes.map((text5) => ({ text: escapeMarkup(text5) })),
     pictures: pictures.map(({ name: name5, file: file2 }) => ({ name: escapeMarkup(name5), file: escapeMarkup(file2) })),
     failures: tasks.filter((t) => t.state === "failed").map((t) => ({
       id: escapeMarkup(t.kind === "test" ? `tests of ${t.id}` : t.id),
@@ -27298,7 +27496,7 @@ async function makeBaseArchive(base) {
     ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
   });
   const plain2 = process.getuid?.() !== 0;
-  const input = (text4) => text4 === void 0 ? {} : { input: text4 };
+  const input = (text5) => text5 === void 0 ? {} : { input: text5 };
   if (plain2 || !await canConfine()) {
     const command2 = mmdebstrapCommand(
       platform2,
@@ -27358,8 +27556,8 @@ async function makeBaseArchive(base) {
   }
   return made2;
 }
-function withCopiedKeys(line, folder, copies) {
-  return line.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
+function withCopiedKeys(line2, folder, copies) {
+  return line2.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
     let copy = copies.get(key);
     if (copy === void 0) {
       copy = `key-${copies.size}${(0, import_node_path42.extname)(key)}`;
@@ -27522,8 +27720,8 @@ async function prepareBase(driver, state, base) {
   return good(prepared.stdout.trim().split("\n").sort());
 }
 var firstError = (log) => {
-  const line = (readIf(log) ?? "").trimEnd().split("\n").find((l) => l.startsWith("E: "));
-  return line ? `: ${line.slice(3)}` : "";
+  const line2 = (readIf(log) ?? "").trimEnd().split("\n").find((l) => l.startsWith("E: "));
+  return line2 ? `: ${line2.slice(3)}` : "";
 };
 var cacheOf = (base) => {
   const folder = (0, import_node_path43.join)(base.folder, "cache");
@@ -27623,7 +27821,7 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
       const work2 = (0, import_node_path44.join)(folder, `new-${process.pid}`);
       await driver.remove(work2);
       (0, import_node_fs39.mkdirSync)((0, import_node_path44.join)(work2, "lists"), { recursive: true });
-      const unzipped3 = await run("sh", [
+      const unzipped4 = await run("sh", [
         "-c",
         'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
         "sh",
@@ -27632,9 +27830,9 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
         lists,
         (0, import_node_path44.join)(work2, "lists")
       ]);
-      if (unzipped3.code !== 0)
+      if (unzipped4.code !== 0)
         return bad(
-          error("base-failed", `can't unpack the base of '${platform2}': ${unzipped3.stderr.trim().split("\n").pop()}`)
+          error("base-failed", `can't unpack the base of '${platform2}': ${unzipped4.stderr.trim().split("\n").pop()}`)
         );
       if (await sha256File((0, import_node_path44.join)(work2, "base.tar")) !== wanted.digest)
         return lost2("sound base", platform2, wanted.digest);
@@ -27693,13 +27891,13 @@ async function sharedBase(request) {
   if (!made2.ok) return made2;
   const { digest: digest3, archive, made: when } = made2.value;
   await keepBase(store2, made2.value, newScratch(state));
-  for (const target of /* @__PURE__ */ new Set([pointer, sharedName(digest3)])) {
-    const { value: value2, tag } = await store2.readTagged(target);
-    const first = target === pointer && value2?.made !== when ? await fetch2(value2) : void 0;
+  for (const target2 of /* @__PURE__ */ new Set([pointer, sharedName(digest3)])) {
+    const { value: value2, tag } = await store2.readTagged(target2);
+    const first = target2 === pointer && value2?.made !== when ? await fetch2(value2) : void 0;
     if (first) return good(first);
-    if (value2 && target !== pointer) continue;
-    if (await store2.replaceJson(target, { digest: digest3, archive, made: when }, tag)) continue;
-    const other = target === pointer ? await fetch2(await store2.readJson(target)) : void 0;
+    if (value2 && target2 !== pointer) continue;
+    if (await store2.replaceJson(target2, { digest: digest3, archive, made: when }, tag)) continue;
+    const other = target2 === pointer ? await fetch2(await store2.readJson(target2)) : void 0;
     if (other) return good(other);
   }
   return made2;
@@ -27769,9 +27967,9 @@ var AptResolver = class {
     if (!names2.length) return noPackages;
     const wrong = names2.find((name5) => !isDebianName(name5));
     if (wrong !== void 0) return `${JSON.stringify(wrong)} is no name of a Debian package`;
-    const text4 = names2.join(" ");
-    if (!this.resolved.has(text4)) await this.asked(text4);
-    return this.refused.get(text4) ?? this.handle(text4, this.resolved.get(text4));
+    const text5 = names2.join(" ");
+    if (!this.resolved.has(text5)) await this.asked(text5);
+    return this.refused.get(text5) ?? this.handle(text5, this.resolved.get(text5));
   }
   asked(names2) {
     return new Promise((done, failed4) => {
@@ -27841,13 +28039,13 @@ var AptResolver = class {
           });
           let current = "";
           const found2 = /* @__PURE__ */ new Map();
-          for (const line of out.stdout.split("\n")) {
-            if (line.startsWith("= ")) found2.set(current = line.slice(2), { set: [], faults: [] });
-            else if (line.startsWith("ended ")) found2.get(current).whole = line === "ended 0";
-            else if (line.startsWith("Inst ")) {
-              const m = /^Inst (\S+) (?:\[[^\]]*\] )?\((\S+)/.exec(line);
+          for (const line2 of out.stdout.split("\n")) {
+            if (line2.startsWith("= ")) found2.set(current = line2.slice(2), { set: [], faults: [] });
+            else if (line2.startsWith("ended ")) found2.get(current).whole = line2 === "ended 0";
+            else if (line2.startsWith("Inst ")) {
+              const m = /^Inst (\S+) (?:\[[^\]]*\] )?\((\S+)/.exec(line2);
               if (m) found2.get(current).set.push(`${m[1].replace(/:.*/, "")}=${m[2]}`);
-            } else if (line.trim()) found2.get(current)?.faults.push(line.trim());
+            } else if (line2.trim()) found2.get(current)?.faults.push(line2.trim());
           }
           for (const set of sets) {
             const f = found2.get(set);
@@ -27991,8 +28189,8 @@ var AptResolver = class {
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
   async fetch(packages) {
     const file2 = (p) => {
-      const [name5, version2] = p.split("=");
-      return `${name5}_${version2.replaceAll(":", "%3a")}_`;
+      const [name5, version3] = p.split("=");
+      return `${name5}_${version3.replaceAll(":", "%3a")}_`;
     };
     return withMutex((0, import_node_path45.join)(this.state, "archives.lock"), async () => {
       const held = (0, import_node_fs40.readdirSync)(this.archives());
@@ -28052,22 +28250,22 @@ var Packages = class {
   /** Beside the package's files, where none of them can be. */
   contents = (digest3) => `${this.folder(digest3)}.json`;
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
-  async unpack({ deb, policy }) {
-    const there = this.known.get(deb.sha256) ?? readJson(this.contents(deb.sha256));
-    if (there && exists(this.folder(deb.sha256))) {
-      this.known.set(deb.sha256, there);
+  async unpack({ deb: deb2, policy }) {
+    const there = this.known.get(deb2.sha256) ?? readJson(this.contents(deb2.sha256));
+    if (there && exists(this.folder(deb2.sha256))) {
+      this.known.set(deb2.sha256, there);
       return there;
     }
-    const file2 = await this.store.path(deb);
+    const file2 = await this.store.path(deb2);
     if (!file2) return void 0;
-    const unpacked2 = await this.unpackFile(file2, deb.sha256, policy);
-    this.known.set(deb.sha256, unpacked2);
+    const unpacked2 = await this.unpackFile(file2, deb2.sha256, policy);
+    this.known.set(deb2.sha256, unpacked2);
     return unpacked2;
   }
   async unpackFile(file2, digest3, policy) {
-    const target = this.folder(digest3);
+    const target2 = this.folder(digest3);
     (0, import_node_fs41.mkdirSync)((0, import_node_path46.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
-    const staged = temporaryBeside(target);
+    const staged = temporaryBeside(target2);
     try {
       const { control, members: members2, files, folders } = await unpackPackage(file2, staged, policy);
       const name5 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
@@ -28077,13 +28275,13 @@ var Packages = class {
       (0, import_node_fs41.writeFileSync)((0, import_node_path46.join)(info, `${name5}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text4] of members2) (0, import_node_fs41.writeFileSync)((0, import_node_path46.join)(info, `${name5}.${member}`), text4, { flag: "wx" });
+      for (const [member, text5] of members2) (0, import_node_fs41.writeFileSync)((0, import_node_path46.join)(info, `${name5}.${member}`), text5, { flag: "wx" });
       const unpacked2 = {
         package: name5,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
         files
       };
-      this.place(staged, target);
+      this.place(staged, target2);
       writeWhole(this.contents(digest3), JSON.stringify(unpacked2), { sync: false });
       return unpacked2;
     } finally {
@@ -28091,19 +28289,19 @@ ${paths2.join("\n")}
     }
   }
   /** Another slipway may have been first; a half one, which only a crash of the machine leaves, is replaced. */
-  place(staged, target) {
+  place(staged, target2) {
     try {
-      (0, import_node_fs41.renameSync)(staged, target);
+      (0, import_node_fs41.renameSync)(staged, target2);
     } catch (e) {
       const { code } = e;
       if (code !== "ENOTEMPTY" && code !== "EEXIST") throw e;
-      if (readJson(`${target}.json`)) return;
-      (0, import_node_fs41.rmSync)(target, { recursive: true, force: true });
-      (0, import_node_fs41.renameSync)(staged, target);
+      if (readJson(`${target2}.json`)) return;
+      (0, import_node_fs41.rmSync)(target2, { recursive: true, force: true });
+      (0, import_node_fs41.renameSync)(staged, target2);
     }
   }
   /** A folder with all of them, by hard links, and dpkg's status extended by them. */
-  async compose(packages, status, target) {
+  async compose(packages, status, target2) {
     const all = [];
     const lost3 = [];
     for (const one of packages) {
@@ -28112,10 +28310,10 @@ ${paths2.join("\n")}
       else lost3.push(one.deb.sha256);
     }
     if (lost3.length) return { lost: lost3 };
-    (0, import_node_fs41.mkdirSync)(target, { recursive: true });
+    (0, import_node_fs41.mkdirSync)(target2, { recursive: true });
     if (packages.length) {
-      const folders = packages.map(({ deb }) => `${this.folder(deb.sha256)}/.`);
-      const linked = await run("cp", ["-al", "--target-directory", target, ...folders]);
+      const folders = packages.map(({ deb: deb2 }) => `${this.folder(deb2.sha256)}/.`);
+      const linked = await run("cp", ["-al", "--target-directory", target2, ...folders]);
       if (linked.code !== 0) {
         const clash = clashOf(all);
         if (clash !== void 0) return { clash };
@@ -28124,9 +28322,9 @@ ${paths2.join("\n")}
         });
       }
     }
-    (0, import_node_fs41.mkdirSync)((0, import_node_path46.join)(target, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs41.mkdirSync)((0, import_node_path46.join)(target2, "var/lib/dpkg"), { recursive: true });
     (0, import_node_fs41.writeFileSync)(
-      (0, import_node_path46.join)(target, "var/lib/dpkg/status"),
+      (0, import_node_path46.join)(target2, "var/lib/dpkg/status"),
       `${(0, import_node_fs41.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
@@ -28163,13 +28361,13 @@ var ownPackage = (graph2, n) => ({
   deb: graph2.records[n].debs[0],
   policy: { package: graph2.scope.packages[n].debian, prefix: prefixOf(graph2) }
 });
-var plannedPolicy = (graph2, planned) => ({
-  package: planned.debian,
-  version: planned.version,
-  architecture: planned.architecture,
-  provides: planned.provides,
-  conflicts: planned.conflicts,
-  replaces: planned.replaces,
+var plannedPolicy = (graph2, planned2) => ({
+  package: planned2.debian,
+  version: planned2.version,
+  architecture: planned2.architecture,
+  provides: planned2.provides,
+  conflicts: planned2.conflicts,
+  replaces: planned2.replaces,
   prefix: prefixOf(graph2)
 });
 
@@ -28182,7 +28380,7 @@ var vary_default = '/* Preloaded into a second build of a package, compiled in i
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build2) => (0, import_node_fs42.writeFileSync)((0, import_node_path47.join)(build2, ".vary.c"), vary_default);
+var writeVariation = (build3) => (0, import_node_fs42.writeFileSync)((0, import_node_path47.join)(build3, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -28200,7 +28398,7 @@ init_digest();
 var import_node_fs43 = require("node:fs");
 var import_node_path48 = require("node:path");
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
-var hasSource = async (store2, tree) => await store2.readJson(nameOf2(tree)) !== void 0;
+var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
 var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path48.basename)(name5, ".json")));
 async function keepSource(store2, tree, folder, work2) {
   const archive = (0, import_node_path48.join)(work2, `${tree}.tar.gz`);
@@ -28228,7 +28426,7 @@ async function keepSource(store2, tree, folder, work2) {
 }
 async function restoreSource(store2, tree, folder) {
   const stored = await store2.readJson(nameOf2(tree));
-  const archive = stored && await store2.path(stored);
+  const archive = isStoredFile(stored) ? await store2.path(stored) : void 0;
   if (archive === void 0) return false;
   (0, import_node_fs43.mkdirSync)(folder, { recursive: true });
   const out = await run("tar", ["-x", "-z", "--touch", "--no-same-owner", "-f", archive, "-C", folder]);
@@ -28238,11 +28436,11 @@ async function restoreSource(store2, tree, folder) {
 }
 
 // ts-src/engine/build/source.ts
-async function bringSource(state, store2, p, target) {
-  if (p.source.tree !== void 0 && await restoreSource(store2, p.source.tree, target)) return void 0;
+async function bringSource(state, store2, p, target2) {
+  if (p.source.tree !== void 0 && await restoreSource(store2, p.source.tree, target2)) return void 0;
   const gitDir = await gitDirOf(state, p);
   if (!gitDir || !p.source.tree) return `its sources are not at hand (${p.source.url})`;
-  const out = await checkout({ gitDir }, p.source.tree, target);
+  const out = await checkout({ gitDir }, p.source.tree, target2);
   return out.ok ? void 0 : out.diagnostics[0].message;
 }
 async function applyPatches(distroRoot, patches, source, ceiling) {
@@ -28284,11 +28482,11 @@ async function prepareEnvironment(options5, packages, request, roots) {
   if (problem && "clash" in problem)
     return failed2(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
-  const build2 = (0, import_node_path50.join)(work2, "build");
-  const source = (0, import_node_path50.join)(build2, p.name);
-  const fault3 = await bringSource(options5.state, options5.store, p, source) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source, build2);
-  if (request.repeat) writeVariation(build2);
-  return fault3 === void 0 ? made({ source, build: build2, recipe: (0, import_node_path50.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
+  const build3 = (0, import_node_path50.join)(work2, "build");
+  const source = (0, import_node_path50.join)(build3, p.name);
+  const fault3 = await bringSource(options5.state, options5.store, p, source) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source, build3);
+  if (request.repeat) writeVariation(build3);
+  return fault3 === void 0 ? made({ source, build: build3, recipe: (0, import_node_path50.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
 }
 var oldReleases = ["focal", "bionic", "buster", "bullseye"];
 function enterEnvironment(options5, request, environment3, { script, steps, folder, binds, env, network: network2, signal }) {
@@ -28373,8 +28571,8 @@ var FileOwners = class {
     );
     for (const { record: record2 } of missing) listed.add(record2.key);
     await this.store.many(missing, async ({ record: record2, name: name5 }) => {
-      const text4 = await this.store.readText(record2.files);
-      if (text4 !== void 0) for (const file2 of JSON.parse(text4)) graph2.owners.set(file2, name5);
+      const text5 = await this.store.readText(record2.files);
+      if (text5 !== void 0) for (const file2 of JSON.parse(text5)) graph2.owners.set(file2, name5);
     });
   }
 };
@@ -28514,22 +28712,22 @@ var TarReader = class {
     const flag = String.fromCharCode(h[156]);
     if (flag === "L" || flag === "K") {
       if (size > longest3) throw new TarFault("a name is too long");
-      this.collect(size, (text4) => {
-        const name5 = text4.toString("utf8").replace(/\0[^]*$/, "");
+      this.collect(size, (text5) => {
+        const name5 = text5.toString("utf8").replace(/\0[^]*$/, "");
         if (flag === "L") this.longName = name5;
         else this.longTarget = name5;
       });
       return;
     }
-    const prefix = h.toString("latin1", 257, 263) === "ustar\0" ? text2(h, 345, 155) : "";
+    const prefix = h.toString("latin1", 257, 263) === "ustar\0" ? text3(h, 345, 155) : "";
     const entry = {
-      path: this.longName ?? (prefix ? `${prefix}/${text2(h, 0, 100)}` : text2(h, 0, 100)),
+      path: this.longName ?? (prefix ? `${prefix}/${text3(h, 0, 100)}` : text3(h, 0, 100)),
       type: types2[flag] ?? "unknown",
       mode: number4(h, 100, 8),
       uid: number4(h, 108, 8),
       gid: number4(h, 116, 8),
       size,
-      target: this.longTarget ?? text2(h, 157, 100)
+      target: this.longTarget ?? text3(h, 157, 100)
     };
     this.longName = this.longTarget = void 0;
     this.entry(entry);
@@ -28539,7 +28737,7 @@ var TarReader = class {
   }
 };
 var padding = (size) => (block2 - size % block2) % block2;
-function text2(h, at2, length) {
+function text3(h, at2, length) {
   const end2 = h.indexOf(0, at2);
   return h.toString("utf8", at2, end2 < 0 || end2 > at2 + length ? at2 + length : end2);
 }
@@ -28585,15 +28783,15 @@ function writeTar2(files, seconds) {
 // ts-src/inspect/members.ts
 var import_node_path51 = require("node:path");
 var systemTargets = ["/usr/lib", "/usr/lib64", "/usr/include", "/usr/share", "/lib", "/lib64"];
-var allowedPaths = (debian, prefix, underlayPrefixes) => ({
-  folders: [prefix, `/usr/share/doc/${debian}`],
+var allowedPaths = (debian2, prefix, underlayPrefixes) => ({
+  folders: [prefix, `/usr/share/doc/${debian2}`],
   targets: [...systemTargets, ...underlayPrefixes],
   links: /* @__PURE__ */ new Map()
 });
-var allowedDebugPaths = (debian) => ({
+var allowedDebugPaths = (debian2) => ({
   folders: ["/usr/lib/debug/.build-id"],
   targets: [],
-  links: /* @__PURE__ */ new Map([[`/usr/share/doc/${debian}-dbgsym`, debian]])
+  links: /* @__PURE__ */ new Map([[`/usr/share/doc/${debian2}-dbgsym`, debian2]])
 });
 var below = (path2, folder) => path2 === folder || path2.startsWith(`${folder}/`);
 var isWithin = (path2, folders) => folders.some((f) => below(path2, f));
@@ -28649,7 +28847,7 @@ function placeFault(m, members2, allowed) {
   return isWithin(end2, allowed.folders) || isWithin(end2, allowed.targets) ? void 0 : `is a link to ${shown2(m.target)}, outside of the package's prefix and of the system's libraries`;
 }
 function resolve8(link, members2) {
-  const parts = (target) => target.split("/").filter((p) => p !== "" && p !== ".");
+  const parts = (target2) => target2.split("/").filter((p) => p !== "" && p !== ".");
   let at2 = link.target.startsWith("/") ? [] : parts(import_node_path51.posix.dirname(link.path));
   const todo = parts(link.target).reverse();
   let followed = 0;
@@ -28691,7 +28889,7 @@ var controlFields = /* @__PURE__ */ new Set([
   "Build-Ids"
 ]);
 var largestControl = 64 << 20;
-async function debFaults(file2, planned) {
+async function debFaults(file2, planned2) {
   const members2 = [];
   const owners = /* @__PURE__ */ new Set();
   const reader2 = new TarReader((e) => {
@@ -28702,7 +28900,7 @@ async function debFaults(file2, planned) {
   try {
     const control = await controlOf(file2);
     if (typeof control === "string") return [control];
-    const faults2 = controlFaults(control, planned);
+    const faults2 = controlFaults(control, planned2);
     if (faults2.length) return faults2;
     const out = await run("dpkg-deb", ["--fsys-tarfile", file2], { onOutput: (chunk) => reader2.push(chunk) });
     if (out.code !== 0) return [`dpkg-deb can't read it: ${out.stderr.trim().split("\n").pop()}`];
@@ -28712,7 +28910,7 @@ async function debFaults(file2, planned) {
     throw e;
   }
   for (const path2 of owners) return [`${JSON.stringify(path2).slice(1, -1)} is not owned by root`];
-  return memberFaults(members2, planned.allowed);
+  return memberFaults(members2, planned2.allowed);
 }
 var pathOf = (path2) => `/${path2.replace(/^\.\/?/, "").replace(/\/$/, "")}`;
 async function controlOf(file2) {
@@ -28736,7 +28934,7 @@ async function controlOf(file2) {
   reader2.end();
   return control;
 }
-function controlFaults(control, planned) {
+function controlFaults(control, planned2) {
   const faults2 = [];
   for (const m of control.members) {
     if (m.path === "/" && m.type === "directory") continue;
@@ -28749,28 +28947,28 @@ function controlFaults(control, planned) {
     const is = fields.get(field) ?? "";
     if (is !== value2) faults2.push(`its ${field} is ${JSON.stringify(is)}, planned was ${JSON.stringify(value2)}`);
   };
-  wants("Package", planned.package);
-  wants("Version", planned.version);
-  wants("Architecture", planned.architecture);
-  if (planned.provides) wants("Provides", planned.provides.join(", "));
-  if (planned.conflicts) wants("Conflicts", planned.conflicts.join(", "));
-  if (planned.replaces) wants("Replaces", planned.replaces.join(", "));
+  wants("Package", planned2.package);
+  wants("Version", planned2.version);
+  wants("Architecture", planned2.architecture);
+  if (planned2.provides) wants("Provides", planned2.provides.join(", "));
+  if (planned2.conflicts) wants("Conflicts", planned2.conflicts.join(", "));
+  if (planned2.replaces) wants("Replaces", planned2.replaces.join(", "));
   for (const field of fields.keys())
     if (!controlFields.has(field)) faults2.push(`its control file has the field ${JSON.stringify(field)}`);
   return faults2;
 }
-function fieldsOf(text4) {
+function fieldsOf(text5) {
   const fields = /* @__PURE__ */ new Map();
   let last;
-  for (const line of text4.replace(/\n$/, "").split("\n")) {
-    if (/[\0-\x08\x0b-\x1f\x7f]/.test(line)) return "its control file has control characters";
-    const m = /^([A-Za-z][A-Za-z0-9-]*):[ \t]*(.*)$/.exec(line);
+  for (const line2 of text5.replace(/\n$/, "").split("\n")) {
+    if (/[\0-\x08\x0b-\x1f\x7f]/.test(line2)) return "its control file has control characters";
+    const m = /^([A-Za-z][A-Za-z0-9-]*):[ \t]*(.*)$/.exec(line2);
     if (m) {
       const name5 = m[1].toLowerCase().replace(/(^|-)[a-z]/g, (c) => c.toUpperCase());
       if (fields.has(name5)) return `its control file has the field ${name5} twice`;
       fields.set(last = name5, m[2].trim());
-    } else if (/^[ \t]+\S/.test(line) && last !== void 0) fields.set(last, `${fields.get(last)}
-${line.trim()}`);
+    } else if (/^[ \t]+\S/.test(line2) && last !== void 0) fields.set(last, `${fields.get(last)}
+${line2.trim()}`);
     else return "its control file is no single stanza";
   }
   return fields;
@@ -29237,26 +29435,26 @@ function renderRecipe(recipe) {
   };
 }
 var publicUrl = (p) => /^(https?|ssh|git):\/\//.test(p.source.url) ? oneLine(p.source.url.replace(/\/\/[^@/]*@/, "//")) : p.repository;
-var oneLine = (text4) => text4.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
+var oneLine = (text5) => text5.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
 var plain = (xml) => xml.replace(/<[^>]*>/g, " ").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&").replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ");
-function summaryOf(text4) {
-  const first = oneLine(text4).split(/(?<=[.!?])\s/)[0].replace(/\.$/, "");
+function summaryOf(text5) {
+  const first = oneLine(text5).split(/(?<=[.!?])\s/)[0].replace(/\.$/, "");
   return first.length <= 78 ? first : `${first.slice(0, 75).replace(/\s+\S*$/, "")}...`;
 }
-function paragraphs(text4) {
+function paragraphs(text5) {
   const lines = [];
-  for (const paragraph of text4.split(/\n\s*\n/)) {
-    const words3 = oneLine(paragraph).split(" ").filter(Boolean);
-    if (!words3.length) continue;
+  for (const paragraph of text5.split(/\n\s*\n/)) {
+    const words5 = oneLine(paragraph).split(" ").filter(Boolean);
+    if (!words5.length) continue;
     if (lines.length) lines.push(".");
-    let line = "";
-    for (const w of words3) {
-      if (line && line.length + w.length > 76) {
-        lines.push(line);
-        line = w;
-      } else line = line ? `${line} ${w}` : w;
+    let line2 = "";
+    for (const w of words5) {
+      if (line2 && line2.length + w.length > 76) {
+        lines.push(line2);
+        line2 = w;
+      } else line2 = line2 ? `${line2} ${w}` : w;
     }
-    lines.push(line);
+    lines.push(line2);
   }
   return lines.map((l) => l.startsWith(".") && l !== "." ? ` ${l}` : l);
 }
@@ -29409,8 +29607,8 @@ var relationsOn = ({ graph: graph2, package: p }, names2) => names2.flatMap((d) 
 });
 function writeRecipe(options5, request, source, folder) {
   const { distro, taskKeys } = options5;
-  const version2 = versionOf(options5, request);
-  const stamp = request.repeat?.stamp ?? stampOfVersion(version2) ?? options5.stamp;
+  const version3 = versionOf(options5, request);
+  const stamp = request.repeat?.stamp ?? stampOfVersion(version3) ?? options5.stamp;
   const { graph: graph2, package: p } = request;
   const { manifest } = taskKeys.distribution(graph2).packages.get(p.name);
   const settings2 = taskKeys.settingsOf(p.name);
@@ -29421,7 +29619,7 @@ function writeRecipe(options5, request, source, folder) {
   const files = renderRecipe({
     package: p,
     manifest,
-    version: version2,
+    version: version3,
     stamp,
     release: graph2.target.release,
     prefix: graph2.scope.prefix,
@@ -29498,28 +29696,28 @@ async function finishPackages(options5, request, environment3, folder) {
   const stage = stageOf(environment3);
   const seen = interfaceOf(describe(stage));
   const abi2 = abiOf(graph2, number5, seen.api, lines("linked"));
-  const planned = plannedControl(options5, request);
+  const planned2 = plannedControl(options5, request);
   const staged = stagedMembers(stage);
   if (typeof staged === "string") return failed2(staged);
   const { architecture: architecture2 } = graph2.target;
   const shlibs = lines("shlibdeps").flatMap((l) => /^shlibs:Depends=(.*)$/.exec(l)?.[1]?.split(", ") ?? []);
   const control = {
-    ...planned,
+    ...planned2,
     package: p.debian,
     source: p.debian,
     architecture: architecture2,
     installedSize: staged.size,
     section: "misc",
-    depends: [...lines("linked"), ...abi2.requires, ...shlibs, ...planned.depends],
+    depends: [...lines("linked"), ...abi2.requires, ...shlibs, ...planned2.depends],
     provides: abi2.name ? [abi2.name] : []
   };
   const { prefix, underlayPrefixes } = graph2.scope;
-  const target = (0, import_node_path54.join)(request.work, "packages");
-  (0, import_node_fs49.mkdirSync)(target);
+  const target2 = (0, import_node_path54.join)(request.work, "packages");
+  (0, import_node_fs49.mkdirSync)(target2);
   const seconds = stampSeconds(request.repeat?.stamp ?? options5.stamp);
   const files = [];
   const finish2 = async (from, c, allowed, more) => {
-    const file2 = (0, import_node_path54.join)(target, debFile(c.package, c.version, architecture2));
+    const file2 = (0, import_node_path54.join)(target2, debFile(c.package, c.version, architecture2));
     const members2 = ["control", "md5sums", ...more].map((name5) => ({
       path: name5,
       data: name5 === "control" ? renderControl(c) : (0, import_node_fs49.readFileSync)((0, import_node_path54.join)(out, name5 === "md5sums" ? `${from}.md5sums` : name5), "utf8")
@@ -29555,11 +29753,11 @@ var debugControl = (main2, ids, out) => ({
   description: [],
   buildIds: [...new Set(ids)].sort()
 });
-async function assemble(from, members2, target, seconds) {
+async function assemble(from, members2, target2, seconds) {
   const data = arMembers(from)?.find((m) => m.name.startsWith("data.tar"));
   if (!data) throw new Error(`${from} is no Debian package, though dpkg-deb wrote it`);
   await writeAr(
-    target,
+    target2,
     [
       { name: "debian-binary", data: Buffer.from("2.0\n") },
       { name: "control.tar", data: writeTar2(members2, seconds) },
@@ -29612,14 +29810,14 @@ async function readResults(root, folder) {
   cases.push(...ctest.filter((c) => !seen.has(c.name)));
   return { cases: cases.sort((a, b) => a.suite + a.name < b.suite + b.name ? -1 : 1), damaged };
 }
-var list = (value2) => (Array.isArray(value2) ? value2 : value2 === void 0 ? [] : [value2]).map(
+var list2 = (value2) => (Array.isArray(value2) ? value2 : value2 === void 0 ? [] : [value2]).map(
   (v) => typeof v === "object" && v !== null ? v : { "#text": String(v) }
 );
-var text3 = (value2) => value2 === void 0 || value2 === null ? "" : typeof value2 === "object" ? [value2["@message"], value2["#text"]].filter((t) => t !== void 0 && t !== "").map(String).join("\n") : String(value2);
+var text4 = (value2) => value2 === void 0 || value2 === null ? "" : typeof value2 === "object" ? [value2["@message"], value2["#text"]].filter((t) => t !== void 0 && t !== "").map(String).join("\n") : String(value2);
 function parseResults(xml, fallback) {
   try {
     if (XMLValidator.validate(xml) !== true) return void 0;
-    const parsed = new XMLParser({
+    const parsed2 = new XMLParser({
       ignoreAttributes: false,
       attributeNamePrefix: "@",
       parseTagValue: false,
@@ -29627,10 +29825,10 @@ function parseResults(xml, fallback) {
       trimValues: true,
       processEntities: true
     }).parse(xml);
-    if (parsed.Site)
-      return list(list(parsed.Site.Testing).flatMap((t) => list(t.Test))).filter((t) => t["@Status"] !== void 0).map(ofCtest);
-    if (parsed.testsuites === void 0 && parsed.testsuite === void 0) return void 0;
-    return [...list(parsed.testsuites), ...list(parsed.testsuite)].flatMap((s) => ofSuite(s, fallback));
+    if (parsed2.Site)
+      return list2(list2(parsed2.Site.Testing).flatMap((t) => list2(t.Test))).filter((t) => t["@Status"] !== void 0).map(ofCtest);
+    if (parsed2.testsuites === void 0 && parsed2.testsuite === void 0) return void 0;
+    return [...list2(parsed2.testsuites), ...list2(parsed2.testsuite)].flatMap((s) => ofSuite(s, fallback));
   } catch {
     return void 0;
   }
@@ -29638,8 +29836,8 @@ function parseResults(xml, fallback) {
 function ofSuite(suite2, fallback) {
   const name5 = typeof suite2["@name"] === "string" && suite2["@name"] ? suite2["@name"] : fallback;
   return [
-    ...list(suite2.testsuite).flatMap((s) => ofSuite(s, name5)),
-    ...list(suite2.testcase).map((c) => {
+    ...list2(suite2.testsuite).flatMap((s) => ofSuite(s, name5)),
+    ...list2(suite2.testcase).map((c) => {
       const fault3 = c.failure ?? c.error;
       const skipped = c.skipped !== void 0 || c["@status"] === "notrun" || c["@status"] === "disabled" || c["@status"] === "skipped" || c["@result"] === "skipped";
       const failed4 = fault3 !== void 0 || c["@status"] === "fail" || c["@status"] === "failed";
@@ -29648,22 +29846,22 @@ function ofSuite(suite2, fallback) {
         name: String(c["@name"] ?? "?"),
         seconds: Number(c["@time"]) || 0,
         result: failed4 ? "failed" : skipped ? "skipped" : "passed",
-        message: failed4 ? list(fault3).map(text3).join("\n") || "it failed" : text3(c.skipped),
-        output: `${text3(c["system-out"])}
-${text3(c["system-err"])}`.trim()
+        message: failed4 ? list2(fault3).map(text4).join("\n") || "it failed" : text4(c.skipped),
+        output: `${text4(c["system-out"])}
+${text4(c["system-err"])}`.trim()
       };
     })
   ];
 }
 function ofCtest(t) {
   const results = t.Results ?? {};
-  const measured = list(results.NamedMeasurement).find((m) => m["@name"] === "Execution Time");
+  const measured = list2(results.NamedMeasurement).find((m) => m["@name"] === "Execution Time");
   const status = String(t["@Status"]);
-  const output = text3((results.Measurement ?? {}).Value);
+  const output = text4((results.Measurement ?? {}).Value);
   return {
     suite: "ctest",
-    name: text3(t.Name) || "?",
-    seconds: Number(text3(measured?.Value)) || 0,
+    name: text4(t.Name) || "?",
+    seconds: Number(text4(measured?.Value)) || 0,
     result: status === "passed" ? "passed" : status === "notrun" ? "skipped" : "failed",
     message: status === "failed" ? output || "it failed" : "",
     output
@@ -29679,7 +29877,7 @@ var shortCase = (c) => ({
 });
 var mostAttempts = 100;
 async function readTestRun(step) {
-  const whole = (message) => ({
+  const whole2 = (message) => ({
     suite: step.package,
     name: "tests",
     seconds: step.seconds,
@@ -29688,28 +29886,28 @@ async function readTestRun(step) {
     output: readEnd(step.log, 2e4)
   });
   try {
-    return await readAttempts(step, whole);
+    return await readAttempts(step, whole2);
   } catch (e) {
     if (!(e instanceof LeftBehindError)) throw e;
-    const cases = [whole(`its results can't be read: ${e.message}`)];
+    const cases = [whole2(`its results can't be read: ${e.message}`)];
     return { outcome: "failed", cases, flaky: [], attempts: 1 };
   }
 }
-async function readAttempts(step, whole) {
+async function readAttempts(step, whole2) {
   const numbers = await attemptsIn(step);
   const attempts2 = [];
   for (const a of numbers) attempts2.push(await readResults(step.build, `${step.results}/${a}`));
   const last = attempts2.at(-1);
   if (step.outcome.code !== 0 || !last) {
-    const cases2 = [...last?.cases ?? [], whole(step.reason())];
+    const cases2 = [...last?.cases ?? [], whole2(step.reason())];
     return { outcome: "failed", cases: cases2, flaky: [], attempts: attempts2.length };
   }
   const exit2 = await readLeft(step.build, `${step.results}/${numbers.at(-1)}/exit`, 100);
   const cases = [...last.cases];
-  if (last.damaged.length) cases.push(whole(`its results can't be read: ${last.damaged.slice(0, 20).join(", ")}`));
-  else if (!exit2) cases.push(whole("its results have no file `exit`: something in its tests removed it"));
+  if (last.damaged.length) cases.push(whole2(`its results can't be read: ${last.damaged.slice(0, 20).join(", ")}`));
+  else if (!exit2) cases.push(whole2("its results have no file `exit`: something in its tests removed it"));
   else if (exit2.toString("latin1").trim() !== "0" && !cases.some((c) => c.result === "failed"))
-    cases.push(whole("its tests ended with a failure that no result file tells of: the log has it"));
+    cases.push(whole2("its tests ended with a failure that no result file tells of: the log has it"));
   const flaky = markFlaky(
     cases,
     attempts2.slice(0, -1).flatMap((a) => a.cases)
@@ -29717,8 +29915,8 @@ async function readAttempts(step, whole) {
   const someFailed = cases.some((c) => c.result === "failed");
   return { outcome: someFailed ? "failed" : cases.length ? "passed" : "none", cases, flaky, attempts: attempts2.length };
 }
-async function attemptsIn({ build: build2, results }) {
-  const numbers = (await listLeft(build2, results)).filter((e) => e.kind === "a folder" && /^[1-9]\d{0,2}$/.test(e.name)).map((e) => Number(e.name)).sort((a, b) => a - b);
+async function attemptsIn({ build: build3, results }) {
+  const numbers = (await listLeft(build3, results)).filter((e) => e.kind === "a folder" && /^[1-9]\d{0,2}$/.test(e.name)).map((e) => Number(e.name)).sort((a, b) => a - b);
   if (numbers.length > mostAttempts) throw new LeftBehindError(`${results} holds more than ${mostAttempts} attempts`);
   return numbers;
 }
@@ -29734,11 +29932,11 @@ function markFlaky(cases, earlier) {
 }
 var mostWords = 4 << 20;
 function hasTests(source, p) {
-  const { file: file2, words: words3 } = rulesOf(p.buildType).tests;
+  const { file: file2, words: words5 } = rulesOf(p.buildType).tests;
   const visit = (folder, depth) => (0, import_node_fs50.readdirSync)(folder, { withFileTypes: true }).some((e) => {
     const path2 = (0, import_node_path56.join)(folder, e.name);
     if (e.isDirectory()) return depth < 8 && e.name !== ".git" && visit(path2, depth + 1);
-    return file2.test(e.name) && e.isFile() && (!words3 || (0, import_node_fs50.lstatSync)(path2).size < mostWords && words3.test((0, import_node_fs50.readFileSync)(path2, "utf8")));
+    return file2.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs50.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs50.readFileSync)(path2, "utf8")));
   });
   return visit(source, 0);
 }
@@ -29838,11 +30036,11 @@ var PackageBuilder = class {
     };
   }
   /** Third stage: the packages go into the store. `paths`: what the binary package ships. */
-  async keep({ graph: graph2 }, packed2, planned) {
+  async keep({ graph: graph2 }, packed2, planned2) {
     const { store: store2 } = this.options;
     const debs = [];
     for (const file2 of packed2) debs.push(await store2.put(file2));
-    const unpacked2 = await this.packages.unpack({ deb: debs[0], policy: plannedPolicy(graph2, planned) });
+    const unpacked2 = await this.packages.unpack({ deb: debs[0], policy: plannedPolicy(graph2, planned2) });
     if (!unpacked2) return failed2("the store lost what was just built: is its disk sound?");
     const own3 = new Set(graph2.scope.packages.map((q3) => q3.debian));
     return made({
@@ -29941,7 +30139,7 @@ init_digest();
 var recipeVersion = "3";
 var schemasDigest = sha256(JSON.stringify(manifestSchemas));
 function ownInputs(parts) {
-  const { package: p, settings: settings2, variant: variant2, target, scope } = parts;
+  const { package: p, settings: settings2, variant: variant2, target: target2, scope: scope2 } = parts;
   return {
     recipe: recipeVersion,
     templates: parts.templates,
@@ -29952,8 +30150,8 @@ function ownInputs(parts) {
       p.version,
       p.buildType,
       p.debian,
-      scope.prefix,
-      scope.underlayPrefixes,
+      scope2.prefix,
+      scope2.underlayPrefixes,
       p.build,
       p.run,
       p.tools,
@@ -29970,7 +30168,7 @@ function ownInputs(parts) {
       parts.distro.maintainer ?? ""
     ]),
     patches: parts.patches,
-    platform: JSON.stringify([target.os, target.release, target.architecture, target.variant]),
+    platform: JSON.stringify([target2.os, target2.release, target2.architecture, target2.variant]),
     base: parts.base
   };
 }
@@ -29980,10 +30178,10 @@ var rootInputs = (system, dependencies, tested) => ({
   ...tested ? { tests: JSON.stringify([tested.test, tested.systemTest, tested.impliedTest ?? [], schemasDigest]) } : {}
 });
 function keyText(inputs) {
-  let text4 = "";
-  for (const part of Object.keys(inputs)) text4 += `${part} ${inputs[part].length} ${inputs[part]}
+  let text5 = "";
+  for (const part of Object.keys(inputs)) text5 += `${part} ${inputs[part].length} ${inputs[part]}
 `;
-  return text4;
+  return text5;
 }
 
 // ts-src/plan/package-name-set.ts
@@ -30060,13 +30258,13 @@ var TaskKeys = class {
     const variant2 = this.distro.variants[graph2.target.variant];
     const { vocabulary } = this.factsOf(graph2);
     const names2 = [];
-    for (const list3 of [
+    for (const list4 of [
       p.systemBuild,
       p.impliedBuild ?? [],
       variant2?.build_depends ?? [],
       ...isTest ? [p.systemTest, p.impliedTest ?? []] : []
     ])
-      vocabulary.add(names2, list3);
+      vocabulary.add(names2, list4);
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const direct = isTest ? [.../* @__PURE__ */ new Set([n, ...built, ...graph2.closures.test[n]])] : built;
@@ -30184,12 +30382,12 @@ var History = class {
     writeWhole(this.file, JSON.stringify(Object.fromEntries(Object.entries(this.known).sort())));
   }
 };
-var lockedVersions = (lock2) => ({ id, scope }, p) => {
-  const own3 = (map, name5) => map && Object.hasOwn(map, name5) ? map[name5] : void 0;
-  const version2 = own3(own3(lock2?.versions, id), p.name);
-  const repository = own3(own3(lock2?.distributions, scope.distribution), p.repository);
+var lockedVersions = (lock2) => ({ id, scope: scope2 }, p) => {
+  const own3 = (map2, name5) => map2 && Object.hasOwn(map2, name5) ? map2[name5] : void 0;
+  const version3 = own3(own3(lock2?.versions, id), p.name);
+  const repository = own3(own3(lock2?.distributions, scope2.distribution), p.repository);
   const tree = own3(repository?.packages, p.name)?.tree;
-  return tree !== void 0 && tree === p.source.tree ? version2 : void 0;
+  return tree !== void 0 && tree === p.source.tree ? version3 : void 0;
 };
 var versionsOf2 = (graphs) => Object.fromEntries(
   graphs.map((graph2) => [
@@ -30287,22 +30485,22 @@ async function prepareScopes(input, options5, store2, history) {
   const graphs = [];
   const lacking = /* @__PURE__ */ new Map();
   const skipped = matcher(distro.tests.skip);
-  for (const scope of plan2.scopes) {
-    for (const target of scope.targets) {
-      const id = `${target.platform}-${target.architecture}`;
+  for (const scope2 of plan2.scopes) {
+    for (const target2 of scope2.targets) {
+      const id = `${target2.platform}-${target2.architecture}`;
       const tells = options5.enters === false && Object.hasOwn(input.bases, id);
-      if (target.architecture !== own3 && !tells) {
+      if (target2.architecture !== own3 && !tells) {
         waiting.push(
-          `waiting for a machine of ${target.architecture}: ${scope.packages.length} packages of ${scope.distribution} on ${target.platform}`
+          `waiting for a machine of ${target2.architecture}: ${scope2.packages.length} packages of ${scope2.distribution} on ${target2.platform}`
         );
         continue;
       }
       if (options5.signal.aborted) return { diagnostics: [error("stopped", "stopped before anything was built")] };
       let system = systems.get(id);
       if (!system) {
-        const platform2 = { ...distro.platforms[target.platform], ...options5.renewBase ? { renew_days: 0 } : {} };
-        const planned = input.bases[id];
-        const base = tells ? await toldBase(store2, state, target.platform, input.bases[id]) : planned ? await storedBase(options5.driver, store2, state, target.platform, target.architecture, planned, options5.say) : await newBase(input, options5, store2, { name: target.platform, platform: platform2, id, log }, target.architecture);
+        const platform2 = { ...distro.platforms[target2.platform], ...options5.renewBase ? { renew_days: 0 } : {} };
+        const planned2 = input.bases[id];
+        const base = tells ? await toldBase(store2, state, target2.platform, input.bases[id]) : planned2 ? await storedBase(options5.driver, store2, state, target2.platform, target2.architecture, planned2, options5.say) : await newBase(input, options5, store2, { name: target2.platform, platform: platform2, id, log }, target2.architecture);
         if (!base.ok) {
           diagnostics.push(...base.diagnostics);
           continue;
@@ -30315,12 +30513,12 @@ async function prepareScopes(input, options5, store2, history) {
         systems.set(id, system);
       }
       const names2 = input.checkArchive && !tells ? archiveNames(system.base) : void 0;
-      const check2 = names2 && input.checkArchive?.(scope, target, names2);
+      const check2 = names2 && input.checkArchive?.(scope2, target2, names2);
       for (const d of check2?.diagnostics ?? []) lacking.set(d.message, d);
       graphs.push(
         makeTaskGraph(
-          scope,
-          target,
+          scope2,
+          target2,
           system.base,
           system,
           distro.reuse === "full",
@@ -30346,7 +30544,7 @@ async function writeOutputs(o) {
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
   const [stamp, begun, finished] = [plan2.stamp, o.begun, Date.now()];
   const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
-  for (const [name5, text4] of Object.entries(files)) writeWhole((0, import_node_path60.join)(output, name5), text4);
+  for (const [name5, text5] of Object.entries(files)) writeWhole((0, import_node_path60.join)(output, name5), text5);
   return writeJunit(runs, o.store, output);
 }
 function reportTasks(runs, output) {
@@ -30374,14 +30572,14 @@ async function writeJunit(runs, store2, output) {
   for (const graph2 of runs) {
     for (const record2 of graph2.tests) {
       if (!record2?.junit) continue;
-      const text4 = await store2.readText(record2.junit);
-      if (text4 === void 0)
+      const text5 = await store2.readText(record2.junit);
+      if (text5 === void 0)
         lost3.push(
           warning("results-lost", `the store lost the test results of '${record2.package}' on ${graph2.id}`, {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path60.join)(output, "junit", graph2.id, `${record2.package}.xml`), text4, { sync: false });
+      else writeWhole((0, import_node_path60.join)(output, "junit", graph2.id, `${record2.package}.xml`), text5, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
@@ -30397,8 +30595,8 @@ async function writeJunit(runs, store2, output) {
   return lost3;
 }
 function writePlanCase(output, name5, fault3) {
-  const result = fault3 === void 0 ? "passed" : "failed";
-  const plan2 = { suite: "plan", name: name5, seconds: 0, result, message: fault3 ?? "", output: "" };
+  const result2 = fault3 === void 0 ? "passed" : "failed";
+  const plan2 = { suite: "plan", name: name5, seconds: 0, result: result2, message: fault3 ?? "", output: "" };
   writeWhole((0, import_node_path60.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
 }
 function writeUnplanned(output, title, fault3) {
@@ -30413,7 +30611,7 @@ ${fault3}`];
     notes,
     tasks: []
   });
-  for (const [name5, text4] of Object.entries(files)) writeWhole((0, import_node_path60.join)(output, name5), text4);
+  for (const [name5, text5] of Object.entries(files)) writeWhole((0, import_node_path60.join)(output, name5), text5);
   writeWhole((0, import_node_path60.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault3);
@@ -30436,7 +30634,7 @@ function locked(plan2, distributions) {
     )
   }));
 }
-var historyOf = (scope, name5) => `history/${scope.replaceAll("/", "_")}/${name5}.json`;
+var historyOf = (scope2, name5) => `history/${scope2.replaceAll("/", "_")}/${name5}.json`;
 var remembered = 50;
 async function judgeTests(runs, store2, stamp) {
   const verdicts = /* @__PURE__ */ new Map();
@@ -30447,7 +30645,7 @@ async function judgeTests(runs, store2, stamp) {
   );
   await store2.many(work2, async ({ r: graph2, record: record2, task }) => {
     const name5 = historyOf(graph2.id, record2.package);
-    const cases = (list3) => list3.map((c) => `${c.suite}.${c.name}`).sort(compare);
+    const cases = (list4) => list4.map((c) => `${c.suite}.${c.name}`).sort(compare);
     const history = await store2.readJson(name5) ?? [];
     const now = {
       stamp,
@@ -30479,7 +30677,7 @@ function verdictOf(history) {
 
 // ts-src/cli/progress.ts
 function makeProgress(tasks, live, verbose, expected, workers, now) {
-  const write = (text4) => void process.stderr.write(text4);
+  const write = (text5) => void process.stderr.write(text5);
   const running2 = /* @__PURE__ */ new Map();
   let done = 0;
   let shown5 = 0;
@@ -30524,11 +30722,11 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
       if (t.state !== "cached" || verbose) write(printable(renderEvent(t, done, total)));
       if (live) draw();
     },
-    note(text4) {
+    note(text5) {
       if (live) {
-        note = text4;
+        note = text5;
         draw();
-      } else write(printable(`${text4}
+      } else write(printable(`${text5}
 `));
     },
     close() {
@@ -30567,10 +30765,10 @@ function search(data, at2) {
   const u32 = (o) => little ? data.readUInt32LE(o) : data.readUInt32BE(o);
   const word = (o) => wide ? Number(little ? data.readBigUInt64LE(o) : data.readBigUInt64BE(o)) : u32(o);
   const table2 = word(wide ? 40 : 32);
-  const [size, count2, names2] = [u16(wide ? 58 : 46), u16(wide ? 60 : 48), u16(wide ? 62 : 50)];
+  const [size, count3, names2] = [u16(wide ? 58 : 46), u16(wide ? 60 : 48), u16(wide ? 62 : 50)];
   const offset = (section) => word(table2 + section * size + (wide ? 24 : 16));
   const strings = offset(names2);
-  for (let i = 0; i < count2; i++) {
+  for (let i = 0; i < count3; i++) {
     const header = table2 + i * size;
     if (u32(header + 4) === 8 || at2 < offset(i) || at2 >= offset(i) + word(header + (wide ? 32 : 20))) continue;
     const name5 = strings + u32(header);
@@ -30632,8 +30830,8 @@ function contentDifference(a, b) {
   const at2 = firstDifference(a, b);
   const sizes = a.length === b.length ? "" : `; ${a.length} bytes, then ${b.length}`;
   if (isText(a) && isText(b)) {
-    const line = a.subarray(0, at2).toString("latin1").split("\n").length;
-    return `line ${line}: ${quoted(lineAt(a, at2))}, then ${quoted(lineAt(b, at2))}`;
+    const line2 = a.subarray(0, at2).toString("latin1").split("\n").length;
+    return `line ${line2}: ${quoted(lineAt(a, at2))}, then ${quoted(lineAt(b, at2))}`;
   }
   const member = memberAt(a, at2);
   if (member) return `member ${member.name}, byte ${member.offset}${sizes}`;
@@ -30649,7 +30847,7 @@ function firstDifference(a, b) {
   return at2;
 }
 var isText = (data) => !data.subarray(0, 1 << 16).includes(0);
-var quoted = (line) => JSON.stringify(line.length > 100 ? `${line.slice(0, 100)}\u2026` : line);
+var quoted = (line2) => JSON.stringify(line2.length > 100 ? `${line2.slice(0, 100)}\u2026` : line2);
 function lineAt(data, at2) {
   const begin = at2 > 0 ? data.lastIndexOf(10, at2 - 1) + 1 : 0;
   const end2 = data.indexOf(10, at2);
@@ -30716,21 +30914,21 @@ async function checkOne(session2, options5, graph2, number5) {
     });
     return again.state === "made" ? compareFiles(session2, options5, record2, again.value, work2) : again;
   });
-  const result = outcome.state === "made" ? outcome.value : { state: "failed", reason: outcome.reason, differences: [] };
-  return { id: graph2.id, name: p.name, ...result };
+  const result2 = outcome.state === "made" ? outcome.value : { state: "failed", reason: outcome.reason, differences: [] };
+  return { id: graph2.id, name: p.name, ...result2 };
 }
 async function compareFiles(session2, options5, record2, files, work2) {
   const differences = [];
   let report2;
   const second = new Map(files.map((f) => [(0, import_node_path62.basename)(f), f]));
-  for (const [i, deb] of record2.debs.entries()) {
-    const after = second.get(deb.name);
-    second.delete(deb.name);
-    if (after === void 0) differences.push({ path: deb.name, what: "is missing in the second build" });
-    else if (await sha256File(after) !== deb.sha256) {
-      const before2 = await session2.store.path(deb);
-      if (before2 === void 0) return failed2(`the store lost ${deb.name}`);
-      const inside = await insideOf2(before2, after, deb, (0, import_node_path62.join)(work2, `compare-${i}`));
+  for (const [i, deb2] of record2.debs.entries()) {
+    const after = second.get(deb2.name);
+    second.delete(deb2.name);
+    if (after === void 0) differences.push({ path: deb2.name, what: "is missing in the second build" });
+    else if (await sha256File(after) !== deb2.sha256) {
+      const before2 = await session2.store.path(deb2);
+      if (before2 === void 0) return failed2(`the store lost ${deb2.name}`);
+      const inside = await insideOf2(before2, after, deb2, (0, import_node_path62.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed2(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before2, after, record2.package, options5);
@@ -30743,7 +30941,7 @@ async function compareFiles(session2, options5, record2, files, work2) {
     ...report2 === void 0 ? {} : { report: report2 }
   });
 }
-async function insideOf2(before2, after, deb, folder) {
+async function insideOf2(before2, after, deb2, folder) {
   const [a, b] = [(0, import_node_path62.join)(folder, "before"), (0, import_node_path62.join)(folder, "after")];
   (0, import_node_fs55.mkdirSync)(folder, { recursive: true });
   for (const [file2, to] of [
@@ -30753,9 +30951,9 @@ async function insideOf2(before2, after, deb, folder) {
     const out = await run("dpkg-deb", ["--raw-extract", file2, to]);
     if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path62.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
   }
-  const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb.name.split("_")[0]}: ${path2}`, what }));
+  const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
-    path: deb.name,
+    path: deb2.name,
     what: "differs, though its files are equal: their order or their compression does"
   };
   return found2.length ? found2 : [archive];
@@ -31304,7 +31502,7 @@ var runOptions = {
   },
   driver: { type: "string", value: "NAME", help: "unshare (default) or docker" }
 };
-var count = (v, fallback) => v === void 0 ? fallback : /^[1-9]\d{0,3}$/.test(v) ? Number(v) : void 0;
+var count2 = (v, fallback) => v === void 0 ? fallback : /^[1-9]\d{0,3}$/.test(v) ? Number(v) : void 0;
 var units = { s: 1 / 60, m: 1, h: 60 };
 function timeOf(v) {
   const m = /^([1-9]\d{0,5})([smh]?)$/.exec(v);
@@ -31313,8 +31511,8 @@ function timeOf(v) {
 }
 function limitsOf(verb, values) {
   const cores = (0, import_node_os8.availableParallelism)();
-  const workers = count(values.workers, Math.min(cores, 8));
-  const jobs2 = count(
+  const workers = count2(values.workers, Math.min(cores, 8));
+  const jobs2 = count2(
     values.jobs,
     Math.max(1, Math.min(cores, Math.floor((0, import_node_os8.freemem)() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1))
   );
@@ -31373,7 +31571,7 @@ function moved2(lock2, platforms) {
     const then = Object.hasOwn(lock2.platforms, id) ? lock2.platforms[id] : void 0;
     if (!then) return [];
     const changes = Object.entries(now.packages).flatMap(
-      ([name5, version2]) => Object.hasOwn(then.packages, name5) && then.packages[name5] !== version2 ? [`${name5} ${then.packages[name5]} \u2192 ${version2}`] : []
+      ([name5, version3]) => Object.hasOwn(then.packages, name5) && then.packages[name5] !== version3 ? [`${name5} ${then.packages[name5]} \u2192 ${version3}`] : []
     );
     if (!changes.length && then.base === now.base) return [];
     const what = changes.length ? `${changes.slice(0, 8).join(", ")}${changes.length > 8 ? ` and ${changes.length - 8} more` : ""}` : "its base system has another digest";
@@ -31426,7 +31624,7 @@ var options = {
   verbose: { type: "boolean", short: "v", help: "name what is cached, too" },
   json: { type: "boolean", help: "the result as data on standard output" }
 };
-var build = defineCommand({
+var build2 = defineCommand({
   summary: "build packages and put them into a signed apt repository",
   usage: "build [PACKAGE|GLOB ...]",
   details: `Sources are fetched, each package is built in a root of its own with the network off, and what was built is kept in the
@@ -31446,7 +31644,7 @@ The output folder gets apt/ (the repository), logs/, junit/, report.html, lock.y
   },
   run: (values, packages) => runBuild("build", values, packages, values.test === true)
 });
-var test = defineCommand({
+var test2 = defineCommand({
   summary: "build packages and run their tests",
   usage: "test [PACKAGE|GLOB ...]",
   details: `The tests of each named package (of all that distro.yaml names, where none is) run in a root that has its test dependencies
@@ -31471,10 +31669,10 @@ async function runBuild(verb, values, packages, tests) {
 `);
     return exit.usage;
   }
-  const planned = await readAndPlan(values, packages, { tests });
-  showDiagnostics(planned.diagnostics);
-  if (!planned.ok) return exit.failed;
-  const { workspace, plan: plan2 } = planned.value;
+  const planned2 = await readAndPlan(values, packages, { tests });
+  showDiagnostics(planned2.diagnostics);
+  if (!planned2.ok) return exit.failed;
+  const { workspace, plan: plan2 } = planned2.value;
   const output = values.output === void 0 ? (0, import_node_path67.join)(workspace.root, "out") : (0, import_node_path67.resolve)(values.output);
   const abort = new AbortController();
   const stop = () => {
@@ -31497,7 +31695,7 @@ async function runBuild(verb, values, packages, tests) {
   (0, import_node_fs58.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);
   try {
-    return await buildAll(values, planned.value, {
+    return await buildAll(values, planned2.value, {
       output,
       limits,
       tests,
@@ -31510,8 +31708,8 @@ async function runBuild(verb, values, packages, tests) {
     for (const s of ["SIGINT", "SIGTERM", "SIGHUP"]) process.off(s, stop);
   }
 }
-async function buildAll(values, planned, wanted) {
-  const { workspace, plan: plan2 } = planned;
+async function buildAll(values, planned2, wanted) {
+  const { workspace, plan: plan2 } = planned2;
   const { output, signal } = wanted;
   const begun = Date.now();
   showDiagnostics(await pinSources(workspace, plan2));
@@ -31520,21 +31718,21 @@ async function buildAll(values, planned, wanted) {
     distro: workspace.distro,
     distroRoot: workspace.root,
     state: workspace.state,
-    distributions: planned.distributions,
-    lock: planned.lock,
+    distributions: planned2.distributions,
+    lock: planned2.lock,
     bases: {},
-    checkArchive: archiveCheck(planned),
+    checkArchive: archiveCheck(planned2),
     untrusted: values.untrusted,
     tested: (p) => wanted.tests && "named" in p.why
   };
   const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, input.untrusted);
   const rebuild = values.rebuild ? matcher(values.rebuild) : () => false;
   const lost3 = /* @__PURE__ */ new Set();
-  const nameOf3 = namesByDebian(planned);
+  const nameOf3 = namesByDebian(planned2);
   for (let attempt = 0; ; attempt++) {
     const channel2 = await openChannel(store2, folderChannel(output));
     const session2 = await openSession(input, {
-      say: (line) => writeMessage(`${line}
+      say: (line2) => writeMessage(`${line2}
 `),
       driver: driverOf(values, workspace.state),
       limits: wanted.limits,
@@ -31559,13 +31757,13 @@ async function buildAll(values, planned, wanted) {
       stamp: plan2.stamp,
       now: Date.now(),
       settings: repositorySettings(workspace.distro),
-      partial: isPartial(planned),
+      partial: isPartial(planned2),
       leaveOut: values.partial === true,
-      belongs: (scope, debian) => nameOf3(scope, debian) !== void 0,
+      belongs: (scope2, debian2) => nameOf3(scope2, debian2) !== void 0,
       nameOf: nameOf3
     }) : { sources: [], diagnostics: [], lost: [] };
     if (!published.lost.length || attempt === 2) {
-      const code = await finish(values, planned, session2, wanted, published, begun);
+      const code = await finish(values, planned2, session2, wanted, published, begun);
       if (!wanted.check || signal.aborted) return code;
       const checked = await checkBuilds(session2, { output, signal, workers: wanted.limits.workers, ...wanted.check });
       return code === exit.ok ? checked : code;
@@ -31639,14 +31837,14 @@ async function runEngine(values, session2, wanted, rebuild) {
   }
   session2.history.learn(runs);
 }
-async function finish(values, planned, session2, wanted, published, begun) {
-  const { workspace, plan: plan2 } = planned;
+async function finish(values, planned2, session2, wanted, published, begun) {
+  const { workspace, plan: plan2 } = planned2;
   const { output } = wanted;
   const { graphs: runs, store: store2 } = session2;
   const results = resultsOf(runs);
   if (published.diagnostics.length) showDiagnostics(published.diagnostics);
   const platforms = await platformsOf(workspace, runs);
-  if (planned.lock) showDiagnostics(moved2(planned.lock, platforms));
+  if (planned2.lock) showDiagnostics(moved2(planned2.lock, platforms));
   const verdicts = await judgeTests(runs, store2, plan2.stamp);
   for (const t of results) {
     const verdict2 = verdicts.get(t.id);
@@ -31654,10 +31852,10 @@ async function finish(values, planned, session2, wanted, published, begun) {
 ${verdict2}`;
   }
   showDiagnostics(
-    await writeOutputs({ plan: plan2, distributions: planned.distributions, platforms, runs, store: store2, output, begun })
+    await writeOutputs({ plan: plan2, distributions: planned2.distributions, platforms, runs, store: store2, output, begun })
   );
   await recordRun(session2);
-  const failed4 = results.some((t) => !isDone(t.state)) || published.diagnostics.some(isError) || published.lost.length > 0 || planned.diagnostics.some(isError);
+  const failed4 = results.some((t) => !isDone(t.state)) || published.diagnostics.some(isError) || published.lost.length > 0 || planned2.diagnostics.some(isError);
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   writeMessage(
     renderSummary(
@@ -31668,9 +31866,9 @@ ${verdict2}`;
   );
   for (const w of session2.waiting) writeMessage(`${w}
 `);
-  if (planned.diagnostics.some(isError))
+  if (planned2.diagnostics.some(isError))
     writeMessage(
-      `the distro repository has faults (${countFaults(planned.diagnostics)}), told above: they count as a failed build
+      `the distro repository has faults (${countFaults(planned2.diagnostics)}), told above: they count as a failed build
 `
     );
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
@@ -31720,19 +31918,19 @@ async function pinSources(workspace, plan2) {
   return sorted(diagnostics);
 }
 var placeOf = (source) => source.ref ?? source.path;
-var isPartial = (planned) => planned.plan.scopes.some(
-  (s) => s.packages.length < (planned.distributions.find((d) => d.name === s.distribution)?.packages.size ?? 0)
+var isPartial = (planned2) => planned2.plan.scopes.some(
+  (s) => s.packages.length < (planned2.distributions.find((d) => d.name === s.distribution)?.packages.size ?? 0)
 );
-function namesByDebian(planned) {
+function namesByDebian(planned2) {
   const known2 = /* @__PURE__ */ new Map();
-  return ({ distribution: distribution2 }, debian) => {
+  return ({ distribution: distribution2 }, debian2) => {
     let names2 = known2.get(distribution2);
     if (!names2) {
-      const debianOf = debianNames(planned.workspace.distro, distribution2);
-      const packages = planned.distributions.find((d) => d.name === distribution2)?.packages.keys() ?? [];
+      const debianOf = debianNames(planned2.workspace.distro, distribution2);
+      const packages = planned2.distributions.find((d) => d.name === distribution2)?.packages.keys() ?? [];
       known2.set(distribution2, names2 = new Map([...packages].map((name5) => [debianOf(name5), name5])));
     }
-    return names2.get(debian);
+    return names2.get(debian2);
   };
 }
 function notForAll(path2) {
@@ -31816,13 +32014,13 @@ function judge(rules2, candidate) {
     ...rules2.approval ? [approved(candidate)] : []
   ];
 }
-function versionsRise({ state, target, versions }) {
+function versionsRise({ state, target: target2, versions }) {
   const faults2 = Object.entries(state.suites).flatMap(
-    ([suite2, packages]) => Object.entries(packages).flatMap(([debian, held]) => {
-      const highest2 = versions[suite2]?.[debian];
-      if (highest2 === void 0 || sameFiles(held, target?.suites[suite2]?.[debian])) return [];
+    ([suite2, packages]) => Object.entries(packages).flatMap(([debian2, held]) => {
+      const highest2 = versions[suite2]?.[debian2];
+      if (highest2 === void 0 || sameFiles(held, target2?.suites[suite2]?.[debian2])) return [];
       const order3 = compareDebianVersions(held.version, highest2);
-      return order3 > 0 ? [] : [`${suite2}: ${debian} ${held.version} is not above ${highest2}, which the channel held`];
+      return order3 > 0 ? [] : [`${suite2}: ${debian2} ${held.version} is not above ${highest2}, which the channel held`];
     })
   );
   return verdict("versions", faults2, "no version goes down");
@@ -31840,13 +32038,13 @@ function packagesThere(globs, suites) {
     `${globs.length} named ${globs.length === 1 ? "package is" : "packages are"} there`
   );
 }
-function countReached(count2, suites) {
-  const faults2 = Object.keys(suites).filter((suite2) => names(suites, suite2).length < count2).map((suite2) => `${suite2} has ${names(suites, suite2).length} packages, ${count2} are asked for`);
-  return verdict("count", faults2, `at least ${count2} packages in each suite`);
+function countReached(count3, suites) {
+  const faults2 = Object.keys(suites).filter((suite2) => names(suites, suite2).length < count3).map((suite2) => `${suite2} has ${names(suites, suite2).length} packages, ${count3} are asked for`);
+  return verdict("count", faults2, `at least ${count3} packages in each suite`);
 }
-function percentReached(percent, { state, target }) {
-  const faults2 = Object.keys(target?.suites ?? {}).flatMap((suite2) => {
-    const [now, then] = [names(state.suites, suite2).length, names(target.suites, suite2).length];
+function percentReached(percent, { state, target: target2 }) {
+  const faults2 = Object.keys(target2?.suites ?? {}).flatMap((suite2) => {
+    const [now, then] = [names(state.suites, suite2).length, names(target2.suites, suite2).length];
     return now * 100 >= then * percent ? [] : [`${suite2} has ${now} packages of ${then}, ${percent} % are asked for`];
   });
   return verdict("percent", faults2, `at least ${percent} % of the packages that the target has`);
@@ -31866,17 +32064,17 @@ function architecturesComplete(suites) {
   });
   return verdict("architectures", faults2, "each architecture has every package");
 }
-function nothingLost({ state, target }) {
-  const faults2 = Object.keys(target?.suites ?? {}).flatMap((suite2) => {
-    const lost3 = names(target.suites, suite2).filter((name5) => !Object.hasOwn(state.suites[suite2] ?? {}, name5)).sort();
+function nothingLost({ state, target: target2 }) {
+  const faults2 = Object.keys(target2?.suites ?? {}).flatMap((suite2) => {
+    const lost3 = names(target2.suites, suite2).filter((name5) => !Object.hasOwn(state.suites[suite2] ?? {}, name5)).sort();
     return lost3.length ? [`${suite2} loses ${someOf(lost3, 5)}`] : [];
   });
   return verdict("nothing_lost", faults2, "nothing that the target has is lost");
 }
-function testsHold({ state, target }) {
+function testsHold({ state, target: target2 }) {
   const faults2 = Object.entries(state.tests).flatMap(
     ([suite2, tests]) => Object.entries(tests).filter(
-      ([name5, outcome]) => outcome === "failed" && !["failed", "flaky"].includes(target?.tests[suite2]?.[name5] ?? "")
+      ([name5, outcome]) => outcome === "failed" && !["failed", "flaky"].includes(target2?.tests[suite2]?.[name5] ?? "")
     ).map(([name5]) => `${suite2}: tests of ${name5} fail newly`)
   );
   return verdict("tests", faults2, "no test fails that did not fail in the target");
@@ -31916,23 +32114,23 @@ function installable({ stanzas }) {
 }
 function relations2(field) {
   return (field ?? "").split(",").filter((clause) => clause.trim()).map(
-    (clause) => clause.split("|").flatMap((text4) => {
-      const m = /^\s*([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*(\S+?)\s*\))?/.exec(text4);
-      return m ? [{ name: m[1], operator: m[2], version: m[3], text: text4.trim() }] : [];
+    (clause) => clause.split("|").flatMap((text5) => {
+      const m = /^\s*([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*(\S+?)\s*\))?/.exec(text5);
+      return m ? [{ name: m[1], operator: m[2], version: m[3], text: text5.trim() }] : [];
     })
   );
 }
-function meets(version2, { operator, version: bound2 }) {
+function meets(version3, { operator, version: bound2 }) {
   if (operator === void 0 || bound2 === void 0) return true;
-  if (version2 === void 0) return false;
-  const order3 = compareDebianVersions(version2, bound2);
+  if (version3 === void 0) return false;
+  const order3 = compareDebianVersions(version3, bound2);
   return { "<<": order3 < 0, "<=": order3 <= 0, "=": order3 === 0, ">=": order3 >= 0, ">>": order3 > 0 }[operator] === true;
 }
 function ownPrefix(all) {
-  const words3 = all.map((name5) => name5.split("-"));
-  const first = words3[0] ?? [];
+  const words5 = all.map((name5) => name5.split("-"));
+  const first = words5[0] ?? [];
   let shared = 0;
-  while (shared < first.length - 1 && words3.every((w) => w[shared] === first[shared])) shared++;
+  while (shared < first.length - 1 && words5.every((w) => w[shared] === first[shared])) shared++;
   const prefix = `${first.slice(0, shared).join("-")}-`;
   return shared ? (name5) => name5.startsWith(prefix) : (name5) => all.includes(name5);
 }
@@ -32014,13 +32212,13 @@ async function rollBack(input, outlet) {
     suites = made2.suites;
     raised = made2.raised.length;
   }
-  const count2 = (of) => Object.entries(before2).reduce((n, [s, packages]) => n + Object.keys(packages).filter((d) => of(s, d)).length, 0);
+  const count3 = (of) => Object.entries(before2).reduce((n, [s, packages]) => n + Object.keys(packages).filter((d) => of(s, d)).length, 0);
   const differs = (s, d) => {
     const [now, then] = [before2[s]?.[d], state.suites[s]?.[d]];
     return now !== void 0 && then !== void 0 && !sameFiles(now, then);
   };
-  const kept2 = pointer ? count2(differs) : 0;
-  const gone = count2((s, d) => suites[s]?.[d] === void 0);
+  const kept2 = pointer ? count3(differs) : 0;
+  const gone = count3((s, d) => suites[s]?.[d] === void 0);
   const draft = {
     kind: "rollback",
     from: { channel: channel2.name, state: input.id },
@@ -32100,11 +32298,11 @@ async function markAll(store2, channel2, endpoint) {
     for (const [key, index] of Object.entries(state.indices)) {
       const suite2 = key.slice(0, key.lastIndexOf("/"));
       suites.add(suite2);
-      const text4 = await store2.readText(index);
-      if (text4 === void 0) return void 0;
-      for (const entry of readPackages2(text4)) files.add(entry.filename);
+      const text5 = await store2.readText(index);
+      if (text5 === void 0) return void 0;
+      for (const entry of readPackages2(text5)) files.add(entry.filename);
       const path2 = `main/binary-${key.slice(suite2.length + 1)}/Packages`;
-      files.add(`dists/${suite2}/${byHashPath(path2, sha256(text4))}`);
+      files.add(`dists/${suite2}/${byHashPath(path2, sha256(text5))}`);
     }
     for (const suite2 of suites) await markRelease(endpoint, `dists/states/${shortId(id)}/${suite2}`, suite2, files);
   }
@@ -32146,7 +32344,7 @@ function renderDifference(difference3) {
 ${suite2}:
 ${renderTable(["package", "from", "to", ""], rows.slice(0, most3))}${rest(rows.length)}`);
   }
-  const short3 = (text4) => text4.slice(0, 12);
+  const short3 = (text5) => text5.slice(0, 12);
   if (difference3.repositories.length)
     parts.push(
       `
@@ -32167,7 +32365,7 @@ system packages: ${someOf(
     );
   return parts.join("") || "\nthe packages are the same\n";
 }
-var rest = (count2) => count2 > most3 ? `and ${count2 - most3} more
+var rest = (count3) => count3 > most3 ? `and ${count3 - most3} more
 ` : "";
 
 // ts-src/cli/channels.ts
@@ -32287,7 +32485,7 @@ Valid-Until ends, or where a repository lost files.`,
       showDiagnostics(opened.diagnostics);
       return exit.failed;
     }
-    const done = what === void 0 ? await list2(opened.value, values.json === true) : what === "diff" ? await diff(opened.value, names2, values.json === true) : what === "gc" ? await collect(opened.value, names2, values["dry-run"] === true) : what === "renew" ? await renew(opened.value, names2, values.repository) : names2.length ? void 0 : await show(opened.value, what, values.json === true);
+    const done = what === void 0 ? await list3(opened.value, values.json === true) : what === "diff" ? await diff(opened.value, names2, values.json === true) : what === "gc" ? await collect(opened.value, names2, values["dry-run"] === true) : what === "renew" ? await renew(opened.value, names2, values.repository) : names2.length ? void 0 : await show(opened.value, what, values.json === true);
     if (done === void 0) {
       writeMessage("slipway channel: a channel, or diff A B, gc or renew NAME\n");
       return exit.usage;
@@ -32312,7 +32510,7 @@ function sizeOf(state) {
   return { packages: all.length, bytes: [...files.values()].reduce((n, s) => n + s, 0) };
 }
 var megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
-async function list2({ store: store2 }, json2) {
+async function list3({ store: store2 }, json2) {
   const now = Date.now();
   const rows = await store2.many(await channelNames(store2), async (name5) => {
     const read = await openChannel(store2, name5);
@@ -32385,16 +32583,16 @@ ${renderVerdicts(b.verdicts)}`).join("");
   return good(`${name5}, served at ${read.value.file.endpoints.join(", ")}
 ${table2}${promotions}`);
 }
-async function named3(store2, text4) {
-  const [name5, id] = text4.split("@");
+async function named3(store2, text5) {
+  const [name5, id] = text5.split("@");
   const read = await readChannel(store2, name5);
   if (!read.ok) return read;
   const found2 = await stateOf(store2, read.value, id);
   return found2.ok ? good(found2.value.state) : found2;
 }
 async function lockOf(store2, state) {
-  const text4 = state.lock && await store2.readText(state.lock);
-  const read = text4 === void 0 ? void 0 : readLock("lock.yaml", text4);
+  const text5 = state.lock && await store2.readText(state.lock);
+  const read = text5 === void 0 ? void 0 : readLock("lock.yaml", text5);
   return read?.ok ? read.value : void 0;
 }
 async function diff({ store: store2 }, names2, json2) {
@@ -32674,7 +32872,7 @@ var doctor = defineCommand({
     ${f.fix ?? `${sudo.length ? "sudo " : ""}apt-get install -y ${f.package}`}
 `);
     if (!findings.length) writeOutput("this machine has all that builds need\n");
-    for (const line of machine.lines) writeOutput(`${line}
+    for (const line2 of machine.lines) writeOutput(`${line2}
 `);
     return findings.length ? exit.failed : exit.ok;
   }
@@ -32687,12 +32885,12 @@ init_diagnostics();
 init_diagnostics();
 function explain(plan2, resolvers, name5) {
   const explanation = { name: name5, conditional: [], scopes: [] };
-  plan2.scopes.forEach((scope, i) => {
+  plan2.scopes.forEach((scope2, i) => {
     const resolver = resolvers[i];
     const { evaluated } = resolver;
     const number5 = evaluated.number.get(name5);
     if (number5 !== void 0 && !explanation.package) describe3(explanation, evaluated, number5);
-    const e = explainScope(scope, resolver, name5);
+    const e = explainScope(scope2, resolver, name5);
     if (number5 !== void 0 || e.neededBy.length) explanation.scopes.push(e);
   });
   return explanation.scopes.length ? explanation : void 0;
@@ -32718,28 +32916,28 @@ function describe3(explanation, evaluated, number5) {
     if (d.condition !== void 0 && !p.dependencies.includes(d))
       explanation.conditional.push({ name: d.name, tag: d.tag, condition: d.condition });
 }
-function explainScope(scope, resolver, name5) {
+function explainScope(scope2, resolver, name5) {
   const { evaluated } = resolver;
   const number5 = evaluated.number.get(name5);
-  const place = scope.packages.findIndex((p2) => p2.name === name5);
-  const p = scope.packages[place];
-  const dependents = p ? dependentsOf(scope) : [];
-  const direct = scope.packages.filter(
+  const place = scope2.packages.findIndex((p2) => p2.name === name5);
+  const p = scope2.packages[place];
+  const dependents = p ? dependentsOf(scope2) : [];
+  const direct = scope2.packages.filter(
     (q3) => q3.build.includes(name5) || q3.run.includes(name5) || q3.test.includes(name5) || evaluated.needs(evaluated.number.get(q3.name)).some((n) => n.name === name5)
   ).map((q3) => q3.name).sort(compare);
   return {
-    distribution: scope.distribution,
-    platform: scope.platform,
-    count: scope.packages.length,
+    distribution: scope2.distribution,
+    platform: scope2.platform,
+    count: scope2.packages.length,
     ...p ? { debian: p.debian, place: place + 1 } : {},
     from: originText(resolver, resolver.find(name5)),
     ...p?.blocked === void 0 ? {} : { blocked: p.blocked },
     ...p?.mustBeCached ? { held: true } : {},
-    why: p ? whyChain(scope, name5) : [],
+    why: p ? whyChain(scope2, name5) : [],
     needs: number5 === void 0 ? [] : needsOf2(resolver, number5),
     neededBy: direct,
     neededByAll: p ? closureUp(dependents, place) : 0,
-    longest: p ? longestThrough(scope, dependents, place) : []
+    longest: p ? longestThrough(scope2, dependents, place) : []
   };
 }
 var roleNames = [
@@ -32751,7 +32949,7 @@ function needsOf2(resolver, number5) {
   const { evaluated } = resolver;
   const found2 = evaluated.needs(number5).map((n) => ({
     name: n.name,
-    for: roleNames.filter(([role]) => n.roles & role).map(([, text4]) => text4),
+    for: roleNames.filter(([role]) => n.roles & role).map(([, text5]) => text5),
     tag: n.dependency.tag,
     ...n.group === void 0 ? {} : { group: n.group },
     line: n.dependency.line,
@@ -32793,17 +32991,17 @@ function originText(resolver, r) {
       return r.rosdep.kind === "not-here" ? `nowhere: ${r.rosdep.reason}` : "nowhere: no package and no rosdep key";
   }
 }
-function whyChain(scope, name5) {
-  const why = new Map(scope.packages.map((p) => [p.name, p.why]));
+function whyChain(scope2, name5) {
+  const why = new Map(scope2.packages.map((p) => [p.name, p.why]));
   const chain = [name5];
-  for (let at2 = why.get(name5); at2 && "neededBy" in at2 && chain.length <= scope.packages.length; at2 = why.get(at2.neededBy))
+  for (let at2 = why.get(name5); at2 && "neededBy" in at2 && chain.length <= scope2.packages.length; at2 = why.get(at2.neededBy))
     chain.unshift(at2.neededBy);
   return chain;
 }
-function dependentsOf(scope) {
-  const index = new Map(scope.packages.map((p, i) => [p.name, i]));
-  const dependents = scope.packages.map(() => []);
-  scope.packages.forEach((p, i) => {
+function dependentsOf(scope2) {
+  const index = new Map(scope2.packages.map((p, i) => [p.name, i]));
+  const dependents = scope2.packages.map(() => []);
+  scope2.packages.forEach((p, i) => {
     for (const d of /* @__PURE__ */ new Set([...p.build, ...p.run])) {
       const n = index.get(d);
       if (n !== void 0) dependents[n].push(i);
@@ -32823,8 +33021,8 @@ function closureUp(dependents, place) {
   }
   return seen.size - 1;
 }
-function longestThrough(scope, dependents, place) {
-  const { packages } = scope;
+function longestThrough(scope2, dependents, place) {
+  const { packages } = scope2;
   const index = new Map(packages.map((p, i) => [p.name, i]));
   const chain = [packages[place].name];
   for (let p = packages[place]; p.depth > 0; ) {
@@ -32856,7 +33054,7 @@ function renderExplanation(e) {
       ["maintained by", p.maintainers.join(", ")],
       ["licensed under", p.licenses.join(", ")]
     ];
-    for (const [what, text4] of facts) lines.push(`  ${what.padEnd(15)} ${printable(text4)}`);
+    for (const [what, text5] of facts) lines.push(`  ${what.padEnd(15)} ${printable(text5)}`);
   } else lines.push(`${e.name} is no package of the distribution: a name of the system or of an underlay`);
   for (const s of e.scopes) lines.push("", ...scopeLines(e, s));
   if (e.conditional.length)
@@ -32872,7 +33070,7 @@ function scopeLines(e, s) {
   const lines = [
     `on ${s.platform}, ${s.distribution}: ${s.debian === void 0 ? s.from : `built as ${s.debian}, ${s.place} of ${s.count} in order`}`
   ];
-  const fact = (what, text4) => void lines.push(`  ${what.padEnd(15)} ${text4}`);
+  const fact = (what, text5) => void lines.push(`  ${what.padEnd(15)} ${text5}`);
   if (s.blocked !== void 0) fact("blocked", s.blocked);
   if (s.held) fact("not built now", "it is to come from the store (--only)");
   if (e.package && s.debian === void 0)
@@ -32939,13 +33137,13 @@ var meanings = {
   system: "system packages",
   dependencies: "what it builds on"
 };
-function explainKey(scope, now, before2) {
+function explainKey(scope2, now, before2) {
   const parts = Object.entries(now.inputs).map(([part, value2]) => [
     meanings[part] ?? part,
     shown3(part, value2, now)
   ]);
   return {
-    scope,
+    scope: scope2,
     key: now.key,
     version: now.version,
     parts,
@@ -32967,7 +33165,7 @@ function changesOf(before2, now) {
   }
   return changes;
 }
-var clip = (text4) => /^[0-9a-f]{40,}$/.test(text4) ? text4.slice(0, 12) : text4.length > 200 ? `${text4.slice(0, 200)}\u2026` : text4;
+var clip = (text5) => /^[0-9a-f]{40,}$/.test(text5) ? text5.slice(0, 12) : text5.length > 200 ? `${text5.slice(0, 200)}\u2026` : text5;
 var byName = (system) => Object.fromEntries(system.map((s) => s.split("=")));
 function difference2(before2, now) {
   const names2 = [.../* @__PURE__ */ new Set([...Object.keys(before2), ...Object.keys(now)])].sort().filter((n) => before2[n] !== now[n]);
@@ -32986,10 +33184,10 @@ async function lastBuilds(workspace, plan2, name5) {
     if (/^runs\/\d{14}-[^/]*\.json$/.test(run2)) names2.push(run2);
   const runs = (await store2.many(names2.sort().reverse().slice(0, most4), (run2) => store2.readJson(run2))).filter((r) => r !== void 0).sort((a, b) => b.finished - a.finished);
   const found2 = [];
-  for (const scope of plan2.scopes) {
-    if (!scope.packages.some((p) => p.name === name5)) continue;
-    for (const target of scope.targets) {
-      const id = taskId(scope.distribution, target, name5);
+  for (const scope2 of plan2.scopes) {
+    if (!scope2.packages.some((p) => p.name === name5)) continue;
+    for (const target2 of scope2.targets) {
+      const id = taskId(scope2.distribution, target2, name5);
       const keys = [...new Set(runs.flatMap((r) => r.tasks[id] ? [r.tasks[id].key] : []))];
       const [now, before2] = await store2.many(keys.slice(0, 2), (key) => store2.get(key));
       if (now) found2.push(explainKey(id, now, before2));
@@ -33017,12 +33215,12 @@ var explain2 = defineCommand({
       writeMessage("slipway explain: name one package\n");
       return exit.usage;
     }
-    const planned = await readAndPlan(values, [], { everyKey: true });
-    if (!planned.ok) {
-      showDiagnostics(planned.diagnostics);
+    const planned2 = await readAndPlan(values, [], { everyKey: true });
+    if (!planned2.ok) {
+      showDiagnostics(planned2.diagnostics);
       return exit.failed;
     }
-    const { plan: plan2, resolvers, diagnostics } = planned.value;
+    const { plan: plan2, resolvers, diagnostics } = planned2.value;
     const found2 = explain(plan2, resolvers, name5);
     if (!found2) {
       const near = nearest(name5, new Set(resolvers.flatMap((r) => r.evaluated.names)));
@@ -33035,7 +33233,7 @@ var explain2 = defineCommand({
     }
     const own3 = diagnostics.filter((d) => d.message.includes(`'${name5}'`));
     showDiagnostics(own3);
-    const builds = found2.package ? await lastBuilds(planned.value.workspace, plan2, name5) : [];
+    const builds = found2.package ? await lastBuilds(planned2.value.workspace, plan2, name5) : [];
     writeOutput(
       values.json ? `${JSON.stringify({ ...found2, builds })}
 ` : `${renderExplanation(found2)}${renderKeys(builds)}`
@@ -34955,27 +35153,27 @@ var xr = { graphlib: ie, version: ue, layout: Oe, debug: Ce, util: { time: le, n
 var Uo = xr;
 
 // ts-src/render/graph.ts
-function drawingOf(scope, by) {
-  const title = `${scope.distribution} on ${scope.platform}`;
-  const index = new Map(scope.packages.map((p, i) => [p.name, i]));
-  const needs = scope.packages.map(
+function drawingOf(scope2, by) {
+  const title = `${scope2.distribution} on ${scope2.platform}`;
+  const index = new Map(scope2.packages.map((p, i) => [p.name, i]));
+  const needs = scope2.packages.map(
     (p, i) => [.../* @__PURE__ */ new Set([...p.build, ...p.run])].flatMap((n) => index.get(n) ?? []).filter((d) => d < i)
   );
   if (by === "package") {
-    const nodes2 = scope.packages.map((p) => ({
+    const nodes2 = scope2.packages.map((p) => ({
       id: p.name,
       label: p.name,
       note: p.version,
       blocked: p.blocked !== void 0,
       named: "named" in p.why
     }));
-    return { title, nodes: nodes2, edges: reduced(needs).map(([d, n]) => [scope.packages[d].name, scope.packages[n].name]) };
+    return { title, nodes: nodes2, edges: reduced(needs).map(([d, n]) => [scope2.packages[d].name, scope2.packages[n].name]) };
   }
   const place = /* @__PURE__ */ new Map();
-  for (const p of scope.packages) if (!place.has(p.repository)) place.set(p.repository, place.size);
+  for (const p of scope2.packages) if (!place.has(p.repository)) place.set(p.repository, place.size);
   const order3 = [...place.keys()];
   const nodes = order3.map((name5) => {
-    const mine = scope.packages.filter((p) => p.repository === name5);
+    const mine = scope2.packages.filter((p) => p.repository === name5);
     return {
       id: name5,
       label: name5,
@@ -34986,10 +35184,10 @@ function drawingOf(scope, by) {
   });
   const forward = order3.map(() => /* @__PURE__ */ new Set());
   const back = /* @__PURE__ */ new Set();
-  needs.forEach((list3, n) => {
-    const b = place.get(scope.packages[n].repository);
-    for (const d of list3) {
-      const a = place.get(scope.packages[d].repository);
+  needs.forEach((list4, n) => {
+    const b = place.get(scope2.packages[n].repository);
+    for (const d of list4) {
+      const a = place.get(scope2.packages[d].repository);
       if (a < b) forward[b].add(a);
       else if (a > b) back.add(`${order3[a]} ${order3[b]}`);
     }
@@ -35000,9 +35198,9 @@ function drawingOf(scope, by) {
 function reduced(needs) {
   const reach3 = [];
   const edges = [];
-  needs.forEach((list3, n) => {
+  needs.forEach((list4, n) => {
     const reached2 = /* @__PURE__ */ new Set();
-    for (const d of [...list3].sort((a, b) => b - a)) {
+    for (const d of [...list4].sort((a, b) => b - a)) {
       if (!reached2.has(d)) edges.push([d, n]);
       reached2.add(d);
       for (const e of reach3[d]) reached2.add(e);
@@ -35012,7 +35210,7 @@ function reduced(needs) {
   return edges;
 }
 function renderDot(drawing) {
-  const q3 = (text4) => `"${text4.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+  const q3 = (text5) => `"${text5.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
   return [
     `digraph ${q3(drawing.title)} {`,
     "  rankdir=LR;",
@@ -35049,7 +35247,7 @@ function columns(drawing, widths) {
   const needs = drawing.nodes.map(() => []);
   for (const [a, b] of drawing.edges) needs[index.get(b)].push(index.get(a));
   const rank = [];
-  needs.forEach((list3, n) => rank[n] = Math.max(0, ...list3.filter((d) => d < n).map((d) => rank[d] + 1)));
+  needs.forEach((list4, n) => rank[n] = Math.max(0, ...list4.filter((d) => d < n).map((d) => rank[d] + 1)));
   const layers = [];
   rank.forEach((r, n) => (layers[r] ??= []).push(n));
   const row = drawing.nodes.map(() => 0);
@@ -35099,7 +35297,7 @@ ${boxes.join("\n")}
 </svg>
 `;
 }
-var escape2 = (text4) => text4.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
+var escape2 = (text5) => text5.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
 // ts-src/cli/graph.ts
 init_files();
@@ -35124,17 +35322,17 @@ repository, unless --by package is given. Where several platforms are selected t
       writeMessage("slipway graph: --format is dot or svg, --by is package or repository\n");
       return exit.usage;
     }
-    const planned = await readAndPlan(values, packages);
-    const scope = planned.ok ? planned.value.plan.scopes[0] : void 0;
-    if (!scope) {
-      showDiagnostics(planned.diagnostics);
+    const planned2 = await readAndPlan(values, packages);
+    const scope2 = planned2.ok ? planned2.value.plan.scopes[0] : void 0;
+    if (!scope2) {
+      showDiagnostics(planned2.diagnostics);
       return exit.failed;
     }
-    const drawing = drawingOf(scope, by ?? (scope.packages.length > manyPackages ? "repository" : "package"));
-    const text4 = format === "svg" ? renderSvg(drawing) : renderDot(drawing);
-    if (output === void 0) writeOutput(text4);
+    const drawing = drawingOf(scope2, by ?? (scope2.packages.length > manyPackages ? "repository" : "package"));
+    const text5 = format === "svg" ? renderSvg(drawing) : renderDot(drawing);
+    if (output === void 0) writeOutput(text5);
     else {
-      writeWhole(output, text4);
+      writeWhole(output, text5);
       writeMessage(`wrote ${output}: ${drawing.title}, ${drawing.nodes.length} boxes
 `);
     }
@@ -35263,7 +35461,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names2, values.yes === true)) return exit.failed;
-    for (const [path2, text4] of Object.entries(files)) writeWhole((0, import_node_path73.join)(root, path2), text4);
+    for (const [path2, text5] of Object.entries(files)) writeWhole((0, import_node_path73.join)(root, path2), text5);
     const git2 = (0, import_node_fs62.existsSync)((0, import_node_path73.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names2.map((f) => `    ${f}
@@ -35294,10 +35492,10 @@ var lock = defineCommand({
     output: { type: "string", short: "o", value: "FILE", help: "write it there (default: standard output)" }
   },
   async run(values) {
-    const planned = await readAndPlan(values, []);
-    showDiagnostics(planned.diagnostics);
-    if (!planned.ok) return exit.failed;
-    const { workspace, distributions, diagnostics } = planned.value;
+    const planned2 = await readAndPlan(values, []);
+    showDiagnostics(planned2.diagnostics);
+    if (!planned2.ok) return exit.failed;
+    const { workspace, distributions, diagnostics } = planned2.value;
     const unpinned = sorted(await pinCommits(distributions, reporter));
     for (const [name5, d] of Object.entries(workspace.distro.distributions))
       if (d.folders.length)
@@ -35309,12 +35507,12 @@ var lock = defineCommand({
           )
         );
     showDiagnostics(unpinned);
-    const text4 = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
+    const text5 = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
     if (values.output !== void 0) {
-      writeWhole(values.output, text4);
+      writeWhole(values.output, text5);
       writeMessage(`wrote ${values.output}
 `);
-    } else writeOutput(text4);
+    } else writeOutput(text5);
     return [...diagnostics, ...unpinned].some(isError) ? exit.failed : exit.ok;
   }
 });
@@ -35326,21 +35524,21 @@ init_diagnostics();
 var shown4 = 5;
 function renderPlan(plan2, states) {
   const lines = [];
-  for (const scope of plan2.scopes) {
-    const building = scope.packages.filter((p) => !p.blocked && !p.mustBeCached);
-    const targets = scope.targets.map(
+  for (const scope2 of plan2.scopes) {
+    const building = scope2.packages.filter((p) => !p.blocked && !p.mustBeCached);
+    const targets = scope2.targets.map(
       (t) => `${t.platform} (${t.os} ${t.release}) ${t.architecture}${t.variant === "default" ? "" : `, ${t.variant}`}`
     );
     lines.push(
-      `${scope.distribution} on ${targets.join("; ") || scope.platform}: ${plural(building.length, "package")} from ${plural(new Set(building.map((p) => p.repository)).size, "repository").replace("repositorys", "repositories")} into ${scope.prefix}`
+      `${scope2.distribution} on ${targets.join("; ") || scope2.platform}: ${plural(building.length, "package")} from ${plural(new Set(building.map((p) => p.repository)).size, "repository").replace("repositorys", "repositories")} into ${scope2.prefix}`
     );
-    const width4 = Math.min(40, Math.max(...scope.packages.map((p) => p.name.length), 7));
-    for (const [i, p] of scope.packages.entries()) {
+    const width4 = Math.min(40, Math.max(...scope2.packages.map((p) => p.name.length), 7));
+    for (const [i, p] of scope2.packages.entries()) {
       const why = "named" in p.why ? "named" : `for ${p.why.forTests ? "tests of " : ""}${p.why.neededBy}`;
       const system = [...p.systemBuild, ...p.impliedBuild ?? []];
       const needs = p.build.length + system.length;
       const first = p.build.length > shown4 ? p.build : [...p.build, ...system];
-      const state = p.blocked ? `blocked: ${p.blocked}` : p.mustBeCached ? "from the store" : states?.(scope, p) ?? "";
+      const state = p.blocked ? `blocked: ${p.blocked}` : p.mustBeCached ? "from the store" : states?.(scope2, p) ?? "";
       lines.push(
         `${String(i + 1).padStart(5)}  ${p.name.padEnd(width4)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needs ? `; needs ${someOf(first, shown4, needs)}` : ""}${state ? `; ${state}` : ""}`
       );
@@ -35351,7 +35549,7 @@ function renderPlan(plan2, states) {
 }
 
 // ts-src/cli/plan.ts
-var withArchives = (planned) => planned.ok ? sorted([...planned.diagnostics, ...checkArchives(planned.value)]) : planned.diagnostics;
+var withArchives = (planned2) => planned2.ok ? sorted([...planned2.diagnostics, ...checkArchives(planned2.value)]) : planned2.diagnostics;
 var plan = defineCommand({
   summary: "show what would be built, on what, in which order and why",
   usage: "plan [PACKAGE|GLOB ...]",
@@ -35362,12 +35560,12 @@ var plan = defineCommand({
     json: { type: "boolean", help: "the plan as data (its JSON schema: `slipway schema plan`)" }
   },
   async run(values, packages) {
-    const planned = await readAndPlan(values, packages);
-    const diagnostics = withArchives(planned);
+    const planned2 = await readAndPlan(values, packages);
+    const diagnostics = withArchives(planned2);
     showDiagnostics(diagnostics);
-    if (!planned.ok) return exit.failed;
-    writeOutput(values.json ? `${JSON.stringify(planned.value.plan)}
-` : renderPlan(planned.value.plan));
+    if (!planned2.ok) return exit.failed;
+    writeOutput(values.json ? `${JSON.stringify(planned2.value.plan)}
+` : renderPlan(planned2.value.plan));
     return diagnostics.some(isError) ? exit.failed : exit.ok;
   }
 });
@@ -35376,11 +35574,11 @@ var validate3 = defineCommand({
   usage: "validate",
   options: { ...distroOptions },
   async run(values) {
-    const planned = await readAndPlan(values, [], { everyKey: true });
-    const diagnostics = withArchives(planned);
+    const planned2 = await readAndPlan(values, [], { everyKey: true });
+    const diagnostics = withArchives(planned2);
     showDiagnostics(diagnostics);
-    if (!planned.ok || diagnostics.some(isError)) return exit.failed;
-    const { plan: plan2, workspace } = planned.value;
+    if (!planned2.ok || diagnostics.some(isError)) return exit.failed;
+    const { plan: plan2, workspace } = planned2.value;
     const builds = plan2.scopes.reduce((n, s) => n + s.packages.length * s.targets.length, 0);
     const targets = plural(
       plan2.scopes.reduce((n, s) => n + s.targets.length, 0),
@@ -35429,10 +35627,10 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
     const opened = await openChannels({ ...values, state: values["state-folder"] });
     if (!opened.ok) return failed3(opened.diagnostics);
     const { store: store2, workspace } = opened.value;
-    const [source, target] = [await readChannel(store2, names2[0]), await readChannel(store2, names2[1])];
-    if (!source.ok || !target.ok) return failed3([...source.diagnostics, ...target.diagnostics]);
+    const [source, target2] = [await readChannel(store2, names2[0]), await readChannel(store2, names2[1])];
+    if (!source.ok || !target2.ok) return failed3([...source.diagnostics, ...target2.diagnostics]);
     const found2 = await stateOf(store2, source.value, values.state);
-    const places = await placesOf2(opened.value, target.value, values.repository, source.value);
+    const places = await placesOf2(opened.value, target2.value, values.repository, source.value);
     const rules2 = rulesOf2(workspace.distro, names2[1]);
     const faults2 = [...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics];
     if (!mayComeFrom(rules2, names2[0]))
@@ -35443,14 +35641,14 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
       );
     if (!found2.ok || !places.ok || faults2.some(isError)) return failed3(faults2);
     const { id, state } = found2.value;
-    const to = await restoreChannel(store2, target.value, places.value, suiteNames(state));
+    const to = await restoreChannel(store2, target2.value, places.value, suiteNames(state));
     const approvedBy = values["approved-by"];
     const judged = await judgePromotion(store2, state, to, rules2, Date.now(), approvedBy);
-    const text4 = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ""}`;
+    const text5 = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ""}`;
     if (values.json) writeOutput(`${JSON.stringify({ state: id, ...judged })}
 `);
     else writeOutput(`state ${shortId(id)} of ${names2[0]} to ${names2[1]}:
-${text4}`);
+${text5}`);
     if (!judged.passed && values.force === void 0) {
       writeMessage(`not promoted: ${judged.verdicts.filter((v) => !v.passed).length} criteria fail
 `);
@@ -35586,7 +35784,7 @@ function runPolicyOf(distro, ref, primary) {
   };
 }
 var matchesRef = (pattern, name5) => {
-  const slashed = (text4) => text4.replaceAll("/", "_");
+  const slashed = (text5) => text5.replaceAll("/", "_");
   return matcher([slashed(pattern).replace(/[^A-Za-z0-9_*?-]/g, "-")])(slashed(name5).replace(/[^A-Za-z0-9_-]/g, "-")) && (pattern.includes("*") || pattern.includes("?") || pattern === name5);
 };
 function channelPart(name5) {
@@ -35626,7 +35824,7 @@ function unbundled({ manifest: packed2, ...rest2 }) {
 }
 var lockName = (channel2) => `locks/${channel2}.json`;
 var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto9.randomBytes)(4).toString("hex")}`;
-var isRunId = (text4) => /^\d{14}-[0-9a-f]{8}$/.test(text4);
+var isRunId = (text5) => /^\d{14}-[0-9a-f]{8}$/.test(text5);
 var bundleName = (id) => `runs/${id}/bundle.gz`;
 var partName = (id, architecture2) => `runs/${id}/part-${architecture2}.gz`;
 var resultName = (id, task) => `runs/${id}/results/${task}.json`;
@@ -35648,15 +35846,32 @@ async function closeRun(store2, run2) {
 var packed = (value2) => (0, import_node_zlib7.gzipSync)(JSON.stringify(value2), { level: 1 });
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib7.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
-async function cached2(store2, state, name5) {
+async function cached2(store2, state, name5, is) {
   const copy = (0, import_node_path74.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
   const kept2 = readJson(copy);
   if (kept2) return kept2;
   const data = await store2.getBlob(name5);
   if (!data) return void 0;
-  const text4 = (0, import_node_zlib7.gunzipSync)(data);
-  writeWhole(copy, text4, { sync: false });
-  return JSON.parse(text4.toString("utf8"));
+  const text5 = unzipped3(data);
+  const value2 = text5 && parsed(text5.toString("utf8"));
+  if (!text5 || !is(value2)) return void 0;
+  writeWhole(copy, text5, { sync: false });
+  return value2;
+}
+var largest3 = 512 << 20;
+function unzipped3(data) {
+  try {
+    return (0, import_node_zlib7.gunzipSync)(data, { maxOutputLength: largest3 });
+  } catch {
+    return void 0;
+  }
+}
+function parsed(text5) {
+  try {
+    return JSON.parse(text5);
+  } catch {
+    return void 0;
+  }
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
   (0, import_node_fs63.mkdirSync)(state, { recursive: true });
@@ -35667,11 +35882,11 @@ async function loadRun(id, storeUri, root, state, untrusted) {
     })
   );
   if (!isRunId(id)) return missing;
-  const bundle = await cached2(store2, state, bundleName(id));
-  if (!bundle) return missing;
+  const bundle = await cached2(store2, state, bundleName(id), isRunManifest);
+  if (bundle?.id !== id) return missing;
   const parts = [];
   for (const architecture2 of bundle.architectures) {
-    const part = await cached2(store2, state, partName(id, architecture2));
+    const part = await cached2(store2, state, partName(id, architecture2), isShard);
     if (part) parts.push(part);
   }
   const distroRoot = writeFiles(bundle, state);
@@ -35727,7 +35942,7 @@ function filesOf2(distro, root, keyRoot = root) {
   return { files, diagnostics };
 }
 var distributionsOf = (plan2, distro, distributions) => distributions.map((d) => {
-  const planned = new Set(
+  const planned2 = new Set(
     plan2.scopes.filter((s) => s.distribution === d.name).flatMap((s) => s.packages.map((p) => p.name))
   );
   return {
@@ -35735,7 +35950,7 @@ var distributionsOf = (plan2, distro, distributions) => distributions.map((d) =>
     rosVersion: d.rosVersion,
     pythonVersion: d.pythonVersion,
     repositories: d.repositories,
-    packages: [...d.packages.values()].filter((p) => planned.has(p.name)).map((p) => ({ ...p, manifest: packedManifest.write(p.manifest) })),
+    packages: [...d.packages.values()].filter((p) => planned2.has(p.name)).map((p) => ({ ...p, manifest: packedManifest.write(p.manifest) })),
     debian: [...d.packages.keys()].sort().map((name5) => debianPackage(distro, d.name, name5))
   };
 });
@@ -35746,7 +35961,7 @@ var distributionsIn = ({ distributions }) => distributions.map(({ name: name5, r
   repositories,
   packages: new Map(packages.map((p) => [p.name, unbundled(p)]))
 }));
-var namespaceName = (text4) => `${text4.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[.-]+/, "").slice(0, 60) || "change"}-${sha256(text4).slice(0, 8)}`;
+var namespaceName = (text5) => `${text5.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[.-]+/, "").slice(0, 60) || "change"}-${sha256(text5).slice(0, 8)}`;
 function applyResults(graph2, tasks) {
   const places = new Map(graph2.results.map((own3, task) => [own3?.id, task]));
   for (const t of tasks) {
@@ -35815,14 +36030,14 @@ var Worker = class {
     for (let at2 = queue.shift(); at2; at2 = queue.shift()) {
       const { run: run2, task } = at2;
       for (const [other, number5] of this.numberOf.get(run2)) {
-        const result = run2.results[other];
+        const result2 = run2.results[other];
         const id = `${run2.id} ${other}`;
-        if (result?.state !== "waiting" || asked.has(id) || !packagesInRoot(run2, other).includes(task)) continue;
+        if (result2?.state !== "waiting" || asked.has(id) || !packagesInRoot(run2, other).includes(task)) continue;
         if ((await this.bringRoot(run2, other)).length) continue;
         asked.add(id);
         if (!await this.engine.resolveTask(run2, other)) continue;
-        found2.push({ number: number5, result });
-        if (other < run2.count && isDone(result.state)) queue.push({ run: run2, task: other });
+        found2.push({ number: number5, result: result2 });
+        if (other < run2.count && isDone(result2.state)) queue.push({ run: run2, task: other });
       }
     }
     return found2;
@@ -35834,26 +36049,26 @@ var import_node_fs64 = require("node:fs");
 var import_node_path75 = require("node:path");
 
 // ts-src/graph/reduce.ts
-function reduceNeeds(count2, needs) {
-  const words3 = count2 + 31 >> 5;
-  const sets = new Array(count2).fill(void 0);
+function reduceNeeds(count3, needs) {
+  const words5 = count3 + 31 >> 5;
+  const sets = new Array(count3).fill(void 0);
   const setOf = (t) => {
     let set = sets[t];
     if (!set) {
-      sets[t] = set = new Uint32Array(words3);
+      sets[t] = set = new Uint32Array(words5);
       for (const d of needs(t)) set[d >> 5] |= 1 << (d & 31);
     }
     return set;
   };
-  return Array.from({ length: count2 }, (_, t) => {
-    const list3 = [...needs(t)].sort((a, b) => needs(b).length - needs(a).length || b - a);
-    const covered = new Uint32Array(words3);
+  return Array.from({ length: count3 }, (_, t) => {
+    const list4 = [...needs(t)].sort((a, b) => needs(b).length - needs(a).length || b - a);
+    const covered = new Uint32Array(words5);
     const kept2 = [];
-    for (const d of list3) {
+    for (const d of list4) {
       if (covered[d >> 5] & 1 << (d & 31)) continue;
       kept2.push(d);
       const set = setOf(d);
-      for (let i = 0; i < words3; i++) covered[i] |= set[i];
+      for (let i = 0; i < words5; i++) covered[i] |= set[i];
       covered[d >> 5] |= 1 << (d & 31);
     }
     return kept2.sort((a, b) => a - b);
@@ -36036,7 +36251,7 @@ async function openRun(verb, values, limits, signal, purpose, numbers) {
   }
   await openScratch(state, driver);
   const session2 = await openSession(input, {
-    say: (line) => writeMessage(`${line}
+    say: (line2) => writeMessage(`${line2}
 `),
     driver,
     limits,
@@ -36157,7 +36372,7 @@ function engineOf2(values, session2, output, signal, progress) {
 async function doTasks(values, session2, loaded, numbers, signal) {
   const output = (0, import_node_path76.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
-    ...notesOnly((line) => writeMessage(`${line}
+    ...notesOnly((line2) => writeMessage(`${line2}
 `)),
     started: (t) => writeMessage(`${t.kind === "test" ? "testing" : "building"} ${t.id}
 `),
@@ -36174,20 +36389,20 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   }
   for (const number5 of numbers) {
     const at2 = lane.byNumber.get(number5);
-    const result = at2.run.results[at2.task];
+    const result2 = at2.run.results[at2.task];
     const missing = await lane.bringRoot(at2.run, at2.task);
     if (missing.length)
-      Object.assign(result, {
+      Object.assign(result2, {
         state: "stopped",
         reason: `${missing.slice(0, 5).join(", ")} ${missing.length > 1 ? "are" : "is"} not in the store: built on another machine, or never?`
       });
     else await engine.runScheduled(at2.run, at2.task);
     if (signal.aborted) return exit.failed;
-    await keepResult(session2, output, loaded.bundle.id, number5, result);
-    writeMessage(renderEvent(result, numbers.indexOf(number5) + 1, numbers.length));
+    await keepResult(session2, output, loaded.bundle.id, number5, result2);
+    writeMessage(renderEvent(result2, numbers.indexOf(number5) + 1, numbers.length));
     const above2 = await lane.settleAbove([at2]);
     for (const { number: n, result: r } of above2) await keepResult(session2, output, loaded.bundle.id, n, r);
-    writeOutput([{ number: number5, result }, ...above2].map((t) => `${t.number} ${t.result.state}
+    writeOutput([{ number: number5, result: result2 }, ...above2].map((t) => `${t.number} ${t.result.state}
 `).join(""));
   }
   session2.history.learn(session2.graphs);
@@ -36195,11 +36410,11 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   writeOutput("end\n");
   return exit.ok;
 }
-async function keepResult(session2, output, id, number5, result) {
-  const log = result.log === void 0 ? void 0 : (0, import_node_path76.join)(output, result.log);
+async function keepResult(session2, output, id, number5, result2) {
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path76.join)(output, result2.log);
   const kept2 = {
     schema: 1,
-    result,
+    result: result2,
     ...log !== void 0 && exists(log) ? { log: await session2.store.put(log) } : {}
   };
   await session2.store.writeJson(resultName(id, number5), kept2);
@@ -36243,7 +36458,7 @@ async function prepareArchitecture(values) {
 var import_node_fs66 = require("node:fs");
 var import_node_path77 = require("node:path");
 init_diagnostics();
-async function requestWorkspace(workspace, target) {
+async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
   if (links.length)
     return bad(
@@ -36253,7 +36468,7 @@ async function requestWorkspace(workspace, target) {
         })
       )
     );
-  const at2 = await checkoutRef(workspace.root, target, workspace.state);
+  const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
   const root = (0, import_node_path77.join)(at2.value.folder, (0, import_node_path77.relative)(at2.value.top, workspace.root));
   const read = await readWorkspace((0, import_node_path77.join)(root, (0, import_node_path77.relative)(workspace.root, (0, import_node_path77.resolve)(workspace.file))), workspace.state);
@@ -36297,9 +36512,9 @@ async function linksOutside({ root, distro }) {
   const listed = await git(["ls-files", "--stage", "-z"], { cwd: root });
   const top = (0, import_node_fs66.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
-  return listed.stdout.split("\0").flatMap((line) => {
-    const path2 = line.slice(line.indexOf("	") + 1);
-    if (!line.startsWith("120000 ") || packages.some((folder) => path2.startsWith(`${folder}/`))) return [];
+  return listed.stdout.split("\0").flatMap((line2) => {
+    const path2 = line2.slice(line2.indexOf("	") + 1);
+    if (!line2.startsWith("120000 ") || packages.some((folder) => path2.startsWith(`${folder}/`))) return [];
     try {
       return `${(0, import_node_fs66.realpathSync)((0, import_node_path77.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
@@ -36496,19 +36711,19 @@ async function runPrepare(given, packages) {
     writeMessage("slipway prepare: --store is file:PATH or s3://BUCKET/PREFIX\n");
     return exit.usage;
   }
-  const text4 = (name5) => values[name5] || void 0;
-  const isChange = text4("change") !== void 0;
+  const text5 = (name5) => values[name5] || void 0;
+  const isChange = text5("change") !== void 0;
   const pipeline3 = isChange ? { kind: "request", channel: void 0, locked: false, strict: false, keep: void 0 } : runPolicyOf(
     distro,
-    { branch: text4("branch"), tag: text4("tag"), request: text4("request") },
+    { branch: text5("branch"), tag: text5("tag"), request: text5("request") },
     values.primary === true ? true : void 0
   );
-  if (text4("channel") !== void 0 && pipeline3.kind !== "request") pipeline3.channel = text4("channel");
+  if (text5("channel") !== void 0 && pipeline3.kind !== "request") pipeline3.channel = text5("channel");
   if (values.publish === true) {
     const lacking2 = publishingFaults({
       channel: pipeline3.channel,
       places: distro.publish.to,
-      output: text4("publish-to"),
+      output: text5("publish-to"),
       signed: values.signed === true,
       signingKey: distro.signing_key
     });
@@ -36517,7 +36732,7 @@ async function runPrepare(given, packages) {
       return exit.failed;
     }
   }
-  const place = pipeline3.kind === "request" ? namespaceName(text4("request") ?? text4("title") ?? text4("change") ?? "change") : void 0;
+  const place = pipeline3.kind === "request" ? namespaceName(text5("request") ?? text5("title") ?? text5("change") ?? "change") : void 0;
   const store2 = await openStore(storeUri, root, state, place);
   const readable = await withLock(values, store2, pipeline3, root, state, isChange);
   if ("code" in readable) {
@@ -36529,9 +36744,9 @@ async function runPrepare(given, packages) {
     showDiagnostics(sorted(read.diagnostics));
     return exit.failed;
   }
-  const { planned, subject, difference: difference3, users } = read;
+  const { planned: planned2, subject, difference: difference3, users } = read;
   const { files, diagnostics: lacking } = filesOf2(distro, root, workspace.value.keyRoot);
-  const all = sorted([...planned.diagnostics, ...readable.notes, ...lacking]);
+  const all = sorted([...planned2.diagnostics, ...readable.notes, ...lacking]);
   showDiagnostics(all);
   const strict = pipeline3.strict && all.some(isError);
   if (strict) writeMessage("this track is strict: nothing is built while the distro repository has faults\n");
@@ -36540,9 +36755,9 @@ async function runPrepare(given, packages) {
 what this changes:
 ${difference3}
 `);
-  showDiagnostics(await pinSources(planned.workspace, planned.plan));
+  showDiagnostics(await pinSources(planned2.workspace, planned2.plan));
   const driver = driverOf(values, state);
-  const tools = await missingTools(driver.name, planned.plan);
+  const tools = await missingTools(driver.name, planned2.plan);
   if (tools.length) {
     showDiagnostics(tools);
     return exit.failed;
@@ -36551,23 +36766,23 @@ ${difference3}
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
-    const architectures = [...new Set(planned.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
+    const architectures = [...new Set(planned2.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
     const channel2 = await openChannel(store2, pipeline3.channel ?? "none");
     const testable = (name5, named4) => values["no-test"] !== true && named4 && (!subject || subject.own.includes(name5) || subject.downstream.includes(name5));
-    const [id, title, begun] = [newRunId(planned.plan.stamp), text4("title") ?? titleOf(text4), Date.now()];
+    const [id, title, begun] = [newRunId(planned2.plan.stamp), text5("title") ?? titleOf(text5), Date.now()];
     const bundle = {
       schema: 2,
       id,
-      plan: planned.plan,
+      plan: planned2.plan,
       distro,
       files,
-      distributions: distributionsOf(planned.plan, distro, planned.distributions),
-      lock: planned.lock,
+      distributions: distributionsOf(planned2.plan, distro, planned2.distributions),
+      lock: planned2.lock,
       untrusted: place,
-      tested: planned.plan.scopes.map(
+      tested: planned2.plan.scopes.map(
         (s) => s.packages.filter((p) => testable(p.name, "named" in p.why)).map((p) => p.name)
       ),
-      partial: isPartial(planned) || isChange,
+      partial: isPartial(planned2) || isChange,
       faults: all.filter(isError).map((d) => d.message),
       pipeline: pipeline3,
       title,
@@ -36583,19 +36798,19 @@ ${difference3}
 `);
     const tested = testedIn(bundle);
     const input = {
-      plan: planned.plan,
+      plan: planned2.plan,
       distro,
       distroRoot: writeFiles(bundle, state),
       state,
-      distributions: planned.distributions,
-      lock: planned.lock,
+      distributions: planned2.distributions,
+      lock: planned2.lock,
       untrusted: place,
       tested: (p) => tested.has(p),
       bases: {},
-      checkArchive: archiveCheck(planned)
+      checkArchive: archiveCheck(planned2)
     };
     const session2 = await openSession(input, {
-      say: (line) => writeMessage(`${line}
+      say: (line2) => writeMessage(`${line2}
 `),
       driver,
       limits,
@@ -36610,7 +36825,7 @@ ${difference3}
     const { part, outlook } = await makeShard(session2, own3, 0, values.retest === true, new AbortController().signal);
     await keepSources(
       session2,
-      planned.plan.scopes.flatMap(
+      planned2.plan.scopes.flatMap(
         (s) => s.targets.some((t) => t.architecture !== own3) ? s.packages.filter((p) => !p.blocked) : []
       )
     );
@@ -36632,8 +36847,8 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       / +$/gm,
       ""
     );
-    if (text4("output") === void 0) writeOutput(header + schedule);
-    else writeWhole((0, import_node_path78.resolve)(text4("output")), header + schedule);
+    if (text5("output") === void 0) writeOutput(header + schedule);
+    else writeWhole((0, import_node_path78.resolve)(text5("output")), header + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -36652,8 +36867,8 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
   }
   const like = values.like ?? (isChange ? "nightly" : void 0);
   if (like === void 0) return { values, notes: [] };
-  const text4 = await store2.readJson(lockName(like));
-  if (!text4)
+  const text5 = await store2.readJson(lockName(like));
+  if (!text5)
     return {
       values,
       notes: [
@@ -36665,17 +36880,17 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
       ]
     };
   const file2 = (0, import_node_path78.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
-  writeWhole(file2, text4.lock);
+  writeWhole(file2, text5.lock);
   return { values: { ...values, lock: file2 }, notes: [] };
 }
 function buildUrl() {
   const url2 = process.env.BUILD_URL;
   return url2 && /^https?:\/\/[\x21-\x7e]{1,500}$/.test(url2) ? url2 : void 0;
 }
-function titleOf(text4) {
-  const [request, target] = [text4("request"), text4("target")];
-  if (request !== void 0) return `pull request ${request}${target === void 0 ? "" : ` into ${target}`}`;
-  return text4("tag") ?? text4("branch") ?? "run";
+function titleOf(text5) {
+  const [request, target2] = [text5("request"), text5("target")];
+  if (request !== void 0) return `pull request ${request}${target2 === void 0 ? "" : ` into ${target2}`}`;
+  return text5("tag") ?? text5("branch") ?? "run";
 }
 async function withDistro(values) {
   let url2 = values["distro-url"] ?? "";
@@ -36683,15 +36898,15 @@ async function withDistro(values) {
   if (url2.startsWith("file:")) {
     const file2 = url2.slice("file:".length);
     if (!(0, import_node_path78.isAbsolute)(file2) || !exists((0, import_node_path78.join)(file2, ".git"))) {
-      const line = readIf(file2)?.split("\n")[0]?.trim();
-      if (!line)
+      const line2 = readIf(file2)?.split("\n")[0]?.trim();
+      if (!line2)
         return bad(
           error("distro-missing", "it is not known which distro repository this package belongs to", {
             file: file2,
             hint: "say packagePipeline(distro: 'URL#BRANCH'), or set SLIPWAY_DISTRO in the environment of the folder (slipway jobs does), or write the URL into .slipway-distro"
           })
         );
-      url2 = line;
+      url2 = line2;
     }
   }
   const [address, ref] = url2.split("#");
@@ -36720,25 +36935,25 @@ async function planOf2(values, packages, workspace) {
   if (!read.ok) return read;
   if (isRequest(values)) {
     const { inputs, selection } = read.value;
-    const target = await targetCommit(workspace.root, String(values.target));
-    if (typeof target !== "string") return { diagnostics: [target] };
-    const compared = await compareWith(inputs, target, selection);
+    const target2 = await targetCommit(workspace.root, String(values.target));
+    if (typeof target2 !== "string") return { diagnostics: [target2] };
+    const compared = await compareWith(inputs, target2, selection);
     if (!compared.ok) return compared;
-    const { whole, changes } = compared.value;
-    const planned2 = planInputs(inputs, { ...selection, changed: changedIn(changes) });
-    if (!planned2.ok) return planned2;
+    const { whole: whole2, changes } = compared.value;
+    const planned3 = planInputs(inputs, { ...selection, changed: changedIn(changes) });
+    if (!planned3.ok) return planned3;
     const named4 = new Set(
-      planned2.value.plan.scopes.flatMap((s) => s.packages.filter((p) => "named" in p.why).map((p) => p.name))
+      planned3.value.plan.scopes.flatMap((s) => s.packages.filter((p) => "named" in p.why).map((p) => p.name))
     );
     return {
-      planned: planned2.value,
+      planned: planned3.value,
       subject: void 0,
       difference: renderComparison(changes),
-      users: usersOf(whole.plan.scopes, named4)
+      users: usersOf(whole2.plan.scopes, named4)
     };
   }
-  const planned = planInputs(read.value.inputs, read.value.selection);
-  return planned.ok ? { planned: planned.value, subject: void 0, difference: void 0, users: {} } : planned;
+  const planned2 = planInputs(read.value.inputs, read.value.selection);
+  return planned2.ok ? { planned: planned2.value, subject: void 0, difference: void 0, users: {} } : planned2;
 }
 var isRequest = (values) => values.request !== void 0 && values.request !== "" && values.change === void 0;
 async function trustedWorkspace(values) {
@@ -36750,9 +36965,9 @@ async function trustedWorkspace(values) {
         hint: "the branch that it would be merged into: platforms, keys and the store are taken from there"
       })
     );
-  const target = await targetCommit(workspace.value.root, values.target);
-  if (typeof target !== "string") return bad(target);
-  const settled2 = await requestWorkspace(workspace.value, target);
+  const target2 = await targetCommit(workspace.value.root, values.target);
+  if (typeof target2 !== "string") return bad(target2);
+  const settled2 = await requestWorkspace(workspace.value, target2);
   if (settled2.ok) {
     const { trusted } = settled2.value;
     for (const name5 of Object.keys(trusted.distro.distributions)) await readEntries(trusted, name5);
@@ -36790,8 +37005,8 @@ async function planChange(values, change) {
   });
   if (!read.ok) return read;
   const { inputs, selection } = read.value;
-  const whole = planInputs(inputs, selection);
-  if (!whole.ok) return whole;
+  const whole2 = planInputs(inputs, selection);
+  if (!whole2.ok) return whole2;
   const own3 = new Set(ownPackages(inputs, repository.value));
   if (!own3.size)
     return {
@@ -36802,7 +37017,7 @@ async function planChange(values, change) {
     };
   const budget = values.budget !== void 0 && /^\d+$/.test(values.budget) ? Number(values.budget) : 50;
   const downstream = downstreamOf(
-    whole.value.plan,
+    whole2.value.plan,
     own3,
     values.downstream ?? "none",
     budget
@@ -36810,14 +37025,14 @@ async function planChange(values, change) {
   if (downstream.left)
     writeMessage(`${downstream.left} more packages downstream are over the budget of ${budget}, and are not built
 `);
-  const users = usersOf(whole.value.plan.scopes, own3);
-  const planned = planInputs(inputs, { ...selection, packages: [...own3, ...downstream.names] });
-  return planned.ok ? {
-    planned: planned.value,
+  const users = usersOf(whole2.value.plan.scopes, own3);
+  const planned2 = planInputs(inputs, { ...selection, packages: [...own3, ...downstream.names] });
+  return planned2.ok ? {
+    planned: planned2.value,
     subject: { repository: repository.value, own: [...own3].sort(), downstream: downstream.names },
     difference: void 0,
     users
-  } : planned;
+  } : planned2;
 }
 var ownPackages = (inputs, repository) => inputs.distributions.flatMap(
   (d) => [...d.packages.values()].filter((p) => p.repository === repository).map((p) => p.name)
@@ -36829,10 +37044,10 @@ var import_node_path79 = require("node:path");
 init_diagnostics();
 init_files();
 var nothing4 = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
-var oneLine2 = (text4) => printable(text4.split("\n")[0]).slice(0, 400);
+var oneLine2 = (text5) => printable(text5.split("\n")[0]).slice(0, 400);
 function happenedIn(values) {
-  const pairs = (name5) => (values[name5] ?? []).map((text4) => {
-    const [key = "", ...reason] = text4.split("=");
+  const pairs = (name5) => (values[name5] ?? []).map((text5) => {
+    const [key = "", ...reason] = text5.split("=");
     return [oneLine2(key), oneLine2(reason.join("="))];
   });
   return {
@@ -36859,21 +37074,22 @@ async function gather(session2, loaded, output, happened) {
   const done = numbersOf(session2, loaded).filter((t) => there.has(resultName(loaded.bundle.id, t.number)));
   await store2.many(done, async ({ number: number5, run: run2, task }) => {
     const kept2 = await store2.readJson(resultName(loaded.bundle.id, number5));
-    if (!kept2) return;
-    if (run2.results[task]?.id === kept2.result.id) run2.results[task] = kept2.result;
+    if (!isStoredResult(kept2) || kept2.result.id !== run2.results[task]?.id) return;
+    const log = (0, import_node_path79.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
+    run2.results[task] = { ...kept2.result, ...kept2.result.log === void 0 ? {} : { log } };
     const { key } = kept2.result;
     if (key !== void 0 && task < run2.count && isDone(kept2.result.state)) run2.records[task] = await store2.get(key);
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept2.log && kept2.result.log !== void 0 && kept2.result.state === "failed") {
-      const text4 = await store2.readText(kept2.log);
-      if (text4 !== void 0) writeWhole((0, import_node_path79.join)(output, kept2.result.log), text4, { sync: false });
+      const text5 = await store2.readText(kept2.log);
+      if (text5 !== void 0) writeWhole((0, import_node_path79.join)(output, log), text5, { sync: false });
     }
   });
   for (const { number: number5, run: run2, task } of numbersOf(session2, loaded)) {
-    const result = run2.results[task];
+    const result2 = run2.results[task];
     const reason = happened.lost.get(number5);
-    if (reason !== void 0 && result?.state === "waiting")
-      Object.assign(result, { state: "failed", reason: `three agents or calls ended in it: ${reason}` });
+    if (reason !== void 0 && result2?.state === "waiting")
+      Object.assign(result2, { state: "failed", reason: `three agents or calls ended in it: ${reason}` });
   }
   for (const graph2 of session2.graphs) {
     for (const t of graph2.results) {
@@ -36952,7 +37168,7 @@ An untrusted run publishes nothing.`,
         run: bundle.id,
         now: Date.now(),
         partial: bundle.partial,
-        belongs: (scope, debian) => bundle.distributions.find((d) => d.name === scope.distribution)?.debian.includes(debian) === true
+        belongs: (scope2, debian2) => bundle.distributions.find((d) => d.name === scope2.distribution)?.debian.includes(debian2) === true
       });
       showDiagnostics(published.diagnostics);
       for (const key of published.lost) await session2.store.forget(key);
@@ -37094,9 +37310,9 @@ function factsOf({ bundle, input }, results) {
 function unplanned(values, fault3) {
   const output = outputOf(values);
   const title = oneLine2(values.title ?? "run");
-  const text4 = printable(fault3).slice(0, 2e4);
-  writeUnplanned(output, title, text4);
-  writeOutput(`${title}: planning failed: ${oneLine2(text4)}
+  const text5 = printable(fault3).slice(0, 2e4);
+  writeUnplanned(output, title, text5);
+  writeOutput(`${title}: planning failed: ${oneLine2(text5)}
 `);
   return exit.failed;
 }
@@ -37229,19 +37445,19 @@ var cycleMeaning = {
 };
 var edgesAlong = (evaluated, trail2) => trail2.slice(0, -1).map((n, i) => {
   const to = trail2[i + 1];
-  const { build: build2, run: run2 } = evaluated.inside[n];
-  const roles = build2.includes(to) || run2.includes(to) ? forBuild | forRun : forTest;
+  const { build: build3, run: run2 } = evaluated.inside[n];
+  const roles = build3.includes(to) || run2.includes(to) ? forBuild | forRun : forTest;
   return { from: evaluated.names[n], to: evaluated.names[to], tag: edgeOf(evaluated, n, to, roles).tag };
 });
 function findCycles(evaluated) {
-  const count2 = evaluated.names.length;
+  const count3 = evaluated.names.length;
   const alone = (d, n) => groupOf(evaluated, n, d) === void 0;
-  const packagesOf = (set) => [...new Set(set.map((n) => n % count2))].sort((a, b) => a - b);
+  const packagesOf = (set) => [...new Set(set.map((n) => n % count3))].sort((a, b) => a - b);
   const found2 = [];
   const add = (kind, edges, set) => found2.push({
     kind,
     packages: packagesOf(set).map((n) => evaluated.names[n]),
-    trail: edgesAlong(evaluated, packageTrail(edges, set, count2))
+    trail: edgesAlong(evaluated, packageTrail(edges, set, count3))
   });
   const all = doubled(
     evaluated.inside.map((e) => e.build),
@@ -37253,10 +37469,10 @@ function findCycles(evaluated) {
         evaluated.inside.map((e, n) => e.build.filter((d) => alone(d, n))),
         evaluated.inside.map((e, n) => e.run.filter((d) => alone(d, n)))
       )
-    ).filter((s) => s.some((n) => n < count2)).flat()
+    ).filter((s) => s.some((n) => n < count3)).flat()
   );
   for (const set of cycles(all))
-    add(set.some((n) => n < count2) ? set.some((n) => strict.has(n)) ? "build" : "group" : "run", all, set);
+    add(set.some((n) => n < count3) ? set.some((n) => strict.has(n)) ? "build" : "group" : "run", all, set);
   for (const { packages, trail: trail2 } of testCycles(evaluated))
     found2.push({
       kind: "test",
@@ -37278,15 +37494,15 @@ function groupedBy(packages, of) {
 }
 
 // ts-src/cli/query.ts
-var perDistribution = (planned) => planned.resolvers.filter((r, i, all) => all.findIndex((o) => o.evaluated === r.evaluated) === i);
+var perDistribution = (planned2) => planned2.resolvers.filter((r, i, all) => all.findIndex((o) => o.evaluated === r.evaluated) === i);
 var questions = {
   deps: {
     usage: "deps PACKAGE",
     help: "what it needs, what for and where from; --recursive: through others, with the number of steps",
     names: 1,
-    ask(planned, [name5], values) {
-      if (values.recursive) return reached(planned, name5, false);
-      const rows = planned.resolvers.flatMap((r) => {
+    ask(planned2, [name5], values) {
+      if (values.recursive) return reached(planned2, name5, false);
+      const rows = planned2.resolvers.flatMap((r) => {
         const number5 = r.evaluated.number.get(name5);
         return number5 === void 0 ? [] : needsOf2(r, number5).map((n) => ({ distribution: r.evaluated.input.name, platform: r.platformName, ...n }));
       });
@@ -37302,9 +37518,9 @@ var questions = {
     usage: "rdeps PACKAGE",
     help: "what needs it to build, run or test; --recursive: through others",
     names: 1,
-    ask(planned, [name5], values) {
-      if (values.recursive) return reached(planned, name5, true);
-      const rows = perDistribution(planned).flatMap(
+    ask(planned2, [name5], values) {
+      if (values.recursive) return reached(planned2, name5, true);
+      const rows = perDistribution(planned2).flatMap(
         (r) => r.evaluated.names.flatMap(
           (n, number5) => needsOf2(r, number5).filter((d) => d.name === name5).map((d) => ({ distribution: r.evaluated.input.name, name: n, for: d.for, tag: d.tag }))
         )
@@ -37321,8 +37537,8 @@ var questions = {
     usage: "path PACKAGE PACKAGE",
     help: "how the first needs the second, by the fewest steps",
     names: 2,
-    ask(planned, [from, to]) {
-      const rows = perDistribution(planned).flatMap(
+    ask(planned2, [from, to]) {
+      const rows = perDistribution(planned2).flatMap(
         (r) => pathBetween(r.evaluated, from, to).map((e) => ({ distribution: r.evaluated.input.name, ...e }))
       );
       return {
@@ -37337,8 +37553,8 @@ var questions = {
     usage: "cycles",
     help: "packages that need each other, by which edges, and what comes of it",
     names: 0,
-    ask(planned) {
-      const rows = perDistribution(planned).flatMap(
+    ask(planned2) {
+      const rows = perDistribution(planned2).flatMap(
         (r) => findCycles(r.evaluated).map((c) => ({ distribution: r.evaluated.input.name, ...c }))
       );
       return {
@@ -37357,20 +37573,20 @@ var questions = {
     usage: "maintainer [TEXT]",
     help: "who maintains what; only those whose name or address holds TEXT",
     names: "any",
-    ask: (planned, [text4]) => grouped(planned, "maintainers", text4)
+    ask: (planned2, [text5]) => grouped(planned2, "maintainers", text5)
   },
   licenses: {
     usage: "licenses [TEXT]",
     help: "which packages are under which licence",
     names: "any",
-    ask: (planned, [text4]) => grouped(planned, "licenses", text4)
+    ask: (planned2, [text5]) => grouped(planned2, "licenses", text5)
   },
   unreleased: {
     usage: "unreleased",
     help: "packages that are developed (source entries) but not released",
     names: 0,
-    async ask(planned) {
-      const { packages, partial: partial2 } = await developedAndReleased(planned);
+    async ask(planned2) {
+      const { packages, partial: partial2 } = await developedAndReleased(planned2);
       const rows = packages.filter((p) => p.released === void 0);
       return {
         head: ["PACKAGE", "VERSION", "REPOSITORY"],
@@ -37385,8 +37601,8 @@ var questions = {
     usage: "outdated",
     help: "packages whose release is older than what is developed",
     names: 0,
-    async ask(planned) {
-      const { packages, partial: partial2 } = await developedAndReleased(planned);
+    async ask(planned2) {
+      const { packages, partial: partial2 } = await developedAndReleased(planned2);
       const rows = packages.filter(
         (p) => p.released !== void 0 && (compareReleases(p.released.replace(/-[^-]*$/, ""), p.developed) ?? 0) < 0
       );
@@ -37400,8 +37616,8 @@ var questions = {
     }
   }
 };
-function reached(planned, name5, up) {
-  const rows = perDistribution(planned).flatMap(
+function reached(planned2, name5, up) {
+  const rows = perDistribution(planned2).flatMap(
     (r) => reach2(r.evaluated, name5, up).map((n) => ({ distribution: r.evaluated.input.name, ...n }))
   );
   return {
@@ -37411,9 +37627,9 @@ function reached(planned, name5, up) {
     none: up ? `nothing needs '${name5}'` : `'${name5}' needs no package of the distribution`
   };
 }
-function grouped(planned, of, text4 = "") {
-  const rows = perDistribution(planned).flatMap(
-    (r) => groupedBy(r.evaluated.packages, of).filter((g) => g.key.toLowerCase().includes(text4.toLowerCase())).map((g) => ({
+function grouped(planned2, of, text5 = "") {
+  const rows = perDistribution(planned2).flatMap(
+    (r) => groupedBy(r.evaluated.packages, of).filter((g) => g.key.toLowerCase().includes(text5.toLowerCase())).map((g) => ({
       distribution: r.evaluated.input.name,
       [of === "licenses" ? "license" : "maintainer"]: g.key,
       packages: g.packages
@@ -37426,18 +37642,18 @@ function grouped(planned, of, text4 = "") {
     none: "there are none"
   };
 }
-async function developedAndReleased(planned) {
-  const { workspace } = planned;
+async function developedAndReleased(planned2) {
+  const { workspace } = planned2;
   const rows = [];
   const faults2 = [];
-  for (const { name: name5 } of planned.distributions) {
+  for (const { name: name5 } of planned2.distributions) {
     const sources = { ...workspace.distro.distributions[name5], sources: "source" };
     const developing = {
       ...workspace,
       distro: { ...workspace.distro, distributions: { ...workspace.distro.distributions, [name5]: sources } }
     };
     const [read, entries] = [
-      await readDistribution(developing, name5, planned.lock, /* @__PURE__ */ new Map(), reporter),
+      await readDistribution(developing, name5, planned2.lock, /* @__PURE__ */ new Map(), reporter),
       await readEntries(developing, name5)
     ];
     faults2.push(...read.diagnostics.filter(isError));
@@ -37480,14 +37696,14 @@ var query = defineCommand({
       );
       return exit.usage;
     }
-    const planned = await readAndPlan(values, []);
-    if (!planned.ok) {
-      showDiagnostics(planned.diagnostics);
+    const planned2 = await readAndPlan(values, []);
+    if (!planned2.ok) {
+      showDiagnostics(planned2.diagnostics);
       return exit.failed;
     }
     if (question.names === 1 || question.names === 2) {
       const known2 = new Set(
-        planned.value.resolvers.flatMap((r) => [
+        planned2.value.resolvers.flatMap((r) => [
           ...r.evaluated.names,
           ...what === "rdeps" && !values.recursive ? r.evaluated.names.flatMap((_, n) => r.evaluated.needs(n).map((d) => d.name)) : []
         ])
@@ -37505,7 +37721,7 @@ var query = defineCommand({
         return exit.failed;
       }
     }
-    const answer2 = await question.ask(planned.value, names2, values);
+    const answer2 = await question.ask(planned2.value, names2, values);
     if (values.json) writeOutput(`${JSON.stringify(answer2.data)}
 `);
     else if (answer2.rows.length) writeOutput(renderTable(answer2.head, answer2.rows));
@@ -37554,22 +37770,22 @@ var pathPart = 1.2;
 var batchMost = 20;
 function simulate(work2, lanes, costs) {
   const { waits: waits2, expected, seconds } = work2;
-  const count2 = seconds.length;
+  const count3 = seconds.length;
   const dependents = inverse(waits2);
   const missing = waits2.map((w) => w.length);
   const remaining = paths(work2);
   const urgent = [...remaining.keys()].sort((a, b) => remaining[b] - remaining[a] || a - b);
-  const rank = new Int32Array(count2);
+  const rank = new Int32Array(count3);
   urgent.forEach((t, i) => rank[t] = i);
   const ready = urgent.filter((t) => missing[t] === 0);
   const events = [];
   let now = 0;
   let order3 = 0;
-  let left = count2;
+  let left = count3;
   let inHand = 0;
   let workLeft = expected.reduce((a, b) => a + b, 0);
   let warm = [];
-  const result = { seconds: 0, calls: 0, sleeps: 0, agents: 0, takes: 0 };
+  const result2 = { seconds: 0, calls: 0, sleeps: 0, agents: 0, takes: 0 };
   const idle = [];
   const after = (delay, run2) => {
     const event = { at: now + delay, order: order3++, run: run2 };
@@ -37596,18 +37812,18 @@ function simulate(work2, lanes, costs) {
         idle.splice(idle.indexOf(lane), 1);
         return;
       }
-      result.sleeps++;
+      result2.sleeps++;
       after(pauses[Math.min(idle.indexOf(lane), pauses.length - 1)], () => look2(lane));
       return;
     }
     if (idle.includes(lane)) idle.splice(idle.indexOf(lane), 1);
-    result.takes++;
+    result2.takes++;
     warm = warm.filter((until) => until >= now);
     if (warm.length) {
       warm.pop();
       after(costs.agentTake, () => call(lane));
     } else {
-      result.agents++;
+      result2.agents++;
       after(costs.agentStart, () => call(lane));
     }
   };
@@ -37625,7 +37841,7 @@ function simulate(work2, lanes, costs) {
       hand.push(t);
       sum += expected[t];
     }
-    result.calls++;
+    result2.calls++;
     inHand += hand.length;
     after(costs.call + hand.reduce((s, t) => s + seconds[t], 0), () => {
       inHand -= hand.length;
@@ -37634,11 +37850,11 @@ function simulate(work2, lanes, costs) {
         workLeft -= expected[t];
         for (const d of dependents(t)) if (--missing[d] === 0) insert(d);
       }
-      if (left === 0) result.seconds = now;
+      if (left === 0) result2.seconds = now;
       call(lane);
     });
   };
-  for (let lane = 0; lane < Math.min(lanes, count2); lane++) after(0, () => look2(lane));
+  for (let lane = 0; lane < Math.min(lanes, count3); lane++) after(0, () => look2(lane));
   while (events.length && left > 0) {
     const next2 = events[0];
     const last = events.pop();
@@ -37657,7 +37873,7 @@ function simulate(work2, lanes, costs) {
     now = next2.at;
     next2.run();
   }
-  return result;
+  return result2;
 }
 var before = (a, b) => a.at < b.at || a.at === b.at && a.order < b.order;
 function topological(waits2) {
@@ -37718,20 +37934,20 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
       agentIdle: number5("agent-idle", 300),
       call: number5("call", 0.7)
     };
-    const text4 = values.durations === void 0 ? void 0 : readIf(values.durations);
-    if (text4 === void 0 || [...lanes, number5("seed", 1), costs.agentStart, costs.agentIdle, costs.call].some(
+    const text5 = values.durations === void 0 ? void 0 : readIf(values.durations);
+    if (text5 === void 0 || [...lanes, number5("seed", 1), costs.agentStart, costs.agentIdle, costs.call].some(
       (n) => !Number.isFinite(n) || n < 0
     ) || lanes.includes(0)) {
       writeMessage(
-        text4 === void 0 ? "slipway simulate: --durations names a file of packages and seconds\n" : "slipway simulate: numbers are wanted there\n"
+        text5 === void 0 ? "slipway simulate: --durations names a file of packages and seconds\n" : "slipway simulate: numbers are wanted there\n"
       );
       return exit.usage;
     }
-    const planned = await readAndPlan(values, packages);
-    showDiagnostics(planned.diagnostics.filter(isError));
-    if (!planned.ok) return exit.failed;
+    const planned2 = await readAndPlan(values, packages);
+    showDiagnostics(planned2.diagnostics.filter(isError));
+    if (!planned2.ok) return exit.failed;
     const known2 = new Map(
-      text4.split("\n").flatMap(
+      text5.split("\n").flatMap(
         (l) => /^[^#\t]+\t[\d.]+\s*$/.test(l) ? [[l.split("	")[0], Number(l.split("	")[1])]] : []
       )
     );
@@ -37740,7 +37956,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
 `);
       return exit.failed;
     }
-    const work2 = workOf(planned.value.plan.scopes, known2, number5("seed", 1));
+    const work2 = workOf(planned2.value.plan.scopes, known2, number5("seed", 1));
     if (values.schedule !== void 0) writeSchedule(values.schedule, work2);
     const rows = lanes.map((n) => {
       const least = bound(work2, n);
@@ -37935,7 +38151,7 @@ async function collect2(opened, days, dry) {
     (now - modified > Math.max(grace, days * 864e5) ? old : roots).push(name5);
   for (const name5 of roots) {
     if (name5.includes("/results/") || name5.endsWith(".gz")) continue;
-    const run2 = await opened.readJson(name5);
+    const run2 = await opened.readRoot(name5);
     for (const t of Object.values(run2?.tasks ?? {})) keys.add(t.key);
   }
   const listed = /* @__PURE__ */ new Set();
@@ -38027,17 +38243,17 @@ var schema2 = defineCommand({
 
 // ts-src/cli/help.ts
 var width3 = 100;
-function wrap(text4, columns2) {
+function wrap(text5, columns2) {
   const lines = [];
-  let line = "";
-  for (const word of text4.split(/\s+/)) {
-    if (line && line.length + 1 + word.length > columns2) {
-      lines.push(line);
-      line = "";
+  let line2 = "";
+  for (const word of text5.split(/\s+/)) {
+    if (line2 && line2.length + 1 + word.length > columns2) {
+      lines.push(line2);
+      line2 = "";
     }
-    line += `${line ? " " : ""}${word}`;
+    line2 += `${line2 ? " " : ""}${word}`;
   }
-  return [...lines, line];
+  return [...lines, line2];
 }
 function table(rows) {
   const left = Math.min(30, Math.max(...rows.map(([l]) => l.length)));
@@ -38051,19 +38267,19 @@ ${indent}`)}
 `;
   }).join("");
 }
-function prose(text4) {
+function prose(text5) {
   const paragraphs2 = [];
-  for (const block3 of text4.trim().split(/\n\s*\n/)) {
+  for (const block3 of text5.trim().split(/\n\s*\n/)) {
     let run2 = [];
     const flush = () => {
       if (run2.length) paragraphs2.push(wrap(run2.join(" "), width3).join("\n"));
       run2 = [];
     };
-    for (const line of block3.split("\n")) {
-      if (!/^\s/.test(line)) run2.push(line);
+    for (const line2 of block3.split("\n")) {
+      if (!/^\s/.test(line2)) run2.push(line2);
       else {
         flush();
-        paragraphs2.push(line);
+        paragraphs2.push(line2);
       }
     }
     flush();
@@ -38111,7 +38327,7 @@ var entriesOf = (commands2) => Object.entries(commands2).map(([name5, command]) 
     help: o.help
   }))
 }));
-var quoted2 = (text4) => `'${text4.replaceAll("'", `'\\''`)}'`;
+var quoted2 = (text5) => `'${text5.replaceAll("'", `'\\''`)}'`;
 var bash = (all) => `# bash completion for slipway
 _slipway() {
   local current=\${COMP_WORDS[COMP_CWORD]} command=\${COMP_WORDS[1]} words=
@@ -38128,7 +38344,7 @@ ${all.map((e) => `    ${e.name}) words='${e.options.map((o) => `--${o.name}`).jo
 }
 complete -F _slipway slipway
 `;
-var zshText = (text4) => text4.replace(/[[\]:\\]/g, "\\$&").replaceAll("'", `'\\''`);
+var zshText = (text5) => text5.replace(/[[\]:\\]/g, "\\$&").replaceAll("'", `'\\''`);
 var zsh = (all) => `#compdef slipway
 _slipway() {
   local -a commands
@@ -38261,10 +38477,10 @@ var logs = defineCommand({
 });
 
 // ts-src/cli/manual.ts
-var troff = (text4) => text4.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/gm, "\\&$1");
-function manualPage(all, version2) {
+var troff = (text5) => text5.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/gm, "\\&$1");
+function manualPage(all, version3) {
   const lines = [
-    `.TH SLIPWAY 1 "" "slipway ${version2}"`,
+    `.TH SLIPWAY 1 "" "slipway ${version3}"`,
     ".SH NAME",
     "slipway \\- build farm for robot software",
     ".SH SYNOPSIS",
@@ -38410,8 +38626,8 @@ var commands = {
   query,
   graph,
   compare: compare2,
-  build,
-  test,
+  build: build2,
+  test: test2,
   logs,
   serve,
   lock,
@@ -38435,7 +38651,7 @@ var commands = {
 
 // ts-src/cli/cli.ts
 async function main(args) {
-  onSlow((text4) => writeMessage(`${text4}
+  onSlow((text5) => writeMessage(`${text5}
 `));
   if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs71.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name5, ...rest2] = args;
@@ -38459,7 +38675,7 @@ async function main(args) {
     );
     return exit.usage;
   }
-  let parsed;
+  let parsed2;
   try {
     const options5 = Object.fromEntries(
       Object.entries({ ...command.options, help: { type: "boolean", short: "h" } }).map(([k, o]) => [
@@ -38471,7 +38687,7 @@ async function main(args) {
         }
       ])
     );
-    parsed = (0, import_node_util.parseArgs)({ args: rest2, options: options5, allowPositionals: true });
+    parsed2 = (0, import_node_util.parseArgs)({ args: rest2, options: options5, allowPositionals: true });
   } catch (e) {
     const unknown2 = /'--?([^' ]+)/.exec(e.message)?.[1];
     const near = unknown2 && nearest(unknown2, Object.keys(command.options));
@@ -38482,29 +38698,25 @@ async function main(args) {
     );
     return exit.usage;
   }
-  if (parsed.values.help) {
+  if (parsed2.values.help) {
     writeOutput(helpOf(name5, command));
     return exit.ok;
   }
   try {
-    return await command.run(parsed.values, parsed.positionals);
+    const code = await command.run(parsed2.values, parsed2.positionals);
+    const ours = internalFaults();
+    for (const trace of ours) writeMessage(`slipway: internal error, please report it
+${trace}
+`);
+    return ours.length ? exit.internal : code;
   } catch (e) {
-    const { code, path: path2 } = e;
-    const words3 = code === void 0 ? void 0 : environmentFaults[code];
-    if (!words3) throw e;
-    writeMessage(`slipway ${name5}: ${path2 ? `${path2}: ` : ""}${words3}
+    const words5 = environmentFault(e);
+    if (words5 === void 0) throw e;
+    writeMessage(`slipway ${name5}: ${words5}
 `);
     return exit.failed;
   }
 }
-var environmentFaults = {
-  ENOSPC: "the disk is full: make room and run the same command again",
-  EDQUOT: "the disk quota is used up: make room and run the same command again",
-  EROFS: "the file system is read-only",
-  EACCES: "permission denied",
-  EPERM: "not permitted",
-  EMFILE: "too many open files: raise the limit (ulimit -n)"
-};
 
 // ts-src/main.ts
 (0, import_node_v8.setFlagsFromString)("--no-use-osr");

@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { environmentFault, internalFaults } from '../io/faults.ts';
 import { onSlow } from '../io/slow.ts';
 import { nearest } from '../model/diagnostics.ts';
 import { writeMessage, exit, writeOutput, type Command } from './command.ts';
@@ -59,22 +60,14 @@ export async function main(args: string[]): Promise<number> {
     return exit.ok;
   }
   try {
-    return await command.run(parsed.values as Parameters<Command['run']>[0], parsed.positionals);
+    const code = await command.run(parsed.values as Parameters<Command['run']>[0], parsed.positionals);
+    const ours = internalFaults();
+    for (const trace of ours) writeMessage(`slipway: internal error, please report it\n${trace}\n`);
+    return ours.length ? exit.internal : code;
   } catch (e) {
-    const { code, path } = e as NodeJS.ErrnoException;
-    const words = code === undefined ? undefined : environmentFaults[code];
-    if (!words) throw e;
-    writeMessage(`slipway ${name}: ${path ? `${path}: ` : ''}${words}\n`);
+    const words = environmentFault(e);
+    if (words === undefined) throw e;
+    writeMessage(`slipway ${name}: ${words}\n`);
     return exit.failed;
   }
 }
-
-/** What the machine refuses is no fault of ours. */
-const environmentFaults: Record<string, string> = {
-  ENOSPC: 'the disk is full: make room and run the same command again',
-  EDQUOT: 'the disk quota is used up: make room and run the same command again',
-  EROFS: 'the file system is read-only',
-  EACCES: 'permission denied',
-  EPERM: 'not permitted',
-  EMFILE: 'too many open files: raise the limit (ulimit -n)',
-};

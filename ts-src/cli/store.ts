@@ -111,7 +111,7 @@ async function collect(opened: Store, days: number, dry: boolean): Promise<numbe
     (now - modified > Math.max(grace, days * 86_400_000) ? old : roots).push(name);
   for (const name of roots) {
     if (name.includes('/results/') || name.endsWith('.gz')) continue;
-    const run = await opened.readJson<RunRecord>(name);
+    const run = await opened.readRoot<RunRecord>(name);
     for (const t of Object.values(run?.tasks ?? {})) keys.add(t.key);
   }
   const listed = new Set<string>();

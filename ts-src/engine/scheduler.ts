@@ -1,5 +1,6 @@
 import { PackageFileError } from '../sandbox/package-file.ts';
 import { LeftBehindError } from '../io/untrusted.ts';
+import { environmentFault, reportInternal } from '../io/faults.ts';
 import type { BriefRecord, BriefTest, TaskResult } from '../model/result.ts';
 import { isDone } from '../model/result.ts';
 import { packageReadiness, readiness, type Readiness } from './readiness.ts';
@@ -66,7 +67,6 @@ export class Scheduler {
   private resolving = 0;
   private working = 0;
   private stopped = false;
-  private failure: unknown;
   private wake: () => void = () => undefined;
 
   /** `alone`: nothing is scheduled here, each task is asked for. */
@@ -112,7 +112,6 @@ export class Scheduler {
       };
       this.wake();
     });
-    if (this.failure) throw this.failure;
     const tasks = this.graphs.flatMap((graph) => graph.results.filter((t) => t !== undefined));
     const kept = tasks.filter((t) => isDone(t.state)).length;
     return {
@@ -137,7 +136,6 @@ export class Scheduler {
     if (this.options.signal.aborted) this.stopped = true;
     this.wake();
     await finished;
-    if (this.failure) throw this.failure;
     for (const graph of this.graphs)
       for (const t of graph.results)
         if (t?.state === 'waiting') Object.assign(t, { state: 'stopped', reason: 'the run was stopped before it' });
@@ -152,22 +150,10 @@ export class Scheduler {
     const { graph, task, resolved } = this.ready.splice(best, 1)[0]!;
     this.working++;
     this.runTask(graph, task, resolved)
-      .catch((e: NodeJS.ErrnoException) => {
-        if (e.code === 'ENOSPC' || e.code === 'EDQUOT')
-          this.finish(
-            graph,
-            task,
-            'failed',
-            'the disk is full: make room and run the same command again, it goes on where it was',
-          );
-        else if (e.code === 'ESTORE') this.finish(graph, task, 'failed', e.message);
-        else if (e instanceof LeftBehindError || e instanceof PackageFileError)
-          this.finish(graph, task, 'failed', `it left what can't be taken: ${e.message}`);
-        else {
-          // A fault of ours costs this task alone; the run tells of it at its end.
-          this.failure ??= e;
-          this.finish(graph, task, 'failed', `internal error: ${e.message}`);
-        }
+      .catch((e: unknown) => {
+        const left = e instanceof LeftBehindError || e instanceof PackageFileError;
+        const why = left ? `it left what can't be taken: ${e.message}` : (environmentFault(e) ?? reportInternal(e));
+        this.finish(graph, task, 'failed', why);
       })
       .finally(() => {
         this.working--;
@@ -178,10 +164,7 @@ export class Scheduler {
   private resolve(graph: TaskGraph, task: number): void {
     this.resolving++;
     this.resolveNow(graph, task)
-      .catch((e: unknown) => {
-        this.failure ??= e;
-        this.stopped = true;
-      })
+      .catch((e: unknown) => this.finish(graph, task, 'failed', environmentFault(e) ?? reportInternal(e)))
       .finally(() => {
         this.resolving--;
         this.wake();

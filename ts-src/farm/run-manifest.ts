@@ -11,6 +11,7 @@ import { redacted } from '../model/urls.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { DistributionInput, Plan, PlannedPackage, SourcePackage } from '../model/plan.ts';
 import type { BriefRecord, BriefTest, TaskResult } from '../model/result.ts';
+import { isRunManifest, isShard } from '../model/stored.ts';
 import { exists, readJson, writeWhole } from '../io/files.ts';
 import type { RunPolicy } from '../plan/branch-policy.ts';
 import { packedManifest } from '../read/manifest/packed-manifest.ts';
@@ -151,15 +152,41 @@ export const saveShard = (store: Store, id: string, part: Shard): Promise<void> 
  * Reads a packed value of the store through a copy in the state, unpacked: it never changes, and calls come every few
  * seconds.
  */
-async function cached<T>(store: Store, state: string, name: string): Promise<T | undefined> {
+async function cached<T>(
+  store: Store,
+  state: string,
+  name: string,
+  is: (value: unknown) => boolean,
+): Promise<T | undefined> {
   const copy = join(state, 'cache', name.replace(/\.gz$/, '.json'));
   const kept = readJson<T>(copy);
   if (kept) return kept;
   const data = await store.getBlob(name);
   if (!data) return undefined;
-  const text = gunzipSync(data);
+  const text = unzipped(data);
+  const value: unknown = text && parsed(text.toString('utf8'));
+  if (!text || !is(value)) return undefined;
   writeWhole(copy, text, { sync: false });
-  return JSON.parse(text.toString('utf8')) as T;
+  return value as T;
+}
+
+/** Most bytes of a run's manifest or shard: those of ten thousand packages take some megabytes. */
+const largest = 512 << 20;
+
+function unzipped(data: Buffer): Buffer | undefined {
+  try {
+    return gunzipSync(data, { maxOutputLength: largest });
+  } catch {
+    return undefined;
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 export interface Loaded {
@@ -189,11 +216,11 @@ export async function loadRun(
     }),
   );
   if (!isRunId(id)) return missing;
-  const bundle = await cached<RunManifest>(store, state, bundleName(id));
-  if (!bundle) return missing;
+  const bundle = await cached<RunManifest>(store, state, bundleName(id), isRunManifest);
+  if (bundle?.id !== id) return missing;
   const parts: Shard[] = [];
   for (const architecture of bundle.architectures) {
-    const part = await cached<Shard>(store, state, partName(id, architecture));
+    const part = await cached<Shard>(store, state, partName(id, architecture), isShard);
     if (part) parts.push(part);
   }
   const distroRoot = writeFiles(bundle, state);

@@ -1,14 +1,14 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { run } from '../io/process.ts';
-import type { StoredFile } from '../model/result.ts';
+import { isStoredFile } from '../model/stored.ts';
 import type { Store } from './store.ts';
 
 const nameOf = (tree: string): string => `sources/${tree.slice(0, 2)}/${tree}.json`;
 
 /** Whether the store has a source tree. */
 export const hasSource = async (store: Store, tree: string): Promise<boolean> =>
-  (await store.readJson<StoredFile>(nameOf(tree))) !== undefined;
+  isStoredFile(await store.readJson(nameOf(tree)));
 
 /** The trees that the own place of a store has, in one listing. */
 export const keptSources = async (store: Store): Promise<Set<string>> =>
@@ -42,8 +42,8 @@ export async function keepSource(store: Store, tree: string, folder: string, wor
 
 /** Brings a source tree from the store into a folder; false where the store has none. */
 export async function restoreSource(store: Store, tree: string, folder: string): Promise<boolean> {
-  const stored = await store.readJson<StoredFile>(nameOf(tree));
-  const archive = stored && (await store.path(stored));
+  const stored = await store.readJson(nameOf(tree));
+  const archive = isStoredFile(stored) ? await store.path(stored) : undefined;
   if (archive === undefined) return false;
   mkdirSync(folder, { recursive: true });
   // With the times of now, as a checkout has them: older ones would stay in the packages.

@@ -5,6 +5,7 @@ import { exists, sha256File } from '../io/files.ts';
 import { parallel } from '../io/process.ts';
 import { sha256 } from '../model/digest.ts';
 import type { BriefRecord, BriefTest, BuildRecord, Hints, StoredFile, TestRecord } from '../model/result.ts';
+import { isBriefRecord, isBriefTest, isBuildRecord, isTestRecord } from '../model/stored.ts';
 import type { Blobs } from './blobs.ts';
 import { FileBlobs } from './file-blobs.ts';
 
@@ -56,12 +57,18 @@ export class Store {
     const { size } = statSync(file);
     const stored = { name: basename(file), sha256: digest, size };
     // An untrusted run's own copy beside the trusted one costs room, and no trust.
-    if (this.sizeHere(this.own(this.object(digest))) !== size)
+    if (this.sizeHere(this.own(this.object(digest))) !== size || !(await this.isSound(digest)))
       await this.blobs.putFile(this.own(this.object(digest)), file);
     const local = this.blobs.local(this.own(this.object(digest)));
     if (!local) this.cacheFile(file, digest);
     this.verified.add(digest);
     return stored;
+  }
+
+  /** Whether the object of this machine's own store is what its name says: of the right size it may still be damaged. */
+  private async isSound(digest: string): Promise<boolean> {
+    const path = this.blobs.local(this.own(this.object(digest)));
+    return this.verified.has(digest) || (path !== undefined && (await sha256File(path)) === digest);
   }
 
   async putText(name: string, text: string): Promise<StoredFile> {
@@ -160,8 +167,10 @@ export class Store {
 
   /** The record of a key, where what it names is there as far as that can be seen without asking a server. */
   async get(key: string): Promise<BuildRecord | undefined> {
-    const record = unsealed<BuildRecord>(await this.first(this.named('tasks', key)));
-    return record?.schema === 4 && record.key === key && this.holds(record.debs) ? record : undefined;
+    const record = unsealed<unknown>(await this.first(this.named('tasks', key)));
+    return isBuildRecord(record) && record.schema === 4 && record.key === key && this.holds(record.debs)
+      ? record
+      : undefined;
   }
 
   async putTest(record: TestRecord): Promise<void> {
@@ -169,8 +178,8 @@ export class Store {
   }
 
   async getTest(key: string): Promise<TestRecord | undefined> {
-    const record = unsealed<TestRecord>(await this.first(this.named('tests', key)));
-    return record?.schema === 4 && record.key === key ? record : undefined;
+    const record = unsealed<unknown>(await this.first(this.named('tests', key)));
+    return isTestRecord(record) && record.schema === 4 && record.key === key ? record : undefined;
   }
 
   /**
@@ -195,8 +204,8 @@ export class Store {
     const read = data && unsealed<{ schema: 5; records: BriefRecord[]; tests: BriefTest[] }>(unzipped(data));
     const index = read?.schema === 5 ? read : { records: [], tests: [] };
     return {
-      builds: new Map(index.records.map((r) => [r.key, r])),
-      tests: new Map(index.tests.map((r) => [r.key, r])),
+      builds: new Map(index.records.filter(isBriefRecord).map((r) => [r.key, r])),
+      tests: new Map(index.tests.filter(isBriefTest).map((r) => [r.key, r])),
     };
   }
 
@@ -250,11 +259,16 @@ export class Store {
   /** Reads one for a change: `replaceJson` refuses where another was quicker. Never from another place than the own. */
   async readTagged<T>(name: string): Promise<{ value: T | undefined; tag: string | undefined }> {
     const found = await this.blobs.getTagged(this.own(name));
-    return { value: unsealed<T>(found?.data), tag: found?.tag };
+    return { value: whole<T>(found?.data, name, this.blobs.where), tag: found?.tag };
   }
 
   async replaceJson(name: string, value: unknown, tag: string | undefined): Promise<boolean> {
     return this.blobs.replace(this.own(name), sealed(value), tag);
+  }
+
+  /** One that others depend on (a run, a channel): one that is damaged is a fault, and not as if it were not there. */
+  async readRoot<T>(name: string): Promise<T | undefined> {
+    return whole<T>(await this.first(name), name, this.blobs.where);
   }
 
   /** Asks for many things, some at once. */
@@ -294,7 +308,7 @@ function sealed(value: unknown): Buffer {
 }
 
 function unsealed<T>(data: Buffer | undefined): T | undefined {
-  if (!data || data.length < 66) return undefined;
+  if (!data || data.length < 66 || data[64] !== 10 || data[data.length - 1] !== 10) return undefined;
   const text = data.subarray(65, data.length - 1);
   if (data.toString('latin1', 0, 64) !== sha256(text)) return undefined;
   try {
@@ -302,6 +316,17 @@ function unsealed<T>(data: Buffer | undefined): T | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The value of what must not be lost: what is there and can't be read is an error. */
+function whole<T>(data: Buffer | undefined, name: string, where: string): T | undefined {
+  const value = unsealed<T>(data);
+  if (data !== undefined && value === undefined)
+    throw Object.assign(
+      new Error(`${name} in the store ${where} is damaged: bring it back from a backup, or remove it to begin anew`),
+      { code: 'ESTORE' },
+    );
+  return value;
 }
 
 function unzipped(data: Buffer): Buffer | undefined {

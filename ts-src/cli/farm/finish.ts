@@ -1,6 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { isError } from '../../model/diagnostics.ts';
+import { isStoredResult } from '../../model/stored.ts';
 import { isDone, type BriefRecord, type TaskResult } from '../../model/result.ts';
 import { writeWhole } from '../../io/files.ts';
 import { makeLock } from '../../read/inputs.ts';
@@ -26,13 +27,13 @@ import {
 } from '../command.ts';
 import { judgeTests, resultsOf, writeOutputs, writeUnplanned } from '../outputs.ts';
 import { recordRun } from '../../engine/runs.ts';
-import type { TaskGraph } from '../../engine/task-graph.ts';
+import { packageOf, type TaskGraph } from '../../engine/task-graph.ts';
 import { versionsOf, type Session } from '../../engine/session.ts';
 import { limitsOf, runOptions } from '../run-options.ts';
 import { platformsOf } from '../../engine/system-lock.ts';
 import { closeRun, lockName, resultName, applyShard, type Loaded } from '../../farm/run-manifest.ts';
 import { publishingFaults } from '../../farm/publishing.ts';
-import { farmOptions, openRun, untilStopped, type StoredResult } from './work.ts';
+import { farmOptions, openRun, untilStopped } from './work.ts';
 
 /** What whoever dispatched the tasks knows, and the store does not. */
 interface Happened {
@@ -86,15 +87,17 @@ async function gather(session: Session, loaded: Loaded, output: string, happened
   const there = new Set(await store.names(`runs/${loaded.bundle.id}/results`));
   const done = numbersOf(session, loaded).filter((t) => there.has(resultName(loaded.bundle.id, t.number)));
   await store.many(done, async ({ number, run, task }) => {
-    const kept = await store.readJson<StoredResult>(resultName(loaded.bundle.id, number));
-    if (!kept) return;
-    if (run.results[task]?.id === kept.result.id) run.results[task] = kept.result;
+    const kept = await store.readJson(resultName(loaded.bundle.id, number));
+    if (!isStoredResult(kept) || kept.result.id !== run.results[task]?.id) return;
+    // The path of the log is made here, not read: who writes results may write anything.
+    const log = join('logs', run.id, `${packageOf(run, task).name}${task < run.count ? '' : '.test'}.log`);
+    run.results[task] = { ...kept.result, ...(kept.result.log === undefined ? {} : { log }) };
     const { key } = kept.result;
     if (key !== undefined && task < run.count && isDone(kept.result.state)) run.records[task] = await store.get(key);
     if (key !== undefined && task >= run.count) run.tests[task - run.count] = await store.getTest(key);
     if (kept.log && kept.result.log !== undefined && kept.result.state === 'failed') {
       const text = await store.readText(kept.log);
-      if (text !== undefined) writeWhole(join(output, kept.result.log), text, { sync: false });
+      if (text !== undefined) writeWhole(join(output, log), text, { sync: false });
     }
   });
   for (const { number, run, task } of numbersOf(session, loaded)) {

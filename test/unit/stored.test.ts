@@ -1,0 +1,137 @@
+import fc from 'fast-check';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { environmentFault } from '../../ts-src/io/faults.ts';
+import { sha256 } from '../../ts-src/model/digest.ts';
+import type { BuildRecord } from '../../ts-src/model/result.ts';
+import { isBuildRecord, isRelativePath, isStoredResult } from '../../ts-src/model/stored.ts';
+import { openStore } from '../../ts-src/store/store.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-stored-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const digest = sha256('x');
+const file = { name: 'acme-pkg_1.0.0-0bookworm_amd64.deb', sha256: digest, size: 1 };
+const record: BuildRecord = {
+  schema: 4,
+  key: digest,
+  package: 'pkg',
+  version: '1.0.0-0bookworm.20260101.000000',
+  debs: [file],
+  files: { ...file, name: 'files.json' },
+  systemDepends: ['libc6 (>= 2.36)'],
+  interface: { api: digest, tool: digest, code: digest, full: digest, loadsLibraries: true, hasPrograms: false },
+  abi: 'acme-pkg-abi-0123456789abcdef',
+  requires: [],
+  inputs: { source: digest },
+  system: ['zlib1g=1:1.2.13'],
+  roots: { base: digest },
+  milliseconds: 5,
+} as unknown as BuildRecord;
+
+/** Every place of a value, with something else put there. */
+function mutated(value: unknown, other: unknown): unknown[] {
+  if (typeof value !== 'object' || value === null) return [other];
+  return Object.keys(value).flatMap((key) =>
+    mutated((value as Record<string, unknown>)[key], other).map((inner) =>
+      Array.isArray(value) ? value.map((v: unknown, i) => (String(i) === key ? inner : v)) : { ...value, [key]: inner },
+    ),
+  );
+}
+
+describe('what is read from a store', () => {
+  it('is a record in its form, and none with a value of another form', () => {
+    expect(isBuildRecord(record)).toBe(true);
+    const names = mutated({ name: file.name }, '../../etc/passwd').map((m) => ({
+      ...record,
+      debs: [{ ...file, ...(m as object) }],
+    }));
+    for (const other of names) expect(isBuildRecord(other)).toBe(false);
+    const { inputs, roots, interface: digests, ...fixed } = record;
+    for (const other of mutated(fixed, { evil: true }))
+      expect(
+        isBuildRecord({ ...(other as object), inputs, roots, interface: digests }) && !('schema' in (other as object)),
+      ).toBe(false);
+  });
+
+  it('names no path that leads out of its folder', () => {
+    for (const path of ['a', 'a/b.txt', 'x y/é']) expect(isRelativePath(path)).toBe(true);
+    fc.assert(
+      fc.property(fc.string(), fc.string(), (a, b) => {
+        for (const path of [`/${a}`, `${a}/../${b}`, `../${a}`, `${a}\0${b}`, `./${a}`, `${a}//${b}`])
+          expect(isRelativePath(path)).toBe(false);
+      }),
+    );
+    expect(
+      isStoredResult({
+        schema: 1,
+        result: { id: 'd/p/x', name: 'x', kind: 'build', state: 'failed', reason: '', log: '../../x' },
+      }),
+    ).toBe(false);
+  });
+
+  it('is refused where any byte of it is another', async () => {
+    const store = await openStore(`file:${folder}/bytes`, folder, folder, undefined);
+    await store.putRecord(record);
+    const path = join(folder, 'bytes/tasks', digest.slice(0, 2), `${digest}.json`);
+    const written = readFileSync(path);
+    expect(await store.get(digest)).toBeUndefined();
+    await fc.assert(
+      fc.asyncProperty(fc.nat(written.length - 1), fc.integer({ min: 1, max: 255 }), async (at, by) => {
+        const bytes = Buffer.from(written);
+        bytes[at] = bytes[at]! ^ by;
+        writeFileSync(path, bytes);
+        expect(await store.readJson(`tasks/${digest.slice(0, 2)}/${digest}.json`)).toBeUndefined();
+      }),
+      { numRuns: 200 },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (bytes) => {
+        writeFileSync(path, bytes);
+        expect(await store.readJson(`tasks/${digest.slice(0, 2)}/${digest}.json`)).toBeUndefined();
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('is an error where a channel or a run is damaged, and not an empty one', async () => {
+    const store = await openStore(`file:${folder}/roots`, folder, folder, undefined);
+    await store.writeJson('channels/nightly.json', { schema: 1, suites: {}, versions: {} });
+    expect(await store.readRoot('channels/nightly.json')).toBeDefined();
+    expect(await store.readRoot('channels/none.json')).toBeUndefined();
+    writeFileSync(join(folder, 'roots/channels/nightly.json'), 'damaged');
+    await expect(store.readTagged('channels/nightly.json')).rejects.toMatchObject({ code: 'ESTORE' });
+    await expect(store.readRoot('channels/nightly.json')).rejects.toThrow(/is damaged/);
+  });
+
+  it('heals an object of the right size that is another', async () => {
+    const source = join(folder, 'object');
+    writeFileSync(source, 'what was built');
+    const first = await openStore(`file:${folder}/objects`, folder, folder, undefined);
+    const stored = await first.put(source);
+    const object = join(folder, 'objects/objects', stored.sha256.slice(0, 2), stored.sha256);
+    writeFileSync(object, 'what was evil!');
+    const again = await openStore(`file:${folder}/objects`, folder, folder, undefined);
+    await again.put(source);
+    expect(readFileSync(object, 'utf8')).toBe('what was built');
+  });
+});
+
+describe('what the machine refuses', () => {
+  it('is told with what, where and what to do', () => {
+    mkdirSync(join(folder, 'd'));
+    const fault = (work: () => unknown): string | undefined => {
+      try {
+        work();
+      } catch (e) {
+        return environmentFault(e);
+      }
+      return undefined;
+    };
+    expect(fault(() => writeFileSync(join(folder, 'd'), ''))).toBe(`${folder}/d: it is a folder, and a file is needed`);
+    expect(fault(() => readdirSync(join(folder, 'object')))).toContain('a folder is needed');
+    expect(fault(() => writeFileSync(join(folder, 'n'.repeat(300)), ''))).toContain('the name is too long');
+    expect(environmentFault(new TypeError('x is undefined'))).toBeUndefined();
+  });
+});

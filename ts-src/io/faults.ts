@@ -1,0 +1,57 @@
+/** Errors of the machine, a disk, a network or a store: the world of who runs us, not a fault of ours. */
+const words: Record<string, string> = {
+  ENOSPC: 'the disk is full: make room and run the same command again, it goes on where it was',
+  EDQUOT: 'the disk quota is used up: make room and run the same command again',
+  EFBIG: 'the file is larger than a limit allows (ulimit -f)',
+  EROFS: 'the file system is read-only',
+  EACCES: 'permission denied: is it readable, and are its folders, for the user that slipway runs as?',
+  EPERM: 'not permitted',
+  EMFILE: 'too many open files: raise the limit (ulimit -n)',
+  ENFILE: 'too many open files on this machine',
+  ENOMEM: 'the machine has no memory left',
+  EAGAIN: 'the machine allows no more processes: raise the limit (ulimit -u)',
+  ENOENT: 'there is no such file or folder',
+  EISDIR: 'it is a folder, and a file is needed',
+  ENOTDIR: 'a part of the path is a file, and a folder is needed',
+  EEXIST: 'it is there already',
+  ENOTEMPTY: 'the folder is not empty',
+  ELOOP: 'its links lead to each other',
+  ENAMETOOLONG: 'the name is too long for the file system: use shorter names or a shorter path',
+  ENXIO: 'it is a pipe or a device, and a file is needed',
+  ENODEV: 'it is a device that is not there',
+  ETXTBSY: 'the file is being run or written',
+  EBUSY: 'it is in use',
+  EXDEV: 'it is on another file system',
+  EIO: 'the disk reports an error: is it sound?',
+  ESTALE: 'the share was remounted or changed elsewhere: run the same command again',
+  ENOLCK: 'the file system gives no locks: mount the share with locking, or put the state on a local disk',
+  ENOTSUP: 'the file system does not support that',
+  ECONNREFUSED: 'the server refuses connections: does it run, and is the address right?',
+  ECONNRESET: 'the connection was cut',
+  EHOSTUNREACH: 'the host can not be reached',
+  ENETUNREACH: 'the network can not be reached',
+  ENOTFOUND: 'the name of the host is not known',
+  EAI_AGAIN: 'the name of the host could not be looked up: does DNS work?',
+  ETIMEDOUT: 'there was no answer in time',
+};
+
+/** What to tell a person of an error that is not ours; undefined for one that is. */
+export function environmentFault(e: unknown): string | undefined {
+  if (!(e instanceof Error)) return undefined;
+  const { code, path } = e as NodeJS.ErrnoException;
+  if (code === 'ESTORE') return e.message;
+  const said = code !== undefined && Object.hasOwn(words, code) ? words[code] : undefined;
+  return said === undefined ? undefined : `${path === undefined ? '' : `${path}: `}${said}`;
+}
+
+const internal: unknown[] = [];
+
+/** Remembers a fault of ours that ended one task only: the program goes on, and ends with 70. */
+export function reportInternal(e: unknown): string {
+  internal.push(e);
+  return `internal error: ${e instanceof Error ? e.message : String(e)}`;
+}
+
+/** Traces of those faults. */
+export const internalFaults = (): string[] =>
+  internal.map((e) => (e instanceof Error ? (e.stack ?? e.message) : String(e)));

@@ -1,0 +1,199 @@
+import { isDebianName, isDebianVersion } from './names.ts';
+import type { BriefRecord, BriefTest, BuildRecord, StoredFile, TaskResult, TestRecord } from './result.ts';
+
+/**
+ * What is read from a store is written by others: a machine that built strangers' code, an old version, a disk that
+ * errs. Each kind has a check here; what does not pass it is as if it were not there. Written by hand: a schema library
+ * takes longer to load than all of a run's records to check.
+ */
+
+type Check = (value: unknown) => boolean;
+
+const text =
+  (pattern: RegExp, longest = 4096): Check =>
+  (v) =>
+    typeof v === 'string' && v.length <= longest && pattern.test(v);
+const list =
+  (of: Check, most = 1_000_000): Check =>
+  (v) =>
+    Array.isArray(v) && v.length <= most && v.every(of);
+const map =
+  (of: Check, key: Check = line): Check =>
+  (v) =>
+    isObject(v) && Object.entries(v).every(([k, inner]) => key(k) && of(inner));
+const oneOf =
+  (...values: readonly unknown[]): Check =>
+  (v) =>
+    values.includes(v);
+const optional =
+  (of: Check): Check =>
+  (v) =>
+    v === undefined || of(v);
+const shape =
+  (fields: Record<string, Check>): Check =>
+  (v) =>
+    isObject(v) && Object.entries(fields).every(([name, of]) => of(Object.hasOwn(v, name) ? v[name] : undefined));
+
+const isObject = (v: unknown): v is Record<string, unknown> =>
+  typeof v === 'object' && v !== null && !Array.isArray(v) && Object.getPrototypeOf(v) === Object.prototype;
+const boolean: Check = (v) => typeof v === 'boolean';
+const count: Check = (v) => typeof v === 'number' && Number.isFinite(v) && v >= 0 && v <= Number.MAX_SAFE_INTEGER;
+/** Text for people: any, but not without end. */
+const words = text(/^[^]*$/, 1 << 20);
+const line = text(/^[^\0\n\r]*$/);
+/** A file's name: one part of a path. */
+const fileName = text(/^(?!\.{1,2}$)[^/\0-\x1f\x7f]+$/, 255);
+const debian: Check = (v) => typeof v === 'string' && isDebianName(v);
+const version: Check = (v) => typeof v === 'string' && isDebianVersion(v);
+export const isDigest = (v: unknown): v is string => typeof v === 'string' && /^[0-9a-f]{64}$/.test(v);
+export const isPackageName = (v: unknown): v is string =>
+  typeof v === 'string' && v.length <= 200 && /^[A-Za-z0-9][A-Za-z0-9_-]*$/.test(v);
+/** A path below a folder, in its plain form: no part leads out. */
+export const isRelativePath = (v: unknown): v is string =>
+  typeof v === 'string' &&
+  v.length <= 4096 &&
+  !/[\0-\x1f\x7f]/.test(v) &&
+  v.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+
+const storedFile = shape({ name: fileName, sha256: isDigest, size: count });
+export const isStoredFile = (v: unknown): v is StoredFile => storedFile(v);
+
+const deb = (v: unknown): boolean =>
+  isStoredFile(v) && /^[a-z0-9][a-z0-9+.-]*_[A-Za-z0-9.+~-]+_[a-z0-9]+\.d?deb$/.test(v.name);
+const interfaceDigests = map((v) => typeof v === 'string' || typeof v === 'boolean');
+
+const briefRecord = {
+  key: isDigest,
+  package: isPackageName,
+  version,
+  debs: list(deb, 16),
+  files: isStoredFile,
+  systemDepends: list(words, 100_000),
+  interface: interfaceDigests,
+  abi: debian,
+  requires: list(debian, 100_000),
+  milliseconds: count,
+};
+const brief = shape(briefRecord);
+export const isBriefRecord = (v: unknown): v is BriefRecord => brief(v);
+const build = shape({ ...briefRecord, inputs: map(words), system: list(words), roots: map(words) });
+export const isBuildRecord = (v: unknown): v is BuildRecord => build(v);
+
+const testCases = list(shape({ suite: words, name: words, message: words }), 100_000);
+const briefTest = {
+  key: isDigest,
+  package: isPackageName,
+  outcome: oneOf('passed', 'failed', 'none'),
+  tests: count,
+  failures: count,
+  skipped: count,
+  failed: testCases,
+  flaky: testCases,
+  attempts: count,
+  junit: optional(isStoredFile),
+  log: isStoredFile,
+  milliseconds: count,
+};
+const briefTests = shape(briefTest);
+export const isBriefTest = (v: unknown): v is BriefTest => briefTests(v);
+const test = shape({ ...briefTest, inputs: map(words) });
+export const isTestRecord = (v: unknown): v is TestRecord => test(v);
+
+const result = shape({
+  id: line,
+  name: isPackageName,
+  kind: oneOf('build', 'test'),
+  state: oneOf('cached', 'built', 'passed', 'failed', 'stopped', 'blocked', 'waiting'),
+  reason: words,
+  version: optional(version),
+  key: optional(isDigest),
+  started: optional(count),
+  finished: optional(count),
+  log: optional(isRelativePath),
+  debs: optional(list(deb, 16)),
+});
+export const isTaskResult = (v: unknown): v is TaskResult => result(v);
+
+/** What an agent leaves of a task. */
+export const isStoredResult = (v: unknown): v is { schema: 1; result: TaskResult; log?: StoredFile } =>
+  isObject(v) && v.schema === 1 && isTaskResult(v.result) && (v.log === undefined || isStoredFile(v.log));
+
+/** What a run reached. */
+export const isRunRecord: Check = shape({
+  schema: oneOf(1),
+  stamp: text(/^\d{14}$/),
+  finished: count,
+  tasks: map(shape({ key: isDigest, state: line, reason: words })),
+  objects: list(isDigest),
+});
+
+const identifier = text(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 200);
+const planned = shape({
+  name: isPackageName,
+  version: line,
+  debian,
+  source: shape({
+    url: line,
+    commit: optional(text(/^[0-9a-f]{40,64}$/)),
+    tree: optional(text(/^[0-9a-f]{40,64}$/)),
+    path: (v) => v === '' || isRelativePath(v),
+  }),
+  build: list(isPackageName),
+  run: list(isPackageName),
+  test: list(isPackageName),
+  systemBuild: list(debian),
+  systemRun: list(debian),
+  systemTest: list(debian),
+});
+const target = shape({
+  platform: identifier,
+  os: oneOf('debian', 'ubuntu'),
+  release: identifier,
+  architecture: identifier,
+  variant: identifier,
+});
+const scope = shape({
+  distribution: identifier,
+  platform: identifier,
+  prefix: text(/^\/[A-Za-z0-9_+./-]*$/),
+  targets: list(target, 1000),
+  packages: list(planned),
+});
+
+/** The parts of a run's manifest that become paths, names or arguments on the machines that read it. */
+export const isRunManifest: Check = shape({
+  schema: oneOf(2),
+  id: text(/^\d{14}-[0-9a-f]{8}$/),
+  plan: shape({ stamp: text(/^\d{14}$/), organization: identifier, scopes: list(scope, 10_000) }),
+  distro: isObject,
+  files: map((v) => typeof v === 'string', isRelativePath),
+  distributions: list(shape({ name: identifier, packages: list(isObject), debian: list(debian) }), 1000),
+  untrusted: optional(identifier),
+  tested: list(list(isPackageName)),
+  partial: boolean,
+  faults: list(words),
+  title: words,
+  architectures: list(identifier, 100),
+  begun: count,
+});
+
+const runId = text(/^(?!.*(?:^|\/)\.\.?(?:\/|$))[A-Za-z0-9][A-Za-z0-9._/-]*$/, 600);
+/** What one architecture's machine found out of a run. */
+export const isShard: Check = shape({
+  schema: oneOf(1),
+  architecture: identifier,
+  first: count,
+  bases: map(shape({ digest: isDigest, archive: isDigest }), identifier),
+  records: map(
+    list((v) => v === null || isBriefRecord(v)),
+    runId,
+  ),
+  tests: map(
+    list((v) => v === null || isBriefTest(v)),
+    runId,
+  ),
+  tasks: list((v) => Array.isArray(v) && v.length === 2 && runId(v[0]) && count(v[1])),
+  results: map(list(isTaskResult), runId),
+  seconds: list(count),
+  paths: list(count),
+});
