@@ -16791,7 +16791,7 @@ var init_distro = __esm({
       ),
       tests: strictObject({
         retries: number3().int().min(0).max(10).default(0).describe("How often a package's failing tests are tried again; what passes then is flaky"),
-        minutes: number3().min(1).default(60).describe("Longest time that the tests of one package may take"),
+        minutes: number3().positive().default(60).describe("Longest time that the tests of one package may take"),
         stop_dependents: boolean3().default(false).describe("A failing test stops what depends on its package"),
         skip: array(glob).default([]).describe("Packages whose tests are not run")
       }).default({ retries: 0, minutes: 60, stop_dependents: false, skip: [] }),
@@ -26508,6 +26508,140 @@ var FolderEndpoint = class {
   }
 };
 
+// ts-src/cli/archive-check.ts
+var import_node_path39 = require("node:path");
+init_diagnostics();
+init_files();
+
+// ts-src/plan/archive.ts
+init_diagnostics();
+function missingPackages(scope2, resolver, names2) {
+  const found2 = /* @__PURE__ */ new Map();
+  let near;
+  const look2 = (p, list4, tests) => {
+    for (const written of list4) {
+      const name5 = /^[^=:/<>( ]*/.exec(written)[0];
+      if (names2.has(name5)) continue;
+      let missing = found2.get(name5);
+      if (!missing) {
+        near ??= new NearNames(names2);
+        missing = {
+          name: name5,
+          ...originOf(p, name5, resolver),
+          neededBy: [],
+          testedBy: [],
+          near: nearName(name5, near, names2)
+        };
+        found2.set(name5, missing);
+      }
+      const users = tests ? missing.testedBy : missing.neededBy;
+      if (users.at(-1) !== p.name) users.push(p.name);
+    }
+  };
+  for (const p of scope2.packages) {
+    look2(p, p.systemBuild, false);
+    look2(p, p.systemRun, false);
+    look2(p, p.systemTest, true);
+  }
+  return [...found2.values()].sort((a, b) => compare(a.name, b.name));
+}
+function originOf(p, name5, resolver) {
+  const number5 = resolver.evaluated.number.get(p.name);
+  for (const need of number5 === void 0 ? [] : resolver.evaluated.needs(number5)) {
+    const r = resolver.resolve(need);
+    if (r.from !== "system" || r.key === void 0 || !r.packages.includes(name5)) continue;
+    const rule = resolver.rosdepRule(r.key);
+    return { key: r.key, file: rule.kind === "packages" ? rule.file : void 0 };
+  }
+  return { key: void 0, file: void 0 };
+}
+function nearName(name5, near, names2) {
+  const [similar] = near.of(name5, 1);
+  if (similar !== void 0) return similar;
+  const parts = name5.split("-");
+  for (let n = parts.length - 1; n > 1; n--) {
+    const start = parts.slice(0, n).join("-");
+    if (names2.has(start)) return start;
+  }
+  return void 0;
+}
+
+// ts-src/sandbox/archive-names.ts
+var import_node_fs35 = require("node:fs");
+var import_node_path38 = require("node:path");
+init_files();
+var largestList = 512 * 1024 * 1024;
+function archiveNames(base) {
+  const kept2 = (0, import_node_path38.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const known2 = readIf(kept2);
+  if (known2 !== void 0) return new Set(known2.split("\n"));
+  if (!exists(base.lists)) return void 0;
+  const files = (0, import_node_fs35.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
+  if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
+  const names2 = /* @__PURE__ */ new Set();
+  for (const file2 of files) {
+    const path2 = (0, import_node_path38.join)(base.lists, file2);
+    if ((0, import_node_fs35.statSync)(path2).size > largestList) return void 0;
+    addNames((0, import_node_fs35.readFileSync)(path2, "latin1"), names2);
+  }
+  if (!names2.size) return void 0;
+  writeWhole(kept2, [...names2].sort().join("\n"), { sync: false });
+  return names2;
+}
+function addNames(list4, names2) {
+  const field = /^(Package|Provides): (.*)$/gm;
+  for (let m = field.exec(list4); m; m = field.exec(list4)) {
+    if (m[1] === "Package") names2.add(m[2]);
+    else for (const provided of m[2].split(",")) names2.add(provided.trim().split(/[ (:]/)[0]);
+  }
+}
+function baseAtHand(state, platform2, architecture2) {
+  for (const suffix of ["", "-docker"]) {
+    const base = readJson((0, import_node_path38.join)(state, "bases", `${platform2}-${architecture2}${suffix}`, "current.json"));
+    if (base) return base;
+  }
+  return void 0;
+}
+
+// ts-src/cli/archive-check.ts
+var archiveCheck = (planned2) => (scope2, target2, names2) => {
+  const blocked = /* @__PURE__ */ new Map();
+  const resolver = planned2.resolvers[planned2.plan.scopes.indexOf(scope2)];
+  const missing = resolver ? missingPackages(scope2, resolver, names2) : [];
+  for (const m of missing)
+    for (const p of m.neededBy)
+      if (!blocked.has(p)) blocked.set(p, `'${m.name}' is not in the archive of ${target2.os} ${target2.release}`);
+  return { blocked, diagnostics: missing.map((m) => told3(m, scope2, target2, planned2.workspace)) };
+};
+function told3(m, scope2, target2, workspace) {
+  const users = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
+  const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
+  const text5 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path39.resolve)(workspace.root, m.file));
+  const line2 = text5 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text5, m.key);
+  return (m.neededBy.length ? error : warning)(
+    "system-missing",
+    `the archive of ${target2.os} ${target2.release} (${target2.architecture}) has no package '${m.name}', ${from}: ${users} (${scope2.distribution})`,
+    {
+      file: m.file ?? workspace.file,
+      line: line2,
+      hint: `${m.near === void 0 ? "" : `did you mean '${m.near}'? `}mend the rule, put one for ${target2.os} ${target2.release} into a rosdep file before it, or name the packages in package_settings`
+    }
+  );
+}
+function checkArchives(planned2) {
+  const check2 = archiveCheck(planned2);
+  const diagnostics = /* @__PURE__ */ new Map();
+  for (const scope2 of planned2.plan.scopes) {
+    const architectures = new Map(scope2.targets.map((t) => [t.architecture, t]));
+    for (const target2 of architectures.values()) {
+      const base = baseAtHand(planned2.workspace.state, target2.platform, target2.architecture);
+      const names2 = base && archiveNames(base);
+      for (const d of names2 ? check2(scope2, target2, names2).diagnostics : []) diagnostics.set(d.message, d);
+    }
+  }
+  return [...diagnostics.values()];
+}
+
 // ts-src/engine/readiness.ts
 function packageReadiness(closures, isTask) {
   const { build: build3, test: test3, runtimeDependencies: runs, runtimeCycles: together2 } = closures;
@@ -26654,11 +26788,11 @@ function tasksBefore(graph2, testsStop) {
 }
 
 // ts-src/engine/task-runner.ts
-var import_node_fs35 = require("node:fs");
-var import_node_path39 = require("node:path");
+var import_node_fs36 = require("node:fs");
+var import_node_path41 = require("node:path");
 
 // ts-src/engine/store-repair.ts
-var import_node_path38 = require("node:path");
+var import_node_path40 = require("node:path");
 
 // ts-src/engine/build/outcome.ts
 var made = (value2) => ({ state: "made", value: value2 });
@@ -26708,7 +26842,7 @@ var StoreRepair = class {
     options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
     const resolved = await options5.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path38.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path40.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
     options5.restored(graph2, d, outcome.value);
@@ -26753,20 +26887,20 @@ var TaskRunner = class {
   async run(graph2, task, resolved, started) {
     const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path39.join)(options5.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path41.join)(options5.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
         const test3 = kindOf2(graph2, task) === "test";
-        const log = (0, import_node_path39.join)("logs", graph2.id, `${p.name}${test3 ? ".test" : ""}.log`);
+        const log = (0, import_node_path41.join)("logs", graph2.id, `${p.name}${test3 ? ".test" : ""}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path39.join)(options5.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path41.join)(options5.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
-    (0, import_node_fs35.rmSync)(lock2, { force: true });
+    (0, import_node_fs36.rmSync)(lock2, { force: true });
     return outcome;
   }
   async doneMeanwhile(graph2, task, key) {
@@ -27028,138 +27162,40 @@ var Scheduler = class {
   }
 };
 
-// ts-src/cli/archive-check.ts
-var import_node_path41 = require("node:path");
-init_diagnostics();
-init_files();
+// ts-src/engine/session-scheduler.ts
+var schedulerOf = (session2, request) => new Scheduler(
+  {
+    driver: session2.driver,
+    state: session2.input.state,
+    store: session2.store,
+    taskKeys: session2.taskKeys,
+    builder: session2.builder,
+    output: request.output,
+    workers: request.workers ?? 1,
+    failFast: request.failFast ?? false,
+    testsStop: request.testsStop ?? session2.input.distro.tests.stop_dependents,
+    rebuild: request.rebuild ?? (() => false),
+    retest: (record2) => request.retest && record2.outcome === "failed",
+    channelVersion: session2.channelVersion,
+    hints: session2.hints,
+    progress: request.progress ?? notesOnly(session2.say),
+    signal: request.signal,
+    now: Date.now
+  },
+  session2.graphs,
+  request.alone
+);
 
-// ts-src/plan/archive.ts
-init_diagnostics();
-function missingPackages(scope2, resolver, names2) {
-  const found2 = /* @__PURE__ */ new Map();
-  let near;
-  const look2 = (p, list4, tests) => {
-    for (const written of list4) {
-      const name5 = /^[^=:/<>( ]*/.exec(written)[0];
-      if (names2.has(name5)) continue;
-      let missing = found2.get(name5);
-      if (!missing) {
-        near ??= new NearNames(names2);
-        missing = {
-          name: name5,
-          ...originOf(p, name5, resolver),
-          neededBy: [],
-          testedBy: [],
-          near: nearName(name5, near, names2)
-        };
-        found2.set(name5, missing);
-      }
-      const users = tests ? missing.testedBy : missing.neededBy;
-      if (users.at(-1) !== p.name) users.push(p.name);
-    }
+// ts-src/io/signals.ts
+var signals = ["SIGINT", "SIGTERM", "SIGHUP"];
+function untilStopped(first = () => void 0) {
+  const abort = new AbortController();
+  const stop = () => {
+    if (!abort.signal.aborted) first();
+    abort.abort();
   };
-  for (const p of scope2.packages) {
-    look2(p, p.systemBuild, false);
-    look2(p, p.systemRun, false);
-    look2(p, p.systemTest, true);
-  }
-  return [...found2.values()].sort((a, b) => compare(a.name, b.name));
-}
-function originOf(p, name5, resolver) {
-  const number5 = resolver.evaluated.number.get(p.name);
-  for (const need of number5 === void 0 ? [] : resolver.evaluated.needs(number5)) {
-    const r = resolver.resolve(need);
-    if (r.from !== "system" || r.key === void 0 || !r.packages.includes(name5)) continue;
-    const rule = resolver.rosdepRule(r.key);
-    return { key: r.key, file: rule.kind === "packages" ? rule.file : void 0 };
-  }
-  return { key: void 0, file: void 0 };
-}
-function nearName(name5, near, names2) {
-  const [similar] = near.of(name5, 1);
-  if (similar !== void 0) return similar;
-  const parts = name5.split("-");
-  for (let n = parts.length - 1; n > 1; n--) {
-    const start = parts.slice(0, n).join("-");
-    if (names2.has(start)) return start;
-  }
-  return void 0;
-}
-
-// ts-src/sandbox/archive-names.ts
-var import_node_fs36 = require("node:fs");
-var import_node_path40 = require("node:path");
-init_files();
-var largestList = 512 * 1024 * 1024;
-function archiveNames(base) {
-  const kept2 = (0, import_node_path40.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
-  const known2 = readIf(kept2);
-  if (known2 !== void 0) return new Set(known2.split("\n"));
-  if (!exists(base.lists)) return void 0;
-  const files = (0, import_node_fs36.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
-  if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
-  const names2 = /* @__PURE__ */ new Set();
-  for (const file2 of files) {
-    const path2 = (0, import_node_path40.join)(base.lists, file2);
-    if ((0, import_node_fs36.statSync)(path2).size > largestList) return void 0;
-    addNames((0, import_node_fs36.readFileSync)(path2, "latin1"), names2);
-  }
-  if (!names2.size) return void 0;
-  writeWhole(kept2, [...names2].sort().join("\n"), { sync: false });
-  return names2;
-}
-function addNames(list4, names2) {
-  const field = /^(Package|Provides): (.*)$/gm;
-  for (let m = field.exec(list4); m; m = field.exec(list4)) {
-    if (m[1] === "Package") names2.add(m[2]);
-    else for (const provided of m[2].split(",")) names2.add(provided.trim().split(/[ (:]/)[0]);
-  }
-}
-function baseAtHand(state, platform2, architecture2) {
-  for (const suffix of ["", "-docker"]) {
-    const base = readJson((0, import_node_path40.join)(state, "bases", `${platform2}-${architecture2}${suffix}`, "current.json"));
-    if (base) return base;
-  }
-  return void 0;
-}
-
-// ts-src/cli/archive-check.ts
-var archiveCheck = (planned2) => (scope2, target2, names2) => {
-  const blocked = /* @__PURE__ */ new Map();
-  const resolver = planned2.resolvers[planned2.plan.scopes.indexOf(scope2)];
-  const missing = resolver ? missingPackages(scope2, resolver, names2) : [];
-  for (const m of missing)
-    for (const p of m.neededBy)
-      if (!blocked.has(p)) blocked.set(p, `'${m.name}' is not in the archive of ${target2.os} ${target2.release}`);
-  return { blocked, diagnostics: missing.map((m) => told3(m, scope2, target2, planned2.workspace)) };
-};
-function told3(m, scope2, target2, workspace) {
-  const users = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
-  const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text5 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path41.resolve)(workspace.root, m.file));
-  const line2 = text5 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text5, m.key);
-  return (m.neededBy.length ? error : warning)(
-    "system-missing",
-    `the archive of ${target2.os} ${target2.release} (${target2.architecture}) has no package '${m.name}', ${from}: ${users} (${scope2.distribution})`,
-    {
-      file: m.file ?? workspace.file,
-      line: line2,
-      hint: `${m.near === void 0 ? "" : `did you mean '${m.near}'? `}mend the rule, put one for ${target2.os} ${target2.release} into a rosdep file before it, or name the packages in package_settings`
-    }
-  );
-}
-function checkArchives(planned2) {
-  const check2 = archiveCheck(planned2);
-  const diagnostics = /* @__PURE__ */ new Map();
-  for (const scope2 of planned2.plan.scopes) {
-    const architectures = new Map(scope2.targets.map((t) => [t.architecture, t]));
-    for (const target2 of architectures.values()) {
-      const base = baseAtHand(planned2.workspace.state, target2.platform, target2.architecture);
-      const names2 = base && archiveNames(base);
-      for (const d of names2 ? check2(scope2, target2, names2).diagnostics : []) diagnostics.set(d.message, d);
-    }
-  }
-  return [...diagnostics.values()];
+  for (const name5 of signals) process.on(name5, stop);
+  return { signal: abort.signal, done: () => signals.forEach((name5) => process.off(name5, stop)) };
 }
 
 // ts-src/cli/outputs.ts
@@ -28518,10 +28554,10 @@ function enterEnvironment(options5, request, environment3, { script, steps, fold
   });
 }
 function reasonOf(options5, outcome, limit, log, what) {
-  if (limit.aborted && !options5.signal.aborted) {
-    const { minutes: minutes2 } = options5;
+  if (limit.signal.aborted && !options5.signal.aborted) {
+    const { minutes: minutes2 } = limit;
     const time2 = minutes2 >= 1 ? `${Math.round(minutes2)} minutes` : `${Math.round(minutes2 * 60)} seconds`;
-    return `it did not end in ${time2}, and was stopped (--timeout gives it longer)`;
+    return `it did not end in ${time2}, and was stopped (${limit.longer})`;
   }
   if (outcome.exceeded === "memory") return `${what} took more memory than a task may have`;
   if (outcome.exceeded === "processes") return `${what} started more processes than a task may have`;
@@ -28531,7 +28567,7 @@ ${cause.hint}`;
   if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
   return `${what} ended with ${outcome.signal ?? outcome.code}`;
 }
-function timeLimit(parent, minutes2) {
+function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
   const controller = new AbortController();
   const abort = () => controller.abort();
   const timer = setTimeout(abort, minutes2 * 6e4);
@@ -28539,6 +28575,8 @@ function timeLimit(parent, minutes2) {
   if (parent.aborted) abort();
   return {
     signal: controller.signal,
+    minutes: minutes2,
+    longer,
     done() {
       clearTimeout(timer);
       parent.removeEventListener("abort", abort);
@@ -30004,7 +30042,7 @@ var PackageBuilder = class {
         folder: `/build/${p.name}`,
         binds: [{ from: environment3.build, to: "/build" }]
       });
-      if (built.code !== 0) return failed2(reasonOf(options5, built, limit.signal, log, "its build"));
+      if (built.code !== 0) return failed2(reasonOf(options5, built, limit, log, "its build"));
       const fault3 = checkStaged(request, environment3);
       if (fault3 !== void 0) return failed2(fault3);
       const folder = (0, import_node_path57.join)(work2, "pack");
@@ -30018,7 +30056,7 @@ var PackageBuilder = class {
           { from: stageOf(environment3), to: "/build/tree" }
         ]
       });
-      if (packed2.code !== 0) return failed2(reasonOf(options5, packed2, limit.signal, log, "packing it"));
+      if (packed2.code !== 0) return failed2(reasonOf(options5, packed2, limit, log, "packing it"));
       return await finishPackages(options5, request, environment3, folder);
     } finally {
       limit.done();
@@ -30069,10 +30107,11 @@ var PackageBuilder = class {
     const { log } = request;
     writeRecipe(options5, request, environment3.source, environment3.recipe);
     writeTestFiles(environment3.recipe);
-    const limit = timeLimit(options5.signal, options5.minutes);
+    const ofDistro = options5.distro.tests.minutes;
+    const limit = ofDistro < options5.minutes ? timeLimit(options5.signal, ofDistro, "tests.minutes of distro.yaml gives it longer") : timeLimit(options5.signal, options5.minutes);
     const env = {
       SLIPWAY_TEST_RETRIES: String(options5.retries),
-      SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, options5.minutes * 60 - 5)))
+      SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, limit.minutes * 60 - 5)))
     };
     const outcome = await enterEnvironment(options5, request, environment3, {
       script: "slipway.sh",
@@ -30091,7 +30130,7 @@ var PackageBuilder = class {
       outcome,
       log,
       seconds: (options5.now() - begun) / 1e3,
-      reason: () => reasonOf(options5, outcome, limit.signal, log, "the build of its tests")
+      reason: () => reasonOf(options5, outcome, limit, log, "the build of its tests")
     });
   }
   async testRecord(request, run2, milliseconds) {
@@ -31674,12 +31713,6 @@ async function runBuild(verb, values, packages, tests) {
   if (!planned2.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned2.value;
   const output = values.output === void 0 ? (0, import_node_path67.join)(workspace.root, "out") : (0, import_node_path67.resolve)(values.output);
-  const abort = new AbortController();
-  const stop = () => {
-    if (!abort.signal.aborted) writeMessage("\nstopping: what was finished is kept\n");
-    abort.abort();
-  };
-  for (const s of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(s, stop);
   const driver = driverOf(values, workspace.state);
   const lacking = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking.length) {
@@ -31692,6 +31725,7 @@ async function runBuild(verb, values, packages, tests) {
     showDiagnostics(keys);
     if (keys.some(isError)) return exit.failed;
   }
+  const stop = untilStopped(() => writeMessage("\nstopping: what was finished is kept\n"));
   (0, import_node_fs58.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);
   try {
@@ -31701,11 +31735,11 @@ async function runBuild(verb, values, packages, tests) {
       tests,
       check: check2,
       publishes: verb === "build" && values.untrusted === void 0,
-      signal: abort.signal
+      signal: stop.signal
     });
   } finally {
     await closeScratch(driver);
-    for (const s of ["SIGINT", "SIGTERM", "SIGHUP"]) process.off(s, stop);
+    stop.done();
   }
 }
 async function buildAll(values, planned2, wanted) {
@@ -31793,28 +31827,15 @@ async function foretell(values, session2, wanted, rebuild) {
   return results.some((t) => t.state === "failed" || t.state === "blocked") ? exit.failed : exit.ok;
 }
 function engineOf(values, session2, wanted, rebuild, progress) {
-  const { input } = session2;
-  return new Scheduler(
-    {
-      driver: session2.driver,
-      state: input.state,
-      store: session2.store,
-      taskKeys: session2.taskKeys,
-      builder: session2.builder,
-      output: wanted.output,
-      workers: wanted.limits.workers,
-      failFast: values["fail-fast"] === true,
-      testsStop: input.distro.tests.stop_dependents,
-      rebuild,
-      retest: (record2) => values.retest === true && record2.outcome === "failed",
-      channelVersion: session2.channelVersion,
-      hints: session2.hints,
-      progress,
-      signal: wanted.signal,
-      now: Date.now
-    },
-    session2.graphs
-  );
+  return schedulerOf(session2, {
+    output: wanted.output,
+    workers: wanted.limits.workers,
+    failFast: values["fail-fast"] === true,
+    rebuild,
+    retest: values.retest === true,
+    progress,
+    signal: wanted.signal
+  });
 }
 async function runEngine(values, session2, wanted, rebuild) {
   const { graphs: runs } = session2;
@@ -36096,27 +36117,7 @@ function renderSchedule(run2, counts, groups, first, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture2, first, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = new Scheduler(
-    {
-      driver: session2.driver,
-      state: input.state,
-      store: store2,
-      taskKeys: session2.taskKeys,
-      builder: session2.builder,
-      output: (0, import_node_path75.join)(input.state, "prepared"),
-      workers: 1,
-      failFast: false,
-      testsStop: input.distro.tests.stop_dependents,
-      rebuild: () => false,
-      retest: (record2) => retest && record2.outcome === "failed",
-      channelVersion: session2.channelVersion,
-      hints: session2.hints,
-      progress: notesOnly(session2.say),
-      signal,
-      now: Date.now
-    },
-    runs
-  );
+  const engine = schedulerOf(session2, { output: (0, import_node_path75.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -36285,15 +36286,6 @@ function lately(file2) {
     return false;
   }
 }
-function untilStopped() {
-  const abort = new AbortController();
-  const stop = () => abort.abort();
-  for (const s of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(s, stop);
-  return {
-    signal: abort.signal,
-    done: () => ["SIGINT", "SIGTERM", "SIGHUP"].forEach((s) => process.off(s, stop))
-  };
-}
 var work = defineCommand({
   summary: "do tasks of a prepared run on this machine",
   usage: "work --run ID --store URI --tasks N,N,...",
@@ -36346,28 +36338,8 @@ async function check(values) {
   return exit.ok;
 }
 function engineOf2(values, session2, output, signal, progress) {
-  return new Scheduler(
-    {
-      driver: session2.driver,
-      state: session2.input.state,
-      store: session2.store,
-      taskKeys: session2.taskKeys,
-      builder: session2.builder,
-      output,
-      workers: 1,
-      failFast: false,
-      testsStop: false,
-      rebuild: () => false,
-      retest: (record2) => values.retest === true && record2.outcome === "failed",
-      channelVersion: session2.channelVersion,
-      hints: session2.hints,
-      progress,
-      signal,
-      now: Date.now
-    },
-    session2.graphs,
-    true
-  );
+  const retest = values.retest === true;
+  return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
   const output = (0, import_node_path76.join)(session2.input.state, "runs", loaded.bundle.id);

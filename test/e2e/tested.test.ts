@@ -56,6 +56,20 @@ describe('tests that need packages of the distribution', () => {
     expect(ran.code, ran.stderr).toBe(0);
     expect(states()).toMatchObject({ app: 'built', 'app:test': 'passed', 'checks:test': 'passed' });
   });
+
+  it('are stopped when the time that distro.yaml gives them is up', async () => {
+    writeTiny(
+      folder,
+      { slow: { cmake: 'include(CTest)\nadd_test(NAME waits COMMAND sleep 1000)' } },
+      'tests: { minutes: 0.05 }\n',
+    );
+    const ran = await slipway(['test', 'slow'], folder);
+    expect(ran.code, ran.stderr).toBe(1);
+    expect(states()).toMatchObject({ slow: 'built', 'slow:test': 'failed' });
+    expect(ran.stderr).toContain(
+      'it did not end in 3 seconds, and was stopped (tests.minutes of distro.yaml gives it longer)',
+    );
+  });
 });
 
 describe('system packages that the archive does not have', () => {

@@ -1,3 +1,5 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { distroJsonSchema } from '../../ts-src/model/distro.ts';
 import { parseDistro } from '../../ts-src/read/distro.ts';
@@ -113,4 +115,22 @@ distro.yaml:9: error: platforms.bookworm.underlays.ros.suite is missing [distro-
     expect(said('a: &a {b: *a}\n')).toMatch(/error/);
     expect(said('__proto__: {x: 1}\n')).toMatch(/unknown key '__proto__'|organization is missing/);
   });
+});
+
+it('the documentation shows every key, and a file that holds what it shows of tracks and tests is valid', () => {
+  const folder = join(__dirname, '../../docs');
+  const docs = readFileSync(join(folder, 'distro.md'), 'utf8');
+  const all = readdirSync(folder).map((file) => readFileSync(join(folder, file), 'utf8'));
+  const keys = Object.keys((distroJsonSchema() as { properties: Record<string, unknown> }).properties);
+  expect(keys.length).toBeGreaterThan(10);
+  expect(keys.filter((key) => !all.some((text) => new RegExp(`^ *${key}:`, 'm').test(text)))).toEqual([]);
+  const shown = /^ {4}tests: [^]*?(?=^ {4}signing_key)/m.exec(docs)?.[0] ?? '';
+  expect(shown).toContain('tracks:');
+  const read = parseDistro(
+    `organization: acme\ndistributions: {d: {platforms: [bookworm], folders: [src], ros_version: 2}}\nplatforms: {bookworm: {os: debian, release: bookworm}}\n${shown.replace(/^ {4}/gm, '')}`,
+    'distro.yaml',
+  );
+  expect(renderDiagnostics(read.diagnostics)).toBe('');
+  expect(read.ok && read.value.tests.minutes).toBe(60);
+  expect(read.ok && read.value.tracks[0]).toMatchObject({ branch: 'main', channel: 'nightly', keep: 14 });
 });

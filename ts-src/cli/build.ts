@@ -32,8 +32,10 @@ import {
   type ValuesOf,
   defineCommand,
 } from './command.ts';
-import { Scheduler, type Progress } from '../engine/scheduler.ts';
 import { archiveCheck } from './archive-check.ts';
+import type { Progress, Scheduler } from '../engine/scheduler.ts';
+import { schedulerOf } from '../engine/session-scheduler.ts';
+import { untilStopped } from '../io/signals.ts';
 import { judgeTests, resultsOf, writeOutputs } from './outputs.ts';
 import { readAndPlan, reporter, type Planned } from './planning.ts';
 import { makeProgress } from './progress.ts';
@@ -145,12 +147,6 @@ async function runBuild(
   if (!planned.ok) return exit.failed;
   const { workspace, plan } = planned.value;
   const output = values.output === undefined ? join(workspace.root, 'out') : resolve(values.output);
-  const abort = new AbortController();
-  const stop = () => {
-    if (!abort.signal.aborted) writeMessage('\nstopping: what was finished is kept\n');
-    abort.abort();
-  };
-  for (const s of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(s, stop);
   const driver = driverOf(values, workspace.state);
   const lacking = values['dry-run'] === true ? [] : await missingTools(driver.name, plan);
   if (lacking.length) {
@@ -163,6 +159,7 @@ async function runBuild(
     showDiagnostics(keys);
     if (keys.some(isError)) return exit.failed;
   }
+  const stop = untilStopped(() => writeMessage('\nstopping: what was finished is kept\n'));
   mkdirSync(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);
   try {
@@ -172,11 +169,11 @@ async function runBuild(
       tests,
       check,
       publishes: verb === 'build' && values.untrusted === undefined,
-      signal: abort.signal,
+      signal: stop.signal,
     });
   } finally {
     await closeScratch(driver);
-    for (const s of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(s, stop);
+    stop.done();
   }
 }
 
@@ -286,28 +283,15 @@ function engineOf(
   rebuild: (name: string) => boolean,
   progress: Progress,
 ): Scheduler {
-  const { input } = session;
-  return new Scheduler(
-    {
-      driver: session.driver,
-      state: input.state,
-      store: session.store,
-      taskKeys: session.taskKeys,
-      builder: session.builder,
-      output: wanted.output,
-      workers: wanted.limits.workers,
-      failFast: values['fail-fast'] === true,
-      testsStop: input.distro.tests.stop_dependents,
-      rebuild,
-      retest: (record) => values.retest === true && record.outcome === 'failed',
-      channelVersion: session.channelVersion,
-      hints: session.hints,
-      progress,
-      signal: wanted.signal,
-      now: Date.now,
-    },
-    session.graphs,
-  );
+  return schedulerOf(session, {
+    output: wanted.output,
+    workers: wanted.limits.workers,
+    failFast: values['fail-fast'] === true,
+    rebuild,
+    retest: values.retest === true,
+    progress,
+    signal: wanted.signal,
+  });
 }
 
 async function runEngine(

@@ -11,8 +11,7 @@ import { keepBase } from '../sandbox/stored-base.ts';
 import { hasSource, keepSource, keptSources } from '../store/sources.ts';
 import { newScratch } from '../sandbox/scratch.ts';
 import { gitDirOf } from '../engine/build/source.ts';
-import { Scheduler } from '../engine/scheduler.ts';
-import { notesOnly } from '../engine/scheduler.ts';
+import { schedulerOf } from '../engine/session-scheduler.ts';
 import { kindOf, packageOf, tasksBefore } from '../engine/task-graph.ts';
 import type { Session } from '../engine/session.ts';
 import type { Shard } from './run-manifest.ts';
@@ -29,27 +28,7 @@ export async function makeShard(
   signal: AbortSignal,
 ): Promise<{ part: Shard; outlook: { cached: number; todo: number; open: number; failed: number } }> {
   const { graphs: runs, store, input } = session;
-  const engine = new Scheduler(
-    {
-      driver: session.driver,
-      state: input.state,
-      store,
-      taskKeys: session.taskKeys,
-      builder: session.builder,
-      output: join(input.state, 'prepared'),
-      workers: 1,
-      failFast: false,
-      testsStop: input.distro.tests.stop_dependents,
-      rebuild: () => false,
-      retest: (record) => retest && record.outcome === 'failed',
-      channelVersion: session.channelVersion,
-      hints: session.hints,
-      progress: notesOnly(session.say),
-      signal,
-      now: Date.now,
-    },
-    runs,
-  );
+  const engine = schedulerOf(session, { output: join(input.state, 'prepared'), retest, signal });
   const outlook = await engine.start();
   const part: Shard = {
     schema: 1,

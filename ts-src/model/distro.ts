@@ -271,7 +271,7 @@ export const distroSchema = z.strictObject({
         .max(10)
         .default(0)
         .describe("How often a package's failing tests are tried again; what passes then is flaky"),
-      minutes: z.number().min(1).default(60).describe('Longest time that the tests of one package may take'),
+      minutes: z.number().positive().default(60).describe('Longest time that the tests of one package may take'),
       stop_dependents: z.boolean().default(false).describe('A failing test stops what depends on its package'),
       skip: z.array(glob).default([]).describe('Packages whose tests are not run'),
     })

@@ -33,7 +33,8 @@ import { limitsOf, runOptions } from '../run-options.ts';
 import { platformsOf } from '../../engine/system-lock.ts';
 import { closeRun, lockName, resultName, applyShard, type Loaded } from '../../farm/run-manifest.ts';
 import { publishingFaults } from '../../farm/publishing.ts';
-import { farmOptions, openRun, untilStopped } from './work.ts';
+import { farmOptions, openRun } from './work.ts';
+import { untilStopped } from '../../io/signals.ts';
 
 /** What whoever dispatched the tasks knows, and the store does not. */
 interface Happened {

@@ -19,7 +19,9 @@ import {
   type ValuesOf,
   defineCommand,
 } from '../command.ts';
-import { Scheduler, type Progress } from '../../engine/scheduler.ts';
+import type { Progress, Scheduler } from '../../engine/scheduler.ts';
+import { schedulerOf } from '../../engine/session-scheduler.ts';
+import { untilStopped } from '../../io/signals.ts';
 import { notesOnly } from '../../engine/scheduler.ts';
 import { openSession, shareResolved, type Limits, type Session } from '../../engine/session.ts';
 import { driverOf, limitsOf, runOptions } from '../run-options.ts';
@@ -155,17 +157,6 @@ function lately(file: string): boolean {
   }
 }
 
-/** A signal that comes when this process is told to stop. */
-export function untilStopped(): { signal: AbortSignal; done(): void } {
-  const abort = new AbortController();
-  const stop = () => abort.abort();
-  for (const s of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(s, stop);
-  return {
-    signal: abort.signal,
-    done: () => (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).forEach((s) => process.off(s, stop)),
-  };
-}
-
 export const work = defineCommand({
   summary: 'do tasks of a prepared run on this machine',
   usage: 'work --run ID --store URI --tasks N,N,...',
@@ -227,28 +218,8 @@ function engineOf(
   signal: AbortSignal,
   progress: Progress,
 ): Scheduler {
-  return new Scheduler(
-    {
-      driver: session.driver,
-      state: session.input.state,
-      store: session.store,
-      taskKeys: session.taskKeys,
-      builder: session.builder,
-      output,
-      workers: 1,
-      failFast: false,
-      testsStop: false,
-      rebuild: () => false,
-      retest: (record) => values.retest === true && record.outcome === 'failed',
-      channelVersion: session.channelVersion,
-      hints: session.hints,
-      progress,
-      signal,
-      now: Date.now,
-    },
-    session.graphs,
-    true,
-  );
+  const retest = values.retest === true;
+  return schedulerOf(session, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 
 async function doTasks(

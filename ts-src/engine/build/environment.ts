@@ -132,14 +132,14 @@ export function enterEnvironment(
 export function reasonOf(
   options: EnvironmentOptions,
   outcome: Outcome,
-  limit: AbortSignal,
+  limit: TimeLimit,
   log: string,
   what: string,
 ): string {
-  if (limit.aborted && !options.signal.aborted) {
-    const { minutes } = options;
+  if (limit.signal.aborted && !options.signal.aborted) {
+    const { minutes } = limit;
     const time = minutes >= 1 ? `${Math.round(minutes)} minutes` : `${Math.round(minutes * 60)} seconds`;
-    return `it did not end in ${time}, and was stopped (--timeout gives it longer)`;
+    return `it did not end in ${time}, and was stopped (${limit.longer})`;
   }
   if (outcome.exceeded === 'memory') return `${what} took more memory than a task may have`;
   if (outcome.exceeded === 'processes') return `${what} started more processes than a task may have`;
@@ -149,8 +149,15 @@ export function reasonOf(
   return `${what} ended with ${outcome.signal ?? outcome.code}`;
 }
 
-/** A signal that also comes when the time is up; `done` once nothing waits for it. */
-export function timeLimit(parent: AbortSignal, minutes: number): { signal: AbortSignal; done(): void } {
+/** A signal that also comes when the time is up; `done` once nothing waits for it. `longer`: what gives more time. */
+export interface TimeLimit {
+  signal: AbortSignal;
+  minutes: number;
+  longer: string;
+  done(): void;
+}
+
+export function timeLimit(parent: AbortSignal, minutes: number, longer = '--timeout gives it longer'): TimeLimit {
   const controller = new AbortController();
   const abort = () => controller.abort();
   const timer = setTimeout(abort, minutes * 60_000);
@@ -158,6 +165,8 @@ export function timeLimit(parent: AbortSignal, minutes: number): { signal: Abort
   if (parent.aborted) abort();
   return {
     signal: controller.signal,
+    minutes,
+    longer,
     done() {
       clearTimeout(timer);
       parent.removeEventListener('abort', abort);

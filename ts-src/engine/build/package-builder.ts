@@ -101,7 +101,7 @@ export class PackageBuilder {
         folder: `/build/${p.name}`,
         binds: [{ from: environment.build, to: '/build' }],
       });
-      if (built.code !== 0) return failed(reasonOf(options, built, limit.signal, log, 'its build'));
+      if (built.code !== 0) return failed(reasonOf(options, built, limit, log, 'its build'));
       const fault = checkStaged(request, environment);
       if (fault !== undefined) return failed(fault);
       const folder = join(work, 'pack');
@@ -115,7 +115,7 @@ export class PackageBuilder {
           { from: stageOf(environment), to: '/build/tree' },
         ],
       });
-      if (packed.code !== 0) return failed(reasonOf(options, packed, limit.signal, log, 'packing it'));
+      if (packed.code !== 0) return failed(reasonOf(options, packed, limit, log, 'packing it'));
       return await finishPackages(options, request, environment, folder);
     } finally {
       limit.done();
@@ -176,10 +176,14 @@ export class PackageBuilder {
     const { log } = request;
     writeRecipe(options, request, environment.source, environment.recipe);
     writeTestFiles(environment.recipe);
-    const limit = timeLimit(options.signal, options.minutes);
+    const ofDistro = options.distro.tests.minutes;
+    const limit =
+      ofDistro < options.minutes
+        ? timeLimit(options.signal, ofDistro, 'tests.minutes of distro.yaml gives it longer')
+        : timeLimit(options.signal, options.minutes);
     const env = {
       SLIPWAY_TEST_RETRIES: String(options.retries),
-      SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, options.minutes * 60 - 5))),
+      SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, limit.minutes * 60 - 5))),
     };
     const outcome = await enterEnvironment(options, request, environment, {
       script: 'slipway.sh',
@@ -198,7 +202,7 @@ export class PackageBuilder {
       outcome,
       log,
       seconds: (options.now() - begun) / 1000,
-      reason: () => reasonOf(options, outcome, limit.signal, log, 'the build of its tests'),
+      reason: () => reasonOf(options, outcome, limit, log, 'the build of its tests'),
     });
   }
 

@@ -1,0 +1,12 @@
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** A signal that comes when this process is told to stop; `first` is called then, once. `done` ends the watch. */
+export function untilStopped(first: () => void = () => undefined): { signal: AbortSignal; done(): void } {
+  const abort = new AbortController();
+  const stop = () => {
+    if (!abort.signal.aborted) first();
+    abort.abort();
+  };
+  for (const name of signals) process.on(name, stop);
+  return { signal: abort.signal, done: () => signals.forEach((name) => process.off(name, stop)) };
+}
