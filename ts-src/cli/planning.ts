@@ -3,10 +3,12 @@ import type { ScopeChange } from '../model/answers.ts';
 import { bad, error, good, isError, nearest, sorted, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { Lockfile } from '../model/lockfile.ts';
 import { stampOf } from '../model/names.ts';
+import { sha256 } from '../model/digest.ts';
 import type { DistributionInput, Plan } from '../model/plan.ts';
 import type { RosdepDatabase } from '../model/rosdep.ts';
 import { exists, readIf } from '../io/files.ts';
 import { comparePlans } from '../query/compare.ts';
+import { settingsFacts, type FactsOf } from '../query/settings-facts.ts';
 import { makePlan } from '../plan/plan.ts';
 import type { Resolver } from '../plan/resolve.ts';
 import type { Selection } from '../plan/select.ts';
@@ -184,11 +186,15 @@ async function planWorkspace(
   return inputs.ok ? planInputs(inputs.value, selection) : inputs;
 }
 
+/** What distro.yaml says of a plan's packages, patches by their content. */
+const factsOf = ({ workspace }: Planned): FactsOf =>
+  settingsFacts(workspace.distro, (file) => sha256(readIf(join(workspace.root, file), 'latin1') ?? ''));
+
 /** Two plans beside each other, what lies in folders by its files as they are. */
 export async function comparePlanned(before: Planned, after: Planned): Promise<ScopeChange[]> {
   await pinFolders(before);
   await pinFolders(after);
-  return comparePlans(before.plan, after.plan);
+  return comparePlans(before.plan, after.plan, { before: factsOf(before), after: factsOf(after) });
 }
 
 /**

@@ -3,15 +3,16 @@ import { compare } from '../model/diagnostics.ts';
 import type { Plan, PlannedPackage, Scope } from '../model/plan.ts';
 import { closuresOf } from '../plan/closure.ts';
 import { compareReleases } from '../plan/versions.ts';
+import type { Facts, FactsOf } from './settings-facts.ts';
 
 const order: Change[] = ['added', 'removed', 'up', 'down', 'changed', 'rebuilt'];
 
 /**
- * Two plans beside each other. A package is rebuilt where it is itself as it was, but something in its build's root is
+ * Two plans beside each other, with what distro.yaml says of their packages where that is given. A package is rebuilt where it is itself as it was, but something in its build's root is
  * not (an upper bound: a change that stays inside a package rebuilds that package alone). Linear in the size of the
  * roots.
  */
-export function comparePlans(before: Plan, after: Plan): ScopeChange[] {
+export function comparePlans(before: Plan, after: Plan, facts?: { before: FactsOf; after: FactsOf }): ScopeChange[] {
   const id = (s: Scope) => `${s.distribution} ${s.platform}`;
   const old = new Map(before.scopes.map((s) => [id(s), s]));
   const now = new Map(after.scopes.map((s) => [id(s), s]));
@@ -20,12 +21,16 @@ export function comparePlans(before: Plan, after: Plan): ScopeChange[] {
     return {
       distribution: scope.distribution,
       platform: scope.platform,
-      packages: compareScopes(old.get(key), now.get(key)),
+      packages: compareScopes(old.get(key), now.get(key), facts),
     };
   });
 }
 
-function compareScopes(before: Scope | undefined, after: Scope | undefined): PackageChange[] {
+function compareScopes(
+  before: Scope | undefined,
+  after: Scope | undefined,
+  facts: { before: FactsOf; after: FactsOf } | undefined,
+): PackageChange[] {
   const changes: PackageChange[] = [];
   const old = new Map((before?.packages ?? []).map((p) => [p.name, p]));
   const packages = after?.packages ?? [];
@@ -33,7 +38,11 @@ function compareScopes(before: Scope | undefined, after: Scope | undefined): Pac
   for (const p of packages) {
     const was = old.get(p.name);
     const change: PackageChange | undefined = was
-      ? difference(was, p)
+      ? difference(
+          was,
+          p,
+          before && after && facts ? changedFacts(facts.before(before, p.name), facts.after(after, p.name)) : [],
+        )
       : { name: p.name, change: 'added', after: p.version };
     if (!change) continue;
     touched.add(p.name);
@@ -65,7 +74,11 @@ function compareScopes(before: Scope | undefined, after: Scope | undefined): Pac
   return changes.sort((a, b) => order.indexOf(a.change) - order.indexOf(b.change) || compare(a.name, b.name));
 }
 
-function difference(was: PlannedPackage, p: PlannedPackage): PackageChange | undefined {
+/** Labels of what distro.yaml says otherwise. */
+const changedFacts = (was: Facts, now: Facts): string[] =>
+  [...new Set([...Object.keys(was), ...Object.keys(now)])].filter((label) => was[label] !== now[label]);
+
+function difference(was: PlannedPackage, p: PlannedPackage, settings: string[]): PackageChange | undefined {
   const versions = { name: p.name, before: was.version, after: p.version };
   if (was.version !== p.version)
     return { ...versions, change: (compareReleases(was.version, p.version) ?? -1) < 0 ? 'up' : 'down' };
@@ -84,6 +97,10 @@ function difference(was: PlannedPackage, p: PlannedPackage): PackageChange | und
   if (!same([was.systemBuild, was.impliedBuild, was.systemRun], [p.systemBuild, p.impliedBuild, p.systemRun]))
     why.push('system packages');
   if (!same([was.buildType, was.debian, was.bounds], [p.buildType, p.debian, p.bounds])) why.push('packaging');
+  if (!same([was.tools], [p.tools])) why.push('build tools');
+  if (!same([was.test, was.systemTest, was.impliedTest], [p.test, p.systemTest, p.impliedTest]))
+    why.push('test dependencies');
+  why.push(...settings);
   if ((was.blocked === undefined) !== (p.blocked === undefined))
     why.push(p.blocked === undefined ? 'no longer blocked' : 'blocked');
   return why.length ? { ...versions, change: 'changed', why: why.join(', ') } : undefined;

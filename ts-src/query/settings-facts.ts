@@ -1,0 +1,52 @@
+import { compare } from '../model/diagnostics.ts';
+import type { Distro } from '../model/distro.ts';
+import type { Scope } from '../model/plan.ts';
+import { settingsFinder } from '../plan/settings.ts';
+
+/** Label → text of everything in distro.yaml that has part in a package's key; equal texts are no difference. */
+export type Facts = Readonly<Record<string, string>>;
+export type FactsOf = (scope: Scope, packageName: string) => Facts;
+
+/** JSON with sorted keys: the order in which a file lists them is no difference. */
+const text = (value: unknown): string =>
+  JSON.stringify(value, (_, v: unknown) =>
+    v !== null && typeof v === 'object' && !Array.isArray(v)
+      ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => compare(a, b)))
+      : v,
+  );
+
+/** Facts of a whole scope: its platform, variants, distribution and what holds for every package. */
+function scopeFacts(distro: Distro, scope: Scope): Facts {
+  const platform = distro.platforms[scope.platform];
+  const distribution = distro.distributions[scope.distribution];
+  const variants = [...new Set(scope.targets.map((t) => t.variant))].sort(compare);
+  // How often a base is renewed and through which proxy it is fetched is no part of it.
+  const { renew_days: _renew, proxy: _proxy, architectures: _architectures, ...base } = platform ?? {};
+  return {
+    platform: text([base, scope.targets]),
+    variant: text(variants.map((v) => distro.variants[v])),
+    conditions: text([distribution?.conditions, distribution?.ros_version, distribution?.python_version]),
+    prefix: text([scope.prefix, scope.underlayPrefixes]),
+    maintainer: distro.maintainer ?? '',
+    reuse: distro.reuse,
+  };
+}
+
+/**
+ * What distro.yaml says of each package of a plan. `digestOf`: of a patch, by its path in the distro repository.
+ */
+export function settingsFacts(distro: Distro, digestOf: (file: string) => string): FactsOf {
+  const settingsOf = settingsFinder(distro);
+  const known = new Map<Scope, Facts>();
+  return (scope, packageName) => {
+    let common = known.get(scope);
+    if (!common) known.set(scope, (common = scopeFacts(distro, scope)));
+    const { patches = [], cmake_args = [], environment = {} } = settingsOf(packageName);
+    return {
+      ...common,
+      patches: patches.map(digestOf).join(' '),
+      cmake_args: text(cmake_args),
+      environment: text(environment),
+    };
+  };
+}
