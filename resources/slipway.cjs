@@ -48,8 +48,8 @@ var init_urls = __esm({
     schemes = { git: /^(https?|ssh|git|file):\/\//, archive: /^(https?|file):\/\// };
     isScpLike = (url2) => !/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) && /^(?:[^/:@]+@)?[^/:]+:/.test(url2);
     isLocalUrl = (url2) => /^file:/i.test(url2) || !(/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) || isScpLike(url2));
-    redacted = (text5) => text5.includes("://") ? withoutSecrets(text5) : text5;
-    withoutSecrets = (text5) => text5.replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/@'"]{1,2000})@/g, (whole2, scheme, user) => {
+    redacted = (text6) => text6.includes("://") ? withoutSecrets(text6) : text6;
+    withoutSecrets = (text6) => text6.replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/@'"]{1,2000})@/g, (whole2, scheme, user) => {
       const name5 = user.split(":")[0];
       return user.includes(":") || name5.length > 20 ? scheme : whole2;
     }).replace(
@@ -191,10 +191,10 @@ function readIf(path2, encoding = "utf8") {
   }
 }
 function readJson(path2, encoding = "utf8") {
-  const text5 = readIf(path2, encoding);
-  if (text5 === void 0) return void 0;
+  const text6 = readIf(path2, encoding);
+  if (text6 === void 0) return void 0;
   try {
-    return JSON.parse(text5);
+    return JSON.parse(text6);
   } catch {
     return void 0;
   }
@@ -220,9 +220,9 @@ var init_files = __esm({
 });
 
 // ts-src/model/names.ts
-function isPinnedPackage(text5) {
-  const at2 = text5.indexOf("=");
-  return at2 > 0 && isDebianName(text5.slice(0, at2)) && isDebianVersion(text5.slice(at2 + 1));
+function isPinnedPackage(text6) {
+  const at2 = text6.indexOf("=");
+  return at2 > 0 && isDebianName(text6.slice(0, at2)) && isDebianVersion(text6.slice(at2 + 1));
 }
 function debianNames(distro, distribution2) {
   const parts = fill(distro.naming.package, {
@@ -240,8 +240,8 @@ var init_names = __esm({
   "ts-src/model/names.ts"() {
     "use strict";
     fill = (pattern, values) => pattern.replace(/\{([a-z]+)\}/g, (whole2, key) => Object.hasOwn(values, key) ? values[key] : whole2);
-    isDebianName = (text5) => text5.length <= 200 && /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/.test(text5);
-    isDebianVersion = (text5) => text5.length <= 200 && /^(\d+:)?[0-9A-Za-z][0-9A-Za-z.+~-]*$/.test(text5);
+    isDebianName = (text6) => text6.length <= 200 && /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/.test(text6);
+    isDebianVersion = (text6) => text6.length <= 200 && /^(\d+:)?[0-9A-Za-z][0-9A-Za-z.+~-]*$/.test(text6);
     debianize = (name5) => name5.toLowerCase().replaceAll("_", "-");
     debianPackage = (distro, distribution2, name5) => debianNames(distro, distribution2)(name5);
     installPrefix = (distro, distribution2) => fill(distro.naming.prefix, { organization: distro.organization, distribution: distribution2 });
@@ -4715,7 +4715,7 @@ function prettify(node2, options5, matcher2, readonlyMatcher) {
   return compress(node2, options5, matcher2, readonlyMatcher);
 }
 function compress(arr, options5, matcher2, readonlyMatcher) {
-  let text5;
+  let text6;
   const compressedObj = {};
   for (let i = 0; i < arr.length; i++) {
     const tagObj = arr[i];
@@ -4728,8 +4728,8 @@ function compress(arr, options5, matcher2, readonlyMatcher) {
       matcher2.push(property, rawAttrs);
     }
     if (property === options5.textNodeName) {
-      if (text5 === void 0) text5 = tagObj[property];
-      else text5 += "" + tagObj[property];
+      if (text6 === void 0) text6 = tagObj[property];
+      else text6 += "" + tagObj[property];
     } else if (property === void 0) {
       continue;
     } else if (tagObj[property]) {
@@ -4767,9 +4767,9 @@ function compress(arr, options5, matcher2, readonlyMatcher) {
       }
     }
   }
-  if (typeof text5 === "string") {
-    if (text5.length > 0) compressedObj[options5.textNodeName] = text5;
-  } else if (text5 !== void 0) compressedObj[options5.textNodeName] = text5;
+  if (typeof text6 === "string") {
+    if (text6.length > 0) compressedObj[options5.textNodeName] = text6;
+  } else if (text6 !== void 0) compressedObj[options5.textNodeName] = text6;
   return compressedObj;
 }
 function propName(obj) {
@@ -4919,9 +4919,9 @@ async function credentials(env = process.env) {
   return known.keys;
 }
 function fromFile(env) {
-  const text5 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path5.join)((0, import_node_os.homedir)(), ".aws/credentials"));
+  const text6 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path5.join)((0, import_node_os.homedir)(), ".aws/credentials"));
   const profile = env.AWS_PROFILE ?? "default";
-  const section = text5?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
+  const section = text6?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
   const value2 = (name5) => new RegExp(`^\\s*${name5}\\s*=\\s*(\\S+)`, "m").exec(section ?? "")?.[1];
   const [id, secret] = [value2("aws_access_key_id"), value2("aws_secret_access_key")];
   return id && secret ? keysOf(id, secret, value2("aws_session_token")) : void 0;
@@ -6708,10 +6708,10 @@ var require_saxes = __commonJS({
               case LESS: {
                 this.state = S_OPEN_WAKA;
                 if (handler !== void 0) {
-                  const { text: text5 } = this;
+                  const { text: text6 } = this;
                   const slice = chunk.slice(start, this.prevI);
-                  if (text5.length !== 0) {
-                    handler(text5 + slice);
+                  if (text6.length !== 0) {
+                    handler(text6 + slice);
                     this.text = "";
                   } else if (slice.length !== 0) {
                     handler(slice);
@@ -6778,10 +6778,10 @@ var require_saxes = __commonJS({
               case LESS: {
                 this.state = S_OPEN_WAKA;
                 if (handler !== void 0) {
-                  const { text: text5 } = this;
+                  const { text: text6 } = this;
                   const slice = chunk.slice(start, this.prevI);
-                  if (text5.length !== 0) {
-                    handler(text5 + slice);
+                  if (text6.length !== 0) {
+                    handler(text6 + slice);
                     this.text = "";
                   } else if (slice.length !== 0) {
                     handler(slice);
@@ -6871,9 +6871,9 @@ var require_saxes = __commonJS({
         if (this.state !== S_BEGIN && this.state !== S_TEXT) {
           this.fail("unexpected end.");
         }
-        const { text: text5 } = this;
-        if (text5.length !== 0) {
-          (_a3 = this.textHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, text5);
+        const { text: text6 } = this;
+        if (text6.length !== 0) {
+          (_a3 = this.textHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, text6);
           this.text = "";
         }
         this._closed = true;
@@ -9591,11 +9591,11 @@ var init_js_yaml = __esm({
 });
 
 // ts-src/read/yaml.ts
-function parseYaml(text5, file2) {
-  if (text5.length > maximumSize2)
+function parseYaml(text6, file2) {
+  if (text6.length > maximumSize2)
     return bad(error("yaml-invalid", `the file is larger than ${maximumSize2 >> 20} MiB`, { file: file2 }));
   try {
-    return good(load(text5, { schema: YAML11_SCHEMA, maxAliases: 1e3 }));
+    return good(load(text6, { schema: YAML11_SCHEMA, maxAliases: 1e3 }));
   } catch (e) {
     const at2 = e;
     return bad(
@@ -9606,9 +9606,9 @@ function parseYaml(text5, file2) {
     );
   }
 }
-function eventsOf(text5) {
+function eventsOf(text6) {
   try {
-    return parseEvents(text5, {});
+    return parseEvents(text6, {});
   } catch {
     return [];
   }
@@ -9624,8 +9624,8 @@ var init_yaml = __esm({
     init_diagnostics();
     maximumSize2 = 64 << 20;
     Locator = class {
-      constructor(text5) {
-        this.text = text5;
+      constructor(text6) {
+        this.text = text6;
       }
       events;
       /** The line of the deepest entry on `path` that is there; 1 where the text is no YAML. */
@@ -9688,11 +9688,11 @@ var init_yaml = __esm({
 });
 
 // ts-src/read/rosdistro.ts
-function parseIndex(text5, file2, distribution2) {
-  const parsed2 = parseYaml(text5, file2);
+function parseIndex(text6, file2, distribution2) {
+  const parsed2 = parseYaml(text6, file2);
   if (!parsed2.ok) return parsed2;
   const root = asMap(parsed2.value);
-  const locator = new Locator(text5);
+  const locator = new Locator(text6);
   if (!root) return bad(error("index-invalid", "the index is not a map", { file: file2, line: 1 }));
   if (root.type !== void 0 && root.type !== "index")
     return bad(
@@ -9736,12 +9736,12 @@ function parseIndex(text5, file2, distribution2) {
   if (typeof entry.distribution_cache === "string") result2.cache = entry.distribution_cache;
   return good(result2);
 }
-function parseDistributionFile(text5, file2, value2) {
-  const parsed2 = value2 === void 0 ? parseYaml(text5, file2) : good(value2);
+function parseDistributionFile(text6, file2, value2) {
+  const parsed2 = value2 === void 0 ? parseYaml(text6, file2) : good(value2);
   if (!parsed2.ok) return parsed2;
   const root = asMap(parsed2.value);
   const diagnostics = [];
-  const locator = new Locator(text5);
+  const locator = new Locator(text6);
   const line2 = (path2) => value2 === void 0 ? locator.line(path2) : void 0;
   const fault3 = (message, path2, hint) => void diagnostics.push(error("distribution-invalid", message, { file: file2, line: line2(path2), hint }));
   if (!root) return bad(error("distribution-invalid", "the distribution file is not a map", { file: file2, line: 1 }));
@@ -9803,10 +9803,10 @@ function parseDistributionFile(text5, file2, value2) {
   }
   return good({ repositories, releasePlatforms }, diagnostics);
 }
-function parseRepos(text5, file2) {
-  const parsed2 = parseYaml(text5, file2);
+function parseRepos(text6, file2) {
+  const parsed2 = parseYaml(text6, file2);
   if (!parsed2.ok) return parsed2;
-  const locator = new Locator(text5);
+  const locator = new Locator(text6);
   const top = asMap(parsed2.value);
   const root = top && Object.hasOwn(top, "repositories") && top.repositories === null ? {} : asMap(top?.repositories);
   if (!root)
@@ -9893,8 +9893,8 @@ function releaseEntry(raw, repository, fault3, versionText) {
   if (typeof tag === "string") entry.tag = tag;
   return entry;
 }
-function parseCache(text5, file2) {
-  const parsed2 = parseYaml(text5, file2);
+function parseCache(text6, file2) {
+  const parsed2 = parseYaml(text6, file2);
   if (!parsed2.ok) return parsed2;
   const root = asMap(parsed2.value);
   if (!root || root.type !== "cache")
@@ -9916,34 +9916,34 @@ function parseCache(text5, file2) {
     diagnostics
   );
 }
-function splitCache(text5) {
-  const begin = text5.startsWith(manifestsKey) ? 0 : text5.indexOf(`
+function splitCache(text6) {
+  const begin = text6.startsWith(manifestsKey) ? 0 : text6.indexOf(`
 ${manifestsKey}`) + 1;
-  if (begin === 0 && !text5.startsWith(manifestsKey) || text5.includes("	") || text5.includes("\r")) return void 0;
+  if (begin === 0 && !text6.startsWith(manifestsKey) || text6.includes("	") || text6.includes("\r")) return void 0;
   const entries = /* @__PURE__ */ new Map();
   const first = begin + manifestsKey.length;
   let at2 = first;
   let name5;
   let started = at2;
   const line2 = /  (?:([A-Za-z][A-Za-z0-9_-]*):(?= |\n)| )|\n/y;
-  const blank2 = (i) => text5.charCodeAt(i) === 32;
-  for (; at2 < text5.length; at2 = next(text5, at2)) {
+  const blank2 = (i) => text6.charCodeAt(i) === 32;
+  for (; at2 < text6.length; at2 = next(text6, at2)) {
     if (name5 !== void 0 && blank2(at2) && blank2(at2 + 1) && blank2(at2 + 2)) continue;
     line2.lastIndex = at2;
-    const m = line2.exec(text5);
+    const m = line2.exec(text6);
     if (!m) break;
     if (m[1] === void 0) {
       if (name5 === void 0 && m[0] !== "\n") return void 0;
       continue;
     }
-    if (name5 !== void 0) entries.set(name5, text5.slice(started, at2));
+    if (name5 !== void 0) entries.set(name5, text6.slice(started, at2));
     name5 = m[1];
     started = at2;
     if (entries.has(name5)) return void 0;
   }
-  if (name5 !== void 0) entries.set(name5, text5.slice(started, at2));
-  if (at2 < text5.length && !/[A-Za-z_]/.test(text5[at2])) return void 0;
-  return { rest: text5.slice(0, begin) + text5.slice(at2), entries };
+  if (name5 !== void 0) entries.set(name5, text6.slice(started, at2));
+  if (at2 < text6.length && !/[A-Za-z_]/.test(text6[at2])) return void 0;
+  return { rest: text6.slice(0, begin) + text6.slice(at2), entries };
 }
 function parseEntries(entries, file2) {
   const parsed2 = parseYaml(manifestsKey + entries.join(""), file2);
@@ -9973,9 +9973,9 @@ var init_rosdistro = __esm({
     urlForms = "https, http, ssh, git or file, user@host:path, or a path";
     textOf2 = (version3, written) => typeof version3 === "string" ? version3 : written() ?? (version3 instanceof Date ? version3.toISOString().slice(0, 10) : String(version3));
     manifestsKey = "release_package_xmls:\n";
-    next = (text5, at2) => {
-      const end2 = text5.indexOf("\n", at2);
-      return end2 < 0 ? text5.length : end2 + 1;
+    next = (text6, at2) => {
+      const end2 = text6.indexOf("\n", at2);
+      return end2 < 0 ? text6.length : end2 + 1;
     };
   }
 });
@@ -16807,10 +16807,10 @@ var distro_exports2 = {};
 __export(distro_exports2, {
   parseDistro: () => parseDistro
 });
-function parseDistro(text5, file2) {
-  const parsed2 = parseYaml(text5, file2);
+function parseDistro(text6, file2) {
+  const parsed2 = parseYaml(text6, file2);
   if (!parsed2.ok) return parsed2;
-  const locator = new Locator(text5);
+  const locator = new Locator(text6);
   const checked = distroSchema.safeParse(parsed2.value ?? {});
   if (!checked.success)
     return bad(...checked.error.issues.flatMap((issue2) => faults(issue2, [], parsed2.value, locator, file2)));
@@ -16986,14 +16986,14 @@ var lockfile_exports = {};
 __export(lockfile_exports, {
   readLock: () => readLock
 });
-function readLock(file2, text5) {
-  if (text5 === void 0)
+function readLock(file2, text6) {
+  if (text6 === void 0)
     return bad(error("file-missing", "there is no such lock", { file: file2, hint: "make one with `slipway lock`" }));
-  const parsed2 = parseYaml(text5, file2);
+  const parsed2 = parseYaml(text6, file2);
   if (!parsed2.ok) return parsed2;
   const checked = schema().safeParse(parsed2.value);
   if (!checked.success) {
-    const locator = new Locator(text5);
+    const locator = new Locator(text6);
     return bad(
       ...checked.error.issues.slice(0, 20).map(
         (i) => error(
@@ -17360,8 +17360,8 @@ var escape = (c) => {
   const code = c.charCodeAt(0);
   return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
 };
-var printable = (text5) => text5.replace(controls, escape);
-var printableJson = (text5) => text5.replace(controls, (c) => c === "\r" ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+var printable = (text6) => text6.replace(controls, escape);
+var printableJson = (text6) => text6.replace(controls, (c) => c === "\r" ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 // ts-src/render/diagnostics.ts
 init_diagnostics();
@@ -17426,10 +17426,10 @@ var selectionOptions = {
   },
   only: { type: "boolean", help: "just the named packages, without what they need" }
 };
-var shown = (text5) => /^\s*[[{]/.test(text5) ? printableJson(redacted(text5)) : printable(redacted(text5));
-var writeOutput = (text5) => void process.stdout.write(shown(text5));
-var writeMessage = (text5) => void process.stderr.write(shown(text5));
-var writeControl = (text5) => void process.stderr.write(text5);
+var shown = (text6) => /^\s*[[{]/.test(text6) ? printableJson(redacted(text6)) : printable(redacted(text6));
+var writeOutput = (text6) => void process.stdout.write(shown(text6));
+var writeMessage = (text6) => void process.stderr.write(shown(text6));
+var writeControl = (text6) => void process.stderr.write(text6);
 function showDiagnostics(diagnostics) {
   if (!diagnostics.length) return;
   writeMessage(`${renderDiagnostics(diagnostics)}${countFaults(diagnostics)}
@@ -17960,8 +17960,8 @@ var Store = class {
     const path2 = this.blobs.local(this.own(this.object(digest3)));
     return this.verified.has(digest3) || path2 !== void 0 && await sha256File(path2) === digest3;
   }
-  async putText(name5, text5) {
-    const data = Buffer.from(text5);
+  async putText(name5, text6) {
+    const data = Buffer.from(text6);
     const digest3 = sha256(data);
     await this.blobs.put(this.own(this.object(digest3)), data);
     return { name: name5, sha256: digest3, size: data.length };
@@ -18115,10 +18115,14 @@ var Store = class {
   async writeJson(name5, value2) {
     await this.blobs.put(this.own(name5), sealed(value2));
   }
-  /** Reads one for a change: `replaceJson` refuses where another was quicker. Never from another place than the own. */
-  async readTagged(name5) {
+  /**
+   * Reads one for a change: `replaceJson` refuses where another was quicker. Never from another place than the own. A
+   * damaged one is a fault, unless the caller can restore it from elsewhere (`restorable`): then it has no value.
+   */
+  async readTagged(name5, restorable = false) {
     const found2 = await this.blobs.getTagged(this.own(name5));
-    return { value: whole(found2?.data, name5, this.blobs.where), tag: found2?.tag };
+    const value2 = restorable ? unsealed(found2?.data) : whole(found2?.data, name5, this.blobs.where);
+    return { value: value2, tag: found2?.tag };
   }
   async replaceJson(name5, value2, tag) {
     return this.blobs.replace(this.own(name5), sealed(value2), tag);
@@ -18146,17 +18150,17 @@ async function openStore(uri, root, state, untrusted) {
   return new Store(new S3Blobs2(parseS32(uri, process.env)), use);
 }
 function sealed(value2) {
-  const text5 = JSON.stringify(value2);
-  return Buffer.from(`${sha256(text5)}
-${text5}
+  const text6 = JSON.stringify(value2);
+  return Buffer.from(`${sha256(text6)}
+${text6}
 `);
 }
 function unsealed(data) {
   if (!data || data.length < 66 || data[64] !== 10 || data[data.length - 1] !== 10) return void 0;
-  const text5 = data.subarray(65, data.length - 1);
-  if (data.toString("latin1", 0, 64) !== sha256(text5)) return void 0;
+  const text6 = data.subarray(65, data.length - 1);
+  if (data.toString("latin1", 0, 64) !== sha256(text6)) return void 0;
   try {
-    return JSON.parse(text5.toString("utf8"));
+    return JSON.parse(text6.toString("utf8"));
   } catch {
     return void 0;
   }
@@ -18329,23 +18333,23 @@ function readHeld(root, path2) {
 init_digest();
 
 // ts-src/inspect/comments.ts
-function withoutComments(path2, text5) {
+function withoutComments(path2, text6) {
   const name5 = path2.slice(path2.lastIndexOf("/") + 1);
-  if (/\.(h|hh|hpp|hxx|inl|ipp|tpp)$/.test(name5)) return withoutC(text5);
-  if (name5.endsWith(".cmake") || name5 === "CMakeLists.txt") return withoutCMake(text5);
-  if (name5.endsWith(".py") || /^#![^\n]*\bpython3?\b/.test(text5)) return withoutPython(text5);
+  if (/\.(h|hh|hpp|hxx|inl|ipp|tpp)$/.test(name5)) return withoutC(text6);
+  if (name5.endsWith(".cmake") || name5 === "CMakeLists.txt") return withoutCMake(text6);
+  if (name5.endsWith(".py") || /^#![^\n]*\bpython3?\b/.test(text6)) return withoutPython(text6);
   return void 0;
 }
 var trimmed = (lines) => lines.replace(/[ \t]+(?=\n|$)/g, "").replace(/\n+$/, "\n");
-function withoutC(text5) {
-  if (text5.includes("\r") || text5.includes("??/") || /\/\/[^\n]*\\[ \t]*\n/.test(text5)) return void 0;
+function withoutC(text6) {
+  if (text6.includes("\r") || text6.includes("??/") || /\/\/[^\n]*\\[ \t]*\n/.test(text6)) return void 0;
   const token3 = /\/\/[^\n]*|\/\*[^]*?\*\/|^[ \t]*#[ \t]*include[^\n]*|\b(?:u8|[uUL])?R"([^()\\\s]{0,16})\(|"(?:[^"\\\n]|\\[^])*"|\b[0-9](?:'?[0-9A-Za-z_.])*|'(?:[^'\\\n]|\\[^])*'|\/\*|["']/gm;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text5); m; m = token3.exec(text5)) {
+  for (let m = token3.exec(text6); m; m = token3.exec(text6)) {
     const [found2, delimiter] = m;
     if (delimiter !== void 0) {
-      const close = text5.indexOf(`)${delimiter}"`, token3.lastIndex);
+      const close = text6.indexOf(`)${delimiter}"`, token3.lastIndex);
       if (close < 0) return void 0;
       token3.lastIndex = close + delimiter.length + 2;
       continue;
@@ -18353,51 +18357,51 @@ function withoutC(text5) {
     if (found2 === '"' || found2 === "'" || found2 === "/*") return void 0;
     const block3 = found2.startsWith("/*");
     if (!block3 && !found2.startsWith("//")) continue;
-    const end2 = text5.indexOf("\n", token3.lastIndex);
-    if (block3 && !/^[ \t]*(\/\/|$)/.test(text5.slice(token3.lastIndex, end2 < 0 ? text5.length : end2))) continue;
-    out += text5.slice(at2, m.index) + (block3 ? found2.replace(/[^\n]+/g, "") : "");
+    const end2 = text6.indexOf("\n", token3.lastIndex);
+    if (block3 && !/^[ \t]*(\/\/|$)/.test(text6.slice(token3.lastIndex, end2 < 0 ? text6.length : end2))) continue;
+    out += text6.slice(at2, m.index) + (block3 ? found2.replace(/[^\n]+/g, "") : "");
     at2 = token3.lastIndex;
   }
-  return trimmed(out + text5.slice(at2));
+  return trimmed(out + text6.slice(at2));
 }
-function withoutCMake(text5) {
-  if (/CMAKE_CURRENT_(LIST|FUNCTION_LIST)_LINE/.test(text5) || text5.includes("\r")) return void 0;
+function withoutCMake(text6) {
+  if (/CMAKE_CURRENT_(LIST|FUNCTION_LIST)_LINE/.test(text6) || text6.includes("\r")) return void 0;
   const token3 = /#?\[(=*)\[|#[^\n]*|"(?:[^"\\]|\\[^])*"|\\[^]|"/g;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text5); m; m = token3.exec(text5)) {
+  for (let m = token3.exec(text6); m; m = token3.exec(text6)) {
     const [found2, equals] = m;
     if (found2 === '"') return void 0;
     if (equals !== void 0) {
-      if (!found2.startsWith("#") && !/[\s(]/.test(text5[m.index - 1] ?? " ")) return void 0;
-      const close = text5.indexOf(`]${equals}]`, token3.lastIndex);
+      if (!found2.startsWith("#") && !/[\s(]/.test(text6[m.index - 1] ?? " ")) return void 0;
+      const close = text6.indexOf(`]${equals}]`, token3.lastIndex);
       if (close < 0) return void 0;
       token3.lastIndex = close + equals.length + 2;
     }
     if (!found2.startsWith("#")) continue;
-    out += text5.slice(at2, m.index);
+    out += text6.slice(at2, m.index);
     at2 = token3.lastIndex;
   }
-  return trimmed(out + text5.slice(at2)).replace(/\n{2,}/g, "\n").replace(/^\n+/, "");
+  return trimmed(out + text6.slice(at2)).replace(/\n{2,}/g, "\n").replace(/^\n+/, "");
 }
-function withoutPython(text5) {
-  if (text5.includes("\r") || text5.includes("\f") || /\b[rR]?[fFtT][rR]?(?:"""|''')/.test(text5) || /\b(?:inspect|linecache|traceback|f_lineno|co_firstlineno|__doc__)\b/.test(text5))
+function withoutPython(text6) {
+  if (text6.includes("\r") || text6.includes("\f") || /\b[rR]?[fFtT][rR]?(?:"""|''')/.test(text6) || /\b(?:inspect|linecache|traceback|f_lineno|co_firstlineno|__doc__)\b/.test(text6))
     return void 0;
   const token3 = /"""(?:[^\\]|\\[^])*?"""|'''(?:[^\\]|\\[^])*?'''|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*'|#[^\n]*|\\\n|["']/g;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text5); m; m = token3.exec(text5)) {
+  for (let m = token3.exec(text6); m; m = token3.exec(text6)) {
     const found2 = m[0];
     if (found2 === '"' || found2 === "'") return void 0;
     if (!found2.startsWith("#")) continue;
-    const begin = text5.lastIndexOf("\n", m.index - 1) + 1;
-    const first = begin === 0 || text5.indexOf("\n") + 1 === begin;
-    if (/\b[rR]?[fFtT][rR]?["']/.test(text5.slice(begin, m.index))) return void 0;
-    if (text5.slice(begin, m.index).trim() !== "" || begin < at2 || first && /^#!|coding[:=]/.test(found2)) continue;
-    out += text5.slice(at2, begin);
-    at2 = Math.min(token3.lastIndex + 1, text5.length);
+    const begin = text6.lastIndexOf("\n", m.index - 1) + 1;
+    const first = begin === 0 || text6.indexOf("\n") + 1 === begin;
+    if (/\b[rR]?[fFtT][rR]?["']/.test(text6.slice(begin, m.index))) return void 0;
+    if (text6.slice(begin, m.index).trim() !== "" || begin < at2 || first && /^#!|coding[:=]/.test(found2)) continue;
+    out += text6.slice(at2, begin);
+    at2 = Math.min(token3.lastIndex + 1, text6.length);
   }
-  return (out + text5.slice(at2)).replace(/\n*$/, "\n");
+  return (out + text6.slice(at2)).replace(/\n*$/, "\n");
 }
 
 // ts-src/inspect/elf.ts
@@ -18417,7 +18421,7 @@ function parse(data) {
   const u16 = (at2) => little ? data.readUInt16LE(at2) : data.readUInt16BE(at2);
   const u32 = (at2) => little ? data.readUInt32LE(at2) : data.readUInt32BE(at2);
   const word = (at2) => wide ? Number(little ? data.readBigUInt64LE(at2) : data.readBigUInt64BE(at2)) : u32(at2);
-  const text5 = (at2) => {
+  const text6 = (at2) => {
     const end2 = data.indexOf(0, at2);
     if (at2 >= data.length || end2 < 0) throw new RangeError("a string outside the file");
     return data.toString("latin1", at2, end2);
@@ -18461,13 +18465,13 @@ function parse(data) {
     const tag = word(at2);
     const value2 = word(at2 + step / 2);
     if (tag === 0) break;
-    if (tag === 1) needed2.push(text5(strings(dynamic) + value2));
-    if (tag === 14) soname = text5(strings(dynamic) + value2);
+    if (tag === 1) needed2.push(text6(strings(dynamic) + value2));
+    if (tag === 14) soname = text6(strings(dynamic) + value2);
   }
   const versions = /* @__PURE__ */ new Map();
   const definitions = sections.find((s) => s.type === 1879048189);
   for (let at2 = definitions?.offset ?? 0, i = 0; definitions && i < definitions.info; i++) {
-    versions.set(u16(at2 + 4), text5(strings(definitions) + u32(at2 + u32(at2 + 12))));
+    versions.set(u16(at2 + 4), text6(strings(definitions) + u32(at2 + u32(at2 + 12))));
     at2 += u32(at2 + 16);
   }
   const indices = sections.find((s) => s.type === 1879048191);
@@ -18487,7 +18491,7 @@ function parse(data) {
       const named4 = versions.get(version3 & 32767);
       const sized = kind === "object" || kind === "tls" || kind === "common" ? ` ${word(at2 + (wide ? 16 : 8))}` : "";
       exports2.push(
-        `${text5(strings(symbols) + u32(at2))}${named4 !== void 0 && (version3 & 32767) > 1 ? `@${version3 & 32768 ? "" : "@"}${named4}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
+        `${text6(strings(symbols) + u32(at2))}${named4 !== void 0 && (version3 & 32767) > 1 ? `@${version3 & 32768 ? "" : "@"}${named4}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
       );
     }
   }
@@ -18508,17 +18512,17 @@ function isForPeople(path2, code) {
   if (containsName(code, path2.slice(path2.lastIndexOf("/") + 1))) return false;
   return !inFolder || !/\bshare\/\S*\b(docs?|man|info|licen[cs]es)\b|\bDOCDIR\b/i.test(code);
 }
-var containsName = (text5, name5) => {
-  for (let at2 = text5.indexOf(name5); at2 >= 0; at2 = text5.indexOf(name5, at2 + 1)) {
-    if (!/[\w.-]/.test(text5[at2 - 1] ?? " ") && !/[\w.-]/.test(text5[at2 + name5.length] ?? " ")) return true;
+var containsName = (text6, name5) => {
+  for (let at2 = text6.indexOf(name5); at2 >= 0; at2 = text6.indexOf(name5, at2 + 1)) {
+    if (!/[\w.-]/.test(text6[at2 - 1] ?? " ") && !/[\w.-]/.test(text6[at2 + name5.length] ?? " ")) return true;
   }
   return false;
 };
 var readHeaders = /^(Metadata-Version|Name|Version|Requires(-Dist|-Python|-External)?|Provides(-Dist|-Extra)?|Obsoletes(-Dist)?|Dynamic|Platform|Supported-Platform)$/i;
-function visibleMetadata(text5) {
+function visibleMetadata(text6) {
   const lines = [];
   let kept2 = false;
-  for (const line2 of text5.split("\n")) {
+  for (const line2 of text6.split("\n")) {
     if (line2 === "") break;
     if (!/^[ \t]/.test(line2)) kept2 = readHeaders.test(line2.slice(0, Math.max(0, line2.indexOf(":"))));
     if (kept2) lines.push(line2);
@@ -18560,7 +18564,7 @@ function visibleManifest(xml) {
   }
   return open3.length ? void 0 : out;
 }
-var plainAttributes = (text5) => text5.replace(/"[^"]*"|'[^']*'|\s+/g, (part) => /^\s/.test(part) ? " " : part).trimEnd();
+var plainAttributes = (text6) => text6.replace(/"[^"]*"|'[^']*'|\s+/g, (part) => /^\s/.test(part) ? " " : part).trimEnd();
 
 // ts-src/inspect/interface.ts
 var dataFolders = /\/share\/[^/]+\/(launch|config|params?|rviz|maps?|worlds?|models|meshes|media|images|test|tests|scripts_doc)\//;
@@ -18587,7 +18591,7 @@ function describe(stage) {
   let loads = false;
   let offers = false;
   const parts = files.map((f) => {
-    const whole2 = (text5) => `${f.mode} ${text5}`;
+    const whole2 = (text6) => `${f.mode} ${text6}`;
     if (f.link !== void 0) {
       const link = whole2(`-> ${f.link}`);
       return { path: f.path, full: link, code: link, api: link, tool: link };
@@ -18604,12 +18608,12 @@ function describe(stage) {
       api,
       tool
     });
-    const seen = (text5) => ({ path: f.path, full, code: text5, api: text5, tool: text5 });
+    const seen = (text6) => ({ path: f.path, full, code: text6, api: text6, tool: text6 });
     const python = /\/(site|dist)-packages\//.test(f.path);
     if (elf?.kind === "library" && !python) {
-      const text5 = whole2(sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
+      const text6 = whole2(sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
       return {
-        ...part(text5, text5),
+        ...part(text6, text6),
         symbols: [`soname ${elf.soname ?? "none"}`, ...elf.needed.map((n) => `needs ${n}`), ...elf.exports]
       };
     }
@@ -18648,8 +18652,8 @@ function interfaceOf({ parts, loads, offers }) {
   const digest3 = (of) => {
     const hash3 = (0, import_node_crypto3.createHash)("sha256");
     for (const p of parts) {
-      const text5 = of(p);
-      if (text5 !== void 0) hash3.update(`${p.path}\0${text5}
+      const text6 = of(p);
+      if (text6 !== void 0) hash3.update(`${p.path}\0${text6}
 `);
     }
     return hash3.digest("hex");
@@ -18707,9 +18711,9 @@ async function readTar(chunks, begin) {
     const size = number(header, 124, 12);
     if (type === "L" || type === "K") {
       if (size > longest) throw new TarError("it has a name that is too long");
-      const text5 = string(await reader2.padded(size) ?? Buffer.alloc(0), 0, size);
-      if (type === "L") longName = text5;
-      else longTarget = text5;
+      const text6 = string(await reader2.padded(size) ?? Buffer.alloc(0), 0, size);
+      if (type === "L") longName = text6;
+      else longTarget = text6;
       continue;
     }
     const name5 = longName ?? string(header, 0, 100);
@@ -18787,9 +18791,9 @@ function string(bytes, at2, length) {
   const field = bytes.subarray(at2, at2 + length);
   const end2 = field.indexOf(0);
   const raw = end2 < 0 ? field : field.subarray(0, end2);
-  const text5 = raw.toString("utf8");
-  if (!Buffer.from(text5).equals(raw)) throw new TarError(`${JSON.stringify(text5)} is no UTF-8`);
-  return text5;
+  const text6 = raw.toString("utf8");
+  if (!Buffer.from(text6).equals(raw)) throw new TarError(`${JSON.stringify(text6)} is no UTF-8`);
+  return text6;
 }
 function number(header, at2, length) {
   const field = header.subarray(at2, at2 + length);
@@ -18799,9 +18803,9 @@ function number(header, at2, length) {
     if (!Number.isSafeInteger(value2)) throw new TarError("it has a number that is too large");
     return value2;
   }
-  const text5 = field.toString("latin1").replace(/[\0 ]+$/, "").trim();
-  if (!/^[0-7]*$/.test(text5)) throw new TarError("it has a damaged header");
-  return text5 === "" ? 0 : parseInt(text5, 8);
+  const text6 = field.toString("latin1").replace(/[\0 ]+$/, "").trim();
+  if (!/^[0-7]*$/.test(text6)) throw new TarError("it has a damaged header");
+  return text6 === "" ? 0 : parseInt(text6, 8);
 }
 function checkSum(header) {
   let sum = 0;
@@ -18845,8 +18849,8 @@ async function stream(file2, action, read) {
   });
   (0, import_node_fs10.closeSync)(input);
   let words5 = "";
-  child.stderr?.setEncoding("utf8").on("data", (text5) => {
-    if (words5.length < 1e4) words5 += text5;
+  child.stderr?.setEncoding("utf8").on("data", (text6) => {
+    if (words5.length < 1e4) words5 += text6;
   });
   const ended = new Promise((resolve18, reject) => {
     child.on("error", reject);
@@ -19091,6 +19095,7 @@ async function abidiff(before2, after, libraries) {
 var import_node_path25 = require("node:path");
 init_diagnostics();
 init_names();
+init_digest();
 init_files();
 
 // ts-src/query/compare.ts
@@ -19374,7 +19379,7 @@ function compareReleases(a, b) {
 
 // ts-src/query/compare.ts
 var order2 = ["added", "removed", "up", "down", "changed", "rebuilt"];
-function comparePlans(before2, after) {
+function comparePlans(before2, after, facts) {
   const id = (s) => `${s.distribution} ${s.platform}`;
   const old = new Map(before2.scopes.map((s) => [id(s), s]));
   const now = new Map(after.scopes.map((s) => [id(s), s]));
@@ -19383,18 +19388,22 @@ function comparePlans(before2, after) {
     return {
       distribution: scope2.distribution,
       platform: scope2.platform,
-      packages: compareScopes(old.get(key), now.get(key))
+      packages: compareScopes(old.get(key), now.get(key), facts)
     };
   });
 }
-function compareScopes(before2, after) {
+function compareScopes(before2, after, facts) {
   const changes = [];
   const old = new Map((before2?.packages ?? []).map((p) => [p.name, p]));
   const packages = after?.packages ?? [];
   const touched = /* @__PURE__ */ new Set();
   for (const p of packages) {
     const was = old.get(p.name);
-    const change = was ? difference(was, p) : { name: p.name, change: "added", after: p.version };
+    const change = was ? difference(
+      was,
+      p,
+      before2 && after && facts ? changedFacts(facts.before(before2, p.name), facts.after(after, p.name)) : []
+    ) : { name: p.name, change: "added", after: p.version };
     if (!change) continue;
     touched.add(p.name);
     changes.push(change);
@@ -19418,7 +19427,8 @@ function compareScopes(before2, after) {
   }
   return changes.sort((a, b) => order2.indexOf(a.change) - order2.indexOf(b.change) || compare(a.name, b.name));
 }
-function difference(was, p) {
+var changedFacts = (was, now) => [.../* @__PURE__ */ new Set([...Object.keys(was), ...Object.keys(now)])].filter((label) => was[label] !== now[label]);
+function difference(was, p, settings2) {
   const versions = { name: p.name, before: was.version, after: p.version };
   if (was.version !== p.version)
     return { ...versions, change: (compareReleases(was.version, p.version) ?? -1) < 0 ? "up" : "down" };
@@ -19432,9 +19442,103 @@ function difference(was, p) {
   if (!same2([was.systemBuild, was.impliedBuild, was.systemRun], [p.systemBuild, p.impliedBuild, p.systemRun]))
     why.push("system packages");
   if (!same2([was.buildType, was.debian, was.bounds], [p.buildType, p.debian, p.bounds])) why.push("packaging");
+  if (!same2([was.tools], [p.tools])) why.push("build tools");
+  if (!same2([was.test, was.systemTest, was.impliedTest], [p.test, p.systemTest, p.impliedTest]))
+    why.push("test dependencies");
+  why.push(...settings2);
   if (was.blocked === void 0 !== (p.blocked === void 0))
     why.push(p.blocked === void 0 ? "no longer blocked" : "blocked");
   return why.length ? { ...versions, change: "changed", why: why.join(", ") } : void 0;
+}
+
+// ts-src/query/settings-facts.ts
+init_diagnostics();
+
+// ts-src/plan/settings.ts
+init_diagnostics();
+
+// ts-src/plan/globs.ts
+function matcher(patterns) {
+  if (patterns.includes("*")) return () => true;
+  const exact = new Set(patterns.filter((p) => !/[*?]/.test(p)));
+  const globs = patterns.filter((p) => /[*?]/.test(p)).map(
+    (p) => new RegExp(
+      `^${p.replace(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".")}$`
+    )
+  );
+  return (name5) => exact.has(name5) || globs.some((g) => g.test(name5));
+}
+
+// ts-src/plan/settings.ts
+var nothing = Object.freeze({});
+function settingsFinder(distro) {
+  const entries = Object.entries(distro.package_settings).map(([pattern, settings2]) => ({
+    pattern,
+    settings: settings2,
+    matches: matcher([pattern])
+  }));
+  if (!entries.length) return Object.assign(() => nothing, { any: false });
+  const known2 = /* @__PURE__ */ new Map();
+  return Object.assign(
+    (name5) => {
+      let found2 = known2.get(name5);
+      if (!found2) {
+        const matching = entries.filter((e) => e.matches(name5)).sort((a, b) => Number(a.pattern === name5) - Number(b.pattern === name5) || compare(a.pattern, b.pattern));
+        known2.set(
+          name5,
+          found2 = matching.reduce(
+            (all, { settings: s }) => ({
+              ...all,
+              ...s,
+              cmake_args: [...all.cmake_args ?? [], ...s.cmake_args],
+              patches: [...all.patches ?? [], ...s.patches],
+              environment: { ...all.environment, ...s.environment },
+              build_depends: [...all.build_depends ?? [], ...s.build_depends],
+              depends: [...all.depends ?? [], ...s.depends]
+            }),
+            nothing
+          )
+        );
+      }
+      return found2;
+    },
+    { any: true }
+  );
+}
+
+// ts-src/query/settings-facts.ts
+var text2 = (value2) => JSON.stringify(
+  value2,
+  (_, v) => v !== null && typeof v === "object" && !Array.isArray(v) ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => compare(a, b))) : v
+);
+function scopeFacts(distro, scope2) {
+  const platform2 = distro.platforms[scope2.platform];
+  const distribution2 = distro.distributions[scope2.distribution];
+  const variants = [...new Set(scope2.targets.map((t) => t.variant))].sort(compare);
+  const { renew_days: _renew, proxy: _proxy, architectures: _architectures, ...base } = platform2 ?? {};
+  return {
+    platform: text2([base, scope2.targets]),
+    variant: text2(variants.map((v) => distro.variants[v])),
+    conditions: text2([distribution2?.conditions, distribution2?.ros_version, distribution2?.python_version]),
+    prefix: text2([scope2.prefix, scope2.underlayPrefixes]),
+    maintainer: distro.maintainer ?? "",
+    reuse: distro.reuse
+  };
+}
+function settingsFacts(distro, digestOf) {
+  const settingsOf = settingsFinder(distro);
+  const known2 = /* @__PURE__ */ new Map();
+  return (scope2, packageName2) => {
+    let common2 = known2.get(scope2);
+    if (!common2) known2.set(scope2, common2 = scopeFacts(distro, scope2));
+    const { patches = [], cmake_args = [], environment: environment3 = {} } = settingsOf(packageName2);
+    return {
+      ...common2,
+      patches: patches.map(digestOf).join(" "),
+      cmake_args: text2(cmake_args),
+      environment: text2(environment3)
+    };
+  };
 }
 
 // ts-src/plan/plan.ts
@@ -19464,13 +19568,13 @@ init_diagnostics();
 var token2 = /\s*(?:(\(|\))|(==|!=|<=|>=|<|>)|\$([A-Za-z0-9_]+)|"([^"\n\r]*)"|'([^'\n\r]*)'|([A-Za-z0-9_-]+))/y;
 var blank = /^\s*$/;
 var maximumDepth = 100;
-function parseCondition(text5) {
+function parseCondition(text6) {
   const tokens = [];
   token2.lastIndex = 0;
   for (let end2 = 0; ; end2 = token2.lastIndex) {
-    const t = token2.exec(text5);
+    const t = token2.exec(text6);
     if (!t) {
-      if (blank.test(text5.slice(end2))) break;
+      if (blank.test(text6.slice(end2))) break;
       return void 0;
     }
     tokens.push(t);
@@ -19532,13 +19636,13 @@ function evaluateCondition(condition, context) {
 }
 function conditionEvaluator(context) {
   const known2 = /* @__PURE__ */ new Map();
-  return (text5) => {
-    if (text5 === void 0) return true;
-    if (!known2.has(text5)) {
-      const parsed2 = parseCondition(text5);
-      known2.set(text5, parsed2 && evaluateCondition(parsed2, context));
+  return (text6) => {
+    if (text6 === void 0) return true;
+    if (!known2.has(text6)) {
+      const parsed2 = parseCondition(text6);
+      known2.set(text6, parsed2 && evaluateCondition(parsed2, context));
     }
-    return known2.get(text5);
+    return known2.get(text6);
   };
 }
 
@@ -19768,21 +19872,8 @@ function above(evaluated, names2) {
 // ts-src/plan/resolve.ts
 init_names();
 
-// ts-src/plan/globs.ts
-function matcher(patterns) {
-  if (patterns.includes("*")) return () => true;
-  const exact = new Set(patterns.filter((p) => !/[*?]/.test(p)));
-  const globs = patterns.filter((p) => /[*?]/.test(p)).map(
-    (p) => new RegExp(
-      `^${p.replace(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".")}$`
-    )
-  );
-  return (name5) => exact.has(name5) || globs.some((g) => g.test(name5));
-}
-
-// ts-src/plan/rosdep.ts
-var defaultInstaller = { debian: "apt", ubuntu: "apt" };
-var installers = /* @__PURE__ */ new Set([
+// ts-src/model/rosdep.ts
+var rosdepInstallers = /* @__PURE__ */ new Set([
   "apt",
   "pip",
   "gem",
@@ -19805,6 +19896,9 @@ var installers = /* @__PURE__ */ new Set([
   "freebsd",
   "nix"
 ]);
+
+// ts-src/plan/rosdep.ts
+var defaultInstaller = { debian: "apt", ubuntu: "apt" };
 function resolveRosdep(database, key, target2) {
   const byOs = database.rules.get(key);
   if (!byOs) return { kind: "no-key" };
@@ -19828,7 +19922,7 @@ function resolveRosdep(database, key, target2) {
     return packages2 ? { kind: "packages", installer, packages: packages2, depends: [], file: file2 } : unclear();
   }
   const isMap = (v) => typeof v === "object" && v !== null && !Array.isArray(v);
-  if (isMap(rule) && !Object.keys(rule).some((k) => installers.has(k))) {
+  if (isMap(rule) && !Object.keys(rule).some((k) => rosdepInstallers.has(k))) {
     const found2 = Object.hasOwn(rule, target2.release) ? rule[target2.release] : Object.hasOwn(rule, "*") ? rule["*"] : void 0;
     if (found2 === void 0)
       return {
@@ -19847,7 +19941,7 @@ function resolveRosdep(database, key, target2) {
   let name5 = installer;
   let depends = [];
   if (isMap(rule)) {
-    const all = Object.keys(rule).filter((k) => installers.has(k));
+    const all = Object.keys(rule).filter((k) => rosdepInstallers.has(k));
     const used = all.includes(installer) ? [installer] : all;
     if (used.length !== 1)
       return {
@@ -20154,12 +20248,12 @@ var buildTypes = {
 };
 var rulesOf = (type) => buildTypes[type];
 var isBuildType = (name5) => Object.hasOwn(buildTypes, name5);
-var nothing = [];
+var nothing2 = [];
 function impliedNeeds(type, backend) {
-  if (!isBuildType(type)) return { build: nothing, test: nothing };
+  if (!isBuildType(type)) return { build: nothing2, test: nothing2 };
   const { buildDepends, testDepends, backends } = rulesOf(type);
   const name5 = backend?.split(/[.:]/)[0] ?? "";
-  const more = backends && Object.hasOwn(backends, name5) ? backends[name5] : nothing;
+  const more = backends && Object.hasOwn(backends, name5) ? backends[name5] : nothing2;
   return { build: more.length ? [...buildDepends, ...more] : buildDepends, test: testDepends };
 }
 
@@ -20376,12 +20470,12 @@ var Cycles = class {
     const count3 = this.nodes.length;
     const path2 = packageTrail(edges, set, count3);
     const number5 = (i) => this.nodes[path2[i]].number;
-    const text5 = path2.slice(0, -1).map(
+    const text6 = path2.slice(0, -1).map(
       (n, i) => `${this.name(n)} \u2192 ${this.name(path2[i + 1])} (${edgeOf(this.evaluated, number5(i), number5(i + 1)).tag})`
     );
     const first = path2.length > 1 ? edgeOf(this.evaluated, number5(0), number5(1)) : void 0;
     this.diagnostics.push(
-      error("cycle", `packages need each other to be built: ${text5.join(", ")}`, {
+      error("cycle", `packages need each other to be built: ${text6.join(", ")}`, {
         file: this.evaluated.packages[number5(0)].file,
         line: first?.line,
         hint: "one of these dependencies must go"
@@ -20722,10 +20816,10 @@ var ScopePlanner = class {
     const d = need.dependency;
     const rule = r.rosdep;
     const say = needed2 ? error : warning;
-    const text5 = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
+    const text6 = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
     const at2 = { file: p.file, line: d.line };
     if (rule.kind === "packages") {
-      const what = `${text5}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(", ")}` : ""}`;
+      const what = `${text6}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(", ")}` : ""}`;
       const blocks = (need.roles & forBuild) !== 0;
       fault2(
         node2,
@@ -20738,7 +20832,7 @@ var ScopePlanner = class {
     } else if (rule.kind === "not-here") {
       fault2(
         node2,
-        say("rosdep-platform", `${text5}, which rosdep does not have for ${where}: ${rule.reason}`, {
+        say("rosdep-platform", `${text6}, which rosdep does not have for ${where}: ${rule.reason}`, {
           ...at2,
           hint: `${rule.file}: add a rule for ${where}`
         })
@@ -20749,7 +20843,7 @@ var ScopePlanner = class {
         node2,
         say(
           "dependency-unresolved",
-          `${text5}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`,
+          `${text6}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`,
           {
             ...at2,
             hint: near.length ? `did you mean ${near.map((n) => `'${n}'`).join(" or ")}?` : "add its repository to the distribution file, or a rosdep rule"
@@ -20874,44 +20968,6 @@ var ScopePlanner = class {
   }
 };
 
-// ts-src/plan/settings.ts
-init_diagnostics();
-var nothing2 = Object.freeze({});
-function settingsFinder(distro) {
-  const entries = Object.entries(distro.package_settings).map(([pattern, settings2]) => ({
-    pattern,
-    settings: settings2,
-    matches: matcher([pattern])
-  }));
-  if (!entries.length) return Object.assign(() => nothing2, { any: false });
-  const known2 = /* @__PURE__ */ new Map();
-  return Object.assign(
-    (name5) => {
-      let found2 = known2.get(name5);
-      if (!found2) {
-        const matching = entries.filter((e) => e.matches(name5)).sort((a, b) => Number(a.pattern === name5) - Number(b.pattern === name5) || compare(a.pattern, b.pattern));
-        known2.set(
-          name5,
-          found2 = matching.reduce(
-            (all, { settings: s }) => ({
-              ...all,
-              ...s,
-              cmake_args: [...all.cmake_args ?? [], ...s.cmake_args],
-              patches: [...all.patches ?? [], ...s.patches],
-              environment: { ...all.environment, ...s.environment },
-              build_depends: [...all.build_depends ?? [], ...s.build_depends],
-              depends: [...all.depends ?? [], ...s.depends]
-            }),
-            nothing2
-          )
-        );
-      }
-      return found2;
-    },
-    { any: true }
-  );
-}
-
 // ts-src/plan/plan.ts
 function makePlan(input) {
   const diagnostics = [];
@@ -21033,11 +21089,11 @@ function loginOf(url2) {
   const plain2 = `${scheme}://${host}${path2}`;
   if (scheme.toLowerCase() === "http" && !isLoopback(host)) return { plain: plain2 };
   const colon = user.indexOf(":");
-  const decoded = (text5) => {
+  const decoded = (text6) => {
     try {
-      return decodeURIComponent(text5);
+      return decodeURIComponent(text6);
     } catch {
-      return text5;
+      return text6;
     }
   };
   return {
@@ -21197,7 +21253,7 @@ var unreachable = ({ url: url2, submodule }, o) => bad(
   refused.test(o.stderr) ? error("source-busy", `${url2} allows no more requests for now: ${lastLine(o)}`, {
     hint: "what was read is kept: try again later, or give git a login for that host, which raises its limit"
   }) : error("source-unreachable", `can't read ${url2}: ${lastLine(o)}`, {
-    hint: mayUseCredentials(loginOf(url2).plain, submodule === true) ? "is the URL right, and does `git ls-remote` work with it?" : "no login is used for a repository that the distro repository does not name: add its URL to `submodules` in distro.yaml where it needs one"
+    hint: isLocalUrl(url2) || mayUseCredentials(loginOf(url2).plain, submodule === true) ? "is the URL right, and does `git ls-remote` work with it?" : "no login is used for a repository that the distro repository does not name: add its URL to `submodules` in distro.yaml where it needs one"
   })
 );
 var lastLine = (o) => {
@@ -21742,8 +21798,8 @@ var startTag = new RegExp(`^(${name})((?: +${name}=(?:"[^"<\\t\\n]*"|'[^'<\\t\\n
 var attributesIn = /([\w.-]+)=(?:"([^"]*)"|'([^']*)')/g;
 var space = /[ \t\n]*/y;
 var end = /<\/package>[ \t\n]*$/y;
-function readPlain(text5) {
-  return difficult.test(text5) || text5.includes("]]>") ? void 0 : new PlainReader(text5).read();
+function readPlain(text6) {
+  return difficult.test(text6) || text6.includes("]]>") ? void 0 : new PlainReader(text6).read();
 }
 var endTags = /* @__PURE__ */ new Map();
 function endTagOf(name5) {
@@ -21752,9 +21808,9 @@ function endTagOf(name5) {
   return tag;
 }
 var PlainReader = class {
-  constructor(text5) {
-    this.text = text5;
-    this.newline = text5.indexOf("\n");
+  constructor(text6) {
+    this.text = text6;
+    this.newline = text6.indexOf("\n");
   }
   at = 0;
   line = 1;
@@ -21788,10 +21844,10 @@ var PlainReader = class {
   }
   /** An element with text alone; undefined where none begins, or one that is more than that. */
   leaf() {
-    const { text: text5, at: at2 } = this;
-    const close = text5.indexOf(">", at2);
-    if (close < 0 || text5[at2] !== "<") return void 0;
-    let name5 = text5.slice(at2 + 1, close);
+    const { text: text6, at: at2 } = this;
+    const close = text6.indexOf(">", at2);
+    if (close < 0 || text6[at2] !== "<") return void 0;
+    let name5 = text6.slice(at2 + 1, close);
     let attributes;
     let endTag = endTags.get(name5);
     if (endTag === void 0) {
@@ -21808,18 +21864,18 @@ var PlainReader = class {
       }
       endTag = endTags.get(name5) ?? endTagOf(name5);
     }
-    const open3 = text5.indexOf("<", close);
-    if (open3 < 0 || !text5.startsWith(endTag, open3)) return void 0;
+    const open3 = text6.indexOf("<", close);
+    if (open3 < 0 || !text6.startsWith(endTag, open3)) return void 0;
     this.at = open3 + endTag.length;
-    return this.element(name5, attributes, text5.slice(close + 1, open3), at2);
+    return this.element(name5, attributes, text6.slice(close + 1, open3), at2);
   }
   /** `start`: somewhere in the line of its start tag, which is on one line. */
-  element(name5, attributes, text5, start) {
+  element(name5, attributes, text6, start) {
     while (this.newline >= 0 && this.newline < start) {
       this.line++;
       this.newline = this.text.indexOf("\n", this.newline + 1);
     }
-    return { name: name5, attributes, text: text5, line: this.line, children: void 0, inner: "" };
+    return { name: name5, attributes, text: text6, line: this.line, children: void 0, inner: "" };
   }
   take(tag) {
     if (!this.text.startsWith(tag, this.at)) return false;
@@ -21828,23 +21884,23 @@ var PlainReader = class {
   }
   /** White space and comments; a comment with two dashes in it is left for the parser to refuse. */
   skip() {
-    const { text: text5 } = this;
+    const { text: text6 } = this;
     for (; ; ) {
-      if (text5[this.at] !== "<") {
+      if (text6[this.at] !== "<") {
         space.lastIndex = this.at;
-        space.test(text5);
+        space.test(text6);
         this.at = space.lastIndex;
       }
-      if (!text5.startsWith("<!--", this.at)) return;
-      const dashes = text5.indexOf("--", this.at + 4);
-      if (dashes < 0 || text5[dashes + 2] !== ">") return;
+      if (!text6.startsWith("<!--", this.at)) return;
+      const dashes = text6.indexOf("--", this.at + 4);
+      if (dashes < 0 || text6[dashes + 2] !== ">") return;
       this.at = dashes + 3;
     }
   }
 };
-function attributesOf(text5) {
+function attributesOf(text6) {
   let all;
-  for (const [, name5, double, single] of text5.matchAll(attributesIn)) {
+  for (const [, name5, double, single] of text6.matchAll(attributesIn)) {
     all ??= /* @__PURE__ */ Object.create(null);
     if (name5 in all) return void 0;
     all[name5] = double ?? single;
@@ -21856,9 +21912,9 @@ function attributesOf(text5) {
 var import_saxes = __toESM(require_saxes());
 var maximumDepth2 = 200;
 var noAttributes = Object.freeze({});
-function readTree(text5) {
+function readTree(text6) {
   reader ??= new TreeReader();
-  const read = reader.read(text5.replace(schemaInstruction, "$1"));
+  const read = reader.read(text6.replace(schemaInstruction, "$1"));
   if (!read.root) reader = void 0;
   return read;
 }
@@ -21886,11 +21942,11 @@ var TreeReader = class {
     parser.on("closetag", (tag) => this.close(tag.isSelfClosing));
   }
   /** A reader that found a fault can't be used again. */
-  read(text5) {
-    this.text = text5;
+  read(text6) {
+    this.text = text6;
     this.root = void 0;
     try {
-      this.parser.write(text5).close();
+      this.parser.write(text6).close();
     } catch (e) {
       this.fail(e.message);
     }
@@ -21985,8 +22041,8 @@ function versionAttributesOf(more) {
 var emailAddress = /^[-a-zA-Z0-9_%+]+(\.[-a-zA-Z0-9_%+]+)*@[-a-zA-Z0-9%]+(\.[-a-zA-Z0-9%]+)*\.[a-zA-Z]{2,}$/;
 var urlTypes = ["website", "bugtracker", "repository"];
 var maximumSize = 4 << 20;
-function parseManifest(text5, file2) {
-  const parsed2 = parseXml2(text5, file2);
+function parseManifest(text6, file2) {
+  const parsed2 = parseXml2(text6, file2);
   if (!parsed2.ok) return parsed2;
   const root = parsed2.value;
   const diagnostics = [];
@@ -22120,9 +22176,9 @@ function parseManifest(text5, file2) {
   if (!maintainers.length) fault3("the manifest must have at least one <maintainer>", root.line);
   const licenses = found2.license.map((e) => {
     allowed(e, f === 3 ? ["file"] : []);
-    const text6 = leaf(e);
-    if (!text6) fault3("<license> must not be empty", e.line);
-    return e.attributes?.file === void 0 ? { name: text6 } : { name: text6, file: e.attributes.file };
+    const text7 = leaf(e);
+    if (!text7) fault3("<license> must not be empty", e.line);
+    return e.attributes?.file === void 0 ? { name: text7 } : { name: text7, file: e.attributes.file };
   });
   if (!licenses.length)
     fault3("the manifest must have at least one <license>", root.line, "for example <license>Apache-2.0</license>");
@@ -22201,10 +22257,10 @@ function redundant(dependencies, format, fault3) {
 function parseXml2(source, file2) {
   if (source.length > maximumSize)
     return bad(error("manifest-invalid", `the manifest is larger than ${maximumSize >> 20} MiB`, { file: file2 }));
-  const text5 = source.charCodeAt(0) === 65279 ? source.slice(1) : source;
-  const plain2 = readPlain(text5);
+  const text6 = source.charCodeAt(0) === 65279 ? source.slice(1) : source;
+  const plain2 = readPlain(text6);
   if (plain2) return good(plain2);
-  const read = readTree(text5);
+  const read = readTree(text6);
   return read.root ? good(read.root) : bad(error("manifest-xml", `not well-formed XML: ${read.message}`, { file: file2, line: read.line }));
 }
 
@@ -22274,29 +22330,29 @@ async function readPackages(state, name5, snapshot, url2, reporter2) {
   );
   if (!blobs.ok) return blobs;
   const pyprojectOf = new Map(python.map((k, i) => [k.path, blobs.value[kept2.length + i]]));
-  const text5 = {
+  const text6 = {
     schema: 2,
     commit: snapshot.commit,
     tree: snapshot.tree,
     packages: kept2.map((k, i) => {
       const pyproject = pyprojectOf.get(k.path);
-      const text6 = { path: k.path, tree: trees.get(k.path), xml: blobs.value[i] };
-      return pyproject === void 0 ? text6 : { ...text6, pyproject };
+      const text7 = { path: k.path, tree: trees.get(k.path), xml: blobs.value[i] };
+      return pyproject === void 0 ? text7 : { ...text7, pyproject };
     })
   };
-  writeWhole(memory(state, snapshot.commit), JSON.stringify(text5));
-  return parsePackages(name5, text5);
+  writeWhole(memory(state, snapshot.commit), JSON.stringify(text6));
+  return parsePackages(name5, text6);
 }
-function parsePackages(repository, text5) {
+function parsePackages(repository, text6) {
   const diagnostics = [];
   const packages = [];
-  for (const { path: path2, tree, xml, pyproject } of text5.packages) {
+  for (const { path: path2, tree, xml, pyproject } of text6.packages) {
     const file2 = `${repository}/${path2 ? `${path2}/` : ""}package.xml`;
     const read = parseManifest(xml, file2);
     diagnostics.push(...read.diagnostics);
     if (read.ok) packages.push({ path: path2, tree, file: file2, manifest: read.value, ...backendOf(pyproject) });
   }
-  return { ok: true, value: { commit: text5.commit, packages }, diagnostics };
+  return { ok: true, value: { commit: text6.commit, packages }, diagnostics };
 }
 
 // ts-src/read/folders.ts
@@ -22387,28 +22443,28 @@ init_rosdistro();
 function parseOverrides(texts) {
   const overrides = /* @__PURE__ */ new Map();
   const diagnostics = [];
-  const fault3 = (text5, why) => void diagnostics.push(
-    error("override-invalid", `--override ${text5}: ${why}`, {
+  const fault3 = (text6, why) => void diagnostics.push(
+    error("override-invalid", `--override ${text6}: ${why}`, {
       hint: "NAME=FOLDER, NAME@BRANCH or NAME#PULL_REQUEST"
     })
   );
-  for (const text5 of texts) {
-    const m = /^([A-Za-z0-9][A-Za-z0-9._+/-]*)([=@#])(.+)$/s.exec(text5);
+  for (const text6 of texts) {
+    const m = /^([A-Za-z0-9][A-Za-z0-9._+/-]*)([=@#])(.+)$/s.exec(text6);
     if (!m) {
-      fault3(text5, "not of a known form");
+      fault3(text6, "not of a known form");
       continue;
     }
     const [, name5, kind, value2] = m;
-    if (overrides.has(name5)) fault3(text5, `'${name5}' is overridden twice`);
+    if (overrides.has(name5)) fault3(text6, `'${name5}' is overridden twice`);
     else if (kind === "=") {
       const folder = (0, import_node_path19.resolve)(value2);
       if (isFolder(folder)) overrides.set(name5, { folder });
-      else fault3(text5, "there is no such folder");
+      else fault3(text6, "there is no such folder");
     } else if (kind === "@") {
       if (isRefName(value2)) overrides.set(name5, { ref: value2 });
-      else fault3(text5, "that is no branch, tag or commit");
+      else fault3(text6, "that is no branch, tag or commit");
     } else if (/^[1-9]\d{0,9}$/.test(value2)) overrides.set(name5, { request: Number(value2) });
-    else fault3(text5, "a pull request is a number");
+    else fault3(text6, "a pull request is a number");
   }
   return diagnostics.length ? bad(...diagnostics) : good(overrides);
 }
@@ -22452,8 +22508,8 @@ var edition = `5 ${"0.1.0"}`;
 var digestLength = 27;
 var lengthLength = 9;
 var headLength = digestLength + lengthLength;
-var digest = (text5) => sha256(text5, "base64").slice(0, digestLength);
-var json = { write: (value2) => JSON.stringify(value2), read: (text5) => JSON.parse(text5) };
+var digest = (text6) => sha256(text6, "base64").slice(0, digestLength);
+var json = { write: (value2) => JSON.stringify(value2), read: (text6) => JSON.parse(text6) };
 var ParseCache = class {
   /**
    * `file` appears when the program has said all, if anything was new. Nothing is kept where there is no state yet: a
@@ -22463,12 +22519,12 @@ var ParseCache = class {
     this.state = state;
     this.form = form;
     this.file = (0, import_node_path20.join)(state, "parsed", name5);
-    const text5 = readIf(this.file, "latin1") ?? "";
-    if (text5.startsWith(`${edition}
+    const text6 = readIf(this.file, "latin1") ?? "";
+    if (text6.startsWith(`${edition}
 `)) {
-      this.whole = text5.endsWith("\n");
-      for (let at2 = edition.length + 1, end2 = text5.indexOf("\n", at2); end2 >= 0; at2 = end2 + 1, end2 = text5.indexOf("\n", at2))
-        this.lines.set(text5.slice(at2, at2 + digestLength), text5.slice(at2, end2));
+      this.whole = text6.endsWith("\n");
+      for (let at2 = edition.length + 1, end2 = text6.indexOf("\n", at2); end2 >= 0; at2 = end2 + 1, end2 = text6.indexOf("\n", at2))
+        this.lines.set(text6.slice(at2, at2 + digestLength), text6.slice(at2, end2));
     }
     defer(() => this.keep());
   }
@@ -22479,9 +22535,9 @@ var ParseCache = class {
   /** The file is there, in this form, and ends as it should: it can be added to. */
   whole = false;
   /** What was read of a text. Where nothing is known no digest is taken to find that out. */
-  get(text5) {
+  get(text6) {
     if (!this.lines.size) return void 0;
-    const key = digest(text5);
+    const key = digest(text6);
     const line2 = this.lines.get(key);
     if (line2 === void 0) return void 0;
     try {
@@ -22494,15 +22550,15 @@ var ParseCache = class {
     }
   }
   /** Keeps what was read of a text: `value` is asked when all was said, and only where there is a place to keep it. */
-  put(text5, value2) {
-    this.added.push({ text: text5, value: value2 });
+  put(text6, value2) {
+    this.added.push({ text: text6, value: value2 });
   }
   /** Adds what is new; where half of the file is not asked for any more, that is forgotten. */
   keep() {
     if (!this.added.length || !(0, import_node_fs18.existsSync)(this.state)) return;
-    const added = this.added.map(({ text: text5, value: value2 }) => {
+    const added = this.added.map(({ text: text6, value: value2 }) => {
       const written = ascii(this.form.write(value2()));
-      return `${digest(text5)}${String(written.length).padStart(lengthLength)}${written}
+      return `${digest(text6)}${String(written.length).padStart(lengthLength)}${written}
 `;
     }).join("");
     if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs18.appendFileSync)(this.file, added, "latin1");
@@ -22519,7 +22575,7 @@ ${[...this.used].map((key) => `${this.lines.get(key)}
       );
   }
 };
-var ascii = (text5) => text5.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+var ascii = (text6) => text6.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 // ts-src/read/rosdistro-cache.ts
 var import_node_fs19 = require("node:fs");
@@ -22540,7 +22596,7 @@ var packedManifest = {
     restOf(manifest),
     ...manifest.dependencies.map(packDependency)
   ].join("	"),
-  read: (text5) => new KeptManifest(text5)
+  read: (text6) => new KeptManifest(text6)
 };
 function restOf(manifest) {
   if (manifest instanceof KeptManifest) return manifest.packed;
@@ -22573,20 +22629,20 @@ var KeptManifest = class {
   buildTypes;
   packed;
   parsed;
-  constructor(text5) {
-    const version3 = text5.indexOf("	") + 1;
-    const format = text5.indexOf("	", version3) + 1;
-    const types4 = text5.indexOf("	", format) + 1;
-    const groups = text5.indexOf("	", types4) + 1;
-    const rest2 = text5.indexOf("	", groups) + 1;
-    const end2 = text5.indexOf("	", rest2);
-    this.name = text5.slice(0, version3 - 1);
-    this.version = text5.slice(version3, format - 1);
-    this.format = Number(text5.slice(format, types4 - 1));
-    this.buildTypes = JSON.parse(text5.slice(types4, groups - 1));
-    this.memberOfGroups = rest2 - groups > 1 ? JSON.parse(text5.slice(groups, rest2 - 1)) : [];
-    this.packed = end2 < 0 ? text5.slice(rest2) : text5.slice(rest2, end2);
-    this.dependencies = end2 < 0 ? [] : unpackDependencies(text5, end2 + 1);
+  constructor(text6) {
+    const version3 = text6.indexOf("	") + 1;
+    const format = text6.indexOf("	", version3) + 1;
+    const types4 = text6.indexOf("	", format) + 1;
+    const groups = text6.indexOf("	", types4) + 1;
+    const rest2 = text6.indexOf("	", groups) + 1;
+    const end2 = text6.indexOf("	", rest2);
+    this.name = text6.slice(0, version3 - 1);
+    this.version = text6.slice(version3, format - 1);
+    this.format = Number(text6.slice(format, types4 - 1));
+    this.buildTypes = JSON.parse(text6.slice(types4, groups - 1));
+    this.memberOfGroups = rest2 - groups > 1 ? JSON.parse(text6.slice(groups, rest2 - 1)) : [];
+    this.packed = end2 < 0 ? text6.slice(rest2) : text6.slice(rest2, end2);
+    this.dependencies = end2 < 0 ? [] : unpackDependencies(text6, end2 + 1);
   }
   get rest() {
     return this.parsed ??= JSON.parse(this.packed);
@@ -22613,21 +22669,21 @@ var KeptManifest = class {
     return this.rest.exports;
   }
 };
-function unpackDependencies(text5, begin) {
+function unpackDependencies(text6, begin) {
   const dependencies = [];
-  for (let at2 = begin; at2 < text5.length; ) {
-    const tab = text5.indexOf("	", at2);
-    const end2 = tab < 0 ? text5.length : tab;
-    const first = text5.indexOf(" ", at2);
-    const second = text5.indexOf(" ", first + 1);
-    const third = text5.indexOf(" ", second + 1);
+  for (let at2 = begin; at2 < text6.length; ) {
+    const tab = text6.indexOf("	", at2);
+    const end2 = tab < 0 ? text6.length : tab;
+    const first = text6.indexOf(" ", at2);
+    const second = text6.indexOf(" ", first + 1);
+    const third = text6.indexOf(" ", second + 1);
     const more = third >= 0 && third < end2;
     const d = {
-      name: text5.slice(second + 1, more ? third : end2),
-      line: Number(text5.slice(first + 1, second)),
-      tag: tags[Number(text5.slice(at2, first))]
+      name: text6.slice(second + 1, more ? third : end2),
+      line: Number(text6.slice(first + 1, second)),
+      tag: tags[Number(text6.slice(at2, first))]
     };
-    dependencies.push(more ? Object.assign(d, JSON.parse(text5.slice(third + 1, end2))) : d);
+    dependencies.push(more ? Object.assign(d, JSON.parse(text6.slice(third + 1, end2))) : d);
     at2 = end2 + 1;
   }
   return dependencies;
@@ -22685,7 +22741,7 @@ async function refreshed(url2, file2) {
 }
 var kept = {
   write: (value2) => Array.isArray(value2) ? JSON.stringify(value2) : packedManifest.write(value2),
-  read: (text5) => text5.startsWith("[") ? JSON.parse(text5) : packedManifest.read(text5)
+  read: (text6) => text6.startsWith("[") ? JSON.parse(text6) : packedManifest.read(text6)
 };
 function parse2(workspace, file2, shown5, bytes) {
   const memory2 = new ParseCache(workspace.state, `cache-${sha256(file2).slice(0, 16)}`, kept);
@@ -22729,8 +22785,8 @@ function partly(repositories, pieces, known2, shown5) {
   );
   return entries.ok ? good({ repositories, texts: entries.value }) : void 0;
 }
-function wholly(text5, shown5) {
-  const parsed2 = parseCache(text5, shown5);
+function wholly(text6, shown5) {
+  const parsed2 = parseCache(text6, shown5);
   if (!parsed2.ok) return parsed2;
   const diagnostics = [...parsed2.diagnostics];
   const repositories = /* @__PURE__ */ new Map();
@@ -22753,10 +22809,12 @@ function layerRosdep(files, wanted, memory2) {
   const database = { files: files.map((f) => f.file), rules: /* @__PURE__ */ new Map(), keys: [] };
   const diagnostics = [];
   const keys = /* @__PURE__ */ new Set();
-  for (const [index, { file: file2, text: text5 }] of files.entries()) {
-    const read = (wanted && readWanted(file2, text5, wanted, memory2)) ?? readWhole(file2, text5);
+  let unreadable = false;
+  for (const [index, { file: file2, text: text6 }] of files.entries()) {
+    const read = (wanted && readWanted(file2, text6, wanted, memory2)) ?? readWhole(file2, text6);
     if (!read.ok) {
       diagnostics.push(...read.diagnostics);
+      unreadable = true;
       continue;
     }
     const { root } = read.value;
@@ -22768,7 +22826,7 @@ function layerRosdep(files, wanted, memory2) {
         diagnostics.push(
           error("rosdep-invalid", `the rule of '${key}' must be a map of operating systems`, {
             file: file2,
-            line: new Locator(text5).line([key]),
+            line: new Locator(text6).line([key]),
             hint: `for example ${key}: {debian: [${key}]}`
           })
         );
@@ -22779,7 +22837,7 @@ function layerRosdep(files, wanted, memory2) {
         diagnostics.push(
           error("rosdep-name", `the rule of '${key}' names ${JSON.stringify(wrong.name)}, which is no Debian package`, {
             file: file2,
-            line: new Locator(text5).line([key, ...wrong.path]),
+            line: new Locator(text6).line([key, ...wrong.path]),
             hint: 'lower case letters, digits, "+", "-" and ".", a letter or digit first (Debian policy 5.6.1)'
           })
         );
@@ -22791,14 +22849,14 @@ function layerRosdep(files, wanted, memory2) {
     }
   }
   database.keys = [...keys];
-  return diagnostics.length ? bad(...diagnostics) : good(database);
+  return unreadable ? bad(...diagnostics) : good(database, diagnostics);
 }
 var aptSystems = ["debian", "ubuntu", "*"];
 function wrongName(byOs) {
   for (const os of aptSystems) {
     if (!Object.hasOwn(byOs, os)) continue;
     const byRelease = asMap(byOs[os]);
-    const rules2 = byRelease && !Object.hasOwn(byRelease, "apt") ? Object.entries(byRelease).map(([release2, rule]) => [[os, release2], rule]) : [[[os], byOs[os]]];
+    const rules2 = byRelease && !Object.keys(byRelease).some((key) => rosdepInstallers.has(key)) ? Object.entries(byRelease).map(([release2, rule]) => [[os, release2], rule]) : [[[os], byOs[os]]];
     for (const [path2, rule] of rules2) {
       const name5 = aptNames(rule).find((n) => !isDebianName(n));
       if (name5 !== void 0) return { name: name5, path: path2 };
@@ -22807,44 +22865,44 @@ function wrongName(byOs) {
   return void 0;
 }
 function aptNames(rule) {
-  if (Array.isArray(rule)) return rule.map(String);
+  if (Array.isArray(rule)) return rule.filter((name5) => typeof name5 === "string");
   if (typeof rule === "string") return rule.split(/\s+/).filter(Boolean);
   const apt = own(asMap(rule) ?? {}, "apt");
   return apt === void 0 ? [] : aptNames(own(asMap(apt) ?? {}, "packages") ?? apt);
 }
-function splitKeys(text5) {
-  if (/[\t\r\u0085\u2028\u2029\ufeff]/.test(text5)) return void 0;
+function splitKeys(text6) {
+  if (/[\t\r\u0085\u2028\u2029\ufeff]/.test(text6)) return void 0;
   const parts = [];
   const seen = /* @__PURE__ */ new Set();
   const margin = /^[^ \n][^\n]*$/gm;
   let begun = -1;
-  for (let m = margin.exec(text5); m; m = margin.exec(text5)) {
+  for (let m = margin.exec(text6); m; m = margin.exec(text6)) {
     const line2 = m[0];
     if (line2.startsWith("#")) continue;
     const key = /^([A-Za-z][A-Za-z0-9_.+-]*):(?: |$)/.exec(line2)?.[1];
     if (key === void 0 || seen.has(key) || notText.test(key)) return void 0;
-    if (begun >= 0) parts[parts.length - 1].text = text5.slice(begun, m.index);
+    if (begun >= 0) parts[parts.length - 1].text = text6.slice(begun, m.index);
     begun = m.index;
     seen.add(key);
     parts.push({ key, text: "" });
   }
-  if (begun >= 0) parts[parts.length - 1].text = text5.slice(begun);
+  if (begun >= 0) parts[parts.length - 1].text = text6.slice(begun);
   return parts;
 }
-function readWhole(file2, text5) {
-  const parsed2 = parseYaml(text5, file2);
+function readWhole(file2, text6) {
+  const parsed2 = parseYaml(text6, file2);
   if (!parsed2.ok) return parsed2;
   const root = parsed2.value === null || parsed2.value === void 0 ? {} : asMap(parsed2.value);
   return root ? good({ keys: Object.keys(root), root }) : bad(error("rosdep-invalid", "a rosdep file must be a map of keys", { file: file2, line: 1 }));
 }
-function readWanted(file2, text5, wanted, memory2) {
-  const kept2 = memory2?.get(text5);
-  const parts = kept2 ? void 0 : splitKeys(text5);
+function readWanted(file2, text6, wanted, memory2) {
+  const kept2 = memory2?.get(text6);
+  const parts = kept2 ? void 0 : splitKeys(text6);
   if (!kept2 && !parts) return void 0;
   const keys = kept2 ? kept2.keys.split("\n") : parts.map((p) => p.key);
   const lacking = new Set(keys.filter((key) => wanted.has(key) && !(kept2 && Object.hasOwn(kept2.rules, key))));
   if (kept2 && !lacking.size) return good({ keys, root: kept2.rules });
-  const all = parts ?? splitKeys(text5);
+  const all = parts ?? splitKeys(text6);
   const refers = all.some((p) => lacking.has(p.key) && /[\s,[{:-]\*[^\s'"]/.test(p.text));
   const parsed2 = parseYaml(
     all.filter((p) => lacking.has(p.key) || refers && /[\s,[{:-]&[^\s'"]/.test(p.text)).map((p) => p.text).join(""),
@@ -22853,7 +22911,7 @@ function readWanted(file2, text5, wanted, memory2) {
   const found2 = parsed2.ok ? asMap(parsed2.value ?? {}) : void 0;
   if (!found2) return void 0;
   const root = { ...kept2?.rules, ...found2 };
-  if (memory2 && !refers && isPlain(root)) memory2.put(text5, () => ({ keys: keys.join("\n"), rules: root }));
+  if (memory2 && !refers && isPlain(root)) memory2.put(text6, () => ({ keys: keys.join("\n"), rules: root }));
   return good({ keys, root });
 }
 function isPlain(value2) {
@@ -22863,9 +22921,9 @@ function isPlain(value2) {
   return typeof value2 === "object" && Object.getPrototypeOf(value2) === Object.prototype && Object.values(value2).every(isPlain);
 }
 var notText = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
-function lineOfKey(text5, key) {
-  const plain2 = text5.split("\n").findIndex((line2) => line2.startsWith(`${key}:`));
-  return plain2 >= 0 ? plain2 + 1 : new Locator(text5).line([key]);
+function lineOfKey(text6, key) {
+  const plain2 = text6.split("\n").findIndex((line2) => line2.startsWith(`${key}:`));
+  return plain2 >= 0 ? plain2 + 1 : new Locator(text6).line([key]);
 }
 
 // ts-src/read/inputs.ts
@@ -22873,10 +22931,10 @@ var fetchWidth = 8;
 function readRosdep(workspace, wanted) {
   const diagnostics = [];
   const files = workspace.distro.rosdep.flatMap((file2) => {
-    const text5 = readIf((0, import_node_path22.join)(workspace.root, file2));
-    if (text5 === void 0)
+    const text6 = readIf((0, import_node_path22.join)(workspace.root, file2));
+    if (text6 === void 0)
       diagnostics.push(error("file-missing", `'rosdep' names ${file2}, which is not there`, { file: workspace.file }));
-    return text5 === void 0 ? [] : [{ file: file2, text: text5 }];
+    return text6 === void 0 ? [] : [{ file: file2, text: text6 }];
   });
   const layered2 = layerRosdep(
     files,
@@ -22892,12 +22950,12 @@ function neededNames(distributions) {
     for (const p of d.packages.values()) for (const dependency of p.manifest.dependencies) names2.add(dependency.name);
   return names2;
 }
-function readIndex(state, text5, file2, name5) {
+function readIndex(state, text6, file2, name5) {
   const memory2 = new ParseCache(state, `index-${name5}`);
-  const kept2 = memory2.get(text5);
+  const kept2 = memory2.get(text6);
   if (kept2) return good(kept2);
-  const parsed2 = parseIndex(text5, file2, name5);
-  if (parsed2.ok && !parsed2.diagnostics.length) memory2.put(text5, () => parsed2.value);
+  const parsed2 = parseIndex(text6, file2, name5);
+  if (parsed2.ok && !parsed2.diagnostics.length) memory2.put(text6, () => parsed2.value);
   return parsed2;
 }
 async function readEntries(workspace, name5) {
@@ -22912,7 +22970,7 @@ async function readEntries(workspace, name5) {
     if (read.ok) entryFaults += read.diagnostics.filter(isError).length;
     if (read.ok) for (const r of read.value.repositories) repositories.set(r.name, r);
   };
-  const text5 = (file2, from) => {
+  const text6 = (file2, from) => {
     if ((0, import_node_path22.normalize)(file2).startsWith("../") || (0, import_node_path22.isAbsolute)(file2)) {
       diagnostics.push(error("file-outside", `${file2} is outside the distro repository`, { file: from }));
       return void 0;
@@ -22931,7 +22989,7 @@ async function readEntries(workspace, name5) {
   let pythonVersion = settings2.python_version;
   let cache;
   if (distro.index) {
-    const indexText = text5(distro.index, workspace.file);
+    const indexText = text6(distro.index, workspace.file);
     const index = indexText === void 0 ? void 0 : readIndex(workspace.state, indexText, distro.index, name5);
     if (index && !index.ok) diagnostics.push(...index.diagnostics);
     if (index?.ok) {
@@ -22948,14 +23006,14 @@ async function readEntries(workspace, name5) {
       if (!cache) {
         for (const file2 of index.value.files) {
           const path2 = (0, import_node_path22.join)((0, import_node_path22.dirname)(distro.index), file2);
-          const fileText = text5(path2, distro.index);
+          const fileText = text6(path2, distro.index);
           if (fileText !== void 0) merge2(parseDistributionFile(fileText, path2));
         }
       }
     }
   }
   for (const file2 of settings2.repos) {
-    const reposText = text5(file2, workspace.file);
+    const reposText = text6(file2, workspace.file);
     if (reposText === void 0) continue;
     const read = parseRepos(reposText, file2);
     merge2(read.ok ? good({ repositories: read.value }, read.diagnostics) : read);
@@ -23303,8 +23361,8 @@ var import_node_path23 = require("node:path");
 init_diagnostics();
 init_files();
 async function readWorkspace(file2, given) {
-  const text5 = readIf(file2);
-  if (text5 === void 0)
+  const text6 = readIf(file2);
+  if (text6 === void 0)
     return bad(
       error("distro-missing", "there is no such file", {
         file: file2,
@@ -23314,13 +23372,13 @@ async function readWorkspace(file2, given) {
   const root = (0, import_node_path23.dirname)(file2);
   const state = given ?? (0, import_node_path23.join)(root, ".slipway");
   const memory2 = new ParseCache(state, "distro");
-  let distro = memory2.get(text5);
+  let distro = memory2.get(text6);
   if (!distro) {
     const { parseDistro: parseDistro2 } = await Promise.resolve().then(() => (init_distro2(), distro_exports2));
-    const parsed2 = parseDistro2(text5, file2);
+    const parsed2 = parseDistro2(text6, file2);
     if (!parsed2.ok) return parsed2;
     distro = parsed2.value;
-    memory2.put(text5, () => parsed2.value);
+    memory2.put(text6, () => parsed2.value);
   }
   return good({ root, file: file2, state, distro, urlBase: root });
 }
@@ -23419,8 +23477,8 @@ async function readIndex2(base, release2, path2, folder) {
     const digest3 = digests.get(name5);
     if (!digest3) continue;
     const kept2 = (0, import_node_path24.join)(folder, digest3);
-    const text5 = readIf(kept2);
-    if (text5 !== void 0) return good(text5);
+    const text6 = readIf(kept2);
+    if (text6 !== void 0) return good(text6);
     const file2 = temporaryBeside(kept2);
     try {
       const got = await download(`${base}/${name5}`, file2);
@@ -23453,18 +23511,18 @@ async function readIndex2(base, release2, path2, folder) {
 init_urls();
 async function readLock2(file2, state) {
   const memory2 = new ParseCache(state, "lock");
-  const text5 = readIf(file2);
-  const known2 = text5 === void 0 ? void 0 : memory2.get(text5);
+  const text6 = readIf(file2);
+  const known2 = text6 === void 0 ? void 0 : memory2.get(text6);
   if (known2) return good(known2);
-  const read = (await Promise.resolve().then(() => (init_lockfile(), lockfile_exports))).readLock(file2, text5);
-  if (read.ok && text5 !== void 0) memory2.put(text5, () => read.value);
+  const read = (await Promise.resolve().then(() => (init_lockfile(), lockfile_exports))).readLock(file2, text6);
+  if (read.ok && text6 !== void 0) memory2.put(text6, () => read.value);
   return read;
 }
 var reporter = {
   reading(name5) {
     if (process.stderr.isTTY) writeControl(`\r\x1B[Kreading ${printable(redacted(name5))}\r`);
   },
-  waiting: (text5) => writeMessage(`${text5}
+  waiting: (text6) => writeMessage(`${text6}
 `)
 };
 async function openWorkspace(values) {
@@ -23540,10 +23598,11 @@ async function planWorkspace(workspace, lock2, selection) {
   const inputs = await readInputs(workspace, lock2, nothing3, selection.distributions);
   return inputs.ok ? planInputs(inputs.value, selection) : inputs;
 }
+var factsOf = ({ workspace }) => settingsFacts(workspace.distro, (file2) => sha256(readIf((0, import_node_path25.join)(workspace.root, file2), "latin1") ?? ""));
 async function comparePlanned(before2, after) {
   await pinFolders(before2);
   await pinFolders(after);
-  return comparePlans(before2.plan, after.plan);
+  return comparePlans(before2.plan, after.plan, { before: factsOf(before2), after: factsOf(after) });
 }
 async function pinFolders({ workspace, plan: plan2 }) {
   const inFolders = plan2.scopes.flatMap((s) => s.packages).filter(({ source }) => source.ref === void 0 && source.tree === void 0);
@@ -24140,11 +24199,11 @@ function renderTemplate(template, values) {
   }
   return mustache_default.render(template, values, void 0, { escape: String });
 }
-var shellQuote = (text5) => /^[A-Za-z0-9_@%+=:,./-]+$/.test(text5) ? text5 : `'${text5.replaceAll("'", "'\\''")}'`;
+var shellQuote = (text6) => /^[A-Za-z0-9_@%+=:,./-]+$/.test(text6) ? text6 : `'${text6.replaceAll("'", "'\\''")}'`;
 
 // ts-src/render/jobs.ts
 var publishingFolder = "publish";
-var groovy = (text5) => `'${text5.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
+var groovy = (text6) => `'${text6.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
 function jobNames(names2) {
   const used = /* @__PURE__ */ new Set();
   return names2.map((name5) => {
@@ -24262,11 +24321,11 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     output: { type: "string", short: "o", value: "FILE", help: "write it there (default: standard output)" }
   },
   async run(values) {
-    const text5 = (name5, fallback) => values[name5] ?? fallback;
-    const numbers = [text5("keep-branches", "30"), text5("every", "60")];
-    const format = text5("format", "jobdsl");
-    const [url2, branch] = text5("distro-url", "").split("#");
-    if (!url2 || /[\0-\x20\x7f]/.test(url2) || !["jobdsl", "casc"].includes(format) || numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) || !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text5("folder", "x")) || !/^[A-Za-z0-9._-]+$/.test(text5("credentials", "x"))) {
+    const text6 = (name5, fallback) => values[name5] ?? fallback;
+    const numbers = [text6("keep-branches", "30"), text6("every", "60")];
+    const format = text6("format", "jobdsl");
+    const [url2, branch] = text6("distro-url", "").split("#");
+    if (!url2 || /[\0-\x20\x7f]/.test(url2) || !["jobdsl", "casc"].includes(format) || numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) || !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text6("folder", "x")) || !/^[A-Za-z0-9._-]+$/.test(text6("credentials", "x"))) {
       writeMessage(
         "slipway jobs: --distro-url is needed; --format is jobdsl or casc; --keep-branches and --every take numbers; --folder and --credentials plain names\n"
       );
@@ -24294,7 +24353,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     showDiagnostics(sorted(diagnostics));
     if (diagnostics.some(isError)) return exit.failed;
     const input = {
-      folder: text5("folder", distro.organization),
+      folder: text6("folder", distro.organization),
       organization: distro.organization,
       distroUrl: url2,
       distroBranch: branch,
@@ -24341,7 +24400,7 @@ function tellingPart(log, most5 = 25) {
   const at2 = first < 0 ? Math.max(0, lines.length - most5) : Math.max(start, first - 3);
   return lines.slice(at2, at2 + most5).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
 }
-var short = (text5) => printable(text5.trim()).slice(0, 300);
+var short = (text6) => printable(text6.trim()).slice(0, 300);
 var inPackage = (path2) => path2.replace(/^\/build\/(?:obj\/)?/, "");
 var rules = [
   {
@@ -24541,16 +24600,16 @@ function hostSources(platform2, root = "/") {
   );
   return own3.some((s) => s.suite === platform2.release) ? own3 : [];
 }
-function parseOneLine(text5) {
-  return text5.split("\n").flatMap((line2) => {
+function parseOneLine(text6) {
+  return text6.split("\n").flatMap((line2) => {
     const m = /^deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s+([^#]+)/.exec(line2.trim());
     if (!m) return [];
     const signedBy = /(?:^|\s)signed-by=(\S+)/i.exec(m[1] ?? "")?.[1];
     return [{ uri: m[2], suite: m[3], components: m[4].trim().split(/\s+/), ...signedBy ? { signedBy } : {} }];
   });
 }
-function parseDeb822(text5) {
-  return text5.split(/\n\s*\n/).flatMap((stanza) => {
+function parseDeb822(text6) {
+  return text6.split(/\n\s*\n/).flatMap((stanza) => {
     const fields = /* @__PURE__ */ new Map();
     let last = "";
     for (const line2 of stanza.split("\n")) {
@@ -24738,14 +24797,14 @@ function countsProcesses(kernel = (0, import_node_os4.release)()) {
 }
 
 // ts-src/sandbox/subordinate-ids.ts
-var parse6 = (text5) => text5.split("\n").flatMap((line2) => {
+var parse6 = (text6) => text6.split("\n").flatMap((line2) => {
   const m = /^([^:]+):(\d+):(\d+)$/.exec(line2.trim());
   return m ? [{ owner: m[1] ?? "", first: Number(m[2]), count: Number(m[3]) }] : [];
 });
 var overlap = (a, b) => a.first < b.first + b.count && b.first < a.first + a.count;
 var needed = 65536;
-function idProblem(file2, text5, user, users) {
-  const all = parse6(text5);
+function idProblem(file2, text6, user, users) {
+  const all = parse6(text6);
   const mine = (r) => r.owner === user.name || r.owner === String(user.id);
   const own3 = all.filter(mine);
   const free = Math.max(1e5, ...all.map((r) => r.first + r.count));
@@ -25031,12 +25090,12 @@ function readTar2(bytes, at2) {
   const entries = [];
   while (at2 + 512 <= bytes.length && bytes[at2] !== 0) {
     const header = bytes.subarray(at2, at2 + 512);
-    const text5 = (from, size2) => header.toString("latin1", from, from + size2).replace(/\0.*$/s, "");
-    const size = parseInt(text5(124, 12).trim() || "0", 8);
-    const type = text5(156, 1) || "0";
+    const text6 = (from, size2) => header.toString("latin1", from, from + size2).replace(/\0.*$/s, "");
+    const size = parseInt(text6(124, 12).trim() || "0", 8);
+    const type = text6(156, 1) || "0";
     if (!Number.isSafeInteger(size) || !["0", "5", "x", "g", "L"].includes(type)) return void 0;
     if (at2 + 512 + size > bytes.length) return void 0;
-    entries.push({ name: text5(0, 100), header, content: bytes.subarray(at2 + 512, at2 + 512 + size) });
+    entries.push({ name: text6(0, 100), header, content: bytes.subarray(at2 + 512, at2 + 512 + size) });
     at2 += 512 + Math.ceil(size / 512) * 512;
   }
   if (!entries.length) return void 0;
@@ -25074,8 +25133,8 @@ function stanzaOf(entries, name5) {
   return fields.some((f) => forcing.has(f)) || new Set(fields).size !== fields.length ? void 0 : stanza;
 }
 var forcing = /* @__PURE__ */ new Set(["essential", "protected", "important", "pre-depends", "breaks"]);
-var tidy = (text5) => {
-  const stanza = `${text5.replaceAll("\r", "").trim()}
+var tidy = (text6) => {
+  const stanza = `${text6.replaceAll("\r", "").trim()}
 `;
   return /^\s*$/m.test(stanza.trimEnd()) || stanza.includes("\0") ? void 0 : stanza;
 };
@@ -25126,8 +25185,8 @@ async function repackDeb(file2, from, to, seconds) {
   const entries = tar && readTar2(tar, 0)?.entries;
   const control = entries && controlEntry(entries);
   if (!control || fieldOf(control.content.toString("utf8"), "Version") !== from) return void 0;
-  const text5 = control.content.toString("utf8").replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
-  const changed = writeTar(entries, /* @__PURE__ */ new Map([[control.name, Buffer.from(text5)]]));
+  const text6 = control.content.toString("utf8").replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
+  const changed = writeTar(entries, /* @__PURE__ */ new Map([[control.name, Buffer.from(text6)]]));
   return joinDeb({ ...parts, controlName: "control.tar.gz", control: (0, import_node_zlib4.gzipSync)(changed) }, seconds);
 }
 
@@ -25147,8 +25206,8 @@ Size: ${file2.size}
 SHA256: ${file2.sha256}
 `;
 }
-function readPackages2(text5) {
-  return text5.split("\n\n").filter((t) => t.trim()).flatMap((t) => {
+function readPackages2(text6) {
+  return text6.split("\n\n").filter((t) => t.trim()).flatMap((t) => {
     const entry = `${t.trim()}
 `;
     const tail = /\nFilename: (\S+)\nSize: (\d+)\nSHA256: ([0-9a-f]{64})\n/.exec(entry);
@@ -25180,21 +25239,21 @@ ${sums("sha512")}` : ""}`
   ].join("\n");
 }
 var rfc822 = (milliseconds) => new Date(milliseconds).toUTCString().replace("GMT", "UTC");
-function readRelease(text5) {
+function readRelease(text6) {
   const date2 = (name5) => {
-    const value2 = Date.parse(fieldOf(text5, name5) ?? "");
+    const value2 = Date.parse(fieldOf(text6, name5) ?? "");
     return Number.isNaN(value2) ? void 0 : value2;
   };
-  const sums = /^SHA256:\n((?: .*\n)*)/m.exec(text5)?.[1] ?? "";
+  const sums = /^SHA256:\n((?: .*\n)*)/m.exec(text6)?.[1] ?? "";
   return {
-    state: /^[0-9a-f]{64}$/.exec(fieldOf(text5, "Slipway-State") ?? "")?.[0],
+    state: /^[0-9a-f]{64}$/.exec(fieldOf(text6, "Slipway-State") ?? "")?.[0],
     date: date2("Date"),
     validUntil: date2("Valid-Until"),
-    signedBy: (fieldOf(text5, "Signed-By") ?? "").split(",").filter((f) => /^[0-9A-F]+$/.test(f)),
+    signedBy: (fieldOf(text6, "Signed-By") ?? "").split(",").filter((f) => /^[0-9A-F]+$/.test(f)),
     files: new Map(
       [...sums.matchAll(/^ ([0-9a-f]{64}) +(\d+) (\S+)$/gm)].map((m) => [m[3], { sha256: m[1], size: Number(m[2]) }])
     ),
-    whole: text5.trimEnd().endsWith("-----END PGP SIGNATURE-----")
+    whole: text6.trimEnd().endsWith("-----END PGP SIGNATURE-----")
   };
 }
 async function packedIndex(path2, data, xz2) {
@@ -25242,8 +25301,8 @@ async function knownEntries(store2, suites, former) {
     for (const [suite2, index] of Object.entries(state?.indices ?? {})) {
       if (!Object.hasOwn(suites, suite2) || read.has(index.sha256)) continue;
       read.add(index.sha256);
-      const text5 = await store2.readText(index);
-      for (const entry of readPackages2(text5 ?? "")) known2.set(entry.sha256, entry.text);
+      const text6 = await store2.readText(index);
+      for (const entry of readPackages2(text6 ?? "")) known2.set(entry.sha256, entry.text);
     }
   }
   return known2;
@@ -25267,9 +25326,9 @@ var canonical = (value2) => JSON.stringify(
   (_key, v) => typeof v === "object" && v !== null && !Array.isArray(v) ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => compare(a, b))) : v
 );
 async function writeState(store2, state) {
-  const text5 = canonical(state);
-  const id = sha256(text5);
-  await store2.putBlob(stateFile(id), (0, import_node_zlib6.gzipSync)(text5, { level: 1 }));
+  const text6 = canonical(state);
+  const id = sha256(text6);
+  await store2.putBlob(stateFile(id), (0, import_node_zlib6.gzipSync)(text6, { level: 1 }));
   return id;
 }
 async function readState(store2, id) {
@@ -25277,14 +25336,14 @@ async function readState(store2, id) {
   const data = await store2.getBlob(stateFile(id));
   if (!data) return void 0;
   try {
-    const text5 = (0, import_node_zlib6.gunzipSync)(data, { maxOutputLength: 1 << 30 });
-    return sha256(text5) === id ? JSON.parse(text5.toString("utf8")) : void 0;
+    const text6 = (0, import_node_zlib6.gunzipSync)(data, { maxOutputLength: 1 << 30 });
+    return sha256(text6) === id ? JSON.parse(text6.toString("utf8")) : void 0;
   } catch {
     return void 0;
   }
 }
-async function openChannel(store2, name5) {
-  const { value: value2, tag } = await store2.readTagged(channelFile(name5));
+async function openChannel(store2, name5, restorable = false) {
+  const { value: value2, tag } = await store2.readTagged(channelFile(name5), restorable);
   if (value2?.schema === 1) {
     const file3 = { schema: 2, states: [], switching: false, endpoints: [] };
     const { suites, versions } = value2;
@@ -25357,12 +25416,12 @@ async function indexFiles(store2, state) {
   const pool = /* @__PURE__ */ new Map();
   const faults2 = [];
   const parts = await parallel(Object.keys(state.indices).sort(), 4, async (key) => {
-    const text5 = await store2.readText(state.indices[key]);
-    if (text5 === void 0)
+    const text6 = await store2.readText(state.indices[key]);
+    if (text6 === void 0)
       faults2.push(error("store-damaged", `the store lost the index of ${key}`, { hint: "publish again" }));
     const architecture2 = key.slice(key.lastIndexOf("/") + 1);
-    const files = await packedIndex(`main/binary-${architecture2}/Packages`, Buffer.from(text5 ?? ""), xz);
-    for (const { filename, sha256: digest3, size } of readPackages2(text5 ?? ""))
+    const files = await packedIndex(`main/binary-${architecture2}/Packages`, Buffer.from(text6 ?? ""), xz);
+    for (const { filename, sha256: digest3, size } of readPackages2(text6 ?? ""))
       pool.set(filename, { filename, sha256: digest3, size });
     return { key, architecture: architecture2, files };
   });
@@ -25910,26 +25969,26 @@ async function signerOf(at2, keys) {
   return good({
     fingerprints,
     publicKey: exported.stdout,
-    async sign(text5, form) {
+    async sign(text6, form) {
       const how = form === "clearsign" ? ["--clearsign"] : ["--armor", "--detach-sign"];
-      const signed = await gpg(at2, ["--digest-algo", "SHA512", ...by, ...how], { input: text5 });
+      const signed = await gpg(at2, ["--digest-algo", "SHA512", ...by, ...how], { input: text6 });
       return signed.code === 0 && signed.stdout ? good(signed.stdout) : failed("sign", signed);
     },
     run: (command, args, options5 = {}) => at2.run(command, args, { ...options5, env: { ...process.env, ...options5.env, GNUPGHOME: at2.home } })
   });
 }
 async function commandSigner({ command, publicKey }) {
-  const text5 = exists(publicKey) ? (0, import_node_fs32.readFileSync)(publicKey, "utf8") : "";
+  const text6 = exists(publicKey) ? (0, import_node_fs32.readFileSync)(publicKey, "utf8") : "";
   const shown5 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
   const fingerprints = fingerprintsIn(shown5.stdout);
-  if (!fingerprints.length || !isWholeKey(text5))
+  if (!fingerprints.length || !isWholeKey(text6))
     return bad(
       error("signing-key", "the public key of the signing command is no armored OpenPGP key", { file: publicKey })
     );
   const [program, ...args] = command;
   return good({
     fingerprints,
-    publicKey: text5,
+    publicKey: text6,
     async sign(message, form) {
       const signed = await run(program, [...args, form], { input: message });
       const begin = form === "clearsign" ? "-----BEGIN PGP SIGNED MESSAGE-----" : "-----BEGIN PGP SIGNATURE-----";
@@ -25944,7 +26003,7 @@ async function commandSigner({ command, publicKey }) {
     run: () => Promise.resolve({ code: 127, signal: null, stdout: "", stderr: "a signing command has no key to lend" })
   });
 }
-var isWholeKey = (text5) => text5?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
+var isWholeKey = (text6) => text6?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
 var keyOf = (named4, state, organization) => named4 === void 0 ? { kind: "made", home: (0, import_node_path35.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
   home: process.env.GNUPGHOME ?? (0, import_node_path35.join)(process.env.HOME ?? "/root", ".gnupg"),
@@ -26616,8 +26675,8 @@ var archiveCheck = (planned2) => (scope2, target2, names2) => {
 function told3(m, scope2, target2, workspace) {
   const users = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text5 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path39.resolve)(workspace.root, m.file));
-  const line2 = text5 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text5, m.key);
+  const text6 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path39.resolve)(workspace.root, m.file));
+  const line2 = text6 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text6, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
     `the archive of ${target2.os} ${target2.release} (${target2.architecture}) has no package '${m.name}', ${from}: ${users} (${scope2.distribution})`,
@@ -26671,7 +26730,7 @@ init_names();
 
 // ts-src/engine/interface-digests.ts
 init_digest();
-var digest2 = (text5) => sha256(text5).slice(0, 32);
+var digest2 = (text6) => sha256(text6).slice(0, 32);
 var InterfaceDigests = class {
   constructor({ runtimeDependencies: runs, runtimeCycles: together2 }, interfaceOf2, full) {
     this.interfaceOf = interfaceOf2;
@@ -26944,7 +27003,7 @@ var Scheduler = class {
     this.options = options5;
     this.graphs = graphs;
     this.runner = new TaskRunner(options5, {
-      note: (text5) => options5.progress.note(text5),
+      note: (text6) => options5.progress.note(text6),
       restored: (graph2, n, record2) => {
         this.setRecord(graph2, n, record2);
         Object.assign(graph2.results[n], { state: "built", reason: "the store had lost it" });
@@ -27206,7 +27265,7 @@ init_files();
 
 // ts-src/render/lock.ts
 init_urls();
-var q = (text5) => JSON.stringify(text5);
+var q = (text6) => JSON.stringify(text6);
 var sorted2 = (map2) => Object.entries(map2).sort(([a], [b]) => a < b ? -1 : 1);
 function renderLock(lock2) {
   const lines = [`schema: ${lock2.schema}`, `stamp: "${lock2.stamp}"`, "distributions:"];
@@ -27238,7 +27297,7 @@ function renderLock(lock2) {
 }
 
 // ts-src/render/markup.ts
-var escapeMarkup = (text5) => text5.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+var escapeMarkup = (text6) => text6.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
 // ts-src/render/junit.ts
 function renderJunit(name5, cases) {
@@ -27266,7 +27325,7 @@ ${escapeMarkup(c.message)}</system-out>`] : c.result === "failed" && c.output ? 
   return `${lines.join("\n")}
 `;
 }
-var firstLine = (text5) => text5.trim().split("\n")[0].slice(0, 200);
+var firstLine = (text6) => text6.trim().split("\n")[0].slice(0, 200);
 function packageCases(results, tail) {
   return results.map((t) => ({
     suite: t.name,
@@ -27351,7 +27410,7 @@ var stateStyles = () => taskStates.map((s) => `.${s} { color: ${looks[s].color};
 
 // ts-src/render/pictures.ts
 var characterWidth = 6.7;
-var text2 = (x, y, content, more = "") => `<text x="${x.toFixed(0)}" y="${y.toFixed(0)}" font-family="monospace" font-size="11"${more}>${escapeMarkup(content)}</text>`;
+var text3 = (x, y, content, more = "") => `<text x="${x.toFixed(0)}" y="${y.toFixed(0)}" font-family="monospace" font-size="11"${more}>${escapeMarkup(content)}</text>`;
 var picture = (width4, height, parts) => `<svg xmlns="http://www.w3.org/2000/svg" width="${Math.ceil(width4)}" height="${Math.ceil(height)}">
 <rect width="100%" height="100%" fill="#ffffff"/>
 ${parts.join("\n")}
@@ -27402,7 +27461,7 @@ function renderNeeds(tasks) {
       );
     }
     nodes.push(
-      `<g><title>${escapeMarkup(`${task.name}: ${task.state}${task.reason ? `, ${task.reason}` : ""}`)}</title><rect x="${x.toFixed(0)}" y="${y}" width="${wide.toFixed(0)}" height="20" rx="4" fill="${stateColor(task.state)}" fill-opacity="0.3" stroke="${stateColor(task.state)}"/>${text2(x + 6, y + 14, task.name)}</g>`
+      `<g><title>${escapeMarkup(`${task.name}: ${task.state}${task.reason ? `, ${task.reason}` : ""}`)}</title><rect x="${x.toFixed(0)}" y="${y}" width="${wide.toFixed(0)}" height="20" rx="4" fill="${stateColor(task.state)}" fill-opacity="0.3" stroke="${stateColor(task.state)}"/>${text3(x + 6, y + 14, task.name)}</g>`
     );
   }
   return picture(width4, height, [...edges, ...nodes]);
@@ -27424,12 +27483,12 @@ function renderTimeline(tasks) {
     const wide = Math.max(2, x(to) - x(from) - 1);
     const y = 24 + row * 26;
     const label = t.kind === "test" ? `test ${t.name}` : t.name;
-    return `<g><title>${escapeMarkup(`${t.id}: ${t.state}, ${duration2(to - from)}`)}</title><rect x="${x(from).toFixed(1)}" y="${y}" width="${wide.toFixed(1)}" height="22" rx="3" fill="${stateColor(t.state)}" fill-opacity="0.4"/>${wide > label.length * characterWidth + 8 ? text2(x(from) + 4, y + 15, label) : ""}</g>`;
+    return `<g><title>${escapeMarkup(`${t.id}: ${t.state}, ${duration2(to - from)}`)}</title><rect x="${x(from).toFixed(1)}" y="${y}" width="${wide.toFixed(1)}" height="22" rx="3" fill="${stateColor(t.state)}" fill-opacity="0.4"/>${wide > label.length * characterWidth + 8 ? text3(x(from) + 4, y + 15, label) : ""}</g>`;
   });
   const height = free.length * 26 + 34;
   const lines = Array.from({ length: 9 }, (_, i) => {
     const at2 = begun + (ended - begun) * i / 8;
-    return `<line x1="${x(at2).toFixed(0)}" x2="${x(at2).toFixed(0)}" y1="18" y2="${height - 8}" stroke="#cccccc"/>${text2(x(at2), 13, duration2(at2 - begun), i === 8 ? ' text-anchor="end"' : "")}`;
+    return `<line x1="${x(at2).toFixed(0)}" x2="${x(at2).toFixed(0)}" y1="18" y2="${height - 8}" stroke="#cccccc"/>${text3(x(at2), 13, duration2(at2 - begun), i === 8 ? ' text-anchor="end"' : "")}`;
   });
   return picture(width4, height, [...lines, ...bars]);
 }
@@ -27455,7 +27514,7 @@ function renderReport(report2) {
       const count3 = tasks.filter((t) => t.state === state).length;
       return count3 ? [{ state, count: String(count3) }] : [];
     }),
-    notes: report2.notes.map((text5) => ({ text: escapeMarkup(text5) })),
+    notes: report2.notes.map((text6) => ({ text: escapeMarkup(text6) })),
     pictures: pictures.map(({ name: name5, file: file2 }) => ({ name: escapeMarkup(name5), file: escapeMarkup(file2) })),
     failures: tasks.filter((t) => t.state === "failed").map((t) => ({
       id: escapeMarkup(t.kind === "test" ? `tests of ${t.id}` : t.id),
@@ -27532,7 +27591,7 @@ async function makeBaseArchive(base) {
     ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
   });
   const plain2 = process.getuid?.() !== 0;
-  const input = (text5) => text5 === void 0 ? {} : { input: text5 };
+  const input = (text6) => text6 === void 0 ? {} : { input: text6 };
   if (plain2 || !await canConfine()) {
     const command2 = mmdebstrapCommand(
       platform2,
@@ -28003,9 +28062,9 @@ var AptResolver = class {
     if (!names2.length) return noPackages;
     const wrong = names2.find((name5) => !isDebianName(name5));
     if (wrong !== void 0) return `${JSON.stringify(wrong)} is no name of a Debian package`;
-    const text5 = names2.join(" ");
-    if (!this.resolved.has(text5)) await this.asked(text5);
-    return this.refused.get(text5) ?? this.handle(text5, this.resolved.get(text5));
+    const text6 = names2.join(" ");
+    if (!this.resolved.has(text6)) await this.asked(text6);
+    return this.refused.get(text6) ?? this.handle(text6, this.resolved.get(text6));
   }
   asked(names2) {
     return new Promise((done, failed4) => {
@@ -28311,7 +28370,7 @@ var Packages = class {
       (0, import_node_fs41.writeFileSync)((0, import_node_path46.join)(info, `${name5}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text5] of members2) (0, import_node_fs41.writeFileSync)((0, import_node_path46.join)(info, `${name5}.${member}`), text5, { flag: "wx" });
+      for (const [member, text6] of members2) (0, import_node_fs41.writeFileSync)((0, import_node_path46.join)(info, `${name5}.${member}`), text6, { flag: "wx" });
       const unpacked2 = {
         package: name5,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -28609,8 +28668,8 @@ var FileOwners = class {
     );
     for (const { record: record2 } of missing) listed.add(record2.key);
     await this.store.many(missing, async ({ record: record2, name: name5 }) => {
-      const text5 = await this.store.readText(record2.files);
-      if (text5 !== void 0) for (const file2 of JSON.parse(text5)) graph2.owners.set(file2, name5);
+      const text6 = await this.store.readText(record2.files);
+      if (text6 !== void 0) for (const file2 of JSON.parse(text6)) graph2.owners.set(file2, name5);
     });
   }
 };
@@ -28750,22 +28809,22 @@ var TarReader = class {
     const flag = String.fromCharCode(h[156]);
     if (flag === "L" || flag === "K") {
       if (size > longest3) throw new TarFault("a name is too long");
-      this.collect(size, (text5) => {
-        const name5 = text5.toString("utf8").replace(/\0[^]*$/, "");
+      this.collect(size, (text6) => {
+        const name5 = text6.toString("utf8").replace(/\0[^]*$/, "");
         if (flag === "L") this.longName = name5;
         else this.longTarget = name5;
       });
       return;
     }
-    const prefix = h.toString("latin1", 257, 263) === "ustar\0" ? text3(h, 345, 155) : "";
+    const prefix = h.toString("latin1", 257, 263) === "ustar\0" ? text4(h, 345, 155) : "";
     const entry = {
-      path: this.longName ?? (prefix ? `${prefix}/${text3(h, 0, 100)}` : text3(h, 0, 100)),
+      path: this.longName ?? (prefix ? `${prefix}/${text4(h, 0, 100)}` : text4(h, 0, 100)),
       type: types2[flag] ?? "unknown",
       mode: number4(h, 100, 8),
       uid: number4(h, 108, 8),
       gid: number4(h, 116, 8),
       size,
-      target: this.longTarget ?? text3(h, 157, 100)
+      target: this.longTarget ?? text4(h, 157, 100)
     };
     this.longName = this.longTarget = void 0;
     this.entry(entry);
@@ -28775,7 +28834,7 @@ var TarReader = class {
   }
 };
 var padding = (size) => (block2 - size % block2) % block2;
-function text3(h, at2, length) {
+function text4(h, at2, length) {
   const end2 = h.indexOf(0, at2);
   return h.toString("utf8", at2, end2 < 0 || end2 > at2 + length ? at2 + length : end2);
 }
@@ -28995,10 +29054,10 @@ function controlFaults(control, planned2) {
     if (!controlFields.has(field)) faults2.push(`its control file has the field ${JSON.stringify(field)}`);
   return faults2;
 }
-function fieldsOf(text5) {
+function fieldsOf(text6) {
   const fields = /* @__PURE__ */ new Map();
   let last;
-  for (const line2 of text5.replace(/\n$/, "").split("\n")) {
+  for (const line2 of text6.replace(/\n$/, "").split("\n")) {
     if (/[\0-\x08\x0b-\x1f\x7f]/.test(line2)) return "its control file has control characters";
     const m = /^([A-Za-z][A-Za-z0-9-]*):[ \t]*(.*)$/.exec(line2);
     if (m) {
@@ -29473,15 +29532,15 @@ function renderRecipe(recipe) {
   };
 }
 var publicUrl = (p) => /^(https?|ssh|git):\/\//.test(p.source.url) ? oneLine(p.source.url.replace(/\/\/[^@/]*@/, "//")) : p.repository;
-var oneLine = (text5) => text5.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
+var oneLine = (text6) => text6.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
 var plain = (xml) => xml.replace(/<[^>]*>/g, " ").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&").replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ");
-function summaryOf(text5) {
-  const first = oneLine(text5).split(/(?<=[.!?])\s/)[0].replace(/\.$/, "");
+function summaryOf(text6) {
+  const first = oneLine(text6).split(/(?<=[.!?])\s/)[0].replace(/\.$/, "");
   return first.length <= 78 ? first : `${first.slice(0, 75).replace(/\s+\S*$/, "")}...`;
 }
-function paragraphs(text5) {
+function paragraphs(text6) {
   const lines = [];
-  for (const paragraph of text5.split(/\n\s*\n/)) {
+  for (const paragraph of text6.split(/\n\s*\n/)) {
     const words5 = oneLine(paragraph).split(" ").filter(Boolean);
     if (!words5.length) continue;
     if (lines.length) lines.push(".");
@@ -29851,7 +29910,7 @@ async function readResults(root, folder) {
 var list2 = (value2) => (Array.isArray(value2) ? value2 : value2 === void 0 ? [] : [value2]).map(
   (v) => typeof v === "object" && v !== null ? v : { "#text": String(v) }
 );
-var text4 = (value2) => value2 === void 0 || value2 === null ? "" : typeof value2 === "object" ? [value2["@message"], value2["#text"]].filter((t) => t !== void 0 && t !== "").map(String).join("\n") : String(value2);
+var text5 = (value2) => value2 === void 0 || value2 === null ? "" : typeof value2 === "object" ? [value2["@message"], value2["#text"]].filter((t) => t !== void 0 && t !== "").map(String).join("\n") : String(value2);
 function parseResults(xml, fallback) {
   try {
     if (XMLValidator.validate(xml) !== true) return void 0;
@@ -29884,9 +29943,9 @@ function ofSuite(suite2, fallback) {
         name: String(c["@name"] ?? "?"),
         seconds: Number(c["@time"]) || 0,
         result: failed4 ? "failed" : skipped ? "skipped" : "passed",
-        message: failed4 ? list2(fault3).map(text4).join("\n") || "it failed" : text4(c.skipped),
-        output: `${text4(c["system-out"])}
-${text4(c["system-err"])}`.trim()
+        message: failed4 ? list2(fault3).map(text5).join("\n") || "it failed" : text5(c.skipped),
+        output: `${text5(c["system-out"])}
+${text5(c["system-err"])}`.trim()
       };
     })
   ];
@@ -29895,11 +29954,11 @@ function ofCtest(t) {
   const results = t.Results ?? {};
   const measured = list2(results.NamedMeasurement).find((m) => m["@name"] === "Execution Time");
   const status = String(t["@Status"]);
-  const output = text4((results.Measurement ?? {}).Value);
+  const output = text5((results.Measurement ?? {}).Value);
   return {
     suite: "ctest",
-    name: text4(t.Name) || "?",
-    seconds: Number(text4(measured?.Value)) || 0,
+    name: text5(t.Name) || "?",
+    seconds: Number(text5(measured?.Value)) || 0,
     result: status === "passed" ? "passed" : status === "notrun" ? "skipped" : "failed",
     message: status === "failed" ? output || "it failed" : "",
     output
@@ -30217,10 +30276,10 @@ var rootInputs = (system, dependencies, tested) => ({
   ...tested ? { tests: JSON.stringify([tested.test, tested.systemTest, tested.impliedTest ?? [], schemasDigest]) } : {}
 });
 function keyText(inputs) {
-  let text5 = "";
-  for (const part of Object.keys(inputs)) text5 += `${part} ${inputs[part].length} ${inputs[part]}
+  let text6 = "";
+  for (const part of Object.keys(inputs)) text6 += `${part} ${inputs[part].length} ${inputs[part]}
 `;
-  return text5;
+  return text6;
 }
 
 // ts-src/plan/package-name-set.ts
@@ -30583,7 +30642,7 @@ async function writeOutputs(o) {
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
   const [stamp, begun, finished] = [plan2.stamp, o.begun, Date.now()];
   const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
-  for (const [name5, text5] of Object.entries(files)) writeWhole((0, import_node_path60.join)(output, name5), text5);
+  for (const [name5, text6] of Object.entries(files)) writeWhole((0, import_node_path60.join)(output, name5), text6);
   return writeJunit(runs, o.store, output);
 }
 function reportTasks(runs, output) {
@@ -30611,14 +30670,14 @@ async function writeJunit(runs, store2, output) {
   for (const graph2 of runs) {
     for (const record2 of graph2.tests) {
       if (!record2?.junit) continue;
-      const text5 = await store2.readText(record2.junit);
-      if (text5 === void 0)
+      const text6 = await store2.readText(record2.junit);
+      if (text6 === void 0)
         lost3.push(
           warning("results-lost", `the store lost the test results of '${record2.package}' on ${graph2.id}`, {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path60.join)(output, "junit", graph2.id, `${record2.package}.xml`), text5, { sync: false });
+      else writeWhole((0, import_node_path60.join)(output, "junit", graph2.id, `${record2.package}.xml`), text6, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
@@ -30650,7 +30709,7 @@ ${fault3}`];
     notes,
     tasks: []
   });
-  for (const [name5, text5] of Object.entries(files)) writeWhole((0, import_node_path60.join)(output, name5), text5);
+  for (const [name5, text6] of Object.entries(files)) writeWhole((0, import_node_path60.join)(output, name5), text6);
   writeWhole((0, import_node_path60.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault3);
@@ -30716,7 +30775,7 @@ function verdictOf(history) {
 
 // ts-src/cli/progress.ts
 function makeProgress(tasks, live, verbose, expected, workers, now) {
-  const write = (text5) => void process.stderr.write(text5);
+  const write = (text6) => void process.stderr.write(text6);
   const running2 = /* @__PURE__ */ new Map();
   let done = 0;
   let shown5 = 0;
@@ -30761,11 +30820,11 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
       if (t.state !== "cached" || verbose) write(printable(renderEvent(t, done, total)));
       if (live) draw();
     },
-    note(text5) {
+    note(text6) {
       if (live) {
-        note = text5;
+        note = text6;
         draw();
-      } else write(printable(`${text5}
+      } else write(printable(`${text6}
 `));
     },
     close() {
@@ -31764,7 +31823,7 @@ async function buildAll(values, planned2, wanted) {
   const lost3 = /* @__PURE__ */ new Set();
   const nameOf3 = namesByDebian(planned2);
   for (let attempt = 0; ; attempt++) {
-    const channel2 = await openChannel(store2, folderChannel(output));
+    const channel2 = await openChannel(store2, folderChannel(output), true);
     const session2 = await openSession(input, {
       say: (line2) => writeMessage(`${line2}
 `),
@@ -32135,9 +32194,9 @@ function installable({ stanzas }) {
 }
 function relations2(field) {
   return (field ?? "").split(",").filter((clause) => clause.trim()).map(
-    (clause) => clause.split("|").flatMap((text5) => {
-      const m = /^\s*([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*(\S+?)\s*\))?/.exec(text5);
-      return m ? [{ name: m[1], operator: m[2], version: m[3], text: text5.trim() }] : [];
+    (clause) => clause.split("|").flatMap((text6) => {
+      const m = /^\s*([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*(\S+?)\s*\))?/.exec(text6);
+      return m ? [{ name: m[1], operator: m[2], version: m[3], text: text6.trim() }] : [];
     })
   );
 }
@@ -32319,11 +32378,11 @@ async function markAll(store2, channel2, endpoint) {
     for (const [key, index] of Object.entries(state.indices)) {
       const suite2 = key.slice(0, key.lastIndexOf("/"));
       suites.add(suite2);
-      const text5 = await store2.readText(index);
-      if (text5 === void 0) return void 0;
-      for (const entry of readPackages2(text5)) files.add(entry.filename);
+      const text6 = await store2.readText(index);
+      if (text6 === void 0) return void 0;
+      for (const entry of readPackages2(text6)) files.add(entry.filename);
       const path2 = `main/binary-${key.slice(suite2.length + 1)}/Packages`;
-      files.add(`dists/${suite2}/${byHashPath(path2, sha256(text5))}`);
+      files.add(`dists/${suite2}/${byHashPath(path2, sha256(text6))}`);
     }
     for (const suite2 of suites) await markRelease(endpoint, `dists/states/${shortId(id)}/${suite2}`, suite2, files);
   }
@@ -32365,7 +32424,7 @@ function renderDifference(difference3) {
 ${suite2}:
 ${renderTable(["package", "from", "to", ""], rows.slice(0, most3))}${rest(rows.length)}`);
   }
-  const short3 = (text5) => text5.slice(0, 12);
+  const short3 = (text6) => text6.slice(0, 12);
   if (difference3.repositories.length)
     parts.push(
       `
@@ -32604,16 +32663,16 @@ ${renderVerdicts(b.verdicts)}`).join("");
   return good(`${name5}, served at ${read.value.file.endpoints.join(", ")}
 ${table2}${promotions}`);
 }
-async function named3(store2, text5) {
-  const [name5, id] = text5.split("@");
+async function named3(store2, text6) {
+  const [name5, id] = text6.split("@");
   const read = await readChannel(store2, name5);
   if (!read.ok) return read;
   const found2 = await stateOf(store2, read.value, id);
   return found2.ok ? good(found2.value.state) : found2;
 }
 async function lockOf(store2, state) {
-  const text5 = state.lock && await store2.readText(state.lock);
-  const read = text5 === void 0 ? void 0 : readLock("lock.yaml", text5);
+  const text6 = state.lock && await store2.readText(state.lock);
+  const read = text6 === void 0 ? void 0 : readLock("lock.yaml", text6);
   return read?.ok ? read.value : void 0;
 }
 async function diff({ store: store2 }, names2, json2) {
@@ -32970,7 +33029,7 @@ function needsOf2(resolver, number5) {
   const { evaluated } = resolver;
   const found2 = evaluated.needs(number5).map((n) => ({
     name: n.name,
-    for: roleNames.filter(([role]) => n.roles & role).map(([, text5]) => text5),
+    for: roleNames.filter(([role]) => n.roles & role).map(([, text6]) => text6),
     tag: n.dependency.tag,
     ...n.group === void 0 ? {} : { group: n.group },
     line: n.dependency.line,
@@ -33075,7 +33134,7 @@ function renderExplanation(e) {
       ["maintained by", p.maintainers.join(", ")],
       ["licensed under", p.licenses.join(", ")]
     ];
-    for (const [what, text5] of facts) lines.push(`  ${what.padEnd(15)} ${printable(text5)}`);
+    for (const [what, text6] of facts) lines.push(`  ${what.padEnd(15)} ${printable(text6)}`);
   } else lines.push(`${e.name} is no package of the distribution: a name of the system or of an underlay`);
   for (const s of e.scopes) lines.push("", ...scopeLines(e, s));
   if (e.conditional.length)
@@ -33091,7 +33150,7 @@ function scopeLines(e, s) {
   const lines = [
     `on ${s.platform}, ${s.distribution}: ${s.debian === void 0 ? s.from : `built as ${s.debian}, ${s.place} of ${s.count} in order`}`
   ];
-  const fact = (what, text5) => void lines.push(`  ${what.padEnd(15)} ${text5}`);
+  const fact = (what, text6) => void lines.push(`  ${what.padEnd(15)} ${text6}`);
   if (s.blocked !== void 0) fact("blocked", s.blocked);
   if (s.held) fact("not built now", "it is to come from the store (--only)");
   if (e.package && s.debian === void 0)
@@ -33186,7 +33245,7 @@ function changesOf(before2, now) {
   }
   return changes;
 }
-var clip = (text5) => /^[0-9a-f]{40,}$/.test(text5) ? text5.slice(0, 12) : text5.length > 200 ? `${text5.slice(0, 200)}\u2026` : text5;
+var clip = (text6) => /^[0-9a-f]{40,}$/.test(text6) ? text6.slice(0, 12) : text6.length > 200 ? `${text6.slice(0, 200)}\u2026` : text6;
 var byName = (system) => Object.fromEntries(system.map((s) => s.split("=")));
 function difference2(before2, now) {
   const names2 = [.../* @__PURE__ */ new Set([...Object.keys(before2), ...Object.keys(now)])].sort().filter((n) => before2[n] !== now[n]);
@@ -35231,7 +35290,7 @@ function reduced(needs) {
   return edges;
 }
 function renderDot(drawing) {
-  const q3 = (text5) => `"${text5.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+  const q3 = (text6) => `"${text6.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
   return [
     `digraph ${q3(drawing.title)} {`,
     "  rankdir=LR;",
@@ -35318,7 +35377,7 @@ ${boxes.join("\n")}
 </svg>
 `;
 }
-var escape2 = (text5) => text5.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
+var escape2 = (text6) => text6.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
 // ts-src/cli/graph.ts
 init_files();
@@ -35350,10 +35409,10 @@ repository, unless --by package is given. Where several platforms are selected t
       return exit.failed;
     }
     const drawing = drawingOf(scope2, by ?? (scope2.packages.length > manyPackages ? "repository" : "package"));
-    const text5 = format === "svg" ? renderSvg(drawing) : renderDot(drawing);
-    if (output === void 0) writeOutput(text5);
+    const text6 = format === "svg" ? renderSvg(drawing) : renderDot(drawing);
+    if (output === void 0) writeOutput(text6);
     else {
-      writeWhole(output, text5);
+      writeWhole(output, text6);
       writeMessage(`wrote ${output}: ${drawing.title}, ${drawing.nodes.length} boxes
 `);
     }
@@ -35482,7 +35541,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names2, values.yes === true)) return exit.failed;
-    for (const [path2, text5] of Object.entries(files)) writeWhole((0, import_node_path73.join)(root, path2), text5);
+    for (const [path2, text6] of Object.entries(files)) writeWhole((0, import_node_path73.join)(root, path2), text6);
     const git2 = (0, import_node_fs62.existsSync)((0, import_node_path73.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names2.map((f) => `    ${f}
@@ -35528,12 +35587,12 @@ var lock = defineCommand({
           )
         );
     showDiagnostics(unpinned);
-    const text5 = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
+    const text6 = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
     if (values.output !== void 0) {
-      writeWhole(values.output, text5);
+      writeWhole(values.output, text6);
       writeMessage(`wrote ${values.output}
 `);
-    } else writeOutput(text5);
+    } else writeOutput(text6);
     return [...diagnostics, ...unpinned].some(isError) ? exit.failed : exit.ok;
   }
 });
@@ -35665,11 +35724,11 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
     const to = await restoreChannel(store2, target2.value, places.value, suiteNames(state));
     const approvedBy = values["approved-by"];
     const judged = await judgePromotion(store2, state, to, rules2, Date.now(), approvedBy);
-    const text5 = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ""}`;
+    const text6 = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ""}`;
     if (values.json) writeOutput(`${JSON.stringify({ state: id, ...judged })}
 `);
     else writeOutput(`state ${shortId(id)} of ${names2[0]} to ${names2[1]}:
-${text5}`);
+${text6}`);
     if (!judged.passed && values.force === void 0) {
       writeMessage(`not promoted: ${judged.verdicts.filter((v) => !v.passed).length} criteria fail
 `);
@@ -35805,7 +35864,7 @@ function runPolicyOf(distro, ref, primary) {
   };
 }
 var matchesRef = (pattern, name5) => {
-  const slashed = (text5) => text5.replaceAll("/", "_");
+  const slashed = (text6) => text6.replaceAll("/", "_");
   return matcher([slashed(pattern).replace(/[^A-Za-z0-9_*?-]/g, "-")])(slashed(name5).replace(/[^A-Za-z0-9_-]/g, "-")) && (pattern.includes("*") || pattern.includes("?") || pattern === name5);
 };
 function channelPart(name5) {
@@ -35845,7 +35904,7 @@ function unbundled({ manifest: packed2, ...rest2 }) {
 }
 var lockName = (channel2) => `locks/${channel2}.json`;
 var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto9.randomBytes)(4).toString("hex")}`;
-var isRunId = (text5) => /^\d{14}-[0-9a-f]{8}$/.test(text5);
+var isRunId = (text6) => /^\d{14}-[0-9a-f]{8}$/.test(text6);
 var bundleName = (id) => `runs/${id}/bundle.gz`;
 var partName = (id, architecture2) => `runs/${id}/part-${architecture2}.gz`;
 var resultName = (id, task) => `runs/${id}/results/${task}.json`;
@@ -35873,10 +35932,10 @@ async function cached2(store2, state, name5, is) {
   if (kept2) return kept2;
   const data = await store2.getBlob(name5);
   if (!data) return void 0;
-  const text5 = unzipped3(data);
-  const value2 = text5 && parsed(text5.toString("utf8"));
-  if (!text5 || !is(value2)) return void 0;
-  writeWhole(copy, text5, { sync: false });
+  const text6 = unzipped3(data);
+  const value2 = text6 && parsed(text6.toString("utf8"));
+  if (!text6 || !is(value2)) return void 0;
+  writeWhole(copy, text6, { sync: false });
   return value2;
 }
 var largest3 = 512 << 20;
@@ -35887,9 +35946,9 @@ function unzipped3(data) {
     return void 0;
   }
 }
-function parsed(text5) {
+function parsed(text6) {
   try {
-    return JSON.parse(text5);
+    return JSON.parse(text6);
   } catch {
     return void 0;
   }
@@ -35982,7 +36041,7 @@ var distributionsIn = ({ distributions }) => distributions.map(({ name: name5, r
   repositories,
   packages: new Map(packages.map((p) => [p.name, unbundled(p)]))
 }));
-var namespaceName = (text5) => `${text5.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[.-]+/, "").slice(0, 60) || "change"}-${sha256(text5).slice(0, 8)}`;
+var namespaceName = (text6) => `${text6.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[.-]+/, "").slice(0, 60) || "change"}-${sha256(text6).slice(0, 8)}`;
 function applyResults(graph2, tasks) {
   const places = new Map(graph2.results.map((own3, task) => [own3?.id, task]));
   for (const t of tasks) {
@@ -36683,19 +36742,19 @@ async function runPrepare(given, packages) {
     writeMessage("slipway prepare: --store is file:PATH or s3://BUCKET/PREFIX\n");
     return exit.usage;
   }
-  const text5 = (name5) => values[name5] || void 0;
-  const isChange = text5("change") !== void 0;
+  const text6 = (name5) => values[name5] || void 0;
+  const isChange = text6("change") !== void 0;
   const pipeline3 = isChange ? { kind: "request", channel: void 0, locked: false, strict: false, keep: void 0 } : runPolicyOf(
     distro,
-    { branch: text5("branch"), tag: text5("tag"), request: text5("request") },
+    { branch: text6("branch"), tag: text6("tag"), request: text6("request") },
     values.primary === true ? true : void 0
   );
-  if (text5("channel") !== void 0 && pipeline3.kind !== "request") pipeline3.channel = text5("channel");
+  if (text6("channel") !== void 0 && pipeline3.kind !== "request") pipeline3.channel = text6("channel");
   if (values.publish === true) {
     const lacking2 = publishingFaults({
       channel: pipeline3.channel,
       places: distro.publish.to,
-      output: text5("publish-to"),
+      output: text6("publish-to"),
       signed: values.signed === true,
       signingKey: distro.signing_key
     });
@@ -36704,7 +36763,7 @@ async function runPrepare(given, packages) {
       return exit.failed;
     }
   }
-  const place = pipeline3.kind === "request" ? namespaceName(text5("request") ?? text5("title") ?? text5("change") ?? "change") : void 0;
+  const place = pipeline3.kind === "request" ? namespaceName(text6("request") ?? text6("title") ?? text6("change") ?? "change") : void 0;
   const store2 = await openStore(storeUri, root, state, place);
   const readable = await withLock(values, store2, pipeline3, root, state, isChange);
   if ("code" in readable) {
@@ -36741,7 +36800,7 @@ ${difference3}
     const architectures = [...new Set(planned2.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
     const channel2 = await openChannel(store2, pipeline3.channel ?? "none");
     const testable = (name5, named4) => values["no-test"] !== true && named4 && (!subject || subject.own.includes(name5) || subject.downstream.includes(name5));
-    const [id, title, begun] = [newRunId(planned2.plan.stamp), text5("title") ?? titleOf(text5), Date.now()];
+    const [id, title, begun] = [newRunId(planned2.plan.stamp), text6("title") ?? titleOf(text6), Date.now()];
     const bundle = {
       schema: 2,
       id,
@@ -36819,8 +36878,8 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       / +$/gm,
       ""
     );
-    if (text5("output") === void 0) writeOutput(header + schedule);
-    else writeWhole((0, import_node_path78.resolve)(text5("output")), header + schedule);
+    if (text6("output") === void 0) writeOutput(header + schedule);
+    else writeWhole((0, import_node_path78.resolve)(text6("output")), header + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -36839,8 +36898,8 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
   }
   const like = values.like ?? (isChange ? "nightly" : void 0);
   if (like === void 0) return { values, notes: [] };
-  const text5 = await store2.readJson(lockName(like));
-  if (!text5)
+  const text6 = await store2.readJson(lockName(like));
+  if (!text6)
     return {
       values,
       notes: [
@@ -36852,17 +36911,17 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
       ]
     };
   const file2 = (0, import_node_path78.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
-  writeWhole(file2, text5.lock);
+  writeWhole(file2, text6.lock);
   return { values: { ...values, lock: file2 }, notes: [] };
 }
 function buildUrl() {
   const url2 = process.env.BUILD_URL;
   return url2 && /^https?:\/\/[\x21-\x7e]{1,500}$/.test(url2) ? url2 : void 0;
 }
-function titleOf(text5) {
-  const [request, target2] = [text5("request"), text5("target")];
+function titleOf(text6) {
+  const [request, target2] = [text6("request"), text6("target")];
   if (request !== void 0) return `pull request ${request}${target2 === void 0 ? "" : ` into ${target2}`}`;
-  return text5("tag") ?? text5("branch") ?? "run";
+  return text6("tag") ?? text6("branch") ?? "run";
 }
 async function withDistro(values) {
   let url2 = values["distro-url"] ?? "";
@@ -37016,10 +37075,10 @@ var import_node_path79 = require("node:path");
 init_diagnostics();
 init_files();
 var nothing4 = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
-var oneLine2 = (text5) => printable(text5.split("\n")[0]).slice(0, 400);
+var oneLine2 = (text6) => printable(text6.split("\n")[0]).slice(0, 400);
 function happenedIn(values) {
-  const pairs = (name5) => (values[name5] ?? []).map((text5) => {
-    const [key = "", ...reason] = text5.split("=");
+  const pairs = (name5) => (values[name5] ?? []).map((text6) => {
+    const [key = "", ...reason] = text6.split("=");
     return [oneLine2(key), oneLine2(reason.join("="))];
   });
   return {
@@ -37053,8 +37112,8 @@ async function gather(session2, loaded, output, happened) {
     if (key !== void 0 && task < run2.count && isDone(kept2.result.state)) run2.records[task] = await store2.get(key);
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept2.log && kept2.result.log !== void 0 && kept2.result.state === "failed") {
-      const text5 = await store2.readText(kept2.log);
-      if (text5 !== void 0) writeWhole((0, import_node_path79.join)(output, log), text5, { sync: false });
+      const text6 = await store2.readText(kept2.log);
+      if (text6 !== void 0) writeWhole((0, import_node_path79.join)(output, log), text6, { sync: false });
     }
   });
   for (const { number: number5, run: run2, task } of numbersOf(session2, loaded)) {
@@ -37126,7 +37185,7 @@ An untrusted run publishes nothing.`,
         writeMessage("this track is strict: nothing is published of a run that has a failure\n");
         return exit.failed;
       }
-      const channel2 = await openChannel(session2.store, bundle.pipeline.channel);
+      const channel2 = await openChannel(session2.store, bundle.pipeline.channel, true);
       const published = await publishChannel(channel2, {
         runs: session2.graphs,
         store: session2.store,
@@ -37251,7 +37310,7 @@ ${verdict2}`;
       ...bundle.lostBefore ? ["the run before was lost"] : []
     ])
   );
-  writeOutput(factsOf(loaded, results));
+  writeOutput(factsOf2(loaded, results));
   return failed4 ? exit.failed : exit.ok;
 }
 var notesOf = ({ bundle }, happened) => [
@@ -37265,7 +37324,7 @@ var shownLog = (output, log) => {
   const inside = (0, import_node_path79.relative)(process.cwd(), (0, import_node_path79.join)(output, log));
   return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path79.join)(output, log);
 };
-function factsOf({ bundle, input }, results) {
+function factsOf2({ bundle, input }, results) {
   const failed4 = results.filter((t) => t.state === "failed");
   const maintainers = new Set(
     bundle.untrusted === void 0 ? input.distributions.flatMap(
@@ -37282,9 +37341,9 @@ function factsOf({ bundle, input }, results) {
 function unplanned(values, fault3) {
   const output = outputOf(values);
   const title = oneLine2(values.title ?? "run");
-  const text5 = printable(fault3).slice(0, 2e4);
-  writeUnplanned(output, title, text5);
-  writeOutput(`${title}: planning failed: ${oneLine2(text5)}
+  const text6 = printable(fault3).slice(0, 2e4);
+  writeUnplanned(output, title, text6);
+  writeOutput(`${title}: planning failed: ${oneLine2(text6)}
 `);
   return exit.failed;
 }
@@ -37545,13 +37604,13 @@ var questions = {
     usage: "maintainer [TEXT]",
     help: "who maintains what; only those whose name or address holds TEXT",
     names: "any",
-    ask: (planned2, [text5]) => grouped(planned2, "maintainers", text5)
+    ask: (planned2, [text6]) => grouped(planned2, "maintainers", text6)
   },
   licenses: {
     usage: "licenses [TEXT]",
     help: "which packages are under which licence",
     names: "any",
-    ask: (planned2, [text5]) => grouped(planned2, "licenses", text5)
+    ask: (planned2, [text6]) => grouped(planned2, "licenses", text6)
   },
   unreleased: {
     usage: "unreleased",
@@ -37599,9 +37658,9 @@ function reached(planned2, name5, up) {
     none: up ? `nothing needs '${name5}'` : `'${name5}' needs no package of the distribution`
   };
 }
-function grouped(planned2, of, text5 = "") {
+function grouped(planned2, of, text6 = "") {
   const rows = perDistribution(planned2).flatMap(
-    (r) => groupedBy(r.evaluated.packages, of).filter((g) => g.key.toLowerCase().includes(text5.toLowerCase())).map((g) => ({
+    (r) => groupedBy(r.evaluated.packages, of).filter((g) => g.key.toLowerCase().includes(text6.toLowerCase())).map((g) => ({
       distribution: r.evaluated.input.name,
       [of === "licenses" ? "license" : "maintainer"]: g.key,
       packages: g.packages
@@ -37906,12 +37965,12 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
       agentIdle: number5("agent-idle", 300),
       call: number5("call", 0.7)
     };
-    const text5 = values.durations === void 0 ? void 0 : readIf(values.durations);
-    if (text5 === void 0 || [...lanes, number5("seed", 1), costs.agentStart, costs.agentIdle, costs.call].some(
+    const text6 = values.durations === void 0 ? void 0 : readIf(values.durations);
+    if (text6 === void 0 || [...lanes, number5("seed", 1), costs.agentStart, costs.agentIdle, costs.call].some(
       (n) => !Number.isFinite(n) || n < 0
     ) || lanes.includes(0)) {
       writeMessage(
-        text5 === void 0 ? "slipway simulate: --durations names a file of packages and seconds\n" : "slipway simulate: numbers are wanted there\n"
+        text6 === void 0 ? "slipway simulate: --durations names a file of packages and seconds\n" : "slipway simulate: numbers are wanted there\n"
       );
       return exit.usage;
     }
@@ -37919,7 +37978,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
     showDiagnostics(planned2.diagnostics.filter(isError));
     if (!planned2.ok) return exit.failed;
     const known2 = new Map(
-      text5.split("\n").flatMap(
+      text6.split("\n").flatMap(
         (l) => /^[^#\t]+\t[\d.]+\s*$/.test(l) ? [[l.split("	")[0], Number(l.split("	")[1])]] : []
       )
     );
@@ -38215,10 +38274,10 @@ var schema2 = defineCommand({
 
 // ts-src/cli/help.ts
 var width3 = 100;
-function wrap(text5, columns2) {
+function wrap(text6, columns2) {
   const lines = [];
   let line2 = "";
-  for (const word of text5.split(/\s+/)) {
+  for (const word of text6.split(/\s+/)) {
     if (line2 && line2.length + 1 + word.length > columns2) {
       lines.push(line2);
       line2 = "";
@@ -38239,9 +38298,9 @@ ${indent}`)}
 `;
   }).join("");
 }
-function prose(text5) {
+function prose(text6) {
   const paragraphs2 = [];
-  for (const block3 of text5.trim().split(/\n\s*\n/)) {
+  for (const block3 of text6.trim().split(/\n\s*\n/)) {
     let run2 = [];
     const flush = () => {
       if (run2.length) paragraphs2.push(wrap(run2.join(" "), width3).join("\n"));
@@ -38299,7 +38358,7 @@ var entriesOf = (commands2) => Object.entries(commands2).map(([name5, command]) 
     help: o.help
   }))
 }));
-var quoted2 = (text5) => `'${text5.replaceAll("'", `'\\''`)}'`;
+var quoted2 = (text6) => `'${text6.replaceAll("'", `'\\''`)}'`;
 var bash = (all) => `# bash completion for slipway
 _slipway() {
   local current=\${COMP_WORDS[COMP_CWORD]} command=\${COMP_WORDS[1]} words=
@@ -38316,7 +38375,7 @@ ${all.map((e) => `    ${e.name}) words='${e.options.map((o) => `--${o.name}`).jo
 }
 complete -F _slipway slipway
 `;
-var zshText = (text5) => text5.replace(/[[\]:\\]/g, "\\$&").replaceAll("'", `'\\''`);
+var zshText = (text6) => text6.replace(/[[\]:\\]/g, "\\$&").replaceAll("'", `'\\''`);
 var zsh = (all) => `#compdef slipway
 _slipway() {
   local -a commands
@@ -38449,7 +38508,7 @@ var logs = defineCommand({
 });
 
 // ts-src/cli/manual.ts
-var troff = (text5) => text5.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/gm, "\\&$1");
+var troff = (text6) => text6.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/gm, "\\&$1");
 function manualPage(all, version3) {
   const lines = [
     `.TH SLIPWAY 1 "" "slipway ${version3}"`,
@@ -38623,7 +38682,7 @@ var commands = {
 
 // ts-src/cli/cli.ts
 async function main(args) {
-  onSlow((text5) => writeMessage(`${text5}
+  onSlow((text6) => writeMessage(`${text6}
 `));
   if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs71.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name5, ...rest2] = args;

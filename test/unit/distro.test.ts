@@ -72,6 +72,8 @@ distro.yaml:6: error: distributions.jazzy.variants names the variant 'gcc', whic
     add it under variants
 distro.yaml:7: error: distributions.jazzy.underlay names the underlay 'ros2', which is not there [distro-reference]
     add it under underlays
+distro.yaml:9: error: platforms.bookworm.underlays.ros is an archive without a key [archive-trust]
+    name its public key with \`key:\`; for a repository that only you can write, say \`trusted: true\`
 distro.yaml:9: error: platforms.bookworm.underlays.ros.suite is missing [distro-invalid]
     a repository of its own needs the suite
 `);

@@ -285,7 +285,7 @@ describe('hostile YAML', () => {
   });
 
   it('takes __proto__ and constructor for names like any other', () => {
-    const rosdep = layerRosdep([{ file: 'f', text: '__proto__: {debian: [p]}\nconstructor: {debian: [c]}\n' }]);
+    const rosdep = layerRosdep([{ file: 'f', text: '__proto__: {debian: [pp]}\nconstructor: {debian: [cc]}\n' }]);
     expect(rosdep.ok && [...rosdep.value.rules.keys()].sort()).toEqual(['__proto__', 'constructor']);
     const read = parseDistributionFile(
       'repositories:\n  constructor:\n    source: {type: git, url: u, version: main}\ntype: distribution\nversion: 2\n',
@@ -371,7 +371,7 @@ describe('reading a part', () => {
           const wanted = new Set([...keys.filter((_, i) => i % 2 === 0), ...more]);
           const whole = layerRosdep(files);
           const part = layerRosdep(files, wanted);
-          expect(part.ok).toBe(whole.ok);
+          expect([whole.ok, part.ok]).toEqual([true, true]);
           if (!whole.ok || !part.ok) return;
           expect([...part.value.keys].sort()).toEqual([...whole.value.keys].sort());
           for (const key of wanted)

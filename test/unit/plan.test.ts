@@ -175,7 +175,7 @@ describe('a plan', () => {
       ],
       {
         rosdep:
-          'gtest: {debian: [libgtest-dev]}\nfrom_pip: {debian: {pip: {packages: [thing]}}}\nnowhere: {ubuntu: [x], debian: {trixie: [x]}}\n',
+          'gtest: {debian: [libgtest-dev]}\nfrom_pip: {debian: {pip: {packages: [thing]}}}\nnowhere: {ubuntu: [xx], debian: {trixie: [xx]}}\n',
       },
     );
     expect(renderDiagnostics(diagnostics))

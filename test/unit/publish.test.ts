@@ -64,7 +64,7 @@ const draftOf = (suites: Suites): Draft => ({
 });
 
 async function publish(name: string, suites: Suites, endpoint: Endpoint, now = Date.now()) {
-  const channel = await restoreChannel(store, await openChannel(store, name), [endpoint], ['bookworm-d']);
+  const channel = await restoreChannel(store, await openChannel(store, name, true), [endpoint], ['bookworm-d']);
   return withSigner(key, (signer) =>
     moveChannel(channel, draftOf(suites), {
       store,
@@ -233,7 +233,7 @@ describe('a channel in a folder', () => {
       () => rmSync(join(folder, 'store', channelFile('r'))),
     ]) {
       damage();
-      const again = await restoreChannel(store, await openChannel(store, 'r'), [endpoint], ['bookworm-d']);
+      const again = await restoreChannel(store, await openChannel(store, 'r', true), [endpoint], ['bookworm-d']);
       expect([again.headId, again.file.states, again.value.versions]).toEqual([
         known.headId,
         known.file.states,

@@ -204,8 +204,8 @@ describe('rosdep rules', () => {
     for (const rule of [
       '{apt: null}',
       '{apt: {packages: 12}}',
-      '{apt: {package: [x]}}',
-      '[[a, b]]',
+      '{apt: {package: [xx]}}',
+      '[[aa, bb]]',
       '12',
       '{bookworm: [1]}',
       '{apt: [{x: y}]}',
@@ -214,12 +214,12 @@ describe('rosdep rules', () => {
   });
 
   it('that rosdep takes are taken', () => {
-    expect(of('[a, b]')).toEqual(['apt', 'a', 'b']);
-    expect(of('"a b"')).toEqual(['apt', 'a', 'b']);
+    expect(of('[aa, bb]')).toEqual(['apt', 'aa', 'bb']);
+    expect(of('"aa bb"')).toEqual(['apt', 'aa', 'bb']);
     expect(of('[]')).toEqual(['apt']);
-    expect(of("{'*': [a], jessie: [b]}")).toEqual(['apt', 'a']);
-    expect(of('{pip: {packages: [p]}, apt: {packages: [a]}}')).toEqual(['apt', 'a']);
-    expect(of('{pip: {packages: [p]}}')).toEqual(['pip', 'p']);
+    expect(of("{'*': [aa], jessie: [bb]}")).toEqual(['apt', 'aa']);
+    expect(of('{pip: {packages: [pp]}, apt: {packages: [aa]}}')).toEqual(['apt', 'aa']);
+    expect(of('{pip: {packages: [pp]}}')).toEqual(['pip', 'pp']);
   });
 });
 

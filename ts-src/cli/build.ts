@@ -209,7 +209,7 @@ async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): 
   const lost = new Set<string>();
   const nameOf = namesByDebian(planned);
   for (let attempt = 0; ; attempt++) {
-    const channel = await openChannel(store, folderChannel(output));
+    const channel = await openChannel(store, folderChannel(output), true);
     const session = await openSession(input, {
       say: (line) => writeMessage(`${line}\n`),
       driver: driverOf(values, workspace.state),

@@ -17,3 +17,28 @@ export type RosdepResolution =
   | { kind: 'no-key' }
   /** There is a rule, but none for this OS or release, or it says null. */
   | { kind: 'not-here'; file: string; reason: string };
+
+/** Names that rosdep takes for an installer, where a rule could also name a release. */
+export const rosdepInstallers: ReadonlySet<string> = new Set([
+  'apt',
+  'pip',
+  'gem',
+  'source',
+  'cargo',
+  'npm',
+  'snap',
+  'flatpak',
+  'dnf',
+  'yum',
+  'zypper',
+  'pacman',
+  'portage',
+  'brew',
+  'macports',
+  'apk',
+  'opkg',
+  'slackpkg',
+  'cygwin',
+  'freebsd',
+  'nix',
+]);

@@ -1,29 +1,11 @@
-import type { OsTarget, RosdepDatabase, RosdepResolution } from '../model/rosdep.ts';
+import {
+  rosdepInstallers as installers,
+  type OsTarget,
+  type RosdepDatabase,
+  type RosdepResolution,
+} from '../model/rosdep.ts';
 
 const defaultInstaller: Record<string, string> = { debian: 'apt', ubuntu: 'apt' };
-const installers: ReadonlySet<string> = new Set([
-  'apt',
-  'pip',
-  'gem',
-  'source',
-  'cargo',
-  'npm',
-  'snap',
-  'flatpak',
-  'dnf',
-  'yum',
-  'zypper',
-  'pacman',
-  'portage',
-  'brew',
-  'macports',
-  'apk',
-  'opkg',
-  'slackpkg',
-  'cygwin',
-  'freebsd',
-  'nix',
-]);
 
 /**
  * Resolves one key on one platform as rosdep does: os → (release, or `*`) → installer → packages, where each level may

@@ -133,11 +133,11 @@ export interface OpenChannel {
 }
 
 /**
- * Reads a channel. One whose file is damaged, or whose last states are gone, is read as far as it is known; `versions`
- * is the highest of all that is left.
+ * Reads a channel. One whose last states are gone is read as far as it is known; `versions` is the highest of all that
+ * is left. `restorable`: the caller restores it from what is served, so that a damaged file is no fault.
  */
-export async function openChannel(store: Store, name: string): Promise<OpenChannel> {
-  const { value, tag } = await store.readTagged<ChannelFile | FormerChannel>(channelFile(name));
+export async function openChannel(store: Store, name: string, restorable = false): Promise<OpenChannel> {
+  const { value, tag } = await store.readTagged<ChannelFile | FormerChannel>(channelFile(name), restorable);
   if (value?.schema === 1) {
     const file: ChannelFile = { schema: 2, states: [], switching: false, endpoints: [] };
     const { suites, versions } = value;

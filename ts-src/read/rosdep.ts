@@ -1,5 +1,5 @@
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
-import type { RosdepDatabase } from '../model/rosdep.ts';
+import { rosdepInstallers, type RosdepDatabase } from '../model/rosdep.ts';
 import type { ParseCache } from './parse-cache.ts';
 import { isDebianName } from '../model/names.ts';
 import { Locator, asMap, own, parseYaml } from './yaml.ts';
@@ -28,10 +28,12 @@ export function layerRosdep(
   const database: RosdepDatabase = { files: files.map((f) => f.file), rules: new Map(), keys: [] };
   const diagnostics: Diagnostic[] = [];
   const keys = new Set<string>();
+  let unreadable = false;
   for (const [index, { file, text }] of files.entries()) {
     const read = (wanted && readWanted(file, text, wanted, memory)) ?? readWhole(file, text);
     if (!read.ok) {
       diagnostics.push(...read.diagnostics);
+      unreadable = true;
       continue;
     }
     const { root } = read.value;
@@ -66,7 +68,8 @@ export function layerRosdep(
     }
   }
   database.keys = [...keys];
-  return diagnostics.length ? bad(...diagnostics) : good(database);
+  // A bad rule costs its key alone; of a file that can't be read every key is unknown.
+  return unreadable ? bad(...diagnostics) : good(database, diagnostics);
 }
 
 /** Operating systems whose packages apt installs here, and the one that stands for all. */
@@ -78,7 +81,7 @@ function wrongName(byOs: Record<string, unknown>): { name: string; path: string[
     if (!Object.hasOwn(byOs, os)) continue;
     const byRelease = asMap(byOs[os]);
     const rules: [string[], unknown][] =
-      byRelease && !Object.hasOwn(byRelease, 'apt')
+      byRelease && !Object.keys(byRelease).some((key) => rosdepInstallers.has(key))
         ? Object.entries(byRelease).map(([release, rule]) => [[os, release], rule])
         : [[[os], byOs[os]]];
     for (const [path, rule] of rules) {
@@ -90,7 +93,8 @@ function wrongName(byOs: Record<string, unknown>): { name: string; path: string[
 }
 
 function aptNames(rule: unknown): string[] {
-  if (Array.isArray(rule)) return rule.map(String);
+  // What is no text is not understood, which the resolution tells.
+  if (Array.isArray(rule)) return rule.filter((name) => typeof name === 'string');
   if (typeof rule === 'string') return rule.split(/\s+/).filter(Boolean);
   const apt = own(asMap(rule) ?? {}, 'apt');
   return apt === undefined ? [] : aptNames(own(asMap(apt) ?? {}, 'packages') ?? apt);

@@ -256,10 +256,14 @@ export class Store {
     await this.blobs.put(this.own(name), sealed(value));
   }
 
-  /** Reads one for a change: `replaceJson` refuses where another was quicker. Never from another place than the own. */
-  async readTagged<T>(name: string): Promise<{ value: T | undefined; tag: string | undefined }> {
+  /**
+   * Reads one for a change: `replaceJson` refuses where another was quicker. Never from another place than the own. A
+   * damaged one is a fault, unless the caller can restore it from elsewhere (`restorable`): then it has no value.
+   */
+  async readTagged<T>(name: string, restorable = false): Promise<{ value: T | undefined; tag: string | undefined }> {
     const found = await this.blobs.getTagged(this.own(name));
-    return { value: whole<T>(found?.data, name, this.blobs.where), tag: found?.tag };
+    const value = restorable ? unsealed<T>(found?.data) : whole<T>(found?.data, name, this.blobs.where);
+    return { value, tag: found?.tag };
   }
 
   async replaceJson(name: string, value: unknown, tag: string | undefined): Promise<boolean> {

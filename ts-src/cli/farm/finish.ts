@@ -173,7 +173,7 @@ An untrusted run publishes nothing.`,
         writeMessage('this track is strict: nothing is published of a run that has a failure\n');
         return exit.failed;
       }
-      const channel = await openChannel(session.store, bundle.pipeline.channel);
+      const channel = await openChannel(session.store, bundle.pipeline.channel, true);
       const published = await publishChannel(channel, {
         runs: session.graphs,
         store: session.store,

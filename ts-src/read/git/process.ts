@@ -128,9 +128,10 @@ export const unreachable = ({ url, submodule }: Remote, o: Outcome): Result<neve
           hint: 'what was read is kept: try again later, or give git a login for that host, which raises its limit',
         })
       : error('source-unreachable', `can't read ${url}: ${lastLine(o)}`, {
-          hint: mayUseCredentials(loginOf(url).plain, submodule === true)
-            ? 'is the URL right, and does `git ls-remote` work with it?'
-            : 'no login is used for a repository that the distro repository does not name: add its URL to `submodules` in distro.yaml where it needs one',
+          hint:
+            isLocalUrl(url) || mayUseCredentials(loginOf(url).plain, submodule === true)
+              ? 'is the URL right, and does `git ls-remote` work with it?'
+              : 'no login is used for a repository that the distro repository does not name: add its URL to `submodules` in distro.yaml where it needs one',
         }),
   );
 
