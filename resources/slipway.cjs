@@ -17272,7 +17272,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs71 = require("node:fs");
+var import_node_fs72 = require("node:fs");
 var import_node_util = require("node:util");
 
 // ts-src/io/faults.ts
@@ -24374,8 +24374,8 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 });
 
 // ts-src/cli/build.ts
-var import_node_fs58 = require("node:fs");
-var import_node_path67 = require("node:path");
+var import_node_fs59 = require("node:fs");
+var import_node_path68 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -25013,9 +25013,9 @@ async function closeScratch(driver) {
 }
 
 // ts-src/publish/channel.ts
-var import_node_fs33 = require("node:fs");
-var import_node_path36 = require("node:path");
-var import_node_os7 = require("node:os");
+var import_node_fs34 = require("node:fs");
+var import_node_path37 = require("node:path");
+var import_node_os8 = require("node:os");
 init_diagnostics();
 init_digest();
 init_names();
@@ -25786,6 +25786,9 @@ async function moveChecked(channel2, draft, outlet, storedLock) {
 }
 
 // ts-src/publish/key-health.ts
+var import_node_fs33 = require("node:fs");
+var import_node_os7 = require("node:os");
+var import_node_path36 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/signing.ts
@@ -26019,9 +26022,12 @@ function keyFromEnvironment(env) {
 var day = 864e5;
 var notice = 60 * day;
 async function keyHealth(publicKey, now) {
-  const shown5 = await run("gpg", ["--batch", "--no-tty", "--no-options", "--with-colons", "--show-keys"], {
-    input: publicKey
-  });
+  const home = (0, import_node_fs33.mkdtempSync)((0, import_node_path36.join)((0, import_node_os7.tmpdir)(), "slipway-key-"));
+  const shown5 = await run(
+    "gpg",
+    ["--homedir", home, "--batch", "--no-tty", "--no-options", "--no-keyring", "--with-colons", "--show-keys"],
+    { input: publicKey }
+  ).finally(() => (0, import_node_fs33.rmSync)(home, { recursive: true, force: true }));
   if (shown5.code !== 0) return [error("signing-key", `gpg can't read the public key: ${shown5.stderr.trim()}`)];
   return keysIn(shown5.stdout).flatMap((key) => judgeKey(key, now));
 }
@@ -26253,8 +26259,9 @@ function suiteOf(graph2, before2, input, diagnostics) {
     if (!record2 || "forTests" in p.why && !former.has(p.debian)) return;
     const held = former.get(p.debian);
     const needs = (graph2.closures.runtimeDependencies[n] ?? []).map((d) => graph2.scope.packages[d].debian);
+    const stays = held?.key === record2.key && compareDebianVersions(held.version, record2.version) >= 0;
     made2.set(p.debian, {
-      ...held?.key === record2.key ? held : { version: record2.version, key: record2.key, files: record2.debs },
+      ...stays ? held : { version: record2.version, key: record2.key, files: record2.debs },
       abi: record2.abi,
       requires: record2.requires,
       needs
@@ -26310,7 +26317,7 @@ var folderChannel = (output) => `folder-${sha256(output).slice(0, 16)}`;
 var whoPublishes = (env) => (env.BUILD_USER_ID || env.BUILD_URL || env.USER || safeUser()).replace(/[^\x20-\x7e]/g, "?").slice(0, 200);
 function safeUser() {
   try {
-    return (0, import_node_os7.userInfo)().username;
+    return (0, import_node_os8.userInfo)().username;
   } catch {
     return "unknown";
   }
@@ -26346,8 +26353,8 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   }
   if (!input.partial) dropArchitectures(next2, runs, names2);
   if (!names2.size) return good({ sources: [], lost: [] });
-  const scratch = (0, import_node_path36.join)(input.state, "incoming");
-  (0, import_node_fs33.mkdirSync)(scratch, { recursive: true });
+  const scratch = (0, import_node_path37.join)(input.state, "incoming");
+  (0, import_node_fs34.mkdirSync)(scratch, { recursive: true });
   const raised = await raiseVersions({
     store: store2,
     scratch,
@@ -26407,7 +26414,7 @@ function sourcesOf(endpoint, suites, names2, signer) {
       uri: endpoint.uri,
       suite: name5,
       architectures: Object.keys(suites).filter((key) => key.startsWith(`${name5}/`)).sort().map((key) => key.slice(name5.length + 1)),
-      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path36.join)(endpoint.folder, "key.asc"),
+      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path37.join)(endpoint.folder, "key.asc"),
       key: signer.publicKey
     })
   );
@@ -26442,8 +26449,8 @@ var repositorySettings = (distro) => ({
 });
 
 // ts-src/publish/folder-endpoint.ts
-var import_node_fs34 = require("node:fs");
-var import_node_path37 = require("node:path");
+var import_node_fs35 = require("node:fs");
+var import_node_path38 = require("node:path");
 init_files();
 init_digest();
 var FolderEndpoint = class {
@@ -26460,7 +26467,7 @@ var FolderEndpoint = class {
   served = true;
   width = 4;
   blobs;
-  path = (name5) => (0, import_node_path37.join)(this.folder, name5);
+  path = (name5) => (0, import_node_path38.join)(this.folder, name5);
   during(_purpose, work2) {
     return withMutex(this.path(".slipway.lock"), work2);
   }
@@ -26469,7 +26476,7 @@ var FolderEndpoint = class {
   }
   has(name5, size) {
     try {
-      return (0, import_node_fs34.statSync)(this.path(name5)).size === size;
+      return (0, import_node_fs35.statSync)(this.path(name5)).size === size;
     } catch {
       return false;
     }
@@ -26478,9 +26485,9 @@ var FolderEndpoint = class {
     const path2 = this.path(name5);
     const there = await this.compare(path2, file2.sha256, file2.size);
     if (there) return there;
-    (0, import_node_fs34.mkdirSync)((0, import_node_path37.dirname)(path2), { recursive: true });
+    (0, import_node_fs35.mkdirSync)((0, import_node_path38.dirname)(path2), { recursive: true });
     try {
-      (0, import_node_fs34.linkSync)(file2.path, path2);
+      (0, import_node_fs35.linkSync)(file2.path, path2);
       return "written";
     } catch (e) {
       const { code } = e;
@@ -26489,13 +26496,13 @@ var FolderEndpoint = class {
     }
     const temporary = temporaryBeside(path2);
     try {
-      (0, import_node_fs34.copyFileSync)(file2.path, temporary);
-      const handle = (0, import_node_fs34.openSync)(temporary, "r");
-      (0, import_node_fs34.fsyncSync)(handle);
-      (0, import_node_fs34.closeSync)(handle);
+      (0, import_node_fs35.copyFileSync)(file2.path, temporary);
+      const handle = (0, import_node_fs35.openSync)(temporary, "r");
+      (0, import_node_fs35.fsyncSync)(handle);
+      (0, import_node_fs35.closeSync)(handle);
       return this.claim(temporary, path2) ? "written" : await this.compare(path2, file2.sha256, file2.size) ?? "other";
     } finally {
-      (0, import_node_fs34.rmSync)(temporary, { force: true });
+      (0, import_node_fs35.rmSync)(temporary, { force: true });
     }
   }
   async placeData(name5, data) {
@@ -26507,13 +26514,13 @@ var FolderEndpoint = class {
       writeWhole(temporary, data);
       return this.claim(temporary, path2) ? "written" : await this.compare(path2, sha256(data), data.length) ?? "other";
     } finally {
-      (0, import_node_fs34.rmSync)(temporary, { force: true });
+      (0, import_node_fs35.rmSync)(temporary, { force: true });
     }
   }
   /** Gives a file its name where nothing has it yet. */
   claim(temporary, path2) {
     try {
-      (0, import_node_fs34.linkSync)(temporary, path2);
+      (0, import_node_fs35.linkSync)(temporary, path2);
       return true;
     } catch (e) {
       if (e.code !== "EEXIST") throw e;
@@ -26527,13 +26534,13 @@ var FolderEndpoint = class {
   async compare(path2, digest3, size) {
     let there;
     try {
-      there = (0, import_node_fs34.statSync)(path2).size;
+      there = (0, import_node_fs35.statSync)(path2).size;
     } catch {
       return void 0;
     }
     if (there === size && await sha256File(path2) === digest3) return "there";
     if (there >= size) return "other";
-    (0, import_node_fs34.rmSync)(path2, { force: true });
+    (0, import_node_fs35.rmSync)(path2, { force: true });
     return void 0;
   }
   put(name5, data) {
@@ -26544,7 +26551,7 @@ var FolderEndpoint = class {
   replace(name5, data, before2) {
     let now;
     try {
-      now = sha256((0, import_node_fs34.readFileSync)(this.path(name5)));
+      now = sha256((0, import_node_fs35.readFileSync)(this.path(name5)));
     } catch (e) {
       if (e.code !== "ENOENT") throw e;
     }
@@ -26557,9 +26564,9 @@ var FolderEndpoint = class {
   }
   async remove(name5) {
     await this.blobs.remove(name5);
-    for (let at2 = (0, import_node_path37.dirname)(name5); at2.includes("/"); at2 = (0, import_node_path37.dirname)(at2)) {
+    for (let at2 = (0, import_node_path38.dirname)(name5); at2.includes("/"); at2 = (0, import_node_path38.dirname)(at2)) {
       try {
-        (0, import_node_fs34.rmdirSync)(this.path(at2));
+        (0, import_node_fs35.rmdirSync)(this.path(at2));
       } catch {
         return;
       }
@@ -26568,7 +26575,7 @@ var FolderEndpoint = class {
 };
 
 // ts-src/cli/archive-check.ts
-var import_node_path39 = require("node:path");
+var import_node_path40 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -26626,22 +26633,22 @@ function nearName(name5, near, names2) {
 }
 
 // ts-src/sandbox/archive-names.ts
-var import_node_fs35 = require("node:fs");
-var import_node_path38 = require("node:path");
+var import_node_fs36 = require("node:fs");
+var import_node_path39 = require("node:path");
 init_files();
 var largestList = 512 * 1024 * 1024;
 function archiveNames(base) {
-  const kept2 = (0, import_node_path38.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const kept2 = (0, import_node_path39.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
   const known2 = readIf(kept2);
   if (known2 !== void 0) return new Set(known2.split("\n"));
   if (!exists(base.lists)) return void 0;
-  const files = (0, import_node_fs35.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
+  const files = (0, import_node_fs36.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
   const names2 = /* @__PURE__ */ new Set();
   for (const file2 of files) {
-    const path2 = (0, import_node_path38.join)(base.lists, file2);
-    if ((0, import_node_fs35.statSync)(path2).size > largestList) return void 0;
-    addNames((0, import_node_fs35.readFileSync)(path2, "latin1"), names2);
+    const path2 = (0, import_node_path39.join)(base.lists, file2);
+    if ((0, import_node_fs36.statSync)(path2).size > largestList) return void 0;
+    addNames((0, import_node_fs36.readFileSync)(path2, "latin1"), names2);
   }
   if (!names2.size) return void 0;
   writeWhole(kept2, [...names2].sort().join("\n"), { sync: false });
@@ -26656,7 +26663,7 @@ function addNames(list4, names2) {
 }
 function baseAtHand(state, platform2, architecture2) {
   for (const suffix of ["", "-docker"]) {
-    const base = readJson((0, import_node_path38.join)(state, "bases", `${platform2}-${architecture2}${suffix}`, "current.json"));
+    const base = readJson((0, import_node_path39.join)(state, "bases", `${platform2}-${architecture2}${suffix}`, "current.json"));
     if (base) return base;
   }
   return void 0;
@@ -26675,7 +26682,7 @@ var archiveCheck = (planned2) => (scope2, target2, names2) => {
 function told3(m, scope2, target2, workspace) {
   const users = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text6 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path39.resolve)(workspace.root, m.file));
+  const text6 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path40.resolve)(workspace.root, m.file));
   const line2 = text6 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text6, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
@@ -26847,11 +26854,11 @@ function tasksBefore(graph2, testsStop) {
 }
 
 // ts-src/engine/task-runner.ts
-var import_node_fs36 = require("node:fs");
-var import_node_path41 = require("node:path");
+var import_node_fs37 = require("node:fs");
+var import_node_path42 = require("node:path");
 
 // ts-src/engine/store-repair.ts
-var import_node_path40 = require("node:path");
+var import_node_path41 = require("node:path");
 
 // ts-src/engine/build/outcome.ts
 var made = (value2) => ({ state: "made", value: value2 });
@@ -26901,7 +26908,7 @@ var StoreRepair = class {
     options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
     const resolved = await options5.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path40.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path41.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
     options5.restored(graph2, d, outcome.value);
@@ -26946,20 +26953,20 @@ var TaskRunner = class {
   async run(graph2, task, resolved, started) {
     const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path41.join)(options5.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path42.join)(options5.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
         const test3 = kindOf2(graph2, task) === "test";
-        const log = (0, import_node_path41.join)("logs", graph2.id, `${p.name}${test3 ? ".test" : ""}.log`);
+        const log = (0, import_node_path42.join)("logs", graph2.id, `${p.name}${test3 ? ".test" : ""}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path41.join)(options5.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path42.join)(options5.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
-    (0, import_node_fs36.rmSync)(lock2, { force: true });
+    (0, import_node_fs37.rmSync)(lock2, { force: true });
     return outcome;
   }
   async doneMeanwhile(graph2, task, key) {
@@ -27258,8 +27265,8 @@ function untilStopped(first = () => void 0) {
 }
 
 // ts-src/cli/outputs.ts
-var import_node_fs53 = require("node:fs");
-var import_node_path60 = require("node:path");
+var import_node_fs54 = require("node:fs");
+var import_node_path61 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -27545,21 +27552,21 @@ function renderReport(report2) {
 }
 
 // ts-src/engine/session.ts
-var import_node_path59 = require("node:path");
+var import_node_path60 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
 
 // ts-src/sandbox/base-system.ts
-var import_node_fs38 = require("node:fs");
-var import_node_path43 = require("node:path");
+var import_node_fs39 = require("node:fs");
+var import_node_path44 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
 
 // ts-src/sandbox/base-archive.ts
-var import_node_fs37 = require("node:fs");
-var import_node_path42 = require("node:path");
+var import_node_fs38 = require("node:fs");
+var import_node_path43 = require("node:path");
 var earliest = "315619200";
 var subordinate = "nobody:1879048192:65536";
 var confinedFolder = "/dev/shm";
@@ -27578,8 +27585,8 @@ cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
   const { platform: platform2, architecture: architecture2, work: work2, log } = base;
-  const temporary = (0, import_node_path42.join)(work2, "mmdebstrap");
-  (0, import_node_fs37.mkdirSync)(temporary);
+  const temporary = (0, import_node_path43.join)(work2, "mmdebstrap");
+  (0, import_node_fs38.mkdirSync)(temporary);
   const env = (folder) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LC_ALL: "C.UTF-8",
@@ -27597,8 +27604,8 @@ async function makeBaseArchive(base) {
       platform2,
       architecture2,
       base.sources,
-      (0, import_node_path42.join)(work2, "base.tar"),
-      (0, import_node_path42.join)(work2, "lists"),
+      (0, import_node_path43.join)(work2, "base.tar"),
+      (0, import_node_path43.join)(work2, "lists"),
       {
         plain: plain2
       }
@@ -27612,9 +27619,9 @@ async function makeBaseArchive(base) {
       ...input(command2.input)
     });
   }
-  (0, import_node_fs37.chmodSync)(temporary, 1023);
-  (0, import_node_fs37.mkdirSync)((0, import_node_path42.join)(temporary, "lists"));
-  (0, import_node_fs37.chmodSync)((0, import_node_path42.join)(temporary, "lists"), 511);
+  (0, import_node_fs38.chmodSync)(temporary, 1023);
+  (0, import_node_fs38.mkdirSync)((0, import_node_path43.join)(temporary, "lists"));
+  (0, import_node_fs38.chmodSync)((0, import_node_path43.join)(temporary, "lists"), 511);
   const copies = /* @__PURE__ */ new Map();
   const lines = (all) => all.map((l) => withCopiedKeys(l, temporary, copies));
   const command = mmdebstrapCommand(
@@ -27643,10 +27650,10 @@ async function makeBaseArchive(base) {
     { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs37.renameSync)((0, import_node_path42.join)(temporary, "base.tar"), (0, import_node_path42.join)(work2, "base.tar"));
-    await run("rm", ["-rf", (0, import_node_path42.join)(work2, "lists")]);
-    (0, import_node_fs37.renameSync)((0, import_node_path42.join)(temporary, "lists"), (0, import_node_path42.join)(work2, "lists"));
-    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path42.join)(work2, "base.tar"), (0, import_node_path42.join)(work2, "lists")]);
+    (0, import_node_fs38.renameSync)((0, import_node_path43.join)(temporary, "base.tar"), (0, import_node_path43.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path43.join)(work2, "lists")]);
+    (0, import_node_fs38.renameSync)((0, import_node_path43.join)(temporary, "lists"), (0, import_node_path43.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path43.join)(work2, "base.tar"), (0, import_node_path43.join)(work2, "lists")]);
     await run("rm", ["-rf", "--one-file-system", temporary]);
   }
   return made2;
@@ -27655,18 +27662,18 @@ function withCopiedKeys(line2, folder, copies) {
   return line2.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
     let copy = copies.get(key);
     if (copy === void 0) {
-      copy = `key-${copies.size}${(0, import_node_path42.extname)(key)}`;
+      copy = `key-${copies.size}${(0, import_node_path43.extname)(key)}`;
       copies.set(key, copy);
-      (0, import_node_fs37.copyFileSync)(key, (0, import_node_path42.join)(folder, copy));
-      (0, import_node_fs37.chmodSync)((0, import_node_path42.join)(folder, copy), 420);
+      (0, import_node_fs38.copyFileSync)(key, (0, import_node_path43.join)(folder, copy));
+      (0, import_node_fs38.chmodSync)((0, import_node_path43.join)(folder, copy), 420);
     }
     return `signed-by=${confinedFolder}/${copy}`;
   });
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder) {
-  for (let at2 = folder; ; at2 = (0, import_node_path42.dirname)(at2)) {
-    if (((0, import_node_fs37.statSync)(at2).mode & 1) === 0) return false;
+  for (let at2 = folder; ; at2 = (0, import_node_path43.dirname)(at2)) {
+    if (((0, import_node_fs38.statSync)(at2).mode & 1) === 0) return false;
     if (at2 === "/") return true;
   }
 }
@@ -27674,7 +27681,7 @@ function watchRoom(folder) {
   let full = false;
   const look2 = () => {
     try {
-      const { bavail, bsize } = (0, import_node_fs37.statfsSync)(folder);
+      const { bavail, bsize } = (0, import_node_fs38.statfsSync)(folder);
       if (bavail * bsize < 2 << 20) full = true;
     } catch {
     }
@@ -27696,15 +27703,15 @@ function wantedBase(distroRoot, platform2, architecture2) {
   return { sources, wanted };
 }
 async function ensureBase(driver, state, distroRoot, name5, platform2, architecture2, now, log, progress, pinned) {
-  (0, import_node_fs38.mkdirSync)((0, import_node_path43.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path43.join)(
-    (0, import_node_fs38.realpathSync)((0, import_node_path43.join)(state, "bases")),
+  (0, import_node_fs39.mkdirSync)((0, import_node_path44.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path44.join)(
+    (0, import_node_fs39.realpathSync)((0, import_node_path44.join)(state, "bases")),
     `${name5}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
   const { sources, wanted } = wantedBase(distroRoot, platform2, architecture2);
   const current = () => {
-    const base = readJson((0, import_node_path43.join)(folder, "current.json"));
-    if (!base || base.wanted !== wanted || !exists((0, import_node_path43.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+    const base = readJson((0, import_node_path44.join)(folder, "current.json"));
+    if (!base || base.wanted !== wanted || !exists((0, import_node_path44.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
       return void 0;
     if (pinned) return base.digest === pinned ? base : void 0;
     return now / 1e3 - base.made < platform2.renew_days * 86400 ? base : void 0;
@@ -27712,18 +27719,18 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
   const there = current();
   if (there && await driver.ready(there.root)) return good(there);
   return withMutex(
-    (0, import_node_path43.join)(folder, "lock"),
+    (0, import_node_path44.join)(folder, "lock"),
     async () => {
       const other = current();
       if (other && await driver.ready(other.root)) return good(other);
-      for (const entry of (0, import_node_fs38.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path43.join)(folder, entry));
-      const work2 = (0, import_node_path43.join)(folder, `new-${process.pid}`);
-      const lists = (0, import_node_path43.join)(work2, "lists");
-      (0, import_node_fs38.mkdirSync)(lists, { recursive: true });
-      const tar = (0, import_node_path43.join)(work2, "base.tar");
+      for (const entry of (0, import_node_fs39.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path44.join)(folder, entry));
+      const work2 = (0, import_node_path44.join)(folder, `new-${process.pid}`);
+      const lists = (0, import_node_path44.join)(work2, "lists");
+      (0, import_node_fs39.mkdirSync)(lists, { recursive: true });
+      const tar = (0, import_node_path44.join)(work2, "base.tar");
       const proxy = platform2.proxy ?? await hostProxy();
       const sibling = driver.name === "docker" ? readJson(
-        (0, import_node_path43.join)((0, import_node_fs38.realpathSync)((0, import_node_path43.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
+        (0, import_node_path44.join)((0, import_node_fs39.realpathSync)((0, import_node_path44.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
       ) : void 0;
       const shared = sibling && sibling.wanted === wanted && platform2.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
       if (!shared)
@@ -27746,7 +27753,7 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
         );
       }
       const digest3 = await sha256File(tar);
-      const root = (0, import_node_path43.join)(work2, "root");
+      const root = (0, import_node_path44.join)(work2, "root");
       const unpacked2 = await driver.unpack(tar, root);
       if (unpacked2.code !== 0) {
         await driver.remove(work2);
@@ -27754,34 +27761,34 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
           error("base-failed", `can't unpack the base of '${name5}': ${unpacked2.stderr.trim().split("\n").pop()}`)
         );
       }
-      if (shared && (0, import_node_path43.basename)(shared.lists) === "lists") {
+      if (shared && (0, import_node_path44.basename)(shared.lists) === "lists") {
         await run("rm", ["-rf", lists]);
         await run("cp", ["-a", shared.lists, lists]);
       }
       const listFiles = findLists(lists);
       const archive = sha256(
-        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path43.basename)(f), await sha256File(f)])))
+        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path44.basename)(f), await sha256File(f)])))
       );
-      const final = (0, import_node_path43.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
+      const final = (0, import_node_path44.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs38.renameSync)(work2, final);
+      (0, import_node_fs39.renameSync)(work2, final);
       const base = {
         digest: digest3,
         archive,
         wanted,
         folder: final,
-        root: (0, import_node_path43.join)(final, "root"),
-        lists: (0, import_node_path43.join)(final, "lists", "lists"),
-        tar: (0, import_node_path43.join)(final, "base.tar"),
+        root: (0, import_node_path44.join)(final, "root"),
+        lists: (0, import_node_path44.join)(final, "lists", "lists"),
+        tar: (0, import_node_path44.join)(final, "base.tar"),
         packages: [],
         made: shared?.made ?? Math.floor(now / 1e3),
         sources: sources.from
       };
-      if (!exists(base.lists)) base.lists = (0, import_node_path43.join)(final, "lists");
+      if (!exists(base.lists)) base.lists = (0, import_node_path44.join)(final, "lists");
       const prepared = await prepareBase(driver, state, base);
       if (!prepared.ok) return prepared;
       base.packages = prepared.value;
-      writeWhole((0, import_node_path43.join)(folder, "current.json"), JSON.stringify(base));
+      writeWhole((0, import_node_path44.join)(folder, "current.json"), JSON.stringify(base));
       return good(base);
     },
     () => progress(`waiting for another slipway that makes the base of ${name5}`)
@@ -27819,11 +27826,11 @@ var firstError = (log) => {
   return line2 ? `: ${line2.slice(3)}` : "";
 };
 var cacheOf = (base) => {
-  const folder = (0, import_node_path43.join)(base.folder, "cache");
-  (0, import_node_fs38.mkdirSync)(folder, { recursive: true });
+  const folder = (0, import_node_path44.join)(base.folder, "cache");
+  (0, import_node_fs39.mkdirSync)(folder, { recursive: true });
   return folder;
 };
-var findLists = (folder) => (0, import_node_fs38.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path43.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs38.statSync)(f).isFile());
+var findLists = (folder) => (0, import_node_fs39.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path44.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs39.statSync)(f).isFile());
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
   const asked = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
@@ -27838,17 +27845,17 @@ var aptEnvironment = (proxy) => ({
 });
 
 // ts-src/sandbox/stored-base.ts
-var import_node_fs39 = require("node:fs");
-var import_node_path44 = require("node:path");
+var import_node_fs40 = require("node:fs");
+var import_node_path45 = require("node:path");
 init_diagnostics();
 init_files();
 var nameOf = (digest3, archive) => `bases/${digest3}-${archive.slice(0, 16)}.json`;
 async function keepBase(store2, base, work2) {
   const name5 = nameOf(base.digest, base.archive);
   if (await store2.readJson(name5)) return;
-  (0, import_node_fs39.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path44.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path44.join)(work2, "lists.tar.gz");
+  (0, import_node_fs40.mkdirSync)(work2, { recursive: true });
+  const tar = (0, import_node_path45.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path45.join)(work2, "lists.tar.gz");
   for (const [command, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -27869,13 +27876,13 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform2, wanted) {
   const stored = await store2.readJson(nameOf(wanted.digest, wanted.archive));
   if (!stored) return lost2("base", platform2, wanted.digest);
-  const folder = (0, import_node_path44.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+  const folder = (0, import_node_path45.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
   return good({
     ...wanted,
     folder,
-    root: (0, import_node_path44.join)(folder, "root"),
-    lists: (0, import_node_path44.join)(folder, "lists"),
-    tar: (0, import_node_path44.join)(folder, "base.tar"),
+    root: (0, import_node_path45.join)(folder, "root"),
+    lists: (0, import_node_path45.join)(folder, "lists"),
+    tar: (0, import_node_path45.join)(folder, "base.tar"),
     packages: stored.packages,
     made: stored.made,
     sources: "store"
@@ -27887,16 +27894,16 @@ var lost2 = (what, platform2, digest3) => bad(
   })
 );
 async function storedBase(driver, store2, state, platform2, architecture2, wanted, progress) {
-  (0, import_node_fs39.mkdirSync)((0, import_node_path44.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path44.join)(
-    (0, import_node_fs39.realpathSync)((0, import_node_path44.join)(state, "bases")),
+  (0, import_node_fs40.mkdirSync)((0, import_node_path45.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path45.join)(
+    (0, import_node_fs40.realpathSync)((0, import_node_path45.join)(state, "bases")),
     `${platform2}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
-  const kept2 = (0, import_node_path44.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
+  const kept2 = (0, import_node_path45.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
   const there = async () => {
-    for (const file2 of [(0, import_node_path44.join)(folder, "current.json"), kept2]) {
+    for (const file2 of [(0, import_node_path45.join)(folder, "current.json"), kept2]) {
       const base = readJson(file2);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path44.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path45.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
         return base;
     }
     return void 0;
@@ -27904,7 +27911,7 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path44.join)(folder, "lock"),
+    (0, import_node_path45.join)(folder, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -27913,39 +27920,39 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
       progress(`fetching the base system of ${platform2} (${architecture2}) from the store`);
       const [tar, lists] = [await store2.path(stored.tar), await store2.path(stored.lists)];
       if (!tar || !lists) return lost2("whole base", platform2, wanted.digest);
-      const work2 = (0, import_node_path44.join)(folder, `new-${process.pid}`);
+      const work2 = (0, import_node_path45.join)(folder, `new-${process.pid}`);
       await driver.remove(work2);
-      (0, import_node_fs39.mkdirSync)((0, import_node_path44.join)(work2, "lists"), { recursive: true });
+      (0, import_node_fs40.mkdirSync)((0, import_node_path45.join)(work2, "lists"), { recursive: true });
       const unzipped4 = await run("sh", [
         "-c",
         'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
         "sh",
         tar,
-        (0, import_node_path44.join)(work2, "base.tar"),
+        (0, import_node_path45.join)(work2, "base.tar"),
         lists,
-        (0, import_node_path44.join)(work2, "lists")
+        (0, import_node_path45.join)(work2, "lists")
       ]);
       if (unzipped4.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unzipped4.stderr.trim().split("\n").pop()}`)
         );
-      if (await sha256File((0, import_node_path44.join)(work2, "base.tar")) !== wanted.digest)
+      if (await sha256File((0, import_node_path45.join)(work2, "base.tar")) !== wanted.digest)
         return lost2("sound base", platform2, wanted.digest);
-      const root = (0, import_node_path44.join)(work2, "root");
-      const unpacked2 = await driver.unpack((0, import_node_path44.join)(work2, "base.tar"), root);
+      const root = (0, import_node_path45.join)(work2, "root");
+      const unpacked2 = await driver.unpack((0, import_node_path45.join)(work2, "base.tar"), root);
       if (unpacked2.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unpacked2.stderr.trim().split("\n").pop()}`)
         );
-      const final = (0, import_node_path44.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+      const final = (0, import_node_path45.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs39.renameSync)(work2, final);
+      (0, import_node_fs40.renameSync)(work2, final);
       const base = {
         ...wanted,
         folder: final,
-        root: (0, import_node_path44.join)(final, "root"),
-        lists: (0, import_node_path44.join)(final, "lists"),
-        tar: (0, import_node_path44.join)(final, "base.tar"),
+        root: (0, import_node_path45.join)(final, "root"),
+        lists: (0, import_node_path45.join)(final, "lists"),
+        tar: (0, import_node_path45.join)(final, "base.tar"),
         packages: stored.packages,
         made: stored.made,
         sources: "store"
@@ -27999,8 +28006,8 @@ async function sharedBase(request) {
 }
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_fs40 = require("node:fs");
-var import_node_path45 = require("node:path");
+var import_node_fs41 = require("node:fs");
+var import_node_path46 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -28031,7 +28038,7 @@ var AptResolver = class {
     this.base = base;
     this.proxy = proxy;
     this.log = log;
-    this.memory = (0, import_node_path45.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path46.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -28080,7 +28087,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest3, handle = { digest: digest3, packages: () => this.packagesOf(names2, digest3) });
     return handle;
   }
-  setFile = (digest3) => (0, import_node_path45.join)(this.base.folder, "sets", `${digest3}.json`);
+  setFile = (digest3) => (0, import_node_path46.join)(this.base.folder, "sets", `${digest3}.json`);
   async packagesOf(names2, digest3) {
     const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest3;
     const here = readJson(this.setFile(digest3));
@@ -28117,7 +28124,7 @@ var AptResolver = class {
         const sets = [...new Set(batch.map((b) => b.names))].filter((s) => !this.resolved.has(s));
         if (sets.length) {
           const work2 = newScratch(this.state);
-          writeWhole((0, import_node_path45.join)(work2, "sets"), `${sets.join("\n")}
+          writeWhole((0, import_node_path46.join)(work2, "sets"), `${sets.join("\n")}
 `);
           const out = await this.driver.enter({
             root: { layers: [this.base.root] },
@@ -28125,7 +28132,7 @@ var AptResolver = class {
             user: "root",
             work: work2,
             env: aptEnvironment(void 0),
-            binds: [...this.lists(), { from: (0, import_node_path45.join)(work2, "sets"), to: "/sets", readOnly: true }],
+            binds: [...this.lists(), { from: (0, import_node_path46.join)(work2, "sets"), to: "/sets", readOnly: true }],
             command: [
               "sh",
               "-c",
@@ -28180,24 +28187,24 @@ var AptResolver = class {
     }
     return making;
   }
-  all = () => (0, import_node_path45.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path45.join)(this.all(), id);
+  all = () => (0, import_node_path46.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path46.join)(this.all(), id);
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; at2 = this.layers.get(at2).parent) {
       if (!this.layers.has(at2)) {
-        const layer = readJson((0, import_node_path45.join)(this.folder(at2), "layer.json"));
+        const layer = readJson((0, import_node_path46.join)(this.folder(at2), "layer.json"));
         if (!layer) return void 0;
         this.layers.set(at2, layer);
       }
-      chain.push((0, import_node_path45.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path46.join)(this.folder(at2), "root"));
     }
     return [...chain, this.base.root];
   }
   async make(id, set) {
     const there = this.chain(id);
     if (there && await this.sound(there)) return good(there);
-    return withMutex((0, import_node_path45.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path46.join)(this.all(), `${id}.lock`), async () => {
       const other = this.chain(id);
       if (other && await this.sound(other)) return good(other);
       let parent = this.nearestBelow(set);
@@ -28206,7 +28213,7 @@ var AptResolver = class {
       const fetched = await this.fetch(missing);
       if (!fetched.ok) return fetched;
       const work2 = newScratch(this.state);
-      const keep = (0, import_node_path45.join)(work2, "kept");
+      const keep = (0, import_node_path46.join)(work2, "kept");
       const lower = parent ? this.chain(parent.id) : [this.base.root];
       const made2 = await this.driver.enter({
         root: { layers: lower, keep },
@@ -28241,14 +28248,14 @@ var AptResolver = class {
           )
         );
       const layer = parent ? { set, parent: parent.id } : { set };
-      (0, import_node_fs40.mkdirSync)(this.all(), { recursive: true });
-      const staged = (0, import_node_path45.join)(work2, "layer");
-      (0, import_node_fs40.mkdirSync)(staged);
-      (0, import_node_fs40.rmSync)((0, import_node_path45.join)(keep, "aptcache"), { recursive: true, force: true });
-      (0, import_node_fs40.renameSync)(keep, (0, import_node_path45.join)(staged, "root"));
-      writeWhole((0, import_node_path45.join)(staged, "layer.json"), JSON.stringify(layer));
+      (0, import_node_fs41.mkdirSync)(this.all(), { recursive: true });
+      const staged = (0, import_node_path46.join)(work2, "layer");
+      (0, import_node_fs41.mkdirSync)(staged);
+      (0, import_node_fs41.rmSync)((0, import_node_path46.join)(keep, "aptcache"), { recursive: true, force: true });
+      (0, import_node_fs41.renameSync)(keep, (0, import_node_path46.join)(staged, "root"));
+      writeWhole((0, import_node_path46.join)(staged, "layer.json"), JSON.stringify(layer));
       if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
-      (0, import_node_fs40.renameSync)(staged, this.folder(id));
+      (0, import_node_fs41.renameSync)(staged, this.folder(id));
       this.layers.set(id, layer);
       return good(this.chain(id));
     });
@@ -28264,7 +28271,7 @@ var AptResolver = class {
     let best;
     let names2 = [];
     try {
-      names2 = (0, import_node_fs40.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names2 = (0, import_node_fs41.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
     for (const id of names2) {
@@ -28277,8 +28284,8 @@ var AptResolver = class {
     return best;
   }
   archives() {
-    const folder = (0, import_node_path45.join)(this.state, "archives");
-    (0, import_node_fs40.mkdirSync)((0, import_node_path45.join)(folder, "partial"), { recursive: true });
+    const folder = (0, import_node_path46.join)(this.state, "archives");
+    (0, import_node_fs41.mkdirSync)((0, import_node_path46.join)(folder, "partial"), { recursive: true });
     return folder;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
@@ -28287,8 +28294,8 @@ var AptResolver = class {
       const [name5, version3] = p.split("=");
       return `${name5}_${version3.replaceAll(":", "%3a")}_`;
     };
-    return withMutex((0, import_node_path45.join)(this.state, "archives.lock"), async () => {
-      const held = (0, import_node_fs40.readdirSync)(this.archives());
+    return withMutex((0, import_node_path46.join)(this.state, "archives.lock"), async () => {
+      const held = (0, import_node_fs41.readdirSync)(this.archives());
       const missing = packages.filter((p) => !held.some((h) => h.startsWith(file2(p))));
       if (!missing.length) return good(true);
       const work2 = newScratch(this.state);
@@ -28323,17 +28330,17 @@ var AptResolver = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers) {
-    return layers.map((l) => (0, import_node_path45.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers.map((l) => (0, import_node_path46.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
 // ts-src/engine/build/package-builder.ts
-var import_node_fs51 = require("node:fs");
-var import_node_path57 = require("node:path");
+var import_node_fs52 = require("node:fs");
+var import_node_path58 = require("node:path");
 
 // ts-src/sandbox/package-layers.ts
-var import_node_fs41 = require("node:fs");
-var import_node_path46 = require("node:path");
+var import_node_fs42 = require("node:fs");
+var import_node_path47 = require("node:path");
 init_files();
 var Packages = class {
   constructor(state, store2) {
@@ -28341,7 +28348,7 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest3) => (0, import_node_path46.join)(this.state, "unpacked", digest3);
+  folder = (digest3) => (0, import_node_path47.join)(this.state, "unpacked", digest3);
   /** Beside the package's files, where none of them can be. */
   contents = (digest3) => `${this.folder(digest3)}.json`;
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
@@ -28359,18 +28366,18 @@ var Packages = class {
   }
   async unpackFile(file2, digest3, policy) {
     const target2 = this.folder(digest3);
-    (0, import_node_fs41.mkdirSync)((0, import_node_path46.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
+    (0, import_node_fs42.mkdirSync)((0, import_node_path47.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
     const staged = temporaryBeside(target2);
     try {
       const { control, members: members2, files, folders } = await unpackPackage(file2, staged, policy);
       const name5 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
-      const info = (0, import_node_path46.join)(staged, "var/lib/dpkg/info");
-      (0, import_node_fs41.mkdirSync)(info, { recursive: true });
+      const info = (0, import_node_path47.join)(staged, "var/lib/dpkg/info");
+      (0, import_node_fs42.mkdirSync)(info, { recursive: true });
       const paths2 = [...folders.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs41.writeFileSync)((0, import_node_path46.join)(info, `${name5}.list`), `/.
+      (0, import_node_fs42.writeFileSync)((0, import_node_path47.join)(info, `${name5}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text6] of members2) (0, import_node_fs41.writeFileSync)((0, import_node_path46.join)(info, `${name5}.${member}`), text6, { flag: "wx" });
+      for (const [member, text6] of members2) (0, import_node_fs42.writeFileSync)((0, import_node_path47.join)(info, `${name5}.${member}`), text6, { flag: "wx" });
       const unpacked2 = {
         package: name5,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -28380,19 +28387,19 @@ ${paths2.join("\n")}
       writeWhole(this.contents(digest3), JSON.stringify(unpacked2), { sync: false });
       return unpacked2;
     } finally {
-      (0, import_node_fs41.rmSync)(staged, { recursive: true, force: true });
+      (0, import_node_fs42.rmSync)(staged, { recursive: true, force: true });
     }
   }
   /** Another slipway may have been first; a half one, which only a crash of the machine leaves, is replaced. */
   place(staged, target2) {
     try {
-      (0, import_node_fs41.renameSync)(staged, target2);
+      (0, import_node_fs42.renameSync)(staged, target2);
     } catch (e) {
       const { code } = e;
       if (code !== "ENOTEMPTY" && code !== "EEXIST") throw e;
       if (readJson(`${target2}.json`)) return;
-      (0, import_node_fs41.rmSync)(target2, { recursive: true, force: true });
-      (0, import_node_fs41.renameSync)(staged, target2);
+      (0, import_node_fs42.rmSync)(target2, { recursive: true, force: true });
+      (0, import_node_fs42.renameSync)(staged, target2);
     }
   }
   /** A folder with all of them, by hard links, and dpkg's status extended by them. */
@@ -28405,7 +28412,7 @@ ${paths2.join("\n")}
       else lost3.push(one.deb.sha256);
     }
     if (lost3.length) return { lost: lost3 };
-    (0, import_node_fs41.mkdirSync)(target2, { recursive: true });
+    (0, import_node_fs42.mkdirSync)(target2, { recursive: true });
     if (packages.length) {
       const folders = packages.map(({ deb: deb2 }) => `${this.folder(deb2.sha256)}/.`);
       const linked = await run("cp", ["-al", "--target-directory", target2, ...folders]);
@@ -28417,10 +28424,10 @@ ${paths2.join("\n")}
         });
       }
     }
-    (0, import_node_fs41.mkdirSync)((0, import_node_path46.join)(target2, "var/lib/dpkg"), { recursive: true });
-    (0, import_node_fs41.writeFileSync)(
-      (0, import_node_path46.join)(target2, "var/lib/dpkg/status"),
-      `${(0, import_node_fs41.readFileSync)(status, "utf8").trimEnd()}
+    (0, import_node_fs42.mkdirSync)((0, import_node_path47.join)(target2, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs42.writeFileSync)(
+      (0, import_node_path47.join)(target2, "var/lib/dpkg/status"),
+      `${(0, import_node_fs42.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
 `).join("\n")}`
@@ -28438,7 +28445,7 @@ function clashOf(packages) {
     }
   for (const { package: name5, files } of packages)
     for (const file2 of files)
-      for (let folder = (0, import_node_path46.dirname)(file2); folder !== "/"; folder = (0, import_node_path46.dirname)(folder)) {
+      for (let folder = (0, import_node_path47.dirname)(file2); folder !== "/"; folder = (0, import_node_path47.dirname)(folder)) {
         const owner = owners.get(folder);
         if (owner !== void 0)
           return `'${owner}' ships ${folder} as a file or link, '${name5}' ships files in ${folder}/`;
@@ -28447,8 +28454,8 @@ function clashOf(packages) {
 }
 
 // ts-src/engine/build/environment.ts
-var import_node_fs45 = require("node:fs");
-var import_node_path50 = require("node:path");
+var import_node_fs46 = require("node:fs");
+var import_node_path51 = require("node:path");
 
 // ts-src/engine/build/packages.ts
 var prefixOf = (graph2) => graph2.scope.prefix.replace(/^\//, "");
@@ -28467,15 +28474,15 @@ var plannedPolicy = (graph2, planned2) => ({
 });
 
 // ts-src/engine/build/other-conditions.ts
-var import_node_fs42 = require("node:fs");
-var import_node_path47 = require("node:path");
+var import_node_fs43 = require("node:fs");
+var import_node_path48 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build3) => (0, import_node_fs42.writeFileSync)((0, import_node_path47.join)(build3, ".vary.c"), vary_default);
+var writeVariation = (build3) => (0, import_node_fs43.writeFileSync)((0, import_node_path48.join)(build3, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -28485,19 +28492,19 @@ var otherConditions = [
 ].join("; ");
 
 // ts-src/engine/build/source.ts
-var import_node_fs44 = require("node:fs");
-var import_node_path49 = require("node:path");
+var import_node_fs45 = require("node:fs");
+var import_node_path50 = require("node:path");
 init_digest();
 
 // ts-src/store/sources.ts
-var import_node_fs43 = require("node:fs");
-var import_node_path48 = require("node:path");
+var import_node_fs44 = require("node:fs");
+var import_node_path49 = require("node:path");
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path48.basename)(name5, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path49.basename)(name5, ".json")));
 async function keepSource(store2, tree, folder, work2) {
-  const archive = (0, import_node_path48.join)(work2, `${tree}.tar.gz`);
-  (0, import_node_fs43.mkdirSync)(work2, { recursive: true });
+  const archive = (0, import_node_path49.join)(work2, `${tree}.tar.gz`);
+  (0, import_node_fs44.mkdirSync)(work2, { recursive: true });
   const packed2 = await run("tar", [
     "-c",
     "-z",
@@ -28517,16 +28524,16 @@ async function keepSource(store2, tree, folder, work2) {
       code: /No space/.test(packed2.stderr) ? "ENOSPC" : "ETAR"
     });
   await store2.writeJson(nameOf2(tree), await store2.put(archive));
-  (0, import_node_fs43.rmSync)(archive, { force: true });
+  (0, import_node_fs44.rmSync)(archive, { force: true });
 }
 async function restoreSource(store2, tree, folder) {
   const stored = await store2.readJson(nameOf2(tree));
   const archive = isStoredFile(stored) ? await store2.path(stored) : void 0;
   if (archive === void 0) return false;
-  (0, import_node_fs43.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs44.mkdirSync)(folder, { recursive: true });
   const out = await run("tar", ["-x", "-z", "--touch", "--no-same-owner", "-f", archive, "-C", folder]);
   if (out.code === 0) return true;
-  (0, import_node_fs43.rmSync)(folder, { recursive: true, force: true });
+  (0, import_node_fs44.rmSync)(folder, { recursive: true, force: true });
   return false;
 }
 
@@ -28540,7 +28547,7 @@ async function bringSource(state, store2, p, target2) {
 }
 async function applyPatches(distroRoot, patches, source, ceiling) {
   for (const patch of patches) {
-    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path49.join)(distroRoot, patch)], {
+    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path50.join)(distroRoot, patch)], {
       cwd: source,
       env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling }
     });
@@ -28549,9 +28556,9 @@ async function applyPatches(distroRoot, patches, source, ceiling) {
   return void 0;
 }
 async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path49.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path49.join)(state, "git", "archives.git"), (0, import_node_path49.join)(state, "git", "folders.git")]) {
-    if ((0, import_node_fs44.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+  const own3 = (0, import_node_path50.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path50.join)(state, "git", "archives.git"), (0, import_node_path50.join)(state, "git", "folders.git")]) {
+    if ((0, import_node_fs45.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
   const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
@@ -28561,14 +28568,14 @@ async function gitDirOf(state, p) {
 // ts-src/engine/build/environment.ts
 async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs45.mkdirSync)((0, import_node_path50.dirname)(log), { recursive: true });
-  (0, import_node_fs45.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
+  (0, import_node_fs46.mkdirSync)((0, import_node_path51.dirname)(log), { recursive: true });
+  (0, import_node_fs46.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed2(`apt can't install what it needs: ${system}`);
   const layers = await graph2.system.root(system);
   if (!layers.ok) return failed2(`${layers.diagnostics[0].message} (${layers.diagnostics[0].file})`);
-  const own3 = (0, import_node_path50.join)(work2, "own");
+  const own3 = (0, import_node_path51.join)(work2, "own");
   const problem = await packages.compose(
     roots.map((d) => ownPackage(graph2, d)),
     graph2.system.status(layers.value),
@@ -28577,11 +28584,11 @@ async function prepareEnvironment(options5, packages, request, roots) {
   if (problem && "clash" in problem)
     return failed2(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
-  const build3 = (0, import_node_path50.join)(work2, "build");
-  const source = (0, import_node_path50.join)(build3, p.name);
+  const build3 = (0, import_node_path51.join)(work2, "build");
+  const source = (0, import_node_path51.join)(build3, p.name);
   const fault3 = await bringSource(options5.state, options5.store, p, source) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source, build3);
   if (request.repeat) writeVariation(build3);
-  return fault3 === void 0 ? made({ source, build: build3, recipe: (0, import_node_path50.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
+  return fault3 === void 0 ? made({ source, build: build3, recipe: (0, import_node_path51.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
 }
 var oldReleases = ["focal", "bionic", "buster", "bullseye"];
 function enterEnvironment(options5, request, environment3, { script, steps, folder, binds, env, network: network2, signal }) {
@@ -28591,7 +28598,7 @@ function enterEnvironment(options5, request, environment3, { script, steps, fold
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network2,
     user: "builder",
-    work: (0, import_node_path50.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path51.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     binds: [...binds, { from: environment3.recipe, to: "/slipway", readOnly: true }],
@@ -28675,22 +28682,22 @@ var FileOwners = class {
 };
 
 // ts-src/engine/build/pack.ts
-var import_node_fs49 = require("node:fs");
-var import_node_path54 = require("node:path");
+var import_node_fs50 = require("node:fs");
+var import_node_path55 = require("node:path");
 
 // ts-src/io/ar.ts
-var import_node_fs46 = require("node:fs");
+var import_node_fs47 = require("node:fs");
 var import_node_stream = require("node:stream");
 var import_promises4 = require("node:stream/promises");
 var magic2 = "!<arch>\n";
 function arMembers(file2) {
-  const handle = (0, import_node_fs46.openSync)(file2, import_node_fs46.constants.O_RDONLY | import_node_fs46.constants.O_NOFOLLOW | import_node_fs46.constants.O_NONBLOCK);
+  const handle = (0, import_node_fs47.openSync)(file2, import_node_fs47.constants.O_RDONLY | import_node_fs47.constants.O_NOFOLLOW | import_node_fs47.constants.O_NONBLOCK);
   try {
-    const stat = (0, import_node_fs46.fstatSync)(handle);
+    const stat = (0, import_node_fs47.fstatSync)(handle);
     if (!stat.isFile()) return void 0;
     const read = (at2, length) => {
       const bytes = Buffer.alloc(length);
-      return bytes.toString("latin1", 0, (0, import_node_fs46.readSync)(handle, bytes, 0, length, at2));
+      return bytes.toString("latin1", 0, (0, import_node_fs47.readSync)(handle, bytes, 0, length, at2));
     };
     if (read(0, magic2.length) !== magic2) return void 0;
     const members2 = [];
@@ -28702,16 +28709,16 @@ function arMembers(file2) {
     }
     return members2;
   } finally {
-    (0, import_node_fs46.closeSync)(handle);
+    (0, import_node_fs47.closeSync)(handle);
   }
 }
 function readMember(file2, { at: at2, size }) {
-  const handle = (0, import_node_fs46.openSync)(file2, import_node_fs46.constants.O_RDONLY | import_node_fs46.constants.O_NOFOLLOW | import_node_fs46.constants.O_NONBLOCK);
+  const handle = (0, import_node_fs47.openSync)(file2, import_node_fs47.constants.O_RDONLY | import_node_fs47.constants.O_NOFOLLOW | import_node_fs47.constants.O_NONBLOCK);
   try {
     const bytes = Buffer.alloc(size);
-    return bytes.subarray(0, (0, import_node_fs46.readSync)(handle, bytes, 0, size, at2));
+    return bytes.subarray(0, (0, import_node_fs47.readSync)(handle, bytes, 0, size, at2));
   } finally {
-    (0, import_node_fs46.closeSync)(handle);
+    (0, import_node_fs47.closeSync)(handle);
   }
 }
 async function writeAr(file2, parts, seconds) {
@@ -28725,12 +28732,12 @@ async function writeAr(file2, parts, seconds) {
       if ("data" in part) yield part.data;
       else if (size) {
         const { at: at2 } = part.member;
-        yield* (0, import_node_fs46.createReadStream)(part.from, { start: at2, end: at2 + size - 1 });
+        yield* (0, import_node_fs47.createReadStream)(part.from, { start: at2, end: at2 + size - 1 });
       }
       if (size % 2) yield Buffer.from("\n");
     }
   }
-  await (0, import_promises4.pipeline)(import_node_stream.Readable.from(bytes()), (0, import_node_fs46.createWriteStream)(file2, { flags: "wx" }));
+  await (0, import_promises4.pipeline)(import_node_stream.Readable.from(bytes()), (0, import_node_fs47.createWriteStream)(file2, { flags: "wx" }));
 }
 
 // ts-src/io/tar.ts
@@ -28878,7 +28885,7 @@ function writeTar2(files, seconds) {
 }
 
 // ts-src/inspect/members.ts
-var import_node_path51 = require("node:path");
+var import_node_path52 = require("node:path");
 var systemTargets = ["/usr/lib", "/usr/lib64", "/usr/include", "/usr/share", "/lib", "/lib64"];
 var allowedPaths = (debian2, prefix, underlayPrefixes) => ({
   folders: [prefix, `/usr/share/doc/${debian2}`],
@@ -28912,7 +28919,7 @@ function memberFaults(members2, allowed) {
 var shown2 = (path2) => JSON.stringify(path2.slice(0, 300)).slice(1, -1);
 function memberFault(m, allowed) {
   if (/[\0-\x1f\x7f-\x9f\u2028\u2029\ufffd]/.test(m.path)) return "has control characters in its name, or is not UTF-8";
-  if (m.path !== "/" && (m.path !== import_node_path51.posix.normalize(m.path) || !m.path.startsWith("/") || m.path.endsWith("/")))
+  if (m.path !== "/" && (m.path !== import_node_path52.posix.normalize(m.path) || !m.path.startsWith("/") || m.path.endsWith("/")))
     return "is no plain path";
   if (m.type !== "file" && m.type !== "directory" && m.type !== "link" && m.type !== "hard link")
     return `is a ${m.type === "unknown" ? "member of unknown type" : m.type}`;
@@ -28929,7 +28936,7 @@ function memberFault(m, allowed) {
   return void 0;
 }
 function placeFault(m, members2, allowed) {
-  for (let p = import_node_path51.posix.dirname(m.path); p !== "/"; p = import_node_path51.posix.dirname(p)) {
+  for (let p = import_node_path52.posix.dirname(m.path); p !== "/"; p = import_node_path52.posix.dirname(p)) {
     const above2 = members2.get(p);
     if (above2 && above2.type !== "directory") return `lies below ${shown2(p)}, which is a ${above2.type}`;
   }
@@ -28945,7 +28952,7 @@ function placeFault(m, members2, allowed) {
 }
 function resolve8(link, members2) {
   const parts = (target2) => target2.split("/").filter((p) => p !== "" && p !== ".");
-  let at2 = link.target.startsWith("/") ? [] : parts(import_node_path51.posix.dirname(link.path));
+  let at2 = link.target.startsWith("/") ? [] : parts(import_node_path52.posix.dirname(link.path));
   const todo = parts(link.target).reverse();
   let followed = 0;
   for (let part = todo.pop(); part !== void 0; part = todo.pop()) {
@@ -29072,26 +29079,26 @@ ${line2.trim()}`);
 }
 
 // ts-src/inspect/staged.ts
-var import_node_fs47 = require("node:fs");
-var import_node_path52 = require("node:path");
+var import_node_fs48 = require("node:fs");
+var import_node_path53 = require("node:path");
 var most = 5e5;
 function stagedMembers(root) {
   const members2 = [];
   let kilobytes = 0;
   const stack = [""];
   try {
-    if (!(0, import_node_fs47.lstatSync)(root).isDirectory()) return "what it installed is no folder";
+    if (!(0, import_node_fs48.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder = stack.pop(); folder !== void 0; folder = stack.pop()) {
-      for (const name5 of (0, import_node_fs47.readdirSync)((0, import_node_path52.join)(root, folder))) {
+      for (const name5 of (0, import_node_fs48.readdirSync)((0, import_node_path53.join)(root, folder))) {
         const path2 = `${folder}/${name5}`;
-        const stat = (0, import_node_fs47.lstatSync)((0, import_node_path52.join)(root, path2));
+        const stat = (0, import_node_fs48.lstatSync)((0, import_node_path53.join)(root, path2));
         const type = stat.isFile() ? "file" : stat.isDirectory() ? "directory" : stat.isSymbolicLink() ? "link" : stat.isFIFO() ? "FIFO" : stat.isSocket() ? "socket" : "device";
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat.mode & 4095,
-          target: type === "link" ? (0, import_node_fs47.readlinkSync)((0, import_node_path52.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs48.readlinkSync)((0, import_node_path53.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat.size / 1024) : 1;
         if (members2.length > most) return `it installed more than ${most} files`;
@@ -29165,8 +29172,8 @@ function abiOf(graph2, n, api, linked) {
 }
 
 // ts-src/engine/build/packaging.ts
-var import_node_fs48 = require("node:fs");
-var import_node_path53 = require("node:path");
+var import_node_fs49 = require("node:fs");
+var import_node_path54 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -29705,7 +29712,7 @@ var relationsOn = ({ graph: graph2, package: p }, names2) => names2.flatMap((d) 
 function writeRecipe(options5, request, source, folder) {
   const { distro, taskKeys } = options5;
   const version3 = versionOf(options5, request);
-  const stamp = request.repeat?.stamp ?? stampOfVersion(version3) ?? options5.stamp;
+  const stamp = stampOfBuild(options5, request);
   const { graph: graph2, package: p } = request;
   const { manifest } = taskKeys.distribution(graph2).packages.get(p.name);
   const settings2 = taskKeys.settingsOf(p.name);
@@ -29736,14 +29743,14 @@ function writeRecipe(options5, request, source, folder) {
   writeReadable(folder, changelog ? { ...files, "upstream-changelog": changelog } : files);
 }
 function writeReadable(folder, files) {
-  (0, import_node_fs48.mkdirSync)(folder, { recursive: true });
-  (0, import_node_fs48.chmodSync)(folder, 493);
+  (0, import_node_fs49.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs49.chmodSync)(folder, 493);
   for (const [name5, data] of Object.entries(files)) {
-    (0, import_node_fs48.writeFileSync)((0, import_node_path53.join)(folder, name5), data);
-    (0, import_node_fs48.chmodSync)((0, import_node_path53.join)(folder, name5), 420);
+    (0, import_node_fs49.writeFileSync)((0, import_node_path54.join)(folder, name5), data);
+    (0, import_node_fs49.chmodSync)((0, import_node_path54.join)(folder, name5), 420);
   }
 }
-var writeTestFiles = (recipe) => writeReadable((0, import_node_path53.join)(recipe, "schemas"), manifestSchemas);
+var writeTestFiles = (recipe) => writeReadable((0, import_node_path54.join)(recipe, "schemas"), manifestSchemas);
 function versionOf(options5, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
   const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
@@ -29764,15 +29771,16 @@ var largestText = 8 << 20;
 function firstText(source, names2) {
   for (const name5 of names2) {
     try {
-      const path2 = (0, import_node_fs48.realpathSync)((0, import_node_path53.join)(source, name5));
-      if (!path2.startsWith(`${(0, import_node_fs48.realpathSync)(source)}/`)) continue;
-      const stat = (0, import_node_fs48.statSync)(path2);
-      if (stat.isFile() && stat.size <= largestText) return (0, import_node_fs48.readFileSync)(path2);
+      const path2 = (0, import_node_fs49.realpathSync)((0, import_node_path54.join)(source, name5));
+      if (!path2.startsWith(`${(0, import_node_fs49.realpathSync)(source)}/`)) continue;
+      const stat = (0, import_node_fs49.statSync)(path2);
+      if (stat.isFile() && stat.size <= largestText) return (0, import_node_fs49.readFileSync)(path2);
     } catch {
     }
   }
   return void 0;
 }
+var stampOfBuild = (options5, request) => request.repeat?.stamp ?? stampOfVersion(versionOf(options5, request)) ?? options5.stamp;
 
 // ts-src/engine/build/pack.ts
 function checkStaged(request, environment3) {
@@ -29784,12 +29792,12 @@ function checkStaged(request, environment3) {
     memberFaults(staged.members, { ...allowedPaths(p.debian, prefix, underlayPrefixes), folders: [prefix] })
   );
 }
-var stageOf = (environment3) => (0, import_node_path54.join)(environment3.build, "stage");
+var stageOf = (environment3) => (0, import_node_path55.join)(environment3.build, "stage");
 var refusal = (faults2) => faults2.length ? `it can't be published: ${faults2.join("; ")}` : void 0;
 async function finishPackages(options5, request, environment3, folder) {
   const { graph: graph2, number: number5, package: p } = request;
-  const out = (0, import_node_path54.join)(folder, "out");
-  const lines = (name5) => (0, import_node_fs49.readFileSync)((0, import_node_path54.join)(out, name5), "utf8").split("\n").filter(Boolean);
+  const out = (0, import_node_path55.join)(folder, "out");
+  const lines = (name5) => (0, import_node_fs50.readFileSync)((0, import_node_path55.join)(out, name5), "utf8").split("\n").filter(Boolean);
   const stage = stageOf(environment3);
   const seen = interfaceOf(describe(stage));
   const abi2 = abiOf(graph2, number5, seen.api, lines("linked"));
@@ -29809,17 +29817,17 @@ async function finishPackages(options5, request, environment3, folder) {
     provides: abi2.name ? [abi2.name] : []
   };
   const { prefix, underlayPrefixes } = graph2.scope;
-  const target2 = (0, import_node_path54.join)(request.work, "packages");
-  (0, import_node_fs49.mkdirSync)(target2);
-  const seconds = stampSeconds(request.repeat?.stamp ?? options5.stamp);
+  const target2 = (0, import_node_path55.join)(request.work, "packages");
+  (0, import_node_fs50.mkdirSync)(target2);
+  const seconds = stampSeconds(stampOfBuild(options5, request));
   const files = [];
   const finish2 = async (from, c, allowed, more) => {
-    const file2 = (0, import_node_path54.join)(target2, debFile(c.package, c.version, architecture2));
+    const file2 = (0, import_node_path55.join)(target2, debFile(c.package, c.version, architecture2));
     const members2 = ["control", "md5sums", ...more].map((name5) => ({
       path: name5,
-      data: name5 === "control" ? renderControl(c) : (0, import_node_fs49.readFileSync)((0, import_node_path54.join)(out, name5 === "md5sums" ? `${from}.md5sums` : name5), "utf8")
+      data: name5 === "control" ? renderControl(c) : (0, import_node_fs50.readFileSync)((0, import_node_path55.join)(out, name5 === "md5sums" ? `${from}.md5sums` : name5), "utf8")
     }));
-    await assemble((0, import_node_path54.join)(out, from), members2, file2, seconds);
+    await assemble((0, import_node_path55.join)(out, from), members2, file2, seconds);
     files.push(file2);
     return debFaults(file2, { ...c, allowed });
   };
@@ -29829,7 +29837,7 @@ async function finishPackages(options5, request, environment3, folder) {
     allowedPaths(p.debian, prefix, underlayPrefixes),
     lines("shlibs").length ? ["shlibs"] : []
   );
-  if (!faults2.length && exists((0, import_node_path54.join)(out, "debug.deb")))
+  if (!faults2.length && exists((0, import_node_path55.join)(out, "debug.deb")))
     faults2.push(
       ...await finish2("debug.deb", debugControl(control, lines("build-ids"), out), allowedDebugPaths(p.debian), [])
     );
@@ -29839,7 +29847,7 @@ async function finishPackages(options5, request, environment3, folder) {
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs49.lstatSync)((0, import_node_path54.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs50.lstatSync)((0, import_node_path55.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -29865,11 +29873,11 @@ async function assemble(from, members2, target2, seconds) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs50 = require("node:fs");
-var import_node_path56 = require("node:path");
+var import_node_fs51 = require("node:fs");
+var import_node_path57 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path55 = require("node:path");
+var import_node_path56 = require("node:path");
 init_fxp();
 var mostBytes2 = 16 << 20;
 var mostInAll = 128 << 20;
@@ -29883,7 +29891,7 @@ async function readResults(root, folder) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder, { most: mostFiles2 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name5 = (0, import_node_path55.basename)(path2);
+      const name5 = (0, import_node_path56.basename)(path2);
       if (kind !== "a file") {
         damaged.push(`${shownName(name5)} (${kind})`);
         continue;
@@ -30030,10 +30038,10 @@ function markFlaky(cases, earlier) {
 var mostWords = 4 << 20;
 function hasTests(source, p) {
   const { file: file2, words: words5 } = rulesOf(p.buildType).tests;
-  const visit = (folder, depth) => (0, import_node_fs50.readdirSync)(folder, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path56.join)(folder, e.name);
+  const visit = (folder, depth) => (0, import_node_fs51.readdirSync)(folder, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path57.join)(folder, e.name);
     if (e.isDirectory()) return depth < 8 && e.name !== ".git" && visit(path2, depth + 1);
-    return file2.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs50.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs50.readFileSync)(path2, "utf8")));
+    return file2.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs51.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs51.readFileSync)(path2, "utf8")));
   });
   return visit(source, 0);
 }
@@ -30104,8 +30112,8 @@ var PackageBuilder = class {
       if (built.code !== 0) return failed2(reasonOf(options5, built, limit, log, "its build"));
       const fault3 = checkStaged(request, environment3);
       if (fault3 !== void 0) return failed2(fault3);
-      const folder = (0, import_node_path57.join)(work2, "pack");
-      (0, import_node_fs51.mkdirSync)((0, import_node_path57.join)(folder, "tree"), { recursive: true });
+      const folder = (0, import_node_path58.join)(work2, "pack");
+      (0, import_node_fs52.mkdirSync)((0, import_node_path58.join)(folder, "tree"), { recursive: true });
       const packed2 = await enter({
         script: "pack.sh",
         steps: ["pack"],
@@ -30228,8 +30236,8 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs52 = require("node:fs");
-var import_node_path58 = require("node:path");
+var import_node_fs53 = require("node:fs");
+var import_node_path59 = require("node:path");
 init_digest();
 
 // ts-src/engine/keys.ts
@@ -30319,7 +30327,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join48(set, other) {
+function join49(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -30366,7 +30374,7 @@ var TaskKeys = class {
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const direct = isTest ? [.../* @__PURE__ */ new Set([n, ...built, ...graph2.closures.test[n]])] : built;
-    for (const d of direct) join48(names2, this.namesOf(graph2, d));
+    for (const d of direct) join49(names2, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names2));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (!isTest) graph2.sets[n] = set;
@@ -30399,7 +30407,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs52.readFileSync)((0, import_node_path58.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs53.readFileSync)((0, import_node_path59.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts, text: keyText(parts) };
     }
@@ -30449,7 +30457,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name5);
       if (d === void 0) continue;
       const below2 = brought[d];
-      if (below2) join48(names2, below2);
+      if (below2) join49(names2, below2);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names2;
@@ -30462,7 +30470,7 @@ var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path59.join)(state, "durations.json");
+    this.file = (0, import_node_path60.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
   get = (name5) => this.known[name5];
@@ -30576,7 +30584,7 @@ function newBase(input, options5, store2, of, architecture2) {
 async function prepareScopes(input, options5, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
-  const log = (0, import_node_path59.join)(state, "slipway.log");
+  const log = (0, import_node_path60.join)(state, "slipway.log");
   const diagnostics = [];
   const waiting = [];
   const systems = /* @__PURE__ */ new Map();
@@ -30636,13 +30644,13 @@ async function writeOutputs(o) {
   const { plan: plan2, runs, output } = o;
   const results = resultsOf(runs);
   const lock2 = renderLock(makeLock(plan2.stamp, locked(plan2, o.distributions), o.platforms, versionsOf2(runs)));
-  writeWhole((0, import_node_path60.join)(output, "lock.yaml"), lock2);
-  writeWhole((0, import_node_path60.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
+  writeWhole((0, import_node_path61.join)(output, "lock.yaml"), lock2);
+  writeWhole((0, import_node_path61.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
   const [stamp, begun, finished] = [plan2.stamp, o.begun, Date.now()];
   const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
-  for (const [name5, text6] of Object.entries(files)) writeWhole((0, import_node_path60.join)(output, name5), text6);
+  for (const [name5, text6] of Object.entries(files)) writeWhole((0, import_node_path61.join)(output, name5), text6);
   return writeJunit(runs, o.store, output);
 }
 function reportTasks(runs, output) {
@@ -30658,7 +30666,7 @@ function reportTasks(runs, output) {
           upstream: p.version,
           repository: p.repository,
           needs: t.kind === "test" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
-          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path60.join)(output, t.log)) : []
+          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path61.join)(output, t.log)) : []
         }
       ];
     })
@@ -30677,14 +30685,14 @@ async function writeJunit(runs, store2, output) {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path60.join)(output, "junit", graph2.id, `${record2.package}.xml`), text6, { sync: false });
+      else writeWhole((0, import_node_path61.join)(output, "junit", graph2.id, `${record2.package}.xml`), text6, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
-    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path60.join)(output, t.log)) : [];
+    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path61.join)(output, t.log)) : [];
     if (own3.length)
       writeWhole(
-        (0, import_node_path60.join)(output, "junit", `${graph2.id}.xml`),
+        (0, import_node_path61.join)(output, "junit", `${graph2.id}.xml`),
         renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tail)),
         { sync: false }
       );
@@ -30695,7 +30703,7 @@ async function writeJunit(runs, store2, output) {
 function writePlanCase(output, name5, fault3) {
   const result2 = fault3 === void 0 ? "passed" : "failed";
   const plan2 = { suite: "plan", name: name5, seconds: 0, result: result2, message: fault3 ?? "", output: "" };
-  writeWhole((0, import_node_path60.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
+  writeWhole((0, import_node_path61.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
 }
 function writeUnplanned(output, title, fault3) {
   const now = Date.now();
@@ -30709,14 +30717,14 @@ ${fault3}`];
     notes,
     tasks: []
   });
-  for (const [name5, text6] of Object.entries(files)) writeWhole((0, import_node_path60.join)(output, name5), text6);
-  writeWhole((0, import_node_path60.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
+  for (const [name5, text6] of Object.entries(files)) writeWhole((0, import_node_path61.join)(output, name5), text6);
+  writeWhole((0, import_node_path61.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault3);
 }
 function tailOf(log) {
   try {
-    return tellingPart((0, import_node_fs53.readFileSync)(log, "utf8").slice(-4e5));
+    return tellingPart((0, import_node_fs54.readFileSync)(log, "utf8").slice(-4e5));
   } catch {
     return [];
   }
@@ -30835,16 +30843,16 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path63 = require("node:path");
+var import_node_path64 = require("node:path");
 
 // ts-src/engine/reproducible.ts
-var import_node_fs55 = require("node:fs");
-var import_node_path62 = require("node:path");
+var import_node_fs56 = require("node:fs");
+var import_node_path63 = require("node:path");
 init_files();
 
 // ts-src/inspect/differences.ts
-var import_node_fs54 = require("node:fs");
-var import_node_path61 = require("node:path");
+var import_node_fs55 = require("node:fs");
+var import_node_path62 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at2) {
@@ -30887,15 +30895,15 @@ function differencesOf(before2, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path61.join)(before2, path2), (0, import_node_path61.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path62.join)(before2, path2), (0, import_node_path62.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder) => {
-    for (const name5 of (0, import_node_fs54.readdirSync)((0, import_node_path61.join)(root, folder)).sort()) {
+    for (const name5 of (0, import_node_fs55.readdirSync)((0, import_node_path62.join)(root, folder)).sort()) {
       const path2 = folder ? `${folder}/${name5}` : name5;
-      const stats = (0, import_node_fs54.lstatSync)((0, import_node_path61.join)(root, path2));
+      const stats = (0, import_node_fs55.lstatSync)((0, import_node_path62.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -30907,7 +30915,7 @@ function entryDifferences(before2, after, a, b) {
   const kind = (s) => kinds2.find(([is]) => is(s))?.[1] ?? "a special file";
   if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
   if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs54.readlinkSync)(before2), (0, import_node_fs54.readlinkSync)(after)];
+    const [from, to] = [(0, import_node_fs55.readlinkSync)(before2), (0, import_node_fs55.readlinkSync)(after)];
     return from === to ? [] : [`leads to ${from}, then to ${to}`];
   }
   const found2 = [];
@@ -30920,7 +30928,7 @@ function entryDifferences(before2, after, a, b) {
     if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
     return found2;
   }
-  const content = contentDifference((0, import_node_fs54.readFileSync)(before2), (0, import_node_fs54.readFileSync)(after));
+  const content = contentDifference((0, import_node_fs55.readFileSync)(before2), (0, import_node_fs55.readFileSync)(after));
   return content === void 0 ? found2 : [...found2, content];
 }
 function contentDifference(a, b) {
@@ -30995,7 +31003,7 @@ async function checkOne(session2, options5, graph2, number5) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path62.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path63.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number5);
     if (typeof resolved === "string") return failed2(resolved);
@@ -31018,7 +31026,7 @@ async function checkOne(session2, options5, graph2, number5) {
 async function compareFiles(session2, options5, record2, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path62.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path63.basename)(f), f]));
   for (const [i, deb2] of record2.debs.entries()) {
     const after = second.get(deb2.name);
     second.delete(deb2.name);
@@ -31026,7 +31034,7 @@ async function compareFiles(session2, options5, record2, files, work2) {
     else if (await sha256File(after) !== deb2.sha256) {
       const before2 = await session2.store.path(deb2);
       if (before2 === void 0) return failed2(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before2, after, deb2, (0, import_node_path62.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before2, after, deb2, (0, import_node_path63.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed2(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before2, after, record2.package, options5);
@@ -31040,14 +31048,14 @@ async function compareFiles(session2, options5, record2, files, work2) {
   });
 }
 async function insideOf2(before2, after, deb2, folder) {
-  const [a, b] = [(0, import_node_path62.join)(folder, "before"), (0, import_node_path62.join)(folder, "after")];
-  (0, import_node_fs55.mkdirSync)(folder, { recursive: true });
+  const [a, b] = [(0, import_node_path63.join)(folder, "before"), (0, import_node_path63.join)(folder, "after")];
+  (0, import_node_fs56.mkdirSync)(folder, { recursive: true });
   for (const [file2, to] of [
     [before2, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file2, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path62.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path63.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -31064,9 +31072,9 @@ async function diffoscope(before2, after, name5, options5) {
     { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked.code === 127 || !asked.stdout) return void 0;
-  const report2 = (0, import_node_path62.join)("reproducible", `${name5}.diffoscope.txt`);
-  (0, import_node_fs55.mkdirSync)((0, import_node_path62.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs55.writeFileSync)((0, import_node_path62.join)(options5.output, report2), asked.stdout);
+  const report2 = (0, import_node_path63.join)("reproducible", `${name5}.diffoscope.txt`);
+  (0, import_node_fs56.mkdirSync)((0, import_node_path63.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs56.writeFileSync)((0, import_node_path63.join)(options5.output, report2), asked.stdout);
   return report2;
 }
 
@@ -31121,7 +31129,7 @@ async function checkBuilds(session2, options5) {
     started: (name5) => writeMessage(`building ${name5} once more
 `)
   });
-  writeWhole((0, import_node_path63.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path64.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -31168,12 +31176,12 @@ function merged(now, known2) {
 }
 
 // ts-src/cli/run-options.ts
-var import_node_os8 = require("node:os");
+var import_node_os9 = require("node:os");
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto7 = require("node:crypto");
-var import_node_fs56 = require("node:fs");
-var import_node_path64 = require("node:path");
+var import_node_fs57 = require("node:fs");
+var import_node_path65 = require("node:path");
 init_digest();
 init_files();
 var marker = ".docker-image";
@@ -31195,7 +31203,7 @@ var capabilities = [
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
   const docker = (args, options5 = {}) => run("docker", args, options5);
-  const imageOf = (folder) => readIf((0, import_node_path64.join)(folder, marker))?.trim();
+  const imageOf = (folder) => readIf((0, import_node_path65.join)(folder, marker))?.trim();
   let swept;
   const sweep2 = async () => {
     const old = await docker(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
@@ -31207,7 +31215,7 @@ function dockerDriver(state) {
   };
   async function enter(entry) {
     await (swept ??= sweep2());
-    (0, import_node_fs56.mkdirSync)(entry.work, { recursive: true });
+    (0, import_node_fs57.mkdirSync)(entry.work, { recursive: true });
     const at2 = entry.root.layers.findIndex((l) => imageOf(l) !== void 0);
     if (at2 < 0)
       return {
@@ -31260,10 +31268,10 @@ function dockerDriver(state) {
     if (created.code !== 0) return created;
     try {
       for (const layer of entry.root.layers.slice(0, at2).reverse()) {
-        const archive = (0, import_node_path64.join)(entry.work, "over.tar");
+        const archive = (0, import_node_path65.join)(entry.work, "over.tar");
         const packed2 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
         const copied = packed2.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name5, archive]) : packed2;
-        (0, import_node_fs56.rmSync)(archive, { force: true });
+        (0, import_node_fs57.rmSync)(archive, { force: true });
         if (copied.code !== 0) return copied;
       }
       const { log, signal } = entry;
@@ -31276,17 +31284,17 @@ function dockerDriver(state) {
       );
       signal?.removeEventListener("abort", stop);
       if (outcome.code === 0 && entry.root.keep) {
-        (0, import_node_fs56.mkdirSync)((0, import_node_path64.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
+        (0, import_node_fs57.mkdirSync)((0, import_node_path65.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
         const tag = `slipway-layer:${sha256(`${entry.root.keep}${name5}`).slice(0, 24)}`;
         const committed = await docker(["commit", "--change", 'CMD ["sh"]', name5, tag]);
         if (committed.code !== 0) return committed;
         const status = await docker([
           "cp",
           `${name5}:/var/lib/dpkg/status`,
-          (0, import_node_path64.join)(entry.root.keep, "var/lib/dpkg/status")
+          (0, import_node_path65.join)(entry.root.keep, "var/lib/dpkg/status")
         ]);
         if (status.code !== 0) return status;
-        (0, import_node_fs56.writeFileSync)((0, import_node_path64.join)(entry.root.keep, marker), `${tag}
+        (0, import_node_fs57.writeFileSync)((0, import_node_path65.join)(entry.root.keep, marker), `${tag}
 `);
       }
       return outcome;
@@ -31301,8 +31309,8 @@ function dockerDriver(state) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs56.mkdirSync)(folder, { recursive: true });
-      (0, import_node_fs56.writeFileSync)((0, import_node_path64.join)(folder, marker), `${tag}
+      (0, import_node_fs57.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs57.writeFileSync)((0, import_node_path65.join)(folder, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder, "./var/lib/dpkg/status"]);
     },
@@ -31323,19 +31331,19 @@ function dockerDriver(state) {
           "--network",
           "none",
           "--volume",
-          `${(0, import_node_path64.dirname)(folder)}:/parent`,
+          `${(0, import_node_path65.dirname)(folder)}:/parent`,
           image,
           "rm",
           "-rf",
-          `/parent/${(0, import_node_path64.basename)(folder)}`
+          `/parent/${(0, import_node_path65.basename)(folder)}`
         ]);
     }
   };
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs57 = require("node:fs");
-var import_node_path65 = require("node:path");
+var import_node_fs58 = require("node:fs");
+var import_node_path66 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -31512,17 +31520,17 @@ function unshareDriver() {
   return {
     name: "unshare",
     async enter(entry) {
-      (0, import_node_fs57.mkdirSync)(entry.work, { recursive: true });
+      (0, import_node_fs58.mkdirSync)(entry.work, { recursive: true });
       const links = entry.root.layers.map((layer, i) => {
-        (0, import_node_fs57.symlinkSync)(layer, (0, import_node_path65.join)(entry.work, `l${i}`));
+        (0, import_node_fs58.symlinkSync)(layer, (0, import_node_path66.join)(entry.work, `l${i}`));
         return `l${i}`;
       });
       let upper = "tmpfs";
       if (entry.root.keep) {
-        (0, import_node_fs57.mkdirSync)(entry.root.keep, { recursive: true });
-        (0, import_node_fs57.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
-        (0, import_node_fs57.symlinkSync)(entry.root.keep, (0, import_node_path65.join)(entry.work, "k"));
-        (0, import_node_fs57.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path65.join)(entry.work, "k.work"));
+        (0, import_node_fs58.mkdirSync)(entry.root.keep, { recursive: true });
+        (0, import_node_fs58.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
+        (0, import_node_fs58.symlinkSync)(entry.root.keep, (0, import_node_path66.join)(entry.work, "k"));
+        (0, import_node_fs58.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path66.join)(entry.work, "k.work"));
         upper = "k";
       }
       const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -31570,7 +31578,7 @@ function unshareDriver() {
       return exceeded ? { ...outcome, exceeded } : outcome;
     },
     unpack: (tar, folder) => {
-      (0, import_node_fs57.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs58.mkdirSync)(folder, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder], {});
     },
     ready: (folder) => Promise.resolve(exists(folder)),
@@ -31608,11 +31616,11 @@ function timeOf(v) {
   return minutes2 > 0 && minutes2 <= 24 * 24 * 60 ? minutes2 : void 0;
 }
 function limitsOf(verb, values) {
-  const cores = (0, import_node_os8.availableParallelism)();
+  const cores = (0, import_node_os9.availableParallelism)();
   const workers = count2(values.workers, Math.min(cores, 8));
   const jobs2 = count2(
     values.jobs,
-    Math.max(1, Math.min(cores, Math.floor((0, import_node_os8.freemem)() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1))
+    Math.max(1, Math.min(cores, Math.floor((0, import_node_os9.freemem)() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1))
   );
   const minutes2 = timeOf(values.timeout ?? "180");
   if (workers && jobs2 && minutes2) {
@@ -31631,10 +31639,10 @@ function limitsOf(verb, values) {
 var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
 
 // ts-src/engine/system-lock.ts
-var import_node_path66 = require("node:path");
+var import_node_path67 = require("node:path");
 init_diagnostics();
 init_files();
-var file = (workspace) => (0, import_node_path66.join)(workspace.state, "platforms.json");
+var file = (workspace) => (0, import_node_path67.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known2 = readJson(file(workspace)) ?? {};
   return Object.fromEntries(
@@ -31771,7 +31779,7 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned2.diagnostics);
   if (!planned2.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned2.value;
-  const output = values.output === void 0 ? (0, import_node_path67.join)(workspace.root, "out") : (0, import_node_path67.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path68.join)(workspace.root, "out") : (0, import_node_path68.resolve)(values.output);
   const driver = driverOf(values, workspace.state);
   const lacking = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking.length) {
@@ -31785,7 +31793,7 @@ async function runBuild(verb, values, packages, tests) {
     if (keys.some(isError)) return exit.failed;
   }
   const stop = untilStopped(() => writeMessage("\nstopping: what was finished is kept\n"));
-  (0, import_node_fs58.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs59.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);
   try {
     return await buildAll(values, planned2.value, {
@@ -31844,7 +31852,7 @@ async function buildAll(values, planned2, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path67.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path68.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       stamp: plan2.stamp,
@@ -31939,7 +31947,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   writeMessage(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path67.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path68.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -31954,11 +31962,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeMessage(`report: ${(0, import_node_path67.join)(output, "report.html")}
+    writeMessage(`report: ${(0, import_node_path68.join)(output, "report.html")}
 `);
     writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path67.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path68.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -32015,7 +32023,7 @@ function namesByDebian(planned2) {
 }
 function notForAll(path2) {
   const parts = path2.split("/");
-  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs58.statSync)(p).mode & 1) === 0);
+  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs59.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/channel.ts
@@ -32066,8 +32074,8 @@ function systemChanges(m, n) {
 }
 
 // ts-src/publish/promotion.ts
-var import_node_fs59 = require("node:fs");
-var import_node_path68 = require("node:path");
+var import_node_fs60 = require("node:fs");
+var import_node_path69 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -32273,8 +32281,8 @@ async function rollBack(input, outlet) {
   let suites = state.suites;
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path68.join)(input.folder, "incoming");
-    (0, import_node_fs59.mkdirSync)(scratch, { recursive: true });
+    const scratch = (0, import_node_path69.join)(input.folder, "incoming");
+    (0, import_node_fs60.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
       scratch,
@@ -32449,11 +32457,11 @@ var rest = (count3) => count3 > most3 ? `and ${count3 - most3} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path70 = require("node:path");
+var import_node_path71 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/endpoints.ts
-var import_node_path69 = require("node:path");
+var import_node_path70 = require("node:path");
 var isChannelName = (name5) => name5.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name5) && !name5.includes("..");
 async function openEndpoint(uri, root) {
   if (uri.startsWith("s3://")) {
@@ -32461,7 +32469,7 @@ async function openEndpoint(uri, root) {
     return new S3Endpoint2(uri, process.env);
   }
   const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
-  return new FolderEndpoint((0, import_node_path69.isAbsolute)(path2) ? path2 : (0, import_node_path69.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path70.isAbsolute)(path2) ? path2 : (0, import_node_path70.join)(root, path2));
 }
 function channelUri(place, channel2) {
   const query2 = place.indexOf("?");
@@ -32516,7 +32524,7 @@ async function placesOf2({ workspace: { distro, root } }, channel2, named4, from
     return path2.endsWith(tail) ? [`${path2.slice(0, -tail.length)}/${channel2.name}/apt${query2}`] : [];
   });
   const uris = [
-    named4?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path70.resolve)(n)),
+    named4?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path71.resolve)(n)),
     channel2.file.endpoints,
     configured,
     beside
@@ -32749,8 +32757,8 @@ async function renew(opened, names2, to) {
 }
 
 // ts-src/cli/clean.ts
-var import_node_fs60 = require("node:fs");
-var import_node_path71 = require("node:path");
+var import_node_fs61 = require("node:fs");
+var import_node_path72 = require("node:path");
 var remade = ["work", "unpacked", "layers", "layers-docker", "bases", "archives", "told", "verify"];
 var clean = defineCommand({
   summary: "remove what builds keep on this machine",
@@ -32777,7 +32785,7 @@ subordinate ids, which rm can't remove; this can.`,
       writeMessage("slipway clean: --driver is unshare or docker\n");
       return exit.usage;
     }
-    if (!(0, import_node_fs60.existsSync)(state)) {
+    if (!(0, import_node_fs61.existsSync)(state)) {
       writeOutput(`nothing to remove: ${state} is not there
 `);
       return exit.ok;
@@ -32788,34 +32796,34 @@ subordinate ids, which rm can't remove; this can.`,
 `);
       return exit.failed;
     }
-    const parts = (0, import_node_fs60.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    const parts = (0, import_node_fs61.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     for (const part of parts) {
-      const folder = (0, import_node_path71.join)(state, part);
+      const folder = (0, import_node_path72.join)(state, part);
       const size = (await run("du", ["-sh", folder])).stdout.split("	")[0] ?? "";
       writeOutput(`${values["dry-run"] ? "would remove" : "removing"} ${folder} ${size}
 `);
       if (!values["dry-run"]) await driver.remove(folder);
     }
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts.filter((part) => (0, import_node_fs60.existsSync)((0, import_node_path71.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path71.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts.filter((part) => (0, import_node_fs61.existsSync)((0, import_node_path72.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path72.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path71.join)(state, "work");
-  if (!(0, import_node_fs60.existsSync)(all)) return void 0;
-  for (const name5 of (0, import_node_fs60.readdirSync)(all)) {
+  const all = (0, import_node_path72.join)(state, "work");
+  if (!(0, import_node_fs61.existsSync)(all)) return void 0;
+  for (const name5 of (0, import_node_fs61.readdirSync)(all)) {
     if (!name5.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path71.join)(all, name5), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path72.join)(all, name5), "true"]);
     if (free.code !== 0) return name5.slice(0, -".lock".length);
   }
   return void 0;
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs61 = require("node:fs");
+var import_node_fs62 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -32881,7 +32889,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs61.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs62.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before2);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -32899,7 +32907,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
 });
 
 // ts-src/cli/doctor.ts
-var import_node_path72 = require("node:path");
+var import_node_path73 = require("node:path");
 var doctor = defineCommand({
   summary: "tell what this machine lacks for builds, and the command that brings it",
   usage: "doctor",
@@ -32945,7 +32953,7 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path72.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path73.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
     for (const f of findings)
       writeOutput(`${f.what}
@@ -35421,8 +35429,8 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/init.ts
-var import_node_fs62 = require("node:fs");
-var import_node_path73 = require("node:path");
+var import_node_fs63 = require("node:fs");
+var import_node_path74 = require("node:path");
 var import_promises6 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -35480,7 +35488,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named4 = (0, import_node_path73.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named4 = (0, import_node_path74.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named4 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -35496,7 +35504,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs62.readdirSync)(root).filter((name5) => name5 !== ".git");
+  const others2 = (0, import_node_fs63.readdirSync)(root).filter((name5) => name5 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -35519,7 +35527,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path73.resolve)(folder);
+    const root = (0, import_node_path74.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -35529,8 +35537,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names2 = Object.keys(files);
-    (0, import_node_fs62.mkdirSync)(root, { recursive: true });
-    const taken = names2.filter((f) => (0, import_node_fs62.existsSync)((0, import_node_path73.join)(root, f)));
+    (0, import_node_fs63.mkdirSync)(root, { recursive: true });
+    const taken = names2.filter((f) => (0, import_node_fs63.existsSync)((0, import_node_path74.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -35541,8 +35549,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names2, values.yes === true)) return exit.failed;
-    for (const [path2, text6] of Object.entries(files)) writeWhole((0, import_node_path73.join)(root, path2), text6);
-    const git2 = (0, import_node_fs62.existsSync)((0, import_node_path73.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text6] of Object.entries(files)) writeWhole((0, import_node_path74.join)(root, path2), text6);
+    const git2 = (0, import_node_fs63.existsSync)((0, import_node_path74.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names2.map((f) => `    ${f}
 `).join("")}
@@ -35827,8 +35835,8 @@ function wordsOf(name5, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs67 = require("node:fs");
-var import_node_path78 = require("node:path");
+var import_node_fs68 = require("node:fs");
+var import_node_path79 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -35876,17 +35884,17 @@ function channelPart(name5) {
 init_rosdistro();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs65 = require("node:fs");
-var import_node_os9 = require("node:os");
-var import_node_path76 = require("node:path");
+var import_node_fs66 = require("node:fs");
+var import_node_os10 = require("node:os");
+var import_node_path77 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto9 = require("node:crypto");
-var import_node_fs63 = require("node:fs");
-var import_node_path74 = require("node:path");
+var import_node_fs64 = require("node:fs");
+var import_node_path75 = require("node:path");
 var import_node_zlib7 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -35927,7 +35935,7 @@ var packed = (value2) => (0, import_node_zlib7.gzipSync)(JSON.stringify(value2),
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib7.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name5, is) {
-  const copy = (0, import_node_path74.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
+  const copy = (0, import_node_path75.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
   const kept2 = readJson(copy);
   if (kept2) return kept2;
   const data = await store2.getBlob(name5);
@@ -35954,7 +35962,7 @@ function parsed(text6) {
   }
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs63.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs64.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -35990,9 +35998,9 @@ async function loadRun(id, storeUri, root, state, untrusted) {
   });
 }
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path74.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path75.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path74.join)(root, path2))) writeWhole((0, import_node_path74.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path75.join)(root, path2))) writeWhole((0, import_node_path75.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function testedIn({ plan: plan2, tested }) {
@@ -36014,7 +36022,7 @@ function filesOf2(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs63.readFileSync)((0, import_node_path74.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs64.readFileSync)((0, import_node_path75.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -36125,8 +36133,8 @@ var Worker = class {
 };
 
 // ts-src/farm/shard.ts
-var import_node_fs64 = require("node:fs");
-var import_node_path75 = require("node:path");
+var import_node_fs65 = require("node:fs");
+var import_node_path76 = require("node:path");
 
 // ts-src/graph/reduce.ts
 function reduceNeeds(count3, needs) {
@@ -36176,7 +36184,7 @@ function renderSchedule(run2, counts, groups, first, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture2, first, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path75.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path76.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -36233,10 +36241,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path75.join)(work2, tree);
+    const folder = (0, import_node_path76.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path75.join)(work2, `${tree}.packed`));
-    (0, import_node_fs64.rmSync)(folder, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path76.join)(work2, `${tree}.packed`));
+    (0, import_node_fs65.rmSync)(folder, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -36274,8 +36282,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path76.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path76.join)(process.env.XDG_STATE_HOME || (0, import_node_path76.join)((0, import_node_os9.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path77.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path77.join)(process.env.XDG_STATE_HOME || (0, import_node_path77.join)((0, import_node_os10.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -36300,7 +36308,7 @@ async function openRun(verb, values, limits, signal, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path76.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path77.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -36340,7 +36348,7 @@ function planOf({ input, parts }, numbers) {
 }
 function lately(file2) {
   try {
-    return Date.now() - (0, import_node_fs65.statSync)(file2).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs66.statSync)(file2).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -36401,7 +36409,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path76.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path77.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeMessage(`${line2}
 `)),
@@ -36442,7 +36450,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   return exit.ok;
 }
 async function keepResult(session2, output, id, number5, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path76.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path77.join)(output, result2.log);
   const kept2 = {
     schema: 1,
     result: result2,
@@ -36486,8 +36494,8 @@ async function prepareArchitecture(values) {
 }
 
 // ts-src/farm/request.ts
-var import_node_fs66 = require("node:fs");
-var import_node_path77 = require("node:path");
+var import_node_fs67 = require("node:fs");
+var import_node_path78 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -36501,8 +36509,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path77.join)(at2.value.folder, (0, import_node_path77.relative)(at2.value.top, workspace.root));
-  const read = await readWorkspace((0, import_node_path77.join)(root, (0, import_node_path77.relative)(workspace.root, (0, import_node_path77.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path78.join)(at2.value.folder, (0, import_node_path78.relative)(at2.value.top, workspace.root));
+  const read = await readWorkspace((0, import_node_path78.join)(root, (0, import_node_path78.relative)(workspace.root, (0, import_node_path78.resolve)(workspace.file))), workspace.state);
   if (!read.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -36536,18 +36544,18 @@ async function requestWorkspace(workspace, target2) {
       );
   const { platforms, store: store2, signing_key, submodules } = trusted;
   const distro = { ...workspace.distro, distributions, platforms, store: store2, signing_key, submodules };
-  const from = { ...read.value, root: (0, import_node_path77.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read.value, root: (0, import_node_path78.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 async function linksOutside({ root, distro }) {
   const listed = await git(["ls-files", "--stage", "-z"], { cwd: root });
-  const top = (0, import_node_fs66.realpathSync)(root);
+  const top = (0, import_node_fs67.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
   return listed.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder) => path2.startsWith(`${folder}/`))) return [];
     try {
-      return `${(0, import_node_fs66.realpathSync)((0, import_node_path77.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs67.realpathSync)((0, import_node_path78.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -36793,7 +36801,7 @@ ${difference3}
     showDiagnostics(tools);
     return exit.failed;
   }
-  (0, import_node_fs67.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs68.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
@@ -36879,7 +36887,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       ""
     );
     if (text6("output") === void 0) writeOutput(header + schedule);
-    else writeWhole((0, import_node_path78.resolve)(text6("output")), header + schedule);
+    else writeWhole((0, import_node_path79.resolve)(text6("output")), header + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -36888,7 +36896,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline3, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file3 = (0, import_node_path78.join)(root, "lock.yaml");
+    const file3 = (0, import_node_path79.join)(root, "lock.yaml");
     if (exists(file3)) return { values: { ...values, lock: file3 }, notes: [] };
     return error(
       "lock-missing",
@@ -36910,7 +36918,7 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
         )
       ]
     };
-  const file2 = (0, import_node_path78.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file2 = (0, import_node_path79.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file2, text6.lock);
   return { values: { ...values, lock: file2 }, notes: [] };
 }
@@ -36928,7 +36936,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file2 = url2.slice("file:".length);
-    if (!(0, import_node_path78.isAbsolute)(file2) || !exists((0, import_node_path78.join)(file2, ".git"))) {
+    if (!(0, import_node_path79.isAbsolute)(file2) || !exists((0, import_node_path79.join)(file2, ".git"))) {
       const line2 = readIf(file2)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -36948,18 +36956,18 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot.ok) return snapshot;
-  const folder = (0, import_node_path78.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path78.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path79.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path79.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path78.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path79.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path78.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path79.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, workspace) {
   if (values.change !== void 0) return planChange(values, values.change);
   const read = await readValues(values, packages, { workspace, tests: values["no-test"] !== true });
@@ -37021,7 +37029,7 @@ async function targetCommit(root, name5) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path78.resolve)(change);
+  const folder = (0, import_node_path79.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository = await repositoryOf(
     workspace.value,
@@ -37070,8 +37078,8 @@ var ownPackages = (inputs, repository) => inputs.distributions.flatMap(
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs68 = require("node:fs");
-var import_node_path79 = require("node:path");
+var import_node_fs69 = require("node:fs");
+var import_node_path80 = require("node:path");
 init_diagnostics();
 init_files();
 var nothing4 = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
@@ -37106,14 +37114,14 @@ async function gather(session2, loaded, output, happened) {
   await store2.many(done, async ({ number: number5, run: run2, task }) => {
     const kept2 = await store2.readJson(resultName(loaded.bundle.id, number5));
     if (!isStoredResult(kept2) || kept2.result.id !== run2.results[task]?.id) return;
-    const log = (0, import_node_path79.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
+    const log = (0, import_node_path80.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
     run2.results[task] = { ...kept2.result, ...kept2.result.log === void 0 ? {} : { log } };
     const { key } = kept2.result;
     if (key !== void 0 && task < run2.count && isDone(kept2.result.state)) run2.records[task] = await store2.get(key);
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept2.log && kept2.result.log !== void 0 && kept2.result.state === "failed") {
       const text6 = await store2.readText(kept2.log);
-      if (text6 !== void 0) writeWhole((0, import_node_path79.join)(output, log), text6, { sync: false });
+      if (text6 !== void 0) writeWhole((0, import_node_path80.join)(output, log), text6, { sync: false });
     }
   });
   for (const { number: number5, run: run2, task } of numbersOf(session2, loaded)) {
@@ -37144,7 +37152,7 @@ async function gather(session2, loaded, output, happened) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf = (values) => (0, import_node_path79.resolve)(values.output ?? "out");
+var outputOf = (values) => (0, import_node_path80.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -37190,7 +37198,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path79.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path80.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
@@ -37290,7 +37298,7 @@ ${verdict2}`;
   );
   await recordRun(session2);
   await closeRun(session2.store, bundle);
-  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path79.join)(output, t.log)]]));
+  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path80.join)(output, t.log)]]));
   const tails = (t) => tellingPart(readLog(logs2.get(t.id) ?? ""));
   for (const note of notes) writeMessage(`${note}
 `);
@@ -37321,8 +37329,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path79.relative)(process.cwd(), (0, import_node_path79.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path79.join)(output, log);
+  const inside = (0, import_node_path80.relative)(process.cwd(), (0, import_node_path80.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path80.join)(output, log);
 };
 function factsOf2({ bundle, input }, results) {
   const failed4 = results.filter((t) => t.state === "failed");
@@ -37388,20 +37396,20 @@ async function tellAbi(session2, { bundle }, before2, output) {
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs68.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs69.rmSync)(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path79.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path80.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed].sort();
 }
 function readLog(file2) {
   try {
-    return (0, import_node_fs68.readFileSync)(file2, "utf8").slice(-4e5);
+    return (0, import_node_fs69.readFileSync)(file2, "utf8").slice(-4e5);
   } catch {
     return "";
   }
@@ -38080,7 +38088,7 @@ function workOf(scopes, known2, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path80 = require("node:path");
+var import_node_path81 = require("node:path");
 var store = defineCommand({
   summary: "show, verify or clean up the store",
   usage: "store [show|verify|gc]",
@@ -38108,7 +38116,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show2(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path80.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path81.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
@@ -38431,30 +38439,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs69 = require("node:fs");
-var import_node_path81 = require("node:path");
+var import_node_fs70 = require("node:fs");
+var import_node_path82 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path81.join)(output, "logs");
+  const root = (0, import_node_path82.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
-    entries = (0, import_node_fs69.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs70.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries) {
     const name5 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name5) continue;
-    const path2 = (0, import_node_path81.join)(root, entry);
-    const status = (0, import_node_fs69.lstatSync)(path2);
+    const path2 = (0, import_node_path82.join)(root, entry);
+    const status = (0, import_node_fs70.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name5[1], package: name5[2], test: name5[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs69.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs70.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -38477,12 +38485,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path81.join)((0, import_node_path81.resolve)(findDistro(values), ".."), "out") : (0, import_node_path81.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path82.join)((0, import_node_path82.resolve)(findDistro(values), ".."), "out") : (0, import_node_path82.resolve)(values.output);
     const all = logsIn(output);
     if (name5 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path81.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path82.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -38494,7 +38502,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path81.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path82.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name5 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -38555,9 +38563,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs70 = require("node:fs");
+var import_node_fs71 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path82 = require("node:path");
+var import_node_path83 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -38574,8 +38582,8 @@ function fileOf(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file2 = (0, import_node_fs70.realpathSync)((0, import_node_path82.join)(root, path2));
-    return file2.startsWith(`${(0, import_node_fs70.realpathSync)(root)}/`) && (0, import_node_fs70.lstatSync)(file2).isFile() ? file2 : void 0;
+    const file2 = (0, import_node_fs71.realpathSync)((0, import_node_path83.join)(root, path2));
+    return file2.startsWith(`${(0, import_node_fs71.realpathSync)(root)}/`) && (0, import_node_fs71.lstatSync)(file2).isFile() ? file2 : void 0;
   } catch {
     return void 0;
   }
@@ -38589,12 +38597,12 @@ function answer(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size } = (0, import_node_fs70.lstatSync)(file2);
+  const { size } = (0, import_node_fs71.lstatSync)(file2);
   const type = types3[/\.([a-z]+)$/.exec(file2)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs70.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs71.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -38619,9 +38627,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path82.join)((0, import_node_path82.resolve)(findDistro(values), ".."), "out") : (0, import_node_path82.resolve)(values.output);
-    const root = (0, import_node_path82.join)(output, "apt");
-    if (!(0, import_node_fs70.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path83.join)((0, import_node_path83.resolve)(findDistro(values), ".."), "out") : (0, import_node_path83.resolve)(values.output);
+    const root = (0, import_node_path83.join)(output, "apt");
+    if (!(0, import_node_fs71.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -38684,7 +38692,7 @@ var commands = {
 async function main(args) {
   onSlow((text6) => writeMessage(`${text6}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs71.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs72.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name5, ...rest2] = args;
   if (name5 === void 0 || name5 === "--help" || name5 === "-h" || name5 === "help") {
     if (name5 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);

@@ -106,7 +106,7 @@ describe('.repos files and released versions', () => {
         join(folder, 'distro.yaml'),
         readFileSync(join(folder, 'distro.yaml'), 'utf8')
           .replace(
-            'mini:                       # in the manner of ROS 2, its build tools included\n    platforms: [bookworm]',
+            /mini: *# in the manner of ROS 2, its build tools included\n {4}platforms: \[bookworm\]/,
             'mini:\n    platforms: [bookworm]\n    repos: [robot.repos]\n  math:\n    platforms: [bookworm]\n',
           )
           .replace(/ {2}math:\n {4}platforms: \[bookworm\]\n/, ''),
@@ -124,7 +124,7 @@ describe('.repos files and released versions', () => {
         readFileSync(join(folder, 'distro.yaml'), 'utf8')
           .replace('repos: [robot.repos]', 'sources: release\n    underlay: [none]')
           .replace(
-            'debian: {packages: {catkin: catkin}}',
+            /debian: \{ *packages: \{ *catkin: catkin *\} *\}/,
             'debian: {packages: {catkin: catkin}}\n      none: {packages: {ament_cmake_core: cmake}}',
           ),
       );

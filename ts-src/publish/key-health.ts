@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { error, good, isError, warning, type Diagnostic } from '../model/diagnostics.ts';
 import { run } from '../io/process.ts';
 import { withSigner, type SigningKey } from './signing.ts';
@@ -11,9 +14,13 @@ const notice = 60 * day;
  * key that has expired is an error: apt would refuse what it signs.
  */
 export async function keyHealth(publicKey: string, now: number): Promise<Diagnostic[]> {
-  const shown = await run('gpg', ['--batch', '--no-tty', '--no-options', '--with-colons', '--show-keys'], {
-    input: publicKey,
-  });
+  // gpg wants a home of its own even for this, and the user may have none.
+  const home = mkdtempSync(join(tmpdir(), 'slipway-key-'));
+  const shown = await run(
+    'gpg',
+    ['--homedir', home, '--batch', '--no-tty', '--no-options', '--no-keyring', '--with-colons', '--show-keys'],
+    { input: publicKey },
+  ).finally(() => rmSync(home, { recursive: true, force: true }));
   if (shown.code !== 0) return [error('signing-key', `gpg can't read the public key: ${shown.stderr.trim()}`)];
   return keysIn(shown.stdout).flatMap((key) => judgeKey(key, now));
 }

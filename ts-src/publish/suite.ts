@@ -1,6 +1,7 @@
 import { warning, type Diagnostic } from '../model/diagnostics.ts';
 import { aptSuite } from '../model/names.ts';
 import type { TaskGraph } from '../engine/task-graph.ts';
+import { compareDebianVersions } from '../plan/versions.ts';
 import { someOf } from '../render/table.ts';
 import type { HeldPackage } from './channel.ts';
 import { selectPublished, type Reason } from './selection.ts';
@@ -29,8 +30,10 @@ export function suiteOf(
     if (!record || ('forTests' in p.why && !former.has(p.debian))) return;
     const held = former.get(p.debian);
     const needs = (graph.closures.runtimeDependencies[n] ?? []).map((d) => graph.scope.packages[d]!.debian);
+    // An equal key under a higher version was built again: the files of before may be lost.
+    const stays = held?.key === record.key && compareDebianVersions(held.version, record.version) >= 0;
     made.set(p.debian, {
-      ...(held?.key === record.key ? held : { version: record.version, key: record.key, files: record.debs }),
+      ...(stays ? held : { version: record.version, key: record.key, files: record.debs }),
       abi: record.abi,
       requires: record.requires,
       needs,

@@ -13,7 +13,7 @@ import { renderControl, type BinaryControl } from '../../render/control.ts';
 import { abiOf, type Abi } from './abi.ts';
 import type { BuildEnvironment } from './environment.ts';
 import { failed, made, type BuildOutcome, type BuildRequest } from './outcome.ts';
-import { plannedControl, type PackagingOptions } from './packaging.ts';
+import { stampOfBuild, plannedControl, type PackagingOptions } from './packaging.ts';
 
 /** What packing gave: the files of the packages, the binary package first. */
 export interface Packed {
@@ -72,7 +72,7 @@ export async function finishPackages(
   const { prefix, underlayPrefixes } = graph.scope;
   const target = join(request.work, 'packages');
   mkdirSync(target);
-  const seconds = stampSeconds(request.repeat?.stamp ?? options.stamp);
+  const seconds = stampSeconds(stampOfBuild(options, request));
   const files: string[] = [];
   const finish = async (from: string, c: BinaryControl, allowed: PlannedDeb['allowed'], more: string[]) => {
     const file = join(target, debFile(c.package, c.version, architecture));

@@ -72,7 +72,7 @@ const relationsOn = ({ graph, package: p }: BuildRequest, names: readonly string
 export function writeRecipe(options: PackagingOptions, request: BuildRequest, source: string, folder: string): void {
   const { distro, taskKeys } = options;
   const version = versionOf(options, request);
-  const stamp = request.repeat?.stamp ?? stampOfVersion(version) ?? options.stamp;
+  const stamp = stampOfBuild(options, request);
   const { graph, package: p } = request;
   const { manifest } = taskKeys.distribution(graph).packages.get(p.name)!;
   const settings = taskKeys.settingsOf(p.name);
@@ -160,3 +160,7 @@ function firstText(source: string, names: readonly string[]): Buffer | undefined
   }
   return undefined;
 }
+
+/** The stamp that every time in a package is made from: the one in its version, which a lock may have given. */
+export const stampOfBuild = (options: PackagingOptions, request: BuildRequest): string =>
+  request.repeat?.stamp ?? stampOfVersion(versionOf(options, request)) ?? options.stamp;
