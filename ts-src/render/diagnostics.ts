@@ -1,8 +1,6 @@
 import { isError, type Diagnostic } from '../model/diagnostics.ts';
 import { printable } from '../text/printable.ts';
 
-export { printable };
-
 /** `file:line: error: message [code]`, the hint below it: the form that editors and Jenkins' parsers know. */
 export function renderDiagnostics(diagnostics: readonly Diagnostic[]): string {
   return diagnostics

@@ -5,7 +5,7 @@ import { isStoredResult } from '../../model/stored.ts';
 import { isDone, type BriefRecord, type TaskResult } from '../../model/result.ts';
 import { writeWhole } from '../../io/files.ts';
 import { makeLock } from '../../read/inputs.ts';
-import { printable } from '../../render/diagnostics.ts';
+import { printable } from '../../text/printable.ts';
 import { renderAbi } from '../../render/abi.ts';
 import { renderLock } from '../../render/lock.ts';
 import { tellingPart } from '../../render/log.ts';
