@@ -9687,171 +9687,7 @@ var init_yaml = __esm({
   }
 });
 
-// ts-src/read/rosdistro.ts
-function parseIndex(text6, file2, distribution2) {
-  const parsed2 = parseYaml(text6, file2);
-  if (!parsed2.ok) return parsed2;
-  const root = asMap(parsed2.value);
-  const locator = new Locator(text6);
-  if (!root) return bad(error("index-invalid", "the index is not a map", { file: file2, line: 1 }));
-  if (root.type !== void 0 && root.type !== "index")
-    return bad(
-      error("index-invalid", `type is '${String(root.type)}', not 'index'`, { file: file2, line: locator.line(["type"]) })
-    );
-  if (root.version !== 3 && root.version !== 4)
-    return bad(
-      error("index-version", `index version ${String(root.version)} is not known`, {
-        file: file2,
-        line: locator.line(["version"]),
-        hint: "versions 3 and 4 are (REP 153)"
-      })
-    );
-  const all = asMap(root.distributions) ?? {};
-  const entry = asMap(own(all, distribution2));
-  if (!entry) {
-    const near = nearest(distribution2, Object.keys(all));
-    return bad(
-      error("index-distribution", `the distribution '${distribution2}' is not in the index`, {
-        file: file2,
-        line: locator.line(["distributions"]),
-        hint: near ? `did you mean '${near}'?` : `it has ${Object.keys(all).sort().join(", ") || "none"}`
-      })
-    );
-  }
-  const named4 = Array.isArray(entry.distribution) ? entry.distribution : [entry.distribution];
-  const files = named4.filter((f) => typeof f === "string");
-  if (files.length !== named4.length || !files.length)
-    return bad(
-      error("index-invalid", `'distribution' of '${distribution2}' must name distribution files`, {
-        file: file2,
-        line: locator.line(["distributions", distribution2])
-      })
-    );
-  const type = entry.distribution_type;
-  const result2 = {
-    files,
-    rosVersion: type === "ros1" ? 1 : type === "ros2" ? 2 : void 0,
-    pythonVersion: Number(entry.python_version) === 2 ? 2 : 3
-  };
-  if (typeof entry.distribution_cache === "string") result2.cache = entry.distribution_cache;
-  return good(result2);
-}
-function parseDistributionFile(text6, file2, value2) {
-  const parsed2 = value2 === void 0 ? parseYaml(text6, file2) : good(value2);
-  if (!parsed2.ok) return parsed2;
-  const root = asMap(parsed2.value);
-  const diagnostics = [];
-  const locator = new Locator(text6);
-  const line2 = (path2) => value2 === void 0 ? locator.line(path2) : void 0;
-  const fault3 = (message, path2, hint) => void diagnostics.push(error("distribution-invalid", message, { file: file2, line: line2(path2), hint }));
-  if (!root) return bad(error("distribution-invalid", "the distribution file is not a map", { file: file2, line: 1 }));
-  if (root.type !== void 0 && root.type !== "distribution")
-    fault3(`type is '${String(root.type)}', not 'distribution'`, ["type"]);
-  if (root.version !== void 0 && root.version !== 1 && root.version !== 2)
-    fault3(`version ${String(root.version)} is not known`, ["version"], "versions 1 and 2 are (REP 143)");
-  const releasePlatforms = {};
-  for (const [os, names2] of Object.entries(asMap(root.release_platforms) ?? {}))
-    releasePlatforms[os] = (Array.isArray(names2) ? names2 : [names2]).map(String);
-  const repositories = [];
-  const scalar = (path2) => value2 === void 0 ? locator.scalar(path2) : void 0;
-  const repositoryMap = root.repositories === void 0 || root.repositories === null ? {} : asMap(root.repositories);
-  if (!repositoryMap) fault3("repositories must be a map", ["repositories"]);
-  if (diagnostics.some(isError)) return { ok: false, diagnostics };
-  for (const [name5, raw] of Object.entries(repositoryMap ?? {})) {
-    const path2 = ["repositories", name5];
-    const entry = asMap(raw);
-    if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*$/.test(name5)) {
-      fault3(
-        `the repository name ${JSON.stringify(name5)} is not allowed`,
-        path2,
-        'letters, digits, ".", "_", "+" and "-"'
-      );
-      continue;
-    }
-    if (!entry) {
-      fault3(`the repository '${name5}' must be a map`, path2);
-      continue;
-    }
-    const repository = new Located(name5, file2, () => line2(path2));
-    const source = asMap(entry.source);
-    if (entry.source !== void 0 && !source) fault3(`source of '${name5}' must be a map`, [...path2, "source"]);
-    if (source) {
-      const read = sourceEntry(
-        source,
-        (m, key, hint) => fault3(`source of '${name5}': ${m}`, key ? [...path2, "source", key] : [...path2, "source"], hint),
-        () => scalar([...path2, "source", "version"])
-      );
-      if (read) repository.source = read;
-    }
-    const doc = asMap(entry.doc);
-    if (doc && doc.type !== void 0 && doc.url !== void 0) {
-      const read = sourceEntry({ ...doc, sha256: void 0 }, () => void 0);
-      if (read) repository.doc = read;
-    }
-    const release2 = asMap(entry.release);
-    if (entry.release !== void 0 && !release2) fault3(`release of '${name5}' must be a map`, [...path2, "release"]);
-    if (release2) {
-      const read = releaseEntry(
-        release2,
-        name5,
-        (m, key) => fault3(`release of '${name5}': ${m}`, key ? [...path2, "release", key] : [...path2, "release"]),
-        () => scalar([...path2, "release", "version"])
-      );
-      if (read) repository.release = read;
-    }
-    repositories.push(repository);
-  }
-  return good({ repositories, releasePlatforms }, diagnostics);
-}
-function parseRepos(text6, file2) {
-  const parsed2 = parseYaml(text6, file2);
-  if (!parsed2.ok) return parsed2;
-  const locator = new Locator(text6);
-  const top = asMap(parsed2.value);
-  const root = top && Object.hasOwn(top, "repositories") && top.repositories === null ? {} : asMap(top?.repositories);
-  if (!root)
-    return bad(
-      error("repos-invalid", "a .repos file must have a map 'repositories'", {
-        file: file2,
-        line: 1,
-        hint: Array.isArray(parsed2.value) ? "this is a list, as of .rosinstall: `vcs import` and `vcs export` write the map" : void 0
-      })
-    );
-  const diagnostics = [];
-  for (const key of Object.keys(top ?? {}))
-    if (key !== "repositories")
-      diagnostics.push(
-        warning("repos-invalid", `'${key}' is not known and does nothing`, {
-          file: file2,
-          line: locator.line([key]),
-          hint: "name each file in repos of distro.yaml"
-        })
-      );
-  const repositories = [];
-  for (const [written, raw] of Object.entries(root)) {
-    const path2 = written.replace(/^(\.\/)+/, "").replace(/\/+$/, "");
-    const fault3 = (message, key, hint) => void diagnostics.push(
-      error("repos-invalid", `'${path2}': ${message}`, {
-        file: file2,
-        line: locator.line(key ? ["repositories", written, key] : ["repositories", written]),
-        hint
-      })
-    );
-    const entry = asMap(raw);
-    if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*(\/[A-Za-z0-9][A-Za-z0-9._+-]*)*$/.test(path2))
-      fault3("the path is not allowed", void 0, 'letters, digits, ".", "_", "+", "-" and "/"');
-    else if (!entry) fault3("must be a map");
-    else {
-      const source = sourceEntry(entry, fault3, () => locator.scalar(["repositories", written, "version"]));
-      const repository = new Located(path2, file2, () => locator.line(["repositories", written]));
-      if (source) {
-        repository.source = source;
-        repositories.push(repository);
-      }
-    }
-  }
-  return good(repositories, diagnostics);
-}
+// ts-src/read/source-entry.ts
 function sourceEntry(raw, fault3, versionText = () => void 0) {
   const { type = "git", url: url2, version: version3 } = raw;
   if (type !== "git" && type !== "tar" && type !== "zip" && type !== "hg" && type !== "svn")
@@ -9893,71 +9729,13 @@ function releaseEntry(raw, repository, fault3, versionText) {
   if (typeof tag === "string") entry.tag = tag;
   return entry;
 }
-function parseCache(text6, file2) {
-  const parsed2 = parseYaml(text6, file2);
-  if (!parsed2.ok) return parsed2;
-  const root = asMap(parsed2.value);
-  if (!root || root.type !== "cache")
-    return bad(
-      error("cache-invalid", "not a rosdistro cache", { file: file2, line: 1, hint: "it has type: cache and version: 2" })
-    );
-  if (root.version !== 2)
-    return bad(
-      error("cache-invalid", `cache version ${String(root.version)} is not known`, { file: file2, hint: "version 2 is" })
-    );
-  const manifests = asMap(root.release_package_xmls) ?? {};
-  const diagnostics = [];
-  for (const [name5, xml] of Object.entries(manifests))
-    if (typeof xml !== "string")
-      diagnostics.push(warning("cache-manifest", `the manifest of '${name5}' is not a text`, { file: file2 }));
-  const files = Array.isArray(root.distribution_file) ? root.distribution_file : [root.distribution_file];
-  return good(
-    { name: String(root.name), distributionFiles: files, manifests },
-    diagnostics
-  );
-}
-function splitCache(text6) {
-  const begin = text6.startsWith(manifestsKey) ? 0 : text6.indexOf(`
-${manifestsKey}`) + 1;
-  if (begin === 0 && !text6.startsWith(manifestsKey) || text6.includes("	") || text6.includes("\r")) return void 0;
-  const entries = /* @__PURE__ */ new Map();
-  const first = begin + manifestsKey.length;
-  let at2 = first;
-  let name5;
-  let started = at2;
-  const line2 = /  (?:([A-Za-z][A-Za-z0-9_-]*):(?= |\n)| )|\n/y;
-  const blank2 = (i) => text6.charCodeAt(i) === 32;
-  for (; at2 < text6.length; at2 = next(text6, at2)) {
-    if (name5 !== void 0 && blank2(at2) && blank2(at2 + 1) && blank2(at2 + 2)) continue;
-    line2.lastIndex = at2;
-    const m = line2.exec(text6);
-    if (!m) break;
-    if (m[1] === void 0) {
-      if (name5 === void 0 && m[0] !== "\n") return void 0;
-      continue;
-    }
-    if (name5 !== void 0) entries.set(name5, text6.slice(started, at2));
-    name5 = m[1];
-    started = at2;
-    if (entries.has(name5)) return void 0;
-  }
-  if (name5 !== void 0) entries.set(name5, text6.slice(started, at2));
-  if (at2 < text6.length && !/[A-Za-z_]/.test(text6[at2])) return void 0;
-  return { rest: text6.slice(0, begin) + text6.slice(at2), entries };
-}
-function parseEntries(entries, file2) {
-  const parsed2 = parseYaml(manifestsKey + entries.join(""), file2);
-  if (!parsed2.ok) return parsed2;
-  return good(asMap(asMap(parsed2.value)?.release_package_xmls) ?? {});
-}
-var Located, urlForms, textOf2, manifestsKey, next;
-var init_rosdistro = __esm({
-  "ts-src/read/rosdistro.ts"() {
+var LocatedRepository, urlForms, textOf2;
+var init_source_entry = __esm({
+  "ts-src/read/source-entry.ts"() {
     "use strict";
     init_urls();
-    init_diagnostics();
     init_yaml();
-    Located = class {
+    LocatedRepository = class {
       constructor(name5, file2, locate) {
         this.name = name5;
         this.file = file2;
@@ -9972,11 +9750,6 @@ var init_rosdistro = __esm({
     };
     urlForms = "https, http, ssh, git or file, user@host:path, or a path";
     textOf2 = (version3, written) => typeof version3 === "string" ? version3 : written() ?? (version3 instanceof Date ? version3.toISOString().slice(0, 10) : String(version3));
-    manifestsKey = "release_package_xmls:\n";
-    next = (text6, at2) => {
-      const end2 = text6.indexOf("\n", at2);
-      return end2 < 0 ? text6.length : end2 + 1;
-    };
   }
 });
 
@@ -16984,6 +16757,7 @@ var init_distro2 = __esm({
 // ts-src/read/lockfile.ts
 var lockfile_exports = {};
 __export(lockfile_exports, {
+  makeLock: () => makeLock,
   readLock: () => readLock
 });
 function readLock(file2, text6) {
@@ -17038,13 +16812,13 @@ function readLock(file2, text6) {
   }
   return good(lock2);
 }
-var name3, object2, url, path, schema;
+var name3, object2, url, path, schema, makeLock;
 var init_lockfile = __esm({
   "ts-src/read/lockfile.ts"() {
     "use strict";
     init_zod();
     init_diagnostics();
-    init_rosdistro();
+    init_source_entry();
     init_yaml();
     name3 = string3().regex(/^[A-Za-z0-9][A-Za-z0-9._+/-]*$/);
     object2 = string3().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/);
@@ -17082,6 +16856,27 @@ var init_lockfile = __esm({
       ).default({}),
       versions: record(name3, record(name3, string3().regex(/^(\d{1,4}:)?\d+(\.\d+)*-0[a-z0-9]+\.\d{8}\.\d{6}$/))).optional()
     });
+    makeLock = (stamp, distributions, platforms, versions) => {
+      const lock2 = { schema: "slipway-lock-1", stamp, distributions: {}, platforms, versions };
+      for (const d of distributions) {
+        const repositories = lock2.distributions[d.name] = {};
+        for (const p of [...d.packages.values()].sort((a, b) => compare(a.name, b.name))) {
+          const { url: url2, commit, tree, path: path2 } = p.source;
+          const r = repositories[p.repository] ??= {
+            url: url2,
+            packages: {},
+            ...p.released === void 0 ? commit === void 0 ? {} : { commit } : { release: p.released }
+          };
+          r.packages[p.name] = {
+            version: p.manifest.version,
+            path: path2,
+            ...p.released !== void 0 && commit !== void 0 ? { commit } : {},
+            ...tree === void 0 ? {} : { tree }
+          };
+        }
+      }
+      return lock2;
+    };
   }
 });
 
@@ -17466,7 +17261,7 @@ function selectionOf(values, packages) {
 // ts-src/cli/abi.ts
 var import_node_fs23 = require("node:fs");
 var import_node_os3 = require("node:os");
-var import_node_path26 = require("node:path");
+var import_node_path28 = require("node:path");
 init_diagnostics();
 
 // ts-src/render/abi.ts
@@ -19092,7 +18887,7 @@ async function abidiff(before2, after, libraries) {
 }
 
 // ts-src/cli/planning.ts
-var import_node_path25 = require("node:path");
+var import_node_path27 = require("node:path");
 init_diagnostics();
 init_names();
 init_digest();
@@ -22429,63 +22224,18 @@ async function pinFolder(sources, state) {
   return good(sources.map((s, i) => ({ ...s, commit: snapshot.value.commit, tree: trees[i] })));
 }
 
-// ts-src/read/inputs.ts
-var import_node_fs20 = require("node:fs");
-var import_node_path22 = require("node:path");
+// ts-src/read/distribution.ts
+var import_node_path23 = require("node:path");
+init_diagnostics();
+
+// ts-src/read/entries.ts
+var import_node_path21 = require("node:path");
 init_diagnostics();
 init_files();
 
-// ts-src/read/override.ts
+// ts-src/read/parse-cache.ts
 var import_node_fs17 = require("node:fs");
 var import_node_path19 = require("node:path");
-init_diagnostics();
-init_rosdistro();
-function parseOverrides(texts) {
-  const overrides = /* @__PURE__ */ new Map();
-  const diagnostics = [];
-  const fault3 = (text6, why) => void diagnostics.push(
-    error("override-invalid", `--override ${text6}: ${why}`, {
-      hint: "NAME=FOLDER, NAME@BRANCH or NAME#PULL_REQUEST"
-    })
-  );
-  for (const text6 of texts) {
-    const m = /^([A-Za-z0-9][A-Za-z0-9._+/-]*)([=@#])(.+)$/s.exec(text6);
-    if (!m) {
-      fault3(text6, "not of a known form");
-      continue;
-    }
-    const [, name5, kind, value2] = m;
-    if (overrides.has(name5)) fault3(text6, `'${name5}' is overridden twice`);
-    else if (kind === "=") {
-      const folder = (0, import_node_path19.resolve)(value2);
-      if (isFolder(folder)) overrides.set(name5, { folder });
-      else fault3(text6, "there is no such folder");
-    } else if (kind === "@") {
-      if (isRefName(value2)) overrides.set(name5, { ref: value2 });
-      else fault3(text6, "that is no branch, tag or commit");
-    } else if (/^[1-9]\d{0,9}$/.test(value2)) overrides.set(name5, { request: Number(value2) });
-    else fault3(text6, "a pull request is a number");
-  }
-  return diagnostics.length ? bad(...diagnostics) : good(overrides);
-}
-var isFolder = (path2) => (0, import_node_fs17.statSync)(path2, { throwIfNoEntry: false })?.isDirectory() === true;
-async function resolveRequest(url2, number5, reporter2) {
-  const refs = await resolveRefs(
-    url2,
-    [`refs/pull/${number5}/merge`, `refs/merge-requests/${number5}/merge`, `refs/pull-requests/${number5}/merge`],
-    reporter2
-  );
-  if (!refs.ok) return refs;
-  return refs.value.find((r) => r.ok) ?? bad(
-    error("source-ref", `${url2} has no merge commit of the pull request ${number5}`, {
-      hint: "is it open, and can it be merged? Its branch can be named instead: NAME@BRANCH"
-    })
-  );
-}
-
-// ts-src/read/parse-cache.ts
-var import_node_fs18 = require("node:fs");
-var import_node_path20 = require("node:path");
 init_files();
 
 // ts-src/io/deferred.ts
@@ -22518,7 +22268,7 @@ var ParseCache = class {
   constructor(state, name5, form = json) {
     this.state = state;
     this.form = form;
-    this.file = (0, import_node_path20.join)(state, "parsed", name5);
+    this.file = (0, import_node_path19.join)(state, "parsed", name5);
     const text6 = readIf(this.file, "latin1") ?? "";
     if (text6.startsWith(`${edition}
 `)) {
@@ -22555,13 +22305,13 @@ var ParseCache = class {
   }
   /** Adds what is new; where half of the file is not asked for any more, that is forgotten. */
   keep() {
-    if (!this.added.length || !(0, import_node_fs18.existsSync)(this.state)) return;
+    if (!this.added.length || !(0, import_node_fs17.existsSync)(this.state)) return;
     const added = this.added.map(({ text: text6, value: value2 }) => {
       const written = ascii(this.form.write(value2()));
       return `${digest(text6)}${String(written.length).padStart(lengthLength)}${written}
 `;
     }).join("");
-    if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs18.appendFileSync)(this.file, added, "latin1");
+    if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs17.appendFileSync)(this.file, added, "latin1");
     else
       writeWhole(
         this.file,
@@ -22577,9 +22327,63 @@ ${[...this.used].map((key) => `${this.lines.get(key)}
 };
 var ascii = (text6) => text6.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
+// ts-src/read/repos-file.ts
+init_diagnostics();
+init_source_entry();
+init_yaml();
+function parseRepos(text6, file2) {
+  const parsed2 = parseYaml(text6, file2);
+  if (!parsed2.ok) return parsed2;
+  const locator = new Locator(text6);
+  const top = asMap(parsed2.value);
+  const root = top && Object.hasOwn(top, "repositories") && top.repositories === null ? {} : asMap(top?.repositories);
+  if (!root)
+    return bad(
+      error("repos-invalid", "a .repos file must have a map 'repositories'", {
+        file: file2,
+        line: 1,
+        hint: Array.isArray(parsed2.value) ? "this is a list, as of .rosinstall: `vcs import` and `vcs export` write the map" : void 0
+      })
+    );
+  const diagnostics = [];
+  for (const key of Object.keys(top ?? {}))
+    if (key !== "repositories")
+      diagnostics.push(
+        warning("repos-invalid", `'${key}' is not known and does nothing`, {
+          file: file2,
+          line: locator.line([key]),
+          hint: "name each file in repos of distro.yaml"
+        })
+      );
+  const repositories = [];
+  for (const [written, raw] of Object.entries(root)) {
+    const path2 = written.replace(/^(\.\/)+/, "").replace(/\/+$/, "");
+    const fault3 = (message, key, hint) => void diagnostics.push(
+      error("repos-invalid", `'${path2}': ${message}`, {
+        file: file2,
+        line: locator.line(key ? ["repositories", written, key] : ["repositories", written]),
+        hint
+      })
+    );
+    const entry = asMap(raw);
+    if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*(\/[A-Za-z0-9][A-Za-z0-9._+-]*)*$/.test(path2))
+      fault3("the path is not allowed", void 0, 'letters, digits, ".", "_", "+", "-" and "/"');
+    else if (!entry) fault3("must be a map");
+    else {
+      const source = sourceEntry(entry, fault3, () => locator.scalar(["repositories", written, "version"]));
+      const repository = new LocatedRepository(path2, file2, () => locator.line(["repositories", written]));
+      if (source) {
+        repository.source = source;
+        repositories.push(repository);
+      }
+    }
+  }
+  return good(repositories, diagnostics);
+}
+
 // ts-src/read/rosdistro-cache.ts
-var import_node_fs19 = require("node:fs");
-var import_node_path21 = require("node:path");
+var import_node_fs18 = require("node:fs");
+var import_node_path20 = require("node:path");
 var import_node_zlib2 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -22689,29 +22493,214 @@ function unpackDependencies(text6, begin) {
   return dependencies;
 }
 
+// ts-src/read/cache-file.ts
+init_diagnostics();
+init_yaml();
+function parseCache(text6, file2) {
+  const parsed2 = parseYaml(text6, file2);
+  if (!parsed2.ok) return parsed2;
+  const root = asMap(parsed2.value);
+  if (!root || root.type !== "cache")
+    return bad(
+      error("cache-invalid", "not a rosdistro cache", { file: file2, line: 1, hint: "it has type: cache and version: 2" })
+    );
+  if (root.version !== 2)
+    return bad(
+      error("cache-invalid", `cache version ${String(root.version)} is not known`, { file: file2, hint: "version 2 is" })
+    );
+  const manifests = asMap(root.release_package_xmls) ?? {};
+  const diagnostics = [];
+  for (const [name5, xml] of Object.entries(manifests))
+    if (typeof xml !== "string")
+      diagnostics.push(warning("cache-manifest", `the manifest of '${name5}' is not a text`, { file: file2 }));
+  const files = Array.isArray(root.distribution_file) ? root.distribution_file : [root.distribution_file];
+  return good(
+    { name: String(root.name), distributionFiles: files, manifests },
+    diagnostics
+  );
+}
+var manifestsKey = "release_package_xmls:\n";
+function splitCache(text6) {
+  const begin = text6.startsWith(manifestsKey) ? 0 : text6.indexOf(`
+${manifestsKey}`) + 1;
+  if (begin === 0 && !text6.startsWith(manifestsKey) || text6.includes("	") || text6.includes("\r")) return void 0;
+  const entries = /* @__PURE__ */ new Map();
+  const first = begin + manifestsKey.length;
+  let at2 = first;
+  let name5;
+  let started = at2;
+  const line2 = /  (?:([A-Za-z][A-Za-z0-9_-]*):(?= |\n)| )|\n/y;
+  const blank2 = (i) => text6.charCodeAt(i) === 32;
+  for (; at2 < text6.length; at2 = next(text6, at2)) {
+    if (name5 !== void 0 && blank2(at2) && blank2(at2 + 1) && blank2(at2 + 2)) continue;
+    line2.lastIndex = at2;
+    const m = line2.exec(text6);
+    if (!m) break;
+    if (m[1] === void 0) {
+      if (name5 === void 0 && m[0] !== "\n") return void 0;
+      continue;
+    }
+    if (name5 !== void 0) entries.set(name5, text6.slice(started, at2));
+    name5 = m[1];
+    started = at2;
+    if (entries.has(name5)) return void 0;
+  }
+  if (name5 !== void 0) entries.set(name5, text6.slice(started, at2));
+  if (at2 < text6.length && !/[A-Za-z_]/.test(text6[at2])) return void 0;
+  return { rest: text6.slice(0, begin) + text6.slice(at2), entries };
+}
+var next = (text6, at2) => {
+  const end2 = text6.indexOf("\n", at2);
+  return end2 < 0 ? text6.length : end2 + 1;
+};
+function parseEntries(entries, file2) {
+  const parsed2 = parseYaml(manifestsKey + entries.join(""), file2);
+  if (!parsed2.ok) return parsed2;
+  return good(asMap(asMap(parsed2.value)?.release_package_xmls) ?? {});
+}
+
+// ts-src/read/rosdistro.ts
+init_diagnostics();
+init_source_entry();
+init_yaml();
+function parseIndex(text6, file2, distribution2) {
+  const parsed2 = parseYaml(text6, file2);
+  if (!parsed2.ok) return parsed2;
+  const root = asMap(parsed2.value);
+  const locator = new Locator(text6);
+  if (!root) return bad(error("index-invalid", "the index is not a map", { file: file2, line: 1 }));
+  if (root.type !== void 0 && root.type !== "index")
+    return bad(
+      error("index-invalid", `type is '${String(root.type)}', not 'index'`, { file: file2, line: locator.line(["type"]) })
+    );
+  if (root.version !== 3 && root.version !== 4)
+    return bad(
+      error("index-version", `index version ${String(root.version)} is not known`, {
+        file: file2,
+        line: locator.line(["version"]),
+        hint: "versions 3 and 4 are (REP 153)"
+      })
+    );
+  const all = asMap(root.distributions) ?? {};
+  const entry = asMap(own(all, distribution2));
+  if (!entry) {
+    const near = nearest(distribution2, Object.keys(all));
+    return bad(
+      error("index-distribution", `the distribution '${distribution2}' is not in the index`, {
+        file: file2,
+        line: locator.line(["distributions"]),
+        hint: near ? `did you mean '${near}'?` : `it has ${Object.keys(all).sort().join(", ") || "none"}`
+      })
+    );
+  }
+  const named4 = Array.isArray(entry.distribution) ? entry.distribution : [entry.distribution];
+  const files = named4.filter((f) => typeof f === "string");
+  if (files.length !== named4.length || !files.length)
+    return bad(
+      error("index-invalid", `'distribution' of '${distribution2}' must name distribution files`, {
+        file: file2,
+        line: locator.line(["distributions", distribution2])
+      })
+    );
+  const type = entry.distribution_type;
+  const result2 = {
+    files,
+    rosVersion: type === "ros1" ? 1 : type === "ros2" ? 2 : void 0,
+    pythonVersion: Number(entry.python_version) === 2 ? 2 : 3
+  };
+  if (typeof entry.distribution_cache === "string") result2.cache = entry.distribution_cache;
+  return good(result2);
+}
+function parseDistributionFile(text6, file2, value2) {
+  const parsed2 = value2 === void 0 ? parseYaml(text6, file2) : good(value2);
+  if (!parsed2.ok) return parsed2;
+  const root = asMap(parsed2.value);
+  const diagnostics = [];
+  const locator = new Locator(text6);
+  const line2 = (path2) => value2 === void 0 ? locator.line(path2) : void 0;
+  const fault3 = (message, path2, hint) => void diagnostics.push(error("distribution-invalid", message, { file: file2, line: line2(path2), hint }));
+  if (!root) return bad(error("distribution-invalid", "the distribution file is not a map", { file: file2, line: 1 }));
+  if (root.type !== void 0 && root.type !== "distribution")
+    fault3(`type is '${String(root.type)}', not 'distribution'`, ["type"]);
+  if (root.version !== void 0 && root.version !== 1 && root.version !== 2)
+    fault3(`version ${String(root.version)} is not known`, ["version"], "versions 1 and 2 are (REP 143)");
+  const releasePlatforms = {};
+  for (const [os, names2] of Object.entries(asMap(root.release_platforms) ?? {}))
+    releasePlatforms[os] = (Array.isArray(names2) ? names2 : [names2]).map(String);
+  const repositories = [];
+  const scalar = (path2) => value2 === void 0 ? locator.scalar(path2) : void 0;
+  const repositoryMap = root.repositories === void 0 || root.repositories === null ? {} : asMap(root.repositories);
+  if (!repositoryMap) fault3("repositories must be a map", ["repositories"]);
+  if (diagnostics.some(isError)) return { ok: false, diagnostics };
+  for (const [name5, raw] of Object.entries(repositoryMap ?? {})) {
+    const path2 = ["repositories", name5];
+    const entry = asMap(raw);
+    if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*$/.test(name5)) {
+      fault3(
+        `the repository name ${JSON.stringify(name5)} is not allowed`,
+        path2,
+        'letters, digits, ".", "_", "+" and "-"'
+      );
+      continue;
+    }
+    if (!entry) {
+      fault3(`the repository '${name5}' must be a map`, path2);
+      continue;
+    }
+    const repository = new LocatedRepository(name5, file2, () => line2(path2));
+    const source = asMap(entry.source);
+    if (entry.source !== void 0 && !source) fault3(`source of '${name5}' must be a map`, [...path2, "source"]);
+    if (source) {
+      const read = sourceEntry(
+        source,
+        (m, key, hint) => fault3(`source of '${name5}': ${m}`, key ? [...path2, "source", key] : [...path2, "source"], hint),
+        () => scalar([...path2, "source", "version"])
+      );
+      if (read) repository.source = read;
+    }
+    const doc = asMap(entry.doc);
+    if (doc && doc.type !== void 0 && doc.url !== void 0) {
+      const read = sourceEntry({ ...doc, sha256: void 0 }, () => void 0);
+      if (read) repository.doc = read;
+    }
+    const release2 = asMap(entry.release);
+    if (entry.release !== void 0 && !release2) fault3(`release of '${name5}' must be a map`, [...path2, "release"]);
+    if (release2) {
+      const read = releaseEntry(
+        release2,
+        name5,
+        (m, key) => fault3(`release of '${name5}': ${m}`, key ? [...path2, "release", key] : [...path2, "release"]),
+        () => scalar([...path2, "release", "version"])
+      );
+      if (read) repository.release = read;
+    }
+    repositories.push(repository);
+  }
+  return good({ repositories, releasePlatforms }, diagnostics);
+}
+
 // ts-src/read/rosdistro-cache.ts
-init_rosdistro();
 async function readCache(workspace, settings2, url2) {
   const diagnostics = [];
-  let file2 = settings2.cache && (0, import_node_path21.join)(workspace.root, settings2.cache);
+  let file2 = settings2.cache && (0, import_node_path20.join)(workspace.root, settings2.cache);
   if (!file2 && url2) {
     if (/^https?:\/\//.test(url2)) {
-      const fetched = await refreshed(url2, (0, import_node_path21.join)(workspace.state, "caches", url2.replace(/[^A-Za-z0-9.-]+/g, "_")));
+      const fetched = await refreshed(url2, (0, import_node_path20.join)(workspace.state, "caches", url2.replace(/[^A-Za-z0-9.-]+/g, "_")));
       if (!fetched.ok) return fetched;
       diagnostics.push(...fetched.diagnostics);
       file2 = fetched.value;
     } else {
-      const path2 = (0, import_node_path21.join)((0, import_node_path21.dirname)(workspace.distro.index), url2.replace(/^file:\/\//, ""));
+      const path2 = (0, import_node_path20.join)((0, import_node_path20.dirname)(workspace.distro.index), url2.replace(/^file:\/\//, ""));
       if (path2.startsWith("../"))
         return bad(error("file-outside", `${url2} is outside the distro repository`, { file: workspace.distro.index }));
-      file2 = (0, import_node_path21.join)(workspace.root, path2);
+      file2 = (0, import_node_path20.join)(workspace.root, path2);
     }
   }
   if (!file2) return good(void 0);
-  const shown5 = (0, import_node_path21.relative)(workspace.root, file2);
+  const shown5 = (0, import_node_path20.relative)(workspace.root, file2);
   let bytes;
   try {
-    bytes = (0, import_node_fs19.readFileSync)(file2);
+    bytes = (0, import_node_fs18.readFileSync)(file2);
   } catch {
     return settings2.cache ? bad(error("file-missing", `${settings2.cache} is not there`, { file: workspace.file })) : good(void 0);
   }
@@ -22724,15 +22713,15 @@ async function readCache(workspace, settings2, url2) {
   return read.ok ? good(read.value, [...diagnostics, ...read.diagnostics]) : read;
 }
 async function refreshed(url2, file2) {
-  (0, import_node_fs19.mkdirSync)((0, import_node_path21.dirname)(file2), { recursive: true });
+  (0, import_node_fs18.mkdirSync)((0, import_node_path20.dirname)(file2), { recursive: true });
   const temporary = temporaryBeside(file2);
-  const got = await download(url2, temporary, (0, import_node_fs19.existsSync)(file2) ? file2 : void 0);
+  const got = await download(url2, temporary, (0, import_node_fs18.existsSync)(file2) ? file2 : void 0);
   if (got.ok) {
-    if ((0, import_node_fs19.existsSync)(temporary)) (0, import_node_fs19.renameSync)(temporary, file2);
+    if ((0, import_node_fs18.existsSync)(temporary)) (0, import_node_fs18.renameSync)(temporary, file2);
     return good(file2);
   }
-  (0, import_node_fs19.rmSync)(temporary, { force: true });
-  if (!(0, import_node_fs19.existsSync)(file2)) return got;
+  (0, import_node_fs18.rmSync)(temporary, { force: true });
+  if (!(0, import_node_fs18.existsSync)(file2)) return got;
   return good(file2, [
     warning("cache-old", `${got.diagnostics[0].message}: the copy of before is taken`, {
       hint: "it may lack what was released since"
@@ -22798,8 +22787,484 @@ function wholly(text6, shown5) {
   return good({ repositories: [...repositories.values()], texts: parsed2.value.manifests }, diagnostics);
 }
 
-// ts-src/read/inputs.ts
-init_rosdistro();
+// ts-src/read/entries.ts
+function readIndex(state, text6, file2, name5) {
+  const memory2 = new ParseCache(state, `index-${name5}`);
+  const kept2 = memory2.get(text6);
+  if (kept2) return good(kept2);
+  const parsed2 = parseIndex(text6, file2, name5);
+  if (parsed2.ok && !parsed2.diagnostics.length) memory2.put(text6, () => parsed2.value);
+  return parsed2;
+}
+var EntryReader = class {
+  constructor(root) {
+    this.root = root;
+  }
+  repositories = /* @__PURE__ */ new Map();
+  diagnostics = [];
+  entryFaults = 0;
+  /** Whether a whole file could not be read. */
+  get unreadable() {
+    return this.diagnostics.filter(isError).length > this.entryFaults;
+  }
+  merge(read) {
+    this.diagnostics.push(...read.diagnostics);
+    if (!read.ok) return;
+    this.entryFaults += read.diagnostics.filter(isError).length;
+    for (const r of read.value.repositories) this.repositories.set(r.name, r);
+  }
+  /** The text of a file that `from` names. */
+  text(file2, from) {
+    if ((0, import_node_path21.normalize)(file2).startsWith("../") || (0, import_node_path21.isAbsolute)(file2)) {
+      this.diagnostics.push(error("file-outside", `${file2} is outside the distro repository`, { file: from }));
+      return void 0;
+    }
+    const text6 = readIf((0, import_node_path21.join)(this.root, file2));
+    if (text6 === void 0)
+      this.diagnostics.push(
+        error("file-missing", `${file2} is not there`, {
+          file: from,
+          hint: "paths are relative to the file that names them"
+        })
+      );
+    return text6;
+  }
+};
+async function readIndexed(reader2, workspace, name5, settings2) {
+  const file2 = workspace.distro.index;
+  const text6 = file2 === void 0 ? void 0 : reader2.text(file2, workspace.file);
+  if (file2 === void 0 || text6 === void 0) return {};
+  const index = readIndex(workspace.state, text6, file2, name5);
+  if (!index.ok) {
+    reader2.diagnostics.push(...index.diagnostics);
+    return {};
+  }
+  if (settings2.sources === "release") {
+    const read = await readCache(workspace, settings2, index.value.cache);
+    reader2.diagnostics.push(...read.diagnostics);
+    if (read.ok && read.value) {
+      reader2.merge(good({ repositories: read.value.repositories }));
+      return { index: index.value, cache: read.value };
+    }
+  }
+  for (const named4 of index.value.files) {
+    const path2 = (0, import_node_path21.join)((0, import_node_path21.dirname)(file2), named4);
+    const fileText = reader2.text(path2, file2);
+    if (fileText !== void 0) reader2.merge(parseDistributionFile(fileText, path2));
+  }
+  return { index: index.value };
+}
+async function readEntries(workspace, name5) {
+  const { distro, root } = workspace;
+  const settings2 = distro.distributions[name5];
+  const reader2 = new EntryReader(root);
+  const { index, cache } = await readIndexed(reader2, workspace, name5, settings2);
+  for (const file2 of settings2.repos) {
+    const text6 = reader2.text(file2, workspace.file);
+    if (text6 === void 0) continue;
+    const read = parseRepos(text6, file2);
+    reader2.merge(read.ok ? good({ repositories: read.value }, read.diagnostics) : read);
+  }
+  const { diagnostics } = reader2;
+  const rosVersion = settings2.ros_version ?? index?.rosVersion;
+  if (rosVersion === void 0 && !reader2.unreadable)
+    diagnostics.push(
+      error("distro-ros-version", `distributions.${name5}.ros_version is missing`, {
+        file: workspace.file,
+        hint: "the index has no distribution_type for it: say ros_version: 1 or 2"
+      })
+    );
+  if (reader2.unreadable || rosVersion === void 0) return { ok: false, diagnostics };
+  const repositories = [...reader2.repositories.values()];
+  nameRepositories(
+    repositories.flatMap(
+      (r) => [r.source?.url, r.release?.url].flatMap((u) => u === void 0 ? [] : absoluteUrl(u, workspace.urlBase))
+    ),
+    distro.submodules
+  );
+  return good(
+    {
+      repositories,
+      rosVersion,
+      pythonVersion: settings2.python_version ?? index?.pythonVersion ?? 3,
+      ...cache ? { cache } : {}
+    },
+    diagnostics
+  );
+}
+
+// ts-src/read/override.ts
+var import_node_fs19 = require("node:fs");
+var import_node_path22 = require("node:path");
+init_diagnostics();
+init_source_entry();
+function parseOverrides(texts) {
+  const overrides = /* @__PURE__ */ new Map();
+  const diagnostics = [];
+  const fault3 = (text6, why) => void diagnostics.push(
+    error("override-invalid", `--override ${text6}: ${why}`, {
+      hint: "NAME=FOLDER, NAME@BRANCH or NAME#PULL_REQUEST"
+    })
+  );
+  for (const text6 of texts) {
+    const m = /^([A-Za-z0-9][A-Za-z0-9._+/-]*)([=@#])(.+)$/s.exec(text6);
+    if (!m) {
+      fault3(text6, "not of a known form");
+      continue;
+    }
+    const [, name5, kind, value2] = m;
+    if (overrides.has(name5)) fault3(text6, `'${name5}' is overridden twice`);
+    else if (kind === "=") {
+      const folder = (0, import_node_path22.resolve)(value2);
+      if (isFolder(folder)) overrides.set(name5, { folder });
+      else fault3(text6, "there is no such folder");
+    } else if (kind === "@") {
+      if (isRefName(value2)) overrides.set(name5, { ref: value2 });
+      else fault3(text6, "that is no branch, tag or commit");
+    } else if (/^[1-9]\d{0,9}$/.test(value2)) overrides.set(name5, { request: Number(value2) });
+    else fault3(text6, "a pull request is a number");
+  }
+  return diagnostics.length ? bad(...diagnostics) : good(overrides);
+}
+var isFolder = (path2) => (0, import_node_fs19.statSync)(path2, { throwIfNoEntry: false })?.isDirectory() === true;
+async function resolveRequest(url2, number5, reporter2) {
+  const refs = await resolveRefs(
+    url2,
+    [`refs/pull/${number5}/merge`, `refs/merge-requests/${number5}/merge`, `refs/pull-requests/${number5}/merge`],
+    reporter2
+  );
+  if (!refs.ok) return refs;
+  return refs.value.find((r) => r.ok) ?? bad(
+    error("source-ref", `${url2} has no merge commit of the pull request ${number5}`, {
+      hint: "is it open, and can it be merged? Its branch can be named instead: NAME@BRANCH"
+    })
+  );
+}
+
+// ts-src/read/releases.ts
+init_diagnostics();
+var fetchWidth = 8;
+function releasesOf(workspace, repositories) {
+  return repositories.flatMap((repository) => {
+    const { release: release2 } = repository;
+    if (!release2?.version) return [];
+    const url2 = absoluteUrl(release2.url, workspace.urlBase);
+    const tag = (release2.tag ?? "release/{package}/{version}").replaceAll("{version}", release2.version);
+    return [
+      {
+        repository,
+        packages: release2.packages.map((packageName2) => ({
+          packageName: packageName2,
+          source: { url: url2, path: "", ref: tag.replaceAll("{package}", packageName2) }
+        }))
+      }
+    ];
+  });
+}
+function cachedPackages(workspace, repositories, cache) {
+  const read = [];
+  for (const { repository, packages } of releasesOf(workspace, repositories)) {
+    for (const { packageName: packageName2, source } of packages) {
+      const manifest = cache.manifest(packageName2) ?? {
+        ok: false,
+        diagnostics: [
+          warning(
+            "cache-manifest",
+            `'${packageName2}' is released, but the cache has no manifest of it: it is left out`,
+            { file: cache.file, hint: `its entry is in '${repository.name}'; a newer cache may have it` }
+          )
+        ]
+      };
+      read.push({ repository, packageName: packageName2, file: `${cache.file}:${packageName2}`, source, manifest });
+    }
+  }
+  return read;
+}
+async function releasedPackage(workspace, repository, { packageName: packageName2, source }, pin, reporter2) {
+  const { file: file2, line: line2 } = repository;
+  const released = { repository, packageName: packageName2, file: `${repository.name}:${packageName2}/package.xml`, source };
+  const at2 = (d) => ({ file: file2, line: line2, ...d });
+  const failed4 = (diagnostics) => ({
+    ...released,
+    manifest: { ok: false, diagnostics: diagnostics.map(at2) }
+  });
+  if (!pin.ok) return failed4(pin.diagnostics);
+  const { commit } = pin.value.source;
+  const remembered2 = commit === void 0 ? void 0 : recall(workspace.state, commit, packageName2);
+  const found2 = remembered2 ?? await readPackages(workspace.state, packageName2, pin.value.snapshot, source.url, reporter2);
+  if (!found2.ok) return failed4(found2.diagnostics);
+  const one = found2.value.packages[0];
+  return {
+    ...released,
+    source: { ...pin.value.source, ...one ? { tree: one.tree } : {} },
+    ...one?.buildBackend === void 0 ? {} : { buildBackend: one.buildBackend },
+    manifest: one ? good(one.manifest, found2.diagnostics) : bad(error("package-name", `the release of '${packageName2}' has no package.xml at its root`, { file: file2, line: line2 }))
+  };
+}
+async function releasedPackages(workspace, repositories, locked2, reporter2) {
+  const read = await parallel(
+    releasesOf(workspace, repositories),
+    fetchWidth,
+    async ({ repository, packages }) => {
+      reporter2.reading?.(repository.name);
+      const sources = packages.map(({ packageName: packageName2, source }) => {
+        const commit = locked2?.[repository.name]?.packages[packageName2]?.commit;
+        return commit ? { ...source, commit } : source;
+      });
+      const pinned = await pinReleased(workspace, sources, "trees", reporter2);
+      return Promise.all(packages.map((p, i) => releasedPackage(workspace, repository, p, pinned[i], reporter2)));
+    }
+  );
+  return read.flat();
+}
+async function pinReleased(workspace, sources, what, reporter2 = {}) {
+  if (!sources.length) return [];
+  const { url: url2 } = sources[0];
+  const unknown2 = sources.filter((s) => !s.commit);
+  const resolved = unknown2.length ? await resolveRefs(
+    url2,
+    unknown2.map((s) => s.ref),
+    reporter2
+  ) : good([]);
+  if (!resolved.ok) return sources.map(() => resolved);
+  const commits = sources.map((s) => s.commit ? good(s.commit) : resolved.value[unknown2.indexOf(s)]);
+  const lacking = commits.flatMap(
+    (c) => c.ok && (what === "all" || !remembers(workspace.state, c.value)) ? [c.value] : []
+  );
+  const snapshots = lacking.length ? await fetchCommits(url2, lacking, workspace.state, what, reporter2) : good([]);
+  if (!snapshots.ok) return sources.map(() => snapshots);
+  return commits.map((commit, i) => {
+    if (!commit.ok) return commit;
+    const snapshot = snapshots.value.find((s) => s.commit === commit.value);
+    return good({
+      source: { ...sources[i], commit: commit.value, ...snapshot ? { tree: snapshot.tree } : {} },
+      ...snapshot ? { snapshot } : {}
+    });
+  });
+}
+async function pinCommits(distributions, reporter2) {
+  const byUrl = /* @__PURE__ */ new Map();
+  for (const d of distributions) {
+    for (const p of d.packages.values()) {
+      if (p.source.commit !== void 0 || p.source.ref === void 0) continue;
+      const list4 = byUrl.get(p.source.url);
+      if (list4) list4.push(p);
+      else byUrl.set(p.source.url, [p]);
+    }
+  }
+  const diagnostics = [];
+  await parallel([...byUrl], fetchWidth, async ([url2, packages]) => {
+    reporter2.reading?.(url2);
+    const refs = await resolveRefs(
+      url2,
+      packages.map((p) => p.source.ref),
+      reporter2
+    );
+    if (!refs.ok) diagnostics.push(...refs.diagnostics);
+    else {
+      refs.value.forEach((r, i) => {
+        if (r.ok) packages[i].source = { ...packages[i].source, commit: r.value };
+        else diagnostics.push(...r.diagnostics);
+      });
+    }
+  });
+  return diagnostics;
+}
+
+// ts-src/read/distribution.ts
+var PackageCollection = class {
+  packages = /* @__PURE__ */ new Map();
+  diagnostics = [];
+  places = /* @__PURE__ */ new Map();
+  add(p, repository) {
+    const other = this.packages.get(p.name);
+    const first = this.places.get(p.name);
+    if (!other || !first) {
+      this.packages.set(p.name, p);
+      this.places.set(p.name, repository);
+      return;
+    }
+    const at2 = first.line === void 0 ? first.file : `${first.file}:${first.line}`;
+    this.diagnostics.push(
+      error(
+        "package-twice",
+        `the package '${p.name}' is in '${other.repository}' (${other.file}) and in '${repository.name}' (${p.file})`,
+        {
+          file: repository.file,
+          line: repository.line,
+          hint: first === repository ? "leave one, or mark one with COLCON_IGNORE" : `leave it in one of them, or mark one with COLCON_IGNORE; '${first.name}' is at ${at2}`
+        }
+      )
+    );
+  }
+  addReleased(r, locked2) {
+    this.diagnostics.push(...r.manifest.diagnostics);
+    if (!r.manifest.ok) return;
+    const { repository, packageName: packageName2 } = r;
+    const manifest = r.manifest.value;
+    if (manifest.name !== packageName2)
+      this.diagnostics.push(
+        error("package-name", `the manifest of '${packageName2}' says it is '${manifest.name}'`, {
+          file: repository.file,
+          line: repository.line,
+          hint: "the entry and package.xml must agree"
+        })
+      );
+    const pin = locked2?.[repository.name]?.packages[packageName2];
+    this.add(
+      {
+        name: manifest.name,
+        repository: repository.name,
+        manifest,
+        file: r.file,
+        ...r.buildBackend === void 0 ? {} : { buildBackend: r.buildBackend },
+        source: pin?.commit ? { ...r.source, commit: pin.commit, ...pin.tree ? { tree: pin.tree } : {} } : r.source,
+        released: repository.release.version
+      },
+      repository
+    );
+  }
+  addRepository(found2, repository) {
+    for (const p of found2.packages)
+      this.add(
+        {
+          name: p.manifest.name,
+          repository: repository.name,
+          manifest: p.manifest,
+          file: p.file,
+          ...p.buildBackend === void 0 ? {} : { buildBackend: p.buildBackend },
+          source: { url: found2.url, commit: found2.commit, tree: p.tree, path: p.path }
+        },
+        repository
+      );
+  }
+  /** The packages of a folder of the distro repository, as they stand there. */
+  addFolder(workspace, folder) {
+    const read = readFolder(workspace.root, folder);
+    this.diagnostics.push(...read.diagnostics.map((d) => ({ file: workspace.file, ...d })));
+    if (!read.ok) return;
+    const url2 = (0, import_node_path23.join)(workspace.root, folder);
+    for (const p of read.value)
+      this.add(
+        {
+          name: p.manifest.name,
+          repository: p.repository,
+          manifest: p.manifest,
+          file: p.file,
+          ...p.buildBackend === void 0 ? {} : { buildBackend: p.buildBackend },
+          source: { url: url2, path: p.path }
+        },
+        { name: p.repository, file: p.file }
+      );
+  }
+};
+async function readReleased(workspace, entries, locked2, overrides, reporter2) {
+  const rest2 = entries.repositories.filter((r) => !overrides.has(r.name));
+  return entries.cache ? cachedPackages(workspace, rest2, entries.cache) : releasedPackages(workspace, rest2, locked2, reporter2);
+}
+async function readDistribution(workspace, name5, lock2, overrides, reporter2) {
+  const entries = await readEntries(workspace, name5);
+  if (!entries.ok) return entries;
+  const { repositories, rosVersion, pythonVersion } = entries.value;
+  const locked2 = lock2 && (Object.hasOwn(lock2.distributions, name5) ? lock2.distributions[name5] : void 0);
+  if (lock2 && !locked2) return bad(error("lock-distribution", `the lock has no distribution '${name5}'`));
+  const settings2 = workspace.distro.distributions[name5];
+  const released = settings2.sources === "release";
+  const collection = new PackageCollection();
+  const { diagnostics, packages } = collection;
+  diagnostics.push(...entries.diagnostics);
+  if (released)
+    for (const r of await readReleased(workspace, entries.value, locked2, overrides, reporter2))
+      collection.addReleased(r, locked2);
+  const developed = repositories.filter((r) => overrides.has(r.name) || !released && r.source).sort((a, b) => compare(a.name, b.name));
+  const read = await parallel(developed, fetchWidth, async (repository) => {
+    reporter2.reading?.(repository.name);
+    const found2 = await readRepository({
+      workspace,
+      repository,
+      locked: lock2 !== void 0,
+      pinned: locked2?.[repository.name]?.commit,
+      override: overrides.get(repository.name),
+      reporter: reporter2
+    });
+    const at2 = (d) => ({ file: repository.file, line: repository.line, ...d });
+    return { repository, found: found2.ok ? found2 : { ...found2, diagnostics: found2.diagnostics.map(at2) } };
+  });
+  for (const { repository, found: found2 } of read) {
+    diagnostics.push(...found2.diagnostics);
+    if (found2.ok) collection.addRepository(found2.value, repository);
+  }
+  for (const folder of settings2.folders) collection.addFolder(workspace, folder);
+  return diagnostics.some((d) => isError(d) && d.code === "lock-repository") ? { ok: false, diagnostics } : good({ name: name5, rosVersion, pythonVersion, packages, repositories: repositories.map((r) => r.name) }, diagnostics);
+}
+async function readRepository(request) {
+  const { workspace, repository, override, reporter: reporter2 } = request;
+  const { state } = workspace;
+  const found2 = async (url3, snapshot) => {
+    const read = snapshot.ok ? await readPackages(state, repository.name, snapshot.value, url3, reporter2) : snapshot;
+    return read.ok ? good({ ...read.value, url: url3 }, read.diagnostics) : read;
+  };
+  if (override && "folder" in override) return found2(override.folder, await snapshotFolder(override.folder, state));
+  const readable = readableSource(request);
+  if (!readable.ok) return readable;
+  const source = readable.value;
+  const url2 = absoluteUrl(source.url, workspace.urlBase);
+  if (source.type === "tar" || source.type === "zip") {
+    const remembered3 = recall(state, source.sha256, repository.name);
+    return remembered3 ? good({ ...remembered3.value, url: url2 }, remembered3.diagnostics) : found2(url2, await fetchArchive(source, url2, state));
+  }
+  const commit = await commitOf(request, url2, source.version);
+  if (!commit.ok) return commit;
+  const remembered2 = recall(state, commit.value, repository.name);
+  if (remembered2) return good({ ...remembered2.value, url: url2 }, remembered2.diagnostics);
+  const snapshots = await fetchCommits(url2, [commit.value], state, "trees", reporter2);
+  return found2(url2, snapshots.ok ? good(snapshots.value[0]) : snapshots);
+}
+function readableSource({ repository, locked: locked2, pinned, override }) {
+  const { name: name5, source } = repository;
+  if (!source)
+    return bad(
+      error("override-invalid", `'${name5}' has no source entry, so there is no branch or pull request to take`, {
+        hint: "a folder can stand for it: NAME=FOLDER"
+      })
+    );
+  if (locked2 && !pinned && !override)
+    return bad(
+      error("lock-repository", `the lock has no repository '${name5}'`, {
+        hint: "make the lock anew with `slipway lock`"
+      })
+    );
+  if (source.type === "hg" || source.type === "svn")
+    return bad(
+      error("source-type", `'${name5}' is a ${source.type} repository, which Slipway does not read`, {
+        hint: "git, tar and zip are read: mirror it into git"
+      })
+    );
+  if (override && source.type !== "git")
+    return bad(
+      error("override-invalid", `'${name5}' is an archive, which has no branches or pull requests`, {
+        hint: "a folder can stand for it: NAME=FOLDER"
+      })
+    );
+  return good(source);
+}
+async function commitOf({ pinned, override, reporter: reporter2 }, url2, version3) {
+  if (override && "request" in override) return resolveRequest(url2, override.request, reporter2);
+  if (override && "ref" in override) return resolveRef(url2, override.ref, reporter2);
+  return pinned ? good(pinned) : resolveRef(url2, version3, reporter2);
+}
+function neededNames(distributions) {
+  const names2 = /* @__PURE__ */ new Set();
+  for (const d of distributions)
+    for (const p of d.packages.values()) for (const dependency of p.manifest.dependencies) names2.add(dependency.name);
+  return names2;
+}
+
+// ts-src/read/rosdep-files.ts
+var import_node_fs20 = require("node:fs");
+var import_node_path24 = require("node:path");
+init_files();
+init_diagnostics();
 
 // ts-src/read/rosdep.ts
 init_diagnostics();
@@ -22926,12 +23391,11 @@ function lineOfKey(text6, key) {
   return plain2 >= 0 ? plain2 + 1 : new Locator(text6).line([key]);
 }
 
-// ts-src/read/inputs.ts
-var fetchWidth = 8;
+// ts-src/read/rosdep-files.ts
 function readRosdep(workspace, wanted) {
   const diagnostics = [];
   const files = workspace.distro.rosdep.flatMap((file2) => {
-    const text6 = readIf((0, import_node_path22.join)(workspace.root, file2));
+    const text6 = readIf((0, import_node_path24.join)(workspace.root, file2));
     if (text6 === void 0)
       diagnostics.push(error("file-missing", `'rosdep' names ${file2}, which is not there`, { file: workspace.file }));
     return text6 === void 0 ? [] : [{ file: file2, text: text6 }];
@@ -22944,420 +23408,9 @@ function readRosdep(workspace, wanted) {
   if (diagnostics.length) return bad(...diagnostics, ...layered2.diagnostics);
   return layered2;
 }
-function neededNames(distributions) {
-  const names2 = /* @__PURE__ */ new Set();
-  for (const d of distributions)
-    for (const p of d.packages.values()) for (const dependency of p.manifest.dependencies) names2.add(dependency.name);
-  return names2;
-}
-function readIndex(state, text6, file2, name5) {
-  const memory2 = new ParseCache(state, `index-${name5}`);
-  const kept2 = memory2.get(text6);
-  if (kept2) return good(kept2);
-  const parsed2 = parseIndex(text6, file2, name5);
-  if (parsed2.ok && !parsed2.diagnostics.length) memory2.put(text6, () => parsed2.value);
-  return parsed2;
-}
-async function readEntries(workspace, name5) {
-  const { distro, root } = workspace;
-  const settings2 = distro.distributions[name5];
-  const diagnostics = [];
-  const repositories = /* @__PURE__ */ new Map();
-  let entryFaults = 0;
-  const unreadable = () => diagnostics.filter(isError).length > entryFaults;
-  const merge2 = (read) => {
-    diagnostics.push(...read.diagnostics);
-    if (read.ok) entryFaults += read.diagnostics.filter(isError).length;
-    if (read.ok) for (const r of read.value.repositories) repositories.set(r.name, r);
-  };
-  const text6 = (file2, from) => {
-    if ((0, import_node_path22.normalize)(file2).startsWith("../") || (0, import_node_path22.isAbsolute)(file2)) {
-      diagnostics.push(error("file-outside", `${file2} is outside the distro repository`, { file: from }));
-      return void 0;
-    }
-    const t = readIf((0, import_node_path22.join)(root, file2));
-    if (t === void 0)
-      diagnostics.push(
-        error("file-missing", `${file2} is not there`, {
-          file: from,
-          hint: "paths are relative to the file that names them"
-        })
-      );
-    return t;
-  };
-  let rosVersion = settings2.ros_version;
-  let pythonVersion = settings2.python_version;
-  let cache;
-  if (distro.index) {
-    const indexText = text6(distro.index, workspace.file);
-    const index = indexText === void 0 ? void 0 : readIndex(workspace.state, indexText, distro.index, name5);
-    if (index && !index.ok) diagnostics.push(...index.diagnostics);
-    if (index?.ok) {
-      rosVersion ??= index.value.rosVersion;
-      pythonVersion ??= index.value.pythonVersion;
-      if (settings2.sources === "release") {
-        const read = await readCache(workspace, settings2, index.value.cache);
-        diagnostics.push(...read.diagnostics);
-        if (read.ok && read.value) {
-          cache = read.value;
-          merge2(good({ repositories: cache.repositories }));
-        }
-      }
-      if (!cache) {
-        for (const file2 of index.value.files) {
-          const path2 = (0, import_node_path22.join)((0, import_node_path22.dirname)(distro.index), file2);
-          const fileText = text6(path2, distro.index);
-          if (fileText !== void 0) merge2(parseDistributionFile(fileText, path2));
-        }
-      }
-    }
-  }
-  for (const file2 of settings2.repos) {
-    const reposText = text6(file2, workspace.file);
-    if (reposText === void 0) continue;
-    const read = parseRepos(reposText, file2);
-    merge2(read.ok ? good({ repositories: read.value }, read.diagnostics) : read);
-  }
-  if (rosVersion === void 0 && !unreadable())
-    diagnostics.push(
-      error("distro-ros-version", `distributions.${name5}.ros_version is missing`, {
-        file: workspace.file,
-        hint: "the index has no distribution_type for it: say ros_version: 1 or 2"
-      })
-    );
-  if (unreadable()) return { ok: false, diagnostics };
-  nameRepositories(
-    [...repositories.values()].flatMap(
-      (r) => [r.source?.url, r.release?.url].flatMap((u) => u === void 0 ? [] : absoluteUrl(u, workspace.urlBase))
-    ),
-    distro.submodules
-  );
-  return good(
-    {
-      repositories: [...repositories.values()],
-      rosVersion,
-      pythonVersion: pythonVersion ?? 3,
-      ...cache ? { cache } : {}
-    },
-    diagnostics
-  );
-}
-async function readDistribution(workspace, name5, lock2, overrides, reporter2) {
-  const entries = await readEntries(workspace, name5);
-  if (!entries.ok) return entries;
-  const { repositories, rosVersion, pythonVersion } = entries.value;
-  const locked2 = lock2 && (Object.hasOwn(lock2.distributions, name5) ? lock2.distributions[name5] : void 0);
-  if (lock2 && !locked2) return bad(error("lock-distribution", `the lock has no distribution '${name5}'`));
-  const diagnostics = [...entries.diagnostics];
-  const packages = /* @__PURE__ */ new Map();
-  const places = /* @__PURE__ */ new Map();
-  const add = (p, repository) => {
-    const other = packages.get(p.name);
-    if (!other) {
-      packages.set(p.name, p);
-      places.set(p.name, repository);
-      return;
-    }
-    const first = places.get(p.name);
-    diagnostics.push(
-      error(
-        "package-twice",
-        `the package '${p.name}' is in '${other.repository}' (${other.file}) and in '${repository.name}' (${p.file})`,
-        {
-          file: repository.file,
-          line: repository.line,
-          hint: first === repository ? "leave one, or mark one with COLCON_IGNORE" : `leave it in one of them, or mark one with COLCON_IGNORE; '${first.name}' is at ${first.file}${first.line === void 0 ? "" : `:${first.line}`}`
-        }
-      )
-    );
-  };
-  const released = workspace.distro.distributions[name5].sources === "release";
-  const developed = repositories.filter((r) => overrides.has(r.name) || !released && r.source).sort((a, b) => compare(a.name, b.name));
-  if (released) {
-    const rest2 = repositories.filter((r) => !overrides.has(r.name));
-    const read2 = entries.value.cache ? cachedPackages(workspace, rest2, entries.value.cache) : await releasedPackages(workspace, rest2, locked2, reporter2);
-    for (const r of read2) {
-      for (const d of r.manifest.diagnostics) diagnostics.push(d);
-      if (!r.manifest.ok) continue;
-      const manifest = r.manifest.value;
-      if (manifest.name !== r.packageName)
-        diagnostics.push(
-          error("package-name", `the manifest of '${r.packageName}' says it is '${manifest.name}'`, {
-            file: r.repository.file,
-            line: r.repository.line,
-            hint: "the entry and package.xml must agree"
-          })
-        );
-      const pin = locked2?.[r.repository.name]?.packages[r.packageName];
-      add(
-        {
-          name: manifest.name,
-          repository: r.repository.name,
-          manifest,
-          file: r.file,
-          ...r.buildBackend === void 0 ? {} : { buildBackend: r.buildBackend },
-          source: pin?.commit ? { ...r.source, commit: pin.commit, ...pin.tree ? { tree: pin.tree } : {} } : r.source,
-          released: r.repository.release.version
-        },
-        r.repository
-      );
-    }
-  }
-  const read = await parallel(developed, fetchWidth, async (repository) => {
-    reporter2.reading?.(repository.name);
-    const found2 = await readRepository(
-      workspace,
-      repository,
-      locked2?.[repository.name]?.commit,
-      lock2 !== void 0,
-      overrides.get(repository.name),
-      reporter2
-    );
-    const at2 = (d) => ({ file: repository.file, line: repository.line, ...d });
-    return { repository, found: found2.ok ? found2 : { ...found2, diagnostics: found2.diagnostics.map(at2) } };
-  });
-  for (const { repository, found: found2 } of read) {
-    diagnostics.push(...found2.diagnostics);
-    if (!found2.ok) continue;
-    for (const p of found2.value.packages)
-      add(
-        {
-          name: p.manifest.name,
-          repository: repository.name,
-          manifest: p.manifest,
-          file: p.file,
-          ...p.buildBackend === void 0 ? {} : { buildBackend: p.buildBackend },
-          source: { url: found2.value.url, commit: found2.value.commit, tree: p.tree, path: p.path }
-        },
-        repository
-      );
-  }
-  for (const folder of workspace.distro.distributions[name5].folders) {
-    const read2 = readFolder(workspace.root, folder);
-    diagnostics.push(...read2.diagnostics.map((d) => ({ file: workspace.file, ...d })));
-    if (!read2.ok) continue;
-    const url2 = (0, import_node_path22.join)(workspace.root, folder);
-    for (const p of read2.value)
-      add(
-        {
-          name: p.manifest.name,
-          repository: p.repository,
-          manifest: p.manifest,
-          file: p.file,
-          ...p.buildBackend === void 0 ? {} : { buildBackend: p.buildBackend },
-          source: { url: url2, path: p.path }
-        },
-        { name: p.repository, file: p.file }
-      );
-  }
-  return diagnostics.some((d) => isError(d) && d.code === "lock-repository") ? { ok: false, diagnostics } : good({ name: name5, rosVersion, pythonVersion, packages, repositories: repositories.map((r) => r.name) }, diagnostics);
-}
-function releasesOf(workspace, repositories) {
-  return repositories.flatMap((repository) => {
-    const { release: release2 } = repository;
-    if (!release2?.version) return [];
-    const url2 = absoluteUrl(release2.url, workspace.urlBase);
-    const tag = (release2.tag ?? "release/{package}/{version}").replaceAll("{version}", release2.version);
-    return [
-      {
-        repository,
-        packages: release2.packages.map((packageName2) => ({
-          packageName: packageName2,
-          source: { url: url2, path: "", ref: tag.replaceAll("{package}", packageName2) }
-        }))
-      }
-    ];
-  });
-}
-function cachedPackages(workspace, repositories, cache) {
-  const read = [];
-  for (const { repository, packages } of releasesOf(workspace, repositories)) {
-    for (const { packageName: packageName2, source } of packages) {
-      const manifest = cache.manifest(packageName2) ?? {
-        ok: false,
-        diagnostics: [
-          warning(
-            "cache-manifest",
-            `'${packageName2}' is released, but the cache has no manifest of it: it is left out`,
-            { file: cache.file, hint: `its entry is in '${repository.name}'; a newer cache may have it` }
-          )
-        ]
-      };
-      read.push({ repository, packageName: packageName2, file: `${cache.file}:${packageName2}`, source, manifest });
-    }
-  }
-  return read;
-}
-async function releasedPackages(workspace, repositories, locked2, reporter2) {
-  const read = await parallel(
-    releasesOf(workspace, repositories),
-    fetchWidth,
-    async ({ repository, packages }) => {
-      reporter2.reading?.(repository.name);
-      const pinned = await pinReleased(
-        workspace,
-        packages.map((p) => ({
-          ...p.source,
-          ...locked2?.[repository.name]?.packages[p.packageName]?.commit ? { commit: locked2[repository.name].packages[p.packageName].commit } : {}
-        })),
-        "trees",
-        reporter2
-      );
-      return Promise.all(
-        packages.map(async ({ packageName: packageName2, source }, i) => {
-          const pin = pinned[i];
-          const file2 = `${repository.name}:${packageName2}/package.xml`;
-          const at2 = (diagnostics) => ({
-            ok: false,
-            diagnostics: diagnostics.map((d) => ({ file: repository.file, line: repository.line, ...d }))
-          });
-          if (!pin.ok) return { repository, packageName: packageName2, file: file2, source, manifest: at2(pin.diagnostics) };
-          const remembered2 = recall(workspace.state, pin.value.source.commit, packageName2);
-          const found2 = remembered2 ?? await readPackages(workspace.state, packageName2, pin.value.snapshot, source.url, reporter2);
-          if (!found2.ok) return { repository, packageName: packageName2, file: file2, source, manifest: at2(found2.diagnostics) };
-          const one = found2.value.packages[0];
-          return {
-            repository,
-            packageName: packageName2,
-            file: file2,
-            source: { ...pin.value.source, ...one ? { tree: one.tree } : {} },
-            ...one?.buildBackend === void 0 ? {} : { buildBackend: one.buildBackend },
-            manifest: one ? good(one.manifest, found2.diagnostics) : bad(
-              error("package-name", `the release of '${packageName2}' has no package.xml at its root`, {
-                file: repository.file,
-                line: repository.line
-              })
-            )
-          };
-        })
-      );
-    }
-  );
-  return read.flat();
-}
-async function readRepository(workspace, repository, pinned, locked2, override, reporter2) {
-  const { state } = workspace;
-  const found2 = async (url3, snapshot) => {
-    const read = snapshot.ok ? await readPackages(state, repository.name, snapshot.value, url3, reporter2) : snapshot;
-    return read.ok ? good({ ...read.value, url: url3 }, read.diagnostics) : read;
-  };
-  if (override && "folder" in override) return found2(override.folder, await snapshotFolder(override.folder, state));
-  const { source } = repository;
-  if (!source)
-    return bad(
-      error(
-        "override-invalid",
-        `'${repository.name}' has no source entry, so there is no branch or pull request to take`,
-        { hint: "a folder can stand for it: NAME=FOLDER" }
-      )
-    );
-  if (locked2 && !pinned && !override)
-    return bad(
-      error("lock-repository", `the lock has no repository '${repository.name}'`, {
-        hint: "make the lock anew with `slipway lock`"
-      })
-    );
-  const url2 = absoluteUrl(source.url, workspace.urlBase);
-  if (source.type === "hg" || source.type === "svn")
-    return bad(
-      error("source-type", `'${repository.name}' is a ${source.type} repository, which Slipway does not read`, {
-        hint: "git, tar and zip are read: mirror it into git"
-      })
-    );
-  if (source.type === "tar" || source.type === "zip") {
-    if (override)
-      return bad(
-        error("override-invalid", `'${repository.name}' is an archive, which has no branches or pull requests`, {
-          hint: "a folder can stand for it: NAME=FOLDER"
-        })
-      );
-    const remembered3 = recall(state, source.sha256, repository.name);
-    return remembered3 ? good({ ...remembered3.value, url: url2 }, remembered3.diagnostics) : found2(url2, await fetchArchive(source, url2, state));
-  }
-  const commit = override ? "request" in override ? await resolveRequest(url2, override.request, reporter2) : await resolveRef(url2, override.ref, reporter2) : pinned ? good(pinned) : await resolveRef(url2, source.version, reporter2);
-  if (!commit.ok) return commit;
-  const remembered2 = recall(state, commit.value, repository.name);
-  if (remembered2) return good({ ...remembered2.value, url: url2 }, remembered2.diagnostics);
-  const snapshots = await fetchCommits(url2, [commit.value], state, "trees", reporter2);
-  return found2(url2, snapshots.ok ? good(snapshots.value[0]) : snapshots);
-}
-async function pinReleased(workspace, sources, what, reporter2 = {}) {
-  if (!sources.length) return [];
-  const { url: url2 } = sources[0];
-  const unknown2 = sources.filter((s) => !s.commit);
-  const resolved = unknown2.length ? await resolveRefs(
-    url2,
-    unknown2.map((s) => s.ref),
-    reporter2
-  ) : good([]);
-  if (!resolved.ok) return sources.map(() => resolved);
-  const commits = sources.map((s) => s.commit ? good(s.commit) : resolved.value[unknown2.indexOf(s)]);
-  const lacking = commits.flatMap(
-    (c) => c.ok && (what === "all" || !remembers(workspace.state, c.value)) ? [c.value] : []
-  );
-  const snapshots = lacking.length ? await fetchCommits(url2, lacking, workspace.state, what, reporter2) : good([]);
-  if (!snapshots.ok) return sources.map(() => snapshots);
-  return commits.map((commit, i) => {
-    if (!commit.ok) return commit;
-    const snapshot = snapshots.value.find((s) => s.commit === commit.value);
-    return good({
-      source: { ...sources[i], commit: commit.value, ...snapshot ? { tree: snapshot.tree } : {} },
-      ...snapshot ? { snapshot } : {}
-    });
-  });
-}
-var makeLock = (stamp, distributions, platforms, versions) => {
-  const lock2 = { schema: "slipway-lock-1", stamp, distributions: {}, platforms, versions };
-  for (const d of distributions) {
-    const repositories = lock2.distributions[d.name] = {};
-    for (const p of [...d.packages.values()].sort((a, b) => compare(a.name, b.name))) {
-      const { url: url2, commit, tree, path: path2 } = p.source;
-      const r = repositories[p.repository] ??= {
-        url: url2,
-        packages: {},
-        ...p.released === void 0 ? commit === void 0 ? {} : { commit } : { release: p.released }
-      };
-      r.packages[p.name] = {
-        version: p.manifest.version,
-        path: path2,
-        ...p.released !== void 0 && commit !== void 0 ? { commit } : {},
-        ...tree === void 0 ? {} : { tree }
-      };
-    }
-  }
-  return lock2;
-};
-async function pinCommits(distributions, reporter2) {
-  const byUrl = /* @__PURE__ */ new Map();
-  for (const d of distributions) {
-    for (const p of d.packages.values()) {
-      if (p.source.commit !== void 0 || p.source.ref === void 0) continue;
-      const list4 = byUrl.get(p.source.url);
-      if (list4) list4.push(p);
-      else byUrl.set(p.source.url, [p]);
-    }
-  }
-  const diagnostics = [];
-  await parallel([...byUrl], fetchWidth, async ([url2, packages]) => {
-    reporter2.reading?.(url2);
-    const refs = await resolveRefs(
-      url2,
-      packages.map((p) => p.source.ref),
-      reporter2
-    );
-    if (!refs.ok) diagnostics.push(...refs.diagnostics);
-    else {
-      refs.value.forEach((r, i) => {
-        if (r.ok) packages[i].source = { ...packages[i].source, commit: r.value };
-        else diagnostics.push(...r.diagnostics);
-      });
-    }
-  });
-  return diagnostics;
-}
 
 // ts-src/read/workspace.ts
-var import_node_path23 = require("node:path");
+var import_node_path25 = require("node:path");
 init_diagnostics();
 init_files();
 async function readWorkspace(file2, given) {
@@ -23369,8 +23422,8 @@ async function readWorkspace(file2, given) {
         hint: "run slipway in a distro repository, name its file with --distro, or make one with `slipway init`"
       })
     );
-  const root = (0, import_node_path23.dirname)(file2);
-  const state = given ?? (0, import_node_path23.join)(root, ".slipway");
+  const root = (0, import_node_path25.dirname)(file2);
+  const state = given ?? (0, import_node_path25.join)(root, ".slipway");
   const memory2 = new ParseCache(state, "distro");
   let distro = memory2.get(text6);
   if (!distro) {
@@ -23385,7 +23438,7 @@ async function readWorkspace(file2, given) {
 
 // ts-src/read/underlay.ts
 var import_node_fs21 = require("node:fs");
-var import_node_path24 = require("node:path");
+var import_node_path26 = require("node:path");
 var import_node_zlib3 = require("node:zlib");
 var import_node_fs22 = require("node:fs");
 init_diagnostics();
@@ -23416,13 +23469,13 @@ async function readUnderlays(workspace) {
 }
 async function readRepository2(workspace, platform2, underlay2) {
   const base = `${underlay2.uri.replace(/\/$/, "")}/dists/${underlay2.suite}`;
-  const folder = (0, import_node_path24.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
+  const folder = (0, import_node_path26.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
   (0, import_node_fs21.mkdirSync)(folder, { recursive: true });
-  const inRelease = temporaryBeside((0, import_node_path24.join)(folder, "InRelease"));
+  const inRelease = temporaryBeside((0, import_node_path26.join)(folder, "InRelease"));
   try {
     const got = await download(`${base}/InRelease`, inRelease);
     if (!got.ok) return got;
-    const key = underlay2.key ? (0, import_node_path24.join)(workspace.keyRoot ?? workspace.root, underlay2.key) : void 0;
+    const key = underlay2.key ? (0, import_node_path26.join)(workspace.keyRoot ?? workspace.root, underlay2.key) : void 0;
     if (!key && !underlay2.trusted) return bad(error("archive-trust", "it has no key"));
     if (key) {
       if (!exists(key)) return bad(error("file-missing", `its key ${underlay2.key} is not there`));
@@ -23476,7 +23529,7 @@ async function readIndex2(base, release2, path2, folder) {
     const name5 = `${path2}/Packages${ending}`;
     const digest3 = digests.get(name5);
     if (!digest3) continue;
-    const kept2 = (0, import_node_path24.join)(folder, digest3);
+    const kept2 = (0, import_node_path26.join)(folder, digest3);
     const text6 = readIf(kept2);
     if (text6 !== void 0) return good(text6);
     const file2 = temporaryBeside(kept2);
@@ -23526,10 +23579,10 @@ var reporter = {
 `)
 };
 async function openWorkspace(values) {
-  const read = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path25.resolve)(values.state));
+  const read = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path27.resolve)(values.state));
   if (!read.ok) return read;
-  const root = (0, import_node_path25.resolve)(read.value.root);
-  return good({ ...read.value, root, state: (0, import_node_path25.resolve)(read.value.state), urlBase: root });
+  const root = (0, import_node_path27.resolve)(read.value.root);
+  return good({ ...read.value, root, state: (0, import_node_path27.resolve)(read.value.state), urlBase: root });
 }
 async function readAndPlan(values, packages, options5 = {}) {
   const inputs = await readValues(values, packages, options5);
@@ -23598,7 +23651,7 @@ async function planWorkspace(workspace, lock2, selection) {
   const inputs = await readInputs(workspace, lock2, nothing3, selection.distributions);
   return inputs.ok ? planInputs(inputs.value, selection) : inputs;
 }
-var factsOf = ({ workspace }) => settingsFacts(workspace.distro, (file2) => sha256(readIf((0, import_node_path25.join)(workspace.root, file2), "latin1") ?? ""));
+var factsOf = ({ workspace }) => settingsFacts(workspace.distro, (file2) => sha256(readIf((0, import_node_path27.join)(workspace.root, file2), "latin1") ?? ""));
 async function comparePlanned(before2, after) {
   await pinFolders(before2);
   await pinFolders(after);
@@ -23616,7 +23669,7 @@ async function pinFolders({ workspace, plan: plan2 }) {
       (p, i) => p.source = {
         ...p.source,
         ...pinned.ok ? { tree: pinned.value[i].tree } : {},
-        url: (0, import_node_path25.join)(workspace.urlBase, (0, import_node_path25.relative)(workspace.root, folder))
+        url: (0, import_node_path27.join)(workspace.urlBase, (0, import_node_path27.relative)(workspace.root, folder))
       }
     );
   }
@@ -23625,15 +23678,15 @@ var nothing3 = /* @__PURE__ */ new Map();
 async function planAt(workspace, ref, selection) {
   const folder = await checkoutRef(workspace.root, ref, workspace.state);
   if (!folder.ok) return folder;
-  const file2 = (0, import_node_path25.join)(
+  const file2 = (0, import_node_path27.join)(
     folder.value.folder,
-    (0, import_node_path25.relative)(folder.value.top, workspace.root),
-    (0, import_node_path25.relative)(workspace.root, (0, import_node_path25.resolve)(workspace.file))
+    (0, import_node_path27.relative)(folder.value.top, workspace.root),
+    (0, import_node_path27.relative)(workspace.root, (0, import_node_path27.resolve)(workspace.file))
   );
   const read = await readWorkspace(file2, workspace.state);
   if (!read.ok) return read;
   const then = { ...read.value, urlBase: workspace.urlBase };
-  const lockFile = (0, import_node_path25.join)(then.root, "lock.yaml");
+  const lockFile = (0, import_node_path27.join)(then.root, "lock.yaml");
   const lock2 = exists(lockFile) ? await readLock2(lockFile, then.state) : void 0;
   if (lock2 && !lock2.ok) return lock2;
   return planWorkspace(then, lock2?.value, selection);
@@ -23675,7 +23728,7 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
       writeMessage("slipway abi: name two builds\n");
       return exit.usage;
     }
-    const folder = (0, import_node_fs23.mkdtempSync)((0, import_node_path26.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
+    const folder = (0, import_node_fs23.mkdtempSync)((0, import_node_path28.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
     try {
       let store2;
       if (builds.some((b) => !b.endsWith(".deb"))) {
@@ -23710,7 +23763,7 @@ async function filesOf(store2, build3) {
       /^(.*\/)?([^/_]+)_/,
       (_, at2, name5) => `${at2 ?? ""}${name5}-dbgsym_`
     );
-    return good([(0, import_node_path26.resolve)(build3), ...(0, import_node_fs23.existsSync)(symbols) ? [(0, import_node_path26.resolve)(symbols)] : []]);
+    return good([(0, import_node_path28.resolve)(build3), ...(0, import_node_fs23.existsSync)(symbols) ? [(0, import_node_path28.resolve)(symbols)] : []]);
   }
   const record2 = /^[0-9a-f]{8,64}$/.test(build3) ? await recordOf(store2, build3) : void 0;
   if (!record2)
@@ -23730,7 +23783,7 @@ async function recordOf(store2, prefix) {
 }
 
 // ts-src/cli/jobs.ts
-var import_node_path27 = require("node:path");
+var import_node_path29 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -24365,7 +24418,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     };
     const made2 = format === "casc" ? renderJobsCasc(input) : renderJobDsl(input);
     if (values.output !== void 0) {
-      writeWhole((0, import_node_path27.resolve)(values.output), made2);
+      writeWhole((0, import_node_path29.resolve)(values.output), made2);
       writeMessage(`wrote ${values.output}: the jobs of ${input.repositories.length + 1} repositories
 `);
     } else writeOutput(made2);
@@ -24375,7 +24428,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 
 // ts-src/cli/build.ts
 var import_node_fs59 = require("node:fs");
-var import_node_path68 = require("node:path");
+var import_node_path70 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -24567,14 +24620,14 @@ function renderEvent(t, done, total) {
 
 // ts-src/sandbox/doctor.ts
 var import_node_fs26 = require("node:fs");
-var import_node_path30 = require("node:path");
+var import_node_path32 = require("node:path");
 var import_node_os5 = require("node:os");
 init_diagnostics();
 init_files();
 
 // ts-src/sandbox/archive.ts
 var import_node_fs24 = require("node:fs");
-var import_node_path28 = require("node:path");
+var import_node_path30 = require("node:path");
 init_files();
 var keyrings = {
   debian: "/usr/share/keyrings/debian-archive-keyring.gpg",
@@ -24582,18 +24635,18 @@ var keyrings = {
 };
 var pockets = { debian: ["", "-updates", "-security"], ubuntu: ["", "-updates", "-security"] };
 function hostSources(platform2, root = "/") {
-  const folder = (0, import_node_path28.join)(root, "etc/apt/sources.list.d");
+  const folder = (0, import_node_path30.join)(root, "etc/apt/sources.list.d");
   let names2 = [];
   try {
     names2 = (0, import_node_fs24.readdirSync)(folder).sort();
   } catch {
   }
   const found2 = [
-    readIf((0, import_node_path28.join)(root, "etc/apt/sources.list")) ?? "",
-    ...names2.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path28.join)(folder, n)) ?? "")
+    readIf((0, import_node_path30.join)(root, "etc/apt/sources.list")) ?? "",
+    ...names2.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path30.join)(folder, n)) ?? "")
   ].flatMap(parseOneLine);
   for (const n of names2.filter((n2) => n2.endsWith(".sources")))
-    found2.push(...parseDeb822(readIf((0, import_node_path28.join)(folder, n)) ?? ""));
+    found2.push(...parseDeb822(readIf((0, import_node_path30.join)(folder, n)) ?? ""));
   const suites = pockets[platform2.os].map((p) => platform2.release + p);
   const own3 = found2.filter(
     (s) => suites.includes(s.suite.replace("/updates", "-security")) && (!s.signedBy || s.signedBy.startsWith(keyrings[platform2.os].replace(/\.gpg$/, "")))
@@ -24638,7 +24691,7 @@ function baseSources(platform2, distroRoot, hostRoot = "/") {
   };
   const { mirror } = platform2;
   if (mirror) {
-    const signedBy = mirror.key ? (0, import_node_path28.join)(distroRoot, mirror.key) : mirror.trusted ? void 0 : keyrings[platform2.os];
+    const signedBy = mirror.key ? (0, import_node_path30.join)(distroRoot, mirror.key) : mirror.trusted ? void 0 : keyrings[platform2.os];
     return {
       from: "mirror",
       lines: (mirror.suites ?? [platform2.release]).map(
@@ -24657,7 +24710,7 @@ function baseSources(platform2, distroRoot, hostRoot = "/") {
 }
 var underlaySources = (platform2, distroRoot) => Object.entries(platform2.underlays).sort(([a], [b]) => a < b ? -1 : 1).flatMap(
   ([, u]) => u.uri ? [
-    `deb ${u.key ? `[signed-by=${(0, import_node_path28.join)(distroRoot, u.key)}] ` : u.trusted ? "[trusted=yes] " : ""}${u.uri} ${u.suite} ${u.components.join(" ")}`
+    `deb ${u.key ? `[signed-by=${(0, import_node_path30.join)(distroRoot, u.key)}] ` : u.trusted ? "[trusted=yes] " : ""}${u.uri} ${u.suite} ${u.components.join(" ")}`
   ] : []
 );
 function mmdebstrapCommand(platform2, architecture2, sources, target2, lists, options5) {
@@ -24690,7 +24743,7 @@ function mmdebstrapCommand(platform2, architecture2, sources, target2, lists, op
 // ts-src/sandbox/control-groups.ts
 var import_node_crypto4 = require("node:crypto");
 var import_node_fs25 = require("node:fs");
-var import_node_path29 = require("node:path");
+var import_node_path31 = require("node:path");
 var mountRoot = "/sys/fs/cgroup";
 var found;
 function controlGroups() {
@@ -24698,24 +24751,24 @@ function controlGroups() {
 }
 function unified() {
   try {
-    const offered = (0, import_node_fs25.readFileSync)((0, import_node_path29.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
+    const offered = (0, import_node_fs25.readFileSync)((0, import_node_path31.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
     if (!["memory", "pids"].every((c) => offered.includes(c))) return void 0;
-    (0, import_node_fs25.writeFileSync)((0, import_node_path29.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
+    (0, import_node_fs25.writeFileSync)((0, import_node_path31.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
     const hierarchy = { root: mountRoot, version: 2, controllers: ["memory", "pids"] };
     return usable(hierarchy) ? [hierarchy] : void 0;
   } catch {
     return void 0;
   }
 }
-var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs25.existsSync)((0, import_node_path29.join)(h.root, "cgroup.procs")) && usable(h));
+var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs25.existsSync)((0, import_node_path31.join)(h.root, "cgroup.procs")) && usable(h));
 function ownGroup(controller) {
   const line2 = (0, import_node_fs25.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
-  const own3 = (0, import_node_path29.join)(mountRoot, controller, line2?.split(":").slice(2).join(":") ?? "");
-  return (0, import_node_fs25.existsSync)((0, import_node_path29.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path29.join)(mountRoot, controller);
+  const own3 = (0, import_node_path31.join)(mountRoot, controller, line2?.split(":").slice(2).join(":") ?? "");
+  return (0, import_node_fs25.existsSync)((0, import_node_path31.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path31.join)(mountRoot, controller);
 }
 function usable(hierarchy) {
   sweep(hierarchy);
-  const group = (0, import_node_path29.join)(hierarchy.root, name4());
+  const group = (0, import_node_path31.join)(hierarchy.root, name4());
   try {
     (0, import_node_fs25.mkdirSync)(group);
     (0, import_node_fs25.rmdirSync)(group);
@@ -24729,7 +24782,7 @@ function sweep({ root }) {
   try {
     for (const entry of (0, import_node_fs25.readdirSync)(root)) {
       const pid = /^slipway-(\d+)-[0-9a-f]{8}$/.exec(entry)?.[1];
-      if (pid && !(0, import_node_fs25.existsSync)(`/proc/${pid}`)) remove((0, import_node_path29.join)(root, entry));
+      if (pid && !(0, import_node_fs25.existsSync)(`/proc/${pid}`)) remove((0, import_node_path31.join)(root, entry));
     }
   } catch {
   }
@@ -24747,10 +24800,10 @@ function openGroup(limits) {
   const made2 = [];
   try {
     for (const hierarchy of hierarchies) {
-      const folder = (0, import_node_path29.join)(hierarchy.root, own3);
+      const folder = (0, import_node_path31.join)(hierarchy.root, own3);
       (0, import_node_fs25.mkdirSync)(folder);
       made2.push({ folder, hierarchy });
-      if (hierarchy.controllers.includes("pids")) (0, import_node_fs25.writeFileSync)((0, import_node_path29.join)(folder, "pids.max"), String(limits.processes));
+      if (hierarchy.controllers.includes("pids")) (0, import_node_fs25.writeFileSync)((0, import_node_path31.join)(folder, "pids.max"), String(limits.processes));
       if (hierarchy.controllers.includes("memory")) limitMemory(folder, hierarchy.version, limits.memory);
     }
   } catch {
@@ -24767,14 +24820,14 @@ function openGroup(limits) {
   };
 }
 function limitMemory(folder, version3, bytes) {
-  (0, import_node_fs25.writeFileSync)((0, import_node_path29.join)(folder, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
-  const swap = (0, import_node_path29.join)(folder, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
+  (0, import_node_fs25.writeFileSync)((0, import_node_path31.join)(folder, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
+  const swap = (0, import_node_path31.join)(folder, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
   if ((0, import_node_fs25.existsSync)(swap)) (0, import_node_fs25.writeFileSync)(swap, version3 === 2 ? "0" : String(bytes));
 }
 function limitMet(folder, { version: version3, controllers }) {
   const count3 = (file2, key) => {
     try {
-      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs25.readFileSync)((0, import_node_path29.join)(folder, file2), "utf8"))?.[1] ?? 0);
+      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs25.readFileSync)((0, import_node_path31.join)(folder, file2), "utf8"))?.[1] ?? 0);
     } catch {
       return 0;
     }
@@ -24845,7 +24898,7 @@ var keyrings2 = {
   debian: { file: keyrings.debian, package: "debian-archive-keyring" },
   ubuntu: { file: keyrings.ubuntu, package: "ubuntu-keyring" }
 };
-var inPath = (command) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs26.existsSync)((0, import_node_path30.join)(d, command)));
+var inPath = (command) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs26.existsSync)((0, import_node_path32.join)(d, command)));
 var appArmorProfile = "abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile slipway-unshare /usr/bin/unshare flags=(unconfined) {\\n  userns,\\n}\\n";
 function dockerPackages(known2) {
   return known2("docker-cli") ? ["docker.io", "docker-cli"] : ["docker.io"];
@@ -24866,7 +24919,7 @@ function describeMachine(state) {
   ];
   const findings = [];
   let at2 = state;
-  while (!(0, import_node_fs26.existsSync)(at2) && (0, import_node_path30.dirname)(at2) !== at2) at2 = (0, import_node_path30.dirname)(at2);
+  while (!(0, import_node_fs26.existsSync)(at2) && (0, import_node_path32.dirname)(at2) !== at2) at2 = (0, import_node_path32.dirname)(at2);
   try {
     const { bavail, bsize } = (0, import_node_fs26.statfsSync)(at2);
     const room = bavail * bsize;
@@ -24980,25 +25033,25 @@ async function missingTools(driver, plan2) {
 // ts-src/sandbox/scratch.ts
 var import_node_crypto5 = require("node:crypto");
 var import_node_fs27 = require("node:fs");
-var import_node_path31 = require("node:path");
+var import_node_path33 = require("node:path");
 var session;
 async function openScratch(state, driver) {
-  const all = (0, import_node_path31.join)(state, "work");
+  const all = (0, import_node_path33.join)(state, "work");
   (0, import_node_fs27.mkdirSync)(all, { recursive: true });
   for (const name6 of (0, import_node_fs27.readdirSync)(all)) {
     if (name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path31.join)(all, `${name6}.lock`), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path33.join)(all, `${name6}.lock`), "true"]);
     if (free.code !== 0) continue;
-    await driver.remove((0, import_node_path31.join)(all, name6));
-    (0, import_node_fs27.rmSync)((0, import_node_path31.join)(all, `${name6}.lock`), { force: true });
+    await driver.remove((0, import_node_path33.join)(all, name6));
+    (0, import_node_fs27.rmSync)((0, import_node_path33.join)(all, `${name6}.lock`), { force: true });
   }
   const name5 = `${process.pid}-${(0, import_node_crypto5.randomBytes)(4).toString("hex")}`;
-  await holdMutex((0, import_node_path31.join)(all, `${name5}.lock`));
-  session = (0, import_node_path31.join)(all, name5);
+  await holdMutex((0, import_node_path33.join)(all, `${name5}.lock`));
+  session = (0, import_node_path33.join)(all, name5);
   (0, import_node_fs27.mkdirSync)(session, { recursive: true });
 }
 function newScratch(state) {
-  const folder = (0, import_node_path31.join)(session ?? (0, import_node_path31.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto5.randomBytes)(6).toString("hex"));
+  const folder = (0, import_node_path33.join)(session ?? (0, import_node_path33.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto5.randomBytes)(6).toString("hex"));
   (0, import_node_fs27.mkdirSync)(folder, { recursive: true });
   return folder;
 }
@@ -25014,7 +25067,7 @@ async function closeScratch(driver) {
 
 // ts-src/publish/channel.ts
 var import_node_fs34 = require("node:fs");
-var import_node_path37 = require("node:path");
+var import_node_path39 = require("node:path");
 var import_node_os8 = require("node:os");
 init_diagnostics();
 init_digest();
@@ -25643,12 +25696,12 @@ async function knownPool(store2, channel2, endpoint) {
 // ts-src/publish/served-check.ts
 var import_node_fs30 = require("node:fs");
 var import_node_os6 = require("node:os");
-var import_node_path33 = require("node:path");
+var import_node_path35 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/raise.ts
 var import_node_fs29 = require("node:fs");
-var import_node_path32 = require("node:path");
+var import_node_path34 = require("node:path");
 init_names();
 async function raiseVersions(input) {
   const { store: store2, suites, now, versions, stamp } = input;
@@ -25681,7 +25734,7 @@ async function repackAll({ store: store2, scratch, stamp }, held, to) {
     const packed2 = path2 && await repackDeb((0, import_node_fs29.readFileSync)(path2), held.version, to, stampSeconds(stamp));
     if (!packed2) return { ok: false, lost: [file2.sha256] };
     const [name5, , architecture2] = file2.name.replace(/\.deb$/, "").split("_");
-    const target2 = (0, import_node_path32.join)(scratch, debFile(name5, to, architecture2));
+    const target2 = (0, import_node_path34.join)(scratch, debFile(name5, to, architecture2));
     (0, import_node_fs29.writeFileSync)(target2, packed2);
     value2.push(await store2.put(target2));
     (0, import_node_fs29.rmSync)(target2, { force: true });
@@ -25699,23 +25752,23 @@ function samplesOf(state, before2) {
   });
 }
 async function checkServed(endpoint, state, before2, publicKey) {
-  const root = (0, import_node_fs30.mkdtempSync)((0, import_node_path33.join)((0, import_node_os6.tmpdir)(), "slipway-apt-"));
+  const root = (0, import_node_fs30.mkdtempSync)((0, import_node_path35.join)((0, import_node_os6.tmpdir)(), "slipway-apt-"));
   try {
     const samples = samplesOf(state, before2);
     for (const folder of ["lists/partial", "cache/archives/partial", "etc/sources.list.d", "got"])
-      (0, import_node_fs30.mkdirSync)((0, import_node_path33.join)(root, folder), { recursive: true });
-    (0, import_node_fs30.writeFileSync)((0, import_node_path33.join)(root, "status"), "");
+      (0, import_node_fs30.mkdirSync)((0, import_node_path35.join)(root, folder), { recursive: true });
+    (0, import_node_fs30.writeFileSync)((0, import_node_path35.join)(root, "status"), "");
     (0, import_node_fs30.writeFileSync)(
-      (0, import_node_path33.join)(root, "etc/sources.list.d/slipway.sources"),
+      (0, import_node_path35.join)(root, "etc/sources.list.d/slipway.sources"),
       [...new Set(samples.map((s) => s.suite))].map((suite2) => {
         const architectures = samples.filter((s) => s.suite === suite2).map((s) => s.architecture);
         return renderSources({ uri: endpoint.uri, suite: suite2, architectures, keyFile: void 0, key: publicKey });
       }).join("\n")
     );
-    (0, import_node_fs30.writeFileSync)((0, import_node_path33.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
+    (0, import_node_fs30.writeFileSync)((0, import_node_path35.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
     const apt = (args) => run("apt-get", ["-q", ...args], {
-      cwd: (0, import_node_path33.join)(root, "got"),
-      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path33.join)(root, "apt.conf") }
+      cwd: (0, import_node_path35.join)(root, "got"),
+      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path35.join)(root, "apt.conf") }
     });
     const update = await apt(["update"]);
     if (update.code !== 0 || /^W:/m.test(update.stderr)) return refused2(endpoint, "update from", update.stderr);
@@ -25788,19 +25841,19 @@ async function moveChecked(channel2, draft, outlet, storedLock) {
 // ts-src/publish/key-health.ts
 var import_node_fs33 = require("node:fs");
 var import_node_os7 = require("node:os");
-var import_node_path36 = require("node:path");
+var import_node_path38 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/signing.ts
 var import_node_fs32 = require("node:fs");
-var import_node_path35 = require("node:path");
+var import_node_path37 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/publish/signing-room.ts
 var import_node_child_process4 = require("node:child_process");
 var import_node_fs31 = require("node:fs");
-var import_node_path34 = require("node:path");
+var import_node_path36 = require("node:path");
 var hold = `set -eu
 read -r pid rest < /proc/self/stat
 mount -t tmpfs -o mode=0700,nosuid,nodev,noexec,size=64m tmpfs /dev/shm
@@ -25834,7 +25887,7 @@ async function watchedRoom() {
   const folder = (0, import_node_fs31.mkdtempSync)("/dev/shm/slipway-");
   const held = await holder("sh", ["-c", watch, "watch", folder]);
   if (!held) throw new Error("sh could not be started");
-  const home = (0, import_node_path34.join)(folder, "g");
+  const home = (0, import_node_path36.join)(folder, "g");
   await run("mkdir", ["-m", "700", home]);
   return { home, run, close: held.end };
 }
@@ -26007,9 +26060,9 @@ async function commandSigner({ command, publicKey }) {
   });
 }
 var isWholeKey = (text6) => text6?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
-var keyOf = (named4, state, organization) => named4 === void 0 ? { kind: "made", home: (0, import_node_path35.join)(state, "gnupg"), name: organization } : {
+var keyOf = (named4, state, organization) => named4 === void 0 ? { kind: "made", home: (0, import_node_path37.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
-  home: process.env.GNUPGHOME ?? (0, import_node_path35.join)(process.env.HOME ?? "/root", ".gnupg"),
+  home: process.env.GNUPGHOME ?? (0, import_node_path37.join)(process.env.HOME ?? "/root", ".gnupg"),
   keys: [named4]
 };
 function keyFromEnvironment(env) {
@@ -26022,7 +26075,7 @@ function keyFromEnvironment(env) {
 var day = 864e5;
 var notice = 60 * day;
 async function keyHealth(publicKey, now) {
-  const home = (0, import_node_fs33.mkdtempSync)((0, import_node_path36.join)((0, import_node_os7.tmpdir)(), "slipway-key-"));
+  const home = (0, import_node_fs33.mkdtempSync)((0, import_node_path38.join)((0, import_node_os7.tmpdir)(), "slipway-key-"));
   const shown5 = await run(
     "gpg",
     ["--homedir", home, "--batch", "--no-tty", "--no-options", "--no-keyring", "--with-colons", "--show-keys"],
@@ -26353,7 +26406,7 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   }
   if (!input.partial) dropArchitectures(next2, runs, names2);
   if (!names2.size) return good({ sources: [], lost: [] });
-  const scratch = (0, import_node_path37.join)(input.state, "incoming");
+  const scratch = (0, import_node_path39.join)(input.state, "incoming");
   (0, import_node_fs34.mkdirSync)(scratch, { recursive: true });
   const raised = await raiseVersions({
     store: store2,
@@ -26414,7 +26467,7 @@ function sourcesOf(endpoint, suites, names2, signer) {
       uri: endpoint.uri,
       suite: name5,
       architectures: Object.keys(suites).filter((key) => key.startsWith(`${name5}/`)).sort().map((key) => key.slice(name5.length + 1)),
-      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path37.join)(endpoint.folder, "key.asc"),
+      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path39.join)(endpoint.folder, "key.asc"),
       key: signer.publicKey
     })
   );
@@ -26450,7 +26503,7 @@ var repositorySettings = (distro) => ({
 
 // ts-src/publish/folder-endpoint.ts
 var import_node_fs35 = require("node:fs");
-var import_node_path38 = require("node:path");
+var import_node_path40 = require("node:path");
 init_files();
 init_digest();
 var FolderEndpoint = class {
@@ -26467,7 +26520,7 @@ var FolderEndpoint = class {
   served = true;
   width = 4;
   blobs;
-  path = (name5) => (0, import_node_path38.join)(this.folder, name5);
+  path = (name5) => (0, import_node_path40.join)(this.folder, name5);
   during(_purpose, work2) {
     return withMutex(this.path(".slipway.lock"), work2);
   }
@@ -26485,7 +26538,7 @@ var FolderEndpoint = class {
     const path2 = this.path(name5);
     const there = await this.compare(path2, file2.sha256, file2.size);
     if (there) return there;
-    (0, import_node_fs35.mkdirSync)((0, import_node_path38.dirname)(path2), { recursive: true });
+    (0, import_node_fs35.mkdirSync)((0, import_node_path40.dirname)(path2), { recursive: true });
     try {
       (0, import_node_fs35.linkSync)(file2.path, path2);
       return "written";
@@ -26564,7 +26617,7 @@ var FolderEndpoint = class {
   }
   async remove(name5) {
     await this.blobs.remove(name5);
-    for (let at2 = (0, import_node_path38.dirname)(name5); at2.includes("/"); at2 = (0, import_node_path38.dirname)(at2)) {
+    for (let at2 = (0, import_node_path40.dirname)(name5); at2.includes("/"); at2 = (0, import_node_path40.dirname)(at2)) {
       try {
         (0, import_node_fs35.rmdirSync)(this.path(at2));
       } catch {
@@ -26575,7 +26628,7 @@ var FolderEndpoint = class {
 };
 
 // ts-src/cli/archive-check.ts
-var import_node_path40 = require("node:path");
+var import_node_path42 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -26634,11 +26687,11 @@ function nearName(name5, near, names2) {
 
 // ts-src/sandbox/archive-names.ts
 var import_node_fs36 = require("node:fs");
-var import_node_path39 = require("node:path");
+var import_node_path41 = require("node:path");
 init_files();
 var largestList = 512 * 1024 * 1024;
 function archiveNames(base) {
-  const kept2 = (0, import_node_path39.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const kept2 = (0, import_node_path41.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
   const known2 = readIf(kept2);
   if (known2 !== void 0) return new Set(known2.split("\n"));
   if (!exists(base.lists)) return void 0;
@@ -26646,7 +26699,7 @@ function archiveNames(base) {
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
   const names2 = /* @__PURE__ */ new Set();
   for (const file2 of files) {
-    const path2 = (0, import_node_path39.join)(base.lists, file2);
+    const path2 = (0, import_node_path41.join)(base.lists, file2);
     if ((0, import_node_fs36.statSync)(path2).size > largestList) return void 0;
     addNames((0, import_node_fs36.readFileSync)(path2, "latin1"), names2);
   }
@@ -26663,7 +26716,7 @@ function addNames(list4, names2) {
 }
 function baseAtHand(state, platform2, architecture2) {
   for (const suffix of ["", "-docker"]) {
-    const base = readJson((0, import_node_path39.join)(state, "bases", `${platform2}-${architecture2}${suffix}`, "current.json"));
+    const base = readJson((0, import_node_path41.join)(state, "bases", `${platform2}-${architecture2}${suffix}`, "current.json"));
     if (base) return base;
   }
   return void 0;
@@ -26682,7 +26735,7 @@ var archiveCheck = (planned2) => (scope2, target2, names2) => {
 function told3(m, scope2, target2, workspace) {
   const users = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text6 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path40.resolve)(workspace.root, m.file));
+  const text6 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path42.resolve)(workspace.root, m.file));
   const line2 = text6 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text6, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
@@ -26855,10 +26908,10 @@ function tasksBefore(graph2, testsStop) {
 
 // ts-src/engine/task-runner.ts
 var import_node_fs37 = require("node:fs");
-var import_node_path42 = require("node:path");
+var import_node_path44 = require("node:path");
 
 // ts-src/engine/store-repair.ts
-var import_node_path41 = require("node:path");
+var import_node_path43 = require("node:path");
 
 // ts-src/engine/build/outcome.ts
 var made = (value2) => ({ state: "made", value: value2 });
@@ -26908,7 +26961,7 @@ var StoreRepair = class {
     options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
     const resolved = await options5.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path41.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path43.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
     options5.restored(graph2, d, outcome.value);
@@ -26953,16 +27006,16 @@ var TaskRunner = class {
   async run(graph2, task, resolved, started) {
     const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path42.join)(options5.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path44.join)(options5.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
         const test3 = kindOf2(graph2, task) === "test";
-        const log = (0, import_node_path42.join)("logs", graph2.id, `${p.name}${test3 ? ".test" : ""}.log`);
+        const log = (0, import_node_path44.join)("logs", graph2.id, `${p.name}${test3 ? ".test" : ""}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path42.join)(options5.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path44.join)(options5.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
@@ -27266,9 +27319,10 @@ function untilStopped(first = () => void 0) {
 
 // ts-src/cli/outputs.ts
 var import_node_fs54 = require("node:fs");
-var import_node_path61 = require("node:path");
+var import_node_path63 = require("node:path");
 init_diagnostics();
 init_files();
+init_lockfile();
 
 // ts-src/render/lock.ts
 init_urls();
@@ -27552,21 +27606,21 @@ function renderReport(report2) {
 }
 
 // ts-src/engine/session.ts
-var import_node_path60 = require("node:path");
+var import_node_path62 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
 
 // ts-src/sandbox/base-system.ts
 var import_node_fs39 = require("node:fs");
-var import_node_path44 = require("node:path");
+var import_node_path46 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
 
 // ts-src/sandbox/base-archive.ts
 var import_node_fs38 = require("node:fs");
-var import_node_path43 = require("node:path");
+var import_node_path45 = require("node:path");
 var earliest = "315619200";
 var subordinate = "nobody:1879048192:65536";
 var confinedFolder = "/dev/shm";
@@ -27585,7 +27639,7 @@ cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
   const { platform: platform2, architecture: architecture2, work: work2, log } = base;
-  const temporary = (0, import_node_path43.join)(work2, "mmdebstrap");
+  const temporary = (0, import_node_path45.join)(work2, "mmdebstrap");
   (0, import_node_fs38.mkdirSync)(temporary);
   const env = (folder) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -27604,8 +27658,8 @@ async function makeBaseArchive(base) {
       platform2,
       architecture2,
       base.sources,
-      (0, import_node_path43.join)(work2, "base.tar"),
-      (0, import_node_path43.join)(work2, "lists"),
+      (0, import_node_path45.join)(work2, "base.tar"),
+      (0, import_node_path45.join)(work2, "lists"),
       {
         plain: plain2
       }
@@ -27620,8 +27674,8 @@ async function makeBaseArchive(base) {
     });
   }
   (0, import_node_fs38.chmodSync)(temporary, 1023);
-  (0, import_node_fs38.mkdirSync)((0, import_node_path43.join)(temporary, "lists"));
-  (0, import_node_fs38.chmodSync)((0, import_node_path43.join)(temporary, "lists"), 511);
+  (0, import_node_fs38.mkdirSync)((0, import_node_path45.join)(temporary, "lists"));
+  (0, import_node_fs38.chmodSync)((0, import_node_path45.join)(temporary, "lists"), 511);
   const copies = /* @__PURE__ */ new Map();
   const lines = (all) => all.map((l) => withCopiedKeys(l, temporary, copies));
   const command = mmdebstrapCommand(
@@ -27650,10 +27704,10 @@ async function makeBaseArchive(base) {
     { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs38.renameSync)((0, import_node_path43.join)(temporary, "base.tar"), (0, import_node_path43.join)(work2, "base.tar"));
-    await run("rm", ["-rf", (0, import_node_path43.join)(work2, "lists")]);
-    (0, import_node_fs38.renameSync)((0, import_node_path43.join)(temporary, "lists"), (0, import_node_path43.join)(work2, "lists"));
-    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path43.join)(work2, "base.tar"), (0, import_node_path43.join)(work2, "lists")]);
+    (0, import_node_fs38.renameSync)((0, import_node_path45.join)(temporary, "base.tar"), (0, import_node_path45.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path45.join)(work2, "lists")]);
+    (0, import_node_fs38.renameSync)((0, import_node_path45.join)(temporary, "lists"), (0, import_node_path45.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path45.join)(work2, "base.tar"), (0, import_node_path45.join)(work2, "lists")]);
     await run("rm", ["-rf", "--one-file-system", temporary]);
   }
   return made2;
@@ -27662,17 +27716,17 @@ function withCopiedKeys(line2, folder, copies) {
   return line2.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
     let copy = copies.get(key);
     if (copy === void 0) {
-      copy = `key-${copies.size}${(0, import_node_path43.extname)(key)}`;
+      copy = `key-${copies.size}${(0, import_node_path45.extname)(key)}`;
       copies.set(key, copy);
-      (0, import_node_fs38.copyFileSync)(key, (0, import_node_path43.join)(folder, copy));
-      (0, import_node_fs38.chmodSync)((0, import_node_path43.join)(folder, copy), 420);
+      (0, import_node_fs38.copyFileSync)(key, (0, import_node_path45.join)(folder, copy));
+      (0, import_node_fs38.chmodSync)((0, import_node_path45.join)(folder, copy), 420);
     }
     return `signed-by=${confinedFolder}/${copy}`;
   });
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder) {
-  for (let at2 = folder; ; at2 = (0, import_node_path43.dirname)(at2)) {
+  for (let at2 = folder; ; at2 = (0, import_node_path45.dirname)(at2)) {
     if (((0, import_node_fs38.statSync)(at2).mode & 1) === 0) return false;
     if (at2 === "/") return true;
   }
@@ -27703,15 +27757,15 @@ function wantedBase(distroRoot, platform2, architecture2) {
   return { sources, wanted };
 }
 async function ensureBase(driver, state, distroRoot, name5, platform2, architecture2, now, log, progress, pinned) {
-  (0, import_node_fs39.mkdirSync)((0, import_node_path44.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path44.join)(
-    (0, import_node_fs39.realpathSync)((0, import_node_path44.join)(state, "bases")),
+  (0, import_node_fs39.mkdirSync)((0, import_node_path46.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path46.join)(
+    (0, import_node_fs39.realpathSync)((0, import_node_path46.join)(state, "bases")),
     `${name5}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
   const { sources, wanted } = wantedBase(distroRoot, platform2, architecture2);
   const current = () => {
-    const base = readJson((0, import_node_path44.join)(folder, "current.json"));
-    if (!base || base.wanted !== wanted || !exists((0, import_node_path44.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+    const base = readJson((0, import_node_path46.join)(folder, "current.json"));
+    if (!base || base.wanted !== wanted || !exists((0, import_node_path46.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
       return void 0;
     if (pinned) return base.digest === pinned ? base : void 0;
     return now / 1e3 - base.made < platform2.renew_days * 86400 ? base : void 0;
@@ -27719,18 +27773,18 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
   const there = current();
   if (there && await driver.ready(there.root)) return good(there);
   return withMutex(
-    (0, import_node_path44.join)(folder, "lock"),
+    (0, import_node_path46.join)(folder, "lock"),
     async () => {
       const other = current();
       if (other && await driver.ready(other.root)) return good(other);
-      for (const entry of (0, import_node_fs39.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path44.join)(folder, entry));
-      const work2 = (0, import_node_path44.join)(folder, `new-${process.pid}`);
-      const lists = (0, import_node_path44.join)(work2, "lists");
+      for (const entry of (0, import_node_fs39.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path46.join)(folder, entry));
+      const work2 = (0, import_node_path46.join)(folder, `new-${process.pid}`);
+      const lists = (0, import_node_path46.join)(work2, "lists");
       (0, import_node_fs39.mkdirSync)(lists, { recursive: true });
-      const tar = (0, import_node_path44.join)(work2, "base.tar");
+      const tar = (0, import_node_path46.join)(work2, "base.tar");
       const proxy = platform2.proxy ?? await hostProxy();
       const sibling = driver.name === "docker" ? readJson(
-        (0, import_node_path44.join)((0, import_node_fs39.realpathSync)((0, import_node_path44.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
+        (0, import_node_path46.join)((0, import_node_fs39.realpathSync)((0, import_node_path46.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
       ) : void 0;
       const shared = sibling && sibling.wanted === wanted && platform2.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
       if (!shared)
@@ -27753,7 +27807,7 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
         );
       }
       const digest3 = await sha256File(tar);
-      const root = (0, import_node_path44.join)(work2, "root");
+      const root = (0, import_node_path46.join)(work2, "root");
       const unpacked2 = await driver.unpack(tar, root);
       if (unpacked2.code !== 0) {
         await driver.remove(work2);
@@ -27761,15 +27815,15 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
           error("base-failed", `can't unpack the base of '${name5}': ${unpacked2.stderr.trim().split("\n").pop()}`)
         );
       }
-      if (shared && (0, import_node_path44.basename)(shared.lists) === "lists") {
+      if (shared && (0, import_node_path46.basename)(shared.lists) === "lists") {
         await run("rm", ["-rf", lists]);
         await run("cp", ["-a", shared.lists, lists]);
       }
       const listFiles = findLists(lists);
       const archive = sha256(
-        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path44.basename)(f), await sha256File(f)])))
+        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path46.basename)(f), await sha256File(f)])))
       );
-      const final = (0, import_node_path44.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
+      const final = (0, import_node_path46.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
       (0, import_node_fs39.renameSync)(work2, final);
       const base = {
@@ -27777,18 +27831,18 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
         archive,
         wanted,
         folder: final,
-        root: (0, import_node_path44.join)(final, "root"),
-        lists: (0, import_node_path44.join)(final, "lists", "lists"),
-        tar: (0, import_node_path44.join)(final, "base.tar"),
+        root: (0, import_node_path46.join)(final, "root"),
+        lists: (0, import_node_path46.join)(final, "lists", "lists"),
+        tar: (0, import_node_path46.join)(final, "base.tar"),
         packages: [],
         made: shared?.made ?? Math.floor(now / 1e3),
         sources: sources.from
       };
-      if (!exists(base.lists)) base.lists = (0, import_node_path44.join)(final, "lists");
+      if (!exists(base.lists)) base.lists = (0, import_node_path46.join)(final, "lists");
       const prepared = await prepareBase(driver, state, base);
       if (!prepared.ok) return prepared;
       base.packages = prepared.value;
-      writeWhole((0, import_node_path44.join)(folder, "current.json"), JSON.stringify(base));
+      writeWhole((0, import_node_path46.join)(folder, "current.json"), JSON.stringify(base));
       return good(base);
     },
     () => progress(`waiting for another slipway that makes the base of ${name5}`)
@@ -27826,11 +27880,11 @@ var firstError = (log) => {
   return line2 ? `: ${line2.slice(3)}` : "";
 };
 var cacheOf = (base) => {
-  const folder = (0, import_node_path44.join)(base.folder, "cache");
+  const folder = (0, import_node_path46.join)(base.folder, "cache");
   (0, import_node_fs39.mkdirSync)(folder, { recursive: true });
   return folder;
 };
-var findLists = (folder) => (0, import_node_fs39.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path44.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs39.statSync)(f).isFile());
+var findLists = (folder) => (0, import_node_fs39.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path46.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs39.statSync)(f).isFile());
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
   const asked = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
@@ -27846,7 +27900,7 @@ var aptEnvironment = (proxy) => ({
 
 // ts-src/sandbox/stored-base.ts
 var import_node_fs40 = require("node:fs");
-var import_node_path45 = require("node:path");
+var import_node_path47 = require("node:path");
 init_diagnostics();
 init_files();
 var nameOf = (digest3, archive) => `bases/${digest3}-${archive.slice(0, 16)}.json`;
@@ -27854,8 +27908,8 @@ async function keepBase(store2, base, work2) {
   const name5 = nameOf(base.digest, base.archive);
   if (await store2.readJson(name5)) return;
   (0, import_node_fs40.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path45.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path45.join)(work2, "lists.tar.gz");
+  const tar = (0, import_node_path47.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path47.join)(work2, "lists.tar.gz");
   for (const [command, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -27876,13 +27930,13 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform2, wanted) {
   const stored = await store2.readJson(nameOf(wanted.digest, wanted.archive));
   if (!stored) return lost2("base", platform2, wanted.digest);
-  const folder = (0, import_node_path45.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+  const folder = (0, import_node_path47.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
   return good({
     ...wanted,
     folder,
-    root: (0, import_node_path45.join)(folder, "root"),
-    lists: (0, import_node_path45.join)(folder, "lists"),
-    tar: (0, import_node_path45.join)(folder, "base.tar"),
+    root: (0, import_node_path47.join)(folder, "root"),
+    lists: (0, import_node_path47.join)(folder, "lists"),
+    tar: (0, import_node_path47.join)(folder, "base.tar"),
     packages: stored.packages,
     made: stored.made,
     sources: "store"
@@ -27894,16 +27948,16 @@ var lost2 = (what, platform2, digest3) => bad(
   })
 );
 async function storedBase(driver, store2, state, platform2, architecture2, wanted, progress) {
-  (0, import_node_fs40.mkdirSync)((0, import_node_path45.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path45.join)(
-    (0, import_node_fs40.realpathSync)((0, import_node_path45.join)(state, "bases")),
+  (0, import_node_fs40.mkdirSync)((0, import_node_path47.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path47.join)(
+    (0, import_node_fs40.realpathSync)((0, import_node_path47.join)(state, "bases")),
     `${platform2}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
-  const kept2 = (0, import_node_path45.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
+  const kept2 = (0, import_node_path47.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
   const there = async () => {
-    for (const file2 of [(0, import_node_path45.join)(folder, "current.json"), kept2]) {
+    for (const file2 of [(0, import_node_path47.join)(folder, "current.json"), kept2]) {
       const base = readJson(file2);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path45.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path47.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
         return base;
     }
     return void 0;
@@ -27911,7 +27965,7 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path45.join)(folder, "lock"),
+    (0, import_node_path47.join)(folder, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -27920,39 +27974,39 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
       progress(`fetching the base system of ${platform2} (${architecture2}) from the store`);
       const [tar, lists] = [await store2.path(stored.tar), await store2.path(stored.lists)];
       if (!tar || !lists) return lost2("whole base", platform2, wanted.digest);
-      const work2 = (0, import_node_path45.join)(folder, `new-${process.pid}`);
+      const work2 = (0, import_node_path47.join)(folder, `new-${process.pid}`);
       await driver.remove(work2);
-      (0, import_node_fs40.mkdirSync)((0, import_node_path45.join)(work2, "lists"), { recursive: true });
+      (0, import_node_fs40.mkdirSync)((0, import_node_path47.join)(work2, "lists"), { recursive: true });
       const unzipped4 = await run("sh", [
         "-c",
         'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
         "sh",
         tar,
-        (0, import_node_path45.join)(work2, "base.tar"),
+        (0, import_node_path47.join)(work2, "base.tar"),
         lists,
-        (0, import_node_path45.join)(work2, "lists")
+        (0, import_node_path47.join)(work2, "lists")
       ]);
       if (unzipped4.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unzipped4.stderr.trim().split("\n").pop()}`)
         );
-      if (await sha256File((0, import_node_path45.join)(work2, "base.tar")) !== wanted.digest)
+      if (await sha256File((0, import_node_path47.join)(work2, "base.tar")) !== wanted.digest)
         return lost2("sound base", platform2, wanted.digest);
-      const root = (0, import_node_path45.join)(work2, "root");
-      const unpacked2 = await driver.unpack((0, import_node_path45.join)(work2, "base.tar"), root);
+      const root = (0, import_node_path47.join)(work2, "root");
+      const unpacked2 = await driver.unpack((0, import_node_path47.join)(work2, "base.tar"), root);
       if (unpacked2.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unpacked2.stderr.trim().split("\n").pop()}`)
         );
-      const final = (0, import_node_path45.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+      const final = (0, import_node_path47.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
       (0, import_node_fs40.renameSync)(work2, final);
       const base = {
         ...wanted,
         folder: final,
-        root: (0, import_node_path45.join)(final, "root"),
-        lists: (0, import_node_path45.join)(final, "lists"),
-        tar: (0, import_node_path45.join)(final, "base.tar"),
+        root: (0, import_node_path47.join)(final, "root"),
+        lists: (0, import_node_path47.join)(final, "lists"),
+        tar: (0, import_node_path47.join)(final, "base.tar"),
         packages: stored.packages,
         made: stored.made,
         sources: "store"
@@ -28007,7 +28061,7 @@ async function sharedBase(request) {
 
 // ts-src/sandbox/apt-resolver.ts
 var import_node_fs41 = require("node:fs");
-var import_node_path46 = require("node:path");
+var import_node_path48 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -28038,7 +28092,7 @@ var AptResolver = class {
     this.base = base;
     this.proxy = proxy;
     this.log = log;
-    this.memory = (0, import_node_path46.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path48.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -28087,7 +28141,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest3, handle = { digest: digest3, packages: () => this.packagesOf(names2, digest3) });
     return handle;
   }
-  setFile = (digest3) => (0, import_node_path46.join)(this.base.folder, "sets", `${digest3}.json`);
+  setFile = (digest3) => (0, import_node_path48.join)(this.base.folder, "sets", `${digest3}.json`);
   async packagesOf(names2, digest3) {
     const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest3;
     const here = readJson(this.setFile(digest3));
@@ -28124,7 +28178,7 @@ var AptResolver = class {
         const sets = [...new Set(batch.map((b) => b.names))].filter((s) => !this.resolved.has(s));
         if (sets.length) {
           const work2 = newScratch(this.state);
-          writeWhole((0, import_node_path46.join)(work2, "sets"), `${sets.join("\n")}
+          writeWhole((0, import_node_path48.join)(work2, "sets"), `${sets.join("\n")}
 `);
           const out = await this.driver.enter({
             root: { layers: [this.base.root] },
@@ -28132,7 +28186,7 @@ var AptResolver = class {
             user: "root",
             work: work2,
             env: aptEnvironment(void 0),
-            binds: [...this.lists(), { from: (0, import_node_path46.join)(work2, "sets"), to: "/sets", readOnly: true }],
+            binds: [...this.lists(), { from: (0, import_node_path48.join)(work2, "sets"), to: "/sets", readOnly: true }],
             command: [
               "sh",
               "-c",
@@ -28187,24 +28241,24 @@ var AptResolver = class {
     }
     return making;
   }
-  all = () => (0, import_node_path46.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path46.join)(this.all(), id);
+  all = () => (0, import_node_path48.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path48.join)(this.all(), id);
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; at2 = this.layers.get(at2).parent) {
       if (!this.layers.has(at2)) {
-        const layer = readJson((0, import_node_path46.join)(this.folder(at2), "layer.json"));
+        const layer = readJson((0, import_node_path48.join)(this.folder(at2), "layer.json"));
         if (!layer) return void 0;
         this.layers.set(at2, layer);
       }
-      chain.push((0, import_node_path46.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path48.join)(this.folder(at2), "root"));
     }
     return [...chain, this.base.root];
   }
   async make(id, set) {
     const there = this.chain(id);
     if (there && await this.sound(there)) return good(there);
-    return withMutex((0, import_node_path46.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path48.join)(this.all(), `${id}.lock`), async () => {
       const other = this.chain(id);
       if (other && await this.sound(other)) return good(other);
       let parent = this.nearestBelow(set);
@@ -28213,7 +28267,7 @@ var AptResolver = class {
       const fetched = await this.fetch(missing);
       if (!fetched.ok) return fetched;
       const work2 = newScratch(this.state);
-      const keep = (0, import_node_path46.join)(work2, "kept");
+      const keep = (0, import_node_path48.join)(work2, "kept");
       const lower = parent ? this.chain(parent.id) : [this.base.root];
       const made2 = await this.driver.enter({
         root: { layers: lower, keep },
@@ -28249,11 +28303,11 @@ var AptResolver = class {
         );
       const layer = parent ? { set, parent: parent.id } : { set };
       (0, import_node_fs41.mkdirSync)(this.all(), { recursive: true });
-      const staged = (0, import_node_path46.join)(work2, "layer");
+      const staged = (0, import_node_path48.join)(work2, "layer");
       (0, import_node_fs41.mkdirSync)(staged);
-      (0, import_node_fs41.rmSync)((0, import_node_path46.join)(keep, "aptcache"), { recursive: true, force: true });
-      (0, import_node_fs41.renameSync)(keep, (0, import_node_path46.join)(staged, "root"));
-      writeWhole((0, import_node_path46.join)(staged, "layer.json"), JSON.stringify(layer));
+      (0, import_node_fs41.rmSync)((0, import_node_path48.join)(keep, "aptcache"), { recursive: true, force: true });
+      (0, import_node_fs41.renameSync)(keep, (0, import_node_path48.join)(staged, "root"));
+      writeWhole((0, import_node_path48.join)(staged, "layer.json"), JSON.stringify(layer));
       if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
       (0, import_node_fs41.renameSync)(staged, this.folder(id));
       this.layers.set(id, layer);
@@ -28284,8 +28338,8 @@ var AptResolver = class {
     return best;
   }
   archives() {
-    const folder = (0, import_node_path46.join)(this.state, "archives");
-    (0, import_node_fs41.mkdirSync)((0, import_node_path46.join)(folder, "partial"), { recursive: true });
+    const folder = (0, import_node_path48.join)(this.state, "archives");
+    (0, import_node_fs41.mkdirSync)((0, import_node_path48.join)(folder, "partial"), { recursive: true });
     return folder;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
@@ -28294,7 +28348,7 @@ var AptResolver = class {
       const [name5, version3] = p.split("=");
       return `${name5}_${version3.replaceAll(":", "%3a")}_`;
     };
-    return withMutex((0, import_node_path46.join)(this.state, "archives.lock"), async () => {
+    return withMutex((0, import_node_path48.join)(this.state, "archives.lock"), async () => {
       const held = (0, import_node_fs41.readdirSync)(this.archives());
       const missing = packages.filter((p) => !held.some((h) => h.startsWith(file2(p))));
       if (!missing.length) return good(true);
@@ -28330,17 +28384,17 @@ var AptResolver = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers) {
-    return layers.map((l) => (0, import_node_path46.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers.map((l) => (0, import_node_path48.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
 // ts-src/engine/build/package-builder.ts
 var import_node_fs52 = require("node:fs");
-var import_node_path58 = require("node:path");
+var import_node_path60 = require("node:path");
 
 // ts-src/sandbox/package-layers.ts
 var import_node_fs42 = require("node:fs");
-var import_node_path47 = require("node:path");
+var import_node_path49 = require("node:path");
 init_files();
 var Packages = class {
   constructor(state, store2) {
@@ -28348,7 +28402,7 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest3) => (0, import_node_path47.join)(this.state, "unpacked", digest3);
+  folder = (digest3) => (0, import_node_path49.join)(this.state, "unpacked", digest3);
   /** Beside the package's files, where none of them can be. */
   contents = (digest3) => `${this.folder(digest3)}.json`;
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
@@ -28366,18 +28420,18 @@ var Packages = class {
   }
   async unpackFile(file2, digest3, policy) {
     const target2 = this.folder(digest3);
-    (0, import_node_fs42.mkdirSync)((0, import_node_path47.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
+    (0, import_node_fs42.mkdirSync)((0, import_node_path49.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
     const staged = temporaryBeside(target2);
     try {
       const { control, members: members2, files, folders } = await unpackPackage(file2, staged, policy);
       const name5 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
-      const info = (0, import_node_path47.join)(staged, "var/lib/dpkg/info");
+      const info = (0, import_node_path49.join)(staged, "var/lib/dpkg/info");
       (0, import_node_fs42.mkdirSync)(info, { recursive: true });
       const paths2 = [...folders.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs42.writeFileSync)((0, import_node_path47.join)(info, `${name5}.list`), `/.
+      (0, import_node_fs42.writeFileSync)((0, import_node_path49.join)(info, `${name5}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text6] of members2) (0, import_node_fs42.writeFileSync)((0, import_node_path47.join)(info, `${name5}.${member}`), text6, { flag: "wx" });
+      for (const [member, text6] of members2) (0, import_node_fs42.writeFileSync)((0, import_node_path49.join)(info, `${name5}.${member}`), text6, { flag: "wx" });
       const unpacked2 = {
         package: name5,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -28424,9 +28478,9 @@ ${paths2.join("\n")}
         });
       }
     }
-    (0, import_node_fs42.mkdirSync)((0, import_node_path47.join)(target2, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs42.mkdirSync)((0, import_node_path49.join)(target2, "var/lib/dpkg"), { recursive: true });
     (0, import_node_fs42.writeFileSync)(
-      (0, import_node_path47.join)(target2, "var/lib/dpkg/status"),
+      (0, import_node_path49.join)(target2, "var/lib/dpkg/status"),
       `${(0, import_node_fs42.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
@@ -28445,7 +28499,7 @@ function clashOf(packages) {
     }
   for (const { package: name5, files } of packages)
     for (const file2 of files)
-      for (let folder = (0, import_node_path47.dirname)(file2); folder !== "/"; folder = (0, import_node_path47.dirname)(folder)) {
+      for (let folder = (0, import_node_path49.dirname)(file2); folder !== "/"; folder = (0, import_node_path49.dirname)(folder)) {
         const owner = owners.get(folder);
         if (owner !== void 0)
           return `'${owner}' ships ${folder} as a file or link, '${name5}' ships files in ${folder}/`;
@@ -28455,7 +28509,7 @@ function clashOf(packages) {
 
 // ts-src/engine/build/environment.ts
 var import_node_fs46 = require("node:fs");
-var import_node_path51 = require("node:path");
+var import_node_path53 = require("node:path");
 
 // ts-src/engine/build/packages.ts
 var prefixOf = (graph2) => graph2.scope.prefix.replace(/^\//, "");
@@ -28475,14 +28529,14 @@ var plannedPolicy = (graph2, planned2) => ({
 
 // ts-src/engine/build/other-conditions.ts
 var import_node_fs43 = require("node:fs");
-var import_node_path48 = require("node:path");
+var import_node_path50 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build3) => (0, import_node_fs43.writeFileSync)((0, import_node_path48.join)(build3, ".vary.c"), vary_default);
+var writeVariation = (build3) => (0, import_node_fs43.writeFileSync)((0, import_node_path50.join)(build3, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -28493,17 +28547,17 @@ var otherConditions = [
 
 // ts-src/engine/build/source.ts
 var import_node_fs45 = require("node:fs");
-var import_node_path50 = require("node:path");
+var import_node_path52 = require("node:path");
 init_digest();
 
 // ts-src/store/sources.ts
 var import_node_fs44 = require("node:fs");
-var import_node_path49 = require("node:path");
+var import_node_path51 = require("node:path");
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path49.basename)(name5, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path51.basename)(name5, ".json")));
 async function keepSource(store2, tree, folder, work2) {
-  const archive = (0, import_node_path49.join)(work2, `${tree}.tar.gz`);
+  const archive = (0, import_node_path51.join)(work2, `${tree}.tar.gz`);
   (0, import_node_fs44.mkdirSync)(work2, { recursive: true });
   const packed2 = await run("tar", [
     "-c",
@@ -28547,7 +28601,7 @@ async function bringSource(state, store2, p, target2) {
 }
 async function applyPatches(distroRoot, patches, source, ceiling) {
   for (const patch of patches) {
-    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path50.join)(distroRoot, patch)], {
+    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path52.join)(distroRoot, patch)], {
       cwd: source,
       env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling }
     });
@@ -28556,8 +28610,8 @@ async function applyPatches(distroRoot, patches, source, ceiling) {
   return void 0;
 }
 async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path50.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path50.join)(state, "git", "archives.git"), (0, import_node_path50.join)(state, "git", "folders.git")]) {
+  const own3 = (0, import_node_path52.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path52.join)(state, "git", "archives.git"), (0, import_node_path52.join)(state, "git", "folders.git")]) {
     if ((0, import_node_fs45.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
@@ -28568,14 +28622,14 @@ async function gitDirOf(state, p) {
 // ts-src/engine/build/environment.ts
 async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs46.mkdirSync)((0, import_node_path51.dirname)(log), { recursive: true });
+  (0, import_node_fs46.mkdirSync)((0, import_node_path53.dirname)(log), { recursive: true });
   (0, import_node_fs46.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed2(`apt can't install what it needs: ${system}`);
   const layers = await graph2.system.root(system);
   if (!layers.ok) return failed2(`${layers.diagnostics[0].message} (${layers.diagnostics[0].file})`);
-  const own3 = (0, import_node_path51.join)(work2, "own");
+  const own3 = (0, import_node_path53.join)(work2, "own");
   const problem = await packages.compose(
     roots.map((d) => ownPackage(graph2, d)),
     graph2.system.status(layers.value),
@@ -28584,11 +28638,11 @@ async function prepareEnvironment(options5, packages, request, roots) {
   if (problem && "clash" in problem)
     return failed2(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
-  const build3 = (0, import_node_path51.join)(work2, "build");
-  const source = (0, import_node_path51.join)(build3, p.name);
+  const build3 = (0, import_node_path53.join)(work2, "build");
+  const source = (0, import_node_path53.join)(build3, p.name);
   const fault3 = await bringSource(options5.state, options5.store, p, source) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source, build3);
   if (request.repeat) writeVariation(build3);
-  return fault3 === void 0 ? made({ source, build: build3, recipe: (0, import_node_path51.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
+  return fault3 === void 0 ? made({ source, build: build3, recipe: (0, import_node_path53.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
 }
 var oldReleases = ["focal", "bionic", "buster", "bullseye"];
 function enterEnvironment(options5, request, environment3, { script, steps, folder, binds, env, network: network2, signal }) {
@@ -28598,7 +28652,7 @@ function enterEnvironment(options5, request, environment3, { script, steps, fold
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network2,
     user: "builder",
-    work: (0, import_node_path51.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path53.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     binds: [...binds, { from: environment3.recipe, to: "/slipway", readOnly: true }],
@@ -28683,7 +28737,7 @@ var FileOwners = class {
 
 // ts-src/engine/build/pack.ts
 var import_node_fs50 = require("node:fs");
-var import_node_path55 = require("node:path");
+var import_node_path57 = require("node:path");
 
 // ts-src/io/ar.ts
 var import_node_fs47 = require("node:fs");
@@ -28885,7 +28939,7 @@ function writeTar2(files, seconds) {
 }
 
 // ts-src/inspect/members.ts
-var import_node_path52 = require("node:path");
+var import_node_path54 = require("node:path");
 var systemTargets = ["/usr/lib", "/usr/lib64", "/usr/include", "/usr/share", "/lib", "/lib64"];
 var allowedPaths = (debian2, prefix, underlayPrefixes) => ({
   folders: [prefix, `/usr/share/doc/${debian2}`],
@@ -28919,7 +28973,7 @@ function memberFaults(members2, allowed) {
 var shown2 = (path2) => JSON.stringify(path2.slice(0, 300)).slice(1, -1);
 function memberFault(m, allowed) {
   if (/[\0-\x1f\x7f-\x9f\u2028\u2029\ufffd]/.test(m.path)) return "has control characters in its name, or is not UTF-8";
-  if (m.path !== "/" && (m.path !== import_node_path52.posix.normalize(m.path) || !m.path.startsWith("/") || m.path.endsWith("/")))
+  if (m.path !== "/" && (m.path !== import_node_path54.posix.normalize(m.path) || !m.path.startsWith("/") || m.path.endsWith("/")))
     return "is no plain path";
   if (m.type !== "file" && m.type !== "directory" && m.type !== "link" && m.type !== "hard link")
     return `is a ${m.type === "unknown" ? "member of unknown type" : m.type}`;
@@ -28936,7 +28990,7 @@ function memberFault(m, allowed) {
   return void 0;
 }
 function placeFault(m, members2, allowed) {
-  for (let p = import_node_path52.posix.dirname(m.path); p !== "/"; p = import_node_path52.posix.dirname(p)) {
+  for (let p = import_node_path54.posix.dirname(m.path); p !== "/"; p = import_node_path54.posix.dirname(p)) {
     const above2 = members2.get(p);
     if (above2 && above2.type !== "directory") return `lies below ${shown2(p)}, which is a ${above2.type}`;
   }
@@ -28952,7 +29006,7 @@ function placeFault(m, members2, allowed) {
 }
 function resolve8(link, members2) {
   const parts = (target2) => target2.split("/").filter((p) => p !== "" && p !== ".");
-  let at2 = link.target.startsWith("/") ? [] : parts(import_node_path52.posix.dirname(link.path));
+  let at2 = link.target.startsWith("/") ? [] : parts(import_node_path54.posix.dirname(link.path));
   const todo = parts(link.target).reverse();
   let followed = 0;
   for (let part = todo.pop(); part !== void 0; part = todo.pop()) {
@@ -29080,7 +29134,7 @@ ${line2.trim()}`);
 
 // ts-src/inspect/staged.ts
 var import_node_fs48 = require("node:fs");
-var import_node_path53 = require("node:path");
+var import_node_path55 = require("node:path");
 var most = 5e5;
 function stagedMembers(root) {
   const members2 = [];
@@ -29089,16 +29143,16 @@ function stagedMembers(root) {
   try {
     if (!(0, import_node_fs48.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder = stack.pop(); folder !== void 0; folder = stack.pop()) {
-      for (const name5 of (0, import_node_fs48.readdirSync)((0, import_node_path53.join)(root, folder))) {
+      for (const name5 of (0, import_node_fs48.readdirSync)((0, import_node_path55.join)(root, folder))) {
         const path2 = `${folder}/${name5}`;
-        const stat = (0, import_node_fs48.lstatSync)((0, import_node_path53.join)(root, path2));
+        const stat = (0, import_node_fs48.lstatSync)((0, import_node_path55.join)(root, path2));
         const type = stat.isFile() ? "file" : stat.isDirectory() ? "directory" : stat.isSymbolicLink() ? "link" : stat.isFIFO() ? "FIFO" : stat.isSocket() ? "socket" : "device";
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat.mode & 4095,
-          target: type === "link" ? (0, import_node_fs48.readlinkSync)((0, import_node_path53.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs48.readlinkSync)((0, import_node_path55.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat.size / 1024) : 1;
         if (members2.length > most) return `it installed more than ${most} files`;
@@ -29173,7 +29227,7 @@ function abiOf(graph2, n, api, linked) {
 
 // ts-src/engine/build/packaging.ts
 var import_node_fs49 = require("node:fs");
-var import_node_path54 = require("node:path");
+var import_node_path56 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -29746,11 +29800,11 @@ function writeReadable(folder, files) {
   (0, import_node_fs49.mkdirSync)(folder, { recursive: true });
   (0, import_node_fs49.chmodSync)(folder, 493);
   for (const [name5, data] of Object.entries(files)) {
-    (0, import_node_fs49.writeFileSync)((0, import_node_path54.join)(folder, name5), data);
-    (0, import_node_fs49.chmodSync)((0, import_node_path54.join)(folder, name5), 420);
+    (0, import_node_fs49.writeFileSync)((0, import_node_path56.join)(folder, name5), data);
+    (0, import_node_fs49.chmodSync)((0, import_node_path56.join)(folder, name5), 420);
   }
 }
-var writeTestFiles = (recipe) => writeReadable((0, import_node_path54.join)(recipe, "schemas"), manifestSchemas);
+var writeTestFiles = (recipe) => writeReadable((0, import_node_path56.join)(recipe, "schemas"), manifestSchemas);
 function versionOf(options5, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
   const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
@@ -29771,7 +29825,7 @@ var largestText = 8 << 20;
 function firstText(source, names2) {
   for (const name5 of names2) {
     try {
-      const path2 = (0, import_node_fs49.realpathSync)((0, import_node_path54.join)(source, name5));
+      const path2 = (0, import_node_fs49.realpathSync)((0, import_node_path56.join)(source, name5));
       if (!path2.startsWith(`${(0, import_node_fs49.realpathSync)(source)}/`)) continue;
       const stat = (0, import_node_fs49.statSync)(path2);
       if (stat.isFile() && stat.size <= largestText) return (0, import_node_fs49.readFileSync)(path2);
@@ -29792,12 +29846,12 @@ function checkStaged(request, environment3) {
     memberFaults(staged.members, { ...allowedPaths(p.debian, prefix, underlayPrefixes), folders: [prefix] })
   );
 }
-var stageOf = (environment3) => (0, import_node_path55.join)(environment3.build, "stage");
+var stageOf = (environment3) => (0, import_node_path57.join)(environment3.build, "stage");
 var refusal = (faults2) => faults2.length ? `it can't be published: ${faults2.join("; ")}` : void 0;
 async function finishPackages(options5, request, environment3, folder) {
   const { graph: graph2, number: number5, package: p } = request;
-  const out = (0, import_node_path55.join)(folder, "out");
-  const lines = (name5) => (0, import_node_fs50.readFileSync)((0, import_node_path55.join)(out, name5), "utf8").split("\n").filter(Boolean);
+  const out = (0, import_node_path57.join)(folder, "out");
+  const lines = (name5) => (0, import_node_fs50.readFileSync)((0, import_node_path57.join)(out, name5), "utf8").split("\n").filter(Boolean);
   const stage = stageOf(environment3);
   const seen = interfaceOf(describe(stage));
   const abi2 = abiOf(graph2, number5, seen.api, lines("linked"));
@@ -29817,17 +29871,17 @@ async function finishPackages(options5, request, environment3, folder) {
     provides: abi2.name ? [abi2.name] : []
   };
   const { prefix, underlayPrefixes } = graph2.scope;
-  const target2 = (0, import_node_path55.join)(request.work, "packages");
+  const target2 = (0, import_node_path57.join)(request.work, "packages");
   (0, import_node_fs50.mkdirSync)(target2);
   const seconds = stampSeconds(stampOfBuild(options5, request));
   const files = [];
   const finish2 = async (from, c, allowed, more) => {
-    const file2 = (0, import_node_path55.join)(target2, debFile(c.package, c.version, architecture2));
+    const file2 = (0, import_node_path57.join)(target2, debFile(c.package, c.version, architecture2));
     const members2 = ["control", "md5sums", ...more].map((name5) => ({
       path: name5,
-      data: name5 === "control" ? renderControl(c) : (0, import_node_fs50.readFileSync)((0, import_node_path55.join)(out, name5 === "md5sums" ? `${from}.md5sums` : name5), "utf8")
+      data: name5 === "control" ? renderControl(c) : (0, import_node_fs50.readFileSync)((0, import_node_path57.join)(out, name5 === "md5sums" ? `${from}.md5sums` : name5), "utf8")
     }));
-    await assemble((0, import_node_path55.join)(out, from), members2, file2, seconds);
+    await assemble((0, import_node_path57.join)(out, from), members2, file2, seconds);
     files.push(file2);
     return debFaults(file2, { ...c, allowed });
   };
@@ -29837,7 +29891,7 @@ async function finishPackages(options5, request, environment3, folder) {
     allowedPaths(p.debian, prefix, underlayPrefixes),
     lines("shlibs").length ? ["shlibs"] : []
   );
-  if (!faults2.length && exists((0, import_node_path55.join)(out, "debug.deb")))
+  if (!faults2.length && exists((0, import_node_path57.join)(out, "debug.deb")))
     faults2.push(
       ...await finish2("debug.deb", debugControl(control, lines("build-ids"), out), allowedDebugPaths(p.debian), [])
     );
@@ -29847,7 +29901,7 @@ async function finishPackages(options5, request, environment3, folder) {
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs50.lstatSync)((0, import_node_path55.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs50.lstatSync)((0, import_node_path57.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -29874,10 +29928,10 @@ async function assemble(from, members2, target2, seconds) {
 
 // ts-src/engine/build/tests.ts
 var import_node_fs51 = require("node:fs");
-var import_node_path57 = require("node:path");
+var import_node_path59 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path56 = require("node:path");
+var import_node_path58 = require("node:path");
 init_fxp();
 var mostBytes2 = 16 << 20;
 var mostInAll = 128 << 20;
@@ -29891,7 +29945,7 @@ async function readResults(root, folder) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder, { most: mostFiles2 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name5 = (0, import_node_path56.basename)(path2);
+      const name5 = (0, import_node_path58.basename)(path2);
       if (kind !== "a file") {
         damaged.push(`${shownName(name5)} (${kind})`);
         continue;
@@ -30039,7 +30093,7 @@ var mostWords = 4 << 20;
 function hasTests(source, p) {
   const { file: file2, words: words5 } = rulesOf(p.buildType).tests;
   const visit = (folder, depth) => (0, import_node_fs51.readdirSync)(folder, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path57.join)(folder, e.name);
+    const path2 = (0, import_node_path59.join)(folder, e.name);
     if (e.isDirectory()) return depth < 8 && e.name !== ".git" && visit(path2, depth + 1);
     return file2.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs51.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs51.readFileSync)(path2, "utf8")));
   });
@@ -30112,8 +30166,8 @@ var PackageBuilder = class {
       if (built.code !== 0) return failed2(reasonOf(options5, built, limit, log, "its build"));
       const fault3 = checkStaged(request, environment3);
       if (fault3 !== void 0) return failed2(fault3);
-      const folder = (0, import_node_path58.join)(work2, "pack");
-      (0, import_node_fs52.mkdirSync)((0, import_node_path58.join)(folder, "tree"), { recursive: true });
+      const folder = (0, import_node_path60.join)(work2, "pack");
+      (0, import_node_fs52.mkdirSync)((0, import_node_path60.join)(folder, "tree"), { recursive: true });
       const packed2 = await enter({
         script: "pack.sh",
         steps: ["pack"],
@@ -30237,7 +30291,7 @@ function rootsOf(graph2, n, roots) {
 
 // ts-src/engine/task-keys.ts
 var import_node_fs53 = require("node:fs");
-var import_node_path59 = require("node:path");
+var import_node_path61 = require("node:path");
 init_digest();
 
 // ts-src/engine/keys.ts
@@ -30327,7 +30381,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join49(set, other) {
+function join51(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -30374,7 +30428,7 @@ var TaskKeys = class {
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const direct = isTest ? [.../* @__PURE__ */ new Set([n, ...built, ...graph2.closures.test[n]])] : built;
-    for (const d of direct) join49(names2, this.namesOf(graph2, d));
+    for (const d of direct) join51(names2, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names2));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (!isTest) graph2.sets[n] = set;
@@ -30407,7 +30461,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs53.readFileSync)((0, import_node_path59.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs53.readFileSync)((0, import_node_path61.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts, text: keyText(parts) };
     }
@@ -30457,7 +30511,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name5);
       if (d === void 0) continue;
       const below2 = brought[d];
-      if (below2) join49(names2, below2);
+      if (below2) join51(names2, below2);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names2;
@@ -30470,7 +30524,7 @@ var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path60.join)(state, "durations.json");
+    this.file = (0, import_node_path62.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
   get = (name5) => this.known[name5];
@@ -30584,7 +30638,7 @@ function newBase(input, options5, store2, of, architecture2) {
 async function prepareScopes(input, options5, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
-  const log = (0, import_node_path60.join)(state, "slipway.log");
+  const log = (0, import_node_path62.join)(state, "slipway.log");
   const diagnostics = [];
   const waiting = [];
   const systems = /* @__PURE__ */ new Map();
@@ -30644,13 +30698,13 @@ async function writeOutputs(o) {
   const { plan: plan2, runs, output } = o;
   const results = resultsOf(runs);
   const lock2 = renderLock(makeLock(plan2.stamp, locked(plan2, o.distributions), o.platforms, versionsOf2(runs)));
-  writeWhole((0, import_node_path61.join)(output, "lock.yaml"), lock2);
-  writeWhole((0, import_node_path61.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
+  writeWhole((0, import_node_path63.join)(output, "lock.yaml"), lock2);
+  writeWhole((0, import_node_path63.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
   const [stamp, begun, finished] = [plan2.stamp, o.begun, Date.now()];
   const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
-  for (const [name5, text6] of Object.entries(files)) writeWhole((0, import_node_path61.join)(output, name5), text6);
+  for (const [name5, text6] of Object.entries(files)) writeWhole((0, import_node_path63.join)(output, name5), text6);
   return writeJunit(runs, o.store, output);
 }
 function reportTasks(runs, output) {
@@ -30666,7 +30720,7 @@ function reportTasks(runs, output) {
           upstream: p.version,
           repository: p.repository,
           needs: t.kind === "test" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
-          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path61.join)(output, t.log)) : []
+          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path63.join)(output, t.log)) : []
         }
       ];
     })
@@ -30685,14 +30739,14 @@ async function writeJunit(runs, store2, output) {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path61.join)(output, "junit", graph2.id, `${record2.package}.xml`), text6, { sync: false });
+      else writeWhole((0, import_node_path63.join)(output, "junit", graph2.id, `${record2.package}.xml`), text6, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
-    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path61.join)(output, t.log)) : [];
+    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path63.join)(output, t.log)) : [];
     if (own3.length)
       writeWhole(
-        (0, import_node_path61.join)(output, "junit", `${graph2.id}.xml`),
+        (0, import_node_path63.join)(output, "junit", `${graph2.id}.xml`),
         renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tail)),
         { sync: false }
       );
@@ -30703,7 +30757,7 @@ async function writeJunit(runs, store2, output) {
 function writePlanCase(output, name5, fault3) {
   const result2 = fault3 === void 0 ? "passed" : "failed";
   const plan2 = { suite: "plan", name: name5, seconds: 0, result: result2, message: fault3 ?? "", output: "" };
-  writeWhole((0, import_node_path61.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
+  writeWhole((0, import_node_path63.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
 }
 function writeUnplanned(output, title, fault3) {
   const now = Date.now();
@@ -30717,8 +30771,8 @@ ${fault3}`];
     notes,
     tasks: []
   });
-  for (const [name5, text6] of Object.entries(files)) writeWhole((0, import_node_path61.join)(output, name5), text6);
-  writeWhole((0, import_node_path61.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
+  for (const [name5, text6] of Object.entries(files)) writeWhole((0, import_node_path63.join)(output, name5), text6);
+  writeWhole((0, import_node_path63.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault3);
 }
@@ -30843,16 +30897,16 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path64 = require("node:path");
+var import_node_path66 = require("node:path");
 
 // ts-src/engine/reproducible.ts
 var import_node_fs56 = require("node:fs");
-var import_node_path63 = require("node:path");
+var import_node_path65 = require("node:path");
 init_files();
 
 // ts-src/inspect/differences.ts
 var import_node_fs55 = require("node:fs");
-var import_node_path62 = require("node:path");
+var import_node_path64 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at2) {
@@ -30895,15 +30949,15 @@ function differencesOf(before2, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path62.join)(before2, path2), (0, import_node_path62.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path64.join)(before2, path2), (0, import_node_path64.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder) => {
-    for (const name5 of (0, import_node_fs55.readdirSync)((0, import_node_path62.join)(root, folder)).sort()) {
+    for (const name5 of (0, import_node_fs55.readdirSync)((0, import_node_path64.join)(root, folder)).sort()) {
       const path2 = folder ? `${folder}/${name5}` : name5;
-      const stats = (0, import_node_fs55.lstatSync)((0, import_node_path62.join)(root, path2));
+      const stats = (0, import_node_fs55.lstatSync)((0, import_node_path64.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -31003,7 +31057,7 @@ async function checkOne(session2, options5, graph2, number5) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path63.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path65.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number5);
     if (typeof resolved === "string") return failed2(resolved);
@@ -31026,7 +31080,7 @@ async function checkOne(session2, options5, graph2, number5) {
 async function compareFiles(session2, options5, record2, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path63.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path65.basename)(f), f]));
   for (const [i, deb2] of record2.debs.entries()) {
     const after = second.get(deb2.name);
     second.delete(deb2.name);
@@ -31034,7 +31088,7 @@ async function compareFiles(session2, options5, record2, files, work2) {
     else if (await sha256File(after) !== deb2.sha256) {
       const before2 = await session2.store.path(deb2);
       if (before2 === void 0) return failed2(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before2, after, deb2, (0, import_node_path63.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before2, after, deb2, (0, import_node_path65.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed2(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before2, after, record2.package, options5);
@@ -31048,14 +31102,14 @@ async function compareFiles(session2, options5, record2, files, work2) {
   });
 }
 async function insideOf2(before2, after, deb2, folder) {
-  const [a, b] = [(0, import_node_path63.join)(folder, "before"), (0, import_node_path63.join)(folder, "after")];
+  const [a, b] = [(0, import_node_path65.join)(folder, "before"), (0, import_node_path65.join)(folder, "after")];
   (0, import_node_fs56.mkdirSync)(folder, { recursive: true });
   for (const [file2, to] of [
     [before2, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file2, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path63.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path65.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -31072,9 +31126,9 @@ async function diffoscope(before2, after, name5, options5) {
     { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked.code === 127 || !asked.stdout) return void 0;
-  const report2 = (0, import_node_path63.join)("reproducible", `${name5}.diffoscope.txt`);
-  (0, import_node_fs56.mkdirSync)((0, import_node_path63.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs56.writeFileSync)((0, import_node_path63.join)(options5.output, report2), asked.stdout);
+  const report2 = (0, import_node_path65.join)("reproducible", `${name5}.diffoscope.txt`);
+  (0, import_node_fs56.mkdirSync)((0, import_node_path65.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs56.writeFileSync)((0, import_node_path65.join)(options5.output, report2), asked.stdout);
   return report2;
 }
 
@@ -31129,7 +31183,7 @@ async function checkBuilds(session2, options5) {
     started: (name5) => writeMessage(`building ${name5} once more
 `)
   });
-  writeWhole((0, import_node_path64.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path66.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -31181,7 +31235,7 @@ var import_node_os9 = require("node:os");
 // ts-src/sandbox/docker.ts
 var import_node_crypto7 = require("node:crypto");
 var import_node_fs57 = require("node:fs");
-var import_node_path65 = require("node:path");
+var import_node_path67 = require("node:path");
 init_digest();
 init_files();
 var marker = ".docker-image";
@@ -31203,7 +31257,7 @@ var capabilities = [
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
   const docker = (args, options5 = {}) => run("docker", args, options5);
-  const imageOf = (folder) => readIf((0, import_node_path65.join)(folder, marker))?.trim();
+  const imageOf = (folder) => readIf((0, import_node_path67.join)(folder, marker))?.trim();
   let swept;
   const sweep2 = async () => {
     const old = await docker(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
@@ -31268,7 +31322,7 @@ function dockerDriver(state) {
     if (created.code !== 0) return created;
     try {
       for (const layer of entry.root.layers.slice(0, at2).reverse()) {
-        const archive = (0, import_node_path65.join)(entry.work, "over.tar");
+        const archive = (0, import_node_path67.join)(entry.work, "over.tar");
         const packed2 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
         const copied = packed2.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name5, archive]) : packed2;
         (0, import_node_fs57.rmSync)(archive, { force: true });
@@ -31284,17 +31338,17 @@ function dockerDriver(state) {
       );
       signal?.removeEventListener("abort", stop);
       if (outcome.code === 0 && entry.root.keep) {
-        (0, import_node_fs57.mkdirSync)((0, import_node_path65.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
+        (0, import_node_fs57.mkdirSync)((0, import_node_path67.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
         const tag = `slipway-layer:${sha256(`${entry.root.keep}${name5}`).slice(0, 24)}`;
         const committed = await docker(["commit", "--change", 'CMD ["sh"]', name5, tag]);
         if (committed.code !== 0) return committed;
         const status = await docker([
           "cp",
           `${name5}:/var/lib/dpkg/status`,
-          (0, import_node_path65.join)(entry.root.keep, "var/lib/dpkg/status")
+          (0, import_node_path67.join)(entry.root.keep, "var/lib/dpkg/status")
         ]);
         if (status.code !== 0) return status;
-        (0, import_node_fs57.writeFileSync)((0, import_node_path65.join)(entry.root.keep, marker), `${tag}
+        (0, import_node_fs57.writeFileSync)((0, import_node_path67.join)(entry.root.keep, marker), `${tag}
 `);
       }
       return outcome;
@@ -31310,7 +31364,7 @@ function dockerDriver(state) {
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
       (0, import_node_fs57.mkdirSync)(folder, { recursive: true });
-      (0, import_node_fs57.writeFileSync)((0, import_node_path65.join)(folder, marker), `${tag}
+      (0, import_node_fs57.writeFileSync)((0, import_node_path67.join)(folder, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder, "./var/lib/dpkg/status"]);
     },
@@ -31331,11 +31385,11 @@ function dockerDriver(state) {
           "--network",
           "none",
           "--volume",
-          `${(0, import_node_path65.dirname)(folder)}:/parent`,
+          `${(0, import_node_path67.dirname)(folder)}:/parent`,
           image,
           "rm",
           "-rf",
-          `/parent/${(0, import_node_path65.basename)(folder)}`
+          `/parent/${(0, import_node_path67.basename)(folder)}`
         ]);
     }
   };
@@ -31343,7 +31397,7 @@ function dockerDriver(state) {
 
 // ts-src/sandbox/unshare.ts
 var import_node_fs58 = require("node:fs");
-var import_node_path66 = require("node:path");
+var import_node_path68 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -31522,15 +31576,15 @@ function unshareDriver() {
     async enter(entry) {
       (0, import_node_fs58.mkdirSync)(entry.work, { recursive: true });
       const links = entry.root.layers.map((layer, i) => {
-        (0, import_node_fs58.symlinkSync)(layer, (0, import_node_path66.join)(entry.work, `l${i}`));
+        (0, import_node_fs58.symlinkSync)(layer, (0, import_node_path68.join)(entry.work, `l${i}`));
         return `l${i}`;
       });
       let upper = "tmpfs";
       if (entry.root.keep) {
         (0, import_node_fs58.mkdirSync)(entry.root.keep, { recursive: true });
         (0, import_node_fs58.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
-        (0, import_node_fs58.symlinkSync)(entry.root.keep, (0, import_node_path66.join)(entry.work, "k"));
-        (0, import_node_fs58.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path66.join)(entry.work, "k.work"));
+        (0, import_node_fs58.symlinkSync)(entry.root.keep, (0, import_node_path68.join)(entry.work, "k"));
+        (0, import_node_fs58.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path68.join)(entry.work, "k.work"));
         upper = "k";
       }
       const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -31639,10 +31693,10 @@ function limitsOf(verb, values) {
 var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
 
 // ts-src/engine/system-lock.ts
-var import_node_path67 = require("node:path");
+var import_node_path69 = require("node:path");
 init_diagnostics();
 init_files();
-var file = (workspace) => (0, import_node_path67.join)(workspace.state, "platforms.json");
+var file = (workspace) => (0, import_node_path69.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known2 = readJson(file(workspace)) ?? {};
   return Object.fromEntries(
@@ -31779,7 +31833,7 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned2.diagnostics);
   if (!planned2.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned2.value;
-  const output = values.output === void 0 ? (0, import_node_path68.join)(workspace.root, "out") : (0, import_node_path68.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path70.join)(workspace.root, "out") : (0, import_node_path70.resolve)(values.output);
   const driver = driverOf(values, workspace.state);
   const lacking = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking.length) {
@@ -31852,7 +31906,7 @@ async function buildAll(values, planned2, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path68.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path70.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       stamp: plan2.stamp,
@@ -31947,7 +32001,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   writeMessage(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path68.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path70.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -31962,11 +32016,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeMessage(`report: ${(0, import_node_path68.join)(output, "report.html")}
+    writeMessage(`report: ${(0, import_node_path70.join)(output, "report.html")}
 `);
     writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path68.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path70.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -32075,7 +32129,7 @@ function systemChanges(m, n) {
 
 // ts-src/publish/promotion.ts
 var import_node_fs60 = require("node:fs");
-var import_node_path69 = require("node:path");
+var import_node_path71 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -32281,7 +32335,7 @@ async function rollBack(input, outlet) {
   let suites = state.suites;
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path69.join)(input.folder, "incoming");
+    const scratch = (0, import_node_path71.join)(input.folder, "incoming");
     (0, import_node_fs60.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
@@ -32457,11 +32511,11 @@ var rest = (count3) => count3 > most3 ? `and ${count3 - most3} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path71 = require("node:path");
+var import_node_path73 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/endpoints.ts
-var import_node_path70 = require("node:path");
+var import_node_path72 = require("node:path");
 var isChannelName = (name5) => name5.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name5) && !name5.includes("..");
 async function openEndpoint(uri, root) {
   if (uri.startsWith("s3://")) {
@@ -32469,7 +32523,7 @@ async function openEndpoint(uri, root) {
     return new S3Endpoint2(uri, process.env);
   }
   const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
-  return new FolderEndpoint((0, import_node_path70.isAbsolute)(path2) ? path2 : (0, import_node_path70.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path72.isAbsolute)(path2) ? path2 : (0, import_node_path72.join)(root, path2));
 }
 function channelUri(place, channel2) {
   const query2 = place.indexOf("?");
@@ -32524,7 +32578,7 @@ async function placesOf2({ workspace: { distro, root } }, channel2, named4, from
     return path2.endsWith(tail) ? [`${path2.slice(0, -tail.length)}/${channel2.name}/apt${query2}`] : [];
   });
   const uris = [
-    named4?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path71.resolve)(n)),
+    named4?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path73.resolve)(n)),
     channel2.file.endpoints,
     configured,
     beside
@@ -32758,7 +32812,7 @@ async function renew(opened, names2, to) {
 
 // ts-src/cli/clean.ts
 var import_node_fs61 = require("node:fs");
-var import_node_path72 = require("node:path");
+var import_node_path74 = require("node:path");
 var remade = ["work", "unpacked", "layers", "layers-docker", "bases", "archives", "told", "verify"];
 var clean = defineCommand({
   summary: "remove what builds keep on this machine",
@@ -32798,25 +32852,25 @@ subordinate ids, which rm can't remove; this can.`,
     }
     const parts = (0, import_node_fs61.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     for (const part of parts) {
-      const folder = (0, import_node_path72.join)(state, part);
+      const folder = (0, import_node_path74.join)(state, part);
       const size = (await run("du", ["-sh", folder])).stdout.split("	")[0] ?? "";
       writeOutput(`${values["dry-run"] ? "would remove" : "removing"} ${folder} ${size}
 `);
       if (!values["dry-run"]) await driver.remove(folder);
     }
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts.filter((part) => (0, import_node_fs61.existsSync)((0, import_node_path72.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path72.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts.filter((part) => (0, import_node_fs61.existsSync)((0, import_node_path74.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path74.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path72.join)(state, "work");
+  const all = (0, import_node_path74.join)(state, "work");
   if (!(0, import_node_fs61.existsSync)(all)) return void 0;
   for (const name5 of (0, import_node_fs61.readdirSync)(all)) {
     if (!name5.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path72.join)(all, name5), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path74.join)(all, name5), "true"]);
     if (free.code !== 0) return name5.slice(0, -".lock".length);
   }
   return void 0;
@@ -32907,7 +32961,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
 });
 
 // ts-src/cli/doctor.ts
-var import_node_path73 = require("node:path");
+var import_node_path75 = require("node:path");
 var doctor = defineCommand({
   summary: "tell what this machine lacks for builds, and the command that brings it",
   usage: "doctor",
@@ -32953,7 +33007,7 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path73.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path75.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
     for (const f of findings)
       writeOutput(`${f.what}
@@ -35430,7 +35484,7 @@ repository, unless --by package is given. Where several platforms are selected t
 
 // ts-src/cli/init.ts
 var import_node_fs63 = require("node:fs");
-var import_node_path74 = require("node:path");
+var import_node_path76 = require("node:path");
 var import_promises6 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -35488,7 +35542,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named4 = (0, import_node_path74.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named4 = (0, import_node_path76.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named4 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -35527,7 +35581,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path74.resolve)(folder);
+    const root = (0, import_node_path76.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -35538,7 +35592,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     const files = renderInit(answers);
     const names2 = Object.keys(files);
     (0, import_node_fs63.mkdirSync)(root, { recursive: true });
-    const taken = names2.filter((f) => (0, import_node_fs63.existsSync)((0, import_node_path74.join)(root, f)));
+    const taken = names2.filter((f) => (0, import_node_fs63.existsSync)((0, import_node_path76.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -35549,8 +35603,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names2, values.yes === true)) return exit.failed;
-    for (const [path2, text6] of Object.entries(files)) writeWhole((0, import_node_path74.join)(root, path2), text6);
-    const git2 = (0, import_node_fs63.existsSync)((0, import_node_path74.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text6] of Object.entries(files)) writeWhole((0, import_node_path76.join)(root, path2), text6);
+    const git2 = (0, import_node_fs63.existsSync)((0, import_node_path76.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names2.map((f) => `    ${f}
 `).join("")}
@@ -35569,6 +35623,7 @@ Then put your own repositories into rosdistro/default/distribution.yaml, and com
 // ts-src/cli/lock.ts
 init_diagnostics();
 init_names();
+init_lockfile();
 init_files();
 var lock = defineCommand({
   summary: "pin every repository to a commit, in a file made for review",
@@ -35836,7 +35891,7 @@ function wordsOf(name5, id, channel2, pointer, done) {
 
 // ts-src/cli/farm/prepare.ts
 var import_node_fs68 = require("node:fs");
-var import_node_path79 = require("node:path");
+var import_node_path81 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -35881,12 +35936,12 @@ function channelPart(name5) {
 }
 
 // ts-src/cli/farm/prepare.ts
-init_rosdistro();
+init_source_entry();
 
 // ts-src/cli/farm/work.ts
 var import_node_fs66 = require("node:fs");
 var import_node_os10 = require("node:os");
-var import_node_path77 = require("node:path");
+var import_node_path79 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
@@ -35894,7 +35949,7 @@ init_files();
 // ts-src/farm/run-manifest.ts
 var import_node_crypto9 = require("node:crypto");
 var import_node_fs64 = require("node:fs");
-var import_node_path75 = require("node:path");
+var import_node_path77 = require("node:path");
 var import_node_zlib7 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -35935,7 +35990,7 @@ var packed = (value2) => (0, import_node_zlib7.gzipSync)(JSON.stringify(value2),
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib7.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name5, is) {
-  const copy = (0, import_node_path75.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
+  const copy = (0, import_node_path77.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
   const kept2 = readJson(copy);
   if (kept2) return kept2;
   const data = await store2.getBlob(name5);
@@ -35998,9 +36053,9 @@ async function loadRun(id, storeUri, root, state, untrusted) {
   });
 }
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path75.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path77.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path75.join)(root, path2))) writeWhole((0, import_node_path75.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path77.join)(root, path2))) writeWhole((0, import_node_path77.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function testedIn({ plan: plan2, tested }) {
@@ -36022,7 +36077,7 @@ function filesOf2(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs64.readFileSync)((0, import_node_path75.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs64.readFileSync)((0, import_node_path77.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -36134,7 +36189,7 @@ var Worker = class {
 
 // ts-src/farm/shard.ts
 var import_node_fs65 = require("node:fs");
-var import_node_path76 = require("node:path");
+var import_node_path78 = require("node:path");
 
 // ts-src/graph/reduce.ts
 function reduceNeeds(count3, needs) {
@@ -36184,7 +36239,7 @@ function renderSchedule(run2, counts, groups, first, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture2, first, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path76.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path78.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -36241,9 +36296,9 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path76.join)(work2, tree);
+    const folder = (0, import_node_path78.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path76.join)(work2, `${tree}.packed`));
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path78.join)(work2, `${tree}.packed`));
     (0, import_node_fs65.rmSync)(folder, { recursive: true, force: true });
   });
 }
@@ -36282,8 +36337,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path77.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path77.join)(process.env.XDG_STATE_HOME || (0, import_node_path77.join)((0, import_node_os10.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path79.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path79.join)(process.env.XDG_STATE_HOME || (0, import_node_path79.join)((0, import_node_os10.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -36308,7 +36363,7 @@ async function openRun(verb, values, limits, signal, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path77.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path79.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -36409,7 +36464,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path77.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path79.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeMessage(`${line2}
 `)),
@@ -36450,7 +36505,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   return exit.ok;
 }
 async function keepResult(session2, output, id, number5, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path77.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path79.join)(output, result2.log);
   const kept2 = {
     schema: 1,
     result: result2,
@@ -36495,7 +36550,7 @@ async function prepareArchitecture(values) {
 
 // ts-src/farm/request.ts
 var import_node_fs67 = require("node:fs");
-var import_node_path78 = require("node:path");
+var import_node_path80 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -36509,8 +36564,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path78.join)(at2.value.folder, (0, import_node_path78.relative)(at2.value.top, workspace.root));
-  const read = await readWorkspace((0, import_node_path78.join)(root, (0, import_node_path78.relative)(workspace.root, (0, import_node_path78.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path80.join)(at2.value.folder, (0, import_node_path80.relative)(at2.value.top, workspace.root));
+  const read = await readWorkspace((0, import_node_path80.join)(root, (0, import_node_path80.relative)(workspace.root, (0, import_node_path80.resolve)(workspace.file))), workspace.state);
   if (!read.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -36544,7 +36599,7 @@ async function requestWorkspace(workspace, target2) {
       );
   const { platforms, store: store2, signing_key, submodules } = trusted;
   const distro = { ...workspace.distro, distributions, platforms, store: store2, signing_key, submodules };
-  const from = { ...read.value, root: (0, import_node_path78.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read.value, root: (0, import_node_path80.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 async function linksOutside({ root, distro }) {
@@ -36555,7 +36610,7 @@ async function linksOutside({ root, distro }) {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder) => path2.startsWith(`${folder}/`))) return [];
     try {
-      return `${(0, import_node_fs67.realpathSync)((0, import_node_path78.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs67.realpathSync)((0, import_node_path80.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -36887,7 +36942,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       ""
     );
     if (text6("output") === void 0) writeOutput(header + schedule);
-    else writeWhole((0, import_node_path79.resolve)(text6("output")), header + schedule);
+    else writeWhole((0, import_node_path81.resolve)(text6("output")), header + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -36896,7 +36951,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline3, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file3 = (0, import_node_path79.join)(root, "lock.yaml");
+    const file3 = (0, import_node_path81.join)(root, "lock.yaml");
     if (exists(file3)) return { values: { ...values, lock: file3 }, notes: [] };
     return error(
       "lock-missing",
@@ -36918,7 +36973,7 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
         )
       ]
     };
-  const file2 = (0, import_node_path79.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file2 = (0, import_node_path81.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file2, text6.lock);
   return { values: { ...values, lock: file2 }, notes: [] };
 }
@@ -36936,7 +36991,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file2 = url2.slice("file:".length);
-    if (!(0, import_node_path79.isAbsolute)(file2) || !exists((0, import_node_path79.join)(file2, ".git"))) {
+    if (!(0, import_node_path81.isAbsolute)(file2) || !exists((0, import_node_path81.join)(file2, ".git"))) {
       const line2 = readIf(file2)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -36956,18 +37011,18 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot.ok) return snapshot;
-  const folder = (0, import_node_path79.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path79.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path81.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path81.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path79.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path81.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path79.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path81.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, workspace) {
   if (values.change !== void 0) return planChange(values, values.change);
   const read = await readValues(values, packages, { workspace, tests: values["no-test"] !== true });
@@ -37029,7 +37084,7 @@ async function targetCommit(root, name5) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path79.resolve)(change);
+  const folder = (0, import_node_path81.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository = await repositoryOf(
     workspace.value,
@@ -37079,9 +37134,10 @@ var ownPackages = (inputs, repository) => inputs.distributions.flatMap(
 
 // ts-src/cli/farm/finish.ts
 var import_node_fs69 = require("node:fs");
-var import_node_path80 = require("node:path");
+var import_node_path82 = require("node:path");
 init_diagnostics();
 init_files();
+init_lockfile();
 var nothing4 = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
 var oneLine2 = (text6) => printable(text6.split("\n")[0]).slice(0, 400);
 function happenedIn(values) {
@@ -37114,14 +37170,14 @@ async function gather(session2, loaded, output, happened) {
   await store2.many(done, async ({ number: number5, run: run2, task }) => {
     const kept2 = await store2.readJson(resultName(loaded.bundle.id, number5));
     if (!isStoredResult(kept2) || kept2.result.id !== run2.results[task]?.id) return;
-    const log = (0, import_node_path80.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
+    const log = (0, import_node_path82.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
     run2.results[task] = { ...kept2.result, ...kept2.result.log === void 0 ? {} : { log } };
     const { key } = kept2.result;
     if (key !== void 0 && task < run2.count && isDone(kept2.result.state)) run2.records[task] = await store2.get(key);
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept2.log && kept2.result.log !== void 0 && kept2.result.state === "failed") {
       const text6 = await store2.readText(kept2.log);
-      if (text6 !== void 0) writeWhole((0, import_node_path80.join)(output, log), text6, { sync: false });
+      if (text6 !== void 0) writeWhole((0, import_node_path82.join)(output, log), text6, { sync: false });
     }
   });
   for (const { number: number5, run: run2, task } of numbersOf(session2, loaded)) {
@@ -37152,7 +37208,7 @@ async function gather(session2, loaded, output, happened) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf = (values) => (0, import_node_path80.resolve)(values.output ?? "out");
+var outputOf = (values) => (0, import_node_path82.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -37198,7 +37254,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path80.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path82.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
@@ -37298,7 +37354,7 @@ ${verdict2}`;
   );
   await recordRun(session2);
   await closeRun(session2.store, bundle);
-  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path80.join)(output, t.log)]]));
+  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path82.join)(output, t.log)]]));
   const tails = (t) => tellingPart(readLog(logs2.get(t.id) ?? ""));
   for (const note of notes) writeMessage(`${note}
 `);
@@ -37329,8 +37385,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path80.relative)(process.cwd(), (0, import_node_path80.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path80.join)(output, log);
+  const inside = (0, import_node_path82.relative)(process.cwd(), (0, import_node_path82.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path82.join)(output, log);
 };
 function factsOf2({ bundle, input }, results) {
   const failed4 = results.filter((t) => t.state === "failed");
@@ -37403,7 +37459,7 @@ ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${c
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path80.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path82.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed].sort();
 }
@@ -38088,7 +38144,7 @@ function workOf(scopes, known2, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path81 = require("node:path");
+var import_node_path83 = require("node:path");
 var store = defineCommand({
   summary: "show, verify or clean up the store",
   usage: "store [show|verify|gc]",
@@ -38116,7 +38172,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show2(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path81.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path83.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
@@ -38440,10 +38496,10 @@ var completionOf = (commands2) => ({
 
 // ts-src/cli/logs.ts
 var import_node_fs70 = require("node:fs");
-var import_node_path82 = require("node:path");
+var import_node_path84 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path82.join)(output, "logs");
+  const root = (0, import_node_path84.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
@@ -38454,7 +38510,7 @@ function logsIn(output) {
   for (const entry of entries) {
     const name5 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name5) continue;
-    const path2 = (0, import_node_path82.join)(root, entry);
+    const path2 = (0, import_node_path84.join)(root, entry);
     const status = (0, import_node_fs70.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name5[1], package: name5[2], test: name5[3] !== void 0, path: path2, modified: status.mtimeMs });
@@ -38485,12 +38541,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path82.join)((0, import_node_path82.resolve)(findDistro(values), ".."), "out") : (0, import_node_path82.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path84.join)((0, import_node_path84.resolve)(findDistro(values), ".."), "out") : (0, import_node_path84.resolve)(values.output);
     const all = logsIn(output);
     if (name5 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path82.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path84.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -38502,7 +38558,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path82.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path84.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name5 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -38565,7 +38621,7 @@ var manualOf = (commands2) => ({
 // ts-src/cli/serve.ts
 var import_node_fs71 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path83 = require("node:path");
+var import_node_path85 = require("node:path");
 init_diagnostics();
 var types3 = {
   html: "text/html; charset=utf-8",
@@ -38582,7 +38638,7 @@ function fileOf(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file2 = (0, import_node_fs71.realpathSync)((0, import_node_path83.join)(root, path2));
+    const file2 = (0, import_node_fs71.realpathSync)((0, import_node_path85.join)(root, path2));
     return file2.startsWith(`${(0, import_node_fs71.realpathSync)(root)}/`) && (0, import_node_fs71.lstatSync)(file2).isFile() ? file2 : void 0;
   } catch {
     return void 0;
@@ -38627,8 +38683,8 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path83.join)((0, import_node_path83.resolve)(findDistro(values), ".."), "out") : (0, import_node_path83.resolve)(values.output);
-    const root = (0, import_node_path83.join)(output, "apt");
+    const output = values.output === void 0 ? (0, import_node_path85.join)((0, import_node_path85.resolve)(findDistro(values), ".."), "out") : (0, import_node_path85.resolve)(values.output);
+    const root = (0, import_node_path85.join)(output, "apt");
     if (!(0, import_node_fs71.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;

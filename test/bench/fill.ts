@@ -7,7 +7,7 @@ import { sha256 } from '../../ts-src/model/digest.ts';
 import { stampOf } from '../../ts-src/model/names.ts';
 import type { BuildRecord, TestRecord } from '../../ts-src/model/result.ts';
 import { finishDeferred } from '../../ts-src/io/deferred.ts';
-import { makeLock } from '../../ts-src/read/inputs.ts';
+import { makeLock } from '../../ts-src/read/lockfile.ts';
 import { renderLock } from '../../ts-src/render/lock.ts';
 import { baseSources, underlaySources } from '../../ts-src/sandbox/archive.ts';
 import { unshareDriver } from '../../ts-src/sandbox/unshare.ts';

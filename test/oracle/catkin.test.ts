@@ -9,7 +9,7 @@ import { conditionEvaluator } from '../../ts-src/plan/conditions.ts';
 import { conditionContext, manifestEvaluator } from '../../ts-src/plan/evaluate.ts';
 import { parseManifest } from '../../ts-src/read/manifest/manifest.ts';
 import { readPlain } from '../../ts-src/read/manifest/plain-xml.ts';
-import { parseCache } from '../../ts-src/read/rosdistro.ts';
+import { parseCache } from '../../ts-src/read/cache-file.ts';
 import { readTree } from '../../ts-src/read/manifest/xml-tree.ts';
 import { treeOf } from '../unit/trees.ts';
 import { has, oracle, present, shared } from './shared.ts';

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Scope } from '../../ts-src/model/plan.ts';
 import { above, forBuild, forRun, isInterface } from '../../ts-src/plan/needs.ts';
 import type { Resolver } from '../../ts-src/plan/resolve.ts';
-import { readEntries } from '../../ts-src/read/inputs.ts';
+import { readEntries } from '../../ts-src/read/entries.ts';
 import { openWorkspace, readAndPlan, type Planned } from '../../ts-src/cli/planning.ts';
 import { has, oracle, present, shared } from './shared.ts';
 

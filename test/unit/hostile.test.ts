@@ -7,14 +7,9 @@ import { parseDistro } from '../../ts-src/read/distro.ts';
 import { parseManifest } from '../../ts-src/read/manifest/manifest.ts';
 import { readPlain } from '../../ts-src/read/manifest/plain-xml.ts';
 import { readTree } from '../../ts-src/read/manifest/xml-tree.ts';
-import {
-  parseCache,
-  parseDistributionFile,
-  parseEntries,
-  parseIndex,
-  parseRepos,
-  splitCache,
-} from '../../ts-src/read/rosdistro.ts';
+import { parseCache, parseEntries, splitCache } from '../../ts-src/read/cache-file.ts';
+import { parseDistributionFile, parseIndex } from '../../ts-src/read/rosdistro.ts';
+import { parseRepos } from '../../ts-src/read/repos-file.ts';
 import { layerRosdep } from '../../ts-src/read/rosdep.ts';
 import { parseYaml } from '../../ts-src/read/yaml.ts';
 import { treeOf } from './trees.ts';

@@ -8,7 +8,7 @@ import { readIf } from '../io/files.ts';
 import { parallel } from '../io/process.ts';
 import { matcher } from '../plan/globs.ts';
 import { pinFolder } from '../read/folders.ts';
-import { pinReleased } from '../read/inputs.ts';
+import { pinReleased } from '../read/releases.ts';
 import type { Workspace } from '../read/workspace.ts';
 import { countFaults } from '../render/diagnostics.ts';
 import { tellingPart } from '../render/log.ts';

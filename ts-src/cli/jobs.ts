@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { isError, sorted, type Diagnostic } from '../model/diagnostics.ts';
 import { writeWhole } from '../io/files.ts';
 import { absoluteUrl } from '../read/git/git.ts';
-import { readEntries } from '../read/inputs.ts';
+import { readEntries } from '../read/entries.ts';
 import { renderJobDsl, renderJobsCasc, type JobsInput } from '../render/jobs.ts';
 import { writeMessage, distroOptions, exit, writeOutput, showDiagnostics, defineCommand } from './command.ts';
 import { openWorkspace } from './planning.ts';

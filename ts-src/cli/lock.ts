@@ -1,6 +1,7 @@
 import { isError, sorted, warning } from '../model/diagnostics.ts';
 import { stampOf } from '../model/names.ts';
-import { makeLock, pinCommits } from '../read/inputs.ts';
+import { makeLock } from '../read/lockfile.ts';
+import { pinCommits } from '../read/releases.ts';
 import { renderLock } from '../render/lock.ts';
 import { writeWhole } from '../io/files.ts';
 import { writeMessage, distroOptions, exit, writeOutput, showDiagnostics, defineCommand } from './command.ts';

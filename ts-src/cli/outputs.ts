@@ -5,7 +5,7 @@ import type { Lockfile } from '../model/lockfile.ts';
 import type { DistributionInput, Plan } from '../model/plan.ts';
 import type { TaskResult, TestCase, TestRecord } from '../model/result.ts';
 import { writeWhole } from '../io/files.ts';
-import { makeLock } from '../read/inputs.ts';
+import { makeLock } from '../read/lockfile.ts';
 import { renderLock } from '../render/lock.ts';
 import { tellingPart } from '../render/log.ts';
 import { packageCases, renderJunit } from '../render/junit.ts';

@@ -5,7 +5,8 @@ import { needsOf } from '../query/explain.ts';
 import { cycleMeaning, findCycles, groupedBy, pathBetween, reach } from '../query/query.ts';
 import type { Resolver } from '../plan/resolve.ts';
 import { compareReleases } from '../plan/versions.ts';
-import { readDistribution, readEntries } from '../read/inputs.ts';
+import { readDistribution } from '../read/distribution.ts';
+import { readEntries } from '../read/entries.ts';
 import { renderTable, someOf } from '../render/table.ts';
 import {
   writeMessage,

@@ -1,7 +1,7 @@
 import { bad, error, good, nearest, type Result } from '../model/diagnostics.ts';
 import type { Plan } from '../model/plan.ts';
 import { absoluteUrl, git } from '../read/git/git.ts';
-import { readEntries } from '../read/inputs.ts';
+import { readEntries } from '../read/entries.ts';
 import type { Workspace } from '../read/workspace.ts';
 
 /**

@@ -1,7 +1,8 @@
 import * as z from 'zod';
-import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { bad, compare, error, good, type Result } from '../model/diagnostics.ts';
 import type { Lockfile } from '../model/lockfile.ts';
-import { isRefName } from './rosdistro.ts';
+import type { DistributionInput } from '../model/plan.ts';
+import { isRefName } from './source-entry.ts';
 import { Locator, parseYaml } from './yaml.ts';
 
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._+/-]*$/);
@@ -102,3 +103,31 @@ export function readLock(file: string, text: string | undefined): Result<Lockfil
   }
   return good(lock);
 }
+
+/** Where everything that was read stands now, in a stable order. */
+export const makeLock = (
+  stamp: string,
+  distributions: readonly DistributionInput[],
+  platforms: Lockfile['platforms'],
+  versions?: Lockfile['versions'],
+): Lockfile => {
+  const lock: Lockfile = { schema: 'slipway-lock-1', stamp, distributions: {}, platforms, versions };
+  for (const d of distributions) {
+    const repositories: Lockfile['distributions'][string] = (lock.distributions[d.name] = {});
+    for (const p of [...d.packages.values()].sort((a, b) => compare(a.name, b.name))) {
+      const { url, commit, tree, path } = p.source;
+      const r = (repositories[p.repository] ??= {
+        url,
+        packages: {},
+        ...(p.released === undefined ? (commit === undefined ? {} : { commit }) : { release: p.released }),
+      });
+      r.packages[p.name] = {
+        version: p.manifest.version,
+        path,
+        ...(p.released !== undefined && commit !== undefined ? { commit } : {}),
+        ...(tree === undefined ? {} : { tree }),
+      };
+    }
+  }
+  return lock;
+};

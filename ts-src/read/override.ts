@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { resolveRefs, type Reporter } from './git/git.ts';
-import { isRefName } from './rosdistro.ts';
+import { isRefName } from './source-entry.ts';
 
 /** What stands for a repository in this run: a folder, another ref, or what a pull request would make of it. */
 export type Override = { folder: string } | { ref: string } | { request: number };

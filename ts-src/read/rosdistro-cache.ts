@@ -12,7 +12,8 @@ import type { Workspace } from './workspace.ts';
 import { parseManifest } from './manifest/manifest.ts';
 import { ParseCache, type Form } from './parse-cache.ts';
 import { packedManifest } from './manifest/packed-manifest.ts';
-import { parseCache, parseDistributionFile, parseEntries, splitCache, type CachePieces } from './rosdistro.ts';
+import { parseCache, parseEntries, splitCache, type CachePieces } from './cache-file.ts';
+import { parseDistributionFile } from './rosdistro.ts';
 
 /** A rosdistro cache: the distribution files that it was made from, merged, and the manifests of what they release. */
 export interface Cache {

@@ -1,6 +1,6 @@
-import { isSourceUrl, redacted } from '../model/urls.ts';
-import { bad, error, good, isError, nearest, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
-import type { DistributionFile, ReleaseEntry, Repository, SourceEntry } from '../model/rosdistro.ts';
+import { bad, error, good, isError, nearest, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import type { DistributionFile, Repository } from '../model/rosdistro.ts';
+import { LocatedRepository, releaseEntry, sourceEntry } from './source-entry.ts';
 import { Locator, asMap, own, parseYaml } from './yaml.ts';
 
 export interface IndexEntry {
@@ -60,21 +60,6 @@ export function parseIndex(text: string, file: string, distribution: string): Re
   return good(result);
 }
 
-/** A repository whose line is looked up when it is asked for. */
-class Located implements Repository {
-  source?: SourceEntry;
-  release?: ReleaseEntry;
-  doc?: SourceEntry;
-  constructor(
-    readonly name: string,
-    readonly file: string,
-    private readonly locate: () => number | undefined,
-  ) {}
-  get line(): number | undefined {
-    return this.locate();
-  }
-}
-
 /** One distribution file (REP 143, version 1 and 2); `value` is given where it came with a cache. */
 export function parseDistributionFile(
   text: string,
@@ -119,7 +104,7 @@ export function parseDistributionFile(
       fault(`the repository '${name}' must be a map`, path);
       continue;
     }
-    const repository: Repository = new Located(name, file, () => line(path));
+    const repository: Repository = new LocatedRepository(name, file, () => line(path));
     const source = asMap(entry.source);
     if (entry.source !== undefined && !source) fault(`source of '${name}' must be a map`, [...path, 'source']);
     if (source) {
@@ -150,206 +135,4 @@ export function parseDistributionFile(
     repositories.push(repository);
   }
   return good({ repositories, releasePlatforms }, diagnostics);
-}
-
-/** A .repos file of vcstool. */
-export function parseRepos(text: string, file: string): Result<Repository[]> {
-  const parsed = parseYaml(text, file);
-  if (!parsed.ok) return parsed;
-  const locator = new Locator(text);
-  const top = asMap(parsed.value);
-  const root = top && Object.hasOwn(top, 'repositories') && top.repositories === null ? {} : asMap(top?.repositories);
-  if (!root)
-    return bad(
-      error('repos-invalid', "a .repos file must have a map 'repositories'", {
-        file,
-        line: 1,
-        hint: Array.isArray(parsed.value)
-          ? 'this is a list, as of .rosinstall: `vcs import` and `vcs export` write the map'
-          : undefined,
-      }),
-    );
-  const diagnostics: Diagnostic[] = [];
-  for (const key of Object.keys(top ?? {}))
-    if (key !== 'repositories')
-      diagnostics.push(
-        warning('repos-invalid', `'${key}' is not known and does nothing`, {
-          file,
-          line: locator.line([key]),
-          hint: 'name each file in repos of distro.yaml',
-        }),
-      );
-  const repositories: Repository[] = [];
-  for (const [written, raw] of Object.entries(root)) {
-    // vcstool takes it for a path.
-    const path = written.replace(/^(\.\/)+/, '').replace(/\/+$/, '');
-    const fault = (message: string, key?: string, hint?: string) =>
-      void diagnostics.push(
-        error('repos-invalid', `'${path}': ${message}`, {
-          file,
-          line: locator.line(key ? ['repositories', written, key] : ['repositories', written]),
-          hint,
-        }),
-      );
-    const entry = asMap(raw);
-    if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*(\/[A-Za-z0-9][A-Za-z0-9._+-]*)*$/.test(path))
-      fault('the path is not allowed', undefined, 'letters, digits, ".", "_", "+", "-" and "/"');
-    else if (!entry) fault('must be a map');
-    else {
-      const source = sourceEntry(entry, fault, () => locator.scalar(['repositories', written, 'version']));
-      const repository: Repository = new Located(path, file, () => locator.line(['repositories', written]));
-      if (source) {
-        repository.source = source;
-        repositories.push(repository);
-      }
-    }
-  }
-  return good(repositories, diagnostics);
-}
-
-const urlForms = 'https, http, ssh, git or file, user@host:path, or a path';
-
-function sourceEntry(
-  raw: Record<string, unknown>,
-  fault: (message: string, key?: string, hint?: string) => void,
-  versionText: () => string | undefined = () => undefined,
-): SourceEntry | undefined {
-  const { type = 'git', url, version } = raw;
-  if (type !== 'git' && type !== 'tar' && type !== 'zip' && type !== 'hg' && type !== 'svn')
-    return void fault(`type '${String(type)}' is not known`, 'type', 'git, tar and zip are');
-  if (typeof url !== 'string' || url === '') return void fault('url is missing');
-  if (!isSourceUrl(url, type === 'git'))
-    return void fault(`the url ${JSON.stringify(redacted(url))} is not allowed`, 'url', urlForms);
-  const entry: SourceEntry = { type, url };
-  if (version !== undefined && version !== null && version !== '') {
-    const v = textOf(version, versionText);
-    if (!isRefName(v)) return void fault(`the version ${JSON.stringify(v)} is no branch, tag or commit`, 'version');
-    entry.version = v;
-  }
-  const sha256 = raw.sha256;
-  if (sha256 !== undefined) {
-    if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256))
-      return void fault('sha256 must be 64 hexadecimal digits', 'sha256');
-    entry.sha256 = sha256;
-  }
-  if ((type === 'tar' || type === 'zip') && !entry.sha256)
-    return void fault('an archive needs its checksum', undefined, 'add sha256: (of the file, in hex)');
-  return entry;
-}
-
-/** A version as it is written: `1.0` and a date are texts, whatever YAML takes them for. */
-const textOf = (version: unknown, written: () => string | undefined): string =>
-  typeof version === 'string'
-    ? version
-    : (written() ?? (version instanceof Date ? version.toISOString().slice(0, 10) : String(version)));
-
-/**
- * What git accepts as a name of a ref (git-check-ref-format), and nothing that a command line could take for an option.
- */
-export function isRefName(v: string): boolean {
-  return v.length < 250 && !/^[-/.]|[\0-\x20\x7f~^:?*[\\]|\.\.|@\{|\/\/|\/\.|\.lock(\/|$)|[/.]$|^@$/.test(v);
-}
-
-function releaseEntry(
-  raw: Record<string, unknown>,
-  repository: string,
-  fault: (message: string, key?: string) => void,
-  versionText: () => string | undefined,
-): ReleaseEntry | undefined {
-  const { url, version, packages } = raw;
-  if (typeof url !== 'string') return void fault('url is missing');
-  if (!isSourceUrl(url, true)) return void fault(`the url ${JSON.stringify(redacted(url))} is not allowed`, 'url');
-  if (packages !== undefined && !Array.isArray(packages)) return void fault('packages must be a list', 'packages');
-  const entry: ReleaseEntry = { url, packages: packages === undefined ? [repository] : packages.map(String) };
-  if (version !== undefined && version !== null) {
-    entry.version = textOf(version, versionText);
-    if (!/^[0-9][A-Za-z0-9.+~]*(-[A-Za-z0-9.+~]+)?$/.test(entry.version))
-      return void fault(`the version '${entry.version}' is not of the form 1.2.3-1`, 'version');
-  }
-  const tag = asMap(raw.tags)?.release;
-  if (typeof tag === 'string') entry.tag = tag;
-  return entry;
-}
-
-/** A rosdistro cache: the distribution files it was made from and the manifests of what they release. */
-export function parseCache(
-  text: string,
-  file: string,
-): Result<{ name: string; distributionFiles: unknown[]; manifests: Record<string, string> }> {
-  const parsed = parseYaml(text, file);
-  if (!parsed.ok) return parsed;
-  const root = asMap(parsed.value);
-  if (!root || root.type !== 'cache')
-    return bad(
-      error('cache-invalid', 'not a rosdistro cache', { file, line: 1, hint: 'it has type: cache and version: 2' }),
-    );
-  if (root.version !== 2)
-    return bad(
-      error('cache-invalid', `cache version ${String(root.version)} is not known`, { file, hint: 'version 2 is' }),
-    );
-  const manifests = asMap(root.release_package_xmls) ?? {};
-  const diagnostics: Diagnostic[] = [];
-  for (const [name, xml] of Object.entries(manifests))
-    if (typeof xml !== 'string')
-      diagnostics.push(warning('cache-manifest', `the manifest of '${name}' is not a text`, { file }));
-  const files = Array.isArray(root.distribution_file) ? root.distribution_file : [root.distribution_file];
-  return good(
-    { name: String(root.name), distributionFiles: files, manifests: manifests as Record<string, string> },
-    diagnostics,
-  );
-}
-
-/** A cache's text in pieces: each manifest's entry by its package, and all the rest with none of them. */
-export interface CachePieces {
-  rest: string;
-  entries: Map<string, string>;
-}
-
-const manifestsKey = 'release_package_xmls:\n';
-
-/**
- * Takes a cache's text apart where its lines show how: below `release_package_xmls:` each line with an indentation of
- * two begins an entry, deeper ones go on with it, and none stands twice. Undefined where it is written otherwise. The
- * text may have a character for each byte: only ASCII counts.
- */
-export function splitCache(text: string): CachePieces | undefined {
-  const begin = text.startsWith(manifestsKey) ? 0 : text.indexOf(`\n${manifestsKey}`) + 1;
-  if ((begin === 0 && !text.startsWith(manifestsKey)) || text.includes('\t') || text.includes('\r')) return undefined;
-  const entries = new Map<string, string>();
-  const first = begin + manifestsKey.length;
-  let at = first;
-  let name: string | undefined;
-  let started = at;
-  const line = /  (?:([A-Za-z][A-Za-z0-9_-]*):(?= |\n)| )|\n/y;
-  const blank = (i: number) => text.charCodeAt(i) === 0x20;
-  for (; at < text.length; at = next(text, at)) {
-    // Nearly all lines go on with an entry.
-    if (name !== undefined && blank(at) && blank(at + 1) && blank(at + 2)) continue;
-    line.lastIndex = at;
-    const m = line.exec(text);
-    if (!m) break;
-    if (m[1] === undefined) {
-      if (name === undefined && m[0] !== '\n') return undefined;
-      continue;
-    }
-    if (name !== undefined) entries.set(name, text.slice(started, at));
-    name = m[1];
-    started = at;
-    if (entries.has(name)) return undefined;
-  }
-  if (name !== undefined) entries.set(name, text.slice(started, at));
-  if (at < text.length && !/[A-Za-z_]/.test(text[at]!)) return undefined;
-  return { rest: text.slice(0, begin) + text.slice(at), entries };
-}
-
-const next = (text: string, at: number): number => {
-  const end = text.indexOf('\n', at);
-  return end < 0 ? text.length : end + 1;
-};
-
-/** The manifests of some entries of a cache that was taken apart. */
-export function parseEntries(entries: readonly string[], file: string): Result<Record<string, unknown>> {
-  const parsed = parseYaml(manifestsKey + entries.join(''), file);
-  if (!parsed.ok) return parsed;
-  return good(asMap(asMap(parsed.value)?.release_package_xmls) ?? {});
 }

@@ -4,7 +4,7 @@ import { isError } from '../../model/diagnostics.ts';
 import { isStoredResult } from '../../model/stored.ts';
 import { isDone, type BriefRecord, type TaskResult } from '../../model/result.ts';
 import { writeWhole } from '../../io/files.ts';
-import { makeLock } from '../../read/inputs.ts';
+import { makeLock } from '../../read/lockfile.ts';
 import { printable } from '../../text/printable.ts';
 import { renderAbi } from '../../render/abi.ts';
 import { renderLock } from '../../render/lock.ts';

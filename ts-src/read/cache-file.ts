@@ -1,0 +1,85 @@
+import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { asMap, parseYaml } from './yaml.ts';
+
+/** A rosdistro cache: the distribution files it was made from and the manifests of what they release. */
+export function parseCache(
+  text: string,
+  file: string,
+): Result<{ name: string; distributionFiles: unknown[]; manifests: Record<string, string> }> {
+  const parsed = parseYaml(text, file);
+  if (!parsed.ok) return parsed;
+  const root = asMap(parsed.value);
+  if (!root || root.type !== 'cache')
+    return bad(
+      error('cache-invalid', 'not a rosdistro cache', { file, line: 1, hint: 'it has type: cache and version: 2' }),
+    );
+  if (root.version !== 2)
+    return bad(
+      error('cache-invalid', `cache version ${String(root.version)} is not known`, { file, hint: 'version 2 is' }),
+    );
+  const manifests = asMap(root.release_package_xmls) ?? {};
+  const diagnostics: Diagnostic[] = [];
+  for (const [name, xml] of Object.entries(manifests))
+    if (typeof xml !== 'string')
+      diagnostics.push(warning('cache-manifest', `the manifest of '${name}' is not a text`, { file }));
+  const files = Array.isArray(root.distribution_file) ? root.distribution_file : [root.distribution_file];
+  return good(
+    { name: String(root.name), distributionFiles: files, manifests: manifests as Record<string, string> },
+    diagnostics,
+  );
+}
+
+/** A cache's text in pieces: each manifest's entry by its package, and all the rest with none of them. */
+export interface CachePieces {
+  rest: string;
+  entries: Map<string, string>;
+}
+
+const manifestsKey = 'release_package_xmls:\n';
+
+/**
+ * Takes a cache's text apart where its lines show how: below `release_package_xmls:` each line with an indentation of
+ * two begins an entry, deeper ones go on with it, and none stands twice. Undefined where it is written otherwise. The
+ * text may have a character for each byte: only ASCII counts.
+ */
+export function splitCache(text: string): CachePieces | undefined {
+  const begin = text.startsWith(manifestsKey) ? 0 : text.indexOf(`\n${manifestsKey}`) + 1;
+  if ((begin === 0 && !text.startsWith(manifestsKey)) || text.includes('\t') || text.includes('\r')) return undefined;
+  const entries = new Map<string, string>();
+  const first = begin + manifestsKey.length;
+  let at = first;
+  let name: string | undefined;
+  let started = at;
+  const line = /  (?:([A-Za-z][A-Za-z0-9_-]*):(?= |\n)| )|\n/y;
+  const blank = (i: number) => text.charCodeAt(i) === 0x20;
+  for (; at < text.length; at = next(text, at)) {
+    // Nearly all lines go on with an entry.
+    if (name !== undefined && blank(at) && blank(at + 1) && blank(at + 2)) continue;
+    line.lastIndex = at;
+    const m = line.exec(text);
+    if (!m) break;
+    if (m[1] === undefined) {
+      if (name === undefined && m[0] !== '\n') return undefined;
+      continue;
+    }
+    if (name !== undefined) entries.set(name, text.slice(started, at));
+    name = m[1];
+    started = at;
+    if (entries.has(name)) return undefined;
+  }
+  if (name !== undefined) entries.set(name, text.slice(started, at));
+  if (at < text.length && !/[A-Za-z_]/.test(text[at]!)) return undefined;
+  return { rest: text.slice(0, begin) + text.slice(at), entries };
+}
+
+const next = (text: string, at: number): number => {
+  const end = text.indexOf('\n', at);
+  return end < 0 ? text.length : end + 1;
+};
+
+/** The manifests of some entries of a cache that was taken apart. */
+export function parseEntries(entries: readonly string[], file: string): Result<Record<string, unknown>> {
+  const parsed = parseYaml(manifestsKey + entries.join(''), file);
+  if (!parsed.ok) return parsed;
+  return good(asMap(asMap(parsed.value)?.release_package_xmls) ?? {});
+}

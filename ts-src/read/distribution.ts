@@ -1,0 +1,261 @@
+import { join } from 'node:path';
+import { bad, compare, error, good, isError, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import type { Lockfile } from '../model/lockfile.ts';
+import type { DistributionInput, SourcePackage } from '../model/plan.ts';
+import type { Repository, SourceEntry } from '../model/rosdistro.ts';
+import { parallel } from '../io/process.ts';
+import { readEntries, type Entries } from './entries.ts';
+import { readFolder } from './folders.ts';
+import { absoluteUrl, fetchArchive, fetchCommits, resolveRef, snapshotFolder } from './git/git.ts';
+import type { Reporter, Snapshot } from './git/git.ts';
+import { resolveRequest, type Override, type Overrides } from './override.ts';
+import { readPackages, recall, type RepositoryPackages } from './packages.ts';
+import { cachedPackages, fetchWidth, releasedPackages, type Released } from './releases.ts';
+import type { Workspace } from './workspace.ts';
+
+type LockedRepositories = Lockfile['distributions'][string];
+
+/** The packages of a distribution by name; one that stands in two places is a fault. */
+class PackageCollection {
+  readonly packages = new Map<string, SourcePackage>();
+  readonly diagnostics: Diagnostic[] = [];
+  private readonly places = new Map<string, Repository>();
+
+  add(p: SourcePackage, repository: Repository): void {
+    const other = this.packages.get(p.name);
+    const first = this.places.get(p.name);
+    if (!other || !first) {
+      this.packages.set(p.name, p);
+      this.places.set(p.name, repository);
+      return;
+    }
+    const at = first.line === undefined ? first.file : `${first.file}:${first.line}`;
+    this.diagnostics.push(
+      error(
+        'package-twice',
+        `the package '${p.name}' is in '${other.repository}' (${other.file}) and in '${repository.name}' (${p.file})`,
+        {
+          file: repository.file,
+          line: repository.line,
+          hint:
+            first === repository
+              ? 'leave one, or mark one with COLCON_IGNORE'
+              : `leave it in one of them, or mark one with COLCON_IGNORE; '${first.name}' is at ${at}`,
+        },
+      ),
+    );
+  }
+
+  addReleased(r: Released, locked: LockedRepositories | undefined): void {
+    this.diagnostics.push(...r.manifest.diagnostics);
+    if (!r.manifest.ok) return;
+    const { repository, packageName } = r;
+    const manifest = r.manifest.value;
+    if (manifest.name !== packageName)
+      this.diagnostics.push(
+        error('package-name', `the manifest of '${packageName}' says it is '${manifest.name}'`, {
+          file: repository.file,
+          line: repository.line,
+          hint: 'the entry and package.xml must agree',
+        }),
+      );
+    const pin = locked?.[repository.name]?.packages[packageName];
+    this.add(
+      {
+        name: manifest.name,
+        repository: repository.name,
+        manifest,
+        file: r.file,
+        ...(r.buildBackend === undefined ? {} : { buildBackend: r.buildBackend }),
+        source: pin?.commit ? { ...r.source, commit: pin.commit, ...(pin.tree ? { tree: pin.tree } : {}) } : r.source,
+        released: repository.release!.version!,
+      },
+      repository,
+    );
+  }
+
+  addRepository(found: RepositoryPackages & { url: string }, repository: Repository): void {
+    for (const p of found.packages)
+      this.add(
+        {
+          name: p.manifest.name,
+          repository: repository.name,
+          manifest: p.manifest,
+          file: p.file,
+          ...(p.buildBackend === undefined ? {} : { buildBackend: p.buildBackend }),
+          source: { url: found.url, commit: found.commit, tree: p.tree, path: p.path },
+        },
+        repository,
+      );
+  }
+
+  /** The packages of a folder of the distro repository, as they stand there. */
+  addFolder(workspace: Workspace, folder: string): void {
+    const read = readFolder(workspace.root, folder);
+    this.diagnostics.push(...read.diagnostics.map((d) => ({ file: workspace.file, ...d })));
+    if (!read.ok) return;
+    const url = join(workspace.root, folder);
+    for (const p of read.value)
+      this.add(
+        {
+          name: p.manifest.name,
+          repository: p.repository,
+          manifest: p.manifest,
+          file: p.file,
+          ...(p.buildBackend === undefined ? {} : { buildBackend: p.buildBackend }),
+          source: { url, path: p.path },
+        },
+        { name: p.repository, file: p.file },
+      );
+  }
+}
+
+/** The released packages of all repositories that no override stands for. */
+async function readReleased(
+  workspace: Workspace,
+  entries: Entries,
+  locked: LockedRepositories | undefined,
+  overrides: Overrides,
+  reporter: Reporter,
+): Promise<Released[]> {
+  const rest = entries.repositories.filter((r) => !overrides.has(r.name));
+  return entries.cache
+    ? cachedPackages(workspace, rest, entries.cache)
+    : releasedPackages(workspace, rest, locked, reporter);
+}
+
+/**
+ * Reads every package of a distribution: from its cache, or from its repositories at their heads or at the lock's
+ * commits.
+ */
+export async function readDistribution(
+  workspace: Workspace,
+  name: string,
+  lock: Lockfile | undefined,
+  overrides: Overrides,
+  reporter: Reporter,
+): Promise<Result<DistributionInput>> {
+  const entries = await readEntries(workspace, name);
+  if (!entries.ok) return entries;
+  const { repositories, rosVersion, pythonVersion } = entries.value;
+  const locked = lock && (Object.hasOwn(lock.distributions, name) ? lock.distributions[name] : undefined);
+  if (lock && !locked) return bad(error('lock-distribution', `the lock has no distribution '${name}'`));
+  const settings = workspace.distro.distributions[name]!;
+  const released = settings.sources === 'release';
+  const collection = new PackageCollection();
+  const { diagnostics, packages } = collection;
+  diagnostics.push(...entries.diagnostics);
+  if (released)
+    for (const r of await readReleased(workspace, entries.value, locked, overrides, reporter))
+      collection.addReleased(r, locked);
+  const developed = repositories
+    .filter((r) => overrides.has(r.name) || (!released && r.source))
+    .sort((a, b) => compare(a.name, b.name));
+  const read = await parallel(developed, fetchWidth, async (repository) => {
+    reporter.reading?.(repository.name);
+    const found = await readRepository({
+      workspace,
+      repository,
+      locked: lock !== undefined,
+      pinned: locked?.[repository.name]?.commit,
+      override: overrides.get(repository.name),
+      reporter,
+    });
+    const at = <T>(d: T): T => ({ file: repository.file, line: repository.line, ...d });
+    return { repository, found: found.ok ? found : { ...found, diagnostics: found.diagnostics.map(at) } };
+  });
+  for (const { repository, found } of read) {
+    diagnostics.push(...found.diagnostics);
+    if (found.ok) collection.addRepository(found.value, repository);
+  }
+  for (const folder of settings.folders) collection.addFolder(workspace, folder);
+  return diagnostics.some((d) => isError(d) && d.code === 'lock-repository')
+    ? { ok: false, diagnostics }
+    : good({ name, rosVersion, pythonVersion, packages, repositories: repositories.map((r) => r.name) }, diagnostics);
+}
+
+interface RepositoryRequest {
+  workspace: Workspace;
+  repository: Repository;
+  /** Whether commits come from a lock. */
+  locked: boolean;
+  /** The lock's commit. */
+  pinned: string | undefined;
+  override: Override | undefined;
+  reporter: Reporter;
+}
+
+async function readRepository(request: RepositoryRequest): Promise<Result<RepositoryPackages & { url: string }>> {
+  const { workspace, repository, override, reporter } = request;
+  const { state } = workspace;
+  const found = async (url: string, snapshot: Result<Snapshot>) => {
+    const read = snapshot.ok ? await readPackages(state, repository.name, snapshot.value, url, reporter) : snapshot;
+    return read.ok ? good({ ...read.value, url }, read.diagnostics) : read;
+  };
+  if (override && 'folder' in override) return found(override.folder, await snapshotFolder(override.folder, state));
+  const readable = readableSource(request);
+  if (!readable.ok) return readable;
+  const source = readable.value;
+  const url = absoluteUrl(source.url, workspace.urlBase);
+  if (source.type === 'tar' || source.type === 'zip') {
+    const remembered = recall(state, source.sha256!, repository.name);
+    return remembered
+      ? good({ ...remembered.value, url }, remembered.diagnostics)
+      : found(url, await fetchArchive(source, url, state));
+  }
+  const commit = await commitOf(request, url, source.version);
+  if (!commit.ok) return commit;
+  const remembered = recall(state, commit.value, repository.name);
+  if (remembered) return good({ ...remembered.value, url }, remembered.diagnostics);
+  const snapshots = await fetchCommits(url, [commit.value], state, 'trees', reporter);
+  return found(url, snapshots.ok ? good(snapshots.value[0]!) : snapshots);
+}
+
+/** A repository's source entry, if it is one that can be read. */
+function readableSource({ repository, locked, pinned, override }: RepositoryRequest): Result<SourceEntry> {
+  const { name, source } = repository;
+  if (!source)
+    return bad(
+      error('override-invalid', `'${name}' has no source entry, so there is no branch or pull request to take`, {
+        hint: 'a folder can stand for it: NAME=FOLDER',
+      }),
+    );
+  if (locked && !pinned && !override)
+    return bad(
+      error('lock-repository', `the lock has no repository '${name}'`, {
+        hint: 'make the lock anew with `slipway lock`',
+      }),
+    );
+  if (source.type === 'hg' || source.type === 'svn')
+    return bad(
+      error('source-type', `'${name}' is a ${source.type} repository, which Slipway does not read`, {
+        hint: 'git, tar and zip are read: mirror it into git',
+      }),
+    );
+  if (override && source.type !== 'git')
+    return bad(
+      error('override-invalid', `'${name}' is an archive, which has no branches or pull requests`, {
+        hint: 'a folder can stand for it: NAME=FOLDER',
+      }),
+    );
+  return good(source);
+}
+
+/** The commit to read: of the override, of the lock, or where the branch stands now. */
+async function commitOf(
+  { pinned, override, reporter }: RepositoryRequest,
+  url: string,
+  version: string | undefined,
+): Promise<Result<string>> {
+  if (override && 'request' in override) return resolveRequest(url, override.request, reporter);
+  if (override && 'ref' in override) return resolveRef(url, override.ref, reporter);
+  return pinned ? good(pinned) : resolveRef(url, version, reporter);
+}
+
+/** Every name that a package of these distributions depends on, whatever its conditions. */
+export function neededNames(distributions: readonly DistributionInput[]): Set<string> {
+  const names = new Set<string>();
+  for (const d of distributions)
+    for (const p of d.packages.values()) for (const dependency of p.manifest.dependencies) names.add(dependency.name);
+  return names;
+}

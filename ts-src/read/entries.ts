@@ -1,0 +1,141 @@
+import { dirname, isAbsolute, join, normalize } from 'node:path';
+import { error, good, isError, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import type { Distribution } from '../model/distro.ts';
+import type { Repository } from '../model/rosdistro.ts';
+import { readIf } from '../io/files.ts';
+import { nameRepositories } from './git/credentials.ts';
+import { absoluteUrl } from './git/git.ts';
+import { ParseCache } from './parse-cache.ts';
+import { parseRepos } from './repos-file.ts';
+import { readCache, type Cache } from './rosdistro-cache.ts';
+import { parseDistributionFile, parseIndex, type IndexEntry } from './rosdistro.ts';
+import type { Workspace } from './workspace.ts';
+
+export interface Entries {
+  repositories: Repository[];
+  rosVersion: 1 | 2;
+  pythonVersion: 2 | 3;
+  cache?: Cache;
+}
+
+function readIndex(state: string, text: string, file: string, name: string): Result<IndexEntry> {
+  const memory = new ParseCache<IndexEntry>(state, `index-${name}`);
+  const kept = memory.get(text);
+  if (kept) return good(kept);
+  const parsed = parseIndex(text, file, name);
+  if (parsed.ok && !parsed.diagnostics.length) memory.put(text, () => parsed.value);
+  return parsed;
+}
+
+/** Merges the repositories of several files, later ones win; a fault of a single entry costs that entry alone. */
+class EntryReader {
+  readonly repositories = new Map<string, Repository>();
+  readonly diagnostics: Diagnostic[] = [];
+  private entryFaults = 0;
+
+  constructor(private readonly root: string) {}
+
+  /** Whether a whole file could not be read. */
+  get unreadable(): boolean {
+    return this.diagnostics.filter(isError).length > this.entryFaults;
+  }
+
+  merge(read: Result<{ repositories: Repository[] }>): void {
+    this.diagnostics.push(...read.diagnostics);
+    if (!read.ok) return;
+    this.entryFaults += read.diagnostics.filter(isError).length;
+    for (const r of read.value.repositories) this.repositories.set(r.name, r);
+  }
+
+  /** The text of a file that `from` names. */
+  text(file: string, from: string): string | undefined {
+    if (normalize(file).startsWith('../') || isAbsolute(file)) {
+      this.diagnostics.push(error('file-outside', `${file} is outside the distro repository`, { file: from }));
+      return undefined;
+    }
+    const text = readIf(join(this.root, file));
+    if (text === undefined)
+      this.diagnostics.push(
+        error('file-missing', `${file} is not there`, {
+          file: from,
+          hint: 'paths are relative to the file that names them',
+        }),
+      );
+    return text;
+  }
+}
+
+/** The distribution's entry in the index; merges the repositories of the cache, or of the distribution files. */
+async function readIndexed(
+  reader: EntryReader,
+  workspace: Workspace,
+  name: string,
+  settings: Distribution,
+): Promise<{ index?: IndexEntry; cache?: Cache }> {
+  const file = workspace.distro.index;
+  const text = file === undefined ? undefined : reader.text(file, workspace.file);
+  if (file === undefined || text === undefined) return {};
+  const index = readIndex(workspace.state, text, file, name);
+  if (!index.ok) {
+    reader.diagnostics.push(...index.diagnostics);
+    return {};
+  }
+  if (settings.sources === 'release') {
+    const read = await readCache(workspace, settings, index.value.cache);
+    reader.diagnostics.push(...read.diagnostics);
+    if (read.ok && read.value) {
+      // One consistent snapshot: the distribution files that the cache was made from.
+      reader.merge(good({ repositories: read.value.repositories }));
+      return { index: index.value, cache: read.value };
+    }
+  }
+  for (const named of index.value.files) {
+    const path = join(dirname(file), named);
+    const fileText = reader.text(path, file);
+    if (fileText !== undefined) reader.merge(parseDistributionFile(fileText, path));
+  }
+  return { index: index.value };
+}
+
+/**
+ * The repositories of a distribution: index, distribution files (later ones win, as rosdistro merges them), .repos
+ * files, cache.
+ */
+export async function readEntries(workspace: Workspace, name: string): Promise<Result<Entries>> {
+  const { distro, root } = workspace;
+  const settings = distro.distributions[name]!;
+  const reader = new EntryReader(root);
+  const { index, cache } = await readIndexed(reader, workspace, name, settings);
+  for (const file of settings.repos) {
+    const text = reader.text(file, workspace.file);
+    if (text === undefined) continue;
+    const read = parseRepos(text, file);
+    reader.merge(read.ok ? good({ repositories: read.value }, read.diagnostics) : read);
+  }
+  const { diagnostics } = reader;
+  const rosVersion = settings.ros_version ?? index?.rosVersion;
+  if (rosVersion === undefined && !reader.unreadable)
+    diagnostics.push(
+      error('distro-ros-version', `distributions.${name}.ros_version is missing`, {
+        file: workspace.file,
+        hint: 'the index has no distribution_type for it: say ros_version: 1 or 2',
+      }),
+    );
+  if (reader.unreadable || rosVersion === undefined) return { ok: false, diagnostics };
+  const repositories = [...reader.repositories.values()];
+  nameRepositories(
+    repositories.flatMap((r) =>
+      [r.source?.url, r.release?.url].flatMap((u) => (u === undefined ? [] : absoluteUrl(u, workspace.urlBase))),
+    ),
+    distro.submodules,
+  );
+  return good(
+    {
+      repositories,
+      rosVersion,
+      pythonVersion: settings.python_version ?? index?.pythonVersion ?? 3,
+      ...(cache ? { cache } : {}),
+    },
+    diagnostics,
+  );
+}

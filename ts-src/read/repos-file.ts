@@ -1,0 +1,59 @@
+import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import type { Repository } from '../model/rosdistro.ts';
+import { LocatedRepository, sourceEntry } from './source-entry.ts';
+import { Locator, asMap, parseYaml } from './yaml.ts';
+
+/** A .repos file of vcstool. */
+export function parseRepos(text: string, file: string): Result<Repository[]> {
+  const parsed = parseYaml(text, file);
+  if (!parsed.ok) return parsed;
+  const locator = new Locator(text);
+  const top = asMap(parsed.value);
+  const root = top && Object.hasOwn(top, 'repositories') && top.repositories === null ? {} : asMap(top?.repositories);
+  if (!root)
+    return bad(
+      error('repos-invalid', "a .repos file must have a map 'repositories'", {
+        file,
+        line: 1,
+        hint: Array.isArray(parsed.value)
+          ? 'this is a list, as of .rosinstall: `vcs import` and `vcs export` write the map'
+          : undefined,
+      }),
+    );
+  const diagnostics: Diagnostic[] = [];
+  for (const key of Object.keys(top ?? {}))
+    if (key !== 'repositories')
+      diagnostics.push(
+        warning('repos-invalid', `'${key}' is not known and does nothing`, {
+          file,
+          line: locator.line([key]),
+          hint: 'name each file in repos of distro.yaml',
+        }),
+      );
+  const repositories: Repository[] = [];
+  for (const [written, raw] of Object.entries(root)) {
+    // vcstool takes it for a path.
+    const path = written.replace(/^(\.\/)+/, '').replace(/\/+$/, '');
+    const fault = (message: string, key?: string, hint?: string) =>
+      void diagnostics.push(
+        error('repos-invalid', `'${path}': ${message}`, {
+          file,
+          line: locator.line(key ? ['repositories', written, key] : ['repositories', written]),
+          hint,
+        }),
+      );
+    const entry = asMap(raw);
+    if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*(\/[A-Za-z0-9][A-Za-z0-9._+-]*)*$/.test(path))
+      fault('the path is not allowed', undefined, 'letters, digits, ".", "_", "+", "-" and "/"');
+    else if (!entry) fault('must be a map');
+    else {
+      const source = sourceEntry(entry, fault, () => locator.scalar(['repositories', written, 'version']));
+      const repository: Repository = new LocatedRepository(path, file, () => locator.line(['repositories', written]));
+      if (source) {
+        repository.source = source;
+        repositories.push(repository);
+      }
+    }
+  }
+  return good(repositories, diagnostics);
+}

@@ -1,0 +1,26 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { readIf } from '../io/files.ts';
+import { bad, error, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import type { RosdepDatabase } from '../model/rosdep.ts';
+import { ParseCache } from './parse-cache.ts';
+import { layerRosdep } from './rosdep.ts';
+import type { Workspace } from './workspace.ts';
+
+/** rosdep's rules, of all keys or of the wanted ones. */
+export function readRosdep(workspace: Workspace, wanted?: ReadonlySet<string>): Result<RosdepDatabase> {
+  const diagnostics: Diagnostic[] = [];
+  const files = workspace.distro.rosdep.flatMap((file) => {
+    const text = readIf(join(workspace.root, file));
+    if (text === undefined)
+      diagnostics.push(error('file-missing', `'rosdep' names ${file}, which is not there`, { file: workspace.file }));
+    return text === undefined ? [] : [{ file, text }];
+  });
+  const layered = layerRosdep(
+    files,
+    wanted,
+    wanted && existsSync(workspace.state) ? new ParseCache(workspace.state, 'rosdep') : undefined,
+  );
+  if (diagnostics.length) return bad(...diagnostics, ...layered.diagnostics);
+  return layered;
+}
