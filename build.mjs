@@ -27,7 +27,7 @@ const layers = {
   query: ['plan', 'graph', 'text', 'model'],
   plan: ['graph', 'text', 'model'],
   render: ['text', 'model'],
-  sandbox: ['store', ...foundation],
+  sandbox: ['store', 'inspect', ...foundation],
   store: foundation,
   inspect: foundation,
   io: ['model'],

@@ -48,8 +48,8 @@ var init_urls = __esm({
     schemes = { git: /^(https?|ssh|git|file):\/\//, archive: /^(https?|file):\/\// };
     isScpLike = (url2) => !/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) && /^(?:[^/:@]+@)?[^/:]+:/.test(url2);
     isLocalUrl = (url2) => /^file:/i.test(url2) || !(/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2) || isScpLike(url2));
-    redacted = (text6) => text6.includes("://") ? withoutSecrets(text6) : text6;
-    withoutSecrets = (text6) => text6.replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/@'"]{1,2000})@/g, (whole2, scheme, user) => {
+    redacted = (text5) => text5.includes("://") ? withoutSecrets(text5) : text5;
+    withoutSecrets = (text5) => text5.replace(/([A-Za-z][A-Za-z0-9+.-]{0,20}:\/\/)([^\s/@'"]{1,2000})@/g, (whole2, scheme, user) => {
       const name5 = user.split(":")[0];
       return user.includes(":") || name5.length > 20 ? scheme : whole2;
     }).replace(
@@ -191,10 +191,10 @@ function readIf(path2, encoding = "utf8") {
   }
 }
 function readJson(path2, encoding = "utf8") {
-  const text6 = readIf(path2, encoding);
-  if (text6 === void 0) return void 0;
+  const text5 = readIf(path2, encoding);
+  if (text5 === void 0) return void 0;
   try {
-    return JSON.parse(text6);
+    return JSON.parse(text5);
   } catch {
     return void 0;
   }
@@ -220,9 +220,9 @@ var init_files = __esm({
 });
 
 // ts-src/model/names.ts
-function isPinnedPackage(text6) {
-  const at2 = text6.indexOf("=");
-  return at2 > 0 && isDebianName(text6.slice(0, at2)) && isDebianVersion(text6.slice(at2 + 1));
+function isPinnedPackage(text5) {
+  const at2 = text5.indexOf("=");
+  return at2 > 0 && isDebianName(text5.slice(0, at2)) && isDebianVersion(text5.slice(at2 + 1));
 }
 function debianNames(distro, distribution2) {
   const parts = fill(distro.naming.package, {
@@ -240,8 +240,8 @@ var init_names = __esm({
   "ts-src/model/names.ts"() {
     "use strict";
     fill = (pattern, values) => pattern.replace(/\{([a-z]+)\}/g, (whole2, key) => Object.hasOwn(values, key) ? values[key] : whole2);
-    isDebianName = (text6) => text6.length <= 200 && /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/.test(text6);
-    isDebianVersion = (text6) => text6.length <= 200 && /^(\d+:)?[0-9A-Za-z][0-9A-Za-z.+~-]*$/.test(text6);
+    isDebianName = (text5) => text5.length <= 200 && /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/.test(text5);
+    isDebianVersion = (text5) => text5.length <= 200 && /^(\d+:)?[0-9A-Za-z][0-9A-Za-z.+~-]*$/.test(text5);
     debianize = (name5) => name5.toLowerCase().replaceAll("_", "-");
     debianPackage = (distro, distribution2, name5) => debianNames(distro, distribution2)(name5);
     installPrefix = (distro, distribution2) => fill(distro.naming.prefix, { organization: distro.organization, distribution: distribution2 });
@@ -4715,7 +4715,7 @@ function prettify(node2, options5, matcher2, readonlyMatcher) {
   return compress(node2, options5, matcher2, readonlyMatcher);
 }
 function compress(arr, options5, matcher2, readonlyMatcher) {
-  let text6;
+  let text5;
   const compressedObj = {};
   for (let i = 0; i < arr.length; i++) {
     const tagObj = arr[i];
@@ -4728,8 +4728,8 @@ function compress(arr, options5, matcher2, readonlyMatcher) {
       matcher2.push(property, rawAttrs);
     }
     if (property === options5.textNodeName) {
-      if (text6 === void 0) text6 = tagObj[property];
-      else text6 += "" + tagObj[property];
+      if (text5 === void 0) text5 = tagObj[property];
+      else text5 += "" + tagObj[property];
     } else if (property === void 0) {
       continue;
     } else if (tagObj[property]) {
@@ -4767,9 +4767,9 @@ function compress(arr, options5, matcher2, readonlyMatcher) {
       }
     }
   }
-  if (typeof text6 === "string") {
-    if (text6.length > 0) compressedObj[options5.textNodeName] = text6;
-  } else if (text6 !== void 0) compressedObj[options5.textNodeName] = text6;
+  if (typeof text5 === "string") {
+    if (text5.length > 0) compressedObj[options5.textNodeName] = text5;
+  } else if (text5 !== void 0) compressedObj[options5.textNodeName] = text5;
   return compressedObj;
 }
 function propName(obj) {
@@ -4919,9 +4919,9 @@ async function credentials(env = process.env) {
   return known.keys;
 }
 function fromFile(env) {
-  const text6 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path5.join)((0, import_node_os.homedir)(), ".aws/credentials"));
+  const text5 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path5.join)((0, import_node_os.homedir)(), ".aws/credentials"));
   const profile = env.AWS_PROFILE ?? "default";
-  const section = text6?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
+  const section = text5?.split(/^\[/m).find((s) => s.startsWith(`${profile}]`));
   const value2 = (name5) => new RegExp(`^\\s*${name5}\\s*=\\s*(\\S+)`, "m").exec(section ?? "")?.[1];
   const [id, secret] = [value2("aws_access_key_id"), value2("aws_secret_access_key")];
   return id && secret ? keysOf(id, secret, value2("aws_session_token")) : void 0;
@@ -6708,10 +6708,10 @@ var require_saxes = __commonJS({
               case LESS: {
                 this.state = S_OPEN_WAKA;
                 if (handler !== void 0) {
-                  const { text: text6 } = this;
+                  const { text: text5 } = this;
                   const slice = chunk.slice(start, this.prevI);
-                  if (text6.length !== 0) {
-                    handler(text6 + slice);
+                  if (text5.length !== 0) {
+                    handler(text5 + slice);
                     this.text = "";
                   } else if (slice.length !== 0) {
                     handler(slice);
@@ -6778,10 +6778,10 @@ var require_saxes = __commonJS({
               case LESS: {
                 this.state = S_OPEN_WAKA;
                 if (handler !== void 0) {
-                  const { text: text6 } = this;
+                  const { text: text5 } = this;
                   const slice = chunk.slice(start, this.prevI);
-                  if (text6.length !== 0) {
-                    handler(text6 + slice);
+                  if (text5.length !== 0) {
+                    handler(text5 + slice);
                     this.text = "";
                   } else if (slice.length !== 0) {
                     handler(slice);
@@ -6871,9 +6871,9 @@ var require_saxes = __commonJS({
         if (this.state !== S_BEGIN && this.state !== S_TEXT) {
           this.fail("unexpected end.");
         }
-        const { text: text6 } = this;
-        if (text6.length !== 0) {
-          (_a3 = this.textHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, text6);
+        const { text: text5 } = this;
+        if (text5.length !== 0) {
+          (_a3 = this.textHandler) === null || _a3 === void 0 ? void 0 : _a3.call(this, text5);
           this.text = "";
         }
         this._closed = true;
@@ -9591,11 +9591,11 @@ var init_js_yaml = __esm({
 });
 
 // ts-src/read/yaml.ts
-function parseYaml(text6, file2) {
-  if (text6.length > maximumSize2)
+function parseYaml(text5, file2) {
+  if (text5.length > maximumSize2)
     return bad(error("yaml-invalid", `the file is larger than ${maximumSize2 >> 20} MiB`, { file: file2 }));
   try {
-    return good(load(text6, { schema: YAML11_SCHEMA, maxAliases: 1e3 }));
+    return good(load(text5, { schema: YAML11_SCHEMA, maxAliases: 1e3 }));
   } catch (e) {
     const at2 = e;
     return bad(
@@ -9606,9 +9606,9 @@ function parseYaml(text6, file2) {
     );
   }
 }
-function eventsOf(text6) {
+function eventsOf(text5) {
   try {
-    return parseEvents(text6, {});
+    return parseEvents(text5, {});
   } catch {
     return [];
   }
@@ -9624,8 +9624,8 @@ var init_yaml = __esm({
     init_diagnostics();
     maximumSize2 = 64 << 20;
     Locator = class {
-      constructor(text6) {
-        this.text = text6;
+      constructor(text5) {
+        this.text = text5;
       }
       events;
       /** The line of the deepest entry on `path` that is there; 1 where the text is no YAML. */
@@ -10374,8 +10374,8 @@ function uint8ArrayToBase64(bytes) {
 }
 function base64urlToUint8Array(base64url2) {
   const base642 = base64url2.replace(/-/g, "+").replace(/_/g, "/");
-  const padding2 = "=".repeat((4 - base642.length % 4) % 4);
-  return base64ToUint8Array(base642 + padding2);
+  const padding = "=".repeat((4 - base642.length % 4) % 4);
+  return base64ToUint8Array(base642 + padding);
 }
 function uint8ArrayToBase64url(bytes) {
   return uint8ArrayToBase64(bytes).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
@@ -14231,7 +14231,7 @@ function compactTypeUnion(schema3) {
   const options5 = schema3.anyOf;
   if (!Array.isArray(options5) || options5.length === 0 || schema3.type !== void 0)
     return;
-  const types4 = [];
+  const types3 = [];
   for (const option of options5) {
     if (!option || typeof option !== "object")
       return;
@@ -14243,12 +14243,12 @@ function compactTypeUnion(schema3) {
     for (const member of Array.isArray(type) ? type : [type]) {
       if (typeof member !== "string")
         return;
-      if (!types4.includes(member))
-        types4.push(member);
+      if (!types3.includes(member))
+        types3.push(member);
     }
   }
   delete schema3.anyOf;
-  schema3.type = types4.length === 1 ? types4[0] : types4;
+  schema3.type = types3.length === 1 ? types3[0] : types3;
 }
 function undeclaredConstraint(member) {
   const extra = member.additionalProperties;
@@ -14625,8 +14625,8 @@ function stringifyKeyNames(bySchema, json2, visited) {
     if (mapped.some((branch, i) => branch !== branches[i]))
       json2 = { ...json2, [keyword]: mapped };
   }
-  const types4 = Array.isArray(json2.type) ? json2.type : [json2.type];
-  const numericType = !types4.includes("string") && types4.some((t) => t === "number" || t === "integer");
+  const types3 = Array.isArray(json2.type) ? json2.type : [json2.type];
+  const numericType = !types3.includes("string") && types3.some((t) => t === "number" || t === "integer");
   const values = json2.enum ?? (json2.const !== void 0 ? [json2.const] : void 0);
   if (!numericType && !values?.some((v) => typeof v === "number"))
     return json2;
@@ -14639,7 +14639,7 @@ function stringifyKeyNames(bySchema, json2, visited) {
     return rest2;
   rest2.type = "string";
   if (!values)
-    rest2.pattern = (types4.includes("number") ? number2 : integer).source;
+    rest2.pattern = (types3.includes("number") ? number2 : integer).source;
   return rest2;
 }
 function rewriteKeyNames(ctx) {
@@ -16580,10 +16580,10 @@ var distro_exports2 = {};
 __export(distro_exports2, {
   parseDistro: () => parseDistro
 });
-function parseDistro(text6, file2) {
-  const parsed2 = parseYaml(text6, file2);
+function parseDistro(text5, file2) {
+  const parsed2 = parseYaml(text5, file2);
   if (!parsed2.ok) return parsed2;
-  const locator = new Locator(text6);
+  const locator = new Locator(text5);
   const checked = distroSchema.safeParse(parsed2.value ?? {});
   if (!checked.success)
     return bad(...checked.error.issues.flatMap((issue2) => faults(issue2, [], parsed2.value, locator, file2)));
@@ -16760,14 +16760,14 @@ __export(lockfile_exports, {
   makeLock: () => makeLock,
   readLock: () => readLock
 });
-function readLock(file2, text6) {
-  if (text6 === void 0)
+function readLock(file2, text5) {
+  if (text5 === void 0)
     return bad(error("file-missing", "there is no such lock", { file: file2, hint: "make one with `slipway lock`" }));
-  const parsed2 = parseYaml(text6, file2);
+  const parsed2 = parseYaml(text5, file2);
   if (!parsed2.ok) return parsed2;
   const checked = schema().safeParse(parsed2.value);
   if (!checked.success) {
-    const locator = new Locator(text6);
+    const locator = new Locator(text5);
     return bad(
       ...checked.error.issues.slice(0, 20).map(
         (i) => error(
@@ -16888,17 +16888,17 @@ __export(s3_endpoint_exports, {
 });
 function leasesIn(data) {
   try {
-    const read = JSON.parse(data?.toString("utf8") ?? "[]");
-    return Array.isArray(read) ? read.filter((l) => typeof l?.until === "number") : [];
+    const read2 = JSON.parse(data?.toString("utf8") ?? "[]");
+    return Array.isArray(read2) ? read2.filter((l) => typeof l?.until === "number") : [];
   } catch {
     return [];
   }
 }
-var import_node_crypto8, import_promises5, forever, short2, leaseFile, lasting2, S3Endpoint, typeOf;
+var import_node_crypto9, import_promises5, forever, short2, leaseFile, lasting2, S3Endpoint, typeOf;
 var init_s3_endpoint = __esm({
   "ts-src/publish/s3-endpoint.ts"() {
     "use strict";
-    import_node_crypto8 = require("node:crypto");
+    import_node_crypto9 = require("node:crypto");
     import_promises5 = require("node:timers/promises");
     init_digest();
     init_s3_blobs();
@@ -16927,7 +16927,7 @@ var init_s3_endpoint = __esm({
        * ends by itself: that of a killed process holds up clean-ups for some hours, and publications for minutes.
        */
       async during(purpose, work2) {
-        const me2 = (0, import_node_crypto8.randomBytes)(8).toString("hex");
+        const me2 = (0, import_node_crypto9.randomBytes)(8).toString("hex");
         if (!await this.take(purpose, me2)) return void 0;
         try {
           return await work2();
@@ -17067,7 +17067,7 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs72 = require("node:fs");
+var import_node_fs71 = require("node:fs");
 var import_node_util = require("node:util");
 
 // ts-src/io/faults.ts
@@ -17155,8 +17155,8 @@ var escape = (c) => {
   const code = c.charCodeAt(0);
   return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
 };
-var printable = (text6) => text6.replace(controls, escape);
-var printableJson = (text6) => text6.replace(controls, (c) => c === "\r" ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+var printable = (text5) => text5.replace(controls, escape);
+var printableJson = (text5) => text5.replace(controls, (c) => c === "\r" ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 // ts-src/render/diagnostics.ts
 init_diagnostics();
@@ -17221,10 +17221,10 @@ var selectionOptions = {
   },
   only: { type: "boolean", help: "just the named packages, without what they need" }
 };
-var shown = (text6) => /^\s*[[{]/.test(text6) ? printableJson(redacted(text6)) : printable(redacted(text6));
-var writeOutput = (text6) => void process.stdout.write(shown(text6));
-var writeMessage = (text6) => void process.stderr.write(shown(text6));
-var writeControl = (text6) => void process.stderr.write(text6);
+var shown = (text5) => /^\s*[[{]/.test(text5) ? printableJson(redacted(text5)) : printable(redacted(text5));
+var writeOutput = (text5) => void process.stdout.write(shown(text5));
+var writeMessage = (text5) => void process.stderr.write(shown(text5));
+var writeControl = (text5) => void process.stderr.write(text5);
 function showDiagnostics(diagnostics) {
   if (!diagnostics.length) return;
   writeMessage(`${renderDiagnostics(diagnostics)}${countFaults(diagnostics)}
@@ -17259,9 +17259,9 @@ function selectionOf(values, packages) {
 }
 
 // ts-src/cli/abi.ts
-var import_node_fs23 = require("node:fs");
+var import_node_fs24 = require("node:fs");
 var import_node_os3 = require("node:os");
-var import_node_path28 = require("node:path");
+var import_node_path29 = require("node:path");
 init_diagnostics();
 
 // ts-src/render/abi.ts
@@ -17431,7 +17431,7 @@ init_digest();
 
 // ts-src/model/stored.ts
 init_names();
-var text = (pattern, longest4 = 4096) => (v) => typeof v === "string" && v.length <= longest4 && pattern.test(v);
+var text = (pattern, longest3 = 4096) => (v) => typeof v === "string" && v.length <= longest3 && pattern.test(v);
 var list = (of, most5 = 1e6) => (v) => Array.isArray(v) && v.length <= most5 && v.every(of);
 var map = (of, key = line) => (v) => isObject(v) && Object.entries(v).every(([k, inner]) => key(k) && of(inner));
 var oneOf = (...values) => (v) => values.includes(v);
@@ -17755,8 +17755,8 @@ var Store = class {
     const path2 = this.blobs.local(this.own(this.object(digest3)));
     return this.verified.has(digest3) || path2 !== void 0 && await sha256File(path2) === digest3;
   }
-  async putText(name5, text6) {
-    const data = Buffer.from(text6);
+  async putText(name5, text5) {
+    const data = Buffer.from(text5);
     const digest3 = sha256(data);
     await this.blobs.put(this.own(this.object(digest3)), data);
     return { name: name5, sha256: digest3, size: data.length };
@@ -17865,8 +17865,8 @@ var Store = class {
    */
   async readIndex(scope2) {
     const data = await this.blobs.get(this.indexName(scope2));
-    const read = data && unsealed(unzipped(data));
-    const index = read?.schema === 5 ? read : { records: [], tests: [] };
+    const read2 = data && unsealed(unzipped(data));
+    const index = read2?.schema === 5 ? read2 : { records: [], tests: [] };
     return {
       builds: new Map(index.records.filter(isBriefRecord).map((r) => [r.key, r])),
       tests: new Map(index.tests.filter(isBriefTest).map((r) => [r.key, r]))
@@ -17945,17 +17945,17 @@ async function openStore(uri, root, state, untrusted) {
   return new Store(new S3Blobs2(parseS32(uri, process.env)), use);
 }
 function sealed(value2) {
-  const text6 = JSON.stringify(value2);
-  return Buffer.from(`${sha256(text6)}
-${text6}
+  const text5 = JSON.stringify(value2);
+  return Buffer.from(`${sha256(text5)}
+${text5}
 `);
 }
 function unsealed(data) {
   if (!data || data.length < 66 || data[64] !== 10 || data[data.length - 1] !== 10) return void 0;
-  const text6 = data.subarray(65, data.length - 1);
-  if (data.toString("latin1", 0, 64) !== sha256(text6)) return void 0;
+  const text5 = data.subarray(65, data.length - 1);
+  if (data.toString("latin1", 0, 64) !== sha256(text5)) return void 0;
   try {
-    return JSON.parse(text6.toString("utf8"));
+    return JSON.parse(text5.toString("utf8"));
   } catch {
     return void 0;
   }
@@ -17978,8 +17978,8 @@ function unzipped(data) {
 }
 
 // ts-src/engine/compare-builds.ts
-var import_node_fs12 = require("node:fs");
-var import_node_path12 = require("node:path");
+var import_node_fs13 = require("node:fs");
+var import_node_path13 = require("node:path");
 init_diagnostics();
 
 // ts-src/inspect/interface.ts
@@ -18067,8 +18067,8 @@ function readPart(file2, from, bytes) {
   try {
     const { size } = (0, import_node_fs8.fstatSync)(handle);
     const buffer = Buffer.alloc(Math.min(bytes, size));
-    const read = (0, import_node_fs8.readSync)(handle, buffer, 0, buffer.length, from(size));
-    return buffer.toString("utf8", 0, read);
+    const read2 = (0, import_node_fs8.readSync)(handle, buffer, 0, buffer.length, from(size));
+    return buffer.toString("utf8", 0, read2);
   } finally {
     (0, import_node_fs8.closeSync)(handle);
   }
@@ -18128,75 +18128,75 @@ function readHeld(root, path2) {
 init_digest();
 
 // ts-src/inspect/comments.ts
-function withoutComments(path2, text6) {
+function withoutComments(path2, text5) {
   const name5 = path2.slice(path2.lastIndexOf("/") + 1);
-  if (/\.(h|hh|hpp|hxx|inl|ipp|tpp)$/.test(name5)) return withoutC(text6);
-  if (name5.endsWith(".cmake") || name5 === "CMakeLists.txt") return withoutCMake(text6);
-  if (name5.endsWith(".py") || /^#![^\n]*\bpython3?\b/.test(text6)) return withoutPython(text6);
+  if (/\.(h|hh|hpp|hxx|inl|ipp|tpp)$/.test(name5)) return withoutC(text5);
+  if (name5.endsWith(".cmake") || name5 === "CMakeLists.txt") return withoutCMake(text5);
+  if (name5.endsWith(".py") || /^#![^\n]*\bpython3?\b/.test(text5)) return withoutPython(text5);
   return void 0;
 }
 var trimmed = (lines) => lines.replace(/[ \t]+(?=\n|$)/g, "").replace(/\n+$/, "\n");
-function withoutC(text6) {
-  if (text6.includes("\r") || text6.includes("??/") || /\/\/[^\n]*\\[ \t]*\n/.test(text6)) return void 0;
+function withoutC(text5) {
+  if (text5.includes("\r") || text5.includes("??/") || /\/\/[^\n]*\\[ \t]*\n/.test(text5)) return void 0;
   const token3 = /\/\/[^\n]*|\/\*[^]*?\*\/|^[ \t]*#[ \t]*include[^\n]*|\b(?:u8|[uUL])?R"([^()\\\s]{0,16})\(|"(?:[^"\\\n]|\\[^])*"|\b[0-9](?:'?[0-9A-Za-z_.])*|'(?:[^'\\\n]|\\[^])*'|\/\*|["']/gm;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text6); m; m = token3.exec(text6)) {
+  for (let m = token3.exec(text5); m; m = token3.exec(text5)) {
     const [found2, delimiter] = m;
     if (delimiter !== void 0) {
-      const close = text6.indexOf(`)${delimiter}"`, token3.lastIndex);
+      const close = text5.indexOf(`)${delimiter}"`, token3.lastIndex);
       if (close < 0) return void 0;
       token3.lastIndex = close + delimiter.length + 2;
       continue;
     }
     if (found2 === '"' || found2 === "'" || found2 === "/*") return void 0;
-    const block3 = found2.startsWith("/*");
-    if (!block3 && !found2.startsWith("//")) continue;
-    const end2 = text6.indexOf("\n", token3.lastIndex);
-    if (block3 && !/^[ \t]*(\/\/|$)/.test(text6.slice(token3.lastIndex, end2 < 0 ? text6.length : end2))) continue;
-    out += text6.slice(at2, m.index) + (block3 ? found2.replace(/[^\n]+/g, "") : "");
+    const block2 = found2.startsWith("/*");
+    if (!block2 && !found2.startsWith("//")) continue;
+    const end2 = text5.indexOf("\n", token3.lastIndex);
+    if (block2 && !/^[ \t]*(\/\/|$)/.test(text5.slice(token3.lastIndex, end2 < 0 ? text5.length : end2))) continue;
+    out += text5.slice(at2, m.index) + (block2 ? found2.replace(/[^\n]+/g, "") : "");
     at2 = token3.lastIndex;
   }
-  return trimmed(out + text6.slice(at2));
+  return trimmed(out + text5.slice(at2));
 }
-function withoutCMake(text6) {
-  if (/CMAKE_CURRENT_(LIST|FUNCTION_LIST)_LINE/.test(text6) || text6.includes("\r")) return void 0;
+function withoutCMake(text5) {
+  if (/CMAKE_CURRENT_(LIST|FUNCTION_LIST)_LINE/.test(text5) || text5.includes("\r")) return void 0;
   const token3 = /#?\[(=*)\[|#[^\n]*|"(?:[^"\\]|\\[^])*"|\\[^]|"/g;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text6); m; m = token3.exec(text6)) {
+  for (let m = token3.exec(text5); m; m = token3.exec(text5)) {
     const [found2, equals] = m;
     if (found2 === '"') return void 0;
     if (equals !== void 0) {
-      if (!found2.startsWith("#") && !/[\s(]/.test(text6[m.index - 1] ?? " ")) return void 0;
-      const close = text6.indexOf(`]${equals}]`, token3.lastIndex);
+      if (!found2.startsWith("#") && !/[\s(]/.test(text5[m.index - 1] ?? " ")) return void 0;
+      const close = text5.indexOf(`]${equals}]`, token3.lastIndex);
       if (close < 0) return void 0;
       token3.lastIndex = close + equals.length + 2;
     }
     if (!found2.startsWith("#")) continue;
-    out += text6.slice(at2, m.index);
+    out += text5.slice(at2, m.index);
     at2 = token3.lastIndex;
   }
-  return trimmed(out + text6.slice(at2)).replace(/\n{2,}/g, "\n").replace(/^\n+/, "");
+  return trimmed(out + text5.slice(at2)).replace(/\n{2,}/g, "\n").replace(/^\n+/, "");
 }
-function withoutPython(text6) {
-  if (text6.includes("\r") || text6.includes("\f") || /\b[rR]?[fFtT][rR]?(?:"""|''')/.test(text6) || /\b(?:inspect|linecache|traceback|f_lineno|co_firstlineno|__doc__)\b/.test(text6))
+function withoutPython(text5) {
+  if (text5.includes("\r") || text5.includes("\f") || /\b[rR]?[fFtT][rR]?(?:"""|''')/.test(text5) || /\b(?:inspect|linecache|traceback|f_lineno|co_firstlineno|__doc__)\b/.test(text5))
     return void 0;
   const token3 = /"""(?:[^\\]|\\[^])*?"""|'''(?:[^\\]|\\[^])*?'''|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*'|#[^\n]*|\\\n|["']/g;
   let out = "";
   let at2 = 0;
-  for (let m = token3.exec(text6); m; m = token3.exec(text6)) {
+  for (let m = token3.exec(text5); m; m = token3.exec(text5)) {
     const found2 = m[0];
     if (found2 === '"' || found2 === "'") return void 0;
     if (!found2.startsWith("#")) continue;
-    const begin = text6.lastIndexOf("\n", m.index - 1) + 1;
-    const first = begin === 0 || text6.indexOf("\n") + 1 === begin;
-    if (/\b[rR]?[fFtT][rR]?["']/.test(text6.slice(begin, m.index))) return void 0;
-    if (text6.slice(begin, m.index).trim() !== "" || begin < at2 || first && /^#!|coding[:=]/.test(found2)) continue;
-    out += text6.slice(at2, begin);
-    at2 = Math.min(token3.lastIndex + 1, text6.length);
+    const begin = text5.lastIndexOf("\n", m.index - 1) + 1;
+    const first = begin === 0 || text5.indexOf("\n") + 1 === begin;
+    if (/\b[rR]?[fFtT][rR]?["']/.test(text5.slice(begin, m.index))) return void 0;
+    if (text5.slice(begin, m.index).trim() !== "" || begin < at2 || first && /^#!|coding[:=]/.test(found2)) continue;
+    out += text5.slice(at2, begin);
+    at2 = Math.min(token3.lastIndex + 1, text5.length);
   }
-  return (out + text6.slice(at2)).replace(/\n*$/, "\n");
+  return (out + text5.slice(at2)).replace(/\n*$/, "\n");
 }
 
 // ts-src/inspect/elf.ts
@@ -18216,7 +18216,7 @@ function parse(data) {
   const u16 = (at2) => little ? data.readUInt16LE(at2) : data.readUInt16BE(at2);
   const u32 = (at2) => little ? data.readUInt32LE(at2) : data.readUInt32BE(at2);
   const word = (at2) => wide ? Number(little ? data.readBigUInt64LE(at2) : data.readBigUInt64BE(at2)) : u32(at2);
-  const text6 = (at2) => {
+  const text5 = (at2) => {
     const end2 = data.indexOf(0, at2);
     if (at2 >= data.length || end2 < 0) throw new RangeError("a string outside the file");
     return data.toString("latin1", at2, end2);
@@ -18260,13 +18260,13 @@ function parse(data) {
     const tag = word(at2);
     const value2 = word(at2 + step / 2);
     if (tag === 0) break;
-    if (tag === 1) needed2.push(text6(strings(dynamic) + value2));
-    if (tag === 14) soname = text6(strings(dynamic) + value2);
+    if (tag === 1) needed2.push(text5(strings(dynamic) + value2));
+    if (tag === 14) soname = text5(strings(dynamic) + value2);
   }
   const versions = /* @__PURE__ */ new Map();
   const definitions = sections.find((s) => s.type === 1879048189);
   for (let at2 = definitions?.offset ?? 0, i = 0; definitions && i < definitions.info; i++) {
-    versions.set(u16(at2 + 4), text6(strings(definitions) + u32(at2 + u32(at2 + 12))));
+    versions.set(u16(at2 + 4), text5(strings(definitions) + u32(at2 + u32(at2 + 12))));
     at2 += u32(at2 + 16);
   }
   const indices = sections.find((s) => s.type === 1879048191);
@@ -18286,7 +18286,7 @@ function parse(data) {
       const named4 = versions.get(version3 & 32767);
       const sized = kind === "object" || kind === "tls" || kind === "common" ? ` ${word(at2 + (wide ? 16 : 8))}` : "";
       exports2.push(
-        `${text6(strings(symbols) + u32(at2))}${named4 !== void 0 && (version3 & 32767) > 1 ? `@${version3 & 32768 ? "" : "@"}${named4}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
+        `${text5(strings(symbols) + u32(at2))}${named4 !== void 0 && (version3 & 32767) > 1 ? `@${version3 & 32768 ? "" : "@"}${named4}` : ""} ${kind} ${binding === 2 ? "weak" : binding === 10 ? "unique" : "global"}${sized}`
       );
     }
   }
@@ -18307,17 +18307,17 @@ function isForPeople(path2, code) {
   if (containsName(code, path2.slice(path2.lastIndexOf("/") + 1))) return false;
   return !inFolder || !/\bshare\/\S*\b(docs?|man|info|licen[cs]es)\b|\bDOCDIR\b/i.test(code);
 }
-var containsName = (text6, name5) => {
-  for (let at2 = text6.indexOf(name5); at2 >= 0; at2 = text6.indexOf(name5, at2 + 1)) {
-    if (!/[\w.-]/.test(text6[at2 - 1] ?? " ") && !/[\w.-]/.test(text6[at2 + name5.length] ?? " ")) return true;
+var containsName = (text5, name5) => {
+  for (let at2 = text5.indexOf(name5); at2 >= 0; at2 = text5.indexOf(name5, at2 + 1)) {
+    if (!/[\w.-]/.test(text5[at2 - 1] ?? " ") && !/[\w.-]/.test(text5[at2 + name5.length] ?? " ")) return true;
   }
   return false;
 };
 var readHeaders = /^(Metadata-Version|Name|Version|Requires(-Dist|-Python|-External)?|Provides(-Dist|-Extra)?|Obsoletes(-Dist)?|Dynamic|Platform|Supported-Platform)$/i;
-function visibleMetadata(text6) {
+function visibleMetadata(text5) {
   const lines = [];
   let kept2 = false;
-  for (const line2 of text6.split("\n")) {
+  for (const line2 of text5.split("\n")) {
     if (line2 === "") break;
     if (!/^[ \t]/.test(line2)) kept2 = readHeaders.test(line2.slice(0, Math.max(0, line2.indexOf(":"))));
     if (kept2) lines.push(line2);
@@ -18359,7 +18359,7 @@ function visibleManifest(xml) {
   }
   return open3.length ? void 0 : out;
 }
-var plainAttributes = (text6) => text6.replace(/"[^"]*"|'[^']*'|\s+/g, (part) => /^\s/.test(part) ? " " : part).trimEnd();
+var plainAttributes = (text5) => text5.replace(/"[^"]*"|'[^']*'|\s+/g, (part) => /^\s/.test(part) ? " " : part).trimEnd();
 
 // ts-src/inspect/interface.ts
 var dataFolders = /\/share\/[^/]+\/(launch|config|params?|rviz|maps?|worlds?|models|meshes|media|images|test|tests|scripts_doc)\//;
@@ -18386,7 +18386,7 @@ function describe(stage) {
   let loads = false;
   let offers = false;
   const parts = files.map((f) => {
-    const whole2 = (text6) => `${f.mode} ${text6}`;
+    const whole2 = (text5) => `${f.mode} ${text5}`;
     if (f.link !== void 0) {
       const link = whole2(`-> ${f.link}`);
       return { path: f.path, full: link, code: link, api: link, tool: link };
@@ -18403,12 +18403,12 @@ function describe(stage) {
       api,
       tool
     });
-    const seen = (text6) => ({ path: f.path, full, code: text6, api: text6, tool: text6 });
+    const seen = (text5) => ({ path: f.path, full, code: text5, api: text5, tool: text5 });
     const python = /\/(site|dist)-packages\//.test(f.path);
     if (elf?.kind === "library" && !python) {
-      const text6 = whole2(sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
+      const text5 = whole2(sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
       return {
-        ...part(text6, text6),
+        ...part(text5, text5),
         symbols: [`soname ${elf.soname ?? "none"}`, ...elf.needed.map((n) => `needs ${n}`), ...elf.exports]
       };
     }
@@ -18447,8 +18447,8 @@ function interfaceOf({ parts, loads, offers }) {
   const digest3 = (of) => {
     const hash3 = (0, import_node_crypto3.createHash)("sha256");
     for (const p of parts) {
-      const text6 = of(p);
-      if (text6 !== void 0) hash3.update(`${p.path}\0${text6}
+      const text5 = of(p);
+      if (text5 !== void 0) hash3.update(`${p.path}\0${text5}
 `);
     }
     return hash3.digest("hex");
@@ -18466,22 +18466,77 @@ function textThatBuildsRead(stage, files) {
   return files.filter((f) => f.link === void 0 && /\.(cmake|pc|py|em|in|sh|bash|zsh|dsv)$|\/s?bin\//.test(f.path)).map((f) => readHeld(stage, f.path)).filter((data) => !data.subarray(0, 4096).includes(0)).map((data) => data.toString("latin1")).join("\n");
 }
 
-// ts-src/sandbox/package-file.ts
+// ts-src/io/deb.ts
 var import_node_child_process3 = require("node:child_process");
-var import_node_fs10 = require("node:fs");
-var import_node_path10 = require("node:path");
+var import_node_fs11 = require("node:fs");
 
-// ts-src/sandbox/tar-reader.ts
+// ts-src/io/ar.ts
+var import_node_fs10 = require("node:fs");
+var import_node_stream = require("node:stream");
+var import_promises4 = require("node:stream/promises");
+var magic = "!<arch>\n";
+function arMembers(file2) {
+  const handle = (0, import_node_fs10.openSync)(file2, import_node_fs10.constants.O_RDONLY | import_node_fs10.constants.O_NOFOLLOW | import_node_fs10.constants.O_NONBLOCK);
+  try {
+    const stat = (0, import_node_fs10.fstatSync)(handle);
+    if (!stat.isFile()) return void 0;
+    const read2 = (at2, length) => {
+      const bytes = Buffer.alloc(length);
+      return bytes.toString("latin1", 0, (0, import_node_fs10.readSync)(handle, bytes, 0, length, at2));
+    };
+    if (read2(0, magic.length) !== magic) return void 0;
+    const members2 = [];
+    for (let at2 = magic.length; at2 < stat.size && members2.length < 10; ) {
+      const [, name5, size] = /^([^/ ]+)\/? *\d* *\d* *\d* *[0-7]* *(\d{1,10}) *`\n$/.exec(read2(at2, 60)) ?? [];
+      if (name5 === void 0 || at2 + 60 + Number(size) > stat.size) return void 0;
+      members2.push({ name: name5, at: at2 + 60, size: Number(size) });
+      at2 += 60 + Number(size) + Number(size) % 2;
+    }
+    return members2;
+  } finally {
+    (0, import_node_fs10.closeSync)(handle);
+  }
+}
+function readMember(file2, { at: at2, size }) {
+  const handle = (0, import_node_fs10.openSync)(file2, import_node_fs10.constants.O_RDONLY | import_node_fs10.constants.O_NOFOLLOW | import_node_fs10.constants.O_NONBLOCK);
+  try {
+    const bytes = Buffer.alloc(size);
+    return bytes.subarray(0, (0, import_node_fs10.readSync)(handle, bytes, 0, size, at2));
+  } finally {
+    (0, import_node_fs10.closeSync)(handle);
+  }
+}
+async function writeAr(file2, parts, seconds) {
+  async function* bytes() {
+    yield Buffer.from(magic);
+    for (const part of parts) {
+      const size = "data" in part ? part.data.length : part.member.size;
+      const fields = [part.name.padEnd(16), String(seconds).padEnd(12), "0     ", "0     ", "100644  "];
+      yield Buffer.from(`${fields.join("")}${String(size).padEnd(10)}\`
+`);
+      if ("data" in part) yield part.data;
+      else if (size) {
+        const { at: at2 } = part.member;
+        yield* (0, import_node_fs10.createReadStream)(part.from, { start: at2, end: at2 + size - 1 });
+      }
+      if (size % 2) yield Buffer.from("\n");
+    }
+  }
+  await (0, import_promises4.pipeline)(import_node_stream.Readable.from(bytes()), (0, import_node_fs10.createWriteStream)(file2, { flags: "wx" }));
+}
+
+// ts-src/io/tar.ts
 var TarError = class extends Error {
 };
 var block = 512;
-var longest = 1 << 16;
+var longest = 64 << 10;
+var longestPadding = 1 << 20;
 var kinds = {
   "0": "file",
   "\0": "file",
-  "5": "folder",
+  "1": "hard link",
   "2": "link",
-  "1": "hard link"
+  "5": "folder"
 };
 var others = {
   "3": "a device",
@@ -18490,162 +18545,231 @@ var others = {
   x: "extended attributes",
   g: "extended attributes"
 };
-async function readTar(chunks, begin) {
-  const reader2 = new Chunks(chunks);
-  let longName;
-  let longTarget;
-  for (; ; ) {
-    const header = await reader2.take(block);
-    if (!header) return;
-    if (header.every((b) => b === 0)) {
-      while (await reader2.some()) continue;
-      return;
+var TarReader = class {
+  constructor(begin) {
+    this.begin = begin;
+  }
+  held = Buffer.alloc(0);
+  /** Bytes of the member's content, and of its padding, that are still to come. */
+  content = 0;
+  padding = 0;
+  sink;
+  longName;
+  longTarget;
+  ended = false;
+  after = 0;
+  push(chunk) {
+    if (this.ended) return this.pad(chunk);
+    this.held = this.held.length ? Buffer.concat([this.held, chunk]) : chunk;
+    for (; ; ) {
+      if (this.content > 0) {
+        const part = this.take(this.content);
+        if (!part.length) return;
+        this.content -= part.length;
+        this.sink?.write(part);
+        if (this.content > 0) return;
+        this.close();
+      } else if (this.padding > 0) {
+        const part = this.take(this.padding);
+        if (!part.length) return;
+        this.padding -= part.length;
+      } else {
+        if (this.held.length < block) return;
+        const header = this.take(block);
+        if (header.every((b) => b === 0)) {
+          this.ended = true;
+          return this.pad(this.held);
+        }
+        this.header(header);
+      }
     }
-    checkSum(header);
-    const type = String.fromCharCode(header[156] ?? 0);
-    const size = number(header, 124, 12);
-    if (type === "L" || type === "K") {
-      if (size > longest) throw new TarError("it has a name that is too long");
-      const text6 = string(await reader2.padded(size) ?? Buffer.alloc(0), 0, size);
-      if (type === "L") longName = text6;
-      else longTarget = text6;
-      continue;
-    }
-    const name5 = longName ?? string(header, 0, 100);
+  }
+  /** To be called once all was pushed. */
+  end() {
+    if (!this.ended) throw new TarError("it ends in the middle");
+  }
+  /** Lets go of a member that is not whole, where reading ended early. */
+  close() {
+    const { sink } = this;
+    this.sink = void 0;
+    sink?.end();
+  }
+  pad(rest2) {
+    this.after += rest2.length;
+    if (this.after > longestPadding || rest2.some((b) => b !== 0)) throw new TarError("something follows its end");
+  }
+  take(most5) {
+    const part = this.held.subarray(0, most5);
+    this.held = this.held.subarray(part.length);
+    return part;
+  }
+  expect(size, sink) {
+    this.content = size;
+    this.padding = (block - size % block) % block;
+    this.sink = sink;
+    if (size === 0) this.close();
+  }
+  header(h) {
+    checkSum(h);
+    const type = String.fromCharCode(h[156] ?? 0);
+    const size = number(h, 124, 12);
+    if (type === "L" || type === "K") return this.long(type, size);
+    const name5 = this.longName ?? string(h, 0, 100);
     const kind = kinds[type];
     if (!kind) throw new TarError(`${JSON.stringify(name5)} is ${others[type] ?? "of a kind that no package needs"}`);
-    const prefix = longName === void 0 && header.toString("latin1", 257, 263) === "ustar\0" ? string(header, 345, 155) : "";
+    const ustar = this.longName === void 0 && h.toString("latin1", 257, 263) === "ustar\0";
+    const prefix = ustar ? string(h, 345, 155) : "";
     const member = {
       path: (prefix ? `${prefix}/${name5}` : name5).replace(/^\.\//, "").replace(/\/$/, "").replace(/^\.$/, ""),
       kind,
-      mode: number(header, 100, 8),
-      user: number(header, 108, 8),
-      group: number(header, 116, 8),
+      mode: number(h, 100, 8),
+      user: number(h, 108, 8),
+      group: number(h, 116, 8),
       size: kind === "file" ? size : 0,
-      time: number(header, 136, 12),
-      target: longTarget ?? string(header, 157, 100)
+      time: number(h, 136, 12),
+      target: this.longTarget ?? string(h, 157, 100)
     };
-    longName = longTarget = void 0;
-    const sink = begin(member);
-    try {
-      await reader2.copy(member.size, (data) => sink.write(data));
-    } finally {
-      sink.end();
-    }
+    this.longName = this.longTarget = void 0;
+    this.expect(member.size, this.begin(member));
   }
-}
-var Chunks = class {
-  held = Buffer.alloc(0);
-  source;
-  constructor(chunks) {
-    this.source = chunks[Symbol.asyncIterator]();
-  }
-  /** Whatever comes next; undefined at the end. */
-  async some() {
-    if (this.held.length) {
-      const held = this.held;
-      this.held = Buffer.alloc(0);
-      return held;
-    }
-    const next2 = await this.source.next();
-    return next2.done ? void 0 : next2.value;
-  }
-  async take(length) {
+  long(type, size) {
+    if (size > longest) throw new TarError("it has a name that is too long");
+    if ((type === "L" ? this.longName : this.longTarget) !== void 0) throw new TarError("it has a name twice");
     const parts = [];
-    let missing = length;
-    while (missing > 0) {
-      const chunk = await this.some();
-      if (!chunk) {
-        if (missing === length) return void 0;
-        throw new TarError("it ends in the middle");
+    this.expect(size, {
+      write: (part) => parts.push(Buffer.from(part)),
+      end: () => {
+        const text5 = string(Buffer.concat(parts), 0, size);
+        if (type === "L") this.longName = text5;
+        else this.longTarget = text5;
       }
-      parts.push(chunk.subarray(0, missing));
-      this.held = chunk.subarray(Math.min(missing, chunk.length));
-      missing -= Math.min(missing, chunk.length);
-    }
-    return parts.length === 1 ? parts[0] : Buffer.concat(parts);
-  }
-  async padded(size) {
-    return (await this.take(Math.ceil(size / block) * block))?.subarray(0, size);
-  }
-  async copy(size, write) {
-    let missing = size;
-    while (missing > 0) {
-      const chunk = await this.some();
-      if (!chunk) throw new TarError("it ends in the middle");
-      const part = chunk.subarray(0, missing);
-      write(part);
-      this.held = chunk.subarray(part.length);
-      missing -= part.length;
-    }
-    const padding2 = (block - size % block) % block;
-    if (padding2) await this.take(padding2);
+    });
   }
 };
 function string(bytes, at2, length) {
   const field = bytes.subarray(at2, at2 + length);
   const end2 = field.indexOf(0);
   const raw = end2 < 0 ? field : field.subarray(0, end2);
-  const text6 = raw.toString("utf8");
-  if (!Buffer.from(text6).equals(raw)) throw new TarError(`${JSON.stringify(text6)} is no UTF-8`);
-  return text6;
+  const text5 = raw.toString("utf8");
+  if (!Buffer.from(text5).equals(raw)) throw new TarError(`${JSON.stringify(text5)} is no UTF-8`);
+  return text5;
 }
 function number(header, at2, length) {
   const field = header.subarray(at2, at2 + length);
-  if ((field[0] ?? 0) & 128) {
-    let value2 = (field[0] ?? 0) & 127;
+  const first = field[0] ?? 0;
+  if (first & 128) {
+    let value2 = first & 127;
     for (const byte of field.subarray(1)) value2 = value2 * 256 + byte;
     if (!Number.isSafeInteger(value2)) throw new TarError("it has a number that is too large");
     return value2;
   }
-  const text6 = field.toString("latin1").replace(/[\0 ]+$/, "").trim();
-  if (!/^[0-7]*$/.test(text6)) throw new TarError("it has a damaged header");
-  return text6 === "" ? 0 : parseInt(text6, 8);
+  const text5 = field.toString("latin1").replace(/[\0 ]+$/, "").trimStart();
+  if (!/^[0-7]*$/.test(text5)) throw new TarError("it has a damaged header");
+  return text5 === "" ? 0 : parseInt(text5, 8);
 }
 function checkSum(header) {
   let sum = 0;
   for (let i = 0; i < block; i++) sum += i >= 148 && i < 156 ? 32 : header[i] ?? 0;
   if (sum !== number(header, 148, 8)) throw new TarError("it has a damaged header");
 }
+function readTar(tar) {
+  const found2 = [];
+  const reader2 = new TarReader((member) => {
+    const parts = [];
+    const entry = { member, data: Buffer.alloc(0) };
+    found2.push(entry);
+    return { write: (part) => parts.push(part), end: () => entry.data = Buffer.concat(parts) };
+  });
+  reader2.push(tar);
+  reader2.end();
+  return found2;
+}
+function writeTar(files, seconds) {
+  const parts = [];
+  const add = (path2, flag, mode, data) => {
+    const h = Buffer.alloc(block);
+    const octal = (value2, at2, length) => h.write(`${value2.toString(8).padStart(length - 1, "0")}\0`, at2, "latin1");
+    h.write(path2, 0, 100, "utf8");
+    octal(mode, 100, 8);
+    octal(0, 108, 8);
+    octal(0, 116, 8);
+    octal(data.length, 124, 12);
+    octal(seconds, 136, 12);
+    h.write(flag, 156, "latin1");
+    h.write("ustar\x0000", 257, "latin1");
+    h.write("root", 265, "latin1");
+    h.write("root", 297, "latin1");
+    h.fill(" ", 148, 156);
+    h.write(
+      `${h.reduce((all, b) => all + b, 0).toString(8).padStart(6, "0")}\0 `,
+      148,
+      "latin1"
+    );
+    parts.push(h, data, Buffer.alloc((block - data.length % block) % block));
+  };
+  add("./", "5", 493, Buffer.alloc(0));
+  for (const { path: path2, data } of files) add(`./${path2}`, "0", 420, Buffer.from(data));
+  return Buffer.concat([...parts, Buffer.alloc(2 * block)]);
+}
 
-// ts-src/sandbox/package-file.ts
+// ts-src/io/deb.ts
 var PackageFileError = class extends Error {
 };
-var nowhere = { begin: () => ({ write: () => void 0, end: () => void 0 }) };
-var mostFiles = 5e5;
-var mostBytes = 16 * 2 ** 30;
-var mostControl = 32 << 20;
-async function readPackageFile(file2, policy, sink = nowhere) {
+var largestControl = 64 << 20;
+function debParts(file2) {
+  const [version3, control, data, ...more] = arMembers(file2) ?? [];
+  if (!control || !data || more.length || version3?.name !== "debian-binary") throw noPackage();
+  if (!/^control\.tar(\.\w+)?$/.test(control.name) || !/^data\.tar(\.\w+)?$/.test(data.name)) throw noPackage();
+  if (control.size > largestControl) throw new PackageFileError("its control part is too large");
+  return { control, data };
+}
+var noPackage = () => new PackageFileError("it is no Debian package");
+function withoutRights(command) {
+  if (process.getuid?.() !== 0) return [...command];
+  const rights = ["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs", "--inh-caps=-all"];
+  return ["setpriv", ...rights, "--bounding-set=-all", ...command];
+}
+async function readControlPart(file2) {
+  const { control } = debParts(file2);
+  if (control.name === "control.tar") return asPackage(() => readTar(readMember(file2, control)));
+  const parts = [];
+  let size = 0;
+  await stream(file2, "--ctrl-tarfile", (chunk) => {
+    size += chunk.length;
+    if (size > largestControl) throw new PackageFileError("its control part is too large");
+    parts.push(chunk);
+  });
+  return asPackage(() => readTar(Buffer.concat(parts)));
+}
+async function readDataPart(file2, begin) {
+  debParts(file2);
+  const reader2 = new TarReader(begin);
   try {
-    const { control, members: members2 } = await readControl(file2, policy);
-    const checker = new MemberChecker(policy);
-    await stream(
-      file2,
-      "--fsys-tarfile",
-      (chunks) => readTar(chunks, (member) => {
-        checker.check(member);
-        return sink.begin(member);
-      })
-    );
-    return { control, members: members2, files: checker.files().map((f) => `/${f}`), folders: checker.folders() };
+    await stream(file2, "--fsys-tarfile", (chunk) => asPackage(() => reader2.push(chunk)));
+    asPackage(() => reader2.end());
+  } finally {
+    reader2.close();
+  }
+}
+function asPackage(read2) {
+  try {
+    return read2();
   } catch (e) {
-    if (e instanceof TarError) throw new PackageFileError(e.message);
+    if (e instanceof TarError) throw new PackageFileError(`it is no package that dpkg-deb wrote: ${e.message}`);
     throw e;
   }
 }
-async function stream(file2, action, read) {
-  const input = (0, import_node_fs10.openSync)(file2, import_node_fs10.constants.O_RDONLY | import_node_fs10.constants.O_NOFOLLOW | import_node_fs10.constants.O_NONBLOCK);
-  const command = ["dpkg-deb", action, "-"];
-  const weak = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs", "--bounding-set=-all"];
-  const [program = "", ...args] = process.getuid?.() === 0 ? [...weak, "--inh-caps=-all", ...command] : command;
+async function stream(file2, action, take) {
+  const input = (0, import_node_fs11.openSync)(file2, import_node_fs11.constants.O_RDONLY | import_node_fs11.constants.O_NOFOLLOW | import_node_fs11.constants.O_NONBLOCK);
+  const [program = "", ...args] = withoutRights(["dpkg-deb", action, "-"]);
   const child = (0, import_node_child_process3.spawn)(program, args, {
     stdio: [input, "pipe", "pipe"],
     env: { PATH: process.env.PATH, LC_ALL: "C.UTF-8" }
   });
-  (0, import_node_fs10.closeSync)(input);
+  (0, import_node_fs11.closeSync)(input);
   let words5 = "";
-  child.stderr?.setEncoding("utf8").on("data", (text6) => {
-    if (words5.length < 1e4) words5 += text6;
+  child.stderr?.setEncoding("utf8").on("data", (text5) => {
+    if (words5.length < 1e4) words5 += text5;
   });
   const ended = new Promise((resolve18, reject) => {
     child.on("error", reject);
@@ -18653,176 +18777,277 @@ async function stream(file2, action, read) {
   });
   ended.catch(() => void 0);
   try {
-    await read(child.stdout);
+    for await (const chunk of child.stdout ?? []) if (chunk instanceof Buffer) take(chunk);
   } catch (e) {
     child.kill("SIGKILL");
     await ended.catch(() => void 0);
     throw e;
   }
-  const code = await ended;
-  if (code !== 0)
+  if (await ended !== 0)
     throw new PackageFileError(`dpkg-deb can't read it: ${shownName(words5.trim().split("\n").pop() ?? "")}`);
 }
-async function readControl(file2, policy) {
-  const members2 = /* @__PURE__ */ new Map();
-  let size = 0;
-  await stream(
-    file2,
-    "--ctrl-tarfile",
-    (chunks) => readTar(chunks, ({ path: path2, kind, size: length }) => {
-      if (path2 === "" && kind === "folder") return nowhere.begin({});
-      if (kind !== "file" || !allowedMembers.has(path2) || members2.has(path2))
-        throw new PackageFileError(
-          `it has the control member ${shownName(path2)}, which packages of slipway don't have`
-        );
-      size += length;
-      if (size > mostControl) throw new PackageFileError("its control members are larger than 32 MiB");
-      const parts = [];
-      members2.set(path2, "");
-      return { write: (data) => parts.push(data), end: () => members2.set(path2, Buffer.concat(parts).toString("utf8")) };
-    })
-  );
-  const control = members2.get("control");
-  if (control === void 0) throw new PackageFileError("it has no control file");
-  members2.delete("control");
-  checkControl(control, policy);
-  return { control: control.trimEnd(), members: members2 };
+
+// ts-src/inspect/unpack.ts
+var import_node_fs12 = require("node:fs");
+var import_node_path12 = require("node:path");
+
+// ts-src/inspect/deb.ts
+var import_node_path11 = require("node:path");
+
+// ts-src/inspect/members.ts
+var import_node_path10 = require("node:path");
+var systemTargets = ["/usr/lib", "/usr/lib64", "/usr/include", "/usr/share", "/lib", "/lib64"];
+var allowedPaths = (debian2, prefix, underlayPrefixes) => ({
+  folders: [prefix, `/usr/share/doc/${debian2}`],
+  targets: [...systemTargets, ...underlayPrefixes],
+  links: /* @__PURE__ */ new Map()
+});
+var allowedDebugPaths = (debian2) => ({
+  folders: ["/usr/lib/debug/.build-id"],
+  targets: [],
+  links: /* @__PURE__ */ new Map([[`/usr/share/doc/${debian2}-dbgsym`, debian2]])
+});
+var below = (path2, folder) => path2 === folder || path2.startsWith(`${folder}/`);
+var isWithin = (path2, folders) => folders.some((f) => below(path2, f));
+var told = 10;
+function memberFaults(members2, allowed) {
+  const faults2 = [];
+  const seen = /* @__PURE__ */ new Map();
+  for (const m of members2) {
+    if (faults2.length >= told) break;
+    const fault3 = memberFault(m, allowed) ?? (seen.has(m.path) ? "is there twice" : void 0);
+    if (fault3 !== void 0) faults2.push(`${shown2(m.path)} ${fault3}`);
+    seen.set(m.path, m);
+  }
+  for (const m of members2) {
+    if (faults2.length >= told) break;
+    const fault3 = allowed.links.has(m.path) ? void 0 : placeFault(m, seen, allowed);
+    if (fault3 !== void 0) faults2.push(`${shown2(m.path)} ${fault3}`);
+  }
+  return faults2;
 }
-var allowedMembers = /* @__PURE__ */ new Set(["control", "md5sums", "shlibs", "symbols"]);
-var allowedFields = /* @__PURE__ */ new Set([
-  "package",
-  "source",
-  "version",
-  "architecture",
-  "maintainer",
-  "installed-size",
-  "depends",
-  "provides",
-  "conflicts",
-  "replaces",
-  "section",
-  "priority",
-  "multi-arch",
-  "homepage",
-  "description",
-  "build-ids",
-  "auto-built-package"
+var shown2 = (path2) => JSON.stringify(path2.slice(0, 300)).slice(1, -1);
+function memberFault(m, allowed) {
+  if (/[\0-\x1f\x7f-\x9f\u2028\u2029\ufffd]/.test(m.path)) return "has control characters in its name, or is not UTF-8";
+  if (m.path !== "/" && (m.path !== import_node_path10.posix.normalize(m.path) || !m.path.startsWith("/") || m.path.endsWith("/")))
+    return "is no plain path";
+  if (m.type !== "file" && m.type !== "directory" && m.type !== "link" && m.type !== "hard link")
+    return `is a ${m.type === "unknown" ? "member of unknown type" : m.type}`;
+  if (m.type === "link" && allowed.links.get(m.path) === m.target) return void 0;
+  if (m.type !== "directory" && allowed.folders.includes(m.path)) return `is a ${m.type} where a folder belongs`;
+  const places = [...allowed.folders, ...allowed.links.keys()];
+  const parent = m.type === "directory" && (m.path === "/" || places.some((f) => f !== m.path && below(f, m.path)));
+  if (!parent && !isWithin(m.path, allowed.folders))
+    return `is outside of ${allowed.folders[0]}, where its files belong`;
+  if (m.type === "link") return void 0;
+  if (m.mode & 3072) return "has a set-user-id or set-group-id bit";
+  if (m.mode & 512) return "has a sticky bit";
+  if (m.mode & 2) return "is writable by everybody";
+  return void 0;
+}
+function placeFault(m, members2, allowed) {
+  for (let p = import_node_path10.posix.dirname(m.path); p !== "/"; p = import_node_path10.posix.dirname(p)) {
+    const above2 = members2.get(p);
+    if (above2 && above2.type !== "directory") return `lies below ${shown2(p)}, which is a ${above2.type}`;
+  }
+  if (m.type === "hard link") {
+    const to = members2.get(m.target);
+    return to?.type === "file" ? void 0 : `is a hard link to ${shown2(m.target)}, which is no file of the package`;
+  }
+  if (m.type !== "link") return void 0;
+  if (/[\0-\x1f\x7f-\x9f\ufffd]/.test(m.target)) return "is a link to a name with control characters";
+  const end2 = resolve2(m, members2);
+  if (end2 === void 0) return `is a link to ${shown2(m.target)}, which leads nowhere`;
+  return isWithin(end2, allowed.folders) || isWithin(end2, allowed.targets) ? void 0 : `is a link to ${shown2(m.target)}, outside of the package's prefix and of the system's libraries`;
+}
+function resolve2(link, members2) {
+  const parts = (target2) => target2.split("/").filter((p) => p !== "" && p !== ".");
+  let at2 = link.target.startsWith("/") ? [] : parts(import_node_path10.posix.dirname(link.path));
+  const todo = parts(link.target).reverse();
+  let followed = 0;
+  for (let part = todo.pop(); part !== void 0; part = todo.pop()) {
+    if (part === "..") {
+      at2.pop();
+      continue;
+    }
+    const member = members2.get(`/${[...at2, part].join("/")}`);
+    if (member?.type !== "link") {
+      at2.push(part);
+      continue;
+    }
+    if (++followed > 40) return void 0;
+    if (member.target.startsWith("/")) at2 = [];
+    todo.push(...parts(member.target).reverse());
+  }
+  return `/${at2.join("/")}`;
+}
+
+// ts-src/inspect/deb.ts
+var controlMembers = /* @__PURE__ */ new Set(["control", "md5sums", "shlibs"]);
+var controlFields = /* @__PURE__ */ new Set([
+  "Package",
+  "Source",
+  "Version",
+  "Architecture",
+  "Maintainer",
+  "Installed-Size",
+  "Depends",
+  "Provides",
+  "Conflicts",
+  "Replaces",
+  "Section",
+  "Priority",
+  "Homepage",
+  "Description",
+  "Auto-Built-Package",
+  "Build-Ids"
 ]);
-function checkControl(control, policy) {
-  const fields = /* @__PURE__ */ new Map();
-  let last = "";
-  for (const line2 of control.trimEnd().split("\n")) {
-    if (/[\u0000-\u0008\u000b-\u001f\u007f]/.test(line2))
-      throw new PackageFileError("its control file has control characters");
-    const field = /^([A-Za-z][A-Za-z0-9-]*):[ \t]?(.*)$/.exec(line2);
-    const name5 = field?.[1]?.toLowerCase();
-    if (field && name5 !== void 0) {
-      if (fields.has(name5) || !allowedFields.has(name5))
-        throw new PackageFileError(
-          `its control file has ${fields.has(name5) ? "twice" : "the field"} ${shownName(field[1] ?? "")}`
-        );
-      fields.set(last = name5, field[2] ?? "");
-    } else if (/^[ \t]\S/.test(line2) && last) fields.set(last, `${fields.get(last) ?? ""}
-${line2}`);
-    else throw new PackageFileError(`its control file has the line '${shownName(line2)}'`);
-  }
-  const wanted = [
-    ["package", policy.package],
-    ["version", policy.version],
-    ["architecture", policy.architecture]
-  ];
-  for (const [name5, value2] of wanted)
-    if (value2 !== void 0 && fields.get(name5) !== value2)
-      throw new PackageFileError(`its ${name5} is '${shownName(fields.get(name5) ?? "")}', not '${value2}'`);
-  for (const name5 of ["provides", "conflicts", "replaces"]) {
-    const planned2 = policy[name5];
-    if (!planned2) continue;
-    const extra = (fields.get(name5) ?? "").split(",").map((e) => e.trim()).filter((e) => e && !planned2.includes(e.replace(/\s.*$/s, "")));
-    if (extra.length) throw new PackageFileError(`it ${name5} '${shownName(extra[0] ?? "")}', which was not planned`);
+var mostFiles = 5e5;
+var mostBytes = 16 * 2 ** 30;
+async function debFaults(file2, policy) {
+  try {
+    await readDeb(file2, policy);
+    return [];
+  } catch (e) {
+    if (e instanceof PackageFileError) return [e.message];
+    throw e;
   }
 }
-var within = (path2, folder) => path2 === folder || path2.startsWith(`${folder}/`);
-var MemberChecker = class {
-  kinds = /* @__PURE__ */ new Map([["", "folder"]]);
-  places;
-  bytes = 0;
-  constructor(policy) {
-    const own3 = policy.debug ? ["usr/lib/debug/.build-id", "usr/lib/debug/.dwz"] : policy.prefix;
-    this.places = own3 === void 0 ? void 0 : [own3, `usr/share/doc/${policy.package}`].flat();
-  }
-  files = () => [...this.kinds].flatMap(([path2, kind]) => kind === "folder" ? [] : [path2]).sort();
-  folders = () => [...this.kinds].flatMap(([path2, kind]) => kind === "folder" ? [path2] : []);
-  check(member) {
+async function readDeb(file2, policy, begin = () => void 0) {
+  const control = controlText(await readControlPart(file2));
+  refuse([...control.faults, ...controlFaults(control.text, policy)]);
+  const tree = new Tree();
+  await readDataPart(file2, (member) => {
+    tree.add(member);
+    return begin(member);
+  });
+  refuse(memberFaults(tree.members, policy.allowed ?? { folders: ["/"], targets: ["/"], links: /* @__PURE__ */ new Map() }));
+  control.members.delete("control");
+  return { control: control.text.trimEnd(), members: control.members, ...tree.contents() };
+}
+function refuse(faults2) {
+  if (faults2.length) throw new PackageFileError(faults2.join("; "));
+}
+function controlText(parts) {
+  const members2 = /* @__PURE__ */ new Map();
+  const faults2 = [];
+  for (const { member, data } of parts) {
     const { path: path2, kind } = member;
-    const refuse = (why) => new PackageFileError(`/${shownName(path2)} ${why}`);
+    if (path2 === "" && kind === "folder") continue;
+    if (kind !== "file" || !controlMembers.has(path2))
+      faults2.push(`its control part has ${JSON.stringify(path2)}, which dpkg would obey`);
+    else if (members2.has(path2)) faults2.push(`its control part has ${JSON.stringify(path2)} twice`);
+    else members2.set(path2, data.toString("utf8"));
+  }
+  return { text: members2.get("control") ?? "", members: members2, faults: faults2 };
+}
+function controlFaults(control, policy) {
+  const fields = fieldsOf(control);
+  if (typeof fields === "string") return [fields];
+  const faults2 = [];
+  const wants = (field, value2) => {
+    const is = fields.get(field) ?? "";
+    if (value2 !== void 0 && is !== value2)
+      faults2.push(`its ${field} is ${JSON.stringify(is)}, planned was ${JSON.stringify(value2)}`);
+  };
+  wants("Package", policy.package);
+  wants("Version", policy.version);
+  wants("Architecture", policy.architecture);
+  wants("Provides", policy.provides?.join(", "));
+  wants("Conflicts", policy.conflicts?.join(", "));
+  wants("Replaces", policy.replaces?.join(", "));
+  for (const field of fields.keys())
+    if (!controlFields.has(field)) faults2.push(`its control file has the field ${JSON.stringify(field)}`);
+  return faults2;
+}
+function fieldsOf(text5) {
+  const fields = /* @__PURE__ */ new Map();
+  let last;
+  for (const line2 of text5.replace(/\n$/, "").split("\n")) {
+    if (/[\0-\x08\x0b-\x1f\x7f]/.test(line2)) return "its control file has control characters";
+    const [, written, value2] = /^([A-Za-z][A-Za-z0-9-]*):[ \t]*(.*)$/.exec(line2) ?? [];
+    if (written !== void 0 && value2 !== void 0) {
+      const name5 = written.toLowerCase().replace(/(^|-)[a-z]/g, (c) => c.toUpperCase());
+      if (fields.has(name5)) return `its control file has the field ${name5} twice`;
+      fields.set(last = name5, value2.trim());
+    } else if (/^[ \t]+\S/.test(line2) && last !== void 0)
+      fields.set(last, `${fields.get(last) ?? ""}
+${line2.trim()}`);
+    else return "its control file is no single stanza";
+  }
+  return fields;
+}
+var Tree = class {
+  members = [];
+  kinds = /* @__PURE__ */ new Map([["", "folder"]]);
+  bytes = 0;
+  add(member) {
+    const { path: path2, kind } = member;
+    const wrong = (why) => new PackageFileError(`/${shownName(path2)} ${why}`);
+    const target2 = kind === "hard link" ? member.target.replace(/^\.\//, "") : member.target;
+    const types3 = { file: "file", folder: "directory", link: "link", "hard link": "hard link" };
+    this.members.push({
+      path: `/${path2}`,
+      type: types3[kind],
+      mode: kind === "link" ? 511 : member.mode,
+      target: kind === "hard link" ? `/${target2}` : target2
+    });
+    if (member.user !== 0 || member.group !== 0) throw wrong("is not owned by root");
     if (path2 === "" && kind === "folder") return;
-    const parts = path2.split("/");
-    if (/[\u0000-\u001f\u007f]/.test(path2)) throw refuse("has a name with control characters");
-    if (parts.some((p) => p === "" || p === "." || p === ".." || Buffer.byteLength(p) > 255) || path2.length > 4e3)
-      throw refuse("is no path");
-    if (this.kinds.has(path2)) throw refuse("is there twice");
-    const parent = (0, import_node_path10.dirname)(path2);
-    if (this.kinds.get(parent === "." ? "" : parent) !== "folder") throw refuse("lies in no folder of the package");
-    const allowed = this.places?.some((p) => within(path2, p) || kind === "folder" && within(p, path2)) ?? true;
-    if (!allowed) throw refuse(`lies outside of /${this.places?.[0] ?? ""}`);
-    if (member.mode & 3584) throw refuse("is set-user-id, set-group-id or sticky");
-    if (member.mode & 2 && kind !== "link") throw refuse("may be written by everybody");
-    if (member.user !== 0 || member.group !== 0) throw refuse("does not belong to root");
-    this.bytes += member.size;
-    if (this.bytes > mostBytes) throw refuse("makes the package larger than 16 GiB");
-    if (this.kinds.size >= mostFiles) throw refuse(`is one more than the ${mostFiles} files that a package may have`);
-    if (kind === "link") this.checkTarget(path2, member.target);
+    if (/[\u0000-\u001f\u007f]/.test(path2)) throw wrong("has control characters in its name");
+    if (path2.split("/").some((p) => p === "" || p === "." || p === ".." || Buffer.byteLength(p) > 255))
+      throw wrong("is no plain path");
+    if (path2.length > 4e3) throw wrong("is too long a path");
+    if (this.kinds.has(path2)) throw wrong("is there twice");
+    const parent = (0, import_node_path11.dirname)(path2);
+    if (this.kinds.get(parent === "." ? "" : parent) !== "folder") throw wrong("lies in no folder of the package");
+    if ((this.bytes += member.size) > mostBytes) throw wrong("makes the package larger than 16 GiB");
+    if (this.kinds.size >= mostFiles) throw wrong(`is one more than the ${mostFiles} files that a package may have`);
+    if (kind === "link" && (target2 === "" || target2.length > 4e3 || target2.includes("\0")))
+      throw wrong("is a link to no path");
     if (kind === "hard link") {
-      const target2 = member.target.replace(/^\.\//, "");
-      if (this.kinds.get(target2) !== "file") throw refuse("is a hard link to no file of the package");
+      if (this.kinds.get(target2) !== "file")
+        throw wrong(`is a hard link to ${shownName(member.target)}, which is no file of the package`);
       member.target = target2;
     }
     this.kinds.set(path2, kind === "hard link" ? "file" : kind);
   }
-  checkTarget(path2, target2) {
-    const refuse = (why) => new PackageFileError(`/${shownName(path2)} is a link to '${shownName(target2)}', ${why}`);
-    if (target2 === "" || target2.length > 4e3 || /[\u0000-\u001f\u007f]/.test(target2)) throw refuse("which is no path");
-    const full = target2.startsWith("/") ? import_node_path10.posix.normalize(target2).slice(1) : import_node_path10.posix.join((0, import_node_path10.dirname)(path2), target2);
-    if (full === ".." || full.startsWith("../")) throw refuse("which leads out of the root");
-    const system = /^(usr|lib|lib64|lib32|libx32|bin|sbin|opt)(\/|$)/;
-    const alternatives = within(full, "etc/alternatives");
-    if (this.places && !this.places.some((p) => within(full, p)) && !system.test(full) && !alternatives)
-      throw refuse("neither in its prefix nor a file of the system");
+  contents() {
+    const files = [];
+    const folders = [];
+    for (const [path2, kind] of this.kinds) if (path2 !== "") (kind === "folder" ? folders : files).push(path2);
+    return { files: files.map((f) => `/${f}`).sort(), folders };
   }
 };
 
-// ts-src/sandbox/unpack-package.ts
-var import_node_fs11 = require("node:fs");
-var import_node_path11 = require("node:path");
+// ts-src/inspect/unpack.ts
 async function unpackPackage(file2, folder, policy) {
-  (0, import_node_fs11.mkdirSync)(folder, { recursive: true, mode: 493 });
+  (0, import_node_fs12.mkdirSync)(folder, { recursive: true, mode: 493 });
   const folders = [];
-  const contents = await readPackageFile(file2, policy, {
-    begin(member) {
-      const path2 = (0, import_node_path11.join)(folder, member.path);
-      if (member.kind === "file") return writer(path2, member);
-      if (member.kind === "folder") {
-        if (member.path !== "") (0, import_node_fs11.mkdirSync)(path2, 493);
-        folders.push([path2, member.time]);
-      } else if (member.kind === "link") {
-        (0, import_node_fs11.symlinkSync)(member.target, path2);
-        (0, import_node_fs11.lutimesSync)(path2, member.time, member.time);
-      } else (0, import_node_fs11.linkSync)((0, import_node_path11.join)(folder, member.target), path2);
-      return { write: () => void 0, end: () => void 0 };
-    }
+  const contents = await readDeb(file2, policy, (member) => {
+    const path2 = (0, import_node_path12.join)(folder, member.path);
+    if (member.kind === "file") return writer(path2, member);
+    if (member.kind === "folder") {
+      if (member.path !== "") (0, import_node_fs12.mkdirSync)(path2, 493);
+      folders.push([path2, member.time]);
+    } else if (member.kind === "link") {
+      (0, import_node_fs12.symlinkSync)(member.target, path2);
+      (0, import_node_fs12.lutimesSync)(path2, member.time, member.time);
+    } else (0, import_node_fs12.linkSync)((0, import_node_path12.join)(folder, member.target), path2);
+    return void 0;
   });
-  for (const [path2, time2] of folders.reverse()) (0, import_node_fs11.utimesSync)(path2, time2, time2);
+  for (const [path2, time2] of folders.reverse()) (0, import_node_fs12.utimesSync)(path2, time2, time2);
   return contents;
 }
 function writer(path2, member) {
-  const handle = (0, import_node_fs11.openSync)(path2, "wx", member.mode & 73 ? 493 : 420);
+  const handle = (0, import_node_fs12.openSync)(path2, "wx", member.mode & 73 ? 493 : 420);
   return {
     write(data) {
-      for (let written = 0; written < data.length; ) written += (0, import_node_fs11.writeSync)(handle, data, written);
+      for (let written = 0; written < data.length; ) written += (0, import_node_fs12.writeSync)(handle, data, written);
     },
     end() {
-      (0, import_node_fs11.closeSync)(handle);
-      (0, import_node_fs11.utimesSync)(path2, member.time, member.time);
+      (0, import_node_fs12.closeSync)(handle);
+      (0, import_node_fs12.utimesSync)(path2, member.time, member.time);
     }
   };
 }
@@ -18838,7 +19063,7 @@ async function filesOfBuild(store2, debs) {
   return good(files);
 }
 async function compareBuilds(before2, after, folder) {
-  const [a, b] = [await unpack(before2, (0, import_node_path12.join)(folder, "before")), await unpack(after, (0, import_node_path12.join)(folder, "after"))];
+  const [a, b] = [await unpack(before2, (0, import_node_path13.join)(folder, "before")), await unpack(after, (0, import_node_path13.join)(folder, "after"))];
   if (!a.ok) return a;
   if (!b.ok) return b;
   const changes = compareParts(a.value.parts, b.value.parts);
@@ -18852,27 +19077,27 @@ async function compareBuilds(before2, after, folder) {
   });
 }
 async function unpack(files, folder) {
-  const targets = [(0, import_node_path12.join)(folder, "package"), (0, import_node_path12.join)(folder, "debug")];
+  const targets = [(0, import_node_path13.join)(folder, "package"), (0, import_node_path13.join)(folder, "debug")];
   for (const [i, file2] of files.slice(0, 2).entries()) {
     try {
       await unpackPackage(file2, targets[i], {});
     } catch (e) {
       if (!(e instanceof PackageFileError)) throw e;
-      return bad(error("selection", `${(0, import_node_path12.basename)(file2)} can't be unpacked: ${e.message}`));
+      return bad(error("selection", `${(0, import_node_path13.basename)(file2)} can't be unpacked: ${e.message}`));
     }
   }
   return good({
     parts: describe(targets[0]).parts,
     root: targets[0],
-    debug: files.length > 1 ? (0, import_node_path12.join)(targets[1], "usr/lib/debug") : void 0
+    debug: files.length > 1 ? (0, import_node_path13.join)(targets[1], "usr/lib/debug") : void 0
   });
 }
 async function abidiff(before2, after, libraries) {
   if (!before2.debug || !after.debug) return [];
   const found2 = [];
   for (const path2 of libraries) {
-    const files = [(0, import_node_path12.join)(before2.root, path2), (0, import_node_path12.join)(after.root, path2)];
-    if (!files.every(import_node_fs12.existsSync)) continue;
+    const files = [(0, import_node_path13.join)(before2.root, path2), (0, import_node_path13.join)(after.root, path2)];
+    if (!files.every(import_node_fs13.existsSync)) continue;
     const asked = await run("abidiff", [
       "--debug-info-dir1",
       before2.debug,
@@ -18887,7 +19112,7 @@ async function abidiff(before2, after, libraries) {
 }
 
 // ts-src/cli/planning.ts
-var import_node_path27 = require("node:path");
+var import_node_path28 = require("node:path");
 init_diagnostics();
 init_names();
 init_digest();
@@ -19100,14 +19325,14 @@ function usersOf(scopes, wanted) {
 }
 function remainingPaths(packages, milliseconds) {
   const index = new Map(packages.map((p, i) => [p.name, i]));
-  const longest4 = packages.map(milliseconds);
+  const longest3 = packages.map(milliseconds);
   for (let n = packages.length - 1; n >= 0; n--) {
     for (const name5 of [...packages[n].build, ...packages[n].run]) {
       const d = index.get(name5);
-      if (d !== void 0 && d < n) longest4[d] = Math.max(longest4[d], longest4[n] + milliseconds(packages[d]));
+      if (d !== void 0 && d < n) longest3[d] = Math.max(longest3[d], longest3[n] + milliseconds(packages[d]));
     }
   }
-  return longest4;
+  return longest3;
 }
 
 // ts-src/plan/versions.ts
@@ -19363,13 +19588,13 @@ init_diagnostics();
 var token2 = /\s*(?:(\(|\))|(==|!=|<=|>=|<|>)|\$([A-Za-z0-9_]+)|"([^"\n\r]*)"|'([^'\n\r]*)'|([A-Za-z0-9_-]+))/y;
 var blank = /^\s*$/;
 var maximumDepth = 100;
-function parseCondition(text6) {
+function parseCondition(text5) {
   const tokens = [];
   token2.lastIndex = 0;
   for (let end2 = 0; ; end2 = token2.lastIndex) {
-    const t = token2.exec(text6);
+    const t = token2.exec(text5);
     if (!t) {
-      if (blank.test(text6.slice(end2))) break;
+      if (blank.test(text5.slice(end2))) break;
       return void 0;
     }
     tokens.push(t);
@@ -19431,13 +19656,13 @@ function evaluateCondition(condition, context) {
 }
 function conditionEvaluator(context) {
   const known2 = /* @__PURE__ */ new Map();
-  return (text6) => {
-    if (text6 === void 0) return true;
-    if (!known2.has(text6)) {
-      const parsed2 = parseCondition(text6);
-      known2.set(text6, parsed2 && evaluateCondition(parsed2, context));
+  return (text5) => {
+    if (text5 === void 0) return true;
+    if (!known2.has(text5)) {
+      const parsed2 = parseCondition(text5);
+      known2.set(text5, parsed2 && evaluateCondition(parsed2, context));
     }
-    return known2.get(text6);
+    return known2.get(text5);
   };
 }
 
@@ -19457,19 +19682,19 @@ function manifestEvaluator(context) {
         );
       return value2 === true;
     };
-    const types4 = manifest.buildTypes.filter(holds2);
-    if (types4.length > 1)
+    const types3 = manifest.buildTypes.filter(holds2);
+    if (types3.length > 1)
       diagnostics.push(
-        error("build-type", `'${manifest.name}' has ${types4.length} build types`, {
+        error("build-type", `'${manifest.name}' has ${types3.length} build types`, {
           file: file2,
-          line: types4[1].line,
+          line: types3[1].line,
           hint: "leave one, or give them conditions that exclude each other"
         })
       );
     return {
       name: manifest.name,
       version: manifest.version,
-      buildType: types4[0]?.name ?? "catkin",
+      buildType: types3[0]?.name ?? "catkin",
       dependencies: manifest.dependencies.every((d) => d.condition === void 0) ? manifest.dependencies : manifest.dependencies.filter(holds2),
       memberOfGroups: manifest.memberOfGroups.filter(holds2).map((m) => m.name),
       manifest,
@@ -19514,12 +19739,12 @@ var none = [];
 function evaluateAll(input, settings2, diagnostics) {
   const evaluate = manifestEvaluator(conditionContext(input, settings2.conditions));
   const names2 = [...input.packages.keys()].sort();
-  const number5 = /* @__PURE__ */ new Map();
+  const number4 = /* @__PURE__ */ new Map();
   const groups = /* @__PURE__ */ new Map();
   const packages = names2.map((name5, n) => {
     const source = input.packages.get(name5);
     const p = evaluate(source.manifest, source.file, diagnostics);
-    number5.set(name5, n);
+    number4.set(name5, n);
     for (const g of p.memberOfGroups) {
       const members2 = groups.get(g);
       if (members2) members2.push(name5);
@@ -19529,7 +19754,7 @@ function evaluateAll(input, settings2, diagnostics) {
   });
   const others2 = /* @__PURE__ */ new Map();
   const idOf = (name5) => {
-    const n = number5.get(name5) ?? others2.get(name5);
+    const n = number4.get(name5) ?? others2.get(name5);
     if (n !== void 0) return n;
     others2.set(name5, names2.length + others2.size);
     return names2.length + others2.size - 1;
@@ -19538,7 +19763,7 @@ function evaluateAll(input, settings2, diagnostics) {
   const evaluated = {
     input,
     names: names2,
-    number: number5,
+    number: number4,
     ids: 0,
     packages,
     withGroups: /* @__PURE__ */ new Set(),
@@ -19551,8 +19776,8 @@ function evaluateAll(input, settings2, diagnostics) {
     needs: (n) => needsOf(packages[n], groups, idOf)
   };
   collectBelow(evaluated);
-  const essentialNumbers = essential.flatMap((e) => number5.get(e) ?? []);
-  const typesupportNumbers = typesupport.flatMap((t) => number5.get(t) ?? []);
+  const essentialNumbers = essential.flatMap((e) => number4.get(e) ?? []);
+  const typesupportNumbers = typesupport.flatMap((t) => number4.get(t) ?? []);
   const marks = new Uint8Array(names2.length);
   for (let n = 0; n < packages.length; n++) {
     let outside = none;
@@ -19568,10 +19793,10 @@ function evaluateAll(input, settings2, diagnostics) {
       if (!roles) continue;
       if (d.tag === "group_depend") {
         evaluated.withGroups.add(n);
-        for (const member of groups.get(d.name) ?? []) mark(number5.get(member), roles);
+        for (const member of groups.get(d.name) ?? []) mark(number4.get(member), roles);
         continue;
       }
-      const inside = number5.get(d.name);
+      const inside = number4.get(d.name);
       if (inside !== void 0 && !d.versions) {
         mark(inside, roles);
         continue;
@@ -19783,11 +20008,11 @@ var Resolver = class {
     const settings2 = this.settingsOf(name5);
     if (settings2.system) return { from: "system", packages: settings2.system };
     if (settings2.skip) return { from: "system", packages: [] };
-    const number5 = this.evaluated.number.get(name5);
-    if (number5 !== void 0 && this.seeds(name5)) return { from: "built", number: number5 };
+    const number4 = this.evaluated.number.get(name5);
+    if (number4 !== void 0 && this.seeds(name5)) return { from: "built", number: number4 };
     const underlay2 = this.underlayOf(name5);
     if (underlay2) return underlay2;
-    if (number5 !== void 0) return { from: "built", number: number5 };
+    if (number4 !== void 0) return { from: "built", number: number4 };
     const rule = this.rosdepRule(name5);
     return rule.kind === "packages" && rule.installer === "apt" ? { from: "system", packages: rule.packages, key: name5 } : { from: "nowhere", rosdep: rule };
   }
@@ -20060,18 +20285,18 @@ function ordered(evaluated, nodes, diagnostics) {
   if (whole2 && evaluated.order) return evaluated.order.map((i) => nodes[i]);
   const local2 = new Int32Array(evaluated.names.length).fill(-1);
   nodes.forEach((n, i) => local2[n.number] = i);
-  const within2 = (...lists) => placesOf(local2, lists);
-  const everything = order(nodes.map((n) => within2(n.build, n.run, n.test)));
+  const within = (...lists) => placesOf(local2, lists);
+  const everything = order(nodes.map((n) => within(n.build, n.run, n.test)));
   if (!everything.left.length) {
     if (whole2) evaluated.order = everything.order;
     return everything.order.map((i) => nodes[i]);
   }
-  const tested = nodes.map((n) => within2(n.test));
+  const tested = nodes.map((n) => within(n.test));
   const reach3 = new Cycles(evaluated, nodes, local2, diagnostics);
-  const needed2 = nodes.map((n) => within2(n.build, n.run));
+  const needed2 = nodes.map((n) => within(n.build, n.run));
   const built = order(needed2).left.length ? reach3.settle() : needed2;
   const kept2 = reach3.withoutTestCycles(built, tested);
-  const usable2 = together(nodes.map((n) => within2(n.build, n.run)));
+  const usable2 = together(nodes.map((n) => within(n.build, n.run)));
   return order(withTests(usable2, kept2)).order.map((i) => nodes[i]);
 }
 function together(needed2) {
@@ -20089,8 +20314,8 @@ function withTests(edges, tests) {
   return edges.map((list4, n) => [...list4, ...tests[n].filter((d) => set[d] === -1 || set[d] !== set[n])]);
 }
 function testCycles(evaluated) {
-  const nodes = evaluated.inside.map((inside, number5) => ({
-    number: number5,
+  const nodes = evaluated.inside.map((inside, number4) => ({
+    number: number4,
     planned: {},
     build: inside.build,
     run: inside.run,
@@ -20264,14 +20489,14 @@ var Cycles = class {
   report(edges, set) {
     const count3 = this.nodes.length;
     const path2 = packageTrail(edges, set, count3);
-    const number5 = (i) => this.nodes[path2[i]].number;
-    const text6 = path2.slice(0, -1).map(
-      (n, i) => `${this.name(n)} \u2192 ${this.name(path2[i + 1])} (${edgeOf(this.evaluated, number5(i), number5(i + 1)).tag})`
+    const number4 = (i) => this.nodes[path2[i]].number;
+    const text5 = path2.slice(0, -1).map(
+      (n, i) => `${this.name(n)} \u2192 ${this.name(path2[i + 1])} (${edgeOf(this.evaluated, number4(i), number4(i + 1)).tag})`
     );
-    const first = path2.length > 1 ? edgeOf(this.evaluated, number5(0), number5(1)) : void 0;
+    const first = path2.length > 1 ? edgeOf(this.evaluated, number4(0), number4(1)) : void 0;
     this.diagnostics.push(
-      error("cycle", `packages need each other to be built: ${text6.join(", ")}`, {
-        file: this.evaluated.packages[number5(0)].file,
+      error("cycle", `packages need each other to be built: ${text5.join(", ")}`, {
+        file: this.evaluated.packages[number4(0)].file,
         line: first?.line,
         hint: "one of these dependencies must go"
       })
@@ -20306,9 +20531,9 @@ var Cycles = class {
     return kept2;
   }
 };
-function leaveOut(node2, number5) {
-  node2.build = node2.build.filter((d) => d !== number5);
-  node2.run = node2.run.filter((d) => d !== number5);
+function leaveOut(node2, number4) {
+  node2.build = node2.build.filter((d) => d !== number4);
+  node2.run = node2.run.filter((d) => d !== number4);
 }
 
 // ts-src/plan/select.ts
@@ -20472,7 +20697,7 @@ var ScopePlanner = class {
     const queue = [];
     const { nodes } = this;
     let next2 = 0;
-    const add = (number5, why) => void queue.push(nodes[number5] = this.newNode(number5, why));
+    const add = (number4, why) => void queue.push(nodes[number4] = this.newNode(number4, why));
     const addAll = (numbers, why) => {
       for (let i = 0; i < numbers.length; i++) if (nodes[numbers[i]] === void 0) add(numbers[i], why);
     };
@@ -20523,8 +20748,8 @@ var ScopePlanner = class {
     nodes.forEach((n) => kept2.has(n) || (this.nodes[n.number] = void 0));
     return nodes.filter((n) => kept2.has(n));
   }
-  newNode(number5, why) {
-    const p = this.evaluated.packages[number5];
+  newNode(number4, why) {
+    const p = this.evaluated.packages[number4];
     const source = this.evaluated.input.packages.get(p.name);
     const planned2 = {
       name: p.name,
@@ -20532,7 +20757,7 @@ var ScopePlanner = class {
       version: p.version,
       buildType: p.buildType,
       source: source.source,
-      debian: this.input.debian[number5],
+      debian: this.input.debian[number4],
       why,
       build: none2,
       run: none2,
@@ -20544,7 +20769,7 @@ var ScopePlanner = class {
       bounds: unbounded,
       depth: 0
     };
-    const node2 = { number: number5, planned: planned2, build: nobody, run: nobody, test: nobody, faults: void 0 };
+    const node2 = { number: number4, planned: planned2, build: nobody, run: nobody, test: nobody, faults: void 0 };
     const implied = impliedNeeds(p.buildType, source.buildBackend);
     if (implied.build.length) planned2.impliedBuild = [...implied.build];
     if (implied.test.length) planned2.impliedTest = [...implied.test];
@@ -20562,15 +20787,15 @@ var ScopePlanner = class {
     return node2;
   }
   needsOf(node2) {
-    const { number: number5, planned: planned2 } = node2;
+    const { number: number4, planned: planned2 } = node2;
     const { evaluated, elsewhere } = this;
-    const p = evaluated.packages[number5];
+    const p = evaluated.packages[number4];
     const { system } = this;
     system.count = 0;
     const requires = (packages, roles) => {
       for (const s of packages) addRoles(system, s, roles);
     };
-    const inside = evaluated.inside[number5];
+    const inside = evaluated.inside[number4];
     if (elsewhere) {
       const built = (list4, role) => list4.filter((d) => {
         const r = elsewhere[d];
@@ -20585,16 +20810,16 @@ var ScopePlanner = class {
       node2.run = inside.run;
       node2.test = inside.test;
     }
-    for (const need of evaluated.outside[number5]) {
+    for (const need of evaluated.outside[number4]) {
       const r = this.resolver.resolve(need);
       if (r.from === "nowhere") this.unresolved(node2, p, need, r);
       else if (r.from !== "built") requires(r.packages, need.roles);
     }
-    for (const need of evaluated.bounded[number5]) {
+    for (const need of evaluated.bounded[number4]) {
       const r = this.resolver.resolve(need);
       if (r.from !== "nowhere") this.checkVersion(node2, p, need, r);
     }
-    if (this.essential.length && !evaluated.beforeEssential.has(number5))
+    if (this.essential.length && !evaluated.beforeEssential.has(number4))
       for (const r of this.essential) requires(r.packages, forBuild | forRun);
     if (this.typesupport.length && isInterface(p)) for (const r of this.typesupport) requires(r.packages, forBuild);
     const settings2 = this.resolver.settingsOf(p.name);
@@ -20611,10 +20836,10 @@ var ScopePlanner = class {
     const d = need.dependency;
     const rule = r.rosdep;
     const say = needed2 ? error : warning;
-    const text6 = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
+    const text5 = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
     const at2 = { file: p.file, line: d.line };
     if (rule.kind === "packages") {
-      const what = `${text6}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(", ")}` : ""}`;
+      const what = `${text5}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(", ")}` : ""}`;
       const blocks = (need.roles & forBuild) !== 0;
       fault2(
         node2,
@@ -20627,7 +20852,7 @@ var ScopePlanner = class {
     } else if (rule.kind === "not-here") {
       fault2(
         node2,
-        say("rosdep-platform", `${text6}, which rosdep does not have for ${where}: ${rule.reason}`, {
+        say("rosdep-platform", `${text5}, which rosdep does not have for ${where}: ${rule.reason}`, {
           ...at2,
           hint: `${rule.file}: add a rule for ${where}`
         })
@@ -20638,7 +20863,7 @@ var ScopePlanner = class {
         node2,
         say(
           "dependency-unresolved",
-          `${text6}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`,
+          `${text5}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`,
           {
             ...at2,
             hint: near.length ? `did you mean ${near.map((n) => `'${n}'`).join(" or ")}?` : "add its repository to the distribution file, or a rosdep rule"
@@ -20704,9 +20929,9 @@ var ScopePlanner = class {
   findDepths(sequence) {
     const depth = new Int32Array(this.evaluated.names.length).fill(-1);
     let late = false;
-    for (const { number: number5, planned: planned2, build: build3, run: run2 } of sequence) {
+    for (const { number: number4, planned: planned2, build: build3, run: run2 } of sequence) {
       if (!late) late = build3.some((d) => depth[d] === -1) || run2.some((d) => depth[d] === -1);
-      planned2.depth = depth[number5] = Math.max(greatest(depth, build3), greatest(depth, run2)) + 1;
+      planned2.depth = depth[number4] = Math.max(greatest(depth, build3), greatest(depth, run2)) + 1;
     }
     if (!late) return;
     const sets = /* @__PURE__ */ new Map();
@@ -20729,9 +20954,9 @@ var ScopePlanner = class {
     const { names: names2, packages } = this.evaluated;
     const causes = [];
     const blocked = new Uint8Array(names2.length);
-    const say = (number5, cause) => {
-      causes[number5] = cause;
-      blocked[number5] = 1;
+    const say = (number4, cause) => {
+      causes[number4] = cause;
+      blocked[number4] = 1;
     };
     for (const n of sequence)
       if (n.planned.blocked !== void 0) say(n.number, `'${n.planned.name}' is blocked: ${n.planned.blocked}`);
@@ -20838,17 +21063,17 @@ function nearNames(known2) {
 }
 
 // ts-src/read/folders.ts
-var import_node_fs16 = require("node:fs");
-var import_node_path18 = require("node:path");
+var import_node_fs17 = require("node:fs");
+var import_node_path19 = require("node:path");
 init_diagnostics();
 
 // ts-src/read/git/git.ts
-var import_node_path16 = require("node:path");
+var import_node_path17 = require("node:path");
 init_urls();
 
 // ts-src/read/git/checkout.ts
-var import_node_fs13 = require("node:fs");
-var import_node_path13 = require("node:path");
+var import_node_fs14 = require("node:fs");
+var import_node_path14 = require("node:path");
 init_diagnostics();
 init_files();
 init_digest();
@@ -20884,11 +21109,11 @@ function loginOf(url2) {
   const plain2 = `${scheme}://${host}${path2}`;
   if (scheme.toLowerCase() === "http" && !isLoopback(host)) return { plain: plain2 };
   const colon = user.indexOf(":");
-  const decoded = (text6) => {
+  const decoded = (text5) => {
     try {
-      return decodeURIComponent(text6);
+      return decodeURIComponent(text5);
     } catch {
-      return text6;
+      return text5;
     }
   };
   return {
@@ -21056,7 +21281,7 @@ var lastLine = (o) => {
   return (lines.find((l) => /^(fatal|error):/.test(l)) ?? (lines[lines.length - 1] || `it ended with ${o.signal ?? o.code}`)).replace(/^(fatal|error): /, "");
 };
 var local = ["-c", "remote.origin.promisor=false"];
-async function told(args, options5) {
+async function told2(args, options5) {
   const out = await git(args, options5);
   return out.code === 0 ? { ok: true, value: out.stdout.trim(), diagnostics: [] } : bad(
     error(
@@ -21068,26 +21293,26 @@ async function told(args, options5) {
 
 // ts-src/read/git/checkout.ts
 async function checkout(snapshot, tree, folder) {
-  (0, import_node_fs13.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs14.mkdirSync)(folder, { recursive: true });
   const index = `${folder}.index`;
   try {
     const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: folder };
-    const read = await git(["read-tree", tree], { gitDir: snapshot.gitDir, env, cwd: folder });
-    const out = read.code === 0 ? await git(["checkout-index", "--all", "--quiet", `--prefix=${folder}/`], {
+    const read2 = await git(["read-tree", tree], { gitDir: snapshot.gitDir, env, cwd: folder });
+    const out = read2.code === 0 ? await git(["checkout-index", "--all", "--quiet", `--prefix=${folder}/`], {
       gitDir: snapshot.gitDir,
       env,
       cwd: folder
-    }) : read;
+    }) : read2;
     if (out.code === 0) return await bringLargeFiles(snapshot.gitDir, tree, folder);
     return bad(error("source-store", `can't check out ${tree}: ${lastLine(out)}`));
   } finally {
-    (0, import_node_fs13.rmSync)(index, { force: true });
+    (0, import_node_fs14.rmSync)(index, { force: true });
   }
 }
 async function bringLargeFiles(gitDir, tree, folder) {
   const attributes = await git([...local, "ls-tree", "-r", "-z", "--name-only", tree], { gitDir });
   const files = attributes.stdout.split("\0").filter((f) => f === ".gitattributes" || f.endsWith("/.gitattributes"));
-  if (!files.some((f) => readText((0, import_node_path13.join)(folder, f)).includes("filter=lfs"))) return good(folder);
+  if (!files.some((f) => readText((0, import_node_path14.join)(folder, f)).includes("filter=lfs"))) return good(folder);
   const found2 = await run("find", [
     folder,
     "-type",
@@ -21106,7 +21331,7 @@ async function bringLargeFiles(gitDir, tree, folder) {
   const fault3 = (why) => bad(
     error(
       "source-lfs",
-      `${(0, import_node_path13.relative)(folder, pointers[0])} and ${pointers.length - 1} more are kept by Git LFS: ${why}`,
+      `${(0, import_node_path14.relative)(folder, pointers[0])} and ${pointers.length - 1} more are kept by Git LFS: ${why}`,
       {
         hint: "install git-lfs on the machine that reads sources; the server must offer LFS below the URL of the repository"
       }
@@ -21132,13 +21357,13 @@ async function bringLargeFiles(gitDir, tree, folder) {
     const digest3 = /^oid sha256:([0-9a-f]{64})$/m.exec(pointer)?.[1];
     if (got.code !== 0 || sha256(bytes) !== digest3)
       return fault3(got.code === 0 ? "what the server sent is not it" : lastLine(got));
-    (0, import_node_fs13.writeFileSync)(file2, bytes);
+    (0, import_node_fs14.writeFileSync)(file2, bytes);
   }
   return good(folder);
 }
 var readText = (file2) => {
-  const status = (0, import_node_fs13.lstatSync)(file2, { throwIfNoEntry: false });
-  return status?.isFile() && status.size < 1 << 20 ? (0, import_node_fs13.readFileSync)(file2, "utf8") : "";
+  const status = (0, import_node_fs14.lstatSync)(file2, { throwIfNoEntry: false });
+  return status?.isFile() && status.size < 1 << 20 ? (0, import_node_fs14.readFileSync)(file2, "utf8") : "";
 };
 async function checkoutRef(folder, ref, state) {
   const asked = await git(["rev-parse", "--show-toplevel", "--absolute-git-dir"], { cwd: folder });
@@ -21154,31 +21379,31 @@ async function checkoutRef(folder, ref, state) {
         hint: "a branch, a tag or a commit; in a shallow clone fetch it first"
       })
     );
-  const kept2 = (0, import_node_path13.join)(state, "refs", commit);
+  const kept2 = (0, import_node_path14.join)(state, "refs", commit);
   if (!exists(kept2)) {
-    (0, import_node_fs13.mkdirSync)((0, import_node_path13.join)(state, "refs"), { recursive: true });
+    (0, import_node_fs14.mkdirSync)((0, import_node_path14.join)(state, "refs"), { recursive: true });
     const temporary = temporaryBeside(kept2);
     const out = await checkout({ gitDir }, commit, temporary);
     if (!out.ok) return out;
     try {
-      (0, import_node_fs13.renameSync)(temporary, kept2);
+      (0, import_node_fs14.renameSync)(temporary, kept2);
     } catch {
-      (0, import_node_fs13.rmSync)(temporary, { recursive: true, force: true });
+      (0, import_node_fs14.rmSync)(temporary, { recursive: true, force: true });
     }
   }
   return good({ folder: kept2, top, commit });
 }
 
 // ts-src/read/git/content.ts
-var import_node_fs15 = require("node:fs");
+var import_node_fs16 = require("node:fs");
 var import_node_os2 = require("node:os");
-var import_node_path15 = require("node:path");
+var import_node_path16 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/read/git/fetch.ts
-var import_node_fs14 = require("node:fs");
-var import_node_path14 = require("node:path");
+var import_node_fs15 = require("node:fs");
+var import_node_path15 = require("node:path");
 init_diagnostics();
 init_digest();
 init_urls();
@@ -21189,11 +21414,11 @@ async function fetchCommit(url2, commit, state, reporter2 = {}) {
   return found2.ok ? good(found2.value[0]) : found2;
 }
 async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
-  const whole2 = (0, import_node_path14.join)(state, "git", `${sha256(url2).slice(0, 24)}.git`);
+  const whole2 = (0, import_node_path15.join)(state, "git", `${sha256(url2).slice(0, 24)}.git`);
   const gitDir = what === "all" ? whole2 : whole2.replace(/\.git$/, "-trees.git");
   const known2 = async (commit) => {
     for (const dir of /* @__PURE__ */ new Set([whole2, gitDir])) {
-      const tree = readIf((0, import_node_path14.join)(dir, "slipway", commit));
+      const tree = readIf((0, import_node_path15.join)(dir, "slipway", commit));
       if (tree && await hasTree(dir, tree)) return { gitDir: dir, commit, tree };
     }
     return void 0;
@@ -21201,14 +21426,14 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
   const there = await Promise.all(commits.map(known2));
   if (there.every((s) => s)) return good(there);
   return withMutex(`${gitDir}.lock`, async () => {
-    if (!exists((0, import_node_path14.join)(gitDir, "HEAD"))) {
-      (0, import_node_fs14.mkdirSync)(gitDir, { recursive: true });
+    if (!exists((0, import_node_path15.join)(gitDir, "HEAD"))) {
+      (0, import_node_fs15.mkdirSync)(gitDir, { recursive: true });
       const made2 = await git(["init", "--quiet", "--bare", gitDir]);
       const named4 = made2.code === 0 ? await git(["config", "remote.origin.url", loginOf(url2).plain], { gitDir }) : made2;
       if (named4.code !== 0) return bad(error("source-store", `can't make ${gitDir}: ${lastLine(named4)}`));
     }
-    const stale = (0, import_node_path14.join)(gitDir, "shallow.lock");
-    if (exists(stale) && Date.now() - (0, import_node_fs14.statSync)(stale).mtimeMs > 6e5) (0, import_node_fs14.rmSync)(stale);
+    const stale = (0, import_node_path15.join)(gitDir, "shallow.lock");
+    if (exists(stale) && Date.now() - (0, import_node_fs15.statSync)(stale).mtimeMs > 6e5) (0, import_node_fs15.rmSync)(stale);
     const fetch2 = { gitDir, what };
     const remote = { url: url2, reporter: reporter2 };
     const lacking = commits.filter((_, i) => !there[i]);
@@ -21223,8 +21448,8 @@ async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
       }
       const tree = await treeWithSubmodules(fetch2, remote, commit, 0);
       if (!tree.ok) return tree;
-      (0, import_node_fs14.mkdirSync)((0, import_node_path14.join)(gitDir, "slipway"), { recursive: true });
-      writeWhole((0, import_node_path14.join)(gitDir, "slipway", commit), tree.value);
+      (0, import_node_fs15.mkdirSync)((0, import_node_path15.join)(gitDir, "slipway"), { recursive: true });
+      writeWhole((0, import_node_path15.join)(gitDir, "slipway", commit), tree.value);
       snapshots.push({ gitDir, commit, tree: tree.value });
     }
     return good(snapshots);
@@ -21274,27 +21499,27 @@ async function treeWithSubmodules(fetch2, remote, commit, depth) {
   const { gitDir } = fetch2;
   const { url: url2 } = remote;
   if (depth > 10) return bad(error("source-submodule", `${url2}: submodules are nested more than 10 deep`));
-  const whole2 = await told(["ls-tree", "-r", "-z", "--full-tree", commit], { gitDir });
+  const whole2 = await told2(["ls-tree", "-r", "-z", "--full-tree", commit], { gitDir });
   if (!whole2.ok) return whole2;
   const entries = whole2.value.split("\0");
   const links = entries.filter((l) => l.startsWith("160000 ")).map((l) => ({ commit: l.slice(14).split("	")[0].trim(), path: l.slice(l.indexOf("	") + 1) }));
-  if (!links.length) return told(["rev-parse", `${commit}^{tree}`], { gitDir });
+  if (!links.length) return told2(["rev-parse", `${commit}^{tree}`], { gitDir });
   const modules = entries.find((l) => l.endsWith("	.gitmodules"))?.split(/[ \t]/)[2];
   if (modules) {
     const there = await fetchBlobs(gitDir, remote, [modules]);
     if (!there.ok) return there;
   }
-  const listed = modules ? await told(["config", "--no-includes", "--blob", `${commit}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
+  const listed = modules ? await told2(["config", "--no-includes", "--blob", `${commit}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
   if (!listed.ok) return listed;
   const named4 = /* @__PURE__ */ new Map();
   for (const line2 of listed.value.split("\0")) {
     const m = /^submodule\.([^\n]*)\.(path|url)\n([^]*)$/.exec(line2);
     if (m) named4.set(m[1], { ...named4.get(m[1]), [m[2]]: m[3] });
   }
-  const index = (0, import_node_path14.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit}${Math.random()}`).slice(0, 8)}`);
+  const index = (0, import_node_path15.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit}${Math.random()}`).slice(0, 8)}`);
   const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: gitDir };
   try {
-    const begun = await told([...local, "read-tree", commit], { gitDir, env });
+    const begun = await told2([...local, "read-tree", commit], { gitDir, env });
     if (!begun.ok) return begun;
     for (const link of links) {
       const entry = [...named4.values()].find((e) => e.path === link.path);
@@ -21316,9 +21541,9 @@ async function treeWithSubmodules(fetch2, remote, commit, depth) {
       if (added.code !== 0)
         return bad(error("source-submodule", `${url2}: can't place the submodule ${link.path}: ${lastLine(added)}`));
     }
-    return await told([...local, "write-tree", "--missing-ok"], { gitDir, env });
+    return await told2([...local, "write-tree", "--missing-ok"], { gitDir, env });
   } finally {
-    (0, import_node_fs14.rmSync)(index, { force: true });
+    (0, import_node_fs15.rmSync)(index, { force: true });
   }
 }
 async function fetchBlobs(gitDir, remote, blobs) {
@@ -21392,22 +21617,22 @@ function submoduleUrl(parent, url2) {
 
 // ts-src/read/git/content.ts
 async function ensureContentRepository(gitDir) {
-  if (!exists((0, import_node_path15.join)(gitDir, "HEAD"))) {
-    (0, import_node_fs15.mkdirSync)(gitDir, { recursive: true });
+  if (!exists((0, import_node_path16.join)(gitDir, "HEAD"))) {
+    (0, import_node_fs16.mkdirSync)(gitDir, { recursive: true });
     await git(["init", "--quiet", "--bare", gitDir]);
   }
-  (0, import_node_fs15.mkdirSync)((0, import_node_path15.join)(gitDir, "info"), { recursive: true });
-  (0, import_node_fs15.writeFileSync)((0, import_node_path15.join)(gitDir, "info", "attributes"), "* -text -ident -filter\n");
+  (0, import_node_fs16.mkdirSync)((0, import_node_path16.join)(gitDir, "info"), { recursive: true });
+  (0, import_node_fs16.writeFileSync)((0, import_node_path16.join)(gitDir, "info", "attributes"), "* -text -ident -filter\n");
 }
 async function fetchArchive(entry, url2, state) {
   const commit = entry.sha256;
-  const gitDir = (0, import_node_path15.join)(state, "git", "archives.git");
-  const marker2 = (0, import_node_path15.join)(gitDir, "slipway", commit);
+  const gitDir = (0, import_node_path16.join)(state, "git", "archives.git");
+  const marker2 = (0, import_node_path16.join)(gitDir, "slipway", commit);
   const known2 = readIf(marker2);
   if (known2 && await hasTree(gitDir, known2)) return good({ gitDir, commit, tree: known2 });
-  const folder = (0, import_node_fs15.mkdtempSync)((0, import_node_path15.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
+  const folder = (0, import_node_fs16.mkdtempSync)((0, import_node_path16.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
   try {
-    const file2 = (0, import_node_path15.join)(folder, "archive");
+    const file2 = (0, import_node_path16.join)(folder, "archive");
     const got = await download(url2, file2);
     if (!got.ok) return got;
     const digest3 = await sha256File(file2);
@@ -21417,27 +21642,27 @@ async function fetchArchive(entry, url2, state) {
           hint: "the archive changed, or the checksum is wrong: find out which before you write the new one down"
         })
       );
-    const content = (0, import_node_path15.join)(folder, "content");
-    (0, import_node_fs15.mkdirSync)(content);
+    const content = (0, import_node_path16.join)(folder, "content");
+    (0, import_node_fs16.mkdirSync)(content);
     const fits = await unpacksWithin(file2, entry.type);
     if (fits !== void 0) return bad(error("source-archive", `${url2} ${fits}`));
-    const unpacked2 = entry.type === "zip" ? await run("unzip", ["-q", file2, "-d", content]) : await run("tar", ["-x", "--no-same-owner", "-f", file2, "-C", content]);
-    if (unpacked2.code !== 0) return bad(error("source-archive", `can't unpack ${url2}: ${lastLine(unpacked2)}`));
-    const top = (0, import_node_fs15.readdirSync)(content, { withFileTypes: true });
-    const root = top.length === 1 && top[0].isDirectory() ? (0, import_node_path15.join)(content, top[0].name) : content;
+    const unpacked = entry.type === "zip" ? await run("unzip", ["-q", file2, "-d", content]) : await run("tar", ["-x", "--no-same-owner", "-f", file2, "-C", content]);
+    if (unpacked.code !== 0) return bad(error("source-archive", `can't unpack ${url2}: ${lastLine(unpacked)}`));
+    const top = (0, import_node_fs16.readdirSync)(content, { withFileTypes: true });
+    const root = top.length === 1 && top[0].isDirectory() ? (0, import_node_path16.join)(content, top[0].name) : content;
     return await withMutex(`${gitDir}.lock`, async () => {
       await ensureContentRepository(gitDir);
-      const env = { GIT_INDEX_FILE: (0, import_node_path15.join)(folder, "index") };
+      const env = { GIT_INDEX_FILE: (0, import_node_path16.join)(folder, "index") };
       const added = await git(["--work-tree", root, "add", "--all", "--force", "."], { gitDir, env, cwd: root });
       if (added.code !== 0) return bad(error("source-archive", `can't read ${url2}: ${lastLine(added)}`));
-      const tree = await told(["write-tree"], { gitDir, env });
+      const tree = await told2(["write-tree"], { gitDir, env });
       if (!tree.ok) return tree;
-      (0, import_node_fs15.mkdirSync)((0, import_node_path15.join)(gitDir, "slipway"), { recursive: true });
+      (0, import_node_fs16.mkdirSync)((0, import_node_path16.join)(gitDir, "slipway"), { recursive: true });
       writeWhole(marker2, tree.value);
       return good({ gitDir, commit, tree: tree.value }, await lostSubmodules(root, url2));
     });
   } finally {
-    (0, import_node_fs15.rmSync)(folder, { recursive: true, force: true });
+    (0, import_node_fs16.rmSync)(folder, { recursive: true, force: true });
   }
 }
 var largestContent = { bytes: 2 * 2 ** 30, files: 5e5 };
@@ -21455,13 +21680,13 @@ async function unpacksWithin(file2, type) {
   return `would unpack to ${files} files of ${(bytes / 2 ** 30).toFixed(1)} GiB; at most ${largestContent.files} files of ${largestContent.bytes / 2 ** 30} GiB are taken`;
 }
 async function lostSubmodules(root, url2) {
-  const modules = (0, import_node_path15.join)(root, ".gitmodules");
+  const modules = (0, import_node_path16.join)(root, ".gitmodules");
   if (!exists(modules)) return [];
   const listed = await git(["config", "--no-includes", "--file", modules, "--get-regexp", "\\.path$"]);
   return listed.stdout.split("\n").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf(" ") + 1);
     if (!line2 || path2.startsWith("/") || path2.split("/").includes("..")) return [];
-    const there = exists((0, import_node_path15.join)(root, path2)) && (0, import_node_fs15.readdirSync)((0, import_node_path15.join)(root, path2)).length > 0;
+    const there = exists((0, import_node_path16.join)(root, path2)) && (0, import_node_fs16.readdirSync)((0, import_node_path16.join)(root, path2)).length > 0;
     return there ? [] : [
       warning("source-submodule", `${url2} lacks the submodule ${path2}, which archives do not hold`, {
         hint: "take the repository by git, or an archive with its submodules"
@@ -21470,7 +21695,7 @@ async function lostSubmodules(root, url2) {
   });
 }
 async function snapshotFolder(folder, state) {
-  const gitDir = (0, import_node_path15.join)(state, "git", "folders.git");
+  const gitDir = (0, import_node_path16.join)(state, "git", "folders.git");
   return withMutex(`${gitDir}.lock`, async () => {
     await ensureContentRepository(gitDir);
     const tree = await treeOfFolder(gitDir, folder, 0);
@@ -21478,7 +21703,7 @@ async function snapshotFolder(folder, state) {
   });
 }
 async function treeOfFolder(gitDir, folder, depth) {
-  const index = (0, import_node_path15.join)(gitDir, `slipway-index-${process.pid}-${depth}`);
+  const index = (0, import_node_path16.join)(gitDir, `slipway-index-${process.pid}-${depth}`);
   const env = { GIT_INDEX_FILE: index };
   try {
     const added = await git(["-c", "advice.addEmbeddedRepo=false", "--work-tree", folder, "add", "--all", "."], {
@@ -21487,26 +21712,26 @@ async function treeOfFolder(gitDir, folder, depth) {
       cwd: folder
     });
     if (added.code !== 0) return bad(error("source-folder", `can't read ${folder}: ${lastLine(added)}`));
-    const listed = await told(["ls-files", "--stage", "-z"], { gitDir, env, cwd: folder });
+    const listed = await told2(["ls-files", "--stage", "-z"], { gitDir, env, cwd: folder });
     if (!listed.ok) return listed;
     const links = listed.value.split("\0").filter((l) => l.startsWith("160000 ")).map((l) => l.slice(l.indexOf("	") + 1));
     for (const path2 of links) {
-      const inner = depth < 10 ? await treeOfFolder(gitDir, (0, import_node_path15.join)(folder, path2), depth + 1) : bad(error("source-folder", `${folder}: repositories are nested more than 10 deep`));
+      const inner = depth < 10 ? await treeOfFolder(gitDir, (0, import_node_path16.join)(folder, path2), depth + 1) : bad(error("source-folder", `${folder}: repositories are nested more than 10 deep`));
       if (!inner.ok) return inner;
-      const removed = await told(["update-index", "--force-remove", "--", path2], {
+      const removed = await told2(["update-index", "--force-remove", "--", path2], {
         gitDir,
         env: { ...env, GIT_WORK_TREE: folder },
         cwd: folder
       });
-      const placed = removed.ok ? await told(["read-tree", `--prefix=${path2}/`, inner.value], {
+      const placed = removed.ok ? await told2(["read-tree", `--prefix=${path2}/`, inner.value], {
         gitDir,
         env: { ...env, GIT_WORK_TREE: gitDir }
       }) : removed;
       if (!placed.ok) return placed;
     }
-    return await told(["write-tree"], { gitDir, env });
+    return await told2(["write-tree"], { gitDir, env });
   } finally {
-    (0, import_node_fs15.rmSync)(index, { force: true });
+    (0, import_node_fs16.rmSync)(index, { force: true });
   }
 }
 var largestDownload = 4 * 2 ** 30;
@@ -21517,7 +21742,7 @@ async function download(url2, file2, since) {
   const local2 = url2.startsWith("file://") ? decodeURIComponent(new URL(url2).pathname) : /^[a-z+]+:\/\//.test(url2) ? void 0 : url2;
   try {
     if (local2 !== void 0) {
-      (0, import_node_fs15.copyFileSync)(local2, file2);
+      (0, import_node_fs16.copyFileSync)(local2, file2);
       return good(file2);
     }
     const { plain: plain2, login } = loginOf(url2);
@@ -21541,7 +21766,7 @@ async function download(url2, file2, since) {
     if (got.code === 127) {
       const response = await slowly(hostOf(url2), fetch(url2, { signal: AbortSignal.timeout(36e5) }));
       if (!response.ok) return bad(error("source-unreachable", `can't fetch ${url2}: HTTP ${response.status}`));
-      (0, import_node_fs15.writeFileSync)(file2, Buffer.from(await response.arrayBuffer()));
+      (0, import_node_fs16.writeFileSync)(file2, Buffer.from(await response.arrayBuffer()));
     } else if (got.code !== 0) return bad(error("source-unreachable", `can't fetch ${url2}: ${got.stderr.trim()}`));
     return good(file2);
   } catch (e) {
@@ -21580,7 +21805,7 @@ async function resolveRefs(url2, versions, reporter2 = {}) {
 }
 
 // ts-src/read/git/git.ts
-var absoluteUrl = (url2, root) => /^[a-z+]+:\/\//.test(url2) || isScpLike(url2) || (0, import_node_path16.isAbsolute)(url2) ? url2 : (0, import_node_path16.resolve)(root, url2);
+var absoluteUrl = (url2, root) => /^[a-z+]+:\/\//.test(url2) || isScpLike(url2) || (0, import_node_path17.isAbsolute)(url2) ? url2 : (0, import_node_path17.resolve)(root, url2);
 
 // ts-src/read/manifest/manifest.ts
 init_diagnostics();
@@ -21593,8 +21818,8 @@ var startTag = new RegExp(`^(${name})((?: +${name}=(?:"[^"<\\t\\n]*"|'[^'<\\t\\n
 var attributesIn = /([\w.-]+)=(?:"([^"]*)"|'([^']*)')/g;
 var space = /[ \t\n]*/y;
 var end = /<\/package>[ \t\n]*$/y;
-function readPlain(text6) {
-  return difficult.test(text6) || text6.includes("]]>") ? void 0 : new PlainReader(text6).read();
+function readPlain(text5) {
+  return difficult.test(text5) || text5.includes("]]>") ? void 0 : new PlainReader(text5).read();
 }
 var endTags = /* @__PURE__ */ new Map();
 function endTagOf(name5) {
@@ -21603,9 +21828,9 @@ function endTagOf(name5) {
   return tag;
 }
 var PlainReader = class {
-  constructor(text6) {
-    this.text = text6;
-    this.newline = text6.indexOf("\n");
+  constructor(text5) {
+    this.text = text5;
+    this.newline = text5.indexOf("\n");
   }
   at = 0;
   line = 1;
@@ -21622,9 +21847,9 @@ var PlainReader = class {
   }
   child() {
     this.skip();
-    const read = this.take("<export>") ? this.exports() : this.leaf();
-    if (read?.name === "description") read.inner = read.text;
-    return read;
+    const read2 = this.take("<export>") ? this.exports() : this.leaf();
+    if (read2?.name === "description") read2.inner = read2.text;
+    return read2;
   }
   exports() {
     const parent = this.element("export", void 0, "", this.at);
@@ -21639,10 +21864,10 @@ var PlainReader = class {
   }
   /** An element with text alone; undefined where none begins, or one that is more than that. */
   leaf() {
-    const { text: text6, at: at2 } = this;
-    const close = text6.indexOf(">", at2);
-    if (close < 0 || text6[at2] !== "<") return void 0;
-    let name5 = text6.slice(at2 + 1, close);
+    const { text: text5, at: at2 } = this;
+    const close = text5.indexOf(">", at2);
+    if (close < 0 || text5[at2] !== "<") return void 0;
+    let name5 = text5.slice(at2 + 1, close);
     let attributes;
     let endTag = endTags.get(name5);
     if (endTag === void 0) {
@@ -21659,18 +21884,18 @@ var PlainReader = class {
       }
       endTag = endTags.get(name5) ?? endTagOf(name5);
     }
-    const open3 = text6.indexOf("<", close);
-    if (open3 < 0 || !text6.startsWith(endTag, open3)) return void 0;
+    const open3 = text5.indexOf("<", close);
+    if (open3 < 0 || !text5.startsWith(endTag, open3)) return void 0;
     this.at = open3 + endTag.length;
-    return this.element(name5, attributes, text6.slice(close + 1, open3), at2);
+    return this.element(name5, attributes, text5.slice(close + 1, open3), at2);
   }
   /** `start`: somewhere in the line of its start tag, which is on one line. */
-  element(name5, attributes, text6, start) {
+  element(name5, attributes, text5, start) {
     while (this.newline >= 0 && this.newline < start) {
       this.line++;
       this.newline = this.text.indexOf("\n", this.newline + 1);
     }
-    return { name: name5, attributes, text: text6, line: this.line, children: void 0, inner: "" };
+    return { name: name5, attributes, text: text5, line: this.line, children: void 0, inner: "" };
   }
   take(tag) {
     if (!this.text.startsWith(tag, this.at)) return false;
@@ -21679,23 +21904,23 @@ var PlainReader = class {
   }
   /** White space and comments; a comment with two dashes in it is left for the parser to refuse. */
   skip() {
-    const { text: text6 } = this;
+    const { text: text5 } = this;
     for (; ; ) {
-      if (text6[this.at] !== "<") {
+      if (text5[this.at] !== "<") {
         space.lastIndex = this.at;
-        space.test(text6);
+        space.test(text5);
         this.at = space.lastIndex;
       }
-      if (!text6.startsWith("<!--", this.at)) return;
-      const dashes = text6.indexOf("--", this.at + 4);
-      if (dashes < 0 || text6[dashes + 2] !== ">") return;
+      if (!text5.startsWith("<!--", this.at)) return;
+      const dashes = text5.indexOf("--", this.at + 4);
+      if (dashes < 0 || text5[dashes + 2] !== ">") return;
       this.at = dashes + 3;
     }
   }
 };
-function attributesOf(text6) {
+function attributesOf(text5) {
   let all;
-  for (const [, name5, double, single] of text6.matchAll(attributesIn)) {
+  for (const [, name5, double, single] of text5.matchAll(attributesIn)) {
     all ??= /* @__PURE__ */ Object.create(null);
     if (name5 in all) return void 0;
     all[name5] = double ?? single;
@@ -21707,11 +21932,11 @@ function attributesOf(text6) {
 var import_saxes = __toESM(require_saxes());
 var maximumDepth2 = 200;
 var noAttributes = Object.freeze({});
-function readTree(text6) {
+function readTree(text5) {
   reader ??= new TreeReader();
-  const read = reader.read(text6.replace(schemaInstruction, "$1"));
-  if (!read.root) reader = void 0;
-  return read;
+  const read2 = reader.read(text5.replace(schemaInstruction, "$1"));
+  if (!read2.root) reader = void 0;
+  return read2;
 }
 var schemaInstruction = /^(<\?xml [^<>?\n\r]*\?>\s*)<\?xml-model [^<>?\n\r&]*\?>/;
 var reader;
@@ -21737,11 +21962,11 @@ var TreeReader = class {
     parser.on("closetag", (tag) => this.close(tag.isSelfClosing));
   }
   /** A reader that found a fault can't be used again. */
-  read(text6) {
-    this.text = text6;
+  read(text5) {
+    this.text = text5;
     this.root = void 0;
     try {
-      this.parser.write(text6).close();
+      this.parser.write(text5).close();
     } catch (e) {
       this.fail(e.message);
     }
@@ -21836,8 +22061,8 @@ function versionAttributesOf(more) {
 var emailAddress = /^[-a-zA-Z0-9_%+]+(\.[-a-zA-Z0-9_%+]+)*@[-a-zA-Z0-9%]+(\.[-a-zA-Z0-9%]+)*\.[a-zA-Z]{2,}$/;
 var urlTypes = ["website", "bugtracker", "repository"];
 var maximumSize = 4 << 20;
-function parseManifest(text6, file2) {
-  const parsed2 = parseXml2(text6, file2);
+function parseManifest(text5, file2) {
+  const parsed2 = parseXml2(text5, file2);
   if (!parsed2.ok) return parsed2;
   const root = parsed2.value;
   const diagnostics = [];
@@ -21971,9 +22196,9 @@ function parseManifest(text6, file2) {
   if (!maintainers.length) fault3("the manifest must have at least one <maintainer>", root.line);
   const licenses = found2.license.map((e) => {
     allowed(e, f === 3 ? ["file"] : []);
-    const text7 = leaf(e);
-    if (!text7) fault3("<license> must not be empty", e.line);
-    return e.attributes?.file === void 0 ? { name: text7 } : { name: text7, file: e.attributes.file };
+    const text6 = leaf(e);
+    if (!text6) fault3("<license> must not be empty", e.line);
+    return e.attributes?.file === void 0 ? { name: text6 } : { name: text6, file: e.attributes.file };
   });
   if (!licenses.length)
     fault3("the manifest must have at least one <license>", root.line, "for example <license>Apache-2.0</license>");
@@ -22052,15 +22277,15 @@ function redundant(dependencies, format, fault3) {
 function parseXml2(source, file2) {
   if (source.length > maximumSize)
     return bad(error("manifest-invalid", `the manifest is larger than ${maximumSize >> 20} MiB`, { file: file2 }));
-  const text6 = source.charCodeAt(0) === 65279 ? source.slice(1) : source;
-  const plain2 = readPlain(text6);
+  const text5 = source.charCodeAt(0) === 65279 ? source.slice(1) : source;
+  const plain2 = readPlain(text5);
   if (plain2) return good(plain2);
-  const read = readTree(text6);
-  return read.root ? good(read.root) : bad(error("manifest-xml", `not well-formed XML: ${read.message}`, { file: file2, line: read.line }));
+  const read2 = readTree(text5);
+  return read2.root ? good(read2.root) : bad(error("manifest-xml", `not well-formed XML: ${read2.message}`, { file: file2, line: read2.line }));
 }
 
 // ts-src/read/packages.ts
-var import_node_path17 = require("node:path");
+var import_node_path18 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -22074,7 +22299,7 @@ function backendOf(pyproject) {
 
 // ts-src/read/packages.ts
 var ignoreMarkers = /* @__PURE__ */ new Set(["CATKIN_IGNORE", "AMENT_IGNORE", "COLCON_IGNORE"]);
-var memory = (state, commit) => (0, import_node_path17.join)(state, "manifests", `${commit}.json`);
+var memory = (state, commit) => (0, import_node_path18.join)(state, "manifests", `${commit}.json`);
 function textOf(state, commit) {
   const remembered2 = readJson(memory(state, commit));
   return remembered2?.schema === 2 ? remembered2 : void 0;
@@ -22125,29 +22350,29 @@ async function readPackages(state, name5, snapshot, url2, reporter2) {
   );
   if (!blobs.ok) return blobs;
   const pyprojectOf = new Map(python.map((k, i) => [k.path, blobs.value[kept2.length + i]]));
-  const text6 = {
+  const text5 = {
     schema: 2,
     commit: snapshot.commit,
     tree: snapshot.tree,
     packages: kept2.map((k, i) => {
       const pyproject = pyprojectOf.get(k.path);
-      const text7 = { path: k.path, tree: trees.get(k.path), xml: blobs.value[i] };
-      return pyproject === void 0 ? text7 : { ...text7, pyproject };
+      const text6 = { path: k.path, tree: trees.get(k.path), xml: blobs.value[i] };
+      return pyproject === void 0 ? text6 : { ...text6, pyproject };
     })
   };
-  writeWhole(memory(state, snapshot.commit), JSON.stringify(text6));
-  return parsePackages(name5, text6);
+  writeWhole(memory(state, snapshot.commit), JSON.stringify(text5));
+  return parsePackages(name5, text5);
 }
-function parsePackages(repository, text6) {
+function parsePackages(repository, text5) {
   const diagnostics = [];
   const packages = [];
-  for (const { path: path2, tree, xml, pyproject } of text6.packages) {
+  for (const { path: path2, tree, xml, pyproject } of text5.packages) {
     const file2 = `${repository}/${path2 ? `${path2}/` : ""}package.xml`;
-    const read = parseManifest(xml, file2);
-    diagnostics.push(...read.diagnostics);
-    if (read.ok) packages.push({ path: path2, tree, file: file2, manifest: read.value, ...backendOf(pyproject) });
+    const read2 = parseManifest(xml, file2);
+    diagnostics.push(...read2.diagnostics);
+    if (read2.ok) packages.push({ path: path2, tree, file: file2, manifest: read2.value, ...backendOf(pyproject) });
   }
-  return { ok: true, value: { commit: text6.commit, packages }, diagnostics };
+  return { ok: true, value: { commit: text5.commit, packages }, diagnostics };
 }
 
 // ts-src/read/folders.ts
@@ -22160,12 +22385,12 @@ function readFolder(root, folder) {
     const { path: path2, depth } = at2;
     let entries;
     try {
-      entries = (0, import_node_fs16.readdirSync)((0, import_node_path18.join)(root, folder, path2), { withFileTypes: true });
+      entries = (0, import_node_fs17.readdirSync)((0, import_node_path19.join)(root, folder, path2), { withFileTypes: true });
     } catch (e) {
       if (depth === 0)
         return bad(error("file-missing", `the folder ${folder} can't be read`, { hint: e.message }));
       diagnostics.push(
-        warning("file-missing", `${(0, import_node_path18.join)(folder, path2)} can't be read: packages in it are not seen`, {
+        warning("file-missing", `${(0, import_node_path19.join)(folder, path2)} can't be read: packages in it are not seen`, {
           hint: e.message
         })
       );
@@ -22173,16 +22398,16 @@ function readFolder(root, folder) {
     }
     if (entries.some((e) => ignoreMarkers.has(e.name))) continue;
     for (const e of entries)
-      if (e.isSymbolicLink()) linkTold((0, import_node_path18.join)(root, folder, path2), (0, import_node_path18.join)(folder, path2), e.name, diagnostics);
+      if (e.isSymbolicLink()) linkTold((0, import_node_path19.join)(root, folder, path2), (0, import_node_path19.join)(folder, path2), e.name, diagnostics);
     if (entries.some((e) => e.name === "package.xml" && e.isFile())) {
-      const file2 = (0, import_node_path18.join)(folder, path2, "package.xml");
-      const read = parseManifest((0, import_node_fs16.readFileSync)((0, import_node_path18.join)(root, file2), "utf8"), file2);
-      for (const d of read.diagnostics) diagnostics.push(d);
+      const file2 = (0, import_node_path19.join)(folder, path2, "package.xml");
+      const read2 = parseManifest((0, import_node_fs17.readFileSync)((0, import_node_path19.join)(root, file2), "utf8"), file2);
+      for (const d of read2.diagnostics) diagnostics.push(d);
       const has = (name5) => entries.some((e) => e.name === name5 && e.isFile());
       const python = has("pyproject.toml") && !has("setup.py");
-      const backend = python ? backendOf((0, import_node_fs16.readFileSync)((0, import_node_path18.join)(root, folder, path2, "pyproject.toml"), "utf8")) : {};
-      if (read.ok)
-        packages.push({ repository: repositoryName(path2, folder), path: path2, file: file2, manifest: read.value, ...backend });
+      const backend = python ? backendOf((0, import_node_fs17.readFileSync)((0, import_node_path19.join)(root, folder, path2, "pyproject.toml"), "utf8")) : {};
+      if (read2.ok)
+        packages.push({ repository: repositoryName(path2, folder), path: path2, file: file2, manifest: read2.value, ...backend });
       continue;
     }
     if (depth < maximumDepth3) {
@@ -22197,10 +22422,10 @@ function readFolder(root, folder) {
   );
 }
 function linkTold(at2, shown5, name5, diagnostics) {
-  const manifest = name5 === "package.xml" ? name5 : (0, import_node_path18.join)(name5, "package.xml");
-  if (!(0, import_node_fs16.existsSync)((0, import_node_path18.join)(at2, manifest))) return;
+  const manifest = name5 === "package.xml" ? name5 : (0, import_node_path19.join)(name5, "package.xml");
+  if (!(0, import_node_fs17.existsSync)((0, import_node_path19.join)(at2, manifest))) return;
   diagnostics.push(
-    warning("folder-link", `${(0, import_node_path18.join)(shown5, name5)} is a link: the package that it leads to is not seen`, {
+    warning("folder-link", `${(0, import_node_path19.join)(shown5, name5)} is a link: the package that it leads to is not seen`, {
       hint: "name the folder that the link leads to in 'folders' of distro.yaml, or put a copy there"
     })
   );
@@ -22225,17 +22450,17 @@ async function pinFolder(sources, state) {
 }
 
 // ts-src/read/distribution.ts
-var import_node_path23 = require("node:path");
+var import_node_path24 = require("node:path");
 init_diagnostics();
 
 // ts-src/read/entries.ts
-var import_node_path21 = require("node:path");
+var import_node_path22 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/read/parse-cache.ts
-var import_node_fs17 = require("node:fs");
-var import_node_path19 = require("node:path");
+var import_node_fs18 = require("node:fs");
+var import_node_path20 = require("node:path");
 init_files();
 
 // ts-src/io/deferred.ts
@@ -22258,8 +22483,8 @@ var edition = `5 ${"0.1.0"}`;
 var digestLength = 27;
 var lengthLength = 9;
 var headLength = digestLength + lengthLength;
-var digest = (text6) => sha256(text6, "base64").slice(0, digestLength);
-var json = { write: (value2) => JSON.stringify(value2), read: (text6) => JSON.parse(text6) };
+var digest = (text5) => sha256(text5, "base64").slice(0, digestLength);
+var json = { write: (value2) => JSON.stringify(value2), read: (text5) => JSON.parse(text5) };
 var ParseCache = class {
   /**
    * `file` appears when the program has said all, if anything was new. Nothing is kept where there is no state yet: a
@@ -22268,13 +22493,13 @@ var ParseCache = class {
   constructor(state, name5, form = json) {
     this.state = state;
     this.form = form;
-    this.file = (0, import_node_path19.join)(state, "parsed", name5);
-    const text6 = readIf(this.file, "latin1") ?? "";
-    if (text6.startsWith(`${edition}
+    this.file = (0, import_node_path20.join)(state, "parsed", name5);
+    const text5 = readIf(this.file, "latin1") ?? "";
+    if (text5.startsWith(`${edition}
 `)) {
-      this.whole = text6.endsWith("\n");
-      for (let at2 = edition.length + 1, end2 = text6.indexOf("\n", at2); end2 >= 0; at2 = end2 + 1, end2 = text6.indexOf("\n", at2))
-        this.lines.set(text6.slice(at2, at2 + digestLength), text6.slice(at2, end2));
+      this.whole = text5.endsWith("\n");
+      for (let at2 = edition.length + 1, end2 = text5.indexOf("\n", at2); end2 >= 0; at2 = end2 + 1, end2 = text5.indexOf("\n", at2))
+        this.lines.set(text5.slice(at2, at2 + digestLength), text5.slice(at2, end2));
     }
     defer(() => this.keep());
   }
@@ -22285,9 +22510,9 @@ var ParseCache = class {
   /** The file is there, in this form, and ends as it should: it can be added to. */
   whole = false;
   /** What was read of a text. Where nothing is known no digest is taken to find that out. */
-  get(text6) {
+  get(text5) {
     if (!this.lines.size) return void 0;
-    const key = digest(text6);
+    const key = digest(text5);
     const line2 = this.lines.get(key);
     if (line2 === void 0) return void 0;
     try {
@@ -22300,18 +22525,18 @@ var ParseCache = class {
     }
   }
   /** Keeps what was read of a text: `value` is asked when all was said, and only where there is a place to keep it. */
-  put(text6, value2) {
-    this.added.push({ text: text6, value: value2 });
+  put(text5, value2) {
+    this.added.push({ text: text5, value: value2 });
   }
   /** Adds what is new; where half of the file is not asked for any more, that is forgotten. */
   keep() {
-    if (!this.added.length || !(0, import_node_fs17.existsSync)(this.state)) return;
-    const added = this.added.map(({ text: text6, value: value2 }) => {
+    if (!this.added.length || !(0, import_node_fs18.existsSync)(this.state)) return;
+    const added = this.added.map(({ text: text5, value: value2 }) => {
       const written = ascii(this.form.write(value2()));
-      return `${digest(text6)}${String(written.length).padStart(lengthLength)}${written}
+      return `${digest(text5)}${String(written.length).padStart(lengthLength)}${written}
 `;
     }).join("");
-    if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs17.appendFileSync)(this.file, added, "latin1");
+    if (this.whole && this.lines.size <= 2 * this.used.size) (0, import_node_fs18.appendFileSync)(this.file, added, "latin1");
     else
       writeWhole(
         this.file,
@@ -22325,16 +22550,16 @@ ${[...this.used].map((key) => `${this.lines.get(key)}
       );
   }
 };
-var ascii = (text6) => text6.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+var ascii = (text5) => text5.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 // ts-src/read/repos-file.ts
 init_diagnostics();
 init_source_entry();
 init_yaml();
-function parseRepos(text6, file2) {
-  const parsed2 = parseYaml(text6, file2);
+function parseRepos(text5, file2) {
+  const parsed2 = parseYaml(text5, file2);
   if (!parsed2.ok) return parsed2;
-  const locator = new Locator(text6);
+  const locator = new Locator(text5);
   const top = asMap(parsed2.value);
   const root = top && Object.hasOwn(top, "repositories") && top.repositories === null ? {} : asMap(top?.repositories);
   if (!root)
@@ -22382,8 +22607,8 @@ function parseRepos(text6, file2) {
 }
 
 // ts-src/read/rosdistro-cache.ts
-var import_node_fs18 = require("node:fs");
-var import_node_path20 = require("node:path");
+var import_node_fs19 = require("node:fs");
+var import_node_path21 = require("node:path");
 var import_node_zlib2 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -22400,7 +22625,7 @@ var packedManifest = {
     restOf(manifest),
     ...manifest.dependencies.map(packDependency)
   ].join("	"),
-  read: (text6) => new KeptManifest(text6)
+  read: (text5) => new KeptManifest(text5)
 };
 function restOf(manifest) {
   if (manifest instanceof KeptManifest) return manifest.packed;
@@ -22433,20 +22658,20 @@ var KeptManifest = class {
   buildTypes;
   packed;
   parsed;
-  constructor(text6) {
-    const version3 = text6.indexOf("	") + 1;
-    const format = text6.indexOf("	", version3) + 1;
-    const types4 = text6.indexOf("	", format) + 1;
-    const groups = text6.indexOf("	", types4) + 1;
-    const rest2 = text6.indexOf("	", groups) + 1;
-    const end2 = text6.indexOf("	", rest2);
-    this.name = text6.slice(0, version3 - 1);
-    this.version = text6.slice(version3, format - 1);
-    this.format = Number(text6.slice(format, types4 - 1));
-    this.buildTypes = JSON.parse(text6.slice(types4, groups - 1));
-    this.memberOfGroups = rest2 - groups > 1 ? JSON.parse(text6.slice(groups, rest2 - 1)) : [];
-    this.packed = end2 < 0 ? text6.slice(rest2) : text6.slice(rest2, end2);
-    this.dependencies = end2 < 0 ? [] : unpackDependencies(text6, end2 + 1);
+  constructor(text5) {
+    const version3 = text5.indexOf("	") + 1;
+    const format = text5.indexOf("	", version3) + 1;
+    const types3 = text5.indexOf("	", format) + 1;
+    const groups = text5.indexOf("	", types3) + 1;
+    const rest2 = text5.indexOf("	", groups) + 1;
+    const end2 = text5.indexOf("	", rest2);
+    this.name = text5.slice(0, version3 - 1);
+    this.version = text5.slice(version3, format - 1);
+    this.format = Number(text5.slice(format, types3 - 1));
+    this.buildTypes = JSON.parse(text5.slice(types3, groups - 1));
+    this.memberOfGroups = rest2 - groups > 1 ? JSON.parse(text5.slice(groups, rest2 - 1)) : [];
+    this.packed = end2 < 0 ? text5.slice(rest2) : text5.slice(rest2, end2);
+    this.dependencies = end2 < 0 ? [] : unpackDependencies(text5, end2 + 1);
   }
   get rest() {
     return this.parsed ??= JSON.parse(this.packed);
@@ -22473,21 +22698,21 @@ var KeptManifest = class {
     return this.rest.exports;
   }
 };
-function unpackDependencies(text6, begin) {
+function unpackDependencies(text5, begin) {
   const dependencies = [];
-  for (let at2 = begin; at2 < text6.length; ) {
-    const tab = text6.indexOf("	", at2);
-    const end2 = tab < 0 ? text6.length : tab;
-    const first = text6.indexOf(" ", at2);
-    const second = text6.indexOf(" ", first + 1);
-    const third = text6.indexOf(" ", second + 1);
+  for (let at2 = begin; at2 < text5.length; ) {
+    const tab = text5.indexOf("	", at2);
+    const end2 = tab < 0 ? text5.length : tab;
+    const first = text5.indexOf(" ", at2);
+    const second = text5.indexOf(" ", first + 1);
+    const third = text5.indexOf(" ", second + 1);
     const more = third >= 0 && third < end2;
     const d = {
-      name: text6.slice(second + 1, more ? third : end2),
-      line: Number(text6.slice(first + 1, second)),
-      tag: tags[Number(text6.slice(at2, first))]
+      name: text5.slice(second + 1, more ? third : end2),
+      line: Number(text5.slice(first + 1, second)),
+      tag: tags[Number(text5.slice(at2, first))]
     };
-    dependencies.push(more ? Object.assign(d, JSON.parse(text6.slice(third + 1, end2))) : d);
+    dependencies.push(more ? Object.assign(d, JSON.parse(text5.slice(third + 1, end2))) : d);
     at2 = end2 + 1;
   }
   return dependencies;
@@ -22496,8 +22721,8 @@ function unpackDependencies(text6, begin) {
 // ts-src/read/cache-file.ts
 init_diagnostics();
 init_yaml();
-function parseCache(text6, file2) {
-  const parsed2 = parseYaml(text6, file2);
+function parseCache(text5, file2) {
+  const parsed2 = parseYaml(text5, file2);
   if (!parsed2.ok) return parsed2;
   const root = asMap(parsed2.value);
   if (!root || root.type !== "cache")
@@ -22520,38 +22745,38 @@ function parseCache(text6, file2) {
   );
 }
 var manifestsKey = "release_package_xmls:\n";
-function splitCache(text6) {
-  const begin = text6.startsWith(manifestsKey) ? 0 : text6.indexOf(`
+function splitCache(text5) {
+  const begin = text5.startsWith(manifestsKey) ? 0 : text5.indexOf(`
 ${manifestsKey}`) + 1;
-  if (begin === 0 && !text6.startsWith(manifestsKey) || text6.includes("	") || text6.includes("\r")) return void 0;
+  if (begin === 0 && !text5.startsWith(manifestsKey) || text5.includes("	") || text5.includes("\r")) return void 0;
   const entries = /* @__PURE__ */ new Map();
   const first = begin + manifestsKey.length;
   let at2 = first;
   let name5;
   let started = at2;
   const line2 = /  (?:([A-Za-z][A-Za-z0-9_-]*):(?= |\n)| )|\n/y;
-  const blank2 = (i) => text6.charCodeAt(i) === 32;
-  for (; at2 < text6.length; at2 = next(text6, at2)) {
+  const blank2 = (i) => text5.charCodeAt(i) === 32;
+  for (; at2 < text5.length; at2 = next(text5, at2)) {
     if (name5 !== void 0 && blank2(at2) && blank2(at2 + 1) && blank2(at2 + 2)) continue;
     line2.lastIndex = at2;
-    const m = line2.exec(text6);
+    const m = line2.exec(text5);
     if (!m) break;
     if (m[1] === void 0) {
       if (name5 === void 0 && m[0] !== "\n") return void 0;
       continue;
     }
-    if (name5 !== void 0) entries.set(name5, text6.slice(started, at2));
+    if (name5 !== void 0) entries.set(name5, text5.slice(started, at2));
     name5 = m[1];
     started = at2;
     if (entries.has(name5)) return void 0;
   }
-  if (name5 !== void 0) entries.set(name5, text6.slice(started, at2));
-  if (at2 < text6.length && !/[A-Za-z_]/.test(text6[at2])) return void 0;
-  return { rest: text6.slice(0, begin) + text6.slice(at2), entries };
+  if (name5 !== void 0) entries.set(name5, text5.slice(started, at2));
+  if (at2 < text5.length && !/[A-Za-z_]/.test(text5[at2])) return void 0;
+  return { rest: text5.slice(0, begin) + text5.slice(at2), entries };
 }
-var next = (text6, at2) => {
-  const end2 = text6.indexOf("\n", at2);
-  return end2 < 0 ? text6.length : end2 + 1;
+var next = (text5, at2) => {
+  const end2 = text5.indexOf("\n", at2);
+  return end2 < 0 ? text5.length : end2 + 1;
 };
 function parseEntries(entries, file2) {
   const parsed2 = parseYaml(manifestsKey + entries.join(""), file2);
@@ -22563,11 +22788,11 @@ function parseEntries(entries, file2) {
 init_diagnostics();
 init_source_entry();
 init_yaml();
-function parseIndex(text6, file2, distribution2) {
-  const parsed2 = parseYaml(text6, file2);
+function parseIndex(text5, file2, distribution2) {
+  const parsed2 = parseYaml(text5, file2);
   if (!parsed2.ok) return parsed2;
   const root = asMap(parsed2.value);
-  const locator = new Locator(text6);
+  const locator = new Locator(text5);
   if (!root) return bad(error("index-invalid", "the index is not a map", { file: file2, line: 1 }));
   if (root.type !== void 0 && root.type !== "index")
     return bad(
@@ -22611,12 +22836,12 @@ function parseIndex(text6, file2, distribution2) {
   if (typeof entry.distribution_cache === "string") result2.cache = entry.distribution_cache;
   return good(result2);
 }
-function parseDistributionFile(text6, file2, value2) {
-  const parsed2 = value2 === void 0 ? parseYaml(text6, file2) : good(value2);
+function parseDistributionFile(text5, file2, value2) {
+  const parsed2 = value2 === void 0 ? parseYaml(text5, file2) : good(value2);
   if (!parsed2.ok) return parsed2;
   const root = asMap(parsed2.value);
   const diagnostics = [];
-  const locator = new Locator(text6);
+  const locator = new Locator(text5);
   const line2 = (path2) => value2 === void 0 ? locator.line(path2) : void 0;
   const fault3 = (message, path2, hint) => void diagnostics.push(error("distribution-invalid", message, { file: file2, line: line2(path2), hint }));
   if (!root) return bad(error("distribution-invalid", "the distribution file is not a map", { file: file2, line: 1 }));
@@ -22651,28 +22876,28 @@ function parseDistributionFile(text6, file2, value2) {
     const source = asMap(entry.source);
     if (entry.source !== void 0 && !source) fault3(`source of '${name5}' must be a map`, [...path2, "source"]);
     if (source) {
-      const read = sourceEntry(
+      const read2 = sourceEntry(
         source,
         (m, key, hint) => fault3(`source of '${name5}': ${m}`, key ? [...path2, "source", key] : [...path2, "source"], hint),
         () => scalar([...path2, "source", "version"])
       );
-      if (read) repository.source = read;
+      if (read2) repository.source = read2;
     }
     const doc = asMap(entry.doc);
     if (doc && doc.type !== void 0 && doc.url !== void 0) {
-      const read = sourceEntry({ ...doc, sha256: void 0 }, () => void 0);
-      if (read) repository.doc = read;
+      const read2 = sourceEntry({ ...doc, sha256: void 0 }, () => void 0);
+      if (read2) repository.doc = read2;
     }
     const release2 = asMap(entry.release);
     if (entry.release !== void 0 && !release2) fault3(`release of '${name5}' must be a map`, [...path2, "release"]);
     if (release2) {
-      const read = releaseEntry(
+      const read2 = releaseEntry(
         release2,
         name5,
         (m, key) => fault3(`release of '${name5}': ${m}`, key ? [...path2, "release", key] : [...path2, "release"]),
         () => scalar([...path2, "release", "version"])
       );
-      if (read) repository.release = read;
+      if (read2) repository.release = read2;
     }
     repositories.push(repository);
   }
@@ -22682,25 +22907,25 @@ function parseDistributionFile(text6, file2, value2) {
 // ts-src/read/rosdistro-cache.ts
 async function readCache(workspace, settings2, url2) {
   const diagnostics = [];
-  let file2 = settings2.cache && (0, import_node_path20.join)(workspace.root, settings2.cache);
+  let file2 = settings2.cache && (0, import_node_path21.join)(workspace.root, settings2.cache);
   if (!file2 && url2) {
     if (/^https?:\/\//.test(url2)) {
-      const fetched = await refreshed(url2, (0, import_node_path20.join)(workspace.state, "caches", url2.replace(/[^A-Za-z0-9.-]+/g, "_")));
+      const fetched = await refreshed(url2, (0, import_node_path21.join)(workspace.state, "caches", url2.replace(/[^A-Za-z0-9.-]+/g, "_")));
       if (!fetched.ok) return fetched;
       diagnostics.push(...fetched.diagnostics);
       file2 = fetched.value;
     } else {
-      const path2 = (0, import_node_path20.join)((0, import_node_path20.dirname)(workspace.distro.index), url2.replace(/^file:\/\//, ""));
+      const path2 = (0, import_node_path21.join)((0, import_node_path21.dirname)(workspace.distro.index), url2.replace(/^file:\/\//, ""));
       if (path2.startsWith("../"))
         return bad(error("file-outside", `${url2} is outside the distro repository`, { file: workspace.distro.index }));
-      file2 = (0, import_node_path20.join)(workspace.root, path2);
+      file2 = (0, import_node_path21.join)(workspace.root, path2);
     }
   }
   if (!file2) return good(void 0);
-  const shown5 = (0, import_node_path20.relative)(workspace.root, file2);
+  const shown5 = (0, import_node_path21.relative)(workspace.root, file2);
   let bytes;
   try {
-    bytes = (0, import_node_fs18.readFileSync)(file2);
+    bytes = (0, import_node_fs19.readFileSync)(file2);
   } catch {
     return settings2.cache ? bad(error("file-missing", `${settings2.cache} is not there`, { file: workspace.file })) : good(void 0);
   }
@@ -22709,19 +22934,19 @@ async function readCache(workspace, settings2, url2) {
   } catch (e) {
     return bad(error("cache-invalid", `can't unpack it: ${e.message}`, { file: shown5 }));
   }
-  const read = parse2(workspace, file2, shown5, bytes);
-  return read.ok ? good(read.value, [...diagnostics, ...read.diagnostics]) : read;
+  const read2 = parse2(workspace, file2, shown5, bytes);
+  return read2.ok ? good(read2.value, [...diagnostics, ...read2.diagnostics]) : read2;
 }
 async function refreshed(url2, file2) {
-  (0, import_node_fs18.mkdirSync)((0, import_node_path20.dirname)(file2), { recursive: true });
+  (0, import_node_fs19.mkdirSync)((0, import_node_path21.dirname)(file2), { recursive: true });
   const temporary = temporaryBeside(file2);
-  const got = await download(url2, temporary, (0, import_node_fs18.existsSync)(file2) ? file2 : void 0);
+  const got = await download(url2, temporary, (0, import_node_fs19.existsSync)(file2) ? file2 : void 0);
   if (got.ok) {
-    if ((0, import_node_fs18.existsSync)(temporary)) (0, import_node_fs18.renameSync)(temporary, file2);
+    if ((0, import_node_fs19.existsSync)(temporary)) (0, import_node_fs19.renameSync)(temporary, file2);
     return good(file2);
   }
-  (0, import_node_fs18.rmSync)(temporary, { force: true });
-  if (!(0, import_node_fs18.existsSync)(file2)) return got;
+  (0, import_node_fs19.rmSync)(temporary, { force: true });
+  if (!(0, import_node_fs19.existsSync)(file2)) return got;
   return good(file2, [
     warning("cache-old", `${got.diagnostics[0].message}: the copy of before is taken`, {
       hint: "it may lack what was released since"
@@ -22730,7 +22955,7 @@ async function refreshed(url2, file2) {
 }
 var kept = {
   write: (value2) => Array.isArray(value2) ? JSON.stringify(value2) : packedManifest.write(value2),
-  read: (text6) => text6.startsWith("[") ? JSON.parse(text6) : packedManifest.read(text6)
+  read: (text5) => text5.startsWith("[") ? JSON.parse(text5) : packedManifest.read(text5)
 };
 function parse2(workspace, file2, shown5, bytes) {
   const memory2 = new ParseCache(workspace.state, `cache-${sha256(file2).slice(0, 16)}`, kept);
@@ -22742,10 +22967,10 @@ function parse2(workspace, file2, shown5, bytes) {
   });
   const rest2 = pieces && memory2.get(pieces.rest);
   const before2 = Array.isArray(rest2) ? rest2 : void 0;
-  const read = (before2 && partly(before2, pieces, known2, shown5)) ?? wholly(bytes.toString("utf8"), shown5);
-  if (!read.ok) return read;
-  const { repositories, texts } = read.value;
-  if (!before2 && pieces && !read.diagnostics.length) memory2.put(pieces.rest, () => repositories);
+  const read2 = (before2 && partly(before2, pieces, known2, shown5)) ?? wholly(bytes.toString("utf8"), shown5);
+  if (!read2.ok) return read2;
+  const { repositories, texts } = read2.value;
+  if (!before2 && pieces && !read2.diagnostics.length) memory2.put(pieces.rest, () => repositories);
   return good(
     {
       file: shown5,
@@ -22762,7 +22987,7 @@ function parse2(workspace, file2, shown5, bytes) {
         return parsed2;
       }
     },
-    read.diagnostics
+    read2.diagnostics
   );
 }
 var unpack2 = (bytes) => bytes[0] === 31 && bytes[1] === 139 ? (0, import_node_zlib2.gunzipSync)(bytes, { maxOutputLength: 512 << 20, chunkSize: 1 << 20 }) : bytes;
@@ -22774,26 +22999,26 @@ function partly(repositories, pieces, known2, shown5) {
   );
   return entries.ok ? good({ repositories, texts: entries.value }) : void 0;
 }
-function wholly(text6, shown5) {
-  const parsed2 = parseCache(text6, shown5);
+function wholly(text5, shown5) {
+  const parsed2 = parseCache(text5, shown5);
   if (!parsed2.ok) return parsed2;
   const diagnostics = [...parsed2.diagnostics];
   const repositories = /* @__PURE__ */ new Map();
   for (const value2 of parsed2.value.distributionFiles) {
-    const read = parseDistributionFile("", shown5, value2);
-    diagnostics.push(...read.diagnostics);
-    if (read.ok) for (const r of read.value.repositories) repositories.set(r.name, r);
+    const read2 = parseDistributionFile("", shown5, value2);
+    diagnostics.push(...read2.diagnostics);
+    if (read2.ok) for (const r of read2.value.repositories) repositories.set(r.name, r);
   }
   return good({ repositories: [...repositories.values()], texts: parsed2.value.manifests }, diagnostics);
 }
 
 // ts-src/read/entries.ts
-function readIndex(state, text6, file2, name5) {
+function readIndex(state, text5, file2, name5) {
   const memory2 = new ParseCache(state, `index-${name5}`);
-  const kept2 = memory2.get(text6);
+  const kept2 = memory2.get(text5);
   if (kept2) return good(kept2);
-  const parsed2 = parseIndex(text6, file2, name5);
-  if (parsed2.ok && !parsed2.diagnostics.length) memory2.put(text6, () => parsed2.value);
+  const parsed2 = parseIndex(text5, file2, name5);
+  if (parsed2.ok && !parsed2.diagnostics.length) memory2.put(text5, () => parsed2.value);
   return parsed2;
 }
 var EntryReader = class {
@@ -22807,48 +23032,48 @@ var EntryReader = class {
   get unreadable() {
     return this.diagnostics.filter(isError).length > this.entryFaults;
   }
-  merge(read) {
-    this.diagnostics.push(...read.diagnostics);
-    if (!read.ok) return;
-    this.entryFaults += read.diagnostics.filter(isError).length;
-    for (const r of read.value.repositories) this.repositories.set(r.name, r);
+  merge(read2) {
+    this.diagnostics.push(...read2.diagnostics);
+    if (!read2.ok) return;
+    this.entryFaults += read2.diagnostics.filter(isError).length;
+    for (const r of read2.value.repositories) this.repositories.set(r.name, r);
   }
   /** The text of a file that `from` names. */
   text(file2, from) {
-    if ((0, import_node_path21.normalize)(file2).startsWith("../") || (0, import_node_path21.isAbsolute)(file2)) {
+    if ((0, import_node_path22.normalize)(file2).startsWith("../") || (0, import_node_path22.isAbsolute)(file2)) {
       this.diagnostics.push(error("file-outside", `${file2} is outside the distro repository`, { file: from }));
       return void 0;
     }
-    const text6 = readIf((0, import_node_path21.join)(this.root, file2));
-    if (text6 === void 0)
+    const text5 = readIf((0, import_node_path22.join)(this.root, file2));
+    if (text5 === void 0)
       this.diagnostics.push(
         error("file-missing", `${file2} is not there`, {
           file: from,
           hint: "paths are relative to the file that names them"
         })
       );
-    return text6;
+    return text5;
   }
 };
 async function readIndexed(reader2, workspace, name5, settings2) {
   const file2 = workspace.distro.index;
-  const text6 = file2 === void 0 ? void 0 : reader2.text(file2, workspace.file);
-  if (file2 === void 0 || text6 === void 0) return {};
-  const index = readIndex(workspace.state, text6, file2, name5);
+  const text5 = file2 === void 0 ? void 0 : reader2.text(file2, workspace.file);
+  if (file2 === void 0 || text5 === void 0) return {};
+  const index = readIndex(workspace.state, text5, file2, name5);
   if (!index.ok) {
     reader2.diagnostics.push(...index.diagnostics);
     return {};
   }
   if (settings2.sources === "release") {
-    const read = await readCache(workspace, settings2, index.value.cache);
-    reader2.diagnostics.push(...read.diagnostics);
-    if (read.ok && read.value) {
-      reader2.merge(good({ repositories: read.value.repositories }));
-      return { index: index.value, cache: read.value };
+    const read2 = await readCache(workspace, settings2, index.value.cache);
+    reader2.diagnostics.push(...read2.diagnostics);
+    if (read2.ok && read2.value) {
+      reader2.merge(good({ repositories: read2.value.repositories }));
+      return { index: index.value, cache: read2.value };
     }
   }
   for (const named4 of index.value.files) {
-    const path2 = (0, import_node_path21.join)((0, import_node_path21.dirname)(file2), named4);
+    const path2 = (0, import_node_path22.join)((0, import_node_path22.dirname)(file2), named4);
     const fileText = reader2.text(path2, file2);
     if (fileText !== void 0) reader2.merge(parseDistributionFile(fileText, path2));
   }
@@ -22860,10 +23085,10 @@ async function readEntries(workspace, name5) {
   const reader2 = new EntryReader(root);
   const { index, cache } = await readIndexed(reader2, workspace, name5, settings2);
   for (const file2 of settings2.repos) {
-    const text6 = reader2.text(file2, workspace.file);
-    if (text6 === void 0) continue;
-    const read = parseRepos(text6, file2);
-    reader2.merge(read.ok ? good({ repositories: read.value }, read.diagnostics) : read);
+    const text5 = reader2.text(file2, workspace.file);
+    if (text5 === void 0) continue;
+    const read2 = parseRepos(text5, file2);
+    reader2.merge(read2.ok ? good({ repositories: read2.value }, read2.diagnostics) : read2);
   }
   const { diagnostics } = reader2;
   const rosVersion = settings2.ros_version ?? index?.rosVersion;
@@ -22894,48 +23119,48 @@ async function readEntries(workspace, name5) {
 }
 
 // ts-src/read/override.ts
-var import_node_fs19 = require("node:fs");
-var import_node_path22 = require("node:path");
+var import_node_fs20 = require("node:fs");
+var import_node_path23 = require("node:path");
 init_diagnostics();
 init_source_entry();
 function parseOverrides(texts) {
   const overrides = /* @__PURE__ */ new Map();
   const diagnostics = [];
-  const fault3 = (text6, why) => void diagnostics.push(
-    error("override-invalid", `--override ${text6}: ${why}`, {
+  const fault3 = (text5, why) => void diagnostics.push(
+    error("override-invalid", `--override ${text5}: ${why}`, {
       hint: "NAME=FOLDER, NAME@BRANCH or NAME#PULL_REQUEST"
     })
   );
-  for (const text6 of texts) {
-    const m = /^([A-Za-z0-9][A-Za-z0-9._+/-]*)([=@#])(.+)$/s.exec(text6);
+  for (const text5 of texts) {
+    const m = /^([A-Za-z0-9][A-Za-z0-9._+/-]*)([=@#])(.+)$/s.exec(text5);
     if (!m) {
-      fault3(text6, "not of a known form");
+      fault3(text5, "not of a known form");
       continue;
     }
     const [, name5, kind, value2] = m;
-    if (overrides.has(name5)) fault3(text6, `'${name5}' is overridden twice`);
+    if (overrides.has(name5)) fault3(text5, `'${name5}' is overridden twice`);
     else if (kind === "=") {
-      const folder = (0, import_node_path22.resolve)(value2);
+      const folder = (0, import_node_path23.resolve)(value2);
       if (isFolder(folder)) overrides.set(name5, { folder });
-      else fault3(text6, "there is no such folder");
+      else fault3(text5, "there is no such folder");
     } else if (kind === "@") {
       if (isRefName(value2)) overrides.set(name5, { ref: value2 });
-      else fault3(text6, "that is no branch, tag or commit");
+      else fault3(text5, "that is no branch, tag or commit");
     } else if (/^[1-9]\d{0,9}$/.test(value2)) overrides.set(name5, { request: Number(value2) });
-    else fault3(text6, "a pull request is a number");
+    else fault3(text5, "a pull request is a number");
   }
   return diagnostics.length ? bad(...diagnostics) : good(overrides);
 }
-var isFolder = (path2) => (0, import_node_fs19.statSync)(path2, { throwIfNoEntry: false })?.isDirectory() === true;
-async function resolveRequest(url2, number5, reporter2) {
+var isFolder = (path2) => (0, import_node_fs20.statSync)(path2, { throwIfNoEntry: false })?.isDirectory() === true;
+async function resolveRequest(url2, number4, reporter2) {
   const refs = await resolveRefs(
     url2,
-    [`refs/pull/${number5}/merge`, `refs/merge-requests/${number5}/merge`, `refs/pull-requests/${number5}/merge`],
+    [`refs/pull/${number4}/merge`, `refs/merge-requests/${number4}/merge`, `refs/pull-requests/${number4}/merge`],
     reporter2
   );
   if (!refs.ok) return refs;
   return refs.value.find((r) => r.ok) ?? bad(
-    error("source-ref", `${url2} has no merge commit of the pull request ${number5}`, {
+    error("source-ref", `${url2} has no merge commit of the pull request ${number4}`, {
       hint: "is it open, and can it be merged? Its branch can be named instead: NAME@BRANCH"
     })
   );
@@ -22962,7 +23187,7 @@ function releasesOf(workspace, repositories) {
   });
 }
 function cachedPackages(workspace, repositories, cache) {
-  const read = [];
+  const read2 = [];
   for (const { repository, packages } of releasesOf(workspace, repositories)) {
     for (const { packageName: packageName2, source } of packages) {
       const manifest = cache.manifest(packageName2) ?? {
@@ -22975,10 +23200,10 @@ function cachedPackages(workspace, repositories, cache) {
           )
         ]
       };
-      read.push({ repository, packageName: packageName2, file: `${cache.file}:${packageName2}`, source, manifest });
+      read2.push({ repository, packageName: packageName2, file: `${cache.file}:${packageName2}`, source, manifest });
     }
   }
-  return read;
+  return read2;
 }
 async function releasedPackage(workspace, repository, { packageName: packageName2, source }, pin, reporter2) {
   const { file: file2, line: line2 } = repository;
@@ -23002,7 +23227,7 @@ async function releasedPackage(workspace, repository, { packageName: packageName
   };
 }
 async function releasedPackages(workspace, repositories, locked2, reporter2) {
-  const read = await parallel(
+  const read2 = await parallel(
     releasesOf(workspace, repositories),
     fetchWidth,
     async ({ repository, packages }) => {
@@ -23015,7 +23240,7 @@ async function releasedPackages(workspace, repositories, locked2, reporter2) {
       return Promise.all(packages.map((p, i) => releasedPackage(workspace, repository, p, pinned[i], reporter2)));
     }
   );
-  return read.flat();
+  return read2.flat();
 }
 async function pinReleased(workspace, sources, what, reporter2 = {}) {
   if (!sources.length) return [];
@@ -23140,11 +23365,11 @@ var PackageCollection = class {
   }
   /** The packages of a folder of the distro repository, as they stand there. */
   addFolder(workspace, folder) {
-    const read = readFolder(workspace.root, folder);
-    this.diagnostics.push(...read.diagnostics.map((d) => ({ file: workspace.file, ...d })));
-    if (!read.ok) return;
-    const url2 = (0, import_node_path23.join)(workspace.root, folder);
-    for (const p of read.value)
+    const read2 = readFolder(workspace.root, folder);
+    this.diagnostics.push(...read2.diagnostics.map((d) => ({ file: workspace.file, ...d })));
+    if (!read2.ok) return;
+    const url2 = (0, import_node_path24.join)(workspace.root, folder);
+    for (const p of read2.value)
       this.add(
         {
           name: p.manifest.name,
@@ -23177,7 +23402,7 @@ async function readDistribution(workspace, name5, lock2, overrides, reporter2) {
     for (const r of await readReleased(workspace, entries.value, locked2, overrides, reporter2))
       collection.addReleased(r, locked2);
   const developed = repositories.filter((r) => overrides.has(r.name) || !released && r.source).sort((a, b) => compare(a.name, b.name));
-  const read = await parallel(developed, fetchWidth, async (repository) => {
+  const read2 = await parallel(developed, fetchWidth, async (repository) => {
     reporter2.reading?.(repository.name);
     const found2 = await readRepository({
       workspace,
@@ -23190,7 +23415,7 @@ async function readDistribution(workspace, name5, lock2, overrides, reporter2) {
     const at2 = (d) => ({ file: repository.file, line: repository.line, ...d });
     return { repository, found: found2.ok ? found2 : { ...found2, diagnostics: found2.diagnostics.map(at2) } };
   });
-  for (const { repository, found: found2 } of read) {
+  for (const { repository, found: found2 } of read2) {
     diagnostics.push(...found2.diagnostics);
     if (found2.ok) collection.addRepository(found2.value, repository);
   }
@@ -23201,8 +23426,8 @@ async function readRepository(request) {
   const { workspace, repository, override, reporter: reporter2 } = request;
   const { state } = workspace;
   const found2 = async (url3, snapshot) => {
-    const read = snapshot.ok ? await readPackages(state, repository.name, snapshot.value, url3, reporter2) : snapshot;
-    return read.ok ? good({ ...read.value, url: url3 }, read.diagnostics) : read;
+    const read2 = snapshot.ok ? await readPackages(state, repository.name, snapshot.value, url3, reporter2) : snapshot;
+    return read2.ok ? good({ ...read2.value, url: url3 }, read2.diagnostics) : read2;
   };
   if (override && "folder" in override) return found2(override.folder, await snapshotFolder(override.folder, state));
   const readable = readableSource(request);
@@ -23261,8 +23486,8 @@ function neededNames(distributions) {
 }
 
 // ts-src/read/rosdep-files.ts
-var import_node_fs20 = require("node:fs");
-var import_node_path24 = require("node:path");
+var import_node_fs21 = require("node:fs");
+var import_node_path25 = require("node:path");
 init_files();
 init_diagnostics();
 
@@ -23275,15 +23500,15 @@ function layerRosdep(files, wanted, memory2) {
   const diagnostics = [];
   const keys = /* @__PURE__ */ new Set();
   let unreadable = false;
-  for (const [index, { file: file2, text: text6 }] of files.entries()) {
-    const read = (wanted && readWanted(file2, text6, wanted, memory2)) ?? readWhole(file2, text6);
-    if (!read.ok) {
-      diagnostics.push(...read.diagnostics);
+  for (const [index, { file: file2, text: text5 }] of files.entries()) {
+    const read2 = (wanted && readWanted(file2, text5, wanted, memory2)) ?? readWhole(file2, text5);
+    if (!read2.ok) {
+      diagnostics.push(...read2.diagnostics);
       unreadable = true;
       continue;
     }
-    const { root } = read.value;
-    for (const key of read.value.keys) keys.add(key);
+    const { root } = read2.value;
+    for (const key of read2.value.keys) keys.add(key);
     for (const key of Object.keys(root)) {
       if (wanted && !wanted.has(key)) continue;
       const byOs = asMap(root[key]);
@@ -23291,7 +23516,7 @@ function layerRosdep(files, wanted, memory2) {
         diagnostics.push(
           error("rosdep-invalid", `the rule of '${key}' must be a map of operating systems`, {
             file: file2,
-            line: new Locator(text6).line([key]),
+            line: new Locator(text5).line([key]),
             hint: `for example ${key}: {debian: [${key}]}`
           })
         );
@@ -23302,7 +23527,7 @@ function layerRosdep(files, wanted, memory2) {
         diagnostics.push(
           error("rosdep-name", `the rule of '${key}' names ${JSON.stringify(wrong.name)}, which is no Debian package`, {
             file: file2,
-            line: new Locator(text6).line([key, ...wrong.path]),
+            line: new Locator(text5).line([key, ...wrong.path]),
             hint: 'lower case letters, digits, "+", "-" and ".", a letter or digit first (Debian policy 5.6.1)'
           })
         );
@@ -23335,39 +23560,39 @@ function aptNames(rule) {
   const apt = own(asMap(rule) ?? {}, "apt");
   return apt === void 0 ? [] : aptNames(own(asMap(apt) ?? {}, "packages") ?? apt);
 }
-function splitKeys(text6) {
-  if (/[\t\r\u0085\u2028\u2029\ufeff]/.test(text6)) return void 0;
+function splitKeys(text5) {
+  if (/[\t\r\u0085\u2028\u2029\ufeff]/.test(text5)) return void 0;
   const parts = [];
   const seen = /* @__PURE__ */ new Set();
   const margin = /^[^ \n][^\n]*$/gm;
   let begun = -1;
-  for (let m = margin.exec(text6); m; m = margin.exec(text6)) {
+  for (let m = margin.exec(text5); m; m = margin.exec(text5)) {
     const line2 = m[0];
     if (line2.startsWith("#")) continue;
     const key = /^([A-Za-z][A-Za-z0-9_.+-]*):(?: |$)/.exec(line2)?.[1];
     if (key === void 0 || seen.has(key) || notText.test(key)) return void 0;
-    if (begun >= 0) parts[parts.length - 1].text = text6.slice(begun, m.index);
+    if (begun >= 0) parts[parts.length - 1].text = text5.slice(begun, m.index);
     begun = m.index;
     seen.add(key);
     parts.push({ key, text: "" });
   }
-  if (begun >= 0) parts[parts.length - 1].text = text6.slice(begun);
+  if (begun >= 0) parts[parts.length - 1].text = text5.slice(begun);
   return parts;
 }
-function readWhole(file2, text6) {
-  const parsed2 = parseYaml(text6, file2);
+function readWhole(file2, text5) {
+  const parsed2 = parseYaml(text5, file2);
   if (!parsed2.ok) return parsed2;
   const root = parsed2.value === null || parsed2.value === void 0 ? {} : asMap(parsed2.value);
   return root ? good({ keys: Object.keys(root), root }) : bad(error("rosdep-invalid", "a rosdep file must be a map of keys", { file: file2, line: 1 }));
 }
-function readWanted(file2, text6, wanted, memory2) {
-  const kept2 = memory2?.get(text6);
-  const parts = kept2 ? void 0 : splitKeys(text6);
+function readWanted(file2, text5, wanted, memory2) {
+  const kept2 = memory2?.get(text5);
+  const parts = kept2 ? void 0 : splitKeys(text5);
   if (!kept2 && !parts) return void 0;
   const keys = kept2 ? kept2.keys.split("\n") : parts.map((p) => p.key);
   const lacking = new Set(keys.filter((key) => wanted.has(key) && !(kept2 && Object.hasOwn(kept2.rules, key))));
   if (kept2 && !lacking.size) return good({ keys, root: kept2.rules });
-  const all = parts ?? splitKeys(text6);
+  const all = parts ?? splitKeys(text5);
   const refers = all.some((p) => lacking.has(p.key) && /[\s,[{:-]\*[^\s'"]/.test(p.text));
   const parsed2 = parseYaml(
     all.filter((p) => lacking.has(p.key) || refers && /[\s,[{:-]&[^\s'"]/.test(p.text)).map((p) => p.text).join(""),
@@ -23376,7 +23601,7 @@ function readWanted(file2, text6, wanted, memory2) {
   const found2 = parsed2.ok ? asMap(parsed2.value ?? {}) : void 0;
   if (!found2) return void 0;
   const root = { ...kept2?.rules, ...found2 };
-  if (memory2 && !refers && isPlain(root)) memory2.put(text6, () => ({ keys: keys.join("\n"), rules: root }));
+  if (memory2 && !refers && isPlain(root)) memory2.put(text5, () => ({ keys: keys.join("\n"), rules: root }));
   return good({ keys, root });
 }
 function isPlain(value2) {
@@ -23386,61 +23611,61 @@ function isPlain(value2) {
   return typeof value2 === "object" && Object.getPrototypeOf(value2) === Object.prototype && Object.values(value2).every(isPlain);
 }
 var notText = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
-function lineOfKey(text6, key) {
-  const plain2 = text6.split("\n").findIndex((line2) => line2.startsWith(`${key}:`));
-  return plain2 >= 0 ? plain2 + 1 : new Locator(text6).line([key]);
+function lineOfKey(text5, key) {
+  const plain2 = text5.split("\n").findIndex((line2) => line2.startsWith(`${key}:`));
+  return plain2 >= 0 ? plain2 + 1 : new Locator(text5).line([key]);
 }
 
 // ts-src/read/rosdep-files.ts
 function readRosdep(workspace, wanted) {
   const diagnostics = [];
   const files = workspace.distro.rosdep.flatMap((file2) => {
-    const text6 = readIf((0, import_node_path24.join)(workspace.root, file2));
-    if (text6 === void 0)
+    const text5 = readIf((0, import_node_path25.join)(workspace.root, file2));
+    if (text5 === void 0)
       diagnostics.push(error("file-missing", `'rosdep' names ${file2}, which is not there`, { file: workspace.file }));
-    return text6 === void 0 ? [] : [{ file: file2, text: text6 }];
+    return text5 === void 0 ? [] : [{ file: file2, text: text5 }];
   });
   const layered2 = layerRosdep(
     files,
     wanted,
-    wanted && (0, import_node_fs20.existsSync)(workspace.state) ? new ParseCache(workspace.state, "rosdep") : void 0
+    wanted && (0, import_node_fs21.existsSync)(workspace.state) ? new ParseCache(workspace.state, "rosdep") : void 0
   );
   if (diagnostics.length) return bad(...diagnostics, ...layered2.diagnostics);
   return layered2;
 }
 
 // ts-src/read/workspace.ts
-var import_node_path25 = require("node:path");
+var import_node_path26 = require("node:path");
 init_diagnostics();
 init_files();
 async function readWorkspace(file2, given) {
-  const text6 = readIf(file2);
-  if (text6 === void 0)
+  const text5 = readIf(file2);
+  if (text5 === void 0)
     return bad(
       error("distro-missing", "there is no such file", {
         file: file2,
         hint: "run slipway in a distro repository, name its file with --distro, or make one with `slipway init`"
       })
     );
-  const root = (0, import_node_path25.dirname)(file2);
-  const state = given ?? (0, import_node_path25.join)(root, ".slipway");
+  const root = (0, import_node_path26.dirname)(file2);
+  const state = given ?? (0, import_node_path26.join)(root, ".slipway");
   const memory2 = new ParseCache(state, "distro");
-  let distro = memory2.get(text6);
+  let distro = memory2.get(text5);
   if (!distro) {
     const { parseDistro: parseDistro2 } = await Promise.resolve().then(() => (init_distro2(), distro_exports2));
-    const parsed2 = parseDistro2(text6, file2);
+    const parsed2 = parseDistro2(text5, file2);
     if (!parsed2.ok) return parsed2;
     distro = parsed2.value;
-    memory2.put(text6, () => parsed2.value);
+    memory2.put(text5, () => parsed2.value);
   }
   return good({ root, file: file2, state, distro, urlBase: root });
 }
 
 // ts-src/read/underlay.ts
-var import_node_fs21 = require("node:fs");
-var import_node_path26 = require("node:path");
-var import_node_zlib3 = require("node:zlib");
 var import_node_fs22 = require("node:fs");
+var import_node_path27 = require("node:path");
+var import_node_zlib3 = require("node:zlib");
+var import_node_fs23 = require("node:fs");
 init_diagnostics();
 init_digest();
 init_names();
@@ -23453,11 +23678,11 @@ async function readUnderlays(workspace) {
       const held = result2[platformName] ??= {};
       held[name5] = void 0;
       if (!underlay2.uri) continue;
-      const read = await readRepository2(workspace, platform2, underlay2);
-      if (read.ok) held[name5] = read.value;
+      const read2 = await readRepository2(workspace, platform2, underlay2);
+      if (read2.ok) held[name5] = read2.value;
       else
         diagnostics.push(
-          ...read.diagnostics.map((d) => ({
+          ...read2.diagnostics.map((d) => ({
             ...d,
             message: `underlay '${name5}' of platform '${platformName}': ${d.message}`,
             file: workspace.file
@@ -23469,21 +23694,21 @@ async function readUnderlays(workspace) {
 }
 async function readRepository2(workspace, platform2, underlay2) {
   const base = `${underlay2.uri.replace(/\/$/, "")}/dists/${underlay2.suite}`;
-  const folder = (0, import_node_path26.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
-  (0, import_node_fs21.mkdirSync)(folder, { recursive: true });
-  const inRelease = temporaryBeside((0, import_node_path26.join)(folder, "InRelease"));
+  const folder = (0, import_node_path27.join)(workspace.state, "underlays", sha256(`${base} ${underlay2.key ?? ""}`).slice(0, 24));
+  (0, import_node_fs22.mkdirSync)(folder, { recursive: true });
+  const inRelease = temporaryBeside((0, import_node_path27.join)(folder, "InRelease"));
   try {
     const got = await download(`${base}/InRelease`, inRelease);
     if (!got.ok) return got;
-    const key = underlay2.key ? (0, import_node_path26.join)(workspace.keyRoot ?? workspace.root, underlay2.key) : void 0;
+    const key = underlay2.key ? (0, import_node_path27.join)(workspace.keyRoot ?? workspace.root, underlay2.key) : void 0;
     if (!key && !underlay2.trusted) return bad(error("archive-trust", "it has no key"));
     if (key) {
       if (!exists(key)) return bad(error("file-missing", `its key ${underlay2.key} is not there`));
       const ring = `${inRelease}.gpg`;
-      const bytes = (0, import_node_fs22.readFileSync)(key);
+      const bytes = (0, import_node_fs23.readFileSync)(key);
       const dearmored = bytes.toString("latin1").includes("-----BEGIN PGP") ? await run("gpg", ["--batch", "--yes", "--dearmor", "--output", ring, key]) : await run("cp", [key, ring]);
       const checked = dearmored.code === 0 ? await run("gpgv", ["--keyring", ring, inRelease]) : dearmored;
-      (0, import_node_fs21.rmSync)(ring, { force: true });
+      (0, import_node_fs22.rmSync)(ring, { force: true });
       if (checked.code !== 0)
         return bad(
           error(
@@ -23493,7 +23718,7 @@ async function readRepository2(workspace, platform2, underlay2) {
           )
         );
     }
-    const release2 = (0, import_node_fs22.readFileSync)(inRelease, "utf8");
+    const release2 = (0, import_node_fs23.readFileSync)(inRelease, "utf8");
     const architecture2 = platform2.architectures[0];
     const versions = /* @__PURE__ */ new Map();
     for (const component2 of underlay2.components) {
@@ -23511,7 +23736,7 @@ async function readRepository2(workspace, platform2, underlay2) {
     }
     return good(versions);
   } finally {
-    (0, import_node_fs21.rmSync)(inRelease, { force: true });
+    (0, import_node_fs22.rmSync)(inRelease, { force: true });
   }
 }
 async function readIndex2(base, release2, path2, folder) {
@@ -23529,9 +23754,9 @@ async function readIndex2(base, release2, path2, folder) {
     const name5 = `${path2}/Packages${ending}`;
     const digest3 = digests.get(name5);
     if (!digest3) continue;
-    const kept2 = (0, import_node_path26.join)(folder, digest3);
-    const text6 = readIf(kept2);
-    if (text6 !== void 0) return good(text6);
+    const kept2 = (0, import_node_path27.join)(folder, digest3);
+    const text5 = readIf(kept2);
+    if (text5 !== void 0) return good(text5);
     const file2 = temporaryBeside(kept2);
     try {
       const got = await download(`${base}/${name5}`, file2);
@@ -23542,19 +23767,19 @@ async function readIndex2(base, release2, path2, folder) {
             hint: "it may be in the middle of an update: try again"
           })
         );
-      const unpacked2 = ending === ".xz" ? await run("xz", ["--decompress", "--stdout", file2]) : void 0;
-      if (unpacked2 && unpacked2.code !== 0)
+      const unpacked = ending === ".xz" ? await run("xz", ["--decompress", "--stdout", file2]) : void 0;
+      if (unpacked && unpacked.code !== 0)
         return bad(
           error(
             "underlay-index",
-            `can't unpack ${base}/${name5}: ${unpacked2.stderr.trim() || `xz ended with ${unpacked2.signal ?? unpacked2.code}`}`
+            `can't unpack ${base}/${name5}: ${unpacked.stderr.trim() || `xz ended with ${unpacked.signal ?? unpacked.code}`}`
           )
         );
-      const whole2 = unpacked2?.stdout ?? (ending === ".gz" ? (0, import_node_zlib3.gunzipSync)((0, import_node_fs22.readFileSync)(file2)) : (0, import_node_fs22.readFileSync)(file2)).toString("utf8");
+      const whole2 = unpacked?.stdout ?? (ending === ".gz" ? (0, import_node_zlib3.gunzipSync)((0, import_node_fs23.readFileSync)(file2)) : (0, import_node_fs23.readFileSync)(file2)).toString("utf8");
       writeWhole(kept2, whole2);
       return good(whole2);
     } finally {
-      (0, import_node_fs21.rmSync)(file2, { force: true });
+      (0, import_node_fs22.rmSync)(file2, { force: true });
     }
   }
   return bad(error("underlay-index", `${base} has no index of ${path2}`));
@@ -23564,25 +23789,25 @@ async function readIndex2(base, release2, path2, folder) {
 init_urls();
 async function readLock2(file2, state) {
   const memory2 = new ParseCache(state, "lock");
-  const text6 = readIf(file2);
-  const known2 = text6 === void 0 ? void 0 : memory2.get(text6);
+  const text5 = readIf(file2);
+  const known2 = text5 === void 0 ? void 0 : memory2.get(text5);
   if (known2) return good(known2);
-  const read = (await Promise.resolve().then(() => (init_lockfile(), lockfile_exports))).readLock(file2, text6);
-  if (read.ok && text6 !== void 0) memory2.put(text6, () => read.value);
-  return read;
+  const read2 = (await Promise.resolve().then(() => (init_lockfile(), lockfile_exports))).readLock(file2, text5);
+  if (read2.ok && text5 !== void 0) memory2.put(text5, () => read2.value);
+  return read2;
 }
 var reporter = {
   reading(name5) {
     if (process.stderr.isTTY) writeControl(`\r\x1B[Kreading ${printable(redacted(name5))}\r`);
   },
-  waiting: (text6) => writeMessage(`${text6}
+  waiting: (text5) => writeMessage(`${text5}
 `)
 };
 async function openWorkspace(values) {
-  const read = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path27.resolve)(values.state));
-  if (!read.ok) return read;
-  const root = (0, import_node_path27.resolve)(read.value.root);
-  return good({ ...read.value, root, state: (0, import_node_path27.resolve)(read.value.state), urlBase: root });
+  const read2 = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : (0, import_node_path28.resolve)(values.state));
+  if (!read2.ok) return read2;
+  const root = (0, import_node_path28.resolve)(read2.value.root);
+  return good({ ...read2.value, root, state: (0, import_node_path28.resolve)(read2.value.state), urlBase: root });
 }
 async function readAndPlan(values, packages, options5 = {}) {
   const inputs = await readValues(values, packages, options5);
@@ -23651,7 +23876,7 @@ async function planWorkspace(workspace, lock2, selection) {
   const inputs = await readInputs(workspace, lock2, nothing3, selection.distributions);
   return inputs.ok ? planInputs(inputs.value, selection) : inputs;
 }
-var factsOf = ({ workspace }) => settingsFacts(workspace.distro, (file2) => sha256(readIf((0, import_node_path27.join)(workspace.root, file2), "latin1") ?? ""));
+var factsOf = ({ workspace }) => settingsFacts(workspace.distro, (file2) => sha256(readIf((0, import_node_path28.join)(workspace.root, file2), "latin1") ?? ""));
 async function comparePlanned(before2, after) {
   await pinFolders(before2);
   await pinFolders(after);
@@ -23669,7 +23894,7 @@ async function pinFolders({ workspace, plan: plan2 }) {
       (p, i) => p.source = {
         ...p.source,
         ...pinned.ok ? { tree: pinned.value[i].tree } : {},
-        url: (0, import_node_path27.join)(workspace.urlBase, (0, import_node_path27.relative)(workspace.root, folder))
+        url: (0, import_node_path28.join)(workspace.urlBase, (0, import_node_path28.relative)(workspace.root, folder))
       }
     );
   }
@@ -23678,15 +23903,15 @@ var nothing3 = /* @__PURE__ */ new Map();
 async function planAt(workspace, ref, selection) {
   const folder = await checkoutRef(workspace.root, ref, workspace.state);
   if (!folder.ok) return folder;
-  const file2 = (0, import_node_path27.join)(
+  const file2 = (0, import_node_path28.join)(
     folder.value.folder,
-    (0, import_node_path27.relative)(folder.value.top, workspace.root),
-    (0, import_node_path27.relative)(workspace.root, (0, import_node_path27.resolve)(workspace.file))
+    (0, import_node_path28.relative)(folder.value.top, workspace.root),
+    (0, import_node_path28.relative)(workspace.root, (0, import_node_path28.resolve)(workspace.file))
   );
-  const read = await readWorkspace(file2, workspace.state);
-  if (!read.ok) return read;
-  const then = { ...read.value, urlBase: workspace.urlBase };
-  const lockFile = (0, import_node_path27.join)(then.root, "lock.yaml");
+  const read2 = await readWorkspace(file2, workspace.state);
+  if (!read2.ok) return read2;
+  const then = { ...read2.value, urlBase: workspace.urlBase };
+  const lockFile = (0, import_node_path28.join)(then.root, "lock.yaml");
   const lock2 = exists(lockFile) ? await readLock2(lockFile, then.state) : void 0;
   if (lock2 && !lock2.ok) return lock2;
   return planWorkspace(then, lock2?.value, selection);
@@ -23728,7 +23953,7 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
       writeMessage("slipway abi: name two builds\n");
       return exit.usage;
     }
-    const folder = (0, import_node_fs23.mkdtempSync)((0, import_node_path28.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
+    const folder = (0, import_node_fs24.mkdtempSync)((0, import_node_path29.join)((0, import_node_os3.tmpdir)(), "slipway-abi-"));
     try {
       let store2;
       if (builds.some((b) => !b.endsWith(".deb"))) {
@@ -23752,18 +23977,18 @@ file: headers, messages, CMake files, and of shared libraries the symbols. Where
 ` : renderAbi(changes, details));
       return changes.length ? exit.failed : exit.ok;
     } finally {
-      (0, import_node_fs23.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs24.rmSync)(folder, { recursive: true, force: true });
     }
   }
 });
 async function filesOf(store2, build3) {
   if (build3.endsWith(".deb")) {
-    if (!(0, import_node_fs23.existsSync)(build3)) return bad(error("file-missing", "there is no such package", { file: build3 }));
+    if (!(0, import_node_fs24.existsSync)(build3)) return bad(error("file-missing", "there is no such package", { file: build3 }));
     const symbols = build3.replace(
       /^(.*\/)?([^/_]+)_/,
       (_, at2, name5) => `${at2 ?? ""}${name5}-dbgsym_`
     );
-    return good([(0, import_node_path28.resolve)(build3), ...(0, import_node_fs23.existsSync)(symbols) ? [(0, import_node_path28.resolve)(symbols)] : []]);
+    return good([(0, import_node_path29.resolve)(build3), ...(0, import_node_fs24.existsSync)(symbols) ? [(0, import_node_path29.resolve)(symbols)] : []]);
   }
   const record2 = /^[0-9a-f]{8,64}$/.test(build3) ? await recordOf(store2, build3) : void 0;
   if (!record2)
@@ -23783,7 +24008,7 @@ async function recordOf(store2, prefix) {
 }
 
 // ts-src/cli/jobs.ts
-var import_node_path29 = require("node:path");
+var import_node_path30 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -24252,11 +24477,11 @@ function renderTemplate(template, values) {
   }
   return mustache_default.render(template, values, void 0, { escape: String });
 }
-var shellQuote = (text6) => /^[A-Za-z0-9_@%+=:,./-]+$/.test(text6) ? text6 : `'${text6.replaceAll("'", "'\\''")}'`;
+var shellQuote = (text5) => /^[A-Za-z0-9_@%+=:,./-]+$/.test(text5) ? text5 : `'${text5.replaceAll("'", "'\\''")}'`;
 
 // ts-src/render/jobs.ts
 var publishingFolder = "publish";
-var groovy = (text6) => `'${text6.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
+var groovy = (text5) => `'${text5.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\r", "\\r")}'`;
 function jobNames(names2) {
   const used = /* @__PURE__ */ new Set();
   return names2.map((name5) => {
@@ -24374,11 +24599,11 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     output: { type: "string", short: "o", value: "FILE", help: "write it there (default: standard output)" }
   },
   async run(values) {
-    const text6 = (name5, fallback) => values[name5] ?? fallback;
-    const numbers = [text6("keep-branches", "30"), text6("every", "60")];
-    const format = text6("format", "jobdsl");
-    const [url2, branch] = text6("distro-url", "").split("#");
-    if (!url2 || /[\0-\x20\x7f]/.test(url2) || !["jobdsl", "casc"].includes(format) || numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) || !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text6("folder", "x")) || !/^[A-Za-z0-9._-]+$/.test(text6("credentials", "x"))) {
+    const text5 = (name5, fallback) => values[name5] ?? fallback;
+    const numbers = [text5("keep-branches", "30"), text5("every", "60")];
+    const format = text5("format", "jobdsl");
+    const [url2, branch] = text5("distro-url", "").split("#");
+    if (!url2 || /[\0-\x20\x7f]/.test(url2) || !["jobdsl", "casc"].includes(format) || numbers.some((n) => !/^[1-9]\d{0,4}$/.test(n)) || !/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text5("folder", "x")) || !/^[A-Za-z0-9._-]+$/.test(text5("credentials", "x"))) {
       writeMessage(
         "slipway jobs: --distro-url is needed; --format is jobdsl or casc; --keep-branches and --every take numbers; --folder and --credentials plain names\n"
       );
@@ -24406,7 +24631,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     showDiagnostics(sorted(diagnostics));
     if (diagnostics.some(isError)) return exit.failed;
     const input = {
-      folder: text6("folder", distro.organization),
+      folder: text5("folder", distro.organization),
       organization: distro.organization,
       distroUrl: url2,
       distroBranch: branch,
@@ -24418,7 +24643,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
     };
     const made2 = format === "casc" ? renderJobsCasc(input) : renderJobDsl(input);
     if (values.output !== void 0) {
-      writeWhole((0, import_node_path29.resolve)(values.output), made2);
+      writeWhole((0, import_node_path30.resolve)(values.output), made2);
       writeMessage(`wrote ${values.output}: the jobs of ${input.repositories.length + 1} repositories
 `);
     } else writeOutput(made2);
@@ -24427,7 +24652,7 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 });
 
 // ts-src/cli/build.ts
-var import_node_fs59 = require("node:fs");
+var import_node_fs58 = require("node:fs");
 var import_node_path70 = require("node:path");
 init_diagnostics();
 init_names();
@@ -24453,7 +24678,7 @@ function tellingPart(log, most5 = 25) {
   const at2 = first < 0 ? Math.max(0, lines.length - most5) : Math.max(start, first - 3);
   return lines.slice(at2, at2 + most5).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
 }
-var short = (text6) => printable(text6.trim()).slice(0, 300);
+var short = (text5) => printable(text5.trim()).slice(0, 300);
 var inPackage = (path2) => path2.replace(/^\/build\/(?:obj\/)?/, "");
 var rules = [
   {
@@ -24619,15 +24844,15 @@ function renderEvent(t, done, total) {
 }
 
 // ts-src/sandbox/doctor.ts
-var import_node_fs26 = require("node:fs");
-var import_node_path32 = require("node:path");
+var import_node_fs27 = require("node:fs");
+var import_node_path33 = require("node:path");
 var import_node_os5 = require("node:os");
 init_diagnostics();
 init_files();
 
 // ts-src/sandbox/archive.ts
-var import_node_fs24 = require("node:fs");
-var import_node_path30 = require("node:path");
+var import_node_fs25 = require("node:fs");
+var import_node_path31 = require("node:path");
 init_files();
 var keyrings = {
   debian: "/usr/share/keyrings/debian-archive-keyring.gpg",
@@ -24635,34 +24860,34 @@ var keyrings = {
 };
 var pockets = { debian: ["", "-updates", "-security"], ubuntu: ["", "-updates", "-security"] };
 function hostSources(platform2, root = "/") {
-  const folder = (0, import_node_path30.join)(root, "etc/apt/sources.list.d");
+  const folder = (0, import_node_path31.join)(root, "etc/apt/sources.list.d");
   let names2 = [];
   try {
-    names2 = (0, import_node_fs24.readdirSync)(folder).sort();
+    names2 = (0, import_node_fs25.readdirSync)(folder).sort();
   } catch {
   }
   const found2 = [
-    readIf((0, import_node_path30.join)(root, "etc/apt/sources.list")) ?? "",
-    ...names2.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path30.join)(folder, n)) ?? "")
+    readIf((0, import_node_path31.join)(root, "etc/apt/sources.list")) ?? "",
+    ...names2.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path31.join)(folder, n)) ?? "")
   ].flatMap(parseOneLine);
   for (const n of names2.filter((n2) => n2.endsWith(".sources")))
-    found2.push(...parseDeb822(readIf((0, import_node_path30.join)(folder, n)) ?? ""));
+    found2.push(...parseDeb822(readIf((0, import_node_path31.join)(folder, n)) ?? ""));
   const suites = pockets[platform2.os].map((p) => platform2.release + p);
   const own3 = found2.filter(
     (s) => suites.includes(s.suite.replace("/updates", "-security")) && (!s.signedBy || s.signedBy.startsWith(keyrings[platform2.os].replace(/\.gpg$/, "")))
   );
   return own3.some((s) => s.suite === platform2.release) ? own3 : [];
 }
-function parseOneLine(text6) {
-  return text6.split("\n").flatMap((line2) => {
+function parseOneLine(text5) {
+  return text5.split("\n").flatMap((line2) => {
     const m = /^deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s+([^#]+)/.exec(line2.trim());
     if (!m) return [];
     const signedBy = /(?:^|\s)signed-by=(\S+)/i.exec(m[1] ?? "")?.[1];
     return [{ uri: m[2], suite: m[3], components: m[4].trim().split(/\s+/), ...signedBy ? { signedBy } : {} }];
   });
 }
-function parseDeb822(text6) {
-  return text6.split(/\n\s*\n/).flatMap((stanza) => {
+function parseDeb822(text5) {
+  return text5.split(/\n\s*\n/).flatMap((stanza) => {
     const fields = /* @__PURE__ */ new Map();
     let last = "";
     for (const line2 of stanza.split("\n")) {
@@ -24691,7 +24916,7 @@ function baseSources(platform2, distroRoot, hostRoot = "/") {
   };
   const { mirror } = platform2;
   if (mirror) {
-    const signedBy = mirror.key ? (0, import_node_path30.join)(distroRoot, mirror.key) : mirror.trusted ? void 0 : keyrings[platform2.os];
+    const signedBy = mirror.key ? (0, import_node_path31.join)(distroRoot, mirror.key) : mirror.trusted ? void 0 : keyrings[platform2.os];
     return {
       from: "mirror",
       lines: (mirror.suites ?? [platform2.release]).map(
@@ -24710,7 +24935,7 @@ function baseSources(platform2, distroRoot, hostRoot = "/") {
 }
 var underlaySources = (platform2, distroRoot) => Object.entries(platform2.underlays).sort(([a], [b]) => a < b ? -1 : 1).flatMap(
   ([, u]) => u.uri ? [
-    `deb ${u.key ? `[signed-by=${(0, import_node_path30.join)(distroRoot, u.key)}] ` : u.trusted ? "[trusted=yes] " : ""}${u.uri} ${u.suite} ${u.components.join(" ")}`
+    `deb ${u.key ? `[signed-by=${(0, import_node_path31.join)(distroRoot, u.key)}] ` : u.trusted ? "[trusted=yes] " : ""}${u.uri} ${u.suite} ${u.components.join(" ")}`
   ] : []
 );
 function mmdebstrapCommand(platform2, architecture2, sources, target2, lists, options5) {
@@ -24742,8 +24967,8 @@ function mmdebstrapCommand(platform2, architecture2, sources, target2, lists, op
 
 // ts-src/sandbox/control-groups.ts
 var import_node_crypto4 = require("node:crypto");
-var import_node_fs25 = require("node:fs");
-var import_node_path31 = require("node:path");
+var import_node_fs26 = require("node:fs");
+var import_node_path32 = require("node:path");
 var mountRoot = "/sys/fs/cgroup";
 var found;
 function controlGroups() {
@@ -24751,27 +24976,27 @@ function controlGroups() {
 }
 function unified() {
   try {
-    const offered = (0, import_node_fs25.readFileSync)((0, import_node_path31.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
+    const offered = (0, import_node_fs26.readFileSync)((0, import_node_path32.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
     if (!["memory", "pids"].every((c) => offered.includes(c))) return void 0;
-    (0, import_node_fs25.writeFileSync)((0, import_node_path31.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
+    (0, import_node_fs26.writeFileSync)((0, import_node_path32.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
     const hierarchy = { root: mountRoot, version: 2, controllers: ["memory", "pids"] };
     return usable(hierarchy) ? [hierarchy] : void 0;
   } catch {
     return void 0;
   }
 }
-var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs25.existsSync)((0, import_node_path31.join)(h.root, "cgroup.procs")) && usable(h));
+var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs26.existsSync)((0, import_node_path32.join)(h.root, "cgroup.procs")) && usable(h));
 function ownGroup(controller) {
-  const line2 = (0, import_node_fs25.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
-  const own3 = (0, import_node_path31.join)(mountRoot, controller, line2?.split(":").slice(2).join(":") ?? "");
-  return (0, import_node_fs25.existsSync)((0, import_node_path31.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path31.join)(mountRoot, controller);
+  const line2 = (0, import_node_fs26.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
+  const own3 = (0, import_node_path32.join)(mountRoot, controller, line2?.split(":").slice(2).join(":") ?? "");
+  return (0, import_node_fs26.existsSync)((0, import_node_path32.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path32.join)(mountRoot, controller);
 }
 function usable(hierarchy) {
   sweep(hierarchy);
-  const group = (0, import_node_path31.join)(hierarchy.root, name4());
+  const group = (0, import_node_path32.join)(hierarchy.root, name4());
   try {
-    (0, import_node_fs25.mkdirSync)(group);
-    (0, import_node_fs25.rmdirSync)(group);
+    (0, import_node_fs26.mkdirSync)(group);
+    (0, import_node_fs26.rmdirSync)(group);
     return true;
   } catch {
     return false;
@@ -24780,16 +25005,16 @@ function usable(hierarchy) {
 var name4 = () => `slipway-${process.pid}-${(0, import_node_crypto4.randomBytes)(4).toString("hex")}`;
 function sweep({ root }) {
   try {
-    for (const entry of (0, import_node_fs25.readdirSync)(root)) {
+    for (const entry of (0, import_node_fs26.readdirSync)(root)) {
       const pid = /^slipway-(\d+)-[0-9a-f]{8}$/.exec(entry)?.[1];
-      if (pid && !(0, import_node_fs25.existsSync)(`/proc/${pid}`)) remove((0, import_node_path31.join)(root, entry));
+      if (pid && !(0, import_node_fs26.existsSync)(`/proc/${pid}`)) remove((0, import_node_path32.join)(root, entry));
     }
   } catch {
   }
 }
 function remove(group) {
   try {
-    (0, import_node_fs25.rmdirSync)(group);
+    (0, import_node_fs26.rmdirSync)(group);
   } catch {
   }
 }
@@ -24800,10 +25025,10 @@ function openGroup(limits) {
   const made2 = [];
   try {
     for (const hierarchy of hierarchies) {
-      const folder = (0, import_node_path31.join)(hierarchy.root, own3);
-      (0, import_node_fs25.mkdirSync)(folder);
+      const folder = (0, import_node_path32.join)(hierarchy.root, own3);
+      (0, import_node_fs26.mkdirSync)(folder);
       made2.push({ folder, hierarchy });
-      if (hierarchy.controllers.includes("pids")) (0, import_node_fs25.writeFileSync)((0, import_node_path31.join)(folder, "pids.max"), String(limits.processes));
+      if (hierarchy.controllers.includes("pids")) (0, import_node_fs26.writeFileSync)((0, import_node_path32.join)(folder, "pids.max"), String(limits.processes));
       if (hierarchy.controllers.includes("memory")) limitMemory(folder, hierarchy.version, limits.memory);
     }
   } catch {
@@ -24820,14 +25045,14 @@ function openGroup(limits) {
   };
 }
 function limitMemory(folder, version3, bytes) {
-  (0, import_node_fs25.writeFileSync)((0, import_node_path31.join)(folder, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
-  const swap = (0, import_node_path31.join)(folder, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
-  if ((0, import_node_fs25.existsSync)(swap)) (0, import_node_fs25.writeFileSync)(swap, version3 === 2 ? "0" : String(bytes));
+  (0, import_node_fs26.writeFileSync)((0, import_node_path32.join)(folder, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
+  const swap = (0, import_node_path32.join)(folder, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
+  if ((0, import_node_fs26.existsSync)(swap)) (0, import_node_fs26.writeFileSync)(swap, version3 === 2 ? "0" : String(bytes));
 }
 function limitMet(folder, { version: version3, controllers }) {
   const count3 = (file2, key) => {
     try {
-      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs25.readFileSync)((0, import_node_path31.join)(folder, file2), "utf8"))?.[1] ?? 0);
+      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs26.readFileSync)((0, import_node_path32.join)(folder, file2), "utf8"))?.[1] ?? 0);
     } catch {
       return 0;
     }
@@ -24850,14 +25075,14 @@ function countsProcesses(kernel = (0, import_node_os4.release)()) {
 }
 
 // ts-src/sandbox/subordinate-ids.ts
-var parse6 = (text6) => text6.split("\n").flatMap((line2) => {
+var parse6 = (text5) => text5.split("\n").flatMap((line2) => {
   const m = /^([^:]+):(\d+):(\d+)$/.exec(line2.trim());
   return m ? [{ owner: m[1] ?? "", first: Number(m[2]), count: Number(m[3]) }] : [];
 });
 var overlap = (a, b) => a.first < b.first + b.count && b.first < a.first + a.count;
 var needed = 65536;
-function idProblem(file2, text6, user, users) {
-  const all = parse6(text6);
+function idProblem(file2, text5, user, users) {
+  const all = parse6(text5);
   const mine = (r) => r.owner === user.name || r.owner === String(user.id);
   const own3 = all.filter(mine);
   const free = Math.max(1e5, ...all.map((r) => r.first + r.count));
@@ -24898,7 +25123,7 @@ var keyrings2 = {
   debian: { file: keyrings.debian, package: "debian-archive-keyring" },
   ubuntu: { file: keyrings.ubuntu, package: "ubuntu-keyring" }
 };
-var inPath = (command) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs26.existsSync)((0, import_node_path32.join)(d, command)));
+var inPath = (command) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs27.existsSync)((0, import_node_path33.join)(d, command)));
 var appArmorProfile = "abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile slipway-unshare /usr/bin/unshare flags=(unconfined) {\\n  userns,\\n}\\n";
 function dockerPackages(known2) {
   return known2("docker-cli") ? ["docker.io", "docker-cli"] : ["docker.io"];
@@ -24919,9 +25144,9 @@ function describeMachine(state) {
   ];
   const findings = [];
   let at2 = state;
-  while (!(0, import_node_fs26.existsSync)(at2) && (0, import_node_path32.dirname)(at2) !== at2) at2 = (0, import_node_path32.dirname)(at2);
+  while (!(0, import_node_fs27.existsSync)(at2) && (0, import_node_path33.dirname)(at2) !== at2) at2 = (0, import_node_path33.dirname)(at2);
   try {
-    const { bavail, bsize } = (0, import_node_fs26.statfsSync)(at2);
+    const { bavail, bsize } = (0, import_node_fs27.statfsSync)(at2);
     const room = bavail * bsize;
     lines.push(`room in ${at2}: ${gib(room)}`);
     if (room < roomNeeded)
@@ -24944,7 +25169,7 @@ async function examine(driver, systems) {
       });
   for (const os of new Set(systems)) {
     const ring = keyrings2[os];
-    if (!(0, import_node_fs26.existsSync)(ring.file))
+    if (!(0, import_node_fs27.existsSync)(ring.file))
       findings.push({ what: `the keyring of ${os}'s archive is not installed`, package: ring.package });
   }
   if (plain2 && driver === "unshare") {
@@ -25014,7 +25239,7 @@ async function missingTools(driver, plan2) {
   const plain2 = process.getuid() !== 0;
   const lacking = toolsFor(driver, plain2).filter((t) => !inPath(t.command));
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
-  const rings = [...new Set(systems)].filter((os) => !(0, import_node_fs26.existsSync)(keyrings2[os].file)).map((os) => keyrings2[os].package);
+  const rings = [...new Set(systems)].filter((os) => !(0, import_node_fs27.existsSync)(keyrings2[os].file)).map((os) => keyrings2[os].package);
   const names2 = [.../* @__PURE__ */ new Set([...lacking.map((t) => t.package), ...rings])].sort();
   const refused3 = !names2.length && plain2 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused3)
@@ -25032,42 +25257,42 @@ async function missingTools(driver, plan2) {
 
 // ts-src/sandbox/scratch.ts
 var import_node_crypto5 = require("node:crypto");
-var import_node_fs27 = require("node:fs");
-var import_node_path33 = require("node:path");
+var import_node_fs28 = require("node:fs");
+var import_node_path34 = require("node:path");
 var session;
 async function openScratch(state, driver) {
-  const all = (0, import_node_path33.join)(state, "work");
-  (0, import_node_fs27.mkdirSync)(all, { recursive: true });
-  for (const name6 of (0, import_node_fs27.readdirSync)(all)) {
+  const all = (0, import_node_path34.join)(state, "work");
+  (0, import_node_fs28.mkdirSync)(all, { recursive: true });
+  for (const name6 of (0, import_node_fs28.readdirSync)(all)) {
     if (name6.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path33.join)(all, `${name6}.lock`), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path34.join)(all, `${name6}.lock`), "true"]);
     if (free.code !== 0) continue;
-    await driver.remove((0, import_node_path33.join)(all, name6));
-    (0, import_node_fs27.rmSync)((0, import_node_path33.join)(all, `${name6}.lock`), { force: true });
+    await driver.remove((0, import_node_path34.join)(all, name6));
+    (0, import_node_fs28.rmSync)((0, import_node_path34.join)(all, `${name6}.lock`), { force: true });
   }
   const name5 = `${process.pid}-${(0, import_node_crypto5.randomBytes)(4).toString("hex")}`;
-  await holdMutex((0, import_node_path33.join)(all, `${name5}.lock`));
-  session = (0, import_node_path33.join)(all, name5);
-  (0, import_node_fs27.mkdirSync)(session, { recursive: true });
+  await holdMutex((0, import_node_path34.join)(all, `${name5}.lock`));
+  session = (0, import_node_path34.join)(all, name5);
+  (0, import_node_fs28.mkdirSync)(session, { recursive: true });
 }
 function newScratch(state) {
-  const folder = (0, import_node_path33.join)(session ?? (0, import_node_path33.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto5.randomBytes)(6).toString("hex"));
-  (0, import_node_fs27.mkdirSync)(folder, { recursive: true });
+  const folder = (0, import_node_path34.join)(session ?? (0, import_node_path34.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto5.randomBytes)(6).toString("hex"));
+  (0, import_node_fs28.mkdirSync)(folder, { recursive: true });
   return folder;
 }
 async function closeScratch(driver) {
   if (!session) return;
   try {
-    (0, import_node_fs27.rmdirSync)(session);
+    (0, import_node_fs28.rmdirSync)(session);
   } catch {
     await driver.remove(session);
   }
-  (0, import_node_fs27.rmSync)(`${session}.lock`, { force: true });
+  (0, import_node_fs28.rmSync)(`${session}.lock`, { force: true });
 }
 
 // ts-src/publish/channel.ts
 var import_node_fs34 = require("node:fs");
-var import_node_path39 = require("node:path");
+var import_node_path40 = require("node:path");
 var import_node_os8 = require("node:os");
 init_diagnostics();
 init_digest();
@@ -25098,154 +25323,111 @@ init_diagnostics();
 init_diagnostics();
 
 // ts-src/publish/deb.ts
-var import_node_fs28 = require("node:fs");
-var import_node_zlib4 = require("node:zlib");
+var import_node_crypto6 = require("node:crypto");
 init_names();
-
-// ts-src/publish/archive-members.ts
-var magic = "!<arch>\n";
-function debParts(file2) {
-  if (file2.toString("latin1", 0, magic.length) !== magic) return void 0;
-  const members2 = /* @__PURE__ */ new Map();
-  for (let at2 = magic.length; at2 + 60 <= file2.length; ) {
-    const name5 = file2.toString("latin1", at2, at2 + 16).trimEnd().replace(/\/$/, "");
-    const digits = file2.toString("latin1", at2 + 48, at2 + 58).trimEnd();
-    if (!/^\d+$/.test(digits)) return void 0;
-    const size = Number(digits);
-    if (at2 + 60 + size > file2.length) return void 0;
-    members2.set(name5, file2.subarray(at2 + 60, at2 + 60 + size));
-    at2 += 60 + size + size % 2;
-  }
-  const named4 = (prefix) => [...members2].find(([name5]) => name5.startsWith(prefix));
-  const control = named4("control.tar");
-  const data = named4("data.tar");
-  if (!members2.has("debian-binary") || !control || !data) return void 0;
-  return { controlName: control[0], control: control[1], dataName: data[0], data: data[1] };
-}
-function joinDeb(parts, seconds) {
-  const member = (name5, content) => [
-    Buffer.from(
-      `${name5.padEnd(16)}${String(seconds).padEnd(12)}${"0".padEnd(6)}${"0".padEnd(6)}${"100644".padEnd(8)}${String(content.length).padEnd(10)}\`
-`,
-      "latin1"
-    ),
-    content,
-    ...content.length % 2 ? [Buffer.from("\n")] : []
-  ];
-  return Buffer.concat([
-    Buffer.from(magic),
-    ...member("debian-binary", Buffer.from("2.0\n")),
-    ...member(parts.controlName, parts.control),
-    ...member(parts.dataName, parts.data)
-  ]);
-}
-function readTar2(bytes, at2) {
-  const entries = [];
-  while (at2 + 512 <= bytes.length && bytes[at2] !== 0) {
-    const header = bytes.subarray(at2, at2 + 512);
-    const text6 = (from, size2) => header.toString("latin1", from, from + size2).replace(/\0.*$/s, "");
-    const size = parseInt(text6(124, 12).trim() || "0", 8);
-    const type = text6(156, 1) || "0";
-    if (!Number.isSafeInteger(size) || !["0", "5", "x", "g", "L"].includes(type)) return void 0;
-    if (at2 + 512 + size > bytes.length) return void 0;
-    entries.push({ name: text6(0, 100), header, content: bytes.subarray(at2 + 512, at2 + 512 + size) });
-    at2 += 512 + Math.ceil(size / 512) * 512;
-  }
-  if (!entries.length) return void 0;
-  while (at2 < bytes.length && bytes[at2] === 0) at2 += 512;
-  return { entries, end: Math.min(at2, bytes.length) };
-}
-function writeTar(entries, changed) {
-  const blocks = [];
-  for (const entry of entries) {
-    const content = changed.get(entry.name) ?? entry.content;
-    const header = Buffer.from(entry.header);
-    header.write(`${content.length.toString(8).padStart(11, "0")}\0`, 124, "latin1");
-    header.write("        ", 148, "latin1");
-    let sum = 0;
-    for (const byte of header) sum += byte;
-    header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");
-    blocks.push(header, content, Buffer.alloc((512 - content.length % 512) % 512));
-  }
-  return Buffer.concat([...blocks, Buffer.alloc(1024)]);
-}
-var controlEntry = (entries) => entries.find((e) => e.name.replace(/^\.\//, "") === "control");
-
-// ts-src/publish/deb.ts
-var largest = 64 << 20;
 var fieldOf = (stanza, name5) => new RegExp(`^${name5}: *(.*)$`, "mi").exec(stanza)?.[1]?.trim();
 var isOf = (stanza, name5) => debFile(fieldOf(stanza, "Package") ?? "", fieldOf(stanza, "Version") ?? "", fieldOf(stanza, "Architecture") ?? "") === name5;
-var harmless = /* @__PURE__ */ new Set(["", ".", "control", "md5sums", "shlibs"]);
-function stanzaOf(entries, name5) {
-  const names2 = entries.map((e) => e.name.replace(/^\.\//, "").replace(/\/$/, ""));
-  if (new Set(names2).size !== names2.length || !names2.every((n) => harmless.has(n))) return void 0;
-  const entry = controlEntry(entries);
-  const stanza = entry && tidy(entry.content.toString("utf8"));
-  if (stanza === void 0 || !isOf(stanza, name5)) return void 0;
-  const fields = [...stanza.matchAll(/^([^\s:]+):/gm)].map((m) => (m[1] ?? "").toLowerCase());
-  return fields.some((f) => forcing.has(f)) || new Set(fields).size !== fields.length ? void 0 : stanza;
-}
-var forcing = /* @__PURE__ */ new Set(["essential", "protected", "important", "pre-depends", "breaks"]);
-var tidy = (text6) => {
-  const stanza = `${text6.replaceAll("\r", "").trim()}
+function stanzaOf(parts, name5) {
+  const { text: text5, faults: faults2 } = controlText(parts);
+  const stanza = `${text5.trim()}
 `;
-  return /^\s*$/m.test(stanza.trimEnd()) || stanza.includes("\0") ? void 0 : stanza;
-};
+  return faults2.length || controlFaults(stanza, {}).length || !isOf(stanza, name5) ? void 0 : stanza;
+}
+var programs = { gz: "gzip", xz: "xz", zst: "zstd" };
+var compressions = ["gz", "xz", "zst"];
 async function controlStanzas(files) {
   const stanzas = new Array(files.length);
-  const compressed = { xz: [], zst: [] };
-  const take = (at2, tar) => {
-    if (tar) stanzas[at2] = stanzaOf(readTar2(tar, 0)?.entries ?? [], files[at2].name);
-  };
-  files.forEach((file2, at2) => {
-    const parts = debParts((0, import_node_fs28.readFileSync)(file2.path));
-    const kind = parts && /\.tar(?:\.(gz|xz|zst))?$/.exec(parts.controlName);
-    if (!kind) return;
-    if (kind[1] === "xz" || kind[1] === "zst") compressed[kind[1]].push({ at: at2, control: parts.control });
-    else take(at2, kind[1] === "gz" ? unzipped2(parts.control) : parts.control);
-  });
-  for (const kind of ["xz", "zst"]) {
-    const all = compressed[kind];
-    if (!all.length) continue;
-    const together2 = await unpacked(kind, Buffer.concat(all.map((c) => c.control)));
-    let next2 = 0;
-    for (const { at: at2 } of all) {
-      const tar = together2 && readTar2(together2, next2);
-      if (!tar) break;
-      stanzas[at2] = stanzaOf(tar.entries, files[at2].name);
-      next2 = tar.end;
+  const compressed = { gz: [], xz: [], zst: [] };
+  for (const [at2, { name: name5, path: path2 }] of files.entries()) {
+    const control = controlOf(path2);
+    const kind = compressions.find((c) => control?.name.endsWith(`.${c}`));
+    if (control && kind) compressed[kind].push({ at: at2, control: control.data });
+    else if (control?.name === "control.tar") stanzas[at2] = read(control.data, name5);
+  }
+  for (const kind of compressions) {
+    const together2 = await unpackTogether(
+      kind,
+      compressed[kind].map((c) => c.control)
+    );
+    for (const [i, { at: at2 }] of compressed[kind].entries()) {
+      const { name: name5, path: path2 } = files[at2] ?? { name: "", path: "" };
+      const tar = together2?.[i];
+      stanzas[at2] = tar ? read(tar, name5) : await readAlone(path2, name5);
     }
-    for (const { at: at2, control } of all) if (stanzas[at2] === void 0) take(at2, await unpacked(kind, control));
   }
   return stanzas;
 }
-function unzipped2(data) {
+function controlOf(path2) {
   try {
-    return (0, import_node_zlib4.gunzipSync)(data, { maxOutputLength: largest });
-  } catch {
-    return void 0;
+    const { control } = debParts(path2);
+    return { name: control.name, data: readMember(path2, control) };
+  } catch (e) {
+    if (e instanceof PackageFileError) return void 0;
+    throw e;
   }
 }
-async function unpacked(kind, data) {
-  const done = await run(kind === "xz" ? "xz" : "zstd", ["-q", "-d", "-c"], { input: data, encoding: "latin1" });
-  return done.code === 0 ? Buffer.from(done.stdout, "latin1") : void 0;
+function read(tar, name5) {
+  try {
+    return stanzaOf(readTar(tar), name5);
+  } catch (e) {
+    if (e instanceof TarError) return void 0;
+    throw e;
+  }
 }
-async function repackDeb(file2, from, to, seconds) {
-  const parts = debParts(file2);
-  const kind = parts && /\.tar(?:\.(gz|xz|zst))?$/.exec(parts.controlName);
-  if (!kind) return void 0;
-  const tar = kind[1] === "xz" || kind[1] === "zst" ? await unpacked(kind[1], parts.control) : kind[1] === "gz" ? unzipped2(parts.control) : parts.control;
-  const entries = tar && readTar2(tar, 0)?.entries;
-  const control = entries && controlEntry(entries);
-  if (!control || fieldOf(control.content.toString("utf8"), "Version") !== from) return void 0;
-  const text6 = control.content.toString("utf8").replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
-  const changed = writeTar(entries, /* @__PURE__ */ new Map([[control.name, Buffer.from(text6)]]));
-  return joinDeb({ ...parts, controlName: "control.tar.gz", control: (0, import_node_zlib4.gzipSync)(changed) }, seconds);
+async function readAlone(path2, name5) {
+  try {
+    return stanzaOf(await readControlPart(path2), name5);
+  } catch (e) {
+    if (e instanceof PackageFileError) return void 0;
+    throw e;
+  }
+}
+async function unpackTogether(kind, archives) {
+  if (!archives.length) return [];
+  const mark = (0, import_node_crypto6.randomBytes)(32);
+  const packed2 = await run(programs[kind], ["-q", "-c"], { input: mark, encoding: "latin1" });
+  const between = Buffer.from(packed2.stdout, "latin1");
+  const [program = "", ...args] = withoutRights([programs[kind], "-q", "-d", "-c"]);
+  const input = Buffer.concat(archives.flatMap((a) => [a, between]));
+  const done = await run(program, args, { input, encoding: "latin1" });
+  if (packed2.code !== 0 || done.code !== 0) return void 0;
+  const output = Buffer.from(done.stdout, "latin1");
+  const parts = [];
+  let from = 0;
+  for (let at2 = output.indexOf(mark); at2 >= 0; at2 = output.indexOf(mark, from)) {
+    parts.push(output.subarray(from, at2));
+    from = at2 + mark.length;
+  }
+  return parts.length === archives.length ? parts : void 0;
+}
+async function repackDeb(file2, target2, { from, to, seconds }) {
+  let parts;
+  try {
+    parts = controlText(await readControlPart(file2));
+  } catch (e) {
+    if (e instanceof PackageFileError) return false;
+    throw e;
+  }
+  const { text: text5, members: members2, faults: faults2 } = parts;
+  if (faults2.length || fieldOf(text5, "Version") !== from) return false;
+  const control = text5.replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
+  const written = [...members2].map(([path2, data2]) => ({ path: path2, data: path2 === "control" ? control : data2 }));
+  const { data } = debParts(file2);
+  await writeAr(
+    target2,
+    [
+      { name: "debian-binary", data: Buffer.from("2.0\n") },
+      { name: "control.tar", data: writeTar(written, seconds) },
+      { name: data.name, from: file2, member: data }
+    ],
+    seconds
+  );
+  return true;
 }
 
 // ts-src/publish/indices.ts
-var import_node_crypto6 = require("node:crypto");
-var import_node_zlib5 = require("node:zlib");
+var import_node_crypto7 = require("node:crypto");
+var import_node_zlib4 = require("node:zlib");
 function poolPath(stanza, file2) {
   const source = (fieldOf(stanza, "Source") ?? fieldOf(stanza, "Package") ?? "unknown").replace(/ .*$/, "");
   const plain2 = /^[a-z0-9][a-z0-9+.-]*$/.test(source) ? source : "unknown";
@@ -25259,8 +25441,8 @@ Size: ${file2.size}
 SHA256: ${file2.sha256}
 `;
 }
-function readPackages2(text6) {
-  return text6.split("\n\n").filter((t) => t.trim()).flatMap((t) => {
+function readPackages2(text5) {
+  return text5.split("\n\n").filter((t) => t.trim()).flatMap((t) => {
     const entry = `${t.trim()}
 `;
     const tail = /\nFilename: (\S+)\nSize: (\d+)\nSHA256: ([0-9a-f]{64})\n/.exec(entry);
@@ -25270,7 +25452,7 @@ function readPackages2(text6) {
 var renderPackages = (entries) => entries.map((e) => `${e}
 `).join("");
 function renderRelease(fields, files) {
-  const sums = (name5) => files.map((f) => ` ${(0, import_node_crypto6.createHash)(name5).update(f.data).digest("hex")} ${f.data.length} ${f.path}
+  const sums = (name5) => files.map((f) => ` ${(0, import_node_crypto7.createHash)(name5).update(f.data).digest("hex")} ${f.data.length} ${f.path}
 `).join("");
   return [
     `Origin: ${fields.origin}`,
@@ -25292,27 +25474,27 @@ ${sums("sha512")}` : ""}`
   ].join("\n");
 }
 var rfc822 = (milliseconds) => new Date(milliseconds).toUTCString().replace("GMT", "UTC");
-function readRelease(text6) {
+function readRelease(text5) {
   const date2 = (name5) => {
-    const value2 = Date.parse(fieldOf(text6, name5) ?? "");
+    const value2 = Date.parse(fieldOf(text5, name5) ?? "");
     return Number.isNaN(value2) ? void 0 : value2;
   };
-  const sums = /^SHA256:\n((?: .*\n)*)/m.exec(text6)?.[1] ?? "";
+  const sums = /^SHA256:\n((?: .*\n)*)/m.exec(text5)?.[1] ?? "";
   return {
-    state: /^[0-9a-f]{64}$/.exec(fieldOf(text6, "Slipway-State") ?? "")?.[0],
+    state: /^[0-9a-f]{64}$/.exec(fieldOf(text5, "Slipway-State") ?? "")?.[0],
     date: date2("Date"),
     validUntil: date2("Valid-Until"),
-    signedBy: (fieldOf(text6, "Signed-By") ?? "").split(",").filter((f) => /^[0-9A-F]+$/.test(f)),
+    signedBy: (fieldOf(text5, "Signed-By") ?? "").split(",").filter((f) => /^[0-9A-F]+$/.test(f)),
     files: new Map(
       [...sums.matchAll(/^ ([0-9a-f]{64}) +(\d+) (\S+)$/gm)].map((m) => [m[3], { sha256: m[1], size: Number(m[2]) }])
     ),
-    whole: text6.trimEnd().endsWith("-----END PGP SIGNATURE-----")
+    whole: text5.trimEnd().endsWith("-----END PGP SIGNATURE-----")
   };
 }
 async function packedIndex(path2, data, xz2) {
   return [
     { path: path2, data },
-    { path: `${path2}.gz`, data: (0, import_node_zlib5.gzipSync)(data, { level: 6 }) },
+    { path: `${path2}.gz`, data: (0, import_node_zlib4.gzipSync)(data, { level: 6 }) },
     { path: `${path2}.xz`, data: await xz2(data) }
   ];
 }
@@ -25349,13 +25531,13 @@ async function makeIndices(store2, suites, former) {
 }
 async function knownEntries(store2, suites, former) {
   const known2 = /* @__PURE__ */ new Map();
-  const read = /* @__PURE__ */ new Set();
+  const read2 = /* @__PURE__ */ new Set();
   for (const state of former) {
     for (const [suite2, index] of Object.entries(state?.indices ?? {})) {
-      if (!Object.hasOwn(suites, suite2) || read.has(index.sha256)) continue;
-      read.add(index.sha256);
-      const text6 = await store2.readText(index);
-      for (const entry of readPackages2(text6 ?? "")) known2.set(entry.sha256, entry.text);
+      if (!Object.hasOwn(suites, suite2) || read2.has(index.sha256)) continue;
+      read2.add(index.sha256);
+      const text5 = await store2.readText(index);
+      for (const entry of readPackages2(text5 ?? "")) known2.set(entry.sha256, entry.text);
     }
   }
   return known2;
@@ -25366,7 +25548,7 @@ init_diagnostics();
 init_digest();
 
 // ts-src/publish/state.ts
-var import_node_zlib6 = require("node:zlib");
+var import_node_zlib5 = require("node:zlib");
 init_diagnostics();
 init_digest();
 init_names();
@@ -25379,9 +25561,9 @@ var canonical = (value2) => JSON.stringify(
   (_key, v) => typeof v === "object" && v !== null && !Array.isArray(v) ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => compare(a, b))) : v
 );
 async function writeState(store2, state) {
-  const text6 = canonical(state);
-  const id = sha256(text6);
-  await store2.putBlob(stateFile(id), (0, import_node_zlib6.gzipSync)(text6, { level: 1 }));
+  const text5 = canonical(state);
+  const id = sha256(text5);
+  await store2.putBlob(stateFile(id), (0, import_node_zlib5.gzipSync)(text5, { level: 1 }));
   return id;
 }
 async function readState(store2, id) {
@@ -25389,8 +25571,8 @@ async function readState(store2, id) {
   const data = await store2.getBlob(stateFile(id));
   if (!data) return void 0;
   try {
-    const text6 = (0, import_node_zlib6.gunzipSync)(data, { maxOutputLength: 1 << 30 });
-    return sha256(text6) === id ? JSON.parse(text6.toString("utf8")) : void 0;
+    const text5 = (0, import_node_zlib5.gunzipSync)(data, { maxOutputLength: 1 << 30 });
+    return sha256(text5) === id ? JSON.parse(text5.toString("utf8")) : void 0;
   } catch {
     return void 0;
   }
@@ -25469,12 +25651,12 @@ async function indexFiles(store2, state) {
   const pool = /* @__PURE__ */ new Map();
   const faults2 = [];
   const parts = await parallel(Object.keys(state.indices).sort(), 4, async (key) => {
-    const text6 = await store2.readText(state.indices[key]);
-    if (text6 === void 0)
+    const text5 = await store2.readText(state.indices[key]);
+    if (text5 === void 0)
       faults2.push(error("store-damaged", `the store lost the index of ${key}`, { hint: "publish again" }));
     const architecture2 = key.slice(key.lastIndexOf("/") + 1);
-    const files = await packedIndex(`main/binary-${architecture2}/Packages`, Buffer.from(text6 ?? ""), xz);
-    for (const { filename, sha256: digest3, size } of readPackages2(text6 ?? ""))
+    const files = await packedIndex(`main/binary-${architecture2}/Packages`, Buffer.from(text5 ?? ""), xz);
+    for (const { filename, sha256: digest3, size } of readPackages2(text5 ?? ""))
       pool.set(filename, { filename, sha256: digest3, size });
     return { key, architecture: architecture2, files };
   });
@@ -25696,12 +25878,12 @@ async function knownPool(store2, channel2, endpoint) {
 // ts-src/publish/served-check.ts
 var import_node_fs30 = require("node:fs");
 var import_node_os6 = require("node:os");
-var import_node_path35 = require("node:path");
+var import_node_path36 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/raise.ts
 var import_node_fs29 = require("node:fs");
-var import_node_path34 = require("node:path");
+var import_node_path35 = require("node:path");
 init_names();
 async function raiseVersions(input) {
   const { store: store2, suites, now, versions, stamp } = input;
@@ -25731,13 +25913,13 @@ async function repackAll({ store: store2, scratch, stamp }, held, to) {
   const value2 = [];
   for (const file2 of held.files) {
     const path2 = await store2.path(file2);
-    const packed2 = path2 && await repackDeb((0, import_node_fs29.readFileSync)(path2), held.version, to, stampSeconds(stamp));
-    if (!packed2) return { ok: false, lost: [file2.sha256] };
-    const [name5, , architecture2] = file2.name.replace(/\.deb$/, "").split("_");
-    const target2 = (0, import_node_path34.join)(scratch, debFile(name5, to, architecture2));
-    (0, import_node_fs29.writeFileSync)(target2, packed2);
+    const [name5 = "", , architecture2 = ""] = file2.name.replace(/\.deb$/, "").split("_");
+    const own3 = (0, import_node_fs29.mkdtempSync)((0, import_node_path35.join)(scratch, "raise-"));
+    const target2 = (0, import_node_path35.join)(own3, debFile(name5, to, architecture2));
+    const changes = { from: held.version, to, seconds: stampSeconds(stamp) };
+    if (path2 === void 0 || !await repackDeb(path2, target2, changes)) return { ok: false, lost: [file2.sha256] };
     value2.push(await store2.put(target2));
-    (0, import_node_fs29.rmSync)(target2, { force: true });
+    (0, import_node_fs29.rmSync)(own3, { recursive: true, force: true });
   }
   return { ok: true, value: value2 };
 }
@@ -25752,23 +25934,23 @@ function samplesOf(state, before2) {
   });
 }
 async function checkServed(endpoint, state, before2, publicKey) {
-  const root = (0, import_node_fs30.mkdtempSync)((0, import_node_path35.join)((0, import_node_os6.tmpdir)(), "slipway-apt-"));
+  const root = (0, import_node_fs30.mkdtempSync)((0, import_node_path36.join)((0, import_node_os6.tmpdir)(), "slipway-apt-"));
   try {
     const samples = samplesOf(state, before2);
     for (const folder of ["lists/partial", "cache/archives/partial", "etc/sources.list.d", "got"])
-      (0, import_node_fs30.mkdirSync)((0, import_node_path35.join)(root, folder), { recursive: true });
-    (0, import_node_fs30.writeFileSync)((0, import_node_path35.join)(root, "status"), "");
+      (0, import_node_fs30.mkdirSync)((0, import_node_path36.join)(root, folder), { recursive: true });
+    (0, import_node_fs30.writeFileSync)((0, import_node_path36.join)(root, "status"), "");
     (0, import_node_fs30.writeFileSync)(
-      (0, import_node_path35.join)(root, "etc/sources.list.d/slipway.sources"),
+      (0, import_node_path36.join)(root, "etc/sources.list.d/slipway.sources"),
       [...new Set(samples.map((s) => s.suite))].map((suite2) => {
         const architectures = samples.filter((s) => s.suite === suite2).map((s) => s.architecture);
         return renderSources({ uri: endpoint.uri, suite: suite2, architectures, keyFile: void 0, key: publicKey });
       }).join("\n")
     );
-    (0, import_node_fs30.writeFileSync)((0, import_node_path35.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
+    (0, import_node_fs30.writeFileSync)((0, import_node_path36.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
     const apt = (args) => run("apt-get", ["-q", ...args], {
-      cwd: (0, import_node_path35.join)(root, "got"),
-      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path35.join)(root, "apt.conf") }
+      cwd: (0, import_node_path36.join)(root, "got"),
+      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path36.join)(root, "apt.conf") }
     });
     const update = await apt(["update"]);
     if (update.code !== 0 || /^W:/m.test(update.stderr)) return refused2(endpoint, "update from", update.stderr);
@@ -25841,19 +26023,19 @@ async function moveChecked(channel2, draft, outlet, storedLock) {
 // ts-src/publish/key-health.ts
 var import_node_fs33 = require("node:fs");
 var import_node_os7 = require("node:os");
-var import_node_path38 = require("node:path");
+var import_node_path39 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/signing.ts
 var import_node_fs32 = require("node:fs");
-var import_node_path37 = require("node:path");
+var import_node_path38 = require("node:path");
 init_diagnostics();
 init_files();
 
 // ts-src/publish/signing-room.ts
 var import_node_child_process4 = require("node:child_process");
 var import_node_fs31 = require("node:fs");
-var import_node_path36 = require("node:path");
+var import_node_path37 = require("node:path");
 var hold = `set -eu
 read -r pid rest < /proc/self/stat
 mount -t tmpfs -o mode=0700,nosuid,nodev,noexec,size=64m tmpfs /dev/shm
@@ -25887,7 +26069,7 @@ async function watchedRoom() {
   const folder = (0, import_node_fs31.mkdtempSync)("/dev/shm/slipway-");
   const held = await holder("sh", ["-c", watch, "watch", folder]);
   if (!held) throw new Error("sh could not be started");
-  const home = (0, import_node_path36.join)(folder, "g");
+  const home = (0, import_node_path37.join)(folder, "g");
   await run("mkdir", ["-m", "700", home]);
   return { home, run, close: held.end };
 }
@@ -26025,26 +26207,26 @@ async function signerOf(at2, keys) {
   return good({
     fingerprints,
     publicKey: exported.stdout,
-    async sign(text6, form) {
+    async sign(text5, form) {
       const how = form === "clearsign" ? ["--clearsign"] : ["--armor", "--detach-sign"];
-      const signed = await gpg(at2, ["--digest-algo", "SHA512", ...by, ...how], { input: text6 });
+      const signed = await gpg(at2, ["--digest-algo", "SHA512", ...by, ...how], { input: text5 });
       return signed.code === 0 && signed.stdout ? good(signed.stdout) : failed("sign", signed);
     },
     run: (command, args, options5 = {}) => at2.run(command, args, { ...options5, env: { ...process.env, ...options5.env, GNUPGHOME: at2.home } })
   });
 }
 async function commandSigner({ command, publicKey }) {
-  const text6 = exists(publicKey) ? (0, import_node_fs32.readFileSync)(publicKey, "utf8") : "";
+  const text5 = exists(publicKey) ? (0, import_node_fs32.readFileSync)(publicKey, "utf8") : "";
   const shown5 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
   const fingerprints = fingerprintsIn(shown5.stdout);
-  if (!fingerprints.length || !isWholeKey(text6))
+  if (!fingerprints.length || !isWholeKey(text5))
     return bad(
       error("signing-key", "the public key of the signing command is no armored OpenPGP key", { file: publicKey })
     );
   const [program, ...args] = command;
   return good({
     fingerprints,
-    publicKey: text6,
+    publicKey: text5,
     async sign(message, form) {
       const signed = await run(program, [...args, form], { input: message });
       const begin = form === "clearsign" ? "-----BEGIN PGP SIGNED MESSAGE-----" : "-----BEGIN PGP SIGNATURE-----";
@@ -26059,10 +26241,10 @@ async function commandSigner({ command, publicKey }) {
     run: () => Promise.resolve({ code: 127, signal: null, stdout: "", stderr: "a signing command has no key to lend" })
   });
 }
-var isWholeKey = (text6) => text6?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
-var keyOf = (named4, state, organization) => named4 === void 0 ? { kind: "made", home: (0, import_node_path37.join)(state, "gnupg"), name: organization } : {
+var isWholeKey = (text5) => text5?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
+var keyOf = (named4, state, organization) => named4 === void 0 ? { kind: "made", home: (0, import_node_path38.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
-  home: process.env.GNUPGHOME ?? (0, import_node_path37.join)(process.env.HOME ?? "/root", ".gnupg"),
+  home: process.env.GNUPGHOME ?? (0, import_node_path38.join)(process.env.HOME ?? "/root", ".gnupg"),
   keys: [named4]
 };
 function keyFromEnvironment(env) {
@@ -26075,7 +26257,7 @@ function keyFromEnvironment(env) {
 var day = 864e5;
 var notice = 60 * day;
 async function keyHealth(publicKey, now) {
-  const home = (0, import_node_fs33.mkdtempSync)((0, import_node_path38.join)((0, import_node_os7.tmpdir)(), "slipway-key-"));
+  const home = (0, import_node_fs33.mkdtempSync)((0, import_node_path39.join)((0, import_node_os7.tmpdir)(), "slipway-key-"));
   const shown5 = await run(
     "gpg",
     ["--homedir", home, "--batch", "--no-tty", "--no-options", "--no-keyring", "--with-colons", "--show-keys"],
@@ -26326,10 +26508,10 @@ function suiteOf(graph2, before2, input, diagnostics) {
     belongs: input.belongs,
     partial: input.leaveOut
   });
-  diagnostics.push(...told2(graph2, former, reasons, holding, input.nameOf));
+  diagnostics.push(...told3(graph2, former, reasons, holding, input.nameOf));
   return Object.fromEntries([...chosen].map(([debian2, c]) => [debian2, c.value]));
 }
-function told2(graph2, former, reasons, holding, elsewhere) {
+function told3(graph2, former, reasons, holding, elsewhere) {
   const names2 = new Map(graph2.scope.packages.map((p) => [p.debian, p.name]));
   const nameOf3 = (debian2) => names2.get(debian2) ?? elsewhere(debian2) ?? debian2;
   const list4 = (all) => someOf(all.map(nameOf3), 8);
@@ -26406,7 +26588,7 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   }
   if (!input.partial) dropArchitectures(next2, runs, names2);
   if (!names2.size) return good({ sources: [], lost: [] });
-  const scratch = (0, import_node_path39.join)(input.state, "incoming");
+  const scratch = (0, import_node_path40.join)(input.state, "incoming");
   (0, import_node_fs34.mkdirSync)(scratch, { recursive: true });
   const raised = await raiseVersions({
     store: store2,
@@ -26467,7 +26649,7 @@ function sourcesOf(endpoint, suites, names2, signer) {
       uri: endpoint.uri,
       suite: name5,
       architectures: Object.keys(suites).filter((key) => key.startsWith(`${name5}/`)).sort().map((key) => key.slice(name5.length + 1)),
-      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path39.join)(endpoint.folder, "key.asc"),
+      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path40.join)(endpoint.folder, "key.asc"),
       key: signer.publicKey
     })
   );
@@ -26503,7 +26685,7 @@ var repositorySettings = (distro) => ({
 
 // ts-src/publish/folder-endpoint.ts
 var import_node_fs35 = require("node:fs");
-var import_node_path40 = require("node:path");
+var import_node_path41 = require("node:path");
 init_files();
 init_digest();
 var FolderEndpoint = class {
@@ -26520,7 +26702,7 @@ var FolderEndpoint = class {
   served = true;
   width = 4;
   blobs;
-  path = (name5) => (0, import_node_path40.join)(this.folder, name5);
+  path = (name5) => (0, import_node_path41.join)(this.folder, name5);
   during(_purpose, work2) {
     return withMutex(this.path(".slipway.lock"), work2);
   }
@@ -26538,7 +26720,7 @@ var FolderEndpoint = class {
     const path2 = this.path(name5);
     const there = await this.compare(path2, file2.sha256, file2.size);
     if (there) return there;
-    (0, import_node_fs35.mkdirSync)((0, import_node_path40.dirname)(path2), { recursive: true });
+    (0, import_node_fs35.mkdirSync)((0, import_node_path41.dirname)(path2), { recursive: true });
     try {
       (0, import_node_fs35.linkSync)(file2.path, path2);
       return "written";
@@ -26617,7 +26799,7 @@ var FolderEndpoint = class {
   }
   async remove(name5) {
     await this.blobs.remove(name5);
-    for (let at2 = (0, import_node_path40.dirname)(name5); at2.includes("/"); at2 = (0, import_node_path40.dirname)(at2)) {
+    for (let at2 = (0, import_node_path41.dirname)(name5); at2.includes("/"); at2 = (0, import_node_path41.dirname)(at2)) {
       try {
         (0, import_node_fs35.rmdirSync)(this.path(at2));
       } catch {
@@ -26628,7 +26810,7 @@ var FolderEndpoint = class {
 };
 
 // ts-src/cli/archive-check.ts
-var import_node_path42 = require("node:path");
+var import_node_path43 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -26665,8 +26847,8 @@ function missingPackages(scope2, resolver, names2) {
   return [...found2.values()].sort((a, b) => compare(a.name, b.name));
 }
 function originOf(p, name5, resolver) {
-  const number5 = resolver.evaluated.number.get(p.name);
-  for (const need of number5 === void 0 ? [] : resolver.evaluated.needs(number5)) {
+  const number4 = resolver.evaluated.number.get(p.name);
+  for (const need of number4 === void 0 ? [] : resolver.evaluated.needs(number4)) {
     const r = resolver.resolve(need);
     if (r.from !== "system" || r.key === void 0 || !r.packages.includes(name5)) continue;
     const rule = resolver.rosdepRule(r.key);
@@ -26687,11 +26869,11 @@ function nearName(name5, near, names2) {
 
 // ts-src/sandbox/archive-names.ts
 var import_node_fs36 = require("node:fs");
-var import_node_path41 = require("node:path");
+var import_node_path42 = require("node:path");
 init_files();
 var largestList = 512 * 1024 * 1024;
 function archiveNames(base) {
-  const kept2 = (0, import_node_path41.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const kept2 = (0, import_node_path42.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
   const known2 = readIf(kept2);
   if (known2 !== void 0) return new Set(known2.split("\n"));
   if (!exists(base.lists)) return void 0;
@@ -26699,7 +26881,7 @@ function archiveNames(base) {
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
   const names2 = /* @__PURE__ */ new Set();
   for (const file2 of files) {
-    const path2 = (0, import_node_path41.join)(base.lists, file2);
+    const path2 = (0, import_node_path42.join)(base.lists, file2);
     if ((0, import_node_fs36.statSync)(path2).size > largestList) return void 0;
     addNames((0, import_node_fs36.readFileSync)(path2, "latin1"), names2);
   }
@@ -26716,7 +26898,7 @@ function addNames(list4, names2) {
 }
 function baseAtHand(state, platform2, architecture2) {
   for (const suffix of ["", "-docker"]) {
-    const base = readJson((0, import_node_path41.join)(state, "bases", `${platform2}-${architecture2}${suffix}`, "current.json"));
+    const base = readJson((0, import_node_path42.join)(state, "bases", `${platform2}-${architecture2}${suffix}`, "current.json"));
     if (base) return base;
   }
   return void 0;
@@ -26730,13 +26912,13 @@ var archiveCheck = (planned2) => (scope2, target2, names2) => {
   for (const m of missing)
     for (const p of m.neededBy)
       if (!blocked.has(p)) blocked.set(p, `'${m.name}' is not in the archive of ${target2.os} ${target2.release}`);
-  return { blocked, diagnostics: missing.map((m) => told3(m, scope2, target2, planned2.workspace)) };
+  return { blocked, diagnostics: missing.map((m) => told4(m, scope2, target2, planned2.workspace)) };
 };
-function told3(m, scope2, target2, workspace) {
+function told4(m, scope2, target2, workspace) {
   const users = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text6 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path42.resolve)(workspace.root, m.file));
-  const line2 = text6 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text6, m.key);
+  const text5 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path43.resolve)(workspace.root, m.file));
+  const line2 = text5 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text5, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
     `the archive of ${target2.os} ${target2.release} (${target2.architecture}) has no package '${m.name}', ${from}: ${users} (${scope2.distribution})`,
@@ -26790,7 +26972,7 @@ init_names();
 
 // ts-src/engine/interface-digests.ts
 init_digest();
-var digest2 = (text6) => sha256(text6).slice(0, 32);
+var digest2 = (text5) => sha256(text5).slice(0, 32);
 var InterfaceDigests = class {
   constructor({ runtimeDependencies: runs, runtimeCycles: together2 }, interfaceOf2, full) {
     this.interfaceOf = interfaceOf2;
@@ -26908,10 +27090,10 @@ function tasksBefore(graph2, testsStop) {
 
 // ts-src/engine/task-runner.ts
 var import_node_fs37 = require("node:fs");
-var import_node_path44 = require("node:path");
+var import_node_path45 = require("node:path");
 
 // ts-src/engine/store-repair.ts
-var import_node_path43 = require("node:path");
+var import_node_path44 = require("node:path");
 
 // ts-src/engine/build/outcome.ts
 var made = (value2) => ({ state: "made", value: value2 });
@@ -26961,7 +27143,7 @@ var StoreRepair = class {
     options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
     const resolved = await options5.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path43.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path44.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
     options5.restored(graph2, d, outcome.value);
@@ -27006,16 +27188,16 @@ var TaskRunner = class {
   async run(graph2, task, resolved, started) {
     const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path44.join)(options5.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path45.join)(options5.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
         const test3 = kindOf2(graph2, task) === "test";
-        const log = (0, import_node_path44.join)("logs", graph2.id, `${p.name}${test3 ? ".test" : ""}.log`);
+        const log = (0, import_node_path45.join)("logs", graph2.id, `${p.name}${test3 ? ".test" : ""}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path44.join)(options5.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path45.join)(options5.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
@@ -27063,7 +27245,7 @@ var Scheduler = class {
     this.options = options5;
     this.graphs = graphs;
     this.runner = new TaskRunner(options5, {
-      note: (text6) => options5.progress.note(text6),
+      note: (text5) => options5.progress.note(text5),
       restored: (graph2, n, record2) => {
         this.setRecord(graph2, n, record2);
         Object.assign(graph2.results[n], { state: "built", reason: "the store had lost it" });
@@ -27318,7 +27500,7 @@ function untilStopped(first = () => void 0) {
 }
 
 // ts-src/cli/outputs.ts
-var import_node_fs54 = require("node:fs");
+var import_node_fs53 = require("node:fs");
 var import_node_path63 = require("node:path");
 init_diagnostics();
 init_files();
@@ -27326,7 +27508,7 @@ init_lockfile();
 
 // ts-src/render/lock.ts
 init_urls();
-var q = (text6) => JSON.stringify(text6);
+var q = (text5) => JSON.stringify(text5);
 var sorted2 = (map2) => Object.entries(map2).sort(([a], [b]) => a < b ? -1 : 1);
 function renderLock(lock2) {
   const lines = [`schema: ${lock2.schema}`, `stamp: "${lock2.stamp}"`, "distributions:"];
@@ -27358,7 +27540,7 @@ function renderLock(lock2) {
 }
 
 // ts-src/render/markup.ts
-var escapeMarkup = (text6) => text6.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+var escapeMarkup = (text5) => text5.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
 // ts-src/render/junit.ts
 function renderJunit(name5, cases) {
@@ -27386,7 +27568,7 @@ ${escapeMarkup(c.message)}</system-out>`] : c.result === "failed" && c.output ? 
   return `${lines.join("\n")}
 `;
 }
-var firstLine = (text6) => text6.trim().split("\n")[0].slice(0, 200);
+var firstLine = (text5) => text5.trim().split("\n")[0].slice(0, 200);
 function packageCases(results, tail) {
   return results.map((t) => ({
     suite: t.name,
@@ -27575,7 +27757,7 @@ function renderReport(report2) {
       const count3 = tasks.filter((t) => t.state === state).length;
       return count3 ? [{ state, count: String(count3) }] : [];
     }),
-    notes: report2.notes.map((text6) => ({ text: escapeMarkup(text6) })),
+    notes: report2.notes.map((text5) => ({ text: escapeMarkup(text5) })),
     pictures: pictures.map(({ name: name5, file: file2 }) => ({ name: escapeMarkup(name5), file: escapeMarkup(file2) })),
     failures: tasks.filter((t) => t.state === "failed").map((t) => ({
       id: escapeMarkup(t.kind === "test" ? `tests of ${t.id}` : t.id),
@@ -27613,14 +27795,14 @@ init_files();
 
 // ts-src/sandbox/base-system.ts
 var import_node_fs39 = require("node:fs");
-var import_node_path46 = require("node:path");
+var import_node_path47 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
 
 // ts-src/sandbox/base-archive.ts
 var import_node_fs38 = require("node:fs");
-var import_node_path45 = require("node:path");
+var import_node_path46 = require("node:path");
 var earliest = "315619200";
 var subordinate = "nobody:1879048192:65536";
 var confinedFolder = "/dev/shm";
@@ -27639,7 +27821,7 @@ cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
   const { platform: platform2, architecture: architecture2, work: work2, log } = base;
-  const temporary = (0, import_node_path45.join)(work2, "mmdebstrap");
+  const temporary = (0, import_node_path46.join)(work2, "mmdebstrap");
   (0, import_node_fs38.mkdirSync)(temporary);
   const env = (folder) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -27652,14 +27834,14 @@ async function makeBaseArchive(base) {
     ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
   });
   const plain2 = process.getuid?.() !== 0;
-  const input = (text6) => text6 === void 0 ? {} : { input: text6 };
+  const input = (text5) => text5 === void 0 ? {} : { input: text5 };
   if (plain2 || !await canConfine()) {
     const command2 = mmdebstrapCommand(
       platform2,
       architecture2,
       base.sources,
-      (0, import_node_path45.join)(work2, "base.tar"),
-      (0, import_node_path45.join)(work2, "lists"),
+      (0, import_node_path46.join)(work2, "base.tar"),
+      (0, import_node_path46.join)(work2, "lists"),
       {
         plain: plain2
       }
@@ -27674,8 +27856,8 @@ async function makeBaseArchive(base) {
     });
   }
   (0, import_node_fs38.chmodSync)(temporary, 1023);
-  (0, import_node_fs38.mkdirSync)((0, import_node_path45.join)(temporary, "lists"));
-  (0, import_node_fs38.chmodSync)((0, import_node_path45.join)(temporary, "lists"), 511);
+  (0, import_node_fs38.mkdirSync)((0, import_node_path46.join)(temporary, "lists"));
+  (0, import_node_fs38.chmodSync)((0, import_node_path46.join)(temporary, "lists"), 511);
   const copies = /* @__PURE__ */ new Map();
   const lines = (all) => all.map((l) => withCopiedKeys(l, temporary, copies));
   const command = mmdebstrapCommand(
@@ -27704,10 +27886,10 @@ async function makeBaseArchive(base) {
     { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs38.renameSync)((0, import_node_path45.join)(temporary, "base.tar"), (0, import_node_path45.join)(work2, "base.tar"));
-    await run("rm", ["-rf", (0, import_node_path45.join)(work2, "lists")]);
-    (0, import_node_fs38.renameSync)((0, import_node_path45.join)(temporary, "lists"), (0, import_node_path45.join)(work2, "lists"));
-    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path45.join)(work2, "base.tar"), (0, import_node_path45.join)(work2, "lists")]);
+    (0, import_node_fs38.renameSync)((0, import_node_path46.join)(temporary, "base.tar"), (0, import_node_path46.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path46.join)(work2, "lists")]);
+    (0, import_node_fs38.renameSync)((0, import_node_path46.join)(temporary, "lists"), (0, import_node_path46.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path46.join)(work2, "base.tar"), (0, import_node_path46.join)(work2, "lists")]);
     await run("rm", ["-rf", "--one-file-system", temporary]);
   }
   return made2;
@@ -27716,17 +27898,17 @@ function withCopiedKeys(line2, folder, copies) {
   return line2.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
     let copy = copies.get(key);
     if (copy === void 0) {
-      copy = `key-${copies.size}${(0, import_node_path45.extname)(key)}`;
+      copy = `key-${copies.size}${(0, import_node_path46.extname)(key)}`;
       copies.set(key, copy);
-      (0, import_node_fs38.copyFileSync)(key, (0, import_node_path45.join)(folder, copy));
-      (0, import_node_fs38.chmodSync)((0, import_node_path45.join)(folder, copy), 420);
+      (0, import_node_fs38.copyFileSync)(key, (0, import_node_path46.join)(folder, copy));
+      (0, import_node_fs38.chmodSync)((0, import_node_path46.join)(folder, copy), 420);
     }
     return `signed-by=${confinedFolder}/${copy}`;
   });
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder) {
-  for (let at2 = folder; ; at2 = (0, import_node_path45.dirname)(at2)) {
+  for (let at2 = folder; ; at2 = (0, import_node_path46.dirname)(at2)) {
     if (((0, import_node_fs38.statSync)(at2).mode & 1) === 0) return false;
     if (at2 === "/") return true;
   }
@@ -27757,15 +27939,15 @@ function wantedBase(distroRoot, platform2, architecture2) {
   return { sources, wanted };
 }
 async function ensureBase(driver, state, distroRoot, name5, platform2, architecture2, now, log, progress, pinned) {
-  (0, import_node_fs39.mkdirSync)((0, import_node_path46.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path46.join)(
-    (0, import_node_fs39.realpathSync)((0, import_node_path46.join)(state, "bases")),
+  (0, import_node_fs39.mkdirSync)((0, import_node_path47.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path47.join)(
+    (0, import_node_fs39.realpathSync)((0, import_node_path47.join)(state, "bases")),
     `${name5}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
   const { sources, wanted } = wantedBase(distroRoot, platform2, architecture2);
   const current = () => {
-    const base = readJson((0, import_node_path46.join)(folder, "current.json"));
-    if (!base || base.wanted !== wanted || !exists((0, import_node_path46.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+    const base = readJson((0, import_node_path47.join)(folder, "current.json"));
+    if (!base || base.wanted !== wanted || !exists((0, import_node_path47.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
       return void 0;
     if (pinned) return base.digest === pinned ? base : void 0;
     return now / 1e3 - base.made < platform2.renew_days * 86400 ? base : void 0;
@@ -27773,18 +27955,18 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
   const there = current();
   if (there && await driver.ready(there.root)) return good(there);
   return withMutex(
-    (0, import_node_path46.join)(folder, "lock"),
+    (0, import_node_path47.join)(folder, "lock"),
     async () => {
       const other = current();
       if (other && await driver.ready(other.root)) return good(other);
-      for (const entry of (0, import_node_fs39.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path46.join)(folder, entry));
-      const work2 = (0, import_node_path46.join)(folder, `new-${process.pid}`);
-      const lists = (0, import_node_path46.join)(work2, "lists");
+      for (const entry of (0, import_node_fs39.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path47.join)(folder, entry));
+      const work2 = (0, import_node_path47.join)(folder, `new-${process.pid}`);
+      const lists = (0, import_node_path47.join)(work2, "lists");
       (0, import_node_fs39.mkdirSync)(lists, { recursive: true });
-      const tar = (0, import_node_path46.join)(work2, "base.tar");
+      const tar = (0, import_node_path47.join)(work2, "base.tar");
       const proxy = platform2.proxy ?? await hostProxy();
       const sibling = driver.name === "docker" ? readJson(
-        (0, import_node_path46.join)((0, import_node_fs39.realpathSync)((0, import_node_path46.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
+        (0, import_node_path47.join)((0, import_node_fs39.realpathSync)((0, import_node_path47.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
       ) : void 0;
       const shared = sibling && sibling.wanted === wanted && platform2.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
       if (!shared)
@@ -27807,23 +27989,23 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
         );
       }
       const digest3 = await sha256File(tar);
-      const root = (0, import_node_path46.join)(work2, "root");
-      const unpacked2 = await driver.unpack(tar, root);
-      if (unpacked2.code !== 0) {
+      const root = (0, import_node_path47.join)(work2, "root");
+      const unpacked = await driver.unpack(tar, root);
+      if (unpacked.code !== 0) {
         await driver.remove(work2);
         return bad(
-          error("base-failed", `can't unpack the base of '${name5}': ${unpacked2.stderr.trim().split("\n").pop()}`)
+          error("base-failed", `can't unpack the base of '${name5}': ${unpacked.stderr.trim().split("\n").pop()}`)
         );
       }
-      if (shared && (0, import_node_path46.basename)(shared.lists) === "lists") {
+      if (shared && (0, import_node_path47.basename)(shared.lists) === "lists") {
         await run("rm", ["-rf", lists]);
         await run("cp", ["-a", shared.lists, lists]);
       }
       const listFiles = findLists(lists);
       const archive = sha256(
-        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path46.basename)(f), await sha256File(f)])))
+        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path47.basename)(f), await sha256File(f)])))
       );
-      const final = (0, import_node_path46.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
+      const final = (0, import_node_path47.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
       (0, import_node_fs39.renameSync)(work2, final);
       const base = {
@@ -27831,18 +28013,18 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
         archive,
         wanted,
         folder: final,
-        root: (0, import_node_path46.join)(final, "root"),
-        lists: (0, import_node_path46.join)(final, "lists", "lists"),
-        tar: (0, import_node_path46.join)(final, "base.tar"),
+        root: (0, import_node_path47.join)(final, "root"),
+        lists: (0, import_node_path47.join)(final, "lists", "lists"),
+        tar: (0, import_node_path47.join)(final, "base.tar"),
         packages: [],
         made: shared?.made ?? Math.floor(now / 1e3),
         sources: sources.from
       };
-      if (!exists(base.lists)) base.lists = (0, import_node_path46.join)(final, "lists");
+      if (!exists(base.lists)) base.lists = (0, import_node_path47.join)(final, "lists");
       const prepared = await prepareBase(driver, state, base);
       if (!prepared.ok) return prepared;
       base.packages = prepared.value;
-      writeWhole((0, import_node_path46.join)(folder, "current.json"), JSON.stringify(base));
+      writeWhole((0, import_node_path47.join)(folder, "current.json"), JSON.stringify(base));
       return good(base);
     },
     () => progress(`waiting for another slipway that makes the base of ${name5}`)
@@ -27880,11 +28062,11 @@ var firstError = (log) => {
   return line2 ? `: ${line2.slice(3)}` : "";
 };
 var cacheOf = (base) => {
-  const folder = (0, import_node_path46.join)(base.folder, "cache");
+  const folder = (0, import_node_path47.join)(base.folder, "cache");
   (0, import_node_fs39.mkdirSync)(folder, { recursive: true });
   return folder;
 };
-var findLists = (folder) => (0, import_node_fs39.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path46.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs39.statSync)(f).isFile());
+var findLists = (folder) => (0, import_node_fs39.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path47.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs39.statSync)(f).isFile());
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
   const asked = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
@@ -27900,7 +28082,7 @@ var aptEnvironment = (proxy) => ({
 
 // ts-src/sandbox/stored-base.ts
 var import_node_fs40 = require("node:fs");
-var import_node_path47 = require("node:path");
+var import_node_path48 = require("node:path");
 init_diagnostics();
 init_files();
 var nameOf = (digest3, archive) => `bases/${digest3}-${archive.slice(0, 16)}.json`;
@@ -27908,8 +28090,8 @@ async function keepBase(store2, base, work2) {
   const name5 = nameOf(base.digest, base.archive);
   if (await store2.readJson(name5)) return;
   (0, import_node_fs40.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path47.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path47.join)(work2, "lists.tar.gz");
+  const tar = (0, import_node_path48.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path48.join)(work2, "lists.tar.gz");
   for (const [command, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -27930,13 +28112,13 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform2, wanted) {
   const stored = await store2.readJson(nameOf(wanted.digest, wanted.archive));
   if (!stored) return lost2("base", platform2, wanted.digest);
-  const folder = (0, import_node_path47.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+  const folder = (0, import_node_path48.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
   return good({
     ...wanted,
     folder,
-    root: (0, import_node_path47.join)(folder, "root"),
-    lists: (0, import_node_path47.join)(folder, "lists"),
-    tar: (0, import_node_path47.join)(folder, "base.tar"),
+    root: (0, import_node_path48.join)(folder, "root"),
+    lists: (0, import_node_path48.join)(folder, "lists"),
+    tar: (0, import_node_path48.join)(folder, "base.tar"),
     packages: stored.packages,
     made: stored.made,
     sources: "store"
@@ -27948,16 +28130,16 @@ var lost2 = (what, platform2, digest3) => bad(
   })
 );
 async function storedBase(driver, store2, state, platform2, architecture2, wanted, progress) {
-  (0, import_node_fs40.mkdirSync)((0, import_node_path47.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path47.join)(
-    (0, import_node_fs40.realpathSync)((0, import_node_path47.join)(state, "bases")),
+  (0, import_node_fs40.mkdirSync)((0, import_node_path48.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path48.join)(
+    (0, import_node_fs40.realpathSync)((0, import_node_path48.join)(state, "bases")),
     `${platform2}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
-  const kept2 = (0, import_node_path47.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
+  const kept2 = (0, import_node_path48.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
   const there = async () => {
-    for (const file2 of [(0, import_node_path47.join)(folder, "current.json"), kept2]) {
+    for (const file2 of [(0, import_node_path48.join)(folder, "current.json"), kept2]) {
       const base = readJson(file2);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path47.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path48.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
         return base;
     }
     return void 0;
@@ -27965,7 +28147,7 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path47.join)(folder, "lock"),
+    (0, import_node_path48.join)(folder, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -27974,39 +28156,39 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
       progress(`fetching the base system of ${platform2} (${architecture2}) from the store`);
       const [tar, lists] = [await store2.path(stored.tar), await store2.path(stored.lists)];
       if (!tar || !lists) return lost2("whole base", platform2, wanted.digest);
-      const work2 = (0, import_node_path47.join)(folder, `new-${process.pid}`);
+      const work2 = (0, import_node_path48.join)(folder, `new-${process.pid}`);
       await driver.remove(work2);
-      (0, import_node_fs40.mkdirSync)((0, import_node_path47.join)(work2, "lists"), { recursive: true });
-      const unzipped4 = await run("sh", [
+      (0, import_node_fs40.mkdirSync)((0, import_node_path48.join)(work2, "lists"), { recursive: true });
+      const unzipped3 = await run("sh", [
         "-c",
         'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
         "sh",
         tar,
-        (0, import_node_path47.join)(work2, "base.tar"),
+        (0, import_node_path48.join)(work2, "base.tar"),
         lists,
-        (0, import_node_path47.join)(work2, "lists")
+        (0, import_node_path48.join)(work2, "lists")
       ]);
-      if (unzipped4.code !== 0)
+      if (unzipped3.code !== 0)
         return bad(
-          error("base-failed", `can't unpack the base of '${platform2}': ${unzipped4.stderr.trim().split("\n").pop()}`)
+          error("base-failed", `can't unpack the base of '${platform2}': ${unzipped3.stderr.trim().split("\n").pop()}`)
         );
-      if (await sha256File((0, import_node_path47.join)(work2, "base.tar")) !== wanted.digest)
+      if (await sha256File((0, import_node_path48.join)(work2, "base.tar")) !== wanted.digest)
         return lost2("sound base", platform2, wanted.digest);
-      const root = (0, import_node_path47.join)(work2, "root");
-      const unpacked2 = await driver.unpack((0, import_node_path47.join)(work2, "base.tar"), root);
-      if (unpacked2.code !== 0)
+      const root = (0, import_node_path48.join)(work2, "root");
+      const unpacked = await driver.unpack((0, import_node_path48.join)(work2, "base.tar"), root);
+      if (unpacked.code !== 0)
         return bad(
-          error("base-failed", `can't unpack the base of '${platform2}': ${unpacked2.stderr.trim().split("\n").pop()}`)
+          error("base-failed", `can't unpack the base of '${platform2}': ${unpacked.stderr.trim().split("\n").pop()}`)
         );
-      const final = (0, import_node_path47.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+      const final = (0, import_node_path48.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
       (0, import_node_fs40.renameSync)(work2, final);
       const base = {
         ...wanted,
         folder: final,
-        root: (0, import_node_path47.join)(final, "root"),
-        lists: (0, import_node_path47.join)(final, "lists"),
-        tar: (0, import_node_path47.join)(final, "base.tar"),
+        root: (0, import_node_path48.join)(final, "root"),
+        lists: (0, import_node_path48.join)(final, "lists"),
+        tar: (0, import_node_path48.join)(final, "base.tar"),
         packages: stored.packages,
         made: stored.made,
         sources: "store"
@@ -28061,7 +28243,7 @@ async function sharedBase(request) {
 
 // ts-src/sandbox/apt-resolver.ts
 var import_node_fs41 = require("node:fs");
-var import_node_path48 = require("node:path");
+var import_node_path49 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -28092,7 +28274,7 @@ var AptResolver = class {
     this.base = base;
     this.proxy = proxy;
     this.log = log;
-    this.memory = (0, import_node_path48.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path49.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -28123,9 +28305,9 @@ var AptResolver = class {
     if (!names2.length) return noPackages;
     const wrong = names2.find((name5) => !isDebianName(name5));
     if (wrong !== void 0) return `${JSON.stringify(wrong)} is no name of a Debian package`;
-    const text6 = names2.join(" ");
-    if (!this.resolved.has(text6)) await this.asked(text6);
-    return this.refused.get(text6) ?? this.handle(text6, this.resolved.get(text6));
+    const text5 = names2.join(" ");
+    if (!this.resolved.has(text5)) await this.asked(text5);
+    return this.refused.get(text5) ?? this.handle(text5, this.resolved.get(text5));
   }
   asked(names2) {
     return new Promise((done, failed4) => {
@@ -28141,7 +28323,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest3, handle = { digest: digest3, packages: () => this.packagesOf(names2, digest3) });
     return handle;
   }
-  setFile = (digest3) => (0, import_node_path48.join)(this.base.folder, "sets", `${digest3}.json`);
+  setFile = (digest3) => (0, import_node_path49.join)(this.base.folder, "sets", `${digest3}.json`);
   async packagesOf(names2, digest3) {
     const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest3;
     const here = readJson(this.setFile(digest3));
@@ -28178,7 +28360,7 @@ var AptResolver = class {
         const sets = [...new Set(batch.map((b) => b.names))].filter((s) => !this.resolved.has(s));
         if (sets.length) {
           const work2 = newScratch(this.state);
-          writeWhole((0, import_node_path48.join)(work2, "sets"), `${sets.join("\n")}
+          writeWhole((0, import_node_path49.join)(work2, "sets"), `${sets.join("\n")}
 `);
           const out = await this.driver.enter({
             root: { layers: [this.base.root] },
@@ -28186,7 +28368,7 @@ var AptResolver = class {
             user: "root",
             work: work2,
             env: aptEnvironment(void 0),
-            binds: [...this.lists(), { from: (0, import_node_path48.join)(work2, "sets"), to: "/sets", readOnly: true }],
+            binds: [...this.lists(), { from: (0, import_node_path49.join)(work2, "sets"), to: "/sets", readOnly: true }],
             command: [
               "sh",
               "-c",
@@ -28241,24 +28423,24 @@ var AptResolver = class {
     }
     return making;
   }
-  all = () => (0, import_node_path48.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path48.join)(this.all(), id);
+  all = () => (0, import_node_path49.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path49.join)(this.all(), id);
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; at2 = this.layers.get(at2).parent) {
       if (!this.layers.has(at2)) {
-        const layer = readJson((0, import_node_path48.join)(this.folder(at2), "layer.json"));
+        const layer = readJson((0, import_node_path49.join)(this.folder(at2), "layer.json"));
         if (!layer) return void 0;
         this.layers.set(at2, layer);
       }
-      chain.push((0, import_node_path48.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path49.join)(this.folder(at2), "root"));
     }
     return [...chain, this.base.root];
   }
   async make(id, set) {
     const there = this.chain(id);
     if (there && await this.sound(there)) return good(there);
-    return withMutex((0, import_node_path48.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path49.join)(this.all(), `${id}.lock`), async () => {
       const other = this.chain(id);
       if (other && await this.sound(other)) return good(other);
       let parent = this.nearestBelow(set);
@@ -28267,7 +28449,7 @@ var AptResolver = class {
       const fetched = await this.fetch(missing);
       if (!fetched.ok) return fetched;
       const work2 = newScratch(this.state);
-      const keep = (0, import_node_path48.join)(work2, "kept");
+      const keep = (0, import_node_path49.join)(work2, "kept");
       const lower = parent ? this.chain(parent.id) : [this.base.root];
       const made2 = await this.driver.enter({
         root: { layers: lower, keep },
@@ -28303,11 +28485,11 @@ var AptResolver = class {
         );
       const layer = parent ? { set, parent: parent.id } : { set };
       (0, import_node_fs41.mkdirSync)(this.all(), { recursive: true });
-      const staged = (0, import_node_path48.join)(work2, "layer");
+      const staged = (0, import_node_path49.join)(work2, "layer");
       (0, import_node_fs41.mkdirSync)(staged);
-      (0, import_node_fs41.rmSync)((0, import_node_path48.join)(keep, "aptcache"), { recursive: true, force: true });
-      (0, import_node_fs41.renameSync)(keep, (0, import_node_path48.join)(staged, "root"));
-      writeWhole((0, import_node_path48.join)(staged, "layer.json"), JSON.stringify(layer));
+      (0, import_node_fs41.rmSync)((0, import_node_path49.join)(keep, "aptcache"), { recursive: true, force: true });
+      (0, import_node_fs41.renameSync)(keep, (0, import_node_path49.join)(staged, "root"));
+      writeWhole((0, import_node_path49.join)(staged, "layer.json"), JSON.stringify(layer));
       if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
       (0, import_node_fs41.renameSync)(staged, this.folder(id));
       this.layers.set(id, layer);
@@ -28338,8 +28520,8 @@ var AptResolver = class {
     return best;
   }
   archives() {
-    const folder = (0, import_node_path48.join)(this.state, "archives");
-    (0, import_node_fs41.mkdirSync)((0, import_node_path48.join)(folder, "partial"), { recursive: true });
+    const folder = (0, import_node_path49.join)(this.state, "archives");
+    (0, import_node_fs41.mkdirSync)((0, import_node_path49.join)(folder, "partial"), { recursive: true });
     return folder;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
@@ -28348,7 +28530,7 @@ var AptResolver = class {
       const [name5, version3] = p.split("=");
       return `${name5}_${version3.replaceAll(":", "%3a")}_`;
     };
-    return withMutex((0, import_node_path48.join)(this.state, "archives.lock"), async () => {
+    return withMutex((0, import_node_path49.join)(this.state, "archives.lock"), async () => {
       const held = (0, import_node_fs41.readdirSync)(this.archives());
       const missing = packages.filter((p) => !held.some((h) => h.startsWith(file2(p))));
       if (!missing.length) return good(true);
@@ -28384,17 +28566,17 @@ var AptResolver = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers) {
-    return layers.map((l) => (0, import_node_path48.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers.map((l) => (0, import_node_path49.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
 // ts-src/engine/build/package-builder.ts
-var import_node_fs52 = require("node:fs");
+var import_node_fs51 = require("node:fs");
 var import_node_path60 = require("node:path");
 
 // ts-src/sandbox/package-layers.ts
 var import_node_fs42 = require("node:fs");
-var import_node_path49 = require("node:path");
+var import_node_path50 = require("node:path");
 init_files();
 var Packages = class {
   constructor(state, store2) {
@@ -28402,7 +28584,7 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest3) => (0, import_node_path49.join)(this.state, "unpacked", digest3);
+  folder = (digest3) => (0, import_node_path50.join)(this.state, "unpacked", digest3);
   /** Beside the package's files, where none of them can be. */
   contents = (digest3) => `${this.folder(digest3)}.json`;
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
@@ -28414,32 +28596,39 @@ var Packages = class {
     }
     const file2 = await this.store.path(deb2);
     if (!file2) return void 0;
-    const unpacked2 = await this.unpackFile(file2, deb2.sha256, policy);
-    this.known.set(deb2.sha256, unpacked2);
-    return unpacked2;
+    const unpacked = await this.unpackFile(file2, deb2.sha256, policy);
+    this.known.set(deb2.sha256, unpacked);
+    return unpacked;
+  }
+  /** Checks and unpacks a package that is not yet in the store. Throws PackageFileError where it is not as planned. */
+  async take(file2, policy) {
+    const digest3 = await sha256File(file2);
+    const unpacked = await this.unpackFile(file2, digest3, policy);
+    this.known.set(digest3, unpacked);
+    return unpacked;
   }
   async unpackFile(file2, digest3, policy) {
     const target2 = this.folder(digest3);
-    (0, import_node_fs42.mkdirSync)((0, import_node_path49.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
+    (0, import_node_fs42.mkdirSync)((0, import_node_path50.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
     const staged = temporaryBeside(target2);
     try {
       const { control, members: members2, files, folders } = await unpackPackage(file2, staged, policy);
       const name5 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
-      const info = (0, import_node_path49.join)(staged, "var/lib/dpkg/info");
+      const info = (0, import_node_path50.join)(staged, "var/lib/dpkg/info");
       (0, import_node_fs42.mkdirSync)(info, { recursive: true });
       const paths2 = [...folders.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs42.writeFileSync)((0, import_node_path49.join)(info, `${name5}.list`), `/.
+      (0, import_node_fs42.writeFileSync)((0, import_node_path50.join)(info, `${name5}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text6] of members2) (0, import_node_fs42.writeFileSync)((0, import_node_path49.join)(info, `${name5}.${member}`), text6, { flag: "wx" });
-      const unpacked2 = {
+      for (const [member, text5] of members2) (0, import_node_fs42.writeFileSync)((0, import_node_path50.join)(info, `${name5}.${member}`), text5, { flag: "wx" });
+      const unpacked = {
         package: name5,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
         files
       };
       this.place(staged, target2);
-      writeWhole(this.contents(digest3), JSON.stringify(unpacked2), { sync: false });
-      return unpacked2;
+      writeWhole(this.contents(digest3), JSON.stringify(unpacked), { sync: false });
+      return unpacked;
     } finally {
       (0, import_node_fs42.rmSync)(staged, { recursive: true, force: true });
     }
@@ -28461,8 +28650,8 @@ ${paths2.join("\n")}
     const all = [];
     const lost3 = [];
     for (const one of packages) {
-      const unpacked2 = await this.unpack(one);
-      if (unpacked2) all.push(unpacked2);
+      const unpacked = await this.unpack(one);
+      if (unpacked) all.push(unpacked);
       else lost3.push(one.deb.sha256);
     }
     if (lost3.length) return { lost: lost3 };
@@ -28478,9 +28667,9 @@ ${paths2.join("\n")}
         });
       }
     }
-    (0, import_node_fs42.mkdirSync)((0, import_node_path49.join)(target2, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs42.mkdirSync)((0, import_node_path50.join)(target2, "var/lib/dpkg"), { recursive: true });
     (0, import_node_fs42.writeFileSync)(
-      (0, import_node_path49.join)(target2, "var/lib/dpkg/status"),
+      (0, import_node_path50.join)(target2, "var/lib/dpkg/status"),
       `${(0, import_node_fs42.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
@@ -28499,7 +28688,7 @@ function clashOf(packages) {
     }
   for (const { package: name5, files } of packages)
     for (const file2 of files)
-      for (let folder = (0, import_node_path49.dirname)(file2); folder !== "/"; folder = (0, import_node_path49.dirname)(folder)) {
+      for (let folder = (0, import_node_path50.dirname)(file2); folder !== "/"; folder = (0, import_node_path50.dirname)(folder)) {
         const owner = owners.get(folder);
         if (owner !== void 0)
           return `'${owner}' ships ${folder} as a file or link, '${name5}' ships files in ${folder}/`;
@@ -28509,34 +28698,27 @@ function clashOf(packages) {
 
 // ts-src/engine/build/environment.ts
 var import_node_fs46 = require("node:fs");
-var import_node_path53 = require("node:path");
+var import_node_path54 = require("node:path");
 
 // ts-src/engine/build/packages.ts
-var prefixOf = (graph2) => graph2.scope.prefix.replace(/^\//, "");
-var ownPackage = (graph2, n) => ({
-  deb: graph2.records[n].debs[0],
-  policy: { package: graph2.scope.packages[n].debian, prefix: prefixOf(graph2) }
-});
-var plannedPolicy = (graph2, planned2) => ({
-  package: planned2.debian,
-  version: planned2.version,
-  architecture: planned2.architecture,
-  provides: planned2.provides,
-  conflicts: planned2.conflicts,
-  replaces: planned2.replaces,
-  prefix: prefixOf(graph2)
-});
+var placesOf2 = ({ scope: scope2 }, debian2) => allowedPaths(debian2, scope2.prefix, scope2.underlayPrefixes);
+function ownPackage(graph2, n) {
+  const deb2 = graph2.records[n]?.debs[0];
+  const debian2 = graph2.scope.packages[n]?.debian;
+  if (!deb2 || debian2 === void 0) throw new Error(`package ${n} of ${graph2.id} has no record`);
+  return { deb: deb2, policy: { package: debian2, allowed: placesOf2(graph2, debian2) } };
+}
 
 // ts-src/engine/build/other-conditions.ts
 var import_node_fs43 = require("node:fs");
-var import_node_path50 = require("node:path");
+var import_node_path51 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build3) => (0, import_node_fs43.writeFileSync)((0, import_node_path50.join)(build3, ".vary.c"), vary_default);
+var writeVariation = (build3) => (0, import_node_fs43.writeFileSync)((0, import_node_path51.join)(build3, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -28547,17 +28729,17 @@ var otherConditions = [
 
 // ts-src/engine/build/source.ts
 var import_node_fs45 = require("node:fs");
-var import_node_path52 = require("node:path");
+var import_node_path53 = require("node:path");
 init_digest();
 
 // ts-src/store/sources.ts
 var import_node_fs44 = require("node:fs");
-var import_node_path51 = require("node:path");
+var import_node_path52 = require("node:path");
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path51.basename)(name5, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path52.basename)(name5, ".json")));
 async function keepSource(store2, tree, folder, work2) {
-  const archive = (0, import_node_path51.join)(work2, `${tree}.tar.gz`);
+  const archive = (0, import_node_path52.join)(work2, `${tree}.tar.gz`);
   (0, import_node_fs44.mkdirSync)(work2, { recursive: true });
   const packed2 = await run("tar", [
     "-c",
@@ -28580,12 +28762,15 @@ async function keepSource(store2, tree, folder, work2) {
   await store2.writeJson(nameOf2(tree), await store2.put(archive));
   (0, import_node_fs44.rmSync)(archive, { force: true });
 }
+var withoutDevices = () => process.getuid?.() === 0 ? ["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+dac_override,+fowner"] : [];
 async function restoreSource(store2, tree, folder) {
   const stored = await store2.readJson(nameOf2(tree));
   const archive = isStoredFile(stored) ? await store2.path(stored) : void 0;
   if (archive === void 0) return false;
   (0, import_node_fs44.mkdirSync)(folder, { recursive: true });
-  const out = await run("tar", ["-x", "-z", "--touch", "--no-same-owner", "-f", archive, "-C", folder]);
+  const args = ["-c", 'umask 022; exec "$@"', "sh", ...withoutDevices(), "tar", "-x", "-z"];
+  const options5 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder];
+  const out = await run("sh", [...args, ...options5]);
   if (out.code === 0) return true;
   (0, import_node_fs44.rmSync)(folder, { recursive: true, force: true });
   return false;
@@ -28601,7 +28786,7 @@ async function bringSource(state, store2, p, target2) {
 }
 async function applyPatches(distroRoot, patches, source, ceiling) {
   for (const patch of patches) {
-    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path52.join)(distroRoot, patch)], {
+    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path53.join)(distroRoot, patch)], {
       cwd: source,
       env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling }
     });
@@ -28610,8 +28795,8 @@ async function applyPatches(distroRoot, patches, source, ceiling) {
   return void 0;
 }
 async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path52.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path52.join)(state, "git", "archives.git"), (0, import_node_path52.join)(state, "git", "folders.git")]) {
+  const own3 = (0, import_node_path53.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path53.join)(state, "git", "archives.git"), (0, import_node_path53.join)(state, "git", "folders.git")]) {
     if ((0, import_node_fs45.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
@@ -28622,14 +28807,14 @@ async function gitDirOf(state, p) {
 // ts-src/engine/build/environment.ts
 async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs46.mkdirSync)((0, import_node_path53.dirname)(log), { recursive: true });
+  (0, import_node_fs46.mkdirSync)((0, import_node_path54.dirname)(log), { recursive: true });
   (0, import_node_fs46.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed2(`apt can't install what it needs: ${system}`);
   const layers = await graph2.system.root(system);
   if (!layers.ok) return failed2(`${layers.diagnostics[0].message} (${layers.diagnostics[0].file})`);
-  const own3 = (0, import_node_path53.join)(work2, "own");
+  const own3 = (0, import_node_path54.join)(work2, "own");
   const problem = await packages.compose(
     roots.map((d) => ownPackage(graph2, d)),
     graph2.system.status(layers.value),
@@ -28638,11 +28823,11 @@ async function prepareEnvironment(options5, packages, request, roots) {
   if (problem && "clash" in problem)
     return failed2(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
-  const build3 = (0, import_node_path53.join)(work2, "build");
-  const source = (0, import_node_path53.join)(build3, p.name);
+  const build3 = (0, import_node_path54.join)(work2, "build");
+  const source = (0, import_node_path54.join)(build3, p.name);
   const fault3 = await bringSource(options5.state, options5.store, p, source) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source, build3);
   if (request.repeat) writeVariation(build3);
-  return fault3 === void 0 ? made({ source, build: build3, recipe: (0, import_node_path53.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
+  return fault3 === void 0 ? made({ source, build: build3, recipe: (0, import_node_path54.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
 }
 var oldReleases = ["focal", "bionic", "buster", "bullseye"];
 function enterEnvironment(options5, request, environment3, { script, steps, folder, binds, env, network: network2, signal }) {
@@ -28652,7 +28837,7 @@ function enterEnvironment(options5, request, environment3, { script, steps, fold
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network2,
     user: "builder",
-    work: (0, import_node_path53.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path54.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     binds: [...binds, { from: environment3.recipe, to: "/slipway", readOnly: true }],
@@ -28729,411 +28914,18 @@ var FileOwners = class {
     );
     for (const { record: record2 } of missing) listed.add(record2.key);
     await this.store.many(missing, async ({ record: record2, name: name5 }) => {
-      const text6 = await this.store.readText(record2.files);
-      if (text6 !== void 0) for (const file2 of JSON.parse(text6)) graph2.owners.set(file2, name5);
+      const text5 = await this.store.readText(record2.files);
+      if (text5 !== void 0) for (const file2 of JSON.parse(text5)) graph2.owners.set(file2, name5);
     });
   }
 };
 
 // ts-src/engine/build/pack.ts
-var import_node_fs50 = require("node:fs");
+var import_node_fs49 = require("node:fs");
 var import_node_path57 = require("node:path");
 
-// ts-src/io/ar.ts
-var import_node_fs47 = require("node:fs");
-var import_node_stream = require("node:stream");
-var import_promises4 = require("node:stream/promises");
-var magic2 = "!<arch>\n";
-function arMembers(file2) {
-  const handle = (0, import_node_fs47.openSync)(file2, import_node_fs47.constants.O_RDONLY | import_node_fs47.constants.O_NOFOLLOW | import_node_fs47.constants.O_NONBLOCK);
-  try {
-    const stat = (0, import_node_fs47.fstatSync)(handle);
-    if (!stat.isFile()) return void 0;
-    const read = (at2, length) => {
-      const bytes = Buffer.alloc(length);
-      return bytes.toString("latin1", 0, (0, import_node_fs47.readSync)(handle, bytes, 0, length, at2));
-    };
-    if (read(0, magic2.length) !== magic2) return void 0;
-    const members2 = [];
-    for (let at2 = magic2.length; at2 < stat.size && members2.length < 10; ) {
-      const [, name5, size] = /^([^/ ]+)\/? *\d* *\d* *\d* *[0-7]* *(\d{1,10}) *`\n$/.exec(read(at2, 60)) ?? [];
-      if (name5 === void 0 || at2 + 60 + Number(size) > stat.size) return void 0;
-      members2.push({ name: name5, at: at2 + 60, size: Number(size) });
-      at2 += 60 + Number(size) + Number(size) % 2;
-    }
-    return members2;
-  } finally {
-    (0, import_node_fs47.closeSync)(handle);
-  }
-}
-function readMember(file2, { at: at2, size }) {
-  const handle = (0, import_node_fs47.openSync)(file2, import_node_fs47.constants.O_RDONLY | import_node_fs47.constants.O_NOFOLLOW | import_node_fs47.constants.O_NONBLOCK);
-  try {
-    const bytes = Buffer.alloc(size);
-    return bytes.subarray(0, (0, import_node_fs47.readSync)(handle, bytes, 0, size, at2));
-  } finally {
-    (0, import_node_fs47.closeSync)(handle);
-  }
-}
-async function writeAr(file2, parts, seconds) {
-  async function* bytes() {
-    yield Buffer.from(magic2);
-    for (const part of parts) {
-      const size = "data" in part ? part.data.length : part.member.size;
-      const fields = [part.name.padEnd(16), String(seconds).padEnd(12), "0     ", "0     ", "100644  "];
-      yield Buffer.from(`${fields.join("")}${String(size).padEnd(10)}\`
-`);
-      if ("data" in part) yield part.data;
-      else if (size) {
-        const { at: at2 } = part.member;
-        yield* (0, import_node_fs47.createReadStream)(part.from, { start: at2, end: at2 + size - 1 });
-      }
-      if (size % 2) yield Buffer.from("\n");
-    }
-  }
-  await (0, import_promises4.pipeline)(import_node_stream.Readable.from(bytes()), (0, import_node_fs47.createWriteStream)(file2, { flags: "wx" }));
-}
-
-// ts-src/io/tar.ts
-var block2 = 512;
-var longest3 = 64 << 10;
-var largest2 = 16 << 20;
-var types2 = {
-  "0": "file",
-  "\0": "file",
-  "1": "hard link",
-  "2": "link",
-  "3": "device",
-  "4": "device",
-  "5": "directory",
-  "6": "FIFO"
-};
-var TarFault = class extends Error {
-};
-var TarReader = class {
-  constructor(entry, content) {
-    this.entry = entry;
-    this.content = content;
-  }
-  rest = Buffer.alloc(0);
-  skip = 0;
-  collecting;
-  longName;
-  longTarget;
-  ended = false;
-  push(chunk) {
-    this.rest = this.rest.length ? Buffer.concat([this.rest, chunk]) : chunk;
-    for (; ; ) {
-      if (this.collecting || this.skip) {
-        if (!this.rest.length) return;
-        this.consume();
-      } else if (this.rest.length >= block2 && !this.ended) {
-        const header = this.rest.subarray(0, block2);
-        this.rest = this.rest.subarray(block2);
-        this.header(header);
-      } else return;
-    }
-  }
-  /** To be called once all was pushed. */
-  end() {
-    if (!this.ended || this.collecting || this.skip) throw new TarFault("the archive ends in the middle");
-  }
-  consume() {
-    const { collecting } = this;
-    if (collecting) {
-      const part = this.rest.subarray(0, collecting.left);
-      collecting.parts.push(part);
-      collecting.left -= part.length;
-      this.rest = this.rest.subarray(part.length);
-      if (collecting.left) return;
-      this.collecting = void 0;
-      collecting.done(Buffer.concat(collecting.parts));
-    } else {
-      const skipped = Math.min(this.skip, this.rest.length);
-      this.skip -= skipped;
-      this.rest = this.rest.subarray(skipped);
-    }
-  }
-  collect(size, done) {
-    this.skip = padding(size);
-    if (size) this.collecting = { left: size, parts: [], done };
-    else done(Buffer.alloc(0));
-  }
-  header(h) {
-    if (h.every((b) => b === 0)) {
-      this.ended = true;
-      return;
-    }
-    const sum = h.reduce((all, b, i) => all + (i >= 148 && i < 156 ? 32 : b), 0);
-    if (number4(h, 148, 8) !== sum) throw new TarFault("a header has a wrong checksum");
-    const size = number4(h, 124, 12);
-    const flag = String.fromCharCode(h[156]);
-    if (flag === "L" || flag === "K") {
-      if (size > longest3) throw new TarFault("a name is too long");
-      this.collect(size, (text6) => {
-        const name5 = text6.toString("utf8").replace(/\0[^]*$/, "");
-        if (flag === "L") this.longName = name5;
-        else this.longTarget = name5;
-      });
-      return;
-    }
-    const prefix = h.toString("latin1", 257, 263) === "ustar\0" ? text4(h, 345, 155) : "";
-    const entry = {
-      path: this.longName ?? (prefix ? `${prefix}/${text4(h, 0, 100)}` : text4(h, 0, 100)),
-      type: types2[flag] ?? "unknown",
-      mode: number4(h, 100, 8),
-      uid: number4(h, 108, 8),
-      gid: number4(h, 116, 8),
-      size,
-      target: this.longTarget ?? text4(h, 157, 100)
-    };
-    this.longName = this.longTarget = void 0;
-    this.entry(entry);
-    if (this.content && entry.type === "file" && size <= largest2)
-      this.collect(size, (data) => this.content(entry, data));
-    else this.skip = size + padding(size);
-  }
-};
-var padding = (size) => (block2 - size % block2) % block2;
-function text4(h, at2, length) {
-  const end2 = h.indexOf(0, at2);
-  return h.toString("utf8", at2, end2 < 0 || end2 > at2 + length ? at2 + length : end2);
-}
-function number4(h, at2, length) {
-  if (h[at2] & 128) {
-    let value2 = h[at2] & 127;
-    for (let i = 1; i < length; i++) value2 = value2 * 256 + h[at2 + i];
-    if (!Number.isSafeInteger(value2)) throw new TarFault("a number is too large");
-    return value2;
-  }
-  const digits = h.toString("latin1", at2, at2 + length).replace(/[\0 ]+$/, "").trimStart();
-  if (!/^[0-7]*$/.test(digits)) throw new TarFault("a header holds no number where one belongs");
-  return digits ? parseInt(digits, 8) : 0;
-}
-function writeTar2(files, seconds) {
-  const parts = [];
-  const add = (path2, flag, mode, data) => {
-    const h = Buffer.alloc(block2);
-    const octal = (value2, at2, length) => h.write(`${value2.toString(8).padStart(length - 1, "0")}\0`, at2, "latin1");
-    h.write(path2, 0, 100, "utf8");
-    octal(mode, 100, 8);
-    octal(0, 108, 8);
-    octal(0, 116, 8);
-    octal(data.length, 124, 12);
-    octal(seconds, 136, 12);
-    h.write(flag, 156, "latin1");
-    h.write("ustar\x0000", 257, "latin1");
-    h.write("root", 265, "latin1");
-    h.write("root", 297, "latin1");
-    h.fill(" ", 148, 156);
-    h.write(
-      `${h.reduce((all, b) => all + b, 0).toString(8).padStart(6, "0")}\0 `,
-      148,
-      "latin1"
-    );
-    parts.push(h, data, Buffer.alloc(padding(data.length)));
-  };
-  add("./", "5", 493, Buffer.alloc(0));
-  for (const { path: path2, data } of files) add(`./${path2}`, "0", 420, Buffer.from(data));
-  return Buffer.concat([...parts, Buffer.alloc(2 * block2)]);
-}
-
-// ts-src/inspect/members.ts
-var import_node_path54 = require("node:path");
-var systemTargets = ["/usr/lib", "/usr/lib64", "/usr/include", "/usr/share", "/lib", "/lib64"];
-var allowedPaths = (debian2, prefix, underlayPrefixes) => ({
-  folders: [prefix, `/usr/share/doc/${debian2}`],
-  targets: [...systemTargets, ...underlayPrefixes],
-  links: /* @__PURE__ */ new Map()
-});
-var allowedDebugPaths = (debian2) => ({
-  folders: ["/usr/lib/debug/.build-id"],
-  targets: [],
-  links: /* @__PURE__ */ new Map([[`/usr/share/doc/${debian2}-dbgsym`, debian2]])
-});
-var below = (path2, folder) => path2 === folder || path2.startsWith(`${folder}/`);
-var isWithin = (path2, folders) => folders.some((f) => below(path2, f));
-var told4 = 10;
-function memberFaults(members2, allowed) {
-  const faults2 = [];
-  const seen = /* @__PURE__ */ new Map();
-  for (const m of members2) {
-    if (faults2.length >= told4) break;
-    const fault3 = memberFault(m, allowed) ?? (seen.has(m.path) ? "is there twice" : void 0);
-    if (fault3 !== void 0) faults2.push(`${shown2(m.path)} ${fault3}`);
-    seen.set(m.path, m);
-  }
-  for (const m of members2) {
-    if (faults2.length >= told4) break;
-    const fault3 = allowed.links.has(m.path) ? void 0 : placeFault(m, seen, allowed);
-    if (fault3 !== void 0) faults2.push(`${shown2(m.path)} ${fault3}`);
-  }
-  return faults2;
-}
-var shown2 = (path2) => JSON.stringify(path2.slice(0, 300)).slice(1, -1);
-function memberFault(m, allowed) {
-  if (/[\0-\x1f\x7f-\x9f\u2028\u2029\ufffd]/.test(m.path)) return "has control characters in its name, or is not UTF-8";
-  if (m.path !== "/" && (m.path !== import_node_path54.posix.normalize(m.path) || !m.path.startsWith("/") || m.path.endsWith("/")))
-    return "is no plain path";
-  if (m.type !== "file" && m.type !== "directory" && m.type !== "link" && m.type !== "hard link")
-    return `is a ${m.type === "unknown" ? "member of unknown type" : m.type}`;
-  if (m.type === "link" && allowed.links.get(m.path) === m.target) return void 0;
-  if (m.type !== "directory" && allowed.folders.includes(m.path)) return `is a ${m.type} where a folder belongs`;
-  const places = [...allowed.folders, ...allowed.links.keys()];
-  const parent = m.type === "directory" && (m.path === "/" || places.some((f) => f !== m.path && below(f, m.path)));
-  if (!parent && !isWithin(m.path, allowed.folders))
-    return `is outside of ${allowed.folders[0]}, where its files belong`;
-  if (m.type === "link") return void 0;
-  if (m.mode & 3072) return "has a set-user-id or set-group-id bit";
-  if (m.mode & 512) return "has a sticky bit";
-  if (m.mode & 2) return "is writable by everybody";
-  return void 0;
-}
-function placeFault(m, members2, allowed) {
-  for (let p = import_node_path54.posix.dirname(m.path); p !== "/"; p = import_node_path54.posix.dirname(p)) {
-    const above2 = members2.get(p);
-    if (above2 && above2.type !== "directory") return `lies below ${shown2(p)}, which is a ${above2.type}`;
-  }
-  if (m.type === "hard link") {
-    const to = members2.get(m.target);
-    return to?.type === "file" ? void 0 : `is a hard link to ${shown2(m.target)}, which is no file of the package`;
-  }
-  if (m.type !== "link") return void 0;
-  if (/[\0-\x1f\x7f-\x9f\ufffd]/.test(m.target)) return "is a link to a name with control characters";
-  const end2 = resolve8(m, members2);
-  if (end2 === void 0) return `is a link to ${shown2(m.target)}, which leads nowhere`;
-  return isWithin(end2, allowed.folders) || isWithin(end2, allowed.targets) ? void 0 : `is a link to ${shown2(m.target)}, outside of the package's prefix and of the system's libraries`;
-}
-function resolve8(link, members2) {
-  const parts = (target2) => target2.split("/").filter((p) => p !== "" && p !== ".");
-  let at2 = link.target.startsWith("/") ? [] : parts(import_node_path54.posix.dirname(link.path));
-  const todo = parts(link.target).reverse();
-  let followed = 0;
-  for (let part = todo.pop(); part !== void 0; part = todo.pop()) {
-    if (part === "..") {
-      at2.pop();
-      continue;
-    }
-    const member = members2.get(`/${[...at2, part].join("/")}`);
-    if (member?.type !== "link") {
-      at2.push(part);
-      continue;
-    }
-    if (++followed > 40) return void 0;
-    if (member.target.startsWith("/")) at2 = [];
-    todo.push(...parts(member.target).reverse());
-  }
-  return `/${at2.join("/")}`;
-}
-
-// ts-src/inspect/deb.ts
-var controlMembers = /* @__PURE__ */ new Set(["control", "md5sums", "shlibs"]);
-var controlFields = /* @__PURE__ */ new Set([
-  "Package",
-  "Source",
-  "Version",
-  "Architecture",
-  "Maintainer",
-  "Installed-Size",
-  "Depends",
-  "Provides",
-  "Conflicts",
-  "Replaces",
-  "Section",
-  "Priority",
-  "Homepage",
-  "Description",
-  "Auto-Built-Package",
-  "Build-Ids"
-]);
-var largestControl = 64 << 20;
-async function debFaults(file2, planned2) {
-  const members2 = [];
-  const owners = /* @__PURE__ */ new Set();
-  const reader2 = new TarReader((e) => {
-    const path2 = pathOf(e.path);
-    if (e.uid !== 0 || e.gid !== 0) owners.add(path2);
-    members2.push({ path: path2, type: e.type, mode: e.mode, target: e.type === "hard link" ? pathOf(e.target) : e.target });
-  });
-  try {
-    const control = await controlOf(file2);
-    if (typeof control === "string") return [control];
-    const faults2 = controlFaults(control, planned2);
-    if (faults2.length) return faults2;
-    const out = await run("dpkg-deb", ["--fsys-tarfile", file2], { onOutput: (chunk) => reader2.push(chunk) });
-    if (out.code !== 0) return [`dpkg-deb can't read it: ${out.stderr.trim().split("\n").pop()}`];
-    reader2.end();
-  } catch (e) {
-    if (e instanceof TarFault) return [`it is no package that dpkg-deb wrote: ${e.message}`];
-    throw e;
-  }
-  for (const path2 of owners) return [`${JSON.stringify(path2).slice(1, -1)} is not owned by root`];
-  return memberFaults(members2, planned2.allowed);
-}
-var pathOf = (path2) => `/${path2.replace(/^\.\/?/, "").replace(/\/$/, "")}`;
-async function controlOf(file2) {
-  const parts = arMembers(file2);
-  if (parts?.length !== 3 || parts[0].name !== "debian-binary" || !/^data\.tar(\.\w+)?$/.test(parts[2].name))
-    return "it is no Debian package";
-  const control = { members: [], text: void 0 };
-  const reader2 = new TarReader(
-    (e) => void control.members.push({ path: pathOf(e.path), type: e.type, mode: e.mode, target: e.target }),
-    (e, data) => {
-      if (pathOf(e.path) === "/control") control.text = data.toString("utf8");
-    }
-  );
-  const own3 = parts[1];
-  if (own3.size > largestControl) return "its control part is too large";
-  if (own3.name === "control.tar") reader2.push(readMember(file2, own3));
-  else {
-    const out = await run("dpkg-deb", ["--ctrl-tarfile", file2], { onOutput: (chunk) => reader2.push(chunk) });
-    if (out.code !== 0) return `dpkg-deb can't read it: ${out.stderr.trim().split("\n").pop()}`;
-  }
-  reader2.end();
-  return control;
-}
-function controlFaults(control, planned2) {
-  const faults2 = [];
-  for (const m of control.members) {
-    if (m.path === "/" && m.type === "directory") continue;
-    if (m.type !== "file" || !controlMembers.has(m.path.slice(1)))
-      faults2.push(`its control part has ${JSON.stringify(m.path.slice(1))}, which dpkg would obey`);
-  }
-  const fields = fieldsOf(control.text ?? "");
-  if (typeof fields === "string") return [...faults2, fields];
-  const wants = (field, value2) => {
-    const is = fields.get(field) ?? "";
-    if (is !== value2) faults2.push(`its ${field} is ${JSON.stringify(is)}, planned was ${JSON.stringify(value2)}`);
-  };
-  wants("Package", planned2.package);
-  wants("Version", planned2.version);
-  wants("Architecture", planned2.architecture);
-  if (planned2.provides) wants("Provides", planned2.provides.join(", "));
-  if (planned2.conflicts) wants("Conflicts", planned2.conflicts.join(", "));
-  if (planned2.replaces) wants("Replaces", planned2.replaces.join(", "));
-  for (const field of fields.keys())
-    if (!controlFields.has(field)) faults2.push(`its control file has the field ${JSON.stringify(field)}`);
-  return faults2;
-}
-function fieldsOf(text6) {
-  const fields = /* @__PURE__ */ new Map();
-  let last;
-  for (const line2 of text6.replace(/\n$/, "").split("\n")) {
-    if (/[\0-\x08\x0b-\x1f\x7f]/.test(line2)) return "its control file has control characters";
-    const m = /^([A-Za-z][A-Za-z0-9-]*):[ \t]*(.*)$/.exec(line2);
-    if (m) {
-      const name5 = m[1].toLowerCase().replace(/(^|-)[a-z]/g, (c) => c.toUpperCase());
-      if (fields.has(name5)) return `its control file has the field ${name5} twice`;
-      fields.set(last = name5, m[2].trim());
-    } else if (/^[ \t]+\S/.test(line2) && last !== void 0) fields.set(last, `${fields.get(last)}
-${line2.trim()}`);
-    else return "its control file is no single stanza";
-  }
-  return fields;
-}
-
 // ts-src/inspect/staged.ts
-var import_node_fs48 = require("node:fs");
+var import_node_fs47 = require("node:fs");
 var import_node_path55 = require("node:path");
 var most = 5e5;
 function stagedMembers(root) {
@@ -29141,18 +28933,18 @@ function stagedMembers(root) {
   let kilobytes = 0;
   const stack = [""];
   try {
-    if (!(0, import_node_fs48.lstatSync)(root).isDirectory()) return "what it installed is no folder";
+    if (!(0, import_node_fs47.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder = stack.pop(); folder !== void 0; folder = stack.pop()) {
-      for (const name5 of (0, import_node_fs48.readdirSync)((0, import_node_path55.join)(root, folder))) {
+      for (const name5 of (0, import_node_fs47.readdirSync)((0, import_node_path55.join)(root, folder))) {
         const path2 = `${folder}/${name5}`;
-        const stat = (0, import_node_fs48.lstatSync)((0, import_node_path55.join)(root, path2));
+        const stat = (0, import_node_fs47.lstatSync)((0, import_node_path55.join)(root, path2));
         const type = stat.isFile() ? "file" : stat.isDirectory() ? "directory" : stat.isSymbolicLink() ? "link" : stat.isFIFO() ? "FIFO" : stat.isSocket() ? "socket" : "device";
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat.mode & 4095,
-          target: type === "link" ? (0, import_node_fs48.readlinkSync)((0, import_node_path55.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs47.readlinkSync)((0, import_node_path55.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat.size / 1024) : 1;
         if (members2.length > most) return `it installed more than ${most} files`;
@@ -29165,7 +28957,6 @@ function stagedMembers(root) {
 }
 
 // ts-src/engine/build/pack.ts
-init_files();
 init_names();
 
 // ts-src/render/control.ts
@@ -29226,7 +29017,7 @@ function abiOf(graph2, n, api, linked) {
 }
 
 // ts-src/engine/build/packaging.ts
-var import_node_fs49 = require("node:fs");
+var import_node_fs48 = require("node:fs");
 var import_node_path56 = require("node:path");
 init_diagnostics();
 init_names();
@@ -29334,7 +29125,7 @@ if [ -s "$out/elf" ]; then
   paste /build/kinds "$out/elf" |
     sed -nE 's/^[^\\t]*ELF[^\\t]*(executable|shared object)[^\\t]*\\t//p' > /build/loaded
   grep -E '\\.so\\.[^/]*$' /build/loaded | tr '\\n' '\\0' | xargs -0r -n 1 readelf -d 2>/dev/null |
-    sed -nE "s/.*\\(SONAME\\).*\\[(.+)\\.so\\.([^]]+)\\]/\\1 \\2 $package (>= $upstream_version)/p" | sort -u > "$out/shlibs"
+    sed -nE "s/.*\\(SONAME\\).*\\[([A-Za-z0-9_.+-]+)\\.so\\.([A-Za-z0-9_.+-]+)\\]/\\1 \\2 $package (>= $upstream_version)/p" | sort -u > "$out/shlibs"
 
   libraries=
   triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH)
@@ -29593,15 +29384,15 @@ function renderRecipe(recipe) {
   };
 }
 var publicUrl = (p) => /^(https?|ssh|git):\/\//.test(p.source.url) ? oneLine(p.source.url.replace(/\/\/[^@/]*@/, "//")) : p.repository;
-var oneLine = (text6) => text6.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
+var oneLine = (text5) => text5.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
 var plain = (xml) => xml.replace(/<[^>]*>/g, " ").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&").replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ");
-function summaryOf(text6) {
-  const first = oneLine(text6).split(/(?<=[.!?])\s/)[0].replace(/\.$/, "");
+function summaryOf(text5) {
+  const first = oneLine(text5).split(/(?<=[.!?])\s/)[0].replace(/\.$/, "");
   return first.length <= 78 ? first : `${first.slice(0, 75).replace(/\s+\S*$/, "")}...`;
 }
-function paragraphs(text6) {
+function paragraphs(text5) {
   const lines = [];
-  for (const paragraph of text6.split(/\n\s*\n/)) {
+  for (const paragraph of text5.split(/\n\s*\n/)) {
     const words5 = oneLine(paragraph).split(" ").filter(Boolean);
     if (!words5.length) continue;
     if (lines.length) lines.push(".");
@@ -29797,11 +29588,11 @@ function writeRecipe(options5, request, source, folder) {
   writeReadable(folder, changelog ? { ...files, "upstream-changelog": changelog } : files);
 }
 function writeReadable(folder, files) {
-  (0, import_node_fs49.mkdirSync)(folder, { recursive: true });
-  (0, import_node_fs49.chmodSync)(folder, 493);
+  (0, import_node_fs48.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs48.chmodSync)(folder, 493);
   for (const [name5, data] of Object.entries(files)) {
-    (0, import_node_fs49.writeFileSync)((0, import_node_path56.join)(folder, name5), data);
-    (0, import_node_fs49.chmodSync)((0, import_node_path56.join)(folder, name5), 420);
+    (0, import_node_fs48.writeFileSync)((0, import_node_path56.join)(folder, name5), data);
+    (0, import_node_fs48.chmodSync)((0, import_node_path56.join)(folder, name5), 420);
   }
 }
 var writeTestFiles = (recipe) => writeReadable((0, import_node_path56.join)(recipe, "schemas"), manifestSchemas);
@@ -29825,10 +29616,10 @@ var largestText = 8 << 20;
 function firstText(source, names2) {
   for (const name5 of names2) {
     try {
-      const path2 = (0, import_node_fs49.realpathSync)((0, import_node_path56.join)(source, name5));
-      if (!path2.startsWith(`${(0, import_node_fs49.realpathSync)(source)}/`)) continue;
-      const stat = (0, import_node_fs49.statSync)(path2);
-      if (stat.isFile() && stat.size <= largestText) return (0, import_node_fs49.readFileSync)(path2);
+      const path2 = (0, import_node_fs48.realpathSync)((0, import_node_path56.join)(source, name5));
+      if (!path2.startsWith(`${(0, import_node_fs48.realpathSync)(source)}/`)) continue;
+      const stat = (0, import_node_fs48.statSync)(path2);
+      if (stat.isFile() && stat.size <= largestText) return (0, import_node_fs48.readFileSync)(path2);
     } catch {
     }
   }
@@ -29841,25 +29632,25 @@ function checkStaged(request, environment3) {
   const { graph: graph2, package: p } = request;
   const staged = stagedMembers(stageOf(environment3));
   if (typeof staged === "string") return staged;
-  const { prefix, underlayPrefixes } = graph2.scope;
-  return refusal(
-    memberFaults(staged.members, { ...allowedPaths(p.debian, prefix, underlayPrefixes), folders: [prefix] })
-  );
+  return refusal(memberFaults(staged.members, { ...placesOf2(graph2, p.debian), folders: [graph2.scope.prefix] }));
 }
-var stageOf = (environment3) => (0, import_node_path57.join)(environment3.build, "stage");
 var refusal = (faults2) => faults2.length ? `it can't be published: ${faults2.join("; ")}` : void 0;
+var largestText2 = 64 << 20;
+var stageOf = (environment3) => (0, import_node_path57.join)(environment3.build, "stage");
 async function finishPackages(options5, request, environment3, folder) {
-  const { graph: graph2, number: number5, package: p } = request;
+  const { graph: graph2, number: number4, package: p } = request;
   const out = (0, import_node_path57.join)(folder, "out");
-  const lines = (name5) => (0, import_node_fs50.readFileSync)((0, import_node_path57.join)(out, name5), "utf8").split("\n").filter(Boolean);
+  const text5 = async (name5) => (await readLeft(folder, `out/${name5}`, largestText2))?.toString("utf8") ?? "";
+  const lines = async (name5) => (await text5(name5)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
   const seen = interfaceOf(describe(stage));
-  const abi2 = abiOf(graph2, number5, seen.api, lines("linked"));
+  const linked = (await lines("linked")).filter(isDebianName);
+  const abi2 = abiOf(graph2, number4, seen.api, linked);
   const planned2 = plannedControl(options5, request);
   const staged = stagedMembers(stage);
   if (typeof staged === "string") return failed2(staged);
   const { architecture: architecture2 } = graph2.target;
-  const shlibs = lines("shlibdeps").flatMap((l) => /^shlibs:Depends=(.*)$/.exec(l)?.[1]?.split(", ") ?? []);
+  const shlibs = (await lines("shlibdeps")).flatMap((l) => /^shlibs:Depends=(.*)$/.exec(l)?.[1]?.split(", ") ?? []);
   const control = {
     ...planned2,
     package: p.debian,
@@ -29867,41 +29658,52 @@ async function finishPackages(options5, request, environment3, folder) {
     architecture: architecture2,
     installedSize: staged.size,
     section: "misc",
-    depends: [...lines("linked"), ...abi2.requires, ...shlibs, ...planned2.depends],
+    depends: [...linked, ...abi2.requires, ...shlibs, ...planned2.depends],
     provides: abi2.name ? [abi2.name] : []
   };
-  const { prefix, underlayPrefixes } = graph2.scope;
   const target2 = (0, import_node_path57.join)(request.work, "packages");
-  (0, import_node_fs50.mkdirSync)(target2);
+  (0, import_node_fs49.mkdirSync)(target2);
   const seconds = stampSeconds(stampOfBuild(options5, request));
-  const files = [];
   const finish2 = async (from, c, allowed, more) => {
-    const file2 = (0, import_node_path57.join)(target2, debFile(c.package, c.version, architecture2));
-    const members2 = ["control", "md5sums", ...more].map((name5) => ({
-      path: name5,
-      data: name5 === "control" ? renderControl(c) : (0, import_node_fs50.readFileSync)((0, import_node_path57.join)(out, name5 === "md5sums" ? `${from}.md5sums` : name5), "utf8")
-    }));
-    await assemble((0, import_node_path57.join)(out, from), members2, file2, seconds);
-    files.push(file2);
-    return debFaults(file2, { ...c, allowed });
+    const path2 = (0, import_node_path57.join)(target2, debFile(c.package, c.version, architecture2));
+    const members2 = [
+      { path: "control", data: renderControl(c) },
+      { path: "md5sums", data: await text5(`${from}.md5sums`) }
+    ];
+    for (const name5 of more) members2.push({ path: name5, data: await text5(name5) });
+    await assemble((0, import_node_path57.join)(out, from), members2, path2, seconds);
+    return { path: path2, policy: policyOf(c, allowed) };
   };
-  const faults2 = await finish2(
+  const main2 = await finish2(
     "package.deb",
     control,
-    allowedPaths(p.debian, prefix, underlayPrefixes),
-    lines("shlibs").length ? ["shlibs"] : []
+    placesOf2(graph2, p.debian),
+    await text5("shlibs") ? ["shlibs"] : []
   );
-  if (!faults2.length && exists((0, import_node_path57.join)(out, "debug.deb")))
-    faults2.push(
-      ...await finish2("debug.deb", debugControl(control, lines("build-ids"), out), allowedDebugPaths(p.debian), [])
-    );
-  const reason = refusal(faults2);
-  return reason === void 0 ? made({ files, interface: seen, abi: abi2 }) : failed2(reason);
+  if (!(await listLeft(folder, "out")).some((f) => f.name === "debug.deb"))
+    return made({ files: [main2], interface: seen, abi: abi2 });
+  const debug = await finish2(
+    "debug.deb",
+    debugControl(control, await lines("build-ids"), out),
+    allowedDebugPaths(p.debian),
+    []
+  );
+  const reason = refusal(await debFaults(debug.path, debug.policy));
+  return reason === void 0 ? made({ files: [main2, debug], interface: seen, abi: abi2 }) : failed2(reason);
 }
+var policyOf = (c, allowed) => ({
+  package: c.package,
+  version: c.version,
+  architecture: c.architecture,
+  provides: c.provides,
+  conflicts: c.conflicts,
+  replaces: c.replaces,
+  allowed
+});
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs50.lstatSync)((0, import_node_path57.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs49.lstatSync)((0, import_node_path57.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -29913,13 +29715,12 @@ var debugControl = (main2, ids, out) => ({
   buildIds: [...new Set(ids)].sort()
 });
 async function assemble(from, members2, target2, seconds) {
-  const data = arMembers(from)?.find((m) => m.name.startsWith("data.tar"));
-  if (!data) throw new Error(`${from} is no Debian package, though dpkg-deb wrote it`);
+  const { data } = debParts(from);
   await writeAr(
     target2,
     [
       { name: "debian-binary", data: Buffer.from("2.0\n") },
-      { name: "control.tar", data: writeTar2(members2, seconds) },
+      { name: "control.tar", data: writeTar(members2, seconds) },
       { name: data.name, from, member: data }
     ],
     seconds
@@ -29927,7 +29728,7 @@ async function assemble(from, members2, target2, seconds) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs51 = require("node:fs");
+var import_node_fs50 = require("node:fs");
 var import_node_path59 = require("node:path");
 
 // ts-src/inspect/test-results.ts
@@ -29972,7 +29773,7 @@ async function readResults(root, folder) {
 var list2 = (value2) => (Array.isArray(value2) ? value2 : value2 === void 0 ? [] : [value2]).map(
   (v) => typeof v === "object" && v !== null ? v : { "#text": String(v) }
 );
-var text5 = (value2) => value2 === void 0 || value2 === null ? "" : typeof value2 === "object" ? [value2["@message"], value2["#text"]].filter((t) => t !== void 0 && t !== "").map(String).join("\n") : String(value2);
+var text4 = (value2) => value2 === void 0 || value2 === null ? "" : typeof value2 === "object" ? [value2["@message"], value2["#text"]].filter((t) => t !== void 0 && t !== "").map(String).join("\n") : String(value2);
 function parseResults(xml, fallback) {
   try {
     if (XMLValidator.validate(xml) !== true) return void 0;
@@ -30005,9 +29806,9 @@ function ofSuite(suite2, fallback) {
         name: String(c["@name"] ?? "?"),
         seconds: Number(c["@time"]) || 0,
         result: failed4 ? "failed" : skipped ? "skipped" : "passed",
-        message: failed4 ? list2(fault3).map(text5).join("\n") || "it failed" : text5(c.skipped),
-        output: `${text5(c["system-out"])}
-${text5(c["system-err"])}`.trim()
+        message: failed4 ? list2(fault3).map(text4).join("\n") || "it failed" : text4(c.skipped),
+        output: `${text4(c["system-out"])}
+${text4(c["system-err"])}`.trim()
       };
     })
   ];
@@ -30016,11 +29817,11 @@ function ofCtest(t) {
   const results = t.Results ?? {};
   const measured = list2(results.NamedMeasurement).find((m) => m["@name"] === "Execution Time");
   const status = String(t["@Status"]);
-  const output = text5((results.Measurement ?? {}).Value);
+  const output = text4((results.Measurement ?? {}).Value);
   return {
     suite: "ctest",
-    name: text5(t.Name) || "?",
-    seconds: Number(text5(measured?.Value)) || 0,
+    name: text4(t.Name) || "?",
+    seconds: Number(text4(measured?.Value)) || 0,
     result: status === "passed" ? "passed" : status === "notrun" ? "skipped" : "failed",
     message: status === "failed" ? output || "it failed" : "",
     output
@@ -30092,10 +29893,10 @@ function markFlaky(cases, earlier) {
 var mostWords = 4 << 20;
 function hasTests(source, p) {
   const { file: file2, words: words5 } = rulesOf(p.buildType).tests;
-  const visit = (folder, depth) => (0, import_node_fs51.readdirSync)(folder, { withFileTypes: true }).some((e) => {
+  const visit = (folder, depth) => (0, import_node_fs50.readdirSync)(folder, { withFileTypes: true }).some((e) => {
     const path2 = (0, import_node_path59.join)(folder, e.name);
     if (e.isDirectory()) return depth < 8 && e.name !== ".git" && visit(path2, depth + 1);
-    return file2.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs51.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs51.readFileSync)(path2, "utf8")));
+    return file2.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs50.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs50.readFileSync)(path2, "utf8")));
   });
   return visit(source, 0);
 }
@@ -30111,14 +29912,14 @@ var PackageBuilder = class {
   owners;
   async build(request) {
     const { options: options5 } = this;
-    const { graph: graph2, number: number5 } = request;
+    const { graph: graph2, number: number4 } = request;
     const begun = options5.now();
-    const roots = graph2.closures.root(number5);
+    const roots = graph2.closures.root(number4);
     const prepared = await prepareEnvironment(options5, this.packages, request, roots);
     if (prepared.state !== "made") return prepared;
     const packed2 = await this.compileAndPack(request, prepared.value);
     if (packed2.state !== "made") return packed2;
-    const kept2 = await this.keep(request, packed2.value.files, this.planned(request, packed2.value.abi));
+    const kept2 = await this.keep(request, packed2.value.files);
     if (kept2.state !== "made") return kept2;
     const { paths: paths2, ...parts } = kept2.value;
     const record2 = {
@@ -30132,10 +29933,10 @@ var PackageBuilder = class {
       requires: packed2.value.abi.requires,
       inputs: request.resolved.inputs(),
       system: prepared.value.system,
-      roots: rootsOf(graph2, number5, roots),
+      roots: rootsOf(graph2, number4, roots),
       milliseconds: Math.round(options5.now() - begun)
     };
-    const clash = await this.owners.claim(graph2, number5, paths2);
+    const clash = await this.owners.claim(graph2, number4, paths2);
     return clash === void 0 ? made(record2) : failed2(clash);
   }
   /** Builds a package once more, in other conditions; gives the files that it made, in the request's folder. */
@@ -30144,7 +29945,7 @@ var PackageBuilder = class {
     const prepared = await prepareEnvironment(this.options, this.packages, request, roots);
     if (prepared.state !== "made") return prepared;
     const packed2 = await this.compileAndPack(request, prepared.value);
-    return packed2.state === "made" ? made(packed2.value.files) : packed2;
+    return packed2.state === "made" ? made(packed2.value.files.map((f) => f.path)) : packed2;
   }
   /**
    * Second stage: configure, compile and install, by the package's own code; then pack what that left, in another root
@@ -30167,7 +29968,7 @@ var PackageBuilder = class {
       const fault3 = checkStaged(request, environment3);
       if (fault3 !== void 0) return failed2(fault3);
       const folder = (0, import_node_path60.join)(work2, "pack");
-      (0, import_node_fs52.mkdirSync)((0, import_node_path60.join)(folder, "tree"), { recursive: true });
+      (0, import_node_fs51.mkdirSync)((0, import_node_path60.join)(folder, "tree"), { recursive: true });
       const packed2 = await enter({
         script: "pack.sh",
         steps: ["pack"],
@@ -30183,30 +29984,29 @@ var PackageBuilder = class {
       limit.done();
     }
   }
-  planned(request, abi2) {
-    const { options: options5 } = this;
-    return {
-      debian: request.package.debian,
-      version: versionOf(options5, request),
-      architecture: request.graph.target.architecture,
-      provides: [abi2.name],
-      conflicts: relationsOf(options5, request, "conflict"),
-      replaces: relationsOf(options5, request, "replace")
-    };
-  }
-  /** Third stage: the packages go into the store. `paths`: what the binary package ships. */
-  async keep({ graph: graph2 }, packed2, planned2) {
+  /**
+   * Third stage: the packages go into the store. `paths`: what the binary package ships. It is checked as it is unpacked,
+   * where what depends on it will take it from.
+   */
+  async keep({ graph: graph2 }, packed2) {
     const { store: store2 } = this.options;
+    const [main2] = packed2;
+    if (!main2) return failed2("packing it left no package");
+    let unpacked;
+    try {
+      unpacked = await this.packages.take(main2.path, main2.policy);
+    } catch (e) {
+      if (!(e instanceof PackageFileError)) throw e;
+      return failed2(refusal([e.message]) ?? "");
+    }
     const debs = [];
-    for (const file2 of packed2) debs.push(await store2.put(file2));
-    const unpacked2 = await this.packages.unpack({ deb: debs[0], policy: plannedPolicy(graph2, planned2) });
-    if (!unpacked2) return failed2("the store lost what was just built: is its disk sound?");
+    for (const { path: path2 } of packed2) debs.push(await store2.put(path2));
     const own3 = new Set(graph2.scope.packages.map((q3) => q3.debian));
     return made({
       debs,
-      files: await store2.putText("files.json", JSON.stringify(unpacked2.files)),
-      systemDepends: systemDepends(unpacked2.status, own3),
-      paths: unpacked2.files
+      files: await store2.putText("files.json", JSON.stringify(unpacked.files)),
+      systemDepends: systemDepends(unpacked.status, own3),
+      paths: unpacked.files
     });
   }
   /**
@@ -30290,7 +30090,7 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs53 = require("node:fs");
+var import_node_fs52 = require("node:fs");
 var import_node_path61 = require("node:path");
 init_digest();
 
@@ -30338,10 +30138,10 @@ var rootInputs = (system, dependencies, tested) => ({
   ...tested ? { tests: JSON.stringify([tested.test, tested.systemTest, tested.impliedTest ?? [], schemasDigest]) } : {}
 });
 function keyText(inputs) {
-  let text6 = "";
-  for (const part of Object.keys(inputs)) text6 += `${part} ${inputs[part].length} ${inputs[part]}
+  let text5 = "";
+  for (const part of Object.keys(inputs)) text5 += `${part} ${inputs[part].length} ${inputs[part]}
 `;
-  return text6;
+  return text5;
 }
 
 // ts-src/plan/package-name-set.ts
@@ -30354,8 +30154,8 @@ var NameIndex = class {
     for (const name5 of [...new Set(known2)].sort()) this.meet(name5);
   }
   meet(name5) {
-    const number5 = this.names.push(name5) - 1;
-    this.numbers.set(name5, number5);
+    const number4 = this.names.push(name5) - 1;
+    this.numbers.set(name5, number4);
     let low = 0;
     let high = this.ordered.length;
     while (low < high) {
@@ -30363,14 +30163,14 @@ var NameIndex = class {
       if (this.names[this.ordered[middle]] < name5) low = middle + 1;
       else high = middle;
     }
-    this.ordered.splice(low, 0, number5);
-    return number5;
+    this.ordered.splice(low, 0, number4);
+    return number4;
   }
   add(set, names2) {
     for (const name5 of names2) {
-      const number5 = this.numbers.get(name5) ?? this.meet(name5);
-      reach(set, (number5 >> 5) + 1);
-      set[number5 >> 5] |= 1 << (number5 & 31);
+      const number4 = this.numbers.get(name5) ?? this.meet(name5);
+      reach(set, (number4 >> 5) + 1);
+      set[number4 >> 5] |= 1 << (number4 & 31);
     }
   }
   /** The names of a set, sorted. */
@@ -30461,7 +30261,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs53.readFileSync)((0, import_node_path61.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs52.readFileSync)((0, import_node_path61.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts, text: keyText(parts) };
     }
@@ -30704,7 +30504,7 @@ async function writeOutputs(o) {
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
   const [stamp, begun, finished] = [plan2.stamp, o.begun, Date.now()];
   const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
-  for (const [name5, text6] of Object.entries(files)) writeWhole((0, import_node_path63.join)(output, name5), text6);
+  for (const [name5, text5] of Object.entries(files)) writeWhole((0, import_node_path63.join)(output, name5), text5);
   return writeJunit(runs, o.store, output);
 }
 function reportTasks(runs, output) {
@@ -30732,14 +30532,14 @@ async function writeJunit(runs, store2, output) {
   for (const graph2 of runs) {
     for (const record2 of graph2.tests) {
       if (!record2?.junit) continue;
-      const text6 = await store2.readText(record2.junit);
-      if (text6 === void 0)
+      const text5 = await store2.readText(record2.junit);
+      if (text5 === void 0)
         lost3.push(
           warning("results-lost", `the store lost the test results of '${record2.package}' on ${graph2.id}`, {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path63.join)(output, "junit", graph2.id, `${record2.package}.xml`), text6, { sync: false });
+      else writeWhole((0, import_node_path63.join)(output, "junit", graph2.id, `${record2.package}.xml`), text5, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
@@ -30771,14 +30571,14 @@ ${fault3}`];
     notes,
     tasks: []
   });
-  for (const [name5, text6] of Object.entries(files)) writeWhole((0, import_node_path63.join)(output, name5), text6);
+  for (const [name5, text5] of Object.entries(files)) writeWhole((0, import_node_path63.join)(output, name5), text5);
   writeWhole((0, import_node_path63.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault3);
 }
 function tailOf(log) {
   try {
-    return tellingPart((0, import_node_fs54.readFileSync)(log, "utf8").slice(-4e5));
+    return tellingPart((0, import_node_fs53.readFileSync)(log, "utf8").slice(-4e5));
   } catch {
     return [];
   }
@@ -30837,7 +30637,7 @@ function verdictOf(history) {
 
 // ts-src/cli/progress.ts
 function makeProgress(tasks, live, verbose, expected, workers, now) {
-  const write = (text6) => void process.stderr.write(text6);
+  const write = (text5) => void process.stderr.write(text5);
   const running2 = /* @__PURE__ */ new Map();
   let done = 0;
   let shown5 = 0;
@@ -30882,11 +30682,11 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
       if (t.state !== "cached" || verbose) write(printable(renderEvent(t, done, total)));
       if (live) draw();
     },
-    note(text6) {
+    note(text5) {
       if (live) {
-        note = text6;
+        note = text5;
         draw();
-      } else write(printable(`${text6}
+      } else write(printable(`${text5}
 `));
     },
     close() {
@@ -30900,12 +30700,12 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
 var import_node_path66 = require("node:path");
 
 // ts-src/engine/reproducible.ts
-var import_node_fs56 = require("node:fs");
+var import_node_fs55 = require("node:fs");
 var import_node_path65 = require("node:path");
 init_files();
 
 // ts-src/inspect/differences.ts
-var import_node_fs55 = require("node:fs");
+var import_node_fs54 = require("node:fs");
 var import_node_path64 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
@@ -30955,9 +30755,9 @@ function differencesOf(before2, after) {
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder) => {
-    for (const name5 of (0, import_node_fs55.readdirSync)((0, import_node_path64.join)(root, folder)).sort()) {
+    for (const name5 of (0, import_node_fs54.readdirSync)((0, import_node_path64.join)(root, folder)).sort()) {
       const path2 = folder ? `${folder}/${name5}` : name5;
-      const stats = (0, import_node_fs55.lstatSync)((0, import_node_path64.join)(root, path2));
+      const stats = (0, import_node_fs54.lstatSync)((0, import_node_path64.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -30969,7 +30769,7 @@ function entryDifferences(before2, after, a, b) {
   const kind = (s) => kinds2.find(([is]) => is(s))?.[1] ?? "a special file";
   if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
   if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs55.readlinkSync)(before2), (0, import_node_fs55.readlinkSync)(after)];
+    const [from, to] = [(0, import_node_fs54.readlinkSync)(before2), (0, import_node_fs54.readlinkSync)(after)];
     return from === to ? [] : [`leads to ${from}, then to ${to}`];
   }
   const found2 = [];
@@ -30982,7 +30782,7 @@ function entryDifferences(before2, after, a, b) {
     if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
     return found2;
   }
-  const content = contentDifference((0, import_node_fs55.readFileSync)(before2), (0, import_node_fs55.readFileSync)(after));
+  const content = contentDifference((0, import_node_fs54.readFileSync)(before2), (0, import_node_fs54.readFileSync)(after));
   return content === void 0 ? found2 : [...found2, content];
 }
 function contentDifference(a, b) {
@@ -31000,9 +30800,9 @@ function contentDifference(a, b) {
 }
 function firstDifference(a, b) {
   const end2 = Math.min(a.length, b.length);
-  const block3 = 1 << 16;
+  const block2 = 1 << 16;
   let at2 = 0;
-  while (at2 + block3 <= end2 && a.subarray(at2, at2 + block3).equals(b.subarray(at2, at2 + block3))) at2 += block3;
+  while (at2 + block2 <= end2 && a.subarray(at2, at2 + block2).equals(b.subarray(at2, at2 + block2))) at2 += block2;
   while (at2 < end2 && a[at2] === b[at2]) at2++;
   return at2;
 }
@@ -31034,22 +30834,22 @@ init_names();
 async function checkReproducible(session2, options5) {
   const all = session2.graphs.flatMap(
     (graph2) => graph2.scope.packages.flatMap(
-      (_, number5) => graph2.records[number5] && options5.chosen(graph2, number5) ? [{ graph: graph2, number: number5 }] : []
+      (_, number4) => graph2.records[number4] && options5.chosen(graph2, number4) ? [{ graph: graph2, number: number4 }] : []
     )
   );
-  const rank = ({ graph: graph2, number: number5 }) => sha256(`${options5.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number5).name}`);
+  const rank = ({ graph: graph2, number: number4 }) => sha256(`${options5.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number4).name}`);
   const chosen = options5.sample === void 0 ? all : all.map((task) => ({ task, rank: rank(task) })).sort((a, b) => compare(a.rank, b.rank)).slice(0, options5.sample).map(({ task }) => task);
   const found2 = [];
-  await parallel(chosen, options5.workers, async ({ graph: graph2, number: number5 }) => {
+  await parallel(chosen, options5.workers, async ({ graph: graph2, number: number4 }) => {
     if (options5.signal.aborted) return;
-    options5.started(`${graph2.id}/${packageOf(graph2, number5).name}`);
-    found2.push(await checkOne(session2, options5, graph2, number5));
+    options5.started(`${graph2.id}/${packageOf(graph2, number4).name}`);
+    found2.push(await checkOne(session2, options5, graph2, number4));
   });
   return found2.sort((a, b) => compare(`${a.id}/${a.name}`, `${b.id}/${b.name}`));
 }
-async function checkOne(session2, options5, graph2, number5) {
-  const p = packageOf(graph2, number5);
-  const record2 = graph2.records[number5];
+async function checkOne(session2, options5, graph2, number4) {
+  const p = packageOf(graph2, number4);
+  const record2 = graph2.records[number4];
   const repair = new StoreRepair({
     ...session2,
     state: session2.input.state,
@@ -31059,13 +30859,13 @@ async function checkOne(session2, options5, graph2, number5) {
   });
   const log = (0, import_node_path65.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
-    const resolved = await session2.taskKeys.resolveKey(graph2, number5);
+    const resolved = await session2.taskKeys.resolveKey(graph2, number4);
     if (typeof resolved === "string") return failed2(resolved);
     const stamp = stampIn(record2.version);
     if (stamp === void 0) return failed2(`its version ${record2.version} has no stamp`);
     const again = await session2.builder.repeat({
       graph: graph2,
-      number: number5,
+      number: number4,
       package: p,
       resolved,
       work: work2,
@@ -31103,7 +30903,7 @@ async function compareFiles(session2, options5, record2, files, work2) {
 }
 async function insideOf2(before2, after, deb2, folder) {
   const [a, b] = [(0, import_node_path65.join)(folder, "before"), (0, import_node_path65.join)(folder, "after")];
-  (0, import_node_fs56.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs55.mkdirSync)(folder, { recursive: true });
   for (const [file2, to] of [
     [before2, a],
     [after, b]
@@ -31127,8 +30927,8 @@ async function diffoscope(before2, after, name5, options5) {
   );
   if (asked.code === 127 || !asked.stdout) return void 0;
   const report2 = (0, import_node_path65.join)("reproducible", `${name5}.diffoscope.txt`);
-  (0, import_node_fs56.mkdirSync)((0, import_node_path65.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs56.writeFileSync)((0, import_node_path65.join)(options5.output, report2), asked.stdout);
+  (0, import_node_fs55.mkdirSync)((0, import_node_path65.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs55.writeFileSync)((0, import_node_path65.join)(options5.output, report2), asked.stdout);
   return report2;
 }
 
@@ -31179,7 +30979,7 @@ async function checkBuilds(session2, options5) {
   const builds = await checkReproducible(session2, {
     ...options5,
     stamp: session2.input.plan.stamp,
-    chosen: (graph2, number5) => "named" in graph2.scope.packages[number5].why,
+    chosen: (graph2, number4) => "named" in graph2.scope.packages[number4].why,
     started: (name5) => writeMessage(`building ${name5} once more
 `)
   });
@@ -31233,8 +31033,8 @@ function merged(now, known2) {
 var import_node_os9 = require("node:os");
 
 // ts-src/sandbox/docker.ts
-var import_node_crypto7 = require("node:crypto");
-var import_node_fs57 = require("node:fs");
+var import_node_crypto8 = require("node:crypto");
+var import_node_fs56 = require("node:fs");
 var import_node_path67 = require("node:path");
 init_digest();
 init_files();
@@ -31269,7 +31069,7 @@ function dockerDriver(state) {
   };
   async function enter(entry) {
     await (swept ??= sweep2());
-    (0, import_node_fs57.mkdirSync)(entry.work, { recursive: true });
+    (0, import_node_fs56.mkdirSync)(entry.work, { recursive: true });
     const at2 = entry.root.layers.findIndex((l) => imageOf(l) !== void 0);
     if (at2 < 0)
       return {
@@ -31279,7 +31079,7 @@ function dockerDriver(state) {
         stderr: "the base image of this root is not there: run with --renew-base"
       };
     const image = imageOf(entry.root.layers[at2]);
-    const name5 = `slipway-${process.pid}-${(0, import_node_crypto7.randomBytes)(6).toString("hex")}`;
+    const name5 = `slipway-${process.pid}-${(0, import_node_crypto8.randomBytes)(6).toString("hex")}`;
     const command = entry.user === "root" ? entry.command : ["sh", "-ec", asBuilder, "sh", ...entry.command];
     const limits = entry.limits ?? defaultLimits();
     const created = await docker([
@@ -31325,7 +31125,7 @@ function dockerDriver(state) {
         const archive = (0, import_node_path67.join)(entry.work, "over.tar");
         const packed2 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
         const copied = packed2.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name5, archive]) : packed2;
-        (0, import_node_fs57.rmSync)(archive, { force: true });
+        (0, import_node_fs56.rmSync)(archive, { force: true });
         if (copied.code !== 0) return copied;
       }
       const { log, signal } = entry;
@@ -31338,7 +31138,7 @@ function dockerDriver(state) {
       );
       signal?.removeEventListener("abort", stop);
       if (outcome.code === 0 && entry.root.keep) {
-        (0, import_node_fs57.mkdirSync)((0, import_node_path67.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
+        (0, import_node_fs56.mkdirSync)((0, import_node_path67.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
         const tag = `slipway-layer:${sha256(`${entry.root.keep}${name5}`).slice(0, 24)}`;
         const committed = await docker(["commit", "--change", 'CMD ["sh"]', name5, tag]);
         if (committed.code !== 0) return committed;
@@ -31348,7 +31148,7 @@ function dockerDriver(state) {
           (0, import_node_path67.join)(entry.root.keep, "var/lib/dpkg/status")
         ]);
         if (status.code !== 0) return status;
-        (0, import_node_fs57.writeFileSync)((0, import_node_path67.join)(entry.root.keep, marker), `${tag}
+        (0, import_node_fs56.writeFileSync)((0, import_node_path67.join)(entry.root.keep, marker), `${tag}
 `);
       }
       return outcome;
@@ -31363,8 +31163,8 @@ function dockerDriver(state) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs57.mkdirSync)(folder, { recursive: true });
-      (0, import_node_fs57.writeFileSync)((0, import_node_path67.join)(folder, marker), `${tag}
+      (0, import_node_fs56.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs56.writeFileSync)((0, import_node_path67.join)(folder, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder, "./var/lib/dpkg/status"]);
     },
@@ -31396,7 +31196,7 @@ function dockerDriver(state) {
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs58 = require("node:fs");
+var import_node_fs57 = require("node:fs");
 var import_node_path68 = require("node:path");
 
 // resources/templates/enter.pl
@@ -31574,17 +31374,17 @@ function unshareDriver() {
   return {
     name: "unshare",
     async enter(entry) {
-      (0, import_node_fs58.mkdirSync)(entry.work, { recursive: true });
+      (0, import_node_fs57.mkdirSync)(entry.work, { recursive: true });
       const links = entry.root.layers.map((layer, i) => {
-        (0, import_node_fs58.symlinkSync)(layer, (0, import_node_path68.join)(entry.work, `l${i}`));
+        (0, import_node_fs57.symlinkSync)(layer, (0, import_node_path68.join)(entry.work, `l${i}`));
         return `l${i}`;
       });
       let upper = "tmpfs";
       if (entry.root.keep) {
-        (0, import_node_fs58.mkdirSync)(entry.root.keep, { recursive: true });
-        (0, import_node_fs58.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
-        (0, import_node_fs58.symlinkSync)(entry.root.keep, (0, import_node_path68.join)(entry.work, "k"));
-        (0, import_node_fs58.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path68.join)(entry.work, "k.work"));
+        (0, import_node_fs57.mkdirSync)(entry.root.keep, { recursive: true });
+        (0, import_node_fs57.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
+        (0, import_node_fs57.symlinkSync)(entry.root.keep, (0, import_node_path68.join)(entry.work, "k"));
+        (0, import_node_fs57.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path68.join)(entry.work, "k.work"));
         upper = "k";
       }
       const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -31632,7 +31432,7 @@ function unshareDriver() {
       return exceeded ? { ...outcome, exceeded } : outcome;
     },
     unpack: (tar, folder) => {
-      (0, import_node_fs58.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs57.mkdirSync)(folder, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder], {});
     },
     ready: (folder) => Promise.resolve(exists(folder)),
@@ -31847,7 +31647,7 @@ async function runBuild(verb, values, packages, tests) {
     if (keys.some(isError)) return exit.failed;
   }
   const stop = untilStopped(() => writeMessage("\nstopping: what was finished is kept\n"));
-  (0, import_node_fs59.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs58.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);
   try {
     return await buildAll(values, planned2.value, {
@@ -32077,7 +31877,7 @@ function namesByDebian(planned2) {
 }
 function notForAll(path2) {
   const parts = path2.split("/");
-  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs59.statSync)(p).mode & 1) === 0);
+  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs58.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/channel.ts
@@ -32128,7 +31928,7 @@ function systemChanges(m, n) {
 }
 
 // ts-src/publish/promotion.ts
-var import_node_fs60 = require("node:fs");
+var import_node_fs59 = require("node:fs");
 var import_node_path71 = require("node:path");
 init_diagnostics();
 init_names();
@@ -32256,9 +32056,9 @@ function installable({ stanzas }) {
 }
 function relations2(field) {
   return (field ?? "").split(",").filter((clause) => clause.trim()).map(
-    (clause) => clause.split("|").flatMap((text6) => {
-      const m = /^\s*([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*(\S+?)\s*\))?/.exec(text6);
-      return m ? [{ name: m[1], operator: m[2], version: m[3], text: text6.trim() }] : [];
+    (clause) => clause.split("|").flatMap((text5) => {
+      const m = /^\s*([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*(\S+?)\s*\))?/.exec(text5);
+      return m ? [{ name: m[1], operator: m[2], version: m[3], text: text5.trim() }] : [];
     })
   );
 }
@@ -32336,7 +32136,7 @@ async function rollBack(input, outlet) {
   let raised = 0;
   if (!pointer) {
     const scratch = (0, import_node_path71.join)(input.folder, "incoming");
-    (0, import_node_fs60.mkdirSync)(scratch, { recursive: true });
+    (0, import_node_fs59.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
       scratch,
@@ -32391,8 +32191,8 @@ async function sweepRepository(store2, channel2, endpoint, graceDays, now, dryRu
   return endpoint.during("clean-up", async () => {
     const marked = await markAll(store2, await openChannel(store2, channel2), endpoint);
     if (!marked) return void 0;
-    const read = await endpoint.read(condemnedFile);
-    const before2 = condemnedIn(read?.data);
+    const read2 = await endpoint.read(condemnedFile);
+    const before2 = condemnedIn(read2?.data);
     const since = {};
     const swept = { removed: [], waiting: 0, kept: 0 };
     const begun = Date.now();
@@ -32422,8 +32222,8 @@ async function sweepRepository(store2, channel2, endpoint, graceDays, now, dryRu
 }
 function condemnedIn(data) {
   try {
-    const read = JSON.parse(data?.toString("utf8") ?? "{}");
-    return read.since ?? {};
+    const read2 = JSON.parse(data?.toString("utf8") ?? "{}");
+    return read2.since ?? {};
   } catch {
     return {};
   }
@@ -32440,11 +32240,11 @@ async function markAll(store2, channel2, endpoint) {
     for (const [key, index] of Object.entries(state.indices)) {
       const suite2 = key.slice(0, key.lastIndexOf("/"));
       suites.add(suite2);
-      const text6 = await store2.readText(index);
-      if (text6 === void 0) return void 0;
-      for (const entry of readPackages2(text6)) files.add(entry.filename);
+      const text5 = await store2.readText(index);
+      if (text5 === void 0) return void 0;
+      for (const entry of readPackages2(text5)) files.add(entry.filename);
       const path2 = `main/binary-${key.slice(suite2.length + 1)}/Packages`;
-      files.add(`dists/${suite2}/${byHashPath(path2, sha256(text6))}`);
+      files.add(`dists/${suite2}/${byHashPath(path2, sha256(text5))}`);
     }
     for (const suite2 of suites) await markRelease(endpoint, `dists/states/${shortId(id)}/${suite2}`, suite2, files);
   }
@@ -32457,8 +32257,8 @@ async function markAll(store2, channel2, endpoint) {
   };
 }
 async function markRelease(endpoint, folder, suite2, files) {
-  const read = await endpoint.read(`${folder}/InRelease`);
-  for (const [path2, { sha256: digest3 }] of readRelease(read?.data.toString("utf8") ?? "").files) {
+  const read2 = await endpoint.read(`${folder}/InRelease`);
+  for (const [path2, { sha256: digest3 }] of readRelease(read2?.data.toString("utf8") ?? "").files) {
     files.add(`dists/${suite2}/${path2}`);
     files.add(`dists/${suite2}/${byHashPath(path2, digest3)}`);
   }
@@ -32486,7 +32286,7 @@ function renderDifference(difference3) {
 ${suite2}:
 ${renderTable(["package", "from", "to", ""], rows.slice(0, most3))}${rest(rows.length)}`);
   }
-  const short3 = (text6) => text6.slice(0, 12);
+  const short3 = (text5) => text5.slice(0, 12);
   if (difference3.repositories.length)
     parts.push(
       `
@@ -32570,7 +32370,7 @@ async function readChannel(store2, name5) {
     );
   return good(await openChannel(store2, name5));
 }
-async function placesOf2({ workspace: { distro, root } }, channel2, named4, from) {
+async function placesOf3({ workspace: { distro, root } }, channel2, named4, from) {
   const configured = distro.publish.to.map((place) => channelUri(place, channel2.name));
   const beside = (from?.file.endpoints ?? []).flatMap((uri) => {
     const [path2, query2] = [uri.replace(/\?.*$/, ""), /\?.*$/.exec(uri)?.[0] ?? ""];
@@ -32655,15 +32455,15 @@ var megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 async function list3({ store: store2 }, json2) {
   const now = Date.now();
   const rows = await store2.many(await channelNames(store2), async (name5) => {
-    const read = await openChannel(store2, name5);
+    const read2 = await openChannel(store2, name5);
     return {
       name: name5,
-      state: read.headId,
-      when: read.head?.when,
-      states: read.file.states.length,
-      ...sizeOf(read.head),
-      endpoints: read.file.endpoints,
-      switching: read.file.switching
+      state: read2.headId,
+      when: read2.head?.when,
+      states: read2.file.states.length,
+      ...sizeOf(read2.head),
+      endpoints: read2.file.endpoints,
+      switching: read2.file.switching
     };
   });
   if (json2) return good(`${JSON.stringify(rows)}
@@ -32686,12 +32486,12 @@ async function list3({ store: store2 }, json2) {
 }
 async function show(opened, name5, json2) {
   const { store: store2, workspace } = opened;
-  const read = await readChannel(store2, name5);
-  if (!read.ok) return read;
-  const found2 = await stateOf(store2, read.value, void 0);
+  const read2 = await readChannel(store2, name5);
+  if (!read2.ok) return read2;
+  const found2 = await stateOf(store2, read2.value, void 0);
   if (!found2.ok) return found2;
   const now = Date.now();
-  const states = await store2.many(read.value.file.states.slice(0, 100), async (listed) => ({
+  const states = await store2.many(read2.value.file.states.slice(0, 100), async (listed) => ({
     ...listed,
     state: await readState(store2, listed.id)
   }));
@@ -32704,7 +32504,7 @@ async function show(opened, name5, json2) {
   }
   if (json2)
     return good(
-      `${JSON.stringify({ name: name5, ...read.value.file, promotions: blocks, states: states.map(({ state, ...s }) => ({ ...s, ...sizeOf(state), who: state?.who, from: state?.from, forced: state?.forced })) })}
+      `${JSON.stringify({ name: name5, ...read2.value.file, promotions: blocks, states: states.map(({ state, ...s }) => ({ ...s, ...sizeOf(state), who: state?.who, from: state?.from, forced: state?.forced })) })}
 `
     );
   const table2 = renderTable(
@@ -32722,20 +32522,20 @@ async function show(opened, name5, json2) {
   const promotions = blocks.map((b) => `
 promotion to ${b.to}:
 ${renderVerdicts(b.verdicts)}`).join("");
-  return good(`${name5}, served at ${read.value.file.endpoints.join(", ")}
+  return good(`${name5}, served at ${read2.value.file.endpoints.join(", ")}
 ${table2}${promotions}`);
 }
-async function named3(store2, text6) {
-  const [name5, id] = text6.split("@");
-  const read = await readChannel(store2, name5);
-  if (!read.ok) return read;
-  const found2 = await stateOf(store2, read.value, id);
+async function named3(store2, text5) {
+  const [name5, id] = text5.split("@");
+  const read2 = await readChannel(store2, name5);
+  if (!read2.ok) return read2;
+  const found2 = await stateOf(store2, read2.value, id);
   return found2.ok ? good(found2.value.state) : found2;
 }
 async function lockOf(store2, state) {
-  const text6 = state.lock && await store2.readText(state.lock);
-  const read = text6 === void 0 ? void 0 : readLock("lock.yaml", text6);
-  return read?.ok ? read.value : void 0;
+  const text5 = state.lock && await store2.readText(state.lock);
+  const read2 = text5 === void 0 ? void 0 : readLock("lock.yaml", text5);
+  return read2?.ok ? read2.value : void 0;
 }
 async function diff({ store: store2 }, names2, json2) {
   if (names2.length !== 2) return void 0;
@@ -32753,15 +32553,15 @@ async function collect(opened, names2, dryRun) {
   const lines = [];
   const notes = [];
   for (const name5 of names2.length ? names2 : await channelNames(store2)) {
-    const read = await readChannel(store2, name5);
-    if (!read.ok) return read;
-    const expired = expiredStates(read.value.file.states, keepOf(distro, name5), distro.publish.grace_days, now);
-    if (expired.length && !dryRun && !await dropStates(store2, read.value, expired)) {
+    const read2 = await readChannel(store2, name5);
+    if (!read2.ok) return read2;
+    const expired = expiredStates(read2.value.file.states, keepOf(distro, name5), distro.publish.grace_days, now);
+    if (expired.length && !dryRun && !await dropStates(store2, read2.value, expired)) {
       notes.push(busy(name5));
       continue;
     }
     lines.push(`${name5}: ${expired.length} states ${dryRun ? "would go" : "went"}`);
-    const places = await placesOf2(opened, read.value, void 0);
+    const places = await placesOf3(opened, read2.value, void 0);
     for (const endpoint of places.ok ? places.value : []) {
       const swept = await sweepRepository(store2, name5, endpoint, distro.publish.grace_days, now, dryRun);
       if (!swept) {
@@ -32786,13 +32586,13 @@ async function renew(opened, names2, to) {
   if (!names2.length) return void 0;
   const lines = [];
   for (const name5 of names2) {
-    const read = await readChannel(opened.store, name5);
-    if (!read.ok) return read;
-    const found2 = await stateOf(opened.store, read.value, void 0);
+    const read2 = await readChannel(opened.store, name5);
+    if (!read2.ok) return read2;
+    const found2 = await stateOf(opened.store, read2.value, void 0);
     if (!found2.ok) return found2;
-    const places = await placesOf2(opened, read.value, to);
+    const places = await placesOf3(opened, read2.value, to);
     if (!places.ok) return places;
-    const unknown2 = { ...read.value, file: { ...read.value.file, endpoints: [] } };
+    const unknown2 = { ...read2.value, file: { ...read2.value.file, endpoints: [] } };
     const moved3 = await withOutlet(
       opened,
       places.value,
@@ -32811,7 +32611,7 @@ async function renew(opened, names2, to) {
 }
 
 // ts-src/cli/clean.ts
-var import_node_fs61 = require("node:fs");
+var import_node_fs60 = require("node:fs");
 var import_node_path74 = require("node:path");
 var remade = ["work", "unpacked", "layers", "layers-docker", "bases", "archives", "told", "verify"];
 var clean = defineCommand({
@@ -32839,7 +32639,7 @@ subordinate ids, which rm can't remove; this can.`,
       writeMessage("slipway clean: --driver is unshare or docker\n");
       return exit.usage;
     }
-    if (!(0, import_node_fs61.existsSync)(state)) {
+    if (!(0, import_node_fs60.existsSync)(state)) {
       writeOutput(`nothing to remove: ${state} is not there
 `);
       return exit.ok;
@@ -32850,7 +32650,7 @@ subordinate ids, which rm can't remove; this can.`,
 `);
       return exit.failed;
     }
-    const parts = (0, import_node_fs61.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    const parts = (0, import_node_fs60.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     for (const part of parts) {
       const folder = (0, import_node_path74.join)(state, part);
       const size = (await run("du", ["-sh", folder])).stdout.split("	")[0] ?? "";
@@ -32859,7 +32659,7 @@ subordinate ids, which rm can't remove; this can.`,
       if (!values["dry-run"]) await driver.remove(folder);
     }
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts.filter((part) => (0, import_node_fs61.existsSync)((0, import_node_path74.join)(state, part)));
+    const left = values["dry-run"] ? [] : parts.filter((part) => (0, import_node_fs60.existsSync)((0, import_node_path74.join)(state, part)));
     for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path74.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
@@ -32867,8 +32667,8 @@ subordinate ids, which rm can't remove; this can.`,
 });
 async function runningIn(state) {
   const all = (0, import_node_path74.join)(state, "work");
-  if (!(0, import_node_fs61.existsSync)(all)) return void 0;
-  for (const name5 of (0, import_node_fs61.readdirSync)(all)) {
+  if (!(0, import_node_fs60.existsSync)(all)) return void 0;
+  for (const name5 of (0, import_node_fs60.readdirSync)(all)) {
     if (!name5.endsWith(".lock")) continue;
     const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path74.join)(all, name5), "true"]);
     if (free.code !== 0) return name5.slice(0, -".lock".length);
@@ -32877,7 +32677,7 @@ async function runningIn(state) {
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs62 = require("node:fs");
+var import_node_fs61 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -32943,7 +32743,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs62.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs61.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before2);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -33030,15 +32830,15 @@ function explain(plan2, resolvers, name5) {
   plan2.scopes.forEach((scope2, i) => {
     const resolver = resolvers[i];
     const { evaluated } = resolver;
-    const number5 = evaluated.number.get(name5);
-    if (number5 !== void 0 && !explanation.package) describe3(explanation, evaluated, number5);
+    const number4 = evaluated.number.get(name5);
+    if (number4 !== void 0 && !explanation.package) describe3(explanation, evaluated, number4);
     const e = explainScope(scope2, resolver, name5);
-    if (number5 !== void 0 || e.neededBy.length) explanation.scopes.push(e);
+    if (number4 !== void 0 || e.neededBy.length) explanation.scopes.push(e);
   });
   return explanation.scopes.length ? explanation : void 0;
 }
-function describe3(explanation, evaluated, number5) {
-  const p = evaluated.packages[number5];
+function describe3(explanation, evaluated, number4) {
+  const p = evaluated.packages[number4];
   const { manifest } = p;
   const { repository, source } = evaluated.input.packages.get(p.name);
   const person = (m) => m.email ? `${m.name} <${m.email}>` : m.name;
@@ -33060,7 +32860,7 @@ function describe3(explanation, evaluated, number5) {
 }
 function explainScope(scope2, resolver, name5) {
   const { evaluated } = resolver;
-  const number5 = evaluated.number.get(name5);
+  const number4 = evaluated.number.get(name5);
   const place = scope2.packages.findIndex((p2) => p2.name === name5);
   const p = scope2.packages[place];
   const dependents = p ? dependentsOf(scope2) : [];
@@ -33076,7 +32876,7 @@ function explainScope(scope2, resolver, name5) {
     ...p?.blocked === void 0 ? {} : { blocked: p.blocked },
     ...p?.mustBeCached ? { held: true } : {},
     why: p ? whyChain(scope2, name5) : [],
-    needs: number5 === void 0 ? [] : needsOf2(resolver, number5),
+    needs: number4 === void 0 ? [] : needsOf2(resolver, number4),
     neededBy: direct,
     neededByAll: p ? closureUp(dependents, place) : 0,
     longest: p ? longestThrough(scope2, dependents, place) : []
@@ -33087,30 +32887,30 @@ var roleNames = [
   [forRun, "run"],
   [forTest, "test"]
 ];
-function needsOf2(resolver, number5) {
+function needsOf2(resolver, number4) {
   const { evaluated } = resolver;
-  const found2 = evaluated.needs(number5).map((n) => ({
+  const found2 = evaluated.needs(number4).map((n) => ({
     name: n.name,
-    for: roleNames.filter(([role]) => n.roles & role).map(([, text6]) => text6),
+    for: roleNames.filter(([role]) => n.roles & role).map(([, text5]) => text5),
     tag: n.dependency.tag,
     ...n.group === void 0 ? {} : { group: n.group },
     line: n.dependency.line,
     from: originText(resolver, resolver.resolve(n))
   }));
   const said = new Set(found2.map((n) => n.name));
-  const inside = evaluated.inside[number5];
+  const inside = evaluated.inside[number4];
   for (const d of /* @__PURE__ */ new Set([...inside.build, ...inside.run])) {
     const n = evaluated.names[d];
     if (said.has(n)) continue;
     found2.push({
       name: n,
       for: [...inside.build.includes(d) ? ["build"] : [], ...inside.run.includes(d) ? ["run"] : []],
-      tag: edgeOf(evaluated, number5, d).tag,
+      tag: edgeOf(evaluated, number4, d).tag,
       line: 0,
       from: originText(resolver, resolver.resolve({ name: n, id: d }))
     });
   }
-  const p = evaluated.packages[number5];
+  const p = evaluated.packages[number4];
   const implied = impliedNeeds(p.buildType, evaluated.input.packages.get(p.name)?.buildBackend);
   for (const [names2, purpose] of [
     [implied.build, "build"],
@@ -33196,7 +32996,7 @@ function renderExplanation(e) {
       ["maintained by", p.maintainers.join(", ")],
       ["licensed under", p.licenses.join(", ")]
     ];
-    for (const [what, text6] of facts) lines.push(`  ${what.padEnd(15)} ${printable(text6)}`);
+    for (const [what, text5] of facts) lines.push(`  ${what.padEnd(15)} ${printable(text5)}`);
   } else lines.push(`${e.name} is no package of the distribution: a name of the system or of an underlay`);
   for (const s of e.scopes) lines.push("", ...scopeLines(e, s));
   if (e.conditional.length)
@@ -33212,7 +33012,7 @@ function scopeLines(e, s) {
   const lines = [
     `on ${s.platform}, ${s.distribution}: ${s.debian === void 0 ? s.from : `built as ${s.debian}, ${s.place} of ${s.count} in order`}`
   ];
-  const fact = (what, text6) => void lines.push(`  ${what.padEnd(15)} ${text6}`);
+  const fact = (what, text5) => void lines.push(`  ${what.padEnd(15)} ${text5}`);
   if (s.blocked !== void 0) fact("blocked", s.blocked);
   if (s.held) fact("not built now", "it is to come from the store (--only)");
   if (e.package && s.debian === void 0)
@@ -33307,7 +33107,7 @@ function changesOf(before2, now) {
   }
   return changes;
 }
-var clip = (text6) => /^[0-9a-f]{40,}$/.test(text6) ? text6.slice(0, 12) : text6.length > 200 ? `${text6.slice(0, 200)}\u2026` : text6;
+var clip = (text5) => /^[0-9a-f]{40,}$/.test(text5) ? text5.slice(0, 12) : text5.length > 200 ? `${text5.slice(0, 200)}\u2026` : text5;
 var byName = (system) => Object.fromEntries(system.map((s) => s.split("=")));
 function difference2(before2, now) {
   const names2 = [.../* @__PURE__ */ new Set([...Object.keys(before2), ...Object.keys(now)])].sort().filter((n) => before2[n] !== now[n]);
@@ -35352,7 +35152,7 @@ function reduced(needs) {
   return edges;
 }
 function renderDot(drawing) {
-  const q3 = (text6) => `"${text6.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+  const q3 = (text5) => `"${text5.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
   return [
     `digraph ${q3(drawing.title)} {`,
     "  rankdir=LR;",
@@ -35423,11 +35223,11 @@ function renderSvg(drawing) {
   const layout = (drawing.nodes.length > manyBoxes ? columns : layered)(drawing, widths);
   const [width4, height] = [Math.ceil(layout.width), Math.ceil(layout.height)];
   const faint = drawing.nodes.length > manyBoxes ? ";opacity:.35" : "";
-  const number5 = (n) => String(Math.round(n * 10) / 10);
-  const lines = layout.lines.map((points) => points.map((p, i) => `${i ? "L" : "M"}${number5(p.x)} ${number5(p.y)}`).join("")).sort();
+  const number4 = (n) => String(Math.round(n * 10) / 10);
+  const lines = layout.lines.map((points) => points.map((p, i) => `${i ? "L" : "M"}${number4(p.x)} ${number4(p.y)}`).join("")).sort();
   const boxes = drawing.nodes.map((n, i) => {
     const at2 = layout.boxes[i];
-    return `<g class="${n.blocked ? "blocked" : n.named ? "named" : "needed"}"><title>${escape2(`${n.label} ${n.note}`)}</title><rect x="${number5(at2.x - at2.width / 2)}" y="${number5(at2.y - boxHeight / 2)}" width="${number5(at2.width)}" height="${boxHeight}" rx="5"/><text x="${number5(at2.x)}" y="${number5(at2.y - 3)}">${escape2(n.label)}</text><text class="note" x="${number5(at2.x)}" y="${number5(at2.y + 13)}">${escape2(n.note)}</text></g>`;
+    return `<g class="${n.blocked ? "blocked" : n.named ? "named" : "needed"}"><title>${escape2(`${n.label} ${n.note}`)}</title><rect x="${number4(at2.x - at2.width / 2)}" y="${number4(at2.y - boxHeight / 2)}" width="${number4(at2.width)}" height="${boxHeight}" rx="5"/><text x="${number4(at2.x)}" y="${number4(at2.y - 3)}">${escape2(n.label)}</text><text class="note" x="${number4(at2.x)}" y="${number4(at2.y + 13)}">${escape2(n.note)}</text></g>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width4}" height="${height}" viewBox="0 0 ${width4} ${height}" role="img" aria-label="${escape2(drawing.title)}">
 <style>text{font:13px sans-serif;text-anchor:middle;fill:#1b1f24}.note{font-size:11px;fill:#57606a}.title{font-size:18px;text-anchor:start}rect{fill:#f6f8fa;stroke:#8c959f}.named rect{fill:#ddf4ff;stroke:#0969da}.blocked rect{fill:#ffebe9;stroke:#cf222e}path{fill:none;stroke:#8c959f;marker-end:url(#arrow)${faint}}path:hover{stroke:#0969da;stroke-width:2;opacity:1}</style>
@@ -35439,7 +35239,7 @@ ${boxes.join("\n")}
 </svg>
 `;
 }
-var escape2 = (text6) => text6.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
+var escape2 = (text5) => text5.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
 // ts-src/cli/graph.ts
 init_files();
@@ -35471,10 +35271,10 @@ repository, unless --by package is given. Where several platforms are selected t
       return exit.failed;
     }
     const drawing = drawingOf(scope2, by ?? (scope2.packages.length > manyPackages ? "repository" : "package"));
-    const text6 = format === "svg" ? renderSvg(drawing) : renderDot(drawing);
-    if (output === void 0) writeOutput(text6);
+    const text5 = format === "svg" ? renderSvg(drawing) : renderDot(drawing);
+    if (output === void 0) writeOutput(text5);
     else {
-      writeWhole(output, text6);
+      writeWhole(output, text5);
       writeMessage(`wrote ${output}: ${drawing.title}, ${drawing.nodes.length} boxes
 `);
     }
@@ -35483,7 +35283,7 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/init.ts
-var import_node_fs63 = require("node:fs");
+var import_node_fs62 = require("node:fs");
 var import_node_path76 = require("node:path");
 var import_promises6 = require("node:readline/promises");
 init_diagnostics();
@@ -35558,7 +35358,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs63.readdirSync)(root).filter((name5) => name5 !== ".git");
+  const others2 = (0, import_node_fs62.readdirSync)(root).filter((name5) => name5 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -35591,8 +35391,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names2 = Object.keys(files);
-    (0, import_node_fs63.mkdirSync)(root, { recursive: true });
-    const taken = names2.filter((f) => (0, import_node_fs63.existsSync)((0, import_node_path76.join)(root, f)));
+    (0, import_node_fs62.mkdirSync)(root, { recursive: true });
+    const taken = names2.filter((f) => (0, import_node_fs62.existsSync)((0, import_node_path76.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -35603,8 +35403,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names2, values.yes === true)) return exit.failed;
-    for (const [path2, text6] of Object.entries(files)) writeWhole((0, import_node_path76.join)(root, path2), text6);
-    const git2 = (0, import_node_fs63.existsSync)((0, import_node_path76.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text5] of Object.entries(files)) writeWhole((0, import_node_path76.join)(root, path2), text5);
+    const git2 = (0, import_node_fs62.existsSync)((0, import_node_path76.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names2.map((f) => `    ${f}
 `).join("")}
@@ -35650,12 +35450,12 @@ var lock = defineCommand({
           )
         );
     showDiagnostics(unpinned);
-    const text6 = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
+    const text5 = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
     if (values.output !== void 0) {
-      writeWhole(values.output, text6);
+      writeWhole(values.output, text5);
       writeMessage(`wrote ${values.output}
 `);
-    } else writeOutput(text6);
+    } else writeOutput(text5);
     return [...diagnostics, ...unpinned].some(isError) ? exit.failed : exit.ok;
   }
 });
@@ -35773,7 +35573,7 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
     const [source, target2] = [await readChannel(store2, names2[0]), await readChannel(store2, names2[1])];
     if (!source.ok || !target2.ok) return failed3([...source.diagnostics, ...target2.diagnostics]);
     const found2 = await stateOf(store2, source.value, values.state);
-    const places = await placesOf2(opened.value, target2.value, values.repository, source.value);
+    const places = await placesOf3(opened.value, target2.value, values.repository, source.value);
     const rules2 = rulesOf2(workspace.distro, names2[1]);
     const faults2 = [...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics];
     if (!mayComeFrom(rules2, names2[0]))
@@ -35787,11 +35587,11 @@ nothing is promoted; --force promotes all the same, and the reason stays in the 
     const to = await restoreChannel(store2, target2.value, places.value, suiteNames(state));
     const approvedBy = values["approved-by"];
     const judged = await judgePromotion(store2, state, to, rules2, Date.now(), approvedBy);
-    const text6 = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ""}`;
+    const text5 = `${renderVerdicts(judged.verdicts)}${to.head ? renderDifference(differenceOf(to.head, state)) : ""}`;
     if (values.json) writeOutput(`${JSON.stringify({ state: id, ...judged })}
 `);
     else writeOutput(`state ${shortId(id)} of ${names2[0]} to ${names2[1]}:
-${text6}`);
+${text5}`);
     if (!judged.passed && values.force === void 0) {
       writeMessage(`not promoted: ${judged.verdicts.filter((v) => !v.passed).length} criteria fail
 `);
@@ -35848,14 +35648,14 @@ takes robots back. --pointer: the very packages of then; robots that have upgrad
     const opened = await openChannels({ ...values, state: values["state-folder"] });
     if (!opened.ok) return failed3(opened.diagnostics);
     const { store: store2, workspace } = opened.value;
-    const read = await readChannel(store2, names2[0]);
-    if (!read.ok) return failed3(read.diagnostics);
-    const channel2 = read.value;
+    const read2 = await readChannel(store2, names2[0]);
+    if (!read2.ok) return failed3(read2.diagnostics);
+    const channel2 = read2.value;
     const former = values.to ?? channel2.file.states[1]?.id;
     if (former === void 0)
       return failed3([error("channel-empty", `the channel '${names2[0]}' has no state before this one`)]);
     const found2 = await stateOf(store2, channel2, former);
-    const places = await placesOf2(opened.value, channel2, values.repository);
+    const places = await placesOf3(opened.value, channel2, values.repository);
     if (!found2.ok || !places.ok)
       return failed3([...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics]);
     const done = await withOutlet(
@@ -35890,7 +35690,7 @@ function wordsOf(name5, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs68 = require("node:fs");
+var import_node_fs67 = require("node:fs");
 var import_node_path81 = require("node:path");
 init_diagnostics();
 init_files();
@@ -35927,7 +35727,7 @@ function runPolicyOf(distro, ref, primary) {
   };
 }
 var matchesRef = (pattern, name5) => {
-  const slashed = (text6) => text6.replaceAll("/", "_");
+  const slashed = (text5) => text5.replaceAll("/", "_");
   return matcher([slashed(pattern).replace(/[^A-Za-z0-9_*?-]/g, "-")])(slashed(name5).replace(/[^A-Za-z0-9_-]/g, "-")) && (pattern.includes("*") || pattern.includes("?") || pattern === name5);
 };
 function channelPart(name5) {
@@ -35939,7 +35739,7 @@ function channelPart(name5) {
 init_source_entry();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs66 = require("node:fs");
+var import_node_fs65 = require("node:fs");
 var import_node_os10 = require("node:os");
 var import_node_path79 = require("node:path");
 init_diagnostics();
@@ -35947,27 +35747,27 @@ init_names();
 init_files();
 
 // ts-src/farm/run-manifest.ts
-var import_node_crypto9 = require("node:crypto");
-var import_node_fs64 = require("node:fs");
+var import_node_crypto10 = require("node:crypto");
+var import_node_fs63 = require("node:fs");
 var import_node_path77 = require("node:path");
-var import_node_zlib7 = require("node:zlib");
+var import_node_zlib6 = require("node:zlib");
 init_diagnostics();
 init_digest();
 init_names();
 init_urls();
 init_files();
 function unbundled({ manifest: packed2, ...rest2 }) {
-  let read;
+  let read2;
   return {
     ...rest2,
     get manifest() {
-      return read ??= packedManifest.read(packed2);
+      return read2 ??= packedManifest.read(packed2);
     }
   };
 }
 var lockName = (channel2) => `locks/${channel2}.json`;
-var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto9.randomBytes)(4).toString("hex")}`;
-var isRunId = (text6) => /^\d{14}-[0-9a-f]{8}$/.test(text6);
+var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto10.randomBytes)(4).toString("hex")}`;
+var isRunId = (text5) => /^\d{14}-[0-9a-f]{8}$/.test(text5);
 var bundleName = (id) => `runs/${id}/bundle.gz`;
 var partName = (id, architecture2) => `runs/${id}/part-${architecture2}.gz`;
 var resultName = (id, task) => `runs/${id}/results/${task}.json`;
@@ -35986,8 +35786,8 @@ async function closeRun(store2, run2) {
   const open3 = await store2.readJson(name5);
   if (open3?.id === run2.id) await store2.writeJson(name5, { ...open3, ended: true });
 }
-var packed = (value2) => (0, import_node_zlib7.gzipSync)(JSON.stringify(value2), { level: 1 });
-var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib7.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
+var packed = (value2) => (0, import_node_zlib6.gzipSync)(JSON.stringify(value2), { level: 1 });
+var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib6.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name5, is) {
   const copy = (0, import_node_path77.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
@@ -35995,29 +35795,29 @@ async function cached2(store2, state, name5, is) {
   if (kept2) return kept2;
   const data = await store2.getBlob(name5);
   if (!data) return void 0;
-  const text6 = unzipped3(data);
-  const value2 = text6 && parsed(text6.toString("utf8"));
-  if (!text6 || !is(value2)) return void 0;
-  writeWhole(copy, text6, { sync: false });
+  const text5 = unzipped2(data);
+  const value2 = text5 && parsed(text5.toString("utf8"));
+  if (!text5 || !is(value2)) return void 0;
+  writeWhole(copy, text5, { sync: false });
   return value2;
 }
-var largest3 = 512 << 20;
-function unzipped3(data) {
+var largest = 512 << 20;
+function unzipped2(data) {
   try {
-    return (0, import_node_zlib7.gunzipSync)(data, { maxOutputLength: largest3 });
+    return (0, import_node_zlib6.gunzipSync)(data, { maxOutputLength: largest });
   } catch {
     return void 0;
   }
 }
-function parsed(text6) {
+function parsed(text5) {
   try {
-    return JSON.parse(text6);
+    return JSON.parse(text5);
   } catch {
     return void 0;
   }
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs64.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs63.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -36077,7 +35877,7 @@ function filesOf2(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs64.readFileSync)((0, import_node_path77.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs63.readFileSync)((0, import_node_path77.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -36104,7 +35904,7 @@ var distributionsIn = ({ distributions }) => distributions.map(({ name: name5, r
   repositories,
   packages: new Map(packages.map((p) => [p.name, unbundled(p)]))
 }));
-var namespaceName = (text6) => `${text6.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[.-]+/, "").slice(0, 60) || "change"}-${sha256(text6).slice(0, 8)}`;
+var namespaceName = (text5) => `${text5.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[.-]+/, "").slice(0, 60) || "change"}-${sha256(text5).slice(0, 8)}`;
 function applyResults(graph2, tasks) {
   const places = new Map(graph2.results.map((own3, task) => [own3?.id, task]));
   for (const t of tasks) {
@@ -36172,14 +35972,14 @@ var Worker = class {
     const asked = /* @__PURE__ */ new Set();
     for (let at2 = queue.shift(); at2; at2 = queue.shift()) {
       const { run: run2, task } = at2;
-      for (const [other, number5] of this.numberOf.get(run2)) {
+      for (const [other, number4] of this.numberOf.get(run2)) {
         const result2 = run2.results[other];
         const id = `${run2.id} ${other}`;
         if (result2?.state !== "waiting" || asked.has(id) || !packagesInRoot(run2, other).includes(task)) continue;
         if ((await this.bringRoot(run2, other)).length) continue;
         asked.add(id);
         if (!await this.engine.resolveTask(run2, other)) continue;
-        found2.push({ number: number5, result: result2 });
+        found2.push({ number: number4, result: result2 });
         if (other < run2.count && isDone(result2.state)) queue.push({ run: run2, task: other });
       }
     }
@@ -36188,7 +35988,7 @@ var Worker = class {
 };
 
 // ts-src/farm/shard.ts
-var import_node_fs65 = require("node:fs");
+var import_node_fs64 = require("node:fs");
 var import_node_path78 = require("node:path");
 
 // ts-src/graph/reduce.ts
@@ -36299,7 +36099,7 @@ async function keepSources({ store: store2, input }, packages) {
     const folder = (0, import_node_path78.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
     if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path78.join)(work2, `${tree}.packed`));
-    (0, import_node_fs65.rmSync)(folder, { recursive: true, force: true });
+    (0, import_node_fs64.rmSync)(folder, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -36403,7 +36203,7 @@ function planOf({ input, parts }, numbers) {
 }
 function lately(file2) {
   try {
-    return Date.now() - (0, import_node_fs66.statSync)(file2).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs65.statSync)(file2).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -36481,8 +36281,8 @@ async function doTasks(values, session2, loaded, numbers, signal) {
     ]);
     return exit.failed;
   }
-  for (const number5 of numbers) {
-    const at2 = lane.byNumber.get(number5);
+  for (const number4 of numbers) {
+    const at2 = lane.byNumber.get(number4);
     const result2 = at2.run.results[at2.task];
     const missing = await lane.bringRoot(at2.run, at2.task);
     if (missing.length)
@@ -36492,11 +36292,11 @@ async function doTasks(values, session2, loaded, numbers, signal) {
       });
     else await engine.runScheduled(at2.run, at2.task);
     if (signal.aborted) return exit.failed;
-    await keepResult(session2, output, loaded.bundle.id, number5, result2);
-    writeMessage(renderEvent(result2, numbers.indexOf(number5) + 1, numbers.length));
+    await keepResult(session2, output, loaded.bundle.id, number4, result2);
+    writeMessage(renderEvent(result2, numbers.indexOf(number4) + 1, numbers.length));
     const above2 = await lane.settleAbove([at2]);
     for (const { number: n, result: r } of above2) await keepResult(session2, output, loaded.bundle.id, n, r);
-    writeOutput([{ number: number5, result: result2 }, ...above2].map((t) => `${t.number} ${t.result.state}
+    writeOutput([{ number: number4, result: result2 }, ...above2].map((t) => `${t.number} ${t.result.state}
 `).join(""));
   }
   session2.history.learn(session2.graphs);
@@ -36504,14 +36304,14 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   writeOutput("end\n");
   return exit.ok;
 }
-async function keepResult(session2, output, id, number5, result2) {
+async function keepResult(session2, output, id, number4, result2) {
   const log = result2.log === void 0 ? void 0 : (0, import_node_path79.join)(output, result2.log);
   const kept2 = {
     schema: 1,
     result: result2,
     ...log !== void 0 && exists(log) ? { log: await session2.store.put(log) } : {}
   };
-  await session2.store.writeJson(resultName(id, number5), kept2);
+  await session2.store.writeJson(resultName(id, number4), kept2);
 }
 async function prepareArchitecture(values) {
   const limits = limitsOf("prepare", values);
@@ -36549,7 +36349,7 @@ async function prepareArchitecture(values) {
 }
 
 // ts-src/farm/request.ts
-var import_node_fs67 = require("node:fs");
+var import_node_fs66 = require("node:fs");
 var import_node_path80 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
@@ -36565,16 +36365,16 @@ async function requestWorkspace(workspace, target2) {
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
   const root = (0, import_node_path80.join)(at2.value.folder, (0, import_node_path80.relative)(at2.value.top, workspace.root));
-  const read = await readWorkspace((0, import_node_path80.join)(root, (0, import_node_path80.relative)(workspace.root, (0, import_node_path80.resolve)(workspace.file))), workspace.state);
-  if (!read.ok)
+  const read2 = await readWorkspace((0, import_node_path80.join)(root, (0, import_node_path80.relative)(workspace.root, (0, import_node_path80.resolve)(workspace.file))), workspace.state);
+  if (!read2.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
         file: workspace.file,
         hint: "platforms, the store and keys of a pull request are those of its target branch"
       }),
-      ...read.diagnostics
+      ...read2.diagnostics
     );
-  const trusted = read.value.distro;
+  const trusted = read2.value.distro;
   const diagnostics = [];
   const distributions = {};
   for (const [name5, distribution2] of Object.entries(workspace.distro.distributions)) {
@@ -36599,18 +36399,18 @@ async function requestWorkspace(workspace, target2) {
       );
   const { platforms, store: store2, signing_key, submodules } = trusted;
   const distro = { ...workspace.distro, distributions, platforms, store: store2, signing_key, submodules };
-  const from = { ...read.value, root: (0, import_node_path80.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read2.value, root: (0, import_node_path80.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 async function linksOutside({ root, distro }) {
   const listed = await git(["ls-files", "--stage", "-z"], { cwd: root });
-  const top = (0, import_node_fs67.realpathSync)(root);
+  const top = (0, import_node_fs66.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
   return listed.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder) => path2.startsWith(`${folder}/`))) return [];
     try {
-      return `${(0, import_node_fs67.realpathSync)((0, import_node_path80.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs66.realpathSync)((0, import_node_path80.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -36805,19 +36605,19 @@ async function runPrepare(given, packages) {
     writeMessage("slipway prepare: --store is file:PATH or s3://BUCKET/PREFIX\n");
     return exit.usage;
   }
-  const text6 = (name5) => values[name5] || void 0;
-  const isChange = text6("change") !== void 0;
+  const text5 = (name5) => values[name5] || void 0;
+  const isChange = text5("change") !== void 0;
   const pipeline3 = isChange ? { kind: "request", channel: void 0, locked: false, strict: false, keep: void 0 } : runPolicyOf(
     distro,
-    { branch: text6("branch"), tag: text6("tag"), request: text6("request") },
+    { branch: text5("branch"), tag: text5("tag"), request: text5("request") },
     values.primary === true ? true : void 0
   );
-  if (text6("channel") !== void 0 && pipeline3.kind !== "request") pipeline3.channel = text6("channel");
+  if (text5("channel") !== void 0 && pipeline3.kind !== "request") pipeline3.channel = text5("channel");
   if (values.publish === true) {
     const lacking2 = publishingFaults({
       channel: pipeline3.channel,
       places: distro.publish.to,
-      output: text6("publish-to"),
+      output: text5("publish-to"),
       signed: values.signed === true,
       signingKey: distro.signing_key
     });
@@ -36826,19 +36626,19 @@ async function runPrepare(given, packages) {
       return exit.failed;
     }
   }
-  const place = pipeline3.kind === "request" ? namespaceName(text6("request") ?? text6("title") ?? text6("change") ?? "change") : void 0;
+  const place = pipeline3.kind === "request" ? namespaceName(text5("request") ?? text5("title") ?? text5("change") ?? "change") : void 0;
   const store2 = await openStore(storeUri, root, state, place);
   const readable = await withLock(values, store2, pipeline3, root, state, isChange);
   if ("code" in readable) {
     showDiagnostics([readable]);
     return exit.failed;
   }
-  const read = await planOf2(readable.values, packages, workspace.value);
-  if ("diagnostics" in read) {
-    showDiagnostics(sorted(read.diagnostics));
+  const read2 = await planOf2(readable.values, packages, workspace.value);
+  if ("diagnostics" in read2) {
+    showDiagnostics(sorted(read2.diagnostics));
     return exit.failed;
   }
-  const { planned: planned2, subject, difference: difference3, users } = read;
+  const { planned: planned2, subject, difference: difference3, users } = read2;
   const { files, diagnostics: lacking } = filesOf2(distro, root, workspace.value.keyRoot);
   const all = sorted([...planned2.diagnostics, ...readable.notes, ...lacking]);
   showDiagnostics(all);
@@ -36856,14 +36656,14 @@ ${difference3}
     showDiagnostics(tools);
     return exit.failed;
   }
-  (0, import_node_fs68.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs67.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
     const architectures = [...new Set(planned2.plan.scopes.flatMap((s) => s.targets.map((t) => t.architecture)))].sort();
     const channel2 = await openChannel(store2, pipeline3.channel ?? "none");
     const testable = (name5, named4) => values["no-test"] !== true && named4 && (!subject || subject.own.includes(name5) || subject.downstream.includes(name5));
-    const [id, title, begun] = [newRunId(planned2.plan.stamp), text6("title") ?? titleOf(text6), Date.now()];
+    const [id, title, begun] = [newRunId(planned2.plan.stamp), text5("title") ?? titleOf(text5), Date.now()];
     const bundle = {
       schema: 2,
       id,
@@ -36941,8 +36741,8 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       / +$/gm,
       ""
     );
-    if (text6("output") === void 0) writeOutput(header + schedule);
-    else writeWhole((0, import_node_path81.resolve)(text6("output")), header + schedule);
+    if (text5("output") === void 0) writeOutput(header + schedule);
+    else writeWhole((0, import_node_path81.resolve)(text5("output")), header + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -36961,8 +36761,8 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
   }
   const like = values.like ?? (isChange ? "nightly" : void 0);
   if (like === void 0) return { values, notes: [] };
-  const text6 = await store2.readJson(lockName(like));
-  if (!text6)
+  const text5 = await store2.readJson(lockName(like));
+  if (!text5)
     return {
       values,
       notes: [
@@ -36974,17 +36774,17 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
       ]
     };
   const file2 = (0, import_node_path81.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
-  writeWhole(file2, text6.lock);
+  writeWhole(file2, text5.lock);
   return { values: { ...values, lock: file2 }, notes: [] };
 }
 function buildUrl() {
   const url2 = process.env.BUILD_URL;
   return url2 && /^https?:\/\/[\x21-\x7e]{1,500}$/.test(url2) ? url2 : void 0;
 }
-function titleOf(text6) {
-  const [request, target2] = [text6("request"), text6("target")];
+function titleOf(text5) {
+  const [request, target2] = [text5("request"), text5("target")];
   if (request !== void 0) return `pull request ${request}${target2 === void 0 ? "" : ` into ${target2}`}`;
-  return text6("tag") ?? text6("branch") ?? "run";
+  return text5("tag") ?? text5("branch") ?? "run";
 }
 async function withDistro(values) {
   let url2 = values["distro-url"] ?? "";
@@ -37025,10 +36825,10 @@ async function withDistro(values) {
 var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path81.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, workspace) {
   if (values.change !== void 0) return planChange(values, values.change);
-  const read = await readValues(values, packages, { workspace, tests: values["no-test"] !== true });
-  if (!read.ok) return read;
+  const read2 = await readValues(values, packages, { workspace, tests: values["no-test"] !== true });
+  if (!read2.ok) return read2;
   if (isRequest(values)) {
-    const { inputs, selection } = read.value;
+    const { inputs, selection } = read2.value;
     const target2 = await targetCommit(workspace.root, String(values.target));
     if (typeof target2 !== "string") return { diagnostics: [target2] };
     const compared = await compareWith(inputs, target2, selection);
@@ -37046,7 +36846,7 @@ async function planOf2(values, packages, workspace) {
       users: usersOf(whole2.plan.scopes, named4)
     };
   }
-  const planned2 = planInputs(read.value.inputs, read.value.selection);
+  const planned2 = planInputs(read2.value.inputs, read2.value.selection);
   return planned2.ok ? { planned: planned2.value, subject: void 0, difference: void 0, users: {} } : planned2;
 }
 var isRequest = (values) => values.request !== void 0 && values.request !== "" && values.change === void 0;
@@ -37094,11 +36894,11 @@ async function planChange(values, change) {
   );
   if (!repository.ok) return repository;
   const others2 = values.override ?? [];
-  const read = await readValues({ ...values, override: [...others2, `${repository.value}=${folder}`] }, [], {
+  const read2 = await readValues({ ...values, override: [...others2, `${repository.value}=${folder}`] }, [], {
     tests: values["no-test"] !== true
   });
-  if (!read.ok) return read;
-  const { inputs, selection } = read.value;
+  if (!read2.ok) return read2;
+  const { inputs, selection } = read2.value;
   const whole2 = planInputs(inputs, selection);
   if (!whole2.ok) return whole2;
   const own3 = new Set(ownPackages(inputs, repository.value));
@@ -37133,16 +36933,16 @@ var ownPackages = (inputs, repository) => inputs.distributions.flatMap(
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs69 = require("node:fs");
+var import_node_fs68 = require("node:fs");
 var import_node_path82 = require("node:path");
 init_diagnostics();
 init_files();
 init_lockfile();
 var nothing4 = { ended: void 0, lost: /* @__PURE__ */ new Map(), avoided: /* @__PURE__ */ new Map(), faults: [] };
-var oneLine2 = (text6) => printable(text6.split("\n")[0]).slice(0, 400);
+var oneLine2 = (text5) => printable(text5.split("\n")[0]).slice(0, 400);
 function happenedIn(values) {
-  const pairs = (name5) => (values[name5] ?? []).map((text6) => {
-    const [key = "", ...reason] = text6.split("=");
+  const pairs = (name5) => (values[name5] ?? []).map((text5) => {
+    const [key = "", ...reason] = text5.split("=");
     return [oneLine2(key), oneLine2(reason.join("="))];
   });
   return {
@@ -37167,8 +36967,8 @@ async function gather(session2, loaded, output, happened) {
   }
   const there = new Set(await store2.names(`runs/${loaded.bundle.id}/results`));
   const done = numbersOf(session2, loaded).filter((t) => there.has(resultName(loaded.bundle.id, t.number)));
-  await store2.many(done, async ({ number: number5, run: run2, task }) => {
-    const kept2 = await store2.readJson(resultName(loaded.bundle.id, number5));
+  await store2.many(done, async ({ number: number4, run: run2, task }) => {
+    const kept2 = await store2.readJson(resultName(loaded.bundle.id, number4));
     if (!isStoredResult(kept2) || kept2.result.id !== run2.results[task]?.id) return;
     const log = (0, import_node_path82.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
     run2.results[task] = { ...kept2.result, ...kept2.result.log === void 0 ? {} : { log } };
@@ -37176,13 +36976,13 @@ async function gather(session2, loaded, output, happened) {
     if (key !== void 0 && task < run2.count && isDone(kept2.result.state)) run2.records[task] = await store2.get(key);
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept2.log && kept2.result.log !== void 0 && kept2.result.state === "failed") {
-      const text6 = await store2.readText(kept2.log);
-      if (text6 !== void 0) writeWhole((0, import_node_path82.join)(output, log), text6, { sync: false });
+      const text5 = await store2.readText(kept2.log);
+      if (text5 !== void 0) writeWhole((0, import_node_path82.join)(output, log), text5, { sync: false });
     }
   });
-  for (const { number: number5, run: run2, task } of numbersOf(session2, loaded)) {
+  for (const { number: number4, run: run2, task } of numbersOf(session2, loaded)) {
     const result2 = run2.results[task];
-    const reason = happened.lost.get(number5);
+    const reason = happened.lost.get(number4);
     if (reason !== void 0 && result2?.state === "waiting")
       Object.assign(result2, { state: "failed", reason: `three agents or calls ended in it: ${reason}` });
   }
@@ -37405,9 +37205,9 @@ function factsOf2({ bundle, input }, results) {
 function unplanned(values, fault3) {
   const output = outputOf(values);
   const title = oneLine2(values.title ?? "run");
-  const text6 = printable(fault3).slice(0, 2e4);
-  writeUnplanned(output, title, text6);
-  writeOutput(`${title}: planning failed: ${oneLine2(text6)}
+  const text5 = printable(fault3).slice(0, 2e4);
+  writeUnplanned(output, title, text5);
+  writeOutput(`${title}: planning failed: ${oneLine2(text5)}
 `);
   return exit.failed;
 }
@@ -37452,7 +37252,7 @@ async function tellAbi(session2, { bundle }, before2, output) {
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs69.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs68.rmSync)(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
@@ -37465,7 +37265,7 @@ ${texts.join("\n")}
 }
 function readLog(file2) {
   try {
-    return (0, import_node_fs69.readFileSync)(file2, "utf8").slice(-4e5);
+    return (0, import_node_fs68.readFileSync)(file2, "utf8").slice(-4e5);
   } catch {
     return "";
   }
@@ -37598,8 +37398,8 @@ var questions = {
     ask(planned2, [name5], values) {
       if (values.recursive) return reached(planned2, name5, false);
       const rows = planned2.resolvers.flatMap((r) => {
-        const number5 = r.evaluated.number.get(name5);
-        return number5 === void 0 ? [] : needsOf2(r, number5).map((n) => ({ distribution: r.evaluated.input.name, platform: r.platformName, ...n }));
+        const number4 = r.evaluated.number.get(name5);
+        return number4 === void 0 ? [] : needsOf2(r, number4).map((n) => ({ distribution: r.evaluated.input.name, platform: r.platformName, ...n }));
       });
       return {
         head: ["NEEDS", "TO", "BY", "PLATFORM", "WHERE IT COMES FROM"],
@@ -37617,7 +37417,7 @@ var questions = {
       if (values.recursive) return reached(planned2, name5, true);
       const rows = perDistribution(planned2).flatMap(
         (r) => r.evaluated.names.flatMap(
-          (n, number5) => needsOf2(r, number5).filter((d) => d.name === name5).map((d) => ({ distribution: r.evaluated.input.name, name: n, for: d.for, tag: d.tag }))
+          (n, number4) => needsOf2(r, number4).filter((d) => d.name === name5).map((d) => ({ distribution: r.evaluated.input.name, name: n, for: d.for, tag: d.tag }))
         )
       );
       return {
@@ -37668,13 +37468,13 @@ var questions = {
     usage: "maintainer [TEXT]",
     help: "who maintains what; only those whose name or address holds TEXT",
     names: "any",
-    ask: (planned2, [text6]) => grouped(planned2, "maintainers", text6)
+    ask: (planned2, [text5]) => grouped(planned2, "maintainers", text5)
   },
   licenses: {
     usage: "licenses [TEXT]",
     help: "which packages are under which licence",
     names: "any",
-    ask: (planned2, [text6]) => grouped(planned2, "licenses", text6)
+    ask: (planned2, [text5]) => grouped(planned2, "licenses", text5)
   },
   unreleased: {
     usage: "unreleased",
@@ -37722,9 +37522,9 @@ function reached(planned2, name5, up) {
     none: up ? `nothing needs '${name5}'` : `'${name5}' needs no package of the distribution`
   };
 }
-function grouped(planned2, of, text6 = "") {
+function grouped(planned2, of, text5 = "") {
   const rows = perDistribution(planned2).flatMap(
-    (r) => groupedBy(r.evaluated.packages, of).filter((g) => g.key.toLowerCase().includes(text6.toLowerCase())).map((g) => ({
+    (r) => groupedBy(r.evaluated.packages, of).filter((g) => g.key.toLowerCase().includes(text5.toLowerCase())).map((g) => ({
       distribution: r.evaluated.input.name,
       [of === "licenses" ? "license" : "maintainer"]: g.key,
       packages: g.packages
@@ -37747,12 +37547,12 @@ async function developedAndReleased(planned2) {
       ...workspace,
       distro: { ...workspace.distro, distributions: { ...workspace.distro.distributions, [name5]: sources } }
     };
-    const [read, entries] = [
+    const [read2, entries] = [
       await readDistribution(developing, name5, planned2.lock, /* @__PURE__ */ new Map(), reporter),
       await readEntries(developing, name5)
     ];
-    faults2.push(...read.diagnostics.filter(isError));
-    if (!read.ok || !entries.ok) continue;
+    faults2.push(...read2.diagnostics.filter(isError));
+    if (!read2.ok || !entries.ok) continue;
     const releases = new Map(entries.value.repositories.map((r) => [r.name, r.release]));
     const row = (p) => {
       const release2 = releases.get(p.repository);
@@ -37764,7 +37564,7 @@ async function developedAndReleased(planned2) {
         ...release2?.version && release2.packages.includes(p.name) ? { released: release2.version } : {}
       };
     };
-    rows.push(...[...read.value.packages.values()].map(row).sort((a, b) => a.name < b.name ? -1 : 1));
+    rows.push(...[...read2.value.packages.values()].map(row).sort((a, b) => a.name < b.name ? -1 : 1));
   }
   showDiagnostics(sorted(faults2));
   return { packages: rows, partial: faults2.length > 0 };
@@ -38021,20 +37821,20 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
     json: { type: "boolean", help: "as data" }
   },
   async run(values, packages) {
-    const number5 = (name5, fallback) => values[name5] === void 0 ? fallback : Number(values[name5]);
+    const number4 = (name5, fallback) => values[name5] === void 0 ? fallback : Number(values[name5]);
     const lanes = (values.lanes ?? "10,20,50,100").split(",").map(Number);
     const costs = {
-      agentStart: number5("agent-start", 30),
+      agentStart: number4("agent-start", 30),
       agentTake: 0.065,
-      agentIdle: number5("agent-idle", 300),
-      call: number5("call", 0.7)
+      agentIdle: number4("agent-idle", 300),
+      call: number4("call", 0.7)
     };
-    const text6 = values.durations === void 0 ? void 0 : readIf(values.durations);
-    if (text6 === void 0 || [...lanes, number5("seed", 1), costs.agentStart, costs.agentIdle, costs.call].some(
+    const text5 = values.durations === void 0 ? void 0 : readIf(values.durations);
+    if (text5 === void 0 || [...lanes, number4("seed", 1), costs.agentStart, costs.agentIdle, costs.call].some(
       (n) => !Number.isFinite(n) || n < 0
     ) || lanes.includes(0)) {
       writeMessage(
-        text6 === void 0 ? "slipway simulate: --durations names a file of packages and seconds\n" : "slipway simulate: numbers are wanted there\n"
+        text5 === void 0 ? "slipway simulate: --durations names a file of packages and seconds\n" : "slipway simulate: numbers are wanted there\n"
       );
       return exit.usage;
     }
@@ -38042,7 +37842,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
     showDiagnostics(planned2.diagnostics.filter(isError));
     if (!planned2.ok) return exit.failed;
     const known2 = new Map(
-      text6.split("\n").flatMap(
+      text5.split("\n").flatMap(
         (l) => /^[^#\t]+\t[\d.]+\s*$/.test(l) ? [[l.split("	")[0], Number(l.split("	")[1])]] : []
       )
     );
@@ -38051,7 +37851,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
 `);
       return exit.failed;
     }
-    const work2 = workOf(planned2.value.plan.scopes, known2, number5("seed", 1));
+    const work2 = workOf(planned2.value.plan.scopes, known2, number4("seed", 1));
     if (values.schedule !== void 0) writeSchedule(values.schedule, work2);
     const rows = lanes.map((n) => {
       const least = bound(work2, n);
@@ -38106,7 +37906,7 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
 function writeSchedule(file2, { waits: waits2, expected, seconds }) {
   const path2 = paths({ waits: waits2, expected });
   const order3 = [...path2.keys()].sort((a, b) => path2[b] - path2[a] || a - b);
-  const number5 = new Map(order3.map((t, i) => [t, i]));
+  const number4 = new Map(order3.map((t, i) => [t, i]));
   writeWhole(
     file2,
     renderSchedule(
@@ -38118,7 +37918,7 @@ function writeSchedule(file2, { waits: waits2, expected, seconds }) {
         group: 0,
         seconds: Math.max(1, Math.round(expected[t])),
         path: Math.round(path2[t]),
-        waits: waits2[t].map((d) => number5.get(d)).sort((a, b) => a - b)
+        waits: waits2[t].map((d) => number4.get(d)).sort((a, b) => a - b)
       }))
     )
   );
@@ -38338,10 +38138,10 @@ var schema2 = defineCommand({
 
 // ts-src/cli/help.ts
 var width3 = 100;
-function wrap(text6, columns2) {
+function wrap(text5, columns2) {
   const lines = [];
   let line2 = "";
-  for (const word of text6.split(/\s+/)) {
+  for (const word of text5.split(/\s+/)) {
     if (line2 && line2.length + 1 + word.length > columns2) {
       lines.push(line2);
       line2 = "";
@@ -38362,15 +38162,15 @@ ${indent}`)}
 `;
   }).join("");
 }
-function prose(text6) {
+function prose(text5) {
   const paragraphs2 = [];
-  for (const block3 of text6.trim().split(/\n\s*\n/)) {
+  for (const block2 of text5.trim().split(/\n\s*\n/)) {
     let run2 = [];
     const flush = () => {
       if (run2.length) paragraphs2.push(wrap(run2.join(" "), width3).join("\n"));
       run2 = [];
     };
-    for (const line2 of block3.split("\n")) {
+    for (const line2 of block2.split("\n")) {
       if (!/^\s/.test(line2)) run2.push(line2);
       else {
         flush();
@@ -38422,7 +38222,7 @@ var entriesOf = (commands2) => Object.entries(commands2).map(([name5, command]) 
     help: o.help
   }))
 }));
-var quoted2 = (text6) => `'${text6.replaceAll("'", `'\\''`)}'`;
+var quoted2 = (text5) => `'${text5.replaceAll("'", `'\\''`)}'`;
 var bash = (all) => `# bash completion for slipway
 _slipway() {
   local current=\${COMP_WORDS[COMP_CWORD]} command=\${COMP_WORDS[1]} words=
@@ -38439,7 +38239,7 @@ ${all.map((e) => `    ${e.name}) words='${e.options.map((o) => `--${o.name}`).jo
 }
 complete -F _slipway slipway
 `;
-var zshText = (text6) => text6.replace(/[[\]:\\]/g, "\\$&").replaceAll("'", `'\\''`);
+var zshText = (text5) => text5.replace(/[[\]:\\]/g, "\\$&").replaceAll("'", `'\\''`);
 var zsh = (all) => `#compdef slipway
 _slipway() {
   local -a commands
@@ -38495,7 +38295,7 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs70 = require("node:fs");
+var import_node_fs69 = require("node:fs");
 var import_node_path84 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
@@ -38503,7 +38303,7 @@ function logsIn(output) {
   const found2 = [];
   let entries;
   try {
-    entries = (0, import_node_fs70.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs69.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
@@ -38511,14 +38311,14 @@ function logsIn(output) {
     const name5 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name5) continue;
     const path2 = (0, import_node_path84.join)(root, entry);
-    const status = (0, import_node_fs70.lstatSync)(path2);
+    const status = (0, import_node_fs69.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name5[1], package: name5[2], test: name5[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs70.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs69.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -38572,7 +38372,7 @@ var logs = defineCommand({
 });
 
 // ts-src/cli/manual.ts
-var troff = (text6) => text6.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/gm, "\\&$1");
+var troff = (text5) => text5.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/gm, "\\&$1");
 function manualPage(all, version3) {
   const lines = [
     `.TH SLIPWAY 1 "" "slipway ${version3}"`,
@@ -38619,11 +38419,11 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs71 = require("node:fs");
+var import_node_fs70 = require("node:fs");
 var import_node_http2 = require("node:http");
 var import_node_path85 = require("node:path");
 init_diagnostics();
-var types3 = {
+var types2 = {
   html: "text/html; charset=utf-8",
   css: "text/css",
   svg: "image/svg+xml",
@@ -38638,8 +38438,8 @@ function fileOf(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file2 = (0, import_node_fs71.realpathSync)((0, import_node_path85.join)(root, path2));
-    return file2.startsWith(`${(0, import_node_fs71.realpathSync)(root)}/`) && (0, import_node_fs71.lstatSync)(file2).isFile() ? file2 : void 0;
+    const file2 = (0, import_node_fs70.realpathSync)((0, import_node_path85.join)(root, path2));
+    return file2.startsWith(`${(0, import_node_fs70.realpathSync)(root)}/`) && (0, import_node_fs70.lstatSync)(file2).isFile() ? file2 : void 0;
   } catch {
     return void 0;
   }
@@ -38653,12 +38453,12 @@ function answer(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size } = (0, import_node_fs71.lstatSync)(file2);
-  const type = types3[/\.([a-z]+)$/.exec(file2)?.[1] ?? ""] ?? "application/octet-stream";
+  const { size } = (0, import_node_fs70.lstatSync)(file2);
+  const type = types2[/\.([a-z]+)$/.exec(file2)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs71.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs70.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -38685,7 +38485,7 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
     }
     const output = values.output === void 0 ? (0, import_node_path85.join)((0, import_node_path85.resolve)(findDistro(values), ".."), "out") : (0, import_node_path85.resolve)(values.output);
     const root = (0, import_node_path85.join)(output, "apt");
-    if (!(0, import_node_fs71.existsSync)(root)) {
+    if (!(0, import_node_fs70.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -38746,9 +38546,9 @@ var commands = {
 
 // ts-src/cli/cli.ts
 async function main(args) {
-  onSlow((text6) => writeMessage(`${text6}
+  onSlow((text5) => writeMessage(`${text5}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs72.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs71.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name5, ...rest2] = args;
   if (name5 === void 0 || name5 === "--help" || name5 === "-h" || name5 === "help") {
     if (name5 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);

@@ -85,7 +85,7 @@ if [ -s "$out/elf" ]; then
   paste /build/kinds "$out/elf" |
     sed -nE 's/^[^\t]*ELF[^\t]*(executable|shared object)[^\t]*\t//p' > /build/loaded
   grep -E '\.so\.[^/]*$' /build/loaded | tr '\n' '\0' | xargs -0r -n 1 readelf -d 2>/dev/null |
-    sed -nE "s/.*\(SONAME\).*\[(.+)\.so\.([^]]+)\]/\1 \2 $package (>= $upstream_version)/p" | sort -u > "$out/shlibs"
+    sed -nE "s/.*\(SONAME\).*\[([A-Za-z0-9_.+-]+)\.so\.([A-Za-z0-9_.+-]+)\]/\1 \2 $package (>= $upstream_version)/p" | sort -u > "$out/shlibs"
 
   libraries=
   triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH)

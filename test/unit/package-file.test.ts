@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkControl, PackageFileError, readPackageFile } from '../../ts-src/sandbox/package-file.ts';
-import { unpackPackage } from '../../ts-src/sandbox/unpack-package.ts';
+import { controlFaults, readDeb } from '../../ts-src/inspect/deb.ts';
+import { allowedPaths } from '../../ts-src/inspect/members.ts';
+import { unpackPackage } from '../../ts-src/inspect/unpack.ts';
+import { PackageFileError } from '../../ts-src/io/deb.ts';
 
 interface Member {
   name: string;
@@ -72,7 +74,7 @@ const policy = {
   provides: ['acme-d-p-abi-1'],
   conflicts: [],
   replaces: [],
-  prefix: 'opt/acme/d',
+  allowed: allowedPaths('acme-d-p', '/opt/acme/d', []),
 };
 const top = ['./', './opt/', './opt/acme/', './opt/acme/d/', './opt/acme/d/lib/'].map((name): Member => ({
   name,
@@ -117,14 +119,10 @@ describe('a package file', () => {
   });
 
   const bad: [string, Member[], RegExp][] = [
-    ['a set-user-id program', [...top, { name: './opt/acme/d/x', mode: 0o4755 }], /x is set-user-id/],
-    ['a sticky folder', [...top, { name: './opt/acme/d/x/', type: '5', mode: 0o1755 }], /is set-user-id, .* or sticky/],
-    [
-      'a file that everybody may write',
-      [...top, { name: './opt/acme/d/x', mode: 0o666 }],
-      /may be written by everybody/,
-    ],
-    ['a file of another user', [...top, { name: './opt/acme/d/x', user: 1000 }], /does not belong to root/],
+    ['a set-user-id program', [...top, { name: './opt/acme/d/x', mode: 0o4755 }], /x has a set-user-id/],
+    ['a sticky folder', [...top, { name: './opt/acme/d/x/', type: '5', mode: 0o1755 }], /has a sticky bit/],
+    ['a file that everybody may write', [...top, { name: './opt/acme/d/x', mode: 0o666 }], /is writable by everybody/],
+    ['a file of another user', [...top, { name: './opt/acme/d/x', user: 1000 }], /is not owned by root/],
     ['a device', [...top, { name: './opt/acme/d/x', type: '3' }], /is a device/],
     ['a FIFO', [...top, { name: './opt/acme/d/x', type: '6' }], /is a FIFO/],
     [
@@ -136,12 +134,12 @@ describe('a package file', () => {
     [
       'a file of the system',
       [...top, { name: './etc/', type: '5', mode: 0o755 }, { name: './etc/sudoers' }],
-      /\/etc lies outside of \/opt\/acme\/d/,
+      /\/etc is outside of \/opt\/acme\/d/,
     ],
-    ['the way out', [...top, { name: './opt/acme/d/../../../../x' }], /is no path/],
-    ['an absolute name', [...top, { name: '/opt/acme/d/x' }], /is no path/],
-    ['a newline in a name', [...top, { name: './opt/acme/d/a\nb' }], /a\\nb has a name with control characters/],
-    ['an escape in a name', [...top, { name: './opt/acme/d/\u001b[2J' }], /\\u001b\[2J has a name with control/],
+    ['the way out', [...top, { name: './opt/acme/d/../../../../x' }], /is no plain path/],
+    ['an absolute name', [...top, { name: '/opt/acme/d/x' }], /is no plain path/],
+    ['a newline in a name', [...top, { name: './opt/acme/d/a\nb' }], /a\\nb has control characters/],
+    ['an escape in a name', [...top, { name: './opt/acme/d/\u001b[2J' }], /\\u001b\[2J has control/],
     ['a name twice', [...good, { name: './opt/acme/d/lib/libp.so' }], /is there twice/],
     [
       'a file below a link',
@@ -156,23 +154,27 @@ describe('a package file', () => {
     [
       'a link out of the root',
       [...top, { name: './opt/acme/d/x', type: '2', target: '../../../../etc/shadow' }],
-      /which leads out of the root/,
+      /is a link to .*, outside of/,
     ],
     [
       'a link to a file of the host',
       [...top, { name: './opt/acme/d/x', type: '2', target: '/etc/shadow' }],
-      /neither in its prefix nor/,
+      /is a link to \/etc\/shadow, outside of/,
     ],
-    ['a link with a newline', [...top, { name: './opt/acme/d/x', type: '2', target: 'a\nb' }], /is no path/],
+    [
+      'a link with a newline',
+      [...top, { name: './opt/acme/d/x', type: '2', target: 'a\nb' }],
+      /is a link to a name with control/,
+    ],
     [
       'a hard link to the host',
       [...top, { name: './opt/acme/d/x', type: '1', target: '/etc/shadow' }],
-      /hard link to no file of the package/,
+      /which is no file of the package/,
     ],
     [
       'a hard link through a link',
       [...good, { name: './opt/acme/d/x', type: '1', target: './opt/acme/d/lib/libq.so' }],
-      /hard link to no file/,
+      /which is no file of the package/,
     ],
     [
       'an endless file',
@@ -185,7 +187,7 @@ describe('a package file', () => {
     await expect(unpack()).rejects.toThrow(message);
     await expect(unpack()).rejects.toThrow(PackageFileError);
     expect(existsSync(join(folder, 'x'))).toBe(false);
-    await expect(readPackageFile(file, policy)).rejects.toThrow(PackageFileError);
+    await expect(readDeb(file, policy)).rejects.toThrow(PackageFileError);
   });
 
   it.each(['preinst', 'postinst', 'prerm', 'postrm', 'config', 'triggers', 'conffiles', '../x', 'x\ny'])(
@@ -195,21 +197,21 @@ describe('a package file', () => {
         { name: './control', data: fields },
         { name: `./${name}`, mode: 0o755, data: '#!/bin/sh\n' },
       ]);
-      await expect(unpack()).rejects.toThrow(/packages of slipway don't have|control member/);
+      await expect(unpack()).rejects.toThrow(/its control part has .*, which dpkg would obey/);
     },
   );
 
   it.each([
-    ['another package', fields.replace('acme-d-p', 'libc6'), /its package is 'libc6', not 'acme-d-p'/],
-    ['another version', fields.replace('1.0-1', '99:1'), /its version is '99:1'/],
-    ['another architecture', fields.replace('amd64', 'all'), /its architecture is 'all'/],
-    ['Essential', `${fields}Essential: yes\n`, /the field Essential/],
-    ['a field twice', `${fields}Version: 2\n`, /twice Version/],
-    ['Provides of others', fields.replace('Provides: ', 'Provides: bash, '), /it provides 'bash'/],
-    ['Conflicts', `${fields}Conflicts: bash\n`, /it conflicts 'bash'/],
-    ['Replaces', `${fields}Replaces: bash (<< 9)\n`, /it replaces 'bash/],
-    ['Breaks', `${fields}Breaks: bash\n`, /the field Breaks/],
-    ['a second paragraph', `${fields}\nPackage: bash\nStatus: install ok installed\n`, /has the line ''/],
+    ['another package', fields.replace('acme-d-p', 'libc6'), /its Package is "libc6", planned was "acme-d-p"/],
+    ['another version', fields.replace('1.0-1', '99:1'), /its Version is "99:1"/],
+    ['another architecture', fields.replace('amd64', 'all'), /its Architecture is "all"/],
+    ['Essential', `${fields}Essential: yes\n`, /the field "Essential"/],
+    ['a field twice', `${fields}Version: 2\n`, /the field Version twice/],
+    ['Provides of others', fields.replace('Provides: ', 'Provides: bash, '), /its Provides is "bash, /],
+    ['Conflicts', `${fields}Conflicts: bash\n`, /its Conflicts is "bash"/],
+    ['Replaces', `${fields}Replaces: bash (<< 9)\n`, /its Replaces is "bash/],
+    ['Breaks', `${fields}Breaks: bash\n`, /the field "Breaks"/],
+    ['a second paragraph', `${fields}\nPackage: bash\nStatus: install ok installed\n`, /is no single stanza/],
     ['an escape', fields.replace('robot', '\u001b[2J'), /control characters/],
   ])('with %s in its control file is refused', async (_, control, message) => {
     write(good, [{ name: './control', data: control }]);
@@ -243,12 +245,7 @@ describe('a package file', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.nat(fields.length), (text, at) => {
         const control = fields.slice(0, at) + text + fields.slice(at);
-        try {
-          checkControl(control, policy);
-        } catch (e) {
-          expect(e).toBeInstanceOf(PackageFileError);
-          return;
-        }
+        if (controlFaults(control, policy).length) return;
         expect(control.trimEnd()).not.toMatch(/\n\n|\u001b|^(Essential|Status):/m);
       }),
       { numRuns: 1000 },

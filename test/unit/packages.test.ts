@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { debFaults, identityFaults, type PlannedDeb } from '../../ts-src/inspect/deb.ts';
+import { debFaults, type DebPolicy } from '../../ts-src/inspect/deb.ts';
 import { allowedPaths, memberFaults, type Member } from '../../ts-src/inspect/members.ts';
 import { stagedMembers } from '../../ts-src/inspect/staged.ts';
 import { arMembers, writeAr } from '../../ts-src/io/ar.ts';
-import { TarReader, writeTar, type TarEntry } from '../../ts-src/io/tar.ts';
+import { TarReader, writeTar, type TarMember } from '../../ts-src/io/tar.ts';
 import { controlStanzas } from '../../ts-src/publish/deb.ts';
 import { renderControl, simplified, type BinaryControl } from '../../ts-src/render/control.ts';
 
@@ -149,7 +149,7 @@ const good: BinaryControl = {
   summary: 'd',
   description: ['more', '.', 'still more'],
 };
-const planned: PlannedDeb = { ...good, allowed };
+const planned: DebPolicy = { ...good, allowed };
 
 describe('a package file', () => {
   let folder: string;
@@ -175,7 +175,6 @@ describe('a package file', () => {
   it('as planned has no fault', async () => {
     const file = built({ control, md5sums: '' });
     expect(await debFaults(file, planned)).toEqual([]);
-    expect(await identityFaults(file, planned)).toEqual([]);
   });
 
   it('with our own control part is what dpkg reads', async () => {
@@ -201,7 +200,6 @@ describe('a package file', () => {
       const text = name === 'conffiles' ? '/opt/acme/d/a\n' : name === 'triggers' ? 'interest /usr\n' : '#!/bin/sh\n';
       const file = built({ control, [name]: text });
       expect((await debFaults(file, planned)).join()).toContain(`its control part has "${name}"`);
-      expect((await identityFaults(file, planned)).join()).toContain(`its control part has "${name}"`);
     },
   );
 
@@ -276,9 +274,9 @@ describe('a package file', () => {
 });
 
 describe('tar archives', () => {
-  const entries = (data: Buffer): TarEntry[] => {
-    const found: TarEntry[] = [];
-    const reader = new TarReader((e) => found.push(e));
+  const entries = (data: Buffer): TarMember[] => {
+    const found: TarMember[] = [];
+    const reader = new TarReader((e) => void found.push(e));
     // In pieces, as they come from a pipe.
     for (let i = 0; i < data.length; i += 700) reader.push(data.subarray(i, i + 700));
     reader.end();
@@ -294,8 +292,8 @@ describe('tar archives', () => {
       symlinkSync('t'.repeat(200), join(folder, 'link'));
       const data = execFileSync('tar', ['-C', folder, '--format=gnu', '-c', '.']);
       const found = entries(data);
-      expect(found.find((e) => e.path === `./${long}`)).toMatchObject({ type: 'file', size: 1000 });
-      expect(found.find((e) => e.path === './link')).toMatchObject({ type: 'link', target: 't'.repeat(200) });
+      expect(found.find((e) => e.path === long)).toMatchObject({ kind: 'file', size: 1000 });
+      expect(found.find((e) => e.path === 'link')).toMatchObject({ kind: 'link', target: 't'.repeat(200) });
       expect(found.length).toBe(43);
     } finally {
       rmSync(folder, { recursive: true, force: true });
@@ -304,17 +302,17 @@ describe('tar archives', () => {
 
   it('are read as they were written, and refused in part or changed', () => {
     const data = writeTar([{ path: 'control', data: 'a'.repeat(600) }], 5);
-    expect(entries(data).map((e) => [e.path, e.type, e.size])).toEqual([
-      ['./', 'directory', 0],
-      ['./control', 'file', 600],
+    expect(entries(data).map((e) => [e.path, e.kind, e.size])).toEqual([
+      ['', 'folder', 0],
+      ['control', 'file', 600],
     ]);
     expect(() => entries(data.subarray(0, 1200))).toThrow(/ends in the middle/);
     const changed = Buffer.from(data);
     changed[3] = 0x41;
-    expect(() => entries(changed)).toThrow(/checksum/);
+    expect(() => entries(changed)).toThrow(/damaged header/);
   });
 
-  it('never end in anything but entries or a TarFault', () => {
+  it('never end in anything but entries or a TarError', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 0, maxLength: 2048 }), fc.nat(1023), (bytes, where) => {
         const data = writeTar([{ path: 'control', data: 'a' }], 5);
@@ -322,7 +320,7 @@ describe('tar archives', () => {
         try {
           entries(data);
         } catch (e) {
-          expect((e as Error).constructor.name).toBe('TarFault');
+          expect((e as Error).constructor.name).toBe('TarError');
         }
       }),
     );

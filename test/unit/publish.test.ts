@@ -110,15 +110,15 @@ describe('packages', () => {
       version: '1.0-0bookworm.20250101.000000',
       depends: 'x (= 1.0-0bookworm.20250101.000000)',
     });
-    const packed = await repackDeb(readFileSync(path), '1.0-0bookworm.20250101.000000', '1:1.0-1', 0);
     const to = join(folder, 'again.deb');
-    writeFileSync(to, packed!);
+    const changes = { from: '1.0-0bookworm.20250101.000000', to: '1:1.0-1', seconds: 0 };
+    expect(await repackDeb(path, to, changes)).toBe(true);
     const field = (file: string, name: string) =>
       execFileSync('dpkg-deb', ['-f', file, name], { encoding: 'utf8' }).trim();
     expect([field(to, 'Version'), field(to, 'Depends')]).toEqual(['1:1.0-1', 'x (= 1:1.0-1)']);
     const list = (file: string) => execFileSync('dpkg-deb', ['-c', file], { encoding: 'utf8' });
     expect(list(to)).toBe(list(path));
-    expect(await repackDeb(readFileSync(path), '9', '10', 0)).toBeUndefined();
+    expect(await repackDeb(path, `${to}.other`, { ...changes, from: '9' })).toBe(false);
   });
 });
 

@@ -1,12 +1,25 @@
 import fc from 'fast-check';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 import { environmentFault } from '../../ts-src/io/faults.ts';
 import { sha256 } from '../../ts-src/model/digest.ts';
 import type { BuildRecord } from '../../ts-src/model/result.ts';
 import { isBuildRecord, isRelativePath, isStoredResult } from '../../ts-src/model/stored.ts';
+import { restoreSource } from '../../ts-src/store/sources.ts';
 import { openStore } from '../../ts-src/store/store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-stored-'));
@@ -135,3 +148,50 @@ describe('what the machine refuses', () => {
     expect(environmentFault(new TypeError('x is undefined'))).toBeUndefined();
   });
 });
+
+describe('a source tree of a store', () => {
+  it('brings no set-user-id file and no device', async () => {
+    const store = await openStore(`file:${folder}/sources`, folder, folder, undefined);
+    const source = join(folder, 'made');
+    mkdirSync(source, { recursive: true });
+    writeFileSync(join(source, 'su'), 'x');
+    const [plain, device] = ['a'.repeat(64), 'b'.repeat(64)];
+    // Whoever may write the store makes the archive: what keepSource packs has no such modes.
+    chmodSync(join(source, 'su'), 0o6755);
+    const packed = async (tree: string, header: Buffer): Promise<void> => {
+      const archive = join(folder, `${tree}.tar.gz`);
+      const own = execFileSync('tar', ['-c', '--owner=0', '--group=0', '-C', source, 'su']);
+      writeFileSync(archive, gzipSync(Buffer.concat([header, own])));
+      await store.writeJson(`sources/${tree.slice(0, 2)}/${tree}.json`, await store.put(archive));
+    };
+    await packed(plain, Buffer.alloc(0));
+    expect(await restoreSource(store, plain, join(folder, 'plain'))).toBe(true);
+    expect(lstatSync(join(folder, 'plain/su')).mode & 0o7777).toBe(0o755);
+    await packed(device, deviceHeader('disk'));
+    expect(await restoreSource(store, device, join(folder, 'device'))).toBe(false);
+    expect(existsSync(join(folder, 'device'))).toBe(false);
+  });
+});
+
+/** A header of tar(5) for a block device that everybody may write. */
+function deviceHeader(name: string): Buffer {
+  const header = Buffer.alloc(512);
+  const put = (at: number, text: string) => header.write(text, at, 'latin1');
+  put(0, name);
+  put(100, '0000666\0');
+  for (const at of [108, 116]) put(at, '0000000\0');
+  for (const at of [124, 136]) put(at, '00000000000\0');
+  put(148, '        ');
+  put(156, '4');
+  put(257, 'ustar\x0000');
+  put(329, '0000007\0');
+  put(337, '0000000\0');
+  put(
+    148,
+    `${header
+      .reduce((all, b) => all + b, 0)
+      .toString(8)
+      .padStart(6, '0')}\0 `,
+  );
+  return header;
+}

@@ -5,8 +5,8 @@ import type { StoredFile } from '../model/result.ts';
 import { run } from '../io/process.ts';
 import { compareParts, type PartChange } from '../render/abi.ts';
 import { describe, type Part } from '../inspect/interface.ts';
-import { PackageFileError } from '../sandbox/package-file.ts';
-import { unpackPackage } from '../sandbox/unpack-package.ts';
+import { PackageFileError } from '../io/deb.ts';
+import { unpackPackage } from '../inspect/unpack.ts';
 import type { Store } from '../store/store.ts';
 
 /** What others see of two builds, where it differs; `details`: what abidiff says, by library. */

@@ -1,4 +1,4 @@
-import { PackageFileError } from '../sandbox/package-file.ts';
+import { PackageFileError } from '../io/deb.ts';
 import { LeftBehindError } from '../io/untrusted.ts';
 import { environmentFault, reportInternal } from '../io/faults.ts';
 import type { BriefRecord, BriefTest, TaskResult } from '../model/result.ts';

@@ -1,22 +1,32 @@
-import { arMembers, readMember } from '../io/ar.ts';
-import { run } from '../io/process.ts';
-import { TarFault, TarReader } from '../io/tar.ts';
+import { dirname } from 'node:path';
+import { PackageFileError, readControlPart, readDataPart } from '../io/deb.ts';
+import type { TarMember, TarSink } from '../io/tar.ts';
+import { shownName } from '../io/untrusted.ts';
 import { memberFaults, type AllowedPaths, type Member } from './members.ts';
 
 /** What a Debian package must be to be kept and published: what was planned, and nothing that it does by itself. */
-export interface PlannedDeb {
-  package: string;
-  version: string;
-  architecture: string;
-  /** The relations that may stand in these fields, as they are written there. */
-  provides: readonly string[];
-  conflicts: readonly string[];
-  replaces: readonly string[];
-  allowed: AllowedPaths;
+export interface DebPolicy {
+  /** Left out: any. */
+  package?: string;
+  version?: string;
+  architecture?: string;
+  /** The relations that may stand in these fields, as they are written there; left out: any. */
+  provides?: readonly string[];
+  conflicts?: readonly string[];
+  replaces?: readonly string[];
+  /** Left out: anywhere. */
+  allowed?: AllowedPaths;
 }
 
-/** The parts of the plan that publication knows. */
-export type PlannedIdentity = Pick<PlannedDeb, 'package' | 'version' | 'architecture'>;
+export interface DebContents {
+  /** Text of its control file. */
+  control: string;
+  /** Further control members: `md5sums`, `shlibs`. */
+  members: Map<string, string>;
+  /** All but folders, with the first slash, sorted. */
+  files: string[];
+  folders: string[];
+}
 
 /** Members of the control part. Anything else is run by dpkg, or changes what it does. */
 const controlMembers = new Set(['control', 'md5sums', 'shlibs']);
@@ -39,96 +49,80 @@ const controlFields = new Set([
   'Auto-Built-Package',
   'Build-Ids',
 ]);
-const largestControl = 64 << 20;
+const mostFiles = 500_000;
+const mostBytes = 16 * 2 ** 30;
 
 /** What forbids to keep or publish a package file; empty where nothing does. Nothing is unpacked. */
-export async function debFaults(file: string, planned: PlannedDeb): Promise<string[]> {
-  const members: Member[] = [];
-  const owners = new Set<string>();
-  const reader = new TarReader((e) => {
-    const path = pathOf(e.path);
-    if (e.uid !== 0 || e.gid !== 0) owners.add(path);
-    members.push({ path, type: e.type, mode: e.mode, target: e.type === 'hard link' ? pathOf(e.target) : e.target });
-  });
+export async function debFaults(file: string, policy: DebPolicy): Promise<string[]> {
   try {
-    const control = await controlOf(file);
-    if (typeof control === 'string') return [control];
-    const faults = controlFaults(control, planned);
-    if (faults.length) return faults;
-    const out = await run('dpkg-deb', ['--fsys-tarfile', file], { onOutput: (chunk) => reader.push(chunk) });
-    if (out.code !== 0) return [`dpkg-deb can't read it: ${out.stderr.trim().split('\n').pop()}`];
-    reader.end();
+    await readDeb(file, policy);
+    return [];
   } catch (e) {
-    if (e instanceof TarFault) return [`it is no package that dpkg-deb wrote: ${e.message}`];
+    if (e instanceof PackageFileError) return [e.message];
     throw e;
   }
-  for (const path of owners) return [`${JSON.stringify(path).slice(1, -1)} is not owned by root`];
-  return memberFaults(members, planned.allowed);
 }
 
 /**
- * The same for a package that was checked whole when it was kept: its control part alone, for when it is published. No
- * process is started for one that Slipway packed.
+ * Reads a Debian package that may have been made by anybody. `begin` is given its members in their order, each once it
+ * is known to lie in a folder of the package; what is wrong with the whole is told at the end. Throws PackageFileError.
  */
-export async function identityFaults(file: string, planned: PlannedIdentity): Promise<string[]> {
-  try {
-    const control = await controlOf(file);
-    return typeof control === 'string' ? [control] : controlFaults(control, planned);
-  } catch (e) {
-    if (e instanceof TarFault) return [`it is no package that dpkg-deb wrote: ${e.message}`];
-    throw e;
-  }
+export async function readDeb(
+  file: string,
+  policy: DebPolicy,
+  begin: (member: TarMember) => TarSink | undefined = () => undefined,
+): Promise<DebContents> {
+  const control = controlText(await readControlPart(file));
+  refuse([...control.faults, ...controlFaults(control.text, policy)]);
+  const tree = new Tree();
+  await readDataPart(file, (member) => {
+    tree.add(member);
+    return begin(member);
+  });
+  refuse(memberFaults(tree.members, policy.allowed ?? { folders: ['/'], targets: ['/'], links: new Map() }));
+  control.members.delete('control');
+  return { control: control.text.trimEnd(), members: control.members, ...tree.contents() };
 }
 
-/** `./usr/x` and `usr/x/` as `/usr/x`; what is odd stays odd. */
-const pathOf = (path: string): string => `/${path.replace(/^\.\/?/, '').replace(/\/$/, '')}`;
-
-interface ControlPart {
-  members: Member[];
-  text: string | undefined;
+function refuse(faults: readonly string[]): void {
+  if (faults.length) throw new PackageFileError(faults.join('; '));
 }
 
-async function controlOf(file: string): Promise<ControlPart | string> {
-  const parts = arMembers(file);
-  if (parts?.length !== 3 || parts[0]!.name !== 'debian-binary' || !/^data\.tar(\.\w+)?$/.test(parts[2]!.name))
-    return 'it is no Debian package';
-  const control: ControlPart = { members: [], text: undefined };
-  const reader = new TarReader(
-    (e) => void control.members.push({ path: pathOf(e.path), type: e.type, mode: e.mode, target: e.target }),
-    (e, data) => {
-      if (pathOf(e.path) === '/control') control.text = data.toString('utf8');
-    },
-  );
-  const own = parts[1]!;
-  if (own.size > largestControl) return 'its control part is too large';
-  if (own.name === 'control.tar') reader.push(readMember(file, own));
-  else {
-    const out = await run('dpkg-deb', ['--ctrl-tarfile', file], { onOutput: (chunk) => reader.push(chunk) });
-    if (out.code !== 0) return `dpkg-deb can't read it: ${out.stderr.trim().split('\n').pop()}`;
-  }
-  reader.end();
-  return control;
-}
-
-function controlFaults(control: ControlPart, planned: PlannedIdentity & Partial<PlannedDeb>): string[] {
+/** The text of a control part's members. Faults: members that dpkg would run or obey. */
+export function controlText(parts: readonly { member: TarMember; data: Buffer }[]): {
+  text: string;
+  members: Map<string, string>;
+  faults: string[];
+} {
+  const members = new Map<string, string>();
   const faults: string[] = [];
-  for (const m of control.members) {
-    if (m.path === '/' && m.type === 'directory') continue;
-    if (m.type !== 'file' || !controlMembers.has(m.path.slice(1)))
-      faults.push(`its control part has ${JSON.stringify(m.path.slice(1))}, which dpkg would obey`);
+  for (const { member, data } of parts) {
+    const { path, kind } = member;
+    if (path === '' && kind === 'folder') continue;
+    if (kind !== 'file' || !controlMembers.has(path))
+      faults.push(`its control part has ${JSON.stringify(path)}, which dpkg would obey`);
+    else if (members.has(path)) faults.push(`its control part has ${JSON.stringify(path)} twice`);
+    else members.set(path, data.toString('utf8'));
   }
-  const fields = fieldsOf(control.text ?? '');
-  if (typeof fields === 'string') return [...faults, fields];
-  const wants = (field: string, value: string) => {
+  return { text: members.get('control') ?? '', members, faults };
+}
+
+/** What is wrong with the text of a control file. */
+export function controlFaults(control: string, policy: DebPolicy): string[] {
+  const fields = fieldsOf(control);
+  if (typeof fields === 'string') return [fields];
+  const faults: string[] = [];
+  const wants = (field: string, value: string | undefined) => {
     const is = fields.get(field) ?? '';
-    if (is !== value) faults.push(`its ${field} is ${JSON.stringify(is)}, planned was ${JSON.stringify(value)}`);
+    if (value !== undefined && is !== value)
+      faults.push(`its ${field} is ${JSON.stringify(is)}, planned was ${JSON.stringify(value)}`);
   };
-  wants('Package', planned.package);
-  wants('Version', planned.version);
-  wants('Architecture', planned.architecture);
-  if (planned.provides) wants('Provides', planned.provides.join(', '));
-  if (planned.conflicts) wants('Conflicts', planned.conflicts.join(', '));
-  if (planned.replaces) wants('Replaces', planned.replaces.join(', '));
+  wants('Package', policy.package);
+  wants('Version', policy.version);
+  wants('Architecture', policy.architecture);
+  wants('Provides', policy.provides?.join(', '));
+  wants('Conflicts', policy.conflicts?.join(', '));
+  wants('Replaces', policy.replaces?.join(', '));
   for (const field of fields.keys())
     if (!controlFields.has(field)) faults.push(`its control file has the field ${JSON.stringify(field)}`);
   return faults;
@@ -140,13 +134,64 @@ function fieldsOf(text: string): Map<string, string> | string {
   let last: string | undefined;
   for (const line of text.replace(/\n$/, '').split('\n')) {
     if (/[\0-\x08\x0b-\x1f\x7f]/.test(line)) return 'its control file has control characters';
-    const m = /^([A-Za-z][A-Za-z0-9-]*):[ \t]*(.*)$/.exec(line);
-    if (m) {
-      const name = m[1]!.toLowerCase().replace(/(^|-)[a-z]/g, (c) => c.toUpperCase());
+    const [, written, value] = /^([A-Za-z][A-Za-z0-9-]*):[ \t]*(.*)$/.exec(line) ?? [];
+    if (written !== undefined && value !== undefined) {
+      const name = written.toLowerCase().replace(/(^|-)[a-z]/g, (c) => c.toUpperCase());
       if (fields.has(name)) return `its control file has the field ${name} twice`;
-      fields.set((last = name), m[2]!.trim());
-    } else if (/^[ \t]+\S/.test(line) && last !== undefined) fields.set(last, `${fields.get(last)!}\n${line.trim()}`);
+      fields.set((last = name), value.trim());
+    } else if (/^[ \t]+\S/.test(line) && last !== undefined)
+      fields.set(last, `${fields.get(last) ?? ''}\n${line.trim()}`);
     else return 'its control file is no single stanza';
   }
   return fields;
+}
+
+/**
+ * The members of a package so far. Each must lie in a folder that came before it and have a name of its own, so that
+ * one who makes them in this order below an empty folder never leaves it.
+ */
+class Tree {
+  readonly members: Member[] = [];
+  private readonly kinds = new Map<string, TarMember['kind']>([['', 'folder']]);
+  private bytes = 0;
+
+  add(member: TarMember): void {
+    const { path, kind } = member;
+    const wrong = (why: string) => new PackageFileError(`/${shownName(path)} ${why}`);
+    const target = kind === 'hard link' ? member.target.replace(/^\.\//, '') : member.target;
+    const types = { file: 'file', folder: 'directory', link: 'link', 'hard link': 'hard link' } as const;
+    this.members.push({
+      path: `/${path}`,
+      type: types[kind],
+      mode: kind === 'link' ? 0o777 : member.mode,
+      target: kind === 'hard link' ? `/${target}` : target,
+    });
+    if (member.user !== 0 || member.group !== 0) throw wrong('is not owned by root');
+    if (path === '' && kind === 'folder') return;
+    // eslint-disable-next-line no-control-regex
+    if (/[\u0000-\u001f\u007f]/.test(path)) throw wrong('has control characters in its name');
+    if (path.split('/').some((p) => p === '' || p === '.' || p === '..' || Buffer.byteLength(p) > 255))
+      throw wrong('is no plain path');
+    if (path.length > 4000) throw wrong('is too long a path');
+    if (this.kinds.has(path)) throw wrong('is there twice');
+    const parent = dirname(path);
+    if (this.kinds.get(parent === '.' ? '' : parent) !== 'folder') throw wrong('lies in no folder of the package');
+    if ((this.bytes += member.size) > mostBytes) throw wrong('makes the package larger than 16 GiB');
+    if (this.kinds.size >= mostFiles) throw wrong(`is one more than the ${mostFiles} files that a package may have`);
+    if (kind === 'link' && (target === '' || target.length > 4000 || target.includes('\0')))
+      throw wrong('is a link to no path');
+    if (kind === 'hard link') {
+      if (this.kinds.get(target) !== 'file')
+        throw wrong(`is a hard link to ${shownName(member.target)}, which is no file of the package`);
+      member.target = target;
+    }
+    this.kinds.set(path, kind === 'hard link' ? 'file' : kind);
+  }
+
+  contents(): { files: string[]; folders: string[] } {
+    const files: string[] = [];
+    const folders: string[] = [];
+    for (const [path, kind] of this.kinds) if (path !== '') (kind === 'folder' ? folders : files).push(path);
+    return { files: files.map((f) => `/${f}`).sort(), folders };
+  }
 }

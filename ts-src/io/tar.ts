@@ -1,151 +1,206 @@
-/** A member of a tar archive as its header says. */
-export interface TarEntry {
+/** One member of a tar archive; `size` bytes of content follow. */
+export interface TarMember {
+  /** Path without `./` before it and `/` after it; empty for the top folder. */
   path: string;
-  type: 'file' | 'directory' | 'link' | 'hard link' | 'device' | 'FIFO' | 'unknown';
+  kind: 'file' | 'folder' | 'link' | 'hard link';
   mode: number;
-  uid: number;
-  gid: number;
+  user: number;
+  group: number;
   size: number;
-  /** Target of a link. */
+  /** Seconds since 1970. */
+  time: number;
+  /** Target of a link, as it is written. */
   target: string;
 }
 
-const block = 512;
-/** Longest name, and largest member that is kept. */
-const longest = 64 << 10;
-const largest = 16 << 20;
+/** Takes the content of one member. */
+export interface TarSink {
+  write(data: Buffer): void;
+  end(): void;
+}
 
-const types: Record<string, TarEntry['type']> = {
+/** The archive is not as dpkg-deb writes it. */
+export class TarError extends Error {}
+
+const block = 512;
+/** Longest name, and longest padding after the end. */
+const longest = 64 << 10;
+const longestPadding = 1 << 20;
+
+const kinds: Record<string, TarMember['kind']> = {
   '0': 'file',
   '\0': 'file',
   '1': 'hard link',
   '2': 'link',
-  '3': 'device',
-  '4': 'device',
-  '5': 'directory',
-  '6': 'FIFO',
+  '5': 'folder',
+};
+const others: Record<string, string> = {
+  '3': 'a device',
+  '4': 'a device',
+  '6': 'a FIFO',
+  x: 'extended attributes',
+  g: 'extended attributes',
 };
 
-/** What is not as dpkg-deb writes it. */
-export class TarFault extends Error {}
-
 /**
- * Reads a tar archive as it comes, without unpacking: headers, and the content of members that are asked for. Knows what
- * dpkg-deb writes (ustar with GNU's long names); everything else is of type `unknown`, or a TarFault.
+ * Reads a tar archive as dpkg-deb writes it (ustar with GNU's long names), in pieces as they come. Anything else in it
+ * (devices, extended attributes, sparse files) is an error. `begin` gives what takes the content of a member; without
+ * one the content is skipped. Holds no more than one header or one long name.
  */
 export class TarReader {
-  private rest: Buffer = Buffer.alloc(0);
-  private skip = 0;
-  private collecting: { left: number; parts: Buffer[]; done: (content: Buffer) => void } | undefined;
+  private held: Buffer = Buffer.alloc(0);
+  /** Bytes of the member's content, and of its padding, that are still to come. */
+  private content = 0;
+  private padding = 0;
+  private sink: TarSink | undefined;
   private longName: string | undefined;
   private longTarget: string | undefined;
   private ended = false;
+  private after = 0;
 
-  constructor(
-    private readonly entry: (entry: TarEntry) => void,
-    /** Is given a member's content where it is there; without it contents are skipped. */
-    private readonly content?: (entry: TarEntry, content: Buffer) => void,
-  ) {}
+  constructor(private readonly begin: (member: TarMember) => TarSink | undefined) {}
 
   push(chunk: Buffer): void {
-    this.rest = this.rest.length ? Buffer.concat([this.rest, chunk]) : chunk;
+    if (this.ended) return this.pad(chunk);
+    this.held = this.held.length ? Buffer.concat([this.held, chunk]) : chunk;
     for (;;) {
-      if (this.collecting || this.skip) {
-        if (!this.rest.length) return;
-        this.consume();
-      } else if (this.rest.length >= block && !this.ended) {
-        const header = this.rest.subarray(0, block);
-        this.rest = this.rest.subarray(block);
+      if (this.content > 0) {
+        const part = this.take(this.content);
+        if (!part.length) return;
+        this.content -= part.length;
+        this.sink?.write(part);
+        if (this.content > 0) return;
+        this.close();
+      } else if (this.padding > 0) {
+        const part = this.take(this.padding);
+        if (!part.length) return;
+        this.padding -= part.length;
+      } else {
+        if (this.held.length < block) return;
+        const header = this.take(block);
+        if (header.every((b) => b === 0)) {
+          this.ended = true;
+          return this.pad(this.held);
+        }
         this.header(header);
-      } else return;
+      }
     }
   }
 
   /** To be called once all was pushed. */
   end(): void {
-    if (!this.ended || this.collecting || this.skip) throw new TarFault('the archive ends in the middle');
+    if (!this.ended) throw new TarError('it ends in the middle');
   }
 
-  private consume(): void {
-    const { collecting } = this;
-    if (collecting) {
-      const part = this.rest.subarray(0, collecting.left);
-      collecting.parts.push(part);
-      collecting.left -= part.length;
-      this.rest = this.rest.subarray(part.length);
-      if (collecting.left) return;
-      this.collecting = undefined;
-      collecting.done(Buffer.concat(collecting.parts));
-    } else {
-      const skipped = Math.min(this.skip, this.rest.length);
-      this.skip -= skipped;
-      this.rest = this.rest.subarray(skipped);
-    }
+  /** Lets go of a member that is not whole, where reading ended early. */
+  close(): void {
+    const { sink } = this;
+    this.sink = undefined;
+    sink?.end();
   }
 
-  private collect(size: number, done: (content: Buffer) => void): void {
-    this.skip = padding(size);
-    if (size) this.collecting = { left: size, parts: [], done };
-    else done(Buffer.alloc(0));
+  private pad(rest: Buffer): void {
+    this.after += rest.length;
+    if (this.after > longestPadding || rest.some((b) => b !== 0)) throw new TarError('something follows its end');
+  }
+
+  private take(most: number): Buffer {
+    const part = this.held.subarray(0, most);
+    this.held = this.held.subarray(part.length);
+    return part;
+  }
+
+  private expect(size: number, sink: TarSink | undefined): void {
+    this.content = size;
+    this.padding = (block - (size % block)) % block;
+    this.sink = sink;
+    if (size === 0) this.close();
   }
 
   private header(h: Buffer): void {
-    if (h.every((b) => b === 0)) {
-      this.ended = true;
-      return;
-    }
-    const sum = h.reduce((all, b, i) => all + (i >= 148 && i < 156 ? 32 : b), 0);
-    if (number(h, 148, 8) !== sum) throw new TarFault('a header has a wrong checksum');
+    checkSum(h);
+    const type = String.fromCharCode(h[156] ?? 0);
     const size = number(h, 124, 12);
-    const flag = String.fromCharCode(h[156]!);
-    if (flag === 'L' || flag === 'K') {
-      if (size > longest) throw new TarFault('a name is too long');
-      this.collect(size, (text) => {
-        const name = text.toString('utf8').replace(/\0[^]*$/, '');
-        if (flag === 'L') this.longName = name;
-        else this.longTarget = name;
-      });
-      return;
-    }
-    const prefix = h.toString('latin1', 257, 263) === 'ustar\0' ? text(h, 345, 155) : '';
-    const entry: TarEntry = {
-      path: this.longName ?? (prefix ? `${prefix}/${text(h, 0, 100)}` : text(h, 0, 100)),
-      type: types[flag] ?? 'unknown',
+    if (type === 'L' || type === 'K') return this.long(type, size);
+    const name = this.longName ?? string(h, 0, 100);
+    const kind = kinds[type];
+    if (!kind) throw new TarError(`${JSON.stringify(name)} is ${others[type] ?? 'of a kind that no package needs'}`);
+    const ustar = this.longName === undefined && h.toString('latin1', 257, 263) === 'ustar\0';
+    const prefix = ustar ? string(h, 345, 155) : '';
+    const member: TarMember = {
+      path: (prefix ? `${prefix}/${name}` : name).replace(/^\.\//, '').replace(/\/$/, '').replace(/^\.$/, ''),
+      kind,
       mode: number(h, 100, 8),
-      uid: number(h, 108, 8),
-      gid: number(h, 116, 8),
-      size,
-      target: this.longTarget ?? text(h, 157, 100),
+      user: number(h, 108, 8),
+      group: number(h, 116, 8),
+      size: kind === 'file' ? size : 0,
+      time: number(h, 136, 12),
+      target: this.longTarget ?? string(h, 157, 100),
     };
     this.longName = this.longTarget = undefined;
-    this.entry(entry);
-    if (this.content && entry.type === 'file' && size <= largest)
-      this.collect(size, (data) => this.content!(entry, data));
-    else this.skip = size + padding(size);
+    this.expect(member.size, this.begin(member));
+  }
+
+  private long(type: 'L' | 'K', size: number): void {
+    if (size > longest) throw new TarError('it has a name that is too long');
+    if ((type === 'L' ? this.longName : this.longTarget) !== undefined) throw new TarError('it has a name twice');
+    const parts: Buffer[] = [];
+    this.expect(size, {
+      write: (part) => parts.push(Buffer.from(part)),
+      end: () => {
+        const text = string(Buffer.concat(parts), 0, size);
+        if (type === 'L') this.longName = text;
+        else this.longTarget = text;
+      },
+    });
   }
 }
 
-const padding = (size: number): number => (block - (size % block)) % block;
-
-function text(h: Buffer, at: number, length: number): string {
-  const end = h.indexOf(0, at);
-  return h.toString('utf8', at, end < 0 || end > at + length ? at + length : end);
+function string(bytes: Buffer, at: number, length: number): string {
+  const field = bytes.subarray(at, at + length);
+  const end = field.indexOf(0);
+  const raw = end < 0 ? field : field.subarray(0, end);
+  const text = raw.toString('utf8');
+  if (!Buffer.from(text).equals(raw)) throw new TarError(`${JSON.stringify(text)} is no UTF-8`);
+  return text;
 }
 
 /** Octal digits, or a binary number where the first bit is set. */
-function number(h: Buffer, at: number, length: number): number {
-  if (h[at]! & 0x80) {
-    let value = h[at]! & 0x7f;
-    for (let i = 1; i < length; i++) value = value * 256 + h[at + i]!;
-    if (!Number.isSafeInteger(value)) throw new TarFault('a number is too large');
+function number(header: Buffer, at: number, length: number): number {
+  const field = header.subarray(at, at + length);
+  const first = field[0] ?? 0;
+  if (first & 0x80) {
+    let value = first & 0x7f;
+    for (const byte of field.subarray(1)) value = value * 256 + byte;
+    if (!Number.isSafeInteger(value)) throw new TarError('it has a number that is too large');
     return value;
   }
-  const digits = h
-    .toString('latin1', at, at + length)
+  const text = field
+    .toString('latin1')
     .replace(/[\0 ]+$/, '')
     .trimStart();
-  if (!/^[0-7]*$/.test(digits)) throw new TarFault('a header holds no number where one belongs');
-  return digits ? parseInt(digits, 8) : 0;
+  if (!/^[0-7]*$/.test(text)) throw new TarError('it has a damaged header');
+  return text === '' ? 0 : parseInt(text, 8);
+}
+
+function checkSum(header: Buffer): void {
+  let sum = 0;
+  for (let i = 0; i < block; i++) sum += i >= 148 && i < 156 ? 32 : (header[i] ?? 0);
+  if (sum !== number(header, 148, 8)) throw new TarError('it has a damaged header');
+}
+
+/** A small archive in memory, read at once: its members, and the text of its files. */
+export function readTar(tar: Buffer): { member: TarMember; data: Buffer }[] {
+  const found: { member: TarMember; data: Buffer }[] = [];
+  const reader = new TarReader((member) => {
+    const parts: Buffer[] = [];
+    const entry = { member, data: Buffer.alloc(0) };
+    found.push(entry);
+    return { write: (part) => parts.push(part), end: () => (entry.data = Buffer.concat(parts)) };
+  });
+  reader.push(tar);
+  reader.end();
+  return found;
 }
 
 /** A tar archive of small files, owned by root, all of one time. */
@@ -174,7 +229,7 @@ export function writeTar(files: readonly { path: string; data: string }[], secon
       148,
       'latin1',
     );
-    parts.push(h, data, Buffer.alloc(padding(data.length)));
+    parts.push(h, data, Buffer.alloc((block - (data.length % block)) % block));
   };
   add('./', '5', 0o755, Buffer.alloc(0));
   for (const { path, data } of files) add(`./${path}`, '0', 0o644, Buffer.from(data));

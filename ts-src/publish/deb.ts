@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { gunzipSync, gzipSync } from 'node:zlib';
-import { debFile } from '../model/names.ts';
+import { randomBytes } from 'node:crypto';
+import { controlFaults, controlText } from '../inspect/deb.ts';
+import { readMember, writeAr } from '../io/ar.ts';
+import { debParts, PackageFileError, readControlPart, withoutRights } from '../io/deb.ts';
 import { run } from '../io/process.ts';
-import { controlEntry, debParts, joinDeb, readTar, writeTar, type TarEntry } from './archive-members.ts';
-
-/** Largest control archive that is read, unpacked. */
-const largest = 64 << 20;
+import { readTar, TarError, writeTar, type TarMember } from '../io/tar.ts';
+import { debFile } from '../model/names.ts';
 
 /** A package's file on this machine, and the name under which it is published. */
 export interface DebFile {
@@ -22,95 +21,127 @@ const isOf = (stanza: string, name: string): boolean =>
   debFile(fieldOf(stanza, 'Package') ?? '', fieldOf(stanza, 'Version') ?? '', fieldOf(stanza, 'Architecture') ?? '') ===
   name;
 
-/** Members of a control archive that dpkg neither runs nor obeys; each may be there once. */
-const harmless = new Set(['', '.', 'control', 'md5sums', 'shlibs']);
-
 /** The control stanza of a package as it may be published: nothing of it is run, no field of it forces anything. */
-function stanzaOf(entries: readonly TarEntry[], name: string): string | undefined {
-  const names = entries.map((e) => e.name.replace(/^\.\//, '').replace(/\/$/, ''));
-  if (new Set(names).size !== names.length || !names.every((n) => harmless.has(n))) return undefined;
-  const entry = controlEntry(entries);
-  const stanza = entry && tidy(entry.content.toString('utf8'));
-  if (stanza === undefined || !isOf(stanza, name)) return undefined;
-  const fields = [...stanza.matchAll(/^([^\s:]+):/gm)].map((m) => (m[1] ?? '').toLowerCase());
-  return fields.some((f) => forcing.has(f)) || new Set(fields).size !== fields.length ? undefined : stanza;
+function stanzaOf(parts: readonly { member: TarMember; data: Buffer }[], name: string): string | undefined {
+  const { text, faults } = controlText(parts);
+  const stanza = `${text.trim()}\n`;
+  return faults.length || controlFaults(stanza, {}).length || !isOf(stanza, name) ? undefined : stanza;
 }
-const forcing = new Set(['essential', 'protected', 'important', 'pre-depends', 'breaks']);
 
-/** A stanza as it may stand in an index: no empty lines within it, one line feed at its end. */
-const tidy = (text: string): string | undefined => {
-  const stanza = `${text.replaceAll('\r', '').trim()}\n`;
-  return /^\s*$/m.test(stanza.trimEnd()) || stanza.includes('\0') ? undefined : stanza;
-};
+type Compression = 'gz' | 'xz' | 'zst';
+const programs: Record<Compression, string> = { gz: 'gzip', xz: 'xz', zst: 'zstd' };
+const compressions = ['gz', 'xz', 'zst'] as const;
 
 /**
- * Reads the control stanzas of many packages. Archives of one compression are unpacked together by one process: two
- * thousand packages take as long as one that is large. Undefined for what is no Debian package of that name.
+ * Reads the control stanzas of many packages. Those that slipway packed are read as they are; archives of one
+ * compression are unpacked together by one process, so that two thousand packages take as long as one that is large.
+ * Undefined for what is no Debian package of that name.
  */
 export async function controlStanzas(files: readonly DebFile[]): Promise<(string | undefined)[]> {
   const stanzas = new Array<string | undefined>(files.length);
-  const compressed: Record<'xz' | 'zst', { at: number; control: Buffer }[]> = { xz: [], zst: [] };
-  const take = (at: number, tar: Buffer | undefined) => {
-    if (tar) stanzas[at] = stanzaOf(readTar(tar, 0)?.entries ?? [], files[at]!.name);
-  };
-  files.forEach((file, at) => {
-    const parts = debParts(readFileSync(file.path));
-    const kind = parts && /\.tar(?:\.(gz|xz|zst))?$/.exec(parts.controlName);
-    if (!kind) return;
-    if (kind[1] === 'xz' || kind[1] === 'zst') compressed[kind[1]].push({ at, control: parts.control });
-    else take(at, kind[1] === 'gz' ? unzipped(parts.control) : parts.control);
-  });
-  for (const kind of ['xz', 'zst'] as const) {
-    const all = compressed[kind];
-    if (!all.length) continue;
-    const together = await unpacked(kind, Buffer.concat(all.map((c) => c.control)));
-    let next = 0;
-    for (const { at } of all) {
-      const tar = together && readTar(together, next);
-      if (!tar) break;
-      stanzas[at] = stanzaOf(tar.entries, files[at]!.name);
-      next = tar.end;
+  const compressed: Record<Compression, { at: number; control: Buffer }[]> = { gz: [], xz: [], zst: [] };
+  for (const [at, { name, path }] of files.entries()) {
+    const control = controlOf(path);
+    const kind = compressions.find((c) => control?.name.endsWith(`.${c}`));
+    if (control && kind) compressed[kind].push({ at, control: control.data });
+    else if (control?.name === 'control.tar') stanzas[at] = read(control.data, name);
+  }
+  for (const kind of compressions) {
+    const together = await unpackTogether(
+      kind,
+      compressed[kind].map((c) => c.control),
+    );
+    for (const [i, { at }] of compressed[kind].entries()) {
+      const { name, path } = files[at] ?? { name: '', path: '' };
+      const tar = together?.[i];
+      // What did not come out that way is looked at alone.
+      stanzas[at] = tar ? read(tar, name) : await readAlone(path, name);
     }
-    // What did not come out that way is looked at alone.
-    for (const { at, control } of all) if (stanzas[at] === undefined) take(at, await unpacked(kind, control));
   }
   return stanzas;
 }
 
-function unzipped(data: Buffer): Buffer | undefined {
+function controlOf(path: string): { name: string; data: Buffer } | undefined {
   try {
-    return gunzipSync(data, { maxOutputLength: largest });
-  } catch {
-    return undefined;
+    const { control } = debParts(path);
+    return { name: control.name, data: readMember(path, control) };
+  } catch (e) {
+    if (e instanceof PackageFileError) return undefined;
+    throw e;
   }
 }
 
-async function unpacked(kind: 'xz' | 'zst', data: Buffer): Promise<Buffer | undefined> {
-  const done = await run(kind === 'xz' ? 'xz' : 'zstd', ['-q', '-d', '-c'], { input: data, encoding: 'latin1' });
-  return done.code === 0 ? Buffer.from(done.stdout, 'latin1') : undefined;
+function read(tar: Buffer, name: string): string | undefined {
+  try {
+    return stanzaOf(readTar(tar), name);
+  } catch (e) {
+    if (e instanceof TarError) return undefined;
+    throw e;
+  }
+}
+
+async function readAlone(path: string, name: string): Promise<string | undefined> {
+  try {
+    return stanzaOf(await readControlPart(path), name);
+  } catch (e) {
+    if (e instanceof PackageFileError) return undefined;
+    throw e;
+  }
 }
 
 /**
- * The same package under another version: its files as they are, its control file with the new version, also where it
- * names its own former one (`acme-tool (= 1.0-1)` of debug symbols). Undefined where it is no package that we can read.
+ * Unpacks archives with one process. Between two of them stands a mark that none of them can know, so that one which
+ * holds more than it should takes no other's place. Undefined where one is damaged.
  */
-export async function repackDeb(file: Buffer, from: string, to: string, seconds: number): Promise<Buffer | undefined> {
-  const parts = debParts(file);
-  const kind = parts && /\.tar(?:\.(gz|xz|zst))?$/.exec(parts.controlName);
-  if (!kind) return undefined;
-  const tar =
-    kind[1] === 'xz' || kind[1] === 'zst'
-      ? await unpacked(kind[1], parts.control)
-      : kind[1] === 'gz'
-        ? unzipped(parts.control)
-        : parts.control;
-  const entries = tar && readTar(tar, 0)?.entries;
-  const control: TarEntry | undefined = entries && controlEntry(entries);
-  if (!control || fieldOf(control.content.toString('utf8'), 'Version') !== from) return undefined;
-  const text = control.content
-    .toString('utf8')
-    .replace(/^Version: .*$/m, `Version: ${to}`)
-    .replaceAll(`(= ${from})`, `(= ${to})`);
-  const changed = writeTar(entries!, new Map([[control.name, Buffer.from(text)]]));
-  return joinDeb({ ...parts, controlName: 'control.tar.gz', control: gzipSync(changed) }, seconds);
+async function unpackTogether(kind: Compression, archives: readonly Buffer[]): Promise<Buffer[] | undefined> {
+  if (!archives.length) return [];
+  const mark = randomBytes(32);
+  const packed = await run(programs[kind], ['-q', '-c'], { input: mark, encoding: 'latin1' });
+  const between = Buffer.from(packed.stdout, 'latin1');
+  const [program = '', ...args] = withoutRights([programs[kind], '-q', '-d', '-c']);
+  const input = Buffer.concat(archives.flatMap((a) => [a, between]));
+  const done = await run(program, args, { input, encoding: 'latin1' });
+  if (packed.code !== 0 || done.code !== 0) return undefined;
+  const output = Buffer.from(done.stdout, 'latin1');
+  const parts: Buffer[] = [];
+  let from = 0;
+  for (let at = output.indexOf(mark); at >= 0; at = output.indexOf(mark, from)) {
+    parts.push(output.subarray(from, at));
+    from = at + mark.length;
+  }
+  return parts.length === archives.length ? parts : undefined;
+}
+
+/**
+ * Writes the same package under another version: its files as they are, its control file with the new version, also
+ * where it names its own former one (`acme-tool (= 1.0-1)` of debug symbols). False where it is no package that we can
+ * read.
+ */
+export async function repackDeb(
+  file: string,
+  target: string,
+  { from, to, seconds }: { from: string; to: string; seconds: number },
+): Promise<boolean> {
+  let parts;
+  try {
+    parts = controlText(await readControlPart(file));
+  } catch (e) {
+    if (e instanceof PackageFileError) return false;
+    throw e;
+  }
+  const { text, members, faults } = parts;
+  if (faults.length || fieldOf(text, 'Version') !== from) return false;
+  const control = text.replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
+  const written = [...members].map(([path, data]) => ({ path, data: path === 'control' ? control : data }));
+  const { data } = debParts(file);
+  await writeAr(
+    target,
+    [
+      { name: 'debian-binary', data: Buffer.from('2.0\n') },
+      { name: 'control.tar', data: writeTar(written, seconds) },
+      { name: data.name, from: file, member: data },
+    ],
+    seconds,
+  );
+  return true;
 }

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { debFile, stampSeconds } from '../model/names.ts';
 import type { StoredFile } from '../model/result.ts';
@@ -69,13 +69,13 @@ async function repackAll(
   const value: StoredFile[] = [];
   for (const file of held.files) {
     const path = await store.path(file);
-    const packed = path && (await repackDeb(readFileSync(path), held.version, to, stampSeconds(stamp)));
-    if (!packed) return { ok: false, lost: [file.sha256] };
-    const [name, , architecture] = file.name.replace(/\.deb$/, '').split('_');
-    const target = join(scratch, debFile(name!, to, architecture!));
-    writeFileSync(target, packed);
+    const [name = '', , architecture = ''] = file.name.replace(/\.deb$/, '').split('_');
+    const own = mkdtempSync(join(scratch, 'raise-'));
+    const target = join(own, debFile(name, to, architecture));
+    const changes = { from: held.version, to, seconds: stampSeconds(stamp) };
+    if (path === undefined || !(await repackDeb(path, target, changes))) return { ok: false, lost: [file.sha256] };
     value.push(await store.put(target));
-    rmSync(target, { force: true });
+    rmSync(own, { recursive: true, force: true });
   }
   return { ok: true, value };
 }

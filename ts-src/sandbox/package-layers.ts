@@ -1,13 +1,13 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { PackagePolicy } from './package-file.ts';
-import { unpackPackage } from './unpack-package.ts';
-import { exists, readJson, temporaryBeside, writeWhole } from '../io/files.ts';
+import type { DebPolicy } from '../inspect/deb.ts';
+import { unpackPackage } from '../inspect/unpack.ts';
+import { exists, readJson, sha256File, temporaryBeside, writeWhole } from '../io/files.ts';
 import { run } from '../io/process.ts';
 import type { StoredFile } from '../model/result.ts';
 import type { Store } from '../store/store.ts';
 
-interface Unpacked {
+export interface Unpacked {
   package: string;
   status: string;
   files: string[];
@@ -16,7 +16,7 @@ interface Unpacked {
 /** A package of the distribution in the store, and what it may hold. */
 export interface OwnPackage {
   deb: StoredFile;
-  policy: PackagePolicy;
+  policy: DebPolicy;
 }
 
 /** What came of composing a root: done, packages that the store lost (by digest), or two that don't fit together. */
@@ -51,7 +51,15 @@ export class Packages {
     return unpacked;
   }
 
-  private async unpackFile(file: string, digest: string, policy: PackagePolicy): Promise<Unpacked> {
+  /** Checks and unpacks a package that is not yet in the store. Throws PackageFileError where it is not as planned. */
+  async take(file: string, policy: DebPolicy): Promise<Unpacked> {
+    const digest = await sha256File(file);
+    const unpacked = await this.unpackFile(file, digest, policy);
+    this.known.set(digest, unpacked);
+    return unpacked;
+  }
+
+  private async unpackFile(file: string, digest: string, policy: DebPolicy): Promise<Unpacked> {
     const target = this.folder(digest);
     // Nobody else of this machine may reach what strangers packed.
     mkdirSync(join(this.state, 'unpacked'), { recursive: true, mode: 0o700 });

@@ -40,14 +40,22 @@ export async function keepSource(store: Store, tree: string, folder: string, wor
   rmSync(archive, { force: true });
 }
 
+const withoutDevices = (): string[] =>
+  process.getuid?.() === 0
+    ? ['setpriv', '--no-new-privs', '--inh-caps=-all', '--bounding-set=-all,+dac_override,+fowner']
+    : [];
+
 /** Brings a source tree from the store into a folder; false where the store has none. */
 export async function restoreSource(store: Store, tree: string, folder: string): Promise<boolean> {
   const stored = await store.readJson(nameOf(tree));
   const archive = isStoredFile(stored) ? await store.path(stored) : undefined;
   if (archive === undefined) return false;
   mkdirSync(folder, { recursive: true });
-  // With the times of now, as a checkout has them: older ones would stay in the packages.
-  const out = await run('tar', ['-x', '-z', '--touch', '--no-same-owner', '-f', archive, '-C', folder]);
+  // With the times of now, as a checkout has them: older ones would stay in the packages. Whoever may write below
+  // `untrusted/` may have made the archive: no devices and no set-user-id files come of it.
+  const args = ['-c', 'umask 022; exec "$@"', 'sh', ...withoutDevices(), 'tar', '-x', '-z'];
+  const options = ['--touch', '--no-same-owner', '--no-same-permissions', '-f', archive, '-C', folder];
+  const out = await run('sh', [...args, ...options]);
   if (out.code === 0) return true;
   rmSync(folder, { recursive: true, force: true });
   return false;

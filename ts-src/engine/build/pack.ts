@@ -1,23 +1,31 @@
-import { lstatSync, mkdirSync, readFileSync } from 'node:fs';
+import { lstatSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { debFaults, type PlannedDeb } from '../../inspect/deb.ts';
+import { debFaults, type DebPolicy } from '../../inspect/deb.ts';
 import { describe, interfaceOf } from '../../inspect/interface.ts';
-import { allowedDebugPaths, allowedPaths, memberFaults } from '../../inspect/members.ts';
+import { allowedDebugPaths, memberFaults, type AllowedPaths } from '../../inspect/members.ts';
 import { stagedMembers } from '../../inspect/staged.ts';
-import { arMembers, writeAr } from '../../io/ar.ts';
-import { exists } from '../../io/files.ts';
+import { writeAr } from '../../io/ar.ts';
+import { debParts } from '../../io/deb.ts';
+import { listLeft, readLeft } from '../../io/untrusted.ts';
 import { writeTar } from '../../io/tar.ts';
-import { debFile, stampSeconds } from '../../model/names.ts';
+import { debFile, isDebianName, stampSeconds } from '../../model/names.ts';
 import type { Interface } from '../../model/result.ts';
 import { renderControl, type BinaryControl } from '../../render/control.ts';
 import { abiOf, type Abi } from './abi.ts';
 import type { BuildEnvironment } from './environment.ts';
 import { failed, made, type BuildOutcome, type BuildRequest } from './outcome.ts';
+import { placesOf } from './packages.ts';
 import { stampOfBuild, plannedControl, type PackagingOptions } from './packaging.ts';
 
-/** What packing gave: the files of the packages, the binary package first. */
+/** A package's file, and what it must be. */
+export interface PackedFile {
+  path: string;
+  policy: DebPolicy;
+}
+
+/** What packing gave: the binary package first. That one is not yet checked: whoever keeps it unpacks it and does so. */
 export interface Packed {
-  files: string[];
+  files: PackedFile[];
   interface: Interface;
   abi: Abi;
 }
@@ -27,20 +35,21 @@ export function checkStaged(request: BuildRequest, environment: BuildEnvironment
   const { graph, package: p } = request;
   const staged = stagedMembers(stageOf(environment));
   if (typeof staged === 'string') return staged;
-  const { prefix, underlayPrefixes } = graph.scope;
-  return refusal(
-    memberFaults(staged.members, { ...allowedPaths(p.debian, prefix, underlayPrefixes), folders: [prefix] }),
-  );
+  return refusal(memberFaults(staged.members, { ...placesOf(graph, p.debian), folders: [graph.scope.prefix] }));
 }
+
+/** The reason why a package can't be kept, of its faults. */
+export const refusal = (faults: readonly string[]): string | undefined =>
+  faults.length ? `it can't be published: ${faults.join('; ')}` : undefined;
+
+/** Largest text that packing may leave: the sums of half a million files. */
+const largestText = 64 << 20;
 
 export const stageOf = (environment: BuildEnvironment): string => join(environment.build, 'stage');
 
-const refusal = (faults: readonly string[]): string | undefined =>
-  faults.length ? `it can't be published: ${faults.join('; ')}` : undefined;
-
 /**
- * Gives the packages that pack.sh left below `folder` their control part, and checks them whole against the plan. Only
- * files of these names are read: whatever else lies there is not taken.
+ * Gives the packages that pack.sh left below `folder` their control part. Only files of these names are read: whatever
+ * else lies there is not taken.
  */
 export async function finishPackages(
   options: PackagingOptions,
@@ -50,15 +59,18 @@ export async function finishPackages(
 ): Promise<BuildOutcome<Packed>> {
   const { graph, number, package: p } = request;
   const out = join(folder, 'out');
-  const lines = (name: string) => readFileSync(join(out, name), 'utf8').split('\n').filter(Boolean);
+  // The tools that packed it read what the package made: what they leave is no more trusted than that.
+  const text = async (name: string) => (await readLeft(folder, `out/${name}`, largestText))?.toString('utf8') ?? '';
+  const lines = async (name: string) => (await text(name)).split('\n').filter(Boolean);
   const stage = stageOf(environment);
   const seen = interfaceOf(describe(stage));
-  const abi = abiOf(graph, number, seen.api, lines('linked'));
+  const linked = (await lines('linked')).filter(isDebianName);
+  const abi = abiOf(graph, number, seen.api, linked);
   const planned = plannedControl(options, request);
   const staged = stagedMembers(stage);
   if (typeof staged === 'string') return failed(staged);
   const { architecture } = graph.target;
-  const shlibs = lines('shlibdeps').flatMap((l) => /^shlibs:Depends=(.*)$/.exec(l)?.[1]?.split(', ') ?? []);
+  const shlibs = (await lines('shlibdeps')).flatMap((l) => /^shlibs:Depends=(.*)$/.exec(l)?.[1]?.split(', ') ?? []);
   const control: BinaryControl = {
     ...planned,
     package: p.debian,
@@ -66,40 +78,49 @@ export async function finishPackages(
     architecture,
     installedSize: staged.size,
     section: 'misc',
-    depends: [...lines('linked'), ...abi.requires, ...shlibs, ...planned.depends],
+    depends: [...linked, ...abi.requires, ...shlibs, ...planned.depends],
     provides: abi.name ? [abi.name] : [],
   };
-  const { prefix, underlayPrefixes } = graph.scope;
   const target = join(request.work, 'packages');
   mkdirSync(target);
   const seconds = stampSeconds(stampOfBuild(options, request));
-  const files: string[] = [];
-  const finish = async (from: string, c: BinaryControl, allowed: PlannedDeb['allowed'], more: string[]) => {
-    const file = join(target, debFile(c.package, c.version, architecture));
-    const members = ['control', 'md5sums', ...more].map((name) => ({
-      path: name,
-      data:
-        name === 'control'
-          ? renderControl(c)
-          : readFileSync(join(out, name === 'md5sums' ? `${from}.md5sums` : name), 'utf8'),
-    }));
-    await assemble(join(out, from), members, file, seconds);
-    files.push(file);
-    return debFaults(file, { ...c, allowed });
+  const finish = async (from: string, c: BinaryControl, allowed: AllowedPaths, more: string[]) => {
+    const path = join(target, debFile(c.package, c.version, architecture));
+    const members = [
+      { path: 'control', data: renderControl(c) },
+      { path: 'md5sums', data: await text(`${from}.md5sums`) },
+    ];
+    for (const name of more) members.push({ path: name, data: await text(name) });
+    await assemble(join(out, from), members, path, seconds);
+    return { path, policy: policyOf(c, allowed) };
   };
-  const faults = await finish(
+  const main = await finish(
     'package.deb',
     control,
-    allowedPaths(p.debian, prefix, underlayPrefixes),
-    lines('shlibs').length ? ['shlibs'] : [],
+    placesOf(graph, p.debian),
+    (await text('shlibs')) ? ['shlibs'] : [],
   );
-  if (!faults.length && exists(join(out, 'debug.deb')))
-    faults.push(
-      ...(await finish('debug.deb', debugControl(control, lines('build-ids'), out), allowedDebugPaths(p.debian), [])),
-    );
-  const reason = refusal(faults);
-  return reason === undefined ? made({ files, interface: seen, abi }) : failed(reason);
+  if (!(await listLeft(folder, 'out')).some((f) => f.name === 'debug.deb'))
+    return made({ files: [main], interface: seen, abi });
+  const debug = await finish(
+    'debug.deb',
+    debugControl(control, await lines('build-ids'), out),
+    allowedDebugPaths(p.debian),
+    [],
+  );
+  const reason = refusal(await debFaults(debug.path, debug.policy));
+  return reason === undefined ? made({ files: [main, debug], interface: seen, abi }) : failed(reason);
 }
+
+const policyOf = (c: BinaryControl, allowed: AllowedPaths): DebPolicy => ({
+  package: c.package,
+  version: c.version,
+  architecture: c.architecture,
+  provides: c.provides,
+  conflicts: c.conflicts,
+  replaces: c.replaces,
+  allowed,
+});
 
 const debugControl = (main: BinaryControl, ids: readonly string[], out: string): BinaryControl => ({
   ...main,
@@ -123,8 +144,7 @@ async function assemble(
   target: string,
   seconds: number,
 ): Promise<void> {
-  const data = arMembers(from)?.find((m) => m.name.startsWith('data.tar'));
-  if (!data) throw new Error(`${from} is no Debian package, though dpkg-deb wrote it`);
+  const { data } = debParts(from);
   await writeAr(
     target,
     [

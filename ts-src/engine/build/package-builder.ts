@@ -1,11 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { PackageFileError } from '../../io/deb.ts';
 import type { PlannedPackage } from '../../model/plan.ts';
 import type { BuildRecord, TestRecord } from '../../model/result.ts';
 import { renderJunit } from '../../render/junit.ts';
 import { Packages } from '../../sandbox/package-layers.ts';
 import type { TaskGraph } from '../task-graph.ts';
-import type { Abi } from './abi.ts';
 import {
   enterEnvironment,
   prepareEnvironment,
@@ -17,16 +17,8 @@ import {
 } from './environment.ts';
 import { failed, made, type BuildOutcome, type BuildRequest, type Repeat } from './outcome.ts';
 import { FileOwners } from './owners.ts';
-import { checkStaged, finishPackages, stageOf, type Packed } from './pack.ts';
-import { plannedPolicy, type Planned } from './packages.ts';
-import {
-  relationsOf,
-  systemDepends,
-  versionOf,
-  writeRecipe,
-  writeTestFiles,
-  type PackagingOptions,
-} from './packaging.ts';
+import { checkStaged, finishPackages, refusal, stageOf, type Packed, type PackedFile } from './pack.ts';
+import { systemDepends, versionOf, writeRecipe, writeTestFiles, type PackagingOptions } from './packaging.ts';
 import { hasTests, noTests, readTestRun, shortCase, type TestRun } from './tests.ts';
 
 export interface BuilderOptions extends EnvironmentOptions, PackagingOptions {
@@ -53,7 +45,7 @@ export class PackageBuilder {
     if (prepared.state !== 'made') return prepared;
     const packed = await this.compileAndPack(request, prepared.value);
     if (packed.state !== 'made') return packed;
-    const kept = await this.keep(request, packed.value.files, this.planned(request, packed.value.abi));
+    const kept = await this.keep(request, packed.value.files);
     if (kept.state !== 'made') return kept;
     const { paths, ...parts } = kept.value;
     const record: BuildRecord = {
@@ -80,7 +72,7 @@ export class PackageBuilder {
     const prepared = await prepareEnvironment(this.options, this.packages, request, roots);
     if (prepared.state !== 'made') return prepared;
     const packed = await this.compileAndPack(request, prepared.value);
-    return packed.state === 'made' ? made(packed.value.files) : packed;
+    return packed.state === 'made' ? made(packed.value.files.map((f) => f.path)) : packed;
   }
 
   /**
@@ -122,29 +114,26 @@ export class PackageBuilder {
     }
   }
 
-  private planned(request: BuildRequest, abi: Abi): Planned {
-    const { options } = this;
-    return {
-      debian: request.package.debian,
-      version: versionOf(options, request),
-      architecture: request.graph.target.architecture,
-      provides: [abi.name],
-      conflicts: relationsOf(options, request, 'conflict'),
-      replaces: relationsOf(options, request, 'replace'),
-    };
-  }
-
-  /** Third stage: the packages go into the store. `paths`: what the binary package ships. */
+  /**
+   * Third stage: the packages go into the store. `paths`: what the binary package ships. It is checked as it is unpacked,
+   * where what depends on it will take it from.
+   */
   private async keep(
     { graph }: BuildRequest,
-    packed: readonly string[],
-    planned: Planned,
+    packed: readonly PackedFile[],
   ): Promise<BuildOutcome<Pick<BuildRecord, 'debs' | 'files' | 'systemDepends'> & { paths: string[] }>> {
     const { store } = this.options;
+    const [main] = packed;
+    if (!main) return failed('packing it left no package');
+    let unpacked;
+    try {
+      unpacked = await this.packages.take(main.path, main.policy);
+    } catch (e) {
+      if (!(e instanceof PackageFileError)) throw e;
+      return failed(refusal([e.message]) ?? '');
+    }
     const debs = [];
-    for (const file of packed) debs.push(await store.put(file));
-    const unpacked = await this.packages.unpack({ deb: debs[0]!, policy: plannedPolicy(graph, planned) });
-    if (!unpacked) return failed('the store lost what was just built: is its disk sound?');
+    for (const { path } of packed) debs.push(await store.put(path));
     const own = new Set(graph.scope.packages.map((q) => q.debian));
     return made({
       debs,

@@ -1,31 +1,15 @@
-import type { PackagePolicy } from '../../sandbox/package-file.ts';
+import { allowedPaths, type AllowedPaths } from '../../inspect/members.ts';
 import type { OwnPackage } from '../../sandbox/package-layers.ts';
 import type { TaskGraph } from '../task-graph.ts';
 
-const prefixOf = (graph: TaskGraph): string => graph.scope.prefix.replace(/^\//, '');
+/** Where a package of the plan may have files, and where its links may lead. */
+export const placesOf = ({ scope }: TaskGraph, debian: string): AllowedPaths =>
+  allowedPaths(debian, scope.prefix, scope.underlayPrefixes);
 
-/** What a package that was built before may hold. */
-export const ownPackage = (graph: TaskGraph, n: number): OwnPackage => ({
-  deb: graph.records[n]!.debs[0]!,
-  policy: { package: graph.scope.packages[n]!.debian, prefix: prefixOf(graph) },
-});
-
-/** What was planned of a package that was just built. */
-export interface Planned {
-  debian: string;
-  version: string;
-  architecture: string;
-  provides: readonly string[];
-  conflicts: readonly string[];
-  replaces: readonly string[];
+/** A package that was built before, and what it may hold. */
+export function ownPackage(graph: TaskGraph, n: number): OwnPackage {
+  const deb = graph.records[n]?.debs[0];
+  const debian = graph.scope.packages[n]?.debian;
+  if (!deb || debian === undefined) throw new Error(`package ${n} of ${graph.id} has no record`);
+  return { deb, policy: { package: debian, allowed: placesOf(graph, debian) } };
 }
-
-export const plannedPolicy = (graph: TaskGraph, planned: Planned): PackagePolicy => ({
-  package: planned.debian,
-  version: planned.version,
-  architecture: planned.architecture,
-  provides: planned.provides,
-  conflicts: planned.conflicts,
-  replaces: planned.replaces,
-  prefix: prefixOf(graph),
-});
