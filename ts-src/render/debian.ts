@@ -85,15 +85,14 @@ export function renderRecipe(recipe: Recipe): Record<string, string> {
       release: recipe.release,
       name: p.name,
       upstream: p.version,
-      repository: p.repository,
-      // Not the commit: it is no part of the key, so the bytes must not depend on it.
+      // Neither the commit nor the repository: they are no part of the key, so the bytes must not depend on them.
       tree: p.source.tree ? [{ tree: p.source.tree }] : false,
       maintainer,
       date,
     }),
     copyright: renderTemplate(copyrightTemplate, {
       name: p.name,
-      url: publicUrl(p),
+      url: homeOf(manifest),
       holders:
         [...manifest.authors, ...manifest.maintainers]
           .map((a) => oneLine(a.name))
@@ -126,9 +125,15 @@ export function renderRecipe(recipe: Recipe): Record<string, string> {
   };
 }
 
-/** Where the source is for others: never a user's name or password, nor a path of the machine that built it. */
-const publicUrl = (p: PlannedPackage): string =>
-  /^(https?|ssh|git):\/\//.test(p.source.url) ? oneLine(p.source.url.replace(/\/\/[^@/]*@/, '//')) : p.repository;
+/**
+ * Where the source is for others, as the manifest says. Not where this build took it from: that is no part of the key, may
+ * be a path of this machine, and may hold a password.
+ */
+function homeOf(manifest: Manifest): { url: string }[] {
+  const named = (type: string) => manifest.urls.find((u) => u.type === type && /^https?:\/\/[^\s@]+$/.test(u.url))?.url;
+  const url = named('repository') ?? named('website');
+  return url === undefined ? [] : [{ url }];
+}
 
 const oneLine = (text: string): string =>
   text
