@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config';
-import { textFiles } from './vitest.config.mjs';
+import { lateWorkers, textFiles } from './vitest.config.mjs';
 
 export default defineConfig({
   plugins: [textFiles],
@@ -10,6 +10,7 @@ export default defineConfig({
     testTimeout: 3_600_000,
     hookTimeout: 3_600_000,
     fileParallelism: false,
+    reporters: ['default', lateWorkers],
     globalSetup: ['test/setup.mjs'],
   },
 });

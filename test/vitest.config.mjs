@@ -20,7 +20,7 @@ export const textFiles = {
  * whole run, though all its tests are told later. That word alone is no fault of a test; every other unhandled error
  * stays one.
  */
-const lateWorkers = {
+export const lateWorkers = {
   onInit({ state }) {
     const told = state.catchError.bind(state);
     state.catchError = (e, type) =>

@@ -180,7 +180,7 @@ export async function installAndRun(
 }
 
 /** This machine's own mirror of its release, as a `deb` line; mmdebstrap needs one beside a further repository. */
-function mirrorOf(release: string): string[] {
+export function mirrorOf(release: string): string[] {
   const targets = execFileSync(
     'apt-get',
     ['indextargets', '--format', '$(SITE) $(ORIGIN) $(LABEL)', 'Created-By: Packages'],

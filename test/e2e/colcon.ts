@@ -1,0 +1,98 @@
+// Runs the tests of packages with colcon, in a root that has what Slipway built and what the plan says of the system.
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execute, type Ran } from './helpers.ts';
+
+/** Each package is built and tested by itself, upon what is installed. Its lines: name, exit codes of build and test. */
+const script = `set -u
+export HOME=/ws/home LC_ALL=C.UTF-8 TZ=UTC PATH=/usr/bin:/bin ROS_DISTRO=jazzy ROS_VERSION=2 ROS_PYTHON_VERSION=3
+export XML_CATALOG_FILES="file:///ws/schemas/catalog.xml file:///etc/xml/catalog" MAKEFLAGS=-j2 AMENT_TRACE_SETUP_FILES=
+set +u; . /opt/acme/jazzy/setup.sh; set -u
+mkdir -p "$HOME" /ws/log /ws/results
+cd /ws
+while read -r name path; do
+  if grep -qs "^$name " done; then continue; fi
+  bases="--build-base /ws/build/$name --install-base /ws/install/$name"
+  timeout 2400 colcon --log-base "/ws/log/$name" build --base-paths "/ws/src/$path" --packages-select "$name" $bases \\
+    --allow-overriding "$name" --executor sequential --cmake-args -DBUILD_TESTING=ON </dev/null >"/ws/log/$name.build" 2>&1
+  built=$?
+  tested=-
+  if [ "$built" -eq 0 ]; then
+    timeout 1800 colcon --log-base "/ws/log/$name" test --base-paths "/ws/src/$path" --packages-select "$name" $bases \\
+      --executor sequential --return-code-on-test-failure </dev/null >"/ws/log/$name.test" 2>&1
+    tested=$?
+  fi
+  mkdir -p "/ws/results/$name"
+  find "/ws/build/$name" -path '*/test_results/*.xml' -exec cp -t "/ws/results/$name" {} + 2>/dev/null
+  find "/ws/build/$name" -name pytest.xml -exec cp -t "/ws/results/$name" {} + 2>/dev/null
+  find "/ws/build/$name" -path '*/Testing/*/Test.xml' -exec cp {} "/ws/results/$name/ctest-Test.xml" \\; 2>/dev/null
+  rm -rf "/ws/build/$name" "/ws/install/$name"
+  echo "$name $built $tested" >> done
+done < packages
+`;
+
+export interface ColconRoot {
+  root: string;
+  release: string;
+  /** Of apt: `deb` lines and files. */
+  sources: string[];
+  /** Debian packages. */
+  packages: string[];
+}
+
+const must = async (ran: Promise<Ran>): Promise<void> => {
+  const { code, stderr } = await ran;
+  if (code !== 0) throw new Error(stderr.slice(-5000));
+};
+
+/** Makes the root, unless it is there. */
+export async function makeColconRoot({ root, release, sources, packages }: ColconRoot): Promise<void> {
+  if (existsSync(join(root, 'ws'))) return;
+  const include = [...new Set(['build-essential', 'cmake', 'colcon', 'python3', ...packages])].join(',');
+  await must(execute('mmdebstrap', ['--variant=apt', '--quiet', `--include=${include}`, release, root, ...sources]));
+  mkdirSync(join(root, 'ws/src'), { recursive: true });
+}
+
+export interface ColconRun {
+  root: string;
+  /** Folder of the repositories. */
+  source: string;
+  schemas: string;
+  packages: { name: string; path: string }[];
+}
+
+/** What colcon made of a package; `results` is the folder of its result files. */
+export interface ColconResult {
+  built: boolean;
+  passed: boolean;
+  results: string;
+}
+
+/** Mounts as a task's root has, and loopback alone. */
+const enter = `ip link set lo up
+mount -t proc proc "$1/proc"
+mount --rbind /dev "$1/dev"
+for at in tmp dev/shm; do mount -t tmpfs -o mode=1777 tmpfs "$1/$at"; done
+exec chroot --userspec=2000:2000 "$1" env -i bash /ws/run.sh`;
+
+/** Tests packages in the root, as a plain user. A run that was stopped goes on. */
+export async function runColcon({ root, source, schemas, packages }: ColconRun): Promise<Map<string, ColconResult>> {
+  const ws = join(root, 'ws');
+  for (const folder of readdirSync(source))
+    if (!existsSync(join(ws, 'src', folder)))
+      cpSync(join(source, folder), join(ws, 'src', folder), { recursive: true });
+  cpSync(schemas, join(ws, 'schemas'), { recursive: true });
+  writeFileSync(join(ws, 'packages'), packages.map(({ name, path }) => `${name} ${path}\n`).join(''));
+  writeFileSync(join(ws, 'run.sh'), script);
+  chmodSync(root, 0o755);
+  await must(execute('chown', ['-R', '2000:2000', ws]));
+  const namespaces = ['--mount', '--pid', '--net', '--ipc', '--uts', '--fork', '--kill-child'];
+  await must(execute('unshare', [...namespaces, 'sh', '-ec', enter, 'sh', root]));
+  const lines = readFileSync(join(ws, 'done'), 'utf8').trim().split('\n');
+  return new Map(
+    lines.map((line): [string, ColconResult] => {
+      const [name = '', built, tested] = line.split(' ');
+      return [name, { built: built === '0', passed: tested === '0', results: join(ws, 'results', name) }];
+    }),
+  );
+}
