@@ -29023,13 +29023,13 @@ init_diagnostics();
 init_names();
 
 // resources/templates/changelog.mustache
-var changelog_default = "{{source}} ({{version}}) {{release}}; urgency=medium\n\n  * {{name}} {{upstream}} from {{repository}}{{#tree}}, tree {{tree}}{{/tree}}.\n\n -- {{maintainer}}  {{date}}\n";
+var changelog_default = "{{source}} ({{version}}) {{release}}; urgency=medium\n\n  * {{name}} {{upstream}}{{#tree}}, tree {{tree}}{{/tree}}.\n\n -- {{maintainer}}  {{date}}\n";
 
 // resources/templates/control.mustache
 var control_default = "Source: {{source}}\nSection: misc\nPriority: optional\nMaintainer: {{maintainer}}\nBuild-Depends: debhelper-compat (= 13){{#buildDepends}},\n {{.}}{{/buildDepends}}\nStandards-Version: 4.6.2\nRules-Requires-Root: no\n{{#homepage}}\nHomepage: {{homepage}}\n{{/homepage}}\n\nPackage: {{package}}\nArchitecture: any\nDescription: {{summary}}\n";
 
 // resources/templates/copyright.mustache
-var copyright_default = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: {{name}}\nSource: {{url}}\n\nFiles: *\nCopyright: {{holders}}\nLicense: {{license}}\n {{#licenseText}}{{.}}\n {{/licenseText}}\n";
+var copyright_default = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: {{name}}\n{{#url}}\nSource: {{url}}\n{{/url}}\n\nFiles: *\nCopyright: {{holders}}\nLicense: {{license}}\n {{#licenseText}}{{.}}\n {{/licenseText}}\n";
 
 // resources/templates/environment.mustache
 var environment_default = '# What slipway.sh needs to know of this package, quoted for sh.\nname={{name}}\npackage={{package}}\nprefix={{prefix}}\nunderlays={{underlays}}\nsource_date_epoch={{epoch}}\nwith_options() { "$@" {{cmakeArgs}}; }\n{{#environment}}\nexport {{.}}\n{{/environment}}\n';
@@ -29349,15 +29349,14 @@ function renderRecipe(recipe) {
       release: recipe.release,
       name: p.name,
       upstream: p.version,
-      repository: p.repository,
-      // Not the commit: it is no part of the key, so the bytes must not depend on it.
+      // Neither the commit nor the repository: they are no part of the key, so the bytes must not depend on them.
       tree: p.source.tree ? [{ tree: p.source.tree }] : false,
       maintainer,
       date: date2
     }),
     copyright: renderTemplate(copyright_default, {
       name: p.name,
-      url: publicUrl(p),
+      url: homeOf(manifest),
       holders: [...manifest.authors, ...manifest.maintainers].map((a) => oneLine(a.name)).filter((n, i, all) => n && all.indexOf(n) === i).join(", ") || "see the source",
       license: manifest.licenses.map((l) => oneLine(l.name)).join(", "),
       licenseText: recipe.licenseText ? recipe.licenseText.split("\n").map((l) => l.trimEnd() || ".") : []
@@ -29383,7 +29382,11 @@ function renderRecipe(recipe) {
     })
   };
 }
-var publicUrl = (p) => /^(https?|ssh|git):\/\//.test(p.source.url) ? oneLine(p.source.url.replace(/\/\/[^@/]*@/, "//")) : p.repository;
+function homeOf(manifest) {
+  const named4 = (type) => manifest.urls.find((u) => u.type === type && /^https?:\/\/[^\s@]+$/.test(u.url))?.url;
+  const url2 = named4("repository") ?? named4("website");
+  return url2 === void 0 ? [] : [{ url: url2 }];
+}
 var oneLine = (text5) => text5.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
 var plain = (xml) => xml.replace(/<[^>]*>/g, " ").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&").replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ");
 function summaryOf(text5) {

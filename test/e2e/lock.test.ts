@@ -85,4 +85,24 @@ describe('the lock after a history of edits', () => {
       ).size,
     ).toBe(1);
   });
+
+  it('finds all in the store where rosdistro files name the same sources as the .repos file did', async () => {
+    const before = Object.fromEntries(resultOf(folder).map((r) => [r.name, r.version]));
+    write(
+      'rosdistro/index-v4.yaml',
+      '%YAML 1.1\n---\ndistributions:\n  tiny: {distribution: [tiny/distribution.yaml], distribution_type: ros1, python_version: 3}\ntype: index\nversion: 4\n',
+    );
+    write(
+      'rosdistro/tiny/distribution.yaml',
+      `%YAML 1.1\n---\nrepositories:\n${['a', 'b', 'c'].map((n) => `  ${n}: {source: {type: git, url: ./repositories/${n}, version: main}}\n`).join('')}type: distribution\nversion: 2\n`,
+    );
+    writeFileSync(
+      join(folder, 'distro.yaml'),
+      'organization: acme\nindex: rosdistro/index-v4.yaml\ndistributions: {tiny: {platforms: [bookworm]}}\nplatforms:\n  bookworm: { os: debian, release: bookworm, architectures: [amd64] }\n',
+    );
+    const ran = await slipway(['build'], folder);
+    expect(ran.code, ran.stderr).toBe(0);
+    expect(resultOf(folder).map((r) => r.state)).toEqual(['cached', 'cached', 'cached']);
+    expect(Object.fromEntries(resultOf(folder).map((r) => [r.name, r.version]))).toEqual(before);
+  });
 });
