@@ -81,8 +81,8 @@ function sorted(diagnostics) {
     (a, b) => rank(a) - rank(b) || compare(a.file ?? "", b.file ?? "") || (a.line ?? 0) - (b.line ?? 0) || compare(a.message, b.message)
   );
 }
-function nearest(name5, known2) {
-  return new NearNames(known2).of(name5, 1)[0];
+function nearest(name5, known3) {
+  return new NearNames(known3).of(name5, 1)[0];
 }
 function lettersOf(word) {
   let set = 0;
@@ -125,8 +125,8 @@ var init_diagnostics = __esm({
       byLength = [];
       /** Of those lengths that were asked for. */
       prepared = [];
-      constructor(known2) {
-        for (const name5 of known2) (this.byLength[name5.length] ??= []).push(name5);
+      constructor(known3) {
+        for (const name5 of known3) (this.byLength[name5.length] ??= []).push(name5);
       }
       ofLength(length) {
         return this.prepared[length] ??= (this.byLength[length] ?? []).map((name5) => {
@@ -135,7 +135,7 @@ var init_diagnostics = __esm({
         });
       }
       /** The nearest first, at most `most`. */
-      of(name5, most5) {
+      of(name5, most6) {
         const limit = Math.min(3, Math.max(1, Math.floor(name5.length / 3)));
         const found2 = [];
         const wanted = name5.toLowerCase();
@@ -147,7 +147,7 @@ var init_diagnostics = __esm({
             if (d <= limit && d < wanted.length) found2.push([d, candidate.name]);
           }
         }
-        return found2.sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).slice(0, most5).map(([, n]) => n);
+        return found2.sort((a, b) => a[0] - b[0] || compare(a[1], b[1])).slice(0, most6).map(([, n]) => n);
       }
     };
   }
@@ -181,6 +181,25 @@ function writeWhole(path2, data, options5 = {}) {
   (0, import_node_fs2.closeSync)(handle);
   (0, import_node_fs2.renameSync)(temporary, path2);
 }
+async function writeTogether(files, name5 = import_node_fs2.renameSync) {
+  const written = [];
+  try {
+    for (const { path: path2, data } of files) {
+      (0, import_node_fs2.mkdirSync)((0, import_node_path2.dirname)(path2), { recursive: true });
+      const temporary = temporaryBeside(path2);
+      const handle = (0, import_node_fs2.openSync)(temporary, "wx");
+      written.push({ temporary, path: path2, handle });
+      for (let n = 0; n < data.length; ) n += (0, import_node_fs2.writeSync)(handle, data, n);
+    }
+    await Promise.all(written.map(({ handle }) => synced(handle)));
+    written.forEach(({ temporary, path: path2 }, at2) => name5(temporary, path2, at2));
+  } finally {
+    for (const { handle, temporary } of written) {
+      (0, import_node_fs2.closeSync)(handle);
+      (0, import_node_fs2.rmSync)(temporary, { force: true });
+    }
+  }
+}
 function readIf(path2, encoding = "utf8") {
   try {
     return (0, import_node_fs2.readFileSync)(path2, encoding);
@@ -205,17 +224,147 @@ async function sha256File(path2) {
   for await (const chunk of (0, import_node_fs2.createReadStream)(path2, { highWaterMark: 1 << 20 })) hash3.update(chunk);
   return hash3.digest("hex");
 }
-var import_node_crypto, import_node_fs2, import_node_path2, temporaryBeside, small, exists;
+var import_node_crypto, import_node_fs2, import_node_path2, import_node_util, synced, temporaryBeside, small, exists;
 var init_files = __esm({
   "ts-src/io/files.ts"() {
     "use strict";
     import_node_crypto = require("node:crypto");
     import_node_fs2 = require("node:fs");
     import_node_path2 = require("node:path");
+    import_node_util = require("node:util");
     init_digest();
+    synced = (0, import_node_util.promisify)(import_node_fs2.fsync);
     temporaryBeside = (path2) => (0, import_node_path2.join)((0, import_node_path2.dirname)(path2), `.tmp-${process.pid}-${(0, import_node_crypto.randomBytes)(6).toString("hex")}`);
     small = 1 << 20;
     exists = import_node_fs2.existsSync;
+  }
+});
+
+// ts-src/io/process.ts
+function run(command, args, options5 = {}) {
+  const limit = options5.limit ?? 256 << 20;
+  return new Promise((resolve18, reject) => {
+    if (options5.signal?.aborted) return resolve18({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+    const log = options5.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options5.log, "a");
+    const output = options5.inherit ? "inherit" : "pipe";
+    const [program, ...rest2] = log === void 0 ? [command] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command];
+    const child = (0, import_node_child_process.spawn)(program, [...rest2, ...args], {
+      detached: options5.detached ?? false,
+      cwd: options5.cwd,
+      env: options5.env ?? process.env,
+      stdio: [
+        options5.input === void 0 && !options5.keepInput ? "ignore" : "pipe",
+        output,
+        output,
+        ...options5.descriptors ?? []
+      ]
+    });
+    running.add(child);
+    const keep = log === void 0 ? void 0 : limitedLog(log);
+    let thrown;
+    const give = (chunk) => {
+      if (thrown !== void 0) return;
+      try {
+        options5.onOutput(chunk);
+      } catch (e) {
+        thrown = e instanceof Error ? e : new Error(String(e));
+        child.kill("SIGKILL");
+      }
+    };
+    const gathered = { stdout: [], stderr: [] };
+    for (const name5 of ["stdout", "stderr"]) {
+      let size = 0;
+      child[name5]?.on("data", (chunk) => {
+        if (keep && name5 === "stdout") return keep(chunk);
+        if (options5.onOutput && name5 === "stdout") return give(chunk);
+        size += chunk.length;
+        if (size <= limit) gathered[name5].push(chunk);
+      });
+    }
+    let last;
+    const stop = () => {
+      child.kill("SIGTERM");
+      last = setTimeout(() => child.kill("SIGKILL"), 3e3);
+    };
+    options5.signal?.addEventListener("abort", stop, { once: true });
+    const settle2 = (outcome) => {
+      running.delete(child);
+      clearTimeout(last);
+      options5.signal?.removeEventListener("abort", stop);
+      if (log !== void 0) (0, import_node_fs3.closeSync)(log);
+      if (thrown !== void 0) reject(thrown);
+      else resolve18(outcome);
+    };
+    child.stdin?.on("error", () => void 0);
+    child.on("exit", () => {
+      if (options5.keepInput) child.stdin?.destroy();
+      if (keep) setTimeout(() => child.stdout?.destroy(), 2e3).unref();
+    });
+    child.on("error", (e) => {
+      if (e.code === "ENOENT" || e.code === "EACCES")
+        settle2({
+          code: 127,
+          signal: null,
+          stdout: "",
+          stderr: `${command}: ${e.code === "ENOENT" ? "not found" : "not allowed"}`
+        });
+      else reject(e);
+    });
+    child.on(
+      "close",
+      (code, signal) => settle2({
+        code: code ?? 128,
+        signal,
+        stdout: Buffer.concat(gathered.stdout).toString(options5.encoding ?? "utf8"),
+        stderr: Buffer.concat(gathered.stderr).toString("utf8")
+      })
+    );
+    if (options5.input !== void 0) {
+      child.stdin.end(options5.input);
+    }
+  });
+}
+function limitedLog(log) {
+  let left = logLimit;
+  return (chunk) => {
+    if (left <= 0) return;
+    const full = chunk.length >= left;
+    try {
+      writeAll(log, full ? chunk.subarray(0, left) : chunk);
+      if (full)
+        writeAll(log, Buffer.from(`
+slipway: the rest of this output, beyond ${logLimit >> 20} MiB, is left out
+`));
+    } catch {
+      left = 0;
+    }
+    left -= chunk.length;
+  };
+}
+function writeAll(handle, bytes) {
+  for (let written = 0; written < bytes.length; ) written += (0, import_node_fs3.writeSync)(handle, bytes, written);
+}
+function killAll() {
+  for (const child of running) child.kill("SIGKILL");
+}
+async function parallel(items, width4, work2) {
+  const results = new Array(items.length);
+  let next2 = 0;
+  await Promise.all(
+    Array.from({ length: Math.min(width4, items.length) }, async () => {
+      for (let i = next2++; i < items.length; i = next2++) results[i] = await work2(items[i], i);
+    })
+  );
+  return results;
+}
+var import_node_child_process, import_node_fs3, running, logLimit;
+var init_process = __esm({
+  "ts-src/io/process.ts"() {
+    "use strict";
+    import_node_child_process = require("node:child_process");
+    import_node_fs3 = require("node:fs");
+    running = /* @__PURE__ */ new Set();
+    logLimit = 64 << 20;
   }
 });
 
@@ -5028,6 +5177,11 @@ var init_s3_blobs = __esm({
       }
       async putFile(name5, file2) {
         await this.ask("PUT", this.url(name5), { file: file2 });
+      }
+      async putAll(items) {
+        const last = items[items.length - 1];
+        await Promise.all(items.slice(0, -1).map(({ name: name5, data }) => this.put(name5, data)));
+        if (last) await this.put(last.name, last.data);
       }
       async fetch(name5, file2) {
         (0, import_node_fs6.mkdirSync)((0, import_node_path6.dirname)(file2), { recursive: true });
@@ -16409,7 +16563,7 @@ __export(distro_exports, {
   distroJsonSchema: () => distroJsonSchema,
   distroSchema: () => distroSchema
 });
-var name2, debianName, isNamePattern, packageName, glob, variable, value, relativePath, keyPath, absolutePath, archiveUri, suite, component, architectureNames, architecture, environment2, packageSettings, underlay, platform, variant, distribution, track, channelPattern, channelRules, publishSettings, distroSchema, defaultRules, distroJsonSchema;
+var name2, debianName, isNamePattern, packageName, glob, variable, value, relativePath, keyPath, absolutePath, archiveUri, suite, component, architectureNames, architecture, environment2, packageSettings, underlay, platform, variant, distribution, track, channelPattern, channelRules, publishSettings, fingerprint, distroSchema, defaultRules, distroJsonSchema;
 var init_distro = __esm({
   "ts-src/model/distro.ts"() {
     "use strict";
@@ -16535,6 +16689,7 @@ var init_distro = __esm({
       sha512: boolean3().default(false).describe("Release files have SHA512 digests, too"),
       valid_days: number3().min(1).optional().describe("Release files are valid for so long; left out: for ever")
     });
+    fingerprint = string3().regex(/^[0-9A-Fa-f]{16,40}$/, "the fingerprint of a GnuPG key");
     distroSchema = strictObject({
       organization: string3().regex(/^[a-z0-9][a-z0-9.+]*$/, "lower case letters and digits").describe("First part of the packages' names"),
       maintainer: string3().regex(/^[^<>\n]+ <[^<>\s@]+@[^<>\s]+>$/, 'of the form "Name <user@host>"').optional().describe("Maintainer of the Debian packages; left out: the package's own"),
@@ -16568,7 +16723,9 @@ var init_distro = __esm({
         stop_dependents: boolean3().default(false).describe("A failing test stops what depends on its package"),
         skip: array(glob).default([]).describe("Packages whose tests are not run")
       }).default({ retries: 0, minutes: 60, stop_dependents: false, skip: [] }),
-      signing_key: string3().regex(/^[0-9A-Fa-f]{16,40}$/, "the fingerprint of a GnuPG key").optional().describe("Left out: one is made on first use")
+      signing_key: union([fingerprint, array(fingerprint).min(1).max(4)]).optional().describe(
+        "Several: each signs, so that robots that know any of them can update. Left out: one is made on first use"
+      )
     });
     defaultRules = () => channelRules.parse({});
     distroJsonSchema = () => toJSONSchema(distroSchema, { io: "input", unrepresentable: "any" });
@@ -16596,12 +16753,12 @@ function faults(issue2, prefix, root, locator, file2) {
   const fault3 = (message, hint, at2 = path2) => error("distro-invalid", message, { file: file2, line: locator.line(at2), hint });
   switch (issue2.code) {
     case "unrecognized_keys": {
-      const known2 = keysAt(path2);
+      const known3 = keysAt(path2);
       return issue2.keys.map((key) => {
-        const near = nearest(key, known2);
+        const near = nearest(key, known3);
         return fault3(
           `unknown key '${key}'${path2.length ? ` in ${where}` : ""}`,
-          near ? `did you mean '${near}'?` : `known keys: ${known2.sort().join(", ")}`,
+          near ? `did you mean '${near}'?` : `known keys: ${known3.sort().join(", ")}`,
           [...path2, key]
         );
       });
@@ -16657,7 +16814,7 @@ function unwrap(schema3) {
 }
 function references(distro, locator, file2) {
   const diagnostics = [];
-  const known2 = (what, name5, names2, path2) => {
+  const known3 = (what, name5, names2, path2) => {
     if (names2.includes(name5)) return;
     const near = nearest(name5, names2);
     diagnostics.push(
@@ -16674,10 +16831,10 @@ function references(distro, locator, file2) {
   };
   for (const [name5, d] of Object.entries(distro.distributions)) {
     d.platforms.forEach(
-      (p, i) => known2("platform", p, Object.keys(distro.platforms), ["distributions", name5, "platforms", i])
+      (p, i) => known3("platform", p, Object.keys(distro.platforms), ["distributions", name5, "platforms", i])
     );
     d.variants.forEach(
-      (v, i) => known2("variant", v, Object.keys(distro.variants), ["distributions", name5, "variants", i])
+      (v, i) => known3("variant", v, Object.keys(distro.variants), ["distributions", name5, "variants", i])
     );
     d.underlay.forEach((u, i) => {
       const of = new Set(
@@ -16685,7 +16842,7 @@ function references(distro, locator, file2) {
           (p) => Object.hasOwn(distro.platforms, p) ? Object.keys(distro.platforms[p].underlays) : []
         )
       );
-      known2("underlay", u, [...of], ["distributions", name5, "underlay", i]);
+      known3("underlay", u, [...of], ["distributions", name5, "underlay", i]);
     });
     if (!distro.index && !d.repos.length && !d.folders.length)
       diagnostics.push(
@@ -16747,8 +16904,8 @@ var init_distro2 = __esm({
     init_distro();
     init_yaml();
     article = (type) => ({ record: "a map", object: "a map", array: "a list", string: "a text", int: "a whole number" })[type] ?? `a ${type}`;
-    hintNear = (value2, known2) => {
-      const near = typeof value2 === "string" ? nearest(value2, known2) : void 0;
+    hintNear = (value2, known3) => {
+      const near = typeof value2 === "string" ? nearest(value2, known3) : void 0;
       return near ? `did you mean '${near}'?` : void 0;
     };
   }
@@ -16900,7 +17057,7 @@ var init_s3_endpoint = __esm({
     "use strict";
     import_node_crypto9 = require("node:crypto");
     import_promises5 = require("node:timers/promises");
-    init_digest();
+    init_process();
     init_s3_blobs();
     forever = { "cache-control": "public, max-age=31536000, immutable" };
     short2 = { "cache-control": "public, max-age=60, must-revalidate" };
@@ -16966,8 +17123,15 @@ var init_s3_endpoint = __esm({
       placeFile(name5, file2) {
         return this.blobs.create(name5, { file: file2.path }, file2.sha256, { ...forever, ...typeOf(name5) });
       }
-      placeData(name5, data) {
-        return this.blobs.create(name5, { data }, sha256(data), { ...forever, ...typeOf(name5) });
+      placeAll(files) {
+        return parallel(
+          files,
+          this.width,
+          ({ name: name5, data, sha256: digest3 }) => this.blobs.create(name5, { data }, digest3, { ...forever, ...typeOf(name5) })
+        );
+      }
+      async putAll(files) {
+        await parallel(files, this.width, ({ name: name5, data }) => this.put(name5, data));
       }
       async put(name5, data) {
         await this.blobs.putWith(name5, data, { ...short2, ...typeOf(name5) });
@@ -17067,8 +17231,8 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs71 = require("node:fs");
-var import_node_util = require("node:util");
+var import_node_fs72 = require("node:fs");
+var import_node_util3 = require("node:util");
 
 // ts-src/io/faults.ts
 var words = {
@@ -17303,136 +17467,13 @@ var import_node_fs7 = require("node:fs");
 var import_node_path7 = require("node:path");
 var import_node_zlib = require("node:zlib");
 init_files();
-
-// ts-src/io/process.ts
-var import_node_child_process = require("node:child_process");
-var import_node_fs3 = require("node:fs");
-var running = /* @__PURE__ */ new Set();
-function run(command, args, options5 = {}) {
-  const limit = options5.limit ?? 256 << 20;
-  return new Promise((resolve18, reject) => {
-    if (options5.signal?.aborted) return resolve18({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
-    const log = options5.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options5.log, "a");
-    const output = options5.inherit ? "inherit" : "pipe";
-    const [program, ...rest2] = log === void 0 ? [command] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command];
-    const child = (0, import_node_child_process.spawn)(program, [...rest2, ...args], {
-      detached: options5.detached ?? false,
-      cwd: options5.cwd,
-      env: options5.env ?? process.env,
-      stdio: [
-        options5.input === void 0 && !options5.keepInput ? "ignore" : "pipe",
-        output,
-        output,
-        ...options5.descriptors ?? []
-      ]
-    });
-    running.add(child);
-    const keep = log === void 0 ? void 0 : limitedLog(log);
-    let thrown;
-    const give = (chunk) => {
-      if (thrown !== void 0) return;
-      try {
-        options5.onOutput(chunk);
-      } catch (e) {
-        thrown = e instanceof Error ? e : new Error(String(e));
-        child.kill("SIGKILL");
-      }
-    };
-    const gathered = { stdout: [], stderr: [] };
-    for (const name5 of ["stdout", "stderr"]) {
-      let size = 0;
-      child[name5]?.on("data", (chunk) => {
-        if (keep && name5 === "stdout") return keep(chunk);
-        if (options5.onOutput && name5 === "stdout") return give(chunk);
-        size += chunk.length;
-        if (size <= limit) gathered[name5].push(chunk);
-      });
-    }
-    let last;
-    const stop = () => {
-      child.kill("SIGTERM");
-      last = setTimeout(() => child.kill("SIGKILL"), 3e3);
-    };
-    options5.signal?.addEventListener("abort", stop, { once: true });
-    const settle2 = (outcome) => {
-      running.delete(child);
-      clearTimeout(last);
-      options5.signal?.removeEventListener("abort", stop);
-      if (log !== void 0) (0, import_node_fs3.closeSync)(log);
-      if (thrown !== void 0) reject(thrown);
-      else resolve18(outcome);
-    };
-    child.stdin?.on("error", () => void 0);
-    child.on("exit", () => {
-      if (options5.keepInput) child.stdin?.destroy();
-      if (keep) setTimeout(() => child.stdout?.destroy(), 2e3).unref();
-    });
-    child.on("error", (e) => {
-      if (e.code === "ENOENT" || e.code === "EACCES")
-        settle2({
-          code: 127,
-          signal: null,
-          stdout: "",
-          stderr: `${command}: ${e.code === "ENOENT" ? "not found" : "not allowed"}`
-        });
-      else reject(e);
-    });
-    child.on(
-      "close",
-      (code, signal) => settle2({
-        code: code ?? 128,
-        signal,
-        stdout: Buffer.concat(gathered.stdout).toString(options5.encoding ?? "utf8"),
-        stderr: Buffer.concat(gathered.stderr).toString("utf8")
-      })
-    );
-    if (options5.input !== void 0) {
-      child.stdin.end(options5.input);
-    }
-  });
-}
-var logLimit = 64 << 20;
-function limitedLog(log) {
-  let left = logLimit;
-  return (chunk) => {
-    if (left <= 0) return;
-    const full = chunk.length >= left;
-    try {
-      writeAll(log, full ? chunk.subarray(0, left) : chunk);
-      if (full)
-        writeAll(log, Buffer.from(`
-slipway: the rest of this output, beyond ${logLimit >> 20} MiB, is left out
-`));
-    } catch {
-      left = 0;
-    }
-    left -= chunk.length;
-  };
-}
-function writeAll(handle, bytes) {
-  for (let written = 0; written < bytes.length; ) written += (0, import_node_fs3.writeSync)(handle, bytes, written);
-}
-function killAll() {
-  for (const child of running) child.kill("SIGKILL");
-}
-async function parallel(items, width4, work2) {
-  const results = new Array(items.length);
-  let next2 = 0;
-  await Promise.all(
-    Array.from({ length: Math.min(width4, items.length) }, async () => {
-      for (let i = next2++; i < items.length; i = next2++) results[i] = await work2(items[i], i);
-    })
-  );
-  return results;
-}
-
-// ts-src/store/store.ts
+init_process();
 init_digest();
 
 // ts-src/model/stored.ts
 init_names();
 var text = (pattern, longest3 = 4096) => (v) => typeof v === "string" && v.length <= longest3 && pattern.test(v);
-var list = (of, most5 = 1e6) => (v) => Array.isArray(v) && v.length <= most5 && v.every(of);
+var list = (of, most6 = 1e6) => (v) => Array.isArray(v) && v.length <= most6 && v.every(of);
 var map = (of, key = line) => (v) => isObject(v) && Object.entries(v).every(([k, inner]) => key(k) && of(inner));
 var oneOf = (...values) => (v) => values.includes(v);
 var optional = (of) => (v) => v === void 0 || of(v);
@@ -17639,6 +17680,9 @@ var FileBlobs = class {
     copyWhole(file2, target2, true);
     return Promise.resolve();
   }
+  putAll(items) {
+    return writeTogether(items.map(({ name: name5, data }) => ({ path: this.path(name5), data })));
+  }
   fetch(name5, file2) {
     if (!(0, import_node_fs5.existsSync)(this.path(name5))) return Promise.resolve(false);
     (0, import_node_fs5.mkdirSync)((0, import_node_path4.dirname)(file2), { recursive: true });
@@ -17761,9 +17805,23 @@ var Store = class {
     await this.blobs.put(this.own(this.object(digest3)), data);
     return { name: name5, sha256: digest3, size: data.length };
   }
+  /** Files of which something of our own (`last`) may say where they are: written together, that one after them. */
+  async putObjects(objects, last) {
+    const wanted = objects.filter(
+      ({ file: file2 }) => !this.verified.has(file2.sha256) || this.sizeHere(this.own(this.object(file2.sha256))) !== file2.size
+    );
+    await this.blobs.putAll([
+      ...wanted.map(({ file: file2, data }) => ({ name: this.own(this.object(file2.sha256)), data })),
+      ...last ? [{ name: this.own(last.name), data: last.data }] : []
+    ]);
+    if (this.blobs.local("") !== void 0) for (const { file: file2 } of wanted) this.verified.add(file2.sha256);
+  }
   async readText(file2) {
+    return (await this.readData(file2))?.toString("utf8");
+  }
+  async readData(file2) {
     const path2 = await this.path(file2);
-    return path2 === void 0 ? void 0 : (0, import_node_fs7.readFileSync)(path2, "utf8");
+    return path2 === void 0 ? void 0 : (0, import_node_fs7.readFileSync)(path2);
   }
   /** Size where it can be had for nothing. */
   sizeHere(name5) {
@@ -17981,6 +18039,7 @@ function unzipped(data) {
 var import_node_fs13 = require("node:fs");
 var import_node_path13 = require("node:path");
 init_diagnostics();
+init_process();
 
 // ts-src/inspect/interface.ts
 var import_node_crypto3 = require("node:crypto");
@@ -18027,7 +18086,7 @@ async function look(root, path2) {
   }
   return last;
 }
-async function openFile(root, path2, most5) {
+async function openFile(root, path2, most6) {
   const found2 = await look(root, path2);
   if (!found2) return void 0;
   if (found2.kind !== "a file") throw fault(path2, `is ${found2.kind}, not a file`);
@@ -18038,16 +18097,16 @@ async function openFile(root, path2, most5) {
     throw fault(path2, `can't be read (${codeOf(e)})`);
   }
   const opened = await handle.stat();
-  if (opened.isFile() && opened.size <= most5) return handle;
+  if (opened.isFile() && opened.size <= most6) return handle;
   await handle.close();
-  throw opened.isFile() ? fault(path2, `is larger than ${sizeText(most5)}`) : fault(path2, "is no file");
+  throw opened.isFile() ? fault(path2, `is larger than ${sizeText(most6)}`) : fault(path2, "is no file");
 }
 var sizeText = (bytes) => bytes >= 1 << 20 ? `${bytes >> 20} MiB` : `${Math.ceil(bytes / 1024)} KiB`;
-async function readLeft(root, path2, most5) {
-  const handle = await openFile(root, path2, most5);
+async function readLeft(root, path2, most6) {
+  const handle = await openFile(root, path2, most6);
   if (!handle) return void 0;
   try {
-    const bytes = Buffer.alloc(Math.min(most5, (await handle.stat()).size));
+    const bytes = Buffer.alloc(Math.min(most6, (await handle.stat()).size));
     let filled = 0;
     while (filled < bytes.length) {
       const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, filled);
@@ -18073,7 +18132,7 @@ function readPart(file2, from, bytes) {
     (0, import_node_fs8.closeSync)(handle);
   }
 }
-async function listLeft(root, path2, most5 = 1e4) {
+async function listLeft(root, path2, most6 = 1e4) {
   if (path2 !== "") {
     const found2 = await look(root, path2);
     if (!found2) return [];
@@ -18083,7 +18142,7 @@ async function listLeft(root, path2, most5 = 1e4) {
   try {
     for await (const entry of await (0, import_promises3.opendir)((0, import_node_path8.join)(root, path2))) {
       names2.push({ name: entry.name, kind: kindOf(entry) });
-      if (names2.length > most5) throw fault(path2 || ".", `holds more than ${most5} files`);
+      if (names2.length > most6) throw fault(path2 || ".", `holds more than ${most6} files`);
     }
   } catch (e) {
     throw e instanceof LeftBehindError ? e : fault(path2 || ".", `can't be read (${codeOf(e)})`);
@@ -18092,15 +18151,15 @@ async function listLeft(root, path2, most5 = 1e4) {
 }
 async function walkLeft(root, path2, options5 = {}) {
   const found2 = [];
-  const most5 = options5.most ?? mostNames;
+  const most6 = options5.most ?? mostNames;
   const visit = async (folder, depth) => {
     if (depth > deepest) throw fault(folder, `is nested more than ${deepest} deep`);
-    for (const { name: name5, kind } of await listLeft(root, folder, most5)) {
+    for (const { name: name5, kind } of await listLeft(root, folder, most6)) {
       const at2 = folder ? `${folder}/${name5}` : name5;
       if (options5.skip?.(at2)) continue;
       if (kind === "a folder") await visit(at2, depth + 1);
       else found2.push({ path: at2, kind });
-      if (found2.length > most5) throw fault(path2 || ".", `holds more than ${most5} files`);
+      if (found2.length > most6) throw fault(path2 || ".", `holds more than ${most6} files`);
     }
   };
   await visit(path2, 0);
@@ -18598,8 +18657,8 @@ var TarReader = class {
     this.after += rest2.length;
     if (this.after > longestPadding || rest2.some((b) => b !== 0)) throw new TarError("something follows its end");
   }
-  take(most5) {
-    const part = this.held.subarray(0, most5);
+  take(most6) {
+    const part = this.held.subarray(0, most6);
     this.held = this.held.subarray(part.length);
     return part;
   }
@@ -19286,8 +19345,8 @@ function closuresOf(scope2) {
     for (let n = stack.pop(); n !== void 0; n = stack.pop()) {
       if (seen[n >> 5] & 1 << (n & 31)) continue;
       seen[n >> 5] |= 1 << (n & 31);
-      const known2 = brought[n];
-      if (known2) for (let w = 0; w < seen.length; w++) seen[w] |= known2[w];
+      const known3 = brought[n];
+      if (known3) for (let w = 0; w < seen.length; w++) seen[w] |= known3[w];
       else for (const d of runs[n]) stack.push(d);
     }
     return seen;
@@ -19498,13 +19557,13 @@ function settingsFinder(distro) {
     matches: matcher([pattern])
   }));
   if (!entries.length) return Object.assign(() => nothing, { any: false });
-  const known2 = /* @__PURE__ */ new Map();
+  const known3 = /* @__PURE__ */ new Map();
   return Object.assign(
     (name5) => {
-      let found2 = known2.get(name5);
+      let found2 = known3.get(name5);
       if (!found2) {
         const matching = entries.filter((e) => e.matches(name5)).sort((a, b) => Number(a.pattern === name5) - Number(b.pattern === name5) || compare(a.pattern, b.pattern));
-        known2.set(
+        known3.set(
           name5,
           found2 = matching.reduce(
             (all, { settings: s }) => ({
@@ -19547,10 +19606,10 @@ function scopeFacts(distro, scope2) {
 }
 function settingsFacts(distro, digestOf) {
   const settingsOf = settingsFinder(distro);
-  const known2 = /* @__PURE__ */ new Map();
+  const known3 = /* @__PURE__ */ new Map();
   return (scope2, packageName2) => {
-    let common2 = known2.get(scope2);
-    if (!common2) known2.set(scope2, common2 = scopeFacts(distro, scope2));
+    let common2 = known3.get(scope2);
+    if (!common2) known3.set(scope2, common2 = scopeFacts(distro, scope2));
     const { patches = [], cmake_args = [], environment: environment3 = {} } = settingsOf(packageName2);
     return {
       ...common2,
@@ -19655,14 +19714,14 @@ function evaluateCondition(condition, context) {
   }
 }
 function conditionEvaluator(context) {
-  const known2 = /* @__PURE__ */ new Map();
+  const known3 = /* @__PURE__ */ new Map();
   return (text5) => {
     if (text5 === void 0) return true;
-    if (!known2.has(text5)) {
+    if (!known3.has(text5)) {
       const parsed2 = parseCondition(text5);
-      known2.set(text5, parsed2 && evaluateCondition(parsed2, context));
+      known3.set(text5, parsed2 && evaluateCondition(parsed2, context));
     }
-    return known2.get(text5);
+    return known3.get(text5);
   };
 }
 
@@ -20561,10 +20620,10 @@ function checkPatterns(selection, all, diagnostics) {
   const repositories = () => [...new Set(all.flatMap((e) => [...e.input.packages.values()].map((p) => p.repository)))];
   const check2 = (what, patterns, all2) => {
     if (!patterns) return;
-    const known2 = all2();
+    const known3 = all2();
     for (const pattern of patterns) {
-      if (known2.some(matcher([pattern]))) continue;
-      const near = nearest(pattern, known2);
+      if (known3.some(matcher([pattern]))) continue;
+      const near = nearest(pattern, known3);
       diagnostics.push(
         error("selection", `'${pattern}' names no ${what}`, { hint: near ? `did you mean '${near}'?` : void 0 })
       );
@@ -20574,13 +20633,13 @@ function checkPatterns(selection, all, diagnostics) {
   check2("package", selection.above, packages);
   check2("repository", selection.repositories, repositories);
 }
-function checkNames(what, wanted, known2, diagnostics) {
+function checkNames(what, wanted, known3, diagnostics) {
   for (const name5 of wanted ?? []) {
-    if (known2.includes(name5)) continue;
-    const near = nearest(name5, known2);
+    if (known3.includes(name5)) continue;
+    const near = nearest(name5, known3);
     diagnostics.push(
       error("selection", `there is no ${what} '${name5}'`, {
-        hint: near ? `did you mean '${near}'?` : `there are ${known2.sort().join(", ")}`
+        hint: near ? `did you mean '${near}'?` : `there are ${known3.sort().join(", ")}`
       })
     );
   }
@@ -21052,12 +21111,12 @@ function checkSuites(scopes, file2, diagnostics) {
     }
   }
 }
-function nearNames(known2) {
+function nearNames(known3) {
   let index;
   const found2 = /* @__PURE__ */ new Map();
   return (name5) => {
     let near = found2.get(name5);
-    if (!near) found2.set(name5, near = (index ??= new NearNames(known2())).of(name5, 3));
+    if (!near) found2.set(name5, near = (index ??= new NearNames(known3())).of(name5, 3));
     return near;
   };
 }
@@ -21077,10 +21136,12 @@ var import_node_path14 = require("node:path");
 init_diagnostics();
 init_files();
 init_digest();
+init_process();
 
 // ts-src/read/git/process.ts
 init_diagnostics();
 init_urls();
+init_process();
 
 // ts-src/read/git/credentials.ts
 init_urls();
@@ -21400,6 +21461,7 @@ var import_node_os2 = require("node:os");
 var import_node_path16 = require("node:path");
 init_diagnostics();
 init_files();
+init_process();
 
 // ts-src/read/git/fetch.ts
 var import_node_fs15 = require("node:fs");
@@ -21408,6 +21470,7 @@ init_diagnostics();
 init_digest();
 init_urls();
 init_files();
+init_process();
 var hasTree = async (gitDir, object3) => (await git([...local, "cat-file", "-e", `${object3}^{tree}`], { gitDir })).code === 0;
 async function fetchCommit(url2, commit, state, reporter2 = {}) {
   const found2 = await fetchCommits(url2, [commit], state, "all", reporter2);
@@ -21416,14 +21479,14 @@ async function fetchCommit(url2, commit, state, reporter2 = {}) {
 async function fetchCommits(url2, commits, state, what, reporter2 = {}) {
   const whole2 = (0, import_node_path15.join)(state, "git", `${sha256(url2).slice(0, 24)}.git`);
   const gitDir = what === "all" ? whole2 : whole2.replace(/\.git$/, "-trees.git");
-  const known2 = async (commit) => {
+  const known3 = async (commit) => {
     for (const dir of /* @__PURE__ */ new Set([whole2, gitDir])) {
       const tree = readIf((0, import_node_path15.join)(dir, "slipway", commit));
       if (tree && await hasTree(dir, tree)) return { gitDir: dir, commit, tree };
     }
     return void 0;
   };
-  const there = await Promise.all(commits.map(known2));
+  const there = await Promise.all(commits.map(known3));
   if (there.every((s) => s)) return good(there);
   return withMutex(`${gitDir}.lock`, async () => {
     if (!exists((0, import_node_path15.join)(gitDir, "HEAD"))) {
@@ -21628,8 +21691,8 @@ async function fetchArchive(entry, url2, state) {
   const commit = entry.sha256;
   const gitDir = (0, import_node_path16.join)(state, "git", "archives.git");
   const marker2 = (0, import_node_path16.join)(gitDir, "slipway", commit);
-  const known2 = readIf(marker2);
-  if (known2 && await hasTree(gitDir, known2)) return good({ gitDir, commit, tree: known2 });
+  const known3 = readIf(marker2);
+  if (known3 && await hasTree(gitDir, known3)) return good({ gitDir, commit, tree: known3 });
   const folder = (0, import_node_fs16.mkdtempSync)((0, import_node_path16.join)((0, import_node_os2.tmpdir)(), "slipway-archive-"));
   try {
     const file2 = (0, import_node_path16.join)(folder, "archive");
@@ -22301,13 +22364,13 @@ function backendOf(pyproject) {
 var ignoreMarkers = /* @__PURE__ */ new Set(["CATKIN_IGNORE", "AMENT_IGNORE", "COLCON_IGNORE"]);
 var memory = (state, commit) => (0, import_node_path18.join)(state, "manifests", `${commit}.json`);
 function textOf(state, commit) {
-  const remembered2 = readJson(memory(state, commit));
-  return remembered2?.schema === 2 ? remembered2 : void 0;
+  const remembered3 = readJson(memory(state, commit));
+  return remembered3?.schema === 2 ? remembered3 : void 0;
 }
 var remembers = (state, commit) => textOf(state, commit) !== void 0;
 function recall(state, commit, name5) {
-  const remembered2 = textOf(state, commit);
-  return remembered2 && parsePackages(name5, remembered2);
+  const remembered3 = textOf(state, commit);
+  return remembered3 && parsePackages(name5, remembered3);
 }
 async function readPackages(state, name5, snapshot, url2, reporter2) {
   const listed = await git([...local, "ls-tree", "-r", "-t", "-z", "--full-tree", snapshot.tree], {
@@ -22452,6 +22515,7 @@ async function pinFolder(sources, state) {
 // ts-src/read/distribution.ts
 var import_node_path24 = require("node:path");
 init_diagnostics();
+init_process();
 
 // ts-src/read/entries.ts
 var import_node_path22 = require("node:path");
@@ -22960,14 +23024,14 @@ var kept = {
 function parse2(workspace, file2, shown5, bytes) {
   const memory2 = new ParseCache(workspace.state, `cache-${sha256(file2).slice(0, 16)}`, kept);
   const pieces = splitCache(bytes.toString("latin1"));
-  const known2 = /* @__PURE__ */ new Map();
+  const known3 = /* @__PURE__ */ new Map();
   pieces?.entries.forEach((entry, name5) => {
     const before3 = memory2.get(entry);
-    if (before3 && !Array.isArray(before3) && before3.name === name5) known2.set(name5, before3);
+    if (before3 && !Array.isArray(before3) && before3.name === name5) known3.set(name5, before3);
   });
   const rest2 = pieces && memory2.get(pieces.rest);
   const before2 = Array.isArray(rest2) ? rest2 : void 0;
-  const read2 = (before2 && partly(before2, pieces, known2, shown5)) ?? wholly(bytes.toString("utf8"), shown5);
+  const read2 = (before2 && partly(before2, pieces, known3, shown5)) ?? wholly(bytes.toString("utf8"), shown5);
   if (!read2.ok) return read2;
   const { repositories, texts } = read2.value;
   if (!before2 && pieces && !read2.diagnostics.length) memory2.put(pieces.rest, () => repositories);
@@ -22976,7 +23040,7 @@ function parse2(workspace, file2, shown5, bytes) {
       file: shown5,
       repositories,
       manifest(name5) {
-        const before3 = known2.get(name5);
+        const before3 = known3.get(name5);
         if (before3) return good(before3);
         const xml = Object.hasOwn(texts, name5) ? texts[name5] : void 0;
         if (typeof xml !== "string") return void 0;
@@ -22991,10 +23055,10 @@ function parse2(workspace, file2, shown5, bytes) {
   );
 }
 var unpack2 = (bytes) => bytes[0] === 31 && bytes[1] === 139 ? (0, import_node_zlib2.gunzipSync)(bytes, { maxOutputLength: 512 << 20, chunkSize: 1 << 20 }) : bytes;
-function partly(repositories, pieces, known2, shown5) {
-  if (known2.size * 2 < pieces.entries.size) return void 0;
+function partly(repositories, pieces, known3, shown5) {
+  if (known3.size * 2 < pieces.entries.size) return void 0;
   const entries = parseEntries(
-    [...pieces.entries].filter(([name5]) => !known2.has(name5)).map(([, entry]) => Buffer.from(entry, "latin1").toString("utf8")),
+    [...pieces.entries].filter(([name5]) => !known3.has(name5)).map(([, entry]) => Buffer.from(entry, "latin1").toString("utf8")),
     shown5
   );
   return entries.ok ? good({ repositories, texts: entries.value }) : void 0;
@@ -23168,6 +23232,7 @@ async function resolveRequest(url2, number4, reporter2) {
 
 // ts-src/read/releases.ts
 init_diagnostics();
+init_process();
 var fetchWidth = 8;
 function releasesOf(workspace, repositories) {
   return repositories.flatMap((repository) => {
@@ -23215,8 +23280,8 @@ async function releasedPackage(workspace, repository, { packageName: packageName
   });
   if (!pin.ok) return failed4(pin.diagnostics);
   const { commit } = pin.value.source;
-  const remembered2 = commit === void 0 ? void 0 : recall(workspace.state, commit, packageName2);
-  const found2 = remembered2 ?? await readPackages(workspace.state, packageName2, pin.value.snapshot, source.url, reporter2);
+  const remembered3 = commit === void 0 ? void 0 : recall(workspace.state, commit, packageName2);
+  const found2 = remembered3 ?? await readPackages(workspace.state, packageName2, pin.value.snapshot, source.url, reporter2);
   if (!found2.ok) return failed4(found2.diagnostics);
   const one = found2.value.packages[0];
   return {
@@ -23435,13 +23500,13 @@ async function readRepository(request) {
   const source = readable.value;
   const url2 = absoluteUrl(source.url, workspace.urlBase);
   if (source.type === "tar" || source.type === "zip") {
-    const remembered3 = recall(state, source.sha256, repository.name);
-    return remembered3 ? good({ ...remembered3.value, url: url2 }, remembered3.diagnostics) : found2(url2, await fetchArchive(source, url2, state));
+    const remembered4 = recall(state, source.sha256, repository.name);
+    return remembered4 ? good({ ...remembered4.value, url: url2 }, remembered4.diagnostics) : found2(url2, await fetchArchive(source, url2, state));
   }
   const commit = await commitOf(request, url2, source.version);
   if (!commit.ok) return commit;
-  const remembered2 = recall(state, commit.value, repository.name);
-  if (remembered2) return good({ ...remembered2.value, url: url2 }, remembered2.diagnostics);
+  const remembered3 = recall(state, commit.value, repository.name);
+  if (remembered3) return good({ ...remembered3.value, url: url2 }, remembered3.diagnostics);
   const snapshots = await fetchCommits(url2, [commit.value], state, "trees", reporter2);
   return found2(url2, snapshots.ok ? good(snapshots.value[0]) : snapshots);
 }
@@ -23670,6 +23735,7 @@ init_diagnostics();
 init_digest();
 init_names();
 init_files();
+init_process();
 async function readUnderlays(workspace) {
   const diagnostics = [];
   const result2 = {};
@@ -23790,8 +23856,8 @@ init_urls();
 async function readLock2(file2, state) {
   const memory2 = new ParseCache(state, "lock");
   const text5 = readIf(file2);
-  const known2 = text5 === void 0 ? void 0 : memory2.get(text5);
-  if (known2) return good(known2);
+  const known3 = text5 === void 0 ? void 0 : memory2.get(text5);
+  if (known3) return good(known3);
   const read2 = (await Promise.resolve().then(() => (init_lockfile(), lockfile_exports))).readLock(file2, text5);
   if (read2.ok && text5 !== void 0) memory2.put(text5, () => read2.value);
   return read2;
@@ -23845,10 +23911,10 @@ async function readInputs(workspace, lock2, overrides, wanted, options5 = {}) {
   diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics);
   if (!rosdep.ok || !underlays.ok) return bad(...sorted(diagnostics));
   if (!distributions.length && diagnostics.some(isError)) return bad(...sorted(diagnostics));
-  const known2 = distributions.flatMap((d) => d.repositories);
+  const known3 = distributions.flatMap((d) => d.repositories);
   for (const name5 of overrides.keys()) {
-    if (known2.includes(name5)) continue;
-    const near = nearest(name5, known2);
+    if (known3.includes(name5)) continue;
+    const near = nearest(name5, known3);
     diagnostics.push(
       error("selection", `--override names the repository '${name5}', which no distribution has`, {
         hint: near ? `did you mean '${near}'?` : void 0
@@ -24652,8 +24718,8 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 });
 
 // ts-src/cli/build.ts
-var import_node_fs58 = require("node:fs");
-var import_node_path70 = require("node:path");
+var import_node_fs59 = require("node:fs");
+var import_node_path71 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -24662,11 +24728,12 @@ var isDone = (state) => state === "cached" || state === "built" || state === "pa
 
 // ts-src/cli/build.ts
 init_files();
+init_process();
 
 // ts-src/render/log.ts
 var telling = /(^|[\s:])(fatal )?error[: ]|CMake Error|undefined reference|No rule to make target|Traceback \(most recent|ModuleNotFoundError|ImportError|No such file or directory|slipway: error|cannot find -l|E: |not found/i;
 var network = /Could not resolve host|Temporary failure in name resolution|Network is unreachable|unable to access '(?:https?|git):\/\/|Name or service not known|Failed to (?:clone|fetch|download)|fatal: clone of/;
-function tellingPart(log, most5 = 25) {
+function tellingPart(log, most6 = 25) {
   const lines = log.split("\n").map((l) => printable(l.replace(/\x1b\[[0-9;]*m/g, "")).slice(0, 400)).filter((l, i, all) => l.trim() !== "" || all[i - 1]?.trim() !== "");
   const start = Math.max(
     0,
@@ -24675,8 +24742,8 @@ function tellingPart(log, most5 = 25) {
   const first = lines.findIndex(
     (l, i) => i > start && telling.test(l) && !/-Werror|no error|_error|error_|errors?\.|warning:/i.test(l.replace(/error:/g, ""))
   );
-  const at2 = first < 0 ? Math.max(0, lines.length - most5) : Math.max(start, first - 3);
-  return lines.slice(at2, at2 + most5).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
+  const at2 = first < 0 ? Math.max(0, lines.length - most6) : Math.max(start, first - 3);
+  return lines.slice(at2, at2 + most6).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
 }
 var short = (text5) => printable(text5.trim()).slice(0, 300);
 var inPackage = (path2) => path2.replace(/^\/build\/(?:obj\/)?/, "");
@@ -24849,6 +24916,7 @@ var import_node_path33 = require("node:path");
 var import_node_os5 = require("node:os");
 init_diagnostics();
 init_files();
+init_process();
 
 // ts-src/sandbox/archive.ts
 var import_node_fs25 = require("node:fs");
@@ -25125,8 +25193,8 @@ var keyrings2 = {
 };
 var inPath = (command) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs27.existsSync)((0, import_node_path33.join)(d, command)));
 var appArmorProfile = "abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile slipway-unshare /usr/bin/unshare flags=(unconfined) {\\n  userns,\\n}\\n";
-function dockerPackages(known2) {
-  return known2("docker-cli") ? ["docker.io", "docker-cli"] : ["docker.io"];
+function dockerPackages(known3) {
+  return known3("docker-cli") ? ["docker.io", "docker-cli"] : ["docker.io"];
 }
 async function clientPackage() {
   const policy = await run("apt-cache", ["policy", "docker-cli"]);
@@ -25259,6 +25327,7 @@ async function missingTools(driver, plan2) {
 var import_node_crypto5 = require("node:crypto");
 var import_node_fs28 = require("node:fs");
 var import_node_path34 = require("node:path");
+init_process();
 var session;
 async function openScratch(state, driver) {
   const all = (0, import_node_path34.join)(state, "work");
@@ -25291,9 +25360,9 @@ async function closeScratch(driver) {
 }
 
 // ts-src/publish/channel.ts
-var import_node_fs34 = require("node:fs");
-var import_node_path40 = require("node:path");
-var import_node_os8 = require("node:os");
+var import_node_fs35 = require("node:fs");
+var import_node_path41 = require("node:path");
+var import_node_os9 = require("node:os");
 init_diagnostics();
 init_digest();
 init_names();
@@ -25317,13 +25386,15 @@ init_diagnostics();
 
 // ts-src/publish/publication.ts
 init_diagnostics();
+init_process();
 
 // ts-src/publish/draft.ts
 init_diagnostics();
-init_diagnostics();
+init_process();
 
 // ts-src/publish/deb.ts
 var import_node_crypto6 = require("node:crypto");
+init_process();
 init_names();
 var fieldOf = (stanza, name5) => new RegExp(`^${name5}: *(.*)$`, "mi").exec(stanza)?.[1]?.trim();
 var isOf = (stanza, name5) => debFile(fieldOf(stanza, "Package") ?? "", fieldOf(stanza, "Version") ?? "", fieldOf(stanza, "Architecture") ?? "") === name5;
@@ -25427,7 +25498,6 @@ async function repackDeb(file2, target2, { from, to, seconds }) {
 
 // ts-src/publish/indices.ts
 var import_node_crypto7 = require("node:crypto");
-var import_node_zlib4 = require("node:zlib");
 function poolPath(stanza, file2) {
   const source = (fieldOf(stanza, "Source") ?? fieldOf(stanza, "Package") ?? "unknown").replace(/ .*$/, "");
   const plain2 = /^[a-z0-9][a-z0-9+.-]*$/.test(source) ? source : "unknown";
@@ -25442,18 +25512,29 @@ SHA256: ${file2.sha256}
 `;
 }
 function readPackages2(text5) {
-  return text5.split("\n\n").filter((t) => t.trim()).flatMap((t) => {
-    const entry = `${t.trim()}
-`;
-    const tail = /\nFilename: (\S+)\nSize: (\d+)\nSHA256: ([0-9a-f]{64})\n/.exec(entry);
-    return tail ? [{ text: entry, filename: tail[1], size: Number(tail[2]), sha256: tail[3] }] : [];
-  });
+  const entries = [];
+  for (let at2 = 0; at2 < text5.length; ) {
+    const end2 = text5.indexOf("\n\n", at2);
+    const entry = end2 < 0 ? `${text5.slice(at2).trim()}
+` : text5.slice(at2, end2 + 1);
+    at2 = end2 < 0 ? text5.length : end2 + 2;
+    const tail = /^\nFilename: (\S+)\nSize: (\d+)\nSHA256: ([0-9a-f]{64})\n/.exec(
+      entry.slice(entry.lastIndexOf("\nFilename: "))
+    );
+    const [, filename, size, digest3] = tail ?? [];
+    if (filename !== void 0 && digest3 !== void 0)
+      entries.push({ text: entry, filename, size: Number(size), sha256: digest3 });
+  }
+  return entries;
 }
-var renderPackages = (entries) => entries.map((e) => `${e}
+var renderPackages = (entries) => entries.map((e) => `${e.text}
 `).join("");
 function renderRelease(fields, files) {
-  const sums = (name5) => files.map((f) => ` ${(0, import_node_crypto7.createHash)(name5).update(f.data).digest("hex")} ${f.data.length} ${f.path}
-`).join("");
+  const sums = (name5) => files.map((f) => {
+    const digest3 = name5 === "sha256" ? f.sha256 : (0, import_node_crypto7.createHash)(name5).update(f.data).digest("hex");
+    return ` ${digest3} ${f.data.length} ${f.path}
+`;
+  }).join("");
   return [
     `Origin: ${fields.origin}`,
     `Label: ${fields.origin}`,
@@ -25491,80 +25572,217 @@ function readRelease(text5) {
     whole: text5.trimEnd().endsWith("-----END PGP SIGNATURE-----")
   };
 }
-async function packedIndex(path2, data, xz2) {
-  return [
-    { path: path2, data },
-    { path: `${path2}.gz`, data: (0, import_node_zlib4.gzipSync)(data, { level: 6 }) },
-    { path: `${path2}.xz`, data: await xz2(data) }
-  ];
-}
 var byHashPath = (path2, sha2562) => `${path2.slice(0, path2.lastIndexOf("/"))}/by-hash/SHA256/${sha2562}`;
+
+// ts-src/publish/package-index.ts
+var import_node_util2 = require("node:util");
+var import_node_zlib4 = require("node:zlib");
+init_process();
+init_digest();
+var heldData = (name5, data) => ({
+  file: { name: name5, sha256: sha256(data), size: data.length },
+  data
+});
+var gzipped = (0, import_node_util2.promisify)(import_node_zlib4.gzip);
+var xz = async (data) => {
+  const packed2 = await run("xz", ["-q", "-1", "-T1", "-c"], { input: data, encoding: "latin1" });
+  if (packed2.code !== 0) throw Object.assign(new Error(`xz failed: ${packed2.stderr.trim()}`), { code: "EXZ" });
+  return Buffer.from(packed2.stdout, "latin1");
+};
+async function packIndex(data) {
+  const [gz, xzed] = await Promise.all([gzipped(data, { level: 6 }), xz(data)]);
+  return [heldData("Packages.gz", gz), heldData("Packages.xz", xzed)];
+}
+var remembered = /* @__PURE__ */ new WeakMap();
+var most = 64;
+function readIndex3(store2, file2) {
+  const known3 = remembered.get(store2) ?? /* @__PURE__ */ new Map();
+  remembered.set(store2, known3);
+  const before2 = known3.get(file2.sha256);
+  if (before2) return before2;
+  const read2 = store2.readData(file2).then((data) => data ? { data, entries: readPackages2(data.toString("utf8")) } : void 0);
+  for (const first of known3.size >= most ? known3.keys() : []) {
+    known3.delete(first);
+    break;
+  }
+  known3.set(file2.sha256, read2);
+  return read2;
+}
+var entriesOf = async (store2, file2) => (await readIndex3(store2, file2))?.entries ?? [];
+async function readPacked(store2, packed2) {
+  const found2 = [];
+  for (const file2 of packed2 ?? []) {
+    const data = await store2.readData(file2);
+    if (data) found2.push({ file: file2, data });
+  }
+  return packed2?.length && found2.length === packed2.length ? found2 : void 0;
+}
+function filesOf2({ key, plain: plain2, packed: packed2 }) {
+  const path2 = `main/binary-${key.slice(key.lastIndexOf("/") + 1)}/`;
+  return [plain2, ...packed2].map(({ file: file2, data }) => ({ path: `${path2}${file2.name}`, data, sha256: file2.sha256 }));
+}
 
 // ts-src/publish/draft.ts
 async function makeIndices(store2, suites, former) {
-  const known2 = await knownEntries(store2, suites, former);
+  const known3 = await knownEntries(store2, suites, former);
   const missing = /* @__PURE__ */ new Map();
   for (const packages of Object.values(suites))
     for (const held of Object.values(packages))
-      for (const file2 of held.files) if (!known2.has(file2.sha256)) missing.set(file2.sha256, file2);
+      for (const file2 of held.files) if (!known3.has(file2.sha256)) missing.set(file2.sha256, file2);
   const files = [...missing.values()];
   const paths2 = await store2.many(files, (file2) => store2.path(file2));
+  const there = files.flatMap((file2, i) => {
+    const path2 = paths2[i];
+    return path2 === void 0 ? [] : [{ file: file2, path: path2 }];
+  });
   const lost3 = files.filter((_, i) => paths2[i] === void 0).map((f) => f.sha256);
-  if (lost3.length) return { indices: {}, lost: lost3, diagnostics: [] };
-  const stanzas = await controlStanzas(files.map((f, i) => ({ name: f.name, path: paths2[i] })));
-  const diagnostics = [];
-  files.forEach((file2, i) => {
+  if (lost3.length) return good({ finish: () => Promise.resolve([]), lost: lost3 });
+  const stanzas = await controlStanzas(there.map(({ file: file2, path: path2 }) => ({ name: file2.name, path: path2 })));
+  const faults2 = [];
+  there.forEach(({ file: file2 }, i) => {
     const stanza = stanzas[i];
-    if (stanza !== void 0) known2.set(file2.sha256, packageEntry(stanza, file2));
+    const entry = stanza === void 0 ? [] : readPackages2(packageEntry(stanza, file2));
+    if (entry[0]) known3.set(file2.sha256, entry[0]);
     else
-      diagnostics.push(
+      faults2.push(
         error("publish-failed", `${file2.name} is no Debian package of that name: its control file can't be read`)
       );
   });
-  if (diagnostics.length) return { indices: {}, lost: lost3, diagnostics };
-  const indices = {};
-  for (const [suite2, packages] of Object.entries(suites)) {
-    const entries = Object.entries(packages).sort(([a], [b]) => compare(a, b)).flatMap(([, held]) => held.files.map((f) => known2.get(f.sha256)));
-    indices[suite2] = await store2.putText("Packages", renderPackages(entries));
-  }
-  return { indices, lost: lost3, diagnostics };
+  if (faults2.length) return bad(...faults2);
+  const packed2 = new Map(former.flatMap((state) => Object.values(packedOf(state))));
+  const begun = Object.entries(suites).map(([key, packages]) => {
+    const entries = Object.keys(packages).sort(compare).flatMap((name5) => (packages[name5]?.files ?? []).flatMap((f) => known3.get(f.sha256) ?? []));
+    const plain2 = heldData("Packages", Buffer.from(renderPackages(entries)));
+    const forms = readPacked(store2, packed2.get(plain2.file.sha256)).then((found2) => found2 ?? packIndex(plain2.data));
+    forms.catch(() => void 0);
+    return { key, plain: plain2, entries, forms };
+  });
+  return good({
+    lost: lost3,
+    finish: () => Promise.all(begun.map(async ({ forms, ...index }) => ({ ...index, packed: await forms })))
+  });
 }
+var packedOf = (state) => Object.fromEntries(
+  Object.entries(state?.indices ?? {}).flatMap(([key, index]) => {
+    const forms = state?.packed?.[key];
+    return forms ? [[key, [index.sha256, forms]]] : [];
+  })
+);
 async function knownEntries(store2, suites, former) {
-  const known2 = /* @__PURE__ */ new Map();
+  const known3 = /* @__PURE__ */ new Map();
   const read2 = /* @__PURE__ */ new Set();
   for (const state of former) {
     for (const [suite2, index] of Object.entries(state?.indices ?? {})) {
       if (!Object.hasOwn(suites, suite2) || read2.has(index.sha256)) continue;
       read2.add(index.sha256);
-      const text5 = await store2.readText(index);
-      for (const entry of readPackages2(text5 ?? "")) known2.set(entry.sha256, entry.text);
+      for (const entry of await entriesOf(store2, index)) known3.set(entry.sha256, entry);
     }
   }
-  return known2;
+  return known3;
+}
+async function indicesOf(store2, state) {
+  const lost3 = [];
+  const found2 = await parallel(Object.keys(state.indices).sort(), 4, async (key) => {
+    const file2 = state.indices[key];
+    const read2 = file2 && await readIndex3(store2, file2);
+    if (!file2 || !read2) {
+      lost3.push(key);
+      return [];
+    }
+    const packed2 = await readPacked(store2, state.packed?.[key]) ?? await packIndex(read2.data);
+    return [{ key, plain: { file: file2, data: read2.data }, packed: packed2, entries: read2.entries }];
+  });
+  if (!lost3.length) return good(found2.flat());
+  const made2 = await makeIndices(store2, state.suites, []);
+  const all = made2.ok && !made2.value.lost.length ? await made2.value.finish() : [];
+  const faults2 = lost3.filter(
+    (key) => all.find((index) => index.key === key)?.plain.file.sha256 !== state.indices[key]?.sha256
+  );
+  if (faults2.length)
+    return bad(
+      ...faults2.map(
+        (key) => error("store-damaged", `the store lost the index of ${key}, and packages that it can be made from`, {
+          hint: "publish again"
+        })
+      )
+    );
+  await store2.putObjects(all.flatMap((i) => [i.plain, ...i.packed]));
+  return good(all);
 }
 
 // ts-src/publish/staging.ts
 init_diagnostics();
-init_digest();
+init_process();
 
 // ts-src/publish/state.ts
 var import_node_zlib5 = require("node:zlib");
-init_diagnostics();
 init_digest();
 init_names();
 var channelFile = (name5) => `channels/${name5}.json`;
 var stateFile = (id) => `states/${id.slice(0, 2)}/${id}.json.gz`;
 var shortId = (id) => id.slice(0, 16);
-var contentOf = (suites) => sha256(canonical(suites));
-var canonical = (value2) => JSON.stringify(
-  value2,
-  (_key, v) => typeof v === "object" && v !== null && !Array.isArray(v) ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => compare(a, b))) : v
-);
-async function writeState(store2, state) {
-  const text5 = canonical(state);
+function sameSuites(a, b) {
+  return equal(a, b);
+}
+function equal(a, b) {
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const [x, y] = [Object.entries(a), new Map(Object.entries(b))];
+  return x.every(([key, value2]) => equal(value2, y.get(key))) && [...y].every(([key, value2]) => value2 === void 0 || Object.hasOwn(a, key));
+}
+var isRecord = (value2) => typeof value2 === "object" && value2 !== null && !Array.isArray(value2);
+function orderedSuites(suites) {
+  const ordered2 = {};
+  for (const suite2 of Object.keys(suites).sort()) {
+    const packages = suites[suite2] ?? {};
+    const of = {};
+    for (const debian2 of Object.keys(packages).sort()) {
+      const held = packages[debian2];
+      if (!held) continue;
+      const { abi: abi2, files, key, needs, requires, version: version3 } = held;
+      const ordered3 = files.map(({ name: name5, sha256: digest3, size }) => ({ name: name5, sha256: digest3, size }));
+      of[debian2] = { abi: abi2, files: ordered3, key, ...needs ? { needs } : {}, requires, version: version3 };
+    }
+    ordered2[suite2] = of;
+  }
+  known2.add(ordered2);
+  return ordered2;
+}
+var known2 = /* @__PURE__ */ new WeakSet();
+function sortedKeys(value2) {
+  const sorted4 = sortedValue(value2);
+  known2.add(sorted4);
+  return sorted4;
+}
+function sortedValue(value2) {
+  if (Array.isArray(value2)) {
+    const items = value2;
+    if (!items.some((item) => typeof item === "object")) return value2;
+    const sorted4 = items.map(sortedValue);
+    return sorted4.every((v, i) => v === items[i]) ? value2 : sorted4;
+  }
+  if (!isRecord(value2) || known2.has(value2)) return value2;
+  const keys = Object.keys(value2);
+  let same2 = true;
+  let last = "";
+  const parts = [];
+  for (const key of keys) {
+    const part = value2[key];
+    const sorted4 = typeof part === "object" ? sortedValue(part) : part;
+    parts.push(sorted4);
+    same2 &&= sorted4 === part && last <= key;
+    last = key;
+  }
+  if (same2) return value2;
+  const copy = {};
+  keys.forEach((key, at2) => copy[key] = parts[at2]);
+  return Object.fromEntries(keys.sort().map((key) => [key, copy[key]]));
+}
+function stateText(state) {
+  const text5 = JSON.stringify(sortedKeys(state));
   const id = sha256(text5);
-  await store2.putBlob(stateFile(id), (0, import_node_zlib5.gzipSync)(text5, { level: 1 }));
-  return id;
+  return { id, name: stateFile(id), data: (0, import_node_zlib5.gzipSync)(text5, { level: 1 }) };
 }
 async function readState(store2, id) {
   if (!/^[0-9a-f]{64}$/.test(id)) return void 0;
@@ -25587,7 +25805,7 @@ async function openChannel(store2, name5, restorable = false) {
   const file2 = value2?.schema === 2 ? value2 : { schema: 2, states: [], switching: false, endpoints: [] };
   for (const { id } of file2.states) {
     const head = await readState(store2, id);
-    if (head) return { name: name5, file: file2, tag, headId: id, head, former: void 0, value: { versions: head.versions } };
+    if (head) return { name: name5, file: file2, tag, headId: id, head, former: void 0, value: { versions: versionsOf2(head) } };
   }
   return { name: name5, file: file2, tag, headId: void 0, head: void 0, former: void 0, value: { versions: {} } };
 }
@@ -25612,12 +25830,26 @@ function highest(before2, suites) {
     const of = { ...all[suite2] };
     for (const [debian2, { version: version3 }] of Object.entries(packages)) {
       const held = of[debian2];
-      if (held === void 0 || compareDebianVersions(version3, held) > 0) of[debian2] = version3;
+      if (held === void 0 || held !== version3 && compareDebianVersions(version3, held) > 0) of[debian2] = version3;
     }
     all[suite2] = of;
   }
   return all;
 }
+function otherVersions(before2, suites) {
+  const all = {};
+  for (const [suite2, versions] of Object.entries(before2)) {
+    const held = suites[suite2];
+    const of = {};
+    for (const [debian2, version3] of Object.entries(versions)) {
+      const now = held?.[debian2]?.version;
+      if (now === void 0 || now !== version3 && compareDebianVersions(version3, now) > 0) of[debian2] = version3;
+    }
+    if (Object.keys(of).length) all[suite2] = of;
+  }
+  return all;
+}
+var versionsOf2 = (state) => highest(state.versions, state.suites);
 async function restoreChannel(store2, channel2, endpoints, suites) {
   if (channel2.head || channel2.former) return channel2;
   for (const endpoint of endpoints) {
@@ -25634,52 +25866,36 @@ async function restoreChannel(store2, channel2, endpoints, suites) {
         at2 = state.previous;
       }
       const file2 = { ...channel2.file, states };
-      return { ...channel2, file: file2, headId: id, head, value: { versions: head.versions } };
+      return { ...channel2, file: file2, headId: id, head, value: { versions: versionsOf2(head) } };
     }
   }
   return channel2;
 }
 
 // ts-src/publish/staging.ts
-var xz = async (data) => {
-  const packed2 = await run("xz", ["-q", "-1", "-T1", "-c"], { input: data, encoding: "latin1" });
-  if (packed2.code !== 0) throw Object.assign(new Error(`xz failed: ${packed2.stderr.trim()}`), { code: "EXZ" });
-  return Buffer.from(packed2.stdout, "latin1");
-};
-async function indexFiles(store2, state) {
-  const bySuite = /* @__PURE__ */ new Map();
-  const pool = /* @__PURE__ */ new Map();
-  const faults2 = [];
-  const parts = await parallel(Object.keys(state.indices).sort(), 4, async (key) => {
-    const text5 = await store2.readText(state.indices[key]);
-    if (text5 === void 0)
-      faults2.push(error("store-damaged", `the store lost the index of ${key}`, { hint: "publish again" }));
-    const architecture2 = key.slice(key.lastIndexOf("/") + 1);
-    const files = await packedIndex(`main/binary-${architecture2}/Packages`, Buffer.from(text5 ?? ""), xz);
-    for (const { filename, sha256: digest3, size } of readPackages2(text5 ?? ""))
-      pool.set(filename, { filename, sha256: digest3, size });
-    return { key, architecture: architecture2, files };
-  });
-  if (faults2.length) return bad(...faults2);
-  for (const { key, architecture: architecture2, files } of parts) {
-    const name5 = key.slice(0, key.lastIndexOf("/"));
-    const suite2 = bySuite.get(name5) ?? { name: name5, architectures: [], files: [] };
-    suite2.architectures.push(architecture2);
-    suite2.files.push(...files);
-    bySuite.set(name5, suite2);
+function suitesIn(indices) {
+  const suites = /* @__PURE__ */ new Map();
+  for (const index of [...indices].sort((a, b) => compare(a.key, b.key))) {
+    const at2 = index.key.lastIndexOf("/");
+    const name5 = index.key.slice(0, at2);
+    const suite2 = suites.get(name5) ?? { name: name5, architectures: [], files: [], pool: [] };
+    suite2.architectures.push(index.key.slice(at2 + 1));
+    suite2.files.push(...filesOf2(index));
+    for (const entry of index.entries) suite2.pool.push(entry);
+    suites.set(name5, suite2);
   }
-  return good({ suites: [...bySuite.values()], pool: [...pool.values()] });
+  return [...suites.values()];
 }
-async function stagePool(store2, endpoint, pool, known2) {
+async function stagePool(store2, endpoint, pool, known3) {
   const lost3 = [];
   const faults2 = [];
-  const wanted = pool.filter((p) => known2.get(p.filename) !== p.sha256 || endpoint.has(p.filename, p.size) === false);
+  const wanted = pool.filter((p) => !known3.has(p.sha256) || endpoint.has(p.filename, p.size) === false);
   await parallel(wanted, endpoint.width, async ({ filename, sha256: digest3, size }) => {
     const name5 = filename.slice(filename.lastIndexOf("/") + 1);
     const path2 = await store2.path({ name: name5, sha256: digest3, size });
     if (path2 === void 0) return void lost3.push(digest3);
     let placed = await endpoint.placeFile(filename, { path: path2, sha256: digest3, size });
-    if (placed === "other" && known2.get(filename) === digest3) {
+    if (placed === "other" && known3.has(digest3)) {
       await endpoint.remove(filename);
       placed = await endpoint.placeFile(filename, { path: path2, sha256: digest3, size });
     }
@@ -25693,19 +25909,12 @@ async function stagePool(store2, endpoint, pool, known2) {
   return faults2.length ? bad(...faults2) : good(lost3);
 }
 async function stageSuite(input) {
-  const { endpoint, signer, state, id, suite: suite2, settings: settings2, now } = input;
+  const { endpoint, signer, state, id, suite: suite2, settings: settings2, pooled } = input;
   const { name: name5, files } = suite2;
   const folder = `dists/${name5}`;
   const seen = await endpoint.read(`${folder}/InRelease`);
   const before2 = seen && readRelease(seen.data.toString("utf8"));
-  const current = before2?.whole === true && before2.state === id && !input.renew && before2.signedBy.join() === signer.fingerprints.join() && files.every((f) => before2.files.get(f.path)?.sha256 === sha256(f.data));
-  await parallel(files, endpoint.width, async (f) => {
-    const hashed = `${folder}/${byHashPath(f.path, sha256(f.data))}`;
-    if (await endpoint.placeData(hashed, f.data) === "other") {
-      await endpoint.remove(hashed);
-      await endpoint.placeData(hashed, f.data);
-    }
-  });
+  const current = before2?.whole === true && before2.state === id && !input.renew && before2.signedBy.join() === signer.fingerprints.join() && files.every((f) => before2.files.get(f.path)?.sha256 === f.sha256);
   const fields = {
     origin: settings2.organization,
     architectures: suite2.architectures,
@@ -25714,21 +25923,29 @@ async function stageSuite(input) {
     state: id,
     sha512: settings2.sha512
   };
-  const own3 = await stageState(input, { ...fields, date: state.when });
-  if (!own3.ok) return own3;
-  if (current) return good({ name: name5, files, release: "", detached: "", inRelease: "", before: seen?.tag, current });
-  const last = before2?.date ?? 0;
+  const hashed = pooled.then((there) => there ? placeHashed(endpoint, suite2) : void 0);
+  hashed.catch(() => void 0);
+  const own3 = stageState(input, { ...fields, date: state.when }, hashed);
+  own3.catch(() => void 0);
+  const release2 = current ? void 0 : await signRelease(input, fields, before2?.date ?? 0);
+  const stated = await own3;
+  await hashed;
+  if (!stated.ok) return stated;
+  if (release2?.ok === false) return release2;
+  return good({ name: name5, files, release: release2?.value, before: seen?.tag, current });
+}
+async function signRelease({ signer, suite: suite2, settings: settings2, now }, fields, last) {
   const date2 = last > now && last - now < 864e5 ? last + 1e3 : now;
   const release2 = renderRelease(
     {
       ...fields,
-      suite: name5,
-      codename: name5,
+      suite: suite2.name,
+      codename: suite2.name,
       date: date2,
       byHash: true,
       validUntil: settings2.validDays === void 0 ? void 0 : date2 + settings2.validDays * 864e5
     },
-    files
+    suite2.files
   );
   const [inRelease, detached] = await Promise.all([
     signer.sign(release2, "clearsign"),
@@ -25736,17 +25953,17 @@ async function stageSuite(input) {
   ]);
   if (!inRelease.ok) return inRelease;
   if (!detached.ok) return detached;
-  return good({
-    name: name5,
-    files,
-    release: release2,
-    detached: detached.value,
-    inRelease: inRelease.value,
-    before: seen?.tag,
-    current
-  });
+  return good({ release: release2, detached: detached.value, inRelease: inRelease.value });
 }
-async function stageState({ endpoint, signer, id, suite: suite2, renew: renew2 }, fields) {
+var hashedName = (suite2, file2) => `dists/${suite2.name}/${byHashPath(file2.path, file2.sha256)}`;
+async function placeHashed(endpoint, suite2) {
+  const files = suite2.files.map((f) => ({ name: hashedName(suite2, f), data: f.data, sha256: f.sha256 }));
+  const placed = await endpoint.placeAll(files);
+  const damaged = files.filter((_, i) => placed[i] === "other");
+  for (const { name: name5 } of damaged) await endpoint.remove(name5);
+  if (damaged.length) await endpoint.placeAll(damaged);
+}
+async function stageState({ endpoint, signer, id, suite: suite2, renew: renew2, pooled }, fields, hashed) {
   const name5 = `states/${shortId(id)}`;
   const folder = `dists/${name5}/${suite2.name}`;
   const seen = await endpoint.read(`${folder}/InRelease`);
@@ -25755,27 +25972,39 @@ async function stageState({ endpoint, signer, id, suite: suite2, renew: renew2 }
   const release2 = renderRelease({ ...fields, suite: name5, codename: suite2.name, byHash: false }, suite2.files);
   const signed = await signer.sign(release2, "clearsign");
   if (!signed.ok) return signed;
-  await parallel(suite2.files, endpoint.width, (f) => endpoint.placeData(`${folder}/${f.path}`, f.data));
-  await endpoint.put(`${folder}/InRelease`, Buffer.from(signed.value));
+  await hashed;
+  if (!await pooled) return good(void 0);
+  await endpoint.putAll([
+    ...suite2.files.map((f) => ({ name: `${folder}/${f.path}`, data: f.data, like: hashedName(suite2, f) })),
+    { name: `${folder}/InRelease`, data: Buffer.from(signed.value) }
+  ]);
   return good(void 0);
 }
 async function switchSuites(endpoint, staged) {
-  const changed = staged.filter((s) => !s.current);
-  const plain2 = staged.flatMap(
-    (s) => [
-      ...s.files,
-      ...s.current ? [] : [
-        { path: "Release", data: Buffer.from(s.release) },
-        { path: "Release.gpg", data: Buffer.from(s.detached) }
-      ]
-    ].map((f) => ({ name: `dists/${s.name}/${f.path}`, data: f.data }))
+  const changed = staged.filter((s) => s.release);
+  const plain2 = staged.flatMap(({ name: name5, files, release: release2 }) => [
+    ...files.map((f) => ({
+      name: `dists/${name5}/${f.path}`,
+      data: f.data,
+      like: `dists/${name5}/${byHashPath(f.path, f.sha256)}`
+    })),
+    ...release2 ? [
+      { name: `dists/${name5}/Release`, data: Buffer.from(release2.release) },
+      { name: `dists/${name5}/Release.gpg`, data: Buffer.from(release2.detached) }
+    ] : []
+  ]);
+  const wanted = await parallel(
+    plain2,
+    endpoint.width,
+    async (file2) => (
+      // What is there of a suite that stays as it is is looked at first.
+      staged.length !== changed.length && (await endpoint.read(file2.name))?.data.equals(file2.data) ? [] : [file2]
+    )
   );
-  await parallel(plain2, endpoint.width, async ({ name: name5, data }) => {
-    if (staged.length !== changed.length && (await endpoint.read(name5))?.data.equals(data)) return;
-    await endpoint.put(name5, data);
-  });
-  for (const s of changed) {
-    if (!await endpoint.replace(`dists/${s.name}/InRelease`, Buffer.from(s.inRelease), s.before))
+  await endpoint.putAll(wanted.flat());
+  for (const { name: name5, release: release2, before: before2 } of changed) {
+    if (!release2) continue;
+    if (!await endpoint.replace(`dists/${name5}/InRelease`, Buffer.from(release2.inRelease), before2))
       return bad(
         error("channel-moved", `another run published to ${endpoint.where} since this one was staged`, {
           hint: "run the same command again: it goes on from what was published"
@@ -25788,91 +26017,114 @@ async function switchSuites(endpoint, staged) {
 // ts-src/publish/publication.ts
 async function moveChannel(channel2, draft, outlet, storedLock) {
   const { store: store2 } = outlet;
-  const same2 = channel2.head && contentOf(channel2.head.suites) === contentOf(draft.suites);
-  if (channel2.head && channel2.headId && same2) return bring(channel2, channel2.headId, channel2.head, outlet, false);
-  const made2 = await makeIndices(store2, draft.suites, [channel2.head, await fromState(store2, draft)]);
-  if (made2.diagnostics.length) return bad(...made2.diagnostics);
-  if (made2.lost.length) return good({ id: void 0, state: void 0, lost: made2.lost, changed: false });
+  const { head, headId } = channel2;
+  if (head && headId && sameSuites(head.suites, draft.suites)) return bring(channel2, headId, head, outlet, false);
+  const made2 = await makeIndices(store2, draft.suites, [head, await fromState(store2, draft)]);
+  if (!made2.ok) return made2;
+  if (made2.value.lost.length) return good({ id: void 0, state: void 0, lost: made2.value.lost, changed: false });
   const { lock: lock2, ...rest2 } = draft;
+  const suites = orderedSuites(draft.suites);
+  const written = lock2 === void 0 ? void 0 : heldData("lock.yaml", Buffer.from(lock2));
+  const versions = otherVersions(channel2.value.versions, draft.suites);
+  const indices = await made2.value.finish();
   const state = {
     schema: 1,
     channel: channel2.name,
-    previous: channel2.headId,
+    previous: headId,
     ...rest2,
-    indices: made2.indices,
-    versions: highest(channel2.value.versions, draft.suites),
-    lock: lock2 === void 0 ? storedLock : await store2.putText("lock.yaml", lock2),
+    suites,
+    indices: Object.fromEntries(indices.map((index) => [index.key, index.plain.file])),
+    packed: Object.fromEntries(indices.map((index) => [index.key, index.packed.map((p) => p.file)])),
+    versions,
+    lock: written?.file ?? storedLock,
     when: outlet.now
   };
-  return bring(channel2, await writeState(store2, state), state, outlet, false);
+  const { id, ...text5 } = stateText(state);
+  const objects = [...indices.flatMap((index) => [index.plain, ...index.packed]), ...written ? [written] : []];
+  await store2.putObjects(objects, text5);
+  return bringIndices(channel2, { id, state, indices }, outlet, false);
 }
 async function fromState(store2, draft) {
   return draft.from ? readState(store2, draft.from.state) : void 0;
 }
 async function bring(channel2, id, state, outlet, renew2) {
-  const { store: store2, endpoints } = outlet;
-  const indexed = await indexFiles(store2, state);
-  if (!indexed.ok) return indexed;
+  const indices = await indicesOf(outlet.store, state);
+  return indices.ok ? bringIndices(channel2, { id, state, indices: indices.value }, outlet, renew2) : indices;
+}
+function bringIndices(channel2, what, outlet, renew2) {
   const run2 = async (left) => {
     const [first, ...rest2] = left;
-    if (!first) return publishAll();
+    if (!first) return bringAll(channel2, what, outlet, renew2);
     const done = await first.during("publication", () => run2(rest2));
     return done ?? moved(channel2.name);
   };
-  const publishAll = async () => {
-    const staged = [];
-    for (const endpoint of endpoints) {
-      const at2 = await stageAt(endpoint, channel2, id, state, indexed.value, outlet, renew2);
-      if (!at2.ok) return at2;
-      if (at2.value.lost.length) return good({ id: void 0, state: void 0, lost: at2.value.lost, changed: false });
-      staged.push({ endpoint, suites: at2.value.suites });
-    }
-    const changed = staged.some((s) => s.suites.some((suite2) => !suite2.current));
-    let claimed = channel2;
-    const served = endpoints.every((e) => channel2.file.endpoints.includes(e.id));
-    const listed = channel2.file.states[0]?.id === id && served;
-    if (!listed || changed && !channel2.file.switching) {
-      const claim2 = await claimHead(store2, channel2, id, state, endpoints);
-      if (!claim2) return moved(channel2.name);
-      claimed = claim2;
-    }
-    for (const { endpoint, suites } of staged) {
-      const switched = await switchSuites(endpoint, suites);
-      if (!switched.ok) return switched;
-      await endpoint.switched?.(switched.value);
-    }
-    await finishSwitch(store2, claimed);
-    return good({ id, state, lost: [], changed });
-  };
-  return run2(endpoints);
+  return run2(outlet.endpoints);
+}
+async function bringAll(channel2, { id, state, indices }, outlet, renew2) {
+  const { store: store2, endpoints } = outlet;
+  const suites = suitesIn(indices);
+  const staged = [];
+  for (const endpoint of endpoints) {
+    const at2 = await stageAt({ endpoint, channel: channel2, id, state, suites, outlet, renew: renew2 });
+    if (!at2.ok) return at2;
+    if (at2.value.lost.length) return good({ id: void 0, state: void 0, lost: at2.value.lost, changed: false });
+    staged.push({ endpoint, suites: at2.value.suites });
+  }
+  const changed = staged.some((s) => s.suites.some((suite2) => !suite2.current));
+  let claimed = channel2;
+  const served = endpoints.every((e) => channel2.file.endpoints.includes(e.id));
+  const listed = channel2.file.states[0]?.id === id && served;
+  if (!listed || changed && !channel2.file.switching) {
+    const claim2 = await claimHead(store2, channel2, id, state, endpoints);
+    if (!claim2) return moved(channel2.name);
+    claimed = claim2;
+  }
+  for (const { endpoint, suites: at2 } of staged) {
+    const switched = await switchSuites(endpoint, at2);
+    if (!switched.ok) return switched;
+    await endpoint.switched?.(switched.value);
+  }
+  await finishSwitch(store2, claimed);
+  return good({ id, state, lost: [], changed });
 }
 var moved = (name5) => bad(
   error("channel-moved", `another run published to the channel '${name5}' since this one was planned`, {
     hint: "run the same command again: it goes on from what was published"
   })
 );
-async function stageAt(endpoint, channel2, id, state, indexed, outlet, renew2) {
-  const { store: store2, signer } = outlet;
+async function stageAt(input) {
+  const { endpoint, channel: channel2, id, state, suites, outlet, renew: renew2 } = input;
+  const { store: store2, signer, settings: settings2, now } = outlet;
   const key = Buffer.from(signer.publicKey);
   if (!(await endpoint.read("key.asc"))?.data.equals(key)) await endpoint.put("key.asc", key);
-  const pooled = await stagePool(store2, endpoint, indexed.pool, await knownPool(store2, channel2, endpoint));
-  if (!pooled.ok) return pooled;
-  if (pooled.value.length) return good({ suites: [], lost: pooled.value });
-  const results = await parallel(
-    indexed.suites,
+  const pool = new Map(suites.flatMap((suite2) => suite2.pool.map((p) => [p.filename, p])));
+  let packagesAre = () => void 0;
+  const pooled = new Promise((resolve18) => packagesAre = resolve18);
+  const staging = parallel(
+    suites,
     endpoint.width,
-    (suite2) => stageSuite({ endpoint, signer, state, id, suite: suite2, settings: outlet.settings, now: outlet.now, renew: renew2 })
+    (suite2) => stageSuite({ endpoint, signer, state, id, suite: suite2, settings: settings2, now, renew: renew2, pooled })
   );
+  staging.catch(() => void 0);
+  let brought;
+  try {
+    brought = await stagePool(store2, endpoint, [...pool.values()], knownPool(channel2, endpoint));
+  } finally {
+    packagesAre(brought?.ok === true && !brought.value.length);
+  }
+  const results = await staging;
+  if (!brought.ok) return brought;
+  if (brought.value.length) return good({ suites: [], lost: brought.value });
   const faults2 = results.flatMap((r) => r.ok ? [] : r.diagnostics);
   if (faults2.length) return bad(...faults2);
   return good({ suites: results.flatMap((r) => r.ok ? [r.value] : []), lost: [] });
 }
-async function knownPool(store2, channel2, endpoint) {
-  const known2 = /* @__PURE__ */ new Map();
-  if (channel2.file.switching || !channel2.file.endpoints.includes(endpoint.id)) return known2;
-  for (const index of Object.values(channel2.head?.indices ?? {}))
-    for (const entry of readPackages2(await store2.readText(index) ?? "")) known2.set(entry.filename, entry.sha256);
-  return known2;
+function knownPool(channel2, endpoint) {
+  const known3 = /* @__PURE__ */ new Set();
+  if (channel2.file.switching || !channel2.file.endpoints.includes(endpoint.id)) return known3;
+  for (const packages of Object.values(channel2.head?.suites ?? {}))
+    for (const held of Object.values(packages)) for (const file2 of held.files) known3.add(file2.sha256);
+  return known3;
 }
 
 // ts-src/publish/served-check.ts
@@ -25880,6 +26132,7 @@ var import_node_fs30 = require("node:fs");
 var import_node_os6 = require("node:os");
 var import_node_path36 = require("node:path");
 init_diagnostics();
+init_process();
 
 // ts-src/publish/raise.ts
 var import_node_fs29 = require("node:fs");
@@ -26021,21 +26274,82 @@ async function moveChecked(channel2, draft, outlet, storedLock) {
 }
 
 // ts-src/publish/key-health.ts
-var import_node_fs33 = require("node:fs");
-var import_node_os7 = require("node:os");
-var import_node_path39 = require("node:path");
+var import_node_fs34 = require("node:fs");
+var import_node_os8 = require("node:os");
+var import_node_path40 = require("node:path");
 init_diagnostics();
+init_process();
 
 // ts-src/publish/signing.ts
-var import_node_fs32 = require("node:fs");
-var import_node_path38 = require("node:path");
+var import_node_fs33 = require("node:fs");
+var import_node_path39 = require("node:path");
 init_diagnostics();
 init_files();
+init_process();
+
+// ts-src/publish/signatures.ts
+var import_node_fs31 = require("node:fs");
+var import_node_os7 = require("node:os");
+var import_node_path37 = require("node:path");
+init_diagnostics();
+init_process();
+function primaryKeys(colons) {
+  const primaries = /* @__PURE__ */ new Map();
+  let primary;
+  let fresh = false;
+  for (const line2 of colons.split("\n")) {
+    const f = line2.split(":");
+    const kind = f[0] ?? "";
+    if (kind === "pub" || kind === "sec") fresh = true;
+    const fingerprint2 = f[9] ?? "";
+    if (kind !== "fpr" || !/^[0-9A-F]+$/.test(fingerprint2)) continue;
+    if (fresh) primary = fingerprint2;
+    fresh = false;
+    if (primary !== void 0) primaries.set(fingerprint2, primary);
+  }
+  return primaries;
+}
+var signersIn = (status) => [...status.matchAll(/^\[GNUPG:\] SIG_CREATED (?:\S+ ){5}([0-9A-F]{16,64})$/gm)].flatMap((m) => m[1] ?? []);
+function checkSigners(wanted, made2, primaries) {
+  const signed = new Set(made2.map((fingerprint2) => primaries.get(fingerprint2) ?? fingerprint2));
+  const missing = wanted.filter((fingerprint2) => !signed.has(fingerprint2));
+  return missing.length ? bad(
+    error("signature-missing", `no signature was made by the key ${missing.join(", ")}`, {
+      hint: "a key that has expired, was revoked or has no secret part here does not sign: renew it, or take it out"
+    })
+  ) : good(void 0);
+}
+async function checkSignature(signature, text5, form, publicKey, wanted) {
+  const folder = (0, import_node_fs31.mkdtempSync)((0, import_node_path37.join)((0, import_node_os7.tmpdir)(), "slipway-signature-"));
+  try {
+    (0, import_node_fs31.writeFileSync)((0, import_node_path37.join)(folder, "signature"), signature);
+    (0, import_node_fs31.writeFileSync)((0, import_node_path37.join)(folder, "text"), text5);
+    const gpg2 = (args2, input) => run("gpg", ["--batch", "--no-tty", "--homedir", folder, "--trust-model", "always", ...args2], {
+      ...input === void 0 ? {} : { input }
+    });
+    await gpg2(["--import"], publicKey);
+    const listed = await gpg2(["--with-colons", "--list-keys"]);
+    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path37.join)(folder, "signature")] : [];
+    const checked = await gpg2([
+      "--status-fd",
+      "2",
+      ...args.length ? args : ["--verify", (0, import_node_path37.join)(folder, "signature"), (0, import_node_path37.join)(folder, "text")]
+    ]);
+    const valid = [...checked.stderr.matchAll(/^\[GNUPG:\] VALIDSIG ([0-9A-F]+)/gm)].flatMap((m) => m[1] ?? []);
+    const signers = checkSigners(wanted, valid, primaryKeys(listed.stdout));
+    if (!signers.ok) return signers;
+    const trimmed2 = (lines) => lines.replace(/[ \t]+$/gm, "").trimEnd();
+    return form === "detached" || trimmed2(checked.stdout) === trimmed2(text5.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed another text than it was given"));
+  } finally {
+    (0, import_node_fs31.rmSync)(folder, { recursive: true, force: true });
+  }
+}
 
 // ts-src/publish/signing-room.ts
 var import_node_child_process4 = require("node:child_process");
-var import_node_fs31 = require("node:fs");
-var import_node_path37 = require("node:path");
+var import_node_fs32 = require("node:fs");
+var import_node_path38 = require("node:path");
+init_process();
 var hold = `set -eu
 read -r pid rest < /proc/self/stat
 mount -t tmpfs -o mode=0700,nosuid,nodev,noexec,size=64m tmpfs /dev/shm
@@ -26066,10 +26380,10 @@ async function openRoom() {
   };
 }
 async function watchedRoom() {
-  const folder = (0, import_node_fs31.mkdtempSync)("/dev/shm/slipway-");
+  const folder = (0, import_node_fs32.mkdtempSync)("/dev/shm/slipway-");
   const held = await holder("sh", ["-c", watch, "watch", folder]);
   if (!held) throw new Error("sh could not be started");
-  const home = (0, import_node_path37.join)(folder, "g");
+  const home = (0, import_node_path38.join)(folder, "g");
   await run("mkdir", ["-m", "700", home]);
   return { home, run, close: held.end };
 }
@@ -26114,7 +26428,7 @@ async function withSigner(key, work2) {
   }
 }
 var gpg = (at2, args, options5) => at2.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at2.home, ...args], options5);
-var lastLine2 = (o) => o.stderr.trim().split("\n").pop() || `it ended with ${o.signal ?? o.code}`;
+var lastLine2 = (o) => o.stderr.trim().split("\n").filter((line2) => !line2.startsWith("[GNUPG:]")).pop() || `it ended with ${o.signal ?? o.code}`;
 var failed = (what, o) => bad(
   error("signing-key", `gpg could not ${what}: ${lastLine2(o)}`, {
     hint: o.code === 127 ? "slipway doctor says what this machine lacks" : "run the same command again"
@@ -26135,7 +26449,7 @@ async function importKeys(room, keys) {
   for (const { file: file2, passphrase } of keys) {
     let descriptor;
     try {
-      descriptor = (0, import_node_fs32.openSync)(file2, "r");
+      descriptor = (0, import_node_fs33.openSync)(file2, "r");
     } catch (e) {
       return bad(
         error("signing-key", `the file with the secret key can't be read: ${e.code}`, {
@@ -26148,7 +26462,7 @@ async function importKeys(room, keys) {
 `,
       descriptors: [descriptor]
     });
-    (0, import_node_fs32.closeSync)(descriptor);
+    (0, import_node_fs33.closeSync)(descriptor);
     if (imported.code !== 0)
       return bad(
         error("signing-key", `gpg can't read the secret key: ${lastLine2(imported)}`, {
@@ -26186,7 +26500,7 @@ async function bringMadeKey(room, key) {
     "never"
   ]);
   if (made2.code !== 0) return failed("make a key", made2);
-  (0, import_node_fs32.mkdirSync)(key.home, { recursive: true, mode: 448 });
+  (0, import_node_fs33.mkdirSync)(key.home, { recursive: true, mode: 448 });
   const kept2 = await room.run("sh", ["-c", copyHome, "copy", room.home, key.home]);
   return kept2.code === 0 ? good(void 0) : failed("keep the key", kept2);
 }
@@ -26195,28 +26509,35 @@ async function signerOf(at2, keys) {
   const listed = await gpg(at2, ["--with-colons", "--list-secret-keys", "--", ...keys]);
   const fingerprints = [...new Set(fingerprintsIn(listed.stdout))];
   if (listed.code === 127) return failed("list its keys", listed);
-  if (!fingerprints.length)
+  const all = [...primaryKeys(listed.stdout).keys()];
+  const unknown2 = keys.filter(
+    (key) => /^[0-9A-Fa-f]{16,40}$/.test(key) && !all.some((f) => f.endsWith(key.toUpperCase()))
+  );
+  if (!fingerprints.length || unknown2.length)
     return bad(
-      error("signing-key", `the secret key ${keys.join(", ")} is not in ${at2.home}`, {
+      error("signing-key", `the secret key ${(unknown2.length ? unknown2 : keys).join(", ")} is not in ${at2.home}`, {
         hint: "import it, or leave signing_key out: then a key is made"
       })
     );
   const exported = await gpg(at2, ["--armor", "--export", "--", ...fingerprints]);
   if (exported.code !== 0 || !isWholeKey(exported.stdout)) return failed("export the public key", exported);
+  const primaries = primaryKeys(listed.stdout);
   const by = fingerprints.flatMap((f) => ["--local-user", f]);
   return good({
     fingerprints,
     publicKey: exported.stdout,
     async sign(text5, form) {
       const how = form === "clearsign" ? ["--clearsign"] : ["--armor", "--detach-sign"];
-      const signed = await gpg(at2, ["--digest-algo", "SHA512", ...by, ...how], { input: text5 });
-      return signed.code === 0 && signed.stdout ? good(signed.stdout) : failed("sign", signed);
+      const signed = await gpg(at2, ["--status-fd", "2", "--digest-algo", "SHA512", ...by, ...how], { input: text5 });
+      if (signed.code !== 0 || !signed.stdout) return failed("sign", signed);
+      const checked = checkSigners(fingerprints, signersIn(signed.stderr), primaries);
+      return checked.ok ? good(signed.stdout) : checked;
     },
     run: (command, args, options5 = {}) => at2.run(command, args, { ...options5, env: { ...process.env, ...options5.env, GNUPGHOME: at2.home } })
   });
 }
 async function commandSigner({ command, publicKey }) {
-  const text5 = exists(publicKey) ? (0, import_node_fs32.readFileSync)(publicKey, "utf8") : "";
+  const text5 = exists(publicKey) ? (0, import_node_fs33.readFileSync)(publicKey, "utf8") : "";
   const shown5 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
   const fingerprints = fingerprintsIn(shown5.stdout);
   if (!fingerprints.length || !isWholeKey(text5))
@@ -26230,7 +26551,10 @@ async function commandSigner({ command, publicKey }) {
     async sign(message, form) {
       const signed = await run(program, [...args, form], { input: message });
       const begin = form === "clearsign" ? "-----BEGIN PGP SIGNED MESSAGE-----" : "-----BEGIN PGP SIGNATURE-----";
-      if (signed.code === 0 && signed.stdout.startsWith(begin)) return good(signed.stdout);
+      if (signed.code === 0 && signed.stdout.startsWith(begin)) {
+        const checked = await checkSignature(signed.stdout, message, form, text5, fingerprints);
+        return checked.ok ? good(signed.stdout) : checked;
+      }
       return bad(
         error(
           "signing-key",
@@ -26242,10 +26566,10 @@ async function commandSigner({ command, publicKey }) {
   });
 }
 var isWholeKey = (text5) => text5?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
-var keyOf = (named4, state, organization) => named4 === void 0 ? { kind: "made", home: (0, import_node_path38.join)(state, "gnupg"), name: organization } : {
+var keyOf = (named4, state, organization) => named4 === void 0 ? { kind: "made", home: (0, import_node_path39.join)(state, "gnupg"), name: organization } : {
   kind: "keyring",
-  home: process.env.GNUPGHOME ?? (0, import_node_path38.join)(process.env.HOME ?? "/root", ".gnupg"),
-  keys: [named4]
+  home: process.env.GNUPGHOME ?? (0, import_node_path39.join)(process.env.HOME ?? "/root", ".gnupg"),
+  keys: [named4].flat()
 };
 function keyFromEnvironment(env) {
   const passphrase = env.SLIPWAY_SIGNING_PASSPHRASE;
@@ -26257,14 +26581,17 @@ function keyFromEnvironment(env) {
 var day = 864e5;
 var notice = 60 * day;
 async function keyHealth(publicKey, now) {
-  const home = (0, import_node_fs33.mkdtempSync)((0, import_node_path39.join)((0, import_node_os7.tmpdir)(), "slipway-key-"));
+  const keys = await keysOf2(publicKey);
+  return keys.ok ? keys.value.flatMap((key) => judgeKey(key, now)) : keys.diagnostics;
+}
+async function keysOf2(publicKey) {
+  const home = (0, import_node_fs34.mkdtempSync)((0, import_node_path40.join)((0, import_node_os8.tmpdir)(), "slipway-key-"));
   const shown5 = await run(
     "gpg",
     ["--homedir", home, "--batch", "--no-tty", "--no-options", "--no-keyring", "--with-colons", "--show-keys"],
     { input: publicKey }
-  ).finally(() => (0, import_node_fs33.rmSync)(home, { recursive: true, force: true }));
-  if (shown5.code !== 0) return [error("signing-key", `gpg can't read the public key: ${shown5.stderr.trim()}`)];
-  return keysIn(shown5.stdout).flatMap((key) => judgeKey(key, now));
+  ).finally(() => (0, import_node_fs34.rmSync)(home, { recursive: true, force: true }));
+  return shown5.code === 0 ? good(keysIn(shown5.stdout)) : bad(error("signing-key", `gpg can't read the public key: ${shown5.stderr.trim()}`));
 }
 async function trySigning(key, now) {
   if (key.kind === "made") return [];
@@ -26303,9 +26630,9 @@ function keysIn(colons) {
   return keys;
 }
 var weakness = (algorithm, bits2) => algorithm === 17 ? "DSA" : [1, 2, 3].includes(algorithm) && bits2 < 2048 ? `RSA of ${bits2} bits` : void 0;
-function judgeKey({ fingerprint, ends, weak }, now) {
+function judgeKey({ fingerprint: fingerprint2, ends, weak }, now) {
   const told5 = [];
-  const short3 = fingerprint.slice(-16);
+  const short3 = fingerprint2.slice(-16);
   const date2 = (at2) => new Date(at2).toISOString().slice(0, 10);
   if (ends !== void 0 && ends <= now)
     told5.push(
@@ -26343,7 +26670,7 @@ function renderTable(head, rows) {
 `
   ).join("");
 }
-var someOf = (names2, most5, count3 = names2.length) => count3 > most5 + 1 ? `${names2.slice(0, most5).join(", ")} and ${count3 - most5} more` : names2.join(", ");
+var someOf = (names2, most6, count3 = names2.length) => count3 > most6 + 1 ? `${names2.slice(0, most6).join(", ")} and ${count3 - most6} more` : names2.join(", ");
 
 // ts-src/publish/selection.ts
 init_diagnostics();
@@ -26552,7 +26879,7 @@ var folderChannel = (output) => `folder-${sha256(output).slice(0, 16)}`;
 var whoPublishes = (env) => (env.BUILD_USER_ID || env.BUILD_URL || env.USER || safeUser()).replace(/[^\x20-\x7e]/g, "?").slice(0, 200);
 function safeUser() {
   try {
-    return (0, import_node_os8.userInfo)().username;
+    return (0, import_node_os9.userInfo)().username;
   } catch {
     return "unknown";
   }
@@ -26588,8 +26915,8 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   }
   if (!input.partial) dropArchitectures(next2, runs, names2);
   if (!names2.size) return good({ sources: [], lost: [] });
-  const scratch = (0, import_node_path40.join)(input.state, "incoming");
-  (0, import_node_fs34.mkdirSync)(scratch, { recursive: true });
+  const scratch = (0, import_node_path41.join)(input.state, "incoming");
+  (0, import_node_fs35.mkdirSync)(scratch, { recursive: true });
   const raised = await raiseVersions({
     store: store2,
     scratch,
@@ -26649,7 +26976,7 @@ function sourcesOf(endpoint, suites, names2, signer) {
       uri: endpoint.uri,
       suite: name5,
       architectures: Object.keys(suites).filter((key) => key.startsWith(`${name5}/`)).sort().map((key) => key.slice(name5.length + 1)),
-      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path40.join)(endpoint.folder, "key.asc"),
+      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path41.join)(endpoint.folder, "key.asc"),
       key: signer.publicKey
     })
   );
@@ -26684,8 +27011,8 @@ var repositorySettings = (distro) => ({
 });
 
 // ts-src/publish/folder-endpoint.ts
-var import_node_fs35 = require("node:fs");
-var import_node_path41 = require("node:path");
+var import_node_fs36 = require("node:fs");
+var import_node_path42 = require("node:path");
 init_files();
 init_digest();
 var FolderEndpoint = class {
@@ -26702,7 +27029,7 @@ var FolderEndpoint = class {
   served = true;
   width = 4;
   blobs;
-  path = (name5) => (0, import_node_path41.join)(this.folder, name5);
+  path = (name5) => (0, import_node_path42.join)(this.folder, name5);
   during(_purpose, work2) {
     return withMutex(this.path(".slipway.lock"), work2);
   }
@@ -26710,19 +27037,15 @@ var FolderEndpoint = class {
     return this.blobs.getTagged(name5);
   }
   has(name5, size) {
-    try {
-      return (0, import_node_fs35.statSync)(this.path(name5)).size === size;
-    } catch {
-      return false;
-    }
+    return (0, import_node_fs36.statSync)(`${this.folder}/${name5}`, { throwIfNoEntry: false })?.size === size;
   }
   async placeFile(name5, file2) {
     const path2 = this.path(name5);
     const there = await this.compare(path2, file2.sha256, file2.size);
     if (there) return there;
-    (0, import_node_fs35.mkdirSync)((0, import_node_path41.dirname)(path2), { recursive: true });
+    (0, import_node_fs36.mkdirSync)((0, import_node_path42.dirname)(path2), { recursive: true });
     try {
-      (0, import_node_fs35.linkSync)(file2.path, path2);
+      (0, import_node_fs36.linkSync)(file2.path, path2);
       return "written";
     } catch (e) {
       const { code } = e;
@@ -26731,31 +27054,40 @@ var FolderEndpoint = class {
     }
     const temporary = temporaryBeside(path2);
     try {
-      (0, import_node_fs35.copyFileSync)(file2.path, temporary);
-      const handle = (0, import_node_fs35.openSync)(temporary, "r");
-      (0, import_node_fs35.fsyncSync)(handle);
-      (0, import_node_fs35.closeSync)(handle);
+      (0, import_node_fs36.copyFileSync)(file2.path, temporary);
+      const handle = (0, import_node_fs36.openSync)(temporary, "r");
+      (0, import_node_fs36.fsyncSync)(handle);
+      (0, import_node_fs36.closeSync)(handle);
       return this.claim(temporary, path2) ? "written" : await this.compare(path2, file2.sha256, file2.size) ?? "other";
     } finally {
-      (0, import_node_fs35.rmSync)(temporary, { force: true });
+      (0, import_node_fs36.rmSync)(temporary, { force: true });
     }
   }
-  async placeData(name5, data) {
-    const path2 = this.path(name5);
-    const there = await this.compare(path2, sha256(data), data.length);
-    if (there) return there;
-    const temporary = temporaryBeside(path2);
-    try {
-      writeWhole(temporary, data);
-      return this.claim(temporary, path2) ? "written" : await this.compare(path2, sha256(data), data.length) ?? "other";
-    } finally {
-      (0, import_node_fs35.rmSync)(temporary, { force: true });
+  async placeAll(files) {
+    const placed = /* @__PURE__ */ new Map();
+    for (const { name: name5, data, sha256: digest3 } of files) {
+      const there = await this.compare(this.path(name5), digest3, data.length);
+      if (there) placed.set(name5, there);
     }
+    const wanted = files.filter(({ name: name5 }) => !placed.has(name5));
+    const late = [];
+    await writeTogether(
+      wanted.map(({ name: name5, data }) => ({ path: this.path(name5), data })),
+      (temporary, path2, at2) => {
+        const file2 = wanted[at2];
+        if (!file2) return;
+        if (this.claim(temporary, path2)) placed.set(file2.name, "written");
+        else late.push(file2);
+      }
+    );
+    for (const { name: name5, data, sha256: digest3 } of late)
+      placed.set(name5, await this.compare(this.path(name5), digest3, data.length) ?? "other");
+    return files.map(({ name: name5 }) => placed.get(name5) ?? "other");
   }
   /** Gives a file its name where nothing has it yet. */
   claim(temporary, path2) {
     try {
-      (0, import_node_fs35.linkSync)(temporary, path2);
+      (0, import_node_fs36.linkSync)(temporary, path2);
       return true;
     } catch (e) {
       if (e.code !== "EEXIST") throw e;
@@ -26769,24 +27101,43 @@ var FolderEndpoint = class {
   async compare(path2, digest3, size) {
     let there;
     try {
-      there = (0, import_node_fs35.statSync)(path2).size;
+      there = (0, import_node_fs36.statSync)(path2).size;
     } catch {
       return void 0;
     }
     if (there === size && await sha256File(path2) === digest3) return "there";
     if (there >= size) return "other";
-    (0, import_node_fs35.rmSync)(path2, { force: true });
+    (0, import_node_fs36.rmSync)(path2, { force: true });
     return void 0;
   }
   put(name5, data) {
     writeWhole(this.path(name5), data);
     return Promise.resolve();
   }
+  async putAll(files) {
+    const others2 = files.filter(({ name: name5, like }) => like === void 0 || !this.putLike(name5, like));
+    await writeTogether(others2.map(({ name: name5, data }) => ({ path: this.path(name5), data })));
+  }
+  /** Another name for a file, in place of what had that name; false where the file system can't do that. */
+  putLike(name5, like) {
+    const path2 = this.path(name5);
+    (0, import_node_fs36.mkdirSync)((0, import_node_path42.dirname)(path2), { recursive: true });
+    const temporary = temporaryBeside(path2);
+    try {
+      (0, import_node_fs36.linkSync)(this.path(like), temporary);
+      (0, import_node_fs36.renameSync)(temporary, path2);
+      return true;
+    } catch {
+      return false;
+    } finally {
+      (0, import_node_fs36.rmSync)(temporary, { force: true });
+    }
+  }
   /** Only within `exclusively`: what is compared then is what is replaced. */
   replace(name5, data, before2) {
     let now;
     try {
-      now = sha256((0, import_node_fs35.readFileSync)(this.path(name5)));
+      now = sha256((0, import_node_fs36.readFileSync)(this.path(name5)));
     } catch (e) {
       if (e.code !== "ENOENT") throw e;
     }
@@ -26799,9 +27150,9 @@ var FolderEndpoint = class {
   }
   async remove(name5) {
     await this.blobs.remove(name5);
-    for (let at2 = (0, import_node_path41.dirname)(name5); at2.includes("/"); at2 = (0, import_node_path41.dirname)(at2)) {
+    for (let at2 = (0, import_node_path42.dirname)(name5); at2.includes("/"); at2 = (0, import_node_path42.dirname)(at2)) {
       try {
-        (0, import_node_fs35.rmdirSync)(this.path(at2));
+        (0, import_node_fs36.rmdirSync)(this.path(at2));
       } catch {
         return;
       }
@@ -26810,7 +27161,7 @@ var FolderEndpoint = class {
 };
 
 // ts-src/cli/archive-check.ts
-var import_node_path43 = require("node:path");
+var import_node_path44 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -26868,22 +27219,22 @@ function nearName(name5, near, names2) {
 }
 
 // ts-src/sandbox/archive-names.ts
-var import_node_fs36 = require("node:fs");
-var import_node_path42 = require("node:path");
+var import_node_fs37 = require("node:fs");
+var import_node_path43 = require("node:path");
 init_files();
 var largestList = 512 * 1024 * 1024;
 function archiveNames(base) {
-  const kept2 = (0, import_node_path42.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
-  const known2 = readIf(kept2);
-  if (known2 !== void 0) return new Set(known2.split("\n"));
+  const kept2 = (0, import_node_path43.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const known3 = readIf(kept2);
+  if (known3 !== void 0) return new Set(known3.split("\n"));
   if (!exists(base.lists)) return void 0;
-  const files = (0, import_node_fs36.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
+  const files = (0, import_node_fs37.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
   const names2 = /* @__PURE__ */ new Set();
   for (const file2 of files) {
-    const path2 = (0, import_node_path42.join)(base.lists, file2);
-    if ((0, import_node_fs36.statSync)(path2).size > largestList) return void 0;
-    addNames((0, import_node_fs36.readFileSync)(path2, "latin1"), names2);
+    const path2 = (0, import_node_path43.join)(base.lists, file2);
+    if ((0, import_node_fs37.statSync)(path2).size > largestList) return void 0;
+    addNames((0, import_node_fs37.readFileSync)(path2, "latin1"), names2);
   }
   if (!names2.size) return void 0;
   writeWhole(kept2, [...names2].sort().join("\n"), { sync: false });
@@ -26898,7 +27249,7 @@ function addNames(list4, names2) {
 }
 function baseAtHand(state, platform2, architecture2) {
   for (const suffix of ["", "-docker"]) {
-    const base = readJson((0, import_node_path42.join)(state, "bases", `${platform2}-${architecture2}${suffix}`, "current.json"));
+    const base = readJson((0, import_node_path43.join)(state, "bases", `${platform2}-${architecture2}${suffix}`, "current.json"));
     if (base) return base;
   }
   return void 0;
@@ -26917,7 +27268,7 @@ var archiveCheck = (planned2) => (scope2, target2, names2) => {
 function told4(m, scope2, target2, workspace) {
   const users = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
-  const text5 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path43.resolve)(workspace.root, m.file));
+  const text5 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path44.resolve)(workspace.root, m.file));
   const line2 = text5 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text5, m.key);
   return (m.neededBy.length ? error : warning)(
     "system-missing",
@@ -27089,11 +27440,11 @@ function tasksBefore(graph2, testsStop) {
 }
 
 // ts-src/engine/task-runner.ts
-var import_node_fs37 = require("node:fs");
-var import_node_path45 = require("node:path");
+var import_node_fs38 = require("node:fs");
+var import_node_path46 = require("node:path");
 
 // ts-src/engine/store-repair.ts
-var import_node_path44 = require("node:path");
+var import_node_path45 = require("node:path");
 
 // ts-src/engine/build/outcome.ts
 var made = (value2) => ({ state: "made", value: value2 });
@@ -27143,7 +27494,7 @@ var StoreRepair = class {
     options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
     const resolved = await options5.taskKeys.resolveKey(graph2, d);
     if (typeof resolved === "string") return resolved;
-    const log = (0, import_node_path44.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
+    const log = (0, import_node_path45.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
     const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
     options5.restored(graph2, d, outcome.value);
@@ -27188,20 +27539,20 @@ var TaskRunner = class {
   async run(graph2, task, resolved, started) {
     const { options: options5 } = this;
     const p = packageOf(graph2, task);
-    const lock2 = (0, import_node_path45.join)(options5.state, "locks", resolved.key);
+    const lock2 = (0, import_node_path46.join)(options5.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock2,
       async () => {
         const another = await this.doneMeanwhile(graph2, task, resolved.key);
         if (another) return another;
         const test3 = kindOf2(graph2, task) === "test";
-        const log = (0, import_node_path45.join)("logs", graph2.id, `${p.name}${test3 ? ".test" : ""}.log`);
+        const log = (0, import_node_path46.join)("logs", graph2.id, `${p.name}${test3 ? ".test" : ""}.log`);
         started(log);
-        return this.doNow(graph2, task, resolved, (0, import_node_path45.join)(options5.output, log));
+        return this.doNow(graph2, task, resolved, (0, import_node_path46.join)(options5.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
-    (0, import_node_fs37.rmSync)(lock2, { force: true });
+    (0, import_node_fs38.rmSync)(lock2, { force: true });
     return outcome;
   }
   async doneMeanwhile(graph2, task, key) {
@@ -27500,8 +27851,8 @@ function untilStopped(first = () => void 0) {
 }
 
 // ts-src/cli/outputs.ts
-var import_node_fs53 = require("node:fs");
-var import_node_path63 = require("node:path");
+var import_node_fs54 = require("node:fs");
+var import_node_path64 = require("node:path");
 init_diagnostics();
 init_files();
 init_lockfile();
@@ -27788,21 +28139,23 @@ function renderReport(report2) {
 }
 
 // ts-src/engine/session.ts
-var import_node_path62 = require("node:path");
+var import_node_path63 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
 
 // ts-src/sandbox/base-system.ts
-var import_node_fs39 = require("node:fs");
-var import_node_path47 = require("node:path");
+var import_node_fs40 = require("node:fs");
+var import_node_path48 = require("node:path");
 init_diagnostics();
 init_digest();
 init_files();
+init_process();
 
 // ts-src/sandbox/base-archive.ts
-var import_node_fs38 = require("node:fs");
-var import_node_path46 = require("node:path");
+var import_node_fs39 = require("node:fs");
+var import_node_path47 = require("node:path");
+init_process();
 var earliest = "315619200";
 var subordinate = "nobody:1879048192:65536";
 var confinedFolder = "/dev/shm";
@@ -27821,8 +28174,8 @@ cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
   const { platform: platform2, architecture: architecture2, work: work2, log } = base;
-  const temporary = (0, import_node_path46.join)(work2, "mmdebstrap");
-  (0, import_node_fs38.mkdirSync)(temporary);
+  const temporary = (0, import_node_path47.join)(work2, "mmdebstrap");
+  (0, import_node_fs39.mkdirSync)(temporary);
   const env = (folder) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LC_ALL: "C.UTF-8",
@@ -27840,8 +28193,8 @@ async function makeBaseArchive(base) {
       platform2,
       architecture2,
       base.sources,
-      (0, import_node_path46.join)(work2, "base.tar"),
-      (0, import_node_path46.join)(work2, "lists"),
+      (0, import_node_path47.join)(work2, "base.tar"),
+      (0, import_node_path47.join)(work2, "lists"),
       {
         plain: plain2
       }
@@ -27855,9 +28208,9 @@ async function makeBaseArchive(base) {
       ...input(command2.input)
     });
   }
-  (0, import_node_fs38.chmodSync)(temporary, 1023);
-  (0, import_node_fs38.mkdirSync)((0, import_node_path46.join)(temporary, "lists"));
-  (0, import_node_fs38.chmodSync)((0, import_node_path46.join)(temporary, "lists"), 511);
+  (0, import_node_fs39.chmodSync)(temporary, 1023);
+  (0, import_node_fs39.mkdirSync)((0, import_node_path47.join)(temporary, "lists"));
+  (0, import_node_fs39.chmodSync)((0, import_node_path47.join)(temporary, "lists"), 511);
   const copies = /* @__PURE__ */ new Map();
   const lines = (all) => all.map((l) => withCopiedKeys(l, temporary, copies));
   const command = mmdebstrapCommand(
@@ -27886,10 +28239,10 @@ async function makeBaseArchive(base) {
     { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs38.renameSync)((0, import_node_path46.join)(temporary, "base.tar"), (0, import_node_path46.join)(work2, "base.tar"));
-    await run("rm", ["-rf", (0, import_node_path46.join)(work2, "lists")]);
-    (0, import_node_fs38.renameSync)((0, import_node_path46.join)(temporary, "lists"), (0, import_node_path46.join)(work2, "lists"));
-    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path46.join)(work2, "base.tar"), (0, import_node_path46.join)(work2, "lists")]);
+    (0, import_node_fs39.renameSync)((0, import_node_path47.join)(temporary, "base.tar"), (0, import_node_path47.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path47.join)(work2, "lists")]);
+    (0, import_node_fs39.renameSync)((0, import_node_path47.join)(temporary, "lists"), (0, import_node_path47.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path47.join)(work2, "base.tar"), (0, import_node_path47.join)(work2, "lists")]);
     await run("rm", ["-rf", "--one-file-system", temporary]);
   }
   return made2;
@@ -27898,18 +28251,18 @@ function withCopiedKeys(line2, folder, copies) {
   return line2.replace(/signed-by=(\/[^\s\]]+)/, (_, key) => {
     let copy = copies.get(key);
     if (copy === void 0) {
-      copy = `key-${copies.size}${(0, import_node_path46.extname)(key)}`;
+      copy = `key-${copies.size}${(0, import_node_path47.extname)(key)}`;
       copies.set(key, copy);
-      (0, import_node_fs38.copyFileSync)(key, (0, import_node_path46.join)(folder, copy));
-      (0, import_node_fs38.chmodSync)((0, import_node_path46.join)(folder, copy), 420);
+      (0, import_node_fs39.copyFileSync)(key, (0, import_node_path47.join)(folder, copy));
+      (0, import_node_fs39.chmodSync)((0, import_node_path47.join)(folder, copy), 420);
     }
     return `signed-by=${confinedFolder}/${copy}`;
   });
 }
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder) {
-  for (let at2 = folder; ; at2 = (0, import_node_path46.dirname)(at2)) {
-    if (((0, import_node_fs38.statSync)(at2).mode & 1) === 0) return false;
+  for (let at2 = folder; ; at2 = (0, import_node_path47.dirname)(at2)) {
+    if (((0, import_node_fs39.statSync)(at2).mode & 1) === 0) return false;
     if (at2 === "/") return true;
   }
 }
@@ -27917,7 +28270,7 @@ function watchRoom(folder) {
   let full = false;
   const look2 = () => {
     try {
-      const { bavail, bsize } = (0, import_node_fs38.statfsSync)(folder);
+      const { bavail, bsize } = (0, import_node_fs39.statfsSync)(folder);
       if (bavail * bsize < 2 << 20) full = true;
     } catch {
     }
@@ -27939,15 +28292,15 @@ function wantedBase(distroRoot, platform2, architecture2) {
   return { sources, wanted };
 }
 async function ensureBase(driver, state, distroRoot, name5, platform2, architecture2, now, log, progress, pinned) {
-  (0, import_node_fs39.mkdirSync)((0, import_node_path47.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path47.join)(
-    (0, import_node_fs39.realpathSync)((0, import_node_path47.join)(state, "bases")),
+  (0, import_node_fs40.mkdirSync)((0, import_node_path48.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path48.join)(
+    (0, import_node_fs40.realpathSync)((0, import_node_path48.join)(state, "bases")),
     `${name5}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
   const { sources, wanted } = wantedBase(distroRoot, platform2, architecture2);
   const current = () => {
-    const base = readJson((0, import_node_path47.join)(folder, "current.json"));
-    if (!base || base.wanted !== wanted || !exists((0, import_node_path47.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+    const base = readJson((0, import_node_path48.join)(folder, "current.json"));
+    if (!base || base.wanted !== wanted || !exists((0, import_node_path48.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
       return void 0;
     if (pinned) return base.digest === pinned ? base : void 0;
     return now / 1e3 - base.made < platform2.renew_days * 86400 ? base : void 0;
@@ -27955,18 +28308,18 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
   const there = current();
   if (there && await driver.ready(there.root)) return good(there);
   return withMutex(
-    (0, import_node_path47.join)(folder, "lock"),
+    (0, import_node_path48.join)(folder, "lock"),
     async () => {
       const other = current();
       if (other && await driver.ready(other.root)) return good(other);
-      for (const entry of (0, import_node_fs39.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path47.join)(folder, entry));
-      const work2 = (0, import_node_path47.join)(folder, `new-${process.pid}`);
-      const lists = (0, import_node_path47.join)(work2, "lists");
-      (0, import_node_fs39.mkdirSync)(lists, { recursive: true });
-      const tar = (0, import_node_path47.join)(work2, "base.tar");
+      for (const entry of (0, import_node_fs40.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path48.join)(folder, entry));
+      const work2 = (0, import_node_path48.join)(folder, `new-${process.pid}`);
+      const lists = (0, import_node_path48.join)(work2, "lists");
+      (0, import_node_fs40.mkdirSync)(lists, { recursive: true });
+      const tar = (0, import_node_path48.join)(work2, "base.tar");
       const proxy = platform2.proxy ?? await hostProxy();
       const sibling = driver.name === "docker" ? readJson(
-        (0, import_node_path47.join)((0, import_node_fs39.realpathSync)((0, import_node_path47.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
+        (0, import_node_path48.join)((0, import_node_fs40.realpathSync)((0, import_node_path48.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
       ) : void 0;
       const shared = sibling && sibling.wanted === wanted && platform2.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
       if (!shared)
@@ -27989,7 +28342,7 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
         );
       }
       const digest3 = await sha256File(tar);
-      const root = (0, import_node_path47.join)(work2, "root");
+      const root = (0, import_node_path48.join)(work2, "root");
       const unpacked = await driver.unpack(tar, root);
       if (unpacked.code !== 0) {
         await driver.remove(work2);
@@ -27997,34 +28350,34 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
           error("base-failed", `can't unpack the base of '${name5}': ${unpacked.stderr.trim().split("\n").pop()}`)
         );
       }
-      if (shared && (0, import_node_path47.basename)(shared.lists) === "lists") {
+      if (shared && (0, import_node_path48.basename)(shared.lists) === "lists") {
         await run("rm", ["-rf", lists]);
         await run("cp", ["-a", shared.lists, lists]);
       }
       const listFiles = findLists(lists);
       const archive = sha256(
-        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path47.basename)(f), await sha256File(f)])))
+        JSON.stringify(await Promise.all(listFiles.sort().map(async (f) => [(0, import_node_path48.basename)(f), await sha256File(f)])))
       );
-      const final = (0, import_node_path47.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
+      const final = (0, import_node_path48.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs39.renameSync)(work2, final);
+      (0, import_node_fs40.renameSync)(work2, final);
       const base = {
         digest: digest3,
         archive,
         wanted,
         folder: final,
-        root: (0, import_node_path47.join)(final, "root"),
-        lists: (0, import_node_path47.join)(final, "lists", "lists"),
-        tar: (0, import_node_path47.join)(final, "base.tar"),
+        root: (0, import_node_path48.join)(final, "root"),
+        lists: (0, import_node_path48.join)(final, "lists", "lists"),
+        tar: (0, import_node_path48.join)(final, "base.tar"),
         packages: [],
         made: shared?.made ?? Math.floor(now / 1e3),
         sources: sources.from
       };
-      if (!exists(base.lists)) base.lists = (0, import_node_path47.join)(final, "lists");
+      if (!exists(base.lists)) base.lists = (0, import_node_path48.join)(final, "lists");
       const prepared = await prepareBase(driver, state, base);
       if (!prepared.ok) return prepared;
       base.packages = prepared.value;
-      writeWhole((0, import_node_path47.join)(folder, "current.json"), JSON.stringify(base));
+      writeWhole((0, import_node_path48.join)(folder, "current.json"), JSON.stringify(base));
       return good(base);
     },
     () => progress(`waiting for another slipway that makes the base of ${name5}`)
@@ -28062,11 +28415,11 @@ var firstError = (log) => {
   return line2 ? `: ${line2.slice(3)}` : "";
 };
 var cacheOf = (base) => {
-  const folder = (0, import_node_path47.join)(base.folder, "cache");
-  (0, import_node_fs39.mkdirSync)(folder, { recursive: true });
+  const folder = (0, import_node_path48.join)(base.folder, "cache");
+  (0, import_node_fs40.mkdirSync)(folder, { recursive: true });
   return folder;
 };
-var findLists = (folder) => (0, import_node_fs39.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path47.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs39.statSync)(f).isFile());
+var findLists = (folder) => (0, import_node_fs40.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path48.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs40.statSync)(f).isFile());
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
   const asked = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
@@ -28081,17 +28434,18 @@ var aptEnvironment = (proxy) => ({
 });
 
 // ts-src/sandbox/stored-base.ts
-var import_node_fs40 = require("node:fs");
-var import_node_path48 = require("node:path");
+var import_node_fs41 = require("node:fs");
+var import_node_path49 = require("node:path");
 init_diagnostics();
 init_files();
+init_process();
 var nameOf = (digest3, archive) => `bases/${digest3}-${archive.slice(0, 16)}.json`;
 async function keepBase(store2, base, work2) {
   const name5 = nameOf(base.digest, base.archive);
   if (await store2.readJson(name5)) return;
-  (0, import_node_fs40.mkdirSync)(work2, { recursive: true });
-  const tar = (0, import_node_path48.join)(work2, "base.tar.gz");
-  const lists = (0, import_node_path48.join)(work2, "lists.tar.gz");
+  (0, import_node_fs41.mkdirSync)(work2, { recursive: true });
+  const tar = (0, import_node_path49.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path49.join)(work2, "lists.tar.gz");
   for (const [command, args] of [
     ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
     ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
@@ -28112,13 +28466,13 @@ async function keepBase(store2, base, work2) {
 async function toldBase(store2, state, platform2, wanted) {
   const stored = await store2.readJson(nameOf(wanted.digest, wanted.archive));
   if (!stored) return lost2("base", platform2, wanted.digest);
-  const folder = (0, import_node_path48.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+  const folder = (0, import_node_path49.join)(state, "told", `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
   return good({
     ...wanted,
     folder,
-    root: (0, import_node_path48.join)(folder, "root"),
-    lists: (0, import_node_path48.join)(folder, "lists"),
-    tar: (0, import_node_path48.join)(folder, "base.tar"),
+    root: (0, import_node_path49.join)(folder, "root"),
+    lists: (0, import_node_path49.join)(folder, "lists"),
+    tar: (0, import_node_path49.join)(folder, "base.tar"),
     packages: stored.packages,
     made: stored.made,
     sources: "store"
@@ -28130,16 +28484,16 @@ var lost2 = (what, platform2, digest3) => bad(
   })
 );
 async function storedBase(driver, store2, state, platform2, architecture2, wanted, progress) {
-  (0, import_node_fs40.mkdirSync)((0, import_node_path48.join)(state, "bases"), { recursive: true });
-  const folder = (0, import_node_path48.join)(
-    (0, import_node_fs40.realpathSync)((0, import_node_path48.join)(state, "bases")),
+  (0, import_node_fs41.mkdirSync)((0, import_node_path49.join)(state, "bases"), { recursive: true });
+  const folder = (0, import_node_path49.join)(
+    (0, import_node_fs41.realpathSync)((0, import_node_path49.join)(state, "bases")),
     `${platform2}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
-  const kept2 = (0, import_node_path48.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
+  const kept2 = (0, import_node_path49.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
   const there = async () => {
-    for (const file2 of [(0, import_node_path48.join)(folder, "current.json"), kept2]) {
+    for (const file2 of [(0, import_node_path49.join)(folder, "current.json"), kept2]) {
       const base = readJson(file2);
-      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path48.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path49.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root))
         return base;
     }
     return void 0;
@@ -28147,7 +28501,7 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
   const now = await there();
   if (now) return good(now);
   return withMutex(
-    (0, import_node_path48.join)(folder, "lock"),
+    (0, import_node_path49.join)(folder, "lock"),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -28156,39 +28510,39 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
       progress(`fetching the base system of ${platform2} (${architecture2}) from the store`);
       const [tar, lists] = [await store2.path(stored.tar), await store2.path(stored.lists)];
       if (!tar || !lists) return lost2("whole base", platform2, wanted.digest);
-      const work2 = (0, import_node_path48.join)(folder, `new-${process.pid}`);
+      const work2 = (0, import_node_path49.join)(folder, `new-${process.pid}`);
       await driver.remove(work2);
-      (0, import_node_fs40.mkdirSync)((0, import_node_path48.join)(work2, "lists"), { recursive: true });
+      (0, import_node_fs41.mkdirSync)((0, import_node_path49.join)(work2, "lists"), { recursive: true });
       const unzipped3 = await run("sh", [
         "-c",
         'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
         "sh",
         tar,
-        (0, import_node_path48.join)(work2, "base.tar"),
+        (0, import_node_path49.join)(work2, "base.tar"),
         lists,
-        (0, import_node_path48.join)(work2, "lists")
+        (0, import_node_path49.join)(work2, "lists")
       ]);
       if (unzipped3.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unzipped3.stderr.trim().split("\n").pop()}`)
         );
-      if (await sha256File((0, import_node_path48.join)(work2, "base.tar")) !== wanted.digest)
+      if (await sha256File((0, import_node_path49.join)(work2, "base.tar")) !== wanted.digest)
         return lost2("sound base", platform2, wanted.digest);
-      const root = (0, import_node_path48.join)(work2, "root");
-      const unpacked = await driver.unpack((0, import_node_path48.join)(work2, "base.tar"), root);
+      const root = (0, import_node_path49.join)(work2, "root");
+      const unpacked = await driver.unpack((0, import_node_path49.join)(work2, "base.tar"), root);
       if (unpacked.code !== 0)
         return bad(
           error("base-failed", `can't unpack the base of '${platform2}': ${unpacked.stderr.trim().split("\n").pop()}`)
         );
-      const final = (0, import_node_path48.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
+      const final = (0, import_node_path49.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs40.renameSync)(work2, final);
+      (0, import_node_fs41.renameSync)(work2, final);
       const base = {
         ...wanted,
         folder: final,
-        root: (0, import_node_path48.join)(final, "root"),
-        lists: (0, import_node_path48.join)(final, "lists"),
-        tar: (0, import_node_path48.join)(final, "base.tar"),
+        root: (0, import_node_path49.join)(final, "root"),
+        lists: (0, import_node_path49.join)(final, "lists"),
+        tar: (0, import_node_path49.join)(final, "base.tar"),
         packages: stored.packages,
         made: stored.made,
         sources: "store"
@@ -28242,8 +28596,8 @@ async function sharedBase(request) {
 }
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_fs41 = require("node:fs");
-var import_node_path49 = require("node:path");
+var import_node_fs42 = require("node:fs");
+var import_node_path50 = require("node:path");
 init_diagnostics();
 init_digest();
 init_names();
@@ -28274,7 +28628,7 @@ var AptResolver = class {
     this.base = base;
     this.proxy = proxy;
     this.log = log;
-    this.memory = (0, import_node_path49.join)(base.folder, "answers.json");
+    this.memory = (0, import_node_path50.join)(base.folder, "answers.json");
     this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
   }
   /** Names → digest of their set; those that apt refuses → its words. */
@@ -28323,7 +28677,7 @@ var AptResolver = class {
     if (!handle) this.handles.set(digest3, handle = { digest: digest3, packages: () => this.packagesOf(names2, digest3) });
     return handle;
   }
-  setFile = (digest3) => (0, import_node_path49.join)(this.base.folder, "sets", `${digest3}.json`);
+  setFile = (digest3) => (0, import_node_path50.join)(this.base.folder, "sets", `${digest3}.json`);
   async packagesOf(names2, digest3) {
     const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest3;
     const here = readJson(this.setFile(digest3));
@@ -28360,7 +28714,7 @@ var AptResolver = class {
         const sets = [...new Set(batch.map((b) => b.names))].filter((s) => !this.resolved.has(s));
         if (sets.length) {
           const work2 = newScratch(this.state);
-          writeWhole((0, import_node_path49.join)(work2, "sets"), `${sets.join("\n")}
+          writeWhole((0, import_node_path50.join)(work2, "sets"), `${sets.join("\n")}
 `);
           const out = await this.driver.enter({
             root: { layers: [this.base.root] },
@@ -28368,7 +28722,7 @@ var AptResolver = class {
             user: "root",
             work: work2,
             env: aptEnvironment(void 0),
-            binds: [...this.lists(), { from: (0, import_node_path49.join)(work2, "sets"), to: "/sets", readOnly: true }],
+            binds: [...this.lists(), { from: (0, import_node_path50.join)(work2, "sets"), to: "/sets", readOnly: true }],
             command: [
               "sh",
               "-c",
@@ -28423,24 +28777,24 @@ var AptResolver = class {
     }
     return making;
   }
-  all = () => (0, import_node_path49.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
-  folder = (id) => (0, import_node_path49.join)(this.all(), id);
+  all = () => (0, import_node_path50.join)(this.state, this.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path50.join)(this.all(), id);
   chain(id) {
     const chain = [];
     for (let at2 = id; at2; at2 = this.layers.get(at2).parent) {
       if (!this.layers.has(at2)) {
-        const layer = readJson((0, import_node_path49.join)(this.folder(at2), "layer.json"));
+        const layer = readJson((0, import_node_path50.join)(this.folder(at2), "layer.json"));
         if (!layer) return void 0;
         this.layers.set(at2, layer);
       }
-      chain.push((0, import_node_path49.join)(this.folder(at2), "root"));
+      chain.push((0, import_node_path50.join)(this.folder(at2), "root"));
     }
     return [...chain, this.base.root];
   }
   async make(id, set) {
     const there = this.chain(id);
     if (there && await this.sound(there)) return good(there);
-    return withMutex((0, import_node_path49.join)(this.all(), `${id}.lock`), async () => {
+    return withMutex((0, import_node_path50.join)(this.all(), `${id}.lock`), async () => {
       const other = this.chain(id);
       if (other && await this.sound(other)) return good(other);
       let parent = this.nearestBelow(set);
@@ -28449,7 +28803,7 @@ var AptResolver = class {
       const fetched = await this.fetch(missing);
       if (!fetched.ok) return fetched;
       const work2 = newScratch(this.state);
-      const keep = (0, import_node_path49.join)(work2, "kept");
+      const keep = (0, import_node_path50.join)(work2, "kept");
       const lower = parent ? this.chain(parent.id) : [this.base.root];
       const made2 = await this.driver.enter({
         root: { layers: lower, keep },
@@ -28484,14 +28838,14 @@ var AptResolver = class {
           )
         );
       const layer = parent ? { set, parent: parent.id } : { set };
-      (0, import_node_fs41.mkdirSync)(this.all(), { recursive: true });
-      const staged = (0, import_node_path49.join)(work2, "layer");
-      (0, import_node_fs41.mkdirSync)(staged);
-      (0, import_node_fs41.rmSync)((0, import_node_path49.join)(keep, "aptcache"), { recursive: true, force: true });
-      (0, import_node_fs41.renameSync)(keep, (0, import_node_path49.join)(staged, "root"));
-      writeWhole((0, import_node_path49.join)(staged, "layer.json"), JSON.stringify(layer));
+      (0, import_node_fs42.mkdirSync)(this.all(), { recursive: true });
+      const staged = (0, import_node_path50.join)(work2, "layer");
+      (0, import_node_fs42.mkdirSync)(staged);
+      (0, import_node_fs42.rmSync)((0, import_node_path50.join)(keep, "aptcache"), { recursive: true, force: true });
+      (0, import_node_fs42.renameSync)(keep, (0, import_node_path50.join)(staged, "root"));
+      writeWhole((0, import_node_path50.join)(staged, "layer.json"), JSON.stringify(layer));
       if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
-      (0, import_node_fs41.renameSync)(staged, this.folder(id));
+      (0, import_node_fs42.renameSync)(staged, this.folder(id));
       this.layers.set(id, layer);
       return good(this.chain(id));
     });
@@ -28507,7 +28861,7 @@ var AptResolver = class {
     let best;
     let names2 = [];
     try {
-      names2 = (0, import_node_fs41.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names2 = (0, import_node_fs42.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
     for (const id of names2) {
@@ -28520,8 +28874,8 @@ var AptResolver = class {
     return best;
   }
   archives() {
-    const folder = (0, import_node_path49.join)(this.state, "archives");
-    (0, import_node_fs41.mkdirSync)((0, import_node_path49.join)(folder, "partial"), { recursive: true });
+    const folder = (0, import_node_path50.join)(this.state, "archives");
+    (0, import_node_fs42.mkdirSync)((0, import_node_path50.join)(folder, "partial"), { recursive: true });
     return folder;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
@@ -28530,8 +28884,8 @@ var AptResolver = class {
       const [name5, version3] = p.split("=");
       return `${name5}_${version3.replaceAll(":", "%3a")}_`;
     };
-    return withMutex((0, import_node_path49.join)(this.state, "archives.lock"), async () => {
-      const held = (0, import_node_fs41.readdirSync)(this.archives());
+    return withMutex((0, import_node_path50.join)(this.state, "archives.lock"), async () => {
+      const held = (0, import_node_fs42.readdirSync)(this.archives());
       const missing = packages.filter((p) => !held.some((h) => h.startsWith(file2(p))));
       if (!missing.length) return good(true);
       const work2 = newScratch(this.state);
@@ -28566,25 +28920,26 @@ var AptResolver = class {
   }
   /** dpkg's status of a root with this set, as text. */
   status(layers) {
-    return layers.map((l) => (0, import_node_path49.join)(l, "var/lib/dpkg/status")).find(exists);
+    return layers.map((l) => (0, import_node_path50.join)(l, "var/lib/dpkg/status")).find(exists);
   }
 };
 
 // ts-src/engine/build/package-builder.ts
-var import_node_fs51 = require("node:fs");
-var import_node_path60 = require("node:path");
+var import_node_fs52 = require("node:fs");
+var import_node_path61 = require("node:path");
 
 // ts-src/sandbox/package-layers.ts
-var import_node_fs42 = require("node:fs");
-var import_node_path50 = require("node:path");
+var import_node_fs43 = require("node:fs");
+var import_node_path51 = require("node:path");
 init_files();
+init_process();
 var Packages = class {
   constructor(state, store2) {
     this.state = state;
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest3) => (0, import_node_path50.join)(this.state, "unpacked", digest3);
+  folder = (digest3) => (0, import_node_path51.join)(this.state, "unpacked", digest3);
   /** Beside the package's files, where none of them can be. */
   contents = (digest3) => `${this.folder(digest3)}.json`;
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
@@ -28609,18 +28964,18 @@ var Packages = class {
   }
   async unpackFile(file2, digest3, policy) {
     const target2 = this.folder(digest3);
-    (0, import_node_fs42.mkdirSync)((0, import_node_path50.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
+    (0, import_node_fs43.mkdirSync)((0, import_node_path51.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
     const staged = temporaryBeside(target2);
     try {
       const { control, members: members2, files, folders } = await unpackPackage(file2, staged, policy);
       const name5 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
-      const info = (0, import_node_path50.join)(staged, "var/lib/dpkg/info");
-      (0, import_node_fs42.mkdirSync)(info, { recursive: true });
+      const info = (0, import_node_path51.join)(staged, "var/lib/dpkg/info");
+      (0, import_node_fs43.mkdirSync)(info, { recursive: true });
       const paths2 = [...folders.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs42.writeFileSync)((0, import_node_path50.join)(info, `${name5}.list`), `/.
+      (0, import_node_fs43.writeFileSync)((0, import_node_path51.join)(info, `${name5}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text5] of members2) (0, import_node_fs42.writeFileSync)((0, import_node_path50.join)(info, `${name5}.${member}`), text5, { flag: "wx" });
+      for (const [member, text5] of members2) (0, import_node_fs43.writeFileSync)((0, import_node_path51.join)(info, `${name5}.${member}`), text5, { flag: "wx" });
       const unpacked = {
         package: name5,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -28630,19 +28985,19 @@ ${paths2.join("\n")}
       writeWhole(this.contents(digest3), JSON.stringify(unpacked), { sync: false });
       return unpacked;
     } finally {
-      (0, import_node_fs42.rmSync)(staged, { recursive: true, force: true });
+      (0, import_node_fs43.rmSync)(staged, { recursive: true, force: true });
     }
   }
   /** Another slipway may have been first; a half one, which only a crash of the machine leaves, is replaced. */
   place(staged, target2) {
     try {
-      (0, import_node_fs42.renameSync)(staged, target2);
+      (0, import_node_fs43.renameSync)(staged, target2);
     } catch (e) {
       const { code } = e;
       if (code !== "ENOTEMPTY" && code !== "EEXIST") throw e;
       if (readJson(`${target2}.json`)) return;
-      (0, import_node_fs42.rmSync)(target2, { recursive: true, force: true });
-      (0, import_node_fs42.renameSync)(staged, target2);
+      (0, import_node_fs43.rmSync)(target2, { recursive: true, force: true });
+      (0, import_node_fs43.renameSync)(staged, target2);
     }
   }
   /** A folder with all of them, by hard links, and dpkg's status extended by them. */
@@ -28655,7 +29010,7 @@ ${paths2.join("\n")}
       else lost3.push(one.deb.sha256);
     }
     if (lost3.length) return { lost: lost3 };
-    (0, import_node_fs42.mkdirSync)(target2, { recursive: true });
+    (0, import_node_fs43.mkdirSync)(target2, { recursive: true });
     if (packages.length) {
       const folders = packages.map(({ deb: deb2 }) => `${this.folder(deb2.sha256)}/.`);
       const linked = await run("cp", ["-al", "--target-directory", target2, ...folders]);
@@ -28667,10 +29022,10 @@ ${paths2.join("\n")}
         });
       }
     }
-    (0, import_node_fs42.mkdirSync)((0, import_node_path50.join)(target2, "var/lib/dpkg"), { recursive: true });
-    (0, import_node_fs42.writeFileSync)(
-      (0, import_node_path50.join)(target2, "var/lib/dpkg/status"),
-      `${(0, import_node_fs42.readFileSync)(status, "utf8").trimEnd()}
+    (0, import_node_fs43.mkdirSync)((0, import_node_path51.join)(target2, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs43.writeFileSync)(
+      (0, import_node_path51.join)(target2, "var/lib/dpkg/status"),
+      `${(0, import_node_fs43.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
 `).join("\n")}`
@@ -28688,7 +29043,7 @@ function clashOf(packages) {
     }
   for (const { package: name5, files } of packages)
     for (const file2 of files)
-      for (let folder = (0, import_node_path50.dirname)(file2); folder !== "/"; folder = (0, import_node_path50.dirname)(folder)) {
+      for (let folder = (0, import_node_path51.dirname)(file2); folder !== "/"; folder = (0, import_node_path51.dirname)(folder)) {
         const owner = owners.get(folder);
         if (owner !== void 0)
           return `'${owner}' ships ${folder} as a file or link, '${name5}' ships files in ${folder}/`;
@@ -28697,8 +29052,8 @@ function clashOf(packages) {
 }
 
 // ts-src/engine/build/environment.ts
-var import_node_fs46 = require("node:fs");
-var import_node_path54 = require("node:path");
+var import_node_fs47 = require("node:fs");
+var import_node_path55 = require("node:path");
 
 // ts-src/engine/build/packages.ts
 var placesOf2 = ({ scope: scope2 }, debian2) => allowedPaths(debian2, scope2.prefix, scope2.underlayPrefixes);
@@ -28710,15 +29065,15 @@ function ownPackage(graph2, n) {
 }
 
 // ts-src/engine/build/other-conditions.ts
-var import_node_fs43 = require("node:fs");
-var import_node_path51 = require("node:path");
+var import_node_fs44 = require("node:fs");
+var import_node_path52 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build3) => (0, import_node_fs43.writeFileSync)((0, import_node_path51.join)(build3, ".vary.c"), vary_default);
+var writeVariation = (build3) => (0, import_node_fs44.writeFileSync)((0, import_node_path52.join)(build3, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -28728,19 +29083,21 @@ var otherConditions = [
 ].join("; ");
 
 // ts-src/engine/build/source.ts
-var import_node_fs45 = require("node:fs");
-var import_node_path53 = require("node:path");
+var import_node_fs46 = require("node:fs");
+var import_node_path54 = require("node:path");
+init_process();
 init_digest();
 
 // ts-src/store/sources.ts
-var import_node_fs44 = require("node:fs");
-var import_node_path52 = require("node:path");
+var import_node_fs45 = require("node:fs");
+var import_node_path53 = require("node:path");
+init_process();
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path52.basename)(name5, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path53.basename)(name5, ".json")));
 async function keepSource(store2, tree, folder, work2) {
-  const archive = (0, import_node_path52.join)(work2, `${tree}.tar.gz`);
-  (0, import_node_fs44.mkdirSync)(work2, { recursive: true });
+  const archive = (0, import_node_path53.join)(work2, `${tree}.tar.gz`);
+  (0, import_node_fs45.mkdirSync)(work2, { recursive: true });
   const packed2 = await run("tar", [
     "-c",
     "-z",
@@ -28760,19 +29117,19 @@ async function keepSource(store2, tree, folder, work2) {
       code: /No space/.test(packed2.stderr) ? "ENOSPC" : "ETAR"
     });
   await store2.writeJson(nameOf2(tree), await store2.put(archive));
-  (0, import_node_fs44.rmSync)(archive, { force: true });
+  (0, import_node_fs45.rmSync)(archive, { force: true });
 }
 var withoutDevices = () => process.getuid?.() === 0 ? ["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+dac_override,+fowner"] : [];
 async function restoreSource(store2, tree, folder) {
   const stored = await store2.readJson(nameOf2(tree));
   const archive = isStoredFile(stored) ? await store2.path(stored) : void 0;
   if (archive === void 0) return false;
-  (0, import_node_fs44.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs45.mkdirSync)(folder, { recursive: true });
   const args = ["-c", 'umask 022; exec "$@"', "sh", ...withoutDevices(), "tar", "-x", "-z"];
   const options5 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder];
   const out = await run("sh", [...args, ...options5]);
   if (out.code === 0) return true;
-  (0, import_node_fs44.rmSync)(folder, { recursive: true, force: true });
+  (0, import_node_fs45.rmSync)(folder, { recursive: true, force: true });
   return false;
 }
 
@@ -28786,7 +29143,7 @@ async function bringSource(state, store2, p, target2) {
 }
 async function applyPatches(distroRoot, patches, source, ceiling) {
   for (const patch of patches) {
-    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path53.join)(distroRoot, patch)], {
+    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path54.join)(distroRoot, patch)], {
       cwd: source,
       env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling }
     });
@@ -28795,9 +29152,9 @@ async function applyPatches(distroRoot, patches, source, ceiling) {
   return void 0;
 }
 async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path53.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path53.join)(state, "git", "archives.git"), (0, import_node_path53.join)(state, "git", "folders.git")]) {
-    if ((0, import_node_fs45.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+  const own3 = (0, import_node_path54.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path54.join)(state, "git", "archives.git"), (0, import_node_path54.join)(state, "git", "folders.git")]) {
+    if ((0, import_node_fs46.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
   const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
@@ -28807,14 +29164,14 @@ async function gitDirOf(state, p) {
 // ts-src/engine/build/environment.ts
 async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs46.mkdirSync)((0, import_node_path54.dirname)(log), { recursive: true });
-  (0, import_node_fs46.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
+  (0, import_node_fs47.mkdirSync)((0, import_node_path55.dirname)(log), { recursive: true });
+  (0, import_node_fs47.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed2(`apt can't install what it needs: ${system}`);
   const layers = await graph2.system.root(system);
   if (!layers.ok) return failed2(`${layers.diagnostics[0].message} (${layers.diagnostics[0].file})`);
-  const own3 = (0, import_node_path54.join)(work2, "own");
+  const own3 = (0, import_node_path55.join)(work2, "own");
   const problem = await packages.compose(
     roots.map((d) => ownPackage(graph2, d)),
     graph2.system.status(layers.value),
@@ -28823,11 +29180,11 @@ async function prepareEnvironment(options5, packages, request, roots) {
   if (problem && "clash" in problem)
     return failed2(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
-  const build3 = (0, import_node_path54.join)(work2, "build");
-  const source = (0, import_node_path54.join)(build3, p.name);
+  const build3 = (0, import_node_path55.join)(work2, "build");
+  const source = (0, import_node_path55.join)(build3, p.name);
   const fault3 = await bringSource(options5.state, options5.store, p, source) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source, build3);
   if (request.repeat) writeVariation(build3);
-  return fault3 === void 0 ? made({ source, build: build3, recipe: (0, import_node_path54.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
+  return fault3 === void 0 ? made({ source, build: build3, recipe: (0, import_node_path55.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
 }
 var oldReleases = ["focal", "bionic", "buster", "bullseye"];
 function enterEnvironment(options5, request, environment3, { script, steps, folder, binds, env, network: network2, signal }) {
@@ -28837,7 +29194,7 @@ function enterEnvironment(options5, request, environment3, { script, steps, fold
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network2,
     user: "builder",
-    work: (0, import_node_path54.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path55.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     binds: [...binds, { from: environment3.recipe, to: "/slipway", readOnly: true }],
@@ -28921,33 +29278,33 @@ var FileOwners = class {
 };
 
 // ts-src/engine/build/pack.ts
-var import_node_fs49 = require("node:fs");
-var import_node_path57 = require("node:path");
+var import_node_fs50 = require("node:fs");
+var import_node_path58 = require("node:path");
 
 // ts-src/inspect/staged.ts
-var import_node_fs47 = require("node:fs");
-var import_node_path55 = require("node:path");
-var most = 5e5;
+var import_node_fs48 = require("node:fs");
+var import_node_path56 = require("node:path");
+var most2 = 5e5;
 function stagedMembers(root) {
   const members2 = [];
   let kilobytes = 0;
   const stack = [""];
   try {
-    if (!(0, import_node_fs47.lstatSync)(root).isDirectory()) return "what it installed is no folder";
+    if (!(0, import_node_fs48.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder = stack.pop(); folder !== void 0; folder = stack.pop()) {
-      for (const name5 of (0, import_node_fs47.readdirSync)((0, import_node_path55.join)(root, folder))) {
+      for (const name5 of (0, import_node_fs48.readdirSync)((0, import_node_path56.join)(root, folder))) {
         const path2 = `${folder}/${name5}`;
-        const stat = (0, import_node_fs47.lstatSync)((0, import_node_path55.join)(root, path2));
+        const stat = (0, import_node_fs48.lstatSync)((0, import_node_path56.join)(root, path2));
         const type = stat.isFile() ? "file" : stat.isDirectory() ? "directory" : stat.isSymbolicLink() ? "link" : stat.isFIFO() ? "FIFO" : stat.isSocket() ? "socket" : "device";
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
           mode: stat.mode & 4095,
-          target: type === "link" ? (0, import_node_fs47.readlinkSync)((0, import_node_path55.join)(root, path2)) : ""
+          target: type === "link" ? (0, import_node_fs48.readlinkSync)((0, import_node_path56.join)(root, path2)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat.size / 1024) : 1;
-        if (members2.length > most) return `it installed more than ${most} files`;
+        if (members2.length > most2) return `it installed more than ${most2} files`;
       }
     }
   } catch (e) {
@@ -29017,8 +29374,8 @@ function abiOf(graph2, n, api, linked) {
 }
 
 // ts-src/engine/build/packaging.ts
-var import_node_fs48 = require("node:fs");
-var import_node_path56 = require("node:path");
+var import_node_fs49 = require("node:fs");
+var import_node_path57 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -29591,14 +29948,14 @@ function writeRecipe(options5, request, source, folder) {
   writeReadable(folder, changelog ? { ...files, "upstream-changelog": changelog } : files);
 }
 function writeReadable(folder, files) {
-  (0, import_node_fs48.mkdirSync)(folder, { recursive: true });
-  (0, import_node_fs48.chmodSync)(folder, 493);
+  (0, import_node_fs49.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs49.chmodSync)(folder, 493);
   for (const [name5, data] of Object.entries(files)) {
-    (0, import_node_fs48.writeFileSync)((0, import_node_path56.join)(folder, name5), data);
-    (0, import_node_fs48.chmodSync)((0, import_node_path56.join)(folder, name5), 420);
+    (0, import_node_fs49.writeFileSync)((0, import_node_path57.join)(folder, name5), data);
+    (0, import_node_fs49.chmodSync)((0, import_node_path57.join)(folder, name5), 420);
   }
 }
-var writeTestFiles = (recipe) => writeReadable((0, import_node_path56.join)(recipe, "schemas"), manifestSchemas);
+var writeTestFiles = (recipe) => writeReadable((0, import_node_path57.join)(recipe, "schemas"), manifestSchemas);
 function versionOf(options5, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
   const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
@@ -29619,10 +29976,10 @@ var largestText = 8 << 20;
 function firstText(source, names2) {
   for (const name5 of names2) {
     try {
-      const path2 = (0, import_node_fs48.realpathSync)((0, import_node_path56.join)(source, name5));
-      if (!path2.startsWith(`${(0, import_node_fs48.realpathSync)(source)}/`)) continue;
-      const stat = (0, import_node_fs48.statSync)(path2);
-      if (stat.isFile() && stat.size <= largestText) return (0, import_node_fs48.readFileSync)(path2);
+      const path2 = (0, import_node_fs49.realpathSync)((0, import_node_path57.join)(source, name5));
+      if (!path2.startsWith(`${(0, import_node_fs49.realpathSync)(source)}/`)) continue;
+      const stat = (0, import_node_fs49.statSync)(path2);
+      if (stat.isFile() && stat.size <= largestText) return (0, import_node_fs49.readFileSync)(path2);
     } catch {
     }
   }
@@ -29639,10 +29996,10 @@ function checkStaged(request, environment3) {
 }
 var refusal = (faults2) => faults2.length ? `it can't be published: ${faults2.join("; ")}` : void 0;
 var largestText2 = 64 << 20;
-var stageOf = (environment3) => (0, import_node_path57.join)(environment3.build, "stage");
+var stageOf = (environment3) => (0, import_node_path58.join)(environment3.build, "stage");
 async function finishPackages(options5, request, environment3, folder) {
   const { graph: graph2, number: number4, package: p } = request;
-  const out = (0, import_node_path57.join)(folder, "out");
+  const out = (0, import_node_path58.join)(folder, "out");
   const text5 = async (name5) => (await readLeft(folder, `out/${name5}`, largestText2))?.toString("utf8") ?? "";
   const lines = async (name5) => (await text5(name5)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
@@ -29664,17 +30021,17 @@ async function finishPackages(options5, request, environment3, folder) {
     depends: [...linked, ...abi2.requires, ...shlibs, ...planned2.depends],
     provides: abi2.name ? [abi2.name] : []
   };
-  const target2 = (0, import_node_path57.join)(request.work, "packages");
-  (0, import_node_fs49.mkdirSync)(target2);
+  const target2 = (0, import_node_path58.join)(request.work, "packages");
+  (0, import_node_fs50.mkdirSync)(target2);
   const seconds = stampSeconds(stampOfBuild(options5, request));
   const finish2 = async (from, c, allowed, more) => {
-    const path2 = (0, import_node_path57.join)(target2, debFile(c.package, c.version, architecture2));
+    const path2 = (0, import_node_path58.join)(target2, debFile(c.package, c.version, architecture2));
     const members2 = [
       { path: "control", data: renderControl(c) },
       { path: "md5sums", data: await text5(`${from}.md5sums`) }
     ];
     for (const name5 of more) members2.push({ path: name5, data: await text5(name5) });
-    await assemble((0, import_node_path57.join)(out, from), members2, path2, seconds);
+    await assemble((0, import_node_path58.join)(out, from), members2, path2, seconds);
     return { path: path2, policy: policyOf(c, allowed) };
   };
   const main2 = await finish2(
@@ -29706,7 +30063,7 @@ var policyOf = (c, allowed) => ({
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs49.lstatSync)((0, import_node_path57.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs50.lstatSync)((0, import_node_path58.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -29731,11 +30088,11 @@ async function assemble(from, members2, target2, seconds) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs50 = require("node:fs");
-var import_node_path59 = require("node:path");
+var import_node_fs51 = require("node:fs");
+var import_node_path60 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path58 = require("node:path");
+var import_node_path59 = require("node:path");
 init_fxp();
 var mostBytes2 = 16 << 20;
 var mostInAll = 128 << 20;
@@ -29749,7 +30106,7 @@ async function readResults(root, folder) {
   try {
     for (const { path: path2, kind } of await walkLeft(root, folder, { most: mostFiles2 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name5 = (0, import_node_path58.basename)(path2);
+      const name5 = (0, import_node_path59.basename)(path2);
       if (kind !== "a file") {
         damaged.push(`${shownName(name5)} (${kind})`);
         continue;
@@ -29896,10 +30253,10 @@ function markFlaky(cases, earlier) {
 var mostWords = 4 << 20;
 function hasTests(source, p) {
   const { file: file2, words: words5 } = rulesOf(p.buildType).tests;
-  const visit = (folder, depth) => (0, import_node_fs50.readdirSync)(folder, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path59.join)(folder, e.name);
+  const visit = (folder, depth) => (0, import_node_fs51.readdirSync)(folder, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path60.join)(folder, e.name);
     if (e.isDirectory()) return depth < 8 && e.name !== ".git" && visit(path2, depth + 1);
-    return file2.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs50.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs50.readFileSync)(path2, "utf8")));
+    return file2.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs51.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs51.readFileSync)(path2, "utf8")));
   });
   return visit(source, 0);
 }
@@ -29970,8 +30327,8 @@ var PackageBuilder = class {
       if (built.code !== 0) return failed2(reasonOf(options5, built, limit, log, "its build"));
       const fault3 = checkStaged(request, environment3);
       if (fault3 !== void 0) return failed2(fault3);
-      const folder = (0, import_node_path60.join)(work2, "pack");
-      (0, import_node_fs51.mkdirSync)((0, import_node_path60.join)(folder, "tree"), { recursive: true });
+      const folder = (0, import_node_path61.join)(work2, "pack");
+      (0, import_node_fs52.mkdirSync)((0, import_node_path61.join)(folder, "tree"), { recursive: true });
       const packed2 = await enter({
         script: "pack.sh",
         steps: ["pack"],
@@ -30093,8 +30450,8 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs52 = require("node:fs");
-var import_node_path61 = require("node:path");
+var import_node_fs53 = require("node:fs");
+var import_node_path62 = require("node:path");
 init_digest();
 
 // ts-src/engine/keys.ts
@@ -30153,8 +30510,8 @@ var NameIndex = class {
   names = [];
   /** Numbers in the order of their names. */
   ordered = [];
-  constructor(known2 = []) {
-    for (const name5 of [...new Set(known2)].sort()) this.meet(name5);
+  constructor(known3 = []) {
+    for (const name5 of [...new Set(known3)].sort()) this.meet(name5);
   }
   meet(name5) {
     const number4 = this.names.push(name5) - 1;
@@ -30184,7 +30541,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join51(set, other) {
+function join52(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -30231,7 +30588,7 @@ var TaskKeys = class {
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const direct = isTest ? [.../* @__PURE__ */ new Set([n, ...built, ...graph2.closures.test[n]])] : built;
-    for (const d of direct) join51(names2, this.namesOf(graph2, d));
+    for (const d of direct) join52(names2, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names2));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (!isTest) graph2.sets[n] = set;
@@ -30264,7 +30621,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs52.readFileSync)((0, import_node_path61.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs53.readFileSync)((0, import_node_path62.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts, text: keyText(parts) };
     }
@@ -30287,17 +30644,17 @@ var TaskKeys = class {
     return digest3;
   }
   factsOf(graph2) {
-    let known2 = this.facts.get(graph2);
-    if (!known2)
+    let known3 = this.facts.get(graph2);
+    if (!known3)
       this.facts.set(
         graph2,
-        known2 = {
+        known3 = {
           vocabulary: new NameIndex(graph2.scope.packages.flatMap((p) => [...p.systemBuild, ...p.systemRun])),
           brought: [],
           own: []
         }
       );
-    return known2;
+    return known3;
   }
   /** System packages that a package brings into a root, with its run closure. */
   namesOf(graph2, n) {
@@ -30314,7 +30671,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name5);
       if (d === void 0) continue;
       const below2 = brought[d];
-      if (below2) join51(names2, below2);
+      if (below2) join52(names2, below2);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names2;
@@ -30327,7 +30684,7 @@ var History = class {
   file;
   known;
   constructor(state) {
-    this.file = (0, import_node_path62.join)(state, "durations.json");
+    this.file = (0, import_node_path63.join)(state, "durations.json");
     this.known = readJson(this.file) ?? {};
   }
   get = (name5) => this.known[name5];
@@ -30352,7 +30709,7 @@ var lockedVersions = (lock2) => ({ id, scope: scope2 }, p) => {
   const tree = own3(repository?.packages, p.name)?.tree;
   return tree !== void 0 && tree === p.source.tree ? version3 : void 0;
 };
-var versionsOf2 = (graphs) => Object.fromEntries(
+var versionsOf3 = (graphs) => Object.fromEntries(
   graphs.map((graph2) => [
     graph2.id,
     Object.fromEntries(graph2.records.flatMap((r) => r ? [[r.package, r.version]] : []))
@@ -30365,8 +30722,8 @@ async function shareResolved({ graphs: runs, store: store2 }) {
     const news = system.news();
     if (!news) continue;
     const there = await store2.readJson(resolvedName(system.base)) ?? {};
-    const known2 = new Set(Object.values(there));
-    const fresh = Object.entries(news).filter(([, digest3]) => !known2.has(digest3) && known2.add(digest3));
+    const known3 = new Set(Object.values(there));
+    const fresh = Object.entries(news).filter(([, digest3]) => !known3.has(digest3) && known3.add(digest3));
     await store2.many(fresh, async ([names2, digest3]) => {
       const set = await system.resolve(names2.split(" "));
       const packages = typeof set === "string" ? void 0 : await set.packages();
@@ -30441,7 +30798,7 @@ function newBase(input, options5, store2, of, architecture2) {
 async function prepareScopes(input, options5, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
-  const log = (0, import_node_path62.join)(state, "slipway.log");
+  const log = (0, import_node_path63.join)(state, "slipway.log");
   const diagnostics = [];
   const waiting = [];
   const systems = /* @__PURE__ */ new Map();
@@ -30497,17 +30854,17 @@ async function prepareScopes(input, options5, store2, history) {
 
 // ts-src/cli/outputs.ts
 var resultsOf = (runs) => runs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
+var lockText = (o) => renderLock(makeLock(o.plan.stamp, locked(o.plan, o.distributions), o.platforms, versionsOf3(o.runs)));
 async function writeOutputs(o) {
   const { plan: plan2, runs, output } = o;
   const results = resultsOf(runs);
-  const lock2 = renderLock(makeLock(plan2.stamp, locked(plan2, o.distributions), o.platforms, versionsOf2(runs)));
-  writeWhole((0, import_node_path63.join)(output, "lock.yaml"), lock2);
-  writeWhole((0, import_node_path63.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
+  writeWhole((0, import_node_path64.join)(output, "lock.yaml"), lockText(o));
+  writeWhole((0, import_node_path64.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
   const [stamp, begun, finished] = [plan2.stamp, o.begun, Date.now()];
   const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
-  for (const [name5, text5] of Object.entries(files)) writeWhole((0, import_node_path63.join)(output, name5), text5);
+  for (const [name5, text5] of Object.entries(files)) writeWhole((0, import_node_path64.join)(output, name5), text5);
   return writeJunit(runs, o.store, output);
 }
 function reportTasks(runs, output) {
@@ -30523,7 +30880,7 @@ function reportTasks(runs, output) {
           upstream: p.version,
           repository: p.repository,
           needs: t.kind === "test" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
-          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path63.join)(output, t.log)) : []
+          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path64.join)(output, t.log)) : []
         }
       ];
     })
@@ -30542,14 +30899,14 @@ async function writeJunit(runs, store2, output) {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path63.join)(output, "junit", graph2.id, `${record2.package}.xml`), text5, { sync: false });
+      else writeWhole((0, import_node_path64.join)(output, "junit", graph2.id, `${record2.package}.xml`), text5, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
-    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path63.join)(output, t.log)) : [];
+    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path64.join)(output, t.log)) : [];
     if (own3.length)
       writeWhole(
-        (0, import_node_path63.join)(output, "junit", `${graph2.id}.xml`),
+        (0, import_node_path64.join)(output, "junit", `${graph2.id}.xml`),
         renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tail)),
         { sync: false }
       );
@@ -30560,7 +30917,7 @@ async function writeJunit(runs, store2, output) {
 function writePlanCase(output, name5, fault3) {
   const result2 = fault3 === void 0 ? "passed" : "failed";
   const plan2 = { suite: "plan", name: name5, seconds: 0, result: result2, message: fault3 ?? "", output: "" };
-  writeWhole((0, import_node_path63.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
+  writeWhole((0, import_node_path64.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
 }
 function writeUnplanned(output, title, fault3) {
   const now = Date.now();
@@ -30574,14 +30931,14 @@ ${fault3}`];
     notes,
     tasks: []
   });
-  for (const [name5, text5] of Object.entries(files)) writeWhole((0, import_node_path63.join)(output, name5), text5);
-  writeWhole((0, import_node_path63.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
+  for (const [name5, text5] of Object.entries(files)) writeWhole((0, import_node_path64.join)(output, name5), text5);
+  writeWhole((0, import_node_path64.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault3);
 }
 function tailOf(log) {
   try {
-    return tellingPart((0, import_node_fs53.readFileSync)(log, "utf8").slice(-4e5));
+    return tellingPart((0, import_node_fs54.readFileSync)(log, "utf8").slice(-4e5));
   } catch {
     return [];
   }
@@ -30598,7 +30955,7 @@ function locked(plan2, distributions) {
   }));
 }
 var historyOf = (scope2, name5) => `history/${scope2.replaceAll("/", "_")}/${name5}.json`;
-var remembered = 50;
+var remembered2 = 50;
 async function judgeTests(runs, store2, stamp) {
   const verdicts = /* @__PURE__ */ new Map();
   const work2 = runs.flatMap(
@@ -30620,7 +30977,7 @@ async function judgeTests(runs, store2, stamp) {
     const ran = !task.reason.startsWith("cached: ") && task.state !== "cached";
     if (ran) {
       history.push(now);
-      await store2.writeJson(name5, history.slice(-remembered));
+      await store2.writeJson(name5, history.slice(-remembered2));
     }
     if (record2.outcome === "failed") verdicts.set(task.id, verdictOf(history.length ? history : [now]));
   });
@@ -30700,16 +31057,17 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path66 = require("node:path");
+var import_node_path67 = require("node:path");
 
 // ts-src/engine/reproducible.ts
-var import_node_fs55 = require("node:fs");
-var import_node_path65 = require("node:path");
+var import_node_fs56 = require("node:fs");
+var import_node_path66 = require("node:path");
 init_files();
+init_process();
 
 // ts-src/inspect/differences.ts
-var import_node_fs54 = require("node:fs");
-var import_node_path64 = require("node:path");
+var import_node_fs55 = require("node:fs");
+var import_node_path65 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at2) {
@@ -30752,15 +31110,15 @@ function differencesOf(before2, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path64.join)(before2, path2), (0, import_node_path64.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path65.join)(before2, path2), (0, import_node_path65.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder) => {
-    for (const name5 of (0, import_node_fs54.readdirSync)((0, import_node_path64.join)(root, folder)).sort()) {
+    for (const name5 of (0, import_node_fs55.readdirSync)((0, import_node_path65.join)(root, folder)).sort()) {
       const path2 = folder ? `${folder}/${name5}` : name5;
-      const stats = (0, import_node_fs54.lstatSync)((0, import_node_path64.join)(root, path2));
+      const stats = (0, import_node_fs55.lstatSync)((0, import_node_path65.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -30772,7 +31130,7 @@ function entryDifferences(before2, after, a, b) {
   const kind = (s) => kinds2.find(([is]) => is(s))?.[1] ?? "a special file";
   if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
   if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs54.readlinkSync)(before2), (0, import_node_fs54.readlinkSync)(after)];
+    const [from, to] = [(0, import_node_fs55.readlinkSync)(before2), (0, import_node_fs55.readlinkSync)(after)];
     return from === to ? [] : [`leads to ${from}, then to ${to}`];
   }
   const found2 = [];
@@ -30785,7 +31143,7 @@ function entryDifferences(before2, after, a, b) {
     if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
     return found2;
   }
-  const content = contentDifference((0, import_node_fs54.readFileSync)(before2), (0, import_node_fs54.readFileSync)(after));
+  const content = contentDifference((0, import_node_fs55.readFileSync)(before2), (0, import_node_fs55.readFileSync)(after));
   return content === void 0 ? found2 : [...found2, content];
 }
 function contentDifference(a, b) {
@@ -30860,7 +31218,7 @@ async function checkOne(session2, options5, graph2, number4) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path65.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path66.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number4);
     if (typeof resolved === "string") return failed2(resolved);
@@ -30883,7 +31241,7 @@ async function checkOne(session2, options5, graph2, number4) {
 async function compareFiles(session2, options5, record2, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path65.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path66.basename)(f), f]));
   for (const [i, deb2] of record2.debs.entries()) {
     const after = second.get(deb2.name);
     second.delete(deb2.name);
@@ -30891,7 +31249,7 @@ async function compareFiles(session2, options5, record2, files, work2) {
     else if (await sha256File(after) !== deb2.sha256) {
       const before2 = await session2.store.path(deb2);
       if (before2 === void 0) return failed2(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before2, after, deb2, (0, import_node_path65.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before2, after, deb2, (0, import_node_path66.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed2(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before2, after, record2.package, options5);
@@ -30905,14 +31263,14 @@ async function compareFiles(session2, options5, record2, files, work2) {
   });
 }
 async function insideOf2(before2, after, deb2, folder) {
-  const [a, b] = [(0, import_node_path65.join)(folder, "before"), (0, import_node_path65.join)(folder, "after")];
-  (0, import_node_fs55.mkdirSync)(folder, { recursive: true });
+  const [a, b] = [(0, import_node_path66.join)(folder, "before"), (0, import_node_path66.join)(folder, "after")];
+  (0, import_node_fs56.mkdirSync)(folder, { recursive: true });
   for (const [file2, to] of [
     [before2, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file2, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path65.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path66.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -30929,9 +31287,9 @@ async function diffoscope(before2, after, name5, options5) {
     { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked.code === 127 || !asked.stdout) return void 0;
-  const report2 = (0, import_node_path65.join)("reproducible", `${name5}.diffoscope.txt`);
-  (0, import_node_fs55.mkdirSync)((0, import_node_path65.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs55.writeFileSync)((0, import_node_path65.join)(options5.output, report2), asked.stdout);
+  const report2 = (0, import_node_path66.join)("reproducible", `${name5}.diffoscope.txt`);
+  (0, import_node_fs56.mkdirSync)((0, import_node_path66.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs56.writeFileSync)((0, import_node_path66.join)(options5.output, report2), asked.stdout);
   return report2;
 }
 
@@ -30952,8 +31310,8 @@ function renderReproducible(builds) {
     if (more > 0) lines.push(`  and ${more} more (reproducible.json has all)`);
     if (b.report !== void 0) lines.push(`  diffoscope: ${b.report}`);
   }
-  const equal = builds.filter((b) => b.state === "equal").length;
-  lines.push(`built twice: ${plural(builds.length, "package")}, ${equal} equal to the byte`);
+  const equal2 = builds.filter((b) => b.state === "equal").length;
+  lines.push(`built twice: ${plural(builds.length, "package")}, ${equal2} equal to the byte`);
   return `${lines.join("\n")}
 `;
 }
@@ -30986,7 +31344,7 @@ async function checkBuilds(session2, options5) {
     started: (name5) => writeMessage(`building ${name5} once more
 `)
   });
-  writeWhole((0, import_node_path66.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path67.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -31010,11 +31368,11 @@ async function recordRun({ store: store2, graphs: runs, input, hints }) {
     (graph2) => graph2.records.some((record2) => record2 && !hints.builds.has(record2.key)) || graph2.tests.some((t) => t && hints.tests.get(t.key)?.outcome !== t.outcome)
   );
   for (const graph2 of fresh) {
-    const known2 = await store2.readIndex(scopeId(graph2.scope.distribution, graph2.target));
+    const known3 = await store2.readIndex(scopeId(graph2.scope.distribution, graph2.target));
     await store2.writeIndex(
       scopeId(graph2.scope.distribution, graph2.target),
-      merged(graph2.records, known2.builds),
-      merged(graph2.tests, known2.tests)
+      merged(graph2.records, known3.builds),
+      merged(graph2.tests, known3.tests)
     );
   }
   if (changed || fresh.length)
@@ -31026,21 +31384,22 @@ async function recordRun({ store: store2, graphs: runs, input, hints }) {
       objects: [...objects].sort()
     });
 }
-function merged(now, known2) {
+function merged(now, known3) {
   const there = now.flatMap((record2) => record2 ?? []);
   const names2 = new Set(there.map((record2) => record2.package));
-  return [...there, ...[...known2.values()].filter((record2) => !names2.has(record2.package))];
+  return [...there, ...[...known3.values()].filter((record2) => !names2.has(record2.package))];
 }
 
 // ts-src/cli/run-options.ts
-var import_node_os9 = require("node:os");
+var import_node_os10 = require("node:os");
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto8 = require("node:crypto");
-var import_node_fs56 = require("node:fs");
-var import_node_path67 = require("node:path");
+var import_node_fs57 = require("node:fs");
+var import_node_path68 = require("node:path");
 init_digest();
 init_files();
+init_process();
 var marker = ".docker-image";
 var guarded = 'exec 3<&0; "$@" </dev/null 3<&- & work=$!; { cat <&3 >/dev/null; kill -9 -1; } & wait $work';
 var asBuilder = 'chown -R 2000:2000 /build; exec setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"';
@@ -31060,7 +31419,7 @@ var capabilities = [
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
   const docker = (args, options5 = {}) => run("docker", args, options5);
-  const imageOf = (folder) => readIf((0, import_node_path67.join)(folder, marker))?.trim();
+  const imageOf = (folder) => readIf((0, import_node_path68.join)(folder, marker))?.trim();
   let swept;
   const sweep2 = async () => {
     const old = await docker(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
@@ -31072,7 +31431,7 @@ function dockerDriver(state) {
   };
   async function enter(entry) {
     await (swept ??= sweep2());
-    (0, import_node_fs56.mkdirSync)(entry.work, { recursive: true });
+    (0, import_node_fs57.mkdirSync)(entry.work, { recursive: true });
     const at2 = entry.root.layers.findIndex((l) => imageOf(l) !== void 0);
     if (at2 < 0)
       return {
@@ -31125,10 +31484,10 @@ function dockerDriver(state) {
     if (created.code !== 0) return created;
     try {
       for (const layer of entry.root.layers.slice(0, at2).reverse()) {
-        const archive = (0, import_node_path67.join)(entry.work, "over.tar");
+        const archive = (0, import_node_path68.join)(entry.work, "over.tar");
         const packed2 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
         const copied = packed2.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name5, archive]) : packed2;
-        (0, import_node_fs56.rmSync)(archive, { force: true });
+        (0, import_node_fs57.rmSync)(archive, { force: true });
         if (copied.code !== 0) return copied;
       }
       const { log, signal } = entry;
@@ -31141,17 +31500,17 @@ function dockerDriver(state) {
       );
       signal?.removeEventListener("abort", stop);
       if (outcome.code === 0 && entry.root.keep) {
-        (0, import_node_fs56.mkdirSync)((0, import_node_path67.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
+        (0, import_node_fs57.mkdirSync)((0, import_node_path68.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
         const tag = `slipway-layer:${sha256(`${entry.root.keep}${name5}`).slice(0, 24)}`;
         const committed = await docker(["commit", "--change", 'CMD ["sh"]', name5, tag]);
         if (committed.code !== 0) return committed;
         const status = await docker([
           "cp",
           `${name5}:/var/lib/dpkg/status`,
-          (0, import_node_path67.join)(entry.root.keep, "var/lib/dpkg/status")
+          (0, import_node_path68.join)(entry.root.keep, "var/lib/dpkg/status")
         ]);
         if (status.code !== 0) return status;
-        (0, import_node_fs56.writeFileSync)((0, import_node_path67.join)(entry.root.keep, marker), `${tag}
+        (0, import_node_fs57.writeFileSync)((0, import_node_path68.join)(entry.root.keep, marker), `${tag}
 `);
       }
       return outcome;
@@ -31166,8 +31525,8 @@ function dockerDriver(state) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs56.mkdirSync)(folder, { recursive: true });
-      (0, import_node_fs56.writeFileSync)((0, import_node_path67.join)(folder, marker), `${tag}
+      (0, import_node_fs57.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs57.writeFileSync)((0, import_node_path68.join)(folder, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder, "./var/lib/dpkg/status"]);
     },
@@ -31188,19 +31547,19 @@ function dockerDriver(state) {
           "--network",
           "none",
           "--volume",
-          `${(0, import_node_path67.dirname)(folder)}:/parent`,
+          `${(0, import_node_path68.dirname)(folder)}:/parent`,
           image,
           "rm",
           "-rf",
-          `/parent/${(0, import_node_path67.basename)(folder)}`
+          `/parent/${(0, import_node_path68.basename)(folder)}`
         ]);
     }
   };
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs57 = require("node:fs");
-var import_node_path68 = require("node:path");
+var import_node_fs58 = require("node:fs");
+var import_node_path69 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -31359,6 +31718,7 @@ var enter_default2 = '# Puts a root together from overlay layers inside namespac
 
 // ts-src/sandbox/unshare.ts
 init_files();
+init_process();
 function unshareDriver() {
   const plain2 = process.getuid() !== 0;
   const user = plain2 ? ["--user", "--map-auto", "--map-root-user"] : [];
@@ -31368,8 +31728,8 @@ function unshareDriver() {
     // A session of its own: no terminal of ours is within reach.
     { ...options5, detached: true }
   );
-  let known2;
-  const isPrivate = () => known2 ??= run("unshare", [...user, "--mount", "--propagation", "private", "true"]).then((o) => o.code === 0);
+  let known3;
+  const isPrivate = () => known3 ??= run("unshare", [...user, "--mount", "--propagation", "private", "true"]).then((o) => o.code === 0);
   const unmount = async (folder) => {
     const own3 = mountsBelow(folder);
     if (own3.length && !await isPrivate()) await run("umount", ["--lazy", ...own3.reverse()]);
@@ -31377,17 +31737,17 @@ function unshareDriver() {
   return {
     name: "unshare",
     async enter(entry) {
-      (0, import_node_fs57.mkdirSync)(entry.work, { recursive: true });
+      (0, import_node_fs58.mkdirSync)(entry.work, { recursive: true });
       const links = entry.root.layers.map((layer, i) => {
-        (0, import_node_fs57.symlinkSync)(layer, (0, import_node_path68.join)(entry.work, `l${i}`));
+        (0, import_node_fs58.symlinkSync)(layer, (0, import_node_path69.join)(entry.work, `l${i}`));
         return `l${i}`;
       });
       let upper = "tmpfs";
       if (entry.root.keep) {
-        (0, import_node_fs57.mkdirSync)(entry.root.keep, { recursive: true });
-        (0, import_node_fs57.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
-        (0, import_node_fs57.symlinkSync)(entry.root.keep, (0, import_node_path68.join)(entry.work, "k"));
-        (0, import_node_fs57.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path68.join)(entry.work, "k.work"));
+        (0, import_node_fs58.mkdirSync)(entry.root.keep, { recursive: true });
+        (0, import_node_fs58.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
+        (0, import_node_fs58.symlinkSync)(entry.root.keep, (0, import_node_path69.join)(entry.work, "k"));
+        (0, import_node_fs58.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path69.join)(entry.work, "k.work"));
         upper = "k";
       }
       const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
@@ -31435,7 +31795,7 @@ function unshareDriver() {
       return exceeded ? { ...outcome, exceeded } : outcome;
     },
     unpack: (tar, folder) => {
-      (0, import_node_fs57.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs58.mkdirSync)(folder, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder], {});
     },
     ready: (folder) => Promise.resolve(exists(folder)),
@@ -31473,11 +31833,11 @@ function timeOf(v) {
   return minutes2 > 0 && minutes2 <= 24 * 24 * 60 ? minutes2 : void 0;
 }
 function limitsOf(verb, values) {
-  const cores = (0, import_node_os9.availableParallelism)();
+  const cores = (0, import_node_os10.availableParallelism)();
   const workers = count2(values.workers, Math.min(cores, 8));
   const jobs2 = count2(
     values.jobs,
-    Math.max(1, Math.min(cores, Math.floor((0, import_node_os9.freemem)() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1))
+    Math.max(1, Math.min(cores, Math.floor((0, import_node_os10.freemem)() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1))
   );
   const minutes2 = timeOf(values.timeout ?? "180");
   if (workers && jobs2 && minutes2) {
@@ -31496,14 +31856,14 @@ function limitsOf(verb, values) {
 var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
 
 // ts-src/engine/system-lock.ts
-var import_node_path69 = require("node:path");
+var import_node_path70 = require("node:path");
 init_diagnostics();
 init_files();
-var file = (workspace) => (0, import_node_path69.join)(workspace.state, "platforms.json");
+var file = (workspace) => (0, import_node_path70.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
-  const known2 = readJson(file(workspace)) ?? {};
+  const known3 = readJson(file(workspace)) ?? {};
   return Object.fromEntries(
-    Object.entries(known2).filter(
+    Object.entries(known3).filter(
       ([id]) => Object.entries(workspace.distro.platforms).some(
         ([name5, p]) => p.architectures.some((a) => id === `${name5}-${a}`)
       )
@@ -31636,7 +31996,7 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned2.diagnostics);
   if (!planned2.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned2.value;
-  const output = values.output === void 0 ? (0, import_node_path70.join)(workspace.root, "out") : (0, import_node_path70.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path71.join)(workspace.root, "out") : (0, import_node_path71.resolve)(values.output);
   const driver = driverOf(values, workspace.state);
   const lacking = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking.length) {
@@ -31650,7 +32010,7 @@ async function runBuild(verb, values, packages, tests) {
     if (keys.some(isError)) return exit.failed;
   }
   const stop = untilStopped(() => writeMessage("\nstopping: what was finished is kept\n"));
-  (0, import_node_fs58.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs59.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);
   try {
     return await buildAll(values, planned2.value, {
@@ -31709,10 +32069,11 @@ async function buildAll(values, planned2, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path70.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path71.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       stamp: plan2.stamp,
+      lock: await lockOfRun(planned2, session2),
       now: Date.now(),
       settings: repositorySettings(workspace.distro),
       partial: isPartial(planned2),
@@ -31782,6 +32143,7 @@ async function runEngine(values, session2, wanted, rebuild) {
   }
   session2.history.learn(runs);
 }
+var lockOfRun = async ({ workspace, plan: plan2, distributions }, { graphs: runs }) => lockText({ plan: plan2, distributions, platforms: await platformsOf(workspace, runs), runs });
 async function finish(values, planned2, session2, wanted, published, begun) {
   const { workspace, plan: plan2 } = planned2;
   const { output } = wanted;
@@ -31804,7 +32166,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   writeMessage(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path70.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path71.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -31819,11 +32181,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeMessage(`report: ${(0, import_node_path70.join)(output, "report.html")}
+    writeMessage(`report: ${(0, import_node_path71.join)(output, "report.html")}
 `);
     writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path70.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path71.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -31867,20 +32229,20 @@ var isPartial = (planned2) => planned2.plan.scopes.some(
   (s) => s.packages.length < (planned2.distributions.find((d) => d.name === s.distribution)?.packages.size ?? 0)
 );
 function namesByDebian(planned2) {
-  const known2 = /* @__PURE__ */ new Map();
+  const known3 = /* @__PURE__ */ new Map();
   return ({ distribution: distribution2 }, debian2) => {
-    let names2 = known2.get(distribution2);
+    let names2 = known3.get(distribution2);
     if (!names2) {
       const debianOf = debianNames(planned2.workspace.distro, distribution2);
       const packages = planned2.distributions.find((d) => d.name === distribution2)?.packages.keys() ?? [];
-      known2.set(distribution2, names2 = new Map([...packages].map((name5) => [debianOf(name5), name5])));
+      known3.set(distribution2, names2 = new Map([...packages].map((name5) => [debianOf(name5), name5])));
     }
     return names2.get(debian2);
   };
 }
 function notForAll(path2) {
   const parts = path2.split("/");
-  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs58.statSync)(p).mode & 1) === 0);
+  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs59.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/channel.ts
@@ -31888,13 +32250,13 @@ init_diagnostics();
 
 // ts-src/publish/difference.ts
 init_diagnostics();
-var sortedKeys = (a, b) => [.../* @__PURE__ */ new Set([...Object.keys(a), ...Object.keys(b)])].sort(compare);
+var sortedKeys2 = (a, b) => [.../* @__PURE__ */ new Set([...Object.keys(a), ...Object.keys(b)])].sort(compare);
 function differenceOf(a, b, locks = [void 0, void 0]) {
   const suites = {};
-  for (const suite2 of sortedKeys(a.suites, b.suites)) {
+  for (const suite2 of sortedKeys2(a.suites, b.suites)) {
     const [x, y] = [a.suites[suite2] ?? {}, b.suites[suite2] ?? {}];
     const of = { added: [], removed: [], changed: [], tests: [] };
-    for (const name5 of sortedKeys(x, y)) {
+    for (const name5 of sortedKeys2(x, y)) {
       const [before2, after] = [x[name5], y[name5]];
       if (!before2) of.added.push([name5, after.version]);
       else if (!after) of.removed.push([name5, before2.version]);
@@ -31902,7 +32264,7 @@ function differenceOf(a, b, locks = [void 0, void 0]) {
         of.changed.push([name5, before2.version, after.version, before2.abi !== after.abi]);
     }
     const [s, t] = [a.tests[suite2] ?? {}, b.tests[suite2] ?? {}];
-    for (const name5 of sortedKeys(s, t)) if (s[name5] !== t[name5]) of.tests.push([name5, s[name5] ?? "-", t[name5] ?? "-"]);
+    for (const name5 of sortedKeys2(s, t)) if (s[name5] !== t[name5]) of.tests.push([name5, s[name5] ?? "-", t[name5] ?? "-"]);
     if (of.added.length || of.removed.length || of.changed.length || of.tests.length) suites[suite2] = of;
   }
   const [m, n] = locks;
@@ -31913,36 +32275,36 @@ function differenceOf(a, b, locks = [void 0, void 0]) {
   };
 }
 function repositoryChanges(m, n) {
-  return sortedKeys(m.distributions, n.distributions).flatMap((d) => {
+  return sortedKeys2(m.distributions, n.distributions).flatMap((d) => {
     const [x, y] = [m.distributions[d] ?? {}, n.distributions[d] ?? {}];
-    return sortedKeys(x, y).flatMap((name5) => {
+    return sortedKeys2(x, y).flatMap((name5) => {
       const at2 = (r) => r?.commit ?? r?.release ?? "-";
       return at2(x[name5]) === at2(y[name5]) ? [] : [[d, name5, at2(x[name5]), at2(y[name5])]];
     });
   });
 }
 function systemChanges(m, n) {
-  return sortedKeys(m.platforms, n.platforms).flatMap((p) => {
+  return sortedKeys2(m.platforms, n.platforms).flatMap((p) => {
     const [x, y] = [m.platforms[p]?.packages ?? {}, n.platforms[p]?.packages ?? {}];
-    return sortedKeys(x, y).flatMap(
+    return sortedKeys2(x, y).flatMap(
       (name5) => x[name5] === y[name5] ? [] : [[p, name5, x[name5] ?? "-", y[name5] ?? "-"]]
     );
   });
 }
 
 // ts-src/publish/promotion.ts
-var import_node_fs59 = require("node:fs");
-var import_node_path71 = require("node:path");
+var import_node_fs60 = require("node:fs");
+var import_node_path72 = require("node:path");
 init_diagnostics();
 init_names();
 
 // ts-src/publish/criteria.ts
 var names = (suites, suite2) => Object.keys(suites[suite2] ?? {});
-var most2 = 8;
+var most3 = 8;
 var verdict = (criterion, faults2, good2) => ({
   criterion,
   passed: !faults2.length,
-  reason: faults2.length ? someOf(faults2, most2) : good2
+  reason: faults2.length ? someOf(faults2, most3) : good2
 });
 function judge(rules2, candidate) {
   const { suites } = candidate.state;
@@ -32109,7 +32471,7 @@ async function stateOf(store2, channel2, id) {
 async function stanzasOf(store2, state) {
   const all = {};
   for (const [suite2, index] of Object.entries(state.indices))
-    all[suite2] = readPackages2(await store2.readText(index) ?? "").map((e) => e.text);
+    all[suite2] = (await entriesOf(store2, index)).map((e) => e.text);
   return all;
 }
 async function judgePromotion(store2, state, to, rules2, now, approvedBy) {
@@ -32138,8 +32500,8 @@ async function rollBack(input, outlet) {
   let suites = state.suites;
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path71.join)(input.folder, "incoming");
-    (0, import_node_fs59.mkdirSync)(scratch, { recursive: true });
+    const scratch = (0, import_node_path72.join)(input.folder, "incoming");
+    (0, import_node_fs60.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
       scratch,
@@ -32178,7 +32540,6 @@ async function rollBack(input, outlet) {
 }
 
 // ts-src/publish/retention.ts
-init_digest();
 var day2 = 864e5;
 function expiredStates(states, keep, graceDays, now) {
   if (keep === void 0) return [];
@@ -32243,11 +32604,12 @@ async function markAll(store2, channel2, endpoint) {
     for (const [key, index] of Object.entries(state.indices)) {
       const suite2 = key.slice(0, key.lastIndexOf("/"));
       suites.add(suite2);
-      const text5 = await store2.readText(index);
-      if (text5 === void 0) return void 0;
-      for (const entry of readPackages2(text5)) files.add(entry.filename);
+      const read2 = await readIndex3(store2, index);
+      if (!read2) return void 0;
+      for (const entry of read2.entries) files.add(entry.filename);
       const path2 = `main/binary-${key.slice(suite2.length + 1)}/Packages`;
-      files.add(`dists/${suite2}/${byHashPath(path2, sha256(text5))}`);
+      for (const { sha256: sha2562 } of [index, ...state.packed?.[key] ?? []])
+        files.add(`dists/${suite2}/${byHashPath(path2, sha2562)}`);
     }
     for (const suite2 of suites) await markRelease(endpoint, `dists/states/${shortId(id)}/${suite2}`, suite2, files);
   }
@@ -32275,7 +32637,7 @@ var renderVerdicts = (verdicts) => renderTable(
   ["criterion", "verdict", "reason"],
   verdicts.map((v) => [v.criterion, v.passed ? "passes" : "FAILS", v.reason])
 );
-var most3 = 40;
+var most4 = 40;
 function renderDifference(difference3) {
   const parts = [];
   for (const [suite2, d] of Object.entries(difference3.suites)) {
@@ -32287,7 +32649,7 @@ function renderDifference(difference3) {
     ];
     parts.push(`
 ${suite2}:
-${renderTable(["package", "from", "to", ""], rows.slice(0, most3))}${rest(rows.length)}`);
+${renderTable(["package", "from", "to", ""], rows.slice(0, most4))}${rest(rows.length)}`);
   }
   const short3 = (text5) => text5.slice(0, 12);
   if (difference3.repositories.length)
@@ -32296,7 +32658,7 @@ ${renderTable(["package", "from", "to", ""], rows.slice(0, most3))}${rest(rows.l
 repositories:
 ${renderTable(
         ["repository", "from", "to"],
-        difference3.repositories.slice(0, most3).map(([d, name5, a, b]) => [`${d}/${name5}`, short3(a), short3(b)])
+        difference3.repositories.slice(0, most4).map(([d, name5, a, b]) => [`${d}/${name5}`, short3(a), short3(b)])
       )}${rest(difference3.repositories.length)}`
     );
   if (difference3.system.length)
@@ -32310,15 +32672,15 @@ system packages: ${someOf(
     );
   return parts.join("") || "\nthe packages are the same\n";
 }
-var rest = (count3) => count3 > most3 ? `and ${count3 - most3} more
+var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path73 = require("node:path");
+var import_node_path74 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/endpoints.ts
-var import_node_path72 = require("node:path");
+var import_node_path73 = require("node:path");
 var isChannelName = (name5) => name5.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name5) && !name5.includes("..");
 async function openEndpoint(uri, root) {
   if (uri.startsWith("s3://")) {
@@ -32326,7 +32688,7 @@ async function openEndpoint(uri, root) {
     return new S3Endpoint2(uri, process.env);
   }
   const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
-  return new FolderEndpoint((0, import_node_path72.isAbsolute)(path2) ? path2 : (0, import_node_path72.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path73.isAbsolute)(path2) ? path2 : (0, import_node_path73.join)(root, path2));
 }
 function channelUri(place, channel2) {
   const query2 = place.indexOf("?");
@@ -32381,7 +32743,7 @@ async function placesOf3({ workspace: { distro, root } }, channel2, named4, from
     return path2.endsWith(tail) ? [`${path2.slice(0, -tail.length)}/${channel2.name}/apt${query2}`] : [];
   });
   const uris = [
-    named4?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path73.resolve)(n)),
+    named4?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path74.resolve)(n)),
     channel2.file.endpoints,
     configured,
     beside
@@ -32505,9 +32867,10 @@ async function show(opened, name5, json2) {
     const judged = await judgePromotion(store2, found2.value.state, await openChannel(store2, to), rules2, now, void 0);
     blocks.push({ to, verdicts: judged.verdicts });
   }
+  const { keys, notes } = await servedKeys(opened, read2.value, now);
   if (json2)
     return good(
-      `${JSON.stringify({ name: name5, ...read2.value.file, promotions: blocks, states: states.map(({ state, ...s }) => ({ ...s, ...sizeOf(state), who: state?.who, from: state?.from, forced: state?.forced })) })}
+      `${JSON.stringify({ name: name5, ...read2.value.file, keys, promotions: blocks, states: states.map(({ state, ...s }) => ({ ...s, ...sizeOf(state), who: state?.who, from: state?.from, forced: state?.forced })) })}
 `
     );
   const table2 = renderTable(
@@ -32525,8 +32888,32 @@ async function show(opened, name5, json2) {
   const promotions = blocks.map((b) => `
 promotion to ${b.to}:
 ${renderVerdicts(b.verdicts)}`).join("");
-  return good(`${name5}, served at ${read2.value.file.endpoints.join(", ")}
-${table2}${promotions}`);
+  const signed = keys.map(
+    ({ fingerprint: fingerprint2, expires }) => `signed by ${fingerprint2}, ${expires ? `expires on ${expires}` : "never expires"}
+`
+  );
+  return good(
+    `${name5}, served at ${read2.value.file.endpoints.join(", ")}
+${signed.join("")}${table2}${promotions}`,
+    notes
+  );
+}
+async function servedKeys(opened, channel2, now) {
+  const places = await placesOf3(opened, channel2, void 0);
+  const texts = /* @__PURE__ */ new Set();
+  for (const endpoint of places.ok ? places.value : []) {
+    const key = await endpoint.read("key.asc");
+    if (key) texts.add(key.data.toString("utf8"));
+  }
+  const notes = [];
+  const keys = /* @__PURE__ */ new Map();
+  for (const text5 of texts) {
+    const found2 = await keysOf2(text5);
+    for (const { fingerprint: fingerprint2, ends } of found2.ok ? found2.value : [])
+      keys.set(fingerprint2, ends === void 0 ? void 0 : new Date(ends).toISOString().slice(0, 10));
+    notes.push(...(await keyHealth(text5, now)).map((d) => ({ ...d, severity: "warning" })));
+  }
+  return { keys: [...keys].map(([fingerprint2, expires]) => ({ fingerprint: fingerprint2, expires })), notes };
 }
 async function named3(store2, text5) {
   const [name5, id] = text5.split("@");
@@ -32614,8 +33001,9 @@ async function renew(opened, names2, to) {
 }
 
 // ts-src/cli/clean.ts
-var import_node_fs60 = require("node:fs");
-var import_node_path74 = require("node:path");
+var import_node_fs61 = require("node:fs");
+var import_node_path75 = require("node:path");
+init_process();
 var remade = ["work", "unpacked", "layers", "layers-docker", "bases", "archives", "told", "verify"];
 var clean = defineCommand({
   summary: "remove what builds keep on this machine",
@@ -32642,7 +33030,7 @@ subordinate ids, which rm can't remove; this can.`,
       writeMessage("slipway clean: --driver is unshare or docker\n");
       return exit.usage;
     }
-    if (!(0, import_node_fs60.existsSync)(state)) {
+    if (!(0, import_node_fs61.existsSync)(state)) {
       writeOutput(`nothing to remove: ${state} is not there
 `);
       return exit.ok;
@@ -32653,34 +33041,34 @@ subordinate ids, which rm can't remove; this can.`,
 `);
       return exit.failed;
     }
-    const parts = (0, import_node_fs60.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    const parts = (0, import_node_fs61.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     for (const part of parts) {
-      const folder = (0, import_node_path74.join)(state, part);
+      const folder = (0, import_node_path75.join)(state, part);
       const size = (await run("du", ["-sh", folder])).stdout.split("	")[0] ?? "";
       writeOutput(`${values["dry-run"] ? "would remove" : "removing"} ${folder} ${size}
 `);
       if (!values["dry-run"]) await driver.remove(folder);
     }
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts.filter((part) => (0, import_node_fs60.existsSync)((0, import_node_path74.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path74.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts.filter((part) => (0, import_node_fs61.existsSync)((0, import_node_path75.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path75.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path74.join)(state, "work");
-  if (!(0, import_node_fs60.existsSync)(all)) return void 0;
-  for (const name5 of (0, import_node_fs60.readdirSync)(all)) {
+  const all = (0, import_node_path75.join)(state, "work");
+  if (!(0, import_node_fs61.existsSync)(all)) return void 0;
+  for (const name5 of (0, import_node_fs61.readdirSync)(all)) {
     if (!name5.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path74.join)(all, name5), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path75.join)(all, name5), "true"]);
     if (free.code !== 0) return name5.slice(0, -".lock".length);
   }
   return void 0;
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs61 = require("node:fs");
+var import_node_fs62 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -32746,7 +33134,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs61.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs62.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before2);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -32764,7 +33152,8 @@ that holds lock.yaml beside its distro file is planned from it.`,
 });
 
 // ts-src/cli/doctor.ts
-var import_node_path75 = require("node:path");
+var import_node_path76 = require("node:path");
+init_process();
 var doctor = defineCommand({
   summary: "tell what this machine lacks for builds, and the command that brings it",
   usage: "doctor",
@@ -32810,7 +33199,7 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path75.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path76.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
     for (const f of findings)
       writeOutput(`${f.what}
@@ -33121,13 +33510,13 @@ function difference2(before2, now) {
 }
 
 // ts-src/engine/why.ts
-var most4 = 100;
+var most5 = 100;
 async function lastBuilds(workspace, plan2, name5) {
   const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, void 0);
   const names2 = [];
   for await (const { name: run2 } of store2.blobs.list("runs"))
     if (/^runs\/\d{14}-[^/]*\.json$/.test(run2)) names2.push(run2);
-  const runs = (await store2.many(names2.sort().reverse().slice(0, most4), (run2) => store2.readJson(run2))).filter((r) => r !== void 0).sort((a, b) => b.finished - a.finished);
+  const runs = (await store2.many(names2.sort().reverse().slice(0, most5), (run2) => store2.readJson(run2))).filter((r) => r !== void 0).sort((a, b) => b.finished - a.finished);
   const found2 = [];
   for (const scope2 of plan2.scopes) {
     if (!scope2.packages.some((p) => p.name === name5)) continue;
@@ -35286,8 +35675,8 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/init.ts
-var import_node_fs62 = require("node:fs");
-var import_node_path76 = require("node:path");
+var import_node_fs63 = require("node:fs");
+var import_node_path77 = require("node:path");
 var import_promises6 = require("node:readline/promises");
 init_diagnostics();
 init_files();
@@ -35345,7 +35734,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named4 = (0, import_node_path76.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named4 = (0, import_node_path77.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named4 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -35361,7 +35750,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs62.readdirSync)(root).filter((name5) => name5 !== ".git");
+  const others2 = (0, import_node_fs63.readdirSync)(root).filter((name5) => name5 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -35384,7 +35773,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path76.resolve)(folder);
+    const root = (0, import_node_path77.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -35394,8 +35783,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names2 = Object.keys(files);
-    (0, import_node_fs62.mkdirSync)(root, { recursive: true });
-    const taken = names2.filter((f) => (0, import_node_fs62.existsSync)((0, import_node_path76.join)(root, f)));
+    (0, import_node_fs63.mkdirSync)(root, { recursive: true });
+    const taken = names2.filter((f) => (0, import_node_fs63.existsSync)((0, import_node_path77.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -35406,8 +35795,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names2, values.yes === true)) return exit.failed;
-    for (const [path2, text5] of Object.entries(files)) writeWhole((0, import_node_path76.join)(root, path2), text5);
-    const git2 = (0, import_node_fs62.existsSync)((0, import_node_path76.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text5] of Object.entries(files)) writeWhole((0, import_node_path77.join)(root, path2), text5);
+    const git2 = (0, import_node_fs63.existsSync)((0, import_node_path77.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names2.map((f) => `    ${f}
 `).join("")}
@@ -35693,8 +36082,8 @@ function wordsOf(name5, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs67 = require("node:fs");
-var import_node_path81 = require("node:path");
+var import_node_fs68 = require("node:fs");
+var import_node_path82 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -35742,17 +36131,17 @@ function channelPart(name5) {
 init_source_entry();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs65 = require("node:fs");
-var import_node_os10 = require("node:os");
-var import_node_path79 = require("node:path");
+var import_node_fs66 = require("node:fs");
+var import_node_os11 = require("node:os");
+var import_node_path80 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto10 = require("node:crypto");
-var import_node_fs63 = require("node:fs");
-var import_node_path77 = require("node:path");
+var import_node_fs64 = require("node:fs");
+var import_node_path78 = require("node:path");
 var import_node_zlib6 = require("node:zlib");
 init_diagnostics();
 init_digest();
@@ -35793,7 +36182,7 @@ var packed = (value2) => (0, import_node_zlib6.gzipSync)(JSON.stringify(value2),
 var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib6.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name5, is) {
-  const copy = (0, import_node_path77.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
+  const copy = (0, import_node_path78.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
   const kept2 = readJson(copy);
   if (kept2) return kept2;
   const data = await store2.getBlob(name5);
@@ -35820,7 +36209,7 @@ function parsed(text5) {
   }
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs63.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs64.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -35856,9 +36245,9 @@ async function loadRun(id, storeUri, root, state, untrusted) {
   });
 }
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path77.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path78.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path77.join)(root, path2))) writeWhole((0, import_node_path77.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path78.join)(root, path2))) writeWhole((0, import_node_path78.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function testedIn({ plan: plan2, tested }) {
@@ -35869,7 +36258,7 @@ function testedIn({ plan: plan2, tested }) {
     })
   );
 }
-function filesOf2(distro, root, keyRoot = root) {
+function filesOf3(distro, root, keyRoot = root) {
   const paths2 = /* @__PURE__ */ new Map();
   for (const s of Object.values(distro.package_settings)) for (const p of s.patches) paths2.set(p, root);
   for (const p of Object.values(distro.platforms)) {
@@ -35880,7 +36269,7 @@ function filesOf2(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs63.readFileSync)((0, import_node_path77.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs64.readFileSync)((0, import_node_path78.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -35991,8 +36380,9 @@ var Worker = class {
 };
 
 // ts-src/farm/shard.ts
-var import_node_fs64 = require("node:fs");
-var import_node_path78 = require("node:path");
+var import_node_fs65 = require("node:fs");
+var import_node_path79 = require("node:path");
+init_process();
 
 // ts-src/graph/reduce.ts
 function reduceNeeds(count3, needs) {
@@ -36042,7 +36432,7 @@ function renderSchedule(run2, counts, groups, first, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture2, first, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path78.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path79.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -36099,10 +36489,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path78.join)(work2, tree);
+    const folder = (0, import_node_path79.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path78.join)(work2, `${tree}.packed`));
-    (0, import_node_fs64.rmSync)(folder, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path79.join)(work2, `${tree}.packed`));
+    (0, import_node_fs65.rmSync)(folder, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -36140,8 +36530,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path79.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path79.join)(process.env.XDG_STATE_HOME || (0, import_node_path79.join)((0, import_node_os10.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path80.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path80.join)(process.env.XDG_STATE_HOME || (0, import_node_path80.join)((0, import_node_os11.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -36166,7 +36556,7 @@ async function openRun(verb, values, limits, signal, purpose, numbers) {
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path79.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path80.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -36206,7 +36596,7 @@ function planOf({ input, parts }, numbers) {
 }
 function lately(file2) {
   try {
-    return Date.now() - (0, import_node_fs65.statSync)(file2).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs66.statSync)(file2).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -36267,7 +36657,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path79.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path80.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeMessage(`${line2}
 `)),
@@ -36308,7 +36698,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   return exit.ok;
 }
 async function keepResult(session2, output, id, number4, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path79.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path80.join)(output, result2.log);
   const kept2 = {
     schema: 1,
     result: result2,
@@ -36352,8 +36742,8 @@ async function prepareArchitecture(values) {
 }
 
 // ts-src/farm/request.ts
-var import_node_fs66 = require("node:fs");
-var import_node_path80 = require("node:path");
+var import_node_fs67 = require("node:fs");
+var import_node_path81 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -36367,8 +36757,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path80.join)(at2.value.folder, (0, import_node_path80.relative)(at2.value.top, workspace.root));
-  const read2 = await readWorkspace((0, import_node_path80.join)(root, (0, import_node_path80.relative)(workspace.root, (0, import_node_path80.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path81.join)(at2.value.folder, (0, import_node_path81.relative)(at2.value.top, workspace.root));
+  const read2 = await readWorkspace((0, import_node_path81.join)(root, (0, import_node_path81.relative)(workspace.root, (0, import_node_path81.resolve)(workspace.file))), workspace.state);
   if (!read2.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -36402,18 +36792,18 @@ async function requestWorkspace(workspace, target2) {
       );
   const { platforms, store: store2, signing_key, submodules } = trusted;
   const distro = { ...workspace.distro, distributions, platforms, store: store2, signing_key, submodules };
-  const from = { ...read2.value, root: (0, import_node_path80.resolve)(root), urlBase: workspace.urlBase };
+  const from = { ...read2.value, root: (0, import_node_path81.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
 async function linksOutside({ root, distro }) {
   const listed = await git(["ls-files", "--stage", "-z"], { cwd: root });
-  const top = (0, import_node_fs66.realpathSync)(root);
+  const top = (0, import_node_fs67.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
   return listed.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder) => path2.startsWith(`${folder}/`))) return [];
     try {
-      return `${(0, import_node_fs66.realpathSync)((0, import_node_path80.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs67.realpathSync)((0, import_node_path81.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -36424,21 +36814,21 @@ var same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 // ts-src/farm/changed-repository.ts
 init_diagnostics();
 async function repositoryOf(workspace, folder, name5, distributions) {
-  const known2 = /* @__PURE__ */ new Map();
+  const known3 = /* @__PURE__ */ new Map();
   for (const d of distributions) {
     const entries = await readEntries(workspace, d);
     if (!entries.ok) continue;
     for (const r of entries.value.repositories)
-      known2.set(r.name, [
-        ...known2.get(r.name) ?? [],
+      known3.set(r.name, [
+        ...known3.get(r.name) ?? [],
         ...[r.source?.url, r.doc?.url].flatMap(
           (u) => u === void 0 ? [] : [plainUrl2(absoluteUrl(u, workspace.urlBase))]
         )
       ]);
   }
   if (name5 !== void 0) {
-    if (known2.has(name5)) return good(name5);
-    const near = nearest(name5, known2.keys());
+    if (known3.has(name5)) return good(name5);
+    const near = nearest(name5, known3.keys());
     return bad(
       error("selection", `no distribution has a repository '${name5}'`, {
         hint: near ? `did you mean '${near}'?` : "add it to the distribution file"
@@ -36447,10 +36837,10 @@ async function repositoryOf(workspace, folder, name5, distributions) {
   }
   const asked = await git(["remote", "get-url", "origin"], { cwd: folder });
   const url2 = plainUrl2(asked.stdout.trim());
-  const found2 = asked.code === 0 ? [...known2].find(([, urls]) => urls.includes(url2)) : void 0;
+  const found2 = asked.code === 0 ? [...known3].find(([, urls]) => urls.includes(url2)) : void 0;
   if (found2) return good(found2[0]);
   const last = url2.split("/").pop() ?? "";
-  if (known2.has(last)) return good(last);
+  if (known3.has(last)) return good(last);
   return bad(
     error("selection", `no distribution has the repository ${url2 || folder}`, {
       hint: "add it to the distribution file, or say in packagePipeline(repository: \u2026) what it is called there"
@@ -36642,7 +37032,7 @@ async function runPrepare(given, packages) {
     return exit.failed;
   }
   const { planned: planned2, subject, difference: difference3, users } = read2;
-  const { files, diagnostics: lacking } = filesOf2(distro, root, workspace.value.keyRoot);
+  const { files, diagnostics: lacking } = filesOf3(distro, root, workspace.value.keyRoot);
   const all = sorted([...planned2.diagnostics, ...readable.notes, ...lacking]);
   showDiagnostics(all);
   const strict = pipeline3.strict && all.some(isError);
@@ -36659,7 +37049,7 @@ ${difference3}
     showDiagnostics(tools);
     return exit.failed;
   }
-  (0, import_node_fs67.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs68.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
@@ -36745,7 +37135,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       ""
     );
     if (text5("output") === void 0) writeOutput(header + schedule);
-    else writeWhole((0, import_node_path81.resolve)(text5("output")), header + schedule);
+    else writeWhole((0, import_node_path82.resolve)(text5("output")), header + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -36754,7 +37144,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline3, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file3 = (0, import_node_path81.join)(root, "lock.yaml");
+    const file3 = (0, import_node_path82.join)(root, "lock.yaml");
     if (exists(file3)) return { values: { ...values, lock: file3 }, notes: [] };
     return error(
       "lock-missing",
@@ -36776,7 +37166,7 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
         )
       ]
     };
-  const file2 = (0, import_node_path81.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file2 = (0, import_node_path82.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file2, text5.lock);
   return { values: { ...values, lock: file2 }, notes: [] };
 }
@@ -36794,7 +37184,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file2 = url2.slice("file:".length);
-    if (!(0, import_node_path81.isAbsolute)(file2) || !exists((0, import_node_path81.join)(file2, ".git"))) {
+    if (!(0, import_node_path82.isAbsolute)(file2) || !exists((0, import_node_path82.join)(file2, ".git"))) {
       const line2 = readIf(file2)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -36814,18 +37204,18 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot.ok) return snapshot;
-  const folder = (0, import_node_path81.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path81.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path82.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path82.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path81.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path82.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path81.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path82.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, workspace) {
   if (values.change !== void 0) return planChange(values, values.change);
   const read2 = await readValues(values, packages, { workspace, tests: values["no-test"] !== true });
@@ -36887,7 +37277,7 @@ async function targetCommit(root, name5) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path81.resolve)(change);
+  const folder = (0, import_node_path82.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository = await repositoryOf(
     workspace.value,
@@ -36936,8 +37326,8 @@ var ownPackages = (inputs, repository) => inputs.distributions.flatMap(
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs68 = require("node:fs");
-var import_node_path82 = require("node:path");
+var import_node_fs69 = require("node:fs");
+var import_node_path83 = require("node:path");
 init_diagnostics();
 init_files();
 init_lockfile();
@@ -36973,14 +37363,14 @@ async function gather(session2, loaded, output, happened) {
   await store2.many(done, async ({ number: number4, run: run2, task }) => {
     const kept2 = await store2.readJson(resultName(loaded.bundle.id, number4));
     if (!isStoredResult(kept2) || kept2.result.id !== run2.results[task]?.id) return;
-    const log = (0, import_node_path82.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
+    const log = (0, import_node_path83.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
     run2.results[task] = { ...kept2.result, ...kept2.result.log === void 0 ? {} : { log } };
     const { key } = kept2.result;
     if (key !== void 0 && task < run2.count && isDone(kept2.result.state)) run2.records[task] = await store2.get(key);
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept2.log && kept2.result.log !== void 0 && kept2.result.state === "failed") {
       const text5 = await store2.readText(kept2.log);
-      if (text5 !== void 0) writeWhole((0, import_node_path82.join)(output, log), text5, { sync: false });
+      if (text5 !== void 0) writeWhole((0, import_node_path83.join)(output, log), text5, { sync: false });
     }
   });
   for (const { number: number4, run: run2, task } of numbersOf(session2, loaded)) {
@@ -37011,7 +37401,7 @@ async function gather(session2, loaded, output, happened) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf = (values) => (0, import_node_path82.resolve)(values.output ?? "out");
+var outputOf = (values) => (0, import_node_path83.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -37053,17 +37443,22 @@ An untrusted run publishes nothing.`,
         return exit.failed;
       }
       const channel2 = await openChannel(session2.store, bundle.pipeline.channel, true);
+      const platforms = await platformsOf({ state: session2.input.state, distro: bundle.distro }, session2.graphs);
+      const lock2 = renderLock(
+        makeLock(bundle.plan.stamp, session2.input.distributions, platforms, versionsOf3(session2.graphs))
+      );
       const published = await publishChannel(channel2, {
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path82.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path83.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
         signingKey: secret ?? keyOf(bundle.distro.signing_key, session2.input.state, bundle.distro.organization),
         stamp: bundle.plan.stamp,
         run: bundle.id,
+        lock: lock2,
         now: Date.now(),
         partial: bundle.partial,
         belongs: (scope2, debian2) => bundle.distributions.find((d) => d.name === scope2.distribution)?.debian.includes(debian2) === true
@@ -37077,14 +37472,7 @@ An untrusted run publishes nothing.`,
         );
       writeOutput(published.sources.join("\n"));
       const bad2 = published.diagnostics.some(isError) || published.lost.length > 0;
-      if (!bad2 && !failed4) {
-        const platforms = await platformsOf({ state: session2.input.state, distro: bundle.distro }, session2.graphs);
-        await session2.store.writeJson(lockName(channel2.name), {
-          lock: renderLock(
-            makeLock(bundle.plan.stamp, session2.input.distributions, platforms, versionsOf2(session2.graphs))
-          )
-        });
-      }
+      if (!bad2 && !failed4) await session2.store.writeJson(lockName(channel2.name), { lock: lock2 });
       return bad2 ? exit.failed : exit.ok;
     } finally {
       await closeScratch(session2.driver);
@@ -37157,7 +37545,7 @@ ${verdict2}`;
   );
   await recordRun(session2);
   await closeRun(session2.store, bundle);
-  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path82.join)(output, t.log)]]));
+  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path83.join)(output, t.log)]]));
   const tails = (t) => tellingPart(readLog(logs2.get(t.id) ?? ""));
   for (const note of notes) writeMessage(`${note}
 `);
@@ -37188,8 +37576,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path82.relative)(process.cwd(), (0, import_node_path82.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path82.join)(output, log);
+  const inside = (0, import_node_path83.relative)(process.cwd(), (0, import_node_path83.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path83.join)(output, log);
 };
 function factsOf2({ bundle, input }, results) {
   const failed4 = results.filter((t) => t.state === "failed");
@@ -37255,20 +37643,20 @@ async function tellAbi(session2, { bundle }, before2, output) {
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs68.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs69.rmSync)(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path82.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path83.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed].sort();
 }
 function readLog(file2) {
   try {
-    return (0, import_node_fs68.readFileSync)(file2, "utf8").slice(-4e5);
+    return (0, import_node_fs69.readFileSync)(file2, "utf8").slice(-4e5);
   } catch {
     return "";
   }
@@ -37600,17 +37988,17 @@ var query = defineCommand({
       return exit.failed;
     }
     if (question.names === 1 || question.names === 2) {
-      const known2 = new Set(
+      const known3 = new Set(
         planned2.value.resolvers.flatMap((r) => [
           ...r.evaluated.names,
           ...what === "rdeps" && !values.recursive ? r.evaluated.names.flatMap((_, n) => r.evaluated.needs(n).map((d) => d.name)) : []
         ])
       );
-      const unknown2 = names2.filter((n) => !known2.has(n));
+      const unknown2 = names2.filter((n) => !known3.has(n));
       if (unknown2.length) {
         showDiagnostics(
           unknown2.map((n) => {
-            const near = nearest(n, known2);
+            const near = nearest(n, known3);
             return error("selection", `'${n}' names no package`, {
               hint: near ? `did you mean '${near}'?` : void 0
             });
@@ -37733,8 +38121,8 @@ function simulate(work2, lanes, costs) {
     }
     const hand = [];
     let sum = 0;
-    const most5 = Math.min(batchSeconds, (workLeft / lanes - remaining[ready[0]] * pathPart) * slackPart);
-    while (ready.length && hand.length < batchMost && (!hand.length || sum + expected[ready[0]] <= most5 && ready.length > lanes)) {
+    const most6 = Math.min(batchSeconds, (workLeft / lanes - remaining[ready[0]] * pathPart) * slackPart);
+    while (ready.length && hand.length < batchMost && (!hand.length || sum + expected[ready[0]] <= most6 && ready.length > lanes)) {
       const t = ready.shift();
       hand.push(t);
       sum += expected[t];
@@ -37844,17 +38232,17 @@ that no schedule goes below (the longest path, or all work over all lanes), and 
     const planned2 = await readAndPlan(values, packages);
     showDiagnostics(planned2.diagnostics.filter(isError));
     if (!planned2.ok) return exit.failed;
-    const known2 = new Map(
+    const known3 = new Map(
       text5.split("\n").flatMap(
         (l) => /^[^#\t]+\t[\d.]+\s*$/.test(l) ? [[l.split("	")[0], Number(l.split("	")[1])]] : []
       )
     );
-    if (!known2.size) {
+    if (!known3.size) {
       writeMessage(`slipway simulate: ${values.durations} has no line of a package, a tab and seconds
 `);
       return exit.failed;
     }
-    const work2 = workOf(planned2.value.plan.scopes, known2, number4("seed", 1));
+    const work2 = workOf(planned2.value.plan.scopes, known3, number4("seed", 1));
     if (values.schedule !== void 0) writeSchedule(values.schedule, work2);
     const rows = lanes.map((n) => {
       const least = bound(work2, n);
@@ -37928,16 +38316,16 @@ function writeSchedule(file2, { waits: waits2, expected, seconds }) {
   writeWhole(`${file2}.seconds`, JSON.stringify(order3.map((t) => seconds[t])));
 }
 var minutes = (s) => `${(s / 60).toFixed(1)} min`;
-function workOf(scopes, known2, seed) {
+function workOf(scopes, known3, seed) {
   const random = randoms(seed);
-  const measured = [...known2.values()].sort((a, b) => a - b);
+  const measured = [...known3.values()].sort((a, b) => a - b);
   const work2 = { waits: [], expected: [], seconds: [] };
   for (const s of scopes) {
     const first = work2.seconds.length;
     const closures = closuresOf(s);
     const waits2 = reduceNeeds(s.packages.length, (n) => closures.root(n));
     s.packages.forEach((p, n) => {
-      const seconds = known2.get(p.name) ?? measured[Math.floor(random() * measured.length)];
+      const seconds = known3.get(p.name) ?? measured[Math.floor(random() * measured.length)];
       work2.seconds.push(seconds);
       work2.expected.push(seconds * 2 ** (2 * random() - 1));
       work2.waits.push(waits2[n].map((d) => d + first));
@@ -37947,7 +38335,7 @@ function workOf(scopes, known2, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path83 = require("node:path");
+var import_node_path84 = require("node:path");
 var store = defineCommand({
   summary: "show, verify or clean up the store",
   usage: "store [show|verify|gc]",
@@ -37975,7 +38363,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show2(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path83.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path84.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
@@ -38057,7 +38445,8 @@ async function collect2(opened, days, dry) {
     const channel2 = await openChannel(opened, name5.slice("channels/".length).replace(/\.json$/, ""));
     const states = await opened.many(channel2.file.states, ({ id }) => readState(opened, id));
     for (const { id } of channel2.file.states) listed.add(id);
-    for (const state of states) keep([...Object.values(state?.indices ?? {}), state?.lock]);
+    for (const state of states)
+      keep([...Object.values(state?.indices ?? {}), ...Object.values(state?.packed ?? {}).flat(), state?.lock]);
     for (const suites of [channel2.former, ...states.map((s) => s?.suites)])
       for (const suite2 of Object.values(suites ?? {}))
         for (const held of Object.values(suite2)) {
@@ -38215,7 +38604,7 @@ ${command.examples.map((e) => `    ${e}
 }
 
 // ts-src/cli/completion.ts
-var entriesOf = (commands2) => Object.entries(commands2).map(([name5, command]) => ({
+var entriesOf2 = (commands2) => Object.entries(commands2).map(([name5, command]) => ({
   name: name5,
   summary: command.summary,
   options: optionsOf(command).map(([key, o]) => ({
@@ -38292,36 +38681,36 @@ var completionOf = (commands2) => ({
       writeMessage("slipway completion: takes one of bash, zsh and fish\n");
       return Promise.resolve(exit.usage);
     }
-    writeOutput(script(entriesOf(commands2())));
+    writeOutput(script(entriesOf2(commands2())));
     return Promise.resolve(exit.ok);
   }
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs69 = require("node:fs");
-var import_node_path84 = require("node:path");
+var import_node_fs70 = require("node:fs");
+var import_node_path85 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path84.join)(output, "logs");
+  const root = (0, import_node_path85.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
-    entries = (0, import_node_fs69.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs70.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries) {
     const name5 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name5) continue;
-    const path2 = (0, import_node_path84.join)(root, entry);
-    const status = (0, import_node_fs69.lstatSync)(path2);
+    const path2 = (0, import_node_path85.join)(root, entry);
+    const status = (0, import_node_fs70.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name5[1], package: name5[2], test: name5[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs69.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs70.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -38344,12 +38733,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path84.join)((0, import_node_path84.resolve)(findDistro(values), ".."), "out") : (0, import_node_path84.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path85.join)((0, import_node_path85.resolve)(findDistro(values), ".."), "out") : (0, import_node_path85.resolve)(values.output);
     const all = logsIn(output);
     if (name5 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path84.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path85.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -38361,7 +38750,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path84.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path85.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name5 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -38422,9 +38811,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs70 = require("node:fs");
+var import_node_fs71 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path85 = require("node:path");
+var import_node_path86 = require("node:path");
 init_diagnostics();
 var types2 = {
   html: "text/html; charset=utf-8",
@@ -38441,8 +38830,8 @@ function fileOf(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file2 = (0, import_node_fs70.realpathSync)((0, import_node_path85.join)(root, path2));
-    return file2.startsWith(`${(0, import_node_fs70.realpathSync)(root)}/`) && (0, import_node_fs70.lstatSync)(file2).isFile() ? file2 : void 0;
+    const file2 = (0, import_node_fs71.realpathSync)((0, import_node_path86.join)(root, path2));
+    return file2.startsWith(`${(0, import_node_fs71.realpathSync)(root)}/`) && (0, import_node_fs71.lstatSync)(file2).isFile() ? file2 : void 0;
   } catch {
     return void 0;
   }
@@ -38456,12 +38845,12 @@ function answer(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size } = (0, import_node_fs70.lstatSync)(file2);
+  const { size } = (0, import_node_fs71.lstatSync)(file2);
   const type = types2[/\.([a-z]+)$/.exec(file2)?.[1] ?? ""] ?? "application/octet-stream";
   response.writeHead(200, { "content-type": type, "content-length": size, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs70.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs71.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -38486,9 +38875,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path85.join)((0, import_node_path85.resolve)(findDistro(values), ".."), "out") : (0, import_node_path85.resolve)(values.output);
-    const root = (0, import_node_path85.join)(output, "apt");
-    if (!(0, import_node_fs70.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path86.join)((0, import_node_path86.resolve)(findDistro(values), ".."), "out") : (0, import_node_path86.resolve)(values.output);
+    const root = (0, import_node_path86.join)(output, "apt");
+    if (!(0, import_node_fs71.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -38548,10 +38937,11 @@ var commands = {
 };
 
 // ts-src/cli/cli.ts
+init_process();
 async function main(args) {
   onSlow((text5) => writeMessage(`${text5}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs71.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs72.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name5, ...rest2] = args;
   if (name5 === void 0 || name5 === "--help" || name5 === "-h" || name5 === "help") {
     if (name5 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);
@@ -38585,7 +38975,7 @@ async function main(args) {
         }
       ])
     );
-    parsed2 = (0, import_node_util.parseArgs)({ args: rest2, options: options5, allowPositionals: true });
+    parsed2 = (0, import_node_util3.parseArgs)({ args: rest2, options: options5, allowPositionals: true });
   } catch (e) {
     const unknown2 = /'--?([^' ]+)/.exec(e.message)?.[1];
     const near = unknown2 && nearest(unknown2, Object.keys(command.options));

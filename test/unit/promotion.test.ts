@@ -195,6 +195,7 @@ describe('slipway channel', () => {
     const shown = await cli('channel', 'nightly');
     expect(shown.code, shown.stderr).toBe(0);
     expect(shown.stdout).toContain('publication');
+    expect(shown.stdout).toMatch(/^signed by [0-9A-F]{40}, (never expires|expires on \d{4}-\d\d-\d\d)$/m);
     expect(shown.stdout).toContain('promotion to release/one:');
     const diff = await cli('channel', 'diff', 'nightly', 'source', '--json');
     expect(JSON.parse(diff.stdout)).toMatchObject({

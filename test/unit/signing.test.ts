@@ -103,6 +103,29 @@ describe('signing', () => {
     expect(traces()).toEqual(before);
   });
 
+  it('refuses what not every key has signed, as with one of two that has expired', async () => {
+    const home = mkdtempSync(join(folder, 'two'));
+    const gpg = (...args: string[]) =>
+      execFileSync('gpg', ['--batch', '--homedir', home, '--pinentry-mode', 'loopback', '--passphrase', '', ...args], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+    gpg('--quick-generate-key', 'now', 'ed25519', 'sign', 'never');
+    gpg('--faked-system-time', '20200101T000000', '--quick-generate-key', 'then', 'ed25519', 'sign', '1d');
+    const keys = [...gpg('--with-colons', '-K').matchAll(/^sec:.*\nfpr:+([0-9A-F]+):/gm)].flatMap((m) => m[1] ?? []);
+    expect(keys).toHaveLength(2);
+    const signed = await withSigner({ kind: 'keyring', home, keys }, (signer) => signer.sign(message, 'clearsign'));
+    expect(signed).toMatchObject({ ok: false });
+    expect(
+      signed.diagnostics.map((d) => d.code).filter((c) => !['signing-key', 'signature-missing'].includes(c)),
+    ).toEqual([]);
+    const one = await withSigner({ kind: 'keyring', home, keys: keys.slice(0, 1) }, both);
+    expect(one).toMatchObject({ ok: true, value: { fingerprints: 1 } });
+    const unknown = await withSigner({ kind: 'keyring', home, keys: [...keys, 'A'.repeat(40)] }, both);
+    expect(unknown).toMatchObject({ ok: false, diagnostics: [{ code: 'signing-key' }] });
+    spawnSync('gpgconf', ['--homedir', home, '--kill', 'all']);
+  });
+
   it('makes a key on first use, and takes the same one afterwards', async () => {
     const key: SigningKey = { kind: 'made', home: join(folder, 'a/long/way/'.repeat(12), 'gnupg'), name: 'acme' };
     const print = (signer: Signer) => Promise.resolve(good(signer.fingerprints));

@@ -36,7 +36,7 @@ import { archiveCheck } from './archive-check.ts';
 import type { Progress, Scheduler } from '../engine/scheduler.ts';
 import { schedulerOf } from '../engine/session-scheduler.ts';
 import { untilStopped } from '../io/signals.ts';
-import { judgeTests, resultsOf, writeOutputs } from './outputs.ts';
+import { judgeTests, resultsOf, writeOutputs, lockText } from './outputs.ts';
 import { readAndPlan, reporter, type Planned } from './planning.ts';
 import { makeProgress } from './progress.ts';
 import { checkBuilds, checkOf, reproducibleOptions } from './reproducible.ts';
@@ -234,6 +234,7 @@ async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): 
           organization: workspace.distro.organization,
           signingKey: keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
           stamp: plan.stamp,
+          lock: await lockOfRun(planned, session),
           now: Date.now(),
           settings: repositorySettings(workspace.distro),
           partial: isPartial(planned),
@@ -320,6 +321,9 @@ async function runEngine(
   }
   session.history.learn(runs);
 }
+
+const lockOfRun = async ({ workspace, plan, distributions }: Planned, { graphs: runs }: Session): Promise<string> =>
+  lockText({ plan, distributions, platforms: await platformsOf(workspace, runs), runs });
 
 async function finish(
   values: BuildValues,

@@ -1,6 +1,7 @@
 import { error, type Diagnostic, type Result, good } from '../model/diagnostics.ts';
 import type { Lockfile } from '../model/lockfile.ts';
 import { differenceOf } from '../publish/difference.ts';
+import { keyHealth, keysOf } from '../publish/key-health.ts';
 import { judgePromotion, stateOf } from '../publish/promotion.ts';
 import { bring } from '../publish/publication.ts';
 import { dropStates, expiredStates, sweepRepository } from '../publish/retention.ts';
@@ -138,9 +139,10 @@ async function show(opened: Opened, name: string, json: boolean): Promise<Result
     const judged = await judgePromotion(store, found.value.state, await openChannel(store, to), rules, now, undefined);
     blocks.push({ to, verdicts: judged.verdicts });
   }
+  const { keys, notes } = await servedKeys(opened, read.value, now);
   if (json)
     return good(
-      `${JSON.stringify({ name, ...read.value.file, promotions: blocks, states: states.map(({ state, ...s }) => ({ ...s, ...sizeOf(state), who: state?.who, from: state?.from, forced: state?.forced })) })}\n`,
+      `${JSON.stringify({ name, ...read.value.file, keys, promotions: blocks, states: states.map(({ state, ...s }) => ({ ...s, ...sizeOf(state), who: state?.who, from: state?.from, forced: state?.forced })) })}\n`,
     );
   const table = renderTable(
     ['state', 'age', 'kind', 'packages', 'size', 'who', 'from'],
@@ -155,7 +157,36 @@ async function show(opened: Opened, name: string, json: boolean): Promise<Result
     ]),
   );
   const promotions = blocks.map((b) => `\npromotion to ${b.to}:\n${renderVerdicts(b.verdicts)}`).join('');
-  return good(`${name}, served at ${read.value.file.endpoints.join(', ')}\n${table}${promotions}`);
+  const signed = keys.map(
+    ({ fingerprint, expires }) => `signed by ${fingerprint}, ${expires ? `expires on ${expires}` : 'never expires'}\n`,
+  );
+  return good(
+    `${name}, served at ${read.value.file.endpoints.join(', ')}\n${signed.join('')}${table}${promotions}`,
+    notes,
+  );
+}
+
+/** Keys that a channel's repositories are signed with, and what is wrong with them or will be soon. */
+async function servedKeys(
+  opened: Opened,
+  channel: OpenChannel,
+  now: number,
+): Promise<{ keys: { fingerprint: string; expires: string | undefined }[]; notes: Diagnostic[] }> {
+  const places = await placesOf(opened, channel, undefined);
+  const texts = new Set<string>();
+  for (const endpoint of places.ok ? places.value : []) {
+    const key = await endpoint.read('key.asc');
+    if (key) texts.add(key.data.toString('utf8'));
+  }
+  const notes: Diagnostic[] = [];
+  const keys = new Map<string, string | undefined>();
+  for (const text of texts) {
+    const found = await keysOf(text);
+    for (const { fingerprint, ends } of found.ok ? found.value : [])
+      keys.set(fingerprint, ends === undefined ? undefined : new Date(ends).toISOString().slice(0, 10));
+    notes.push(...(await keyHealth(text, now)).map((d): Diagnostic => ({ ...d, severity: 'warning' })));
+  }
+  return { keys: [...keys].map(([fingerprint, expires]) => ({ fingerprint, expires })), notes };
 }
 
 /** A channel's head, or a state written as CHANNEL@ID. */

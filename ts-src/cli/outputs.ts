@@ -31,12 +31,15 @@ export interface Outputs {
   notes?: readonly string[];
 }
 
+/** Text of the lock of what a run took. */
+export const lockText = (o: Pick<Outputs, 'plan' | 'distributions' | 'platforms' | 'runs'>): string =>
+  renderLock(makeLock(o.plan.stamp, locked(o.plan, o.distributions), o.platforms, versionsOf(o.runs)));
+
 /** Lock, results, report and JUnit files of a run. */
 export async function writeOutputs(o: Outputs): Promise<Diagnostic[]> {
   const { plan, runs, output } = o;
   const results = resultsOf(runs);
-  const lock = renderLock(makeLock(plan.stamp, locked(plan, o.distributions), o.platforms, versionsOf(runs)));
-  writeWhole(join(output, 'lock.yaml'), lock);
+  writeWhole(join(output, 'lock.yaml'), lockText(o));
   writeWhole(join(output, 'result.json'), `${JSON.stringify({ stamp: plan.stamp, results }, undefined, 1)}\n`);
   const title = `${plan.organization}: ${o.title ?? 'what was built'}`;
   const [stamp, begun, finished] = [plan.stamp, o.begun, Date.now()];

@@ -9,7 +9,7 @@ export interface PublishingPlan {
   /** The step that publishes has a key of its own. */
   signed: boolean;
   /** `signing_key` of distro.yaml. */
-  signingKey: string | undefined;
+  signingKey: string | readonly string[] | undefined;
 }
 
 /**

@@ -3,6 +3,7 @@ import {
   closeSync,
   createReadStream,
   existsSync,
+  fsync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -13,6 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { sha256 } from '../model/digest.ts';
 
 /**
@@ -35,6 +37,34 @@ export function writeWhole(path: string, data: string | Buffer, options: { sync?
   closeSync(handle);
   renameSync(temporary, path);
 }
+
+/**
+ * Writes many files as `writeWhole` does, in a fraction of the time: their bytes are synced together. `name` gives a
+ * written file its place; files appear in the order given, after all of them have reached the disk.
+ */
+export async function writeTogether(
+  files: readonly { path: string; data: Buffer }[],
+  name: (temporary: string, path: string, at: number) => void = renameSync,
+): Promise<void> {
+  const written: { temporary: string; path: string; handle: number }[] = [];
+  try {
+    for (const { path, data } of files) {
+      mkdirSync(dirname(path), { recursive: true });
+      const temporary = temporaryBeside(path);
+      const handle = openSync(temporary, 'wx');
+      written.push({ temporary, path, handle });
+      for (let n = 0; n < data.length;) n += writeSync(handle, data, n);
+    }
+    await Promise.all(written.map(({ handle }) => synced(handle)));
+    written.forEach(({ temporary, path }, at) => name(temporary, path, at));
+  } finally {
+    for (const { handle, temporary } of written) {
+      closeSync(handle);
+      rmSync(temporary, { force: true });
+    }
+  }
+}
+const synced = promisify(fsync);
 
 /** A name in the same folder, so that renaming is atomic. What a killed process leaves is swept by its prefix. */
 export const temporaryBeside = (path: string): string =>

@@ -207,6 +207,8 @@ const publishSettings = z.strictObject({
   valid_days: z.number().min(1).optional().describe('Release files are valid for so long; left out: for ever'),
 });
 
+const fingerprint = z.string().regex(/^[0-9A-Fa-f]{16,40}$/, 'the fingerprint of a GnuPG key');
+
 export const distroSchema = z.strictObject({
   organization: z
     .string()
@@ -277,10 +279,11 @@ export const distroSchema = z.strictObject({
     })
     .default({ retries: 0, minutes: 60, stop_dependents: false, skip: [] }),
   signing_key: z
-    .string()
-    .regex(/^[0-9A-Fa-f]{16,40}$/, 'the fingerprint of a GnuPG key')
+    .union([fingerprint, z.array(fingerprint).min(1).max(4)])
     .optional()
-    .describe('Left out: one is made on first use'),
+    .describe(
+      'Several: each signs, so that robots that know any of them can update. Left out: one is made on first use',
+    ),
 });
 
 export type WrittenDistro = z.input<typeof distroSchema>;

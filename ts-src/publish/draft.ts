@@ -1,27 +1,29 @@
-import { error, type Diagnostic } from '../model/diagnostics.ts';
-import { compare } from '../model/diagnostics.ts';
+import { bad, compare, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { StoredFile } from '../model/result.ts';
+import { parallel } from '../io/process.ts';
 import type { Store } from '../store/store.ts';
 import { controlStanzas } from './deb.ts';
-import { packageEntry, readPackages, renderPackages } from './indices.ts';
+import { packageEntry, readPackages, renderPackages, type Entry } from './indices.ts';
+import { entriesOf, heldData, packIndex, readIndex, readPacked, type PackageIndex } from './package-index.ts';
 import type { State, Suites } from './state.ts';
 
-export interface Indices {
-  indices: State['indices'];
+/** Index texts of a draft, whose compressed forms are still being made. */
+export interface BegunIndices {
+  finish: () => Promise<PackageIndex[]>;
   /** Digests of packages that the store lost. */
   lost: string[];
-  diagnostics: Diagnostic[];
 }
 
 /**
  * Makes the index of each suite and architecture. What a former state's index says of a package is taken from there, so
- * that only packages that are new are read. `former`: states whose indices may have them.
+ * that only packages that are new are read; an index that is the same is not compressed again. `former`: states whose
+ * indices may have them.
  */
 export async function makeIndices(
   store: Store,
   suites: Suites,
   former: readonly (State | undefined)[],
-): Promise<Indices> {
+): Promise<Result<BegunIndices>> {
   const known = await knownEntries(store, suites, former);
   const missing = new Map<string, StoredFile>();
   for (const packages of Object.values(suites))
@@ -29,44 +31,95 @@ export async function makeIndices(
       for (const file of held.files) if (!known.has(file.sha256)) missing.set(file.sha256, file);
   const files = [...missing.values()];
   const paths = await store.many(files, (file) => store.path(file));
+  const there = files.flatMap((file, i) => {
+    const path = paths[i];
+    return path === undefined ? [] : [{ file, path }];
+  });
   const lost = files.filter((_, i) => paths[i] === undefined).map((f) => f.sha256);
-  if (lost.length) return { indices: {}, lost, diagnostics: [] };
-  const stanzas = await controlStanzas(files.map((f, i) => ({ name: f.name, path: paths[i]! })));
-  const diagnostics: Diagnostic[] = [];
-  files.forEach((file, i) => {
+  if (lost.length) return good({ finish: () => Promise.resolve([]), lost });
+  const stanzas = await controlStanzas(there.map(({ file, path }) => ({ name: file.name, path })));
+  const faults: Diagnostic[] = [];
+  there.forEach(({ file }, i) => {
     const stanza = stanzas[i];
-    if (stanza !== undefined) known.set(file.sha256, packageEntry(stanza, file));
+    const entry = stanza === undefined ? [] : readPackages(packageEntry(stanza, file));
+    if (entry[0]) known.set(file.sha256, entry[0]);
     else
-      diagnostics.push(
+      faults.push(
         error('publish-failed', `${file.name} is no Debian package of that name: its control file can't be read`),
       );
   });
-  if (diagnostics.length) return { indices: {}, lost, diagnostics };
-  const indices: State['indices'] = {};
-  for (const [suite, packages] of Object.entries(suites)) {
-    const entries = Object.entries(packages)
-      .sort(([a], [b]) => compare(a, b))
-      .flatMap(([, held]) => held.files.map((f) => known.get(f.sha256)!));
-    indices[suite] = await store.putText('Packages', renderPackages(entries));
-  }
-  return { indices, lost, diagnostics };
+  if (faults.length) return bad(...faults);
+  const packed = new Map(former.flatMap((state) => Object.values(packedOf(state))));
+  const begun = Object.entries(suites).map(([key, packages]) => {
+    const entries = Object.keys(packages)
+      .sort(compare)
+      .flatMap((name) => (packages[name]?.files ?? []).flatMap((f) => known.get(f.sha256) ?? []));
+    const plain = heldData('Packages', Buffer.from(renderPackages(entries)));
+    const forms = readPacked(store, packed.get(plain.file.sha256)).then((found) => found ?? packIndex(plain.data));
+    // Awaited in `finish`; a fault before that is none of a promise that nobody waits for.
+    forms.catch(() => undefined);
+    return { key, plain, entries, forms };
+  });
+  return good({
+    lost,
+    finish: () => Promise.all(begun.map(async ({ forms, ...index }) => ({ ...index, packed: await forms }))),
+  });
 }
 
-/** By digest the entries of packages that are wanted, from indices of former states. */
+/** The compressed forms of a state's indices, by suite with architecture: digest of the index, and its forms. */
+const packedOf = (state: State | undefined): Record<string, [string, StoredFile[]]> =>
+  Object.fromEntries(
+    Object.entries(state?.indices ?? {}).flatMap(([key, index]): [string, [string, StoredFile[]]][] => {
+      const forms = state?.packed?.[key];
+      return forms ? [[key, [index.sha256, forms]]] : [];
+    }),
+  );
+
+/** By digest the entries of packages, from indices of former states. */
 async function knownEntries(
   store: Store,
   suites: Suites,
   former: readonly (State | undefined)[],
-): Promise<Map<string, string>> {
-  const known = new Map<string, string>();
+): Promise<Map<string, Entry>> {
+  const known = new Map<string, Entry>();
   const read = new Set<string>();
   for (const state of former) {
     for (const [suite, index] of Object.entries(state?.indices ?? {})) {
       if (!Object.hasOwn(suites, suite) || read.has(index.sha256)) continue;
       read.add(index.sha256);
-      const text = await store.readText(index);
-      for (const entry of readPackages(text ?? '')) known.set(entry.sha256, entry.text);
+      for (const entry of await entriesOf(store, index)) known.set(entry.sha256, entry);
     }
   }
   return known;
+}
+
+/** The indices of a state, from the store; what it lost is made again from the packages. */
+export async function indicesOf(store: Store, state: State): Promise<Result<PackageIndex[]>> {
+  const lost: string[] = [];
+  const found = await parallel(Object.keys(state.indices).sort(), 4, async (key): Promise<PackageIndex[]> => {
+    const file = state.indices[key];
+    const read = file && (await readIndex(store, file));
+    if (!file || !read) {
+      lost.push(key);
+      return [];
+    }
+    const packed = (await readPacked(store, state.packed?.[key])) ?? (await packIndex(read.data));
+    return [{ key, plain: { file, data: read.data }, packed, entries: read.entries }];
+  });
+  if (!lost.length) return good(found.flat());
+  const made = await makeIndices(store, state.suites, []);
+  const all = made.ok && !made.value.lost.length ? await made.value.finish() : [];
+  const faults = lost.filter(
+    (key) => all.find((index) => index.key === key)?.plain.file.sha256 !== state.indices[key]?.sha256,
+  );
+  if (faults.length)
+    return bad(
+      ...faults.map((key) =>
+        error('store-damaged', `the store lost the index of ${key}, and packages that it can be made from`, {
+          hint: 'publish again',
+        }),
+      ),
+    );
+  await store.putObjects(all.flatMap((i) => [i.plain, ...i.packed]));
+  return good(all);
 }

@@ -39,9 +39,11 @@ export interface Endpoint {
   has(name: string, size: number): boolean | undefined;
   /** Writes what never changes. */
   placeFile(name: string, file: LocalFile): Promise<Placed>;
-  placeData(name: string, data: Buffer): Promise<Placed>;
+  placeAll(files: readonly { name: string; data: Buffer; sha256: string }[]): Promise<Placed[]>;
   /** Writes what may be overwritten: plain names beside the by-hash ones. */
   put(name: string, data: Buffer): Promise<void>;
+  /** The same for several. `like`: a file that was placed with the same bytes. */
+  putAll(files: readonly { name: string; data: Buffer; like?: string }[]): Promise<void>;
   /** Writes only where it is as it was read; false: another writer was first. */
   replace(name: string, data: Buffer, before: string | undefined): Promise<boolean>;
   list(prefix: string): AsyncIterable<BlobInfo>;

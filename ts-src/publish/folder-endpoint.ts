@@ -6,12 +6,13 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
   rmdirSync,
   statSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { sha256File, temporaryBeside, writeWhole } from '../io/files.ts';
+import { sha256File, temporaryBeside, writeTogether, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { sha256 } from '../model/digest.ts';
 import { FileBlobs } from '../store/file-blobs.ts';
@@ -45,11 +46,7 @@ export class FolderEndpoint implements Endpoint {
   }
 
   has(name: string, size: number): boolean {
-    try {
-      return statSync(this.path(name)).size === size;
-    } catch {
-      return false;
-    }
+    return statSync(`${this.folder}/${name}`, { throwIfNoEntry: false })?.size === size;
   }
 
   async placeFile(name: string, file: LocalFile): Promise<Placed> {
@@ -77,19 +74,26 @@ export class FolderEndpoint implements Endpoint {
     }
   }
 
-  async placeData(name: string, data: Buffer): Promise<Placed> {
-    const path = this.path(name);
-    const there = await this.compare(path, sha256(data), data.length);
-    if (there) return there;
-    const temporary = temporaryBeside(path);
-    try {
-      writeWhole(temporary, data);
-      return this.claim(temporary, path)
-        ? 'written'
-        : ((await this.compare(path, sha256(data), data.length)) ?? 'other');
-    } finally {
-      rmSync(temporary, { force: true });
+  async placeAll(files: readonly { name: string; data: Buffer; sha256: string }[]): Promise<Placed[]> {
+    const placed = new Map<string, Placed>();
+    for (const { name, data, sha256: digest } of files) {
+      const there = await this.compare(this.path(name), digest, data.length);
+      if (there) placed.set(name, there);
     }
+    const wanted = files.filter(({ name }) => !placed.has(name));
+    const late: typeof wanted = [];
+    await writeTogether(
+      wanted.map(({ name, data }) => ({ path: this.path(name), data })),
+      (temporary, path, at) => {
+        const file = wanted[at];
+        if (!file) return;
+        if (this.claim(temporary, path)) placed.set(file.name, 'written');
+        else late.push(file);
+      },
+    );
+    for (const { name, data, sha256: digest } of late)
+      placed.set(name, (await this.compare(this.path(name), digest, data.length)) ?? 'other');
+    return files.map(({ name }) => placed.get(name) ?? 'other');
   }
 
   /** Gives a file its name where nothing has it yet. */
@@ -123,6 +127,28 @@ export class FolderEndpoint implements Endpoint {
   put(name: string, data: Buffer): Promise<void> {
     writeWhole(this.path(name), data);
     return Promise.resolve();
+  }
+
+  async putAll(files: readonly { name: string; data: Buffer; like?: string }[]): Promise<void> {
+    const others = files.filter(({ name, like }) => like === undefined || !this.putLike(name, like));
+    await writeTogether(others.map(({ name, data }) => ({ path: this.path(name), data })));
+  }
+
+  /** Another name for a file, in place of what had that name; false where the file system can't do that. */
+  private putLike(name: string, like: string): boolean {
+    const path = this.path(name);
+    mkdirSync(dirname(path), { recursive: true });
+    const temporary = temporaryBeside(path);
+    try {
+      linkSync(this.path(like), temporary);
+      renameSync(temporary, path);
+      return true;
+    } catch {
+      return false;
+    } finally {
+      // Where both are the same file already rename(2) does nothing.
+      rmSync(temporary, { force: true });
+    }
   }
 
   /** Only within `exclusively`: what is compared then is what is replaced. */

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { gzipSync } from 'node:zlib';
 import type { StoredFile } from '../model/result.ts';
 import { fieldOf } from './deb.ts';
 
@@ -7,6 +6,7 @@ import { fieldOf } from './deb.ts';
 export interface IndexFile {
   path: string;
   data: Buffer;
+  sha256: string;
 }
 
 /** Where a package's file lies in the pool: by its source, as Debian's archive has it. */
@@ -35,17 +35,22 @@ export interface Entry {
 
 /** The entries of an index that `renderPackages` wrote. */
 export function readPackages(text: string): Entry[] {
-  return text
-    .split('\n\n')
-    .filter((t) => t.trim())
-    .flatMap((t) => {
-      const entry = `${t.trim()}\n`;
-      const tail = /\nFilename: (\S+)\nSize: (\d+)\nSHA256: ([0-9a-f]{64})\n/.exec(entry);
-      return tail ? [{ text: entry, filename: tail[1]!, size: Number(tail[2]), sha256: tail[3]! }] : [];
-    });
+  const entries: Entry[] = [];
+  for (let at = 0; at < text.length;) {
+    const end = text.indexOf('\n\n', at);
+    const entry = end < 0 ? `${text.slice(at).trim()}\n` : text.slice(at, end + 1);
+    at = end < 0 ? text.length : end + 2;
+    const tail = /^\nFilename: (\S+)\nSize: (\d+)\nSHA256: ([0-9a-f]{64})\n/.exec(
+      entry.slice(entry.lastIndexOf('\nFilename: ')),
+    );
+    const [, filename, size, digest] = tail ?? [];
+    if (filename !== undefined && digest !== undefined)
+      entries.push({ text: entry, filename, size: Number(size), sha256: digest });
+  }
+  return entries;
 }
 
-export const renderPackages = (entries: readonly string[]): string => entries.map((e) => `${e}\n`).join('');
+export const renderPackages = (entries: readonly Entry[]): string => entries.map((e) => `${e.text}\n`).join('');
 
 /** What a Release file says beside digests. */
 export interface ReleaseFields {
@@ -67,7 +72,12 @@ export interface ReleaseFields {
 /** A Release file (Debian's repository format), with the digests of its suite's indices. */
 export function renderRelease(fields: ReleaseFields, files: readonly IndexFile[]): string {
   const sums = (name: 'sha256' | 'sha512') =>
-    files.map((f) => ` ${createHash(name).update(f.data).digest('hex')} ${f.data.length} ${f.path}\n`).join('');
+    files
+      .map((f) => {
+        const digest = name === 'sha256' ? f.sha256 : createHash(name).update(f.data).digest('hex');
+        return ` ${digest} ${f.data.length} ${f.path}\n`;
+      })
+      .join('');
   return [
     `Origin: ${fields.origin}`,
     `Label: ${fields.origin}`,
@@ -115,19 +125,6 @@ export function readRelease(text: string): SeenRelease {
     ),
     whole: text.trimEnd().endsWith('-----END PGP SIGNATURE-----'),
   };
-}
-
-/** The forms in which an index is served; `xz` packs it. */
-export async function packedIndex(
-  path: string,
-  data: Buffer,
-  xz: (data: Buffer) => Promise<Buffer>,
-): Promise<IndexFile[]> {
-  return [
-    { path, data },
-    { path: `${path}.gz`, data: gzipSync(data, { level: 6 }) },
-    { path: `${path}.xz`, data: await xz(data) },
-  ];
 }
 
 export const byHashPath = (path: string, sha256: string): string =>

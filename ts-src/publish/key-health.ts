@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { error, good, isError, warning, type Diagnostic } from '../model/diagnostics.ts';
+import { bad, error, good, isError, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { run } from '../io/process.ts';
 import { withSigner, type SigningKey } from './signing.ts';
 
@@ -14,6 +14,12 @@ const notice = 60 * day;
  * key that has expired is an error: apt would refuse what it signs.
  */
 export async function keyHealth(publicKey: string, now: number): Promise<Diagnostic[]> {
+  const keys = await keysOf(publicKey);
+  return keys.ok ? keys.value.flatMap((key) => judgeKey(key, now)) : keys.diagnostics;
+}
+
+/** The keys of an armored text, each with when it ends. */
+export async function keysOf(publicKey: string): Promise<Result<Key[]>> {
   // gpg wants a home of its own even for this, and the user may have none.
   const home = mkdtempSync(join(tmpdir(), 'slipway-key-'));
   const shown = await run(
@@ -21,8 +27,9 @@ export async function keyHealth(publicKey: string, now: number): Promise<Diagnos
     ['--homedir', home, '--batch', '--no-tty', '--no-options', '--no-keyring', '--with-colons', '--show-keys'],
     { input: publicKey },
   ).finally(() => rmSync(home, { recursive: true, force: true }));
-  if (shown.code !== 0) return [error('signing-key', `gpg can't read the public key: ${shown.stderr.trim()}`)];
-  return keysIn(shown.stdout).flatMap((key) => judgeKey(key, now));
+  return shown.code === 0
+    ? good(keysIn(shown.stdout))
+    : bad(error('signing-key', `gpg can't read the public key: ${shown.stderr.trim()}`));
 }
 
 /**
@@ -39,7 +46,7 @@ export async function trySigning(key: SigningKey, now: number): Promise<Diagnost
   return tried.ok ? tried.value : tried.diagnostics;
 }
 
-interface Key {
+export interface Key {
   fingerprint: string;
   /** Milliseconds since 1970 at which nothing signs with it any more; undefined: never. */
   ends: number | undefined;

@@ -5,7 +5,7 @@ import type { ChannelRules } from '../model/distro.ts';
 import { stampOf } from '../model/names.ts';
 import type { Store } from '../store/store.ts';
 import { judge } from './criteria.ts';
-import { readPackages } from './indices.ts';
+import { entriesOf } from './package-index.ts';
 import { moveChecked } from './checked.ts';
 import type { Draft, Moved, Outlet } from './publication.ts';
 import { raiseVersions, sameFiles } from './raise.ts';
@@ -46,7 +46,7 @@ export async function stateOf(
 export async function stanzasOf(store: Store, state: State): Promise<Record<string, string[]>> {
   const all: Record<string, string[]> = {};
   for (const [suite, index] of Object.entries(state.indices))
-    all[suite] = readPackages((await store.readText(index)) ?? '').map((e) => e.text);
+    all[suite] = (await entriesOf(store, index)).map((e) => e.text);
   return all;
 }
 

@@ -2,26 +2,27 @@ import { bad, error, good, type Diagnostic, type Result } from '../model/diagnos
 import { parallel } from '../io/process.ts';
 import type { StoredFile } from '../model/result.ts';
 import type { Store } from '../store/store.ts';
-import { makeIndices } from './draft.ts';
+import { indicesOf, makeIndices } from './draft.ts';
 import type { Endpoint } from './endpoint.ts';
-import { readPackages } from './indices.ts';
+import { heldData, type HeldData, type PackageIndex } from './package-index.ts';
 import type { Signer } from './signing.ts';
 import {
-  indexFiles,
   stagePool,
   stageSuite,
+  suitesIn,
   switchSuites,
-  type Indexed,
+  type SuiteFiles,
   type Settings,
   type StagedSuite,
 } from './staging.ts';
 import {
   claimHead,
-  contentOf,
   finishSwitch,
-  highest,
+  otherVersions,
   readState,
-  writeState,
+  sameSuites,
+  orderedSuites,
+  stateText,
   type OpenChannel,
   type State,
 } from './state.ts';
@@ -65,23 +66,33 @@ export async function moveChannel(
   storedLock?: StoredFile,
 ): Promise<Result<Moved>> {
   const { store } = outlet;
-  const same = channel.head && contentOf(channel.head.suites) === contentOf(draft.suites);
-  if (channel.head && channel.headId && same) return bring(channel, channel.headId, channel.head, outlet, false);
-  const made = await makeIndices(store, draft.suites, [channel.head, await fromState(store, draft)]);
-  if (made.diagnostics.length) return bad(...made.diagnostics);
-  if (made.lost.length) return good({ id: undefined, state: undefined, lost: made.lost, changed: false });
+  const { head, headId } = channel;
+  if (head && headId && sameSuites(head.suites, draft.suites)) return bring(channel, headId, head, outlet, false);
+  const made = await makeIndices(store, draft.suites, [head, await fromState(store, draft)]);
+  if (!made.ok) return made;
+  if (made.value.lost.length) return good({ id: undefined, state: undefined, lost: made.value.lost, changed: false });
   const { lock, ...rest } = draft;
+  // Indices are compressed meanwhile.
+  const suites = orderedSuites(draft.suites);
+  const written: HeldData | undefined = lock === undefined ? undefined : heldData('lock.yaml', Buffer.from(lock));
+  const versions = otherVersions(channel.value.versions, draft.suites);
+  const indices = await made.value.finish();
   const state: State = {
     schema: 1,
     channel: channel.name,
-    previous: channel.headId,
+    previous: headId,
     ...rest,
-    indices: made.indices,
-    versions: highest(channel.value.versions, draft.suites),
-    lock: lock === undefined ? storedLock : await store.putText('lock.yaml', lock),
+    suites,
+    indices: Object.fromEntries(indices.map((index) => [index.key, index.plain.file])),
+    packed: Object.fromEntries(indices.map((index) => [index.key, index.packed.map((p) => p.file)])),
+    versions,
+    lock: written?.file ?? storedLock,
     when: outlet.now,
   };
-  return bring(channel, await writeState(store, state), state, outlet, false);
+  const { id, ...text } = stateText(state);
+  const objects = [...indices.flatMap((index) => [index.plain, ...index.packed]), ...(written ? [written] : [])];
+  await store.putObjects(objects, text);
+  return bringIndices(channel, { id, state, indices }, outlet, false);
 }
 
 async function fromState(store: Store, draft: Draft): Promise<State | undefined> {
@@ -96,41 +107,58 @@ export async function bring(
   outlet: Outlet,
   renew: boolean,
 ): Promise<Result<Moved>> {
-  const { store, endpoints } = outlet;
-  const indexed = await indexFiles(store, state);
-  if (!indexed.ok) return indexed;
+  const indices = await indicesOf(outlet.store, state);
+  return indices.ok ? bringIndices(channel, { id, state, indices: indices.value }, outlet, renew) : indices;
+}
+
+interface Brought {
+  id: string;
+  state: State;
+  indices: readonly PackageIndex[];
+}
+
+function bringIndices(channel: OpenChannel, what: Brought, outlet: Outlet, renew: boolean): Promise<Result<Moved>> {
   const run = async (left: readonly Endpoint[]): Promise<Result<Moved>> => {
     const [first, ...rest] = left;
-    if (!first) return publishAll();
+    if (!first) return bringAll(channel, what, outlet, renew);
     const done = await first.during('publication', () => run(rest));
     return done ?? moved(channel.name);
   };
-  const publishAll = async (): Promise<Result<Moved>> => {
-    const staged: { endpoint: Endpoint; suites: StagedSuite[] }[] = [];
-    for (const endpoint of endpoints) {
-      const at = await stageAt(endpoint, channel, id, state, indexed.value, outlet, renew);
-      if (!at.ok) return at;
-      if (at.value.lost.length) return good({ id: undefined, state: undefined, lost: at.value.lost, changed: false });
-      staged.push({ endpoint, suites: at.value.suites });
-    }
-    const changed = staged.some((s) => s.suites.some((suite) => !suite.current));
-    let claimed = channel;
-    const served = endpoints.every((e) => channel.file.endpoints.includes(e.id));
-    const listed = channel.file.states[0]?.id === id && served;
-    if (!listed || (changed && !channel.file.switching)) {
-      const claim = await claimHead(store, channel, id, state, endpoints);
-      if (!claim) return moved(channel.name);
-      claimed = claim;
-    }
-    for (const { endpoint, suites } of staged) {
-      const switched = await switchSuites(endpoint, suites);
-      if (!switched.ok) return switched;
-      await endpoint.switched?.(switched.value);
-    }
-    await finishSwitch(store, claimed);
-    return good({ id, state, lost: [], changed });
-  };
-  return run(endpoints);
+  return run(outlet.endpoints);
+}
+
+/** Stages at every endpoint, lists the state as the channel's head, and switches. */
+async function bringAll(
+  channel: OpenChannel,
+  { id, state, indices }: Brought,
+  outlet: Outlet,
+  renew: boolean,
+): Promise<Result<Moved>> {
+  const { store, endpoints } = outlet;
+  const suites = suitesIn(indices);
+  const staged: { endpoint: Endpoint; suites: StagedSuite[] }[] = [];
+  for (const endpoint of endpoints) {
+    const at = await stageAt({ endpoint, channel, id, state, suites, outlet, renew });
+    if (!at.ok) return at;
+    if (at.value.lost.length) return good({ id: undefined, state: undefined, lost: at.value.lost, changed: false });
+    staged.push({ endpoint, suites: at.value.suites });
+  }
+  const changed = staged.some((s) => s.suites.some((suite) => !suite.current));
+  let claimed = channel;
+  const served = endpoints.every((e) => channel.file.endpoints.includes(e.id));
+  const listed = channel.file.states[0]?.id === id && served;
+  if (!listed || (changed && !channel.file.switching)) {
+    const claim = await claimHead(store, channel, id, state, endpoints);
+    if (!claim) return moved(channel.name);
+    claimed = claim;
+  }
+  for (const { endpoint, suites: at } of staged) {
+    const switched = await switchSuites(endpoint, at);
+    if (!switched.ok) return switched;
+    await endpoint.switched?.(switched.value);
+  }
+  await finishSwitch(store, claimed);
+  return good({ id, state, lost: [], changed });
 }
 
 const moved = (name: string): Result<never> =>
@@ -140,35 +168,49 @@ const moved = (name: string): Result<never> =>
     }),
   );
 
-async function stageAt(
-  endpoint: Endpoint,
-  channel: OpenChannel,
-  id: string,
-  state: State,
-  indexed: Indexed,
-  outlet: Outlet,
-  renew: boolean,
-): Promise<Result<{ suites: StagedSuite[]; lost: string[] }>> {
-  const { store, signer } = outlet;
+interface StageInput {
+  endpoint: Endpoint;
+  channel: OpenChannel;
+  id: string;
+  state: State;
+  suites: SuiteFiles[];
+  outlet: Outlet;
+  renew: boolean;
+}
+
+async function stageAt(input: StageInput): Promise<Result<{ suites: StagedSuite[]; lost: string[] }>> {
+  const { endpoint, channel, id, state, suites, outlet, renew } = input;
+  const { store, signer, settings, now } = outlet;
   // The public key comes first: what is signed can be checked from its first moment.
   const key = Buffer.from(signer.publicKey);
   if (!(await endpoint.read('key.asc'))?.data.equals(key)) await endpoint.put('key.asc', key);
-  const pooled = await stagePool(store, endpoint, indexed.pool, await knownPool(store, channel, endpoint));
-  if (!pooled.ok) return pooled;
-  if (pooled.value.length) return good({ suites: [], lost: pooled.value });
-  const results = await parallel(indexed.suites, endpoint.width, (suite) =>
-    stageSuite({ endpoint, signer, state, id, suite, settings: outlet.settings, now: outlet.now, renew }),
+  const pool = new Map(suites.flatMap((suite) => suite.pool.map((p) => [p.filename, p])));
+  // gpg signs while packages are brought; nothing of a suite is written before all of them are there.
+  let packagesAre: (there: boolean) => void = () => undefined;
+  const pooled = new Promise<boolean>((resolve) => (packagesAre = resolve));
+  const staging = parallel(suites, endpoint.width, (suite) =>
+    stageSuite({ endpoint, signer, state, id, suite, settings, now, renew, pooled }),
   );
+  staging.catch(() => undefined);
+  let brought: Result<string[]> | undefined;
+  try {
+    brought = await stagePool(store, endpoint, [...pool.values()], knownPool(channel, endpoint));
+  } finally {
+    packagesAre(brought?.ok === true && !brought.value.length);
+  }
+  const results = await staging;
+  if (!brought.ok) return brought;
+  if (brought.value.length) return good({ suites: [], lost: brought.value });
   const faults: Diagnostic[] = results.flatMap((r) => (r.ok ? [] : r.diagnostics));
   if (faults.length) return bad(...faults);
   return good({ suites: results.flatMap((r) => (r.ok ? [r.value] : [])), lost: [] });
 }
 
-/** Pool files that the channel's head has, by path: they are at its endpoints unless it was never brought there. */
-async function knownPool(store: Store, channel: OpenChannel, endpoint: Endpoint): Promise<Map<string, string>> {
-  const known = new Map<string, string>();
+/** Packages of the channel's head, by digest: they are at its endpoints unless it was never brought there. */
+function knownPool(channel: OpenChannel, endpoint: Endpoint): Set<string> {
+  const known = new Set<string>();
   if (channel.file.switching || !channel.file.endpoints.includes(endpoint.id)) return known;
-  for (const index of Object.values(channel.head?.indices ?? {}))
-    for (const entry of readPackages((await store.readText(index)) ?? '')) known.set(entry.filename, entry.sha256);
+  for (const packages of Object.values(channel.head?.suites ?? {}))
+    for (const held of Object.values(packages)) for (const file of held.files) known.add(file.sha256);
   return known;
 }

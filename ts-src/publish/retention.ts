@@ -1,7 +1,7 @@
-import { sha256 } from '../model/digest.ts';
 import type { Store } from '../store/store.ts';
 import type { Endpoint } from './endpoint.ts';
-import { byHashPath, readPackages, readRelease } from './indices.ts';
+import { byHashPath, readRelease } from './indices.ts';
+import { readIndex } from './package-index.ts';
 import { channelFile, openChannel, readState, shortId, type Listed, type OpenChannel } from './state.ts';
 
 const day = 86_400_000;
@@ -116,11 +116,12 @@ async function markAll(
     for (const [key, index] of Object.entries(state.indices)) {
       const suite = key.slice(0, key.lastIndexOf('/'));
       suites.add(suite);
-      const text = await store.readText(index);
-      if (text === undefined) return undefined;
-      for (const entry of readPackages(text)) files.add(entry.filename);
+      const read = await readIndex(store, index);
+      if (!read) return undefined;
+      for (const entry of read.entries) files.add(entry.filename);
       const path = `main/binary-${key.slice(suite.length + 1)}/Packages`;
-      files.add(`dists/${suite}/${byHashPath(path, sha256(text))}`);
+      for (const { sha256 } of [index, ...(state.packed?.[key] ?? [])])
+        files.add(`dists/${suite}/${byHashPath(path, sha256)}`);
     }
     for (const suite of suites) await markRelease(endpoint, `dists/states/${shortId(id)}/${suite}`, suite, files);
   }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { sha256 } from '../model/digest.ts';
+import { parallel } from '../io/process.ts';
 import type { BlobInfo } from '../store/blobs.ts';
 import { S3Blobs, parseS3 } from '../store/s3-blobs.ts';
 import type { Endpoint, LocalFile, Placed, Purpose } from './endpoint.ts';
@@ -100,8 +100,14 @@ export class S3Endpoint implements Endpoint {
     return this.blobs.create(name, { file: file.path }, file.sha256, { ...forever, ...typeOf(name) });
   }
 
-  placeData(name: string, data: Buffer): Promise<Placed> {
-    return this.blobs.create(name, { data }, sha256(data), { ...forever, ...typeOf(name) });
+  placeAll(files: readonly { name: string; data: Buffer; sha256: string }[]): Promise<Placed[]> {
+    return parallel(files, this.width, ({ name, data, sha256: digest }) =>
+      this.blobs.create(name, { data }, digest, { ...forever, ...typeOf(name) }),
+    );
+  }
+
+  async putAll(files: readonly { name: string; data: Buffer }[]): Promise<void> {
+    await parallel(files, this.width, ({ name, data }) => this.put(name, data));
   }
 
   async put(name: string, data: Buffer): Promise<void> {

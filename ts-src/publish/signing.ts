@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { exists } from '../io/files.ts';
 import { run, type Outcome, type RunOptions } from '../io/process.ts';
+import { checkSignature, checkSigners, primaryKeys, signersIn } from './signatures.ts';
 import { openRoom, type SigningRoom } from './signing-room.ts';
 
 /** A file with a secret key, as `gpg --armor --export-secret-keys` makes it. */
@@ -71,7 +72,12 @@ type Home = Pick<SigningRoom, 'home' | 'run'>;
 const gpg = (at: Home, args: string[], options?: RunOptions): Promise<Outcome> =>
   at.run('gpg', ['--batch', '--yes', '--no-tty', '--homedir', at.home, ...args], options);
 
-const lastLine = (o: Outcome): string => o.stderr.trim().split('\n').pop() || `it ended with ${o.signal ?? o.code}`;
+const lastLine = (o: Outcome): string =>
+  o.stderr
+    .trim()
+    .split('\n')
+    .filter((line) => !line.startsWith('[GNUPG:]'))
+    .pop() || `it ended with ${o.signal ?? o.code}`;
 
 const failed = (what: string, o: Outcome): Result<never> =>
   bad(
@@ -165,22 +171,29 @@ async function signerOf(at: Home, keys: readonly string[]): Promise<Result<Signe
   const listed = await gpg(at, ['--with-colons', '--list-secret-keys', '--', ...keys]);
   const fingerprints = [...new Set(fingerprintsIn(listed.stdout))];
   if (listed.code === 127) return failed('list its keys', listed);
-  if (!fingerprints.length)
+  const all = [...primaryKeys(listed.stdout).keys()];
+  const unknown = keys.filter(
+    (key) => /^[0-9A-Fa-f]{16,40}$/.test(key) && !all.some((f) => f.endsWith(key.toUpperCase())),
+  );
+  if (!fingerprints.length || unknown.length)
     return bad(
-      error('signing-key', `the secret key ${keys.join(', ')} is not in ${at.home}`, {
+      error('signing-key', `the secret key ${(unknown.length ? unknown : keys).join(', ')} is not in ${at.home}`, {
         hint: 'import it, or leave signing_key out: then a key is made',
       }),
     );
   const exported = await gpg(at, ['--armor', '--export', '--', ...fingerprints]);
   if (exported.code !== 0 || !isWholeKey(exported.stdout)) return failed('export the public key', exported);
+  const primaries = primaryKeys(listed.stdout);
   const by = fingerprints.flatMap((f) => ['--local-user', f]);
   return good({
     fingerprints,
     publicKey: exported.stdout,
     async sign(text, form) {
       const how = form === 'clearsign' ? ['--clearsign'] : ['--armor', '--detach-sign'];
-      const signed = await gpg(at, ['--digest-algo', 'SHA512', ...by, ...how], { input: text });
-      return signed.code === 0 && signed.stdout ? good(signed.stdout) : failed('sign', signed);
+      const signed = await gpg(at, ['--status-fd', '2', '--digest-algo', 'SHA512', ...by, ...how], { input: text });
+      if (signed.code !== 0 || !signed.stdout) return failed('sign', signed);
+      const checked = checkSigners(fingerprints, signersIn(signed.stderr), primaries);
+      return checked.ok ? good(signed.stdout) : checked;
     },
     run: (command, args, options = {}) =>
       at.run(command, args, { ...options, env: { ...process.env, ...options.env, GNUPGHOME: at.home } }),
@@ -202,7 +215,10 @@ async function commandSigner({ command, publicKey }: SigningKey & { kind: 'comma
     async sign(message, form) {
       const signed = await run(program, [...args, form], { input: message });
       const begin = form === 'clearsign' ? '-----BEGIN PGP SIGNED MESSAGE-----' : '-----BEGIN PGP SIGNATURE-----';
-      if (signed.code === 0 && signed.stdout.startsWith(begin)) return good(signed.stdout);
+      if (signed.code === 0 && signed.stdout.startsWith(begin)) {
+        const checked = await checkSignature(signed.stdout, message, form, text, fingerprints);
+        return checked.ok ? good(signed.stdout) : checked;
+      }
       return bad(
         error(
           'signing-key',
@@ -218,13 +234,17 @@ export const isWholeKey = (text: string | undefined): boolean =>
   text?.trimEnd().endsWith('-----END PGP PUBLIC KEY BLOCK-----') ?? false;
 
 /** The key of a distro file's `signing_key`, or one that is made on first use and kept beside the state. */
-export const keyOf = (named: string | undefined, state: string, organization: string): SigningKey =>
+export const keyOf = (
+  named: string | readonly string[] | undefined,
+  state: string,
+  organization: string,
+): SigningKey =>
   named === undefined
     ? { kind: 'made', home: join(state, 'gnupg'), name: organization }
     : {
         kind: 'keyring',
         home: process.env.GNUPGHOME ?? join(process.env.HOME ?? '/root', '.gnupg'),
-        keys: [named],
+        keys: [named].flat(),
       };
 
 /** The key file that the environment of a step names. Its passphrase is taken out of what programs inherit from us. */

@@ -1,9 +1,9 @@
-import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
-import { sha256 } from '../model/digest.ts';
-import { parallel, run } from '../io/process.ts';
+import { bad, compare, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { parallel } from '../io/process.ts';
 import type { Store } from '../store/store.ts';
 import type { Endpoint } from './endpoint.ts';
-import { byHashPath, packedIndex, readPackages, readRelease, renderRelease, type IndexFile } from './indices.ts';
+import { byHashPath, readRelease, renderRelease, type Entry, type IndexFile } from './indices.ts';
+import { filesOf, type PackageIndex } from './package-index.ts';
 import type { Signer } from './signing.ts';
 import { shortId, type State } from './state.ts';
 
@@ -15,89 +15,66 @@ export interface Settings {
   validDays: number | undefined;
 }
 
-/** One suite of a state with its indices in all forms. */
+/** One suite of a state with its indices in all forms, and the packages that these name. */
 export interface SuiteFiles {
   name: string;
   architectures: string[];
   files: IndexFile[];
+  pool: Entry[];
 }
 
 /** A suite that is staged at an endpoint: its InRelease is all that is missing. */
 export interface StagedSuite {
   name: string;
   files: IndexFile[];
-  release: string;
-  detached: string;
-  inRelease: string;
+  /** What clients are to see; undefined where they see it already. */
+  release: SignedRelease | undefined;
   /** Tag of the InRelease that it replaces. */
   before: string | undefined;
   current: boolean;
 }
 
-/** A package's file in the pool. */
-interface Pooled {
-  filename: string;
-  sha256: string;
-  size: number;
+interface SignedRelease {
+  release: string;
+  detached: string;
+  inRelease: string;
 }
 
-const xz = async (data: Buffer): Promise<Buffer> => {
-  const packed = await run('xz', ['-q', '-1', '-T1', '-c'], { input: data, encoding: 'latin1' });
-  if (packed.code !== 0) throw Object.assign(new Error(`xz failed: ${packed.stderr.trim()}`), { code: 'EXZ' });
-  return Buffer.from(packed.stdout, 'latin1');
-};
-
-export interface Indexed {
-  suites: SuiteFiles[];
-  pool: Pooled[];
-}
-
-/** The files of a state's suites, from the indices that the store has of it. */
-export async function indexFiles(store: Store, state: State): Promise<Result<Indexed>> {
-  const bySuite = new Map<string, SuiteFiles>();
-  const pool = new Map<string, Pooled>();
-  const faults: Diagnostic[] = [];
-  const parts = await parallel(Object.keys(state.indices).sort(), 4, async (key) => {
-    const text = await store.readText(state.indices[key]!);
-    if (text === undefined)
-      faults.push(error('store-damaged', `the store lost the index of ${key}`, { hint: 'publish again' }));
-    const architecture = key.slice(key.lastIndexOf('/') + 1);
-    const files = await packedIndex(`main/binary-${architecture}/Packages`, Buffer.from(text ?? ''), xz);
-    for (const { filename, sha256: digest, size } of readPackages(text ?? ''))
-      pool.set(filename, { filename, sha256: digest, size });
-    return { key, architecture, files };
-  });
-  if (faults.length) return bad(...faults);
-  for (const { key, architecture, files } of parts) {
-    const name = key.slice(0, key.lastIndexOf('/'));
-    const suite = bySuite.get(name) ?? { name, architectures: [], files: [] };
-    suite.architectures.push(architecture);
-    suite.files.push(...files);
-    bySuite.set(name, suite);
+/** The suites of which these are the indices. */
+export function suitesIn(indices: readonly PackageIndex[]): SuiteFiles[] {
+  const suites = new Map<string, SuiteFiles>();
+  for (const index of [...indices].sort((a, b) => compare(a.key, b.key))) {
+    const at = index.key.lastIndexOf('/');
+    const name = index.key.slice(0, at);
+    const suite = suites.get(name) ?? { name, architectures: [], files: [], pool: [] };
+    suite.architectures.push(index.key.slice(at + 1));
+    suite.files.push(...filesOf(index));
+    for (const entry of index.entries) suite.pool.push(entry);
+    suites.set(name, suite);
   }
-  return good({ suites: [...bySuite.values()], pool: [...pool.values()] });
+  return [...suites.values()];
 }
 
 /**
- * Brings packages to an endpoint's pool. `known`: those that a state has which is there already, by path; they are
+ * Brings packages to an endpoint's pool. `known`: digests of those that a state has which is there already; they are
  * looked at where that costs nothing. Gives digests that the store lost.
  */
 export async function stagePool(
   store: Store,
   endpoint: Endpoint,
-  pool: readonly Pooled[],
-  known: ReadonlyMap<string, string>,
+  pool: readonly Entry[],
+  known: ReadonlySet<string>,
 ): Promise<Result<string[]>> {
   const lost: string[] = [];
   const faults: Diagnostic[] = [];
-  const wanted = pool.filter((p) => known.get(p.filename) !== p.sha256 || endpoint.has(p.filename, p.size) === false);
+  const wanted = pool.filter((p) => !known.has(p.sha256) || endpoint.has(p.filename, p.size) === false);
   await parallel(wanted, endpoint.width, async ({ filename, sha256: digest, size }) => {
     const name = filename.slice(filename.lastIndexOf('/') + 1);
     const path = await store.path({ name, sha256: digest, size });
     if (path === undefined) return void lost.push(digest);
     let placed = await endpoint.placeFile(filename, { path, sha256: digest, size });
     // What was published with these very bytes and has others now was damaged.
-    if (placed === 'other' && known.get(filename) === digest) {
+    if (placed === 'other' && known.has(digest)) {
       await endpoint.remove(filename);
       placed = await endpoint.placeFile(filename, { path, sha256: digest, size });
     }
@@ -120,11 +97,13 @@ export interface SuiteInput {
   settings: Settings;
   now: number;
   renew: boolean;
+  /** Comes true when all packages of the suite are there; false: they never will be, and nothing is written. */
+  pooled: Promise<boolean>;
 }
 
 /** Brings all of a suite to an endpoint but what makes clients see it. */
 export async function stageSuite(input: SuiteInput): Promise<Result<StagedSuite>> {
-  const { endpoint, signer, state, id, suite, settings, now } = input;
+  const { endpoint, signer, state, id, suite, settings, pooled } = input;
   const { name, files } = suite;
   const folder = `dists/${name}`;
   const seen = await endpoint.read(`${folder}/InRelease`);
@@ -134,15 +113,7 @@ export async function stageSuite(input: SuiteInput): Promise<Result<StagedSuite>
     before.state === id &&
     !input.renew &&
     before.signedBy.join() === signer.fingerprints.join() &&
-    files.every((f) => before.files.get(f.path)?.sha256 === sha256(f.data));
-  await parallel(files, endpoint.width, async (f) => {
-    const hashed = `${folder}/${byHashPath(f.path, sha256(f.data))}`;
-    // By-hash files are named by their content: one with another was damaged.
-    if ((await endpoint.placeData(hashed, f.data)) === 'other') {
-      await endpoint.remove(hashed);
-      await endpoint.placeData(hashed, f.data);
-    }
-  });
+    files.every((f) => before.files.get(f.path)?.sha256 === f.sha256);
   const fields = {
     origin: settings.organization,
     architectures: suite.architectures,
@@ -151,22 +122,39 @@ export async function stageSuite(input: SuiteInput): Promise<Result<StagedSuite>
     state: id,
     sha512: settings.sha512,
   };
-  const own = await stageState(input, { ...fields, date: state.when });
-  if (!own.ok) return own;
-  if (current) return good({ name, files, release: '', detached: '', inRelease: '', before: seen?.tag, current });
+  // Files are written while gpg signs; a fault of either is told where it is awaited.
+  const hashed = pooled.then((there) => (there ? placeHashed(endpoint, suite) : undefined));
+  hashed.catch(() => undefined);
+  const own = stageState(input, { ...fields, date: state.when }, hashed);
+  own.catch(() => undefined);
+  const release = current ? undefined : await signRelease(input, fields, before?.date ?? 0);
+  const stated = await own;
+  await hashed;
+  if (!stated.ok) return stated;
+  if (release?.ok === false) return release;
+  return good({ name, files, release: release?.value, before: seen?.tag, current });
+}
+
+type CommonFields = Omit<Parameters<typeof renderRelease>[0], 'suite' | 'codename' | 'byHash' | 'date' | 'validUntil'>;
+
+/** `last`: the date of the Release file that clients have. */
+async function signRelease(
+  { signer, suite, settings, now }: SuiteInput,
+  fields: CommonFields,
+  last: number,
+): Promise<Result<SignedRelease>> {
   // apt ignores a Release file that is older than the one it has.
-  const last = before?.date ?? 0;
   const date = last > now && last - now < 86_400_000 ? last + 1000 : now;
   const release = renderRelease(
     {
       ...fields,
-      suite: name,
-      codename: name,
+      suite: suite.name,
+      codename: suite.name,
       date,
       byHash: true,
       validUntil: settings.validDays === undefined ? undefined : date + settings.validDays * 86_400_000,
     },
-    files,
+    suite.files,
   );
   const [inRelease, detached] = await Promise.all([
     signer.sign(release, 'clearsign'),
@@ -174,21 +162,26 @@ export async function stageSuite(input: SuiteInput): Promise<Result<StagedSuite>
   ]);
   if (!inRelease.ok) return inRelease;
   if (!detached.ok) return detached;
-  return good({
-    name,
-    files,
-    release,
-    detached: detached.value,
-    inRelease: inRelease.value,
-    before: seen?.tag,
-    current,
-  });
+  return good({ release, detached: detached.value, inRelease: inRelease.value });
+}
+
+const hashedName = (suite: SuiteFiles, file: IndexFile): string =>
+  `dists/${suite.name}/${byHashPath(file.path, file.sha256)}`;
+
+/** By-hash files are named by their content: one with another was damaged. */
+async function placeHashed(endpoint: Endpoint, suite: SuiteFiles): Promise<void> {
+  const files = suite.files.map((f) => ({ name: hashedName(suite, f), data: f.data, sha256: f.sha256 }));
+  const placed = await endpoint.placeAll(files);
+  const damaged = files.filter((_, i) => placed[i] === 'other');
+  for (const { name } of damaged) await endpoint.remove(name);
+  if (damaged.length) await endpoint.placeAll(damaged);
 }
 
 /** The state as a suite of its own, `states/ID/SUITE`: it never changes, so plain names are enough. */
 async function stageState(
-  { endpoint, signer, id, suite, renew }: SuiteInput,
-  fields: Omit<Parameters<typeof renderRelease>[0], 'suite' | 'codename' | 'byHash'>,
+  { endpoint, signer, id, suite, renew, pooled }: SuiteInput,
+  fields: CommonFields & { date: number },
+  hashed: Promise<void>,
 ): Promise<Result<void>> {
   const name = `states/${shortId(id)}`;
   const folder = `dists/${name}/${suite.name}`;
@@ -198,31 +191,39 @@ async function stageState(
   const release = renderRelease({ ...fields, suite: name, codename: suite.name, byHash: false }, suite.files);
   const signed = await signer.sign(release, 'clearsign');
   if (!signed.ok) return signed;
-  await parallel(suite.files, endpoint.width, (f) => endpoint.placeData(`${folder}/${f.path}`, f.data));
-  await endpoint.put(`${folder}/InRelease`, Buffer.from(signed.value));
+  await hashed;
+  if (!(await pooled)) return good(undefined);
+  await endpoint.putAll([
+    ...suite.files.map((f) => ({ name: `${folder}/${f.path}`, data: f.data, like: hashedName(suite, f) })),
+    { name: `${folder}/InRelease`, data: Buffer.from(signed.value) },
+  ]);
   return good(undefined);
 }
 
 /** Lets clients see staged suites: names for other tools first, then one InRelease after the other. */
 export async function switchSuites(endpoint: Endpoint, staged: readonly StagedSuite[]): Promise<Result<string[]>> {
-  const changed = staged.filter((s) => !s.current);
-  const plain = staged.flatMap((s) =>
-    [
-      ...s.files,
-      ...(s.current
-        ? []
-        : [
-            { path: 'Release', data: Buffer.from(s.release) },
-            { path: 'Release.gpg', data: Buffer.from(s.detached) },
-          ]),
-    ].map((f) => ({ name: `dists/${s.name}/${f.path}`, data: f.data })),
+  const changed = staged.filter((s) => s.release);
+  const plain = staged.flatMap(({ name, files, release }) => [
+    ...files.map((f) => ({
+      name: `dists/${name}/${f.path}`,
+      data: f.data,
+      like: `dists/${name}/${byHashPath(f.path, f.sha256)}`,
+    })),
+    ...(release
+      ? [
+          { name: `dists/${name}/Release`, data: Buffer.from(release.release) },
+          { name: `dists/${name}/Release.gpg`, data: Buffer.from(release.detached) },
+        ]
+      : []),
+  ]);
+  const wanted = await parallel(plain, endpoint.width, async (file) =>
+    // What is there of a suite that stays as it is is looked at first.
+    staged.length !== changed.length && (await endpoint.read(file.name))?.data.equals(file.data) ? [] : [file],
   );
-  await parallel(plain, endpoint.width, async ({ name, data }) => {
-    if (staged.length !== changed.length && (await endpoint.read(name))?.data.equals(data)) return;
-    await endpoint.put(name, data);
-  });
-  for (const s of changed) {
-    if (!(await endpoint.replace(`dists/${s.name}/InRelease`, Buffer.from(s.inRelease), s.before)))
+  await endpoint.putAll(wanted.flat());
+  for (const { name, release, before } of changed) {
+    if (!release) continue;
+    if (!(await endpoint.replace(`dists/${name}/InRelease`, Buffer.from(release.inRelease), before)))
       return bad(
         error('channel-moved', `another run published to ${endpoint.where} since this one was staged`, {
           hint: 'run the same command again: it goes on from what was published',

@@ -1,5 +1,4 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { compare } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import { channelSuite } from '../model/names.ts';
 import type { Scope, Target } from '../model/plan.ts';
@@ -44,6 +43,9 @@ export interface State {
   suites: Suites;
   /** By suite with architecture the text of its Packages index. */
   indices: Record<string, StoredFile>;
+  /** The same compressed, `Packages.gz` and so on. States of former versions of Slipway lack them. */
+  packed?: Record<string, StoredFile[]>;
+  /** The highest version that the channel ever held, where it is another than what `suites` has. */
   versions: Versions;
   /** What the tests of packages gave, where they were run, by suite with architecture. */
   tests: Record<string, Record<string, 'passed' | 'failed' | 'flaky'>>;
@@ -89,22 +91,91 @@ const stateFile = (id: string): string => `states/${id.slice(0, 2)}/${id}.json.g
 /** As much of an id as paths and people use. */
 export const shortId = (id: string): string => id.slice(0, 16);
 
-/** The same packages in the same suites have the same content, whoever published them. */
-export const contentOf = (suites: Suites): string => sha256(canonical(suites));
+/** Whether the same packages are in the same suites, whoever published them. */
+export function sameSuites(a: Suites, b: Suites): boolean {
+  return equal(a, b);
+}
 
-/** JSON with sorted keys. */
-const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_key, v: unknown) =>
-    typeof v === 'object' && v !== null && !Array.isArray(v)
-      ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => compare(a, b)))
-      : v,
+/** Whether two plain values say the same; `undefined` is as if it were not there. */
+function equal(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const [x, y] = [Object.entries(a), new Map<string, unknown>(Object.entries(b))];
+  return (
+    x.every(([key, value]) => equal(value, y.get(key))) &&
+    [...y].every(([key, value]) => value === undefined || Object.hasOwn(a, key))
   );
+}
 
-export async function writeState(store: Store, state: State): Promise<string> {
-  const text = canonical(state);
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The same packages by sorted names, each with its fields in order: what most of a state's text is. */
+export function orderedSuites(suites: Suites): Suites {
+  const ordered: Suites = {};
+  for (const suite of Object.keys(suites).sort()) {
+    const packages = suites[suite] ?? {};
+    const of: Suites[string] = {};
+    for (const debian of Object.keys(packages).sort()) {
+      const held = packages[debian];
+      if (!held) continue;
+      const { abi, files, key, needs, requires, version } = held;
+      const ordered = files.map(({ name, sha256: digest, size }) => ({ name, sha256: digest, size }));
+      of[debian] = { abi, files: ordered, key, ...(needs ? { needs } : {}), requires, version };
+    }
+    ordered[suite] = of;
+  }
+  known.add(ordered);
+  return ordered;
+}
+
+/** What `sortedKeys` gave: it is not looked at again. */
+const known = new WeakSet<object>();
+
+/** The same value with sorted keys, so that JSON of it is canonical. What is sorted already is not copied. */
+export function sortedKeys<T extends object>(value: T): T {
+  const sorted = sortedValue(value) as T;
+  known.add(sorted);
+  return sorted;
+}
+
+function sortedValue(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    const items: unknown[] = value;
+    if (!items.some((item) => typeof item === 'object')) return value;
+    const sorted = items.map(sortedValue);
+    return sorted.every((v, i) => v === items[i]) ? value : sorted;
+  }
+  if (!isRecord(value) || known.has(value)) return value;
+  const keys = Object.keys(value);
+  let same = true;
+  let last = '';
+  const parts: unknown[] = [];
+  for (const key of keys) {
+    const part = value[key];
+    const sorted = typeof part === 'object' ? sortedValue(part) : part;
+    parts.push(sorted);
+    same &&= sorted === part && last <= key;
+    last = key;
+  }
+  if (same) return value;
+  const copy: Record<string, unknown> = {};
+  keys.forEach((key, at) => (copy[key] = parts[at]));
+  return Object.fromEntries(keys.sort().map((key) => [key, copy[key]]));
+}
+
+/** A state's text, its id, and where the store has it. */
+export interface StateText {
+  id: string;
+  name: string;
+  data: Buffer;
+}
+
+export function stateText(state: State): StateText {
+  const text = JSON.stringify(sortedKeys(state));
   const id = sha256(text);
-  await store.putBlob(stateFile(id), gzipSync(text, { level: 1 }));
-  return id;
+  return { id, name: stateFile(id), data: gzipSync(text, { level: 1 }) };
 }
 
 /** A state by its id; undefined where it is gone or damaged. */
@@ -146,7 +217,7 @@ export async function openChannel(store: Store, name: string, restorable = false
   const file: ChannelFile = value?.schema === 2 ? value : { schema: 2, states: [], switching: false, endpoints: [] };
   for (const { id } of file.states) {
     const head = await readState(store, id);
-    if (head) return { name, file, tag, headId: id, head, former: undefined, value: { versions: head.versions } };
+    if (head) return { name, file, tag, headId: id, head, former: undefined, value: { versions: versionsOf(head) } };
   }
   return { name, file, tag, headId: undefined, head: undefined, former: undefined, value: { versions: {} } };
 }
@@ -189,12 +260,29 @@ export function highest(before: Versions, suites: Suites): Versions {
     const of = { ...all[suite] };
     for (const [debian, { version }] of Object.entries(packages)) {
       const held = of[debian];
-      if (held === undefined || compareDebianVersions(version, held) > 0) of[debian] = version;
+      if (held === undefined || (held !== version && compareDebianVersions(version, held) > 0)) of[debian] = version;
     }
     all[suite] = of;
   }
   return all;
 }
+
+/** What a state says of versions beside its suites: of those before it, packages that are gone, or were higher. */
+export function otherVersions(before: Versions, suites: Suites): Versions {
+  const all: Versions = {};
+  for (const [suite, versions] of Object.entries(before)) {
+    const held = suites[suite];
+    const of: Record<string, string> = {};
+    for (const [debian, version] of Object.entries(versions)) {
+      const now = held?.[debian]?.version;
+      if (now === undefined || (now !== version && compareDebianVersions(version, now) > 0)) of[debian] = version;
+    }
+    if (Object.keys(of).length) all[suite] = of;
+  }
+  return all;
+}
+
+const versionsOf = (state: State): Versions => highest(state.versions, state.suites);
 
 /**
  * A channel whose file is gone or damaged, read from what its endpoints serve: a Release file names its state, and each
@@ -221,7 +309,7 @@ export async function restoreChannel(
         at = state.previous;
       }
       const file: ChannelFile = { ...channel.file, states };
-      return { ...channel, file, headId: id, head, value: { versions: head.versions } };
+      return { ...channel, file, headId: id, head, value: { versions: versionsOf(head) } };
     }
   }
   return channel;

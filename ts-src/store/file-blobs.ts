@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { sha256 } from '../model/digest.ts';
-import { exists, temporaryBeside, writeWhole } from '../io/files.ts';
+import { exists, temporaryBeside, writeTogether, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import type { BlobInfo, Blobs } from './blobs.ts';
 
@@ -42,6 +42,10 @@ export class FileBlobs implements Blobs {
     mkdirSync(dirname(target), { recursive: true });
     copyWhole(file, target, true);
     return Promise.resolve();
+  }
+
+  putAll(items: readonly { name: string; data: Buffer }[]): Promise<void> {
+    return writeTogether(items.map(({ name, data }) => ({ path: this.path(name), data })));
   }
 
   fetch(name: string, file: string): Promise<boolean> {

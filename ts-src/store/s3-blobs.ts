@@ -83,6 +83,12 @@ export class S3Blobs implements Blobs {
     await this.ask('PUT', this.url(name), { file });
   }
 
+  async putAll(items: readonly { name: string; data: Buffer }[]): Promise<void> {
+    const last = items[items.length - 1];
+    await Promise.all(items.slice(0, -1).map(({ name, data }) => this.put(name, data)));
+    if (last) await this.put(last.name, last.data);
+  }
+
   async fetch(name: string, file: string): Promise<boolean> {
     mkdirSync(dirname(file), { recursive: true });
     const temporary = temporaryBeside(file);

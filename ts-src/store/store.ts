@@ -78,9 +78,28 @@ export class Store {
     return { name, sha256: digest, size: data.length };
   }
 
+  /** Files of which something of our own (`last`) may say where they are: written together, that one after them. */
+  async putObjects(
+    objects: readonly { file: StoredFile; data: Buffer }[],
+    last?: { name: string; data: Buffer },
+  ): Promise<void> {
+    const wanted = objects.filter(
+      ({ file }) => !this.verified.has(file.sha256) || this.sizeHere(this.own(this.object(file.sha256))) !== file.size,
+    );
+    await this.blobs.putAll([
+      ...wanted.map(({ file, data }) => ({ name: this.own(this.object(file.sha256)), data })),
+      ...(last ? [{ name: this.own(last.name), data: last.data }] : []),
+    ]);
+    if (this.blobs.local('') !== undefined) for (const { file } of wanted) this.verified.add(file.sha256);
+  }
+
   async readText(file: StoredFile): Promise<string | undefined> {
+    return (await this.readData(file))?.toString('utf8');
+  }
+
+  async readData(file: StoredFile): Promise<Buffer | undefined> {
     const path = await this.path(file);
-    return path === undefined ? undefined : readFileSync(path, 'utf8');
+    return path === undefined ? undefined : readFileSync(path);
   }
 
   /** Size where it can be had for nothing. */

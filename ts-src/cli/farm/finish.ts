@@ -174,6 +174,10 @@ An untrusted run publishes nothing.`,
         return exit.failed;
       }
       const channel = await openChannel(session.store, bundle.pipeline.channel, true);
+      const platforms = await platformsOf({ state: session.input.state, distro: bundle.distro }, session.graphs);
+      const lock = renderLock(
+        makeLock(bundle.plan.stamp, session.input.distributions, platforms, versionsOf(session.graphs)),
+      );
       const published = await publishChannel(channel, {
         runs: session.graphs,
         store: session.store,
@@ -185,6 +189,7 @@ An untrusted run publishes nothing.`,
         signingKey: secret ?? keyOf(bundle.distro.signing_key, session.input.state, bundle.distro.organization),
         stamp: bundle.plan.stamp,
         run: bundle.id,
+        lock,
         now: Date.now(),
         partial: bundle.partial,
         belongs: (scope, debian) =>
@@ -198,14 +203,7 @@ An untrusted run publishes nothing.`,
         );
       writeOutput(published.sources.join('\n'));
       const bad = published.diagnostics.some(isError) || published.lost.length > 0;
-      if (!bad && !failed) {
-        const platforms = await platformsOf({ state: session.input.state, distro: bundle.distro }, session.graphs);
-        await session.store.writeJson(lockName(channel.name), {
-          lock: renderLock(
-            makeLock(bundle.plan.stamp, session.input.distributions, platforms, versionsOf(session.graphs)),
-          ),
-        });
-      }
+      if (!bad && !failed) await session.store.writeJson(lockName(channel.name), { lock });
       return bad ? exit.failed : exit.ok;
     } finally {
       await closeScratch(session.driver);

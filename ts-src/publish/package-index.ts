@@ -1,0 +1,86 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { run } from '../io/process.ts';
+import { sha256 } from '../model/digest.ts';
+import type { StoredFile } from '../model/result.ts';
+import type { Store } from '../store/store.ts';
+import { readPackages, type Entry, type IndexFile } from './indices.ts';
+
+/** A file of the store together with what it holds. */
+export interface HeldData {
+  file: StoredFile;
+  data: Buffer;
+}
+
+/** The Packages index of one suite and architecture, in all forms. */
+export interface PackageIndex {
+  /** Suite with architecture. */
+  key: string;
+  plain: HeldData;
+  /** The same compressed, named by what is added to the path. */
+  packed: HeldData[];
+  entries: Entry[];
+}
+
+export const heldData = (name: string, data: Buffer): HeldData => ({
+  file: { name, sha256: sha256(data), size: data.length },
+  data,
+});
+
+const gzipped = promisify(gzip);
+
+const xz = async (data: Buffer): Promise<Buffer> => {
+  const packed = await run('xz', ['-q', '-1', '-T1', '-c'], { input: data, encoding: 'latin1' });
+  if (packed.code !== 0) throw Object.assign(new Error(`xz failed: ${packed.stderr.trim()}`), { code: 'EXZ' });
+  return Buffer.from(packed.stdout, 'latin1');
+};
+
+/** The compressed forms of an index, made beside what else goes on. */
+export async function packIndex(data: Buffer): Promise<HeldData[]> {
+  const [gz, xzed] = await Promise.all([gzipped(data, { level: 6 }), xz(data)]);
+  return [heldData('Packages.gz', gz), heldData('Packages.xz', xzed)];
+}
+
+/** Indices that were read, by store and digest: a publication needs those of the former state several times. */
+const remembered = new WeakMap<Store, Map<string, Promise<{ data: Buffer; entries: Entry[] } | undefined>>>();
+/** Most that are remembered. */
+const most = 64;
+
+export function readIndex(store: Store, file: StoredFile): Promise<{ data: Buffer; entries: Entry[] } | undefined> {
+  const known = remembered.get(store) ?? new Map<string, Promise<{ data: Buffer; entries: Entry[] } | undefined>>();
+  remembered.set(store, known);
+  const before = known.get(file.sha256);
+  if (before) return before;
+  const read = store
+    .readData(file)
+    .then((data) => (data ? { data, entries: readPackages(data.toString('utf8')) } : undefined));
+  for (const first of known.size >= most ? known.keys() : []) {
+    known.delete(first);
+    break;
+  }
+  known.set(file.sha256, read);
+  return read;
+}
+
+/** The entries of an index of the store; none where it is lost. */
+export const entriesOf = async (store: Store, file: StoredFile): Promise<Entry[]> =>
+  (await readIndex(store, file))?.entries ?? [];
+
+/** The compressed forms that the store has of an index; undefined where it lacks one. */
+export async function readPacked(
+  store: Store,
+  packed: readonly StoredFile[] | undefined,
+): Promise<HeldData[] | undefined> {
+  const found: HeldData[] = [];
+  for (const file of packed ?? []) {
+    const data = await store.readData(file);
+    if (data) found.push({ file, data });
+  }
+  return packed?.length && found.length === packed.length ? found : undefined;
+}
+
+/** The files of an index as a suite has them. */
+export function filesOf({ key, plain, packed }: PackageIndex): IndexFile[] {
+  const path = `main/binary-${key.slice(key.lastIndexOf('/') + 1)}/`;
+  return [plain, ...packed].map(({ file, data }) => ({ path: `${path}${file.name}`, data, sha256: file.sha256 }));
+}

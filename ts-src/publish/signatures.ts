@@ -1,0 +1,83 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { run } from '../io/process.ts';
+
+/** The primary key of each key in gpg's listing (doc/DETAILS), by fingerprint. */
+export function primaryKeys(colons: string): Map<string, string> {
+  const primaries = new Map<string, string>();
+  let primary: string | undefined;
+  let fresh = false;
+  for (const line of colons.split('\n')) {
+    const f = line.split(':');
+    const kind = f[0] ?? '';
+    if (kind === 'pub' || kind === 'sec') fresh = true;
+    const fingerprint = f[9] ?? '';
+    if (kind !== 'fpr' || !/^[0-9A-F]+$/.test(fingerprint)) continue;
+    if (fresh) primary = fingerprint;
+    fresh = false;
+    if (primary !== undefined) primaries.set(fingerprint, primary);
+  }
+  return primaries;
+}
+
+/** Fingerprints of the keys that made signatures, as gpg's status lines have them (SIG_CREATED). */
+export const signersIn = (status: string): string[] =>
+  [...status.matchAll(/^\[GNUPG:\] SIG_CREATED (?:\S+ ){5}([0-9A-F]{16,64})$/gm)].flatMap((m) => m[1] ?? []);
+
+/**
+ * Whether each key has signed: gpg leaves out one that it can't use, and ends well with the others' signatures. Robots
+ * that know only that key could not update then.
+ */
+export function checkSigners(
+  wanted: readonly string[],
+  made: readonly string[],
+  primaries: ReadonlyMap<string, string>,
+): Result<void> {
+  const signed = new Set(made.map((fingerprint) => primaries.get(fingerprint) ?? fingerprint));
+  const missing = wanted.filter((fingerprint) => !signed.has(fingerprint));
+  return missing.length
+    ? bad(
+        error('signature-missing', `no signature was made by the key ${missing.join(', ')}`, {
+          hint: 'a key that has expired, was revoked or has no secret part here does not sign: renew it, or take it out',
+        }),
+      )
+    : good(undefined);
+}
+
+/** The same of a signature that a program made, by the public keys; what it signed must be this text. */
+export async function checkSignature(
+  signature: string,
+  text: string | Buffer,
+  form: 'clearsign' | 'detached',
+  publicKey: string,
+  wanted: readonly string[],
+): Promise<Result<void>> {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-signature-'));
+  try {
+    writeFileSync(join(folder, 'signature'), signature);
+    writeFileSync(join(folder, 'text'), text);
+    const gpg = (args: string[], input?: string) =>
+      run('gpg', ['--batch', '--no-tty', '--homedir', folder, '--trust-model', 'always', ...args], {
+        ...(input === undefined ? {} : { input }),
+      });
+    await gpg(['--import'], publicKey);
+    const listed = await gpg(['--with-colons', '--list-keys']);
+    const args = form === 'clearsign' ? ['--decrypt', join(folder, 'signature')] : [];
+    const checked = await gpg([
+      '--status-fd',
+      '2',
+      ...(args.length ? args : ['--verify', join(folder, 'signature'), join(folder, 'text')]),
+    ]);
+    const valid = [...checked.stderr.matchAll(/^\[GNUPG:\] VALIDSIG ([0-9A-F]+)/gm)].flatMap((m) => m[1] ?? []);
+    const signers = checkSigners(wanted, valid, primaryKeys(listed.stdout));
+    if (!signers.ok) return signers;
+    const trimmed = (lines: string) => lines.replace(/[ \t]+$/gm, '').trimEnd();
+    return form === 'detached' || trimmed(checked.stdout) === trimmed(text.toString())
+      ? good(undefined)
+      : bad(error('signature-missing', 'the signing command signed another text than it was given'));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
