@@ -18209,11 +18209,11 @@ function withoutC(text5) {
       continue;
     }
     if (found2 === '"' || found2 === "'" || found2 === "/*") return void 0;
-    const block2 = found2.startsWith("/*");
-    if (!block2 && !found2.startsWith("//")) continue;
+    const block3 = found2.startsWith("/*");
+    if (!block3 && !found2.startsWith("//")) continue;
     const end2 = text5.indexOf("\n", token3.lastIndex);
-    if (block2 && !/^[ \t]*(\/\/|$)/.test(text5.slice(token3.lastIndex, end2 < 0 ? text5.length : end2))) continue;
-    out += text5.slice(at2, m.index) + (block2 ? found2.replace(/[^\n]+/g, "") : "");
+    if (block3 && !/^[ \t]*(\/\/|$)/.test(text5.slice(token3.lastIndex, end2 < 0 ? text5.length : end2))) continue;
+    out += text5.slice(at2, m.index) + (block3 ? found2.replace(/[^\n]+/g, "") : "");
     at2 = token3.lastIndex;
   }
   return trimmed(out + text5.slice(at2));
@@ -20336,94 +20336,13 @@ function impliedNeeds(type, backend) {
   return { build: more.length ? [...buildDepends, ...more] : buildDepends, test: testDepends };
 }
 
-// ts-src/plan/order.ts
+// ts-src/plan/blocked.ts
 init_diagnostics();
+
+// ts-src/plan/cycles.ts
+init_diagnostics();
+var fault2 = (node2, d) => void (node2.faults ??= []).push(d);
 var essentialTag = "every package of ROS 2 needs it";
-function ordered(evaluated, nodes, diagnostics) {
-  const whole2 = nodes.length === evaluated.names.length && nodes.every((n) => n.build === evaluated.inside[n.number].build && n.run === evaluated.inside[n.number].run);
-  if (whole2 && evaluated.order) return evaluated.order.map((i) => nodes[i]);
-  const local2 = new Int32Array(evaluated.names.length).fill(-1);
-  nodes.forEach((n, i) => local2[n.number] = i);
-  const within = (...lists) => placesOf(local2, lists);
-  const everything = order(nodes.map((n) => within(n.build, n.run, n.test)));
-  if (!everything.left.length) {
-    if (whole2) evaluated.order = everything.order;
-    return everything.order.map((i) => nodes[i]);
-  }
-  const tested = nodes.map((n) => within(n.test));
-  const reach3 = new Cycles(evaluated, nodes, local2, diagnostics);
-  const needed2 = nodes.map((n) => within(n.build, n.run));
-  const built = order(needed2).left.length ? reach3.settle() : needed2;
-  const kept2 = reach3.withoutTestCycles(built, tested);
-  const usable2 = together(nodes.map((n) => within(n.build, n.run)));
-  return order(withTests(usable2, kept2)).order.map((i) => nodes[i]);
-}
-function together(needed2) {
-  const set = /* @__PURE__ */ new Map();
-  for (const members2 of cycles(needed2)) for (const n of members2) set.set(n, members2);
-  if (!set.size) return [...needed2];
-  return needed2.map((list4, n) => [
-    ...new Set(list4.flatMap((d) => set.has(d) ? set.get(d) === set.get(n) ? [] : set.get(d) : [d]))
-  ]);
-}
-function withTests(edges, tests) {
-  const all = edges.map((list4, n) => [...list4, ...tests[n]]);
-  const set = new Int32Array(all.length).fill(-1);
-  cycles(all).forEach((members2, i) => members2.forEach((n) => set[n] = i));
-  return edges.map((list4, n) => [...list4, ...tests[n].filter((d) => set[d] === -1 || set[d] !== set[n])]);
-}
-function testCycles(evaluated) {
-  const nodes = evaluated.inside.map((inside, number4) => ({
-    number: number4,
-    planned: {},
-    build: inside.build,
-    run: inside.run,
-    test: inside.test,
-    faults: void 0
-  }));
-  const count3 = nodes.length;
-  const reach3 = new Cycles(
-    evaluated,
-    nodes,
-    Int32Array.from(nodes, (_, i) => i),
-    []
-  );
-  const settled2 = reach3.settle();
-  const tested = nodes.map((n) => n.test);
-  const sets = cycles(settled2.map((list4, n) => n < count3 ? [...list4, ...tested[n]] : list4));
-  const plain2 = doubled(
-    nodes.map((n) => n.build),
-    nodes.map((n) => n.run)
-  );
-  return sets.map((set) => {
-    const members2 = new Set(set);
-    const packages = [...new Set(set.map((n) => n % count3))].sort((a, b) => a - b);
-    for (const from of set) {
-      for (const to of from < count3 ? tested[from] : []) {
-        const back = members2.has(to) ? shortest(plain2, to, from) : void 0;
-        if (back) return { packages, trail: [from, ...back.map((n) => n % count3)].filter((n, i, a) => n !== a[i - 1]) };
-      }
-    }
-    return { packages, trail: packages };
-  });
-}
-function shortest(edges, from, to) {
-  const before2 = /* @__PURE__ */ new Map([[from, from]]);
-  const queue = [from];
-  for (const n of queue) {
-    if (n === to) {
-      const path2 = [n];
-      for (let at2 = n; at2 !== from; path2.unshift(at2)) at2 = before2.get(at2);
-      return path2;
-    }
-    for (const d of edges[n]) {
-      if (before2.has(d)) continue;
-      before2.set(d, n);
-      queue.push(d);
-    }
-  }
-  return void 0;
-}
 function placesOf(local2, lists) {
   const places = [];
   for (const list4 of lists) {
@@ -20595,6 +20514,188 @@ function leaveOut(node2, number4) {
   node2.run = node2.run.filter((d) => d !== number4);
 }
 
+// ts-src/plan/depths.ts
+function greatest(values, numbers) {
+  let found2 = -1;
+  for (let i = 0; i < numbers.length; i++) if (values[numbers[i]] > found2) found2 = values[numbers[i]];
+  return found2;
+}
+function findDepths(sequence, count3) {
+  const depth = new Int32Array(count3).fill(-1);
+  let late = false;
+  for (const { number: number4, planned: planned2, build: build3, run: run2 } of sequence) {
+    if (!late) late = build3.some((d) => depth[d] === -1) || run2.some((d) => depth[d] === -1);
+    planned2.depth = depth[number4] = Math.max(greatest(depth, build3), greatest(depth, run2)) + 1;
+  }
+  if (!late) return;
+  const sets = /* @__PURE__ */ new Map();
+  const place = new Map(sequence.map((n, i) => [n.number, i]));
+  const places = (list4) => list4.flatMap((d) => place.get(d) ?? []);
+  for (const members2 of cycles(sequence.map((n) => [...places(n.build), ...places(n.run)]))) {
+    const set = { nodes: members2.map((i) => sequence[i]), left: members2.length, depth: 0 };
+    for (const n of set.nodes) sets.set(n, set);
+  }
+  depth.fill(-1);
+  for (const node2 of sequence) {
+    const below2 = Math.max(greatest(depth, node2.build), greatest(depth, node2.run)) + 1;
+    const set = sets.get(node2) ?? { nodes: [node2], left: 1, depth: 0 };
+    set.depth = Math.max(set.depth, below2);
+    if (--set.left === 0) for (const n of set.nodes) n.planned.depth = depth[n.number] = set.depth;
+  }
+}
+
+// ts-src/plan/blocked.ts
+function block2(evaluated, sequence, diagnostics) {
+  const { names: names2, packages } = evaluated;
+  const nodeOf = new Map(sequence.map((n) => [n.number, n]));
+  const causes = [];
+  const blocked = new Uint8Array(names2.length);
+  const say = (number4, cause) => {
+    causes[number4] = cause;
+    blocked[number4] = 1;
+  };
+  for (const n of sequence)
+    if (n.planned.blocked !== void 0) say(n.number, `'${n.planned.name}' is blocked: ${n.planned.blocked}`);
+  const counts = (node2, d) => blocked[d] === 1 && (blocked[node2.number] === 0 || groupOf(evaluated, node2.number, d) !== void 0);
+  const blockedBy = (node2) => greatest(blocked, node2.build) === 1 || greatest(blocked, node2.run) === 1 ? [...node2.build, ...node2.run].find((d) => counts(node2, d)) : void 0;
+  const settle2 = (node2) => {
+    let changed = false;
+    for (let d = blockedBy(node2); d !== void 0; d = blockedBy(node2)) {
+      changed = true;
+      const group = groupOf(evaluated, node2.number, d);
+      if (group === void 0) say(node2.number, node2.planned.blocked = causes[d]);
+      else {
+        leaveOut(node2, d);
+        diagnostics.push(
+          warning(
+            "group-member",
+            `'${node2.planned.name}' goes without '${names2[d]}' of the group '${group}': ${nodeOf.get(d)?.planned.blocked ?? "it is blocked"}`,
+            { file: packages[node2.number].file, line: edgeOf(evaluated, node2.number, d).line }
+          )
+        );
+      }
+    }
+    return changed;
+  };
+  for (let again = true; again; ) {
+    again = false;
+    for (const node2 of sequence) if (settle2(node2)) again = true;
+  }
+}
+
+// ts-src/plan/order.ts
+function ordered(evaluated, nodes, diagnostics) {
+  const whole2 = nodes.length === evaluated.names.length && nodes.every((n) => n.build === evaluated.inside[n.number].build && n.run === evaluated.inside[n.number].run);
+  if (whole2 && evaluated.order) return evaluated.order.map((i) => nodes[i]);
+  const local2 = new Int32Array(evaluated.names.length).fill(-1);
+  nodes.forEach((n, i) => local2[n.number] = i);
+  const within = (...lists) => placesOf(local2, lists);
+  const everything = order(nodes.map((n) => within(n.build, n.run, n.test)));
+  if (!everything.left.length) {
+    if (whole2) evaluated.order = everything.order;
+    return everything.order.map((i) => nodes[i]);
+  }
+  const tested = nodes.map((n) => within(n.test));
+  const reach3 = new Cycles(evaluated, nodes, local2, diagnostics);
+  const needed2 = nodes.map((n) => within(n.build, n.run));
+  const built = order(needed2).left.length ? reach3.settle() : needed2;
+  const kept2 = reach3.withoutTestCycles(built, tested);
+  const usable2 = together(nodes.map((n) => within(n.build, n.run)));
+  return order(withTests(usable2, kept2)).order.map((i) => nodes[i]);
+}
+function together(needed2) {
+  const set = /* @__PURE__ */ new Map();
+  for (const members2 of cycles(needed2)) for (const n of members2) set.set(n, members2);
+  if (!set.size) return [...needed2];
+  return needed2.map((list4, n) => [
+    ...new Set(list4.flatMap((d) => set.has(d) ? set.get(d) === set.get(n) ? [] : set.get(d) : [d]))
+  ]);
+}
+function withTests(edges, tests) {
+  const all = edges.map((list4, n) => [...list4, ...tests[n]]);
+  const set = new Int32Array(all.length).fill(-1);
+  cycles(all).forEach((members2, i) => members2.forEach((n) => set[n] = i));
+  return edges.map((list4, n) => [...list4, ...tests[n].filter((d) => set[d] === -1 || set[d] !== set[n])]);
+}
+function testCycles(evaluated) {
+  const nodes = evaluated.inside.map((inside, number4) => ({
+    number: number4,
+    planned: {},
+    build: inside.build,
+    run: inside.run,
+    test: inside.test,
+    faults: void 0
+  }));
+  const count3 = nodes.length;
+  const reach3 = new Cycles(
+    evaluated,
+    nodes,
+    Int32Array.from(nodes, (_, i) => i),
+    []
+  );
+  const settled2 = reach3.settle();
+  const tested = nodes.map((n) => n.test);
+  const sets = cycles(settled2.map((list4, n) => n < count3 ? [...list4, ...tested[n]] : list4));
+  const plain2 = doubled(
+    nodes.map((n) => n.build),
+    nodes.map((n) => n.run)
+  );
+  return sets.map((set) => {
+    const members2 = new Set(set);
+    const packages = [...new Set(set.map((n) => n % count3))].sort((a, b) => a - b);
+    for (const from of set) {
+      for (const to of from < count3 ? tested[from] : []) {
+        const back = members2.has(to) ? shortest(plain2, to, from) : void 0;
+        if (back) return { packages, trail: [from, ...back.map((n) => n % count3)].filter((n, i, a) => n !== a[i - 1]) };
+      }
+    }
+    return { packages, trail: packages };
+  });
+}
+function shortest(edges, from, to) {
+  const before2 = /* @__PURE__ */ new Map([[from, from]]);
+  const queue = [from];
+  for (const n of queue) {
+    if (n === to) {
+      const path2 = [n];
+      for (let at2 = n; at2 !== from; path2.unshift(at2)) at2 = before2.get(at2);
+      return path2;
+    }
+    for (const d of edges[n]) {
+      if (before2.has(d)) continue;
+      before2.set(d, n);
+      queue.push(d);
+    }
+  }
+  return void 0;
+}
+
+// ts-src/plan/roles.ts
+var none2 = Object.freeze([]);
+function addRoles(set, name5, roles) {
+  let at2 = set.count;
+  while (at2 > 0 && name5 < set.names[at2 - 1]) at2--;
+  if (at2 > 0 && set.names[at2 - 1] === name5) {
+    set.roles[at2 - 1] |= roles;
+    return;
+  }
+  for (let i = set.count++; i > at2; i--) {
+    set.names[i] = set.names[i - 1];
+    set.roles[i] = set.roles[i - 1];
+  }
+  set.names[at2] = name5;
+  set.roles[at2] = roles;
+}
+function having(set, role) {
+  let found2 = none2;
+  for (let i = 0; i < set.count; i++) {
+    if (!(set.roles[i] & role)) continue;
+    if (found2 === none2) found2 = [set.names[i]];
+    else found2.push(set.names[i]);
+  }
+  return found2;
+}
+
 // ts-src/plan/select.ts
 init_diagnostics();
 function narrowing(selection, evaluated) {
@@ -20645,45 +20746,106 @@ function checkNames(what, wanted, known3, diagnostics) {
   }
 }
 
+// ts-src/plan/unmet-needs.ts
+init_diagnostics();
+var relations = { lt: "<<", lte: "<=", eq: "=", gte: ">=", gt: ">>" };
+var holds = (operator, c) => ({ lt: c < 0, lte: c <= 0, eq: c === 0, gte: c >= 0, gt: c > 0 })[operator];
+var unbounded = Object.freeze({});
+var UnmetNeeds = class {
+  constructor(resolver, evaluated, near) {
+    this.resolver = resolver;
+    this.evaluated = evaluated;
+    this.near = near;
+  }
+  /** Reports a need that nothing meets; it blocks the package unless only its tests have it. */
+  unresolved(node2, p, need, r) {
+    const { os, release: release2 } = this.resolver.platform;
+    const where = `${os} ${release2}`;
+    const needed2 = (need.roles & (forBuild | forRun)) !== 0;
+    const d = need.dependency;
+    const rule = r.rosdep;
+    const say = needed2 ? error : warning;
+    const text5 = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
+    const at2 = { file: p.file, line: d.line };
+    if (rule.kind === "packages") {
+      const what = `${text5}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(", ")}` : ""}`;
+      const blocks = (need.roles & forBuild) !== 0;
+      fault2(
+        node2,
+        (blocks ? error : warning)("rosdep-installer", what, {
+          ...at2,
+          hint: "only apt packages can be installed into a hermetic root: add an apt rule to your rosdep files, or name system packages for it in package_settings"
+        })
+      );
+      if (!blocks) return;
+    } else if (rule.kind === "not-here") {
+      fault2(
+        node2,
+        say("rosdep-platform", `${text5}, which rosdep does not have for ${where}: ${rule.reason}`, {
+          ...at2,
+          hint: `${rule.file}: add a rule for ${where}`
+        })
+      );
+    } else {
+      const near = this.near(d.name);
+      fault2(
+        node2,
+        say(
+          "dependency-unresolved",
+          `${text5}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`,
+          {
+            ...at2,
+            hint: near.length ? `did you mean ${near.map((n) => `'${n}'`).join(" or ")}?` : "add its repository to the distribution file, or a rosdep rule"
+          }
+        )
+      );
+    }
+    if (needed2) node2.planned.blocked ??= `'${d.name}' is not to be had on ${where}`;
+  }
+  /** Reports where what meets a need has a version that the need excludes. */
+  checkVersion(node2, p, need, r) {
+    const { planned: planned2 } = node2;
+    const d = need.dependency;
+    for (const [operator, bound2] of Object.entries(d.versions ?? {})) {
+      if (r.from === "built") {
+        const { name: name5, version: version3 } = this.evaluated.packages[r.number];
+        const c = compareReleases(version3, bound2);
+        if (c === void 0 || !holds(operator, c)) {
+          fault2(
+            node2,
+            error(
+              "version-unmet",
+              `'${p.name}' needs '${name5}' ${relations[operator]} ${bound2}, but it is ${version3}`,
+              { file: p.file, line: d.line, hint: `raise or lower one of them; version_${operator} is in <${d.tag}>` }
+            )
+          );
+          planned2.blocked ??= `'${name5}' ${version3} is not ${relations[operator]} ${bound2}`;
+        } else if (need.roles & forRun && (operator === "gte" || operator === "gt")) {
+          if (planned2.bounds === unbounded) planned2.bounds = {};
+          (planned2.bounds[name5] ??= []).push(`${relations[operator]} ${bound2}`);
+        }
+      } else if (r.from === "underlay" && r.version !== void 0) {
+        if (holds(operator, compareDebianVersions(r.version.replace(/^\d+:/, "").replace(/-.*/, ""), bound2))) continue;
+        fault2(
+          node2,
+          error(
+            "underlay-version",
+            `'${p.name}' needs '${d.name}' version_${operator} ${bound2}, but the underlay '${r.underlay}' has ${r.packages[0]} ${r.version}`,
+            { file: p.file, line: d.line, hint: `name '${d.name}' in packages to build it, or take another underlay` }
+          )
+        );
+        planned2.blocked ??= `the underlay's ${r.packages[0]} ${r.version} does not fit`;
+      }
+    }
+  }
+};
+
 // ts-src/plan/scope.ts
 function planScope(input, diagnostics) {
   return new ScopePlanner(input, diagnostics).plan();
 }
-var relations = { lt: "<<", lte: "<=", eq: "=", gte: ">=", gt: ">>" };
-var holds = (operator, c) => ({ lt: c < 0, lte: c <= 0, eq: c === 0, gte: c >= 0, gt: c > 0 })[operator];
-var none2 = Object.freeze([]);
 var nobody = Object.freeze([]);
-var unbounded = Object.freeze({});
 var named = Object.freeze({ named: true });
-var fault2 = (node2, d) => void (node2.faults ??= []).push(d);
-function addRoles(set, name5, roles) {
-  let at2 = set.count;
-  while (at2 > 0 && name5 < set.names[at2 - 1]) at2--;
-  if (at2 > 0 && set.names[at2 - 1] === name5) {
-    set.roles[at2 - 1] |= roles;
-    return;
-  }
-  for (let i = set.count++; i > at2; i--) {
-    set.names[i] = set.names[i - 1];
-    set.roles[i] = set.roles[i - 1];
-  }
-  set.names[at2] = name5;
-  set.roles[at2] = roles;
-}
-function having(set, role) {
-  let found2 = none2;
-  for (let i = 0; i < set.count; i++) {
-    if (!(set.roles[i] & role)) continue;
-    if (found2 === none2) found2 = [set.names[i]];
-    else found2.push(set.names[i]);
-  }
-  return found2;
-}
-function greatest(values, numbers) {
-  let found2 = -1;
-  for (let i = 0; i < numbers.length; i++) if (values[numbers[i]] > found2) found2 = values[numbers[i]];
-  return found2;
-}
 var ScopePlanner = class {
   constructor(input, diagnostics) {
     this.input = input;
@@ -20691,6 +20853,7 @@ var ScopePlanner = class {
     this.resolver = input.resolver;
     this.untested = matcher(input.distro.tests.skip);
     const evaluated = this.evaluated = input.resolver.evaluated;
+    this.unmet = new UnmetNeeds(input.resolver, evaluated, input.near);
     this.nodes = new Array(evaluated.names.length).fill(void 0);
     if (this.resolver.mayBeElsewhere()) {
       const elsewhere = evaluated.names.map((name5, id) => this.resolver.resolve({ name: name5, id })).map((r) => r.from === "built" ? void 0 : r);
@@ -20710,6 +20873,7 @@ var ScopePlanner = class {
   essential;
   typesupport;
   untested;
+  unmet;
   plan() {
     const { distro, settings: settings2, selection } = this.input;
     const { evaluated } = this;
@@ -20871,12 +21035,12 @@ var ScopePlanner = class {
     }
     for (const need of evaluated.outside[number4]) {
       const r = this.resolver.resolve(need);
-      if (r.from === "nowhere") this.unresolved(node2, p, need, r);
+      if (r.from === "nowhere") this.unmet.unresolved(node2, p, need, r);
       else if (r.from !== "built") requires(r.packages, need.roles);
     }
     for (const need of evaluated.bounded[number4]) {
       const r = this.resolver.resolve(need);
-      if (r.from !== "nowhere") this.checkVersion(node2, p, need, r);
+      if (r.from !== "nowhere") this.unmet.checkVersion(node2, p, need, r);
     }
     if (this.essential.length && !evaluated.beforeEssential.has(number4))
       for (const r of this.essential) requires(r.packages, forBuild | forRun);
@@ -20888,90 +21052,11 @@ var ScopePlanner = class {
     planned2.systemRun = having(system, forRun);
     planned2.systemTest = having(system, forTest);
   }
-  unresolved(node2, p, need, r) {
-    const { os, release: release2 } = this.resolver.platform;
-    const where = `${os} ${release2}`;
-    const needed2 = (need.roles & (forBuild | forRun)) !== 0;
-    const d = need.dependency;
-    const rule = r.rosdep;
-    const say = needed2 ? error : warning;
-    const text5 = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
-    const at2 = { file: p.file, line: d.line };
-    if (rule.kind === "packages") {
-      const what = `${text5}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(", ")}` : ""}`;
-      const blocks = (need.roles & forBuild) !== 0;
-      fault2(
-        node2,
-        (blocks ? error : warning)("rosdep-installer", what, {
-          ...at2,
-          hint: "only apt packages can be installed into a hermetic root: add an apt rule to your rosdep files, or name system packages for it in package_settings"
-        })
-      );
-      if (!blocks) return;
-    } else if (rule.kind === "not-here") {
-      fault2(
-        node2,
-        say("rosdep-platform", `${text5}, which rosdep does not have for ${where}: ${rule.reason}`, {
-          ...at2,
-          hint: `${rule.file}: add a rule for ${where}`
-        })
-      );
-    } else {
-      const near = this.input.near(d.name);
-      fault2(
-        node2,
-        say(
-          "dependency-unresolved",
-          `${text5}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`,
-          {
-            ...at2,
-            hint: near.length ? `did you mean ${near.map((n) => `'${n}'`).join(" or ")}?` : "add its repository to the distribution file, or a rosdep rule"
-          }
-        )
-      );
-    }
-    if (needed2) node2.planned.blocked ??= `'${d.name}' is not to be had on ${where}`;
-  }
-  checkVersion(node2, p, need, r) {
-    const { planned: planned2 } = node2;
-    const d = need.dependency;
-    for (const [operator, bound2] of Object.entries(d.versions ?? {})) {
-      if (r.from === "built") {
-        const { name: name5, version: version3 } = this.evaluated.packages[r.number];
-        const c = compareReleases(version3, bound2);
-        if (c === void 0 || !holds(operator, c)) {
-          fault2(
-            node2,
-            error(
-              "version-unmet",
-              `'${p.name}' needs '${name5}' ${relations[operator]} ${bound2}, but it is ${version3}`,
-              { file: p.file, line: d.line, hint: `raise or lower one of them; version_${operator} is in <${d.tag}>` }
-            )
-          );
-          planned2.blocked ??= `'${name5}' ${version3} is not ${relations[operator]} ${bound2}`;
-        } else if (need.roles & forRun && (operator === "gte" || operator === "gt")) {
-          if (planned2.bounds === unbounded) planned2.bounds = {};
-          (planned2.bounds[name5] ??= []).push(`${relations[operator]} ${bound2}`);
-        }
-      } else if (r.from === "underlay" && r.version !== void 0) {
-        if (holds(operator, compareDebianVersions(r.version.replace(/^\d+:/, "").replace(/-.*/, ""), bound2))) continue;
-        fault2(
-          node2,
-          error(
-            "underlay-version",
-            `'${p.name}' needs '${d.name}' version_${operator} ${bound2}, but the underlay '${r.underlay}' has ${r.packages[0]} ${r.version}`,
-            { file: p.file, line: d.line, hint: `name '${d.name}' in packages to build it, or take another underlay` }
-          )
-        );
-        planned2.blocked ??= `the underlay's ${r.packages[0]} ${r.version} does not fit`;
-      }
-    }
-  }
   /** Names for numbers, how deep each lies, and what is blocked with what it needs. */
   finish(sequence) {
     const { names: names2, inside: all } = this.evaluated;
-    if (sequence.some((n) => n.planned.blocked !== void 0)) this.block(sequence);
-    this.findDepths(sequence);
+    if (sequence.some((n) => n.planned.blocked !== void 0)) block2(this.evaluated, sequence, this.diagnostics);
+    findDepths(sequence, names2.length);
     for (const node2 of sequence) {
       const p = node2.planned;
       const inside = all[node2.number];
@@ -20983,67 +21068,6 @@ var ScopePlanner = class {
         p.bounds = Object.fromEntries(Object.entries(p.bounds).sort(([x], [y]) => compare(x, y)));
     }
     return sequence.map((n) => n.planned);
-  }
-  /** How deep each package lies. Packages that need each other to run lie equally deep: below all of them. */
-  findDepths(sequence) {
-    const depth = new Int32Array(this.evaluated.names.length).fill(-1);
-    let late = false;
-    for (const { number: number4, planned: planned2, build: build3, run: run2 } of sequence) {
-      if (!late) late = build3.some((d) => depth[d] === -1) || run2.some((d) => depth[d] === -1);
-      planned2.depth = depth[number4] = Math.max(greatest(depth, build3), greatest(depth, run2)) + 1;
-    }
-    if (!late) return;
-    const sets = /* @__PURE__ */ new Map();
-    const place = new Map(sequence.map((n, i) => [n.number, i]));
-    const places = (list4) => list4.flatMap((d) => place.get(d) ?? []);
-    for (const members2 of cycles(sequence.map((n) => [...places(n.build), ...places(n.run)]))) {
-      const set = { nodes: members2.map((i) => sequence[i]), left: members2.length, depth: 0 };
-      for (const n of set.nodes) sets.set(n, set);
-    }
-    depth.fill(-1);
-    for (const node2 of sequence) {
-      const below2 = Math.max(greatest(depth, node2.build), greatest(depth, node2.run)) + 1;
-      const set = sets.get(node2) ?? { nodes: [node2], left: 1, depth: 0 };
-      set.depth = Math.max(set.depth, below2);
-      if (--set.left === 0) for (const n of set.nodes) n.planned.depth = depth[n.number] = set.depth;
-    }
-  }
-  /** What needs a blocked package is blocked; what needs it only as a member of a group goes without it. */
-  block(sequence) {
-    const { names: names2, packages } = this.evaluated;
-    const causes = [];
-    const blocked = new Uint8Array(names2.length);
-    const say = (number4, cause) => {
-      causes[number4] = cause;
-      blocked[number4] = 1;
-    };
-    for (const n of sequence)
-      if (n.planned.blocked !== void 0) say(n.number, `'${n.planned.name}' is blocked: ${n.planned.blocked}`);
-    const counts = (node2, d) => blocked[d] === 1 && (blocked[node2.number] === 0 || groupOf(this.evaluated, node2.number, d) !== void 0);
-    const blockedBy = (node2) => greatest(blocked, node2.build) === 1 || greatest(blocked, node2.run) === 1 ? [...node2.build, ...node2.run].find((d) => counts(node2, d)) : void 0;
-    const settle2 = (node2) => {
-      let changed = false;
-      for (let d = blockedBy(node2); d !== void 0; d = blockedBy(node2)) {
-        changed = true;
-        const group = groupOf(this.evaluated, node2.number, d);
-        if (group === void 0) say(node2.number, node2.planned.blocked = causes[d]);
-        else {
-          leaveOut(node2, d);
-          this.diagnostics.push(
-            warning(
-              "group-member",
-              `'${node2.planned.name}' goes without '${names2[d]}' of the group '${group}': ${this.nodes[d].planned.blocked}`,
-              { file: packages[node2.number].file, line: edgeOf(this.evaluated, node2.number, d).line }
-            )
-          );
-        }
-      }
-      return changed;
-    };
-    for (let again = true; again; ) {
-      again = false;
-      for (const node2 of sequence) if (settle2(node2)) again = true;
-    }
   }
 };
 
@@ -21873,6 +21897,278 @@ var absoluteUrl = (url2, root) => /^[a-z+]+:\/\//.test(url2) || isScpLike(url2) 
 // ts-src/read/manifest/manifest.ts
 init_diagnostics();
 
+// ts-src/read/manifest/manifest-reader.ts
+init_diagnostics();
+
+// ts-src/read/manifest/redundant.ts
+function redundant(dependencies, format, fault3) {
+  const counts = /* @__PURE__ */ new Map();
+  for (const d of dependencies) counts.set(d.name, (counts.get(d.name) ?? 0) + 1);
+  const repeated = dependencies.filter((d) => counts.get(d.name) > 1);
+  const id = (d) => d.versions === void 0 && d.condition === void 0 ? d.name : JSON.stringify([d.name, d.versions, d.condition]);
+  const seen = /* @__PURE__ */ new Map();
+  for (const d of repeated) {
+    const tags2 = seen.get(id(d)) ?? /* @__PURE__ */ new Set();
+    if (d.tag === "depend" && tags2.has("depend")) tags2.add("depend twice");
+    tags2.add(d.tag);
+    seen.set(id(d), tags2);
+  }
+  for (const d of repeated) {
+    const tags2 = seen.get(id(d));
+    const others2 = d.tag === "depend" ? ["build_depend", "build_export_depend", "exec_depend", "depend twice"] : d.tag === "test_depend" && format === 1 ? ["build_depend", "run_depend"] : [];
+    const clash = others2.filter((t) => tags2.has(t)).map((t) => t === "depend twice" ? "depend" : t);
+    if (clash.length) fault3(`<${d.tag}>${d.name}</${d.tag}> says again what <${clash.join(">, <")}> says`, d.line);
+  }
+}
+
+// ts-src/read/manifest/manifest-reader.ts
+var common = ["build_depend", "buildtool_depend", "test_depend", "conflict", "replace"];
+var later = [
+  ...common,
+  "depend",
+  "build_export_depend",
+  "buildtool_export_depend",
+  "exec_depend",
+  "doc_depend"
+];
+var tagsOfFormat = {
+  1: /* @__PURE__ */ new Set([...common, "run_depend"]),
+  2: new Set(later),
+  3: /* @__PURE__ */ new Set([...later, "group_depend"])
+};
+var attributesOfDependency = {
+  1: versionAttributesOf([]),
+  2: versionAttributesOf([]),
+  3: versionAttributesOf(["condition"])
+};
+var plainTags = /* @__PURE__ */ new Set([
+  "name",
+  "version",
+  "description",
+  "maintainer",
+  "license",
+  "url",
+  "author",
+  "export"
+]);
+function versionAttributesOf(more) {
+  return ["version_lt", "version_lte", "version_eq", "version_gte", "version_gt", ...more];
+}
+var emailAddress = /^[-a-zA-Z0-9_%+]+(\.[-a-zA-Z0-9_%+]+)*@[-a-zA-Z0-9%]+(\.[-a-zA-Z0-9%]+)*\.[a-zA-Z]{2,}$/;
+var urlTypes = ["website", "bugtracker", "repository"];
+var conditionOnly = ["condition"];
+var namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_-]*$/;
+var conventionalName = /^[a-z][a-z0-9_-]*$/;
+var nameHint = "lower case letters, digits and underscores, a letter first";
+var isVersion = (v) => /^[0-9]+\.[0-9]+\.[0-9]+$/.test(v);
+var ManifestReader = class {
+  constructor(root, format, file2) {
+    this.root = root;
+    this.format = format;
+    this.file = file2;
+  }
+  diagnostics = [];
+  dependencies = [];
+  memberOfGroups = [];
+  found = {
+    name: [],
+    version: [],
+    description: [],
+    maintainer: [],
+    license: [],
+    url: [],
+    author: [],
+    export: []
+  };
+  read() {
+    const { root, found: found2, diagnostics, dependencies, memberOfGroups } = this;
+    this.allow(root, ["format"]);
+    this.sort(root.children ?? []);
+    const name5 = this.readName();
+    const { version: version3, compatibility } = this.readVersion();
+    const description = this.readDescription();
+    const maintainers = found2.maintainer.map((e) => {
+      if (e.attributes?.email === void 0) this.fault("<maintainer> must have the attribute 'email'", e.line);
+      return this.person(e);
+    });
+    if (!maintainers.length) this.fault("the manifest must have at least one <maintainer>", root.line);
+    const licenses = this.readLicenses();
+    const urls = found2.url.map((e) => this.readUrl(e));
+    const { buildTypes: buildTypes2, exports: exports2 } = this.readExports();
+    this.checkDependencies(name5);
+    const authors = found2.author.map((e) => this.person(e));
+    if (diagnostics.some(isError)) return { ok: false, diagnostics };
+    const manifest = {
+      name: name5,
+      version: version3,
+      format: this.format,
+      description,
+      maintainers,
+      authors,
+      licenses,
+      urls,
+      dependencies,
+      memberOfGroups,
+      buildTypes: buildTypes2,
+      exports: exports2
+    };
+    if (compatibility !== void 0) manifest.compatibility = compatibility;
+    return good(manifest, diagnostics);
+  }
+  fault(message, line2, hint) {
+    this.diagnostics.push(error("manifest-invalid", message, { file: this.file, line: line2, hint }));
+  }
+  warn(code, message, line2, hint) {
+    this.diagnostics.push(warning(code, message, { file: this.file, line: line2, hint }));
+  }
+  allow(e, names2) {
+    if (!e.attributes) return;
+    for (const a in e.attributes) {
+      if (names2.includes(a) || a === "xmlns" || a.includes(":")) continue;
+      const later2 = this.format < 3 && (a === "condition" || a === "file");
+      this.fault(
+        `<${e.name}> must not have the attribute '${a}'${later2 ? ` in format ${this.format}` : ""}`,
+        e.line,
+        a === "condition" ? 'conditions need format="3"' : void 0
+      );
+    }
+  }
+  /** The text of an element that holds no others. */
+  leaf(e) {
+    for (const c of e.children ?? []) this.fault(`<${e.name}> must not contain <${c.name}>`, c.line);
+    return e.text.trim();
+  }
+  /** Puts each element to those of its kind, dependencies read. */
+  sort(elements) {
+    const tags2 = tagsOfFormat[this.format];
+    for (const e of elements) {
+      if (tags2.has(e.name)) this.readDependency(e);
+      else if (e.name === "member_of_group" && this.format === 3) {
+        this.allow(e, conditionOnly);
+        this.memberOfGroups.push(conditional(e, this.leaf(e)));
+      } else if (isPlainTag(e.name)) this.found[e.name].push(e);
+      else this.unknown(e);
+    }
+  }
+  readDependency(e) {
+    this.allow(e, e.name === "group_depend" ? conditionOnly : attributesOfDependency[this.format]);
+    const d = { name: this.leaf(e), line: e.line, tag: e.name };
+    if (e.attributes) {
+      const versions = versionsOf(e.attributes);
+      if (versions) d.versions = versions;
+      if (e.attributes.condition !== void 0) d.condition = e.attributes.condition;
+    }
+    this.dependencies.push(d);
+  }
+  unknown(e) {
+    let hint;
+    if (e.name === "run_depend") hint = "use <exec_depend> from format 2 on";
+    else if (e.name.endsWith("depend") || e.name === "member_of_group")
+      hint = "is the format attribute of <package> what it should be?";
+    this.fault(`<${e.name}> is not an element of package format ${this.format}`, e.line, hint);
+  }
+  one(tag) {
+    const all = this.found[tag];
+    if (all.length !== 1)
+      this.fault(
+        `the manifest must contain exactly one <${tag}>, it has ${all.length}`,
+        all[1]?.line ?? this.root.line
+      );
+    return all[0];
+  }
+  readName() {
+    const e = this.one("name");
+    if (!e) return "";
+    const name5 = this.leaf(e);
+    this.allow(e, []);
+    if (!namePattern.test(name5)) this.fault(`package name '${name5}' is not allowed`, e.line, nameHint);
+    else if (!conventionalName.test(name5))
+      this.warn("manifest-name", `package name '${name5}' does not follow REP 144`, e.line, nameHint);
+    return name5;
+  }
+  readVersion() {
+    const e = this.one("version");
+    if (!e) return { version: "", compatibility: void 0 };
+    const version3 = this.leaf(e);
+    this.allow(e, ["compatibility"]);
+    if (!isVersion(version3)) this.fault(`version '${version3}' is not three numbers`, e.line, "for example 1.2.0");
+    else if (/(^|\.)0[0-9]/.test(version3))
+      this.warn("manifest-version", `version '${version3}' has a leading zero`, e.line);
+    const compatibility = e.attributes?.compatibility;
+    if (compatibility !== void 0 && !isVersion(compatibility))
+      this.fault(`compatibility version '${compatibility}' is not three numbers`, e.line);
+    return { version: version3, compatibility };
+  }
+  readDescription() {
+    const e = this.one("description");
+    if (!e) return "";
+    const description = e.inner.trim();
+    if (description === "") this.fault("<description> must not be empty", e.line);
+    this.allow(e, []);
+    return description;
+  }
+  person(e) {
+    this.allow(e, ["email"]);
+    const email2 = e.attributes?.email;
+    if (email2 !== void 0 && !emailAddress.test(email2)) this.fault(`'${email2}' is not an email address`, e.line);
+    return email2 === void 0 ? { name: this.leaf(e) } : { name: this.leaf(e), email: email2 };
+  }
+  readLicenses() {
+    const licenses = this.found.license.map((e) => {
+      this.allow(e, this.format === 3 ? ["file"] : []);
+      const text5 = this.leaf(e);
+      if (!text5) this.fault("<license> must not be empty", e.line);
+      return e.attributes?.file === void 0 ? { name: text5 } : { name: text5, file: e.attributes.file };
+    });
+    if (!licenses.length)
+      this.fault(
+        "the manifest must have at least one <license>",
+        this.root.line,
+        "for example <license>Apache-2.0</license>"
+      );
+    return licenses;
+  }
+  readUrl(e) {
+    this.allow(e, ["type"]);
+    const type = e.attributes?.type ?? "website";
+    if (!urlTypes.includes(type))
+      this.warn("manifest-url", `url type '${type}' is not one of ${urlTypes.join(", ")}`, e.line);
+    return { url: this.leaf(e), type };
+  }
+  readExports() {
+    const buildTypes2 = [];
+    const exports2 = [];
+    const [first, second] = this.found.export;
+    if (second) this.fault("the manifest must not contain more than one <export>", second.line);
+    for (const e of first?.children ?? []) {
+      if (e.name === "build_type") buildTypes2.push(conditional(e, e.text.trim()));
+      exports2.push({ name: e.name, attributes: e.attributes ?? {}, text: e.text.trim() });
+    }
+    return { buildTypes: buildTypes2, exports: exports2 };
+  }
+  checkDependencies(name5) {
+    const { dependencies, format } = this;
+    for (const d of dependencies)
+      if (d.name === name5 && d.tag !== "group_depend")
+        this.fault(`package '${name5}' must not depend on itself (<${d.tag}>)`, d.line);
+    const wide = dependencies.some((d) => d.tag === "depend" || format === 1 && d.tag === "test_depend");
+    if (wide && new Set(dependencies.map((d) => d.name)).size < dependencies.length)
+      redundant(dependencies, format, (message, line2) => this.fault(message, line2));
+    for (const m of this.memberOfGroups)
+      for (const g of dependencies)
+        if (g.tag === "group_depend" && g.name === m.name)
+          this.fault(`the package depends on the group '${g.name}' and is a member of it`, g.line);
+  }
+};
+var isPlainTag = (name5) => plainTags.has(name5);
+var conditional = (e, name5) => e.attributes?.condition === void 0 ? { name: name5, line: e.line } : { name: name5, line: e.line, condition: e.attributes.condition };
+function versionsOf(attributes) {
+  let versions;
+  for (const a in attributes)
+    if (a.startsWith("version_")) (versions ??= {})[a.slice(8)] = attributes[a];
+  return versions;
+}
+
 // ts-src/read/manifest/plain-xml.ts
 var difficult = /[^\t\n\x20-%'-~\xa0-\ud7ff\ue000-\ufffd]/;
 var name = String.raw`[A-Za-z_][\w.-]*`;
@@ -22089,47 +22385,12 @@ function checkPrefixes(name5, attributes, scopes, fail) {
 }
 
 // ts-src/read/manifest/manifest.ts
-var common = ["build_depend", "buildtool_depend", "test_depend", "conflict", "replace"];
-var later = [
-  ...common,
-  "depend",
-  "build_export_depend",
-  "buildtool_export_depend",
-  "exec_depend",
-  "doc_depend"
-];
-var tagsOfFormat = {
-  1: /* @__PURE__ */ new Set([...common, "run_depend"]),
-  2: new Set(later),
-  3: /* @__PURE__ */ new Set([...later, "group_depend"])
-};
-var attributesOfDependency = {
-  1: versionAttributesOf([]),
-  2: versionAttributesOf([]),
-  3: versionAttributesOf(["condition"])
-};
-var plainTags = /* @__PURE__ */ new Set([
-  "name",
-  "version",
-  "description",
-  "maintainer",
-  "license",
-  "url",
-  "author",
-  "export"
-]);
-function versionAttributesOf(more) {
-  return ["version_lt", "version_lte", "version_eq", "version_gte", "version_gt", ...more];
-}
-var emailAddress = /^[-a-zA-Z0-9_%+]+(\.[-a-zA-Z0-9_%+]+)*@[-a-zA-Z0-9%]+(\.[-a-zA-Z0-9%]+)*\.[a-zA-Z]{2,}$/;
-var urlTypes = ["website", "bugtracker", "repository"];
 var maximumSize = 4 << 20;
+var formats = { 1: 1, 2: 2, 3: 3 };
 function parseManifest(text5, file2) {
   const parsed2 = parseXml2(text5, file2);
   if (!parsed2.ok) return parsed2;
   const root = parsed2.value;
-  const diagnostics = [];
-  const fault3 = (message, line2, hint) => void diagnostics.push(error("manifest-invalid", message, { file: file2, line: line2, hint }));
   if (root.name !== "package")
     return bad(
       error("manifest-invalid", `the root element is <${root.name}>, not <package>`, { file: file2, line: root.line })
@@ -22143,199 +22404,7 @@ function parseManifest(text5, file2) {
         hint: 'use format="3" (REP 149), "2" (REP 140) or leave it out for 1 (REP 127)'
       })
     );
-  const f = Number(format);
-  const tags2 = tagsOfFormat[f];
-  const allowed = (e, names2) => {
-    if (e.attributes) {
-      for (const a in e.attributes)
-        if (!names2.includes(a) && a !== "xmlns" && !a.includes(":"))
-          fault3(
-            `<${e.name}> must not have the attribute '${a}'${f < 3 && (a === "condition" || a === "file") ? ` in format ${f}` : ""}`,
-            e.line,
-            a === "condition" ? 'conditions need format="3"' : void 0
-          );
-    }
-  };
-  const leaf = (e) => {
-    if (e.children) for (const c of e.children) fault3(`<${e.name}> must not contain <${c.name}>`, c.line);
-    return e.text.trim();
-  };
-  const condition = f === 3 ? ["condition"] : [];
-  const ofDependency = attributesOfDependency[f];
-  allowed(root, ["format"]);
-  const found2 = {
-    name: [],
-    version: [],
-    description: [],
-    maintainer: [],
-    license: [],
-    url: [],
-    author: [],
-    export: []
-  };
-  const dependencies = [];
-  const memberOfGroups = [];
-  const conditional = (e, name6) => e.attributes?.condition === void 0 ? { name: name6, line: e.line } : { name: name6, line: e.line, condition: e.attributes.condition };
-  let wide = false;
-  let twice = false;
-  const seen = /* @__PURE__ */ new Set();
-  for (const e of root.children ?? []) {
-    if (tags2.has(e.name)) {
-      allowed(e, e.name === "group_depend" ? condition : ofDependency);
-      const d = { name: leaf(e), line: e.line, tag: e.name };
-      if (e.attributes) {
-        const versions = versionsOf(e.attributes);
-        if (versions) d.versions = versions;
-        if (e.attributes.condition !== void 0) d.condition = e.attributes.condition;
-      }
-      dependencies.push(d);
-      if (seen.has(d.name)) twice = true;
-      else seen.add(d.name);
-      if (e.name === "depend" || f === 1 && e.name === "test_depend") wide = true;
-    } else if (e.name === "member_of_group" && f === 3) {
-      allowed(e, condition);
-      memberOfGroups.push(conditional(e, leaf(e)));
-    } else if (plainTags.has(e.name)) {
-      found2[e.name].push(e);
-    } else {
-      const hint = e.name === "run_depend" ? "use <exec_depend> from format 2 on" : e.name.endsWith("depend") || e.name === "member_of_group" ? "is the format attribute of <package> what it should be?" : void 0;
-      fault3(`<${e.name}> is not an element of package format ${f}`, e.line, hint);
-    }
-  }
-  const one = (tag) => {
-    const all = found2[tag];
-    if (all.length !== 1)
-      fault3(`the manifest must contain exactly one <${tag}>, it has ${all.length}`, all[1]?.line ?? root.line);
-    return all[0];
-  };
-  const nameElement = one("name");
-  const name5 = nameElement ? leaf(nameElement) : "";
-  if (nameElement) {
-    allowed(nameElement, []);
-    if (!/^[a-zA-Z0-9][a-zA-Z0-9_-]*$/.test(name5))
-      fault3(
-        `package name '${name5}' is not allowed`,
-        nameElement.line,
-        "lower case letters, digits and underscores, a letter first"
-      );
-    else if (!/^[a-z][a-z0-9_-]*$/.test(name5))
-      diagnostics.push(
-        warning("manifest-name", `package name '${name5}' does not follow REP 144`, {
-          file: file2,
-          line: nameElement.line,
-          hint: "lower case letters, digits and underscores, a letter first"
-        })
-      );
-  }
-  const versionElement = one("version");
-  const version3 = versionElement ? leaf(versionElement) : "";
-  const isVersion = (v) => /^[0-9]+\.[0-9]+\.[0-9]+$/.test(v);
-  if (versionElement) {
-    allowed(versionElement, ["compatibility"]);
-    if (!isVersion(version3))
-      fault3(`version '${version3}' is not three numbers`, versionElement.line, "for example 1.2.0");
-    else if (/(^|\.)0[0-9]/.test(version3))
-      diagnostics.push(
-        warning("manifest-version", `version '${version3}' has a leading zero`, { file: file2, line: versionElement.line })
-      );
-    const c = versionElement.attributes?.compatibility;
-    if (c !== void 0 && !isVersion(c))
-      fault3(`compatibility version '${c}' is not three numbers`, versionElement.line);
-  }
-  const descriptionElement = one("description");
-  const description = descriptionElement ? descriptionElement.inner.trim() : "";
-  if (descriptionElement && description === "") fault3("<description> must not be empty", descriptionElement.line);
-  if (descriptionElement) allowed(descriptionElement, []);
-  const person = (e) => {
-    allowed(e, ["email"]);
-    const email2 = e.attributes?.email;
-    if (email2 !== void 0 && !emailAddress.test(email2)) fault3(`'${email2}' is not an email address`, e.line);
-    return email2 === void 0 ? { name: leaf(e) } : { name: leaf(e), email: email2 };
-  };
-  const maintainers = found2.maintainer.map((e) => {
-    if (e.attributes?.email === void 0) fault3("<maintainer> must have the attribute 'email'", e.line);
-    return person(e);
-  });
-  if (!maintainers.length) fault3("the manifest must have at least one <maintainer>", root.line);
-  const licenses = found2.license.map((e) => {
-    allowed(e, f === 3 ? ["file"] : []);
-    const text6 = leaf(e);
-    if (!text6) fault3("<license> must not be empty", e.line);
-    return e.attributes?.file === void 0 ? { name: text6 } : { name: text6, file: e.attributes.file };
-  });
-  if (!licenses.length)
-    fault3("the manifest must have at least one <license>", root.line, "for example <license>Apache-2.0</license>");
-  const urls = found2.url.map((e) => {
-    allowed(e, ["type"]);
-    const type = e.attributes?.type ?? "website";
-    if (!urlTypes.includes(type))
-      diagnostics.push(
-        warning("manifest-url", `url type '${type}' is not one of ${urlTypes.join(", ")}`, { file: file2, line: e.line })
-      );
-    return { url: leaf(e), type };
-  });
-  const buildTypes2 = [];
-  const exports2 = [];
-  const exportElements = found2.export;
-  if (exportElements.length > 1) fault3("the manifest must not contain more than one <export>", exportElements[1].line);
-  for (const e of exportElements[0]?.children ?? []) {
-    if (e.name === "build_type") buildTypes2.push(conditional(e, e.text.trim()));
-    exports2.push({ name: e.name, attributes: e.attributes ?? {}, text: e.text.trim() });
-  }
-  if (seen.has(name5)) {
-    for (const d of dependencies)
-      if (d.name === name5 && d.tag !== "group_depend")
-        fault3(`package '${name5}' must not depend on itself (<${d.tag}>)`, d.line);
-  }
-  if (twice && wide) redundant(dependencies, f, fault3);
-  for (const m of memberOfGroups)
-    for (const g of dependencies)
-      if (g.tag === "group_depend" && g.name === m.name)
-        fault3(`the package depends on the group '${g.name}' and is a member of it`, g.line);
-  if (diagnostics.some((d) => d.severity === "error")) return { ok: false, diagnostics };
-  const manifest = {
-    name: name5,
-    version: version3,
-    format: f,
-    description,
-    maintainers,
-    authors: found2.author.map(person),
-    licenses,
-    urls,
-    dependencies,
-    memberOfGroups,
-    buildTypes: buildTypes2,
-    exports: exports2
-  };
-  if (diagnostics.some((d) => d.severity === "error")) return { ok: false, diagnostics };
-  const compatibility = versionElement?.attributes?.compatibility;
-  if (compatibility !== void 0) manifest.compatibility = compatibility;
-  return good(manifest, diagnostics);
-}
-function versionsOf(attributes) {
-  let versions;
-  for (const a in attributes)
-    if (a.startsWith("version_")) (versions ??= {})[a.slice(8)] = attributes[a];
-  return versions;
-}
-function redundant(dependencies, format, fault3) {
-  const counts = /* @__PURE__ */ new Map();
-  for (const d of dependencies) counts.set(d.name, (counts.get(d.name) ?? 0) + 1);
-  const repeated = dependencies.filter((d) => counts.get(d.name) > 1);
-  const id = (d) => d.versions === void 0 && d.condition === void 0 ? d.name : JSON.stringify([d.name, d.versions, d.condition]);
-  const seen = /* @__PURE__ */ new Map();
-  for (const d of repeated) {
-    const tags2 = seen.get(id(d)) ?? /* @__PURE__ */ new Set();
-    if (d.tag === "depend" && tags2.has("depend")) tags2.add("depend twice");
-    tags2.add(d.tag);
-    seen.set(id(d), tags2);
-  }
-  for (const d of repeated) {
-    const tags2 = seen.get(id(d));
-    const others2 = d.tag === "depend" ? ["build_depend", "build_export_depend", "exec_depend", "depend twice"] : d.tag === "test_depend" && format === 1 ? ["build_depend", "run_depend"] : [];
-    const clash = others2.filter((t) => tags2.has(t)).map((t) => t === "depend twice" ? "depend" : t);
-    if (clash.length) fault3(`<${d.tag}>${d.name}</${d.tag}> says again what <${clash.join(">, <")}> says`, d.line);
-  }
+  return new ManifestReader(root, formats[format], file2).read();
 }
 function parseXml2(source, file2) {
   if (source.length > maximumSize)
@@ -31161,9 +31230,9 @@ function contentDifference(a, b) {
 }
 function firstDifference(a, b) {
   const end2 = Math.min(a.length, b.length);
-  const block2 = 1 << 16;
+  const block3 = 1 << 16;
   let at2 = 0;
-  while (at2 + block2 <= end2 && a.subarray(at2, at2 + block2).equals(b.subarray(at2, at2 + block2))) at2 += block2;
+  while (at2 + block3 <= end2 && a.subarray(at2, at2 + block3).equals(b.subarray(at2, at2 + block3))) at2 += block3;
   while (at2 < end2 && a[at2] === b[at2]) at2++;
   return at2;
 }
@@ -38556,13 +38625,13 @@ ${indent}`)}
 }
 function prose(text5) {
   const paragraphs2 = [];
-  for (const block2 of text5.trim().split(/\n\s*\n/)) {
+  for (const block3 of text5.trim().split(/\n\s*\n/)) {
     let run2 = [];
     const flush = () => {
       if (run2.length) paragraphs2.push(wrap(run2.join(" "), width3).join("\n"));
       run2 = [];
     };
-    for (const line2 of block2.split("\n")) {
+    for (const line2 of block3.split("\n")) {
       if (!/^\s/.test(line2)) run2.push(line2);
       else {
         flush();

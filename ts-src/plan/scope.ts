@@ -1,16 +1,18 @@
-import { compare, error, nearest, warning, type Diagnostic } from '../model/diagnostics.ts';
+import { compare, error, nearest, type Diagnostic } from '../model/diagnostics.ts';
 import type { Distribution, Distro } from '../model/distro.ts';
-import type { Package } from '../model/manifest.ts';
 import { installPrefix } from '../model/names.ts';
 import { buildTypes, impliedNeeds, isBuildType, type BuildType } from '../model/build-types/index.ts';
 import type { PlannedPackage, Scope } from '../model/plan.ts';
-import { cycles } from '../graph/graph.ts';
+import { block } from './blocked.ts';
+import { fault, type Node } from './cycles.ts';
+import { findDepths } from './depths.ts';
 import { matcher } from './globs.ts';
-import { forBuild, forRun, forTest, isInterface, typesupport, type Evaluated, type Need } from './needs.ts';
-import { edgeOf, groupOf, leaveOut, ordered, type Node } from './order.ts';
+import { forBuild, forRun, forTest, isInterface, typesupport, type Evaluated } from './needs.ts';
+import { ordered } from './order.ts';
 import type { Resolution, Resolver, Underlaid } from './resolve.ts';
+import { addRoles, having, none, type Roles } from './roles.ts';
 import { narrowing, type Selection } from './select.ts';
-import { compareDebianVersions, compareReleases } from './versions.ts';
+import { UnmetNeeds, unbounded } from './unmet-needs.ts';
 
 export interface ScopeInput {
   distro: Distro;
@@ -29,63 +31,9 @@ export function planScope(input: ScopeInput, diagnostics: Diagnostic[]): Scope {
   return new ScopePlanner(input, diagnostics).plan();
 }
 
-const relations = { lt: '<<', lte: '<=', eq: '=', gte: '>=', gt: '>>' } as const;
-type Operator = keyof typeof relations;
-const holds = (operator: Operator, c: number): boolean =>
-  ({ lt: c < 0, lte: c <= 0, eq: c === 0, gte: c >= 0, gt: c > 0 })[operator];
-
 /** Shared by all that have none: replaced where there are some, never added to. */
-const none = Object.freeze([]) as unknown as string[];
 const nobody = Object.freeze([]) as unknown as number[];
-const unbounded: Record<string, string[]> = Object.freeze({});
 const named: PlannedPackage['why'] = Object.freeze({ named: true });
-
-const fault = (node: Node, d: Diagnostic): void => void (node.faults ??= []).push(d);
-
-/**
- * Names with what each is for, sorted, as many as `count`: one for all packages in turn, since making a map for each is
- * what takes time.
- */
-interface Roles {
-  count: number;
-  names: string[];
-  roles: number[];
-}
-
-function addRoles(set: Roles, name: string, roles: number): void {
-  let at = set.count;
-  while (at > 0 && name < set.names[at - 1]!) at--;
-  if (at > 0 && set.names[at - 1] === name) {
-    set.roles[at - 1]! |= roles;
-    return;
-  }
-  for (let i = set.count++; i > at; i--) {
-    set.names[i] = set.names[i - 1]!;
-    set.roles[i] = set.roles[i - 1]!;
-  }
-  set.names[at] = name;
-  set.roles[at] = roles;
-}
-
-function having(set: Roles, role: number): string[] {
-  let found = none;
-  for (let i = 0; i < set.count; i++) {
-    if (!(set.roles[i]! & role)) continue;
-    if (found === none) found = [set.names[i]!];
-    else found.push(set.names[i]!);
-  }
-  return found;
-}
-
-/**
- * The greatest of what numbers stand for, at least -1. An index costs less than an iterator, and this is asked for
- * every edge.
- */
-function greatest(values: Int32Array | Uint8Array, numbers: readonly number[]): number {
-  let found = -1;
-  for (let i = 0; i < numbers.length; i++) if (values[numbers[i]!]! > found) found = values[numbers[i]!]!;
-  return found;
-}
 
 class ScopePlanner {
   private readonly system: Roles = { count: 0, names: [], roles: [] };
@@ -98,6 +46,7 @@ class ScopePlanner {
   private readonly essential: Underlaid[];
   private readonly typesupport: Underlaid[];
   private readonly untested: (name: string) => boolean;
+  private readonly unmet: UnmetNeeds;
 
   constructor(
     private readonly input: ScopeInput,
@@ -106,6 +55,7 @@ class ScopePlanner {
     this.resolver = input.resolver;
     this.untested = matcher(input.distro.tests.skip);
     const evaluated = (this.evaluated = input.resolver.evaluated);
+    this.unmet = new UnmetNeeds(input.resolver, evaluated, input.near);
     this.nodes = new Array<Node | undefined>(evaluated.names.length).fill(undefined);
     if (this.resolver.mayBeElsewhere()) {
       const elsewhere = evaluated.names
@@ -290,12 +240,12 @@ class ScopePlanner {
     }
     for (const need of evaluated.outside[number]!) {
       const r = this.resolver.resolve(need);
-      if (r.from === 'nowhere') this.unresolved(node, p, need, r);
+      if (r.from === 'nowhere') this.unmet.unresolved(node, p, need, r);
       else if (r.from !== 'built') requires(r.packages, need.roles);
     }
     for (const need of evaluated.bounded[number]!) {
       const r = this.resolver.resolve(need);
-      if (r.from !== 'nowhere') this.checkVersion(node, p, need, r);
+      if (r.from !== 'nowhere') this.unmet.checkVersion(node, p, need, r);
     }
     if (this.essential.length && !evaluated.beforeEssential.has(number))
       for (const r of this.essential) requires(r.packages, forBuild | forRun);
@@ -308,94 +258,11 @@ class ScopePlanner {
     planned.systemTest = having(system, forTest);
   }
 
-  private unresolved(node: Node, p: Package, need: Need, r: Extract<Resolution, { from: 'nowhere' }>): void {
-    const { os, release } = this.resolver.platform;
-    const where = `${os} ${release}`;
-    const needed = (need.roles & (forBuild | forRun)) !== 0;
-    const d = need.dependency;
-    const rule = r.rosdep;
-    const say = needed ? error : warning;
-    const text = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
-    const at = { file: p.file, line: d.line };
-    if (rule.kind === 'packages') {
-      const what = `${text}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(', ')}` : ''}`;
-      const blocks = (need.roles & forBuild) !== 0;
-      fault(
-        node,
-        (blocks ? error : warning)('rosdep-installer', what, {
-          ...at,
-          hint: 'only apt packages can be installed into a hermetic root: add an apt rule to your rosdep files, or name system packages for it in package_settings',
-        }),
-      );
-      if (!blocks) return;
-    } else if (rule.kind === 'not-here') {
-      fault(
-        node,
-        say('rosdep-platform', `${text}, which rosdep does not have for ${where}: ${rule.reason}`, {
-          ...at,
-          hint: `${rule.file}: add a rule for ${where}`,
-        }),
-      );
-    } else {
-      const near = this.input.near(d.name);
-      fault(
-        node,
-        say(
-          'dependency-unresolved',
-          `${text}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`,
-          {
-            ...at,
-            hint: near.length
-              ? `did you mean ${near.map((n) => `'${n}'`).join(' or ')}?`
-              : 'add its repository to the distribution file, or a rosdep rule',
-          },
-        ),
-      );
-    }
-    if (needed) node.planned.blocked ??= `'${d.name}' is not to be had on ${where}`;
-  }
-
-  private checkVersion(node: Node, p: Package, need: Need, r: Exclude<Resolution, { from: 'nowhere' }>): void {
-    const { planned } = node;
-    const d = need.dependency;
-    for (const [operator, bound] of Object.entries(d.versions ?? {}) as [Operator, string][]) {
-      if (r.from === 'built') {
-        const { name, version } = this.evaluated.packages[r.number]!;
-        const c = compareReleases(version, bound);
-        if (c === undefined || !holds(operator, c)) {
-          fault(
-            node,
-            error(
-              'version-unmet',
-              `'${p.name}' needs '${name}' ${relations[operator]} ${bound}, but it is ${version}`,
-              { file: p.file, line: d.line, hint: `raise or lower one of them; version_${operator} is in <${d.tag}>` },
-            ),
-          );
-          planned.blocked ??= `'${name}' ${version} is not ${relations[operator]} ${bound}`;
-        } else if (need.roles & forRun && (operator === 'gte' || operator === 'gt')) {
-          if (planned.bounds === unbounded) planned.bounds = {};
-          (planned.bounds[name] ??= []).push(`${relations[operator]} ${bound}`);
-        }
-      } else if (r.from === 'underlay' && r.version !== undefined) {
-        if (holds(operator, compareDebianVersions(r.version.replace(/^\d+:/, '').replace(/-.*/, ''), bound))) continue;
-        fault(
-          node,
-          error(
-            'underlay-version',
-            `'${p.name}' needs '${d.name}' version_${operator} ${bound}, but the underlay '${r.underlay}' has ${r.packages[0]!} ${r.version}`,
-            { file: p.file, line: d.line, hint: `name '${d.name}' in packages to build it, or take another underlay` },
-          ),
-        );
-        planned.blocked ??= `the underlay's ${r.packages[0]!} ${r.version} does not fit`;
-      }
-    }
-  }
-
   /** Names for numbers, how deep each lies, and what is blocked with what it needs. */
   private finish(sequence: readonly Node[]): PlannedPackage[] {
     const { names, inside: all } = this.evaluated;
-    if (sequence.some((n) => n.planned.blocked !== undefined)) this.block(sequence);
-    this.findDepths(sequence);
+    if (sequence.some((n) => n.planned.blocked !== undefined)) block(this.evaluated, sequence, this.diagnostics);
+    findDepths(sequence, names.length);
     for (const node of sequence) {
       const p = node.planned;
       const inside = all[node.number]!;
@@ -410,74 +277,5 @@ class ScopePlanner {
         p.bounds = Object.fromEntries(Object.entries(p.bounds).sort(([x], [y]) => compare(x, y)));
     }
     return sequence.map((n) => n.planned);
-  }
-
-  /** How deep each package lies. Packages that need each other to run lie equally deep: below all of them. */
-  private findDepths(sequence: readonly Node[]): void {
-    const depth = new Int32Array(this.evaluated.names.length).fill(-1);
-    let late = false;
-    for (const { number, planned, build, run } of sequence) {
-      if (!late) late = build.some((d) => depth[d] === -1) || run.some((d) => depth[d] === -1);
-      planned.depth = depth[number] = Math.max(greatest(depth, build), greatest(depth, run)) + 1;
-    }
-    if (!late) return;
-    const sets = new Map<Node, { nodes: Node[]; left: number; depth: number }>();
-    const place = new Map(sequence.map((n, i) => [n.number, i]));
-    const places = (list: readonly number[]) => list.flatMap((d) => place.get(d) ?? []);
-    for (const members of cycles(sequence.map((n) => [...places(n.build), ...places(n.run)]))) {
-      const set = { nodes: members.map((i) => sequence[i]!), left: members.length, depth: 0 };
-      for (const n of set.nodes) sets.set(n, set);
-    }
-    depth.fill(-1);
-    for (const node of sequence) {
-      const below = Math.max(greatest(depth, node.build), greatest(depth, node.run)) + 1;
-      const set = sets.get(node) ?? { nodes: [node], left: 1, depth: 0 };
-      set.depth = Math.max(set.depth, below);
-      // The last of a set is known after all that any of them needs, and before whoever needs one of them.
-      if (--set.left === 0) for (const n of set.nodes) n.planned.depth = depth[n.number] = set.depth;
-    }
-  }
-
-  /** What needs a blocked package is blocked; what needs it only as a member of a group goes without it. */
-  private block(sequence: readonly Node[]): void {
-    const { names, packages } = this.evaluated;
-    /** By number, what is told of whoever needs it. */
-    const causes: string[] = [];
-    const blocked = new Uint8Array(names.length);
-    const say = (number: number, cause: string) => {
-      causes[number] = cause;
-      blocked[number] = 1;
-    };
-    for (const n of sequence)
-      if (n.planned.blocked !== undefined) say(n.number, `'${n.planned.name}' is blocked: ${n.planned.blocked}`);
-    const counts = (node: Node, d: number) =>
-      blocked[d] === 1 && (blocked[node.number] === 0 || groupOf(this.evaluated, node.number, d) !== undefined);
-    const blockedBy = (node: Node): number | undefined =>
-      greatest(blocked, node.build) === 1 || greatest(blocked, node.run) === 1
-        ? [...node.build, ...node.run].find((d) => counts(node, d))
-        : undefined;
-    const settle = (node: Node): boolean => {
-      let changed = false;
-      for (let d = blockedBy(node); d !== undefined; d = blockedBy(node)) {
-        changed = true;
-        const group = groupOf(this.evaluated, node.number, d);
-        if (group === undefined) say(node.number, (node.planned.blocked = causes[d]!));
-        else {
-          leaveOut(node, d);
-          this.diagnostics.push(
-            warning(
-              'group-member',
-              `'${node.planned.name}' goes without '${names[d]!}' of the group '${group}': ${this.nodes[d]!.planned.blocked!}`,
-              { file: packages[node.number]!.file, line: edgeOf(this.evaluated, node.number, d).line },
-            ),
-          );
-        }
-      }
-      return changed;
-    };
-    for (let again = true; again;) {
-      again = false;
-      for (const node of sequence) if (settle(node)) again = true;
-    }
   }
 }

@@ -2,7 +2,7 @@ import { compare } from '../model/diagnostics.ts';
 import type { Explanation, NeedExplained, ScopeExplained } from '../model/answers.ts';
 import { impliedNeeds } from '../model/build-types/index.ts';
 import type { Plan, Scope } from '../model/plan.ts';
-import { edgeOf } from '../plan/order.ts';
+import { edgeOf } from '../plan/cycles.ts';
 import { forBuild, forRun, forTest, type Evaluated, type Need } from '../plan/needs.ts';
 import type { Resolution, Resolver } from '../plan/resolve.ts';
 

@@ -1,7 +1,8 @@
 import { compare } from '../model/diagnostics.ts';
 import type { Package, Person } from '../model/manifest.ts';
 import { cycles, doubled, packageTrail } from '../graph/graph.ts';
-import { edgeOf, groupOf, testCycles } from '../plan/order.ts';
+import { edgeOf, groupOf } from '../plan/cycles.ts';
+import { testCycles } from '../plan/order.ts';
 import { forBuild, forRun, forTest, type Evaluated } from '../plan/needs.ts';
 
 /** Edges of a distribution by number: what each needs to be built, to run or to be tested. */

@@ -1,0 +1,227 @@
+import { error, warning, type Diagnostic } from '../model/diagnostics.ts';
+import type { PlannedPackage } from '../model/plan.ts';
+import { cycles, doubled, inverse, packageTrail } from '../graph/graph.ts';
+import { forBuild, forRun, forTest, type Evaluated, type Need } from './needs.ts';
+
+/** A package while it is planned; what it needs by the numbers of the distribution, sorted. */
+export interface Node {
+  number: number;
+  planned: PlannedPackage;
+  build: number[];
+  run: number[];
+  test: number[];
+  /** Undefined where there are none, as for nearly all. */
+  faults: Diagnostic[] | undefined;
+}
+
+/** Adds a fault of a package. */
+export const fault = (node: Node, d: Diagnostic): void => void (node.faults ??= []).push(d);
+
+/** Why every package needs what `build_essential` names. */
+const essentialTag = 'every package of ROS 2 needs it';
+
+/** Where those of some packages stand that are among the nodes. */
+export function placesOf(local: Int32Array, lists: readonly (readonly number[])[]): number[] {
+  const places: number[] = [];
+  for (const list of lists) {
+    for (let i = 0; i < list.length; i++) if (local[list[i]!]! >= 0) places.push(local[list[i]!]!);
+  }
+  return places;
+}
+
+/** What is told of one edge: the tag that makes it, the strongest where there are several. */
+export function edgeOf(
+  evaluated: Evaluated,
+  from: number,
+  to: number,
+  roles = forBuild | forRun,
+): { tag: string; group?: string; line?: number } {
+  const name = evaluated.names[to]!;
+  const rank = (n: Need) => (n.group !== undefined ? 2 : n.roles & forBuild ? 0 : 1);
+  const need = evaluated
+    .needs(from)
+    .filter((n) => n.name === name && n.roles & roles)
+    .sort((a, b) => rank(a) - rank(b))[0];
+  if (!need) return { tag: essentialTag };
+  return {
+    tag: need.dependency.tag,
+    line: need.dependency.line,
+    ...(need.group === undefined ? {} : { group: need.group }),
+  };
+}
+
+/** The group through which alone one package needs another. */
+export function groupOf(evaluated: Evaluated, from: number, to: number): string | undefined {
+  return evaluated.withGroups.has(from) ? edgeOf(evaluated, from, to).group : undefined;
+}
+
+/** Finds what packages need each other to be built or tested, leaves out what may be, and reports the rest. */
+export class Cycles {
+  constructor(
+    private readonly evaluated: Evaluated,
+    private readonly nodes: readonly Node[],
+    private readonly local: Int32Array,
+    private readonly diagnostics: Diagnostic[],
+  ) {}
+
+  private name(i: number): string {
+    return this.evaluated.names[this.nodes[i]!.number]!;
+  }
+
+  /** Edges of building (the first half) and of being usable (the second), each by place among the nodes. */
+  private doubled(): number[][] {
+    return doubled(
+      this.nodes.map((n) => placesOf(this.local, [n.build])),
+      this.nodes.map((n) => placesOf(this.local, [n.run])),
+    );
+  }
+
+  /** Leaves out or reports what makes cycles of builds; the edges that remain, which have none. */
+  settle(): number[][] {
+    const count = this.nodes.length;
+    this.leaveOutGroupEdges();
+    let edges = this.doubled();
+    const onCycle = new Set<number>();
+    for (const set of cycles(edges)) {
+      if (!set.some((n) => n < count)) continue;
+      this.report(edges, set);
+      for (const n of set) onCycle.add(n % count);
+    }
+    if (onCycle.size)
+      edges = edges.map((e, n) => (onCycle.has(n % count) ? e.filter((d) => !onCycle.has(d % count)) : e));
+    // A set that is usable only together stands as one: its members' builds come first.
+    for (const set of cycles(edges)) {
+      const inside = new Set(set);
+      const needs = [...new Set(set.flatMap((n) => edges[n]!))].filter((d) => !inside.has(d));
+      for (const n of set) edges[n] = needs;
+    }
+    return edges;
+  }
+
+  /**
+   * Leaves out edges of group members until they close no cycle: first those whose member needs the package in other
+   * ways too, each of which must go; then, of cycles that several such edges make, the first by name, one at a time.
+   */
+  private leaveOutGroupEdges(): void {
+    for (let hard = true; ;) {
+      const edges = this.doubled();
+      const sets = cycles(edges).filter((set) => set.some((n) => n < this.nodes.length));
+      const groups = sets.flatMap((set) => this.groupEdgesIn(set));
+      if (!groups.length) return;
+      const found = hard ? this.closing(edges, groups) : groups.slice(0, 1);
+      for (const edge of found) this.leaveOutGroupEdge(edge);
+      // What several group edges close is left.
+      if (hard && !found.length) hard = false;
+    }
+  }
+
+  /** Edges of group members inside a set, by place among the nodes, in order of their names. */
+  private groupEdgesIn(set: readonly number[]): [number, number][] {
+    const count = this.nodes.length;
+    const places = [...new Set(set.map((n) => n % count))].sort(
+      (a, b) => this.nodes[a]!.number - this.nodes[b]!.number,
+    );
+    const inside = new Set(places);
+    return places.flatMap((from) =>
+      placesOf(this.local, [this.nodes[from]!.build])
+        .filter((to) => inside.has(to) && this.groupOf(from, to) !== undefined)
+        .map((to): [number, number] => [from, to]),
+    );
+  }
+
+  private groupOf(from: number, to: number): string | undefined {
+    return groupOf(this.evaluated, this.nodes[from]!.number, this.nodes[to]!.number);
+  }
+
+  /** Those of the edges that other edges than those of group members make a cycle of. */
+  private closing(edges: readonly number[][], groups: readonly [number, number][]): [number, number][] {
+    const count = this.nodes.length;
+    const left = new Set(groups.map(([from, to]) => from * count + to));
+    const plain = edges.map((list, n) => list.filter((d) => d < count || !left.has((n % count) * count + (d - count))));
+    const dependents = inverse(plain);
+    const above = new Map<number, Set<number>>();
+    const needing = (from: number): Set<number> => {
+      let found = above.get(from);
+      if (!found) {
+        above.set(from, (found = new Set([from + count])));
+        for (const n of found) for (const d of dependents(n)) found.add(d);
+      }
+      return found;
+    };
+    return groups.filter(([from, to]) => needing(from).has(to + count));
+  }
+
+  private leaveOutGroupEdge([from, to]: readonly [number, number]): void {
+    const { names, packages } = this.evaluated;
+    const [node, member] = [this.nodes[from]!, this.nodes[to]!];
+    const { group, line } = edgeOf(this.evaluated, node.number, member.number);
+    leaveOut(node, member.number);
+    this.diagnostics.push(
+      warning(
+        'cycle-group',
+        `'${names[node.number]!}' needs '${names[member.number]!}' only as a member of the group '${group ?? ''}', and '${names[member.number]!}' needs '${names[node.number]!}': that edge is left out`,
+        {
+          file: packages[node.number]!.file,
+          line,
+          hint: 'give the membership or the group dependency a condition',
+        },
+      ),
+    );
+  }
+
+  private report(edges: number[][], set: number[]): void {
+    const count = this.nodes.length;
+    const path = packageTrail(edges, set, count);
+    const number = (i: number) => this.nodes[path[i]!]!.number;
+    const text = path
+      .slice(0, -1)
+      .map(
+        (n, i) =>
+          `${this.name(n)} → ${this.name(path[i + 1]!)} (${edgeOf(this.evaluated, number(i), number(i + 1)).tag})`,
+      );
+    const first = path.length > 1 ? edgeOf(this.evaluated, number(0), number(1)) : undefined;
+    this.diagnostics.push(
+      error('cycle', `packages need each other to be built: ${text.join(', ')}`, {
+        file: this.evaluated.packages[number(0)]!.file,
+        line: first?.line,
+        hint: 'one of these dependencies must go',
+      }),
+    );
+    for (const n of set) this.nodes[n % count]!.planned.blocked ??= 'it is on a cycle';
+  }
+
+  /** The edges of tests, without those that close a cycle: tests run after the builds, so nothing waits for those. */
+  withoutTestCycles(built: readonly number[][], tested: readonly number[][]): number[][] {
+    const { names, packages } = this.evaluated;
+    const count = this.nodes.length;
+    const kept = tested.map((e) => [...e]);
+    // One pass for all: sets of the graph with every test edge in it.
+    const set = new Int32Array(built.length).fill(-1);
+    cycles([...built.slice(0, count).map((e, i) => [...e, ...tested[i]!]), ...built.slice(count)]).forEach((c, i) =>
+      c.forEach((n) => (set[n] = i)),
+    );
+    tested.forEach((list, i) => {
+      for (const to of list) {
+        if (set[i] === -1 || set[i] !== set[to]) continue;
+        const [a, b] = [this.nodes[i]!.number, this.nodes[to]!.number];
+        kept[i] = kept[i]!.filter((d) => d !== to);
+        if (this.nodes[i]!.build.includes(b) || this.nodes[i]!.run.includes(b)) continue;
+        const { tag, line } = edgeOf(this.evaluated, a, b, forTest);
+        this.diagnostics.push(
+          warning(
+            'cycle-test',
+            `'${names[a]!}' needs '${names[b]!}' to be tested (${tag}), and '${names[b]!}' needs '${names[a]!}': no build waits for that edge, the tests of '${names[a]!}' do`,
+            { file: packages[a]!.file, line },
+          ),
+        );
+      }
+    });
+    return kept;
+  }
+}
+
+/** Takes a package out of what a node needs. */
+export function leaveOut(node: Node, number: number): void {
+  node.build = node.build.filter((d) => d !== number);
+  node.run = node.run.filter((d) => d !== number);
+}

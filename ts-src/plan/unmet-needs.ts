@@ -1,0 +1,109 @@
+import { error, warning } from '../model/diagnostics.ts';
+import type { Package } from '../model/manifest.ts';
+import { fault, type Node } from './cycles.ts';
+import { forBuild, forRun, type Evaluated, type Need } from './needs.ts';
+import type { Resolution, Resolver } from './resolve.ts';
+import { compareDebianVersions, compareReleases } from './versions.ts';
+
+const relations = { lt: '<<', lte: '<=', eq: '=', gte: '>=', gt: '>>' } as const;
+type Operator = keyof typeof relations;
+const holds = (operator: Operator, c: number): boolean =>
+  ({ lt: c < 0, lte: c <= 0, eq: c === 0, gte: c >= 0, gt: c > 0 })[operator];
+
+/** Version bounds of a package that has none: shared, replaced where there are some. */
+export const unbounded: Record<string, string[]> = Object.freeze({});
+
+/** Reports what packages of one scope need and don't get. */
+export class UnmetNeeds {
+  constructor(
+    private readonly resolver: Resolver,
+    private readonly evaluated: Evaluated,
+    /** Names near to one that resolves nowhere. */
+    private readonly near: (name: string) => string[],
+  ) {}
+
+  /** Reports a need that nothing meets; it blocks the package unless only its tests have it. */
+  unresolved(node: Node, p: Package, need: Need, r: Extract<Resolution, { from: 'nowhere' }>): void {
+    const { os, release } = this.resolver.platform;
+    const where = `${os} ${release}`;
+    const needed = (need.roles & (forBuild | forRun)) !== 0;
+    const d = need.dependency;
+    const rule = r.rosdep;
+    const say = needed ? error : warning;
+    const text = `'${p.name}' needs '${d.name}' (<${d.tag}>)`;
+    const at = { file: p.file, line: d.line };
+    if (rule.kind === 'packages') {
+      const what = `${text}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(', ')}` : ''}`;
+      const blocks = (need.roles & forBuild) !== 0;
+      fault(
+        node,
+        (blocks ? error : warning)('rosdep-installer', what, {
+          ...at,
+          hint: 'only apt packages can be installed into a hermetic root: add an apt rule to your rosdep files, or name system packages for it in package_settings',
+        }),
+      );
+      if (!blocks) return;
+    } else if (rule.kind === 'not-here') {
+      fault(
+        node,
+        say('rosdep-platform', `${text}, which rosdep does not have for ${where}: ${rule.reason}`, {
+          ...at,
+          hint: `${rule.file}: add a rule for ${where}`,
+        }),
+      );
+    } else {
+      const near = this.near(d.name);
+      fault(
+        node,
+        say(
+          'dependency-unresolved',
+          `${text}, which is no package of ${this.evaluated.input.name}, of an underlay, and no rosdep key`,
+          {
+            ...at,
+            hint: near.length
+              ? `did you mean ${near.map((n) => `'${n}'`).join(' or ')}?`
+              : 'add its repository to the distribution file, or a rosdep rule',
+          },
+        ),
+      );
+    }
+    if (needed) node.planned.blocked ??= `'${d.name}' is not to be had on ${where}`;
+  }
+
+  /** Reports where what meets a need has a version that the need excludes. */
+  checkVersion(node: Node, p: Package, need: Need, r: Exclude<Resolution, { from: 'nowhere' }>): void {
+    const { planned } = node;
+    const d = need.dependency;
+    for (const [operator, bound] of Object.entries(d.versions ?? {}) as [Operator, string][]) {
+      if (r.from === 'built') {
+        const { name, version } = this.evaluated.packages[r.number]!;
+        const c = compareReleases(version, bound);
+        if (c === undefined || !holds(operator, c)) {
+          fault(
+            node,
+            error(
+              'version-unmet',
+              `'${p.name}' needs '${name}' ${relations[operator]} ${bound}, but it is ${version}`,
+              { file: p.file, line: d.line, hint: `raise or lower one of them; version_${operator} is in <${d.tag}>` },
+            ),
+          );
+          planned.blocked ??= `'${name}' ${version} is not ${relations[operator]} ${bound}`;
+        } else if (need.roles & forRun && (operator === 'gte' || operator === 'gt')) {
+          if (planned.bounds === unbounded) planned.bounds = {};
+          (planned.bounds[name] ??= []).push(`${relations[operator]} ${bound}`);
+        }
+      } else if (r.from === 'underlay' && r.version !== undefined) {
+        if (holds(operator, compareDebianVersions(r.version.replace(/^\d+:/, '').replace(/-.*/, ''), bound))) continue;
+        fault(
+          node,
+          error(
+            'underlay-version',
+            `'${p.name}' needs '${d.name}' version_${operator} ${bound}, but the underlay '${r.underlay}' has ${r.packages[0]!} ${r.version}`,
+            { file: p.file, line: d.line, hint: `name '${d.name}' in packages to build it, or take another underlay` },
+          ),
+        );
+        planned.blocked ??= `the underlay's ${r.packages[0]!} ${r.version} does not fit`;
+      }
+    }
+  }
+}

@@ -1,0 +1,290 @@
+import { error, good, isError, warning, type Diagnostic, type Result } from '../../model/diagnostics.ts';
+import type {
+  Conditional,
+  Dependency,
+  DependencyTag,
+  Manifest,
+  Person,
+  Url,
+  VersionRange,
+} from '../../model/manifest.ts';
+import type { Element } from './plain-xml.ts';
+import { redundant } from './redundant.ts';
+
+/** The dependency tags of each format (REP 127, REP 140, REP 149). */
+const common = ['build_depend', 'buildtool_depend', 'test_depend', 'conflict', 'replace'] as const;
+const later = [
+  ...common,
+  'depend',
+  'build_export_depend',
+  'buildtool_export_depend',
+  'exec_depend',
+  'doc_depend',
+] as const;
+const tagsOfFormat: Record<1 | 2 | 3, ReadonlySet<string>> = {
+  1: new Set<DependencyTag>([...common, 'run_depend']),
+  2: new Set<DependencyTag>(later),
+  3: new Set<DependencyTag>([...later, 'group_depend']),
+};
+const attributesOfDependency = {
+  1: versionAttributesOf([]),
+  2: versionAttributesOf([]),
+  3: versionAttributesOf(['condition']),
+};
+type PlainTag = 'name' | 'version' | 'description' | 'maintainer' | 'license' | 'url' | 'author' | 'export';
+const plainTags: ReadonlySet<string> = new Set<PlainTag>([
+  'name',
+  'version',
+  'description',
+  'maintainer',
+  'license',
+  'url',
+  'author',
+  'export',
+]);
+function versionAttributesOf(more: string[]): string[] {
+  return ['version_lt', 'version_lte', 'version_eq', 'version_gte', 'version_gt', ...more];
+}
+const emailAddress = /^[-a-zA-Z0-9_%+]+(\.[-a-zA-Z0-9_%+]+)*@[-a-zA-Z0-9%]+(\.[-a-zA-Z0-9%]+)*\.[a-zA-Z]{2,}$/;
+const urlTypes = ['website', 'bugtracker', 'repository'];
+const conditionOnly = ['condition'];
+const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_-]*$/;
+const conventionalName = /^[a-z][a-z0-9_-]*$/;
+const nameHint = 'lower case letters, digits and underscores, a letter first';
+const isVersion = (v: string): boolean => /^[0-9]+\.[0-9]+\.[0-9]+$/.test(v);
+
+type PlainElements = Record<PlainTag, Element[]>;
+
+/** One manifest while it is read: faults are gathered, and reading goes on. */
+export class ManifestReader {
+  private readonly diagnostics: Diagnostic[] = [];
+  private readonly dependencies: Dependency[] = [];
+  private readonly memberOfGroups: Conditional[] = [];
+  private readonly found: PlainElements = {
+    name: [],
+    version: [],
+    description: [],
+    maintainer: [],
+    license: [],
+    url: [],
+    author: [],
+    export: [],
+  };
+
+  constructor(
+    private readonly root: Element,
+    private readonly format: 1 | 2 | 3,
+    private readonly file: string,
+  ) {}
+
+  read(): Result<Manifest> {
+    const { root, found, diagnostics, dependencies, memberOfGroups } = this;
+    this.allow(root, ['format']);
+    this.sort(root.children ?? []);
+    const name = this.readName();
+    const { version, compatibility } = this.readVersion();
+    const description = this.readDescription();
+    const maintainers = found.maintainer.map((e) => {
+      if (e.attributes?.email === undefined) this.fault("<maintainer> must have the attribute 'email'", e.line);
+      return this.person(e);
+    });
+    if (!maintainers.length) this.fault('the manifest must have at least one <maintainer>', root.line);
+    const licenses = this.readLicenses();
+    const urls = found.url.map((e) => this.readUrl(e));
+    const { buildTypes, exports } = this.readExports();
+    this.checkDependencies(name);
+    const authors = found.author.map((e) => this.person(e));
+    if (diagnostics.some(isError)) return { ok: false, diagnostics };
+    const manifest: Manifest = {
+      name,
+      version,
+      format: this.format,
+      description,
+      maintainers,
+      authors,
+      licenses,
+      urls,
+      dependencies,
+      memberOfGroups,
+      buildTypes,
+      exports,
+    };
+    if (compatibility !== undefined) manifest.compatibility = compatibility;
+    return good(manifest, diagnostics);
+  }
+
+  private fault(message: string, line: number, hint?: string): void {
+    this.diagnostics.push(error('manifest-invalid', message, { file: this.file, line, hint }));
+  }
+
+  private warn(code: string, message: string, line: number, hint?: string): void {
+    this.diagnostics.push(warning(code, message, { file: this.file, line, hint }));
+  }
+
+  private allow(e: Element, names: readonly string[]): void {
+    if (!e.attributes) return;
+    for (const a in e.attributes) {
+      if (names.includes(a) || a === 'xmlns' || a.includes(':')) continue;
+      const later = this.format < 3 && (a === 'condition' || a === 'file');
+      this.fault(
+        `<${e.name}> must not have the attribute '${a}'${later ? ` in format ${this.format}` : ''}`,
+        e.line,
+        a === 'condition' ? 'conditions need format="3"' : undefined,
+      );
+    }
+  }
+
+  /** The text of an element that holds no others. */
+  private leaf(e: Element): string {
+    for (const c of e.children ?? []) this.fault(`<${e.name}> must not contain <${c.name}>`, c.line);
+    return e.text.trim();
+  }
+
+  /** Puts each element to those of its kind, dependencies read. */
+  private sort(elements: readonly Element[]): void {
+    const tags = tagsOfFormat[this.format];
+    for (const e of elements) {
+      if (tags.has(e.name)) this.readDependency(e);
+      else if (e.name === 'member_of_group' && this.format === 3) {
+        this.allow(e, conditionOnly);
+        this.memberOfGroups.push(conditional(e, this.leaf(e)));
+      } else if (isPlainTag(e.name)) this.found[e.name].push(e);
+      else this.unknown(e);
+    }
+  }
+
+  private readDependency(e: Element): void {
+    this.allow(e, e.name === 'group_depend' ? conditionOnly : attributesOfDependency[this.format]);
+    const d: Dependency = { name: this.leaf(e), line: e.line, tag: e.name as DependencyTag };
+    if (e.attributes) {
+      const versions = versionsOf(e.attributes);
+      if (versions) d.versions = versions;
+      if (e.attributes.condition !== undefined) d.condition = e.attributes.condition;
+    }
+    this.dependencies.push(d);
+  }
+
+  private unknown(e: Element): void {
+    let hint: string | undefined;
+    if (e.name === 'run_depend') hint = 'use <exec_depend> from format 2 on';
+    else if (e.name.endsWith('depend') || e.name === 'member_of_group')
+      hint = 'is the format attribute of <package> what it should be?';
+    this.fault(`<${e.name}> is not an element of package format ${this.format}`, e.line, hint);
+  }
+
+  private one(tag: PlainTag): Element | undefined {
+    const all = this.found[tag];
+    if (all.length !== 1)
+      this.fault(
+        `the manifest must contain exactly one <${tag}>, it has ${all.length}`,
+        all[1]?.line ?? this.root.line,
+      );
+    return all[0];
+  }
+
+  private readName(): string {
+    const e = this.one('name');
+    if (!e) return '';
+    const name = this.leaf(e);
+    this.allow(e, []);
+    if (!namePattern.test(name)) this.fault(`package name '${name}' is not allowed`, e.line, nameHint);
+    else if (!conventionalName.test(name))
+      this.warn('manifest-name', `package name '${name}' does not follow REP 144`, e.line, nameHint);
+    return name;
+  }
+
+  private readVersion(): { version: string; compatibility: string | undefined } {
+    const e = this.one('version');
+    if (!e) return { version: '', compatibility: undefined };
+    const version = this.leaf(e);
+    this.allow(e, ['compatibility']);
+    if (!isVersion(version)) this.fault(`version '${version}' is not three numbers`, e.line, 'for example 1.2.0');
+    else if (/(^|\.)0[0-9]/.test(version))
+      this.warn('manifest-version', `version '${version}' has a leading zero`, e.line);
+    const compatibility = e.attributes?.compatibility;
+    if (compatibility !== undefined && !isVersion(compatibility))
+      this.fault(`compatibility version '${compatibility}' is not three numbers`, e.line);
+    return { version, compatibility };
+  }
+
+  private readDescription(): string {
+    const e = this.one('description');
+    if (!e) return '';
+    const description = e.inner.trim();
+    if (description === '') this.fault('<description> must not be empty', e.line);
+    this.allow(e, []);
+    return description;
+  }
+
+  private person(e: Element): Person {
+    this.allow(e, ['email']);
+    const email = e.attributes?.email;
+    if (email !== undefined && !emailAddress.test(email)) this.fault(`'${email}' is not an email address`, e.line);
+    return email === undefined ? { name: this.leaf(e) } : { name: this.leaf(e), email };
+  }
+
+  private readLicenses(): Manifest['licenses'] {
+    const licenses = this.found.license.map((e) => {
+      this.allow(e, this.format === 3 ? ['file'] : []);
+      const text = this.leaf(e);
+      if (!text) this.fault('<license> must not be empty', e.line);
+      return e.attributes?.file === undefined ? { name: text } : { name: text, file: e.attributes.file };
+    });
+    if (!licenses.length)
+      this.fault(
+        'the manifest must have at least one <license>',
+        this.root.line,
+        'for example <license>Apache-2.0</license>',
+      );
+    return licenses;
+  }
+
+  private readUrl(e: Element): Url {
+    this.allow(e, ['type']);
+    const type = e.attributes?.type ?? 'website';
+    if (!urlTypes.includes(type))
+      this.warn('manifest-url', `url type '${type}' is not one of ${urlTypes.join(', ')}`, e.line);
+    return { url: this.leaf(e), type };
+  }
+
+  private readExports(): Pick<Manifest, 'buildTypes' | 'exports'> {
+    const buildTypes: Conditional[] = [];
+    const exports: Manifest['exports'] = [];
+    const [first, second] = this.found.export;
+    if (second) this.fault('the manifest must not contain more than one <export>', second.line);
+    for (const e of first?.children ?? []) {
+      if (e.name === 'build_type') buildTypes.push(conditional(e, e.text.trim()));
+      exports.push({ name: e.name, attributes: e.attributes ?? {}, text: e.text.trim() });
+    }
+    return { buildTypes, exports };
+  }
+
+  private checkDependencies(name: string): void {
+    const { dependencies, format } = this;
+    for (const d of dependencies)
+      if (d.name === name && d.tag !== 'group_depend')
+        this.fault(`package '${name}' must not depend on itself (<${d.tag}>)`, d.line);
+    // Only these tags can say again what another says.
+    const wide = dependencies.some((d) => d.tag === 'depend' || (format === 1 && d.tag === 'test_depend'));
+    if (wide && new Set(dependencies.map((d) => d.name)).size < dependencies.length)
+      redundant(dependencies, format, (message, line) => this.fault(message, line));
+    for (const m of this.memberOfGroups)
+      for (const g of dependencies)
+        if (g.tag === 'group_depend' && g.name === m.name)
+          this.fault(`the package depends on the group '${g.name}' and is a member of it`, g.line);
+  }
+}
+
+const isPlainTag = (name: string): name is PlainTag => plainTags.has(name);
+
+const conditional = (e: Element, name: string): Conditional =>
+  e.attributes?.condition === undefined
+    ? { name, line: e.line }
+    : { name, line: e.line, condition: e.attributes.condition };
+
+function versionsOf(attributes: Record<string, string>): VersionRange | undefined {
+  let versions: VersionRange | undefined;
+  for (const a in attributes)
+    if (a.startsWith('version_')) (versions ??= {})[a.slice(8) as keyof VersionRange] = attributes[a]!;
+  return versions;
+}

@@ -1,0 +1,35 @@
+import type { Dependency } from '../../model/manifest.ts';
+
+/**
+ * `<depend>` beside a tag that it already stands for (REP 140), format 1's `<test_depend>` beside `<build_depend>`;
+ * same version and condition.
+ */
+export function redundant(
+  dependencies: Dependency[],
+  format: number,
+  fault: (message: string, line: number) => void,
+): void {
+  const counts = new Map<string, number>();
+  for (const d of dependencies) counts.set(d.name, (counts.get(d.name) ?? 0) + 1);
+  const repeated = dependencies.filter((d) => counts.get(d.name)! > 1);
+  const id = (d: Dependency) =>
+    d.versions === undefined && d.condition === undefined ? d.name : JSON.stringify([d.name, d.versions, d.condition]);
+  const seen = new Map<string, Set<string>>();
+  for (const d of repeated) {
+    const tags = seen.get(id(d)) ?? new Set<string>();
+    if (d.tag === 'depend' && tags.has('depend')) tags.add('depend twice');
+    tags.add(d.tag);
+    seen.set(id(d), tags);
+  }
+  for (const d of repeated) {
+    const tags = seen.get(id(d))!;
+    const others =
+      d.tag === 'depend'
+        ? ['build_depend', 'build_export_depend', 'exec_depend', 'depend twice']
+        : d.tag === 'test_depend' && format === 1
+          ? ['build_depend', 'run_depend']
+          : [];
+    const clash = others.filter((t) => tags.has(t)).map((t) => (t === 'depend twice' ? 'depend' : t));
+    if (clash.length) fault(`<${d.tag}>${d.name}</${d.tag}> says again what <${clash.join('>, <')}> says`, d.line);
+  }
+}
