@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync, writeFileSync, chmodSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { textLoaders } from './scripts/text-files.mjs';
 
 const root = dirname(fileURLToPath(import.meta.url));
 const target = join(root, 'resources', 'slipway.cjs');
@@ -76,16 +77,7 @@ const result = await build({
   legalComments: 'none',
   charset: 'ascii',
   mainFields: ['module', 'main'],
-  loader: {
-    '.mustache': 'text',
-    '.sh': 'text',
-    '.pl': 'text',
-    '.css': 'text',
-    '.client': 'text',
-    '.xsd': 'text',
-    '.xml': 'text',
-    '.c': 'text',
-  },
+  loader: textLoaders,
   banner: { js: '#!/usr/bin/env node\n// Slipway, made by build.mjs from ts-src: change that, not this.' },
   define: { SLIPWAY_VERSION: JSON.stringify(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version) },
   absWorkingDir: root,

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+import { textEndings } from '../scripts/text-files.mjs';
 
 /**
  * Templates are text in the bundle; here too.
@@ -9,7 +10,7 @@ import { defineConfig } from 'vitest/config';
 export const textFiles = {
   name: 'text',
   load: (id) =>
-    /\.(mustache|sh|pl|css|client|xsd|xml|c)$/.test(id)
+    textEndings.some((ending) => id.endsWith(ending))
       ? `export default ${JSON.stringify(readFileSync(id, 'utf8'))}`
       : undefined,
   enforce: 'pre',

@@ -8,6 +8,7 @@ import { bundle, median, root, run, timed } from './common.mjs';
 import { chainEdits, commitChain, makeChain } from '../e2e/chain.mjs';
 import { contentsOf, copyExample, editsOf } from '../e2e/edits.mjs';
 import { s3Server } from '../e2e/s3.mjs';
+import { textLoaders } from '../../scripts/text-files.mjs';
 
 const cache = '/var/tmp/slipway-bench';
 const shared = process.env.SLIPWAY_SHARED ?? join(root, '../shared');
@@ -40,15 +41,7 @@ store: "${store}"
     platform: 'node',
     format: 'esm',
     logLevel: 'error',
-    loader: {
-      '.mustache': 'text',
-      '.sh': 'text',
-      '.css': 'text',
-      '.client': 'text',
-      '.xsd': 'text',
-      '.xml': 'text',
-      '.c': 'text',
-    },
+    loader: textLoaders,
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
     define: { SLIPWAY_VERSION: JSON.stringify(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version) },
   });

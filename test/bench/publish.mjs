@@ -10,6 +10,7 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { bundle, median, root, timed } from './common.mjs';
 import { s3Server } from '../e2e/s3.mjs';
+import { textLoaders } from '../../scripts/text-files.mjs';
 
 const packages = 2000;
 const changed = 20;
@@ -110,6 +111,7 @@ export default async function ({ runs, cold, note }) {
     bundle: true,
     platform: 'node',
     outfile: driver,
+    loader: textLoaders,
     logLevel: 'error',
   });
   mkdirSync(join(folder, 'gpg'), { mode: 0o700 });

@@ -1,0 +1,17 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { expect, it } from 'vitest';
+import { textLoaders } from '../../scripts/text-files.mjs';
+
+const folder = join(__dirname, '../bench');
+
+it.each(readdirSync(folder).filter((f) => f.endsWith('.ts')))(
+  'the program %s of the benchmarks can be bundled',
+  async (file) => {
+    const entryPoints = [join(folder, file)];
+    const options = { bundle: true, platform: 'node', format: 'esm', write: false, logLevel: 'silent' } as const;
+    const { errors } = await build({ ...options, entryPoints, loader: textLoaders });
+    expect(errors).toEqual([]);
+  },
+);
