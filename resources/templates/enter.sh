@@ -12,6 +12,7 @@
 #   ENTER_SIZE       bytes that each file system in memory may hold
 #   ENTER_GROUPS     control groups to join, joined by colons
 #   ENTER_DATA       KiB of memory that one process may take, where no control group counts it
+#   ENTER_FILE       blocks of 512 bytes that one file may have
 #   ENTER_PROCESSES  most processes, where the kernel counts them by namespace
 set -eu
 init=$1 folder=$2 lower=$3 upper=$4 network=$5 user=$6 binds=$7
@@ -23,6 +24,7 @@ unset IFS
 if [ -n "${ENTER_PROCESSES:-}" ]; then echo "$ENTER_PROCESSES" > /proc/sys/kernel/pid_max; fi
 ulimit -c 0
 if [ -n "${ENTER_DATA:-}" ]; then ulimit -d "$ENTER_DATA"; fi
+if [ -n "${ENTER_FILE:-}" ]; then ulimit -f "$ENTER_FILE"; fi
 mkdir -p m
 if [ "$upper" = tmpfs ]; then
   mkdir -p t
@@ -82,5 +84,5 @@ if [ "$network" = on ]; then
   done
 fi
 if [ "$user" != root ]; then chown -R 2000:2000 m/build; fi
-unset ENTER_OVERLAY ENTER_SIZE ENTER_GROUPS ENTER_DATA ENTER_PROCESSES
+unset ENTER_OVERLAY ENTER_SIZE ENTER_GROUPS ENTER_DATA ENTER_FILE ENTER_PROCESSES
 exec perl -e "$init" -- "$user" "$@"

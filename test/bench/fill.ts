@@ -98,7 +98,7 @@ async function fill(): Promise<void> {
     {
       say: () => undefined,
       driver: unshareDriver(),
-      limits: { workers: 1, jobs: 1, minutes: 1 },
+      limits: { workers: 1, jobs: 1, minutes: 1, task: {} },
       renewBase: false,
       signal: new AbortController().signal,
       channelVersion: () => undefined,

@@ -221,6 +221,27 @@ void unshareDriver()
     expect(readFileSync(log, 'latin1').trimEnd().split('\n').pop()).toContain('beyond 64 MiB, is left out');
   });
 
+  it('writes no more to the disk than it may: large files, small files, and what it hides', async () => {
+    const limits = { ...defaultLimits(), disk: 96 << 20, files: 2000 };
+    const last = 'sleep 60';
+    const large = `for i in 1 2 3; do head -c 60M /dev/zero > /build/$i; done; ${last}`;
+    for (const script of [
+      large,
+      `mkdir /build/hidden; cd /build/hidden; chmod 0 .. . ; ${large.replaceAll('/build', '.')}`,
+      `perl -e 'for (1 .. 6000) { open my $f, ">", "/build/$_" or die }'; ${last}`,
+    ]) {
+      const begun = Date.now();
+      expect((await enter(script, { limits })).exceeded, script).toBe('disk');
+      expect(Date.now() - begun).toBeLessThan(50_000);
+    }
+    const one = await enter('head -c 97M /dev/zero > /build/x', { limits });
+    expect([one.code === 0, one.exceeded]).toEqual([false, undefined]);
+    const log = join(folder, 'short.log');
+    await enter('head -c 1M /dev/zero', { log, limits: { ...limits, log: 1 << 16 } });
+    expect(statSync(log).size).toBeLessThan((1 << 16) + 200);
+    expect((await enter('head -c 90M /dev/zero > /build/x && sleep 3 && echo fits', { limits })).stdout).toBe('fits\n');
+  });
+
   it.skipIf(process.getuid?.() !== 0)('of a full disk: making a base says so, and leaves nothing in /tmp', async () => {
     const disk = join(folder, 'full');
     mkdirSync(disk);

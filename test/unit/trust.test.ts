@@ -179,7 +179,10 @@ describe('a pull request on the distro repository', () => {
   const underlay = ', underlays: {ros: {uri: "http://127.0.0.1/ros", suite: bookworm, key: ros.asc}}';
   const request = async (text: string, change: () => void = () => undefined) => {
     rmSync(join(folder, 'pr'), { recursive: true, force: true });
-    write('pr/distro.yaml', distro(underlay, 'store: file:/srv/store\n'));
+    write(
+      'pr/distro.yaml',
+      distro(underlay, "store: file:/srv/store\npackage_settings: {'*': {limits: {minutes: 5}}}\n"),
+    );
     write('pr/ros.asc', 'the good key');
     write('pr/fix.patch', 'a patch');
     git('init', '-q', '-b', 'main');
@@ -201,7 +204,7 @@ distributions: {d: {platforms: [bookworm, mine], folders: [src], ros_version: 2}
 platforms:
   bookworm: {os: debian, release: bookworm, proxy: "http://evil.test", mirror: {uri: "http://evil.test/debian", trusted: true}, underlays: {ros: {uri: "http://evil.test/ros", suite: x, trusted: true}}}
   mine: {os: debian, release: trixie}
-package_settings: {pkg: {patches: [fix.patch]}}
+package_settings: {pkg: {patches: [fix.patch], limits: {memory: 900G}}}
 store: file:/elsewhere
 `;
     const read = await request(hostile, () => {
@@ -220,6 +223,11 @@ store: file:/elsewhere
     expect(Object.keys(settled.distributions)).toEqual(['d']);
     expect(settled.distributions.d!.platforms).toEqual(['bookworm']);
     expect(read.diagnostics.map((d) => d.code)).toEqual(['request-platform', 'request-platform', 'request-platform']);
+    expect(settled.package_settings).toMatchObject({
+      pkg: { patches: ['fix.patch'] },
+      '*': { limits: { minutes: 5 } },
+    });
+    expect(settled.package_settings.pkg?.limits).toBeUndefined();
     const { files } = filesOf(settled, root, keyRoot);
     const contents = Object.fromEntries(
       Object.entries(files).map(([p, c]) => [p, Buffer.from(c, 'base64').toString()]),

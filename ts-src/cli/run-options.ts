@@ -1,7 +1,9 @@
 import { availableParallelism, freemem } from 'node:os';
 import type { Limits } from '../engine/session.ts';
+import { sizeOf } from '../model/sizes.ts';
 import { dockerDriver } from '../sandbox/docker.ts';
 import type { Driver } from '../sandbox/driver.ts';
+import type { WrittenLimits } from '../sandbox/limits.ts';
 import { unshareDriver } from '../sandbox/unshare.ts';
 import { writeMessage, type Option, type ValuesOf } from './command.ts';
 
@@ -16,6 +18,11 @@ export const runOptions = {
     type: 'string',
     value: 'TIME',
     help: 'longest time that a package may build, or its tests may take: 90s, 30m, 3h; a bare number is minutes (default: 3h)',
+  },
+  limits: {
+    type: 'string',
+    value: 'KEY=VALUE,...',
+    help: 'what a task may take of this machine, such as memory=8G,disk=50G,processes=4000,temporary=2G,log=200M; package_settings count before it',
   },
   driver: { type: 'string', value: 'NAME', help: 'unshare (default) or docker' },
 } as const satisfies Record<string, Option>;
@@ -35,6 +42,21 @@ function timeOf(v: string): number | undefined {
   return minutes > 0 && minutes <= 24 * 24 * 60 ? minutes : undefined;
 }
 
+const limitKeys = ['memory', 'processes', 'temporary', 'disk', 'log'] as const;
+
+/** Undefined where it is not as the help says. */
+export function writtenLimits(text: string | undefined): WrittenLimits | undefined {
+  const found: WrittenLimits = {};
+  for (const part of text === undefined ? [] : text.split(',')) {
+    const [key, value = '', ...more] = part.split('=');
+    const name = limitKeys.find((k) => k === key);
+    const amount = name !== 'processes' ? sizeOf(value) : /^[1-9]\d{1,6}$/.test(value) ? Number(value) : undefined;
+    if (!name || !amount || more.length || found[name] !== undefined) return undefined;
+    found[name] = amount;
+  }
+  return found;
+}
+
 /** Undefined, after a word, where one is no number. */
 export function limitsOf(verb: string, values: RunValues): Limits | undefined {
   const cores = availableParallelism();
@@ -44,9 +66,14 @@ export function limitsOf(verb: string, values: RunValues): Limits | undefined {
     Math.max(1, Math.min(cores, Math.floor(freemem() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1)),
   );
   const minutes = timeOf(values.timeout ?? '180');
+  const task = writtenLimits(values.limits);
+  if (!task) {
+    writeMessage(`slipway ${verb}: --limits takes ${limitKeys.join(', ')} with sizes, such as memory=8G,disk=50G\n`);
+    return undefined;
+  }
   if (workers && jobs && minutes) {
     if (values.driver === undefined || values.driver === 'unshare' || values.driver === 'docker')
-      return { workers, jobs, minutes };
+      return { workers, jobs, minutes, task };
     writeMessage(`slipway ${verb}: --driver is unshare or docker\n`);
     return undefined;
   }

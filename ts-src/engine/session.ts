@@ -5,14 +5,15 @@ import type { Lockfile } from '../model/lockfile.ts';
 import { scopeId } from '../model/names.ts';
 import type { DistributionInput, Plan, PlannedPackage } from '../model/plan.ts';
 import type { BriefRecord, Hints } from '../model/result.ts';
-import { readJson, writeWhole } from '../io/files.ts';
 import { matcher } from '../plan/globs.ts';
 import { archiveNames } from '../sandbox/archive-names.ts';
 import { ensureBase, hostProxy, type Base } from '../sandbox/base-system.ts';
 import type { Driver } from '../sandbox/driver.ts';
+import type { WrittenLimits } from '../sandbox/limits.ts';
 import { sharedBase, storedBase, toldBase } from '../sandbox/stored-base.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { AptResolver, type Resolved } from '../sandbox/apt-resolver.ts';
+import { History } from './history.ts';
 import { PackageBuilder } from './build/package-builder.ts';
 import { makeTaskGraph, type TaskGraph } from './task-graph.ts';
 import { TaskKeys } from './task-keys.ts';
@@ -46,30 +47,8 @@ export interface Limits {
   workers: number;
   jobs: number;
   minutes: number;
-}
-
-/** Durations of earlier runs on this machine, in milliseconds by task. */
-export class History {
-  private readonly file: string;
-  private readonly known: Record<string, number>;
-  constructor(state: string) {
-    this.file = join(state, 'durations.json');
-    this.known = readJson<Record<string, number>>(this.file) ?? {};
-  }
-  get = (name: string): number | undefined => this.known[name];
-  /** What another machine measured counts where this one knows nothing. */
-  hint(records: Iterable<BriefRecord>): void {
-    for (const r of records) if (r.milliseconds > 0) this.known[r.package] ??= r.milliseconds;
-  }
-  learn(runs: readonly TaskGraph[]): void {
-    for (const graph of runs) {
-      for (const record of graph.records)
-        if (record && record.milliseconds > 0) this.known[record.package] = record.milliseconds;
-      for (const record of graph.tests)
-        if (record && record.milliseconds > 0) this.known[`${record.package} test`] = record.milliseconds;
-    }
-    writeWhole(this.file, JSON.stringify(Object.fromEntries(Object.entries(this.known).sort())));
-  }
+  /** What a task may take of this machine, where it is not as the defaults have it. */
+  task: WrittenLimits;
 }
 
 /** Finds the version that a lock has of a package, where its sources are those of the lock. */
@@ -185,6 +164,7 @@ export async function openSession(
     taskKeys: settler,
     jobs: options.limits.jobs,
     minutes: options.limits.minutes,
+    limits: options.limits.task,
     retries: options.retries ?? distro.tests.retries,
     channelVersion: options.channelVersion,
     lockedVersion: lockedVersions(input.lock),

@@ -6,8 +6,8 @@ import { readWorkspace, type Workspace } from '../read/workspace.ts';
 
 /**
  * The distro repository of a pull request, with what decides over machines and secrets as the target branch has it:
- * platforms with their mirrors, underlays, keys and proxies, the store, the signing key and where submodules may use
- * credentials. Whoever may open a pull request is not trusted with any of them.
+ * platforms with their mirrors, underlays, keys and proxies, the store, the signing key, where submodules may use
+ * credentials, and limits of packages. Whoever may open a pull request is not trusted with any of them.
  */
 export async function requestWorkspace(
   workspace: Workspace,
@@ -58,10 +58,28 @@ export async function requestWorkspace(
         }),
       );
   const { platforms, store, signing_key, submodules } = trusted;
-  const distro = { ...workspace.distro, distributions, platforms, store, signing_key, submodules };
+  const package_settings = withLimitsOf(workspace.distro.package_settings, trusted.package_settings);
+  const distro = { ...workspace.distro, distributions, platforms, store, signing_key, submodules, package_settings };
   const from: Workspace = { ...read.value, root: resolve(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
+
+type Settings = Workspace['distro']['package_settings'];
+
+/** Settings of packages with what the target branch says of limits: they protect the machines. */
+function withLimitsOf(settings: Settings, trusted: Settings): Settings {
+  const limitsOf = (name: string) => (Object.hasOwn(trusted, name) ? trusted[name]?.limits : undefined);
+  const own = Object.entries(settings).map(([name, { limits: _, ...more }]) => {
+    const limits = limitsOf(name);
+    return [name, limits ? { ...more, limits } : more] as const;
+  });
+  const others = Object.entries(trusted).flatMap(([name, { limits }]) =>
+    limits && !Object.hasOwn(settings, name) ? [[name, { ...noSettings, limits }] as const] : [],
+  );
+  return Object.fromEntries([...own, ...others]);
+}
+
+const noSettings = { cmake_args: [], environment: {}, patches: [], build_depends: [], depends: [], skip: false };
 
 /** Committed links that lead elsewhere: what they name on this machine must not become part of a plan or a build. */
 async function linksOutside({ root, distro }: Workspace): Promise<string[]> {

@@ -50,7 +50,8 @@ const controlFields = new Set([
   'Build-Ids',
 ]);
 const mostFiles = 500_000;
-const mostBytes = 16 * 2 ** 30;
+/** Most bytes of all files of a package, sparse ones as long as they seem. */
+export const mostBytes = 16 * 2 ** 30;
 
 /** What forbids to keep or publish a package file; empty where nothing does. Nothing is unpacked. */
 export async function debFaults(file: string, policy: DebPolicy): Promise<string[]> {

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { sizeText } from '../model/sizes.ts';
 
 export interface Outcome {
   code: number;
@@ -7,15 +8,17 @@ export interface Outcome {
   stdout: string;
   stderr: string;
   /** The limit that ended it. */
-  exceeded?: 'memory' | 'processes';
+  exceeded?: 'memory' | 'processes' | 'disk';
 }
 export interface RunOptions {
   cwd?: string;
   /** The whole environment where given; else ours. */
   env?: NodeJS.ProcessEnv;
   input?: string | Buffer;
-  /** Both outputs go to the end of this file instead of into the outcome; what exceeds 64 MiB is dropped. */
+  /** Both outputs go to the end of this file instead of into the outcome; what exceeds `logLimit` is dropped. */
   log?: string;
+  /** Left out: 64 MiB. */
+  logLimit?: number;
   /** A session of its own, out of reach of our terminal and its signals. */
   detached?: boolean;
   signal?: AbortSignal | undefined;
@@ -56,7 +59,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       ],
     });
     running.add(child);
-    const keep = log === undefined ? undefined : limitedLog(log);
+    const keep = log === undefined ? undefined : limitedLog(log, options.logLimit ?? 64 << 20);
     let thrown: Error | undefined;
     const give = (chunk: Buffer) => {
       if (thrown !== undefined) return;
@@ -122,19 +125,16 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
   });
 }
 
-/** Most bytes of one program's output that a log keeps. */
-export const logLimit = 64 << 20;
-
 /** Writes output to an open log; from its limit on one line says that the rest is left out. */
-function limitedLog(log: number): (chunk: Buffer) => void {
-  let left = logLimit;
+function limitedLog(log: number, most: number): (chunk: Buffer) => void {
+  let left = most;
   return (chunk) => {
     if (left <= 0) return;
     const full = chunk.length >= left;
     try {
       writeAll(log, full ? chunk.subarray(0, left) : chunk);
       if (full)
-        writeAll(log, Buffer.from(`\nslipway: the rest of this output, beyond ${logLimit >> 20} MiB, is left out\n`));
+        writeAll(log, Buffer.from(`\nslipway: the rest of this output, beyond ${sizeText(most)}, is left out\n`));
     } catch {
       // A full disk: what needs more than a log's end fails by itself.
       left = 0;

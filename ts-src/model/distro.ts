@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { isDebianName } from './names.ts';
+import { sizeOf } from './sizes.ts';
 import { isLocalUrl, isSourceUrl } from './urls.ts';
 
 // Compiling checks for one file to be read takes longer than checking it.
@@ -51,6 +52,25 @@ export const architectureNames = ['amd64', 'arm64', 'armhf', 'i386', 'ppc64el', 
 const architecture = z.enum(architectureNames);
 const environment = z.record(variable, value);
 
+const size = z
+  .union([z.string(), z.number()])
+  .transform(String)
+  .refine((v) => sizeOf(v) !== undefined, 'a size such as 800M or 1.5G')
+  .transform((v) => sizeOf(v) ?? 0);
+const limits = z.strictObject({
+  memory: size.optional().describe('Of one task, with what it writes to /tmp; left out: three quarters of the machine'),
+  processes: z.number().int().min(64).max(1_000_000).optional().describe('Processes and threads; left out: 8192'),
+  temporary: size.optional().describe('In /tmp and /dev/shm, each; left out: a quarter of the memory'),
+  disk: size.optional().describe('In /build; left out: half of the free room, at most 32 GiB'),
+  log: size.optional().describe('Of its log; left out: 64 MiB'),
+  minutes: z
+    .number()
+    .positive()
+    .max(34_560)
+    .optional()
+    .describe('For its build, and for its tests; left out: --timeout'),
+});
+
 const packageSettings = z.strictObject({
   cmake_args: z.array(value).default([]).describe('Arguments for cmake at configuration'),
   environment: environment.default({}).describe('Environment variables of the build'),
@@ -67,6 +87,7 @@ const packageSettings = z.strictObject({
     .array(debianName)
     .optional()
     .describe('The platform provides this package: these system packages stand for it and it is not built'),
+  limits: limits.optional().describe('What its build and its tests may take of the machine'),
   skip: z.boolean().default(false).describe('Do not build it and do not count it as missing where it is named'),
 });
 

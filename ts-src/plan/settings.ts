@@ -34,6 +34,7 @@ export function settingsFinder(distro: Distro): SettingsOf {
               environment: { ...all.environment, ...s.environment },
               build_depends: [...(all.build_depends ?? []), ...s.build_depends],
               depends: [...(all.depends ?? []), ...s.depends],
+              limits: { ...all.limits, ...s.limits },
             }),
             nothing,
           )),

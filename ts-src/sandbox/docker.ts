@@ -5,6 +5,7 @@ import { sha256 } from '../model/digest.ts';
 import { exists, readIf, sha256File } from '../io/files.ts';
 import { run, type Outcome } from '../io/process.ts';
 import type { Driver, Entry } from './driver.ts';
+import { withDiskLimit, type Du } from './disk-limit.ts';
 import { defaultLimits } from './limits.ts';
 
 /** A folder of this driver stands for an image: it holds the image's name, and dpkg's status as it is in it. */
@@ -39,6 +40,8 @@ export function dockerDriver(state: string): Driver {
   const docker = (args: string[], options: Parameters<typeof run>[2] = {}): Promise<Outcome> =>
     run('docker', args, options);
   const imageOf = (folder: string): string | undefined => readIf(join(folder, marker))?.trim();
+  const ranOutOfMemory = async (name: string): Promise<boolean> =>
+    (await docker(['inspect', '--format', '{{.State.OOMKilled}}', name])).stdout.trim() === 'true';
   let swept: Promise<void> | undefined;
   const sweep = async (): Promise<void> => {
     const old = await docker(['ps', '--all', '--quiet', '--filter', `label=${label}`]);
@@ -49,6 +52,7 @@ export function dockerDriver(state: string): Driver {
     }
   };
 
+  const du: Du = (args) => run('du', args, { env: { ...process.env, LC_ALL: 'C' } });
   async function enter(entry: Entry): Promise<Outcome> {
     await (swept ??= sweep());
     mkdirSync(entry.work, { recursive: true });
@@ -78,6 +82,7 @@ export function dockerDriver(state: string): Driver {
       String(limits.temporary),
       '--ulimit',
       'core=0',
+      ...(limits.disk === undefined ? [] : ['--ulimit', `fsize=${limits.disk}`]),
       '--interactive',
       '--name',
       name,
@@ -91,8 +96,11 @@ export function dockerDriver(state: string): Driver {
       entry.network === true ? 'host' : 'none',
       '--init',
       ...entry.binds.flatMap((b) => ['--volume', `${b.from}:${b.to}${b.readOnly ? ':ro' : ''}`]),
-      '--tmpfs',
-      `/tmp:exec,mode=1777,nosuid,nodev,size=${limits.temporary}`,
+      // All places that everybody may write but /build: what is written elsewhere would go to the daemon's disk.
+      ...['/tmp', ...(entry.user === 'builder' ? ['/var/tmp', '/run/lock'] : [])].flatMap((place) => [
+        '--tmpfs',
+        `${place}:exec,mode=1777,nosuid,nodev,size=${limits.temporary}`,
+      ]),
       ...Object.entries(entry.env).flatMap(([k, v]) => ['--env', `${k}=${v}`]),
       image,
       'sh',
@@ -118,9 +126,15 @@ export function dockerDriver(state: string): Driver {
       const outcome = await run(
         'setpriv',
         ['--pdeathsig', 'KILL', 'docker', 'start', '--attach', '--interactive', name],
-        { keepInput: true, ...(log ? { log } : {}), ...(signal ? { signal } : {}) },
+        {
+          keepInput: true,
+          ...(log ? { log } : {}),
+          ...(limits.log === undefined ? {} : { logLimit: limits.log }),
+          ...(signal ? { signal } : {}),
+        },
       );
       signal?.removeEventListener('abort', stop);
+      if (outcome.code !== 0 && (await ranOutOfMemory(name))) return { ...outcome, exceeded: 'memory' };
       if (outcome.code === 0 && entry.root.keep) {
         mkdirSync(join(entry.root.keep, 'var/lib/dpkg'), { recursive: true });
         const tag = `slipway-layer:${sha256(`${entry.root.keep}${name}`).slice(0, 24)}`;
@@ -142,7 +156,7 @@ export function dockerDriver(state: string): Driver {
 
   return {
     name: 'docker',
-    enter,
+    enter: (entry) => withDiskLimit(entry, du, enter),
     async unpack(tar, folder) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(['import', tar, tag]);

@@ -3,11 +3,12 @@ import { dirname, join } from 'node:path';
 import { userInfo } from 'node:os';
 import { error, type Diagnostic } from '../model/diagnostics.ts';
 import type { Plan } from '../model/plan.ts';
+import { sizeText } from '../model/sizes.ts';
 import { readIf } from '../io/files.ts';
 import { run } from '../io/process.ts';
 import { keyrings as archiveKeyrings } from './archive.ts';
 import { controlGroups } from './control-groups.ts';
-import { countsProcesses, defaultLimits } from './limits.ts';
+import { countsProcesses, defaultDisk, defaultLimits, defaultLog } from './limits.ts';
 import { idProblem } from './subordinate-ids.ts';
 
 interface Tool {
@@ -71,25 +72,24 @@ const roomNeeded = 10 * 2 ** 30;
 /** What limits a task here, and how much room there is: for people, whether or not something is missing. */
 export function describeMachine(state: string): { lines: string[]; findings: Finding[] } {
   const limits = defaultLimits();
-  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  let at = state;
+  while (!existsSync(at) && dirname(at) !== at) at = dirname(at);
   const groups = controlGroups();
   const counted = groups.some((h) => h.controllers.includes('memory'))
     ? `counted by control groups (version ${groups[0]?.version ?? 1})`
     : 'for each process (this machine gives slipway no control group of memory)';
   const counting = groups.some((h) => h.controllers.includes('pids')) || countsProcesses();
   const lines = [
-    `limits of a task: ${gib(limits.memory)} of memory, ${counted}; ${counting ? `${limits.processes} processes` : 'processes are not limited (Linux before 6.14, no control group)'}; ${gib(limits.temporary)} in /tmp`,
+    `limits of a task: ${sizeText(limits.memory)} of memory, ${counted}; ${counting ? `${limits.processes} processes` : 'processes are not limited (Linux before 6.14, no control group)'}; ${sizeText(limits.temporary)} in /tmp; ${sizeText(defaultDisk(at))} on the disk; ${sizeText(defaultLog)} of log (--limits and package_settings change them)`,
   ];
   const findings: Finding[] = [];
-  let at = state;
-  while (!existsSync(at) && dirname(at) !== at) at = dirname(at);
   try {
     const { bavail, bsize } = statfsSync(at);
     const room = bavail * bsize;
-    lines.push(`room in ${at}: ${gib(room)}`);
+    lines.push(`room in ${at}: ${sizeText(room)}`);
     if (room < roomNeeded)
       findings.push({
-        what: `${at} has ${gib(room)} of room; a base system with its layers and a build take ${gib(roomNeeded)}`,
+        what: `${at} has ${sizeText(room)} of room; a base system with its layers and a build take ${sizeText(roomNeeded)}`,
         fix: 'slipway clean, or --state on another disk',
       });
   } catch {

@@ -5,6 +5,7 @@ import enterScript from '../../resources/templates/enter.sh';
 import { exists, readIf } from '../io/files.ts';
 import { run, type Outcome } from '../io/process.ts';
 import type { Driver, Entry } from './driver.ts';
+import { withDiskLimit, type Du } from './disk-limit.ts';
 import { countsProcesses, defaultLimits } from './limits.ts';
 import { openGroup } from './control-groups.ts';
 
@@ -29,68 +30,69 @@ export function unshareDriver(): Driver {
     const own = mountsBelow(folder);
     if (own.length && !(await isPrivate())) await run('umount', ['--lazy', ...own.reverse()]);
   };
+  const du: Du = (args) => inside([], ['du', ...args], { env: { ...process.env, LC_ALL: 'C' } });
+  const enter = async (entry: Entry): Promise<Outcome> => {
+    mkdirSync(entry.work, { recursive: true });
+    const links = entry.root.layers.map((layer, i) => {
+      symlinkSync(layer, join(entry.work, `l${i}`));
+      return `l${i}`;
+    });
+    let upper = 'tmpfs';
+    if (entry.root.keep) {
+      mkdirSync(entry.root.keep, { recursive: true });
+      mkdirSync(`${entry.root.keep}.work`, { recursive: true });
+      symlinkSync(entry.root.keep, join(entry.work, 'k'));
+      symlinkSync(`${entry.root.keep}.work`, join(entry.work, 'k.work'));
+      upper = 'k';
+    }
+    const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? 'ro:' : ''}${b.to}`]);
+    const namespaces = [
+      '--mount',
+      '--propagation',
+      (await isPrivate()) ? 'private' : 'unchanged',
+      '--pid',
+      '--ipc',
+      '--uts',
+      ...(entry.network === true ? [] : ['--net']),
+    ];
+    const limits = entry.limits ?? defaultLimits();
+    const group = openGroup(limits);
+    const env = {
+      ...entry.env,
+      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      ENTER_SIZE: String(limits.temporary),
+      ...(limits.disk === undefined ? {} : { ENTER_FILE: String(Math.ceil(limits.disk / 512)) }),
+      ...(plain ? { ENTER_OVERLAY: ',userxattr' } : {}),
+      ...(group ? { ENTER_GROUPS: group.folders.join(':') } : { ENTER_DATA: String(Math.floor(limits.memory / 1024)) }),
+      ...(countsProcesses() ? { ENTER_PROCESSES: String(limits.processes) } : {}),
+    };
+    const { log, signal } = entry;
+    const outcome = await inside(
+      namespaces,
+      [
+        'sh',
+        '-c',
+        enterScript,
+        'enter',
+        initScript,
+        entry.work,
+        links.join(':'),
+        upper,
+        entry.network === true ? 'on' : entry.network || 'off',
+        entry.user,
+        String(entry.binds.length),
+        ...binds,
+        ...entry.command,
+      ],
+      { env, signal, ...(log ? { log } : {}), ...(limits.log === undefined ? {} : { logLimit: limits.log }) },
+    );
+    const exceeded = group?.close();
+    await unmount(entry.work);
+    return exceeded ? { ...outcome, exceeded } : outcome;
+  };
   return {
     name: 'unshare',
-    async enter(entry: Entry) {
-      mkdirSync(entry.work, { recursive: true });
-      const links = entry.root.layers.map((layer, i) => {
-        symlinkSync(layer, join(entry.work, `l${i}`));
-        return `l${i}`;
-      });
-      let upper = 'tmpfs';
-      if (entry.root.keep) {
-        mkdirSync(entry.root.keep, { recursive: true });
-        mkdirSync(`${entry.root.keep}.work`, { recursive: true });
-        symlinkSync(entry.root.keep, join(entry.work, 'k'));
-        symlinkSync(`${entry.root.keep}.work`, join(entry.work, 'k.work'));
-        upper = 'k';
-      }
-      const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? 'ro:' : ''}${b.to}`]);
-      const namespaces = [
-        '--mount',
-        '--propagation',
-        (await isPrivate()) ? 'private' : 'unchanged',
-        '--pid',
-        '--ipc',
-        '--uts',
-        ...(entry.network === true ? [] : ['--net']),
-      ];
-      const limits = entry.limits ?? defaultLimits();
-      const group = openGroup(limits);
-      const env = {
-        ...entry.env,
-        PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-        ENTER_SIZE: String(limits.temporary),
-        ...(plain ? { ENTER_OVERLAY: ',userxattr' } : {}),
-        ...(group
-          ? { ENTER_GROUPS: group.folders.join(':') }
-          : { ENTER_DATA: String(Math.floor(limits.memory / 1024)) }),
-        ...(countsProcesses() ? { ENTER_PROCESSES: String(limits.processes) } : {}),
-      };
-      const { log, signal } = entry;
-      const outcome = await inside(
-        namespaces,
-        [
-          'sh',
-          '-c',
-          enterScript,
-          'enter',
-          initScript,
-          entry.work,
-          links.join(':'),
-          upper,
-          entry.network === true ? 'on' : entry.network || 'off',
-          entry.user,
-          String(entry.binds.length),
-          ...binds,
-          ...entry.command,
-        ],
-        { env, signal, ...(log ? { log } : {}) },
-      );
-      const exceeded = group?.close();
-      await unmount(entry.work);
-      return exceeded ? { ...outcome, exceeded } : outcome;
-    },
+    enter: (entry) => withDiskLimit(entry, du, enter),
     unpack: (tar, folder) => {
       mkdirSync(folder, { recursive: true });
       return inside([], ['tar', '-x', '--numeric-owner', '--exclude', './dev/*', '-f', tar, '-C', folder], {});

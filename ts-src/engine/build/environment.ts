@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Outcome } from '../../io/process.ts';
 import { knownCause } from '../../render/log.ts';
 import type { Bind, Driver } from '../../sandbox/driver.ts';
+import { taskLimits, type WrittenLimits } from '../../sandbox/limits.ts';
 import type { Packages } from '../../sandbox/package-layers.ts';
 import type { Store } from '../../store/store.ts';
 import type { TaskKeys } from '../task-keys.ts';
@@ -22,6 +23,8 @@ export interface EnvironmentOptions {
   jobs: number;
   /** Longest time that a package may build, or its tests may take, in minutes. */
   minutes: number;
+  /** What a task may take of this machine, where it is not as the defaults have it. */
+  limits: WrittenLimits;
   /** Of the whole run. */
   signal: AbortSignal;
 }
@@ -109,6 +112,7 @@ export function enterEnvironment(
     work: join(request.work, `root-${steps.join('-')}`),
     log: request.log,
     signal,
+    limits: taskLimits(options.state, options.limits, options.taskKeys.settingsOf(request.package.name).limits),
     binds: [...binds, { from: environment.recipe, to: '/slipway', readOnly: true }],
     env: {
       SLIPWAY_JOBS: String(request.repeat ? otherJobs(options.jobs) : options.jobs),
@@ -128,6 +132,12 @@ export function enterEnvironment(
   });
 }
 
+const limitWords = {
+  memory: 'took more memory than a task may have',
+  processes: 'started more processes than a task may have',
+  disk: 'wrote more to the disk than a task may',
+};
+
 /** Why steps failed: the time limit, a known cause in the log, or the exit code. `what` names the steps. */
 export function reasonOf(
   options: EnvironmentOptions,
@@ -141,8 +151,8 @@ export function reasonOf(
     const time = minutes >= 1 ? `${Math.round(minutes)} minutes` : `${Math.round(minutes * 60)} seconds`;
     return `it did not end in ${time}, and was stopped (${limit.longer})`;
   }
-  if (outcome.exceeded === 'memory') return `${what} took more memory than a task may have`;
-  if (outcome.exceeded === 'processes') return `${what} started more processes than a task may have`;
+  if (outcome.exceeded)
+    return `${what} ${limitWords[outcome.exceeded]} (limits.${outcome.exceeded} in package_settings gives it more)`;
   const cause = knownCause(readEnd(log, 200_000));
   if (cause) return cause.hint === undefined ? cause.cause : `${cause.cause}\n${cause.hint}`;
   if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
@@ -156,6 +166,20 @@ export interface TimeLimit {
   longer: string;
   done(): void;
 }
+
+/** The time limit of a package's build: its own where it has one. */
+export const buildLimit = (options: EnvironmentOptions, name: string): TimeLimit => {
+  const own = options.taskKeys.settingsOf(name).limits?.minutes;
+  return own === undefined
+    ? timeLimit(options.signal, options.minutes)
+    : timeLimit(options.signal, own, 'limits.minutes in package_settings gives it longer');
+};
+
+/** That of its tests: `tests.minutes` where the package has none of its own and that is shorter. */
+export const testLimit = (options: EnvironmentOptions, name: string, ofAll: number): TimeLimit =>
+  options.taskKeys.settingsOf(name).limits?.minutes === undefined && ofAll < options.minutes
+    ? timeLimit(options.signal, ofAll, 'tests.minutes of distro.yaml gives it longer')
+    : buildLimit(options, name);
 
 export function timeLimit(parent: AbortSignal, minutes: number, longer = '--timeout gives it longer'): TimeLimit {
   const controller = new AbortController();

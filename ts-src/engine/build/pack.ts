@@ -1,6 +1,6 @@
 import { lstatSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { debFaults, type DebPolicy } from '../../inspect/deb.ts';
+import { debFaults, mostBytes, type DebPolicy } from '../../inspect/deb.ts';
 import { describe, interfaceOf } from '../../inspect/interface.ts';
 import { allowedDebugPaths, memberFaults, type AllowedPaths } from '../../inspect/members.ts';
 import { stagedMembers } from '../../inspect/staged.ts';
@@ -10,6 +10,7 @@ import { listLeft, readLeft } from '../../io/untrusted.ts';
 import { writeTar } from '../../io/tar.ts';
 import { debFile, isDebianName, stampSeconds } from '../../model/names.ts';
 import type { Interface } from '../../model/result.ts';
+import { sizeText } from '../../model/sizes.ts';
 import { renderControl, type BinaryControl } from '../../render/control.ts';
 import { abiOf, type Abi } from './abi.ts';
 import type { BuildEnvironment } from './environment.ts';
@@ -35,6 +36,7 @@ export function checkStaged(request: BuildRequest, environment: BuildEnvironment
   const { graph, package: p } = request;
   const staged = stagedMembers(stageOf(environment));
   if (typeof staged === 'string') return staged;
+  if (staged.size * 1024 > mostBytes) return `it can't be published: it installs more than ${sizeText(mostBytes)}`;
   return refusal(memberFaults(staged.members, { ...placesOf(graph, p.debian), folders: [graph.scope.prefix] }));
 }
 

@@ -7,10 +7,11 @@ import { renderJunit } from '../../render/junit.ts';
 import { Packages } from '../../sandbox/package-layers.ts';
 import type { TaskGraph } from '../task-graph.ts';
 import {
+  buildLimit,
   enterEnvironment,
   prepareEnvironment,
   reasonOf,
-  timeLimit,
+  testLimit,
   type BuildEnvironment,
   type BuildSteps,
   type EnvironmentOptions,
@@ -83,7 +84,7 @@ export class PackageBuilder {
     const { options } = this;
     const { package: p, work, log } = request;
     writeRecipe(options, request, environment.source, environment.recipe);
-    const limit = timeLimit(options.signal, options.minutes);
+    const limit = buildLimit(options, p.name);
     const enter = (entry: Pick<BuildSteps, 'script' | 'steps' | 'folder' | 'binds'>) =>
       enterEnvironment(options, request, environment, { ...entry, env: {}, network: false, signal: limit.signal });
     try {
@@ -165,11 +166,7 @@ export class PackageBuilder {
     const { log } = request;
     writeRecipe(options, request, environment.source, environment.recipe);
     writeTestFiles(environment.recipe);
-    const ofDistro = options.distro.tests.minutes;
-    const limit =
-      ofDistro < options.minutes
-        ? timeLimit(options.signal, ofDistro, 'tests.minutes of distro.yaml gives it longer')
-        : timeLimit(options.signal, options.minutes);
+    const limit = testLimit(options, request.package.name, options.distro.tests.minutes);
     const env = {
       SLIPWAY_TEST_RETRIES: String(options.retries),
       SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, limit.minutes * 60 - 5))),

@@ -1,0 +1,52 @@
+import { expect, it } from 'vitest';
+import { writtenLimits } from '../../ts-src/cli/run-options.ts';
+import { sizeOf, sizeText } from '../../ts-src/model/sizes.ts';
+import { settingsFinder } from '../../ts-src/plan/settings.ts';
+import { parseDistro } from '../../ts-src/read/distro.ts';
+import { taskLimits } from '../../ts-src/sandbox/limits.ts';
+
+it('sizes are read as people write them, and told again', () => {
+  expect(['800M', '1.5G', '64GiB', '2KB', '1024', '1t'].map(sizeOf)).toEqual([
+    800 * 2 ** 20,
+    1.5 * 2 ** 30,
+    64 * 2 ** 30,
+    2048,
+    1024,
+    2 ** 40,
+  ]);
+  for (const text of ['', '0', '-1', '1X', 'G', '1 G', '1e9', '99999999T', '0.0001K'])
+    expect(sizeOf(text), text).toBeUndefined();
+  expect([1, 2048, 1.5 * 2 ** 30].map(sizeText)).toEqual(['1 bytes', '2 KiB', '1.5 GiB']);
+});
+
+it('limits of a task come from its package, else from the machine, else from the defaults', () => {
+  const distro = parseDistro(
+    `organization: acme
+distributions: {d: {platforms: [bookworm], folders: [src], ros_version: 1}}
+platforms: {bookworm: {os: debian, release: bookworm}}
+package_settings:
+  '*': {limits: {memory: 2G, disk: 5G}}
+  big: {limits: {disk: 100G, minutes: 600, log: 200M, processes: 4000}}
+`,
+    'distro.yaml',
+  );
+  if (!distro.ok) throw new Error(JSON.stringify(distro.diagnostics));
+  const of = (name: string, machine = '') =>
+    taskLimits('/', writtenLimits(machine || undefined) ?? {}, settingsFinder(distro.value)(name).limits);
+  expect(of('small')).toMatchObject({ memory: 2 ** 31, disk: 5 * 2 ** 30, processes: 8192, log: 64 << 20 });
+  expect(of('big', 'disk=1G,temporary=1G,processes=100')).toMatchObject({
+    memory: 2 ** 31,
+    disk: 100 * 2 ** 30,
+    temporary: 2 ** 30,
+    processes: 4000,
+  });
+});
+
+it('limits that say nothing are refused', () => {
+  for (const text of ['', 'memory', 'memory=', 'memory=x', 'space=1G', 'disk=1G,disk=2G', 'processes=0', 'memory=1G=2'])
+    expect(writtenLimits(text), text).toBeUndefined();
+  const distro = parseDistro('package_settings: {x: {limits: {memory: lots, speed: 9}}}\n', 'distro.yaml');
+  const told = distro.ok ? '' : distro.diagnostics.map((d) => d.message).join('\n');
+  expect(told).toContain('a size such as 800M or 1.5G');
+  expect(told).toContain('speed');
+});

@@ -1,0 +1,28 @@
+import { join } from 'node:path';
+import { readJson, writeWhole } from '../io/files.ts';
+import type { BriefRecord } from '../model/result.ts';
+import type { TaskGraph } from './task-graph.ts';
+
+/** Durations of earlier runs on this machine, in milliseconds by task. */
+export class History {
+  private readonly file: string;
+  private readonly known: Record<string, number>;
+  constructor(state: string) {
+    this.file = join(state, 'durations.json');
+    this.known = readJson<Record<string, number>>(this.file) ?? {};
+  }
+  get = (name: string): number | undefined => this.known[name];
+  /** What another machine measured counts where this one knows nothing. */
+  hint(records: Iterable<BriefRecord>): void {
+    for (const r of records) if (r.milliseconds > 0) this.known[r.package] ??= r.milliseconds;
+  }
+  learn(runs: readonly TaskGraph[]): void {
+    for (const graph of runs) {
+      for (const record of graph.records)
+        if (record && record.milliseconds > 0) this.known[record.package] = record.milliseconds;
+      for (const record of graph.tests)
+        if (record && record.milliseconds > 0) this.known[`${record.package} test`] = record.milliseconds;
+    }
+    writeWhole(this.file, JSON.stringify(Object.fromEntries(Object.entries(this.known).sort())));
+  }
+}

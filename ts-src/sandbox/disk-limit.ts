@@ -1,0 +1,106 @@
+import { statfs } from 'node:fs/promises';
+import type { Outcome } from '../io/process.ts';
+import type { Bind, Entry } from './driver.ts';
+
+/** Runs du(1) with these arguments, with rights over all that an entry's processes may have made. */
+export type Du = (args: string[]) => Promise<Outcome>;
+
+/** Milliseconds between two looks at the file system, and the longest time between two counts. */
+const pause = 1000;
+const longest = 60_000;
+
+/**
+ * Stops an entry that writes more to the disk than it may. No file system that a plain user can use has quotas for
+ * folders, so it is watched: the file system's free room each second, and where that shrank, what the folders hold. By
+ * then a task may have written what its disk takes in two seconds more than its limit.
+ */
+export async function withDiskLimit(entry: Entry, du: Du, enter: (entry: Entry) => Promise<Outcome>): Promise<Outcome> {
+  const { disk, files = Infinity } = entry.limits ?? {};
+  const folders = entry.binds.filter((b: Bind) => !b.readOnly).map((b) => b.from);
+  const [first] = folders;
+  if (disk === undefined || first === undefined) return enter(entry);
+  const controller = new AbortController();
+  const stop = () => controller.abort();
+  entry.signal?.addEventListener('abort', stop, { once: true });
+  if (entry.signal?.aborted) stop();
+  const watch = new Watch(folders, first, disk, files, du);
+  let exceeded = false;
+  const timer = setInterval(() => {
+    void watch.look().then((over) => {
+      if (!over || controller.signal.aborted) return;
+      exceeded = true;
+      stop();
+    });
+  }, pause);
+  try {
+    const outcome = await enter({ ...entry, signal: controller.signal });
+    return exceeded ? { ...outcome, exceeded: 'disk' } : outcome;
+  } finally {
+    clearInterval(timer);
+    entry.signal?.removeEventListener('abort', stop);
+  }
+}
+
+interface Room {
+  bytes: number;
+  files: number;
+}
+
+class Watch {
+  private begun: Room | undefined;
+  /** Free room at the last count, and when that was. */
+  private counted: Room | undefined;
+  private at = Date.now();
+  private busy = false;
+
+  constructor(
+    private readonly folders: readonly string[],
+    private readonly where: string,
+    private readonly bytes: number,
+    private readonly files: number,
+    private readonly du: Du,
+  ) {}
+
+  /** Whether too much is there. */
+  async look(): Promise<boolean> {
+    if (this.busy) return false;
+    this.busy = true;
+    try {
+      const now = await this.room();
+      if (!now) return false;
+      this.begun ??= now;
+      this.counted ??= now;
+      // An eighth of the limit, by whomever: then it is worth while to count.
+      const shrank = this.counted.bytes - now.bytes > this.bytes / 8 || this.counted.files - now.files > this.files / 8;
+      if (!shrank && Date.now() - this.at < longest) return false;
+      this.at = Date.now();
+      this.counted = now;
+      return await this.isOver(this.begun, now);
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  private async isOver(begun: Room, now: Room): Promise<boolean> {
+    const bytes = await this.count(['--block-size=1']);
+    if ((bytes ?? begun.bytes - now.bytes) > this.bytes) return true;
+    return ((await this.count(['--inodes'])) ?? begun.files - now.files) > this.files;
+  }
+
+  /** Undefined where something hides from us: then all that the file system lost is taken for this task's. */
+  private async count(options: string[]): Promise<number | undefined> {
+    const counted = await this.du(['-s', '-x', '-c', ...options, '--', ...this.folders]);
+    if (counted.code !== 0 && /Permission denied/.test(counted.stderr)) return undefined;
+    const total = /^(\d+)\ttotal$/m.exec(counted.stdout)?.[1];
+    return total === undefined ? undefined : Number(total);
+  }
+
+  private async room(): Promise<Room | undefined> {
+    try {
+      const { bavail, bsize, ffree } = await statfs(this.where);
+      return { bytes: bavail * bsize, files: ffree };
+    } catch {
+      return undefined;
+    }
+  }
+}
