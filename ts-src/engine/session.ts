@@ -4,7 +4,7 @@ import type { Distro, Platform } from '../model/distro.ts';
 import type { Lockfile } from '../model/lockfile.ts';
 import { scopeId } from '../model/names.ts';
 import type { DistributionInput, Plan, PlannedPackage } from '../model/plan.ts';
-import type { BriefRecord, Hints } from '../model/result.ts';
+import type { Hints } from '../model/result.ts';
 import { matcher } from '../plan/globs.ts';
 import { archiveNames } from '../sandbox/archive-names.ts';
 import { ensureBase, hostProxy, type Base } from '../sandbox/base-system.ts';

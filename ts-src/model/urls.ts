@@ -36,3 +36,12 @@ const withoutSecrets = (text: string): string =>
       /([?&](?:access_token|private_token|token|key|sig|signature|password|secret|x-amz-[a-z-]+)=)[^&\s'"]+/gi,
       '$1…',
     );
+
+/** A part of a URL without its escapes; what is no escape stays as it is written. */
+export function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

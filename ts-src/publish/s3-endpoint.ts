@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parallel } from '../io/process.ts';
 import type { BlobInfo } from '../store/blobs.ts';
-import { S3Blobs, parseS3 } from '../store/s3-blobs.ts';
+import { S3Blobs } from '../store/s3-blobs.ts';
+import { parseS3 } from '../store/s3-place.ts';
 import type { Endpoint, LocalFile, Placed, Purpose } from './endpoint.ts';
 
 /** What never changes, and what changes with each publication: caches between must ask again after a minute. */

@@ -17,9 +17,34 @@ import { exists, temporaryBeside, writeTogether, writeWhole } from '../io/files.
 import { withMutex } from '../io/mutex.ts';
 import type { BlobInfo, Blobs } from './blobs.ts';
 
-/** A folder, of this machine or shared between machines: what is written appears by rename. */
+const markerName = 'slipway-store.json';
+
+/**
+ * A folder, of this machine or shared between machines: what is written appears by rename. It has a marker, and
+ * `memory` (a file of this machine) says that it had one: a store without it has vanished with its file system, and is
+ * not made anew in the empty mount point.
+ */
 export class FileBlobs implements Blobs {
-  constructor(readonly where: string) {}
+  private marked = false;
+  constructor(
+    readonly where: string,
+    private readonly memory?: string,
+  ) {
+    if (memory !== undefined && existsSync(memory) && !existsSync(this.marker())) throw vanished(where, memory);
+  }
+
+  private marker = (): string => join(this.where, markerName);
+
+  /** Before each write: a share may go while a run goes on. */
+  private mark(): void {
+    if (this.memory === undefined) return;
+    if (existsSync(this.marker())) {
+      if (this.marked) return;
+    } else if (this.marked) throw vanished(this.where, this.memory);
+    else writeWhole(this.marker(), `${JSON.stringify({ slipway: 'store' })}\n`);
+    this.marked = true;
+    if (!existsSync(this.memory)) writeWhole(this.memory, `${this.where}\n`);
+  }
 
   private path = (name: string): string => join(this.where, name);
 
@@ -33,11 +58,13 @@ export class FileBlobs implements Blobs {
   }
 
   put(name: string, data: Buffer): Promise<void> {
+    this.mark();
     writeWhole(this.path(name), data);
     return Promise.resolve();
   }
 
   putFile(name: string, file: string): Promise<void> {
+    this.mark();
     const target = this.path(name);
     mkdirSync(dirname(target), { recursive: true });
     copyWhole(file, target, true);
@@ -56,6 +83,7 @@ export class FileBlobs implements Blobs {
   }
 
   async replace(name: string, data: Buffer, before: string | undefined): Promise<boolean> {
+    this.mark();
     return withMutex(`${this.path(name)}.lock`, async () => {
       if ((await this.getTagged(name))?.tag !== before) return false;
       writeWhole(this.path(name), data);
@@ -111,6 +139,15 @@ export class FileBlobs implements Blobs {
     }
   }
 }
+
+const vanished = (where: string, memory: string): Error =>
+  Object.assign(
+    new Error(
+      `the store ${where} has gone: this machine used it before, and now it has no ${markerName}. ` +
+        `Is its file system mounted? Where it was removed on purpose, remove ${memory} too and a new one is made`,
+    ),
+    { code: 'ESTORE' },
+  );
 
 const isMissing = (e: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes((e as NodeJS.ErrnoException).code ?? '');
 

@@ -7,40 +7,22 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AwsV4Signer } from 'aws4fetch';
 import { XMLParser } from 'fast-xml-parser';
+import { environmentFault } from '../io/faults.ts';
 import { temporaryBeside } from '../io/files.ts';
+import { slowly } from '../io/slow.ts';
 import { sha256 } from '../model/digest.ts';
 import type { BlobInfo, Blobs } from './blobs.ts';
-import { credentials } from './s3-credentials.ts';
+import { credentials, forgetCredentials } from './s3-credentials.ts';
+import { codeOf, errorCode, isAnswer, isOurs, isPassing, s3Advice } from './s3-faults.ts';
+import type { S3Place } from './s3-place.ts';
 
-/**
- * `s3://bucket/prefix?endpoint=http://host:port&region=name`; what is left out comes from the environment, as the AWS
- * tools have it.
- */
-export interface S3Place {
-  bucket: string;
-  prefix: string;
-  endpoint: string;
-  region: string;
-}
-
-export function parseS3(uri: string, env: NodeJS.ProcessEnv): S3Place {
-  const url = new URL(uri);
-  const region = url.searchParams.get('region') ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? 'us-east-1';
-  const endpoint =
-    url.searchParams.get('endpoint') ??
-    env.AWS_ENDPOINT_URL_S3 ??
-    env.AWS_ENDPOINT_URL ??
-    `https://s3.${region}.amazonaws.com`;
-  return {
-    bucket: url.hostname,
-    prefix: decodeURIComponent(url.pathname).replace(/^\/+|\/+$/g, ''),
-    endpoint: endpoint.replace(/\/+$/, ''),
-    region,
-  };
-}
-
-/** A server that errs half of the time is still one that serves. */
+/** A server that errs half of the time is still one that serves; one that says nothing is asked for some minutes. */
 const attempts = 24;
+const patience = 180_000;
+/** Longest silence of a connection. */
+const silence = Number(process.env.SLIPWAY_S3_SILENCE_SECONDS) * 1000 || 60_000;
+/** Largest answer that is held in memory: the largest is the index of a scope. */
+const largest = 1 << 30;
 
 interface Reply {
   status: number;
@@ -200,32 +182,49 @@ export class S3Blobs implements Blobs {
     headers: Record<string, string> = {},
     into?: string,
   ): Promise<Reply> {
+    return slowly(`the store ${this.where}`, this.tried(method, url, body, headers, into));
+  }
+
+  private async tried(
+    method: string,
+    url: string,
+    body: Body,
+    headers: Record<string, string>,
+    into: string | undefined,
+  ): Promise<Reply> {
     let last = '';
-    for (let attempt = 0; attempt < attempts; attempt++) {
+    let advice: string | undefined;
+    let renewed = false;
+    const begun = Date.now();
+    for (let attempt = 0; attempt < attempts && (attempt < 2 || Date.now() - begun < patience); attempt++) {
       if (attempt) await sleep(Math.min(2000, 20 * 1.5 ** attempt) * (0.5 + Math.random() / 2));
       try {
         const reply = await this.once(method, url, body, headers, into);
-        if (
-          reply.status < 300 ||
-          reply.status === 404 ||
-          ((reply.status === 412 || reply.status === 409) && Object.keys(headers).length)
-        )
-          return reply;
-        const code = /<Code>([^<]*)<\/Code>/.exec(reply.body.toString('utf8'))?.[1] ?? '';
+        const code = reply.status < 300 ? '' : codeOf(reply.body);
+        if (reply.status < 300 || isAnswer(reply.status, code, Object.keys(headers).length > 0)) return reply;
         last = `${reply.status} ${code}`.trim();
-        if (
-          reply.status < 500 &&
-          reply.status !== 429 &&
-          !['RequestTimeout', 'SlowDown', 'OperationAborted'].includes(code)
-        )
-          break;
+        const { date, 'x-amz-bucket-region': region } = reply.headers;
+        advice = s3Advice({ method, status: reply.status, code, date, region: region?.toString() }, Date.now());
+        // A role's credentials may have ended earlier than they said.
+        if (!renewed && /^ExpiredToken|^TokenRefresh/.test(code) && forgetCredentials()) {
+          renewed = true;
+          continue;
+        }
+        if (!isPassing(reply.status, code)) break;
       } catch (e) {
-        last = (e as Error).message || String((e as NodeJS.ErrnoException).code);
+        if (environmentFault(e) !== undefined && isOurs(e)) throw e;
+        last = e instanceof Error && e.message ? e.message : errorCode(e);
+        advice = undefined;
       }
     }
-    throw Object.assign(new Error(`the store ${this.where} does not answer: ${method} gave ${last}`), {
-      code: 'ESTORE',
-    });
+    throw Object.assign(
+      new Error(
+        advice === undefined
+          ? `the store ${this.where} does not answer: ${method} gave ${last}`
+          : `the store ${this.where} refuses ${method} (${last}): ${advice}`,
+      ),
+      { code: 'ESTORE' },
+    );
   }
 
   private async once(
@@ -256,7 +255,7 @@ export class S3Blobs implements Blobs {
             ...Object.fromEntries(signed.headers),
             ...(method === 'PUT' ? { 'content-length': String(size) } : {}),
           },
-          timeout: 60_000,
+          timeout: silence,
         },
         (response) => {
           const status = response.statusCode ?? 0;
@@ -269,8 +268,12 @@ export class S3Blobs implements Blobs {
             return;
           }
           const chunks: Buffer[] = [];
+          let size = 0;
           response
-            .on('data', (c: Buffer) => chunks.push(c))
+            .on('data', (c: Buffer) => {
+              chunks.push(c);
+              if ((size += c.length) > largest) response.destroy(new Error('the answer is larger than 1 GiB'));
+            })
             .on('error', reject)
             .on('end', () => {
               if (!response.complete) reject(new Error('the answer was cut short'));

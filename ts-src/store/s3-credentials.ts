@@ -32,6 +32,13 @@ export async function credentials(env: NodeJS.ProcessEnv = process.env): Promise
   return known.keys;
 }
 
+/** Forgets what a role or a file gave, so that it is asked for anew; false where they come from the environment. */
+export function forgetCredentials(): boolean {
+  const had = known !== undefined;
+  known = undefined;
+  return had;
+}
+
 const keysOf = (accessKeyId: string, secretAccessKey: string, sessionToken: string | undefined): Keys => ({
   accessKeyId,
   secretAccessKey,
@@ -70,11 +77,15 @@ async function fromContainer(env: NodeJS.ProcessEnv): Promise<{ keys: Keys; unti
     (env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE
       ? readIf(env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)?.trim()
       : undefined);
-  const answer = await fetch(url, {
-    headers: token ? { authorization: token } : {},
-    signal: AbortSignal.timeout(5000),
-  });
-  return answer.ok ? lasting((await answer.json()) as RoleAnswer) : undefined;
+  try {
+    const answer = await fetch(url, {
+      headers: token ? { authorization: token } : {},
+      signal: AbortSignal.timeout(5000),
+    });
+    return answer.ok ? lasting((await answer.json()) as RoleAnswer) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function fromInstance(env: NodeJS.ProcessEnv): Promise<{ keys: Keys; until: number } | undefined> {

@@ -1,13 +1,15 @@
 import { copyFileSync, linkSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { basename, dirname, join, resolve } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { exists, sha256File } from '../io/files.ts';
 import { parallel } from '../io/process.ts';
 import { sha256 } from '../model/digest.ts';
 import type { BriefRecord, BriefTest, BuildRecord, Hints, StoredFile, TestRecord } from '../model/result.ts';
 import { isBriefRecord, isBriefTest, isBuildRecord, isTestRecord } from '../model/stored.ts';
+import { decoded } from '../model/urls.ts';
 import type { Blobs } from './blobs.ts';
 import { FileBlobs } from './file-blobs.ts';
+import { sealed, unsealed, unzipped, whole } from './sealed.ts';
 
 /**
  * How a run may use the store: what an untrusted one writes lies below `untrusted/NAME`, from which no trusted one
@@ -317,45 +319,16 @@ export async function openStore(
 ): Promise<Store> {
   const use: StoreUse = { cache: join(state, 'cache/objects'), ...(untrusted === undefined ? {} : { untrusted }) };
   if (uri.startsWith('file:')) {
-    const path = decodeURIComponent(uri.slice('file:'.length).replace(/^\/\/(?=\/)/, ''));
-    return new Store(new FileBlobs(path.startsWith('/') ? path : join(root, path)), use);
+    const path = decoded(uri.slice('file:'.length).replace(/^\/\/(?=\/)/, ''));
+    const folder = path.startsWith('/') ? path : join(root, path);
+    return new Store(new FileBlobs(folder, memoryOf(folder, state)), use);
   }
-  const { S3Blobs, parseS3 } = await import('./s3-blobs.ts');
+  const [{ S3Blobs }, { parseS3 }] = await Promise.all([import('./s3-blobs.ts'), import('./s3-place.ts')]);
   return new Store(new S3Blobs(parseS3(uri, process.env)), use);
 }
 
-/** JSON under its own digest. */
-function sealed(value: unknown): Buffer {
-  const text = JSON.stringify(value);
-  return Buffer.from(`${sha256(text)}\n${text}\n`);
-}
-
-function unsealed<T>(data: Buffer | undefined): T | undefined {
-  if (!data || data.length < 66 || data[64] !== 10 || data[data.length - 1] !== 10) return undefined;
-  const text = data.subarray(65, data.length - 1);
-  if (data.toString('latin1', 0, 64) !== sha256(text)) return undefined;
-  try {
-    return JSON.parse(text.toString('utf8')) as T;
-  } catch {
-    return undefined;
-  }
-}
-
-/** The value of what must not be lost: what is there and can't be read is an error. */
-function whole<T>(data: Buffer | undefined, name: string, where: string): T | undefined {
-  const value = unsealed<T>(data);
-  if (data !== undefined && value === undefined)
-    throw Object.assign(
-      new Error(`${name} in the store ${where} is damaged: bring it back from a backup, or remove it to begin anew`),
-      { code: 'ESTORE' },
-    );
-  return value;
-}
-
-function unzipped(data: Buffer): Buffer | undefined {
-  try {
-    return gunzipSync(data);
-  } catch {
-    return undefined;
-  }
-}
+/** Where this machine remembers that a store was there; a store below the state goes and comes with it. */
+const memoryOf = (folder: string, state: string): string | undefined =>
+  `${resolve(folder)}/`.startsWith(`${resolve(state)}/`)
+    ? undefined
+    : join(state, 'stores', sha256(resolve(folder)).slice(0, 16));

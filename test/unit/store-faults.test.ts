@@ -1,0 +1,125 @@
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type RequestListener } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { environmentFault } from '../../ts-src/io/faults.ts';
+import { openStore } from '../../ts-src/store/store.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-store-faults-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'secret' });
+
+const told = async (work: () => Promise<unknown>): Promise<string | undefined> => {
+  try {
+    await work();
+    return undefined;
+  } catch (e) {
+    return environmentFault(e) ?? `internal: ${String(e)}`;
+  }
+};
+
+/** What is told where a server answers each request so. */
+async function answered(answer: RequestListener): Promise<{ text: string | undefined; requests: number }> {
+  let requests = 0;
+  const server = createServer((from, to) => {
+    requests++;
+    from.resume();
+    answer(from, to);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : 0;
+  try {
+    const store = await openStore(`s3://bucket/farm?endpoint=http://127.0.0.1:${port}`, folder, folder, undefined);
+    return { text: await told(() => store.readJson('tasks/x.json')), requests };
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+}
+
+describe('a server that refuses', () => {
+  it.each<[number, string, RegExp, Record<string, string>?]>([
+    [404, 'NoSuchBucket', /there is no such bucket: make it, or correct its name/],
+    [403, 'ExpiredToken', /the credentials have expired: get new ones/],
+    [400, 'ExpiredToken', /the credentials have expired/],
+    [403, 'InvalidAccessKeyId', /does not know these credentials: check AWS_ACCESS_KEY_ID/],
+    [403, 'SignatureDoesNotMatch', /the secret key does not fit/],
+    [
+      403,
+      'RequestTimeTooSkewed',
+      /clock of this machine is wrong, \d+ minutes behind.*: set it/,
+      { date: 'Tue, 01 Jan 2120 00:00:00 GMT' },
+    ],
+    [403, 'AccessDenied', /may not do that: ask for the rights/],
+    [
+      301,
+      'PermanentRedirect',
+      /in another region \(eu-west-9\): say so by region=NAME/,
+      { 'x-amz-bucket-region': 'eu-west-9' },
+    ],
+    [307, '', /sends requests elsewhere/, { location: 'http://127.0.0.1:1/' }],
+    [507, '', /no room left/],
+    [401, '', /refuses it: check/],
+  ])('with %i %s is told at once, with what to do', async (status, code, words, headers = {}) => {
+    const { text, requests } = await answered((_, to) =>
+      to.writeHead(status, headers).end(code ? `<Error><Code>${code}</Code></Error>` : ''),
+    );
+    expect(text).toMatch(words);
+    expect(text).toContain('s3://bucket/farm');
+    expect(requests).toBe(1);
+  });
+
+  it('is not confused with one that lacks a thing', async () => {
+    const { text } = await answered((_, to) => to.writeHead(404).end('<Error><Code>NoSuchKey</Code></Error>'));
+    expect(text).toBeUndefined();
+  });
+
+  it('is told where its address is none, whatever escapes a URL has', async () => {
+    expect(await told(() => openStore('s3://bucket/%zz?endpoint=nowhere', folder, folder, undefined))).toMatch(
+      /no http or https URL/,
+    );
+    await openStore('file:%zz', folder, folder, undefined);
+  });
+});
+
+describe('a store in a folder that is not there any more', () => {
+  it('is told, neither read as empty nor made anew; another machine, or a new one, may begin', async () => {
+    const [share, state] = [join(folder, 'share'), join(folder, 'state')];
+    const open = (from = state) => openStore(`file:${share}/store`, folder, from, undefined);
+    mkdirSync(share);
+    const first = await open();
+    await first.writeJson('thing/a.json', { a: 1 });
+    renameSync(share, `${share}.unmounted`);
+    mkdirSync(share);
+    // While a run goes on.
+    expect(await told(() => first.writeJson('thing/b.json', { b: 1 }))).toMatch(
+      /has gone: .* Is its file system mounted\?/,
+    );
+    const gone = await told(() => open());
+    expect(gone).toMatch(/the store .*share\/store has gone/);
+    expect(existsSync(join(share, 'store'))).toBe(false);
+    const memory = /remove (\S+) too/.exec(gone ?? '')?.[1] ?? '';
+    rmSync(share, { recursive: true });
+    renameSync(`${share}.unmounted`, share);
+    expect(await (await open()).readJson('thing/a.json')).toEqual({ a: 1 });
+    rmSync(share, { recursive: true });
+    rmSync(memory);
+    await (await open()).writeJson('thing/c.json', { c: 1 });
+    await (await open(join(folder, 'other'))).writeJson('thing/c.json', { c: 1 });
+  });
+
+  it('of an older slipway gets its marker; one below the state comes and goes with it', async () => {
+    const old = join(folder, 'old');
+    mkdirSync(join(old, 'objects'), { recursive: true });
+    writeFileSync(join(old, 'objects/x'), '');
+    const state = join(folder, 'state-2');
+    await (await openStore(`file:${old}`, folder, state, undefined)).writeJson('thing/a.json', {});
+    expect(existsSync(join(old, 'slipway-store.json'))).toBe(true);
+    const own = await openStore(`file:${state}/store`, folder, state, undefined);
+    await own.writeJson('thing/a.json', {});
+    rmSync(join(state, 'store'), { recursive: true });
+    expect(await told(() => own.writeJson('thing/b.json', {}))).toBeUndefined();
+  });
+});

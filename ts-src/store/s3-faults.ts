@@ -1,0 +1,81 @@
+/** What an S3 server answered where it did not do what it was asked. */
+export interface S3Answer {
+  method: string;
+  status: number;
+  /** `<Code>` of the answer; empty where it has none. */
+  code: string;
+  /** Region that the server names. */
+  region?: string | undefined;
+  /** Time of the server. */
+  date?: string | undefined;
+}
+
+const login =
+  'check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, the credentials file, or the role of the machine';
+
+/** What a person can do about an answer; undefined where nothing special is known of it. */
+export function s3Advice({ status, code, region, date }: S3Answer, now: number): string | undefined {
+  switch (code) {
+    case 'NoSuchBucket':
+      return 'there is no such bucket: make it, or correct its name in distro.yaml';
+    case 'ExpiredToken':
+    case 'ExpiredTokenException':
+    case 'TokenRefreshRequired':
+      return 'the credentials have expired: get new ones (a new login, or AWS_SESSION_TOKEN anew)';
+    case 'InvalidAccessKeyId':
+    case 'InvalidToken':
+      return `the server does not know these credentials: ${login}`;
+    case 'SignatureDoesNotMatch':
+      return `the secret key does not fit the access key: ${login}`;
+    case 'RequestTimeTooSkewed':
+      return `the clock of this machine is wrong${skew(date, now)}: set it (timedatectl set-ntp true)`;
+    case 'AccessDenied':
+    case 'AllAccessDisabled':
+      return `these credentials may not do that: ask for the rights to read, list and write the bucket, or ${login}`;
+    case 'PermanentRedirect':
+    case 'AuthorizationHeaderMalformed':
+    case 'IllegalLocationConstraintException':
+      return `the bucket is in another region${region === undefined ? '' : ` (${region})`}: say so by region=NAME in its URL, or AWS_REGION`;
+    case 'QuotaExceeded':
+    case 'XMinioStorageFull':
+    case 'InsufficientCapacity':
+      return 'the server has no room left';
+    default:
+  }
+  if (status === 507) return 'the server has no room left';
+  if (status >= 300 && status < 400)
+    return 'the server sends requests elsewhere, where credentials are not sent: correct the endpoint or the region';
+  if (status === 401 || status === 403) return `the server refuses it: ${login}`;
+  return undefined;
+}
+
+function skew(date: string | undefined, now: number): string {
+  const there = Date.parse(date ?? '');
+  if (Number.isNaN(there)) return '';
+  const minutes = Math.round((now - there) / 60_000);
+  return minutes === 0 ? '' : `, ${Math.abs(minutes)} minutes ${minutes > 0 ? 'before' : 'behind'} the server`;
+}
+
+/** The code of an error, of its XML. */
+export const codeOf = (body: Buffer): string =>
+  /<Code>([A-Za-z0-9]{1,100})<\/Code>/.exec(body.toString('utf8', 0, 4096))?.[1] ?? '';
+
+/** What the caller makes something of: that a thing is not there, or that a condition does not hold. */
+export const isAnswer = (status: number, code: string, conditional: boolean): boolean =>
+  (status === 404 && code !== 'NoSuchBucket') || ((status === 412 || status === 409) && conditional);
+
+/** What may be otherwise in a moment. */
+export const isPassing = (status: number, code: string): boolean =>
+  (status >= 500 && status !== 507) ||
+  status === 429 ||
+  ['RequestTimeout', 'SlowDown', 'OperationAborted'].includes(code);
+
+/** Code of an exception, for people. */
+export const errorCode = (e: unknown): string => {
+  const code = e instanceof Error && 'code' in e ? e.code : undefined;
+  return typeof code === 'string' ? code : 'an error';
+};
+
+/** Errors of this machine's disk, and faults that were told already: to try again helps nothing. */
+export const isOurs = (e: unknown): boolean =>
+  ['ESTORE', 'ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'ENOENT', 'EISDIR', 'ENOTDIR', 'EIO'].includes(errorCode(e));

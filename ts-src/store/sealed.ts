@@ -1,0 +1,38 @@
+import { gunzipSync } from 'node:zlib';
+import { sha256 } from '../model/digest.ts';
+
+/** JSON under its own digest. */
+export function sealed(value: unknown): Buffer {
+  const text = JSON.stringify(value);
+  return Buffer.from(`${sha256(text)}\n${text}\n`);
+}
+
+export function unsealed<T>(data: Buffer | undefined): T | undefined {
+  if (!data || data.length < 66 || data[64] !== 10 || data[data.length - 1] !== 10) return undefined;
+  const text = data.subarray(65, data.length - 1);
+  if (data.toString('latin1', 0, 64) !== sha256(text)) return undefined;
+  try {
+    return JSON.parse(text.toString('utf8')) as T;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The value of what must not be lost: what is there and can't be read is an error. */
+export function whole<T>(data: Buffer | undefined, name: string, where: string): T | undefined {
+  const value = unsealed<T>(data);
+  if (data !== undefined && value === undefined)
+    throw Object.assign(
+      new Error(`${name} in the store ${where} is damaged: bring it back from a backup, or remove it to begin anew`),
+      { code: 'ESTORE' },
+    );
+  return value;
+}
+
+export function unzipped(data: Buffer): Buffer | undefined {
+  try {
+    return gunzipSync(data, { maxOutputLength: 1 << 30 });
+  } catch {
+    return undefined;
+  }
+}
