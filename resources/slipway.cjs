@@ -34,12 +34,104 @@ var __toESM = (mod, isNodeMode, target2) => (target2 = mod != null ? __create(__
   mod
 ));
 
+// ts-src/io/faults.ts
+function environmentFault(e) {
+  if (!(e instanceof Error)) return void 0;
+  const { code, path: path2 } = e;
+  if (code === "ESTORE") return e.message;
+  const said = code !== void 0 && Object.hasOwn(words, code) ? words[code] : void 0;
+  return said === void 0 ? void 0 : `${path2 === void 0 ? "" : `${path2}: `}${said}`;
+}
+function reportInternal(e) {
+  internal.push(e);
+  return `internal error: ${e instanceof Error ? e.message : String(e)}`;
+}
+var words, internal, internalFaults;
+var init_faults = __esm({
+  "ts-src/io/faults.ts"() {
+    "use strict";
+    words = {
+      ENOSPC: "the disk is full: make room and run the same command again, it goes on where it was",
+      EDQUOT: "the disk quota is used up: make room and run the same command again",
+      EFBIG: "the file is larger than a limit allows (ulimit -f)",
+      EROFS: "the file system is read-only",
+      EACCES: "permission denied: is it readable, and are its folders, for the user that slipway runs as?",
+      EPERM: "not permitted",
+      EMFILE: "too many open files: raise the limit (ulimit -n)",
+      ENFILE: "too many open files on this machine",
+      ENOMEM: "the machine has no memory left",
+      EAGAIN: "the machine allows no more processes: raise the limit (ulimit -u)",
+      ENOENT: "there is no such file or folder",
+      EISDIR: "it is a folder, and a file is needed",
+      ENOTDIR: "a part of the path is a file, and a folder is needed",
+      EEXIST: "it is there already",
+      ENOTEMPTY: "the folder is not empty",
+      ELOOP: "its links lead to each other",
+      ENAMETOOLONG: "the name is too long for the file system: use shorter names or a shorter path",
+      ENXIO: "it is a pipe or a device, and a file is needed",
+      ENODEV: "it is a device that is not there",
+      ETXTBSY: "the file is being run or written",
+      EBUSY: "it is in use",
+      EXDEV: "it is on another file system",
+      EIO: "the disk reports an error: is it sound?",
+      ESTALE: "the share was remounted or changed elsewhere: run the same command again",
+      ENOLCK: "the file system gives no locks: mount the share with locking, or put the state on a local disk",
+      ENOTSUP: "the file system does not support that",
+      ECONNREFUSED: "the server refuses connections: does it run, and is the address right?",
+      ECONNRESET: "the connection was cut",
+      EHOSTUNREACH: "the host can not be reached",
+      ENETUNREACH: "the network can not be reached",
+      ENOTFOUND: "the name of the host is not known",
+      EAI_AGAIN: "the name of the host could not be looked up: does DNS work?",
+      ETIMEDOUT: "there was no answer in time"
+    };
+    internal = [];
+    internalFaults = () => internal.map((e) => e instanceof Error ? e.stack ?? e.message : String(e));
+  }
+});
+
+// ts-src/io/slow.ts
+function onSlow(to) {
+  tell = to;
+}
+async function slowly(what, work2) {
+  const begun = Date.now();
+  const timer = setInterval(() => {
+    const now = Date.now();
+    if (now - (told.get(what) ?? 0) < silence * 900) return;
+    told.set(what, now);
+    tell(`still waiting for ${what} (${Math.round((now - begun) / 1e3)} s)`);
+  }, silence * 1e3);
+  timer.unref();
+  try {
+    return await work2;
+  } finally {
+    clearInterval(timer);
+  }
+}
+var tell, silence, told;
+var init_slow = __esm({
+  "ts-src/io/slow.ts"() {
+    "use strict";
+    tell = () => void 0;
+    silence = Number(process.env.SLIPWAY_SILENCE_SECONDS) || 10;
+    told = /* @__PURE__ */ new Map();
+  }
+});
+
 // ts-src/model/urls.ts
 function isSourceUrl(url2, git2) {
   if (url2 === "" || url2.length > 4096 || url2.startsWith("-") || /[\0-\x20\x7f-\x9f]/.test(url2)) return false;
   if (/^[A-Za-z0-9+.-]*::/.test(url2)) return false;
   if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(url2)) return (git2 ? schemes.git : schemes.archive).test(url2);
   return git2 || !isScpLike(url2);
+}
+function decoded(text5) {
+  try {
+    return decodeURIComponent(text5);
+  } catch {
+    return text5;
+  }
 }
 var schemes, isScpLike, isLocalUrl, redacted, withoutSecrets;
 var init_urls = __esm({
@@ -240,11 +332,29 @@ var init_files = __esm({
   }
 });
 
+// ts-src/model/sizes.ts
+function sizeOf(text5) {
+  const [, digits, unit = ""] = /^(\d{1,15}(?:\.\d{1,3})?)(?:([KMGT])(?:i?B)?)?$/i.exec(text5) ?? [];
+  const bytes = Math.floor(Number(digits) * (units[unit.toUpperCase()] ?? NaN));
+  return bytes > 0 && Number.isSafeInteger(bytes) ? bytes : void 0;
+}
+function sizeText(bytes) {
+  const [unit, name5] = [...Object.entries(units)].reverse().flatMap(([n, u]) => bytes >= u ? [[u, n]] : [])[0] ?? [1, ""];
+  return `${Number((bytes / unit).toFixed(1))} ${name5 ? `${name5}iB` : "bytes"}`;
+}
+var units;
+var init_sizes = __esm({
+  "ts-src/model/sizes.ts"() {
+    "use strict";
+    units = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+  }
+});
+
 // ts-src/io/process.ts
 function run(command, args, options5 = {}) {
   const limit = options5.limit ?? 256 << 20;
-  return new Promise((resolve18, reject) => {
-    if (options5.signal?.aborted) return resolve18({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
+  return new Promise((resolve19, reject) => {
+    if (options5.signal?.aborted) return resolve19({ code: 130, signal: "SIGTERM", stdout: "", stderr: "stopped" });
     const log = options5.log === void 0 ? void 0 : (0, import_node_fs3.openSync)(options5.log, "a");
     const output = options5.inherit ? "inherit" : "pipe";
     const [program, ...rest2] = log === void 0 ? [command] : ["sh", "-c", 'exec "$@" 2>&1', "sh", command];
@@ -260,7 +370,7 @@ function run(command, args, options5 = {}) {
       ]
     });
     running.add(child);
-    const keep = log === void 0 ? void 0 : limitedLog(log);
+    const keep = log === void 0 ? void 0 : limitedLog(log, options5.logLimit ?? 64 << 20);
     let thrown;
     const give = (chunk) => {
       if (thrown !== void 0) return;
@@ -273,12 +383,12 @@ function run(command, args, options5 = {}) {
     };
     const gathered = { stdout: [], stderr: [] };
     for (const name5 of ["stdout", "stderr"]) {
-      let size = 0;
+      let size2 = 0;
       child[name5]?.on("data", (chunk) => {
         if (keep && name5 === "stdout") return keep(chunk);
         if (options5.onOutput && name5 === "stdout") return give(chunk);
-        size += chunk.length;
-        if (size <= limit) gathered[name5].push(chunk);
+        size2 += chunk.length;
+        if (size2 <= limit) gathered[name5].push(chunk);
       });
     }
     let last;
@@ -293,7 +403,7 @@ function run(command, args, options5 = {}) {
       options5.signal?.removeEventListener("abort", stop);
       if (log !== void 0) (0, import_node_fs3.closeSync)(log);
       if (thrown !== void 0) reject(thrown);
-      else resolve18(outcome);
+      else resolve19(outcome);
     };
     child.stdin?.on("error", () => void 0);
     child.on("exit", () => {
@@ -324,8 +434,8 @@ function run(command, args, options5 = {}) {
     }
   });
 }
-function limitedLog(log) {
-  let left = logLimit;
+function limitedLog(log, most6) {
+  let left = most6;
   return (chunk) => {
     if (left <= 0) return;
     const full = chunk.length >= left;
@@ -333,7 +443,7 @@ function limitedLog(log) {
       writeAll(log, full ? chunk.subarray(0, left) : chunk);
       if (full)
         writeAll(log, Buffer.from(`
-slipway: the rest of this output, beyond ${logLimit >> 20} MiB, is left out
+slipway: the rest of this output, beyond ${sizeText(most6)}, is left out
 `));
     } catch {
       left = 0;
@@ -357,14 +467,14 @@ async function parallel(items, width4, work2) {
   );
   return results;
 }
-var import_node_child_process, import_node_fs3, running, logLimit;
+var import_node_child_process, import_node_fs3, running;
 var init_process = __esm({
   "ts-src/io/process.ts"() {
     "use strict";
     import_node_child_process = require("node:child_process");
     import_node_fs3 = require("node:fs");
+    init_sizes();
     running = /* @__PURE__ */ new Set();
-    logLimit = 64 << 20;
   }
 });
 
@@ -4127,14 +4237,14 @@ function normalise(context) {
 }
 function decodedCopy(value2, list4) {
   if (!list4.decodeEntities) return null;
-  const decoded = decodeEntities(value2);
-  return decoded === value2 ? null : decoded;
+  const decoded2 = decodeEntities(value2);
+  return decoded2 === value2 ? null : decoded2;
 }
 function matchList(value2, list4) {
   const label = list4.label ?? "CUSTOM";
-  const decoded = decodedCopy(value2, list4);
+  const decoded2 = decodedCopy(value2, list4);
   for (const rule of list4) {
-    if (rule.pattern.test(value2) || decoded !== null && rule.pattern.test(decoded)) {
+    if (rule.pattern.test(value2) || decoded2 !== null && rule.pattern.test(decoded2)) {
       return { context: label, id: rule.id, description: rule.description, pattern: rule.pattern };
     }
   }
@@ -5067,6 +5177,11 @@ async function credentials(env = process.env) {
     );
   return known.keys;
 }
+function forgetCredentials() {
+  const had = known !== void 0;
+  known = void 0;
+  return had;
+}
 function fromFile(env) {
   const text5 = readIf(env.AWS_SHARED_CREDENTIALS_FILE ?? (0, import_node_path5.join)((0, import_node_os.homedir)(), ".aws/credentials"));
   const profile = env.AWS_PROFILE ?? "default";
@@ -5079,11 +5194,15 @@ async function fromContainer(env) {
   const url2 = env.AWS_CONTAINER_CREDENTIALS_FULL_URI ?? (env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI ? `http://169.254.170.2${env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI}` : void 0);
   if (!url2) return void 0;
   const token3 = env.AWS_CONTAINER_AUTHORIZATION_TOKEN ?? (env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE ? readIf(env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)?.trim() : void 0);
-  const answer2 = await fetch(url2, {
-    headers: token3 ? { authorization: token3 } : {},
-    signal: AbortSignal.timeout(5e3)
-  });
-  return answer2.ok ? lasting(await answer2.json()) : void 0;
+  try {
+    const answer2 = await fetch(url2, {
+      headers: token3 ? { authorization: token3 } : {},
+      signal: AbortSignal.timeout(5e3)
+    });
+    return answer2.ok ? lasting(await answer2.json()) : void 0;
+  } catch {
+    return void 0;
+  }
 }
 async function fromInstance(env) {
   const at2 = env.AWS_EC2_METADATA_SERVICE_ENDPOINT ?? "http://169.254.169.254";
@@ -5121,24 +5240,69 @@ var init_s3_credentials = __esm({
   }
 });
 
+// ts-src/store/s3-faults.ts
+function s3Advice({ status, code, region, date: date2 }, now) {
+  switch (code) {
+    case "NoSuchBucket":
+      return "there is no such bucket: make it, or correct its name in distro.yaml";
+    case "ExpiredToken":
+    case "ExpiredTokenException":
+    case "TokenRefreshRequired":
+      return "the credentials have expired: get new ones (a new login, or AWS_SESSION_TOKEN anew)";
+    case "InvalidAccessKeyId":
+    case "InvalidToken":
+      return `the server does not know these credentials: ${login}`;
+    case "SignatureDoesNotMatch":
+      return `the secret key does not fit the access key: ${login}`;
+    case "RequestTimeTooSkewed":
+      return `the clock of this machine is wrong${skew(date2, now)}: set it (timedatectl set-ntp true)`;
+    case "AccessDenied":
+    case "AllAccessDisabled":
+      return `these credentials may not do that: ask for the rights to read, list and write the bucket, or ${login}`;
+    case "PermanentRedirect":
+    case "AuthorizationHeaderMalformed":
+    case "IllegalLocationConstraintException":
+      return `the bucket is in another region${region === void 0 ? "" : ` (${region})`}: say so by region=NAME in its URL, or AWS_REGION`;
+    case "QuotaExceeded":
+    case "XMinioStorageFull":
+    case "InsufficientCapacity":
+      return "the server has no room left";
+    default:
+  }
+  if (status === 507) return "the server has no room left";
+  if (status >= 300 && status < 400)
+    return "the server sends requests elsewhere, where credentials are not sent: correct the endpoint or the region";
+  if (status === 401 || status === 403) return `the server refuses it: ${login}`;
+  return void 0;
+}
+function skew(date2, now) {
+  const there = Date.parse(date2 ?? "");
+  if (Number.isNaN(there)) return "";
+  const minutes2 = Math.round((now - there) / 6e4);
+  return minutes2 === 0 ? "" : `, ${Math.abs(minutes2)} minutes ${minutes2 > 0 ? "before" : "behind"} the server`;
+}
+var login, codeOf, isAnswer, isPassing, errorCode, isOurs;
+var init_s3_faults = __esm({
+  "ts-src/store/s3-faults.ts"() {
+    "use strict";
+    login = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, the credentials file, or the role of the machine";
+    codeOf = (body) => /<Code>([A-Za-z0-9]{1,100})<\/Code>/.exec(body.toString("utf8", 0, 4096))?.[1] ?? "";
+    isAnswer = (status, code, conditional2) => status === 404 && code !== "NoSuchBucket" || (status === 412 || status === 409) && conditional2;
+    isPassing = (status, code) => status >= 500 && status !== 507 || status === 429 || ["RequestTimeout", "SlowDown", "OperationAborted"].includes(code);
+    errorCode = (e) => {
+      const code = e instanceof Error && "code" in e ? e.code : void 0;
+      return typeof code === "string" ? code : "an error";
+    };
+    isOurs = (e) => ["ESTORE", "ENOSPC", "EDQUOT", "EROFS", "EACCES", "ENOENT", "EISDIR", "ENOTDIR", "EIO"].includes(errorCode(e));
+  }
+});
+
 // ts-src/store/s3-blobs.ts
 var s3_blobs_exports = {};
 __export(s3_blobs_exports, {
-  S3Blobs: () => S3Blobs,
-  parseS3: () => parseS3
+  S3Blobs: () => S3Blobs
 });
-function parseS3(uri, env) {
-  const url2 = new URL(uri);
-  const region = url2.searchParams.get("region") ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? "us-east-1";
-  const endpoint = url2.searchParams.get("endpoint") ?? env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL ?? `https://s3.${region}.amazonaws.com`;
-  return {
-    bucket: url2.hostname,
-    prefix: decodeURIComponent(url2.pathname).replace(/^\/+|\/+$/g, ""),
-    endpoint: endpoint.replace(/\/+$/, ""),
-    region
-  };
-}
-var import_node_crypto2, import_node_fs6, import_node_http, import_node_https, import_node_path6, import_promises, import_promises2, attempts, S3Blobs;
+var import_node_crypto2, import_node_fs6, import_node_http, import_node_https, import_node_path6, import_promises, import_promises2, attempts, patience, silence2, largest, S3Blobs;
 var init_s3_blobs = __esm({
   "ts-src/store/s3-blobs.ts"() {
     "use strict";
@@ -5151,10 +5315,16 @@ var init_s3_blobs = __esm({
     import_promises2 = require("node:timers/promises");
     init_aws4fetch_esm();
     init_fxp();
+    init_faults();
     init_files();
+    init_slow();
     init_digest();
     init_s3_credentials();
+    init_s3_faults();
     attempts = 24;
+    patience = 18e4;
+    silence2 = Number(process.env.SLIPWAY_S3_SILENCE_SECONDS) * 1e3 || 6e4;
+    largest = 1 << 30;
     S3Blobs = class {
       constructor(place) {
         this.place = place;
@@ -5263,27 +5433,42 @@ var init_s3_blobs = __esm({
        * and 412.
        */
       async ask(method, url2, body = {}, headers = {}, into) {
+        return slowly(`the store ${this.where}`, this.tried(method, url2, body, headers, into));
+      }
+      async tried(method, url2, body, headers, into) {
         let last = "";
-        for (let attempt = 0; attempt < attempts; attempt++) {
+        let advice;
+        let renewed = false;
+        const begun = Date.now();
+        for (let attempt = 0; attempt < attempts && (attempt < 2 || Date.now() - begun < patience); attempt++) {
           if (attempt) await (0, import_promises2.setTimeout)(Math.min(2e3, 20 * 1.5 ** attempt) * (0.5 + Math.random() / 2));
           try {
             const reply = await this.once(method, url2, body, headers, into);
-            if (reply.status < 300 || reply.status === 404 || (reply.status === 412 || reply.status === 409) && Object.keys(headers).length)
-              return reply;
-            const code = /<Code>([^<]*)<\/Code>/.exec(reply.body.toString("utf8"))?.[1] ?? "";
+            const code = reply.status < 300 ? "" : codeOf(reply.body);
+            if (reply.status < 300 || isAnswer(reply.status, code, Object.keys(headers).length > 0)) return reply;
             last = `${reply.status} ${code}`.trim();
-            if (reply.status < 500 && reply.status !== 429 && !["RequestTimeout", "SlowDown", "OperationAborted"].includes(code))
-              break;
+            const { date: date2, "x-amz-bucket-region": region } = reply.headers;
+            advice = s3Advice({ method, status: reply.status, code, date: date2, region: region?.toString() }, Date.now());
+            if (!renewed && /^ExpiredToken|^TokenRefresh/.test(code) && forgetCredentials()) {
+              renewed = true;
+              continue;
+            }
+            if (!isPassing(reply.status, code)) break;
           } catch (e) {
-            last = e.message || String(e.code);
+            if (environmentFault(e) !== void 0 && isOurs(e)) throw e;
+            last = e instanceof Error && e.message ? e.message : errorCode(e);
+            advice = void 0;
           }
         }
-        throw Object.assign(new Error(`the store ${this.where} does not answer: ${method} gave ${last}`), {
-          code: "ESTORE"
-        });
+        throw Object.assign(
+          new Error(
+            advice === void 0 ? `the store ${this.where} does not answer: ${method} gave ${last}` : `the store ${this.where} refuses ${method} (${last}): ${advice}`
+          ),
+          { code: "ESTORE" }
+        );
       }
       async once(method, url2, body, headers, into) {
-        const size = body.data ? body.data.length : body.file !== void 0 ? (0, import_node_fs6.statSync)(body.file).size : 0;
+        const size2 = body.data ? body.data.length : body.file !== void 0 ? (0, import_node_fs6.statSync)(body.file).size : 0;
         const keys = await credentials();
         const signed = await new AwsV4Signer({
           method,
@@ -5293,7 +5478,7 @@ var init_s3_blobs = __esm({
           region: this.place.region,
           ...keys
         }).sign();
-        return new Promise((resolve18, reject) => {
+        return new Promise((resolve19, reject) => {
           const send = url2.startsWith("https:") ? import_node_https.request : import_node_http.request;
           const request = send(
             signed.url,
@@ -5302,9 +5487,9 @@ var init_s3_blobs = __esm({
               agent: this.agent,
               headers: {
                 ...Object.fromEntries(signed.headers),
-                ...method === "PUT" ? { "content-length": String(size) } : {}
+                ...method === "PUT" ? { "content-length": String(size2) } : {}
               },
-              timeout: 6e4
+              timeout: silence2
             },
             (response) => {
               const status = response.statusCode ?? 0;
@@ -5312,14 +5497,18 @@ var init_s3_blobs = __esm({
                 const expected = Number(response.headers["content-length"] ?? -1);
                 (0, import_promises.pipeline)(response, (0, import_node_fs6.createWriteStream)(into)).then(() => {
                   if (expected >= 0 && (0, import_node_fs6.statSync)(into).size !== expected) reject(new Error("the answer was cut short"));
-                  else resolve18({ status, headers: response.headers, body: Buffer.alloc(0) });
+                  else resolve19({ status, headers: response.headers, body: Buffer.alloc(0) });
                 }, reject);
                 return;
               }
               const chunks = [];
-              response.on("data", (c) => chunks.push(c)).on("error", reject).on("end", () => {
+              let size3 = 0;
+              response.on("data", (c) => {
+                chunks.push(c);
+                if ((size3 += c.length) > largest) response.destroy(new Error("the answer is larger than 1 GiB"));
+              }).on("error", reject).on("end", () => {
                 if (!response.complete) reject(new Error("the answer was cut short"));
-                else resolve18({ status, headers: response.headers, body: Buffer.concat(chunks) });
+                else resolve19({ status, headers: response.headers, body: Buffer.concat(chunks) });
               });
             }
           );
@@ -5329,6 +5518,33 @@ var init_s3_blobs = __esm({
         });
       }
     };
+  }
+});
+
+// ts-src/store/s3-place.ts
+var s3_place_exports = {};
+__export(s3_place_exports, {
+  parseS3: () => parseS3
+});
+function parseS3(uri, env) {
+  const url2 = new URL(uri);
+  const region = url2.searchParams.get("region") ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION ?? "us-east-1";
+  const endpoint = url2.searchParams.get("endpoint") ?? env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL ?? `https://s3.${region}.amazonaws.com`;
+  if (!/^https?:\/\/[^/\s]+/.test(endpoint) || !URL.canParse(endpoint))
+    throw Object.assign(new Error(`the endpoint of an S3 store is no http or https URL: '${endpoint}'`), {
+      code: "ESTORE"
+    });
+  return {
+    bucket: url2.hostname,
+    prefix: decoded(url2.pathname).replace(/^\/+|\/+$/g, ""),
+    endpoint: endpoint.replace(/\/+$/, ""),
+    region
+  };
+}
+var init_s3_place = __esm({
+  "ts-src/store/s3-place.ts"() {
+    "use strict";
+    init_urls();
   }
 });
 
@@ -10454,11 +10670,11 @@ function getSizableOrigin(input) {
   return "unknown";
 }
 function codePointLength(str) {
-  const units2 = str.length;
+  const units3 = str.length;
   if (!highSurrogate.test(str))
-    return units2;
-  let count3 = units2;
-  for (let i = 0; i < units2 - 1; i++) {
+    return units3;
+  let count3 = units3;
+  for (let i = 0; i < units3 - 1; i++) {
     if ((str.charCodeAt(i) & 64512) === 55296 && (str.charCodeAt(i + 1) & 64512) === 56320) {
       count3--;
       i++;
@@ -11387,8 +11603,8 @@ var init_checks = __esm({
       (_a3 = inst._zod.def).when ?? (_a3.when = _whenHasLength);
       inst._zod.check = (payload) => {
         const input = payload.value;
-        const units2 = input.length;
-        const length = typeof input === "string" && units2 > def.maximum ? codePointLength(input) : units2;
+        const units3 = input.length;
+        const length = typeof input === "string" && units3 > def.maximum ? codePointLength(input) : units3;
         if (length <= def.maximum)
           return;
         const origin = getLengthableOrigin(input);
@@ -11409,8 +11625,8 @@ var init_checks = __esm({
       (_a3 = inst._zod.def).when ?? (_a3.when = _whenHasLength);
       inst._zod.check = (payload) => {
         const input = payload.value;
-        const units2 = input.length;
-        const length = typeof input === "string" && units2 >= def.minimum && units2 < def.minimum * 2 ? codePointLength(input) : units2;
+        const units3 = input.length;
+        const length = typeof input === "string" && units3 >= def.minimum && units3 < def.minimum * 2 ? codePointLength(input) : units3;
         if (length >= def.minimum)
           return;
         const origin = getLengthableOrigin(input);
@@ -11431,8 +11647,8 @@ var init_checks = __esm({
       (_a3 = inst._zod.def).when ?? (_a3.when = _whenHasLength);
       inst._zod.check = (payload) => {
         const input = payload.value;
-        const units2 = input.length;
-        const length = typeof input === "string" && units2 >= def.length && units2 <= def.length * 2 ? codePointLength(input) : units2;
+        const units3 = input.length;
+        const length = typeof input === "string" && units3 >= def.length && units3 <= def.length * 2 ? codePointLength(input) : units3;
         if (length === def.length)
           return;
         const origin = getLengthableOrigin(input);
@@ -11740,14 +11956,14 @@ function isValidJWT(token3, algorithm = null) {
     return false;
   }
 }
-function capSize(inst, size) {
+function capSize(inst, size2) {
   const caps = sizeCaps(inst._zod.def.checks);
   if (!caps.length)
     return;
   const cap = Math.min(...caps.map((c) => c[0]));
   const parse7 = inst._zod.parse;
   inst._zod.parse = (payload, ctx) => {
-    const n = size(payload.value);
+    const n = size2(payload.value);
     if (n > cap && !ctx?.skipChecks && ctx?.direction !== "backward") {
       for (const [max, ch] of sizeCaps(inst._zod.def.checks)) {
         if (n > max && ch._zod.def.when(payload)) {
@@ -13200,7 +13416,7 @@ function isRef(value2) {
 function cloneIssues(issues) {
   return issues.map((iss) => iss.path ? { ...iss, path: iss.path.slice() } : { ...iss });
 }
-function isRecursive(inst, stack, resolve18) {
+function isRecursive(inst, stack, resolve19) {
   const cached3 = recursive.get(inst);
   if (cached3 !== void 0)
     return cached3 ? PROVEN : NONE;
@@ -13210,7 +13426,7 @@ function isRecursive(inst, stack, resolve18) {
   let result2 = NONE;
   const check2 = (child) => {
     if (result2 !== PROVEN && child?._zod) {
-      const answer2 = isRecursive(child, stack, resolve18);
+      const answer2 = isRecursive(child, stack, resolve19);
       if (answer2 > result2)
         result2 = answer2;
     }
@@ -13221,7 +13437,7 @@ function isRecursive(inst, stack, resolve18) {
       const desc = Object.getOwnPropertyDescriptor(sh, key);
       if (spread && !desc.enumerable)
         continue;
-      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve18) : NONE;
+      const child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve19) : NONE;
       if (child > answer2)
         answer2 = child;
     }
@@ -13285,7 +13501,7 @@ function isRecursive(inst, stack, resolve18) {
       break;
     // `$ZodLazy` caches its inner on the def, so a resolved edge is followed exactly
     case "lazy": {
-      const inner = def._cachedInner ?? (resolve18 ? inst._zod.innerType : void 0);
+      const inner = def._cachedInner ?? (resolve19 ? inst._zod.innerType : void 0);
       merge2(inner ? isRecursive(inner, stack, false) : ASSUMED);
       break;
     }
@@ -16563,12 +16779,13 @@ __export(distro_exports, {
   distroJsonSchema: () => distroJsonSchema,
   distroSchema: () => distroSchema
 });
-var name2, debianName, isNamePattern, packageName, glob, variable, value, relativePath, keyPath, absolutePath, archiveUri, suite, component, architectureNames, architecture, environment2, packageSettings, underlay, platform, variant, distribution, track, channelPattern, channelRules, publishSettings, fingerprint, distroSchema, defaultRules, distroJsonSchema;
+var name2, debianName, isNamePattern, packageName, glob, variable, value, relativePath, keyPath, absolutePath, archiveUri, suite, component, architectureNames, architecture, environment2, size, limits, packageSettings, underlay, platform, variant, distribution, track, channelPattern, channelRules, publishSettings, fingerprint, distroSchema, defaultRules, distroJsonSchema;
 var init_distro = __esm({
   "ts-src/model/distro.ts"() {
     "use strict";
     init_zod();
     init_names();
+    init_sizes();
     init_urls();
     config({ jitless: true });
     name2 = string3().regex(/^[a-z0-9][a-z0-9_-]*$/, 'lower case letters, digits, "-" and "_", a letter or digit first');
@@ -16596,6 +16813,15 @@ var init_distro = __esm({
     architectureNames = ["amd64", "arm64", "armhf", "i386", "ppc64el", "riscv64", "s390x"];
     architecture = _enum(architectureNames);
     environment2 = record(variable, value);
+    size = union([string3(), number3()]).transform(String).refine((v) => sizeOf(v) !== void 0, "a size such as 800M or 1.5G").transform((v) => sizeOf(v) ?? 0);
+    limits = strictObject({
+      memory: size.optional().describe("Of one task, with what it writes to /tmp; left out: three quarters of the machine"),
+      processes: number3().int().min(64).max(1e6).optional().describe("Processes and threads; left out: 8192"),
+      temporary: size.optional().describe("In /tmp and /dev/shm, each; left out: a quarter of the memory"),
+      disk: size.optional().describe("In /build; left out: half of the free room, at most 32 GiB"),
+      log: size.optional().describe("Of its log; left out: 64 MiB"),
+      minutes: number3().positive().max(34560).optional().describe("For its build, and for its tests; left out: --timeout")
+    });
     packageSettings = strictObject({
       cmake_args: array(value).default([]).describe("Arguments for cmake at configuration"),
       environment: environment2.default({}).describe("Environment variables of the build"),
@@ -16603,6 +16829,7 @@ var init_distro = __esm({
       build_depends: array(debianName).default([]).describe("System packages needed to build, beside what package.xml says"),
       depends: array(debianName).default([]).describe("System packages needed to run, beside what package.xml says"),
       system: array(debianName).optional().describe("The platform provides this package: these system packages stand for it and it is not built"),
+      limits: limits.optional().describe("What its build and its tests may take of the machine"),
       skip: boolean3().default(false).describe("Do not build it and do not count it as missing where it is named")
     });
     underlay = strictObject({
@@ -17051,14 +17278,15 @@ function leasesIn(data) {
     return [];
   }
 }
-var import_node_crypto9, import_promises5, forever, short2, leaseFile, lasting2, S3Endpoint, typeOf;
+var import_node_crypto9, import_promises7, forever, short2, leaseFile, lasting2, S3Endpoint, typeOf;
 var init_s3_endpoint = __esm({
   "ts-src/publish/s3-endpoint.ts"() {
     "use strict";
     import_node_crypto9 = require("node:crypto");
-    import_promises5 = require("node:timers/promises");
+    import_promises7 = require("node:timers/promises");
     init_process();
     init_s3_blobs();
+    init_s3_place();
     forever = { "cache-control": "public, max-age=31536000, immutable" };
     short2 = { "cache-control": "public, max-age=60, must-revalidate" };
     leaseFile = ".slipway/leases.json";
@@ -17102,7 +17330,7 @@ var init_s3_endpoint = __esm({
           });
           if (!wait) return true;
           if (purpose === "clean-up") return false;
-          await (0, import_promises5.setTimeout)(2e3);
+          await (0, import_promises7.setTimeout)(2e3);
         }
       }
       async change(how) {
@@ -17110,7 +17338,7 @@ var init_s3_endpoint = __esm({
           const now = await this.blobs.getTagged(leaseFile);
           const leases = how(leasesIn(now?.data));
           if (!leases || await this.blobs.replace(leaseFile, Buffer.from(JSON.stringify(leases)), now?.tag)) return;
-          await (0, import_promises5.setTimeout)(50 + Math.random() * 200);
+          await (0, import_promises7.setTimeout)(50 + Math.random() * 200);
         }
         throw Object.assign(new Error(`the leases of ${this.where} can't be changed`), { code: "ESTORE" });
       }
@@ -17231,80 +17459,10 @@ var init_plan_schema = __esm({
 var import_node_v8 = require("node:v8");
 
 // ts-src/cli/cli.ts
-var import_node_fs72 = require("node:fs");
+var import_node_fs73 = require("node:fs");
 var import_node_util3 = require("node:util");
-
-// ts-src/io/faults.ts
-var words = {
-  ENOSPC: "the disk is full: make room and run the same command again, it goes on where it was",
-  EDQUOT: "the disk quota is used up: make room and run the same command again",
-  EFBIG: "the file is larger than a limit allows (ulimit -f)",
-  EROFS: "the file system is read-only",
-  EACCES: "permission denied: is it readable, and are its folders, for the user that slipway runs as?",
-  EPERM: "not permitted",
-  EMFILE: "too many open files: raise the limit (ulimit -n)",
-  ENFILE: "too many open files on this machine",
-  ENOMEM: "the machine has no memory left",
-  EAGAIN: "the machine allows no more processes: raise the limit (ulimit -u)",
-  ENOENT: "there is no such file or folder",
-  EISDIR: "it is a folder, and a file is needed",
-  ENOTDIR: "a part of the path is a file, and a folder is needed",
-  EEXIST: "it is there already",
-  ENOTEMPTY: "the folder is not empty",
-  ELOOP: "its links lead to each other",
-  ENAMETOOLONG: "the name is too long for the file system: use shorter names or a shorter path",
-  ENXIO: "it is a pipe or a device, and a file is needed",
-  ENODEV: "it is a device that is not there",
-  ETXTBSY: "the file is being run or written",
-  EBUSY: "it is in use",
-  EXDEV: "it is on another file system",
-  EIO: "the disk reports an error: is it sound?",
-  ESTALE: "the share was remounted or changed elsewhere: run the same command again",
-  ENOLCK: "the file system gives no locks: mount the share with locking, or put the state on a local disk",
-  ENOTSUP: "the file system does not support that",
-  ECONNREFUSED: "the server refuses connections: does it run, and is the address right?",
-  ECONNRESET: "the connection was cut",
-  EHOSTUNREACH: "the host can not be reached",
-  ENETUNREACH: "the network can not be reached",
-  ENOTFOUND: "the name of the host is not known",
-  EAI_AGAIN: "the name of the host could not be looked up: does DNS work?",
-  ETIMEDOUT: "there was no answer in time"
-};
-function environmentFault(e) {
-  if (!(e instanceof Error)) return void 0;
-  const { code, path: path2 } = e;
-  if (code === "ESTORE") return e.message;
-  const said = code !== void 0 && Object.hasOwn(words, code) ? words[code] : void 0;
-  return said === void 0 ? void 0 : `${path2 === void 0 ? "" : `${path2}: `}${said}`;
-}
-var internal = [];
-function reportInternal(e) {
-  internal.push(e);
-  return `internal error: ${e instanceof Error ? e.message : String(e)}`;
-}
-var internalFaults = () => internal.map((e) => e instanceof Error ? e.stack ?? e.message : String(e));
-
-// ts-src/io/slow.ts
-var tell = () => void 0;
-function onSlow(to) {
-  tell = to;
-}
-var silence = Number(process.env.SLIPWAY_SILENCE_SECONDS) || 10;
-async function slowly(what, work2) {
-  const begun = Date.now();
-  const timer = setInterval(
-    () => tell(`still waiting for ${what} (${Math.round((Date.now() - begun) / 1e3)} s)`),
-    silence * 1e3
-  );
-  timer.unref();
-  try {
-    return await work2;
-  } finally {
-    clearInterval(timer);
-  }
-}
-
-// ts-src/cli/cli.ts
+init_faults();
+init_slow();
 init_diagnostics();
 
 // ts-src/cli/command.ts
@@ -17465,14 +17623,14 @@ function renderAbi(changes, details) {
 // ts-src/store/store.ts
 var import_node_fs7 = require("node:fs");
 var import_node_path7 = require("node:path");
-var import_node_zlib = require("node:zlib");
+var import_node_zlib2 = require("node:zlib");
 init_files();
 init_process();
 init_digest();
 
 // ts-src/model/stored.ts
 init_names();
-var text = (pattern, longest3 = 4096) => (v) => typeof v === "string" && v.length <= longest3 && pattern.test(v);
+var text = (pattern, longest4 = 4096) => (v) => typeof v === "string" && v.length <= longest4 && pattern.test(v);
 var list = (of, most6 = 1e6) => (v) => Array.isArray(v) && v.length <= most6 && v.every(of);
 var map = (of, key = line) => (v) => isObject(v) && Object.entries(v).every(([k, inner]) => key(k) && of(inner));
 var oneOf = (...values) => (v) => values.includes(v);
@@ -17617,6 +17775,9 @@ var isShard = shape({
   paths: list(count)
 });
 
+// ts-src/store/store.ts
+init_urls();
+
 // ts-src/store/file-blobs.ts
 var import_node_fs5 = require("node:fs");
 var import_node_path4 = require("node:path");
@@ -17637,7 +17798,7 @@ async function withMutex(path2, work2, waiting) {
 }
 function holdMutex(path2, waiting) {
   (0, import_node_fs4.mkdirSync)((0, import_node_path3.dirname)(path2), { recursive: true });
-  return new Promise((resolve18, reject) => {
+  return new Promise((resolve19, reject) => {
     const holder2 = (0, import_node_child_process2.spawn)("flock", ["--exclusive", "--no-fork", path2, "sh", "-c", "echo held; exec cat >/dev/null"], {
       stdio: ["pipe", "pipe", "inherit"],
       detached: true
@@ -17651,15 +17812,32 @@ function holdMutex(path2, waiting) {
       holder2.removeAllListeners("exit");
       holder2.unref();
       for (const pipe2 of [holder2.stdin, holder2.stdout]) pipe2.unref();
-      resolve18(() => void holder2.stdin.end());
+      resolve19(() => void holder2.stdin.end());
     });
   });
 }
 
 // ts-src/store/file-blobs.ts
+var markerName = "slipway-store.json";
 var FileBlobs = class {
-  constructor(where) {
+  constructor(where, memory2) {
     this.where = where;
+    this.memory = memory2;
+    if (memory2 !== void 0 && (0, import_node_fs5.existsSync)(memory2) && !(0, import_node_fs5.existsSync)(this.marker())) throw vanished(where, memory2);
+  }
+  marked = false;
+  marker = () => (0, import_node_path4.join)(this.where, markerName);
+  /** Before each write: a share may go while a run goes on. */
+  mark() {
+    if (this.memory === void 0) return;
+    if ((0, import_node_fs5.existsSync)(this.marker())) {
+      if (this.marked) return;
+    } else if (this.marked) throw vanished(this.where, this.memory);
+    else writeWhole(this.marker(), `${JSON.stringify({ slipway: "store" })}
+`);
+    this.marked = true;
+    if (!(0, import_node_fs5.existsSync)(this.memory)) writeWhole(this.memory, `${this.where}
+`);
   }
   path = (name5) => (0, import_node_path4.join)(this.where, name5);
   get(name5) {
@@ -17671,10 +17849,12 @@ var FileBlobs = class {
     }
   }
   put(name5, data) {
+    this.mark();
     writeWhole(this.path(name5), data);
     return Promise.resolve();
   }
   putFile(name5, file2) {
+    this.mark();
     const target2 = this.path(name5);
     (0, import_node_fs5.mkdirSync)((0, import_node_path4.dirname)(target2), { recursive: true });
     copyWhole(file2, target2, true);
@@ -17690,6 +17870,7 @@ var FileBlobs = class {
     return Promise.resolve(true);
   }
   async replace(name5, data, before2) {
+    this.mark();
     return withMutex(`${this.path(name5)}.lock`, async () => {
       if ((await this.getTagged(name5))?.tag !== before2) return false;
       writeWhole(this.path(name5), data);
@@ -17711,8 +17892,8 @@ var FileBlobs = class {
         continue;
       }
       try {
-        const { size, mtimeMs } = (0, import_node_fs5.statSync)(this.path(name5));
-        yield { name: name5, size, modified: mtimeMs };
+        const { size: size2, mtimeMs } = (0, import_node_fs5.statSync)(this.path(name5));
+        yield { name: name5, size: size2, modified: mtimeMs };
       } catch (e) {
         if (!isMissing(e)) throw e;
       }
@@ -17739,6 +17920,12 @@ var FileBlobs = class {
     }
   }
 };
+var vanished = (where, memory2) => Object.assign(
+  new Error(
+    `the store ${where} has gone: this machine used it before, and now it has no ${markerName}. Is its file system mounted? Where it was removed on purpose, remove ${memory2} too and a new one is made`
+  ),
+  { code: "ESTORE" }
+);
 var isMissing = (e) => ["ENOENT", "ENOTDIR"].includes(e.code ?? "");
 function olderThanADay(path2) {
   try {
@@ -17759,6 +17946,42 @@ function copyWhole(from, to, sync) {
     (0, import_node_fs5.renameSync)(temporary, to);
   } finally {
     (0, import_node_fs5.rmSync)(temporary, { force: true });
+  }
+}
+
+// ts-src/store/sealed.ts
+var import_node_zlib = require("node:zlib");
+init_digest();
+function sealed(value2) {
+  const text5 = JSON.stringify(value2);
+  return Buffer.from(`${sha256(text5)}
+${text5}
+`);
+}
+function unsealed(data) {
+  if (!data || data.length < 66 || data[64] !== 10 || data[data.length - 1] !== 10) return void 0;
+  const text5 = data.subarray(65, data.length - 1);
+  if (data.toString("latin1", 0, 64) !== sha256(text5)) return void 0;
+  try {
+    return JSON.parse(text5.toString("utf8"));
+  } catch {
+    return void 0;
+  }
+}
+function whole(data, name5, where) {
+  const value2 = unsealed(data);
+  if (data !== void 0 && value2 === void 0)
+    throw Object.assign(
+      new Error(`${name5} in the store ${where} is damaged: bring it back from a backup, or remove it to begin anew`),
+      { code: "ESTORE" }
+    );
+  return value2;
+}
+function unzipped(data) {
+  try {
+    return (0, import_node_zlib.gunzipSync)(data, { maxOutputLength: 1 << 30 });
+  } catch {
+    return void 0;
   }
 }
 
@@ -17785,9 +18008,9 @@ var Store = class {
   }
   async put(file2) {
     const digest3 = await sha256File(file2);
-    const { size } = (0, import_node_fs7.statSync)(file2);
-    const stored = { name: (0, import_node_path7.basename)(file2), sha256: digest3, size };
-    if (this.sizeHere(this.own(this.object(digest3))) !== size || !await this.isSound(digest3))
+    const { size: size2 } = (0, import_node_fs7.statSync)(file2);
+    const stored = { name: (0, import_node_path7.basename)(file2), sha256: digest3, size: size2 };
+    if (this.sizeHere(this.own(this.object(digest3))) !== size2 || !await this.isSound(digest3))
       await this.blobs.putFile(this.own(this.object(digest3)), file2);
     const local2 = this.blobs.local(this.own(this.object(digest3)));
     if (!local2) this.cacheFile(file2, digest3);
@@ -17947,7 +18170,7 @@ var Store = class {
     }));
     await this.blobs.put(
       this.own(this.indexName(scope2)),
-      (0, import_node_zlib.gzipSync)(sealed({ schema: 5, records: brief2, tests: given }), { level: 1 })
+      (0, import_node_zlib2.gzipSync)(sealed({ schema: 5, records: brief2, tests: given }), { level: 1 })
     );
   }
   indexName = (scope2) => `index/${scope2.replaceAll("/", "_")}.json.gz`;
@@ -17996,44 +18219,14 @@ var isStoreUri = (uri) => /^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[
 async function openStore(uri, root, state, untrusted) {
   const use = { cache: (0, import_node_path7.join)(state, "cache/objects"), ...untrusted === void 0 ? {} : { untrusted } };
   if (uri.startsWith("file:")) {
-    const path2 = decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, ""));
-    return new Store(new FileBlobs(path2.startsWith("/") ? path2 : (0, import_node_path7.join)(root, path2)), use);
+    const path2 = decoded(uri.slice("file:".length).replace(/^\/\/(?=\/)/, ""));
+    const folder = path2.startsWith("/") ? path2 : (0, import_node_path7.join)(root, path2);
+    return new Store(new FileBlobs(folder, memoryOf(folder, state)), use);
   }
-  const { S3Blobs: S3Blobs2, parseS3: parseS32 } = await Promise.resolve().then(() => (init_s3_blobs(), s3_blobs_exports));
+  const [{ S3Blobs: S3Blobs2 }, { parseS3: parseS32 }] = await Promise.all([Promise.resolve().then(() => (init_s3_blobs(), s3_blobs_exports)), Promise.resolve().then(() => (init_s3_place(), s3_place_exports))]);
   return new Store(new S3Blobs2(parseS32(uri, process.env)), use);
 }
-function sealed(value2) {
-  const text5 = JSON.stringify(value2);
-  return Buffer.from(`${sha256(text5)}
-${text5}
-`);
-}
-function unsealed(data) {
-  if (!data || data.length < 66 || data[64] !== 10 || data[data.length - 1] !== 10) return void 0;
-  const text5 = data.subarray(65, data.length - 1);
-  if (data.toString("latin1", 0, 64) !== sha256(text5)) return void 0;
-  try {
-    return JSON.parse(text5.toString("utf8"));
-  } catch {
-    return void 0;
-  }
-}
-function whole(data, name5, where) {
-  const value2 = unsealed(data);
-  if (data !== void 0 && value2 === void 0)
-    throw Object.assign(
-      new Error(`${name5} in the store ${where} is damaged: bring it back from a backup, or remove it to begin anew`),
-      { code: "ESTORE" }
-    );
-  return value2;
-}
-function unzipped(data) {
-  try {
-    return (0, import_node_zlib.gunzipSync)(data);
-  } catch {
-    return void 0;
-  }
-}
+var memoryOf = (folder, state) => `${(0, import_node_path7.resolve)(folder)}/`.startsWith(`${(0, import_node_path7.resolve)(state)}/`) ? void 0 : (0, import_node_path7.join)(state, "stores", sha256((0, import_node_path7.resolve)(folder)).slice(0, 16));
 
 // ts-src/engine/compare-builds.ts
 var import_node_fs13 = require("node:fs");
@@ -18066,7 +18259,7 @@ var shownName = (name5) => JSON.stringify(name5).slice(1, -1).replace(
   (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`
 ).slice(0, 300);
 var fault = (path2, what) => new LeftBehindError(`${shownName(path2)} ${what}`);
-var codeOf = (e) => e.code ?? String(e);
+var codeOf2 = (e) => e.code ?? String(e);
 async function look(root, path2) {
   const parts = path2.split("/");
   if (path2.startsWith("/") || parts.some((p) => p === "" || p === "." || p === "..")) throw fault(path2, "is no path");
@@ -18078,8 +18271,8 @@ async function look(root, path2) {
       const found2 = await (0, import_promises3.lstat)(at2);
       last = { kind: kindOf(found2), size: found2.size };
     } catch (e) {
-      if (codeOf(e) === "ENOENT" || codeOf(e) === "ENOTDIR") return void 0;
-      throw fault(path2, `can't be read (${codeOf(e)})`);
+      if (codeOf2(e) === "ENOENT" || codeOf2(e) === "ENOTDIR") return void 0;
+      throw fault(path2, `can't be read (${codeOf2(e)})`);
     }
     if (i < parts.length - 1 && last.kind !== "a folder")
       throw fault(parts.slice(0, i + 1).join("/"), `is ${last.kind}, not a folder`);
@@ -18094,14 +18287,14 @@ async function openFile(root, path2, most6) {
   try {
     handle = await (0, import_promises3.open)((0, import_node_path8.join)(root, path2), import_node_fs8.constants.O_RDONLY | import_node_fs8.constants.O_NOFOLLOW | import_node_fs8.constants.O_NONBLOCK);
   } catch (e) {
-    throw fault(path2, `can't be read (${codeOf(e)})`);
+    throw fault(path2, `can't be read (${codeOf2(e)})`);
   }
   const opened = await handle.stat();
   if (opened.isFile() && opened.size <= most6) return handle;
   await handle.close();
-  throw opened.isFile() ? fault(path2, `is larger than ${sizeText(most6)}`) : fault(path2, "is no file");
+  throw opened.isFile() ? fault(path2, `is larger than ${sizeText2(most6)}`) : fault(path2, "is no file");
 }
-var sizeText = (bytes) => bytes >= 1 << 20 ? `${bytes >> 20} MiB` : `${Math.ceil(bytes / 1024)} KiB`;
+var sizeText2 = (bytes) => bytes >= 1 << 20 ? `${bytes >> 20} MiB` : `${Math.ceil(bytes / 1024)} KiB`;
 async function readLeft(root, path2, most6) {
   const handle = await openFile(root, path2, most6);
   if (!handle) return void 0;
@@ -18115,18 +18308,18 @@ async function readLeft(root, path2, most6) {
     }
     return bytes.subarray(0, filled);
   } catch (e) {
-    throw fault(path2, `can't be read (${codeOf(e)})`);
+    throw fault(path2, `can't be read (${codeOf2(e)})`);
   } finally {
     await handle.close();
   }
 }
-var readEnd = (file2, bytes) => readPart(file2, (size) => size - Math.min(bytes, size), bytes);
+var readEnd = (file2, bytes) => readPart(file2, (size2) => size2 - Math.min(bytes, size2), bytes);
 function readPart(file2, from, bytes) {
   const handle = (0, import_node_fs8.openSync)(file2, import_node_fs8.constants.O_RDONLY | import_node_fs8.constants.O_NOFOLLOW | import_node_fs8.constants.O_NONBLOCK);
   try {
-    const { size } = (0, import_node_fs8.fstatSync)(handle);
-    const buffer = Buffer.alloc(Math.min(bytes, size));
-    const read2 = (0, import_node_fs8.readSync)(handle, buffer, 0, buffer.length, from(size));
+    const { size: size2 } = (0, import_node_fs8.fstatSync)(handle);
+    const buffer = Buffer.alloc(Math.min(bytes, size2));
+    const read2 = (0, import_node_fs8.readSync)(handle, buffer, 0, buffer.length, from(size2));
     return buffer.toString("utf8", 0, read2);
   } finally {
     (0, import_node_fs8.closeSync)(handle);
@@ -18145,7 +18338,7 @@ async function listLeft(root, path2, most6 = 1e4) {
       if (names2.length > most6) throw fault(path2 || ".", `holds more than ${most6} files`);
     }
   } catch (e) {
-    throw e instanceof LeftBehindError ? e : fault(path2 || ".", `can't be read (${codeOf(e)})`);
+    throw e instanceof LeftBehindError ? e : fault(path2 || ".", `can't be read (${codeOf2(e)})`);
   }
   return names2.sort((a, b) => a.name < b.name ? -1 : 1);
 }
@@ -18171,12 +18364,12 @@ function readHeld(root, path2) {
   try {
     handle = (0, import_node_fs8.openSync)((0, import_node_path8.join)(root, path2), import_node_fs8.constants.O_RDONLY | import_node_fs8.constants.O_NOFOLLOW | import_node_fs8.constants.O_NONBLOCK);
   } catch (e) {
-    throw fault(path2, `can't be read (${codeOf(e)})`);
+    throw fault(path2, `can't be read (${codeOf2(e)})`);
   }
   try {
     const found2 = (0, import_node_fs8.fstatSync)(handle);
     if (!found2.isFile()) throw fault(path2, "is no file");
-    if (found2.size > mostHeld) throw fault(path2, `is larger than ${sizeText(mostHeld)}`);
+    if (found2.size > mostHeld) throw fault(path2, `is larger than ${sizeText2(mostHeld)}`);
     return (0, import_node_fs8.readFileSync)(handle);
   } finally {
     (0, import_node_fs8.closeSync)(handle);
@@ -18332,8 +18525,8 @@ function parse(data) {
   const exports2 = [];
   const symbols = sections.find((s) => s.type === 11);
   if (symbols) {
-    const size = wide ? 24 : 16;
-    for (let i = 1, at2 = symbols.offset + size; at2 + size <= symbols.offset + symbols.size; i++, at2 += size) {
+    const size2 = wide ? 24 : 16;
+    for (let i = 1, at2 = symbols.offset + size2; at2 + size2 <= symbols.offset + symbols.size; i++, at2 += size2) {
       const info = data[at2 + (wide ? 4 : 12)];
       const other = data[at2 + (wide ? 5 : 13)];
       const section = u16(at2 + (wide ? 6 : 14));
@@ -18537,30 +18730,30 @@ var magic = "!<arch>\n";
 function arMembers(file2) {
   const handle = (0, import_node_fs10.openSync)(file2, import_node_fs10.constants.O_RDONLY | import_node_fs10.constants.O_NOFOLLOW | import_node_fs10.constants.O_NONBLOCK);
   try {
-    const stat = (0, import_node_fs10.fstatSync)(handle);
-    if (!stat.isFile()) return void 0;
+    const stat2 = (0, import_node_fs10.fstatSync)(handle);
+    if (!stat2.isFile()) return void 0;
     const read2 = (at2, length) => {
       const bytes = Buffer.alloc(length);
       return bytes.toString("latin1", 0, (0, import_node_fs10.readSync)(handle, bytes, 0, length, at2));
     };
     if (read2(0, magic.length) !== magic) return void 0;
     const members2 = [];
-    for (let at2 = magic.length; at2 < stat.size && members2.length < 10; ) {
-      const [, name5, size] = /^([^/ ]+)\/? *\d* *\d* *\d* *[0-7]* *(\d{1,10}) *`\n$/.exec(read2(at2, 60)) ?? [];
-      if (name5 === void 0 || at2 + 60 + Number(size) > stat.size) return void 0;
-      members2.push({ name: name5, at: at2 + 60, size: Number(size) });
-      at2 += 60 + Number(size) + Number(size) % 2;
+    for (let at2 = magic.length; at2 < stat2.size && members2.length < 10; ) {
+      const [, name5, size2] = /^([^/ ]+)\/? *\d* *\d* *\d* *[0-7]* *(\d{1,10}) *`\n$/.exec(read2(at2, 60)) ?? [];
+      if (name5 === void 0 || at2 + 60 + Number(size2) > stat2.size) return void 0;
+      members2.push({ name: name5, at: at2 + 60, size: Number(size2) });
+      at2 += 60 + Number(size2) + Number(size2) % 2;
     }
     return members2;
   } finally {
     (0, import_node_fs10.closeSync)(handle);
   }
 }
-function readMember(file2, { at: at2, size }) {
+function readMember(file2, { at: at2, size: size2 }) {
   const handle = (0, import_node_fs10.openSync)(file2, import_node_fs10.constants.O_RDONLY | import_node_fs10.constants.O_NOFOLLOW | import_node_fs10.constants.O_NONBLOCK);
   try {
-    const bytes = Buffer.alloc(size);
-    return bytes.subarray(0, (0, import_node_fs10.readSync)(handle, bytes, 0, size, at2));
+    const bytes = Buffer.alloc(size2);
+    return bytes.subarray(0, (0, import_node_fs10.readSync)(handle, bytes, 0, size2, at2));
   } finally {
     (0, import_node_fs10.closeSync)(handle);
   }
@@ -18569,16 +18762,16 @@ async function writeAr(file2, parts, seconds) {
   async function* bytes() {
     yield Buffer.from(magic);
     for (const part of parts) {
-      const size = "data" in part ? part.data.length : part.member.size;
+      const size2 = "data" in part ? part.data.length : part.member.size;
       const fields = [part.name.padEnd(16), String(seconds).padEnd(12), "0     ", "0     ", "100644  "];
-      yield Buffer.from(`${fields.join("")}${String(size).padEnd(10)}\`
+      yield Buffer.from(`${fields.join("")}${String(size2).padEnd(10)}\`
 `);
       if ("data" in part) yield part.data;
-      else if (size) {
+      else if (size2) {
         const { at: at2 } = part.member;
-        yield* (0, import_node_fs10.createReadStream)(part.from, { start: at2, end: at2 + size - 1 });
+        yield* (0, import_node_fs10.createReadStream)(part.from, { start: at2, end: at2 + size2 - 1 });
       }
-      if (size % 2) yield Buffer.from("\n");
+      if (size2 % 2) yield Buffer.from("\n");
     }
   }
   await (0, import_promises4.pipeline)(import_node_stream.Readable.from(bytes()), (0, import_node_fs10.createWriteStream)(file2, { flags: "wx" }));
@@ -18662,17 +18855,17 @@ var TarReader = class {
     this.held = this.held.subarray(part.length);
     return part;
   }
-  expect(size, sink) {
-    this.content = size;
-    this.padding = (block - size % block) % block;
+  expect(size2, sink) {
+    this.content = size2;
+    this.padding = (block - size2 % block) % block;
     this.sink = sink;
-    if (size === 0) this.close();
+    if (size2 === 0) this.close();
   }
   header(h) {
     checkSum(h);
     const type = String.fromCharCode(h[156] ?? 0);
-    const size = number(h, 124, 12);
-    if (type === "L" || type === "K") return this.long(type, size);
+    const size2 = number(h, 124, 12);
+    if (type === "L" || type === "K") return this.long(type, size2);
     const name5 = this.longName ?? string(h, 0, 100);
     const kind = kinds[type];
     if (!kind) throw new TarError(`${JSON.stringify(name5)} is ${others[type] ?? "of a kind that no package needs"}`);
@@ -18684,21 +18877,21 @@ var TarReader = class {
       mode: number(h, 100, 8),
       user: number(h, 108, 8),
       group: number(h, 116, 8),
-      size: kind === "file" ? size : 0,
+      size: kind === "file" ? size2 : 0,
       time: number(h, 136, 12),
       target: this.longTarget ?? string(h, 157, 100)
     };
     this.longName = this.longTarget = void 0;
     this.expect(member.size, this.begin(member));
   }
-  long(type, size) {
-    if (size > longest) throw new TarError("it has a name that is too long");
+  long(type, size2) {
+    if (size2 > longest) throw new TarError("it has a name that is too long");
     if ((type === "L" ? this.longName : this.longTarget) !== void 0) throw new TarError("it has a name twice");
     const parts = [];
-    this.expect(size, {
+    this.expect(size2, {
       write: (part) => parts.push(Buffer.from(part)),
       end: () => {
-        const text5 = string(Buffer.concat(parts), 0, size);
+        const text5 = string(Buffer.concat(parts), 0, size2);
         if (type === "L") this.longName = text5;
         else this.longTarget = text5;
       }
@@ -18745,7 +18938,7 @@ function readTar(tar) {
 }
 function writeTar(files, seconds) {
   const parts = [];
-  const add = (path2, flag, mode, data) => {
+  const add2 = (path2, flag, mode, data) => {
     const h = Buffer.alloc(block);
     const octal = (value2, at2, length) => h.write(`${value2.toString(8).padStart(length - 1, "0")}\0`, at2, "latin1");
     h.write(path2, 0, 100, "utf8");
@@ -18766,8 +18959,8 @@ function writeTar(files, seconds) {
     );
     parts.push(h, data, Buffer.alloc((block - data.length % block) % block));
   };
-  add("./", "5", 493, Buffer.alloc(0));
-  for (const { path: path2, data } of files) add(`./${path2}`, "0", 420, Buffer.from(data));
+  add2("./", "5", 493, Buffer.alloc(0));
+  for (const { path: path2, data } of files) add2(`./${path2}`, "0", 420, Buffer.from(data));
   return Buffer.concat([...parts, Buffer.alloc(2 * block)]);
 }
 
@@ -18792,10 +18985,10 @@ async function readControlPart(file2) {
   const { control } = debParts(file2);
   if (control.name === "control.tar") return asPackage(() => readTar(readMember(file2, control)));
   const parts = [];
-  let size = 0;
+  let size2 = 0;
   await stream(file2, "--ctrl-tarfile", (chunk) => {
-    size += chunk.length;
-    if (size > largestControl) throw new PackageFileError("its control part is too large");
+    size2 += chunk.length;
+    if (size2 > largestControl) throw new PackageFileError("its control part is too large");
     parts.push(chunk);
   });
   return asPackage(() => readTar(Buffer.concat(parts)));
@@ -18830,9 +19023,9 @@ async function stream(file2, action, take) {
   child.stderr?.setEncoding("utf8").on("data", (text5) => {
     if (words5.length < 1e4) words5 += text5;
   });
-  const ended = new Promise((resolve18, reject) => {
+  const ended = new Promise((resolve19, reject) => {
     child.on("error", reject);
-    child.on("close", resolve18);
+    child.on("close", resolve19);
   });
   ended.catch(() => void 0);
   try {
@@ -18868,18 +19061,18 @@ var allowedDebugPaths = (debian2) => ({
 });
 var below = (path2, folder) => path2 === folder || path2.startsWith(`${folder}/`);
 var isWithin = (path2, folders) => folders.some((f) => below(path2, f));
-var told = 10;
+var told2 = 10;
 function memberFaults(members2, allowed) {
   const faults2 = [];
   const seen = /* @__PURE__ */ new Map();
   for (const m of members2) {
-    if (faults2.length >= told) break;
+    if (faults2.length >= told2) break;
     const fault3 = memberFault(m, allowed) ?? (seen.has(m.path) ? "is there twice" : void 0);
     if (fault3 !== void 0) faults2.push(`${shown2(m.path)} ${fault3}`);
     seen.set(m.path, m);
   }
   for (const m of members2) {
-    if (faults2.length >= told) break;
+    if (faults2.length >= told2) break;
     const fault3 = allowed.links.has(m.path) ? void 0 : placeFault(m, seen, allowed);
     if (fault3 !== void 0) faults2.push(`${shown2(m.path)} ${fault3}`);
   }
@@ -18915,11 +19108,11 @@ function placeFault(m, members2, allowed) {
   }
   if (m.type !== "link") return void 0;
   if (/[\0-\x1f\x7f-\x9f\ufffd]/.test(m.target)) return "is a link to a name with control characters";
-  const end2 = resolve2(m, members2);
+  const end2 = resolve3(m, members2);
   if (end2 === void 0) return `is a link to ${shown2(m.target)}, which leads nowhere`;
   return isWithin(end2, allowed.folders) || isWithin(end2, allowed.targets) ? void 0 : `is a link to ${shown2(m.target)}, outside of the package's prefix and of the system's libraries`;
 }
-function resolve2(link, members2) {
+function resolve3(link, members2) {
   const parts = (target2) => target2.split("/").filter((p) => p !== "" && p !== ".");
   let at2 = link.target.startsWith("/") ? [] : parts(import_node_path10.posix.dirname(link.path));
   const todo = parts(link.target).reverse();
@@ -19384,14 +19577,14 @@ function usersOf(scopes, wanted) {
 }
 function remainingPaths(packages, milliseconds) {
   const index = new Map(packages.map((p, i) => [p.name, i]));
-  const longest3 = packages.map(milliseconds);
+  const longest4 = packages.map(milliseconds);
   for (let n = packages.length - 1; n >= 0; n--) {
     for (const name5 of [...packages[n].build, ...packages[n].run]) {
       const d = index.get(name5);
-      if (d !== void 0 && d < n) longest3[d] = Math.max(longest3[d], longest3[n] + milliseconds(packages[d]));
+      if (d !== void 0 && d < n) longest4[d] = Math.max(longest4[d], longest4[n] + milliseconds(packages[d]));
     }
   }
-  return longest3;
+  return longest4;
 }
 
 // ts-src/plan/versions.ts
@@ -19573,7 +19766,8 @@ function settingsFinder(distro) {
               patches: [...all.patches ?? [], ...s.patches],
               environment: { ...all.environment, ...s.environment },
               build_depends: [...all.build_depends ?? [], ...s.build_depends],
-              depends: [...all.depends ?? [], ...s.depends]
+              depends: [...all.depends ?? [], ...s.depends],
+              limits: { ...all.limits, ...s.limits }
             }),
             nothing
           )
@@ -20920,9 +21114,9 @@ var ScopePlanner = class {
     const queue = [];
     const { nodes } = this;
     let next2 = 0;
-    const add = (number4, why) => void queue.push(nodes[number4] = this.newNode(number4, why));
+    const add2 = (number4, why) => void queue.push(nodes[number4] = this.newNode(number4, why));
     const addAll = (numbers, why) => {
-      for (let i = 0; i < numbers.length; i++) if (nodes[numbers[i]] === void 0) add(numbers[i], why);
+      for (let i = 0; i < numbers.length; i++) if (nodes[numbers[i]] === void 0) add2(numbers[i], why);
     };
     const follow = (whyFor) => {
       for (; next2 < queue.length; next2++) {
@@ -20933,7 +21127,7 @@ var ScopePlanner = class {
         addAll(node2.run, why);
       }
     };
-    for (const name5 of roots) add(this.evaluated.number.get(name5), named);
+    for (const name5 of roots) add2(this.evaluated.number.get(name5), named);
     follow((name5) => ({ neededBy: name5 }));
     for (let i = 0; i < roots.length; i++)
       if (this.isTested(queue[i])) addAll(queue[i].test, { neededBy: queue[i].planned.name, forTests: true });
@@ -21166,6 +21360,7 @@ init_process();
 init_diagnostics();
 init_urls();
 init_process();
+init_slow();
 
 // ts-src/read/git/credentials.ts
 init_urls();
@@ -21194,7 +21389,7 @@ function loginOf(url2) {
   const plain2 = `${scheme}://${host}${path2}`;
   if (scheme.toLowerCase() === "http" && !isLoopback(host)) return { plain: plain2 };
   const colon = user.indexOf(":");
-  const decoded = (text5) => {
+  const decoded2 = (text5) => {
     try {
       return decodeURIComponent(text5);
     } catch {
@@ -21205,8 +21400,8 @@ function loginOf(url2) {
     plain: plain2,
     login: {
       env: {
-        SLIPWAY_URL_USER: decoded(colon < 0 ? user : user.slice(0, colon)),
-        SLIPWAY_URL_PASSWORD: colon < 0 ? "" : decoded(user.slice(colon + 1))
+        SLIPWAY_URL_USER: decoded2(colon < 0 ? user : user.slice(0, colon)),
+        SLIPWAY_URL_PASSWORD: colon < 0 ? "" : decoded2(user.slice(colon + 1))
       },
       settings: [
         [`credential.${scheme}://${host}.helper`, ""],
@@ -21331,10 +21526,10 @@ var longest2 = (Number(process.env.SLIPWAY_FETCH_MINUTES) || 60) * 6e4;
 var hostOf = (url2) => /^[a-z+]+:\/\/(?:[^@/]*@)?([^/]+)/.exec(url2)?.[1] ?? redacted(url2);
 function askFor(url2, submodule) {
   if (isLocalUrl(url2)) return { url: url2, env: {} };
-  const { plain: plain2, login } = loginOf(url2);
+  const { plain: plain2, login: login2 } = loginOf(url2);
   const env = environment();
   if (!mayUseCredentials(plain2, submodule)) return { url: plain2, env: anonymous(env) };
-  return { url: plain2, env: login ? withSettings({ ...env, ...login.env }, login.settings) : {} };
+  return { url: plain2, env: login2 ? withSettings({ ...env, ...login2.env }, login2.settings) : {} };
 }
 async function patiently(args, options5, { url: url2, submodule, reporter: reporter2 }) {
   const ask = askFor(url2, submodule === true);
@@ -21351,7 +21546,7 @@ async function patiently(args, options5, { url: url2, submodule, reporter: repor
     reporter2.waiting?.(
       `${hostOf(url2)} ${why === "refused" ? "allows no more requests for now" : `did not answer (${lastLine(o)})`}: trying again in ${seconds} s`
     );
-    await new Promise((resolve18) => setTimeout(resolve18, seconds * 1e3));
+    await new Promise((resolve19) => setTimeout(resolve19, seconds * 1e3));
   }
 }
 var unreachable = ({ url: url2, submodule }, o) => bad(
@@ -21366,7 +21561,7 @@ var lastLine = (o) => {
   return (lines.find((l) => /^(fatal|error):/.test(l)) ?? (lines[lines.length - 1] || `it ended with ${o.signal ?? o.code}`)).replace(/^(fatal|error): /, "");
 };
 var local = ["-c", "remote.origin.promisor=false"];
-async function told2(args, options5) {
+async function told3(args, options5) {
   const out = await git(args, options5);
   return out.code === 0 ? { ok: true, value: out.stdout.trim(), diagnostics: [] } : bad(
     error(
@@ -21486,6 +21681,7 @@ var import_node_path16 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
+init_slow();
 
 // ts-src/read/git/fetch.ts
 var import_node_fs15 = require("node:fs");
@@ -21586,17 +21782,17 @@ async function treeWithSubmodules(fetch2, remote, commit, depth) {
   const { gitDir } = fetch2;
   const { url: url2 } = remote;
   if (depth > 10) return bad(error("source-submodule", `${url2}: submodules are nested more than 10 deep`));
-  const whole2 = await told2(["ls-tree", "-r", "-z", "--full-tree", commit], { gitDir });
+  const whole2 = await told3(["ls-tree", "-r", "-z", "--full-tree", commit], { gitDir });
   if (!whole2.ok) return whole2;
   const entries = whole2.value.split("\0");
   const links = entries.filter((l) => l.startsWith("160000 ")).map((l) => ({ commit: l.slice(14).split("	")[0].trim(), path: l.slice(l.indexOf("	") + 1) }));
-  if (!links.length) return told2(["rev-parse", `${commit}^{tree}`], { gitDir });
+  if (!links.length) return told3(["rev-parse", `${commit}^{tree}`], { gitDir });
   const modules = entries.find((l) => l.endsWith("	.gitmodules"))?.split(/[ \t]/)[2];
   if (modules) {
     const there = await fetchBlobs(gitDir, remote, [modules]);
     if (!there.ok) return there;
   }
-  const listed = modules ? await told2(["config", "--no-includes", "--blob", `${commit}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
+  const listed = modules ? await told3(["config", "--no-includes", "--blob", `${commit}:.gitmodules`, "--null", "--list"], { gitDir }) : good("");
   if (!listed.ok) return listed;
   const named4 = /* @__PURE__ */ new Map();
   for (const line2 of listed.value.split("\0")) {
@@ -21606,7 +21802,7 @@ async function treeWithSubmodules(fetch2, remote, commit, depth) {
   const index = (0, import_node_path15.join)(gitDir, `slipway-index-${process.pid}-${sha256(`${url2}${commit}${Math.random()}`).slice(0, 8)}`);
   const env = { GIT_INDEX_FILE: index, GIT_WORK_TREE: gitDir };
   try {
-    const begun = await told2([...local, "read-tree", commit], { gitDir, env });
+    const begun = await told3([...local, "read-tree", commit], { gitDir, env });
     if (!begun.ok) return begun;
     for (const link of links) {
       const entry = [...named4.values()].find((e) => e.path === link.path);
@@ -21628,7 +21824,7 @@ async function treeWithSubmodules(fetch2, remote, commit, depth) {
       if (added.code !== 0)
         return bad(error("source-submodule", `${url2}: can't place the submodule ${link.path}: ${lastLine(added)}`));
     }
-    return await told2([...local, "write-tree", "--missing-ok"], { gitDir, env });
+    return await told3([...local, "write-tree", "--missing-ok"], { gitDir, env });
   } finally {
     (0, import_node_fs15.rmSync)(index, { force: true });
   }
@@ -21677,15 +21873,15 @@ async function readFiles(snapshot, url2, blobs, reporter2) {
   const texts = [];
   for (let i = 0, at2 = 0; i < blobs.length; i++) {
     const end2 = bytes.indexOf(10, at2);
-    const [, kind, size] = bytes.subarray(at2, end2).toString().split(" ");
+    const [, kind, size2] = bytes.subarray(at2, end2).toString().split(" ");
     if (kind !== "blob")
       return bad(
         error("source-store", `${snapshot.gitDir} lacks ${blobs[i]} of ${url2}`, {
           hint: "remove that folder: it is fetched anew"
         })
       );
-    texts.push(bytes.subarray(end2 + 1, end2 + 1 + Number(size)).toString("utf8"));
-    at2 = end2 + 2 + Number(size);
+    texts.push(bytes.subarray(end2 + 1, end2 + 1 + Number(size2)).toString("utf8"));
+    at2 = end2 + 2 + Number(size2);
   }
   return good(texts);
 }
@@ -21742,7 +21938,7 @@ async function fetchArchive(entry, url2, state) {
       const env = { GIT_INDEX_FILE: (0, import_node_path16.join)(folder, "index") };
       const added = await git(["--work-tree", root, "add", "--all", "--force", "."], { gitDir, env, cwd: root });
       if (added.code !== 0) return bad(error("source-archive", `can't read ${url2}: ${lastLine(added)}`));
-      const tree = await told2(["write-tree"], { gitDir, env });
+      const tree = await told3(["write-tree"], { gitDir, env });
       if (!tree.ok) return tree;
       (0, import_node_fs16.mkdirSync)((0, import_node_path16.join)(gitDir, "slipway"), { recursive: true });
       writeWhole(marker2, tree.value);
@@ -21799,24 +21995,24 @@ async function treeOfFolder(gitDir, folder, depth) {
       cwd: folder
     });
     if (added.code !== 0) return bad(error("source-folder", `can't read ${folder}: ${lastLine(added)}`));
-    const listed = await told2(["ls-files", "--stage", "-z"], { gitDir, env, cwd: folder });
+    const listed = await told3(["ls-files", "--stage", "-z"], { gitDir, env, cwd: folder });
     if (!listed.ok) return listed;
     const links = listed.value.split("\0").filter((l) => l.startsWith("160000 ")).map((l) => l.slice(l.indexOf("	") + 1));
     for (const path2 of links) {
       const inner = depth < 10 ? await treeOfFolder(gitDir, (0, import_node_path16.join)(folder, path2), depth + 1) : bad(error("source-folder", `${folder}: repositories are nested more than 10 deep`));
       if (!inner.ok) return inner;
-      const removed = await told2(["update-index", "--force-remove", "--", path2], {
+      const removed = await told3(["update-index", "--force-remove", "--", path2], {
         gitDir,
         env: { ...env, GIT_WORK_TREE: folder },
         cwd: folder
       });
-      const placed = removed.ok ? await told2(["read-tree", `--prefix=${path2}/`, inner.value], {
+      const placed = removed.ok ? await told3(["read-tree", `--prefix=${path2}/`, inner.value], {
         gitDir,
         env: { ...env, GIT_WORK_TREE: gitDir }
       }) : removed;
       if (!placed.ok) return placed;
     }
-    return await told2(["write-tree"], { gitDir, env });
+    return await told3(["write-tree"], { gitDir, env });
   } finally {
     (0, import_node_fs16.rmSync)(index, { force: true });
   }
@@ -21832,7 +22028,7 @@ async function download(url2, file2, since) {
       (0, import_node_fs16.copyFileSync)(local2, file2);
       return good(file2);
     }
-    const { plain: plain2, login } = loginOf(url2);
+    const { plain: plain2, login: login2 } = loginOf(url2);
     const got = await slowly(
       hostOf(url2),
       run(
@@ -21842,11 +22038,11 @@ async function download(url2, file2, since) {
           ...since === void 0 ? [] : ["--time-cond", since],
           "--output",
           file2,
-          ...login ? ["--config", "-"] : [],
+          ...login2 ? ["--config", "-"] : [],
           "--",
           plain2
         ],
-        login ? { input: `user = ${JSON.stringify(`${login.env.SLIPWAY_URL_USER}:${login.env.SLIPWAY_URL_PASSWORD}`)}
+        login2 ? { input: `user = ${JSON.stringify(`${login2.env.SLIPWAY_URL_USER}:${login2.env.SLIPWAY_URL_PASSWORD}`)}
 ` } : {}
       )
     );
@@ -22742,7 +22938,7 @@ function parseRepos(text5, file2) {
 // ts-src/read/rosdistro-cache.ts
 var import_node_fs19 = require("node:fs");
 var import_node_path21 = require("node:path");
-var import_node_zlib2 = require("node:zlib");
+var import_node_zlib3 = require("node:zlib");
 init_diagnostics();
 init_digest();
 init_files();
@@ -23123,7 +23319,7 @@ function parse2(workspace, file2, shown5, bytes) {
     read2.diagnostics
   );
 }
-var unpack2 = (bytes) => bytes[0] === 31 && bytes[1] === 139 ? (0, import_node_zlib2.gunzipSync)(bytes, { maxOutputLength: 512 << 20, chunkSize: 1 << 20 }) : bytes;
+var unpack2 = (bytes) => bytes[0] === 31 && bytes[1] === 139 ? (0, import_node_zlib3.gunzipSync)(bytes, { maxOutputLength: 512 << 20, chunkSize: 1 << 20 }) : bytes;
 function partly(repositories, pieces, known3, shown5) {
   if (known3.size * 2 < pieces.entries.size) return void 0;
   const entries = parseEntries(
@@ -23798,7 +23994,7 @@ async function readWorkspace(file2, given) {
 // ts-src/read/underlay.ts
 var import_node_fs22 = require("node:fs");
 var import_node_path27 = require("node:path");
-var import_node_zlib3 = require("node:zlib");
+var import_node_zlib4 = require("node:zlib");
 var import_node_fs23 = require("node:fs");
 init_diagnostics();
 init_digest();
@@ -23910,7 +24106,7 @@ async function readIndex2(base, release2, path2, folder) {
             `can't unpack ${base}/${name5}: ${unpacked.stderr.trim() || `xz ended with ${unpacked.signal ?? unpacked.code}`}`
           )
         );
-      const whole2 = unpacked?.stdout ?? (ending === ".gz" ? (0, import_node_zlib3.gunzipSync)((0, import_node_fs23.readFileSync)(file2)) : (0, import_node_fs23.readFileSync)(file2)).toString("utf8");
+      const whole2 = unpacked?.stdout ?? (ending === ".gz" ? (0, import_node_zlib4.gunzipSync)((0, import_node_fs23.readFileSync)(file2)) : (0, import_node_fs23.readFileSync)(file2)).toString("utf8");
       writeWhole(kept2, whole2);
       return good(whole2);
     } finally {
@@ -24787,8 +24983,8 @@ removedJobAction DELETE: jobs of repositories that left the distributions go too
 });
 
 // ts-src/cli/build.ts
-var import_node_fs59 = require("node:fs");
-var import_node_path71 = require("node:path");
+var import_node_fs60 = require("node:fs");
+var import_node_path72 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -24980,10 +25176,11 @@ function renderEvent(t, done, total) {
 }
 
 // ts-src/sandbox/doctor.ts
-var import_node_fs27 = require("node:fs");
+var import_node_fs28 = require("node:fs");
 var import_node_path33 = require("node:path");
 var import_node_os5 = require("node:os");
 init_diagnostics();
+init_sizes();
 init_files();
 init_process();
 
@@ -25155,7 +25352,7 @@ function remove(group) {
   } catch {
   }
 }
-function openGroup(limits) {
+function openGroup(limits2) {
   const hierarchies = controlGroups();
   if (!hierarchies.some((h) => h.controllers.includes("memory"))) return void 0;
   const own3 = name4();
@@ -25165,8 +25362,8 @@ function openGroup(limits) {
       const folder = (0, import_node_path32.join)(hierarchy.root, own3);
       (0, import_node_fs26.mkdirSync)(folder);
       made2.push({ folder, hierarchy });
-      if (hierarchy.controllers.includes("pids")) (0, import_node_fs26.writeFileSync)((0, import_node_path32.join)(folder, "pids.max"), String(limits.processes));
-      if (hierarchy.controllers.includes("memory")) limitMemory(folder, hierarchy.version, limits.memory);
+      if (hierarchy.controllers.includes("pids")) (0, import_node_fs26.writeFileSync)((0, import_node_path32.join)(folder, "pids.max"), String(limits2.processes));
+      if (hierarchy.controllers.includes("memory")) limitMemory(folder, hierarchy.version, limits2.memory);
     }
   } catch {
     for (const { folder } of made2) remove(folder);
@@ -25200,12 +25397,35 @@ function limitMet(folder, { version: version3, controllers }) {
 }
 
 // ts-src/sandbox/limits.ts
+var import_node_fs27 = require("node:fs");
 var import_node_os4 = require("node:os");
 var defaultLimits = () => ({
   memory: Math.floor((0, import_node_os4.totalmem)() * 0.75),
   processes: 8192,
   temporary: Math.floor((0, import_node_os4.totalmem)() * 0.25)
 });
+var mostDisk = 32 * 2 ** 30;
+var mostFiles2 = 2e6;
+var defaultLog = 64 << 20;
+function taskLimits(state, machine, own3 = {}) {
+  const { memory: memory2, processes, temporary } = defaultLimits();
+  return {
+    memory: own3.memory ?? machine.memory ?? memory2,
+    processes: own3.processes ?? machine.processes ?? processes,
+    temporary: own3.temporary ?? machine.temporary ?? temporary,
+    disk: own3.disk ?? machine.disk ?? defaultDisk(state),
+    files: mostFiles2,
+    log: own3.log ?? machine.log ?? defaultLog
+  };
+}
+function defaultDisk(state) {
+  try {
+    const { bavail, bsize } = (0, import_node_fs27.statfsSync)(state);
+    return Math.min(mostDisk, Math.floor(bavail * bsize / 2));
+  } catch {
+    return mostDisk;
+  }
+}
 function countsProcesses(kernel = (0, import_node_os4.release)()) {
   const [major = 0, minor = 0] = kernel.split(".").map(Number);
   return major > 6 || major === 6 && minor >= 14;
@@ -25260,7 +25480,7 @@ var keyrings2 = {
   debian: { file: keyrings.debian, package: "debian-archive-keyring" },
   ubuntu: { file: keyrings.ubuntu, package: "ubuntu-keyring" }
 };
-var inPath = (command) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs27.existsSync)((0, import_node_path33.join)(d, command)));
+var inPath = (command) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs28.existsSync)((0, import_node_path33.join)(d, command)));
 var appArmorProfile = "abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile slipway-unshare /usr/bin/unshare flags=(unconfined) {\\n  userns,\\n}\\n";
 function dockerPackages(known3) {
   return known3("docker-cli") ? ["docker.io", "docker-cli"] : ["docker.io"];
@@ -25271,24 +25491,23 @@ async function clientPackage() {
 }
 var roomNeeded = 10 * 2 ** 30;
 function describeMachine(state) {
-  const limits = defaultLimits();
-  const gib = (bytes) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  const limits2 = defaultLimits();
+  let at2 = state;
+  while (!(0, import_node_fs28.existsSync)(at2) && (0, import_node_path33.dirname)(at2) !== at2) at2 = (0, import_node_path33.dirname)(at2);
   const groups = controlGroups();
   const counted = groups.some((h) => h.controllers.includes("memory")) ? `counted by control groups (version ${groups[0]?.version ?? 1})` : "for each process (this machine gives slipway no control group of memory)";
   const counting = groups.some((h) => h.controllers.includes("pids")) || countsProcesses();
   const lines = [
-    `limits of a task: ${gib(limits.memory)} of memory, ${counted}; ${counting ? `${limits.processes} processes` : "processes are not limited (Linux before 6.14, no control group)"}; ${gib(limits.temporary)} in /tmp`
+    `limits of a task: ${sizeText(limits2.memory)} of memory, ${counted}; ${counting ? `${limits2.processes} processes` : "processes are not limited (Linux before 6.14, no control group)"}; ${sizeText(limits2.temporary)} in /tmp; ${sizeText(defaultDisk(at2))} on the disk; ${sizeText(defaultLog)} of log (--limits and package_settings change them)`
   ];
   const findings = [];
-  let at2 = state;
-  while (!(0, import_node_fs27.existsSync)(at2) && (0, import_node_path33.dirname)(at2) !== at2) at2 = (0, import_node_path33.dirname)(at2);
   try {
-    const { bavail, bsize } = (0, import_node_fs27.statfsSync)(at2);
+    const { bavail, bsize } = (0, import_node_fs28.statfsSync)(at2);
     const room = bavail * bsize;
-    lines.push(`room in ${at2}: ${gib(room)}`);
+    lines.push(`room in ${at2}: ${sizeText(room)}`);
     if (room < roomNeeded)
       findings.push({
-        what: `${at2} has ${gib(room)} of room; a base system with its layers and a build take ${gib(roomNeeded)}`,
+        what: `${at2} has ${sizeText(room)} of room; a base system with its layers and a build take ${sizeText(roomNeeded)}`,
         fix: "slipway clean, or --state on another disk"
       });
   } catch {
@@ -25306,7 +25525,7 @@ async function examine(driver, systems) {
       });
   for (const os of new Set(systems)) {
     const ring = keyrings2[os];
-    if (!(0, import_node_fs27.existsSync)(ring.file))
+    if (!(0, import_node_fs28.existsSync)(ring.file))
       findings.push({ what: `the keyring of ${os}'s archive is not installed`, package: ring.package });
   }
   if (plain2 && driver === "unshare") {
@@ -25376,7 +25595,7 @@ async function missingTools(driver, plan2) {
   const plain2 = process.getuid() !== 0;
   const lacking = toolsFor(driver, plain2).filter((t) => !inPath(t.command));
   const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
-  const rings = [...new Set(systems)].filter((os) => !(0, import_node_fs27.existsSync)(keyrings2[os].file)).map((os) => keyrings2[os].package);
+  const rings = [...new Set(systems)].filter((os) => !(0, import_node_fs28.existsSync)(keyrings2[os].file)).map((os) => keyrings2[os].package);
   const names2 = [.../* @__PURE__ */ new Set([...lacking.map((t) => t.package), ...rings])].sort();
   const refused3 = !names2.length && plain2 && driver === "unshare" ? await refusedNamespaces() : void 0;
   if (refused3)
@@ -25394,42 +25613,42 @@ async function missingTools(driver, plan2) {
 
 // ts-src/sandbox/scratch.ts
 var import_node_crypto5 = require("node:crypto");
-var import_node_fs28 = require("node:fs");
+var import_node_fs29 = require("node:fs");
 var import_node_path34 = require("node:path");
 init_process();
 var session;
 async function openScratch(state, driver) {
   const all = (0, import_node_path34.join)(state, "work");
-  (0, import_node_fs28.mkdirSync)(all, { recursive: true });
-  for (const name6 of (0, import_node_fs28.readdirSync)(all)) {
+  (0, import_node_fs29.mkdirSync)(all, { recursive: true });
+  for (const name6 of (0, import_node_fs29.readdirSync)(all)) {
     if (name6.endsWith(".lock")) continue;
     const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path34.join)(all, `${name6}.lock`), "true"]);
     if (free.code !== 0) continue;
     await driver.remove((0, import_node_path34.join)(all, name6));
-    (0, import_node_fs28.rmSync)((0, import_node_path34.join)(all, `${name6}.lock`), { force: true });
+    (0, import_node_fs29.rmSync)((0, import_node_path34.join)(all, `${name6}.lock`), { force: true });
   }
   const name5 = `${process.pid}-${(0, import_node_crypto5.randomBytes)(4).toString("hex")}`;
   await holdMutex((0, import_node_path34.join)(all, `${name5}.lock`));
   session = (0, import_node_path34.join)(all, name5);
-  (0, import_node_fs28.mkdirSync)(session, { recursive: true });
+  (0, import_node_fs29.mkdirSync)(session, { recursive: true });
 }
 function newScratch(state) {
   const folder = (0, import_node_path34.join)(session ?? (0, import_node_path34.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto5.randomBytes)(6).toString("hex"));
-  (0, import_node_fs28.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs29.mkdirSync)(folder, { recursive: true });
   return folder;
 }
 async function closeScratch(driver) {
   if (!session) return;
   try {
-    (0, import_node_fs28.rmdirSync)(session);
+    (0, import_node_fs29.rmdirSync)(session);
   } catch {
     await driver.remove(session);
   }
-  (0, import_node_fs28.rmSync)(`${session}.lock`, { force: true });
+  (0, import_node_fs29.rmSync)(`${session}.lock`, { force: true });
 }
 
 // ts-src/publish/channel.ts
-var import_node_fs35 = require("node:fs");
+var import_node_fs36 = require("node:fs");
 var import_node_path41 = require("node:path");
 var import_node_os9 = require("node:os");
 init_diagnostics();
@@ -25590,9 +25809,9 @@ function readPackages2(text5) {
     const tail = /^\nFilename: (\S+)\nSize: (\d+)\nSHA256: ([0-9a-f]{64})\n/.exec(
       entry.slice(entry.lastIndexOf("\nFilename: "))
     );
-    const [, filename, size, digest3] = tail ?? [];
+    const [, filename, size2, digest3] = tail ?? [];
     if (filename !== void 0 && digest3 !== void 0)
-      entries.push({ text: entry, filename, size: Number(size), sha256: digest3 });
+      entries.push({ text: entry, filename, size: Number(size2), sha256: digest3 });
   }
   return entries;
 }
@@ -25645,14 +25864,14 @@ var byHashPath = (path2, sha2562) => `${path2.slice(0, path2.lastIndexOf("/"))}/
 
 // ts-src/publish/package-index.ts
 var import_node_util2 = require("node:util");
-var import_node_zlib4 = require("node:zlib");
+var import_node_zlib5 = require("node:zlib");
 init_process();
 init_digest();
 var heldData = (name5, data) => ({
   file: { name: name5, sha256: sha256(data), size: data.length },
   data
 });
-var gzipped = (0, import_node_util2.promisify)(import_node_zlib4.gzip);
+var gzipped = (0, import_node_util2.promisify)(import_node_zlib5.gzip);
 var xz = async (data) => {
   const packed2 = await run("xz", ["-q", "-1", "-T1", "-c"], { input: data, encoding: "latin1" });
   if (packed2.code !== 0) throw Object.assign(new Error(`xz failed: ${packed2.stderr.trim()}`), { code: "EXZ" });
@@ -25784,7 +26003,7 @@ init_diagnostics();
 init_process();
 
 // ts-src/publish/state.ts
-var import_node_zlib5 = require("node:zlib");
+var import_node_zlib6 = require("node:zlib");
 init_digest();
 init_names();
 var channelFile = (name5) => `channels/${name5}.json`;
@@ -25810,7 +26029,7 @@ function orderedSuites(suites) {
       const held = packages[debian2];
       if (!held) continue;
       const { abi: abi2, files, key, needs, requires, version: version3 } = held;
-      const ordered3 = files.map(({ name: name5, sha256: digest3, size }) => ({ name: name5, sha256: digest3, size }));
+      const ordered3 = files.map(({ name: name5, sha256: digest3, size: size2 }) => ({ name: name5, sha256: digest3, size: size2 }));
       of[debian2] = { abi: abi2, files: ordered3, key, ...needs ? { needs } : {}, requires, version: version3 };
     }
     ordered2[suite2] = of;
@@ -25851,14 +26070,14 @@ function sortedValue(value2) {
 function stateText(state) {
   const text5 = JSON.stringify(sortedKeys(state));
   const id = sha256(text5);
-  return { id, name: stateFile(id), data: (0, import_node_zlib5.gzipSync)(text5, { level: 1 }) };
+  return { id, name: stateFile(id), data: (0, import_node_zlib6.gzipSync)(text5, { level: 1 }) };
 }
 async function readState(store2, id) {
   if (!/^[0-9a-f]{64}$/.test(id)) return void 0;
   const data = await store2.getBlob(stateFile(id));
   if (!data) return void 0;
   try {
-    const text5 = (0, import_node_zlib5.gunzipSync)(data, { maxOutputLength: 1 << 30 });
+    const text5 = (0, import_node_zlib6.gunzipSync)(data, { maxOutputLength: 1 << 30 });
     return sha256(text5) === id ? JSON.parse(text5.toString("utf8")) : void 0;
   } catch {
     return void 0;
@@ -25959,14 +26178,14 @@ async function stagePool(store2, endpoint, pool, known3) {
   const lost3 = [];
   const faults2 = [];
   const wanted = pool.filter((p) => !known3.has(p.sha256) || endpoint.has(p.filename, p.size) === false);
-  await parallel(wanted, endpoint.width, async ({ filename, sha256: digest3, size }) => {
+  await parallel(wanted, endpoint.width, async ({ filename, sha256: digest3, size: size2 }) => {
     const name5 = filename.slice(filename.lastIndexOf("/") + 1);
-    const path2 = await store2.path({ name: name5, sha256: digest3, size });
+    const path2 = await store2.path({ name: name5, sha256: digest3, size: size2 });
     if (path2 === void 0) return void lost3.push(digest3);
-    let placed = await endpoint.placeFile(filename, { path: path2, sha256: digest3, size });
+    let placed = await endpoint.placeFile(filename, { path: path2, sha256: digest3, size: size2 });
     if (placed === "other" && known3.has(digest3)) {
       await endpoint.remove(filename);
-      placed = await endpoint.placeFile(filename, { path: path2, sha256: digest3, size });
+      placed = await endpoint.placeFile(filename, { path: path2, sha256: digest3, size: size2 });
     }
     if (placed === "other")
       faults2.push(
@@ -26168,7 +26387,7 @@ async function stageAt(input) {
   if (!(await endpoint.read("key.asc"))?.data.equals(key)) await endpoint.put("key.asc", key);
   const pool = new Map(suites.flatMap((suite2) => suite2.pool.map((p) => [p.filename, p])));
   let packagesAre = () => void 0;
-  const pooled = new Promise((resolve18) => packagesAre = resolve18);
+  const pooled = new Promise((resolve19) => packagesAre = resolve19);
   const staging = parallel(
     suites,
     endpoint.width,
@@ -26197,14 +26416,14 @@ function knownPool(channel2, endpoint) {
 }
 
 // ts-src/publish/served-check.ts
-var import_node_fs30 = require("node:fs");
+var import_node_fs31 = require("node:fs");
 var import_node_os6 = require("node:os");
 var import_node_path36 = require("node:path");
 init_diagnostics();
 init_process();
 
 // ts-src/publish/raise.ts
-var import_node_fs29 = require("node:fs");
+var import_node_fs30 = require("node:fs");
 var import_node_path35 = require("node:path");
 init_names();
 async function raiseVersions(input) {
@@ -26236,12 +26455,12 @@ async function repackAll({ store: store2, scratch, stamp }, held, to) {
   for (const file2 of held.files) {
     const path2 = await store2.path(file2);
     const [name5 = "", , architecture2 = ""] = file2.name.replace(/\.deb$/, "").split("_");
-    const own3 = (0, import_node_fs29.mkdtempSync)((0, import_node_path35.join)(scratch, "raise-"));
+    const own3 = (0, import_node_fs30.mkdtempSync)((0, import_node_path35.join)(scratch, "raise-"));
     const target2 = (0, import_node_path35.join)(own3, debFile(name5, to, architecture2));
     const changes = { from: held.version, to, seconds: stampSeconds(stamp) };
     if (path2 === void 0 || !await repackDeb(path2, target2, changes)) return { ok: false, lost: [file2.sha256] };
     value2.push(await store2.put(target2));
-    (0, import_node_fs29.rmSync)(own3, { recursive: true, force: true });
+    (0, import_node_fs30.rmSync)(own3, { recursive: true, force: true });
   }
   return { ok: true, value: value2 };
 }
@@ -26256,20 +26475,20 @@ function samplesOf(state, before2) {
   });
 }
 async function checkServed(endpoint, state, before2, publicKey) {
-  const root = (0, import_node_fs30.mkdtempSync)((0, import_node_path36.join)((0, import_node_os6.tmpdir)(), "slipway-apt-"));
+  const root = (0, import_node_fs31.mkdtempSync)((0, import_node_path36.join)((0, import_node_os6.tmpdir)(), "slipway-apt-"));
   try {
     const samples = samplesOf(state, before2);
     for (const folder of ["lists/partial", "cache/archives/partial", "etc/sources.list.d", "got"])
-      (0, import_node_fs30.mkdirSync)((0, import_node_path36.join)(root, folder), { recursive: true });
-    (0, import_node_fs30.writeFileSync)((0, import_node_path36.join)(root, "status"), "");
-    (0, import_node_fs30.writeFileSync)(
+      (0, import_node_fs31.mkdirSync)((0, import_node_path36.join)(root, folder), { recursive: true });
+    (0, import_node_fs31.writeFileSync)((0, import_node_path36.join)(root, "status"), "");
+    (0, import_node_fs31.writeFileSync)(
       (0, import_node_path36.join)(root, "etc/sources.list.d/slipway.sources"),
       [...new Set(samples.map((s) => s.suite))].map((suite2) => {
         const architectures = samples.filter((s) => s.suite === suite2).map((s) => s.architecture);
         return renderSources({ uri: endpoint.uri, suite: suite2, architectures, keyFile: void 0, key: publicKey });
       }).join("\n")
     );
-    (0, import_node_fs30.writeFileSync)((0, import_node_path36.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
+    (0, import_node_fs31.writeFileSync)((0, import_node_path36.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
     const apt = (args) => run("apt-get", ["-q", ...args], {
       cwd: (0, import_node_path36.join)(root, "got"),
       env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path36.join)(root, "apt.conf") }
@@ -26283,7 +26502,7 @@ async function checkServed(endpoint, state, before2, publicKey) {
     }
     return good(void 0);
   } finally {
-    (0, import_node_fs30.rmSync)(root, { recursive: true, force: true });
+    (0, import_node_fs31.rmSync)(root, { recursive: true, force: true });
   }
 }
 var configuration = (root, architectures) => [
@@ -26343,21 +26562,21 @@ async function moveChecked(channel2, draft, outlet, storedLock) {
 }
 
 // ts-src/publish/key-health.ts
-var import_node_fs34 = require("node:fs");
+var import_node_fs35 = require("node:fs");
 var import_node_os8 = require("node:os");
 var import_node_path40 = require("node:path");
 init_diagnostics();
 init_process();
 
 // ts-src/publish/signing.ts
-var import_node_fs33 = require("node:fs");
+var import_node_fs34 = require("node:fs");
 var import_node_path39 = require("node:path");
 init_diagnostics();
 init_files();
 init_process();
 
 // ts-src/publish/signatures.ts
-var import_node_fs31 = require("node:fs");
+var import_node_fs32 = require("node:fs");
 var import_node_os7 = require("node:os");
 var import_node_path37 = require("node:path");
 init_diagnostics();
@@ -26389,10 +26608,10 @@ function checkSigners(wanted, made2, primaries) {
   ) : good(void 0);
 }
 async function checkSignature(signature, text5, form, publicKey, wanted) {
-  const folder = (0, import_node_fs31.mkdtempSync)((0, import_node_path37.join)((0, import_node_os7.tmpdir)(), "slipway-signature-"));
+  const folder = (0, import_node_fs32.mkdtempSync)((0, import_node_path37.join)((0, import_node_os7.tmpdir)(), "slipway-signature-"));
   try {
-    (0, import_node_fs31.writeFileSync)((0, import_node_path37.join)(folder, "signature"), signature);
-    (0, import_node_fs31.writeFileSync)((0, import_node_path37.join)(folder, "text"), text5);
+    (0, import_node_fs32.writeFileSync)((0, import_node_path37.join)(folder, "signature"), signature);
+    (0, import_node_fs32.writeFileSync)((0, import_node_path37.join)(folder, "text"), text5);
     const gpg2 = (args2, input) => run("gpg", ["--batch", "--no-tty", "--homedir", folder, "--trust-model", "always", ...args2], {
       ...input === void 0 ? {} : { input }
     });
@@ -26410,13 +26629,13 @@ async function checkSignature(signature, text5, form, publicKey, wanted) {
     const trimmed2 = (lines) => lines.replace(/[ \t]+$/gm, "").trimEnd();
     return form === "detached" || trimmed2(checked.stdout) === trimmed2(text5.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed another text than it was given"));
   } finally {
-    (0, import_node_fs31.rmSync)(folder, { recursive: true, force: true });
+    (0, import_node_fs32.rmSync)(folder, { recursive: true, force: true });
   }
 }
 
 // ts-src/publish/signing-room.ts
 var import_node_child_process4 = require("node:child_process");
-var import_node_fs32 = require("node:fs");
+var import_node_fs33 = require("node:fs");
 var import_node_path38 = require("node:path");
 init_process();
 var hold = `set -eu
@@ -26449,7 +26668,7 @@ async function openRoom() {
   };
 }
 async function watchedRoom() {
-  const folder = (0, import_node_fs32.mkdtempSync)("/dev/shm/slipway-");
+  const folder = (0, import_node_fs33.mkdtempSync)("/dev/shm/slipway-");
   const held = await holder("sh", ["-c", watch, "watch", folder]);
   if (!held) throw new Error("sh could not be started");
   const home = (0, import_node_path38.join)(folder, "g");
@@ -26457,15 +26676,15 @@ async function watchedRoom() {
   return { home, run, close: held.end };
 }
 function holder(command, args) {
-  return new Promise((resolve18) => {
+  return new Promise((resolve19) => {
     const child = (0, import_node_child_process4.spawn)(command, args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
     const ended = new Promise((done) => child.once("close", () => done()));
-    child.once("error", () => resolve18(void 0));
-    child.once("exit", () => resolve18(void 0));
+    child.once("error", () => resolve19(void 0));
+    child.once("exit", () => resolve19(void 0));
     child.stdin.on("error", () => void 0);
     child.stdout.once(
       "data",
-      (said) => resolve18({
+      (said) => resolve19({
         said: said.toString().trim(),
         end: async () => {
           child.stdin.end();
@@ -26518,7 +26737,7 @@ async function importKeys(room, keys) {
   for (const { file: file2, passphrase } of keys) {
     let descriptor;
     try {
-      descriptor = (0, import_node_fs33.openSync)(file2, "r");
+      descriptor = (0, import_node_fs34.openSync)(file2, "r");
     } catch (e) {
       return bad(
         error("signing-key", `the file with the secret key can't be read: ${e.code}`, {
@@ -26531,7 +26750,7 @@ async function importKeys(room, keys) {
 `,
       descriptors: [descriptor]
     });
-    (0, import_node_fs33.closeSync)(descriptor);
+    (0, import_node_fs34.closeSync)(descriptor);
     if (imported.code !== 0)
       return bad(
         error("signing-key", `gpg can't read the secret key: ${lastLine2(imported)}`, {
@@ -26569,7 +26788,7 @@ async function bringMadeKey(room, key) {
     "never"
   ]);
   if (made2.code !== 0) return failed("make a key", made2);
-  (0, import_node_fs33.mkdirSync)(key.home, { recursive: true, mode: 448 });
+  (0, import_node_fs34.mkdirSync)(key.home, { recursive: true, mode: 448 });
   const kept2 = await room.run("sh", ["-c", copyHome, "copy", room.home, key.home]);
   return kept2.code === 0 ? good(void 0) : failed("keep the key", kept2);
 }
@@ -26606,7 +26825,7 @@ async function signerOf(at2, keys) {
   });
 }
 async function commandSigner({ command, publicKey }) {
-  const text5 = exists(publicKey) ? (0, import_node_fs33.readFileSync)(publicKey, "utf8") : "";
+  const text5 = exists(publicKey) ? (0, import_node_fs34.readFileSync)(publicKey, "utf8") : "";
   const shown5 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
   const fingerprints = fingerprintsIn(shown5.stdout);
   if (!fingerprints.length || !isWholeKey(text5))
@@ -26654,12 +26873,12 @@ async function keyHealth(publicKey, now) {
   return keys.ok ? keys.value.flatMap((key) => judgeKey(key, now)) : keys.diagnostics;
 }
 async function keysOf2(publicKey) {
-  const home = (0, import_node_fs34.mkdtempSync)((0, import_node_path40.join)((0, import_node_os8.tmpdir)(), "slipway-key-"));
+  const home = (0, import_node_fs35.mkdtempSync)((0, import_node_path40.join)((0, import_node_os8.tmpdir)(), "slipway-key-"));
   const shown5 = await run(
     "gpg",
     ["--homedir", home, "--batch", "--no-tty", "--no-options", "--no-keyring", "--with-colons", "--show-keys"],
     { input: publicKey }
-  ).finally(() => (0, import_node_fs34.rmSync)(home, { recursive: true, force: true }));
+  ).finally(() => (0, import_node_fs35.rmSync)(home, { recursive: true, force: true }));
   return shown5.code === 0 ? good(keysIn(shown5.stdout)) : bad(error("signing-key", `gpg can't read the public key: ${shown5.stderr.trim()}`));
 }
 async function trySigning(key, now) {
@@ -26700,17 +26919,17 @@ function keysIn(colons) {
 }
 var weakness = (algorithm, bits2) => algorithm === 17 ? "DSA" : [1, 2, 3].includes(algorithm) && bits2 < 2048 ? `RSA of ${bits2} bits` : void 0;
 function judgeKey({ fingerprint: fingerprint2, ends, weak }, now) {
-  const told5 = [];
+  const told6 = [];
   const short3 = fingerprint2.slice(-16);
   const date2 = (at2) => new Date(at2).toISOString().slice(0, 10);
   if (ends !== void 0 && ends <= now)
-    told5.push(
+    told6.push(
       error("key-expired", `the signing key ${short3} expired on ${date2(ends)}`, {
         hint: "extend it (gpg --quick-set-expire), or sign with another; nothing is published with it"
       })
     );
   else if (ends !== void 0 && ends - now < notice)
-    told5.push(
+    told6.push(
       warning(
         "key-expiring",
         `the signing key ${short3} expires on ${date2(ends)}, in ${Math.floor((ends - now) / day)} days`,
@@ -26718,12 +26937,12 @@ function judgeKey({ fingerprint: fingerprint2, ends, weak }, now) {
       )
     );
   if (weak !== void 0)
-    told5.push(
+    told6.push(
       warning("key-weak", `the signing key ${short3} is ${weak}: newer releases of apt refuse what it signs`, {
         hint: "sign with an rsa4096 or ed25519 key beside it"
       })
     );
-  return told5;
+  return told6;
 }
 
 // ts-src/publish/suite.ts
@@ -26904,10 +27123,10 @@ function suiteOf(graph2, before2, input, diagnostics) {
     belongs: input.belongs,
     partial: input.leaveOut
   });
-  diagnostics.push(...told3(graph2, former, reasons, holding, input.nameOf));
+  diagnostics.push(...told4(graph2, former, reasons, holding, input.nameOf));
   return Object.fromEntries([...chosen].map(([debian2, c]) => [debian2, c.value]));
 }
-function told3(graph2, former, reasons, holding, elsewhere) {
+function told4(graph2, former, reasons, holding, elsewhere) {
   const names2 = new Map(graph2.scope.packages.map((p) => [p.debian, p.name]));
   const nameOf3 = (debian2) => names2.get(debian2) ?? elsewhere(debian2) ?? debian2;
   const list4 = (all) => someOf(all.map(nameOf3), 8);
@@ -26985,7 +27204,7 @@ async function publishRuns(channel2, input, signer, diagnostics) {
   if (!input.partial) dropArchitectures(next2, runs, names2);
   if (!names2.size) return good({ sources: [], lost: [] });
   const scratch = (0, import_node_path41.join)(input.state, "incoming");
-  (0, import_node_fs35.mkdirSync)(scratch, { recursive: true });
+  (0, import_node_fs36.mkdirSync)(scratch, { recursive: true });
   const raised = await raiseVersions({
     store: store2,
     scratch,
@@ -27080,7 +27299,7 @@ var repositorySettings = (distro) => ({
 });
 
 // ts-src/publish/folder-endpoint.ts
-var import_node_fs36 = require("node:fs");
+var import_node_fs37 = require("node:fs");
 var import_node_path42 = require("node:path");
 init_files();
 init_digest();
@@ -27105,16 +27324,16 @@ var FolderEndpoint = class {
   read(name5) {
     return this.blobs.getTagged(name5);
   }
-  has(name5, size) {
-    return (0, import_node_fs36.statSync)(`${this.folder}/${name5}`, { throwIfNoEntry: false })?.size === size;
+  has(name5, size2) {
+    return (0, import_node_fs37.statSync)(`${this.folder}/${name5}`, { throwIfNoEntry: false })?.size === size2;
   }
   async placeFile(name5, file2) {
     const path2 = this.path(name5);
     const there = await this.compare(path2, file2.sha256, file2.size);
     if (there) return there;
-    (0, import_node_fs36.mkdirSync)((0, import_node_path42.dirname)(path2), { recursive: true });
+    (0, import_node_fs37.mkdirSync)((0, import_node_path42.dirname)(path2), { recursive: true });
     try {
-      (0, import_node_fs36.linkSync)(file2.path, path2);
+      (0, import_node_fs37.linkSync)(file2.path, path2);
       return "written";
     } catch (e) {
       const { code } = e;
@@ -27123,13 +27342,13 @@ var FolderEndpoint = class {
     }
     const temporary = temporaryBeside(path2);
     try {
-      (0, import_node_fs36.copyFileSync)(file2.path, temporary);
-      const handle = (0, import_node_fs36.openSync)(temporary, "r");
-      (0, import_node_fs36.fsyncSync)(handle);
-      (0, import_node_fs36.closeSync)(handle);
+      (0, import_node_fs37.copyFileSync)(file2.path, temporary);
+      const handle = (0, import_node_fs37.openSync)(temporary, "r");
+      (0, import_node_fs37.fsyncSync)(handle);
+      (0, import_node_fs37.closeSync)(handle);
       return this.claim(temporary, path2) ? "written" : await this.compare(path2, file2.sha256, file2.size) ?? "other";
     } finally {
-      (0, import_node_fs36.rmSync)(temporary, { force: true });
+      (0, import_node_fs37.rmSync)(temporary, { force: true });
     }
   }
   async placeAll(files) {
@@ -27156,7 +27375,7 @@ var FolderEndpoint = class {
   /** Gives a file its name where nothing has it yet. */
   claim(temporary, path2) {
     try {
-      (0, import_node_fs36.linkSync)(temporary, path2);
+      (0, import_node_fs37.linkSync)(temporary, path2);
       return true;
     } catch (e) {
       if (e.code !== "EEXIST") throw e;
@@ -27167,16 +27386,16 @@ var FolderEndpoint = class {
    * Undefined where there is no such file. One of another size or content is `other`, but for an empty or shorter one:
    * a crash of the machine leaves these, and they are removed.
    */
-  async compare(path2, digest3, size) {
+  async compare(path2, digest3, size2) {
     let there;
     try {
-      there = (0, import_node_fs36.statSync)(path2).size;
+      there = (0, import_node_fs37.statSync)(path2).size;
     } catch {
       return void 0;
     }
-    if (there === size && await sha256File(path2) === digest3) return "there";
-    if (there >= size) return "other";
-    (0, import_node_fs36.rmSync)(path2, { force: true });
+    if (there === size2 && await sha256File(path2) === digest3) return "there";
+    if (there >= size2) return "other";
+    (0, import_node_fs37.rmSync)(path2, { force: true });
     return void 0;
   }
   put(name5, data) {
@@ -27190,23 +27409,23 @@ var FolderEndpoint = class {
   /** Another name for a file, in place of what had that name; false where the file system can't do that. */
   putLike(name5, like) {
     const path2 = this.path(name5);
-    (0, import_node_fs36.mkdirSync)((0, import_node_path42.dirname)(path2), { recursive: true });
+    (0, import_node_fs37.mkdirSync)((0, import_node_path42.dirname)(path2), { recursive: true });
     const temporary = temporaryBeside(path2);
     try {
-      (0, import_node_fs36.linkSync)(this.path(like), temporary);
-      (0, import_node_fs36.renameSync)(temporary, path2);
+      (0, import_node_fs37.linkSync)(this.path(like), temporary);
+      (0, import_node_fs37.renameSync)(temporary, path2);
       return true;
     } catch {
       return false;
     } finally {
-      (0, import_node_fs36.rmSync)(temporary, { force: true });
+      (0, import_node_fs37.rmSync)(temporary, { force: true });
     }
   }
   /** Only within `exclusively`: what is compared then is what is replaced. */
   replace(name5, data, before2) {
     let now;
     try {
-      now = sha256((0, import_node_fs36.readFileSync)(this.path(name5)));
+      now = sha256((0, import_node_fs37.readFileSync)(this.path(name5)));
     } catch (e) {
       if (e.code !== "ENOENT") throw e;
     }
@@ -27221,7 +27440,7 @@ var FolderEndpoint = class {
     await this.blobs.remove(name5);
     for (let at2 = (0, import_node_path42.dirname)(name5); at2.includes("/"); at2 = (0, import_node_path42.dirname)(at2)) {
       try {
-        (0, import_node_fs36.rmdirSync)(this.path(at2));
+        (0, import_node_fs37.rmdirSync)(this.path(at2));
       } catch {
         return;
       }
@@ -27288,7 +27507,7 @@ function nearName(name5, near, names2) {
 }
 
 // ts-src/sandbox/archive-names.ts
-var import_node_fs37 = require("node:fs");
+var import_node_fs38 = require("node:fs");
 var import_node_path43 = require("node:path");
 init_files();
 var largestList = 512 * 1024 * 1024;
@@ -27297,13 +27516,13 @@ function archiveNames(base) {
   const known3 = readIf(kept2);
   if (known3 !== void 0) return new Set(known3.split("\n"));
   if (!exists(base.lists)) return void 0;
-  const files = (0, import_node_fs37.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
+  const files = (0, import_node_fs38.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
   if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
   const names2 = /* @__PURE__ */ new Set();
   for (const file2 of files) {
     const path2 = (0, import_node_path43.join)(base.lists, file2);
-    if ((0, import_node_fs37.statSync)(path2).size > largestList) return void 0;
-    addNames((0, import_node_fs37.readFileSync)(path2, "latin1"), names2);
+    if ((0, import_node_fs38.statSync)(path2).size > largestList) return void 0;
+    addNames((0, import_node_fs38.readFileSync)(path2, "latin1"), names2);
   }
   if (!names2.size) return void 0;
   writeWhole(kept2, [...names2].sort().join("\n"), { sync: false });
@@ -27332,9 +27551,9 @@ var archiveCheck = (planned2) => (scope2, target2, names2) => {
   for (const m of missing)
     for (const p of m.neededBy)
       if (!blocked.has(p)) blocked.set(p, `'${m.name}' is not in the archive of ${target2.os} ${target2.release}`);
-  return { blocked, diagnostics: missing.map((m) => told4(m, scope2, target2, planned2.workspace)) };
+  return { blocked, diagnostics: missing.map((m) => told5(m, scope2, target2, planned2.workspace)) };
 };
-function told4(m, scope2, target2, workspace) {
+function told5(m, scope2, target2, workspace) {
   const users = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests of ${someOf(m.testedBy, 5)}`;
   const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
   const text5 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path44.resolve)(workspace.root, m.file));
@@ -27362,6 +27581,9 @@ function checkArchives(planned2) {
   }
   return [...diagnostics.values()];
 }
+
+// ts-src/engine/scheduler.ts
+init_faults();
 
 // ts-src/engine/readiness.ts
 function packageReadiness(closures, isTask) {
@@ -27509,7 +27731,7 @@ function tasksBefore(graph2, testsStop) {
 }
 
 // ts-src/engine/task-runner.ts
-var import_node_fs38 = require("node:fs");
+var import_node_fs39 = require("node:fs");
 var import_node_path46 = require("node:path");
 
 // ts-src/engine/store-repair.ts
@@ -27621,7 +27843,7 @@ var TaskRunner = class {
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
-    (0, import_node_fs38.rmSync)(lock2, { force: true });
+    (0, import_node_fs39.rmSync)(lock2, { force: true });
     return outcome;
   }
   async doneMeanwhile(graph2, task, key) {
@@ -27697,9 +27919,9 @@ var Scheduler = class {
         if (t?.state === "waiting" && this.waits.get(graph2).pending[task] === 0) this.resolve(graph2, task);
       });
     }
-    await new Promise((resolve18) => {
+    await new Promise((resolve19) => {
       this.wake = () => {
-        if (!this.resolving) resolve18();
+        if (!this.resolving) resolve19();
       };
       this.wake();
     });
@@ -27713,10 +27935,10 @@ var Scheduler = class {
   }
   /** Does all that is left, those on the longest remaining path first. */
   async run() {
-    const finished = new Promise((resolve18) => {
+    const finished = new Promise((resolve19) => {
       this.wake = () => {
         while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
-        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve18();
+        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve19();
       };
     });
     this.options.signal.addEventListener("abort", () => {
@@ -27920,8 +28142,8 @@ function untilStopped(first = () => void 0) {
 }
 
 // ts-src/cli/outputs.ts
-var import_node_fs54 = require("node:fs");
-var import_node_path64 = require("node:path");
+var import_node_fs55 = require("node:fs");
+var import_node_path65 = require("node:path");
 init_diagnostics();
 init_files();
 init_lockfile();
@@ -28208,13 +28430,12 @@ function renderReport(report2) {
 }
 
 // ts-src/engine/session.ts
-var import_node_path63 = require("node:path");
+var import_node_path64 = require("node:path");
 init_diagnostics();
 init_names();
-init_files();
 
 // ts-src/sandbox/base-system.ts
-var import_node_fs40 = require("node:fs");
+var import_node_fs41 = require("node:fs");
 var import_node_path48 = require("node:path");
 init_diagnostics();
 init_digest();
@@ -28222,7 +28443,7 @@ init_files();
 init_process();
 
 // ts-src/sandbox/base-archive.ts
-var import_node_fs39 = require("node:fs");
+var import_node_fs40 = require("node:fs");
 var import_node_path47 = require("node:path");
 init_process();
 var earliest = "315619200";
@@ -28244,7 +28465,7 @@ exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 async function makeBaseArchive(base) {
   const { platform: platform2, architecture: architecture2, work: work2, log } = base;
   const temporary = (0, import_node_path47.join)(work2, "mmdebstrap");
-  (0, import_node_fs39.mkdirSync)(temporary);
+  (0, import_node_fs40.mkdirSync)(temporary);
   const env = (folder) => ({
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LC_ALL: "C.UTF-8",
@@ -28277,9 +28498,9 @@ async function makeBaseArchive(base) {
       ...input(command2.input)
     });
   }
-  (0, import_node_fs39.chmodSync)(temporary, 1023);
-  (0, import_node_fs39.mkdirSync)((0, import_node_path47.join)(temporary, "lists"));
-  (0, import_node_fs39.chmodSync)((0, import_node_path47.join)(temporary, "lists"), 511);
+  (0, import_node_fs40.chmodSync)(temporary, 1023);
+  (0, import_node_fs40.mkdirSync)((0, import_node_path47.join)(temporary, "lists"));
+  (0, import_node_fs40.chmodSync)((0, import_node_path47.join)(temporary, "lists"), 511);
   const copies = /* @__PURE__ */ new Map();
   const lines = (all) => all.map((l) => withCopiedKeys(l, temporary, copies));
   const command = mmdebstrapCommand(
@@ -28308,9 +28529,9 @@ async function makeBaseArchive(base) {
     { log, cwd: "/", detached: true, env: env(confinedFolder), ...input(command.input) }
   );
   if (made2.code === 0) {
-    (0, import_node_fs39.renameSync)((0, import_node_path47.join)(temporary, "base.tar"), (0, import_node_path47.join)(work2, "base.tar"));
+    (0, import_node_fs40.renameSync)((0, import_node_path47.join)(temporary, "base.tar"), (0, import_node_path47.join)(work2, "base.tar"));
     await run("rm", ["-rf", (0, import_node_path47.join)(work2, "lists")]);
-    (0, import_node_fs39.renameSync)((0, import_node_path47.join)(temporary, "lists"), (0, import_node_path47.join)(work2, "lists"));
+    (0, import_node_fs40.renameSync)((0, import_node_path47.join)(temporary, "lists"), (0, import_node_path47.join)(work2, "lists"));
     await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path47.join)(work2, "base.tar"), (0, import_node_path47.join)(work2, "lists")]);
     await run("rm", ["-rf", "--one-file-system", temporary]);
   }
@@ -28322,8 +28543,8 @@ function withCopiedKeys(line2, folder, copies) {
     if (copy === void 0) {
       copy = `key-${copies.size}${(0, import_node_path47.extname)(key)}`;
       copies.set(key, copy);
-      (0, import_node_fs39.copyFileSync)(key, (0, import_node_path47.join)(folder, copy));
-      (0, import_node_fs39.chmodSync)((0, import_node_path47.join)(folder, copy), 420);
+      (0, import_node_fs40.copyFileSync)(key, (0, import_node_path47.join)(folder, copy));
+      (0, import_node_fs40.chmodSync)((0, import_node_path47.join)(folder, copy), 420);
     }
     return `signed-by=${confinedFolder}/${copy}`;
   });
@@ -28331,7 +28552,7 @@ function withCopiedKeys(line2, folder, copies) {
 var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
 function openToAll(folder) {
   for (let at2 = folder; ; at2 = (0, import_node_path47.dirname)(at2)) {
-    if (((0, import_node_fs39.statSync)(at2).mode & 1) === 0) return false;
+    if (((0, import_node_fs40.statSync)(at2).mode & 1) === 0) return false;
     if (at2 === "/") return true;
   }
 }
@@ -28339,7 +28560,7 @@ function watchRoom(folder) {
   let full = false;
   const look2 = () => {
     try {
-      const { bavail, bsize } = (0, import_node_fs39.statfsSync)(folder);
+      const { bavail, bsize } = (0, import_node_fs40.statfsSync)(folder);
       if (bavail * bsize < 2 << 20) full = true;
     } catch {
     }
@@ -28361,9 +28582,9 @@ function wantedBase(distroRoot, platform2, architecture2) {
   return { sources, wanted };
 }
 async function ensureBase(driver, state, distroRoot, name5, platform2, architecture2, now, log, progress, pinned) {
-  (0, import_node_fs40.mkdirSync)((0, import_node_path48.join)(state, "bases"), { recursive: true });
+  (0, import_node_fs41.mkdirSync)((0, import_node_path48.join)(state, "bases"), { recursive: true });
   const folder = (0, import_node_path48.join)(
-    (0, import_node_fs40.realpathSync)((0, import_node_path48.join)(state, "bases")),
+    (0, import_node_fs41.realpathSync)((0, import_node_path48.join)(state, "bases")),
     `${name5}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
   const { sources, wanted } = wantedBase(distroRoot, platform2, architecture2);
@@ -28381,14 +28602,14 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
     async () => {
       const other = current();
       if (other && await driver.ready(other.root)) return good(other);
-      for (const entry of (0, import_node_fs40.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path48.join)(folder, entry));
+      for (const entry of (0, import_node_fs41.readdirSync)(folder)) if (entry.startsWith("new-")) await driver.remove((0, import_node_path48.join)(folder, entry));
       const work2 = (0, import_node_path48.join)(folder, `new-${process.pid}`);
       const lists = (0, import_node_path48.join)(work2, "lists");
-      (0, import_node_fs40.mkdirSync)(lists, { recursive: true });
+      (0, import_node_fs41.mkdirSync)(lists, { recursive: true });
       const tar = (0, import_node_path48.join)(work2, "base.tar");
       const proxy = platform2.proxy ?? await hostProxy();
       const sibling = driver.name === "docker" ? readJson(
-        (0, import_node_path48.join)((0, import_node_fs40.realpathSync)((0, import_node_path48.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
+        (0, import_node_path48.join)((0, import_node_fs41.realpathSync)((0, import_node_path48.join)(state, "bases")), `${name5}-${architecture2}`, "current.json")
       ) : void 0;
       const shared = sibling && sibling.wanted === wanted && platform2.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
       if (!shared)
@@ -28429,7 +28650,7 @@ async function ensureBase(driver, state, distroRoot, name5, platform2, architect
       );
       const final = (0, import_node_path48.join)(folder, `${digest3.slice(0, 16)}-${archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs40.renameSync)(work2, final);
+      (0, import_node_fs41.renameSync)(work2, final);
       const base = {
         digest: digest3,
         archive,
@@ -28485,10 +28706,10 @@ var firstError = (log) => {
 };
 var cacheOf = (base) => {
   const folder = (0, import_node_path48.join)(base.folder, "cache");
-  (0, import_node_fs40.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs41.mkdirSync)(folder, { recursive: true });
   return folder;
 };
-var findLists = (folder) => (0, import_node_fs40.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path48.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs40.statSync)(f).isFile());
+var findLists = (folder) => (0, import_node_fs41.readdirSync)(folder, { recursive: true }).map(String).map((f) => (0, import_node_path48.join)(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs41.statSync)(f).isFile());
 async function hostProxy() {
   if (process.env.http_proxy) return process.env.http_proxy;
   const asked = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
@@ -28503,7 +28724,7 @@ var aptEnvironment = (proxy) => ({
 });
 
 // ts-src/sandbox/stored-base.ts
-var import_node_fs41 = require("node:fs");
+var import_node_fs42 = require("node:fs");
 var import_node_path49 = require("node:path");
 init_diagnostics();
 init_files();
@@ -28512,7 +28733,7 @@ var nameOf = (digest3, archive) => `bases/${digest3}-${archive.slice(0, 16)}.jso
 async function keepBase(store2, base, work2) {
   const name5 = nameOf(base.digest, base.archive);
   if (await store2.readJson(name5)) return;
-  (0, import_node_fs41.mkdirSync)(work2, { recursive: true });
+  (0, import_node_fs42.mkdirSync)(work2, { recursive: true });
   const tar = (0, import_node_path49.join)(work2, "base.tar.gz");
   const lists = (0, import_node_path49.join)(work2, "lists.tar.gz");
   for (const [command, args] of [
@@ -28553,9 +28774,9 @@ var lost2 = (what, platform2, digest3) => bad(
   })
 );
 async function storedBase(driver, store2, state, platform2, architecture2, wanted, progress) {
-  (0, import_node_fs41.mkdirSync)((0, import_node_path49.join)(state, "bases"), { recursive: true });
+  (0, import_node_fs42.mkdirSync)((0, import_node_path49.join)(state, "bases"), { recursive: true });
   const folder = (0, import_node_path49.join)(
-    (0, import_node_fs41.realpathSync)((0, import_node_path49.join)(state, "bases")),
+    (0, import_node_fs42.realpathSync)((0, import_node_path49.join)(state, "bases")),
     `${platform2}-${architecture2}${driver.name === "docker" ? "-docker" : ""}`
   );
   const kept2 = (0, import_node_path49.join)(folder, `kept-${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}.json`);
@@ -28581,7 +28802,7 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
       if (!tar || !lists) return lost2("whole base", platform2, wanted.digest);
       const work2 = (0, import_node_path49.join)(folder, `new-${process.pid}`);
       await driver.remove(work2);
-      (0, import_node_fs41.mkdirSync)((0, import_node_path49.join)(work2, "lists"), { recursive: true });
+      (0, import_node_fs42.mkdirSync)((0, import_node_path49.join)(work2, "lists"), { recursive: true });
       const unzipped3 = await run("sh", [
         "-c",
         'gzip -d < "$1" > "$2" && tar -x -z -f "$3" -C "$4"',
@@ -28605,7 +28826,7 @@ async function storedBase(driver, store2, state, platform2, architecture2, wante
         );
       const final = (0, import_node_path49.join)(folder, `${wanted.digest.slice(0, 16)}-${wanted.archive.slice(0, 8)}`);
       if (exists(final)) await driver.remove(final);
-      (0, import_node_fs41.renameSync)(work2, final);
+      (0, import_node_fs42.renameSync)(work2, final);
       const base = {
         ...wanted,
         folder: final,
@@ -28665,7 +28886,7 @@ async function sharedBase(request) {
 }
 
 // ts-src/sandbox/apt-resolver.ts
-var import_node_fs42 = require("node:fs");
+var import_node_fs43 = require("node:fs");
 var import_node_path50 = require("node:path");
 init_diagnostics();
 init_digest();
@@ -28907,14 +29128,14 @@ var AptResolver = class {
           )
         );
       const layer = parent ? { set, parent: parent.id } : { set };
-      (0, import_node_fs42.mkdirSync)(this.all(), { recursive: true });
+      (0, import_node_fs43.mkdirSync)(this.all(), { recursive: true });
       const staged = (0, import_node_path50.join)(work2, "layer");
-      (0, import_node_fs42.mkdirSync)(staged);
-      (0, import_node_fs42.rmSync)((0, import_node_path50.join)(keep, "aptcache"), { recursive: true, force: true });
-      (0, import_node_fs42.renameSync)(keep, (0, import_node_path50.join)(staged, "root"));
+      (0, import_node_fs43.mkdirSync)(staged);
+      (0, import_node_fs43.rmSync)((0, import_node_path50.join)(keep, "aptcache"), { recursive: true, force: true });
+      (0, import_node_fs43.renameSync)(keep, (0, import_node_path50.join)(staged, "root"));
       writeWhole((0, import_node_path50.join)(staged, "layer.json"), JSON.stringify(layer));
       if (exists(this.folder(id))) await this.driver.remove(this.folder(id));
-      (0, import_node_fs42.renameSync)(staged, this.folder(id));
+      (0, import_node_fs43.renameSync)(staged, this.folder(id));
       this.layers.set(id, layer);
       return good(this.chain(id));
     });
@@ -28930,7 +29151,7 @@ var AptResolver = class {
     let best;
     let names2 = [];
     try {
-      names2 = (0, import_node_fs42.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+      names2 = (0, import_node_fs43.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
     } catch {
     }
     for (const id of names2) {
@@ -28944,7 +29165,7 @@ var AptResolver = class {
   }
   archives() {
     const folder = (0, import_node_path50.join)(this.state, "archives");
-    (0, import_node_fs42.mkdirSync)((0, import_node_path50.join)(folder, "partial"), { recursive: true });
+    (0, import_node_fs43.mkdirSync)((0, import_node_path50.join)(folder, "partial"), { recursive: true });
     return folder;
   }
   /** Brings packages into the shared folder of .deb files; apt checks each against the signed lists. */
@@ -28954,7 +29175,7 @@ var AptResolver = class {
       return `${name5}_${version3.replaceAll(":", "%3a")}_`;
     };
     return withMutex((0, import_node_path50.join)(this.state, "archives.lock"), async () => {
-      const held = (0, import_node_fs42.readdirSync)(this.archives());
+      const held = (0, import_node_fs43.readdirSync)(this.archives());
       const missing = packages.filter((p) => !held.some((h) => h.startsWith(file2(p))));
       if (!missing.length) return good(true);
       const work2 = newScratch(this.state);
@@ -28993,13 +29214,39 @@ var AptResolver = class {
   }
 };
 
+// ts-src/engine/history.ts
+var import_node_path51 = require("node:path");
+init_files();
+var History = class {
+  file;
+  known;
+  constructor(state) {
+    this.file = (0, import_node_path51.join)(state, "durations.json");
+    this.known = readJson(this.file) ?? {};
+  }
+  get = (name5) => this.known[name5];
+  /** What another machine measured counts where this one knows nothing. */
+  hint(records) {
+    for (const r of records) if (r.milliseconds > 0) this.known[r.package] ??= r.milliseconds;
+  }
+  learn(runs) {
+    for (const graph2 of runs) {
+      for (const record2 of graph2.records)
+        if (record2 && record2.milliseconds > 0) this.known[record2.package] = record2.milliseconds;
+      for (const record2 of graph2.tests)
+        if (record2 && record2.milliseconds > 0) this.known[`${record2.package} test`] = record2.milliseconds;
+    }
+    writeWhole(this.file, JSON.stringify(Object.fromEntries(Object.entries(this.known).sort())));
+  }
+};
+
 // ts-src/engine/build/package-builder.ts
-var import_node_fs52 = require("node:fs");
-var import_node_path61 = require("node:path");
+var import_node_fs53 = require("node:fs");
+var import_node_path62 = require("node:path");
 
 // ts-src/sandbox/package-layers.ts
-var import_node_fs43 = require("node:fs");
-var import_node_path51 = require("node:path");
+var import_node_fs44 = require("node:fs");
+var import_node_path52 = require("node:path");
 init_files();
 init_process();
 var Packages = class {
@@ -29008,7 +29255,7 @@ var Packages = class {
     this.store = store2;
   }
   known = /* @__PURE__ */ new Map();
-  folder = (digest3) => (0, import_node_path51.join)(this.state, "unpacked", digest3);
+  folder = (digest3) => (0, import_node_path52.join)(this.state, "unpacked", digest3);
   /** Beside the package's files, where none of them can be. */
   contents = (digest3) => `${this.folder(digest3)}.json`;
   /** Undefined where the store's file is gone or damaged. Throws PackageFileError where it is none of ours. */
@@ -29033,18 +29280,18 @@ var Packages = class {
   }
   async unpackFile(file2, digest3, policy) {
     const target2 = this.folder(digest3);
-    (0, import_node_fs43.mkdirSync)((0, import_node_path51.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
+    (0, import_node_fs44.mkdirSync)((0, import_node_path52.join)(this.state, "unpacked"), { recursive: true, mode: 448 });
     const staged = temporaryBeside(target2);
     try {
       const { control, members: members2, files, folders } = await unpackPackage(file2, staged, policy);
       const name5 = /^Package: (\S+)$/m.exec(control)?.[1] ?? "";
-      const info = (0, import_node_path51.join)(staged, "var/lib/dpkg/info");
-      (0, import_node_fs43.mkdirSync)(info, { recursive: true });
+      const info = (0, import_node_path52.join)(staged, "var/lib/dpkg/info");
+      (0, import_node_fs44.mkdirSync)(info, { recursive: true });
       const paths2 = [...folders.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      (0, import_node_fs43.writeFileSync)((0, import_node_path51.join)(info, `${name5}.list`), `/.
+      (0, import_node_fs44.writeFileSync)((0, import_node_path52.join)(info, `${name5}.list`), `/.
 ${paths2.join("\n")}
 `, { flag: "wx" });
-      for (const [member, text5] of members2) (0, import_node_fs43.writeFileSync)((0, import_node_path51.join)(info, `${name5}.${member}`), text5, { flag: "wx" });
+      for (const [member, text5] of members2) (0, import_node_fs44.writeFileSync)((0, import_node_path52.join)(info, `${name5}.${member}`), text5, { flag: "wx" });
       const unpacked = {
         package: name5,
         status: control.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
@@ -29054,19 +29301,19 @@ ${paths2.join("\n")}
       writeWhole(this.contents(digest3), JSON.stringify(unpacked), { sync: false });
       return unpacked;
     } finally {
-      (0, import_node_fs43.rmSync)(staged, { recursive: true, force: true });
+      (0, import_node_fs44.rmSync)(staged, { recursive: true, force: true });
     }
   }
   /** Another slipway may have been first; a half one, which only a crash of the machine leaves, is replaced. */
   place(staged, target2) {
     try {
-      (0, import_node_fs43.renameSync)(staged, target2);
+      (0, import_node_fs44.renameSync)(staged, target2);
     } catch (e) {
       const { code } = e;
       if (code !== "ENOTEMPTY" && code !== "EEXIST") throw e;
       if (readJson(`${target2}.json`)) return;
-      (0, import_node_fs43.rmSync)(target2, { recursive: true, force: true });
-      (0, import_node_fs43.renameSync)(staged, target2);
+      (0, import_node_fs44.rmSync)(target2, { recursive: true, force: true });
+      (0, import_node_fs44.renameSync)(staged, target2);
     }
   }
   /** A folder with all of them, by hard links, and dpkg's status extended by them. */
@@ -29079,7 +29326,7 @@ ${paths2.join("\n")}
       else lost3.push(one.deb.sha256);
     }
     if (lost3.length) return { lost: lost3 };
-    (0, import_node_fs43.mkdirSync)(target2, { recursive: true });
+    (0, import_node_fs44.mkdirSync)(target2, { recursive: true });
     if (packages.length) {
       const folders = packages.map(({ deb: deb2 }) => `${this.folder(deb2.sha256)}/.`);
       const linked = await run("cp", ["-al", "--target-directory", target2, ...folders]);
@@ -29091,10 +29338,10 @@ ${paths2.join("\n")}
         });
       }
     }
-    (0, import_node_fs43.mkdirSync)((0, import_node_path51.join)(target2, "var/lib/dpkg"), { recursive: true });
-    (0, import_node_fs43.writeFileSync)(
-      (0, import_node_path51.join)(target2, "var/lib/dpkg/status"),
-      `${(0, import_node_fs43.readFileSync)(status, "utf8").trimEnd()}
+    (0, import_node_fs44.mkdirSync)((0, import_node_path52.join)(target2, "var/lib/dpkg"), { recursive: true });
+    (0, import_node_fs44.writeFileSync)(
+      (0, import_node_path52.join)(target2, "var/lib/dpkg/status"),
+      `${(0, import_node_fs44.readFileSync)(status, "utf8").trimEnd()}
 
 ${all.map((u) => `${u.status}
 `).join("\n")}`
@@ -29112,7 +29359,7 @@ function clashOf(packages) {
     }
   for (const { package: name5, files } of packages)
     for (const file2 of files)
-      for (let folder = (0, import_node_path51.dirname)(file2); folder !== "/"; folder = (0, import_node_path51.dirname)(folder)) {
+      for (let folder = (0, import_node_path52.dirname)(file2); folder !== "/"; folder = (0, import_node_path52.dirname)(folder)) {
         const owner = owners.get(folder);
         if (owner !== void 0)
           return `'${owner}' ships ${folder} as a file or link, '${name5}' ships files in ${folder}/`;
@@ -29121,8 +29368,8 @@ function clashOf(packages) {
 }
 
 // ts-src/engine/build/environment.ts
-var import_node_fs47 = require("node:fs");
-var import_node_path55 = require("node:path");
+var import_node_fs48 = require("node:fs");
+var import_node_path56 = require("node:path");
 
 // ts-src/engine/build/packages.ts
 var placesOf2 = ({ scope: scope2 }, debian2) => allowedPaths(debian2, scope2.prefix, scope2.underlayPrefixes);
@@ -29134,15 +29381,15 @@ function ownPackage(graph2, n) {
 }
 
 // ts-src/engine/build/other-conditions.ts
-var import_node_fs44 = require("node:fs");
-var import_node_path52 = require("node:path");
+var import_node_fs45 = require("node:fs");
+var import_node_path53 = require("node:path");
 
 // resources/vary.c
 var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
 
 // ts-src/engine/build/other-conditions.ts
 var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
-var writeVariation = (build3) => (0, import_node_fs44.writeFileSync)((0, import_node_path52.join)(build3, ".vary.c"), vary_default);
+var writeVariation = (build3) => (0, import_node_fs45.writeFileSync)((0, import_node_path53.join)(build3, ".vary.c"), vary_default);
 var otherConditions = [
   "umask 002",
   "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
@@ -29152,21 +29399,21 @@ var otherConditions = [
 ].join("; ");
 
 // ts-src/engine/build/source.ts
-var import_node_fs46 = require("node:fs");
-var import_node_path54 = require("node:path");
+var import_node_fs47 = require("node:fs");
+var import_node_path55 = require("node:path");
 init_process();
 init_digest();
 
 // ts-src/store/sources.ts
-var import_node_fs45 = require("node:fs");
-var import_node_path53 = require("node:path");
+var import_node_fs46 = require("node:fs");
+var import_node_path54 = require("node:path");
 init_process();
 var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
 var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
-var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path53.basename)(name5, ".json")));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name5) => (0, import_node_path54.basename)(name5, ".json")));
 async function keepSource(store2, tree, folder, work2) {
-  const archive = (0, import_node_path53.join)(work2, `${tree}.tar.gz`);
-  (0, import_node_fs45.mkdirSync)(work2, { recursive: true });
+  const archive = (0, import_node_path54.join)(work2, `${tree}.tar.gz`);
+  (0, import_node_fs46.mkdirSync)(work2, { recursive: true });
   const packed2 = await run("tar", [
     "-c",
     "-z",
@@ -29186,19 +29433,19 @@ async function keepSource(store2, tree, folder, work2) {
       code: /No space/.test(packed2.stderr) ? "ENOSPC" : "ETAR"
     });
   await store2.writeJson(nameOf2(tree), await store2.put(archive));
-  (0, import_node_fs45.rmSync)(archive, { force: true });
+  (0, import_node_fs46.rmSync)(archive, { force: true });
 }
 var withoutDevices = () => process.getuid?.() === 0 ? ["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+dac_override,+fowner"] : [];
 async function restoreSource(store2, tree, folder) {
   const stored = await store2.readJson(nameOf2(tree));
   const archive = isStoredFile(stored) ? await store2.path(stored) : void 0;
   if (archive === void 0) return false;
-  (0, import_node_fs45.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs46.mkdirSync)(folder, { recursive: true });
   const args = ["-c", 'umask 022; exec "$@"', "sh", ...withoutDevices(), "tar", "-x", "-z"];
   const options5 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder];
   const out = await run("sh", [...args, ...options5]);
   if (out.code === 0) return true;
-  (0, import_node_fs45.rmSync)(folder, { recursive: true, force: true });
+  (0, import_node_fs46.rmSync)(folder, { recursive: true, force: true });
   return false;
 }
 
@@ -29212,7 +29459,7 @@ async function bringSource(state, store2, p, target2) {
 }
 async function applyPatches(distroRoot, patches, source, ceiling) {
   for (const patch of patches) {
-    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path54.join)(distroRoot, patch)], {
+    const applied = await run("git", ["apply", "-p1", "--whitespace=nowarn", (0, import_node_path55.join)(distroRoot, patch)], {
       cwd: source,
       env: { ...process.env, GIT_CEILING_DIRECTORIES: ceiling }
     });
@@ -29221,9 +29468,9 @@ async function applyPatches(distroRoot, patches, source, ceiling) {
   return void 0;
 }
 async function gitDirOf(state, p) {
-  const own3 = (0, import_node_path54.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
-  for (const dir of [own3, (0, import_node_path54.join)(state, "git", "archives.git"), (0, import_node_path54.join)(state, "git", "folders.git")]) {
-    if ((0, import_node_fs46.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+  const own3 = (0, import_node_path55.join)(state, "git", `${sha256(p.source.url).slice(0, 24)}.git`);
+  for (const dir of [own3, (0, import_node_path55.join)(state, "git", "archives.git"), (0, import_node_path55.join)(state, "git", "folders.git")]) {
+    if ((0, import_node_fs47.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
   const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
@@ -29233,14 +29480,14 @@ async function gitDirOf(state, p) {
 // ts-src/engine/build/environment.ts
 async function prepareEnvironment(options5, packages, request, roots) {
   const { graph: graph2, package: p, resolved, work: work2, log } = request;
-  (0, import_node_fs47.mkdirSync)((0, import_node_path55.dirname)(log), { recursive: true });
-  (0, import_node_fs47.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
+  (0, import_node_fs48.mkdirSync)((0, import_node_path56.dirname)(log), { recursive: true });
+  (0, import_node_fs48.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
   if (typeof system === "string") return failed2(`apt can't install what it needs: ${system}`);
   const layers = await graph2.system.root(system);
   if (!layers.ok) return failed2(`${layers.diagnostics[0].message} (${layers.diagnostics[0].file})`);
-  const own3 = (0, import_node_path55.join)(work2, "own");
+  const own3 = (0, import_node_path56.join)(work2, "own");
   const problem = await packages.compose(
     roots.map((d) => ownPackage(graph2, d)),
     graph2.system.status(layers.value),
@@ -29249,11 +29496,11 @@ async function prepareEnvironment(options5, packages, request, roots) {
   if (problem && "clash" in problem)
     return failed2(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(graph2.records[d].debs[0].sha256)));
-  const build3 = (0, import_node_path55.join)(work2, "build");
-  const source = (0, import_node_path55.join)(build3, p.name);
+  const build3 = (0, import_node_path56.join)(work2, "build");
+  const source = (0, import_node_path56.join)(build3, p.name);
   const fault3 = await bringSource(options5.state, options5.store, p, source) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source, build3);
   if (request.repeat) writeVariation(build3);
-  return fault3 === void 0 ? made({ source, build: build3, recipe: (0, import_node_path55.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
+  return fault3 === void 0 ? made({ source, build: build3, recipe: (0, import_node_path56.join)(work2, "recipe"), system, layers: layers.value, own: own3 }) : failed2(fault3);
 }
 var oldReleases = ["focal", "bionic", "buster", "bullseye"];
 function enterEnvironment(options5, request, environment3, { script, steps, folder, binds, env, network: network2, signal }) {
@@ -29263,9 +29510,10 @@ function enterEnvironment(options5, request, environment3, { script, steps, fold
     root: { layers: [environment3.own, ...environment3.layers] },
     network: network2,
     user: "builder",
-    work: (0, import_node_path55.join)(request.work, `root-${steps.join("-")}`),
+    work: (0, import_node_path56.join)(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
+    limits: taskLimits(options5.state, options5.limits, options5.taskKeys.settingsOf(request.package.name).limits),
     binds: [...binds, { from: environment3.recipe, to: "/slipway", readOnly: true }],
     env: {
       SLIPWAY_JOBS: String(request.repeat ? otherJobs(options5.jobs) : options5.jobs),
@@ -29284,20 +29532,30 @@ function enterEnvironment(options5, request, environment3, { script, steps, fold
     ]
   });
 }
+var limitWords = {
+  memory: "took more memory than a task may have",
+  processes: "started more processes than a task may have",
+  disk: "wrote more to the disk than a task may"
+};
 function reasonOf(options5, outcome, limit, log, what) {
   if (limit.signal.aborted && !options5.signal.aborted) {
     const { minutes: minutes2 } = limit;
     const time2 = minutes2 >= 1 ? `${Math.round(minutes2)} minutes` : `${Math.round(minutes2 * 60)} seconds`;
     return `it did not end in ${time2}, and was stopped (${limit.longer})`;
   }
-  if (outcome.exceeded === "memory") return `${what} took more memory than a task may have`;
-  if (outcome.exceeded === "processes") return `${what} started more processes than a task may have`;
+  if (outcome.exceeded)
+    return `${what} ${limitWords[outcome.exceeded]} (limits.${outcome.exceeded} in package_settings gives it more)`;
   const cause = knownCause(readEnd(log, 2e5));
   if (cause) return cause.hint === void 0 ? cause.cause : `${cause.cause}
 ${cause.hint}`;
   if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
   return `${what} ended with ${outcome.signal ?? outcome.code}`;
 }
+var buildLimit = (options5, name5) => {
+  const own3 = options5.taskKeys.settingsOf(name5).limits?.minutes;
+  return own3 === void 0 ? timeLimit(options5.signal, options5.minutes) : timeLimit(options5.signal, own3, "limits.minutes in package_settings gives it longer");
+};
+var testLimit = (options5, name5, ofAll) => options5.taskKeys.settingsOf(name5).limits?.minutes === void 0 && ofAll < options5.minutes ? timeLimit(options5.signal, ofAll, "tests.minutes of distro.yaml gives it longer") : buildLimit(options5, name5);
 function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
   const controller = new AbortController();
   const abort = () => controller.abort();
@@ -29347,32 +29605,32 @@ var FileOwners = class {
 };
 
 // ts-src/engine/build/pack.ts
-var import_node_fs50 = require("node:fs");
-var import_node_path58 = require("node:path");
+var import_node_fs51 = require("node:fs");
+var import_node_path59 = require("node:path");
 
 // ts-src/inspect/staged.ts
-var import_node_fs48 = require("node:fs");
-var import_node_path56 = require("node:path");
+var import_node_fs49 = require("node:fs");
+var import_node_path57 = require("node:path");
 var most2 = 5e5;
 function stagedMembers(root) {
   const members2 = [];
   let kilobytes = 0;
   const stack = [""];
   try {
-    if (!(0, import_node_fs48.lstatSync)(root).isDirectory()) return "what it installed is no folder";
+    if (!(0, import_node_fs49.lstatSync)(root).isDirectory()) return "what it installed is no folder";
     for (let folder = stack.pop(); folder !== void 0; folder = stack.pop()) {
-      for (const name5 of (0, import_node_fs48.readdirSync)((0, import_node_path56.join)(root, folder))) {
+      for (const name5 of (0, import_node_fs49.readdirSync)((0, import_node_path57.join)(root, folder))) {
         const path2 = `${folder}/${name5}`;
-        const stat = (0, import_node_fs48.lstatSync)((0, import_node_path56.join)(root, path2));
-        const type = stat.isFile() ? "file" : stat.isDirectory() ? "directory" : stat.isSymbolicLink() ? "link" : stat.isFIFO() ? "FIFO" : stat.isSocket() ? "socket" : "device";
+        const stat2 = (0, import_node_fs49.lstatSync)((0, import_node_path57.join)(root, path2));
+        const type = stat2.isFile() ? "file" : stat2.isDirectory() ? "directory" : stat2.isSymbolicLink() ? "link" : stat2.isFIFO() ? "FIFO" : stat2.isSocket() ? "socket" : "device";
         if (type === "directory") stack.push(path2);
         members2.push({
           path: path2,
           type,
-          mode: stat.mode & 4095,
-          target: type === "link" ? (0, import_node_fs48.readlinkSync)((0, import_node_path56.join)(root, path2)) : ""
+          mode: stat2.mode & 4095,
+          target: type === "link" ? (0, import_node_fs49.readlinkSync)((0, import_node_path57.join)(root, path2)) : ""
         });
-        kilobytes += type === "file" ? Math.ceil(stat.size / 1024) : 1;
+        kilobytes += type === "file" ? Math.ceil(stat2.size / 1024) : 1;
         if (members2.length > most2) return `it installed more than ${most2} files`;
       }
     }
@@ -29384,6 +29642,7 @@ function stagedMembers(root) {
 
 // ts-src/engine/build/pack.ts
 init_names();
+init_sizes();
 
 // ts-src/render/control.ts
 function renderControl(c) {
@@ -29443,8 +29702,8 @@ function abiOf(graph2, n, api, linked) {
 }
 
 // ts-src/engine/build/packaging.ts
-var import_node_fs49 = require("node:fs");
-var import_node_path57 = require("node:path");
+var import_node_fs50 = require("node:fs");
+var import_node_path58 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -30017,14 +30276,14 @@ function writeRecipe(options5, request, source, folder) {
   writeReadable(folder, changelog ? { ...files, "upstream-changelog": changelog } : files);
 }
 function writeReadable(folder, files) {
-  (0, import_node_fs49.mkdirSync)(folder, { recursive: true });
-  (0, import_node_fs49.chmodSync)(folder, 493);
+  (0, import_node_fs50.mkdirSync)(folder, { recursive: true });
+  (0, import_node_fs50.chmodSync)(folder, 493);
   for (const [name5, data] of Object.entries(files)) {
-    (0, import_node_fs49.writeFileSync)((0, import_node_path57.join)(folder, name5), data);
-    (0, import_node_fs49.chmodSync)((0, import_node_path57.join)(folder, name5), 420);
+    (0, import_node_fs50.writeFileSync)((0, import_node_path58.join)(folder, name5), data);
+    (0, import_node_fs50.chmodSync)((0, import_node_path58.join)(folder, name5), 420);
   }
 }
-var writeTestFiles = (recipe) => writeReadable((0, import_node_path57.join)(recipe, "schemas"), manifestSchemas);
+var writeTestFiles = (recipe) => writeReadable((0, import_node_path58.join)(recipe, "schemas"), manifestSchemas);
 function versionOf(options5, { graph: graph2, package: p, repeat }) {
   if (repeat) return repeat.version;
   const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
@@ -30045,10 +30304,10 @@ var largestText = 8 << 20;
 function firstText(source, names2) {
   for (const name5 of names2) {
     try {
-      const path2 = (0, import_node_fs49.realpathSync)((0, import_node_path57.join)(source, name5));
-      if (!path2.startsWith(`${(0, import_node_fs49.realpathSync)(source)}/`)) continue;
-      const stat = (0, import_node_fs49.statSync)(path2);
-      if (stat.isFile() && stat.size <= largestText) return (0, import_node_fs49.readFileSync)(path2);
+      const path2 = (0, import_node_fs50.realpathSync)((0, import_node_path58.join)(source, name5));
+      if (!path2.startsWith(`${(0, import_node_fs50.realpathSync)(source)}/`)) continue;
+      const stat2 = (0, import_node_fs50.statSync)(path2);
+      if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs50.readFileSync)(path2);
     } catch {
     }
   }
@@ -30061,14 +30320,15 @@ function checkStaged(request, environment3) {
   const { graph: graph2, package: p } = request;
   const staged = stagedMembers(stageOf(environment3));
   if (typeof staged === "string") return staged;
+  if (staged.size * 1024 > mostBytes) return `it can't be published: it installs more than ${sizeText(mostBytes)}`;
   return refusal(memberFaults(staged.members, { ...placesOf2(graph2, p.debian), folders: [graph2.scope.prefix] }));
 }
 var refusal = (faults2) => faults2.length ? `it can't be published: ${faults2.join("; ")}` : void 0;
 var largestText2 = 64 << 20;
-var stageOf = (environment3) => (0, import_node_path58.join)(environment3.build, "stage");
+var stageOf = (environment3) => (0, import_node_path59.join)(environment3.build, "stage");
 async function finishPackages(options5, request, environment3, folder) {
   const { graph: graph2, number: number4, package: p } = request;
-  const out = (0, import_node_path58.join)(folder, "out");
+  const out = (0, import_node_path59.join)(folder, "out");
   const text5 = async (name5) => (await readLeft(folder, `out/${name5}`, largestText2))?.toString("utf8") ?? "";
   const lines = async (name5) => (await text5(name5)).split("\n").filter(Boolean);
   const stage = stageOf(environment3);
@@ -30090,17 +30350,17 @@ async function finishPackages(options5, request, environment3, folder) {
     depends: [...linked, ...abi2.requires, ...shlibs, ...planned2.depends],
     provides: abi2.name ? [abi2.name] : []
   };
-  const target2 = (0, import_node_path58.join)(request.work, "packages");
-  (0, import_node_fs50.mkdirSync)(target2);
+  const target2 = (0, import_node_path59.join)(request.work, "packages");
+  (0, import_node_fs51.mkdirSync)(target2);
   const seconds = stampSeconds(stampOfBuild(options5, request));
   const finish2 = async (from, c, allowed, more) => {
-    const path2 = (0, import_node_path58.join)(target2, debFile(c.package, c.version, architecture2));
+    const path2 = (0, import_node_path59.join)(target2, debFile(c.package, c.version, architecture2));
     const members2 = [
       { path: "control", data: renderControl(c) },
       { path: "md5sums", data: await text5(`${from}.md5sums`) }
     ];
     for (const name5 of more) members2.push({ path: name5, data: await text5(name5) });
-    await assemble((0, import_node_path58.join)(out, from), members2, path2, seconds);
+    await assemble((0, import_node_path59.join)(out, from), members2, path2, seconds);
     return { path: path2, policy: policyOf(c, allowed) };
   };
   const main2 = await finish2(
@@ -30132,7 +30392,7 @@ var policyOf = (c, allowed) => ({
 var debugControl = (main2, ids, out) => ({
   ...main2,
   package: `${main2.package}-dbgsym`,
-  installedSize: Math.ceil((0, import_node_fs50.lstatSync)((0, import_node_path58.join)(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil((0, import_node_fs51.lstatSync)((0, import_node_path59.join)(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main2.package} (= ${main2.version})`],
   provides: [],
@@ -30157,15 +30417,15 @@ async function assemble(from, members2, target2, seconds) {
 }
 
 // ts-src/engine/build/tests.ts
-var import_node_fs51 = require("node:fs");
-var import_node_path60 = require("node:path");
+var import_node_fs52 = require("node:fs");
+var import_node_path61 = require("node:path");
 
 // ts-src/inspect/test-results.ts
-var import_node_path59 = require("node:path");
+var import_node_path60 = require("node:path");
 init_fxp();
 var mostBytes2 = 16 << 20;
 var mostInAll = 128 << 20;
-var mostFiles2 = 2e4;
+var mostFiles3 = 2e4;
 async function readResults(root, folder) {
   const cases = [];
   const damaged = [];
@@ -30173,9 +30433,9 @@ async function readResults(root, folder) {
   let ctest = [];
   let left = mostInAll;
   try {
-    for (const { path: path2, kind } of await walkLeft(root, folder, { most: mostFiles2 })) {
+    for (const { path: path2, kind } of await walkLeft(root, folder, { most: mostFiles3 })) {
       if (!path2.endsWith(".xml")) continue;
-      const name5 = (0, import_node_path59.basename)(path2);
+      const name5 = (0, import_node_path60.basename)(path2);
       if (kind !== "a file") {
         damaged.push(`${shownName(name5)} (${kind})`);
         continue;
@@ -30322,10 +30582,10 @@ function markFlaky(cases, earlier) {
 var mostWords = 4 << 20;
 function hasTests(source, p) {
   const { file: file2, words: words5 } = rulesOf(p.buildType).tests;
-  const visit = (folder, depth) => (0, import_node_fs51.readdirSync)(folder, { withFileTypes: true }).some((e) => {
-    const path2 = (0, import_node_path60.join)(folder, e.name);
+  const visit = (folder, depth) => (0, import_node_fs52.readdirSync)(folder, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path61.join)(folder, e.name);
     if (e.isDirectory()) return depth < 8 && e.name !== ".git" && visit(path2, depth + 1);
-    return file2.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs51.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs51.readFileSync)(path2, "utf8")));
+    return file2.test(e.name) && e.isFile() && (!words5 || (0, import_node_fs52.lstatSync)(path2).size < mostWords && words5.test((0, import_node_fs52.readFileSync)(path2, "utf8")));
   });
   return visit(source, 0);
 }
@@ -30384,7 +30644,7 @@ var PackageBuilder = class {
     const { options: options5 } = this;
     const { package: p, work: work2, log } = request;
     writeRecipe(options5, request, environment3.source, environment3.recipe);
-    const limit = timeLimit(options5.signal, options5.minutes);
+    const limit = buildLimit(options5, p.name);
     const enter = (entry) => enterEnvironment(options5, request, environment3, { ...entry, env: {}, network: false, signal: limit.signal });
     try {
       const built = await enter({
@@ -30396,8 +30656,8 @@ var PackageBuilder = class {
       if (built.code !== 0) return failed2(reasonOf(options5, built, limit, log, "its build"));
       const fault3 = checkStaged(request, environment3);
       if (fault3 !== void 0) return failed2(fault3);
-      const folder = (0, import_node_path61.join)(work2, "pack");
-      (0, import_node_fs52.mkdirSync)((0, import_node_path61.join)(folder, "tree"), { recursive: true });
+      const folder = (0, import_node_path62.join)(work2, "pack");
+      (0, import_node_fs53.mkdirSync)((0, import_node_path62.join)(folder, "tree"), { recursive: true });
       const packed2 = await enter({
         script: "pack.sh",
         steps: ["pack"],
@@ -30457,8 +30717,7 @@ var PackageBuilder = class {
     const { log } = request;
     writeRecipe(options5, request, environment3.source, environment3.recipe);
     writeTestFiles(environment3.recipe);
-    const ofDistro = options5.distro.tests.minutes;
-    const limit = ofDistro < options5.minutes ? timeLimit(options5.signal, ofDistro, "tests.minutes of distro.yaml gives it longer") : timeLimit(options5.signal, options5.minutes);
+    const limit = testLimit(options5, request.package.name, options5.distro.tests.minutes);
     const env = {
       SLIPWAY_TEST_RETRIES: String(options5.retries),
       SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, limit.minutes * 60 - 5)))
@@ -30519,8 +30778,8 @@ function rootsOf(graph2, n, roots) {
 }
 
 // ts-src/engine/task-keys.ts
-var import_node_fs53 = require("node:fs");
-var import_node_path62 = require("node:path");
+var import_node_fs54 = require("node:fs");
+var import_node_path63 = require("node:path");
 init_digest();
 
 // ts-src/engine/keys.ts
@@ -30610,7 +30869,7 @@ var NameIndex = class {
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join52(set, other) {
+function join53(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] |= other[w];
 }
@@ -30657,7 +30916,7 @@ var TaskKeys = class {
     const n = task % graph2.count;
     const built = graph2.closures.build[n];
     const direct = isTest ? [.../* @__PURE__ */ new Set([n, ...built, ...graph2.closures.test[n]])] : built;
-    for (const d of direct) join52(names2, this.namesOf(graph2, d));
+    for (const d of direct) join53(names2, this.namesOf(graph2, d));
     const set = await graph2.system.resolve(vocabulary.sorted(names2));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (!isTest) graph2.sets[n] = set;
@@ -30690,7 +30949,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph2.base.digest,
         manifest: this.manifestDigest(graph2, p.name),
-        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs53.readFileSync)((0, import_node_path62.join)(this.distroRoot, f)))).join(" ")
+        patches: (settings2.patches ?? []).map((f) => sha256((0, import_node_fs54.readFileSync)((0, import_node_path63.join)(this.distroRoot, f)))).join(" ")
       });
       own3[n] = there = { parts, text: keyText(parts) };
     }
@@ -30740,7 +30999,7 @@ var TaskKeys = class {
       const d = graph2.closures.index.get(name5);
       if (d === void 0) continue;
       const below2 = brought[d];
-      if (below2) join52(names2, below2);
+      if (below2) join53(names2, below2);
       else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
     }
     brought[n] = names2;
@@ -30749,28 +31008,6 @@ var TaskKeys = class {
 };
 
 // ts-src/engine/session.ts
-var History = class {
-  file;
-  known;
-  constructor(state) {
-    this.file = (0, import_node_path63.join)(state, "durations.json");
-    this.known = readJson(this.file) ?? {};
-  }
-  get = (name5) => this.known[name5];
-  /** What another machine measured counts where this one knows nothing. */
-  hint(records) {
-    for (const r of records) if (r.milliseconds > 0) this.known[r.package] ??= r.milliseconds;
-  }
-  learn(runs) {
-    for (const graph2 of runs) {
-      for (const record2 of graph2.records)
-        if (record2 && record2.milliseconds > 0) this.known[record2.package] = record2.milliseconds;
-      for (const record2 of graph2.tests)
-        if (record2 && record2.milliseconds > 0) this.known[`${record2.package} test`] = record2.milliseconds;
-    }
-    writeWhole(this.file, JSON.stringify(Object.fromEntries(Object.entries(this.known).sort())));
-  }
-};
 var lockedVersions = (lock2) => ({ id, scope: scope2 }, p) => {
   const own3 = (map2, name5) => map2 && Object.hasOwn(map2, name5) ? map2[name5] : void 0;
   const version3 = own3(own3(lock2?.versions, id), p.name);
@@ -30825,6 +31062,7 @@ async function openSession(input, options5) {
     taskKeys: settler,
     jobs: options5.limits.jobs,
     minutes: options5.limits.minutes,
+    limits: options5.limits.task,
     retries: options5.retries ?? distro.tests.retries,
     channelVersion: options5.channelVersion,
     lockedVersion: lockedVersions(input.lock),
@@ -30867,7 +31105,7 @@ function newBase(input, options5, store2, of, architecture2) {
 async function prepareScopes(input, options5, store2, history) {
   const { plan: plan2, distro, state } = input;
   const own3 = ownArchitecture();
-  const log = (0, import_node_path63.join)(state, "slipway.log");
+  const log = (0, import_node_path64.join)(state, "slipway.log");
   const diagnostics = [];
   const waiting = [];
   const systems = /* @__PURE__ */ new Map();
@@ -30927,13 +31165,13 @@ var lockText = (o) => renderLock(makeLock(o.plan.stamp, locked(o.plan, o.distrib
 async function writeOutputs(o) {
   const { plan: plan2, runs, output } = o;
   const results = resultsOf(runs);
-  writeWhole((0, import_node_path64.join)(output, "lock.yaml"), lockText(o));
-  writeWhole((0, import_node_path64.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
+  writeWhole((0, import_node_path65.join)(output, "lock.yaml"), lockText(o));
+  writeWhole((0, import_node_path65.join)(output, "result.json"), `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
 `);
   const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
   const [stamp, begun, finished] = [plan2.stamp, o.begun, Date.now()];
   const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
-  for (const [name5, text5] of Object.entries(files)) writeWhole((0, import_node_path64.join)(output, name5), text5);
+  for (const [name5, text5] of Object.entries(files)) writeWhole((0, import_node_path65.join)(output, name5), text5);
   return writeJunit(runs, o.store, output);
 }
 function reportTasks(runs, output) {
@@ -30949,7 +31187,7 @@ function reportTasks(runs, output) {
           upstream: p.version,
           repository: p.repository,
           needs: t.kind === "test" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
-          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path64.join)(output, t.log)) : []
+          tail: t.state === "failed" && t.log ? tailOf((0, import_node_path65.join)(output, t.log)) : []
         }
       ];
     })
@@ -30968,14 +31206,14 @@ async function writeJunit(runs, store2, output) {
             hint: "slipway test runs its tests again where --retest says so"
           })
         );
-      else writeWhole((0, import_node_path64.join)(output, "junit", graph2.id, `${record2.package}.xml`), text5, { sync: false });
+      else writeWhole((0, import_node_path65.join)(output, "junit", graph2.id, `${record2.package}.xml`), text5, { sync: false });
     }
     const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
     cases += own3.length;
-    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path64.join)(output, t.log)) : [];
+    const tail = (t) => t.state === "failed" && t.log ? tailOf((0, import_node_path65.join)(output, t.log)) : [];
     if (own3.length)
       writeWhole(
-        (0, import_node_path64.join)(output, "junit", `${graph2.id}.xml`),
+        (0, import_node_path65.join)(output, "junit", `${graph2.id}.xml`),
         renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tail)),
         { sync: false }
       );
@@ -30986,7 +31224,7 @@ async function writeJunit(runs, store2, output) {
 function writePlanCase(output, name5, fault3) {
   const result2 = fault3 === void 0 ? "passed" : "failed";
   const plan2 = { suite: "plan", name: name5, seconds: 0, result: result2, message: fault3 ?? "", output: "" };
-  writeWhole((0, import_node_path64.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
+  writeWhole((0, import_node_path65.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
 }
 function writeUnplanned(output, title, fault3) {
   const now = Date.now();
@@ -31000,14 +31238,14 @@ ${fault3}`];
     notes,
     tasks: []
   });
-  for (const [name5, text5] of Object.entries(files)) writeWhole((0, import_node_path64.join)(output, name5), text5);
-  writeWhole((0, import_node_path64.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
+  for (const [name5, text5] of Object.entries(files)) writeWhole((0, import_node_path65.join)(output, name5), text5);
+  writeWhole((0, import_node_path65.join)(output, "result.json"), `${JSON.stringify({ fault: fault3, results: [] }, void 0, 1)}
 `);
   writePlanCase(output, "planned", fault3);
 }
 function tailOf(log) {
   try {
-    return tellingPart((0, import_node_fs54.readFileSync)(log, "utf8").slice(-4e5));
+    return tellingPart((0, import_node_fs55.readFileSync)(log, "utf8").slice(-4e5));
   } catch {
     return [];
   }
@@ -31126,17 +31364,17 @@ function makeProgress(tasks, live, verbose, expected, workers, now) {
 }
 
 // ts-src/cli/reproducible.ts
-var import_node_path67 = require("node:path");
+var import_node_path68 = require("node:path");
 
 // ts-src/engine/reproducible.ts
-var import_node_fs56 = require("node:fs");
-var import_node_path66 = require("node:path");
+var import_node_fs57 = require("node:fs");
+var import_node_path67 = require("node:path");
 init_files();
 init_process();
 
 // ts-src/inspect/differences.ts
-var import_node_fs55 = require("node:fs");
-var import_node_path65 = require("node:path");
+var import_node_fs56 = require("node:fs");
+var import_node_path66 = require("node:path");
 
 // ts-src/inspect/elf-sections.ts
 function sectionAt(data, at2) {
@@ -31155,11 +31393,11 @@ function search(data, at2) {
   const u32 = (o) => little ? data.readUInt32LE(o) : data.readUInt32BE(o);
   const word = (o) => wide ? Number(little ? data.readBigUInt64LE(o) : data.readBigUInt64BE(o)) : u32(o);
   const table2 = word(wide ? 40 : 32);
-  const [size, count3, names2] = [u16(wide ? 58 : 46), u16(wide ? 60 : 48), u16(wide ? 62 : 50)];
-  const offset = (section) => word(table2 + section * size + (wide ? 24 : 16));
+  const [size2, count3, names2] = [u16(wide ? 58 : 46), u16(wide ? 60 : 48), u16(wide ? 62 : 50)];
+  const offset = (section) => word(table2 + section * size2 + (wide ? 24 : 16));
   const strings = offset(names2);
   for (let i = 0; i < count3; i++) {
-    const header = table2 + i * size;
+    const header = table2 + i * size2;
     if (u32(header + 4) === 8 || at2 < offset(i) || at2 >= offset(i) + word(header + (wide ? 32 : 20))) continue;
     const name5 = strings + u32(header);
     return data.toString("latin1", name5, data.indexOf(0, name5)) || void 0;
@@ -31179,15 +31417,15 @@ function differencesOf(before2, after) {
   return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
     const [a, b] = [old.get(path2), now.get(path2)];
     if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
-    return entryDifferences((0, import_node_path65.join)(before2, path2), (0, import_node_path65.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+    return entryDifferences((0, import_node_path66.join)(before2, path2), (0, import_node_path66.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
   });
 }
 function treeOf(root) {
   const found2 = /* @__PURE__ */ new Map();
   const visit = (folder) => {
-    for (const name5 of (0, import_node_fs55.readdirSync)((0, import_node_path65.join)(root, folder)).sort()) {
+    for (const name5 of (0, import_node_fs56.readdirSync)((0, import_node_path66.join)(root, folder)).sort()) {
       const path2 = folder ? `${folder}/${name5}` : name5;
-      const stats = (0, import_node_fs55.lstatSync)((0, import_node_path65.join)(root, path2));
+      const stats = (0, import_node_fs56.lstatSync)((0, import_node_path66.join)(root, path2));
       found2.set(path2, stats);
       if (stats.isDirectory()) visit(path2);
     }
@@ -31199,7 +31437,7 @@ function entryDifferences(before2, after, a, b) {
   const kind = (s) => kinds2.find(([is]) => is(s))?.[1] ?? "a special file";
   if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
   if (a.isSymbolicLink()) {
-    const [from, to] = [(0, import_node_fs55.readlinkSync)(before2), (0, import_node_fs55.readlinkSync)(after)];
+    const [from, to] = [(0, import_node_fs56.readlinkSync)(before2), (0, import_node_fs56.readlinkSync)(after)];
     return from === to ? [] : [`leads to ${from}, then to ${to}`];
   }
   const found2 = [];
@@ -31212,7 +31450,7 @@ function entryDifferences(before2, after, a, b) {
     if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
     return found2;
   }
-  const content = contentDifference((0, import_node_fs55.readFileSync)(before2), (0, import_node_fs55.readFileSync)(after));
+  const content = contentDifference((0, import_node_fs56.readFileSync)(before2), (0, import_node_fs56.readFileSync)(after));
   return content === void 0 ? found2 : [...found2, content];
 }
 function contentDifference(a, b) {
@@ -31247,9 +31485,9 @@ function memberAt(data, at2) {
   if (data.toString("latin1", 0, 8) !== "!<arch>\n") return void 0;
   let header = 8;
   while (header + 60 <= data.length) {
-    const size = Number(data.toString("latin1", header + 48, header + 58).trim());
-    const end2 = header + 60 + size + size % 2;
-    if (!Number.isSafeInteger(size) || size < 0) return void 0;
+    const size2 = Number(data.toString("latin1", header + 48, header + 58).trim());
+    const end2 = header + 60 + size2 + size2 % 2;
+    if (!Number.isSafeInteger(size2) || size2 < 0) return void 0;
     if (at2 < end2)
       return { name: data.toString("latin1", header, header + 16).trim(), offset: Math.max(0, at2 - header - 60) };
     header = end2;
@@ -31287,7 +31525,7 @@ async function checkOne(session2, options5, graph2, number4) {
     note: session2.say,
     restored: () => void 0
   });
-  const log = (0, import_node_path66.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const log = (0, import_node_path67.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
   const outcome = await repair.run(graph2, async (work2) => {
     const resolved = await session2.taskKeys.resolveKey(graph2, number4);
     if (typeof resolved === "string") return failed2(resolved);
@@ -31310,7 +31548,7 @@ async function checkOne(session2, options5, graph2, number4) {
 async function compareFiles(session2, options5, record2, files, work2) {
   const differences = [];
   let report2;
-  const second = new Map(files.map((f) => [(0, import_node_path66.basename)(f), f]));
+  const second = new Map(files.map((f) => [(0, import_node_path67.basename)(f), f]));
   for (const [i, deb2] of record2.debs.entries()) {
     const after = second.get(deb2.name);
     second.delete(deb2.name);
@@ -31318,7 +31556,7 @@ async function compareFiles(session2, options5, record2, files, work2) {
     else if (await sha256File(after) !== deb2.sha256) {
       const before2 = await session2.store.path(deb2);
       if (before2 === void 0) return failed2(`the store lost ${deb2.name}`);
-      const inside = await insideOf2(before2, after, deb2, (0, import_node_path66.join)(work2, `compare-${i}`));
+      const inside = await insideOf2(before2, after, deb2, (0, import_node_path67.join)(work2, `compare-${i}`));
       if (typeof inside === "string") return failed2(inside);
       differences.push(...inside);
       report2 ??= await diffoscope(before2, after, record2.package, options5);
@@ -31332,14 +31570,14 @@ async function compareFiles(session2, options5, record2, files, work2) {
   });
 }
 async function insideOf2(before2, after, deb2, folder) {
-  const [a, b] = [(0, import_node_path66.join)(folder, "before"), (0, import_node_path66.join)(folder, "after")];
-  (0, import_node_fs56.mkdirSync)(folder, { recursive: true });
+  const [a, b] = [(0, import_node_path67.join)(folder, "before"), (0, import_node_path67.join)(folder, "after")];
+  (0, import_node_fs57.mkdirSync)(folder, { recursive: true });
   for (const [file2, to] of [
     [before2, a],
     [after, b]
   ]) {
     const out = await run("dpkg-deb", ["--raw-extract", file2, to]);
-    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path66.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path67.basename)(file2)}: ${out.stderr.trim().split("\n").pop()}`;
   }
   const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
   const archive = {
@@ -31356,9 +31594,9 @@ async function diffoscope(before2, after, name5, options5) {
     { signal: AbortSignal.any([timeout, options5.signal]) }
   );
   if (asked.code === 127 || !asked.stdout) return void 0;
-  const report2 = (0, import_node_path66.join)("reproducible", `${name5}.diffoscope.txt`);
-  (0, import_node_fs56.mkdirSync)((0, import_node_path66.join)(options5.output, "reproducible"), { recursive: true });
-  (0, import_node_fs56.writeFileSync)((0, import_node_path66.join)(options5.output, report2), asked.stdout);
+  const report2 = (0, import_node_path67.join)("reproducible", `${name5}.diffoscope.txt`);
+  (0, import_node_fs57.mkdirSync)((0, import_node_path67.join)(options5.output, "reproducible"), { recursive: true });
+  (0, import_node_fs57.writeFileSync)((0, import_node_path67.join)(options5.output, report2), asked.stdout);
   return report2;
 }
 
@@ -31413,7 +31651,7 @@ async function checkBuilds(session2, options5) {
     started: (name5) => writeMessage(`building ${name5} once more
 `)
   });
-  writeWhole((0, import_node_path67.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+  writeWhole((0, import_node_path68.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
 `);
   writeMessage(renderReproducible(builds));
   return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
@@ -31461,14 +31699,131 @@ function merged(now, known3) {
 
 // ts-src/cli/run-options.ts
 var import_node_os10 = require("node:os");
+init_sizes();
 
 // ts-src/sandbox/docker.ts
 var import_node_crypto8 = require("node:crypto");
-var import_node_fs57 = require("node:fs");
-var import_node_path68 = require("node:path");
+var import_node_fs58 = require("node:fs");
+var import_node_path69 = require("node:path");
 init_digest();
 init_files();
 init_process();
+
+// ts-src/sandbox/disk-limit.ts
+var import_promises6 = require("node:fs/promises");
+
+// ts-src/sandbox/open-files.ts
+var import_promises5 = require("node:fs/promises");
+async function removedFiles(folder) {
+  const seen = /* @__PURE__ */ new Map();
+  let found2 = false;
+  const name5 = folder.split("/").slice(-3).join("/");
+  for (const pid of await (0, import_promises5.readdir)("/proc")) {
+    if (!/^\d+$/.test(pid)) continue;
+    try {
+      const mounts = await (0, import_promises5.readFile)(`/proc/${pid}/mountinfo`, "utf8");
+      if (!mounts.split("\n").some((m) => m.split(" ")[4] === "/build" && (m.split(" ")[3] ?? "").endsWith(name5)))
+        continue;
+      found2 = true;
+      for (const fd of await (0, import_promises5.readdir)(`/proc/${pid}/fd`)) await add(`/proc/${pid}/fd/${fd}`, seen);
+    } catch {
+    }
+  }
+  return found2 ? { bytes: [...seen.values()].reduce((a, b) => a + b, 0), files: seen.size } : void 0;
+}
+async function add(link, seen) {
+  try {
+    if (!/^\/build\/.* \(deleted\)$/s.test(await (0, import_promises5.readlink)(link))) return;
+    const { dev, ino, blocks } = await (0, import_promises5.stat)(link);
+    seen.set(`${dev}:${ino}`, blocks * 512);
+  } catch {
+  }
+}
+
+// ts-src/sandbox/disk-limit.ts
+var pause = 1e3;
+var longest3 = 6e4;
+async function withDiskLimit(entry, du, enter) {
+  const { disk, files = Infinity } = entry.limits ?? {};
+  const folders = entry.binds.filter((b) => !b.readOnly).map((b) => b.from);
+  const [first] = folders;
+  if (disk === void 0 || first === void 0) return enter(entry);
+  const controller = new AbortController();
+  const stop = () => controller.abort();
+  entry.signal?.addEventListener("abort", stop, { once: true });
+  if (entry.signal?.aborted) stop();
+  const watch2 = new Watch(folders, first, disk, files, du);
+  let exceeded = false;
+  const timer = setInterval(() => {
+    void watch2.look().then((over) => {
+      if (!over || controller.signal.aborted) return;
+      exceeded = true;
+      stop();
+    });
+  }, pause);
+  try {
+    const outcome = await enter({ ...entry, signal: controller.signal });
+    return exceeded ? { ...outcome, exceeded: "disk" } : outcome;
+  } finally {
+    clearInterval(timer);
+    entry.signal?.removeEventListener("abort", stop);
+  }
+}
+var Watch = class {
+  constructor(folders, where, bytes, files, du) {
+    this.folders = folders;
+    this.where = where;
+    this.bytes = bytes;
+    this.files = files;
+    this.du = du;
+  }
+  begun;
+  /** Free room at the last count, and when that was. */
+  counted;
+  at = Date.now();
+  busy = false;
+  /** Whether too much is there. */
+  async look() {
+    if (this.busy) return false;
+    this.busy = true;
+    try {
+      const now = await this.room();
+      if (!now) return false;
+      this.begun ??= now;
+      this.counted ??= now;
+      const shrank = this.counted.bytes - now.bytes > this.bytes / 8 || this.counted.files - now.files > this.files / 8;
+      if (!shrank && Date.now() - this.at < longest3) return false;
+      this.at = Date.now();
+      this.counted = now;
+      return await this.isOver(this.begun, now);
+    } finally {
+      this.busy = false;
+    }
+  }
+  async isOver(begun, now) {
+    const open3 = await removedFiles(this.where) ?? { bytes: 0, files: 0 };
+    const bytes = await this.count(["--block-size=1"]);
+    if ((bytes ?? begun.bytes - now.bytes) + open3.bytes > this.bytes) return true;
+    return (await this.count(["--inodes"]) ?? begun.files - now.files) + open3.files > this.files;
+  }
+  /** Undefined where something hides from us: then all that the file system lost is taken for this task's. */
+  async count(options5) {
+    const counted = await this.du(["-s", "-x", "-c", ...options5, "--", ...this.folders]);
+    if (counted.code !== 0 && /Permission denied/.test(counted.stderr)) return void 0;
+    const total = /^(\d+)\ttotal$/m.exec(counted.stdout)?.[1];
+    return total === void 0 ? void 0 : Number(total);
+  }
+  async room() {
+    try {
+      const { bavail, bsize, ffree } = await (0, import_promises6.statfs)(this.where);
+      return { bytes: bavail * bsize, files: ffree };
+    } catch {
+      return void 0;
+    }
+  }
+};
+
+// ts-src/sandbox/docker.ts
 var marker = ".docker-image";
 var guarded = 'exec 3<&0; "$@" </dev/null 3<&- & work=$!; { cat <&3 >/dev/null; kill -9 -1; } & wait $work';
 var asBuilder = 'chown -R 2000:2000 /build; exec setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"';
@@ -31488,7 +31843,8 @@ var capabilities = [
 function dockerDriver(state) {
   const label = `slipway.state=${sha256(state).slice(0, 16)}`;
   const docker = (args, options5 = {}) => run("docker", args, options5);
-  const imageOf = (folder) => readIf((0, import_node_path68.join)(folder, marker))?.trim();
+  const imageOf = (folder) => readIf((0, import_node_path69.join)(folder, marker))?.trim();
+  const ranOutOfMemory = async (name5) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name5])).stdout.trim() === "true";
   let swept;
   const sweep2 = async () => {
     const old = await docker(["ps", "--all", "--quiet", "--filter", `label=${label}`]);
@@ -31498,9 +31854,10 @@ function dockerDriver(state) {
       if (!alive(owner)) await docker(["rm", "--force", id]);
     }
   };
+  const du = (args) => run("du", args, { env: { ...process.env, LC_ALL: "C" } });
   async function enter(entry) {
     await (swept ??= sweep2());
-    (0, import_node_fs57.mkdirSync)(entry.work, { recursive: true });
+    (0, import_node_fs58.mkdirSync)(entry.work, { recursive: true });
     const at2 = entry.root.layers.findIndex((l) => imageOf(l) !== void 0);
     if (at2 < 0)
       return {
@@ -31512,7 +31869,7 @@ function dockerDriver(state) {
     const image = imageOf(entry.root.layers[at2]);
     const name5 = `slipway-${process.pid}-${(0, import_node_crypto8.randomBytes)(6).toString("hex")}`;
     const command = entry.user === "root" ? entry.command : ["sh", "-ec", asBuilder, "sh", ...entry.command];
-    const limits = entry.limits ?? defaultLimits();
+    const limits2 = entry.limits ?? defaultLimits();
     const created = await docker([
       "create",
       "--cap-drop",
@@ -31520,13 +31877,14 @@ function dockerDriver(state) {
       ...capabilities.flatMap((c) => ["--cap-add", c]),
       ...entry.user === "builder" ? ["--security-opt", "no-new-privileges"] : [],
       "--memory",
-      String(limits.memory),
+      String(limits2.memory),
       "--pids-limit",
-      String(limits.processes),
+      String(limits2.processes),
       "--shm-size",
-      String(limits.temporary),
+      String(limits2.temporary),
       "--ulimit",
       "core=0",
+      ...limits2.disk === void 0 ? [] : ["--ulimit", `fsize=${limits2.disk}`],
       "--interactive",
       "--name",
       name5,
@@ -31540,8 +31898,11 @@ function dockerDriver(state) {
       entry.network === true ? "host" : "none",
       "--init",
       ...entry.binds.flatMap((b) => ["--volume", `${b.from}:${b.to}${b.readOnly ? ":ro" : ""}`]),
-      "--tmpfs",
-      `/tmp:exec,mode=1777,nosuid,nodev,size=${limits.temporary}`,
+      // All places that everybody may write but /build: what is written elsewhere would go to the daemon's disk.
+      ...["/tmp", ...entry.user === "builder" ? ["/var/tmp", "/run/lock"] : []].flatMap((place) => [
+        "--tmpfs",
+        `${place}:exec,mode=1777,nosuid,nodev,size=${limits2.temporary}`
+      ]),
       ...Object.entries(entry.env).flatMap(([k, v]) => ["--env", `${k}=${v}`]),
       image,
       "sh",
@@ -31553,10 +31914,10 @@ function dockerDriver(state) {
     if (created.code !== 0) return created;
     try {
       for (const layer of entry.root.layers.slice(0, at2).reverse()) {
-        const archive = (0, import_node_path68.join)(entry.work, "over.tar");
+        const archive = (0, import_node_path69.join)(entry.work, "over.tar");
         const packed2 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
         const copied = packed2.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name5, archive]) : packed2;
-        (0, import_node_fs57.rmSync)(archive, { force: true });
+        (0, import_node_fs58.rmSync)(archive, { force: true });
         if (copied.code !== 0) return copied;
       }
       const { log, signal } = entry;
@@ -31565,21 +31926,27 @@ function dockerDriver(state) {
       const outcome = await run(
         "setpriv",
         ["--pdeathsig", "KILL", "docker", "start", "--attach", "--interactive", name5],
-        { keepInput: true, ...log ? { log } : {}, ...signal ? { signal } : {} }
+        {
+          keepInput: true,
+          ...log ? { log } : {},
+          ...limits2.log === void 0 ? {} : { logLimit: limits2.log },
+          ...signal ? { signal } : {}
+        }
       );
       signal?.removeEventListener("abort", stop);
+      if (outcome.code !== 0 && await ranOutOfMemory(name5)) return { ...outcome, exceeded: "memory" };
       if (outcome.code === 0 && entry.root.keep) {
-        (0, import_node_fs57.mkdirSync)((0, import_node_path68.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
+        (0, import_node_fs58.mkdirSync)((0, import_node_path69.join)(entry.root.keep, "var/lib/dpkg"), { recursive: true });
         const tag = `slipway-layer:${sha256(`${entry.root.keep}${name5}`).slice(0, 24)}`;
         const committed = await docker(["commit", "--change", 'CMD ["sh"]', name5, tag]);
         if (committed.code !== 0) return committed;
         const status = await docker([
           "cp",
           `${name5}:/var/lib/dpkg/status`,
-          (0, import_node_path68.join)(entry.root.keep, "var/lib/dpkg/status")
+          (0, import_node_path69.join)(entry.root.keep, "var/lib/dpkg/status")
         ]);
         if (status.code !== 0) return status;
-        (0, import_node_fs57.writeFileSync)((0, import_node_path68.join)(entry.root.keep, marker), `${tag}
+        (0, import_node_fs58.writeFileSync)((0, import_node_path69.join)(entry.root.keep, marker), `${tag}
 `);
       }
       return outcome;
@@ -31589,13 +31956,13 @@ function dockerDriver(state) {
   }
   return {
     name: "docker",
-    enter,
+    enter: (entry) => withDiskLimit(entry, du, enter),
     async unpack(tar, folder) {
       const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
       const imported = await docker(["import", tar, tag]);
       if (imported.code !== 0) return imported;
-      (0, import_node_fs57.mkdirSync)(folder, { recursive: true });
-      (0, import_node_fs57.writeFileSync)((0, import_node_path68.join)(folder, marker), `${tag}
+      (0, import_node_fs58.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs58.writeFileSync)((0, import_node_path69.join)(folder, marker), `${tag}
 `);
       return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder, "./var/lib/dpkg/status"]);
     },
@@ -31616,19 +31983,19 @@ function dockerDriver(state) {
           "--network",
           "none",
           "--volume",
-          `${(0, import_node_path68.dirname)(folder)}:/parent`,
+          `${(0, import_node_path69.dirname)(folder)}:/parent`,
           image,
           "rm",
           "-rf",
-          `/parent/${(0, import_node_path68.basename)(folder)}`
+          `/parent/${(0, import_node_path69.basename)(folder)}`
         ]);
     }
   };
 }
 
 // ts-src/sandbox/unshare.ts
-var import_node_fs58 = require("node:fs");
-var import_node_path69 = require("node:path");
+var import_node_fs59 = require("node:fs");
+var import_node_path70 = require("node:path");
 
 // resources/templates/enter.pl
 var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
@@ -31783,7 +32150,7 @@ POSIX::_exit(125);
 `;
 
 // resources/templates/enter.sh
-var enter_default2 = '# Puts a root together from overlay layers inside namespaces that unshare(1) made, and hands over to enter.pl.\n# Everything is mounted in a private mount namespace: it is gone with the last process.\n# Arguments: INIT FOLDER LOWER UPPER NETWORK USER BINDS COMMAND...\n#   INIT    text of enter.pl\n#   FOLDER  work folder with the lower layers as links, cwd of the mounts (so that no path needs quoting in mount options)\n#   LOWER   names of the links, topmost first, joined by colons\n#   UPPER   `tmpfs`, or a folder\'s name under FOLDER that keeps what is written\n#   NETWORK `on`, `off`, or `loopback`: off, but for what one process says to another on this machine\n#   USER    `root`, or `builder`: no privileges and none to gain\n#   BINDS   number of bind mounts, each two further arguments: SOURCE and TARGET, `ro:` before TARGET where it may not be written\n# Environment: ENTER_OVERLAY  further options of the overlay\n#   ENTER_SIZE       bytes that each file system in memory may hold\n#   ENTER_GROUPS     control groups to join, joined by colons\n#   ENTER_DATA       KiB of memory that one process may take, where no control group counts it\n#   ENTER_PROCESSES  most processes, where the kernel counts them by namespace\nset -eu\ninit=$1 folder=$2 lower=$3 upper=$4 network=$5 user=$6 binds=$7\nshift 7\ncd "$folder"\nIFS=:\nfor group in ${ENTER_GROUPS:-}; do echo 0 > "$group/cgroup.procs"; done\nunset IFS\nif [ -n "${ENTER_PROCESSES:-}" ]; then echo "$ENTER_PROCESSES" > /proc/sys/kernel/pid_max; fi\nulimit -c 0\nif [ -n "${ENTER_DATA:-}" ]; then ulimit -d "$ENTER_DATA"; fi\nmkdir -p m\nif [ "$upper" = tmpfs ]; then\n  mkdir -p t\n  mount -t tmpfs -o "mode=0755,nosuid,nodev,size=$ENTER_SIZE" tmpfs t\n  upper=t/u\n  mkdir t/u t/w\n  work=t/w\nelse\n  work=$upper.work\n  mkdir -p "$upper" "$work"\nfi\nmount -t overlay overlay -o "nosuid,nodev,lowerdir=$lower,upperdir=$upper,workdir=$work${ENTER_OVERLAY:-}" m\n# A layer may hold links, which lead to the host\'s files as long as this script runs.\ntop=$(cd m && pwd -P)\ninside() {\n  if [ "$(readlink -m "m$1")" != "$top$1" ]; then\n    echo "slipway: $1 of the root is a link, or below one" >&2\n    exit 125\n  fi\n}\nfor path in /proc /dev /tmp; do inside "$path"; done\nmount -t proc -o nosuid,nodev,noexec proc m/proc\nmount -t tmpfs -o mode=0755,nosuid,size=64k tmpfs m/dev\nfor device in null zero full random urandom; do\n  : > "m/dev/$device"\n  mount --bind "/dev/$device" "m/dev/$device"\ndone\nmkdir m/dev/shm m/dev/pts\nmount -t tmpfs -o "mode=1777,nosuid,nodev,size=$ENTER_SIZE" tmpfs m/dev/shm\nmount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts m/dev/pts\nln -s pts/ptmx m/dev/ptmx\nln -s /proc/self/fd m/dev/fd\nln -s /proc/self/fd/0 m/dev/stdin\nln -s /proc/self/fd/1 m/dev/stdout\nln -s /proc/self/fd/2 m/dev/stderr\nmount -t tmpfs -o "mode=1777,nosuid,nodev,size=$ENTER_SIZE" tmpfs m/tmp\nwhile [ "$binds" -gt 0 ]; do\n  source=$1 target=$2\n  shift 2\n  binds=$((binds - 1))\n  option=\n  case $target in ro:*) target=${target#ro:} option=ro ;; esac\n  inside "$target"\n  if [ -d "$source" ]; then mkdir -p "m$target"; elif [ ! -e "m$target" ]; then mkdir -p "m${target%/*}"; : > "m$target"; fi\n  mount --bind "$source" "m$target"\n  mount -o "remount,bind,${option:+ro,}nosuid,nodev" "m$target"\ndone\nif [ "$network" = loopback ]; then ip link set lo up; fi\nif [ "$network" = on ]; then\n  rm -f m/etc/resolv.conf\n  for file in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt; do\n    if [ -s "$file" ]; then\n      inside "$file"\n      mkdir -p "m${file%/*}"\n      cat "$file" > "m$file"\n    fi\n  done\nfi\nif [ "$user" != root ]; then chown -R 2000:2000 m/build; fi\nunset ENTER_OVERLAY ENTER_SIZE ENTER_GROUPS ENTER_DATA ENTER_PROCESSES\nexec perl -e "$init" -- "$user" "$@"\n';
+var enter_default2 = '# Puts a root together from overlay layers inside namespaces that unshare(1) made, and hands over to enter.pl.\n# Everything is mounted in a private mount namespace: it is gone with the last process.\n# Arguments: INIT FOLDER LOWER UPPER NETWORK USER BINDS COMMAND...\n#   INIT    text of enter.pl\n#   FOLDER  work folder with the lower layers as links, cwd of the mounts (so that no path needs quoting in mount options)\n#   LOWER   names of the links, topmost first, joined by colons\n#   UPPER   `tmpfs`, or a folder\'s name under FOLDER that keeps what is written\n#   NETWORK `on`, `off`, or `loopback`: off, but for what one process says to another on this machine\n#   USER    `root`, or `builder`: no privileges and none to gain\n#   BINDS   number of bind mounts, each two further arguments: SOURCE and TARGET, `ro:` before TARGET where it may not be written\n# Environment: ENTER_OVERLAY  further options of the overlay\n#   ENTER_SIZE       bytes that each file system in memory may hold\n#   ENTER_GROUPS     control groups to join, joined by colons\n#   ENTER_DATA       KiB of memory that one process may take, where no control group counts it\n#   ENTER_FILE       blocks of 512 bytes that one file may have\n#   ENTER_PROCESSES  most processes, where the kernel counts them by namespace\nset -eu\ninit=$1 folder=$2 lower=$3 upper=$4 network=$5 user=$6 binds=$7\nshift 7\ncd "$folder"\nIFS=:\nfor group in ${ENTER_GROUPS:-}; do echo 0 > "$group/cgroup.procs"; done\nunset IFS\nif [ -n "${ENTER_PROCESSES:-}" ]; then echo "$ENTER_PROCESSES" > /proc/sys/kernel/pid_max; fi\nulimit -c 0\nif [ -n "${ENTER_DATA:-}" ]; then ulimit -d "$ENTER_DATA"; fi\nif [ -n "${ENTER_FILE:-}" ]; then ulimit -f "$ENTER_FILE"; fi\nmkdir -p m\nif [ "$upper" = tmpfs ]; then\n  mkdir -p t\n  mount -t tmpfs -o "mode=0755,nosuid,nodev,size=$ENTER_SIZE" tmpfs t\n  upper=t/u\n  mkdir t/u t/w\n  work=t/w\nelse\n  work=$upper.work\n  mkdir -p "$upper" "$work"\nfi\nmount -t overlay overlay -o "nosuid,nodev,lowerdir=$lower,upperdir=$upper,workdir=$work${ENTER_OVERLAY:-}" m\n# A layer may hold links, which lead to the host\'s files as long as this script runs.\ntop=$(cd m && pwd -P)\ninside() {\n  if [ "$(readlink -m "m$1")" != "$top$1" ]; then\n    echo "slipway: $1 of the root is a link, or below one" >&2\n    exit 125\n  fi\n}\nfor path in /proc /dev /tmp; do inside "$path"; done\nmount -t proc -o nosuid,nodev,noexec proc m/proc\nmount -t tmpfs -o mode=0755,nosuid,size=64k tmpfs m/dev\nfor device in null zero full random urandom; do\n  : > "m/dev/$device"\n  mount --bind "/dev/$device" "m/dev/$device"\ndone\nmkdir m/dev/shm m/dev/pts\nmount -t tmpfs -o "mode=1777,nosuid,nodev,size=$ENTER_SIZE" tmpfs m/dev/shm\nmount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts m/dev/pts\nln -s pts/ptmx m/dev/ptmx\nln -s /proc/self/fd m/dev/fd\nln -s /proc/self/fd/0 m/dev/stdin\nln -s /proc/self/fd/1 m/dev/stdout\nln -s /proc/self/fd/2 m/dev/stderr\nmount -t tmpfs -o "mode=1777,nosuid,nodev,size=$ENTER_SIZE" tmpfs m/tmp\nwhile [ "$binds" -gt 0 ]; do\n  source=$1 target=$2\n  shift 2\n  binds=$((binds - 1))\n  option=\n  case $target in ro:*) target=${target#ro:} option=ro ;; esac\n  inside "$target"\n  if [ -d "$source" ]; then mkdir -p "m$target"; elif [ ! -e "m$target" ]; then mkdir -p "m${target%/*}"; : > "m$target"; fi\n  mount --bind "$source" "m$target"\n  mount -o "remount,bind,${option:+ro,}nosuid,nodev" "m$target"\ndone\nif [ "$network" = loopback ]; then ip link set lo up; fi\nif [ "$network" = on ]; then\n  rm -f m/etc/resolv.conf\n  for file in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt; do\n    if [ -s "$file" ]; then\n      inside "$file"\n      mkdir -p "m${file%/*}"\n      cat "$file" > "m$file"\n    fi\n  done\nfi\nif [ "$user" != root ]; then chown -R 2000:2000 m/build; fi\nunset ENTER_OVERLAY ENTER_SIZE ENTER_GROUPS ENTER_DATA ENTER_FILE ENTER_PROCESSES\nexec perl -e "$init" -- "$user" "$@"\n';
 
 // ts-src/sandbox/unshare.ts
 init_files();
@@ -31803,68 +32170,71 @@ function unshareDriver() {
     const own3 = mountsBelow(folder);
     if (own3.length && !await isPrivate()) await run("umount", ["--lazy", ...own3.reverse()]);
   };
+  const du = (args) => inside([], ["du", ...args], { env: { ...process.env, LC_ALL: "C" } });
+  const enter = async (entry) => {
+    (0, import_node_fs59.mkdirSync)(entry.work, { recursive: true });
+    const links = entry.root.layers.map((layer, i) => {
+      (0, import_node_fs59.symlinkSync)(layer, (0, import_node_path70.join)(entry.work, `l${i}`));
+      return `l${i}`;
+    });
+    let upper = "tmpfs";
+    if (entry.root.keep) {
+      (0, import_node_fs59.mkdirSync)(entry.root.keep, { recursive: true });
+      (0, import_node_fs59.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
+      (0, import_node_fs59.symlinkSync)(entry.root.keep, (0, import_node_path70.join)(entry.work, "k"));
+      (0, import_node_fs59.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path70.join)(entry.work, "k.work"));
+      upper = "k";
+    }
+    const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
+    const namespaces = [
+      "--mount",
+      "--propagation",
+      await isPrivate() ? "private" : "unchanged",
+      "--pid",
+      "--ipc",
+      "--uts",
+      ...entry.network === true ? [] : ["--net"]
+    ];
+    const limits2 = entry.limits ?? defaultLimits();
+    const group = openGroup(limits2);
+    const env = {
+      ...entry.env,
+      PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      ENTER_SIZE: String(limits2.temporary),
+      ...limits2.disk === void 0 ? {} : { ENTER_FILE: String(Math.ceil(limits2.disk / 512)) },
+      ...plain2 ? { ENTER_OVERLAY: ",userxattr" } : {},
+      ...group ? { ENTER_GROUPS: group.folders.join(":") } : { ENTER_DATA: String(Math.floor(limits2.memory / 1024)) },
+      ...countsProcesses() ? { ENTER_PROCESSES: String(limits2.processes) } : {}
+    };
+    const { log, signal } = entry;
+    const outcome = await inside(
+      namespaces,
+      [
+        "sh",
+        "-c",
+        enter_default2,
+        "enter",
+        enter_default,
+        entry.work,
+        links.join(":"),
+        upper,
+        entry.network === true ? "on" : entry.network || "off",
+        entry.user,
+        String(entry.binds.length),
+        ...binds,
+        ...entry.command
+      ],
+      { env, signal, ...log ? { log } : {}, ...limits2.log === void 0 ? {} : { logLimit: limits2.log } }
+    );
+    const exceeded = group?.close();
+    await unmount(entry.work);
+    return exceeded ? { ...outcome, exceeded } : outcome;
+  };
   return {
     name: "unshare",
-    async enter(entry) {
-      (0, import_node_fs58.mkdirSync)(entry.work, { recursive: true });
-      const links = entry.root.layers.map((layer, i) => {
-        (0, import_node_fs58.symlinkSync)(layer, (0, import_node_path69.join)(entry.work, `l${i}`));
-        return `l${i}`;
-      });
-      let upper = "tmpfs";
-      if (entry.root.keep) {
-        (0, import_node_fs58.mkdirSync)(entry.root.keep, { recursive: true });
-        (0, import_node_fs58.mkdirSync)(`${entry.root.keep}.work`, { recursive: true });
-        (0, import_node_fs58.symlinkSync)(entry.root.keep, (0, import_node_path69.join)(entry.work, "k"));
-        (0, import_node_fs58.symlinkSync)(`${entry.root.keep}.work`, (0, import_node_path69.join)(entry.work, "k.work"));
-        upper = "k";
-      }
-      const binds = entry.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
-      const namespaces = [
-        "--mount",
-        "--propagation",
-        await isPrivate() ? "private" : "unchanged",
-        "--pid",
-        "--ipc",
-        "--uts",
-        ...entry.network === true ? [] : ["--net"]
-      ];
-      const limits = entry.limits ?? defaultLimits();
-      const group = openGroup(limits);
-      const env = {
-        ...entry.env,
-        PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        ENTER_SIZE: String(limits.temporary),
-        ...plain2 ? { ENTER_OVERLAY: ",userxattr" } : {},
-        ...group ? { ENTER_GROUPS: group.folders.join(":") } : { ENTER_DATA: String(Math.floor(limits.memory / 1024)) },
-        ...countsProcesses() ? { ENTER_PROCESSES: String(limits.processes) } : {}
-      };
-      const { log, signal } = entry;
-      const outcome = await inside(
-        namespaces,
-        [
-          "sh",
-          "-c",
-          enter_default2,
-          "enter",
-          enter_default,
-          entry.work,
-          links.join(":"),
-          upper,
-          entry.network === true ? "on" : entry.network || "off",
-          entry.user,
-          String(entry.binds.length),
-          ...binds,
-          ...entry.command
-        ],
-        { env, signal, ...log ? { log } : {} }
-      );
-      const exceeded = group?.close();
-      await unmount(entry.work);
-      return exceeded ? { ...outcome, exceeded } : outcome;
-    },
+    enter: (entry) => withDiskLimit(entry, du, enter),
     unpack: (tar, folder) => {
-      (0, import_node_fs58.mkdirSync)(folder, { recursive: true });
+      (0, import_node_fs59.mkdirSync)(folder, { recursive: true });
       return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder], {});
     },
     ready: (folder) => Promise.resolve(exists(folder)),
@@ -31892,14 +32262,31 @@ var runOptions = {
     value: "TIME",
     help: "longest time that a package may build, or its tests may take: 90s, 30m, 3h; a bare number is minutes (default: 3h)"
   },
+  limits: {
+    type: "string",
+    value: "KEY=VALUE,...",
+    help: "what a task may take of this machine, such as memory=8G,disk=50G,processes=4000,temporary=2G,log=200M; package_settings count before it"
+  },
   driver: { type: "string", value: "NAME", help: "unshare (default) or docker" }
 };
 var count2 = (v, fallback) => v === void 0 ? fallback : /^[1-9]\d{0,3}$/.test(v) ? Number(v) : void 0;
-var units = { s: 1 / 60, m: 1, h: 60 };
+var units2 = { s: 1 / 60, m: 1, h: 60 };
 function timeOf(v) {
   const m = /^([1-9]\d{0,5})([smh]?)$/.exec(v);
-  const minutes2 = m ? Number(m[1]) * units[m[2] || "m"] : 0;
+  const minutes2 = m ? Number(m[1]) * units2[m[2] || "m"] : 0;
   return minutes2 > 0 && minutes2 <= 24 * 24 * 60 ? minutes2 : void 0;
+}
+var limitKeys = ["memory", "processes", "temporary", "disk", "log"];
+function writtenLimits(text5) {
+  const found2 = {};
+  for (const part of text5 === void 0 ? [] : text5.split(",")) {
+    const [key, value2 = "", ...more] = part.split("=");
+    const name5 = limitKeys.find((k) => k === key);
+    const amount = name5 !== "processes" ? sizeOf(value2) : /^[1-9]\d{1,6}$/.test(value2) ? Number(value2) : void 0;
+    if (!name5 || !amount || more.length || found2[name5] !== void 0) return void 0;
+    found2[name5] = amount;
+  }
+  return found2;
 }
 function limitsOf(verb, values) {
   const cores = (0, import_node_os10.availableParallelism)();
@@ -31909,9 +32296,15 @@ function limitsOf(verb, values) {
     Math.max(1, Math.min(cores, Math.floor((0, import_node_os10.freemem)() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1))
   );
   const minutes2 = timeOf(values.timeout ?? "180");
+  const task = writtenLimits(values.limits);
+  if (!task) {
+    writeMessage(`slipway ${verb}: --limits takes ${limitKeys.join(", ")} with sizes, such as memory=8G,disk=50G
+`);
+    return void 0;
+  }
   if (workers && jobs2 && minutes2) {
     if (values.driver === void 0 || values.driver === "unshare" || values.driver === "docker")
-      return { workers, jobs: jobs2, minutes: minutes2 };
+      return { workers, jobs: jobs2, minutes: minutes2, task };
     writeMessage(`slipway ${verb}: --driver is unshare or docker
 `);
     return void 0;
@@ -31925,10 +32318,10 @@ function limitsOf(verb, values) {
 var driverOf = (values, state) => values.driver === "docker" ? dockerDriver(state) : unshareDriver();
 
 // ts-src/engine/system-lock.ts
-var import_node_path70 = require("node:path");
+var import_node_path71 = require("node:path");
 init_diagnostics();
 init_files();
-var file = (workspace) => (0, import_node_path70.join)(workspace.state, "platforms.json");
+var file = (workspace) => (0, import_node_path71.join)(workspace.state, "platforms.json");
 function knownPlatforms(workspace) {
   const known3 = readJson(file(workspace)) ?? {};
   return Object.fromEntries(
@@ -32046,8 +32439,8 @@ changed that they see (--retest runs failed ones again). Nothing is published. j
   run: (values, packages) => runBuild("test", values, packages, true)
 });
 async function runBuild(verb, values, packages, tests) {
-  const limits = limitsOf(verb, values);
-  if (!limits) return exit.usage;
+  const limits2 = limitsOf(verb, values);
+  if (!limits2) return exit.usage;
   if (values.retries !== void 0 && !/^\d{1,2}$/.test(values.retries) || values.untrusted !== void 0 && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/.test(values.untrusted)) {
     writeMessage(
       `slipway ${verb}: --retries takes a number below 100, --untrusted a name of letters, digits, ".", "_" and "-"
@@ -32065,7 +32458,7 @@ async function runBuild(verb, values, packages, tests) {
   showDiagnostics(planned2.diagnostics);
   if (!planned2.ok) return exit.failed;
   const { workspace, plan: plan2 } = planned2.value;
-  const output = values.output === void 0 ? (0, import_node_path71.join)(workspace.root, "out") : (0, import_node_path71.resolve)(values.output);
+  const output = values.output === void 0 ? (0, import_node_path72.join)(workspace.root, "out") : (0, import_node_path72.resolve)(values.output);
   const driver = driverOf(values, workspace.state);
   const lacking = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
   if (lacking.length) {
@@ -32079,12 +32472,12 @@ async function runBuild(verb, values, packages, tests) {
     if (keys.some(isError)) return exit.failed;
   }
   const stop = untilStopped(() => writeMessage("\nstopping: what was finished is kept\n"));
-  (0, import_node_fs59.mkdirSync)(workspace.state, { recursive: true });
+  (0, import_node_fs60.mkdirSync)(workspace.state, { recursive: true });
   await openScratch(workspace.state, driver);
   try {
     return await buildAll(values, planned2.value, {
       output,
-      limits,
+      limits: limits2,
       tests,
       check: check2,
       publishes: verb === "build" && values.untrusted === void 0,
@@ -32138,7 +32531,7 @@ async function buildAll(values, planned2, wanted) {
       runs: session2.graphs,
       store: store2,
       state: workspace.state,
-      endpoints: [new FolderEndpoint((0, import_node_path71.join)(output, "apt"))],
+      endpoints: [new FolderEndpoint((0, import_node_path72.join)(output, "apt"))],
       organization: workspace.distro.organization,
       signingKey: keyOf(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
       stamp: plan2.stamp,
@@ -32235,7 +32628,7 @@ ${verdict2}`;
   const tails = (t) => t.log ? tellingPart((readIf(t.log) ?? "").slice(-4e5)) : [];
   writeMessage(
     renderSummary(
-      results.map((t) => t.log ? { ...t, log: (0, import_node_path71.join)(output, t.log) } : t),
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path72.join)(output, t.log) } : t),
       tails,
       Date.now() - begun
     )
@@ -32250,11 +32643,11 @@ ${verdict2}`;
   if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
 `);
   else if (published.sources.length) {
-    writeMessage(`report: ${(0, import_node_path71.join)(output, "report.html")}
+    writeMessage(`report: ${(0, import_node_path72.join)(output, "report.html")}
 `);
     writeMessage("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
     writeOutput(published.sources.join("\n"));
-    const closed = notForAll((0, import_node_path71.join)(output, "apt"));
+    const closed = notForAll((0, import_node_path72.join)(output, "apt"));
     if (closed)
       writeMessage(
         `
@@ -32311,7 +32704,7 @@ function namesByDebian(planned2) {
 }
 function notForAll(path2) {
   const parts = path2.split("/");
-  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs59.statSync)(p).mode & 1) === 0);
+  return parts.map((_, i) => parts.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs60.statSync)(p).mode & 1) === 0);
 }
 
 // ts-src/cli/channel.ts
@@ -32362,8 +32755,8 @@ function systemChanges(m, n) {
 }
 
 // ts-src/publish/promotion.ts
-var import_node_fs60 = require("node:fs");
-var import_node_path72 = require("node:path");
+var import_node_fs61 = require("node:fs");
+var import_node_path73 = require("node:path");
 init_diagnostics();
 init_names();
 
@@ -32569,8 +32962,8 @@ async function rollBack(input, outlet) {
   let suites = state.suites;
   let raised = 0;
   if (!pointer) {
-    const scratch = (0, import_node_path72.join)(input.folder, "incoming");
-    (0, import_node_fs60.mkdirSync)(scratch, { recursive: true });
+    const scratch = (0, import_node_path73.join)(input.folder, "incoming");
+    (0, import_node_fs61.mkdirSync)(scratch, { recursive: true });
     const made2 = await raiseVersions({
       store: outlet.store,
       scratch,
@@ -32630,13 +33023,13 @@ async function sweepRepository(store2, channel2, endpoint, graceDays, now, dryRu
     const swept = { removed: [], waiting: 0, kept: 0 };
     const begun = Date.now();
     for (const folder of ["pool", "dists"]) {
-      for await (const { name: name5, size } of endpoint.list(folder)) {
+      for await (const { name: name5, size: size2 } of endpoint.list(folder)) {
         if (marked(name5)) {
           swept.kept++;
           continue;
         }
         const found2 = before2[name5] ?? now;
-        if (now - found2 >= graceDays * day2) swept.removed.push({ name: name5, size });
+        if (now - found2 >= graceDays * day2) swept.removed.push({ name: name5, size: size2 });
         else {
           since[name5] = found2;
           swept.waiting++;
@@ -32745,11 +33138,11 @@ var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
 ` : "";
 
 // ts-src/cli/channels.ts
-var import_node_path74 = require("node:path");
+var import_node_path75 = require("node:path");
 init_diagnostics();
 
 // ts-src/publish/endpoints.ts
-var import_node_path73 = require("node:path");
+var import_node_path74 = require("node:path");
 var isChannelName = (name5) => name5.length <= 200 && /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*){0,3}$/.test(name5) && !name5.includes("..");
 async function openEndpoint(uri, root) {
   if (uri.startsWith("s3://")) {
@@ -32757,7 +33150,7 @@ async function openEndpoint(uri, root) {
     return new S3Endpoint2(uri, process.env);
   }
   const path2 = uri.startsWith("file:") ? decodeURIComponent(uri.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri;
-  return new FolderEndpoint((0, import_node_path73.isAbsolute)(path2) ? path2 : (0, import_node_path73.join)(root, path2));
+  return new FolderEndpoint((0, import_node_path74.isAbsolute)(path2) ? path2 : (0, import_node_path74.join)(root, path2));
 }
 function channelUri(place, channel2) {
   const query2 = place.indexOf("?");
@@ -32812,7 +33205,7 @@ async function placesOf3({ workspace: { distro, root } }, channel2, named4, from
     return path2.endsWith(tail) ? [`${path2.slice(0, -tail.length)}/${channel2.name}/apt${query2}`] : [];
   });
   const uris = [
-    named4?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path74.resolve)(n)),
+    named4?.map((n) => /^(s3:\/\/|file:)/.test(n) ? n : (0, import_node_path75.resolve)(n)),
     channel2.file.endpoints,
     configured,
     beside
@@ -32880,7 +33273,7 @@ var ago = (milliseconds) => {
   const hours = milliseconds / 36e5;
   return hours < 1 ? `${Math.round(hours * 60)} min` : hours < 48 ? `${Math.round(hours)} h` : `${Math.round(hours / 24)} days`;
 };
-function sizeOf(state) {
+function sizeOf2(state) {
   const all = Object.values(state?.suites ?? {}).flatMap((s) => Object.values(s));
   const files = new Map(all.flatMap((held) => held.files.map((f) => [f.sha256, f.size])));
   return { packages: all.length, bytes: [...files.values()].reduce((n, s) => n + s, 0) };
@@ -32895,7 +33288,7 @@ async function list3({ store: store2 }, json2) {
       state: read2.headId,
       when: read2.head?.when,
       states: read2.file.states.length,
-      ...sizeOf(read2.head),
+      ...sizeOf2(read2.head),
       endpoints: read2.file.endpoints,
       switching: read2.file.switching
     };
@@ -32939,7 +33332,7 @@ async function show(opened, name5, json2) {
   const { keys, notes } = await servedKeys(opened, read2.value, now);
   if (json2)
     return good(
-      `${JSON.stringify({ name: name5, ...read2.value.file, keys, promotions: blocks, states: states.map(({ state, ...s }) => ({ ...s, ...sizeOf(state), who: state?.who, from: state?.from, forced: state?.forced })) })}
+      `${JSON.stringify({ name: name5, ...read2.value.file, keys, promotions: blocks, states: states.map(({ state, ...s }) => ({ ...s, ...sizeOf2(state), who: state?.who, from: state?.from, forced: state?.forced })) })}
 `
     );
   const table2 = renderTable(
@@ -32948,8 +33341,8 @@ async function show(opened, name5, json2) {
       shortId(id),
       ago(now - when),
       kind,
-      String(sizeOf(state).packages),
-      megabytes(sizeOf(state).bytes),
+      String(sizeOf2(state).packages),
+      megabytes(sizeOf2(state).bytes),
       state?.who ?? "lost",
       `${state?.from ? `${state.from.channel}@${shortId(state.from.state)}` : ""}${state?.forced === void 0 ? "" : ` forced: ${state.forced}`}`
     ])
@@ -33070,8 +33463,8 @@ async function renew(opened, names2, to) {
 }
 
 // ts-src/cli/clean.ts
-var import_node_fs61 = require("node:fs");
-var import_node_path75 = require("node:path");
+var import_node_fs62 = require("node:fs");
+var import_node_path76 = require("node:path");
 init_process();
 var remade = ["work", "unpacked", "layers", "layers-docker", "bases", "archives", "told", "verify"];
 var clean = defineCommand({
@@ -33099,7 +33492,7 @@ subordinate ids, which rm can't remove; this can.`,
       writeMessage("slipway clean: --driver is unshare or docker\n");
       return exit.usage;
     }
-    if (!(0, import_node_fs61.existsSync)(state)) {
+    if (!(0, import_node_fs62.existsSync)(state)) {
       writeOutput(`nothing to remove: ${state} is not there
 `);
       return exit.ok;
@@ -33110,34 +33503,34 @@ subordinate ids, which rm can't remove; this can.`,
 `);
       return exit.failed;
     }
-    const parts = (0, import_node_fs61.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    const parts = (0, import_node_fs62.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
     for (const part of parts) {
-      const folder = (0, import_node_path75.join)(state, part);
-      const size = (await run("du", ["-sh", folder])).stdout.split("	")[0] ?? "";
-      writeOutput(`${values["dry-run"] ? "would remove" : "removing"} ${folder} ${size}
+      const folder = (0, import_node_path76.join)(state, part);
+      const size2 = (await run("du", ["-sh", folder])).stdout.split("	")[0] ?? "";
+      writeOutput(`${values["dry-run"] ? "would remove" : "removing"} ${folder} ${size2}
 `);
       if (!values["dry-run"]) await driver.remove(folder);
     }
     if (values.all && !values["dry-run"]) await driver.remove(state);
-    const left = values["dry-run"] ? [] : parts.filter((part) => (0, import_node_fs61.existsSync)((0, import_node_path75.join)(state, part)));
-    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path75.join)(state, part)} could not be removed
+    const left = values["dry-run"] ? [] : parts.filter((part) => (0, import_node_fs62.existsSync)((0, import_node_path76.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path76.join)(state, part)} could not be removed
 `);
     return left.length ? exit.failed : exit.ok;
   }
 });
 async function runningIn(state) {
-  const all = (0, import_node_path75.join)(state, "work");
-  if (!(0, import_node_fs61.existsSync)(all)) return void 0;
-  for (const name5 of (0, import_node_fs61.readdirSync)(all)) {
+  const all = (0, import_node_path76.join)(state, "work");
+  if (!(0, import_node_fs62.existsSync)(all)) return void 0;
+  for (const name5 of (0, import_node_fs62.readdirSync)(all)) {
     if (!name5.endsWith(".lock")) continue;
-    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path75.join)(all, name5), "true"]);
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path76.join)(all, name5), "true"]);
     if (free.code !== 0) return name5.slice(0, -".lock".length);
   }
   return void 0;
 }
 
 // ts-src/cli/compare.ts
-var import_node_fs62 = require("node:fs");
+var import_node_fs63 = require("node:fs");
 init_diagnostics();
 
 // ts-src/render/compare.ts
@@ -33203,7 +33596,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
       return exit.failed;
     }
     const selection = selectionOf(values, []);
-    const plan2 = (state) => (0, import_node_fs62.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const plan2 = (state) => (0, import_node_fs63.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
     const one = await plan2(before2);
     const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
     if (!one.ok || !two.ok) {
@@ -33221,7 +33614,7 @@ that holds lock.yaml beside its distro file is planned from it.`,
 });
 
 // ts-src/cli/doctor.ts
-var import_node_path76 = require("node:path");
+var import_node_path77 = require("node:path");
 init_process();
 var doctor = defineCommand({
   summary: "tell what this machine lacks for builds, and the command that brings it",
@@ -33268,7 +33661,7 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path76.join)(process.cwd(), ".slipway"));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path77.join)(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
     for (const f of findings)
       writeOutput(`${f.what}
@@ -35744,9 +36137,9 @@ repository, unless --by package is given. Where several platforms are selected t
 });
 
 // ts-src/cli/init.ts
-var import_node_fs63 = require("node:fs");
-var import_node_path77 = require("node:path");
-var import_promises6 = require("node:readline/promises");
+var import_node_fs64 = require("node:fs");
+var import_node_path78 = require("node:path");
+var import_promises8 = require("node:readline/promises");
 init_diagnostics();
 init_files();
 
@@ -35803,7 +36196,7 @@ var options3 = {
   yes: { type: "boolean", short: "y", help: "write into a folder that has other files without asking" }
 };
 function answersOf(values, root) {
-  const named4 = (0, import_node_path77.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
+  const named4 = (0, import_node_path78.basename)(root).toLowerCase().replace(/[^a-z0-9]/g, "");
   const organization = values.organization ?? (named4 || "acme");
   const os = values.os ?? "debian";
   const release2 = values.release ?? (os === "ubuntu" ? "noble" : "bookworm");
@@ -35811,7 +36204,7 @@ function answersOf(values, root) {
   return valid ? { organization, os, release: release2 } : void 0;
 }
 async function confirm(question) {
-  const terminal = (0, import_promises6.createInterface)({ input: process.stdin, output: process.stderr });
+  const terminal = (0, import_promises8.createInterface)({ input: process.stdin, output: process.stderr });
   try {
     return /^y(es)?$/i.test((await terminal.question(question)).trim());
   } finally {
@@ -35819,7 +36212,7 @@ async function confirm(question) {
   }
 }
 async function mayWrite(root, files, yes) {
-  const others2 = (0, import_node_fs63.readdirSync)(root).filter((name5) => name5 !== ".git");
+  const others2 = (0, import_node_fs64.readdirSync)(root).filter((name5) => name5 !== ".git");
   if (yes || !others2.length) return true;
   if (process.stdin.isTTY && process.stderr.isTTY) {
     writeMessage(`${root} has files already. These would be added:
@@ -35842,7 +36235,7 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
   examples: ["slipway init my-distro --organization acme", "slipway init --os ubuntu --release noble"],
   options: options3,
   async run(values, [folder = ".", ...more]) {
-    const root = (0, import_node_path77.resolve)(folder);
+    const root = (0, import_node_path78.resolve)(folder);
     const answers = answersOf(values, root);
     if (more.length || !answers) {
       writeMessage(
@@ -35852,8 +36245,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
     }
     const files = renderInit(answers);
     const names2 = Object.keys(files);
-    (0, import_node_fs63.mkdirSync)(root, { recursive: true });
-    const taken = names2.filter((f) => (0, import_node_fs63.existsSync)((0, import_node_path77.join)(root, f)));
+    (0, import_node_fs64.mkdirSync)(root, { recursive: true });
+    const taken = names2.filter((f) => (0, import_node_fs64.existsSync)((0, import_node_path78.join)(root, f)));
     if (taken.length) {
       const verb = taken.length > 1 ? "exist" : "exists";
       showDiagnostics([
@@ -35864,8 +36257,8 @@ and one package in packages/. No file is overwritten, and nothing is committed.`
       return exit.failed;
     }
     if (!await mayWrite(root, names2, values.yes === true)) return exit.failed;
-    for (const [path2, text5] of Object.entries(files)) writeWhole((0, import_node_path77.join)(root, path2), text5);
-    const git2 = (0, import_node_fs63.existsSync)((0, import_node_path77.join)(root, ".git")) ? "" : "git init && ";
+    for (const [path2, text5] of Object.entries(files)) writeWhole((0, import_node_path78.join)(root, path2), text5);
+    const git2 = (0, import_node_fs64.existsSync)((0, import_node_path78.join)(root, ".git")) ? "" : "git init && ";
     writeOutput(`Wrote a distro repository to ${root}:
 ${names2.map((f) => `    ${f}
 `).join("")}
@@ -36151,8 +36544,8 @@ function wordsOf(name5, id, channel2, pointer, done) {
 }
 
 // ts-src/cli/farm/prepare.ts
-var import_node_fs68 = require("node:fs");
-var import_node_path82 = require("node:path");
+var import_node_fs69 = require("node:fs");
+var import_node_path83 = require("node:path");
 init_diagnostics();
 init_files();
 
@@ -36200,18 +36593,18 @@ function channelPart(name5) {
 init_source_entry();
 
 // ts-src/cli/farm/work.ts
-var import_node_fs66 = require("node:fs");
+var import_node_fs67 = require("node:fs");
 var import_node_os11 = require("node:os");
-var import_node_path80 = require("node:path");
+var import_node_path81 = require("node:path");
 init_diagnostics();
 init_names();
 init_files();
 
 // ts-src/farm/run-manifest.ts
 var import_node_crypto10 = require("node:crypto");
-var import_node_fs64 = require("node:fs");
-var import_node_path78 = require("node:path");
-var import_node_zlib6 = require("node:zlib");
+var import_node_fs65 = require("node:fs");
+var import_node_path79 = require("node:path");
+var import_node_zlib7 = require("node:zlib");
 init_diagnostics();
 init_digest();
 init_names();
@@ -36247,11 +36640,11 @@ async function closeRun(store2, run2) {
   const open3 = await store2.readJson(name5);
   if (open3?.id === run2.id) await store2.writeJson(name5, { ...open3, ended: true });
 }
-var packed = (value2) => (0, import_node_zlib6.gzipSync)(JSON.stringify(value2), { level: 1 });
-var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib6.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
+var packed = (value2) => (0, import_node_zlib7.gzipSync)(JSON.stringify(value2), { level: 1 });
+var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib7.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
 var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
 async function cached2(store2, state, name5, is) {
-  const copy = (0, import_node_path78.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
+  const copy = (0, import_node_path79.join)(state, "cache", name5.replace(/\.gz$/, ".json"));
   const kept2 = readJson(copy);
   if (kept2) return kept2;
   const data = await store2.getBlob(name5);
@@ -36262,10 +36655,10 @@ async function cached2(store2, state, name5, is) {
   writeWhole(copy, text5, { sync: false });
   return value2;
 }
-var largest = 512 << 20;
+var largest2 = 512 << 20;
 function unzipped2(data) {
   try {
-    return (0, import_node_zlib6.gunzipSync)(data, { maxOutputLength: largest });
+    return (0, import_node_zlib7.gunzipSync)(data, { maxOutputLength: largest2 });
   } catch {
     return void 0;
   }
@@ -36278,7 +36671,7 @@ function parsed(text5) {
   }
 }
 async function loadRun(id, storeUri, root, state, untrusted) {
-  (0, import_node_fs64.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs65.mkdirSync)(state, { recursive: true });
   const store2 = await openStore(storeUri, root, state, untrusted);
   const missing = bad(
     error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
@@ -36314,9 +36707,9 @@ async function loadRun(id, storeUri, root, state, untrusted) {
   });
 }
 function writeFiles({ id, files }, state) {
-  const root = (0, import_node_path78.join)(state, "cache", "runs", id, "distro");
+  const root = (0, import_node_path79.join)(state, "cache", "runs", id, "distro");
   for (const [path2, content] of Object.entries(files))
-    if (!exists((0, import_node_path78.join)(root, path2))) writeWhole((0, import_node_path78.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+    if (!exists((0, import_node_path79.join)(root, path2))) writeWhole((0, import_node_path79.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
   return root;
 }
 function testedIn({ plan: plan2, tested }) {
@@ -36338,7 +36731,7 @@ function filesOf3(distro, root, keyRoot = root) {
   const diagnostics = [];
   for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path2] = (0, import_node_fs64.readFileSync)((0, import_node_path78.join)(from, path2)).toString("base64");
+      files[path2] = (0, import_node_fs65.readFileSync)((0, import_node_path79.join)(from, path2)).toString("base64");
     } catch {
       diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
     }
@@ -36449,8 +36842,8 @@ var Worker = class {
 };
 
 // ts-src/farm/shard.ts
-var import_node_fs65 = require("node:fs");
-var import_node_path79 = require("node:path");
+var import_node_fs66 = require("node:fs");
+var import_node_path80 = require("node:path");
 init_process();
 
 // ts-src/graph/reduce.ts
@@ -36501,7 +36894,7 @@ function renderSchedule(run2, counts, groups, first, tasks) {
 // ts-src/farm/shard.ts
 async function makeShard(session2, architecture2, first, retest, signal) {
   const { graphs: runs, store: store2, input } = session2;
-  const engine = schedulerOf(session2, { output: (0, import_node_path79.join)(input.state, "prepared"), retest, signal });
+  const engine = schedulerOf(session2, { output: (0, import_node_path80.join)(input.state, "prepared"), retest, signal });
   const outlook = await engine.start();
   const part = {
     schema: 1,
@@ -36558,10 +36951,10 @@ async function keepSources({ store: store2, input }, packages) {
     if (await hasSource(store2, tree)) return;
     const gitDir = await gitDirOf(input.state, p);
     if (!gitDir) return;
-    const folder = (0, import_node_path79.join)(work2, tree);
+    const folder = (0, import_node_path80.join)(work2, tree);
     const out = await checkout({ gitDir }, tree, folder);
-    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path79.join)(work2, `${tree}.packed`));
-    (0, import_node_fs65.rmSync)(folder, { recursive: true, force: true });
+    if (out.ok) await keepSource(store2, tree, folder, (0, import_node_path80.join)(work2, `${tree}.packed`));
+    (0, import_node_fs66.rmSync)(folder, { recursive: true, force: true });
   });
 }
 function scheduleOf(session2, id, part, outlook, testsStop) {
@@ -36599,8 +36992,8 @@ var farmOptions = {
     help: "where this machine keeps bases and copies (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
   }
 };
-var farmState = (values) => (0, import_node_path80.resolve)(
-  values.state || process.env.SLIPWAY_STATE || (0, import_node_path80.join)(process.env.XDG_STATE_HOME || (0, import_node_path80.join)((0, import_node_os11.homedir)(), ".local/state"), "slipway")
+var farmState = (values) => (0, import_node_path81.resolve)(
+  values.state || process.env.SLIPWAY_STATE || (0, import_node_path81.join)(process.env.XDG_STATE_HOME || (0, import_node_path81.join)((0, import_node_os11.homedir)(), ".local/state"), "slipway")
 );
 async function loadNamed(verb, values) {
   if (values.run === void 0 || values.store === void 0) {
@@ -36619,13 +37012,13 @@ async function loadNamed(verb, values) {
   showDiagnostics(loaded.diagnostics);
   return void 0;
 }
-async function openRun(verb, values, limits, signal, purpose, numbers) {
+async function openRun(verb, values, limits2, signal, purpose, numbers) {
   const loaded = await loadNamed(verb, values);
   if (!loaded) return void 0;
   const { store: store2, bundle, state } = loaded;
   const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
   const driver = driverOf(values, state);
-  const looked = (0, import_node_path80.join)(state, `sound-${driver.name}`);
+  const looked = (0, import_node_path81.join)(state, `sound-${driver.name}`);
   if (purpose !== "report" && !lately(looked)) {
     const lacking = await missingTools(driver.name, input.plan);
     if (lacking.length) {
@@ -36639,7 +37032,7 @@ async function openRun(verb, values, limits, signal, purpose, numbers) {
     say: (line2) => writeMessage(`${line2}
 `),
     driver,
-    limits,
+    limits: limits2,
     renewBase: false,
     sharesBases: true,
     signal,
@@ -36665,7 +37058,7 @@ function planOf({ input, parts }, numbers) {
 }
 function lately(file2) {
   try {
-    return Date.now() - (0, import_node_fs66.statSync)(file2).mtimeMs < 36e5;
+    return Date.now() - (0, import_node_fs67.statSync)(file2).mtimeMs < 36e5;
   } catch {
     return false;
   }
@@ -36684,15 +37077,15 @@ The last line is "end". The exit code is 0 also where a task failed.`,
     retest: { type: "boolean", help: "run tests again that failed before" }
   },
   async run(values) {
-    const limits = limitsOf("work", values);
-    if (limits && values.check === true) return check(values);
-    if (!limits || values.tasks === void 0 || !/^\d+(,\d+)*$/.test(values.tasks)) {
-      if (limits) writeMessage("slipway work: --tasks takes numbers of the schedule, joined by commas\n");
+    const limits2 = limitsOf("work", values);
+    if (limits2 && values.check === true) return check(values);
+    if (!limits2 || values.tasks === void 0 || !/^\d+(,\d+)*$/.test(values.tasks)) {
+      if (limits2) writeMessage("slipway work: --tasks takes numbers of the schedule, joined by commas\n");
       return exit.usage;
     }
     const stop = untilStopped();
     const numbers = values.tasks.split(",").map(Number);
-    const opened = await openRun("work", values, limits, stop.signal, "work", numbers);
+    const opened = await openRun("work", values, limits2, stop.signal, "work", numbers);
     if (!opened) return exit.failed;
     const { session: session2, loaded } = opened;
     writeOutput("ready\n");
@@ -36726,7 +37119,7 @@ function engineOf2(values, session2, output, signal, progress) {
   return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
 }
 async function doTasks(values, session2, loaded, numbers, signal) {
-  const output = (0, import_node_path80.join)(session2.input.state, "runs", loaded.bundle.id);
+  const output = (0, import_node_path81.join)(session2.input.state, "runs", loaded.bundle.id);
   const progress = {
     ...notesOnly((line2) => writeMessage(`${line2}
 `)),
@@ -36767,7 +37160,7 @@ async function doTasks(values, session2, loaded, numbers, signal) {
   return exit.ok;
 }
 async function keepResult(session2, output, id, number4, result2) {
-  const log = result2.log === void 0 ? void 0 : (0, import_node_path80.join)(output, result2.log);
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path81.join)(output, result2.log);
   const kept2 = {
     schema: 1,
     result: result2,
@@ -36776,13 +37169,13 @@ async function keepResult(session2, output, id, number4, result2) {
   await session2.store.writeJson(resultName(id, number4), kept2);
 }
 async function prepareArchitecture(values) {
-  const limits = limitsOf("prepare", values);
-  if (!limits || values.first === void 0 || !/^\d{1,9}$/.test(values.first)) {
-    if (limits) writeMessage("slipway prepare: with --run, --first takes the number of tasks that are known\n");
+  const limits2 = limitsOf("prepare", values);
+  if (!limits2 || values.first === void 0 || !/^\d{1,9}$/.test(values.first)) {
+    if (limits2) writeMessage("slipway prepare: with --run, --first takes the number of tasks that are known\n");
     return exit.usage;
   }
   const stop = untilStopped();
-  const opened = await openRun("prepare", values, limits, stop.signal, "work");
+  const opened = await openRun("prepare", values, limits2, stop.signal, "work");
   if (!opened) return exit.failed;
   const { session: session2, loaded } = opened;
   try {
@@ -36811,8 +37204,8 @@ async function prepareArchitecture(values) {
 }
 
 // ts-src/farm/request.ts
-var import_node_fs67 = require("node:fs");
-var import_node_path81 = require("node:path");
+var import_node_fs68 = require("node:fs");
+var import_node_path82 = require("node:path");
 init_diagnostics();
 async function requestWorkspace(workspace, target2) {
   const links = await linksOutside(workspace);
@@ -36826,8 +37219,8 @@ async function requestWorkspace(workspace, target2) {
     );
   const at2 = await checkoutRef(workspace.root, target2, workspace.state);
   if (!at2.ok) return at2;
-  const root = (0, import_node_path81.join)(at2.value.folder, (0, import_node_path81.relative)(at2.value.top, workspace.root));
-  const read2 = await readWorkspace((0, import_node_path81.join)(root, (0, import_node_path81.relative)(workspace.root, (0, import_node_path81.resolve)(workspace.file))), workspace.state);
+  const root = (0, import_node_path82.join)(at2.value.folder, (0, import_node_path82.relative)(at2.value.top, workspace.root));
+  const read2 = await readWorkspace((0, import_node_path82.join)(root, (0, import_node_path82.relative)(workspace.root, (0, import_node_path82.resolve)(workspace.file))), workspace.state);
   if (!read2.ok)
     return bad(
       error("request-target", "the target branch has no distro file that can be read", {
@@ -36860,19 +37253,32 @@ async function requestWorkspace(workspace, target2) {
         })
       );
   const { platforms, store: store2, signing_key, submodules } = trusted;
-  const distro = { ...workspace.distro, distributions, platforms, store: store2, signing_key, submodules };
-  const from = { ...read2.value, root: (0, import_node_path81.resolve)(root), urlBase: workspace.urlBase };
+  const package_settings = withLimitsOf(workspace.distro.package_settings, trusted.package_settings);
+  const distro = { ...workspace.distro, distributions, platforms, store: store2, signing_key, submodules, package_settings };
+  const from = { ...read2.value, root: (0, import_node_path82.resolve)(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, trusted: from }, diagnostics);
 }
+function withLimitsOf(settings2, trusted) {
+  const limitsOf2 = (name5) => Object.hasOwn(trusted, name5) ? trusted[name5]?.limits : void 0;
+  const own3 = Object.entries(settings2).map(([name5, { limits: _, ...more }]) => {
+    const limits2 = limitsOf2(name5);
+    return [name5, limits2 ? { ...more, limits: limits2 } : more];
+  });
+  const others2 = Object.entries(trusted).flatMap(
+    ([name5, { limits: limits2 }]) => limits2 && !Object.hasOwn(settings2, name5) ? [[name5, { ...noSettings, limits: limits2 }]] : []
+  );
+  return Object.fromEntries([...own3, ...others2]);
+}
+var noSettings = { cmake_args: [], environment: {}, patches: [], build_depends: [], depends: [], skip: false };
 async function linksOutside({ root, distro }) {
   const listed = await git(["ls-files", "--stage", "-z"], { cwd: root });
-  const top = (0, import_node_fs67.realpathSync)(root);
+  const top = (0, import_node_fs68.realpathSync)(root);
   const packages = Object.values(distro.distributions).flatMap((d) => d.folders);
   return listed.stdout.split("\0").flatMap((line2) => {
     const path2 = line2.slice(line2.indexOf("	") + 1);
     if (!line2.startsWith("120000 ") || packages.some((folder) => path2.startsWith(`${folder}/`))) return [];
     try {
-      return `${(0, import_node_fs67.realpathSync)((0, import_node_path81.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
+      return `${(0, import_node_fs68.realpathSync)((0, import_node_path82.join)(root, path2))}/`.startsWith(`${top}/`) ? [] : [path2];
     } catch {
       return [];
     }
@@ -37045,8 +37451,8 @@ a machine of another architecture adds its tasks. Jenkins' steps call these; so 
 });
 async function runPrepare(given, packages) {
   if (given.run !== void 0) return prepareArchitecture(given);
-  const limits = limitsOf("prepare", given);
-  if (!limits) return exit.usage;
+  const limits2 = limitsOf("prepare", given);
+  if (!limits2) return exit.usage;
   if (given.downstream !== void 0 && !["none", "direct", "all"].includes(given.downstream)) {
     writeMessage("slipway prepare: --downstream is none, direct or all\n");
     return exit.usage;
@@ -37118,7 +37524,7 @@ ${difference3}
     showDiagnostics(tools);
     return exit.failed;
   }
-  (0, import_node_fs68.mkdirSync)(state, { recursive: true });
+  (0, import_node_fs69.mkdirSync)(state, { recursive: true });
   await openScratch(state, driver);
   try {
     const own3 = ownArchitecture() ?? "";
@@ -37169,7 +37575,7 @@ ${difference3}
       say: (line2) => writeMessage(`${line2}
 `),
       driver,
-      limits,
+      limits: limits2,
       renewBase: values["renew-base"] === true,
       sharesBases: true,
       signal: new AbortController().signal,
@@ -37204,7 +37610,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
       ""
     );
     if (text5("output") === void 0) writeOutput(header + schedule);
-    else writeWhole((0, import_node_path82.resolve)(text5("output")), header + schedule);
+    else writeWhole((0, import_node_path83.resolve)(text5("output")), header + schedule);
     return exit.ok;
   } finally {
     await closeScratch(driver);
@@ -37213,7 +37619,7 @@ architectures ${architectures.filter((a) => a !== own3).join(" ")}
 async function withLock(values, store2, pipeline3, root, state, isChange) {
   if (values.lock !== void 0) return { values, notes: [] };
   if (pipeline3.locked) {
-    const file3 = (0, import_node_path82.join)(root, "lock.yaml");
+    const file3 = (0, import_node_path83.join)(root, "lock.yaml");
     if (exists(file3)) return { values: { ...values, lock: file3 }, notes: [] };
     return error(
       "lock-missing",
@@ -37235,7 +37641,7 @@ async function withLock(values, store2, pipeline3, root, state, isChange) {
         )
       ]
     };
-  const file2 = (0, import_node_path82.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
+  const file2 = (0, import_node_path83.join)(state, "cache", `lock-${namespaceName(like)}.yaml`);
   writeWhole(file2, text5.lock);
   return { values: { ...values, lock: file2 }, notes: [] };
 }
@@ -37253,7 +37659,7 @@ async function withDistro(values) {
   if (!url2) return good(values);
   if (url2.startsWith("file:")) {
     const file2 = url2.slice("file:".length);
-    if (!(0, import_node_path82.isAbsolute)(file2) || !exists((0, import_node_path82.join)(file2, ".git"))) {
+    if (!(0, import_node_path83.isAbsolute)(file2) || !exists((0, import_node_path83.join)(file2, ".git"))) {
       const line2 = readIf(file2)?.split("\n")[0]?.trim();
       if (!line2)
         return bad(
@@ -37273,18 +37679,18 @@ async function withDistro(values) {
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot.ok) return snapshot;
-  const folder = (0, import_node_path82.join)(state, "distro", commit.value);
-  if (!exists((0, import_node_path82.join)(folder, "distro.yaml"))) {
+  const folder = (0, import_node_path83.join)(state, "distro", commit.value);
+  if (!exists((0, import_node_path83.join)(folder, "distro.yaml"))) {
     const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
     if (!out.ok) return out;
   }
   return good({
     ...values,
     state,
-    distro: (0, import_node_path82.join)(folder, values.distro ?? "distro.yaml")
+    distro: (0, import_node_path83.join)(folder, values.distro ?? "distro.yaml")
   });
 }
-var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path82.resolve)(root, uri.slice("file:".length))}` : uri;
+var absoluteStore = (uri, root) => uri.startsWith("file:") && !uri.startsWith("file:/") ? `file:${(0, import_node_path83.resolve)(root, uri.slice("file:".length))}` : uri;
 async function planOf2(values, packages, workspace) {
   if (values.change !== void 0) return planChange(values, values.change);
   const read2 = await readValues(values, packages, { workspace, tests: values["no-test"] !== true });
@@ -37346,7 +37752,7 @@ async function targetCommit(root, name5) {
 async function planChange(values, change) {
   const workspace = await openWorkspace(values);
   if (!workspace.ok) return workspace;
-  const folder = (0, import_node_path82.resolve)(change);
+  const folder = (0, import_node_path83.resolve)(change);
   const chosen = values.distribution ?? Object.keys(workspace.value.distro.distributions);
   const repository = await repositoryOf(
     workspace.value,
@@ -37395,8 +37801,8 @@ var ownPackages = (inputs, repository) => inputs.distributions.flatMap(
 );
 
 // ts-src/cli/farm/finish.ts
-var import_node_fs69 = require("node:fs");
-var import_node_path83 = require("node:path");
+var import_node_fs70 = require("node:fs");
+var import_node_path84 = require("node:path");
 init_diagnostics();
 init_files();
 init_lockfile();
@@ -37432,14 +37838,14 @@ async function gather(session2, loaded, output, happened) {
   await store2.many(done, async ({ number: number4, run: run2, task }) => {
     const kept2 = await store2.readJson(resultName(loaded.bundle.id, number4));
     if (!isStoredResult(kept2) || kept2.result.id !== run2.results[task]?.id) return;
-    const log = (0, import_node_path83.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
+    const log = (0, import_node_path84.join)("logs", run2.id, `${packageOf(run2, task).name}${task < run2.count ? "" : ".test"}.log`);
     run2.results[task] = { ...kept2.result, ...kept2.result.log === void 0 ? {} : { log } };
     const { key } = kept2.result;
     if (key !== void 0 && task < run2.count && isDone(kept2.result.state)) run2.records[task] = await store2.get(key);
     if (key !== void 0 && task >= run2.count) run2.tests[task - run2.count] = await store2.getTest(key);
     if (kept2.log && kept2.result.log !== void 0 && kept2.result.state === "failed") {
       const text5 = await store2.readText(kept2.log);
-      if (text5 !== void 0) writeWhole((0, import_node_path83.join)(output, log), text5, { sync: false });
+      if (text5 !== void 0) writeWhole((0, import_node_path84.join)(output, log), text5, { sync: false });
     }
   });
   for (const { number: number4, run: run2, task } of numbersOf(session2, loaded)) {
@@ -37470,7 +37876,7 @@ async function gather(session2, loaded, output, happened) {
 var outputOption = {
   output: { type: "string", short: "o", value: "DIR", help: "where it goes (default: out)" }
 };
-var outputOf = (values) => (0, import_node_path83.resolve)(values.output ?? "out");
+var outputOf = (values) => (0, import_node_path84.resolve)(values.output ?? "out");
 var publish = defineCommand({
   summary: "publish what a prepared run built to its channel",
   usage: "publish --run ID --store URI --output DIR",
@@ -37479,11 +37885,11 @@ SLIPWAY_SIGNING_KEY_FILE in the environment names a file with the secret key to 
 An untrusted run publishes nothing.`,
   options: { ...farmOptions, ...runOptions, ...outputOption },
   async run(values) {
-    const limits = limitsOf("publish", values);
-    if (!limits) return exit.usage;
+    const limits2 = limitsOf("publish", values);
+    if (!limits2) return exit.usage;
     const secret = keyFromEnvironment(process.env);
     const stop = untilStopped();
-    const opened = await openRun("publish", values, limits, stop.signal, "publish");
+    const opened = await openRun("publish", values, limits2, stop.signal, "publish");
     if (!opened) return exit.failed;
     const { session: session2, loaded } = opened;
     const { bundle } = loaded;
@@ -37520,7 +37926,7 @@ An untrusted run publishes nothing.`,
         runs: session2.graphs,
         store: session2.store,
         state: session2.input.state,
-        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path83.join)(output, "apt")),
+        endpoints: await endpointsOf(bundle.distro, bundle.pipeline.channel, (0, import_node_path84.join)(output, "apt")),
         settings: repositorySettings(bundle.distro),
         checked: true,
         organization: bundle.distro.organization,
@@ -37570,10 +37976,10 @@ where anything failed.`,
   },
   async run(values) {
     if (values.unplanned !== void 0) return unplanned(values, values.unplanned);
-    const limits = limitsOf("report", values);
-    if (!limits) return exit.usage;
+    const limits2 = limitsOf("report", values);
+    if (!limits2) return exit.usage;
     const stop = untilStopped();
-    const opened = await openRun("report", values, limits, stop.signal, "report");
+    const opened = await openRun("report", values, limits2, stop.signal, "report");
     if (!opened) return exit.failed;
     const { session: session2, loaded } = opened;
     try {
@@ -37614,7 +38020,7 @@ ${verdict2}`;
   );
   await recordRun(session2);
   await closeRun(session2.store, bundle);
-  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path83.join)(output, t.log)]]));
+  const logs2 = new Map(results.flatMap((t) => t.log === void 0 ? [] : [[t.id, (0, import_node_path84.join)(output, t.log)]]));
   const tails = (t) => tellingPart(readLog(logs2.get(t.id) ?? ""));
   for (const note of notes) writeMessage(`${note}
 `);
@@ -37645,8 +38051,8 @@ var notesOf = ({ bundle }, happened) => [
 ];
 var shownLog = (output, log) => {
   const url2 = process.env.BUILD_URL;
-  const inside = (0, import_node_path83.relative)(process.cwd(), (0, import_node_path83.join)(output, log));
-  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path83.join)(output, log);
+  const inside = (0, import_node_path84.relative)(process.cwd(), (0, import_node_path84.join)(output, log));
+  return url2 && /^https?:\/\/\S+\/$/.test(url2) && !inside.startsWith("..") ? `${url2}artifact/${encodeURI(inside)}` : (0, import_node_path84.join)(output, log);
 };
 function factsOf2({ bundle, input }, results) {
   const failed4 = results.filter((t) => t.state === "failed");
@@ -37712,20 +38118,20 @@ async function tellAbi(session2, { bundle }, before2, output) {
 ${compared.ok ? renderAbi(compared.value.changes, compared.value.details) : `${compared.diagnostics[0].message}
 `}`
       );
-      (0, import_node_fs69.rmSync)(folder, { recursive: true, force: true });
+      (0, import_node_fs70.rmSync)(folder, { recursive: true, force: true });
     }
   }
   if (texts.length) {
     writeMessage(`
 ${texts.join("\n")}
 `);
-    writeWhole((0, import_node_path83.join)(output, "abi.txt"), texts.join("\n"));
+    writeWhole((0, import_node_path84.join)(output, "abi.txt"), texts.join("\n"));
   }
   return [...changed].sort();
 }
 function readLog(file2) {
   try {
-    return (0, import_node_fs69.readFileSync)(file2, "utf8").slice(-4e5);
+    return (0, import_node_fs70.readFileSync)(file2, "utf8").slice(-4e5);
   } catch {
     return "";
   }
@@ -37809,7 +38215,7 @@ function findCycles(evaluated) {
   const alone = (d, n) => groupOf(evaluated, n, d) === void 0;
   const packagesOf = (set) => [...new Set(set.map((n) => n % count3))].sort((a, b) => a - b);
   const found2 = [];
-  const add = (kind, edges, set) => found2.push({
+  const add2 = (kind, edges, set) => found2.push({
     kind,
     packages: packagesOf(set).map((n) => evaluated.names[n]),
     trail: edgesAlong(evaluated, packageTrail(edges, set, count3))
@@ -37827,7 +38233,7 @@ function findCycles(evaluated) {
     ).filter((s) => s.some((n) => n < count3)).flat()
   );
   for (const set of cycles(all))
-    add(set.some((n) => n < count3) ? set.some((n) => strict.has(n)) ? "build" : "group" : "run", all, set);
+    add2(set.some((n) => n < count3) ? set.some((n) => strict.has(n)) ? "build" : "group" : "run", all, set);
   for (const { packages, trail: trail2 } of testCycles(evaluated))
     found2.push({
       kind: "test",
@@ -38404,7 +38810,7 @@ function workOf(scopes, known3, seed) {
 }
 
 // ts-src/cli/store.ts
-var import_node_path84 = require("node:path");
+var import_node_path85 = require("node:path");
 var store = defineCommand({
   summary: "show, verify or clean up the store",
   usage: "store [show|verify|gc]",
@@ -38432,7 +38838,7 @@ older than a day, so that builds which run meanwhile lose nothing.`,
     const { distro, root, state } = workspace.value;
     const opened = await openStore(distro.store, root, state, void 0);
     if (what === "show") return show2(opened, values.json === true);
-    if (what === "verify") return verify(opened, (0, import_node_path84.join)(state, "verify"));
+    if (what === "verify") return verify(opened, (0, import_node_path85.join)(state, "verify"));
     return collect2(opened, days, values["dry-run"] === true);
   }
 });
@@ -38454,10 +38860,10 @@ async function show2(opened, json2) {
     "resolved",
     "untrusted"
   ]) {
-    for await (const { size } of opened.blobs.list(kind)) {
+    for await (const { size: size2 } of opened.blobs.list(kind)) {
       const k = kinds3[kind] ??= { things: 0, bytes: 0 };
       k.things++;
-      k.bytes += size;
+      k.bytes += size2;
     }
   }
   if (json2) writeOutput(`${JSON.stringify({ where: opened.blobs.where, kinds: kinds3 })}
@@ -38528,43 +38934,43 @@ async function collect2(opened, days, dry) {
     for (const key of [...index.builds.keys(), ...index.tests.keys()]) keys.add(key);
   }
   const remove2 = [];
-  for await (const { name: name5, size, modified } of opened.blobs.list("states"))
+  for await (const { name: name5, size: size2, modified } of opened.blobs.list("states"))
     if (!listed.has(name5.split("/").pop().replace(".json.gz", "")) && now - modified >= grace)
-      remove2.push({ name: name5, size });
+      remove2.push({ name: name5, size: size2 });
   const records = async (kind) => {
-    for await (const { name: name5, size, modified } of opened.blobs.list(kind)) {
+    for await (const { name: name5, size: size2, modified } of opened.blobs.list(kind)) {
       const key = name5.split("/").pop().replace(/\.json$/, "");
       const record2 = await opened.readJson(name5);
       if (record2 && (keys.has(key) || now - modified < grace))
         keep([...record2.debs ?? [], record2.files, record2.log, record2.junit]);
-      else if (now - modified >= grace) remove2.push({ name: name5, size });
+      else if (now - modified >= grace) remove2.push({ name: name5, size: size2 });
     }
   };
   await records("tasks");
   await records("tests");
   for (const kind of ["sources", "bases"]) {
-    for await (const { name: name5, size, modified } of opened.blobs.list(kind)) {
+    for await (const { name: name5, size: size2, modified } of opened.blobs.list(kind)) {
       const value2 = await opened.readJson(name5);
-      if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name5, size });
+      if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name5, size: size2 });
       else if (value2) keep("tar" in value2 ? [value2.tar, value2.lists] : [value2]);
     }
   }
   for (const kind of ["resolved", "sets"])
-    for await (const { name: name5, size, modified } of opened.blobs.list(kind))
-      if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name5, size });
+    for await (const { name: name5, size: size2, modified } of opened.blobs.list(kind))
+      if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name5, size: size2 });
   for (const name5 of [...roots, ...old]) {
     if (!name5.includes("/results/")) continue;
     const log = (await opened.readJson(name5))?.log;
     if (roots.includes(name5)) keep([log]);
   }
   let kept2 = 0;
-  for await (const { name: name5, size, modified } of opened.blobs.list("objects")) {
+  for await (const { name: name5, size: size2, modified } of opened.blobs.list("objects")) {
     if (objects.has(name5.split("/").pop()) || now - modified < grace) kept2++;
-    else remove2.push({ name: name5, size });
+    else remove2.push({ name: name5, size: size2 });
   }
   for (const name5 of old) remove2.push({ name: name5, size: 0 });
-  for await (const { name: name5, size, modified } of opened.blobs.list("untrusted"))
-    if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name5, size });
+  for await (const { name: name5, size: size2, modified } of opened.blobs.list("untrusted"))
+    if (now - modified > Math.max(grace, days * 864e5)) remove2.push({ name: name5, size: size2 });
   const order3 = (name5) => name5.startsWith("objects/") ? 1 : 0;
   remove2.sort((a, b) => order3(a.name) - order3(b.name));
   if (!dry) for (const { name: name5 } of remove2) await opened.blobs.remove(name5);
@@ -38756,30 +39162,30 @@ var completionOf = (commands2) => ({
 });
 
 // ts-src/cli/logs.ts
-var import_node_fs70 = require("node:fs");
-var import_node_path85 = require("node:path");
+var import_node_fs71 = require("node:fs");
+var import_node_path86 = require("node:path");
 init_diagnostics();
 function logsIn(output) {
-  const root = (0, import_node_path85.join)(output, "logs");
+  const root = (0, import_node_path86.join)(output, "logs");
   const found2 = [];
   let entries;
   try {
-    entries = (0, import_node_fs70.readdirSync)(root, { recursive: true }).map(String);
+    entries = (0, import_node_fs71.readdirSync)(root, { recursive: true }).map(String);
   } catch {
     return [];
   }
   for (const entry of entries) {
     const name5 = /^(.*)\/([A-Za-z0-9_.+-]+?)(\.test)?\.log$/.exec(entry);
     if (!name5) continue;
-    const path2 = (0, import_node_path85.join)(root, entry);
-    const status = (0, import_node_fs70.lstatSync)(path2);
+    const path2 = (0, import_node_path86.join)(root, entry);
+    const status = (0, import_node_fs71.lstatSync)(path2);
     if (!status.isFile()) continue;
     found2.push({ scope: name5[1], package: name5[2], test: name5[3] !== void 0, path: path2, modified: status.mtimeMs });
   }
   return found2.sort((a, b) => b.modified - a.modified);
 }
 async function printFile(path2) {
-  for await (const chunk of (0, import_node_fs70.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
+  for await (const chunk of (0, import_node_fs71.createReadStream)(path2, { encoding: "utf8" })) writeOutput(printable(String(chunk)));
 }
 var logs = defineCommand({
   summary: "print the log of a package's last build or test on this machine",
@@ -38802,12 +39208,12 @@ var logs = defineCommand({
       writeMessage("slipway logs: takes one package\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path85.join)((0, import_node_path85.resolve)(findDistro(values), ".."), "out") : (0, import_node_path85.resolve)(values.output);
+    const output = values.output === void 0 ? (0, import_node_path86.join)((0, import_node_path86.resolve)(findDistro(values), ".."), "out") : (0, import_node_path86.resolve)(values.output);
     const all = logsIn(output);
     if (name5 === void 0) {
       for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
 `);
-      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path85.join)(output, "logs")}
+      if (!all.length) writeMessage(`there are no logs in ${(0, import_node_path86.join)(output, "logs")}
 `);
       return exit.ok;
     }
@@ -38819,7 +39225,7 @@ var logs = defineCommand({
       );
       const what = values.test === true ? "log of the tests" : "build log";
       showDiagnostics([
-        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path85.join)(output, "logs")}`, {
+        error("log-missing", `there is no ${what} of '${name5}' in ${(0, import_node_path86.join)(output, "logs")}`, {
           hint: near !== void 0 && near !== name5 ? `did you mean '${near}'?` : "a cached package was not built here: slipway build --rebuild makes a log"
         })
       ]);
@@ -38880,9 +39286,9 @@ var manualOf = (commands2) => ({
 });
 
 // ts-src/cli/serve.ts
-var import_node_fs71 = require("node:fs");
+var import_node_fs72 = require("node:fs");
 var import_node_http2 = require("node:http");
-var import_node_path86 = require("node:path");
+var import_node_path87 = require("node:path");
 init_diagnostics();
 var types2 = {
   html: "text/html; charset=utf-8",
@@ -38899,8 +39305,8 @@ function fileOf(root, url2) {
   }
   if (path2.includes("\0")) return void 0;
   try {
-    const file2 = (0, import_node_fs71.realpathSync)((0, import_node_path86.join)(root, path2));
-    return file2.startsWith(`${(0, import_node_fs71.realpathSync)(root)}/`) && (0, import_node_fs71.lstatSync)(file2).isFile() ? file2 : void 0;
+    const file2 = (0, import_node_fs72.realpathSync)((0, import_node_path87.join)(root, path2));
+    return file2.startsWith(`${(0, import_node_fs72.realpathSync)(root)}/`) && (0, import_node_fs72.lstatSync)(file2).isFile() ? file2 : void 0;
   } catch {
     return void 0;
   }
@@ -38914,12 +39320,12 @@ function answer(root, request, response) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     return;
   }
-  const { size } = (0, import_node_fs71.lstatSync)(file2);
+  const { size: size2 } = (0, import_node_fs72.lstatSync)(file2);
   const type = types2[/\.([a-z]+)$/.exec(file2)?.[1] ?? ""] ?? "application/octet-stream";
-  response.writeHead(200, { "content-type": type, "content-length": size, "x-content-type-options": "nosniff" });
+  response.writeHead(200, { "content-type": type, "content-length": size2, "x-content-type-options": "nosniff" });
   if (method === "HEAD") response.end();
   else
-    (0, import_node_fs71.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs72.createReadStream)(file2).on("error", () => response.destroy()).pipe(response);
 }
 var serve = defineCommand({
   summary: "serve the apt repository of the last build over http, for a robot on the bench",
@@ -38944,9 +39350,9 @@ loopback one, everybody who reaches the port can read the packages. A farm serve
       writeMessage("slipway serve: takes no argument; --port is a number from 0 to 65535\n");
       return exit.usage;
     }
-    const output = values.output === void 0 ? (0, import_node_path86.join)((0, import_node_path86.resolve)(findDistro(values), ".."), "out") : (0, import_node_path86.resolve)(values.output);
-    const root = (0, import_node_path86.join)(output, "apt");
-    if (!(0, import_node_fs71.existsSync)(root)) {
+    const output = values.output === void 0 ? (0, import_node_path87.join)((0, import_node_path87.resolve)(findDistro(values), ".."), "out") : (0, import_node_path87.resolve)(values.output);
+    const root = (0, import_node_path87.join)(output, "apt");
+    if (!(0, import_node_fs72.existsSync)(root)) {
       showDiagnostics([error("repository-missing", `${root} does not exist`, { hint: "slipway build makes it" })]);
       return exit.failed;
     }
@@ -39010,7 +39416,7 @@ init_process();
 async function main(args) {
   onSlow((text5) => writeMessage(`${text5}
 `));
-  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs72.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
+  if (process.env.SLIPWAY_ERRORS_FILE) (0, import_node_fs73.rmSync)(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name5, ...rest2] = args;
   if (name5 === void 0 || name5 === "--help" || name5 === "-h" || name5 === "help") {
     if (name5 === "help" && rest2[0] !== void 0) return main([rest2[0], "--help"]);

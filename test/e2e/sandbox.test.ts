@@ -227,7 +227,8 @@ void unshareDriver()
     const large = `for i in 1 2 3; do head -c 60M /dev/zero > /build/$i; done; ${last}`;
     for (const script of [
       large,
-      `mkdir /build/hidden; cd /build/hidden; chmod 0 .. . ; ${large.replaceAll('/build', '.')}`,
+      `mkdir /build/h && cd /build/h; ${large.replaceAll('/build', '/build/h').replace(last, `chmod 0 . ..; ${last}`)}`,
+      `perl -e 'for (1 .. 3) { open $f[$_], ">", "/build/x" or die; unlink "/build/x"; print { $f[$_] } "x" x (60 << 20); $f[$_]->flush } sleep 60'`,
       `perl -e 'for (1 .. 6000) { open my $f, ">", "/build/$_" or die }'; ${last}`,
     ]) {
       const begun = Date.now();

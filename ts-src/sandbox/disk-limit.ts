@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import type { Outcome } from '../io/process.ts';
 import type { Bind, Entry } from './driver.ts';
+import { removedFiles } from './open-files.ts';
 
 /** Runs du(1) with these arguments, with rights over all that an entry's processes may have made. */
 export type Du = (args: string[]) => Promise<Outcome>;
@@ -82,9 +83,10 @@ class Watch {
   }
 
   private async isOver(begun: Room, now: Room): Promise<boolean> {
+    const open = (await removedFiles(this.where)) ?? { bytes: 0, files: 0 };
     const bytes = await this.count(['--block-size=1']);
-    if ((bytes ?? begun.bytes - now.bytes) > this.bytes) return true;
-    return ((await this.count(['--inodes'])) ?? begun.files - now.files) > this.files;
+    if ((bytes ?? begun.bytes - now.bytes) + open.bytes > this.bytes) return true;
+    return ((await this.count(['--inodes'])) ?? begun.files - now.files) + open.files > this.files;
   }
 
   /** Undefined where something hides from us: then all that the file system lost is taken for this task's. */
